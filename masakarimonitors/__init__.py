@@ -1,0 +1,1 @@
+"""Monitors that notice failed processes, machines and hosts and tell masakari-api."""

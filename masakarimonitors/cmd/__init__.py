@@ -1,0 +1,1 @@
+"""Entry points: parse options, build, run; nothing else."""

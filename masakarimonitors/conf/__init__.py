@@ -1,0 +1,1 @@
+"""Options: their names, types, defaults, ranges and meaning."""

@@ -1,0 +1,1 @@
+"""The host monitor: whole hosts that die."""

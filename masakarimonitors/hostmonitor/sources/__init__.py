@@ -1,0 +1,1 @@
+"""What the host monitor listens to; one driver, one file."""

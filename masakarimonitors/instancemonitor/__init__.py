@@ -1,0 +1,1 @@
+"""The instance monitor: machines that crash, as libvirt tells it."""

@@ -1,0 +1,1 @@
+"""The introspective monitor: machines that hang, as their guest agent tells it."""

@@ -1,0 +1,1 @@
+"""Where a notification is durable before anything else happens to it."""

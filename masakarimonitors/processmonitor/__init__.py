@@ -1,0 +1,1 @@
+"""The process monitor: service processes that die."""

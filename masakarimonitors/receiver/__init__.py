@@ -1,0 +1,1 @@
+"""The embedded masakari-api stand-in, for a machine with no cloud."""

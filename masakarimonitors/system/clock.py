@@ -1,0 +1,34 @@
+"""Time, as an argument.
+
+Decisions count in monotonic seconds; the wire and the disk carry aware UTC. Everything that needs
+a time or a pause takes a `Clock`, so a test moves time by hand and never waits.
+"""
+
+import asyncio
+import datetime
+import time
+from typing import Protocol
+
+from masakarimonitors.decisions import Instant
+
+
+class Clock(Protocol):
+    """Where time comes from: the machine's clocks, or a test's hand."""
+
+    def now(self) -> Instant:
+        """Both readings of one moment."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Pause the calling task; zero or less yields to the loop once."""
+
+
+class SystemClock:
+    """The machine's own clocks: CLOCK_MONOTONIC and UTC."""
+
+    def now(self) -> Instant:
+        """Both readings of one moment."""
+        return Instant(time.monotonic(), datetime.datetime.now(datetime.UTC))  # noqa: TID251 - the one place
+
+    async def sleep(self, seconds: float) -> None:
+        """Pause the calling task; zero or less yields to the loop once."""
+        await asyncio.sleep(max(0.0, seconds))
