@@ -8,7 +8,7 @@ driver: one). *UNKNOWN is a value*, and it is never DOWN.
 import datetime
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from masakarimonitors.decisions import Command, Instant
@@ -135,17 +135,17 @@ class LedgerEntry:
 class Office:
     """Who reports. Only the holder sends; everyone judges, so that a successor is ready at once.
 
-    On taking the office, pass the ledger as it was read *after* taking it; an entry is one open
-    outage that somebody has already reported. With `mine=True, holder="everyone"` all monitors
-    send (`reporter = all`, or no election is possible: say so in `why`). Until the first `Office`
-    an elected monitor holds its reports.
+    `ledger`: the open outages that somebody has already reported, read *after* taking the office;
+    None when it could not be read. With `mine=True, holder="everyone"` all monitors send
+    (`reporter = all`, or no election is possible: say so in `why`). Until the first `Office` an
+    elected monitor holds its reports.
     """
 
     mine: bool
     holder: str
     why: str
     at: Instant
-    ledger: Mapping[str, LedgerEntry] = field(default_factory=dict)
+    ledger: Mapping[str, LedgerEntry] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +181,10 @@ class CheckPower(Command):
 
 @dataclass(frozen=True, slots=True)
 class WriteLedger(Command):
-    """Keep `entry` for `host` where a successor in the office reads it; None: the outage is over.
+    """Keep all `entries` (host -> open outage) where a successor in the office reads them.
 
-    Only asked of the holder of the office. A failure to write holds nothing; log it and retry.
+    The whole ledger each time; the newest replaces what is not yet written. Only asked of the
+    holder of the office. A failure to write holds nothing: log it and retry.
     """
 
-    host: str
-    entry: LedgerEntry | None
+    entries: Mapping[str, LedgerEntry]
