@@ -1,0 +1,45 @@
+"""One Consul cluster for all scenarios of a session; each scenario starts from a whole one."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.consul.cluster import Cluster, consul_binary
+
+
+def _can_run() -> str:
+    """Why no cluster can be made here; empty when one can."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    if not consul_binary().exists():
+        return f"no {consul_binary()}: run tools/setup-consul.sh"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the agents and the monitors of this session write their logs."""
+    reason = _can_run()
+    if reason:
+        pytest.skip(reason)
+    return tmp_path_factory.mktemp("consul")
+
+
+@pytest.fixture(scope="session")
+def shared_cluster(logs: Path) -> Iterator[Cluster]:
+    """The manual's cluster: five nodes, three datacentres."""
+    cluster = Cluster(logs)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def cluster(shared_cluster: Cluster) -> Cluster:
+    """The shared cluster, whole: what the scenario before broke is mended."""
+    shared_cluster.heal()
+    return shared_cluster
