@@ -32,3 +32,18 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Pause the calling task; zero or less yields to the loop once."""
         await asyncio.sleep(max(0.0, seconds))
+
+
+async def pause(clock: Clock, seconds: float | None, event: asyncio.Event) -> None:
+    """Wait until `event` is set or `seconds` have passed (None: only the event); clears the event."""
+    if seconds is None:
+        await event.wait()
+    elif not event.is_set():
+        loop = asyncio.get_running_loop()
+        waiters = {loop.create_task(event.wait()), loop.create_task(clock.sleep(seconds))}
+        try:
+            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiter in waiters:
+                waiter.cancel()
+    event.clear()

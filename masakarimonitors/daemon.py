@@ -1,0 +1,192 @@
+"""The one loop that every monitor runs in: inbox, decide, act, stop.
+
+In: observations from sources, answers from effects, wake-ups. Each goes through the monitor's pure
+`decide`, one after another. Out: notifications, withdrawals and remembered values to the outbox (in
+one transaction per decision), other commands to the monitor's effects, verdicts to the log and the
+status. Every task is supervised: one that fails is started again with backoff, and says so.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from masakarimonitors.decisions import (
+    JSON,
+    Command,
+    Decision,
+    Instant,
+    Notify,
+    Remember,
+    Verdict,
+    WakeAt,
+    Withdraw,
+    Woken,
+)
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.status.board import Board, SubjectRow
+from masakarimonitors.system.clock import Clock
+
+LOG = logging.getLogger(__name__)
+O = TypeVar("O")  # noqa: E741 - an observation of one monitor
+O_contra = TypeVar("O_contra", contravariant=True)
+O_co = TypeVar("O_co", covariant=True)
+S = TypeVar("S")  # the frozen state of one monitor
+
+Memory = Mapping[str, Mapping[str, JSON]]
+
+# A source that keeps failing is started again after 1, 2, 4 ... at most 60 s: soon enough to matter,
+# seldom enough not to be busy.
+_FIRST_RESTART = 1.0
+_LAST_RESTART = 60.0
+# Observations taken in one go before other tasks get a turn.
+_TURN = 64
+
+
+class Source(Protocol[O_co]):
+    """Talks to one outside system and yields observations; decides nothing."""
+
+    @property
+    def name(self) -> str:
+        """Stands in the log and the status."""
+
+    async def run(self, emit: Callable[[Any], None]) -> None:
+        """Until cancelled, hand every observation to `emit` (on the loop's thread)."""
+
+
+class Effects(Protocol[O_co]):
+    """Acts other than notifying; what came of one goes back into the inbox."""
+
+    async def perform(self, command: Command) -> O_co | None:
+        """Carry out one command, within a time of its own."""
+
+
+async def _nothing() -> None:
+    return None
+
+
+@dataclass
+class Monitor(Generic[S, O]):
+    """One monitor, wired but not running.
+
+    `describe` tells the status what each subject's state is; `reload` is called on SIGHUP; `close`
+    when the daemon stops.
+    """
+
+    name: str
+    state: S
+    decide: Callable[[S, O | Woken, Instant], tuple[S, Decision]]
+    sources: Sequence[Source[O]]
+    effects: Effects[O] | None = None
+    describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()
+    reload: Callable[[], None] = lambda: None
+    close: Callable[[], Awaitable[None]] = _nothing
+    # What a person is told at start: one line each, "what is watched and where".
+    watching: Sequence[str] = field(default_factory=tuple)
+
+
+class Daemon(Generic[S, O]):
+    """Runs one monitor until it is cancelled."""
+
+    def __init__(self, monitor: Monitor[S, O], outbox: Outbox, clock: Clock, board: Board) -> None:
+        """The outbox must be open; its writer and the delivery run elsewhere."""
+        self._monitor = monitor
+        self._outbox = outbox
+        self._clock = clock
+        self._board = board
+        self._inbox: asyncio.Queue[O | Woken] = asyncio.Queue()
+        self._state = monitor.state
+        self._alarms: dict[str, asyncio.Task[None]] = {}
+        board.subjects = lambda: monitor.describe(self._state)
+
+    async def run(self) -> None:
+        """Until cancelled; a bug in a decision is logged and the state kept, never silently passed over."""
+        async with asyncio.TaskGroup() as tasks:
+            for source in self._monitor.sources:
+                tasks.create_task(self._keep_running(source))
+            try:
+                turn = 0
+                while True:
+                    self._take(await self._inbox.get(), tasks)
+                    turn += 1
+                    if turn % _TURN == 0:
+                        await asyncio.sleep(0)
+            finally:
+                await self._monitor.close()
+
+    def _take(self, observation: O | Woken, tasks: asyncio.TaskGroup) -> None:
+        now = self._clock.now()
+        try:
+            self._state, decision = self._monitor.decide(self._state, observation, now)
+        except Exception as error:
+            LOG.exception("%s could not judge %r; its state is unchanged", self._monitor.name, observation)
+            self._board.fault(f"a decision failed: {error!r}", now)
+            return
+        # Notifications first: an act that follows from the same decision must not overtake them.
+        self._outbox.submit(decision.commands, now)
+        for command in decision.commands:
+            if isinstance(command, WakeAt):
+                self._wake_at(command, tasks, now)
+            elif not isinstance(command, Notify | Withdraw | Remember):
+                tasks.create_task(self._perform(command))
+        for verdict in decision.verdicts:
+            self._tell(verdict, now)
+
+    def _tell(self, verdict: Verdict, now: Instant) -> None:
+        self._board.verdict(verdict, now)
+        log = LOG.warning if verdict.alarm else LOG.info
+        evidence = f" [{verdict.evidence}]" if verdict.evidence else ""
+        log("%s %s: %s%s", verdict.subject, verdict.ruling.value, verdict.why, evidence)
+
+    def _wake_at(self, command: WakeAt, tasks: asyncio.TaskGroup, now: Instant) -> None:
+        earlier = self._alarms.pop(command.key, None)
+        if earlier is not None:
+            earlier.cancel()
+        if command.at is not None:
+            self._alarms[command.key] = tasks.create_task(self._wake(command.key, command.at - now.monotonic))
+
+    async def _wake(self, key: str, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        if self._alarms.get(key) is asyncio.current_task():
+            del self._alarms[key]
+        self._inbox.put_nowait(Woken(key))
+
+    async def _perform(self, command: Command) -> None:
+        if self._monitor.effects is None:
+            LOG.error("%s has no way to carry out %r", self._monitor.name, command)
+            return
+        try:
+            answer = await self._monitor.effects.perform(command)
+        except Exception as error:
+            # Effects answer with an observation even when they fail; reaching this is a bug.
+            LOG.exception("%s could not carry out %r", self._monitor.name, command)
+            self._board.fault(f"{type(command).__name__} failed: {error!r}", self._clock.now())
+            return
+        if answer is not None:
+            self._inbox.put_nowait(answer)
+
+    async def _keep_running(self, source: Source[O]) -> None:
+        delay = _FIRST_RESTART
+        while True:
+            started = self._clock.now()
+            self._board.source(source.name, "running", "", started)
+            try:
+                await source.run(self._inbox.put_nowait)
+                seen = "it ended by itself"
+            except Exception as error:
+                seen = f"{type(error).__name__}: {error}"
+                LOG.exception("The source %s of %s failed", source.name, self._monitor.name)
+            now = self._clock.now()
+            if now.monotonic - started.monotonic > _LAST_RESTART:
+                delay = _FIRST_RESTART
+            LOG.error(
+                "%s is blind on %s (%s); it is started again in %.0f s",
+                self._monitor.name,
+                source.name,
+                seen,
+                delay,
+            )
+            self._board.source(source.name, "failed", seen, now)
+            await self._clock.sleep(delay)
+            delay = min(delay * 2, _LAST_RESTART)

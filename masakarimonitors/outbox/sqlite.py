@@ -1,0 +1,218 @@
+"""The outbox's file: one SQLite database per monitor under `state_path`.
+
+WAL, and `synchronous` per transaction: FULL where a failure would otherwise be lost with the
+machine's power (new rows, remembered values), NORMAL where only a process's death matters (attempt
+marks and answers: a repeated offer then ends in a "duplicate" answer). A lock on the file keeps two
+daemons from delivering the same rows.
+"""
+
+import datetime
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from masakarimonitors.outbox.rows import Loaded, Put, Row, Status, Write
+from masakarimonitors.outbox.store import StoreFault
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY, subject TEXT NOT NULL, body TEXT NOT NULL, why TEXT NOT NULL,
+    created TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, in_doubt INTEGER NOT NULL,
+    reoffered INTEGER NOT NULL, answer TEXT NOT NULL, updated TEXT
+);
+CREATE INDEX IF NOT EXISTS outbox_status ON outbox (status, id);
+CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+_VERSION = 1
+# What sqlite says when the file's content is broken, as opposed to a disk that is full or busy.
+_BROKEN = ("malformed", "not a database", "unsupported file format", "no such table", "no such column")
+
+
+class InUse(Exception):
+    """Another process holds the lock of this outbox."""
+
+
+class SqliteStore:
+    """Rows and remembered values in a file that survives SIGKILL and a power cut."""
+
+    blocks = True
+
+    def __init__(self, path: Path) -> None:
+        """Lock `path` for this process; raises InUse when another process has it, OSError when it cannot be made."""
+        self._path = path
+        self._db: sqlite3.Connection | None = None
+        self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._lock)
+            raise InUse(
+                f"{path} is in use by process {holder}: the same monitor is already running with this "
+                f"state_path. Stop it first, or give this one a state_path of its own."
+            ) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+
+    @property
+    def where(self) -> str:
+        """The file's path."""
+        return str(self._path)
+
+    def load(self) -> Loaded:
+        """Open the file (made when missing) and read what a start needs."""
+        try:
+            db = self._open()
+            broken = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if broken != "ok":
+                raise StoreFault(f"{self._path}: {broken}", lasting=True)
+            rows = db.execute("SELECT * FROM outbox WHERE status = ? ORDER BY id", (Status.PENDING.value,))
+            pending = tuple(_row(values) for values in rows)
+            memory = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM memory")}
+            (highest,) = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()
+        except (sqlite3.Error, ValueError, OSError) as error:
+            raise self._fault(error, loading=True) from error
+        return Loaded(pending, memory, highest + 1)
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """One transaction; on any fault nothing of it is kept."""
+        try:
+            db = self._open()
+            durable = any(write.durable for write in writes)
+            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                for write in writes:
+                    _apply(db, write)
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise self._fault(error) from error
+
+    def recent(self, limit: int) -> list[Row]:
+        """The newest rows, newest first."""
+        try:
+            return [
+                _row(v)
+                for v in self._open().execute("SELECT * FROM outbox ORDER BY id DESC LIMIT ?", (limit,))
+            ]
+        except (sqlite3.Error, ValueError) as error:
+            raise self._fault(error) from error
+
+    def prune(self, keep: int) -> None:
+        """Forget all but the newest `keep` rows that are no longer pending."""
+        try:
+            self._open().execute(
+                "DELETE FROM outbox WHERE status != ?1 AND id <= coalesce((SELECT id FROM outbox"
+                " WHERE status != ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2), -1)",
+                (Status.PENDING.value, keep),
+            )
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
+
+    def set_aside(self) -> str:
+        """Rename the broken file (and its journal) with the moment in its name; the next write makes a new one."""
+        self._close_database()
+        stamp = datetime.datetime.fromtimestamp(self._path.stat().st_mtime, datetime.UTC).strftime(
+            "%Y%m%dT%H%M%S"
+        )
+        aside = self._path.with_name(f"{self._path.name}.broken-{stamp}")
+        number = 0
+        while aside.exists():
+            number += 1
+            aside = self._path.with_name(f"{self._path.name}.broken-{stamp}-{number}")
+        for suffix in ("-wal", "-shm", ""):
+            part = Path(f"{self._path}{suffix}")
+            if part.exists():
+                part.rename(f"{aside}{suffix}")
+        return str(aside)
+
+    def close(self) -> None:
+        """Close the file and let go of its lock."""
+        self._close_database()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None:
+            db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5.0)
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = FULL")
+                (version,) = db.execute("PRAGMA user_version").fetchone()
+                if version > _VERSION:
+                    raise StoreFault(
+                        f"{self._path} was written by a newer release (format {version}, this one knows {_VERSION})",
+                        lasting=True,
+                    )
+                db.executescript(_SCHEMA)
+                db.execute(f"PRAGMA user_version = {_VERSION}")
+            except BaseException:
+                db.close()
+                raise
+            self._path.chmod(0o600)
+            self._db = db
+        return self._db
+
+    def _close_database(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _fault(self, error: Exception, *, loading: bool = False) -> StoreFault:
+        # The next call opens the file anew: a connection that has seen an I/O error is not trusted.
+        try:
+            self._close_database()
+        except sqlite3.Error:
+            self._db = None
+        lasting = (isinstance(error, ValueError) and loading) or any(word in str(error) for word in _BROKEN)
+        return StoreFault(f"{self._path}: {error}", lasting=lasting)
+
+
+def _apply(db: sqlite3.Connection, write: Write) -> None:
+    if isinstance(write, Put):
+        row = write.row
+        db.execute(
+            "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row.id,
+                row.subject,
+                row.body,
+                row.why,
+                row.created.isoformat(),
+                row.status.value,
+                row.attempts,
+                row.in_doubt,
+                row.reoffered,
+                row.answer,
+                row.updated.isoformat() if row.updated else None,
+            ),
+        )
+    elif write.value is None:
+        db.execute("DELETE FROM memory WHERE key = ?", (write.key,))
+    else:
+        db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (write.key, json.dumps(dict(write.value))))
+
+
+def _row(values: tuple[object, ...]) -> Row:
+    row_id, subject, body, why, created, status, attempts, in_doubt, reoffered, answer, updated = values
+    return Row(
+        int(str(row_id)),
+        str(subject),
+        str(body),
+        str(why),
+        datetime.datetime.fromisoformat(str(created)),
+        Status(str(status)),
+        int(str(attempts)),
+        bool(in_doubt),
+        bool(reoffered),
+        str(answer),
+        datetime.datetime.fromisoformat(str(updated)) if updated is not None else None,
+    )
