@@ -7,7 +7,9 @@ from masakarimonitors.masakari_api import Delivered, Duplicate, Refused, Unreach
 DUPLICATE = (
     '{"conflictingRequest": {"code": 409, "message": "Duplicate notification received for type: PROCESS"}}'
 )
-MAINTENANCE = '{"conflictingRequest": {"code": 409, "message": "Host compute-1 is already under maintenance, ignored."}}'
+MAINTENANCE = (
+    '{"conflictingRequest": {"code": 409, "message": "Host c1 is already under maintenance, ignored."}}'
+)
 
 
 @pytest.mark.parametrize("status", [200, 202])
