@@ -1,0 +1,293 @@
+"""The receiver's HTTP face: the notification half of masakari-api v1, and one page for people.
+
+Requests come in on loopback, are checked by `schema`, settled by `store` on a thread of its own, and
+answered with masakari-api's status codes and error bodies. Each acceptance is told to the
+subscribers. Nothing is recovered, and the log says so.
+"""
+
+import asyncio
+import contextlib
+import functools
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from masakarimonitors.receiver import page, views
+from masakarimonitors.receiver.schema import Invalid, Report, parse, parse_time
+from masakarimonitors.receiver.store import (
+    SEGMENT,
+    Accepted,
+    Duplicate,
+    HostUnknown,
+    OnMaintenance,
+    Query,
+    Store,
+)
+from masakarimonitors.system.clock import Clock
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Request = web.Request
+Response = web.StreamResponse
+
+_LARGEST_BODY = 114_688
+"""Bytes; oslo.middleware's `max_request_body_size`, which masakari-api runs with."""
+_PAGE_LIMIT = 1000
+"""Notifications in one answer; masakari's `osapi_max_limit`."""
+_SHOWN = 50
+"""Notifications on the page for people."""
+_PREFIXES = ("", "/v1", "/v1/{project:[0-9a-f-]+}")
+"""An endpoint in a catalogue may carry the version and the project, or not."""
+_JSON_TYPES = ("application/json", "application/vnd.openstack.masakari+json", "text/plain")
+
+
+class Lost(Enum):
+    """What a fault may ask for besides a status."""
+
+    ANSWER = "the report is settled as usual, but the connection ends before the answer"
+
+
+Fault = Callable[[Report], int | Lost | None]
+"""Asked before each valid report is settled: an HTTP status to answer instead, or None for no fault."""
+
+
+class Receiver:
+    """Takes notifications at `POST /notifications` and keeps them in `database` (":memory:": while it runs).
+
+    `known_hosts`: the only host names accepted, as if registered in a segment; None accepts every name.
+    `window`: seconds within which an equal report is a duplicate. `delay`: seconds before each report
+    is settled (masakari-api itself takes 0 to 5). `fault`: for tests of what stands in front of it.
+    """
+
+    def __init__(
+        self,
+        database: Path | str,
+        clock: Clock,
+        *,
+        known_hosts: Collection[str] | None = None,
+        window: float = 180.0,
+        delay: float = 0.0,
+        fault: Fault | None = None,
+    ) -> None:
+        """Nothing is opened before `serve`."""
+        self._clock = clock
+        self._delay = delay
+        self._fault = fault
+        self._known_hosts = known_hosts
+        self._open = functools.partial(Store, database, known_hosts=known_hosts, window=window)
+        self._listeners: list[Callable[[Accepted], None]] = []
+        self._thread: ThreadPoolExecutor | None = None
+        self._store: Store | None = None
+
+    @contextlib.asynccontextmanager
+    async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+        """Listen while the block runs; gives the base URL, which is the endpoint and, in a browser, the page.
+
+        Port 0 takes a free one. Raises OSError when the address cannot be had, sqlite3.Error when the
+        database cannot be used.
+        """
+        with contextlib.ExitStack() as stack:
+            self._thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="receiver-store"))
+            self._store = await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+            stack.callback(self._store.close)
+            await self._on_disk(self._store.register, sorted(self._known_hosts or ()), self._clock.now().wall)
+            runner = web.AppRunner(self._app(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
+            await runner.setup()
+            try:
+                site = web.TCPSite(runner, host, port)
+                await site.start()
+                name, number, *_ = runner.addresses[0]
+                url = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
+                LOG.warning("embedded receiver at %s: reports are kept and shown, NOTHING IS RECOVERED", url)
+                yield url
+            finally:
+                await runner.cleanup()
+
+    @contextlib.contextmanager
+    def subscribed(self, listener: Callable[[Accepted], None]) -> Iterator[None]:
+        """Tell `listener`, on the loop, each notification accepted in the block; it must not raise."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
+    async def wait_for(self, predicate: Callable[[Accepted], bool]) -> Accepted:
+        """The first accepted notification, past or to come, that `predicate` wants; waits without end."""
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[Accepted] = loop.create_future()
+
+        def look(accepted: Accepted) -> None:
+            if not found.done() and predicate(accepted):
+                found.set_result(accepted)
+
+        with self.subscribed(look):
+            for accepted in reversed(await self.notifications()):
+                look(accepted)
+            return await found
+
+    async def notifications(self, query: Query | None = None) -> Sequence[Accepted]:
+        """What was accepted, newest first; everything (up to a million) without a query."""
+        return await self._on_disk(self._stored.notifications, query or Query(limit=1_000_000))
+
+    async def set_maintenance(self, hostname: str, on: bool) -> None:
+        """Flag a host, known or not: while on maintenance, all that it reports is refused with 409."""
+        await self._on_disk(self._stored.register, [hostname], self._clock.now().wall)
+        hosts = await self._on_disk(self._stored.hosts)
+        identity = next(host.uuid for host in hosts if host.name == hostname)
+        await self._on_disk(self._stored.set_maintenance, identity, on)
+
+    @property
+    def _stored(self) -> Store:
+        if self._store is None:
+            raise RuntimeError("the receiver holds nothing before serve() was entered")
+        return self._store
+
+    async def _on_disk(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_faults_as_json])
+        app.router.add_get("/healthcheck", _healthcheck)
+        app.router.add_get("/", self._front)
+        app.router.add_get("/v1{slash:/?}", _version)
+        for prefix in _PREFIXES:
+            app.router.add_post(f"{prefix}/notifications", self._create)
+            app.router.add_get(f"{prefix}/notifications", self._list)
+            app.router.add_get(f"{prefix}/notifications/{{id}}", self._show)
+            app.router.add_get(f"{prefix}/segments", self._segments)
+            app.router.add_get(f"{prefix}/segments/{{segment}}", self._segment)
+            app.router.add_get(f"{prefix}/segments/{{segment}}/hosts", self._hosts)
+        return app
+
+    async def _create(self, request: Request) -> Response:
+        if "Content-Type" in request.headers and request.content_type not in _JSON_TYPES:
+            return views.fault(415, "Unsupported Content-Type")
+        body = await request.read()
+        try:
+            report = parse(json.loads(body) if body else None)
+        except Invalid as error:
+            return views.fault(400, str(error))
+        except (ValueError, RecursionError):
+            return views.fault(400, "Malformed request body")
+        if self._delay > 0:
+            await self._clock.sleep(self._delay)
+        fault = self._fault(report) if self._fault is not None else None
+        if isinstance(fault, int):
+            return views.fault(fault, "this answer was asked for by a test")
+        answer = await self._settle(report)
+        if fault is Lost.ANSWER and request.transport is not None:
+            request.transport.abort()
+        return answer
+
+    async def _settle(self, report: Report) -> Response:
+        try:
+            accepted = await self._on_disk(self._stored.accept, report, self._clock.now().wall)
+        except HostUnknown:
+            return views.fault(400, f"Host with name {report.hostname} could not be found.")
+        except OnMaintenance:
+            # These two sentences are the only thing by which a client can tell the two 409s apart.
+            return views.fault(
+                409,
+                f"Notification received from host {report.hostname} of type '{report.type}' is ignored as the"
+                " host is already under maintenance.",
+            )
+        except Duplicate:
+            return views.fault(
+                409, f"Notification received from host {report.hostname} of type {report.type} is duplicate."
+            )
+        LOG.info("accepted %s of %s: %s", report.type, report.hostname, dict(report.payload))
+        for listener in tuple(self._listeners):
+            listener(accepted)
+        return views.json_response({"notification": views.notification(accepted)}, 202)
+
+    async def _list(self, request: Request) -> Response:
+        try:
+            query = _query(request)
+        except Invalid as error:
+            return views.fault(400, str(error))
+        rows = await self._on_disk(self._stored.notifications, query) if query is not None else []
+        return views.json_response({"notifications": [views.notification(row) for row in rows]})
+
+    async def _show(self, request: Request) -> Response:
+        identity = request.match_info["id"]
+        row = await self._on_disk(self._stored.notification, _plain(identity))
+        if row is None:
+            return views.fault(404, f"No notification with id {identity}.")
+        return views.json_response({"notification": views.notification(row)})
+
+    async def _segments(self, request: Request) -> Response:
+        return views.json_response({"segments": [views.SEGMENT_VIEW]})
+
+    async def _segment(self, request: Request) -> Response:
+        if request.match_info["segment"] != SEGMENT:
+            return views.fault(404, f"No failover segment with id {request.match_info['segment']}.")
+        return views.json_response({"segment": views.SEGMENT_VIEW})
+
+    async def _hosts(self, request: Request) -> Response:
+        if request.match_info["segment"] != SEGMENT:
+            return views.fault(404, f"No failover segment with id {request.match_info['segment']}.")
+        hosts = await self._on_disk(self._stored.hosts)
+        return views.json_response({"hosts": [views.host(host) for host in reversed(hosts)]})
+
+    async def _front(self, request: Request) -> Response:
+        if "text/html" not in request.headers.get("Accept", ""):
+            return views.json_response({"versions": [views.version(str(request.url.origin()))]})
+        rows = await self._on_disk(self._stored.notifications, Query(limit=_SHOWN))
+        text = page.render(rows, self._clock.now().wall).encode("utf-8", "backslashreplace")
+        return web.Response(body=text, content_type="text/html", charset="utf-8", headers=page.HEADERS)
+
+
+def _query(request: Request) -> Query | None:
+    """The filters of a list request; None when nothing can match; raises Invalid."""
+    wanted = request.query
+    if wanted.get("status", "new") != "new":
+        return None  # nothing is ever worked on here, so every notification stays new
+    since = wanted.get("generated-since")
+    return Query(
+        type=_optional(wanted.get("type")),
+        host_uuid=_optional(wanted.get("source_host_uuid")),
+        hostname=_optional(wanted.get("hostname")),
+        generated_since=None if since is None else parse_time(since, "generated-since"),
+        before=None if "marker" not in wanted else _count(wanted["marker"], "marker"),
+        limit=min(_PAGE_LIMIT, _count(wanted.get("limit", str(_PAGE_LIMIT)), "limit")),
+    )
+
+
+def _count(text: str, name: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Invalid(f"{name} must be an integer >= 0")
+    return int(text)
+
+
+def _optional(text: str | None) -> str | None:
+    return None if text is None else _plain(text)
+
+
+def _plain(text: str) -> str:
+    """Text that SQLite can take: a request may carry lone surrogates, which match nothing anyway."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+async def _healthcheck(request: Request) -> Response:
+    return web.Response(text="OK")
+
+
+async def _version(request: Request) -> Response:
+    return views.json_response({"version": views.version(str(request.url.origin()))})
+
+
+@web.middleware
+async def _faults_as_json(request: Request, handler: Callable[[Request], Any]) -> Any:
+    """What aiohttp itself refuses (404, 405, 413), in the words of the API."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return views.fault(error.status, error.reason)

@@ -1,0 +1,231 @@
+"""The receiver as a client sees it: over HTTP on loopback, with masakari-api's answers and bodies."""
+
+import asyncio
+import datetime
+import json
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from masakarimonitors.receiver.app import Lost, Receiver
+from masakarimonitors.receiver.schema import Report
+from masakarimonitors.receiver.store import Accepted
+from masakarimonitors.system.clock import SystemClock
+
+T0 = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
+PATIENCE = 60.0
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE)) as session:
+        yield session
+
+
+def report(name: str = "nova-compute", host: str = "compute-1", at: float = 0.0) -> dict[str, Any]:
+    moment = T0 + datetime.timedelta(seconds=at)
+    return {
+        "notification": {
+            "type": "PROCESS",
+            "hostname": host,
+            "generated_time": moment.isoformat(),
+            "payload": {"event": "STOPPED", "process_name": name},
+        }
+    }
+
+
+def receiver(**options: Any) -> Receiver:
+    return Receiver(":memory:", SystemClock(), **options)
+
+
+async def test_a_report_is_accepted_stored_and_shown(http: aiohttp.ClientSession) -> None:
+    async with receiver().serve() as url:
+        async with http.post(f"{url}/v1/notifications", json=report()) as answer:
+            assert answer.status == 202
+            created = (await answer.json())["notification"]
+        assert created["payload"] == {"event": "STOPPED", "process_name": "nova-compute"}
+        assert created["generated_time"] == "2026-11-22T08:00:00.000000"
+        assert created["status"] == "new"
+        async with http.get(f"{url}/v1/notifications/{created['notification_uuid']}") as answer:
+            assert (answer.status, (await answer.json())["notification"]) == (200, created)
+        async with http.get(f"{url}/v1/notifications", params={"type": "PROCESS", "limit": "1"}) as answer:
+            assert (await answer.json())["notifications"] == [created]
+        async with http.get(f"{url}/v1/segments") as answer:
+            (segment,) = (await answer.json())["segments"]
+        async with http.get(f"{url}/v1/segments/{segment['uuid']}/hosts") as answer:
+            (host,) = (await answer.json())["hosts"]
+        assert (host["name"], host["uuid"]) == ("compute-1", created["source_host_uuid"])
+        async with http.get(f"{url}/healthcheck") as answer:
+            assert (answer.status, await answer.text()) == (200, "OK")
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1", "/v1/0123456789abcdef0123456789abcdef"])
+async def test_the_endpoint_may_carry_version_and_project_or_not(
+    http: aiohttp.ClientSession, prefix: str
+) -> None:
+    async with receiver().serve() as url:
+        async with http.post(f"{url}{prefix}/notifications", json=report()) as answer:
+            assert answer.status == 202
+        async with http.get(f"{url}{prefix}/notifications") as answer:
+            assert len((await answer.json())["notifications"]) == 1
+
+
+async def test_both_conflicts_and_the_unknown_host_carry_the_words_of_the_api(
+    http: aiohttp.ClientSession,
+) -> None:
+    embedded = receiver(known_hosts={"compute-1", "compute-2"})
+    async with embedded.serve() as url:
+        await embedded.set_maintenance("compute-2", True)
+        async with http.post(f"{url}/notifications", json=report()) as answer:
+            assert answer.status == 202
+        for host, status, kind, word in (
+            ("compute-1", 409, "conflictingRequest", "is duplicate"),
+            ("compute-2", 409, "conflictingRequest", "under maintenance"),
+            ("compute-3", 400, "badRequest", "could not be found"),
+        ):
+            async with http.post(f"{url}/notifications", json=report(host=host)) as answer:
+                body = await answer.json()
+            assert answer.status == status
+            assert body[kind]["code"] == status
+            assert word in body[kind]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'"\xff"', "application/json", 400),
+        (b'{"notification": "' + b"a" * 200_000 + b'"}', "application/json", 413),
+        (json.dumps(report()).encode(), "application/x-www-form-urlencoded", 415),
+        (json.dumps(report()).encode(), "text/plain", 202),
+    ],
+)
+async def test_what_is_no_report_is_refused_with_the_right_status(
+    http: aiohttp.ClientSession, body: bytes, content_type: str, status: int
+) -> None:
+    async with (
+        receiver().serve() as url,
+        http.post(f"{url}/notifications", data=body, headers={"Content-Type": content_type}) as answer,
+    ):
+        assert answer.status == status
+        (envelope,) = (await answer.json()).values()
+        assert envelope.get("code", 202) == status
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=-1", "limit=x", "limit=99999999999999999999", "marker=x", "generated-since=x"]
+)
+async def test_a_bad_filter_is_refused(http: aiohttp.ClientSession, query: str) -> None:
+    async with receiver().serve() as url, http.get(f"{url}/notifications?{query}") as answer:
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize("query", ["type=%ED%A0%80", "hostname=%FF", "source_host_uuid=%00", "status=error"])
+async def test_a_filter_that_nothing_can_match_finds_nothing(http: aiohttp.ClientSession, query: str) -> None:
+    async with receiver().serve() as url:
+        async with http.post(f"{url}/notifications", json=report()) as answer:
+            assert answer.status == 202
+        async with http.get(f"{url}/notifications?{query}") as answer:
+            assert (await answer.json())["notifications"] == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/v1/nope", "/v1/notifications/zz", "/v1/segments/zz/hosts", "/v9/notifications"]
+)
+async def test_what_is_not_there_is_not_found(http: aiohttp.ClientSession, path: str) -> None:
+    async with receiver().serve() as url, http.get(url + path) as answer:
+        assert answer.status == 404
+        assert (await answer.json())["itemNotFound"]["code"] == 404
+
+
+async def test_the_page_shows_what_was_reported_and_nothing_in_it_can_run(
+    http: aiohttp.ClientSession,
+) -> None:
+    nasty = "<script>alert(1)</script>\ud800"
+    async with receiver().serve() as url:
+        async with http.post(f"{url}/notifications", json=report(nasty)) as answer:
+            assert answer.status == 202
+        async with http.get(url, headers={"Accept": "text/html,*/*"}) as answer:
+            text = await answer.text()
+            policy = answer.headers["Content-Security-Policy"]
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert "nothing is recovered" in text
+    assert "default-src 'none'" in policy
+
+
+async def test_a_client_that_looks_for_versions_finds_one(http: aiohttp.ClientSession) -> None:
+    async with receiver().serve() as url:
+        for path, key in (("/", "versions"), ("/v1", "version"), ("/v1/", "version")):
+            async with http.get(url + path) as answer:
+                assert key in await answer.json()
+
+
+async def test_it_says_that_it_recovers_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with receiver().serve():
+            pass
+    assert "NOTHING IS RECOVERED" in caplog.text
+
+
+async def test_whoever_waits_hears_of_reports_past_and_to_come(http: aiohttp.ClientSession) -> None:
+    embedded = receiver()
+    heard: list[Accepted] = []
+    async with embedded.serve() as url, asyncio.timeout(PATIENCE):
+        with embedded.subscribed(heard.append):
+            async with http.post(f"{url}/notifications", json=report("first")) as answer:
+                assert answer.status == 202
+        past = await embedded.wait_for(lambda row: row.payload["process_name"] == "first")
+        assert heard == [past]
+        async with asyncio.TaskGroup() as group:
+            coming = group.create_task(embedded.wait_for(lambda row: row.payload["process_name"] == "second"))
+            async with http.post(f"{url}/notifications", json=report("second")) as answer:
+                assert answer.status == 202
+        assert coming.result().payload["process_name"] == "second"
+    assert heard == [past]
+
+
+async def test_a_fault_answers_instead_and_nothing_is_kept(http: aiohttp.ClientSession) -> None:
+    answers = iter([503, None])
+    embedded = receiver(fault=lambda _: next(answers))
+    async with embedded.serve() as url:
+        for status in (503, 202):
+            async with http.post(f"{url}/notifications", json=report()) as answer:
+                assert answer.status == status
+        assert len(await embedded.notifications()) == 1
+
+
+async def test_a_lost_answer_leaves_the_report_accepted(http: aiohttp.ClientSession) -> None:
+    def lose(_: Report) -> Lost:
+        return Lost.ANSWER
+
+    embedded = receiver(fault=lose)
+    async with embedded.serve() as url:
+        with pytest.raises(aiohttp.ClientError):
+            await http.post(f"{url}/notifications", json=report())
+        assert len(await embedded.notifications()) == 1
+
+
+async def test_many_equal_reports_at_once_are_accepted_once(http: aiohttp.ClientSession) -> None:
+    async with receiver().serve() as url:
+
+        async def offer() -> int:
+            async with http.post(f"{url}/notifications", json=report()) as answer:
+                return answer.status
+
+        async with asyncio.TaskGroup() as group:
+            offers = [group.create_task(offer()) for _ in range(30)]
+    assert sorted(task.result() for task in offers) == [202] + [409] * 29
+
+
+async def test_reports_outlive_the_receiver(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    for expected in (202, 409):
+        embedded = Receiver(tmp_path / "receiver.sqlite", SystemClock())
+        async with embedded.serve() as url, http.post(f"{url}/notifications", json=report()) as answer:
+            assert answer.status == expected
