@@ -1,0 +1,268 @@
+"""Running an outside command: no shell, a time-out, and nothing left behind.
+
+`run` starts the command in a session of its own, sees its exit through a pidfd (no thread, no
+SIGCHLD) and kills its whole tree when the time is up. Output goes to unlinked files, not to pipes:
+a daemon that the command leaves behind may keep them open without holding us up, and is not killed
+by SIGPIPE when we close or die. The blocking pieces above `run` serve the privileged helper too.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+OUTPUT_LIMIT = 1 << 20
+"""Bytes kept of each of stdout and stderr; the output of every command that we run is far below."""
+
+_TRIM_ABOVE = 4 << 20
+"""A command, or a daemon left by it, that writes more than this many bytes loses the older ones."""
+
+_TRIM_EVERY = 0.5
+_LEFT_OPEN_EVERY = 30.0
+_DIE_WITHIN = 5.0
+_REAP_WITHIN = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a command ended.
+
+    `exit_code` is the command's own, or minus the number of the signal that ended it. `output` is
+    stdout, `errors` is stderr. `timed_out`: it was killed by us, with all that it had started.
+    """
+
+    exit_code: int
+    output: str
+    timed_out: bool
+    seconds: float
+    errors: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """It ended by itself with exit code 0; where it wrote what does not matter."""
+        return self.exit_code == 0 and not self.timed_out
+
+
+class Launched:
+    """A command that was started and not yet collected; its pid stays ours until `collect`."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> None:
+        """Start `argv`, or raise OSError: no such program, not executable, too many processes."""
+        with contextlib.ExitStack() as undo:
+            self._read: list[int] = []
+            write = []
+            for _stream in ("stdout", "stderr"):
+                reader, writer = _unlinked_file()
+                self._read.append(reader)
+                write.append(writer)
+                undo.callback(os.close, reader)
+            try:
+                self._popen = subprocess.Popen(
+                    list(argv),
+                    stdin=subprocess.DEVNULL,
+                    stdout=write[0],
+                    stderr=write[1],
+                    env=dict(env) if env is not None else None,
+                    cwd=cwd,
+                    start_new_session=True,
+                )
+            finally:
+                for writer in write:
+                    os.close(writer)
+            undo.pop_all()
+        self.pid = self._popen.pid
+
+    def trim(self) -> None:
+        """Drop what was written so far, if it is too much to keep."""
+        for reader in self._read:
+            _trim(reader)
+
+    def collect(self) -> tuple[int, bytes, bytes]:
+        """Reap the command, which has ended: exit code, stdout, stderr.
+
+        Raises subprocess.TimeoutExpired when it has not ended (0.2 s of grace, and they block).
+        """
+        code = self._popen.wait(_REAP_WITHIN)
+        stdout, stderr = (_content(reader) for reader in self._read)
+        return code, stdout, stderr
+
+    def let_go(self) -> list[int]:
+        """Close the output, except what a daemon may still write to; call again to try those again."""
+        for reader in list(self._read):
+            if _has_writer(reader):
+                _trim(reader)
+            else:
+                self._read.remove(reader)
+                os.close(reader)
+        return self._read
+
+
+def _unlinked_file() -> tuple[int, int]:
+    # Two open file descriptions, one of them a writer's, so that the kernel can tell us when the last
+    # writer has gone. A full or read-only disk must not keep a process from being restarted: then
+    # memory does.
+    with contextlib.ExitStack() as close:
+        try:
+            fd = close.enter_context(tempfile.TemporaryFile()).fileno()
+        except OSError:
+            fd = os.memfd_create("command-output")
+            close.callback(os.close, fd)
+        reader = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+        close.callback(os.close, reader)
+        writer = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        return os.dup(reader), writer
+
+
+def _content(reader: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return os.pread(reader, OUTPUT_LIMIT, 0)
+    return b""
+
+
+def _trim(reader: int) -> None:
+    with contextlib.suppress(OSError):
+        if os.fstat(reader).st_size > _TRIM_ABOVE:
+            os.truncate(f"/proc/self/fd/{reader}", 0)
+
+
+def _has_writer(reader: int) -> bool:
+    """Whether anybody has the file open for writing: exactly then a read lease is refused (fcntl(2))."""
+    try:
+        fcntl.fcntl(reader, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without leases
+        return False
+    fcntl.fcntl(reader, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def _relations() -> dict[int, tuple[int, int]]:
+    """Every process's parent and session, by pid, at this moment."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    fields = file.read().rpartition(b")")[2].split()
+                found[int(name)] = (int(fields[1]), int(fields[3]))
+    return found
+
+
+def tree(root: int) -> set[int]:
+    """`root`, all its living descendants, and all of the session that it leads."""
+    relations = _relations()
+    found = {root} | {pid for pid, (_parent, session) in relations.items() if session == root}
+    while True:
+        more = {pid for pid, (parent, _session) in relations.items() if parent in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def kill_tree(root: int) -> None:
+    """SIGKILL `root` and everything that it started, as far as it still belongs to it.
+
+    `root` must be an uncollected command of ours, so that its pid cannot be anybody else's. What has
+    already become a daemon of its own (another session, adopted by init) is left alone.
+    """
+    stopped: set[int] = set()
+    for _round in range(10):  # nothing that is stopped forks, so this ends
+        found = tree(root) - {os.getpid()}
+        if found <= stopped:
+            break
+        for pid in found - stopped:
+            _signal(pid, signal.SIGSTOP)
+        stopped |= found
+    for pid in stopped:
+        _signal(pid, signal.SIGKILL)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def text(raw: bytes) -> str:
+    """What a command wrote, as text; bytes that are not UTF-8 are shown escaped."""
+    return raw.decode(errors="backslashreplace")
+
+
+class PidWatch:
+    """A pidfd of `pid` in the running loop: `ended` is set when the process has ended.
+
+    Raises OSError (ProcessLookupError: there is no such process). Close it.
+    """
+
+    def __init__(self, pid: int) -> None:
+        """Open the pidfd; `pid` must be known to be the right process at this moment."""
+        self.ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._pidfd = os.pidfd_open(pid)
+        self._loop.add_reader(self._pidfd, self._fired)
+
+    def _fired(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        self.ended.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether the process has ended within `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.ended.wait(), seconds)
+        return self.ended.is_set()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+
+
+def _watch_left_open(loop: asyncio.AbstractEventLoop, launched: Launched) -> None:
+    if launched.let_go():
+        loop.call_later(_LEFT_OPEN_EVERY, _watch_left_open, loop, launched)
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+) -> Finished:
+    """Run `argv` to its end, at most `timeout` seconds; `env` None: our own environment.
+
+    Raises OSError when it cannot be started. When the time is up, or the caller is cancelled, the
+    command is killed with everything that it started.
+    """
+    begun = time.monotonic()
+    launched = Launched(argv, env, cwd)
+    try:
+        watch = PidWatch(launched.pid)
+    except OSError:
+        kill_tree(launched.pid)
+        raise
+    code, stdout, stderr = -signal.SIGKILL, b"", b""
+    timed_out = False
+    try:
+        while not await watch.wait(min(_TRIM_EVERY, max(0.0, begun + timeout - time.monotonic()))):
+            launched.trim()
+            timed_out = time.monotonic() >= begun + timeout
+            if timed_out:
+                kill_tree(launched.pid)
+                await watch.wait(_DIE_WITHIN)
+                break
+    finally:
+        if not watch.ended.is_set():
+            kill_tree(launched.pid)
+        watch.close()
+        # Not reaped in time: it hangs in the kernel, killed; nothing more can be done about it.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code, stdout, stderr = launched.collect()
+        _watch_left_open(asyncio.get_running_loop(), launched)
+    return Finished(code, text(stdout), timed_out, time.monotonic() - begun, text(stderr))

@@ -1,0 +1,143 @@
+"""Outside commands: real ones, because what matters is what the kernel does with them."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.system.command import OUTPUT_LIMIT, run
+
+pytestmark = pytest.mark.xdist_group("process")
+
+
+def alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - files and /proc send no events
+            await asyncio.sleep(0.01)
+
+
+async def test_exit_code_and_both_streams() -> None:
+    done = await run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout=30)
+    assert (done.exit_code, done.output, done.errors, done.timed_out) == (3, "out\n", "err\n", False)
+    assert not done.ok
+
+
+async def test_writing_to_stderr_is_no_failure() -> None:
+    assert (await run(["sh", "-c", "echo careful >&2"], timeout=30)).ok
+
+
+async def test_a_signal_is_a_negative_exit_code() -> None:
+    assert (await run(["sh", "-c", "kill -9 $$"], timeout=30)).exit_code == -signal.SIGKILL
+
+
+async def test_no_shell_reads_the_arguments() -> None:
+    assert (await run(["echo", "$HOME", "a  b", ";", "*"], timeout=30)).output == "$HOME a  b ; *\n"
+
+
+async def test_environment_and_folder(tmp_path: Path) -> None:
+    done = await run(["/bin/sh", "-c", 'echo "$X"; pwd'], timeout=30, env={"X": "1"}, cwd=str(tmp_path))
+    assert done.output == f"1\n{tmp_path}\n"
+
+
+@pytest.mark.parametrize("program", ["/no/such/program", "no-such-program", "/etc/passwd"])
+async def test_what_cannot_be_started_is_an_oserror(program: str) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match=program):
+        await run([program], timeout=30)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_bytes_that_are_no_text_are_shown() -> None:
+    assert (await run(["printf", r"\377ok"], timeout=30)).output == "\\xffok"
+
+
+async def test_a_hung_command_is_killed_with_its_children(tmp_path: Path) -> None:
+    script = (
+        f"sleep 1000 & echo $! > {tmp_path}/child; "
+        f"setsid sh -c 'echo $$ > {tmp_path}/other-session; exec sleep 1000' & "
+        "wait"
+    )
+    done = await run(["sh", "-c", script], timeout=1.0)
+    assert done.timed_out and not done.ok
+    for name in ("child", "other-session"):
+        pid = int((tmp_path / name).read_text())
+        await until(lambda pid=pid: not alive(pid))
+
+
+async def test_cancelling_kills_the_command_too(tmp_path: Path) -> None:
+    task = asyncio.get_running_loop().create_task(
+        run(["sh", "-c", f"echo $$ > {tmp_path}/pid; sleep 1000"], timeout=1000)
+    )
+    pid_file = tmp_path / "pid"
+    await until(lambda: pid_file.exists() and pid_file.read_text())
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert not alive(int(pid_file.read_text()))
+
+
+async def test_a_daemon_left_behind_neither_holds_us_up_nor_dies_of_its_output(tmp_path: Path) -> None:
+    daemon = tmp_path / "daemon.py"
+    daemon.write_text(
+        "import os, sys, time\n"
+        "if os.fork(): os._exit(0)\n"
+        "os.setsid()\n"
+        "if os.fork(): os._exit(0)\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "while True:\n"
+        f"    if os.path.exists({str(tmp_path / 'go')!r}):\n"
+        "        print('still talking', flush=True)\n"
+        f"        open({str(tmp_path / 'said')!r}, 'w').close()\n"
+        "    time.sleep(0.01)\n"
+    )
+    begun = time.monotonic()
+    done = await run([sys.executable, str(daemon)], timeout=60)
+    assert done.ok and time.monotonic() - begun < 55
+    pid_file = tmp_path / "pid"
+    await until(lambda: pid_file.exists() and pid_file.read_text())
+    pid = int(pid_file.read_text())
+    try:
+        (tmp_path / "go").touch()
+        await until((tmp_path / "said").exists)
+        assert alive(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_flood_of_output_is_cut() -> None:
+    done = await run(["head", "-c", str(3 * OUTPUT_LIMIT), "/dev/zero"], timeout=60)
+    assert done.ok and len(done.output) == OUTPUT_LIMIT
+
+
+async def test_no_descriptor_is_left() -> None:
+    await run(["true"], timeout=30)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        await run(["sh", "-c", "echo x"], timeout=30)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_fifty_at_once_run_side_by_side(tmp_path: Path) -> None:
+    # Each one waits until all fifty have begun: one after the other they would never end.
+    script = f"touch {tmp_path}/$0; while [ $(ls {tmp_path} | wc -l) -lt 50 ]; do sleep 0.05; done"
+    done = await asyncio.gather(*(run(["sh", "-c", script, str(n)], timeout=120) for n in range(50)))
+    assert all(one.ok for one in done)
+
+
+async def test_a_full_disk_does_not_stop_a_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    assert (await run(["echo", "fine"], timeout=30)).output == "fine\n"
