@@ -17,7 +17,7 @@ JSON = str | int | float | bool | None | list["JSON"] | dict[str, "JSON"]
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """One moment by both clocks: decisions compare `monotonic` (seconds), the wire carries `wall` (aware UTC)."""
+    """One moment by both clocks: decisions compare `monotonic` (seconds), the wire has `wall` (aware UTC)."""
 
     monotonic: float
     wall: datetime.datetime

@@ -1,0 +1,70 @@
+"""`[api]`: how masakari-api is reached and as whom.
+
+Three options are this project's; all others are keystoneauth's (authentication, session, adapter),
+declared by keystoneauth itself so that names, types and older spellings stay its own.
+"""
+
+from keystoneauth1 import exceptions, loading
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup(
+    "api",
+    title="Reaching masakari-api",
+    help="Where reports go and with which identity. Every authentication plugin of keystoneauth can be "
+    "used; its options stand here too. With auth_type = none and endpoint = http://..., no identity service "
+    "is asked.",
+)
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "region",
+        default="RegionOne",
+        help="Region whose instance-ha endpoint is taken from the catalogue. The default is what deployment "
+        "tools call a first region.",
+    ),
+    cfg.StrOpt(
+        "api_version",
+        default="v1",
+        help="Version of masakari's API that is spoken. v1 is the only one there is.",
+    ),
+    cfg.StrOpt(
+        "api_interface",
+        default="public",
+        choices=["public", "internal", "admin", "publicURL", "internalURL", "adminURL"],
+        help="Which endpoint of the catalogue is used. The default is reachable in every deployment; "
+        "internal is usual where hosts have no way to the public network.",
+    ),
+]
+
+_SHOWN_PLUGINS = ("password", "v3applicationcredential", "none")
+"""Plugins whose options are in the sample file and in the reference: the ones seen in deployments."""
+
+
+def shared_options() -> list[cfg.Opt]:
+    """keystoneauth's options that do not depend on the authentication plugin."""
+    return [
+        *loading.get_auth_common_conf_options(),
+        *loading.get_session_conf_options(),
+        *loading.get_adapter_conf_options(),
+    ]
+
+
+def plugin_options(auth_type: str) -> list[cfg.Opt]:
+    """The options of one authentication plugin.
+
+    Raises `ValueError`, naming the plugins there are, when `auth_type` is none of them.
+    """
+    try:
+        options: list[cfg.Opt] = loading.get_auth_plugin_conf_options(auth_type)
+    except exceptions.NoMatchingPlugin as missing:
+        known = ", ".join(sorted(loading.get_available_plugin_names()))
+        raise ValueError(f"there is no such authentication plugin; installed are: {known}") from missing
+    return options
+
+
+def shown_options() -> list[cfg.Opt]:
+    """What the sample file and the reference show: ours, the shared ones, and the common plugins' ones."""
+    seen: dict[str, cfg.Opt] = {}
+    for option in [*OPTIONS, *shared_options(), *(o for p in _SHOWN_PLUGINS for o in plugin_options(p))]:
+        seen.setdefault(option.dest, option)
+    return list(seen.values())

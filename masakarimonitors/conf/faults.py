@@ -1,0 +1,72 @@
+"""What is wrong with a configuration, in words that an operator can act on.
+
+A `ConfigFault` ends the program: its text is printed as it is, without a traceback, and says what
+was seen, where, what it means and what to do.
+"""
+
+import os
+from collections.abc import Sequence
+
+from oslo_config import cfg, types
+
+from masakarimonitors.conf.files import Setting
+
+
+class ConfigFault(Exception):
+    """A fault that only an operator can mend; the program prints it and exits non-zero."""
+
+
+def names_of(option: cfg.Opt, section: str) -> set[tuple[str, str]]:
+    """Every (section, name) under which a file may set this option, older names included."""
+    spellings = {option.dest, option.name.replace("-", "_")}
+    names = {(section, spelling) for spelling in spellings}
+    for old in option.deprecated_opts:
+        old_section = section if old.group is None else old.group
+        for spelling in spellings if old.name is None else {old.name.replace("-", "_")}:
+            names.add((old_section if old_section == "DEFAULT" else old_section.lower(), spelling))
+    return names
+
+
+def setting_of(option: cfg.Opt, section: str, settings: Sequence[Setting]) -> Setting | None:
+    """The assignment that counts: the last one of the last file."""
+    names = names_of(option, section)
+    for setting in reversed(settings):
+        if setting.name is not None and (setting.section, setting.name.replace("-", "_")) in names:
+            return setting
+    return None
+
+
+def describe(option: cfg.Opt, section: str, settings: Sequence[Setting]) -> str:
+    """`[section] name = value (file, line n)`; a secret's value is never shown."""
+    variable = f"OS_{section}__{option.dest}".upper()
+    setting = setting_of(option, section, settings)
+    if variable in os.environ:
+        name, value, place = option.dest, os.environ[variable], f"environment variable {variable}"
+    elif setting is not None and setting.name is not None:
+        name, value, place = setting.name, setting.value, setting.place
+        section = setting.section
+    else:
+        return f"[{section}] {option.dest}"
+    shown = "<secret>" if option.secret else value
+    return f"[{section}] {name} = {shown} ({place})"
+
+
+def expected(option: cfg.Opt) -> str:
+    """What a valid value of this option looks like, for the end of a message."""
+    if option.metavar:
+        return str(option.metavar)
+    kind = option.type
+    if isinstance(kind, types.Number):
+        noun = "a whole number" if isinstance(kind, types.Integer) else "a number"
+        if kind.min is not None and kind.max is not None:
+            return f"{noun} from {kind.min} to {kind.max}"
+        if kind.min is not None:
+            return f"{noun} of at least {kind.min}"
+        return f"{noun} of at most {kind.max}" if kind.max is not None else noun
+    if isinstance(kind, types.Boolean):
+        return "true or false"
+    if isinstance(kind, types.String) and kind.choices:
+        return "one of: " + ", ".join(str(choice) for choice in kind.choices)
+    if isinstance(kind, types.String) and kind.regex is not None:
+        return f"text that matches {kind.regex.pattern}"
+    return f"a value of type {kind!r}"

@@ -1,0 +1,108 @@
+"""Configuration files as they are written: which file and line sets what.
+
+oslo.config knows values but not lines; an operator needs lines. Reads the same syntax by the same
+rules (values may go on in indented lines, `=` or `:`, whole-line comments), keeps file order, and
+promises nothing about meaning.
+"""
+
+import argparse
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from oslo_config import cfg, iniparser
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One assignment: `name` is None for the line that opens a section."""
+
+    file: str
+    line: int
+    section: str
+    name: str | None
+    value: str
+
+    @property
+    def place(self) -> str:
+        """For messages."""
+        return f"{self.file}, line {self.line}"
+
+
+class _Parser(iniparser.BaseParser):
+    """oslo.config's own parser, remembering where each assignment began."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self.file = file
+        self.section = "DEFAULT"
+        self.settings: list[Setting] = []
+        self._began = 0
+
+    def _split_key_value(self, line: str) -> tuple[str, list[str]]:
+        self._began = self.lineno
+        split: tuple[str, list[str]] = super()._split_key_value(line)
+        return split
+
+    def assignment(self, key: str, value: list[str]) -> None:
+        """Called at the end of each assignment."""
+        text = "\n".join(value).strip()
+        self.settings.append(Setting(self.file, self._began, self.section, key, text))
+
+    def new_section(self, section: str) -> None:
+        """Called at each section line; section names are compared in lower case, as oslo.config does."""
+        self.section = section if section == "DEFAULT" else section.lower()
+        self.settings.append(Setting(self.file, self.lineno, self.section, None, ""))
+
+
+def read(paths: Sequence[str]) -> list[Setting]:
+    """Every setting of these files, in their order; files that cannot be read or parsed are left out."""
+    settings: list[Setting] = []
+    for path in paths:
+        parser = _Parser(path)
+        try:
+            with open(path, encoding="utf-8") as lines:
+                parser.parse(lines)
+        except (OSError, UnicodeDecodeError, iniparser.ParseError):
+            continue
+        settings.extend(parser.settings)
+    return settings
+
+
+def chosen(
+    argv: Sequence[str],
+    prog: str,
+    default_files: Sequence[str] | None,
+    default_dirs: Sequence[str] | None,
+) -> list[str]:
+    """The files that these arguments choose, in the order in which they are applied."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(
+        "--config-file", dest="chosen", action="append", type=lambda v: ("file", v), default=[]
+    )
+    parser.add_argument("--config-dir", dest="chosen", action="append", type=lambda v: ("dir", v))
+    named: list[tuple[str, str]] = parser.parse_known_args(list(argv))[0].chosen
+    defaults: list[tuple[str, str]] = []
+    if not any(kind == "file" for kind, _ in named):
+        found = cfg.find_config_files("masakarimonitors", prog) if default_files is None else default_files
+        defaults += [("file", f) for f in found]
+    if not any(kind == "dir" for kind, _ in named):
+        found = cfg.find_config_dirs("masakarimonitors", prog) if default_dirs is None else default_dirs
+        defaults += [("dir", d) for d in found]
+    return list(_expand(defaults + named))
+
+
+def loaded(conf: cfg.ConfigOpts) -> list[str]:
+    """The files that a loaded configuration came from."""
+    dirs = conf.config_dirs or conf.default_config_dirs
+    return list(_expand([("file", f) for f in conf.config_file or ()] + [("dir", d) for d in dirs]))
+
+
+def _expand(named: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for kind, path in named:
+        whole = os.path.abspath(os.path.expanduser(path))
+        if kind == "file":
+            yield whole
+        else:
+            yield from sorted(glob.glob(os.path.join(whole, "*.conf")))

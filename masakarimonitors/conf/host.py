@@ -1,0 +1,112 @@
+"""`[host]`: what masakari-hostmonitor watches hosts with, and how sure it must be."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup(
+    "host",
+    title="Watching hosts",
+    help="Options of masakari-hostmonitor: the driver that sees the hosts, its rhythm, and the proof that a "
+    "host that is gone is really off.",
+)
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "monitoring_driver",
+        default="default",
+        help="Which eye looks at the hosts: default (or simple) for Pacemaker and Corosync, consul, "
+        "kubernetes, or any other entry point of the group hostmonitor.driver.",
+    ),
+    cfg.IntOpt(
+        "monitoring_interval",
+        default=60,
+        min=1,
+        help="Seconds between two complete readings of every host's state. Changes are seen by events "
+        "within moments; this reading is the safety net for an event that never came, so it may be slow.",
+    ),
+    cfg.IntOpt(
+        "monitoring_samples",
+        default=1,
+        min=1,
+        help="How many readings in a row must agree before a host's changed state is believed. 1 acts on "
+        "the first; more forgive a short flap, and cost their time at each failure.",
+    ),
+    cfg.IntOpt(
+        "api_retry_max",
+        default=12,
+        min=0,
+        help="How many further deliveries are tried after a first one that failed, api_retry_interval "
+        "apart, before the pauses grow. The report stays on disk in any case.",
+    ),
+    cfg.IntOpt(
+        "api_retry_interval",
+        default=10,
+        min=0,
+        help="Seconds between those deliveries. With the defaults they last two minutes, a usual restart of "
+        "the API.",
+    ),
+    cfg.BoolOpt(
+        "disable_ipmi_check",
+        default=False,
+        help="Whether to report a lost host without asking its management controller if the power is off. "
+        "True is for clusters whose fencing cannot be read and is trusted; with False, a report that makes "
+        "masakari evacuate goes out only on proof, because evacuating a host that still runs destroys disks.",
+    ),
+    cfg.BoolOpt(
+        "restrict_to_remotes",
+        default=False,
+        help="Whether only pacemaker-remote nodes are judged. True where the full members of the cluster are "
+        "controllers that run no machines.",
+    ),
+    cfg.IntOpt(
+        "ipmi_timeout",
+        default=5,
+        min=1,
+        help="Seconds that one question to a management controller may take. A healthy one answers in less "
+        "than one.",
+    ),
+    cfg.IntOpt(
+        "ipmi_retry_max",
+        default=3,
+        min=0,
+        help="How many times a management controller that gave no proof is asked again, ipmi_retry_interval "
+        "apart. Afterwards it is asked more slowly, and the host's state is reported as not proven.",
+    ),
+    cfg.IntOpt(
+        "ipmi_retry_interval",
+        default=10,
+        min=0,
+        help="Seconds between those questions. The default leaves a controller the time to restart.",
+    ),
+    cfg.IntOpt(
+        "stonith_wait",
+        default=30,
+        min=0,
+        help="Seconds that the cluster is given to fence a lost host before its management controller is "
+        "asked. The default covers a power-off by IPMI with one retry.",
+    ),
+    cfg.IntOpt(
+        "tcpdump_timeout",
+        default=5,
+        min=1,
+        help="Seconds of listening for corosync's packets where multicast is used. Corosync sends several a "
+        "second, so silence for the default time means a dead line.",
+    ),
+    cfg.StrOpt(
+        "corosync_multicast_interfaces",
+        help="Interfaces that corosync talks through, separated by commas (enp0s3,enp0s8). One for each "
+        "entry of corosync_multicast_ports, in the same order. Unset: corosync itself is asked about its "
+        "links.",
+    ),
+    cfg.StrOpt(
+        "corosync_multicast_ports",
+        help="Ports that corosync talks through, separated by commas (5405,5406). One for each entry of "
+        "corosync_multicast_interfaces, in the same order.",
+    ),
+    cfg.StrOpt(
+        "pacemaker_node_type",
+        default="autodetect",
+        choices=["autodetect", "cluster", "remote"],
+        help="What this node is: a full member (cluster), a pacemaker-remote node (remote), or whichever is "
+        "found running (autodetect). Name it where the services cannot be looked at, in a container say.",
+    ),
+]

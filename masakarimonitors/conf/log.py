@@ -1,0 +1,58 @@
+"""Logging as operators of OpenStack services expect it: oslo.log with all of its options."""
+
+import importlib.util
+import logging
+
+from oslo_config import cfg
+from oslo_log import _options as oslo_log_options  # the only place where oslo.log lists its options
+from oslo_log import log as oslo_log
+
+from masakarimonitors.conf.faults import ConfigFault
+from masakarimonitors.version import VERSION
+
+_LOG = logging.getLogger(__name__)
+
+QUIET_LOGGERS = [
+    "keystoneauth=WARNING",
+    "kubernetes_asyncio=WARNING",
+    "aiohttp.access=WARNING",
+    "sushy=WARNING",
+]
+"""Added to oslo.log's default_log_levels: libraries that repeat themselves or log bodies."""
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Register oslo.log's options, which are command-line options as well."""
+    oslo_log.register_options(conf)
+    conf.set_default("default_log_levels", [*oslo_log.get_default_log_levels(), *QUIET_LOGGERS])
+
+
+def options() -> list[cfg.Opt]:
+    """oslo.log's options, all of [DEFAULT]."""
+    return [option for _, group in oslo_log_options.list_opts() for option in group]
+
+
+def set_up(conf: cfg.ConfigOpts) -> None:
+    """Send logging where the configuration says.
+
+    Raises `ConfigFault` when that place cannot be used. A journal that cannot be spoken to directly
+    (its Python binding is missing) is not fatal: standard error reaches the same journal under systemd.
+    """
+    no_journal = conf.use_journal and importlib.util.find_spec("systemd") is None
+    if no_journal:
+        conf.set_override("use_journal", False)
+        conf.set_override("use_stderr", True)
+    try:
+        oslo_log.setup(conf, "masakarimonitors", VERSION, fix_eventlet=False)
+    except (OSError, RuntimeError, oslo_log.LogConfigError) as fault:
+        raise ConfigFault(
+            f"The log cannot be set up as the configuration says: {fault}. Look at log_file, log_dir, "
+            "log_config_append and use_syslog in [DEFAULT], and at who may write there."
+        ) from fault
+    logging.captureWarnings(True)
+    if no_journal:
+        _LOG.warning(
+            "use_journal is set, but the Python package systemd-python is not installed: logging to "
+            "standard error instead, which systemd puts into the journal. Install systemd-python to have "
+            "the fields as well."
+        )
