@@ -1,0 +1,22 @@
+"""One libvirtd for the whole run; machines are shared where a test leaves them as it found them."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.virt.realm import Realm
+
+
+@pytest.fixture(scope="session")
+def realm() -> "Iterator[Realm]":
+    """A libvirtd of our own, with no machines yet."""
+    # Here, not above: without libvirt's binding the test modules skip themselves, and this file must load.
+    from tests.integration.virt.ready import why_not
+    from tests.integration.virt.realm import opened
+
+    if reason := why_not():
+        pytest.skip(reason)
+    with opened() as realm:
+        yield realm

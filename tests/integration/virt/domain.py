@@ -1,0 +1,86 @@
+"""The XML of the rig's machines: small TCG guests that boot in three seconds, or empty ones."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+def uuid_of(name: str) -> str:
+    """A machine keeps its uuid from run to run."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What differs from one test machine to the next.
+
+    `agent` is where the guest-agent channel stands in the list of channels ("none" leaves it out);
+    `agent_runs=False` boots a guest whose qemu-ga is never started. `watchdog` is "model:action".
+    `disk` is the whole <disk> element. `metadata` goes into <metadata> as it is.
+    """
+
+    name: str
+    uuid: str = ""
+    memory: int = 96  # MiB
+    vcpus: int = 1
+    agent: Literal["only", "second", "none"] = "only"
+    agent_runs: bool = True
+    panic_device: bool = True
+    panic_reboots_after: int = 5  # seconds, 0: the guest hangs in its panic
+    on_crash: str = "destroy"
+    on_reboot: str = "restart"
+    on_poweroff: str = "destroy"
+    watchdog: str = ""
+    disk: str = ""
+    metadata: str = ""
+
+    def xml(self, layout: Path) -> str:
+        """For `virsh define`; `layout` is the realm's folder, where guest/ and console/ are."""
+        socket = f"/var/lib/libvirt/qemu/org.qemu.guest_agent.0.{self.name}.sock"
+        agent = (
+            f"<channel type='unix'><source mode='bind' path='{socket}'/>"
+            "<target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+        )
+        other = (
+            f"<channel type='unix'><source mode='bind' path='/var/lib/libvirt/qemu/other.{self.name}.sock'/>"
+            "<target type='virtio' name='org.other.0'/></channel>"
+        )
+        channels = {"only": agent, "second": other + agent, "none": ""}[self.agent]
+        watchdog = ""
+        if self.watchdog:
+            model, action = self.watchdog.split(":")
+            watchdog = f"<watchdog model='{model}' action='{action}'/>"
+        words = "" if self.agent_runs else " rig.noagent"
+        return f"""<domain type='qemu'>
+<name>{self.name}</name><uuid>{self.uuid or uuid_of(self.name)}</uuid>
+<metadata>{self.metadata}</metadata>
+<memory unit='MiB'>{self.memory}</memory><vcpu>{self.vcpus}</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type>
+<kernel>{layout}/guest/vmlinuz</kernel><initrd>{layout}/guest/initrd.gz</initrd>
+<cmdline>console=ttyS0 quiet panic={self.panic_reboots_after}{words}</cmdline></os>
+<features><acpi/><apic/><tcg><tb-cache unit='MiB'>16</tb-cache></tcg></features>
+<cpu mode='maximum'/>
+<on_poweroff>{self.on_poweroff}</on_poweroff><on_reboot>{self.on_reboot}</on_reboot>
+<on_crash>{self.on_crash}</on_crash>
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>{self.disk}
+<controller type='usb' model='none'/><memballoon model='none'/>
+<serial type='file'><source path='{layout}/console/{self.name}.log'/><target port='0'/></serial>
+{channels}{watchdog}{"<panic model='isa'/>" if self.panic_device else ""}</devices></domain>"""
+
+
+def file_disk(path: str | Path, error_policy: str) -> str:
+    """A raw file as vda; `error_policy` is stop, report or ignore, for writes and reads."""
+    return (
+        f"<disk type='file' device='disk'><driver name='qemu' type='raw' error_policy='{error_policy}' "
+        f"rerror_policy='{error_policy}'/><source file='{path}'/><target dev='vda' bus='virtio'/></disk>"
+    )
+
+
+def nbd_disk(socket: str | Path, error_policy: str) -> str:
+    """The export `x` of a qemu-nbd at `socket` as vda."""
+    return (
+        f"<disk type='network' device='disk'><driver name='qemu' type='raw' error_policy='{error_policy}' "
+        f"rerror_policy='{error_policy}'/><source protocol='nbd' name='x'>"
+        f"<host transport='unix' socket='{socket}'/></source><target dev='vda' bus='virtio'/></disk>"
+    )

@@ -1,0 +1,282 @@
+"""A libvirtd of our own: real, private, quickly started, and gone with the test run.
+
+A `Realm` is a pid, mount and network namespace that holds one libvirtd and its QEMU machines. The
+machine's own /etc/libvirt, /run and /var are not touched: the realm sees folders of its own there,
+which stand in one short temporary folder, so that its sockets and pidfiles are reachable from here:
+
+    layout/run/libvirt/libvirt-sock       the read-write socket (`uri`)
+    layout/run/libvirt/libvirt-sock-ro    the read-only socket (`uri_ro`)
+    layout/run/libvirt/qemu/NAME.pid      libvirt's pidfile of each machine (a pid of the realm, not ours)
+    layout/console/NAME.log               the machine's serial console
+
+Nothing outlives the realm: its first process is tied to this one, and the kernel ends the rest.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.fixtures import lifeline
+from tests.integration.virt.domain import Domain
+from tests.integration.virt.machine import Machine
+from tests.integration.virt.ready import cache, libvirt
+
+DEADLINE = 60.0
+"""Seconds that anything here may take on a slow, loaded machine before it counts as broken."""
+
+_LIBVIRTD_CONF = """\
+listen_tls = 0
+listen_tcp = 0
+unix_sock_group = "root"
+unix_sock_ro_perms = "0777"
+unix_sock_rw_perms = "0700"
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+log_level = 3
+log_outputs = "3:stderr"
+max_clients = 5000
+"""
+# Plain root QEMU without cgroups, namespaces and relabelling: there is no systemd here to help.
+_QEMU_CONF = """\
+user = "root"
+group = "root"
+security_driver = "none"
+stdio_handler = "file"
+namespaces = [ ]
+cgroup_controllers = [ ]
+dynamic_ownership = 0
+remember_owner = 0
+"""
+
+
+def until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
+    """The first true answer of `condition`, asked every 10 ms; fails loudly after `deadline` seconds."""
+    end = time.monotonic() + deadline
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {deadline:.0f} s in vain for: {what}")
+        time.sleep(0.01)
+
+
+def peer_pid(path: Path) -> int | None:
+    """The pid, as seen from here, of the process that listens on the unix socket `path`."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.settimeout(DEADLINE)
+        try:
+            s.connect(str(path))
+        except OSError:
+            return None
+        return int(struct.unpack("3i", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]) or None
+
+
+class Realm:
+    """One libvirtd; see the module's opening. Made by `opened()`."""
+
+    def __init__(self, layout: Path) -> None:
+        self.layout = layout
+        self.socket = layout / "run/libvirt/libvirt-sock"
+        self.uri = f"qemu:///system?socket={self.socket}"
+        self.uri_ro = f"qemu:///system?socket={self.socket}-ro"
+        self.test_uri = f"test+unix:///default?socket={self.socket}"
+        """libvirt's test driver, shared by all clients: cheap domains in this libvirtd's memory."""
+        self.pid_directory = layout / "run/libvirt/qemu"
+        self._client: Any = None
+
+    # ---- libvirtd
+
+    def connect(self, uri: str | None = None) -> Any:
+        """A connection of its own, independent of every other; the caller closes it."""
+        return libvirt.open(uri or self.uri)
+
+    @property
+    def client(self) -> Any:
+        """The rig's own kept connection (made anew when libvirtd was restarted)."""
+        if self._client is not None:
+            try:
+                self._client.getLibVersion()
+            except libvirt.libvirtError:
+                self._forget_client()
+        if self._client is None:
+            self._client = self.connect()
+        return self._client
+
+    def _forget_client(self) -> None:
+        if self._client is not None:
+            with contextlib.suppress(libvirt.libvirtError):
+                self._client.close()
+            self._client = None
+
+    @property
+    def libvirtd_pid(self) -> int | None:
+        """Its pid as seen from here; None while it is away."""
+        return peer_pid(self.socket)
+
+    def virsh(self, *arguments: str, timeout: float = DEADLINE) -> str:
+        """A second client, in a process of its own; its output."""
+        done = subprocess.run(
+            ["virsh", "-q", "-c", self.uri, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=True,
+        )
+        return done.stdout
+
+    def kill_libvirtd(self, sig: int = signal.SIGKILL) -> None:
+        """Ends libvirtd, and waits until nobody listens any more; every machine runs on."""
+        pid = self.libvirtd_pid
+        assert pid, "libvirtd is not running"
+        self._forget_client()
+        os.kill(pid, sig)
+        until(lambda: not os.path.exists(f"/proc/{pid}"), "libvirtd to end")
+
+    def start_libvirtd(self) -> None:
+        """Starts it if it is away, and waits until it answers."""
+        self._control(b"start")
+        self.wait_for_libvirtd()
+
+    def _control(self, word: bytes) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.settimeout(DEADLINE)
+            s.connect(str(self.layout / "control.sock"))
+            s.sendall(word)
+            assert s.recv(64) == b"ok"
+
+    def close(self) -> None:
+        """Ends everything in the realm at once."""
+        self._forget_client()
+        self._control(b"stop")
+
+    def restart_libvirtd(self, sig: int = signal.SIGKILL) -> None:
+        """`kill_libvirtd` and `start_libvirtd`; machines run on."""
+        self.kill_libvirtd(sig)
+        self.start_libvirtd()
+
+    def wait_for_libvirtd(self) -> None:
+        """Returns when libvirtd answers a client."""
+
+        def answers() -> bool:
+            try:
+                connection = self.connect()
+            except libvirt.libvirtError:
+                return False
+            connection.close()
+            return True
+
+        until(answers, "libvirtd to answer")
+
+    # ---- machines
+
+    def machine(self, name: str) -> Machine:
+        """The handle of a machine that may or may not exist."""
+        return Machine(self, name)
+
+    def define(self, name: str, **options: Any) -> Machine:
+        """A machine that is not started; `options` are those of `Domain`. Replaces one of the same name."""
+        machine = self.machine(name)
+        machine.remove()
+        self.client.defineXML(Domain(name, **options).xml(self.layout))
+        return machine
+
+    def boot(self, name: str, *, wait: bool = True, **options: Any) -> Machine:
+        """A running guest; with `wait`, returns when its agent answers (or at once where there is none)."""
+        machine = self.define(name, **options)
+        machine.start()
+        if wait and options.get("agent") != "none" and options.get("agent_runs", True):
+            machine.wait_for_agent()
+        return machine
+
+    def paused(self, name: str, **options: Any) -> Machine:
+        """A real QEMU process of 50 MB whose guest never executes: enough wherever no guest is needed."""
+        machine = self.define(name, **{"memory": 64, "agent": "none", **options})
+        machine.start(paused=True)
+        return machine
+
+    def full_disk(self, name: str) -> Path:
+        """A sparse 16 MiB disk on a file system of 3 MiB (a path for `file_disk`): writes soon meet ENOSPC.
+
+        Created inside the realm, where that small file system is mounted.
+        """
+        pool = self.layout / "small"
+        path = pool / f"{name}.raw"
+        inside = Path(f"/proc/{peer_pid(self.layout / 'control.sock')}/root{path}")
+        with inside.open("wb") as f:
+            f.truncate(16 << 20)
+        return path
+
+    @contextlib.contextmanager
+    def failing_nbd(self, event: str = "pwritev") -> Iterator[Path]:
+        """The socket of an NBD export (for `nbd_disk`) on which every request of `event` ends with EIO."""
+        folder = Path(tempfile.mkdtemp(prefix="nbd-", dir=self.layout))
+        path = folder / "s"
+        (folder / "disk.raw").write_bytes(b"")
+        os.truncate(folder / "disk.raw", 16 << 20)
+        (folder / "blkdebug.conf").write_text(
+            f'[inject-error]\nevent = "{event}"\nerrno = "5"\nonce = "off"\n'
+        )
+        options = (
+            f"driver=blkdebug,config={folder}/blkdebug.conf,image.driver=raw,"
+            f"image.file.driver=file,image.file.filename={folder}/disk.raw"
+        )
+        argv = ["qemu-nbd", "-t", "-k", str(path), "-e", "8", "-x", "x", "--image-opts", options]
+        with lifeline.running(argv, log=self.layout / "qemu-nbd.log"):
+            until(path.exists, "qemu-nbd to listen")
+            yield path
+
+    def remove_machines(self) -> None:
+        """Ends and forgets every machine of this libvirtd."""
+        for domain in self.client.listAllDomains():
+            self.machine(domain.name()).remove()
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[Realm]:
+    """A realm with libvirtd running and no machine; about a second. Everything of it ends with the block."""
+    # Short: a unix socket's path has 107 bytes, and libvirt's are long.
+    layout = Path(tempfile.mkdtemp(prefix="mmv-", dir="/tmp"))
+    try:
+        for folder in ("console", "guest", "small", "etc", "run/libvirt", "run/lock"):
+            (layout / folder).mkdir(parents=True)
+        for kind in ("lib", "log", "cache"):
+            (layout / "var" / kind / "libvirt").mkdir(parents=True)
+        (layout / "var/run").symlink_to("/run")
+        (layout / "var/tmp").mkdir()
+        (layout / "etc/libvirtd.conf").write_text(_LIBVIRTD_CONF)
+        (layout / "etc/qemu.conf").write_text(_QEMU_CONF)
+        # Others may pass (a test connects as an unprivileged user).
+        layout.chmod(0o755)
+        script = Path(__file__).with_name("first_process.py")
+        first: list[str | Path] = [sys.executable, "-S", "-E", script, layout, cache() / "guest"]
+        log = layout / "libvirtd.log"
+        with lifeline.running(first, realm=True, net=True, log=log) as process:
+            realm = Realm(layout)
+            try:
+                until(lambda: realm.libvirtd_pid or process.poll() is not None, "libvirtd to listen")
+                if process.poll() is not None:
+                    raise AssertionError(f"the realm ended with {process.returncode}:\n{log.read_text()}")
+                realm.wait_for_libvirtd()
+                yield realm
+            finally:
+                with contextlib.suppress(OSError):
+                    realm.close()
+                    process.wait(DEADLINE)
+    finally:
+        # The kernel ends the realm's processes before unshare's child is reaped; its mounts go with them.
+        def removed() -> bool:
+            shutil.rmtree(layout, ignore_errors=True)
+            return not layout.exists()
+
+        until(removed, f"{layout} to be removed")
