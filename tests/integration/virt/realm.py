@@ -245,6 +245,10 @@ class Realm:
 @contextlib.contextmanager
 def opened() -> Iterator[Realm]:
     """A realm with libvirtd running and no machine; about a second. Everything of it ends with the block."""
+    for old in Path("/tmp").glob("mmv-*"):
+        # Left by a run that was killed: its processes are gone, its folder is not.
+        if time.time() - old.stat().st_mtime > DEADLINE and not peer_pid(old / "control.sock"):  # noqa: TID251
+            shutil.rmtree(old, ignore_errors=True)
     # Short: a unix socket's path has 107 bytes, and libvirt's are long.
     layout = Path(tempfile.mkdtemp(prefix="mmv-", dir="/tmp"))
     try:
