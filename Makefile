@@ -1,0 +1,66 @@
+# Everything a newcomer, a developer and continuous integration do. `make` alone tells what there is.
+SHELL := /bin/sh
+PYTHON ?= python3
+export PYTHON
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check unit bench docs sample lock clean
+
+BIN := .venv/bin
+JOBS ?= 4
+PYTEST_ARGS ?=
+QUICKSTART := etc/quickstart.conf
+
+help: ## this list
+	@echo "make <what>:"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "PYTHON=... chooses a Python (3.11 to 3.13); MASAKARI_MONITORS_CACHE=... a folder for what tests build."
+
+setup: ## the virtual environment .venv (a second run returns at once)
+	@tools/make-venv.sh
+
+run: setup libvirt-binding ## watch this machine and deliver to the embedded receiver, until Ctrl-C
+	@echo "+ masakari-monitors run --config-file $(QUICKSTART)"
+	@exec $(BIN)/masakari-monitors run --config-file $(QUICKSTART)
+
+demo: setup ## break a real process and watch the report arrive
+	@echo "+ masakari-monitors demo"
+	@exec $(BIN)/masakari-monitors demo
+
+.PHONY: libvirt-binding
+libvirt-binding:
+	@if [ -x tools/setup-libvirt-python.sh ]; then tools/setup-libvirt-python.sh \
+	    || echo "run: no libvirt binding, so machines are not watched here; processes and hosts are"; fi
+
+test: check ## every check and every test, the ones against real systems included
+	@tools/test.sh -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+
+check: setup ## lint, format, types, and who may import whom
+	@echo "+ ruff check";          $(BIN)/ruff check --quiet .
+	@echo "+ ruff format --check"; $(BIN)/ruff format --check --quiet .
+	@echo "+ mypy";                $(BIN)/mypy --no-error-summary
+	@echo "+ lint-imports";        $(BIN)/lint-imports --no-logo >.venv/lint-imports.out || { cat .venv/lint-imports.out; exit 1; }
+
+unit: setup ## the tests that need no real system
+	@echo "+ pytest tests/unit tests/playbooks tests/simulation"
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/playbooks tests/simulation $(PYTEST_ARGS)
+
+bench: setup ## measured figures against their bars, as a table
+	@echo "+ python -m benchmarks"
+	@$(BIN)/python -m benchmarks
+
+docs: setup ## the documentation (docs/_build/html) and the man page (docs/_build/man); a warning is an error
+	@echo "+ sphinx-build html, man"
+	@$(BIN)/sphinx-build -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	@$(BIN)/sphinx-build -q -W --keep-going -b man -d docs/_build/doctrees docs docs/_build/man
+	@echo "docs/_build/html/index.html"
+
+sample: setup ## renew the sample configuration from the options
+	@echo "+ oslo-config-generator"
+	@$(BIN)/oslo-config-generator --config-file tools/config-generator.conf
+
+lock: ## renew constraints.lock with the newest allowed versions
+	@PYTHON="$(PYTHON)" tools/lock.sh
+
+clean: ## remove what was built here (what tests built stays in the cache folder)
+	rm -rf .venv .venv.lock build dist docs/_build .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
