@@ -1,0 +1,31 @@
+"""The cluster is built once for the whole session (about 30 s) and healed before each test."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.pacemaker.rig import Rig, remote_tree, why_not
+
+
+@pytest.fixture(scope="session")
+def session_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """Three members and a remote, online."""
+    reason = why_not()
+    if reason is not None:
+        if os.geteuid() == 0 and remote_tree().exists():
+            pytest.fail(reason)  # the set-up was run here: a rig that cannot start is an error
+        pytest.skip(reason)
+    rig = Rig(tmp_path_factory.mktemp("pcmk"), remote_tree())
+    try:
+        rig.start()
+        yield rig
+    finally:
+        rig.stop()
+
+
+@pytest.fixture
+def rig(session_rig: Rig) -> Rig:
+    """The cluster, whole again, whatever the test before has done to it."""
+    session_rig.heal()
+    return session_rig

@@ -1,0 +1,392 @@
+"""A real corosync + pacemaker cluster on one machine: members n1, n2, n3 and the pacemaker-remote r1.
+
+Each host is a set of private namespaces (pid, mount, net, uts, ipc) whose process 1 is node-init.sh;
+its network card is a veth whose other end is in a switch, a bridge in one more network namespace.
+Nothing has a name on the machine, and everything dies with the test run.
+
+Addresses: n1..n3 = 10.99.0.1..3, r1 = 10.99.0.4, the switch (where a test's API listens) = 10.99.0.254.
+"""
+
+import contextlib
+import grp
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from tests.fixtures import lifeline
+from tests.integration.pacemaker.power_strip import PowerStrip
+
+HERE = Path(__file__).resolve().parent
+SWITCH = "10.99.0.254"
+MEMBERS = ("n1", "n2", "n3")
+REMOTE = "r1"
+ADDRESSES = {"n1": "10.99.0.1", "n2": "10.99.0.2", "n3": "10.99.0.3", REMOTE: "10.99.0.4"}
+
+COROSYNC = """totem {{
+  version: 2
+  cluster_name: rig
+  transport: knet
+  crypto_cipher: none
+  crypto_hash: none
+}}
+logging {{
+  to_stderr: yes
+  to_logfile: yes
+  logfile: /var/log/corosync/corosync.log
+  to_syslog: no
+  timestamp: hires
+}}
+quorum {{
+  provider: corosync_votequorum
+}}
+nodelist {{
+{nodes}
+}}
+"""
+
+RESOURCES = """<resources>
+  <primitive id="fence-all" class="stonith" type="fence_rig">
+    <instance_attributes id="fence-all-ia">
+      <nvpair id="fence-all-hl" name="pcmk_host_list" value="n1 n2 n3 r1"/>
+      <nvpair id="fence-all-hc" name="pcmk_host_check" value="static-list"/>
+      <nvpair id="fence-all-s" name="strip" value="{strip}"/>
+    </instance_attributes>
+  </primitive>
+  <primitive id="r1" class="ocf" provider="pacemaker" type="remote">
+    <instance_attributes id="r1-ia">
+      <nvpair id="r1-server" name="server" value="{remote}"/>
+      <nvpair id="r1-rci" name="reconnect_interval" value="10s"/>
+    </instance_attributes>
+    <operations><op id="r1-mon" name="monitor" interval="10s" timeout="15s"/></operations>
+  </primitive>
+</resources>
+"""
+
+
+T = TypeVar("T")
+
+
+class RigError(AssertionError):
+    """The cluster did not come to the state that a test needs."""
+
+
+def wait_for(what: str, look: Callable[[], T], *, within: float = 60.0, every: float = 0.1) -> T:
+    """The first true answer of `look`, asked every `every` seconds for `within` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = look()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise RigError(f"after {within:.0f} s there is still not: {what}")
+        time.sleep(every)
+
+
+def ip(*arguments: str) -> None:
+    """Run `ip` on the machine."""
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=30)
+
+
+def first_child(pid: int) -> int | None:
+    """The process 1 that `unshare --fork` made, as the machine numbers it."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    return None
+
+
+class Host:
+    """One host: power, its cable, its services."""
+
+    def __init__(self, rig: "Rig", name: str, kind: str) -> None:
+        self.rig = rig
+        self.name = name
+        self.kind = kind
+        self.home = rig.base / name
+        self._machine: subprocess.Popen[bytes] | None = None
+        self.init: int | None = None
+        self._port = ""
+        self._boots = 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        for folder in ("etc-corosync/uidgid.d", "etc-pacemaker", "lib-corosync", "log"):
+            (self.home / folder).mkdir(parents=True)
+        subprocess.run(["cp", "-a", "/var/lib/pacemaker", str(self.home / "lib-pacemaker")], check=True)
+        key = self.home / "etc-pacemaker" / "authkey"
+        key.write_bytes(self.rig.authkey)
+        haclient = grp.getgrnam("haclient").gr_gid
+        for path in (key, key.parent):
+            os.chown(path, 0, haclient)
+        key.chmod(0o640)
+        nodes = "\n".join(
+            f"  node {{\n    name: {n}\n    nodeid: {n[1:]}\n    ring0_addr: {ADDRESSES[n]}\n  }}"
+            for n in MEMBERS
+        )
+        (self.home / "etc-corosync" / "corosync.conf").write_text(COROSYNC.format(nodes=nodes))
+        hosts = [f"{address} {name}" for name, address in ADDRESSES.items()]
+        (self.home / "hosts").write_text("\n".join([*hosts, "127.0.0.1 localhost", ""]))
+
+    # --- power
+
+    @property
+    def powered(self) -> bool:
+        """Whether its process 1 lives."""
+        return self._machine is not None and self._machine.poll() is None
+
+    def power_on(self) -> None:
+        """Boot: what is on its disk is kept, what was in /run is not."""
+        if self.powered:
+            return
+        self._boots += 1
+        inside = [str(HERE / "node-init.sh"), str(self.home), self.name, self.kind]
+        inside += [str(HERE / "sbin"), str(self.rig.remote_sbin)]
+        self._machine = lifeline.spawn(
+            ["unshare", "--uts", "--ipc", "--", *inside],
+            realm=True,
+            net=True,
+            log=self.rig.base / f"{self.name}.init.log",
+        )
+        machine = self._machine
+        self.init = wait_for(f"process 1 of {self.name}", lambda: first_child(machine.pid), every=0.01)
+        init = self.init
+        own = os.readlink("/proc/self/ns/net")
+        wait_for(
+            f"the network namespace of {self.name}",
+            lambda: os.readlink(f"/proc/{init}/ns/net") != own,
+            every=0.01,
+        )
+        self._port = f"{self.name}x{self._boots}"
+        self.rig.in_switch(
+            "ip", "link", "add", self._port, "type", "veth", "peer", "name", "eth0", "netns", str(init)
+        )
+        self.plug()
+        net = ["nsenter", "-t", str(init), "-n", "--"]
+        for arguments in (
+            ["link", "set", "eth0", "up"],
+            ["addr", "add", f"{ADDRESSES[self.name]}/24", "dev", "eth0"],
+        ):
+            subprocess.run([*net, "ip", *arguments], check=True, capture_output=True, timeout=30)
+
+    def power_cut(self) -> None:
+        """Everything on the host stops at this instant."""
+        if self.init is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.init, signal.SIGKILL)
+        if self._machine is not None:
+            self._machine.wait(30)
+
+    # --- cable
+
+    def unplug(self) -> None:
+        """Cut the cable: the host lives and hears nobody."""
+        self.rig.in_switch("ip", "link", "set", self._port, "down", "nomaster")
+
+    def plug(self) -> None:
+        """Mend the cable."""
+        self.rig.in_switch("ip", "link", "set", self._port, "master", "br0", "up")
+
+    # --- inside
+
+    def enter(self, *argv: str) -> list[str]:
+        """The command that runs `argv` inside this host."""
+        if self.init is None:
+            raise RigError(f"{self.name} was never powered on")
+        return ["nsenter", "-t", str(self.init), "-m", "-u", "-i", "-n", "-p", "--", *argv]
+
+    def run(self, *argv: str, check: bool = True, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+        """Run a command inside this host to its end."""
+        done = subprocess.run(self.enter(*argv), capture_output=True, text=True, timeout=timeout, check=False)
+        if check and done.returncode:
+            raise RigError(
+                f"{self.name}: {' '.join(argv)}: exit {done.returncode}: {done.stdout}{done.stderr}"
+            )
+        return done
+
+    def spawn(self, *argv: str, log: Path) -> subprocess.Popen[bytes]:
+        """Start a long-running program inside this host; it dies with the host and with the test run."""
+        return lifeline.spawn(self.enter(*argv), log=log)
+
+    def kill(self, program: str, sig: str = "TERM") -> None:
+        """Signal the host's processes called `program`; `pkill` sees only this host's pid namespace."""
+        self.run("pkill", f"-{sig}", "-x", program[:15])
+
+    def stop_pacemaker(self) -> None:
+        """A clean stop of pacemaker (or of pacemaker-remote), as a service manager does it."""
+        program = "pacemakerd" if self.kind == "member" else "pacemaker-remoted"
+        self.kill(program)
+        wait_for(
+            f"pacemaker stopped on {self.name}",
+            lambda: self.run("pgrep", "-x", program[:15], check=False).returncode == 1,
+        )
+
+    def stop_corosync(self) -> None:
+        """A clean stop of corosync; pacemaker must be stopped already."""
+        self.kill("corosync")
+        wait_for(
+            f"corosync stopped on {self.name}",
+            lambda: self.run("pgrep", "-x", "corosync", check=False).returncode == 1,
+        )
+
+    def start_pacemaker(self) -> None:
+        """Start pacemaker again after a clean stop; corosync must run."""
+        self.run("sh", "-c", "setsid pacemakerd >>/var/log/pacemaker/stdout 2>&1 </dev/null &")
+
+    def xml(self, *argv: str) -> ET.Element | None:
+        """The XML that a command prints inside this host, or None when it failed."""
+        try:
+            done = self.run(*argv, check=False, timeout=15)
+            return ET.fromstring(done.stdout) if done.returncode == 0 else None
+        except (ET.ParseError, subprocess.TimeoutExpired):
+            return None
+
+    def online(self) -> set[str]:
+        """Which hosts this host's pacemaker calls online, ready and not to be fenced."""
+        cib, mon = self.xml("cibadmin", "--query"), self.xml("crm_mon", "--output-as=xml")
+        if cib is None or mon is None:
+            return set()
+        joined = {n.get("uname") for n in cib.findall("./status/node_state") if n.get("in_ccm") == "true"}
+        return {
+            str(n.get("name"))
+            for n in mon.findall("./nodes/node")
+            if n.get("online") == "true"
+            and n.get("name") in joined
+            and not any(n.get(flag) == "true" for flag in ("unclean", "pending", "standby", "maintenance"))
+        }
+
+
+class Rig:
+    """The whole cluster; build it once for a session, `heal` it before each test."""
+
+    def __init__(self, base: Path, remote_tree: Path) -> None:
+        self.base = base
+        base.mkdir(parents=True, exist_ok=True)
+        self.remote_sbin = remote_tree / "usr" / "sbin"
+        self.authkey = os.urandom(4096)
+        self.strip = PowerStrip(base / "strip.sock", lambda name: self[name].power_cut())
+        self._switch = lifeline.spawn(["sleep", "infinity"], realm=True, net=True)
+        pid = wait_for("the switch", lambda: first_child(self._switch.pid), every=0.01)
+        own = os.readlink("/proc/self/ns/net")
+        wait_for("the switch's namespace", lambda: os.readlink(f"/proc/{pid}/ns/net") != own, every=0.01)
+        self._switch_pid = pid
+        for arguments in (
+            ["link", "add", "br0", "type", "bridge"],
+            ["link", "set", "br0", "up"],
+            ["addr", "add", f"{SWITCH}/24", "dev", "br0"],
+        ):
+            self.in_switch("ip", *arguments)
+        self.hosts = {name: Host(self, name, "member") for name in MEMBERS}
+        self.hosts[REMOTE] = Host(self, REMOTE, "remote")
+
+    def __getitem__(self, name: str) -> Host:
+        return self.hosts[name]
+
+    def in_switch(self, *argv: str) -> None:
+        """Run a command in the switch's network namespace."""
+        subprocess.run(self.beside_switch(*argv), check=True, capture_output=True, timeout=30)
+
+    def beside_switch(self, *argv: str) -> list[str]:
+        """The command that runs `argv` with the switch's network, and the machine's files."""
+        return ["nsenter", "-t", str(self._switch_pid), "-n", "--", *argv]
+
+    def start(self) -> None:
+        """Power everything on, configure fencing and the remote, and wait until all four are online."""
+        for host in self.hosts.values():
+            host.power_on()
+        first = self["n1"]
+        wait_for("a cluster of three", lambda: first.online() >= set(MEMBERS), within=120, every=0.5)
+        resources = first.home / "log" / "resources.xml"
+        resources.write_text(RESOURCES.format(strip=self.strip.path, remote=ADDRESSES[REMOTE]))
+        first.run("cibadmin", "--replace", "--scope", "resources", "--xml-file", "/var/log/resources.xml")
+        first.run("crm_attribute", "-t", "crm_config", "-n", "stonith-enabled", "-v", "true")
+        self.wait_online()
+
+    def wait_online(self, *names: str, within: float = 120) -> None:
+        """Until every powered member sees all of `names` (default: everybody) online."""
+        wanted = set(names or self.hosts)
+        for member in MEMBERS:
+            if self[member].powered:
+                wait_for(
+                    f"{wanted} online as {member} sees it",
+                    lambda member=member: self[member].online() >= wanted,  # type: ignore[misc]
+                    within=within,
+                    every=0.25,
+                )
+
+    def heal(self) -> None:
+        """Everybody powered, plugged, out of standby and maintenance, and online; fencing works."""
+        self.strip.reset()
+        for host in self.hosts.values():
+            if host.powered:
+                host.plug()
+                programs = ("corosync", "pacemakerd") if host.kind == "member" else ("pacemaker-remoted",)
+                if any(host.run("pgrep", "-x", p[:15], check=False).returncode for p in programs):
+                    host.power_cut()
+        for host in self.hosts.values():
+            host.power_on()
+        wait_for("quorum after healing", self._quorate, within=120, every=0.5)
+        self._reset_configuration()
+        self.wait_online()
+
+    def _quorate(self) -> bool:
+        cib = self["n1"].xml("cibadmin", "--query")
+        return cib is not None and cib.get("have-quorum") == "1"
+
+    def _reset_configuration(self) -> None:
+        member = self["n1"]
+        cib = member.xml("cibadmin", "--query")
+        if cib is None:
+            raise RigError("n1 does not answer cibadmin")
+        for node in cib.findall("./configuration/nodes/node"):
+            for pair in node.findall("./instance_attributes/nvpair"):
+                member.run("crm_attribute", "-N", str(node.get("uname")), "-n", str(pair.get("name")), "-D")
+        wanted = {"stonith-enabled": "true", "maintenance-mode": "false"}
+        have = {p.get("name"): p.get("value") for p in cib.findall("./configuration/crm_config//nvpair")}
+        for name, value in wanted.items():
+            if have.get(name, "false") != value:
+                member.run("crm_attribute", "-t", "crm_config", "-n", name, "-v", value)
+        if cib.find("./configuration/alerts/alert") is not None:
+            member.run("cibadmin", "--delete-all", "--force", "--xpath", "//alerts/alert")
+
+    def stop(self) -> None:
+        """Cut the power of everything."""
+        self.strip.close()
+        for host in self.hosts.values():
+            host.power_cut()
+        lifeline.end(self._switch, grace=0.1)
+
+
+def remote_tree() -> Path:
+    """Where tools/setup-pacemaker.sh unpacked pacemaker-remote."""
+    cache = os.environ.get("MASAKARI_MONITORS_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "masakari-monitors"
+    )
+    return Path(cache) / "pacemaker" / "remote"
+
+
+def why_not() -> str | None:
+    """Why the rig cannot run here, in words; None when it can."""
+    if os.geteuid() != 0:
+        return "the pacemaker rig needs root (network and mount namespaces)"
+    missing = [
+        p for p in ("corosync", "pacemakerd", "cibadmin", "crm_mon", "ip", "nsenter") if not shutil.which(p)
+    ]
+    if missing or not (remote_tree() / "usr" / "sbin" / "pacemaker-remoted").exists():
+        return f"run tools/setup-pacemaker.sh first (missing: {', '.join(missing) or 'pacemaker-remote'})"
+    return None
+
+
+if __name__ == "__main__":  # a cluster to play with: python -m tests.integration.pacemaker.rig FOLDER
+    if reason := why_not():
+        sys.exit(reason)
+    rig = Rig(Path(sys.argv[1]), remote_tree())
+    rig.start()
+    for host in rig.hosts.values():
+        print(host.name, " ".join(host.enter()))
+    signal.pause()

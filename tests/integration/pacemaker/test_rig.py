@@ -1,0 +1,19 @@
+"""The rig itself: what the faults of the other tests do to a real cluster, with no monitor at all."""
+
+import pytest
+
+from tests.integration.pacemaker.rig import Rig, wait_for
+
+pytestmark = pytest.mark.xdist_group("pacemaker")
+
+
+def test_a_power_cut_is_fenced_and_healed(rig: Rig) -> None:
+    rig["n2"].power_cut()
+    wait_for("n2 fenced", lambda: [f.host for f in rig.strip.fenced] == ["n2"], within=60)
+    rig.heal()
+    assert rig["n1"].online() == {"n1", "n2", "n3", "r1"}
+
+
+def test_everything_dies_with_its_process_1(rig: Rig) -> None:
+    rig["r1"].power_cut()
+    assert not rig["r1"].powered
