@@ -132,8 +132,8 @@ def judge(status: int, text: str) -> Outcome:
     if status in (200, 201, 202):
         return Delivered(answer)
     if status == 409:
-        # Only the words tell a host under maintenance from a duplicate.
-        if "maintenance" in text.lower():
+        # Only the words tell the two apart, and a host's own name may hold either word: no name has a space.
+        if "under maintenance" in text:
             return Refused(
                 answer,
                 "the host is on maintenance in masakari: high availability is off for it until its "

@@ -106,6 +106,11 @@ class Outbox:
         if self._writes:
             self._wake.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many rows are pending."""
+        return len(self._rows)
+
     def subjects(self) -> Iterator[str]:
         """Every subject that has pending rows."""
         return iter(list(self._order))

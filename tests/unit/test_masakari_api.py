@@ -24,6 +24,11 @@ def test_the_words_tell_the_two_conflicts_apart() -> None:
     assert "high availability is off" in refused.why
 
 
+def test_a_host_that_is_called_maintenance_is_not_on_maintenance() -> None:
+    text = "Notification received from host node-maintenance-1 of type VM is duplicate."
+    assert isinstance(judge(409, text), Duplicate)
+
+
 def test_a_bad_request_is_a_configuration_fault() -> None:
     refused = judge(400, '{"badRequest": {"message": "Host with name x could not be found."}}')
     assert isinstance(refused, Refused)

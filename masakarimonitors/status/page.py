@@ -1,0 +1,72 @@
+"""The status as one HTML page for people: what is watched, what was ruled and why, what waits."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from masakarimonitors.status.board import Board
+from masakarimonitors.system.clock import Clock
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
+"""The page runs no script and loads nothing."""
+
+_STYLE = """
+:root{color-scheme:light dark}
+body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
+h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem;margin:1.2rem 0 .3rem}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .6rem;vertical-align:top}
+th{font-weight:600;border-bottom:1px solid #8888}td{border-bottom:1px solid #8883;overflow-wrap:anywhere}
+.alarm{background:#d9302520;font-weight:600}.quiet{color:#777}
+"""
+# Subjects shown on the page; all of them are in status.json.
+_SUBJECTS = 200
+_VERDICTS = 50
+
+
+def render(boards: Sequence[Board], clock: Clock) -> str:
+    """The whole page."""
+    parts = [
+        "<!doctype html><html lang=en><head><meta charset=utf-8><meta http-equiv=refresh content=5>",
+        f"<title>masakari-monitors</title><style>{_STYLE}</style></head><body><h1>masakari-monitors</h1>",
+    ]
+    for board in boards:
+        parts += _board(board, clock)
+    parts.append("<p class=quiet>Also here: <a href=status.json>status.json</a>, <a href=metrics>metrics</a>,")
+    parts.append(" <a href=healthz>healthz</a>. Renewed every 5 s.</p></body></html>")
+    return "".join(parts)
+
+
+def _board(board: Board, clock: Clock) -> Iterable[str]:
+    now = clock.now()
+    yield f"<h2>{escape(board.monitor)} <span class=quiet>up {now.monotonic - board.started.monotonic:.0f} s</span></h2>"
+    outbox = board.outbox()
+    counts = ", ".join(f"{count} {status}" for status, count in outbox.counts.items() if count) or "none settled yet"
+    yield f"<p>Reports: {outbox.pending} waiting, {escape(counts)}. Kept in {escape(outbox.where)}.</p>"
+    for trouble in filter(None, (outbox.disk_fault, outbox.api_trouble)):
+        yield f"<p class=alarm>{escape(trouble)}</p>"
+    for at, text in board.faults:
+        yield f"<p class=alarm>{at.wall:%H:%M:%S} {escape(text)}</p>"
+    sources = [(s.state != "running", (s.name, s.state, s.seen)) for s in board.sources.values()]
+    yield _table("What it listens to", ("source", "state", "last fault"), sources)
+    rows = sorted(board.subjects(), key=lambda row: not row.alarm)
+    shown = [(row.alarm, (row.subject, row.state, row.detail)) for row in rows[:_SUBJECTS]]
+    yield _table(f"What it watches ({len(rows)})", ("subject", "state", "detail"), shown)
+    told = [
+        (t.verdict.alarm, (f"{t.at.wall:%H:%M:%S}", t.verdict.subject, t.verdict.ruling, t.verdict.why, t.verdict.evidence))
+        for t in list(reversed(board.verdicts))[:_VERDICTS]
+    ]
+    yield _table("Verdicts, newest first", ("UTC", "subject", "ruling", "why", "evidence"), told)
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[tuple[bool, Sequence[str]]]) -> str:
+    if not rows:
+        return f"<h3>{escape(title)}</h3><p class=quiet>nothing yet</p>"
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    body = "".join(
+        f"<tr{' class=alarm' if alarm else ''}>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>"
+        for alarm, cells in rows
+    )
+    return f"<h3>{escape(title)}</h3><table><tr>{head}</tr>{body}</table>"

@@ -1,0 +1,44 @@
+"""What systemd wants to hear from a service: ready, alive, stopping.
+
+The protocol is one datagram to the socket in $NOTIFY_SOCKET (sd_notify(3)); without one nothing is
+sent. The watchdog is fed from the loop itself, so a loop that stalls stops feeding it.
+"""
+
+import os
+import socket
+
+from masakarimonitors.system.clock import Clock
+
+
+def notify(message: str) -> None:
+    """Send `message` ("READY=1"); does nothing when not run by systemd, and never raises."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+            out.sendto(message.encode(), address)
+    except OSError:
+        # A service manager that went away is no reason to stop watching.
+        return
+
+
+def watchdog_interval() -> float | None:
+    """Seconds between two signs of life (half of what systemd allows), or None when it asks for none."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    try:
+        allowed = int(os.environ.get("WATCHDOG_USEC", "0")) / 1_000_000
+    except ValueError:
+        return None
+    return allowed / 2 if allowed > 0 else None
+
+
+async def feed_watchdog(clock: Clock) -> None:
+    """Until cancelled, tell systemd that the loop turns."""
+    interval = watchdog_interval()
+    while interval is not None:
+        notify("WATCHDOG=1")
+        await clock.sleep(interval)
