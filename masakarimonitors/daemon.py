@@ -9,7 +9,7 @@ status. Every task is supervised: one that fails is started again with backoff, 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from masakarimonitors.decisions import (
@@ -83,7 +83,9 @@ class Monitor(Generic[S, O]):
     reload: Callable[[], None] = lambda: None
     close: Callable[[], Awaitable[None]] = _nothing
     # What a person is told at start: one line each, "what is watched and where".
-    watching: Sequence[str] = field(default_factory=tuple)
+    watching: Sequence[str] = ()
+    # Commands that a newcomer may type to see a failure noticed.
+    try_this: Sequence[str] = ()
 
 
 class Daemon(Generic[S, O]):

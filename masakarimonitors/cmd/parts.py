@@ -6,6 +6,7 @@ Shared by every command that runs monitors. Reads conf; what it returns no longe
 import importlib
 import importlib.util
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ def monitor_module(name: str) -> Any:
     return importlib.import_module(path)
 
 
+def obstacle(name: str, conf: cfg.ConfigOpts) -> str:
+    """Why that monitor cannot work on this machine, or nothing; raises NotBuilt, ConfigFault.
+
+    A monitor's module may offer `cannot_work(conf) -> str`; one that does not can always be tried.
+    """
+    look: Callable[[cfg.ConfigOpts], str] = getattr(monitor_module(name), "cannot_work", lambda conf: "")
+    return look(conf)
+
+
 def build_monitor(name: str, conf: cfg.ConfigOpts, memory: Memory, clock: Clock) -> Monitor[Any, Any]:
     """One monitor, wired but not running; raises ConfigFault, NotBuilt."""
     monitor: Monitor[Any, Any] = monitor_module(name).build(conf, memory, clock)
@@ -49,6 +59,7 @@ def build_monitor(name: str, conf: cfg.ConfigOpts, memory: Memory, clock: Clock)
 
 def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi:
     """The client of masakari-api that `[api]` describes, or of `endpoint` with no authentication."""
+    auth: Any
     if endpoint is not None:
         auth = loading.get_plugin_loader("none").load_from_options(endpoint=endpoint)
         session = loading.session.Session().load_from_options(auth=auth)

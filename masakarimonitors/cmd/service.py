@@ -56,6 +56,8 @@ async def serve(
 ) -> None:
     """Run the named monitors until `stop` is set; raises ConfigFault before anything is watched."""
     clock = clock or SystemClock()
+    for name in names:
+        parts.monitor_module(name)
     state = state_path.resolve(conf)
     api = parts.api_client(conf, endpoint)
     async with contextlib.AsyncExitStack() as stack:
@@ -88,7 +90,6 @@ async def serve(
 async def _prepare(
     name: str, conf: cfg.ConfigOpts, state: Path | None, clock: Clock, stack: contextlib.AsyncExitStack
 ) -> Running:
-    parts.monitor_module(name)
     outbox = parts.make_outbox(conf, state, name, clock)
     stack.push_async_callback(outbox.close)
     await outbox.open()
@@ -118,15 +119,21 @@ async def _status(
             try:
                 await stack.enter_async_context(local.serve(part.board, clock, state / f"{part.name}.sock"))
             except OSError as fault:
-                LOG.warning("No status socket in %s (%s): `masakari-monitors status` will not see it", state, fault)
+                LOG.warning(
+                    "No status socket in %s (%s): `masakari-monitors status` will not see it", state, fault
+                )
     if not conf.status.listen:
         return ""
     from masakarimonitors.status import web
 
     try:
-        return await stack.enter_async_context(web.serve([p.board for p in running], clock, conf.status.listen))
+        return await stack.enter_async_context(
+            web.serve([p.board for p in running], clock, conf.status.listen)
+        )
     except (OSError, OverflowError) as fault:
-        LOG.error("[status] listen = %s cannot be had (%s): no status page, no metrics", conf.status.listen, fault)
+        LOG.error(
+            "[status] listen = %s cannot be had (%s): no status page, no metrics", conf.status.listen, fault
+        )
         return ""
 
 
@@ -167,8 +174,7 @@ def load(argv: Sequence[str], prog: str, **options: Any) -> cfg.ConfigOpts:
     """Configuration and log, with every unknown option named; raises ConfigFault."""
     conf = house.load(argv, prog=prog, **options)
     log.set_up(conf)
-    for fault in unknown.find(conf):
-        LOG.warning("%s", fault)
+    unknown.warn(conf)
     return conf
 
 

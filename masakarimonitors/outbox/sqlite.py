@@ -176,6 +176,15 @@ class SqliteStore:
         return StoreFault(f"{self._path}: {error}", lasting=lasting)
 
 
+def read_only(path: Path, limit: int) -> list[Row]:
+    """The newest rows of an outbox file, without lock or change; raises sqlite3.Error, ValueError."""
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return [_row(v) for v in db.execute("SELECT * FROM outbox ORDER BY id DESC LIMIT ?", (limit,))]
+    finally:
+        db.close()
+
+
 def _apply(db: sqlite3.Connection, write: Write) -> None:
     if isinstance(write, Put):
         row = write.row

@@ -20,25 +20,37 @@ class _Boards(Collector):
     def collect(self) -> Iterable[Metric]:
         up = GaugeMetricFamily(f"{_PREFIX}_up_seconds", "Since the monitor started.", labels=["monitor"])
         source = GaugeMetricFamily(
-            f"{_PREFIX}_source_running", "1 while the source runs, 0 while it is failed.", labels=["monitor", "source"]
+            f"{_PREFIX}_source_running",
+            "1 while the source runs, 0 while it is failed.",
+            labels=["monitor", "source"],
         )
         failures = CounterMetricFamily(
-            f"{_PREFIX}_source_failures", "How often a source had to be started again.", labels=["monitor", "source"]
+            f"{_PREFIX}_source_failures",
+            "How often a source had to be started again.",
+            labels=["monitor", "source"],
         )
         subjects = GaugeMetricFamily(
             f"{_PREFIX}_subjects", "Watched subjects by state.", labels=["monitor", "state"]
         )
         alarms = GaugeMetricFamily(f"{_PREFIX}_alarms", "Subjects that need a human.", labels=["monitor"])
-        rulings = CounterMetricFamily(f"{_PREFIX}_verdicts", "Verdicts by ruling.", labels=["monitor", "ruling"])
-        pending = GaugeMetricFamily(f"{_PREFIX}_outbox_pending", "Reports not yet settled.", labels=["monitor"])
+        rulings = CounterMetricFamily(
+            f"{_PREFIX}_verdicts", "Verdicts by ruling.", labels=["monitor", "ruling"]
+        )
+        pending = GaugeMetricFamily(
+            f"{_PREFIX}_outbox_pending", "Reports not yet settled.", labels=["monitor"]
+        )
         settled = CounterMetricFamily(
             f"{_PREFIX}_outbox_settled", "Reports by what became of them.", labels=["monitor", "status"]
         )
         disk = GaugeMetricFamily(
             f"{_PREFIX}_outbox_in_memory", "1 while the outbox cannot be written to disk.", labels=["monitor"]
         )
-        api = GaugeMetricFamily(f"{_PREFIX}_api_reachable", "0 while masakari-api does not answer.", labels=["monitor"])
-        faults = GaugeMetricFamily(f"{_PREFIX}_faults", "Faults inside the monitor that are shown.", labels=["monitor"])
+        api = GaugeMetricFamily(
+            f"{_PREFIX}_api_reachable", "0 while masakari-api does not answer.", labels=["monitor"]
+        )
+        faults = GaugeMetricFamily(
+            f"{_PREFIX}_faults", "Faults inside the monitor that are shown.", labels=["monitor"]
+        )
         now = self._clock.now()
         for board in self._boards:
             name = board.monitor

@@ -34,16 +34,22 @@ def render(boards: Sequence[Board], clock: Clock) -> str:
     ]
     for board in boards:
         parts += _board(board, clock)
-    parts.append("<p class=quiet>Also here: <a href=status.json>status.json</a>, <a href=metrics>metrics</a>,")
+    parts.append(
+        "<p class=quiet>Also here: <a href=status.json>status.json</a>, <a href=metrics>metrics</a>,"
+    )
     parts.append(" <a href=healthz>healthz</a>. Renewed every 5 s.</p></body></html>")
     return "".join(parts)
 
 
 def _board(board: Board, clock: Clock) -> Iterable[str]:
     now = clock.now()
-    yield f"<h2>{escape(board.monitor)} <span class=quiet>up {now.monotonic - board.started.monotonic:.0f} s</span></h2>"
+    up = now.monotonic - board.started.monotonic
+    yield f"<h2>{escape(board.monitor)} <span class=quiet>up {up:.0f} s</span></h2>"
     outbox = board.outbox()
-    counts = ", ".join(f"{count} {status}" for status, count in outbox.counts.items() if count) or "none settled yet"
+    counts = (
+        ", ".join(f"{count} {status}" for status, count in outbox.counts.items() if count)
+        or "none settled yet"
+    )
     yield f"<p>Reports: {outbox.pending} waiting, {escape(counts)}. Kept in {escape(outbox.where)}.</p>"
     for trouble in filter(None, (outbox.disk_fault, outbox.api_trouble)):
         yield f"<p class=alarm>{escape(trouble)}</p>"
@@ -55,7 +61,10 @@ def _board(board: Board, clock: Clock) -> Iterable[str]:
     shown = [(row.alarm, (row.subject, row.state, row.detail)) for row in rows[:_SUBJECTS]]
     yield _table(f"What it watches ({len(rows)})", ("subject", "state", "detail"), shown)
     told = [
-        (t.verdict.alarm, (f"{t.at.wall:%H:%M:%S}", t.verdict.subject, t.verdict.ruling, t.verdict.why, t.verdict.evidence))
+        (
+            t.verdict.alarm,
+            (f"{t.at.wall:%H:%M:%S}", t.verdict.subject, t.verdict.ruling, t.verdict.why, t.verdict.evidence),
+        )
         for t in list(reversed(board.verdicts))[:_VERDICTS]
     ]
     yield _table("Verdicts, newest first", ("UTC", "subject", "ruling", "why", "evidence"), told)
@@ -66,7 +75,9 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[tuple[bool, Sequence
         return f"<h3>{escape(title)}</h3><p class=quiet>nothing yet</p>"
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join(
-        f"<tr{' class=alarm' if alarm else ''}>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>"
+        f"<tr{' class=alarm' if alarm else ''}>"
+        + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
+        + "</tr>"
         for alarm, cells in rows
     )
     return f"<h3>{escape(title)}</h3><table><tr>{head}</tr>{body}</table>"

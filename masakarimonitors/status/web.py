@@ -31,10 +31,17 @@ async def serve(boards: Sequence[Board], clock: Clock, listen: str) -> AsyncIter
         return web.json_response([board.snapshot(clock.now()) for board in boards])
 
     async def as_metrics(request: web.Request) -> web.Response:
-        return web.Response(body=metrics.render(boards, clock), headers={"Content-Type": "text/plain; version=0.0.4"})
+        return web.Response(
+            body=metrics.render(boards, clock), headers={"Content-Type": "text/plain; version=0.0.4"}
+        )
 
     async def health(request: web.Request) -> web.Response:
-        blind = [f"{b.monitor}/{s.name}: {s.seen}" for b in boards for s in b.sources.values() if s.state != "running"]
+        blind = [
+            f"{b.monitor}/{s.name}: {s.seen}"
+            for b in boards
+            for s in b.sources.values()
+            if s.state != "running"
+        ]
         return web.Response(text="\n".join(blind or ["OK"]) + "\n", status=503 if blind else 200)
 
     app = web.Application()

@@ -1,0 +1,209 @@
+"""`masakari-monitors demo`: breaks a real process and shows the whole path with its milliseconds.
+
+Everything is real and private: a folder, a process, the process monitor, the outbox on disk, and the
+embedded receiver. Exits 0 when the report has arrived.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import stat
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from masakarimonitors.cmd import run as running
+from masakarimonitors.cmd import service
+from masakarimonitors.decisions import Instant, Ruling, Verdict
+from masakarimonitors.receiver.app import Receiver
+from masakarimonitors.system.clock import SystemClock
+
+_CONF = """\
+[DEFAULT]
+state_path = {folder}/state
+use_stderr = false
+log_file = {folder}/demo.log
+[api]
+auth_type = none
+[process]
+process_list_path = {folder}/process_list.yaml
+restart_retries = 1
+restart_interval = 1
+"""
+
+_LIST = """\
+- process_name: {folder}/demo-service
+  start_command: {folder}/start
+  restart_command: {folder}/restart
+  run_as_root: false
+"""
+
+_SERVICE = """\
+#!/bin/sh
+echo $$ > {folder}/pid
+while :; do sleep 1; done
+"""
+
+_START = """\
+#!/bin/sh
+setsid {folder}/demo-service < /dev/null > /dev/null 2>&1 &
+"""
+
+# Fails on purpose: only a process that cannot be restarted is reported.
+_RESTART = """\
+#!/bin/sh
+echo "this restart fails on purpose"
+exit 1
+"""
+
+# The whole path takes a little over a second of restart tries; a machine under load gets much more.
+_PATIENCE = 60.0
+
+
+@dataclass
+class _Path:
+    """The steps of the path and when each was first seen (seconds of the monotonic clock)."""
+
+    steps: dict[str, tuple[float, str]] = field(default_factory=dict)
+    killed: float = 0.0
+
+    def reached(self, step: str, what: str) -> None:
+        self.steps.setdefault(step, (time.monotonic(), what))
+
+    def table(self) -> Table:
+        table = Table("step", "after", "what was seen", title="from a dead process to a delivered report")
+        for step in ("killed", "failure seen", "restart tried", "notification on disk", "delivered"):
+            at, what = self.steps.get(step, (None, "..."))
+            table.add_row(step, "" if at is None else f"{(at - self.killed) * 1000:9.1f} ms", what)
+        return table
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = commands.add_parser(
+        "demo",
+        help="break a real process and watch its report arrive at the embedded receiver",
+        description="Needs no cloud, no configuration and no root. Exits 0 when the report has arrived.",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Play the demonstration."""
+    with tempfile.TemporaryDirectory(prefix="masakari-monitors-demo-") as name:
+        folder = Path(name)
+        _write(folder)
+        conf = service.load(["--config-file", str(folder / "demo.conf"), *rest], "masakari-monitors")
+        try:
+            return asyncio.run(_play(conf, folder))
+        finally:
+            _end(folder)
+
+
+def _write(folder: Path) -> None:
+    files = {
+        "demo.conf": _CONF,
+        "process_list.yaml": _LIST,
+        "demo-service": _SERVICE,
+        "start": _START,
+        "restart": _RESTART,
+    }
+    for name, text in files.items():
+        path = folder / name
+        path.write_text(text.format(folder=folder))
+        if text.startswith("#!"):
+            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def _end(folder: Path) -> None:
+    """The process of the demonstration ends with it."""
+    with contextlib.suppress(OSError, ValueError):
+        os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+
+
+async def _play(conf: cfg.ConfigOpts, folder: Path) -> int:
+    console = Console()
+    path, stop = _Path(), asyncio.Event()
+    service.stop_on_signals(stop)
+    receiver = Receiver(":memory:", SystemClock())
+    up = asyncio.Event()
+    parts: list[service.Running] = []
+
+    def started(running_parts: Sequence[service.Running], status: str) -> None:
+        parts.extend(running_parts)
+        where = f"{url}/ (the embedded receiver: it shows reports, it recovers nothing)"
+        running.say(running_parts, [], where, status)
+        _trace(running_parts[0], path, up)
+
+    with contextlib.ExitStack() as stack:
+        async with receiver.serve() as url, asyncio.TaskGroup() as tasks:
+            stack.enter_context(
+                receiver.subscribed(lambda row: path.reached("delivered", f"receiver row {row.id}"))
+            )
+            serving = tasks.create_task(
+                service.serve(conf, ["processmonitor"], stop=stop, endpoint=url, started=started)
+            )
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await _until(lambda: (folder / "pid").exists() and up.is_set(), stop)
+                    pid = int((folder / "pid").read_text())
+                    console.print(f"  The demonstration's own process is {pid}. Killing it (SIGKILL).\n")
+                    path.killed = time.monotonic()
+                    path.reached("killed", f"kill -9 {pid}")
+                    os.kill(pid, signal.SIGKILL)
+                    with Live(path.table(), console=console, refresh_per_second=20) as live:
+                        while "delivered" not in path.steps and not stop.is_set():
+                            live.update(path.table())
+                            await asyncio.sleep(0.02)
+                        live.update(path.table())
+            except TimeoutError:
+                console.print(
+                    f"[red]The report did not arrive within {_PATIENCE:.0f} s; see {folder}/demo.log[/red]"
+                )
+            stop.set()
+            await serving
+    arrived = "delivered" in path.steps
+    if arrived:
+        console.print("\n  The report has arrived. On a real cloud masakari-api would act on it now.")
+        console.print("  Every verdict with its reason:")
+        for told in parts[0].board.verdicts:
+            console.print(
+                f"    {told.verdict.ruling.value:<10} {told.verdict.why}", markup=False, highlight=False
+            )
+    return 0 if arrived else 1
+
+
+def _trace(part: service.Running, path: _Path, up: asyncio.Event) -> None:
+    """Note when each step is first seen, without standing in its way."""
+    ready = part.outbox.on_ready
+
+    def on_disk(subject: str) -> None:
+        path.reached("notification on disk", f"{subject} in {Path(part.outbox.where).name}")
+        ready(subject)
+
+    def on_verdict(verdict: Verdict, at: Instant) -> None:
+        if not path.killed:
+            if verdict.ruling is not Ruling.ACTED:
+                up.set()
+            return
+        path.reached("failure seen", verdict.why)
+        if verdict.ruling is Ruling.ACTED:
+            path.reached("restart tried", verdict.why)
+
+    part.outbox.on_ready = on_disk
+    part.board.on_verdict = on_verdict
+
+
+async def _until(condition: Any, stop: asyncio.Event) -> None:
+    while not condition() and not stop.is_set():  # noqa: ASYNC110 - a file that another process writes
+        await asyncio.sleep(0.02)

@@ -1,0 +1,66 @@
+"""`masakari-monitors outbox`: what became of each report, out of the outbox files."""
+
+import argparse
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from masakarimonitors import conf as house
+from masakarimonitors.cmd import parts
+from masakarimonitors.conf import ConfigFault, state_path
+from masakarimonitors.outbox import sqlite
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = commands.add_parser(
+        "outbox",
+        help="list reports: pending, delivered, refused, withdrawn, expired, and why each was made",
+        description="Reads the outbox files under state_path; works while the monitors run, and after.",
+    )
+    parser.add_argument("--limit", type=int, default=20, help="newest reports of each monitor (20)")
+    parser.add_argument("--file", type=Path, help="one outbox file, for example one that was set aside")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Print the newest reports."""
+    conf = house.load(rest, prog="masakari-monitors")
+    folder = state_path.resolve(conf)
+    paths = (
+        [arguments.file]
+        if arguments.file
+        else [folder / f"{name}.sqlite" for name in parts.MONITORS if folder]
+    )
+    console = Console()
+    for path in paths:
+        if not path.exists():
+            if arguments.file:
+                raise ConfigFault(f"There is no file {path}.")
+            continue
+        try:
+            rows = sqlite.read_only(path, arguments.limit)
+        except (sqlite3.Error, ValueError) as fault:
+            raise ConfigFault(f"{path} cannot be read as an outbox: {fault}") from fault
+        table = Table("id", "made", "status", "tries", "report", "why", "last answer", title=str(path))
+        for row in rows:
+            told = json.loads(row.body)["notification"]
+            report = f"{told['type']} {told['hostname']} {' '.join(told['payload'].values())}"
+            cells = (
+                str(row.id),
+                f"{row.created:%F %T}",
+                row.status,
+                str(row.attempts),
+                report,
+                row.why,
+                row.answer,
+            )
+            table.add_row(*(escape(cell) for cell in cells))
+        console.print(table)
+    return 0

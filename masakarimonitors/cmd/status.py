@@ -1,0 +1,83 @@
+"""`masakari-monitors status`: what the monitors on this machine see, decided and still have to deliver."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from masakarimonitors import conf as house
+from masakarimonitors.cmd import parts
+from masakarimonitors.conf import state_path
+from masakarimonitors.status import local
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = commands.add_parser(
+        "status",
+        help="show what the running monitors see, have decided and why",
+        description="Exit code 0: at least one monitor runs and all its sources do. 1: none, or one is blind.",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="the whole snapshot as JSON, one line per monitor"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Read each monitor's socket under the state folder."""
+    conf = house.load(rest, prog="masakari-monitors")
+    folder = state_path.resolve(conf)
+    console = Console()
+    healthy, found = True, False
+    for name in parts.MONITORS if folder else ():
+        assert folder is not None
+        try:
+            snapshot = local.read(folder / f"{name}.sock")
+        except (OSError, ValueError):
+            continue
+        found = True
+        if arguments.json:
+            print(json.dumps(snapshot))
+        else:
+            _show(console, snapshot)
+        healthy = healthy and all(source["state"] == "running" for source in _rows(snapshot, "sources"))
+    if not found:
+        console.print(f"No monitor is running with its state in {folder}.")
+    return 0 if found and healthy else 1
+
+
+def _rows(snapshot: Any, key: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = snapshot[key]
+    return rows
+
+
+def _show(console: Console, snapshot: Any) -> None:
+    outbox = snapshot["outbox"]
+    counts = ", ".join(f"{count} {status}" for status, count in outbox["counts"].items() if count)
+    console.rule(f"{snapshot['monitor']}, up {snapshot['up_seconds']:.0f} s")
+    console.print(
+        f"reports: {outbox['pending']} waiting{', ' if counts else ''}{counts}; kept in {outbox['where']}"
+    )
+    for trouble in (outbox["disk_fault"], outbox["api_trouble"], *(f["text"] for f in snapshot["faults"])):
+        if trouble:
+            console.print(f"[red]{escape(trouble)}[/red]")
+    _table(console, "source", ("name", "state", "last_fault"), _rows(snapshot, "sources"))
+    _table(console, "subject", ("subject", "state", "detail"), _rows(snapshot, "subjects"))
+    _table(
+        console, "verdict", ("at", "subject", "ruling", "why", "evidence"), _rows(snapshot, "verdicts")[:20]
+    )
+
+
+def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    table = Table(*columns, title=f"{title}s", title_justify="left", expand=False)
+    for row in rows:
+        alarm = row.get("alarm") or row.get("state") == "failed"
+        table.add_row(*(escape(str(row[column])) for column in columns), style="red" if alarm else None)
+    console.print(table)
