@@ -44,6 +44,7 @@ class SqliteStore:
         """Lock `path` for this process; raises InUse when another process has it, OSError when it cannot be made."""
         self._path = path
         self._db: sqlite3.Connection | None = None
+        self._inode = 0
         self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,6 +82,7 @@ class SqliteStore:
         """One transaction; on any fault nothing of it is kept."""
         try:
             db = self._open()
+            self._check_in_place()
             durable = any(write.durable for write in writes)
             db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             db.execute("BEGIN IMMEDIATE")
@@ -119,6 +121,8 @@ class SqliteStore:
     def set_aside(self) -> str:
         """Rename the broken file (and its journal) with the moment in its name; the next write makes a new one."""
         self._close_database()
+        if not self._path.exists():
+            return "nothing (it was removed)"
         stamp = datetime.datetime.fromtimestamp(self._path.stat().st_mtime, datetime.UTC).strftime(
             "%Y%m%dT%H%M%S"
         )
@@ -158,8 +162,19 @@ class SqliteStore:
                 db.close()
                 raise
             self._path.chmod(0o600)
+            self._inode = self._path.stat().st_ino
             self._db = db
         return self._db
+
+    def _check_in_place(self) -> None:
+        # sqlite would go on writing into a file that nobody finds again after the next start.
+        try:
+            inode = self._path.stat().st_ino
+        except FileNotFoundError:
+            inode = 0
+        if inode != self._inode:
+            self._close_database()
+            raise StoreFault(f"{self._path} was removed or replaced while in use", lasting=True)
 
     def _close_database(self) -> None:
         if self._db is not None:

@@ -1,0 +1,207 @@
+"""The outbox in front of a store that fails: nothing is lost, nothing silently replaced."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.decisions import Notify, Remember, Withdraw
+from masakarimonitors.notifications import HostEvent, ProcessNotification
+from masakarimonitors.outbox.memory import MemoryStore
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.rows import Loaded, Row, Status, Write
+from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.outbox.store import Store, StoreFault
+from tests.fixtures.fake_clock import FakeClock, settle
+
+
+class Faulty(MemoryStore):
+    """A store that fails as told, and counts its transactions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fault: StoreFault | None = None
+        self.aside: list[Sequence[int]] = []
+        self.transactions: list[int] = []
+
+    def load(self) -> Loaded:
+        if self.fault:
+            raise self.fault
+        return super().load()
+
+    def write(self, writes: Sequence[Write]) -> None:
+        if self.fault:
+            raise self.fault
+        self.transactions.append(len(writes))
+        super().write(writes)
+
+    def set_aside(self) -> str:
+        self.aside.append([row.id for row in self.recent(100)])
+        self.__dict__.update(Faulty().__dict__ | {"aside": self.aside, "fault": None})
+        return "aside"
+
+
+FULL = StoreFault("database or disk is full", lasting=False)
+BROKEN = StoreFault("database disk image is malformed", lasting=True)
+
+
+@contextlib.asynccontextmanager
+async def writing(store: Store, clock: FakeClock) -> AsyncIterator[Outbox]:
+    outbox = Outbox(store, clock)
+    await outbox.open()
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(outbox.run())
+        yield outbox
+        task.cancel()
+    await outbox.close()
+
+
+def report(clock: FakeClock, name: str) -> Notify:
+    return Notify(ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, name), "it died")
+
+
+async def test_a_full_disk_is_shouted_delivery_goes_on_and_everything_is_written_when_it_has_room(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, clock = Faulty(), FakeClock()
+    async with writing(store, clock) as outbox:
+        ready: list[str] = []
+        outbox.on_ready = ready.append
+        store.fault = FULL
+        outbox.submit([report(clock, "a"), Remember("k", {"v": 1})], clock.now())
+        await settle()
+        assert ready == ["process:a"]
+        assert "disk is full" in outbox.fault
+        outbox.submit([report(clock, "b"), Remember("k", {"v": 2})], clock.now())
+        await settle()
+        assert [row.subject for row in outbox.deliverable("process:b")] == ["process:b"]
+        assert [record.levelno for record in caplog.records].count(logging.ERROR) == 1
+        store.fault = None
+        await clock.advance(30)
+        assert outbox.fault == ""
+        assert [row.subject for row in store.load().pending] == ["process:a", "process:b"]
+        assert dict(store.load().memory) == {"k": {"v": 2}}
+
+
+async def test_a_file_that_breaks_in_use_is_set_aside_and_rewritten_whole(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, clock = Faulty(), FakeClock()
+    async with writing(store, clock) as outbox:
+        outbox.submit([report(clock, "a"), Remember("k", {"v": 1})], clock.now())
+        await settle()
+        store.fault = BROKEN
+        outbox.submit([report(clock, "b")], clock.now())
+        await settle()
+        assert store.aside == [[1]]
+        assert [row.subject for row in store.load().pending] == ["process:a", "process:b"]
+        assert dict(store.load().memory) == {"k": {"v": 1}}
+        assert "set aside as aside" in caplog.text
+
+
+async def test_a_broken_file_at_start_is_set_aside_and_shouted(caplog: pytest.LogCaptureFixture) -> None:
+    store, clock = Faulty(), FakeClock()
+    store.fault = BROKEN
+    async with writing(store, clock) as outbox:
+        assert "set aside as aside" in caplog.text
+        outbox.submit([report(clock, "a")], clock.now())
+        await settle()
+        assert len(store.load().pending) == 1
+
+
+async def test_a_file_that_cannot_be_read_at_start_is_adopted_when_it_can() -> None:
+    clock, store = FakeClock(), Faulty()
+    async with writing(store, clock) as before:
+        before.submit([report(clock, "old"), Remember("old", {})], clock.now())
+        await settle()
+    store.fault = StoreFault("unable to open database file", lasting=False)
+    async with writing(store, clock) as outbox:
+        outbox.submit([report(clock, "new"), Remember("new", {})], clock.now())
+        await settle()
+        assert list(outbox.subjects()) == ["process:new"]
+        store.fault = None
+        await clock.advance(30)
+        assert sorted(outbox.subjects()) == ["process:new", "process:old"]
+        assert sorted(row.subject for row in store.load().pending) == ["process:new", "process:old"]
+        assert sorted(outbox.memory) == ["new", "old"]
+
+
+async def test_decisions_that_wait_together_share_one_transaction() -> None:
+    store, clock = Faulty(), FakeClock()
+    async with writing(store, clock) as outbox:
+        for number in range(500):
+            outbox.submit([report(clock, f"p{number}")], clock.now())
+        await settle()
+        assert store.transactions == [500]
+
+
+async def test_what_one_decision_says_is_one_transaction() -> None:
+    store, clock = Faulty(), FakeClock()
+    async with writing(store, clock) as outbox:
+        outbox.submit([report(clock, "a"), Remember("k", {}), Withdraw("process:a", "it runs")], clock.now())
+        await settle()
+        assert len(store.transactions) == 1
+        assert store.recent(1)[0].status is Status.WITHDRAWN
+
+
+async def test_closing_writes_what_is_left(tmp_path: Path) -> None:
+    clock, path = FakeClock(), tmp_path / "outbox.sqlite"
+    outbox = Outbox(SqliteStore(path), clock)
+    await outbox.open()
+    outbox.submit([report(clock, "a"), Remember("k", {"v": 1})], clock.now())
+    await outbox.close()
+    again = SqliteStore(path)
+    loaded = again.load()
+    assert [row.subject for row in loaded.pending] == ["process:a"]
+    assert dict(loaded.memory) == {"k": {"v": 1}}
+    again.close()
+
+
+async def test_a_real_file_torn_to_pieces_in_use_costs_nothing(tmp_path: Path) -> None:
+    clock, path = FakeClock(), tmp_path / "outbox.sqlite"
+    outbox = Outbox(SqliteStore(path), clock)
+    await outbox.open()
+    outbox.submit([report(clock, "a")], clock.now())
+    async with asyncio.TaskGroup() as tasks:
+        writer = tasks.create_task(outbox.run())
+        await outbox.mark(await _first(outbox, "process:a"))
+        for part in tmp_path.glob("outbox.sqlite*"):
+            if not part.name.endswith(".lock"):
+                part.write_bytes(b"\xff" * max(part.stat().st_size, 8192))
+        outbox.submit([report(clock, "b")], clock.now())
+        row = await _first(outbox, "process:b")
+        await outbox.mark(row)
+        writer.cancel()
+    await outbox.close()
+    again = SqliteStore(path)
+    assert sorted(row.subject for row in again.load().pending) == ["process:a", "process:b"]
+    assert list(tmp_path.glob("outbox.sqlite.broken-*"))
+    again.close()
+
+
+async def test_a_file_that_is_removed_in_use_is_made_again_with_everything(tmp_path: Path) -> None:
+    clock, path = FakeClock(), tmp_path / "outbox.sqlite"
+    outbox = Outbox(SqliteStore(path), clock)
+    await outbox.open()
+    outbox.submit([report(clock, "a")], clock.now())
+    async with asyncio.TaskGroup() as tasks:
+        writer = tasks.create_task(outbox.run())
+        await _first(outbox, "process:a")
+        path.unlink()
+        outbox.submit([report(clock, "b")], clock.now())
+        await _first(outbox, "process:b")
+        writer.cancel()
+    await outbox.close()
+    again = SqliteStore(path)
+    assert sorted(row.subject for row in again.load().pending) == ["process:a", "process:b"]
+    again.close()
+
+
+async def _first(outbox: Outbox, subject: str) -> Row:
+    while True:
+        for row in outbox.deliverable(subject):
+            return row
+        await asyncio.sleep(0)
