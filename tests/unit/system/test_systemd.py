@@ -1,0 +1,54 @@
+"""What the service manager hears."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.system import systemd
+from tests.fixtures.fake_clock import FakeClock, settle
+
+
+def test_without_a_service_manager_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    systemd.notify("READY=1")
+
+
+def test_a_service_manager_that_went_away_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    systemd.notify("READY=1")
+
+
+async def test_ready_and_signs_of_life_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path, clock = tmp_path / "notify", FakeClock()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        monkeypatch.setenv("WATCHDOG_USEC", "10000000")
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+        systemd.notify("READY=1")
+        assert manager.recv(100) == b"READY=1"
+        async with asyncio.TaskGroup() as tasks:
+            feeding = tasks.create_task(systemd.feed_watchdog(clock))
+            await settle()
+            assert manager.recv(100) == b"WATCHDOG=1"
+            await clock.advance(5)
+            assert manager.recv(100) == b"WATCHDOG=1"
+            feeding.cancel()
+
+
+@pytest.mark.parametrize(("usec", "pid"), [("", ""), ("x", ""), ("10000000", "1"), ("0", "")])
+def test_no_watchdog_is_fed_that_nobody_asked_for(
+    monkeypatch: pytest.MonkeyPatch, usec: str, pid: str
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", usec)
+    if pid:
+        monkeypatch.setenv("WATCHDOG_PID", pid)
+    else:
+        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    assert systemd.watchdog_interval() is None
