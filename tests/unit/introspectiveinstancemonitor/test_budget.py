@@ -1,0 +1,38 @@
+import datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masakarimonitors.introspectiveinstancemonitor.budget import recent, spent
+
+NOON = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.UTC)
+
+
+def minutes_ago(*minutes: float) -> list[datetime.datetime]:
+    return [NOON - datetime.timedelta(minutes=m) for m in minutes]
+
+
+def test_three_reports_within_the_hour_spend_a_budget_of_three() -> None:
+    assert spent(minutes_ago(50, 30, 1), NOON, 3)
+
+
+def test_a_report_of_an_hour_ago_is_forgotten() -> None:
+    assert not spent(minutes_ago(60, 30, 1), NOON, 3)
+    assert recent(minutes_ago(1, 60, 30), NOON) == tuple(minutes_ago(30, 1))
+
+
+def test_no_limit() -> None:
+    assert not spent(minutes_ago(*range(50)), NOON, 0)
+
+
+def test_a_clock_that_was_set_back_neither_refills_the_budget_nor_empties_it_for_ever() -> None:
+    assert spent(minutes_ago(-10, -20, -30), NOON, 3)
+    assert not spent(minutes_ago(-70, -80, -90), NOON, 3)
+
+
+@given(st.lists(st.floats(-200, 200), max_size=20))
+def test_what_counts_is_within_the_hour_and_in_order(minutes: list[float]) -> None:
+    kept = recent(minutes_ago(*minutes), NOON)
+    assert list(kept) == sorted(kept)
+    assert all(abs(NOON - report) < datetime.timedelta(hours=1) for report in kept)
+    assert recent(kept, NOON) == kept

@@ -1,0 +1,37 @@
+import itertools
+
+import pytest
+
+from masakarimonitors.introspectiveinstancemonitor.lifecycle import TABLE, Move, Phase, UnlistedMove, step
+
+UNLISTED = sorted(set(itertools.product(Phase, Move)) - set(TABLE))
+
+
+@pytest.mark.parametrize(("phase", "move", "then"), [(*key, then) for key, then in TABLE.items()])
+def test_each_listed_move_leads_where_the_table_says(phase: Phase, move: Move, then: Phase) -> None:
+    assert step(phase, move) is then
+
+
+@pytest.mark.parametrize(("phase", "move"), UNLISTED)
+def test_an_unlisted_move_raises(phase: Phase, move: Move) -> None:
+    with pytest.raises(UnlistedMove, match=f"{phase.value} cannot be moved by {move.value}"):
+        step(phase, move)
+
+
+def test_only_an_erring_guest_can_be_reported() -> None:
+    assert [phase for phase in Phase if (phase, Move.REPORT) in TABLE] == [Phase.ERROR]
+
+
+def test_an_erring_guest_was_healthy_before() -> None:
+    into_error = {
+        phase for (phase, _), then in TABLE.items() if then is Phase.ERROR and phase is not Phase.ERROR
+    }
+    assert into_error == {Phase.HEALTHY}
+
+
+def test_a_restart_leads_to_discovery_from_everywhere() -> None:
+    assert {step(phase, Move.RESTARTED) for phase in Phase} == {Phase.DISCOVERY}
+
+
+def test_an_answer_leads_to_healthy_from_everywhere() -> None:
+    assert {step(phase, Move.ANSWERED) for phase in Phase} == {Phase.HEALTHY}
