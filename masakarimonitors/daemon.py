@@ -25,6 +25,7 @@ from masakarimonitors.decisions import (
     Woken,
 )
 from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.rows import Row
 from masakarimonitors.status.board import Board, SubjectRow
 from masakarimonitors.system.clock import Clock
 
@@ -70,8 +71,8 @@ async def _nothing() -> None:
 class Monitor(Generic[S, O]):
     """One monitor, wired but not running.
 
-    `describe` tells the status what each subject's state is; `reload` is called on SIGHUP; `close`
-    when the daemon stops.
+    `describe` tells the status what each subject's state is; `settled` may turn the outcome of one of its
+    reports into an observation; `reload` is called on SIGHUP; `close` when the daemon stops.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Monitor(Generic[S, O]):
     effects: Effects[O] | None = None
     describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()
     reload: Callable[[], None] = lambda: None
+    settled: Callable[[Row, Instant], O | None] = lambda row, now: None
     close: Callable[[], Awaitable[None]] = _nothing
     # What a person is told at start: one line each, "what is watched and where".
     watching: Sequence[str] = ()
@@ -101,6 +103,7 @@ class Daemon(Generic[S, O]):
         self._state = monitor.state
         self._alarms: dict[str, asyncio.Task[None]] = {}
         board.subjects = lambda: monitor.describe(self._state)
+        outbox.on_settled = self._settled
 
     async def run(self) -> None:
         """Until cancelled; a bug in a decision is logged and the state kept, never silently passed over."""
@@ -134,6 +137,11 @@ class Daemon(Generic[S, O]):
                 tasks.create_task(self._perform(command))
         for verdict in decision.verdicts:
             self._tell(verdict, now)
+
+    def _settled(self, row: Row) -> None:
+        observation = self._monitor.settled(row, self._clock.now())
+        if observation is not None:
+            self._inbox.put_nowait(observation)
 
     def _tell(self, verdict: Verdict, now: Instant) -> None:
         self._board.verdict(verdict, now)

@@ -49,6 +49,7 @@ class Outbox:
         self._pool = ThreadPoolExecutor(1, "outbox") if store.blocks else None
         self.counts: dict[Status, int] = dict.fromkeys(Status, 0)
         self.on_ready: Callable[[str], None] = lambda subject: None
+        self.on_settled: Callable[[Row], None] = lambda row: None
 
     @property
     def memory(self) -> Mapping[str, Mapping[str, JSON]]:
@@ -148,6 +149,7 @@ class Outbox:
             self._remove(row)
             self.counts[row.status] += 1
             self._settled += 1
+            self.on_settled(row)
         self._writes.append(Put(row))
         self._wake.set()
 

@@ -18,9 +18,11 @@ from masakarimonitors.decisions import (
     Woken,
 )
 from masakarimonitors.notifications import HostEvent, ProcessNotification
+from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.memory import MemoryStore
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.status.board import Board
+from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 
 State = tuple[str, ...]
@@ -83,7 +85,13 @@ async def daemon(source: Script) -> AsyncIterator[tuple[FakeClock, Board, Memory
         seen.append(state)
         return state, decision
 
-    monitor: Monitor[State, str] = Monitor("testmonitor", (), decide, (source,), Answering())
+    monitor: Monitor[State, str] = Monitor(
+        "testmonitor",
+        (),
+        decide,
+        (source,),
+        Answering(),
+    )
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(outbox.run()),
@@ -113,6 +121,32 @@ async def test_what_a_decision_reports_and_remembers_is_kept_together() -> None:
         loaded = store.load()
         assert [row.subject for row in loaded.pending] == ["process:x"]
         assert dict(loaded.memory) == {"x": {"reported": True}}
+
+
+async def test_what_became_of_a_report_comes_back_as_an_observation() -> None:
+    clock, source = FakeClock(), Script()
+    outbox = Outbox(MemoryStore(), clock)
+    await outbox.open()
+    seen: list[State] = []
+
+    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
+        state, decision = remember(state, observation, now)
+        seen.append(state)
+        return state, decision
+
+    monitor: Monitor[State, str] = Monitor(
+        "testmonitor", (), decide, (source,), settled=lambda row, now: f"{row.subject} {row.status}"
+    )
+    delivery = Delivery(outbox, FakeApi(), DeliveryPolicy(), clock)
+    daemon = Daemon(monitor, outbox, clock, Board("testmonitor", clock.now()))
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
+        await settle()
+        source.emit("report")
+        await settle()
+        assert seen[-1] == ("report", "process:x delivered")
+        for task in running:
+            task.cancel()
 
 
 async def test_wake_ups_come_at_their_time_and_a_later_one_replaces_an_earlier() -> None:
