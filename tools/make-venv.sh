@@ -36,7 +36,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 
 echo "make-venv: making .venv with $("$python" --version), versions as in constraints.lock (a minute, once)"
-rm -f .venv/.stamp
+rm -rf .venv/.stamp ./*.egg-info
 if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$version')" 2>/dev/null; then
     rm -rf .venv
     "$python" -m venv .venv

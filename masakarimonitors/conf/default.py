@@ -50,13 +50,6 @@ OPTIONS: list[cfg.Opt] = [
         "to look at; the oldest go first. The default is a few megabytes. Reports that still wait are never "
         "counted and never dropped.",
     ),
-    cfg.IntOpt(
-        "outbox_history_age",
-        default=604800,
-        min=0,
-        help="Seconds for which a settled report is kept in the outbox. The default is one week, so that "
-        "Monday can look at the weekend.",
-    ),
     cfg.StrOpt(
         "tempdir",
         help="Folder for temporary files. Accepted so that deployed files keep loading; it has no effect, "

@@ -17,13 +17,11 @@ class ConfigFault(Exception):
 
 
 def names_of(option: cfg.Opt, section: str) -> set[tuple[str, str]]:
-    """Every (section, name) under which a file may set this option, older names included."""
-    spellings = {option.dest, option.name.replace("-", "_")}
-    names = {(section, spelling) for spelling in spellings}
+    """Every (section, name) that oslo.config looks up for this option, older names included."""
+    names = {(section, str(option.dest))}
     for old in option.deprecated_opts:
-        old_section = section if old.group is None else old.group
-        for spelling in spellings if old.name is None else {old.name.replace("-", "_")}:
-            names.add((old_section if old_section == "DEFAULT" else old_section.lower(), spelling))
+        group = old.group or section
+        names.add((group if group == "DEFAULT" else group.lower(), old.name or option.dest))
     return names
 
 
@@ -31,7 +29,7 @@ def setting_of(option: cfg.Opt, section: str, settings: Sequence[Setting]) -> Se
     """The assignment that counts: the last one of the last file."""
     names = names_of(option, section)
     for setting in reversed(settings):
-        if setting.name is not None and (setting.section, setting.name.replace("-", "_")) in names:
+        if setting.name is not None and (setting.section, setting.name) in names:
             return setting
     return None
 

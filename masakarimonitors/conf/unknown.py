@@ -93,7 +93,7 @@ def remarks(conf: cfg.ConfigOpts) -> list[Remark]:
             continue
         if setting.name is None:
             continue
-        name = setting.name.replace("-", "_")
+        name = setting.name
         if name in known[section]:
             newer = older.get((section, name))
             if newer:
@@ -102,7 +102,7 @@ def remarks(conf: cfg.ConfigOpts) -> list[Remark]:
         elif name not in OWNED_OPTIONS.get(section, ()) and not _matches(
             name, opts.open_names().get(section, ())
         ):
-            hint = _nearest(name, known[section]) or _elsewhere(name, known)
+            hint = _unfit(section, name) or _nearest(name, known[section]) or _elsewhere(name, known)
             text = f"unknown option [{section}] {setting.name} is ignored{hint}"
             found.append(Remark(setting.file, setting.line, text))
     return found
@@ -127,7 +127,7 @@ def _names(conf: cfg.ConfigOpts) -> tuple[dict[str, set[str]], dict[tuple[str, s
         now = (section, option.dest)
         for place, name in names_of(option, section):
             known.setdefault(place, set()).add(name)
-            if (place, name) != now and name != option.name.replace("-", "_"):
+            if (place, name) != now:
                 older[place, name] = option.dest if place == section else f"[{section}] {option.dest}"
     return known, older
 
@@ -139,6 +139,12 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def _nearest(name: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.7)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _unfit(section: str, name: str) -> str:
+    if section == "api" and any(name == option.dest for option in api.shown_options()):
+        return ": it belongs to another auth_type"
+    return ""
 
 
 def _elsewhere(name: str, known: Mapping[str, set[str]]) -> str:
