@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 OUTPUT_LIMIT = 1 << 20
@@ -234,14 +234,19 @@ async def run(
     timeout: float,
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
+    started: Callable[[int], None] | None = None,
 ) -> Finished:
     """Run `argv` to its end, at most `timeout` seconds; `env` None: our own environment.
+
+    `started` is told the pid, which leads the command's session, as soon as there is one.
 
     Raises OSError when it cannot be started. When the time is up, or the caller is cancelled, the
     command is killed with everything that it started.
     """
     begun = time.monotonic()
     launched = Launched(argv, env, cwd)
+    if started is not None:
+        started(launched.pid)
     try:
         watch = PidWatch(launched.pid)
     except OSError:
