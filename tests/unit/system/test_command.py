@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -22,6 +23,10 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def dead(pid: int) -> bool:
+    return not alive(pid)
 
 
 async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
@@ -75,7 +80,7 @@ async def test_a_hung_command_is_killed_with_its_children(tmp_path: Path) -> Non
     assert done.timed_out and not done.ok
     for name in ("child", "other-session"):
         pid = int((tmp_path / name).read_text())
-        await until(lambda pid=pid: not alive(pid))
+        await until(functools.partial(dead, pid))
 
 
 async def test_cancelling_kills_the_command_too(tmp_path: Path) -> None:

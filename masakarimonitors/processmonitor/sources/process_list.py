@@ -1,0 +1,257 @@
+"""process_list.yaml: from the operator's file to entries, every fault named by line and column.
+
+Out: `ListRead` at start and after each change, `ListBroken` when the new text cannot be used; then
+the last good list stays in force. A change is seen by the file's stamp, so an editor that replaces
+the file, a link that is switched and a copy in place are all noticed, on any file system.
+"""
+
+import asyncio
+import difflib
+import logging
+import os
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+
+import yaml
+
+from masakarimonitors.processmonitor.observation import Entry, ListBroken, ListRead, Observation
+from masakarimonitors.system.clock import Clock
+
+LOG = logging.getLogger(__name__)
+
+_KEYS = tuple(f.name for f in fields(Entry))
+_COMMANDS = tuple(key for key in _KEYS if key.endswith("_command"))
+_STRING, _BOOLEAN, _NULL = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "bool", "null"))
+_TRUE = frozenset({"yes", "true", "on"})
+
+# One stat() a second costs nothing measurable, and an operator does not wait for more.
+_LOOK_EVERY = 1.0
+_RECENT = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong in the list; `line` and `column` count from 1."""
+
+    line: int
+    column: int
+    text: str
+
+
+class ListFault(Exception):
+    """The list cannot be used; the message names every fault with path, line and column."""
+
+    def __init__(self, path: str, faults: list[Fault]) -> None:
+        """`faults` in the order of the file."""
+        self.faults = tuple(faults)
+        lines = [
+            f"{path}, line {f.line}, column {f.column}: {f.text}" if f.line else f"{path}: {f.text}"
+            for f in faults
+        ]
+        super().__init__("\n".join(lines))
+
+
+def parse(text: str, path: str) -> tuple[Entry, ...]:
+    """The entries of a process list; raises ListFault with all that is wrong."""
+    faults = _Faults()
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        entries = _entries(node, loader, faults)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        faults.add(mark, f"this is not YAML: {what}")
+        entries = []
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        raise ListFault(path, [Fault(line, column, f"this is not YAML: {error.reason}")]) from error
+    finally:
+        loader.dispose()
+    if faults.found:
+        raise ListFault(path, faults.found)
+    return tuple(entries)
+
+
+@dataclass
+class _Faults:
+    found: list[Fault] = field(default_factory=list)
+
+    def add(self, mark: yaml.Mark | None, text: str) -> None:
+        self.found.append(Fault(mark.line + 1, mark.column + 1, text) if mark else Fault(0, 0, text))
+
+
+def _entries(node: yaml.Node | None, loader: yaml.SafeLoader, faults: _Faults) -> list[Entry]:
+    if node is None or node.tag == _NULL:
+        faults.add(None, "the list is empty; name at least one process, or write [] to watch none")
+        return []
+    if not isinstance(node, yaml.SequenceNode):
+        faults.add(node.start_mark, "the file must be a list; begin each process with '- process_name: ...'")
+        return []
+    entries: dict[str, tuple[Entry, yaml.Mark]] = {}
+    for item in node.value:
+        entry = _entry(item, loader, faults)
+        if entry is None:
+            continue
+        if entry.process_name in entries:
+            first = entries[entry.process_name][1].line + 1
+            faults.add(
+                item.start_mark,
+                f"process_name {entry.process_name!r} stands in the list already, at line {first}",
+            )
+        else:
+            entries[entry.process_name] = (entry, item.start_mark)
+    return [entry for entry, _mark in entries.values()]
+
+
+def _entry(item: yaml.Node, loader: yaml.SafeLoader, faults: _Faults) -> Entry | None:
+    if not isinstance(item, yaml.MappingNode):
+        faults.add(item.start_mark, "each process must be a group of 'key: value' lines")
+        return None
+    before = len(faults.found)
+    loader.flatten_mapping(item)
+    values: dict[str, str | bool | None] = {}
+    for key, value in item.value:
+        name = key.value if isinstance(key, yaml.ScalarNode) else ""
+        if name not in _KEYS:
+            near = difflib.get_close_matches(name, _KEYS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; the keys are {', '.join(_KEYS)}"
+            faults.add(key.start_mark, f"{name or 'this'!r} is no key of a process{hint}")
+        elif name in values:
+            faults.add(key.start_mark, f"{name} is given twice")
+        else:
+            values[name] = _value(name, value, faults)
+    if "process_name" not in values:
+        faults.add(item.start_mark, "this process has no process_name")
+    if len(faults.found) > before:
+        return None
+    return Entry(**values)  # type: ignore[arg-type]
+
+
+def _value(name: str, node: yaml.Node, faults: _Faults) -> str | bool | None:
+    empty = node.tag == _NULL or (node.tag == _STRING and not node.value.strip())
+    if name == "run_as_root":
+        if empty:
+            return False
+        if node.tag == _BOOLEAN:
+            return node.value.lower() in _TRUE
+        faults.add(node.start_mark, f"run_as_root must be True or False without quotes, not {_shown(node)}")
+        return None
+    if name in _COMMANDS and empty:
+        return None
+    if empty:
+        faults.add(node.start_mark, f"{name} is empty")
+    elif node.tag != _STRING:
+        faults.add(node.start_mark, f"{name} must be text, not {_shown(node)}; put it in quotes")
+    elif "\0" in node.value:
+        faults.add(node.start_mark, f"{name} contains a NUL character")
+    elif name == "process_name" and node.value.rstrip().endswith("/"):
+        faults.add(node.start_mark, "process_name ends with a slash, so it names a folder and no program")
+    elif name in _COMMANDS:
+        try:
+            shlex.split(node.value)
+        except ValueError as error:
+            faults.add(node.start_mark, f"{name} cannot be split into words: {str(error).lower()}")
+    return str(node.value).strip()
+
+
+def _shown(node: yaml.Node) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return f"the {node.tag.rpartition(':')[2]} {node.value!r}"
+    return "a list" if isinstance(node, yaml.SequenceNode) else "a group"
+
+
+_Stamp = tuple[int, int, int, int]
+
+
+def _stamp(path: str) -> _Stamp | None:
+    try:
+        seen = os.stat(path)
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino, seen.st_dev
+
+
+def read(path: str) -> tuple[Entry, ...]:
+    """The entries of the file at `path`; raises ListFault, also when it cannot be read at all."""
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+    except OSError as error:
+        raise ListFault(path, [Fault(0, 0, f"cannot be read: {error.strerror}")]) from error
+    try:
+        return parse(raw.decode("utf-8-sig"), path)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
+        raise ListFault(path, [Fault(line, column, "this byte is not UTF-8 text")]) from error
+
+
+class ProcessList:
+    """The source that reads the list, and reads it again whenever it changes."""
+
+    name = "process list"
+
+    def __init__(self, path: str, clock: Clock) -> None:
+        """`path` as configured; nothing is read yet."""
+        self._path = path
+        self._clock = clock
+        self._asked = asyncio.Event()
+
+    def reload(self) -> None:
+        """Read the file again now, changed or not (SIGHUP)."""
+        self._asked.set()
+
+    async def run(self, emit: Callable[[Observation], None]) -> None:
+        """The list once, then again upon each change; a fault is emitted and logged once per change."""
+        told: tuple[Entry, ...] | str | None = None
+        known: _Stamp | None = None
+        unsure = True
+        while True:
+            asked = self._asked.is_set()
+            self._asked.clear()
+            stamp = _stamp(self._path)
+            if asked or unsure or stamp != known:
+                outcome = self._read()
+                # Half-written and half-replaced files are common: a fault counts if it is still there
+                # at the next look.
+                fresh_fault = isinstance(outcome, str) and stamp != known and told is not None and not asked
+                if not fresh_fault and (asked or outcome != told):
+                    self._tell(outcome, emit)
+                    told = outcome
+                # Two changes within one tick of the file system's clock leave the same stamp.
+                recent = (
+                    stamp is not None and abs(self._clock.now().wall.timestamp() - stamp[0] / 1e9) < _RECENT
+                )
+                unsure = fresh_fault or recent
+                known = stamp
+            await self._pause()
+
+    def _read(self) -> tuple[Entry, ...] | str:
+        try:
+            return read(self._path)
+        except ListFault as fault:
+            return str(fault)
+
+    def _tell(self, outcome: tuple[Entry, ...] | str, emit: Callable[[Observation], None]) -> None:
+        if isinstance(outcome, str):
+            LOG.error(
+                "The process list cannot be used and the last good one stays in force; mend this, and it is"
+                " read again by itself:\n%s",
+                outcome,
+            )
+            emit(ListBroken(self._path, outcome))
+            return
+        LOG.info("The process list %s names %d processes", self._path, len(outcome))
+        emit(ListRead(outcome, self._path))
+
+    async def _pause(self) -> None:
+        wait = asyncio.get_running_loop().create_task(self._clock.sleep(_LOOK_EVERY))
+        asked = asyncio.get_running_loop().create_task(self._asked.wait())
+        try:
+            await asyncio.wait({wait, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            wait.cancel()
+            asked.cancel()

@@ -1,0 +1,162 @@
+"""One look at /proc: which entries of the list run, as what pids.
+
+In: the index of the list. Out: a `Scan`. Raw reads of /proc, because they take 2-3 ms for 400
+processes where `ps` or psutil take 12-16. What cannot be read is said, never passed over.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from masakarimonitors.processmonitor.sources.matching import Index, Match
+
+# A command line longer than this is cut; what a process runs stands at its beginning.
+_CMDLINE = 8192
+_VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
+_DEAD = frozenset({b"Z", b"X", b"x"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One running process of an entry; pid and start time (clock ticks since boot) together name it."""
+
+    pid: int
+    started: int
+    strong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One look at all of /proc; `unread` says what could not be read, "" when all was."""
+
+    found: Mapping[str, tuple[Found, ...]]
+    unread: str = ""
+
+
+@dataclass(slots=True)
+class Scanner:
+    """Remembers what each command line was found to be, so that a scan mostly only reads.
+
+    `reading`: the pid whose files are being read. `avoid`: pids whose files did not answer before.
+    """
+
+    index: Index
+    avoid: frozenset[int] = frozenset()
+    proc: str = "/proc"
+    reading: int = 0
+    _known: dict[int, tuple[bytes, tuple[Match, ...]]] = field(default_factory=dict)
+
+    def scan(self, own_commands: Collection[int] = (), fresh: bool = False) -> Scan:
+        """Everything that runs now, but us and the commands (by pid) that we are running.
+
+        `fresh` forgets earlier findings, so that a process that has become another program with the
+        same command line is noticed too.
+        """
+        known = {} if fresh else self._known
+        seen: dict[int, tuple[bytes, tuple[Match, ...]]] = {}
+        found: dict[str, list[Found]] = {}
+        unread = ""
+        skip = self.avoid | {os.getpid()}
+        try:
+            names = [name for name in os.listdir(self.proc) if name.isdigit()]
+            os.stat(f"{self.proc}/1/stat")
+        except OSError as error:
+            return Scan({}, f"{error.filename}: {error.strerror} (is {self.proc} mounted with hidepid?)")
+        for name in names:
+            pid = int(name)
+            if pid in skip:
+                continue
+            self.reading = pid
+            try:
+                raw = _read(f"{self.proc}/{name}/cmdline")
+                if not raw:  # kernel threads and zombies have none
+                    continue
+                before = known.get(pid)
+                matches = before[1] if before and before[0] == raw else self._matches(name, raw)
+                seen[pid] = (raw, matches)
+                if matches:
+                    self._add(found, pid, matches, own_commands)
+            except OSError as error:
+                if error.errno not in _VANISHED:
+                    unread = f"{error.filename or self.proc}: {error.strerror}"
+        self.reading = 0
+        self._known = seen
+        return Scan({name: tuple(pids) for name, pids in found.items()}, unread)
+
+    def _matches(self, name: str, raw: bytes) -> tuple[Match, ...]:
+        argv = [word for word in os.fsdecode(raw).split("\0") if word]
+        try:
+            exe = os.readlink(f"{self.proc}/{name}/exe")
+        except PermissionError:  # not root: another user's executable is hidden, its command line is not
+            exe = ""
+        return self.index.match(argv, exe, lambda: _cwd(f"{self.proc}/{name}/cwd"))
+
+    def _add(
+        self, found: dict[str, list[Found]], pid: int, matches: Sequence[Match], own_commands: Collection[int]
+    ) -> None:
+        fields = _stat(f"{self.proc}/{pid}")
+        if fields[0] in _DEAD or (own_commands and self._is_ours(pid, fields, own_commands)):
+            return
+        for match in matches:
+            found.setdefault(match.process_name, []).append(Found(pid, int(fields[19]), match.strong))
+
+    def _is_ours(self, pid: int, fields: Sequence[bytes], own_commands: Collection[int]) -> bool:
+        """Whether it is one of our running commands, of its session, or below it."""
+        for _generation in range(32):
+            if pid in own_commands or int(fields[3]) in own_commands:
+                return True
+            pid = int(fields[1])
+            if pid <= 1:
+                return False
+            try:
+                fields = _stat(f"{self.proc}/{pid}")
+            except OSError:
+                return False
+        return False
+
+
+def lingers(pid: int, started: int) -> bool:
+    """Whether this process lives on in its threads although its first thread has ended.
+
+    /proc then shows it as a zombie without a command line, and its pidfd stays silent.
+    """
+    try:
+        fields = _stat(f"/proc/{pid}")
+    except OSError:
+        return False
+    return int(fields[19]) == started and fields[0] == b"Z" and int(fields[17]) > 1
+
+
+def is_same(pid: int, started: int) -> bool:
+    """Whether `pid` still is the process that began at `started`, be it a zombie."""
+    try:
+        return int(_stat(f"/proc/{pid}")[19]) == started
+    except OSError:
+        return False
+
+
+def ticks_now() -> int:
+    """This moment in the unit of `Found.started`."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(fd, _CMDLINE)
+    finally:
+        os.close(fd)
+
+
+def _stat(folder: str) -> list[bytes]:
+    """/proc/PID/stat from the state on: state, parent, group, session, ... [19] start time (proc(5))."""
+    return _read(f"{folder}/stat").rpartition(b")")[2].split()
+
+
+def _cwd(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
