@@ -77,6 +77,11 @@ class _Path:
     steps: dict[str, tuple[float, str]] = field(default_factory=dict)
     killed: float = 0.0
 
+    def kill(self, pid: int) -> None:
+        self.killed = time.monotonic()
+        self.reached("killed", f"kill -9 {pid}")
+        os.kill(pid, signal.SIGKILL)
+
     def reached(self, step: str, what: str) -> None:
         self.steps.setdefault(step, (time.monotonic(), what))
 
@@ -100,7 +105,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Play the demonstration."""
-    with tempfile.TemporaryDirectory(prefix="masakari-monitors-demo-") as name:
+    with tempfile.TemporaryDirectory(prefix="mm-demo-") as name:
         folder = Path(name)
         _write(folder)
         conf = service.load(["--config-file", str(folder / "demo.conf"), *rest], "masakari-monitors")
@@ -158,14 +163,12 @@ async def _play(conf: cfg.ConfigOpts, folder: Path) -> int:
                     await _until(lambda: (folder / "pid").exists() and up.is_set(), stop)
                     pid = int((folder / "pid").read_text())
                     console.print(f"  The demonstration's own process is {pid}. Killing it (SIGKILL).\n")
-                    path.killed = time.monotonic()
-                    path.reached("killed", f"kill -9 {pid}")
-                    os.kill(pid, signal.SIGKILL)
-                    with Live(path.table(), console=console, refresh_per_second=20) as live:
+                    # Drawn between the steps only, so that drawing does not slow the path that it shows.
+                    with Live(path.table(), console=console, auto_refresh=False) as live:
+                        path.kill(pid)
                         while "delivered" not in path.steps and not stop.is_set():
-                            live.update(path.table())
-                            await asyncio.sleep(0.02)
-                        live.update(path.table())
+                            await _next_step(path, stop)
+                            live.update(path.table(), refresh=True)
             except TimeoutError:
                 console.print(
                     f"[red]The report did not arrive within {_PATIENCE:.0f} s; see {folder}/demo.log[/red]"
@@ -188,7 +191,7 @@ def _trace(part: service.Running, path: _Path, up: asyncio.Event) -> None:
     ready = part.outbox.on_ready
 
     def on_disk(subject: str) -> None:
-        path.reached("notification on disk", f"{subject} in {Path(part.outbox.where).name}")
+        path.reached("notification on disk", f"in {Path(part.outbox.where).name}")
         ready(subject)
 
     def on_verdict(verdict: Verdict, at: Instant) -> None:
@@ -196,12 +199,19 @@ def _trace(part: service.Running, path: _Path, up: asyncio.Event) -> None:
             if verdict.ruling is not Ruling.ACTED:
                 up.set()
             return
-        path.reached("failure seen", verdict.why)
+        why = Path(verdict.why).name
+        path.reached("failure seen", why)
         if verdict.ruling is Ruling.ACTED:
-            path.reached("restart tried", verdict.why)
+            path.reached("restart tried", why)
 
     part.outbox.on_ready = on_disk
     part.board.on_verdict = on_verdict
+
+
+async def _next_step(path: _Path, stop: asyncio.Event) -> None:
+    known = len(path.steps)
+    await _until(lambda: len(path.steps) > known, stop)
+    await asyncio.sleep(0.05)
 
 
 async def _until(condition: Any, stop: asyncio.Event) -> None:
