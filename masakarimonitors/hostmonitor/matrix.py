@@ -62,6 +62,14 @@ class Matrix:
             return Answer.UNDECIDED
         return Answer.RECOVER if True in answers else Answer.NOTHING
 
+    def clears(self, values: Sequence[Link]) -> bool:
+        """Whether nothing asks for recovery, whatever the unknown links are; one that LEFT is no reason."""
+        choices = [
+            (False,) if value is Link.DOWN else (True, False) if value is Link.UNKNOWN else (True,)
+            for value in values
+        ]
+        return not any(vector in self.recover for vector in itertools.product(*choices))
+
     def missing(self, values: Sequence[Link]) -> tuple[str, ...]:
         """The links whose values are not known."""
         known = (Link.UP, Link.DOWN)

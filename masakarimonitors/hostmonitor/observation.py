@@ -14,6 +14,9 @@ from enum import StrEnum
 from masakarimonitors.decisions import Command, Instant
 from masakarimonitors.notifications import HostStatus
 
+EVERYONE = "everyone"
+"""The holder of an office that could not be given to one: all monitors send."""
+
 
 class Link(StrEnum):
     """What a source says of one host on one link."""
@@ -105,8 +108,8 @@ class PowerSeen:
     power: Power
     evidence: str
     at: Instant
-    answers: bool = False
-    """True: this answers `CheckPower` (exactly one answer each, NO_PROOF on any error or time-out)."""
+    answers: "CheckPower | None" = None
+    """The question that this answers: exactly one answer each, NO_PROOF on any error or time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ class Office:
     """Who reports. Only the holder sends; everyone judges, so that a successor is ready at once.
 
     `ledger`: the open outages that somebody has already reported, read *after* taking the office;
-    None when it could not be read. With `mine=True, holder="everyone"` all monitors send
+    None when it could not be read. With `mine=True, holder=EVERYONE` all monitors send
     (`reporter = all`, or no election is possible: say so in `why`). Until the first `Office` an
     elected monitor holds its reports.
     """
@@ -173,10 +176,15 @@ Observation = Sample | View | PowerSeen | WorkSeen | Office | Registry | Deliver
 
 @dataclass(frozen=True, slots=True)
 class CheckPower(Command):
-    """Is `host` really off? Answer with one `PowerSeen(answers=True)`; `attempt` counts from 1."""
+    """Is `host` really off? Answer with one `PowerSeen(answers=<this command>)`.
+
+    `attempt` counts from 1 in each outage; `ticket` is never used twice, so that an answer which
+    comes too late cannot pass for one about a later outage.
+    """
 
     host: str
     attempt: int
+    ticket: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,127 @@
+"""One sender: everyone judges, the holder of the office reports, a successor resends what is open."""
+
+import datetime
+
+from masakarimonitors.hostmonitor.observation import EVERYONE, LedgerEntry, Link
+from masakarimonitors.hostmonitor.outage import ProofPolicy
+from masakarimonitors.notifications import HostStatus
+from tests.fixtures.host_play import EPOCH, OWN, THREE, Play, pacemaker_policy, policy, started, stopped
+
+RULES = policy(elected=True)
+WHEN = EPOCH + datetime.timedelta(hours=2)
+
+
+def entry(delivered: bool = True, status: HostStatus = HostStatus.NORMAL) -> LedgerEntry:
+    return LedgerEntry(status, WHEN, delivered)
+
+
+def test_r8_three_monitors_and_one_report() -> None:
+    plays = [Play(RULES) for _ in range(3)]
+    for n, play in enumerate(plays):
+        play.all_up("node05").office(n == 0, "node02").cut("node05").wait(60)
+    assert [play.reports for play in plays] == [[stopped("node05")], [], []]
+    assert "node02 reports it" in plays[1].last("host:node05").why
+
+
+def test_before_the_first_word_about_the_office_reports_are_held() -> None:
+    play = Play(RULES).all_up("node05").cut("node05").wait(60)
+    assert play.reports == []
+    play.office(True, OWN, {})
+    assert play.reports == [stopped("node05")]
+
+
+def test_the_holder_writes_what_a_successor_must_know() -> None:
+    play = Play(RULES).all_up("node05").office(True, OWN, {}).cut("node05").wait(5)
+    assert play.ledgers[-1] == {"node05": LedgerEntry(HostStatus.NORMAL, play.sent[0].generated_time, False)}
+    play.delivered("node05")
+    assert play.ledgers[-1] == {"node05": LedgerEntry(HostStatus.NORMAL, play.sent[0].generated_time, True)}
+    play.heal("node05").wait(5)
+    assert play.ledgers[-1] == {}
+
+
+def test_a_successor_reports_what_nobody_has_reported() -> None:
+    play = Play(RULES).all_up("node05", "node06").office(False, "node02").cut("node05").cut("node06").wait(30)
+    play.office(True, OWN, {"node06": entry()}).wait(60)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_successor_sends_again_what_may_never_have_arrived_as_the_same_report() -> None:
+    play = Play(RULES).all_up("node05").office(False, "node02").cut("node05").wait(30)
+    play.office(True, OWN, {"node05": entry(delivered=False)}).wait(60)
+    assert play.reports == [stopped("node05")]
+    assert play.sent[0].generated_time == WHEN  # so that masakari can tell it from a second failure
+    play.wait(3600)
+    assert len(play.reports) == 1
+
+
+def test_a_successor_sends_nothing_again_for_a_host_that_is_back() -> None:
+    play = Play(RULES).all_up("node05").office(True, OWN, {"node05": entry(delivered=False)}).wait(60)
+    assert play.reports == [started("node05")]
+    assert play.ledgers[-1] == {}
+
+
+def test_a_ledger_read_before_the_hosts_are_seen_is_kept() -> None:
+    play = Play(RULES).office(True, OWN, {"node05": entry()})
+    for link in THREE:
+        play.view(link).sees(link, {OWN: Link.UP, "node05": Link.DOWN}, whole=True)
+    play.wait(60)
+    assert play.reports == []
+    play.all_up("node05").wait(5)
+    assert play.reports == [started("node05")]
+
+
+def test_an_outage_that_the_other_holder_closed_is_reported_anew() -> None:
+    play = Play(RULES).all_up("node05").office(True, OWN, {}).cut("node05").wait(5)
+    play.office(False, "node02")
+    for link in THREE:
+        play.view(link, proven=False)
+    play.wait(600)  # meanwhile node05 came back, node02 said so, and node05 failed again
+    for link in THREE:
+        play.view(link).sees(link, {OWN: Link.UP, "node05": Link.DOWN}, whole=True)
+    play.office(True, OWN, {}).wait(5)
+    assert play.reports == [stopped("node05"), stopped("node05")]
+
+
+def test_its_own_entry_is_dropped_so_that_its_next_death_is_reported_by_others() -> None:
+    play = Play(RULES).all_up("node05").office(True, OWN, {OWN: entry()})
+    assert play.ledgers[-1] == {}
+    assert play.reports == []
+
+
+def test_where_nobody_can_be_elected_everyone_sends() -> None:
+    play = Play(RULES).all_up("node05").office(True, EVERYONE).cut("node05").wait(5)
+    assert play.reports == [stopped("node05")]
+    assert play.ledgers == []
+    assert play.last("office").alarm
+
+
+def test_an_office_that_is_lost_during_the_settling_time_sends_nothing() -> None:
+    play = Play(RULES).all_up("node05").office(True, OWN, {}).cut("node05").wait(1)
+    play.office(False, "node02").wait(60)
+    assert play.reports == []
+
+
+def test_only_the_holder_asks_for_proof() -> None:
+    rules = pacemaker_policy(elected=True, proof=ProofPolicy())
+    play = Play(rules).all_up("node05").office(False, "node02").cut("node05").wait(60)
+    assert play.asked == []
+    play.office(True, OWN, {}).wait(1)
+    assert len(play.asked) == 1
+
+
+def test_a_successor_goes_on_seeking_the_proof_that_is_missing() -> None:
+    rules = pacemaker_policy(elected=True, proof=ProofPolicy())
+    play = Play(rules).all_up("node05").office(False, "node02").cut("node05").wait(60)
+    play.office(True, OWN, {"node05": entry(delivered=False, status=HostStatus.UNKNOWN)}).wait(1)
+    assert play.reports == [stopped("node05", "UNKNOWN")]
+    assert len(play.asked) == 1
+
+
+def test_a_restarted_holder_whose_ledger_cannot_be_read_trusts_its_own_disk() -> None:
+    play = Play(RULES).all_up("node05").office(True, OWN, {}).cut("node05").wait(5)
+    play.start()
+    play.office(True, OWN, None)
+    for link in THREE:
+        play.view(link).sees(link, {OWN: Link.UP, "node05": Link.DOWN}, whole=True)
+    play.wait(600)
+    assert play.reports == [stopped("node05")]
