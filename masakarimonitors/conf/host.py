@@ -30,6 +30,14 @@ OPTIONS: list[cfg.Opt] = [
         help="How many readings in a row must agree before a host's changed state is believed. 1 acts on "
         "the first; more forgive a short flap, and cost their time at each failure.",
     ),
+    cfg.StrOpt(
+        "reporter",
+        default="elected",
+        choices=["elected", "all"],
+        help="Who reports a failed host. elected: one monitor, chosen by the cluster engine; another takes "
+        "over when it is lost. all: every monitor, and masakari is left to refuse the duplicates. Where no "
+        "election is possible, all report whatever stands here, because a duplicate is harmless.",
+    ),
     cfg.IntOpt(
         "api_retry_max",
         default=12,

@@ -135,6 +135,7 @@ class Cluster:
         if self._realm is not None:
             lifeline.end(self._realm, grace=0)
         for agent in self._agents.values():
+            agent.send_signal(signal.SIGCONT)
             agent.wait(20)
 
     # --- agents -----------------------------------------------------------------------------------
@@ -182,6 +183,9 @@ class Cluster:
         """Send a signal to one agent. SIGKILL is a crash, SIGTERM makes a client leave, SIGSTOP hangs it."""
         pid = Path(f"/proc/{self._init}/root{self._directory(node, dc)}/pid").read_text().strip()
         self._inside(["kill", f"-{number.value}", pid])
+        if number is signal.SIGCONT:
+            # nsenter stops itself when its child is stopped.
+            self._agents[node, dc.link].send_signal(number)
         if number in (signal.SIGKILL, signal.SIGTERM):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._agents[node, dc.link].wait(30)

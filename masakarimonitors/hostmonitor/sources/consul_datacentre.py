@@ -1,0 +1,357 @@
+"""One Consul datacentre, watched: the source of one link.
+
+In: the local agent's answers. Out: `View` (is the datacentre's word proven right now?) and `Sample`
+(what its leader says of each host). Two tasks wait in blocking queries, default consistency, so a
+change arrives within moments and an idle cluster costs nothing; a third probes the leader, because
+only a default-consistency read that succeeded *just now* proves that anybody speaks for the
+datacentre: an isolated agent goes on listing its peers for half a minute and more.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from masakarimonitors.hostmonitor.observation import Link, Observation, Sample, Sighting, View
+from masakarimonitors.hostmonitor.sources import consul_reading as reading
+from masakarimonitors.hostmonitor.sources.consul_agent import Access, Agent, AgentFault, Forbidden
+from masakarimonitors.system.clock import Clock
+
+LOG = logging.getLogger(__name__)
+
+Emit = Callable[[Observation], None]
+
+HEALTH = "/v1/health/state/any"
+CATALOG = "/v1/catalog/nodes"
+MEMBERS = "/v1/agent/members"
+# Only this check says whether a node is alive; the others would be most of the body.
+_ONLY_SERF = {"filter": f'CheckID == "{reading.SERF_HEALTH}"'}
+# Gossip may lag some moments behind the leader: a vanished node is looked up so often, a second apart.
+_LOOKUPS = 10
+
+
+class NotShown(AgentFault):
+    """The datacentre answers, but not as one that shows itself to us: its word cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often and how patiently a datacentre is asked; all in seconds.
+
+    `probe`: between two proofs of a leader, when nothing moves; `alert`: the same for
+    `alert_span` after something moved or failed; `patience`: of one short request; `wait`: of a
+    blocking query, after which it answers anyway, so this is also the period of the resync; `load`: of
+    reading a whole list.
+    """
+
+    probe: float = 2.0
+    alert: float = 1.0
+    alert_span: float = 30.0
+    patience: float = 3.0
+    wait: float = 60.0
+    load: float = 20.0
+
+    def between_probes(self, members: int) -> float:
+        """Seconds between two calm probes: every member probes the one leader, so it slows down with size.
+
+        500 a second in all from 1,000 members on, until at 5,000 it would become too slow to be a proof.
+        """
+        return max(self.probe, min(members / 500, 5 * self.probe))
+
+    @property
+    def blocking_timeout(self) -> float:
+        """When a blocking query is given up: Consul adds up to a sixteenth to `wait`, then must send it all."""
+        return self.wait * 17 / 16 + self.load
+
+
+class Sight:
+    """Which links this node's view is proven of at present; what the election of a reporter asks."""
+
+    def __init__(self) -> None:
+        """Nothing is seen yet. `listeners` are called whenever a link is gained or lost."""
+        self._proven: set[str] = set()
+        self.listeners: list[Callable[[], None]] = []
+        self.members = 0
+
+    @property
+    def proven(self) -> frozenset[str]:
+        """The links that are seen."""
+        return frozenset(self._proven)
+
+    def set(self, link: str, proven: bool) -> None:
+        """Note what became of one link."""
+        if proven != (link in self._proven):
+            (self._proven.add if proven else self._proven.discard)(link)
+            for listener in self.listeners:
+                listener()
+
+
+class Datacentre:
+    """The source of one link. `own` is this node's name: a view that lacks it is not believed."""
+
+    def __init__(
+        self, link: str, access: Access, own: str, clock: Clock, sight: Sight, rhythm: Rhythm
+    ) -> None:
+        """Nothing is opened before `run`."""
+        self.name = f"consul {link} ({access.address})"
+        self._link = link
+        self._access = access
+        self._own = own
+        self._clock = clock
+        self._sight = sight
+        self._rhythm = rhythm
+        self._said: set[type[AgentFault]] = set()
+
+    async def run(self, emit: Emit) -> None:
+        """Until cancelled: prove, watch, and say so when sight is lost; then again."""
+        self._said.clear()
+        try:
+            async with Agent(self._access) as agent:
+                while True:
+                    try:
+                        await _Watch(self._link, self._own, agent, self._rhythm, self._tell(emit)).run()
+                    except AgentFault as fault:
+                        self._lost(fault, emit)
+                    await asyncio.sleep(self._rhythm.alert)
+        finally:
+            self._sight.set(self._link, False)
+
+    def _tell(self, emit: Emit) -> "_Tell":
+        def view(good_for: float) -> None:
+            if self._said:
+                LOG.info(
+                    "Consul's datacentre on link %s is seen (again), through %s",
+                    self._link,
+                    self._access.address,
+                )
+                self._said.clear()
+            self._sight.set(self._link, True)
+            why = "a default-consistency read has just succeeded"
+            emit(View(self._link, True, why, self._clock.now(), good_for))
+
+        def sample(hosts: dict[str, Sighting], whole: bool) -> None:
+            self._sight.members = max(self._sight.members, len(hosts))
+            emit(Sample(self._link, hosts, self._clock.now(), whole))
+
+        return _Tell(view, sample)
+
+    def _lost(self, fault: AgentFault, emit: Emit) -> None:
+        self._sight.set(self._link, False)
+        why = str(fault)
+        # Each kind of fault once, until sight is back: their words differ every second (addresses, durations).
+        if type(fault) not in self._said:
+            self._said.add(type(fault))
+            LOG.warning(
+                "Consul's datacentre on link %s is not seen: %s. Its hosts are held as they are.",
+                self._link,
+                why,
+            )
+            emit(View(self._link, False, why, self._clock.now()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tell:
+    view: Callable[[float], None]
+    sample: Callable[[dict[str, Sighting], bool], None]
+
+
+class _Watch:
+    """One uninterrupted watch, from a first proof until sight is lost (`run` raises AgentFault)."""
+
+    def __init__(self, link: str, own: str, agent: Agent, rhythm: Rhythm, tell: _Tell) -> None:
+        self._link = link
+        self._own = own
+        self._agent = agent
+        self._rhythm = rhythm
+        self._tell = tell
+        self._listing = reading.Listing({}, frozenset())
+        # Nodes that vanished under this watch, and what they were until then: only so can `left` be believed.
+        self._vanished: dict[str, Link] = {}
+        self._lookups: dict[str, int] = {}
+        self._look_up = asyncio.Event()
+        self._doubt = asyncio.Event()
+        self._alert_until = 0.0
+
+    async def run(self) -> NoReturn:
+        await self._probe()
+        health_index, catalog_index = await self._read_all()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_proving())
+                tasks.create_task(self._follow(HEALTH, health_index, self._take_health, _ONLY_SERF))
+                tasks.create_task(self._follow(CATALOG, catalog_index, self._take_catalog, {}))
+                tasks.create_task(self._explain_vanished())
+        except* AgentFault as group:
+            faults = group
+        raise next(iter(faults.exceptions))
+
+    # --- proof ------------------------------------------------------------------------------------
+
+    async def _probe(self) -> None:
+        """The short default-consistency read: is there a leader, and does it show us ourselves alive?"""
+        answer = await self._agent.get(f"/v1/health/node/{self._own}", self._rhythm.patience)
+        self._check_self(self._health(answer.body))
+
+    def _health(self, body: bytes) -> dict[str, bool]:
+        try:
+            return reading.read_health(body)
+        except ValueError as fault:
+            raise AgentFault(str(fault)) from fault
+
+    def _check_self(self, health: dict[str, bool]) -> None:
+        alive = health.get(self._own)
+        if alive is None:
+            raise NotShown(
+                f"it does not show this node, {self._own!r}: either the token may not read nodes "
+                "(node_prefix read), or this node has another name in Consul (see [DEFAULT] hostname)"
+            )
+        if not alive:
+            raise NotShown(
+                f"its leader calls this node, {self._own!r}, itself critical: we may be the cut-off ones"
+            )
+
+    def _proven(self) -> None:
+        between = self._rhythm.between_probes(len(self._listing.health))
+        self._tell.view(between + 2 * self._rhythm.patience)
+
+    async def _keep_proving(self) -> None:
+        misses = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            calm = loop.time() >= self._alert_until
+            pause = self._rhythm.between_probes(len(self._listing.health)) if calm else self._rhythm.alert
+            try:
+                async with asyncio.timeout(pause):
+                    await self._doubt.wait()
+            except TimeoutError:
+                pass
+            self._doubt.clear()
+            try:
+                await self._probe()
+            except (NotShown, Forbidden):
+                raise
+            except AgentFault:
+                misses += 1
+                # One miss may be a leader handing over; two in a row mean that nobody speaks.
+                if misses == 2:
+                    raise
+                self._alert()
+                continue
+            misses = 0
+            self._proven()
+
+    def _alert(self) -> None:
+        self._alert_until = asyncio.get_running_loop().time() + self._rhythm.alert_span
+
+    # --- what changes -----------------------------------------------------------------------------
+
+    async def _read_all(self) -> tuple[int, int]:
+        """The first reading, whole; returns the indexes from which changes are followed."""
+        health = await self._agent.get(HEALTH, self._rhythm.load, _ONLY_SERF)
+        catalog = await self._agent.get(CATALOG, self._rhythm.load)
+        try:
+            self._listing = reading.Listing(
+                reading.read_health(health.body), reading.read_catalog(catalog.body)
+            )
+        except ValueError as fault:
+            raise AgentFault(str(fault)) from fault
+        self._check_self(dict(self._listing.health))
+        members = await self._members()
+        self._proven()
+        self._tell.sample(reading.whole(self._listing, members), True)
+        return health.index, catalog.index
+
+    async def _members(self) -> dict[str, reading.Member]:
+        answer = await self._agent.get(MEMBERS, self._rhythm.load)
+        try:
+            return reading.read_members(answer.body)
+        except ValueError as fault:
+            raise AgentFault(str(fault)) from fault
+
+    async def _follow(
+        self, path: str, index: int, take: Callable[[bytes], None], params: dict[str, str]
+    ) -> None:
+        """Blocking queries, one after another; `take` gets each body that differs from the one before."""
+        loop = asyncio.get_running_loop()
+        digest = b""
+        while True:
+            try:
+                asked: dict[str, str | int] = {**params, "index": index, "wait": f"{self._rhythm.wait:.0f}s"}
+                answer = await self._agent.get(path, self._rhythm.blocking_timeout, asked)
+            except AgentFault:
+                # Whether sight is lost is for the probe to say, at once; this only asks again.
+                self._alert()
+                self._doubt.set()
+                index = 0
+                await asyncio.sleep(self._rhythm.alert)
+                continue
+            # Consul's rules: an index that went back (a restored snapshot) starts afresh, and 0 would not block.
+            index = 0 if answer.index < index else max(1, answer.index)
+            began = loop.time()
+            seen = hashlib.blake2b(answer.body, digest_size=16).digest()
+            if seen != digest:
+                digest = seen
+                take(answer.body)
+            # Checks that flap must not make us parse all day: at most a tenth of the time, by our own measure.
+            await asyncio.sleep(max(0.02, 9 * (loop.time() - began)))
+
+    def _take_health(self, body: bytes) -> None:
+        health = self._health(body)
+        self._check_self(health)
+        self._apply(reading.Listing(health, self._listing.catalog))
+
+    def _take_catalog(self, body: bytes) -> None:
+        try:
+            self._apply(reading.Listing(self._listing.health, reading.read_catalog(body)))
+        except ValueError as fault:
+            raise AgentFault(str(fault)) from fault
+
+    def _apply(self, listing: reading.Listing) -> None:
+        """Tell what changed; a node that vanished is told once gossip has said how it went."""
+        before, self._listing = self._listing, listing
+        told: dict[str, Sighting] = {}
+        for node, sighting in reading.changes(before, listing):
+            if sighting is None:
+                last = before.sighting(node)
+                if last is not None:
+                    self._vanished[node] = last.value
+                self._lookups[node] = _LOOKUPS
+                self._look_up.set()
+            else:
+                self._vanished.pop(node, None)
+                self._lookups.pop(node, None)
+                told[node] = sighting
+        # This answer came from the leader: it is a proof itself, as fresh as what it says.
+        self._proven()
+        if told:
+            self._tell.sample(told, False)
+        if told or self._lookups:
+            self._alert()
+            self._doubt.set()
+
+    async def _explain_vanished(self) -> None:
+        while True:
+            await self._look_up.wait()
+            self._look_up.clear()
+            said: dict[str, Sighting] = {}
+            while self._lookups:
+                try:
+                    members = await self._members()
+                except AgentFault:
+                    # Unexplained is UNKNOWN; the probe says whether the agent is gone altogether.
+                    self._doubt.set()
+                    members = {}
+                told: dict[str, Sighting] = {}
+                for node, left in list(self._lookups.items()):
+                    sighting = reading.gone(members.get(node), self._vanished.get(node, Link.UNKNOWN))
+                    if said.get(node) is not sighting:
+                        told[node] = said[node] = sighting
+                    if reading.is_final(sighting) or left == 1:
+                        del self._lookups[node]
+                    else:
+                        self._lookups[node] = left - 1
+                if told:
+                    self._tell.sample(told, False)
+                await asyncio.sleep(self._rhythm.alert)
