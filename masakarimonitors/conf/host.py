@@ -85,6 +85,28 @@ OPTIONS: list[cfg.Opt] = [
         min=0,
         help="Seconds between those questions. The default leaves a controller the time to restart.",
     ),
+    cfg.StrOpt(
+        "ipmi_cipher_suite",
+        regex=r"^\d{0,2}$",
+        default="",
+        help="IPMI cipher suite that ipmitool is told to use (its -C), for BMCs whose fencing device names "
+        "none. Empty leaves the choice to ipmitool, which some BMCs answer only after 10 seconds, beyond "
+        "ipmi_timeout; 17 and 3 are the usual values.",
+    ),
+    cfg.StrOpt(
+        "power_config_file",
+        help="YAML file that says where the BMC of each host is (host -> driver, address, username, "
+        "credentials_file), for clusters whose fencing devices do not say it. Asked besides those. It and "
+        "the files that it names must not be readable by everyone.",
+    ),
+    cfg.BoolOpt(
+        "power_unreachable_means_off",
+        default=False,
+        help="Whether a BMC that gives no answer counts as proof that its host is off. DANGEROUS: a BMC "
+        "whose network is cut gives no answer either while its host runs on, and evacuating that host "
+        "destroys disks. Only for hardware whose BMC is known to lose its power together with its host, on "
+        "a network of its own that is watched otherwise.",
+    ),
     cfg.IntOpt(
         "stonith_wait",
         default=30,
