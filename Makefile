@@ -18,7 +18,7 @@ help: ## this list
 setup: ## the virtual environment .venv (a second run returns at once)
 	@tools/make-venv.sh
 
-run: setup libvirt-binding ## watch this machine and deliver to the embedded receiver, until Ctrl-C
+run: setup libvirt-binding pkill ## watch this machine and deliver to the embedded receiver, until Ctrl-C
 	@echo "+ masakari-monitors run --config-file $(QUICKSTART)"
 	@exec $(BIN)/masakari-monitors run --config-file $(QUICKSTART)
 
@@ -26,7 +26,10 @@ demo: setup ## break a real process and watch the report arrive
 	@echo "+ masakari-monitors demo"
 	@exec $(BIN)/masakari-monitors demo
 
-.PHONY: libvirt-binding
+.PHONY: libvirt-binding pkill
+pkill: # the line that `run` offers for breaking something needs it
+	@command -v pkill >/dev/null || tools/ensure-packages.sh procps || true
+
 libvirt-binding:
 	@if [ -x tools/setup-libvirt-python.sh ]; then tools/setup-libvirt-python.sh \
 	    || echo "run: no libvirt binding, so machines are not watched here; processes and hosts are"; fi

@@ -1,0 +1,51 @@
+"""How Sphinx builds this documentation: `make docs`. Needs no network."""
+
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+sys.path[:0] = [str(Path(__file__).parent / "_ext"), str(Path(__file__).parents[1])]
+
+from masakarimonitors.version import VERSION  # noqa: E402
+
+project = "masakari-monitors"
+author = "the masakari-monitors authors"
+copyright = author
+release = version = VERSION
+
+extensions = ["option_reference", "rooms"]
+root_doc = "index"
+exclude_patterns = ["_build"]
+nitpicky = True
+smartquotes = False  # a command line must keep its two dashes
+
+html_theme = "alabaster"
+html_theme_options = {"description": "Notices failures of an OpenStack compute cloud", "page_width": "1040px"}
+html_show_copyright = False
+html_copy_source = False
+
+man_pages = [
+    (
+        "masakari-monitors",
+        "masakari-monitors",
+        "notice failures of a compute cloud and tell masakari-api",
+        [author],
+        1,
+    )
+]
+
+
+def list_other_pages(app: Sphinx, page: str, source: list[str]) -> None:
+    """A page that index.rst does not name (each monitor brings its own) stands where it says @OTHER PAGES@."""
+    if page == root_doc:
+        named = set(source[0].split())
+        others = sorted(
+            file.stem for file in Path(app.srcdir).glob("*.rst") if file.stem not in named | {page}
+        )
+        source[0] = source[0].replace("@OTHER PAGES@", "\n   ".join(others))
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", list_other_pages)
