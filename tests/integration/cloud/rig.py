@@ -1,0 +1,357 @@
+"""A real keystone and a real masakari-api on loopback, each one process, with SQLite behind them.
+
+`template` makes the databases once (schemas, users, catalogue, a failover segment with hosts) and keeps
+them in the cache; `Cloud` starts the services on a copy. There is no nova and no engine: masakari-api
+takes notifications without either. Hosts are therefore written to masakari's database directly,
+because its API would ask nova whether they exist.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import os
+import random
+import shutil
+import socket
+import sqlite3
+import subprocess
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
+
+from tests.fixtures.lifeline import end, spawn
+
+HERE = Path(__file__).parent
+PINS = HERE / "constraints.lock"
+
+ADMIN_PASSWORD = "admin-password"
+SERVICE_PASSWORD = "service-password"
+
+HOSTS = ("compute-1", "compute-2", "compute-3", "maintenance-1", "duplicate-1")
+"""Registered; the last two have names that must not be taken for an answer's meaning."""
+RESTING = "resting"
+"""Registered and on maintenance."""
+
+_STARTUP = 120.0
+"""Seconds within which a service must answer; generous for a loaded machine."""
+
+
+class RigFault(Exception):
+    """The services could not be started; the message holds the end of the log."""
+
+
+def services() -> Path | None:
+    """The environment that tools/setup-cloud.sh makes for this Python, if it is there."""
+    cache = _cache()
+    pins = hashlib.sha256(PINS.read_bytes()).hexdigest()[:16]
+    ready = sorted(cache.glob(f"services-*-{pins}/ready"))
+    return ready[0].parent if ready else None
+
+
+class Cloud:
+    """Running services; `home` holds their databases, configuration and logs."""
+
+    def __init__(self, place: Path, home: Path) -> None:
+        """Nothing runs before `start`."""
+        self._python = place / "bin/python"
+        self._place = place
+        self.home = home
+        self._keystone_port = 0
+        self._masakari_port = 0
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def auth_url(self) -> str:
+        """Where tokens come from."""
+        return f"http://127.0.0.1:{self._keystone_port}/v3"
+
+    @property
+    def endpoint(self) -> str:
+        """masakari-api, without the project that the catalogue adds."""
+        return f"http://127.0.0.1:{self._masakari_port}/v1"
+
+    def start_keystone(self) -> None:
+        """Start it on a free port, and write the catalogue that matches."""
+        self._keystone_port = self._start("keystone", self._keystone_port, "/v3", self._configure_keystone)
+
+    def start_masakari(self) -> None:
+        """Start it: the first time on a free port, later on the same one again."""
+        self._masakari_port = self._start(
+            "masakari", self._masakari_port, "/healthcheck", self._configure_masakari
+        )
+        self._write_catalogue()
+
+    def kill_masakari(self) -> None:
+        """SIGKILL: its clients see their connections break; what it knew of tokens is forgotten."""
+        process = self._running.pop("masakari")
+        process.kill()
+        process.wait()
+
+    def stop(self) -> None:
+        """End both services."""
+        for process in self._running.values():
+            end(process)
+        self._running.clear()
+
+    def session(
+        self, user: str = "masakari", password: str = SERVICE_PASSWORD, project: str = "service"
+    ) -> Session:
+        """A keystone session of one of the users; `masakari` may post, `plain` may not."""
+        auth = v3.Password(
+            self.auth_url,
+            username=user,
+            password=password,
+            project_name=project,
+            user_domain_name="Default",
+            project_domain_name="Default",
+        )
+        return Session(auth=auth, timeout=60)
+
+    def admin(self) -> Session:
+        """The cloud's administrator."""
+        return self.session("admin", ADMIN_PASSWORD, "admin")
+
+    def set_maintenance(self, host: str, on: bool) -> None:
+        """Flag a host, as the engine does after it has recovered one."""
+        self._masakari_sql("UPDATE hosts SET on_maintenance = ? WHERE name = ?", (on, host))
+
+    def register(self, host: str, *, on_maintenance: bool = False) -> None:
+        """Add a host to the failover segment."""
+        ((segment,),) = self._masakari_sql("SELECT uuid FROM failover_segments")
+        self._masakari_sql(
+            "INSERT INTO hosts (created_at, deleted, uuid, name, reserved, type, control_attributes,"
+            " on_maintenance, failover_segment_id) VALUES (datetime(), 0, ?, ?, 0, 'COMPUTE', 'SSH', ?, ?)",
+            (str(uuid.uuid4()), host, on_maintenance, segment),
+        )
+
+    def forget_notifications(self) -> None:
+        """Make masakari forget what it has accepted."""
+        self._masakari_sql("DELETE FROM notifications")
+
+    def _masakari_sql(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
+        with contextlib.closing(sqlite3.connect(self.home / "masakari.db", timeout=60)) as db, db:
+            return db.execute(statement, values).fetchall()
+
+    def _write_catalogue(self) -> None:
+        """The ports are known only now, so the catalogue's addresses are written to keystone's database."""
+        urls = {"identity": self.auth_url, "instance-ha": f"{self.endpoint}/%(project_id)s"}
+        with contextlib.closing(sqlite3.connect(self.home / "keystone.db", timeout=60)) as db, db:
+            for kind, url in urls.items():
+                db.execute(
+                    "UPDATE endpoint SET url = ? WHERE service_id IN (SELECT id FROM service WHERE type = ?)",
+                    (url, kind),
+                )
+
+    def _start(self, what: str, port: int, path: str, configure: Callable[[int], None]) -> int:
+        for _ in range(10):
+            chosen = port or _free_port()
+            configure(chosen)
+            log = self.home / f"{what}.log"
+            argv: list[str | Path] = [self._python, HERE / "serve.py", what, str(chosen), self.home]
+            process = spawn(argv, log=log, cwd=self.home, env=_environment())
+            if self._answers(process, chosen, path):
+                self._running[what] = process
+                return chosen
+            end(process)
+            if "Address already in use" not in _tail(log):
+                break
+            time.sleep(0.2)  # somebody else has the port just now
+        raise RigFault(f"{what} did not start; the end of {log}:\n{_tail(log)}")
+
+    def _answers(self, process: subprocess.Popen[bytes], port: int, path: str) -> bool:
+        deadline = time.monotonic() + _STARTUP
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30).close()
+                # Somebody else's server could sit on the port: ours must still be alive to be the one that answered.
+                return process.poll() is None
+            time.sleep(0.05)
+        return False
+
+    def manage(self, *argv: str) -> None:
+        """Run one of the services' own management commands."""
+        done = subprocess.run(
+            [self._place / "bin" / argv[0], *argv[1:]],
+            cwd=self.home,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=300,
+        )
+        if done.returncode:
+            raise RigFault(f"{' '.join(argv)} failed:\n{done.stdout.decode()}{done.stderr.decode()}"[-4000:])
+
+    def _configure_keystone(self, port: int) -> None:
+        (self.home / "keystone.conf").write_text(
+            f"""[DEFAULT]
+log_file = {self.home}/keystone.log
+[database]
+connection = sqlite:///{self.home}/keystone.db
+[fernet_tokens]
+key_repository = {self.home}/fernet
+[credential]
+key_repository = {self.home}/credential
+[cache]
+enabled = false
+[identity]
+# The least that keystone takes: the tests log in often.
+password_hash_rounds = 4
+"""
+        )
+
+    def _configure_masakari(self, port: int) -> None:
+        shutil.copy(self._place / "etc/masakari/api-paste.ini", self.home)
+        (self.home / "masakari.conf").write_text(
+            f"""[DEFAULT]
+log_file = {self.home}/masakari.log
+auth_strategy = keystone
+transport_url = fake:/
+# By default each POST sleeps for up to 5 s.
+notification_delay_max = 0
+[wsgi]
+api_paste_config = {self.home}/api-paste.ini
+[keystone_authtoken]
+www_authenticate_uri = http://127.0.0.1:{self._keystone_port}
+auth_url = http://127.0.0.1:{self._keystone_port}
+auth_type = password
+project_domain_name = Default
+user_domain_name = Default
+project_name = service
+username = masakari
+password = {SERVICE_PASSWORD}
+service_type = instance-ha
+[database]
+connection = sqlite:///{self.home}/masakari.db
+[taskflow]
+connection = sqlite:///{self.home}/taskflow.db
+[oslo_messaging_notifications]
+driver = noop
+[oslo_concurrency]
+lock_path = {self.home}/lock
+"""
+        )
+
+
+@contextlib.contextmanager
+def cloud(place: Path, home: Path) -> Iterator[Cloud]:
+    """Both services, on a fresh copy of the template, while the block runs."""
+    shutil.copytree(_template(place), home, dirs_exist_ok=True)
+    running = Cloud(place, home)
+    try:
+        running.start_keystone()
+        running.start_masakari()
+        yield running
+    finally:
+        running.stop()
+
+
+def _template(place: Path) -> Path:
+    """Prepared databases; made once and kept in the cache under the hash of what they depend on."""
+    cache = _cache()
+    sources = b"".join(path.read_bytes() for path in (PINS, Path(__file__), HERE / "serve.py"))
+    template = cache / f"template-{hashlib.sha256(sources).hexdigest()[:16]}"
+    with (cache / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not template.exists():
+            for stale in cache.glob("template-*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            draft = cache / f"draft-{os.getpid()}"
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir()
+            _prepare(Cloud(place, draft))
+            for log in draft.glob("*.log"):
+                log.unlink()
+            draft.rename(template)
+    return template
+
+
+def _prepare(cloud: Cloud) -> None:
+    """Schemas, keys, users, catalogue, segment and hosts."""
+    cloud._configure_keystone(0)
+    cloud._configure_masakari(0)
+    keystone = ("keystone-manage", "--config-file", str(cloud.home / "keystone.conf"))
+    owner = ("--keystone-user", str(os.getuid()), "--keystone-group", str(os.getgid()))
+    cloud.manage(*keystone, "db_sync")
+    cloud.manage(*keystone, "fernet_setup", *owner)
+    cloud.manage(*keystone, "credential_setup", *owner)
+    anywhere = "http://127.0.0.1/v3"
+    urls = [x for kind in ("admin", "public", "internal") for x in (f"--bootstrap-{kind}-url", anywhere)]
+    cloud.manage(
+        *keystone,
+        "bootstrap",
+        "--bootstrap-password",
+        ADMIN_PASSWORD,
+        "--bootstrap-region-id",
+        "RegionOne",
+        *urls,
+    )
+    cloud.manage("masakari-manage", "--config-file", str(cloud.home / "masakari.conf"), "db", "sync")
+    cloud._masakari_sql(
+        "INSERT INTO failover_segments (created_at, deleted, uuid, name, service_type, enabled, recovery_method)"
+        " VALUES (datetime(), 0, ?, 'segment-1', 'COMPUTE', 1, 'auto')",
+        (str(uuid.uuid4()),),
+    )
+    for host in HOSTS:
+        cloud.register(host)
+    cloud.register(RESTING, on_maintenance=True)
+    try:
+        cloud.start_keystone()
+        _prepare_users(cloud)
+    finally:
+        cloud.stop()
+
+
+def _prepare_users(cloud: Cloud) -> None:
+    admin = cloud.admin()
+
+    def call(method: str, path: str, kind: str, **fields: object) -> Any:
+        answer = admin.request(f"{cloud.auth_url}/{path}", method, json={kind: fields} if fields else None)
+        return answer.json()[kind] if answer.content else None
+
+    project = call("POST", "projects", "project", name="service", domain_id="default")["id"]
+    roles = {role["name"]: role["id"] for role in call("GET", "roles", "roles")}
+    for name, granted in (("masakari", ("admin", "service")), ("plain", ("member",))):
+        user = call("POST", "users", "user", name=name, password=SERVICE_PASSWORD, domain_id="default")["id"]
+        for role in granted:
+            call("PUT", f"projects/{project}/users/{user}/roles/{roles[role]}", "role")
+    service = call("POST", "services", "service", type="instance-ha", name="masakari")["id"]
+    for interface in ("public", "internal", "admin"):
+        call(
+            "POST",
+            "endpoints",
+            "endpoint",
+            service_id=service,
+            interface=interface,
+            region_id="RegionOne",
+            url="http://127.0.0.1/v1/%(project_id)s",
+        )
+
+
+def _free_port() -> int:
+    """A free port below the ephemeral range, so that no outgoing connection can take it while a service restarts."""
+    while True:
+        port = random.randrange(15000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return kept | {"PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"}
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(os.environ.get("MASAKARI_MONITORS_CACHE") or f"{base}/masakari-monitors") / "cloud"
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-3000:] if log.exists() else "(no log)"
