@@ -24,6 +24,7 @@ from masakarimonitors.decisions import (
     Withdraw,
     Woken,
 )
+from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.status.board import Board, SubjectRow
@@ -84,6 +85,8 @@ class Monitor(Generic[S, O]):
     reload: Callable[[], None] = lambda: None
     settled: Callable[[Row, Instant], O | None] = lambda row, now: None
     close: Callable[[], Awaitable[None]] = _nothing
+    # For a monitor that also reads from masakari-api: called with the client before it starts.
+    use_api: Callable[[MasakariApi], None] = lambda api: None
     # What a person is told at start: one line each, "what is watched and where".
     watching: Sequence[str] = ()
     # Commands that a newcomer may type to see a failure noticed.

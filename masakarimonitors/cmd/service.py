@@ -65,6 +65,7 @@ async def serve(
         running = [await _prepare(name, conf, state, clock, stack) for name in names]
         for part in running:
             part.monitor = parts.build_monitor(part.name, conf, part.outbox.memory, clock)
+            part.monitor.use_api(api)
             part.delivery = Delivery(part.outbox, api, parts.delivery_policy(conf, part.name), clock)
             part.board.outbox = _outbox_row(part.outbox, part.delivery)
         status = await _status(conf, state, running, clock, stack)

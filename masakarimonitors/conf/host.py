@@ -139,4 +139,81 @@ OPTIONS: list[cfg.Opt] = [
         help="What this node is: a full member (cluster), a pacemaker-remote node (remote), or whichever is "
         "found running (autodetect). Name it where the services cannot be looked at, in a container say.",
     ),
+    cfg.FloatOpt(
+        "sample_interval",
+        default=5.0,
+        min=0.1,
+        max=3600.0,
+        help="Seconds between two of the readings that monitoring_samples counts, once an event has shown a "
+        "changed state. With monitoring_samples = 3 and the default, a state is believed 10 s after it was "
+        "first seen.",
+    ),
+    cfg.FloatOpt(
+        "settle_time",
+        default=2.0,
+        min=0.0,
+        max=600.0,
+        help="Seconds between seeing that a host must be recovered and reporting it. One cut reaches the "
+        "links of a host one after another, usually within a second; what is back within this time is not "
+        "reported. A host that is proven off is reported at once.",
+    ),
+    cfg.FloatOpt(
+        "storm_threshold",
+        default=50.0,
+        min=0.0,
+        max=100.0,
+        help="Per cent of the known hosts, and at least three, that may fail within storm_window. When more "
+        "do, all reports are held, because a broken switch or a broken watcher is then likelier than so many "
+        "broken hosts. 0 turns the guard off.",
+    ),
+    cfg.FloatOpt(
+        "storm_domain_threshold",
+        default=0.0,
+        min=0.0,
+        max=100.0,
+        help="The same within one failure domain of failure_domains_file. 0, the default, holds nothing: a "
+        "rack that loses its power is a real failure.",
+    ),
+    cfg.FloatOpt(
+        "storm_window",
+        default=60.0,
+        min=1.0,
+        max=3600.0,
+        help="Seconds within which failures count as one storm. An isolated Consul agent declares its peers "
+        "dead one by one within about a minute.",
+    ),
+    cfg.FloatOpt(
+        "storm_hold",
+        default=300.0,
+        min=1.0,
+        max=86400.0,
+        help="Seconds for which nothing may change, with a proven view, before the reports that a storm holds "
+        "are released. Long enough for a switch to restart.",
+    ),
+    cfg.StrOpt(
+        "failure_domains_file",
+        help="YAML file that maps each host's name to its failure domain (node01: rack1). Used with "
+        "storm_domain_threshold.",
+    ),
+    cfg.FloatOpt(
+        "left_warning_after",
+        default=3600.0,
+        min=1.0,
+        help="Seconds after which a host that left the cluster by itself, and has not come back, raises a "
+        "warning: leaving is planned work, staying away means that nobody watches it.",
+    ),
+    cfg.FloatOpt(
+        "maintenance_warning_after",
+        default=86400.0,
+        min=1.0,
+        help="Seconds after which a host that is still on maintenance in masakari raises a warning: masakari "
+        "refuses every report about it, so it has no high availability.",
+    ),
+    cfg.BoolOpt(
+        "segment_lookup",
+        default=True,
+        help="Whether masakari is asked which hosts its failover segments hold. It lets a host that was down "
+        "before this monitor's first start be reported, and shows hosts on maintenance. A look-up that fails "
+        "holds nothing.",
+    ),
 ]

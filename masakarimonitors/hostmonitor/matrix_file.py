@@ -52,19 +52,20 @@ def parse(text: str) -> Reading:
     """Read the text of a matrix.yaml; raises `MatrixFault`."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise MatrixFault((Fault(line, column, f"this is not YAML: {error.problem}"),)) from error
-    except yaml.reader.ReaderError as error:
-        line, column = _place(text, error.position)
-        raise MatrixFault((Fault(line, column, f"a character that YAML forbids: {error.reason}"),)) from error
+    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
+        raise MatrixFault((not_yaml(text, error),)) from error
     return _Reader(root).read()
 
 
-def _place(text: str, position: int) -> tuple[int, int]:
-    before = text[:position]
-    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+def not_yaml(text: str, error: yaml.MarkedYAMLError | yaml.reader.ReaderError) -> Fault:
+    """Where the text stops being YAML."""
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
+        return Fault(line, column, f"a character that YAML forbids: {error.reason}")
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Fault(line, column, f"this is not YAML: {error.problem}")
 
 
 class _Reader:

@@ -1,0 +1,1 @@
+"""Where third-party host drivers expect the door to masakari."""

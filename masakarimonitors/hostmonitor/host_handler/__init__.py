@@ -1,0 +1,1 @@
+"""Where third-party host drivers expect their base class."""
