@@ -84,6 +84,7 @@ class ForeignSource:
         loop = asyncio.get_running_loop()
         over: asyncio.Future[None] = loop.create_future()
         drivers: list[Foreign] = []
+        leaving = threading.Event()
 
         def deliver(event: Mapping[str, Any]) -> None:
             try:
@@ -107,19 +108,22 @@ class ForeignSource:
             fault: BaseException | None = None
             try:
                 drivers.append(self._make())
-                drivers[0].monitor_hosts()
+                if not leaving.is_set():
+                    drivers[0].monitor_hosts()
             except BaseException as error:  # noqa: BLE001 - a thread's edge: the fault goes to the supervisor
                 fault = error
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, fault)
 
         close = open_door(deliver)
-        threading.Thread(target=work, name=f"driver-{self.name}", daemon=True).start()
+        thread = threading.Thread(target=work, name=f"driver-{self.name}", daemon=True)
+        thread.start()
         try:
             await over
         finally:
             close()
-            if drivers and not over.done():
+            leaving.set()
+            if drivers and thread.is_alive():
                 threading.Thread(target=self._stop, args=(drivers[0],), daemon=True).start()
 
     def _stop(self, driver: Foreign) -> None:
