@@ -44,6 +44,6 @@ fi
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
 # Build tools come from the same list as everything else, so the package is not built in isolation.
 pip install -q -c constraints.lock setuptools
-pip install -q -c constraints.lock --no-build-isolation -e '.[dev]'
+pip install -q -c constraints.lock --no-build-isolation -e '.[dev,kubernetes,redfish]'
 echo "$wanted" > .venv/.stamp
 echo "make-venv: .venv is ready"

@@ -8,14 +8,13 @@ office). Nobody else writes anything, so a cloud of any size costs a handful of 
 
 import base64
 import binascii
-import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from masakarimonitors.hostmonitor.ledger import read_ledger
 from masakarimonitors.hostmonitor.observation import LedgerEntry
-from masakarimonitors.notifications import HostStatus
 
 LOCK = "reporter"
 LEDGER = "ledger"
@@ -113,33 +112,3 @@ def read_claim(value: bytes) -> Claim | None:
 def write_claim(claim: Claim) -> bytes:
     """The value of the lock, and of a challenge."""
     return json.dumps({"node": claim.node, "sees": sorted(claim.sees)}).encode()
-
-
-def read_ledger(value: bytes) -> Mapping[str, LedgerEntry] | None:
-    """From `write_ledger`; None for anything else: an unreadable ledger is not an empty one."""
-    try:
-        return {
-            str(host): LedgerEntry(
-                HostStatus(entry["host_status"]),
-                datetime.datetime.fromisoformat(entry["reported_at"]).astimezone(datetime.UTC),
-                bool(entry["delivered"]),
-            )
-            for host, entry in json.loads(value).items()
-        }
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def write_ledger(entries: Mapping[str, LedgerEntry]) -> bytes:
-    """The value of the ledger: 100 bytes a host, so the store's limit (512 KiB) holds 5,000 open outages."""
-    return json.dumps(
-        {
-            host: {
-                "host_status": entry.host_status.value,
-                "reported_at": entry.reported_at.isoformat(),
-                "delivered": entry.delivered,
-            }
-            for host, entry in entries.items()
-        },
-        separators=(",", ":"),
-    ).encode()

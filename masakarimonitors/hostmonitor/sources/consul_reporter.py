@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from masakarimonitors.decisions import Command
+from masakarimonitors.hostmonitor.ledger import write_ledger
 from masakarimonitors.hostmonitor.observation import LedgerEntry, Observation, Office, WriteLedger
 from masakarimonitors.hostmonitor.sources.consul_agent import Access, Agent, AgentFault, Answer, Forbidden
 from masakarimonitors.hostmonitor.sources.consul_datacentre import Sight
@@ -31,7 +32,6 @@ from masakarimonitors.hostmonitor.sources.consul_election import (
     move,
     read_room,
     write_claim,
-    write_ledger,
 )
 from masakarimonitors.system.clock import Clock
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from masakarimonitors.hostmonitor.ledger import read_ledger, write_ledger
 from masakarimonitors.hostmonitor.observation import LedgerEntry
 from masakarimonitors.hostmonitor.sources.consul_election import (
     Claim,
@@ -15,10 +16,8 @@ from masakarimonitors.hostmonitor.sources.consul_election import (
     Room,
     move,
     read_claim,
-    read_ledger,
     read_room,
     write_claim,
-    write_ledger,
 )
 from masakarimonitors.notifications import HostStatus
 
