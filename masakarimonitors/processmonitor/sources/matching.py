@@ -75,7 +75,11 @@ class Index:
             words = tuple(name.split())
             target = follow(words[0]) if words[0].startswith("/") else words[0]
             pattern = Pattern(name, words, target)
-            keys = {posixpath.basename(words[0]), posixpath.basename(target)}
+            keys = {
+                posixpath.basename(words[0]),
+                posixpath.basename(target),
+                posixpath.basename(name.strip()),
+            }
             if is_interpreter(words[0]) and len(words) > 1:
                 keys |= {posixpath.basename(word) for word in words[1:] if not word.startswith("-")}
             for key in keys:
@@ -176,6 +180,9 @@ def _strong(
 ) -> bool:
     if titled:
         return _title_says(pattern, argv, exe)
+    # A folder or file name with a space in it.
+    if len(pattern.words) > 1 and f"{' '.join(argv)} ".startswith(f"{pattern.process_name.strip()} "):
+        return True
     if _program_is(pattern, argv[0].removeprefix("-"), exe, cwd) and _follows(pattern.words[1:], argv[1:]):
         return True
     if not script:

@@ -55,21 +55,18 @@ class ListFault(Exception):
 def parse(text: str, path: str) -> tuple[Entry, ...]:
     """The entries of a process list; raises ListFault with all that is wrong."""
     faults = _Faults()
-    loader = yaml.SafeLoader(text)
+    entries: list[Entry] = []
     try:
-        node = loader.get_single_node()
-        entries = _entries(node, loader, faults)
+        loader = yaml.SafeLoader(text)
+        entries = _entries(loader.get_single_node(), loader, faults)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
         faults.add(mark, f"this is not YAML: {what}")
-        entries = []
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
         raise ListFault(path, [Fault(line, column, f"this is not YAML: {error.reason}")]) from error
-    finally:
-        loader.dispose()
     if faults.found:
         raise ListFault(path, faults.found)
     return tuple(entries)
@@ -111,7 +108,8 @@ def _entry(item: yaml.Node, loader: yaml.SafeLoader, faults: _Faults) -> Entry |
         faults.add(item.start_mark, "each process must be a group of 'key: value' lines")
         return None
     before = len(faults.found)
-    loader.flatten_mapping(item)
+    own = [key.value for key, _value in item.value if isinstance(key, yaml.ScalarNode)]
+    loader.flatten_mapping(item)  # merged groups (<<) come first, so that own lines overrule them
     values: dict[str, str | bool | None] = {}
     for key, value in item.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else ""
@@ -119,7 +117,7 @@ def _entry(item: yaml.Node, loader: yaml.SafeLoader, faults: _Faults) -> Entry |
             near = difflib.get_close_matches(name, _KEYS, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; the keys are {', '.join(_KEYS)}"
             faults.add(key.start_mark, f"{name or 'this'!r} is no key of a process{hint}")
-        elif name in values:
+        elif name in values and own.count(name) > 1:
             faults.add(key.start_mark, f"{name} is given twice")
         else:
             values[name] = _value(name, value, faults)
