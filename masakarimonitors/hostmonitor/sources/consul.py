@@ -32,7 +32,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
     Raises ConfigFault for an address, a file or a matrix that cannot be used.
     """
     judged = _matrix(conf)
-    agents = {link: _access(conf, link, os.environ) for link in judged.sequence}
+    agents = {link: access_to(conf, link, os.environ) for link in judged.sequence}
     for (link, access), (other, same) in itertools.combinations(agents.items(), 2):
         if access.address == same.address:
             raise ConfigFault(
@@ -89,7 +89,8 @@ def _matrix(conf: cfg.ConfigOpts) -> matrix.Matrix:
     return judged
 
 
-def _access(conf: cfg.ConfigOpts, link: str, environment: Mapping[str, str]) -> Access:
+def access_to(conf: cfg.ConfigOpts, link: str, environment: Mapping[str, str]) -> Access:
+    """How the agent of one datacentre is spoken to; raises ConfigFault. Options win over the environment."""
     text = _option(conf, f"agent_{link}")
     if not text:
         raise ConfigFault(

@@ -11,15 +11,11 @@ import json
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-
-# An answer with 10,000 checks has 3 MB; anything far beyond is not an answer of this API.
-_LARGEST_BODY = 256 * 1024 * 1024
-
 
 Params = Mapping[str, str | int]
 _NO_PARAMS: Params = {}
@@ -100,7 +96,7 @@ class Access:
     """How one agent is spoken to. File options name PEM files; `token_file` wins over `token`."""
 
     address: Address
-    token: str = ""
+    token: str = field(default="", repr=False)
     token_file: str = ""
     cafile: str = ""
     capath: str = ""
