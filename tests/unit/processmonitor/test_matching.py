@@ -54,7 +54,7 @@ def runs(pattern: str, argv: list[str], exe: str, cwd: str = "/") -> str:
         ("/usr/sbin/sshd", ["sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"], "/usr/sbin/sshd"),
         ("/usr/bin/neutron-server", [f"neutron-server: api worker ({PY} /usr/bin/neutron-server --config-file x)"], PY),
         ("/usr/bin/neutron-agent", ["neutron-agent (/usr/bin/python3 /usr/bin/neutron-agent --config-file x)"], PY),
-        ("/usr/bin/python3 /usr/bin/neutron-server", ["neutron-server: rpc (/usr/bin/python3 /usr/bin/neutron-server)"], PY),
+        (f"{PY} /usr/bin/neutron-server", [f"neutron-server: rpc ({PY} /usr/bin/neutron-server)"], PY),
         ("ceilometer-polling", ["ceilometer-polling: master process [/usr/bin/ceilometer-polling --x]"], PY),
         ("ceilometer-polling", ["ceilometer-polling: AgentManager worker(0)"], PY),
         ("/opt/my app/run", ["/opt/my app/run", "now"], "/opt/my app/run"),
