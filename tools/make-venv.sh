@@ -3,7 +3,7 @@
 #
 # Takes $PYTHON (default python3) when it is 3.11 to 3.13. Where Debian's python3 comes without its
 # venv module: root gets python3-venv through apt, anybody else a clear list. Done once per content of
-# pyproject.toml and constraints.lock; when nothing changed it returns at once. Two at a time are safe.
+# pyproject.toml, constraints.lock and this file; when nothing changed it returns at once. Two at a time are safe.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,7 +22,7 @@ case $version in
         ;;
 esac
 
-wanted="$version $(cat pyproject.toml constraints.lock | sha256sum | cut -d' ' -f1) $(pwd -P)"
+wanted="$version $(cat pyproject.toml constraints.lock tools/make-venv.sh | sha256sum | cut -d' ' -f1) $(pwd -P)"
 current() { [ "$(cat .venv/.stamp 2>/dev/null)" = "$wanted" ]; }
 if current; then exit 0; fi
 
@@ -43,7 +43,7 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c "import sys; sys.exit('%d.
 fi
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
 # Build tools come from the same list as everything else, so the package is not built in isolation.
-pip install -q -c constraints.lock setuptools
-pip install -q -c constraints.lock --no-build-isolation -e '.[dev,kubernetes,redfish]'
+pip install -qq -c constraints.lock setuptools
+pip install -qq -c constraints.lock --no-build-isolation -e '.[dev,kubernetes,redfish]'
 echo "$wanted" > .venv/.stamp
 echo "make-venv: .venv is ready"
