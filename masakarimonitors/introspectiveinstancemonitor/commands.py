@@ -18,3 +18,4 @@ class ReadCounters(Command):
     run: str
     blocks: bool
     cpu_before: int | None = None
+    where: str = ""

@@ -44,7 +44,7 @@ def decide(
             return _woken(state, observation, policy)
         case Answered() | Missed() | Void() | Counters() | NotKnown():
             guest = state.guests.get(observation.uuid)
-            if guest is None or guest.run != observation.run or state.away is not None:
+            if guest is None or guest.run != observation.run or guest.where in state.away:
                 return state, NOTHING
     match observation:
         case Answered():
@@ -62,6 +62,6 @@ def decide(
 
 def _woken(state: State, woken: Woken, policy: Policy) -> tuple[State, Decision]:
     guest = state.guests.get(woken.key.removeprefix(presence.LOOK))
-    if guest is None or guest.heartbeat.phase is not Phase.ERROR or state.away is not None:
+    if guest is None or guest.heartbeat.phase is not Phase.ERROR or guest.where in state.away:
         return state, NOTHING
     return state, Decision((judgement.look(guest, policy),))

@@ -47,7 +47,9 @@ def missed(guest: Guest, miss: Missed, now: Instant, policy: Policy) -> tuple[Gu
         # The same question again: its call has come back and confirmed the silence.
         return _with(guest, miss.probe, replace(probe, unsure=None)), NOTHING
     if guest.standing is not Standing.RUNNING:
-        return guest, NOTHING
+        # Not judged; but what excused it may be over without an event that says so.
+        stale = guest.standing is not Standing.AGENT_CLOSED and miss.probe == HEARTBEAT
+        return guest, Decision((look(guest, policy),)) if stale else NOTHING
     phase = step(probe.phase, Move.MISSED)
     if phase is not Phase.ERROR:
         return _with(guest, miss.probe, replace(probe, phase=phase)), NOTHING
@@ -78,18 +80,21 @@ def missed(guest: Guest, miss: Missed, now: Instant, policy: Policy) -> tuple[Gu
 
 def void_miss(guest: Guest, void: Void) -> tuple[Guest, Decision]:
     probe = guest.probes.get(void.probe, Probe())
-    if probe.unsure != void.question:
-        return guest, NOTHING
-    return _with(guest, void.probe, replace(probe, misses=max(0, probe.misses - 1), unsure=None)), NOTHING
+    if probe.unsure == void.question:
+        probe = replace(probe, misses=max(0, probe.misses - 1), unsure=None)
+    return _with(guest, void.probe, replace(probe, evidence=void.why)), NOTHING
 
 
 def look(guest: Guest, policy: Policy) -> ReadCounters:
     before = guest.before
-    return ReadCounters(guest.uuid, guest.run, policy.io_check, before.cpu if before else None)
+    return ReadCounters(guest.uuid, guest.run, policy.io_check, before.cpu if before else None, guest.where)
 
 
 def counted(guest: Guest, reading: Counters, now: Instant, policy: Policy) -> tuple[Guest, Decision]:
-    if reading.standing is not Standing.RUNNING:
+    if guest.standing is Standing.AGENT_CLOSED and reading.standing is Standing.RUNNING:
+        # A reading does not look at the channel: only the channel itself ends this excuse.
+        return guest, NOTHING
+    if reading.standing is not guest.standing:
         return stand(guest, reading.standing)
     probe = guest.heartbeat
     if probe.phase is not Phase.ERROR or guest.standing is not Standing.RUNNING:

@@ -2,7 +2,8 @@
 
 Made by the sources (discovery, heartbeat, application checks) and by the answer to `ReadCounters`;
 read by the decision. `run` names one life of a machine, from its start to its stop: what was asked of
-one life says nothing about the next.
+one life says nothing about the next. `where` is the libvirt (its URI) that said so; several may be
+watched.
 """
 
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class Seen:
     name: str
     run: str
     standing: Standing
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,29 @@ class Restarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwatched:
+    """A running machine that cannot be watched, and why not."""
+
+    uuid: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Roll:
-    """A full list of the watched machines was read: whoever is not in `present` is gone."""
+    """A full list of the watched machines of one libvirt was read: whoever is not in `present` is gone."""
 
     present: frozenset[str]
+    unwatched: tuple[Unwatched, ...] = ()
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """libvirt cannot be asked: nothing is known of any machine until the next `Roll`."""
+    """A libvirt cannot be asked: nothing is known of its machines until its next `Roll`."""
 
     why: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

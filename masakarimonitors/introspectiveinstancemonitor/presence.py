@@ -76,7 +76,7 @@ def _arrive(state: State, seen: Seen, now: Instant) -> tuple[State, Decision]:
     """A machine that is new, or that is known from before a restart of this monitor."""
     kept = state.kept.get(seen.uuid)
     rest = MappingProxyType({uuid: k for uuid, k in state.kept.items() if uuid != seen.uuid})
-    guest = Guest(seen.uuid, seen.name, seen.run, seen.standing)
+    guest = Guest(seen.uuid, seen.name, seen.run, seen.where, seen.standing)
     commands: tuple[Command, ...] = ()
     if kept is not None:
         guest = replace(guest, reports=budget.recent(kept.reports, now.wall))
@@ -97,7 +97,7 @@ def leave(state: State, uuid: str, why: str, now: Instant) -> tuple[State, Decis
     if guest is None:
         return state, NOTHING
     reports = budget.recent(guest.reports, now.wall)
-    kept = Kept("", MappingProxyType({}), reports) if reports else None
+    kept = Kept("", MappingProxyType({}), reports, guest.where) if reports else None
     commands: tuple[Command, ...] = (WakeAt(LOOK + uuid, None),)
     verdicts: tuple[Verdict, ...] = ()
     if guest.reported:
@@ -116,20 +116,21 @@ def leave(state: State, uuid: str, why: str, now: Instant) -> tuple[State, Decis
 
 
 def called(state: State, roll: Roll, now: Instant, policy: Policy) -> tuple[State, Decision]:
+    """A full list of one libvirt's machines: whoever is missing is gone."""
     decision = NOTHING
-    if state.away is not None:
-        why = "libvirt answers again; the machines are judged again"
+    if roll.where in state.away:
+        why = f"libvirt {roll.where} answers again; its machines are judged again"
         decision += Decision(verdicts=(Verdict(f"host:{policy.hostname}", Ruling.RECOVERED, why),))
-        state = replace(state, away=None)
-    for uuid in [uuid for uuid in state.guests if uuid not in roll.present]:
+    absent = [u for u, guest in state.guests.items() if guest.where == roll.where and u not in roll.present]
+    for uuid in absent:
         state, more = leave(state, uuid, "it is not among the running machines with an agent channel", now)
         decision += more
     kept = dict(state.kept)
     for uuid, old in state.kept.items():
-        if uuid in roll.present:
+        if uuid in roll.present or old.where != roll.where:
             continue
         # Not here (any more): what was reported of it is over; its budget counts until it has lapsed.
-        new = Kept("", MappingProxyType({}), budget.recent(old.reports, now.wall))
+        new = Kept("", MappingProxyType({}), budget.recent(old.reports, now.wall), old.where)
         if old.reported:
             decision += Decision((Withdraw(f"vm:{uuid}", "the machine left while this monitor was away"),))
         if to_disk(new) != to_disk(old):
@@ -137,17 +138,26 @@ def called(state: State, roll: Roll, now: Instant, policy: Policy) -> tuple[Stat
         kept[uuid] = new
         if to_disk(new) is None:
             del kept[uuid]
-    return replace(state, kept=MappingProxyType(kept)), decision
+    return replace(
+        state,
+        kept=MappingProxyType(kept),
+        unwatched=MappingProxyType({**state.unwatched, roll.where: roll.unwatched}),
+        away=MappingProxyType({where: why for where, why in state.away.items() if where != roll.where}),
+    ), decision
 
 
 def lost_sight(state: State, away: Away, policy: Policy) -> tuple[State, Decision]:
     """Unknown is not down: misses from before must not be added to misses from after."""
     verdicts: tuple[Verdict, ...] = ()
-    if state.away is None:
-        why = "libvirt cannot be asked, so no guest is judged until it answers again"
+    if away.where not in state.away:
+        why = f"libvirt {away.where} cannot be asked, so none of its guests is judged until it answers again"
         verdicts = (Verdict(f"host:{policy.hostname}", Ruling.BLIND, why, away.why, alarm=True),)
-    guests = {uuid: _forgive(guest) for uuid, guest in state.guests.items()}
-    return replace(state, guests=MappingProxyType(guests), away=away.why), Decision(verdicts=verdicts)
+    guests = {u: _forgive(guest) if guest.where == away.where else guest for u, guest in state.guests.items()}
+    return replace(
+        state,
+        guests=MappingProxyType(guests),
+        away=MappingProxyType({**state.away, away.where: away.why}),
+    ), Decision(verdicts=verdicts)
 
 
 def _restarted(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:
@@ -166,7 +176,7 @@ def _restarted(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:
 
 
 def _stands(guest: Guest, seen: Seen) -> tuple[Guest, Decision]:
-    return stand(replace(guest, name=seen.name), seen.standing)
+    return stand(replace(guest, name=seen.name, where=seen.where), seen.standing)
 
 
 def stand(guest: Guest, standing: Standing) -> tuple[Guest, Decision]:

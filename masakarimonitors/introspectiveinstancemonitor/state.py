@@ -5,14 +5,14 @@ was it reported, how often within the hour) is turned into plain JSON here and r
 """
 
 import datetime
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
 from masakarimonitors.decisions import JSON
 from masakarimonitors.introspectiveinstancemonitor.lifecycle import Phase
-from masakarimonitors.introspectiveinstancemonitor.observation import HEARTBEAT, Counters, Standing
+from masakarimonitors.introspectiveinstancemonitor.observation import HEARTBEAT, Counters, Standing, Unwatched
 
 KEY = "guest:"
 """What the keys of remembered machines begin with."""
@@ -70,6 +70,7 @@ class Guest:
     uuid: str
     name: str
     run: str
+    where: str = ""
     standing: Standing = Standing.RUNNING
     probes: Mapping[str, Probe] = field(default_factory=lambda: MappingProxyType({HEARTBEAT: Probe()}))
     reports: tuple[datetime.datetime, ...] = ()
@@ -94,6 +95,7 @@ class Kept:
     run: str
     phases: Mapping[str, Phase]
     reports: tuple[datetime.datetime, ...]
+    where: str = ""
 
     @property
     def reported(self) -> bool:
@@ -103,11 +105,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything: the machines by uuid, what is kept of absent ones, and why libvirt is away, if it is."""
+    """Everything: the machines by uuid, and what is kept of absent ones; by libvirt, which running ones cannot
+    be watched, and why it is away, if it is."""
 
     guests: Mapping[str, Guest] = field(default_factory=lambda: MappingProxyType({}))
     kept: Mapping[str, Kept] = field(default_factory=lambda: MappingProxyType({}))
-    away: str | None = None
+    unwatched: Mapping[str, tuple[Unwatched, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    away: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def to_disk(guest: Guest | Kept | None) -> dict[str, JSON] | None:
@@ -125,20 +129,25 @@ def to_disk(guest: Guest | Kept | None) -> dict[str, JSON] | None:
     }
     if not worth and not guest.reports:
         return None
-    return {"run": guest.run, "phases": worth, "reports": [report.isoformat() for report in guest.reports]}
+    reports: list[JSON] = [report.isoformat() for report in guest.reports]
+    return {"run": guest.run, "where": guest.where, "phases": worth, "reports": reports}
 
 
-def from_disk(memory: Mapping[str, Mapping[str, JSON]]) -> State:
-    """The state to start from; an entry that does not read as one written by `to_disk` is left out."""
+def from_disk(memory: Mapping[str, Mapping[str, JSON]], uris: Sequence[str] = ("",)) -> State:
+    """The state to start from; an entry that does not read as one written by `to_disk` is left out.
+
+    `uris` are the libvirts watched now; a machine remembered from another is looked for at the first.
+    """
     kept: dict[str, Kept] = {}
     for key, value in memory.items():
         if not key.startswith(KEY):
             continue
         try:
-            kept[key.removeprefix(KEY)] = _kept(value)
+            found = _kept(value)
         except (KeyError, TypeError, ValueError):
             # Written by another version: forgetting a phase costs one discovery, not a false report.
             continue
+        kept[key.removeprefix(KEY)] = found if found.where in uris else replace(found, where=uris[0])
     return State(kept=MappingProxyType(kept))
 
 
@@ -149,4 +158,9 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
     times = tuple(datetime.datetime.fromisoformat(str(report)) for report in reports)
     if any(time.tzinfo is None for time in times):
         raise ValueError("a report's time must be aware")
-    return Kept(str(value["run"]), {name: Phase(str(phase)) for name, phase in phases.items()}, times)
+    return Kept(
+        str(value["run"]),
+        {name: Phase(str(phase)) for name, phase in phases.items()},
+        times,
+        str(value["where"]),
+    )

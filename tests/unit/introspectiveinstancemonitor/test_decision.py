@@ -112,7 +112,9 @@ def test_machines_are_independent() -> None:
 def test_silence_is_not_judged_meanwhile(standing: Standing) -> None:
     play = healthy().goes_silent(times=2).seen(standing=standing)
     assert play.rulings == [Ruling.PLANNED]
-    assert not play.goes_silent(times=10).notified
+    for _ in range(10):
+        assert not play.after(10).misses().notified
+        assert not play.reads(standing=standing).notified
 
 
 @pytest.mark.parametrize("standing", EXCUSES)
@@ -122,11 +124,25 @@ def test_silence_is_counted_from_zero_afterwards_but_it_is_counted(standing: Sta
     assert play.goes_silent(times=1).notified == [REPORT]
 
 
-@pytest.mark.parametrize("standing", EXCUSES)
+@pytest.mark.parametrize("standing", [s for s in EXCUSES if s is not Standing.AGENT_CLOSED])
 def test_the_last_look_finds_out_what_no_event_told(standing: Standing) -> None:
     play = healthy().goes_silent(times=2).after(10).misses()
     assert not play.reads(standing=standing).notified
     assert play.rulings == [Ruling.PLANNED]
+
+
+def test_an_excuse_that_ended_without_an_event_is_noticed_by_the_next_reading() -> None:
+    play = healthy().goes_silent(times=1).after(10).misses().reads(standing=Standing.BUSY)
+    assert play.rulings == [Ruling.PLANNED]
+    assert play.after(10).misses().asked, "it is silent while it is migrated: look again"
+    play.reads()
+    assert not play.goes_silent(times=2).notified
+    assert play.goes_silent(times=1).notified == [REPORT]
+
+
+def test_only_its_channel_ends_the_excuse_of_a_closed_agent() -> None:
+    play = healthy().seen(standing=Standing.AGENT_CLOSED).reads()
+    assert not play.goes_silent(times=9).notified and not play.asked
 
 
 def test_a_reboot_begins_discovery() -> None:
@@ -228,9 +244,9 @@ def test_a_restart_of_the_monitor_does_not_refill_the_budget() -> None:
 def test_memory_that_does_not_read_is_left_out() -> None:
     play = healthy()
     play.disk = {
-        f"guest:{A}": {"run": RUN, "phases": {"heartbeat": "unheard-of"}, "reports": []},
-        f"guest:{B}": {"run": RUN, "phases": [], "reports": []},
-        "guest:c": {"run": RUN, "phases": {}, "reports": ["2026-01-01T00:00:00"]},
+        f"guest:{A}": {"run": RUN, "phases": {"heartbeat": "unheard-of"}, "reports": [], "where": ""},
+        f"guest:{B}": {"run": RUN, "phases": [], "reports": [], "where": ""},
+        "guest:c": {"run": RUN, "phases": {}, "reports": ["2026-01-01T00:00:00"], "where": ""},
         "other": {},
     }
     play.restart_monitor()

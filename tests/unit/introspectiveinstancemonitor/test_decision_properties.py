@@ -33,13 +33,22 @@ class OneGuest(RuleBasedStateMachine):
         self.play = Play(threshold=threshold, io_check=io_check, reports_per_hour=LIMIT)
         self.life = 0
         self.here = False
-        self.running = True
+        self.standing = Standing.RUNNING
         self.away = False
         self.was_healthy = False
         self.silent = 0
         self.open: int | None = None
         self.told = False
         self.reports: list[datetime.datetime] = []
+
+    @property
+    def running(self) -> bool:
+        return self.standing is Standing.RUNNING
+
+    def _stands(self, standing: Standing) -> None:
+        if standing is not self.standing:
+            self.silent, self.open = 0, None
+        self.standing = standing
 
     @property
     def run_name(self) -> str:
@@ -72,9 +81,7 @@ class OneGuest(RuleBasedStateMachine):
     def seen(self, standing: Standing) -> None:
         self.play.hear(Seen(A, "a", self.run_name, standing))
         self.here = True
-        if self.running != (standing is Standing.RUNNING):
-            self.silent, self.open = 0, None
-        self.running = standing is Standing.RUNNING
+        self._stands(standing)
 
     @precondition(lambda self: self.here)
     @rule(new_life=st.booleans())
@@ -82,7 +89,7 @@ class OneGuest(RuleBasedStateMachine):
         self.life += new_life
         self.play.hear(Restarted(A, self.run_name, "started"))
         self._over()
-        self.was_healthy, self.running = False, True
+        self.was_healthy, self.standing = False, Standing.RUNNING
 
     @precondition(lambda self: self.here)
     @rule(on_roll=st.booleans())
@@ -158,8 +165,8 @@ class OneGuest(RuleBasedStateMachine):
     )
     def reads(self, cpu: int, requests: int | None, ran: int, standing: Standing) -> None:
         self.play.reads(run=self.run_name, cpu=cpu, requests=requests, ran=ran, standing=standing)
-        if standing is not Standing.RUNNING and not self.away:
-            self.running, self.silent, self.open = False, 0, None
+        if not self.away and not (self.standing is Standing.AGENT_CLOSED and standing is Standing.RUNNING):
+            self._stands(standing)
         self._check()
 
     @precondition(lambda self: self.here)
@@ -179,7 +186,7 @@ class OneGuest(RuleBasedStateMachine):
         self.play.restart_monitor()
         self.life += anew
         was_told = self.told
-        self.silent, self.open, self.away, self.running = 0, None, False, True
+        self.silent, self.open, self.away, self.standing = 0, None, False, Standing.RUNNING
         if anew or not self.here:
             self.was_healthy = False
         self.play.hear(Seen(A, "a", self.run_name, Standing.RUNNING))

@@ -1,0 +1,224 @@
+"""Reads the file of guest checks: which command in which guests, and what its answer must be.
+
+Text in, a tuple of `Check` out, or `CheckFault` with every fault found and the line and column of
+each. Nothing is guessed: a check that an operator mistyped must neither be passed over nor fail every
+machine it matches.
+"""
+
+import re
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from masakarimonitors.introspectiveinstancemonitor.checking import Check, Match
+from masakarimonitors.introspectiveinstancemonitor.observation import HEARTBEAT
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_KEYS = ("name", "match", "command", "exit_code", "output", "interval", "timeout", "failures")
+_NEEDED = ("name", "match", "command")
+_NOVA = ("name", "flavor", "project", "user")
+_TEXTS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "timestamp")}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, and where: `line` and `column` count from 1."""
+
+    line: int
+    column: int
+    what: str
+
+    def __str__(self) -> str:
+        """As an editor's list of errors shows it."""
+        return f"line {self.line}, column {self.column}: {self.what}"
+
+
+class CheckFault(ValueError):
+    """The file cannot be used; `faults` lists everything that must be mended, in the order of the file."""
+
+    def __init__(self, where: str, faults: tuple[Fault, ...]) -> None:
+        """One line for each fault."""
+        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.column)))
+        super().__init__("\n".join(f"{where}, {fault}" for fault in self.faults))
+
+
+def read(path: str) -> tuple[Check, ...]:
+    """The checks of the file at `path`; raises `CheckFault`."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckFault(path, (Fault(1, 1, f"it cannot be read: {error}"),)) from error
+    return parse(text, path)
+
+
+def parse(text: str, where: str) -> tuple[Check, ...]:
+    """The checks of this text; `where` names it in the faults. Raises `CheckFault`."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise CheckFault(where, (Fault(line, column, f"this is not YAML: {error.problem}"),)) from error
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
+        fault = Fault(line, column, f"a character that YAML forbids: {error.reason}")
+        raise CheckFault(where, (fault,)) from error
+    reader = _Reader()
+    checks = reader.checks(root)
+    if reader.faults:
+        raise CheckFault(where, tuple(reader.faults))
+    return checks
+
+
+class _Reader:
+    """One pass over the composed nodes; faults are gathered, not thrown, so that all are named at once."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def checks(self, root: yaml.Node | None) -> tuple[Check, ...]:
+        parts = self._mapping(root, ("checks",), ("checks",), "the file")
+        rows = parts.get("checks")
+        if rows is None:
+            return ()
+        if not isinstance(rows, yaml.SequenceNode) or not rows.value:
+            self._fault(rows, "checks must be a list with at least one check")
+            return ()
+        found: dict[str, Check] = {}
+        for row in rows.value:
+            check = self._check(row)
+            if check is None:
+                continue
+            if check.name in found:
+                self._fault(row, f"a second check named {check.name}")
+            found[check.name] = check
+        return tuple(found.values())
+
+    def _check(self, row: yaml.Node) -> Check | None:
+        before = len(self.faults)
+        parts = self._mapping(row, _KEYS, _NEEDED, "a check")
+        name = self._text(parts.get("name"), "name")
+        if "name" in parts and name is not None and (not _NAME.match(name) or name == HEARTBEAT):
+            self._fault(parts["name"], f"name must be 1-64 of A-Z a-z 0-9 . _ - and not {HEARTBEAT!r}")
+        match = self._match(parts.get("match"))
+        command = self._command(parts.get("command"))
+        exit_code = self._number(parts.get("exit_code"), "exit_code", 0, 255, whole=True)
+        output = self._expression(parts.get("output"))
+        interval = self._number(parts.get("interval"), "interval", 1, 86400)
+        timeout = self._number(parts.get("timeout"), "timeout", 1, 3600)
+        failures = self._number(parts.get("failures"), "failures", 1, 1000, whole=True)
+        if len(self.faults) > before or name is None:
+            return None
+        default = Check(name, match, command)
+        return Check(
+            name,
+            match,
+            command,
+            exit_code=default.exit_code if exit_code is None else int(exit_code),
+            output=output,
+            interval=interval or default.interval,
+            timeout=timeout or default.timeout,
+            failures=int(failures or default.failures),
+        )
+
+    def _match(self, node: yaml.Node | None) -> Match:
+        if node is None:
+            return Match()
+        parts = self._mapping(node, ("name", "uuid", "nova"), (), "match")
+        if isinstance(node, yaml.MappingNode) and not node.value:
+            self._fault(node, 'match names no machine; name: "*" means every one')
+        uuids = []
+        for part in self._texts(parts.get("uuid"), "uuid"):
+            try:
+                uuids.append(str(uuid.UUID(part)))
+            except ValueError:
+                self._fault(parts["uuid"], f"{part!r} is no uuid")
+        nova = self._mapping(parts["nova"], _NOVA, (), "nova") if "nova" in parts else {}
+        if "nova" in parts and not nova:
+            self._fault(parts["nova"], f"nova names nothing; known are {', '.join(_NOVA)}")
+        return Match(
+            names=self._texts(parts.get("name"), "name"),
+            uuids=tuple(uuids),
+            nova=tuple((key, self._texts(value, key)) for key, value in nova.items()),
+        )
+
+    def _command(self, node: yaml.Node | None) -> tuple[str, ...]:
+        if node is None:
+            return ()
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            self._fault(node, "command must be a list: the program's path in the guest, then its arguments")
+            return ()
+        words = tuple(self._text(word, "each word of a command") or "" for word in node.value)
+        if not words[0]:
+            self._fault(node.value[0], "the program's path is empty")
+        return words
+
+    def _expression(self, node: yaml.Node | None) -> re.Pattern[str] | None:
+        text = self._text(node, "output")
+        if node is None or text is None:
+            return None
+        try:
+            return re.compile(text, re.MULTILINE)
+        except re.error as error:
+            self._fault(node, f"output is no regular expression: {error}")
+            return None
+
+    def _number(
+        self, node: yaml.Node | None, what: str, least: int, most: int, *, whole: bool = False
+    ) -> float | None:
+        if node is None:
+            return None
+        shape = r"\d+" if whole else r"\d+(\.\d+)?"
+        if isinstance(node, yaml.ScalarNode) and re.fullmatch(shape, node.value):
+            value = float(node.value)
+            if least <= value <= most:
+                return value
+        self._fault(node, f"{what} must be a {'whole ' if whole else ''}number from {least} to {most}")
+        return None
+
+    def _texts(self, node: yaml.Node | None, what: str) -> tuple[str, ...]:
+        """One text or a list of them."""
+        if node is None:
+            return ()
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        if not nodes:
+            self._fault(node, f"{what} is empty")
+        return tuple(text for text in (self._text(part, what) for part in nodes) if text is not None)
+
+    def _text(self, node: yaml.Node | None, what: str) -> str | None:
+        if node is None:
+            return None
+        if isinstance(node, yaml.ScalarNode) and node.tag in _TEXTS:
+            return str(node.value)
+        shown = (
+            f" ({node.value!r} must be quoted)" if isinstance(node, yaml.ScalarNode) and node.value else ""
+        )
+        self._fault(node, f"{what} must be a text{shown}")
+        return None
+
+    def _mapping(
+        self, node: yaml.Node | None, known: tuple[str, ...], needed: tuple[str, ...], where: str
+    ) -> dict[str, yaml.Node]:
+        found: dict[str, yaml.Node] = {}
+        if not isinstance(node, yaml.MappingNode):
+            self._fault(node, f"{where} must be a mapping with {', '.join(known)}")
+            return found
+        for key, value in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+            if name not in known:
+                self._fault(key, f"unknown key {name!r} in {where}; known are {', '.join(known)}")
+            elif name in found:
+                self._fault(key, f"{name} stands twice in {where}")
+            else:
+                found[name] = value
+        for name in needed:
+            if name not in found:
+                self._fault(node, f"{where} has no {name}")
+        return found
+
+    def _fault(self, node: yaml.Node | None, what: str) -> None:
+        mark = node.start_mark if node is not None else None
+        self.faults.append(Fault(mark.line + 1, mark.column + 1, what) if mark else Fault(1, 1, what))

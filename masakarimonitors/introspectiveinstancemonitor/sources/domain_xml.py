@@ -1,0 +1,79 @@
+"""What the monitor needs from a machine's XML: its guest-agent channel and nova's own words about it.
+
+Text in, a `Description` out; no I/O. The channel is found by its target's name wherever it stands in
+the list: machines with a second channel (SPICE, a vendor's agent) have it in any place.
+"""
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+AGENT = "org.qemu.guest_agent.0"
+"""The name by which QEMU, libvirt and qemu-ga know the guest agent's channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """The guest agent's channel: its socket on the host, and whether the guest has it open.
+
+    `connected` is True where libvirt does not say (QEMU without port events).
+    """
+
+    path: str
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nova:
+    """What nova writes into a machine's metadata; empty where it says nothing."""
+
+    name: str = ""
+    flavor: str = ""
+    project: str = ""
+    user: str = ""
+
+    @property
+    def words(self) -> dict[str, str]:
+        """By the names that a check's match uses."""
+        return {"name": self.name, "flavor": self.flavor, "project": self.project, "user": self.user}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One machine's XML, read."""
+
+    channel: Channel | None
+    nova: Nova
+
+
+def describe(text: str) -> Description:
+    """Read a domain's XML; raises ValueError when it is none."""
+    try:
+        root = ET.fromstring(text)
+    except ET.ParseError as error:
+        raise ValueError(f"this is no domain XML: {error}") from error
+    return Description(_channel(root), _nova(root))
+
+
+def _channel(root: ET.Element) -> Channel | None:
+    for channel in root.iterfind("./devices/channel"):
+        target = channel.find("target")
+        if target is None or target.get("name") != AGENT:
+            continue
+        source = channel.find("source")
+        path = source.get("path", "") if source is not None else ""
+        return Channel(path, target.get("state") != "disconnected")
+    return None
+
+
+def _nova(root: ET.Element) -> Nova:
+    # The namespace carries nova's version (.../nova/1.0, 1.1); only the local names are stable.
+    instance = root.find("./metadata/{*}instance")
+    if instance is None:
+        return Nova()
+    flavor = instance.find("{*}flavor")
+    return Nova(
+        name=(instance.findtext("{*}name") or "").strip(),
+        flavor=flavor.get("name", "") if flavor is not None else "",
+        project=(instance.findtext("{*}owner/{*}project") or "").strip(),
+        user=(instance.findtext("{*}owner/{*}user") or "").strip(),
+    )
