@@ -1,4 +1,4 @@
-"""`[kubernetes]`: which nodes the Kubernetes driver watches."""
+"""`[kubernetes]`: which nodes the Kubernetes driver watches, as whom, and where its reporter is elected."""
 
 from oslo_config import cfg
 
@@ -10,5 +10,25 @@ OPTIONS: list[cfg.Opt] = [
         default="",
         help="Label selector of the nodes that are hosts: compute-node=enabled,zone=a for example. Empty: "
         "every node, which is right only where every node runs machines.",
+    ),
+    cfg.StrOpt(
+        "kubeconfig",
+        help="File with the address and the credentials of the API server (exec plugins included). Unset: the "
+        "service account of the pod that this runs in, else $KUBECONFIG, else ~/.kube/config.",
+    ),
+    cfg.StrOpt(
+        "context",
+        help="Context of that file; unset: its current one.",
+    ),
+    cfg.StrOpt(
+        "lease_namespace",
+        default="default",
+        help="Namespace of the Lease by which the one reporting monitor is elected. The account needs get, "
+        "create and update on leases of coordination.k8s.io there, and list and watch on nodes.",
+    ),
+    cfg.StrOpt(
+        "lease_name",
+        default="masakari-hostmonitor",
+        help="Name of that Lease. Two clouds on one Kubernetes cluster need two names.",
     ),
 ]
