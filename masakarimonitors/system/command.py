@@ -52,8 +52,11 @@ class Finished:
 class Launched:
     """A command that was started and not yet collected; its pid stays ours until `collect`."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> None:
+    def __init__(
+        self, argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, keep: int = OUTPUT_LIMIT
+    ) -> None:
         """Start `argv`, or raise OSError: no such program, not executable, too many processes."""
+        self._keep = keep
         with contextlib.ExitStack() as undo:
             self._read: list[int] = []
             write = []
@@ -81,7 +84,7 @@ class Launched:
     def trim(self) -> None:
         """Drop what was written so far, if it is too much to keep."""
         for reader in self._read:
-            _trim(reader)
+            _trim(reader, max(_TRIM_ABOVE, self._keep))
 
     def collect(self) -> tuple[int, bytes, bytes]:
         """Reap the command, which has ended: exit code, stdout, stderr.
@@ -89,7 +92,7 @@ class Launched:
         Raises subprocess.TimeoutExpired when it has not ended (0.2 s of grace, and they block).
         """
         code = self._popen.wait(_REAP_WITHIN)
-        stdout, stderr = (_content(reader) for reader in self._read)
+        stdout, stderr = (_content(reader, self._keep) for reader in self._read)
         return code, stdout, stderr
 
     def let_go(self) -> list[int]:
@@ -119,15 +122,15 @@ def _unlinked_file() -> tuple[int, int]:
         return os.dup(reader), writer
 
 
-def _content(reader: int) -> bytes:
+def _content(reader: int, keep: int) -> bytes:
     with contextlib.suppress(OSError):
-        return os.pread(reader, OUTPUT_LIMIT, 0)
+        return os.pread(reader, min(keep, os.fstat(reader).st_size), 0)
     return b""
 
 
-def _trim(reader: int) -> None:
+def _trim(reader: int, above: int = _TRIM_ABOVE) -> None:
     with contextlib.suppress(OSError):
-        if os.fstat(reader).st_size > _TRIM_ABOVE:
+        if os.fstat(reader).st_size > above:
             os.truncate(f"/proc/self/fd/{reader}", 0)
 
 
@@ -235,16 +238,17 @@ async def run(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     started: Callable[[int], None] | None = None,
+    keep: int = OUTPUT_LIMIT,
 ) -> Finished:
     """Run `argv` to its end, at most `timeout` seconds; `env` None: our own environment.
 
-    `started` is told the pid, which leads the command's session, as soon as there is one.
-
+    `started` is told the pid, which leads the command's session, as soon as there is one. `keep`:
+    bytes kept of each of stdout and stderr, for the few commands that print more.
     Raises OSError when it cannot be started. When the time is up, or the caller is cancelled, the
     command is killed with everything that it started.
     """
     begun = time.monotonic()
-    launched = Launched(argv, env, cwd)
+    launched = Launched(argv, env, cwd, keep)
     if started is not None:
         started(launched.pid)
     try:
