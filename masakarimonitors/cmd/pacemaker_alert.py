@@ -1,0 +1,48 @@
+"""`masakari-monitors pacemaker-alert install|remove|show`: the alert agent's place in the cluster."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from masakarimonitors.hostmonitor import pacemaker_alert
+from masakarimonitors.hostmonitor.pacemaker_alert_agent import SOCKET
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "pacemaker-alert",
+        help="put the alert agent into Pacemaker's configuration, so that failures are seen at once",
+        description="Copies the alert agent to this node and names it in the CIB. Run install on every "
+        "cluster node: the copy is per node, the entry in the CIB is made once.",
+    )
+    parser.add_argument("action", choices=("install", "remove", "show"))
+    parser.add_argument(
+        "--path", type=Path, default=pacemaker_alert.PATH, help="the agent's file (%(default)s)"
+    )
+    parser.add_argument(
+        "--socket",
+        default=SOCKET,
+        help="the monitor's socket, the option [host] pacemaker_alert_socket (%(default)s)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; exit code 1 and one sentence when it cannot be done."""
+    try:
+        if arguments.action == "show":
+            shown = pacemaker_alert.show(arguments.path)
+            named = shown.configured_path
+            print(f"CIB:  {named} -> {shown.recipient}" if named else "CIB:  does not name the alert agent")
+            print(f"file: {shown.file}")
+            return 0
+        if arguments.action == "install":
+            done = pacemaker_alert.install(arguments.path, arguments.socket)
+        else:
+            done = pacemaker_alert.remove(arguments.path)
+    except pacemaker_alert.AlertFault as fault:
+        print(f"masakari-monitors: {fault}", file=sys.stderr)
+        return 1
+    print("\n".join(done))
+    return 0
