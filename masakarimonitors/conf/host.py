@@ -216,4 +216,11 @@ OPTIONS: list[cfg.Opt] = [
         "before this monitor's first start be reported, and shows hosts on maintenance. A look-up that fails "
         "holds nothing.",
     ),
+    cfg.StrOpt(
+        "pacemaker_alert_socket",
+        default="/run/masakari-monitors/pacemaker-alert.sock",
+        help="Where pacemaker's alert agent (masakari-monitors pacemaker-alert install) finds this monitor. "
+        "What arrives there only makes the monitor look at once, so any local user may be allowed to write. "
+        "Empty: no socket; fencing is then seen by polling, up to a second later.",
+    ),
 ]

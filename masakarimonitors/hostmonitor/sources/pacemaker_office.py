@@ -17,14 +17,12 @@ to send.
   seconds: a newcomer's stale memory must not pass for what is reported now.
 """
 
-import datetime
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from masakarimonitors.hostmonitor.ledger import read_ledger, write_ledger
 from masakarimonitors.hostmonitor.observation import LedgerEntry
 from masakarimonitors.hostmonitor.sources.corosync import GroupChanged, GroupMessage, Process
-from masakarimonitors.notifications import HostStatus
 
 BEAT = 5.0
 SILENCE = 20.0
@@ -109,31 +107,20 @@ def published(chair: Chair, entries: Ledger) -> tuple[Chair, bytes]:
     return after, encode(after.ledger, after.serial)
 
 
-BEAT_MESSAGE = b'{"beat":1}'
+BEAT_MESSAGE = b"beat"
 
 
 def encode(ledger: Ledger | None, serial: int) -> bytes:
-    """The ledger as a message."""
-    entries = None
-    if ledger is not None:
-        entries = {
-            host: [entry.host_status.value, entry.reported_at.isoformat(), entry.delivered]
-            for host, entry in ledger.items()
-        }
-    return json.dumps({"serial": serial, "ledger": entries}, separators=(",", ":")).encode()
+    """The ledger as a message: its serial number, a space, and its common form or `null`."""
+    return b"%d %s" % (serial, b"null" if ledger is None else write_ledger(ledger))
 
 
 def decode(payload: bytes) -> tuple[int, Ledger | None] | None:
     """(serial, ledger), or None when the message is a beat or of a version that we do not know."""
-    try:
-        message = json.loads(payload)
-        entries = message["ledger"]
-        serial = int(message["serial"])
-        if entries is None:
-            return serial, None
-        return serial, {
-            str(host): LedgerEntry(HostStatus(status), datetime.datetime.fromisoformat(at), bool(delivered))
-            for host, (status, at, delivered) in entries.items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    number, _, form = payload.partition(b" ")
+    if not number.isdigit():
         return None
+    ledger = read_ledger(form)
+    if ledger is None and form != b"null":
+        return None
+    return int(number), ledger

@@ -1,0 +1,98 @@
+"""The driver for Pacemaker and Corosync (`monitoring_driver = default` or `simple`), wired.
+
+Reads `[host]` and puts the parts together: the watch (what Pacemaker says), the reporter (who of the
+monitors sends), and the acts (proof of death, the ledger). docs/pacemaker.rst tells an operator what
+it sees and what it waits for.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+from oslo_config.cfg import ConfigOpts
+
+from masakarimonitors.conf import ConfigFault, where
+from masakarimonitors.daemon import Source
+from masakarimonitors.hostmonitor import matrix
+from masakarimonitors.hostmonitor.driver import Driver
+from masakarimonitors.hostmonitor.observation import Observation
+from masakarimonitors.hostmonitor.power.proof import PowerConfigFault, PowerPolicy, Proof
+from masakarimonitors.hostmonitor.sources.pacemaker_acts import Acts
+from masakarimonitors.hostmonitor.sources.pacemaker_commands import NodeKind
+from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
+from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Rules
+from masakarimonitors.hostmonitor.sources.pacemaker_lines import wires
+from masakarimonitors.hostmonitor.sources.pacemaker_reporter import Reporter
+from masakarimonitors.hostmonitor.sources.pacemaker_watch import LINK, Rhythm, Watch
+from masakarimonitors.system.clock import Clock
+
+_KINDS = {"autodetect": None, "cluster": NodeKind.CLUSTER, "remote": NodeKind.REMOTE}
+
+
+def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
+    """Read `[host]`; `own` is this host's name, as masakari knows it. Raises `ConfigFault`."""
+    options = conf.host
+    try:
+        listen = wires(options.corosync_multicast_interfaces, options.corosync_multicast_ports)
+    except ValueError as fault:
+        raise ConfigFault(f"{where(conf, 'host', 'corosync_multicast_ports')}: {fault}") from None
+    insight = Insight()
+    elected = options.reporter != "all"
+    watch = Watch(
+        clock,
+        insight,
+        own=_names(own),
+        rules=Rules(only_remotes=options.restrict_to_remotes, proof_follows=not options.disable_ipmi_check),
+        rhythm=Rhythm(resync=options.monitoring_interval, stonith_wait=options.stonith_wait),
+        kind=_KINDS[options.pacemaker_node_type],
+        alert_socket=Path(options.pacemaker_alert_socket) if options.pacemaker_alert_socket else None,
+        wires=listen,
+        tcpdump_timeout=options.tcpdump_timeout,
+    )
+    sources: list[Source[Observation]] = [watch]
+    reporter = Reporter(clock, insight, os.getpid()) if elected else None
+    if reporter is not None:
+        sources.append(reporter)
+    prover = None if options.disable_ipmi_check else _prover(conf, clock)
+    acts = Acts(
+        clock,
+        insight,
+        stonith_wait=options.stonith_wait,
+        prover=prover,
+        publish=reporter.publish if reporter is not None else None,
+    )
+
+    async def close() -> None:
+        if prover is not None:
+            prover.close()
+
+    # Proof is always asked for: where nobody is to be asked (disable_ipmi_check), Acts says so.
+    return Driver(
+        name="pacemaker",
+        matrix=matrix.single(LINK),
+        sources=sources,
+        effects=acts,
+        needs_proof=True,
+        elected=elected,
+        closers=[close],
+    )
+
+
+def _names(own: str) -> frozenset[str]:
+    """What this node may be called in the cluster: never to be judged by itself."""
+    machine = socket.gethostname()
+    return frozenset({own, own.partition(".")[0], machine, machine.partition(".")[0]})
+
+
+def _prover(conf: ConfigOpts, clock: Clock) -> Proof:
+    options = conf.host
+    policy = PowerPolicy(
+        timeout=options.ipmi_timeout,
+        cipher_suite=options.ipmi_cipher_suite,
+        config_file=Path(options.power_config_file) if options.power_config_file else None,
+        unreachable_means_off=options.power_unreachable_means_off,
+    )
+    try:
+        return Proof(policy, clock)
+    except PowerConfigFault as fault:
+        raise ConfigFault(str(fault)) from None

@@ -1,0 +1,50 @@
+"""What the parts of the pacemaker driver tell each other: the watch writes it, the others read it.
+
+One object, used on the event loop's thread only. `sighted` is set while the watch's view is proven;
+the office is kept only then, so a monitor that cannot see never reports.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Condition, Finding
+
+
+@dataclass
+class Insight:
+    """The newest findings.
+
+    `member`: this node is a full member with Corosync (None: not known yet). `stonith`: fencing is
+    enabled in the cluster. `names`: node id -> node name. `suspect_since`: monotonic seconds.
+    `changed` is notified with each look.
+    """
+
+    member: bool | None = None
+    stonith: bool = True
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    suspect_since: dict[str, float] = field(default_factory=dict)
+    sighted: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    why_blind: str = "it has not looked yet"
+
+    async def looked(
+        self, findings: Mapping[str, Finding], names: Mapping[str, str], stonith: bool, now: float
+    ) -> None:
+        """A look has succeeded."""
+        self.findings = findings
+        self.names = names
+        self.stonith = stonith
+        suspects = {h for h, finding in findings.items() if finding.condition is Condition.SUSPECT}
+        self.suspect_since = {h: self.suspect_since.get(h, now) for h in suspects}
+        self.sighted.set()
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def blinded(self, why: str) -> None:
+        """Nothing is seen from now on."""
+        self.why_blind = why
+        self.sighted.clear()
+        async with self.changed:
+            self.changed.notify_all()

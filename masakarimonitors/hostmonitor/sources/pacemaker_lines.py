@@ -1,0 +1,123 @@
+"""Is the line to the other members alive? Asked before a member is called lost.
+
+A node whose own cable is cut sees everybody else vanish, and in a two-node cluster it even stays
+quorate. With knet, corosync itself knows its links (`corosync-cfgtool -s`). With multicast nobody
+knows but the wire: tcpdump listens for packets of corosync that are not our own.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from masakarimonitors.system.command import run
+
+_STATE = re.compile(r"^\s*nodeid:\s*(\d+):\s*(.*?)\s*$", re.MULTILINE)
+_ADDRESS = re.compile(r"\sinet6? ([0-9a-fA-F.:]+)/")
+_ASK = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One interface that corosync talks through, and the UDP port (corosync also uses the one below)."""
+
+    interface: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """`alive` None: nobody could say (`why`), which proves nothing."""
+
+    alive: bool | None
+    why: str
+
+
+def wires(interfaces: str | None, ports: str | None) -> tuple[Wire, ...]:
+    """The options corosync_multicast_interfaces and _ports, read together.
+
+    Raises ValueError with a sentence for the operator when they do not match.
+    """
+    names = [name.strip() for name in (interfaces or "").split(",") if name.strip()]
+    numbers = [number.strip() for number in (ports or "").split(",") if number.strip()]
+    if len(names) != len(numbers):
+        raise ValueError(
+            f"corosync_multicast_interfaces names {len(names)} interfaces and corosync_multicast_ports "
+            f"{len(numbers)} ports; give one port for each interface, in the same order"
+        )
+    for number in numbers:
+        if not number.isdigit() or not 0 < int(number) < 65536:
+            raise ValueError(f"corosync_multicast_ports: {number!r} is not a UDP port (1-65535)")
+    return tuple(Wire(name, int(number)) for name, number in zip(names, numbers, strict=True))
+
+
+def read_cfgtool(text: str, own: int | None) -> Lines:
+    """What `corosync-cfgtool -s` says of the knet links to the others (own: our node id, if known).
+
+    A line ends in "connected", "disconnected" or "localhost". Older versions print one character per
+    link instead (3 and up: connected); "OK" and "FAULTY" come from rings of the udp transport.
+    """
+    states = []
+    for match in _STATE.finditer(text):
+        word = match[2].lower()
+        if word == "localhost" or (own is not None and int(match[1]) == own):
+            continue
+        if word in ("connected", "disconnected"):
+            states.append(word == "connected")
+    if not states:
+        return Lines(None, "corosync-cfgtool shows no knet links (another transport, or no other member)")
+    if any(states):
+        return Lines(True, f"{sum(states)} of {len(states)} corosync links are connected")
+    return Lines(False, f"all {len(states)} corosync links of this node are disconnected")
+
+
+async def check(listen: Sequence[Wire], own: int | None, tcpdump_timeout: float) -> Lines:
+    """Ask corosync, or, when `listen` names interfaces, the wire. Takes at most `tcpdump_timeout` or 5 s."""
+    if not listen:
+        return await _ask_corosync(own)
+    async with asyncio.TaskGroup() as all_wires:
+        heard = [all_wires.create_task(_listen(wire, tcpdump_timeout)) for wire in listen]
+    answers = [task.result() for task in heard]
+    for alive in (True, None, False):  # one living line is enough; "cannot say" beats "dead"
+        found = [answer for answer in answers if answer.alive is alive]
+        if found:
+            return Lines(alive, "; ".join(answer.why for answer in found))
+    raise AssertionError("no wire was listened to")
+
+
+async def _ask_corosync(own: int | None) -> Lines:
+    try:
+        done = await run(["corosync-cfgtool", "-s"], timeout=_ASK)
+    except OSError as fault:
+        return Lines(None, f"corosync-cfgtool cannot be run ({fault.strerror or fault})")
+    if done.timed_out:
+        return Lines(None, f"corosync-cfgtool gave no answer in {_ASK:.0f} s")
+    return read_cfgtool(done.output, own)  # its exit code is 1 when a link is down: the text counts
+
+
+async def _listen(wire: Wire, timeout: float) -> Lines:
+    where = f"{wire.interface}, port {wire.port}"
+    try:
+        addresses = await run(["ip", "-o", "addr", "show", "dev", wire.interface], timeout=_ASK)
+        if not addresses.ok:
+            return Lines(None, f"{where}: no such interface")
+        done = await run(tcpdump(wire, _ADDRESS.findall(addresses.output)), timeout=timeout)
+    except OSError as fault:
+        return Lines(None, f"{where}: tcpdump cannot be run ({fault.strerror or fault})")
+    if done.ok:
+        return Lines(True, f"{where}: packets of other members arrive")
+    if done.timed_out:
+        return Lines(False, f"{where}: no packet of another member in {timeout:.0f} s")
+    return Lines(None, f"{where}: tcpdump failed: {' '.join(done.errors.split())[-200:]}")
+
+
+def tcpdump(wire: Wire, own_addresses: Sequence[str]) -> list[str]:
+    """The command that ends with the first packet of corosync on `wire` that somebody else sent.
+
+    Incoming packets only, and none from our own addresses: multicast loops our own back to us.
+    """
+    ours = " or ".join(f"src host {address}" for address in own_addresses)
+    wanted = f"udp and (port {wire.port} or port {wire.port - 1})"
+    if ours:
+        wanted = f"{wanted} and not ({ours})"
+    return ["tcpdump", "-i", wire.interface, "-n", "-p", "-Q", "in", "-c", "1", wanted]
