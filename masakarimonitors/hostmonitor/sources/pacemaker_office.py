@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 
 from masakarimonitors.hostmonitor.ledger import read_ledger, write_ledger
 from masakarimonitors.hostmonitor.observation import LedgerEntry
-from masakarimonitors.hostmonitor.sources.corosync import GroupChanged, GroupMessage, Process
+from masakarimonitors.hostmonitor.sources.pacemaker_corosync import GroupChanged, GroupMessage, Process
 
 BEAT = 5.0
 SILENCE = 20.0

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from masakarimonitors.hostmonitor.observation import EVERYONE, Observation, Office
-from masakarimonitors.hostmonitor.sources import corosync, pacemaker_office
-from masakarimonitors.hostmonitor.sources.corosync import CorosyncError, GroupChanged, GroupMessage
+from masakarimonitors.hostmonitor.sources import pacemaker_corosync, pacemaker_office
+from masakarimonitors.hostmonitor.sources.pacemaker_corosync import CorosyncError, GroupChanged, GroupMessage
 from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
 from masakarimonitors.hostmonitor.sources.pacemaker_office import BEAT, BEAT_MESSAGE, Chair, Ledger
 from masakarimonitors.system.clock import Clock
@@ -55,7 +55,7 @@ class Reporter:
         clock: Clock,
         insight: Insight,
         pid: int,
-        open_group: Callable[[bytes, float], Awaitable[GroupFeed]] = corosync.open_group,
+        open_group: Callable[[bytes, float], Awaitable[GroupFeed]] = pacemaker_corosync.open_group,
     ) -> None:
         """`pid`: our own process, as the group names its members."""
         self._clock = clock
@@ -65,6 +65,7 @@ class Reporter:
         self._chair = Chair()
         self._unsent: list[bytes] = []
         self._said: Office | None = None
+        self._changed_at = 0.0
 
     async def run(self, emit: Emit) -> None:
         """Until cancelled: in the group while this monitor sees, out of it while it does not."""
@@ -138,10 +139,11 @@ class Reporter:
             self._chair = Chair(serial=self._chair.serial, ledger=self._chair.ledger)
             self._unsent.clear()
 
-    def _take(self, group: GroupFeed, me: corosync.Process) -> None:
+    def _take(self, group: GroupFeed, me: pacemaker_corosync.Process) -> None:
         for event in group.dispatch():
             now = self._clock.now().monotonic
             if isinstance(event, GroupChanged):
+                self._changed_at = now
                 self._chair, answer = pacemaker_office.changed(self._chair, event, me, now)
                 if answer is not None:
                     self._send(answer)
@@ -162,6 +164,8 @@ class Reporter:
         holder = chair.holder(now.monotonic)
         if chair.me is None or holder is None:
             return  # for a moment nobody holds it: the ledger is on its way
+        if holder == chair.me and len(chair.members) == 1 and now.monotonic - self._changed_at < _TICK:
+            return  # all others gone at once: is it us who were cut off? Quorum's news comes right behind
         name = self._insight.names.get(str(holder[0]), f"node {holder[0]}")
         seen = sorted(m[0] for m in chair.members)
         why = f"the lowest node id among the {len(seen)} monitors that can see ({', '.join(map(str, seen))})"

@@ -23,11 +23,11 @@ from masakarimonitors.hostmonitor.observation import (
     Work,
     WorkSeen,
 )
-from masakarimonitors.hostmonitor.sources import corosync, pacemaker_commands, pacemaker_lines
-from masakarimonitors.hostmonitor.sources.corosync import CorosyncError
+from masakarimonitors.hostmonitor.sources import pacemaker_commands, pacemaker_corosync, pacemaker_lines
 from masakarimonitors.hostmonitor.sources.pacemaker_alerts import Alerts
 from masakarimonitors.hostmonitor.sources.pacemaker_cib import Cib, CrmMon
 from masakarimonitors.hostmonitor.sources.pacemaker_commands import CannotLook, NodeKind
+from masakarimonitors.hostmonitor.sources.pacemaker_corosync import CorosyncError
 from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
 from masakarimonitors.hostmonitor.sources.pacemaker_judgement import (
     Condition,
@@ -95,7 +95,7 @@ class Doors:
     """The outside world, so that a test can be another one."""
 
     kind: Callable[[], NodeKind | None] = pacemaker_commands.found_kind
-    quorum: Callable[[float], Awaitable[QuorumFeed]] = corosync.open_quorum
+    quorum: Callable[[float], Awaitable[QuorumFeed]] = pacemaker_corosync.open_quorum
     look: Callable[[float], Awaitable[tuple[Cib, CrmMon]]] = pacemaker_commands.look
     lines: Callable[[Sequence[Wire], int | None, float], Awaitable[Lines]] = pacemaker_lines.check
 

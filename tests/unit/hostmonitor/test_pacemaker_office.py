@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from masakarimonitors.hostmonitor.observation import LedgerEntry
 from masakarimonitors.hostmonitor.sources import pacemaker_office as office
-from masakarimonitors.hostmonitor.sources.corosync import GroupChanged, GroupMessage, Process
+from masakarimonitors.hostmonitor.sources.pacemaker_corosync import GroupChanged, GroupMessage, Process
 from masakarimonitors.hostmonitor.sources.pacemaker_office import BEAT_MESSAGE, Chair
 from masakarimonitors.notifications import HostStatus
 
