@@ -1,0 +1,163 @@
+"""A monitor process for tests: real daemon, outbox, delivery and API client around a one-line decision.
+
+`python -m tests.integration.outbox.child OUTBOX ENDPOINT COUNT`: COUNT processes are down and stay
+down; each is reported once, ever. Ends with 0 when every report is settled. With `--kill POINT NUMBER`
+it kills itself with SIGKILL there, the NUMBERth time that it comes by.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from oslo_config import cfg
+
+from masakarimonitors.cmd.parts import api_client
+from masakarimonitors.daemon import Daemon, Monitor
+from masakarimonitors.decisions import JSON, NOTHING, Decision, Instant, Notify, Remember, Woken
+from masakarimonitors.masakari_api import MasakariApi, Outcome
+from masakarimonitors.notifications import HostEvent, ProcessNotification
+from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.rows import Put, Row, Status, Write
+from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.status.board import Board
+from masakarimonitors.system.clock import SystemClock
+
+
+class Point(StrEnum):
+    """Where the process can be killed: around each write to the file and around the POST."""
+
+    INSERT_BEFORE = "the report is decided but not on disk"
+    INSERT_AFTER = "the report is on disk"
+    MARK_BEFORE = "it is about to be offered"
+    MARK_AFTER = "that it is offered is on disk"
+    SEND_BEFORE = "the POST is not yet sent"
+    SEND_AFTER = "the POST was answered"
+    RECORD_BEFORE = "the answer is about to be written"
+    RECORD_AFTER = "the answer is on disk"
+
+
+Pass = Callable[[Point], None]
+
+
+def killer(point: Point | None, number: int) -> Pass:
+    """Counts how often each point is passed, and ends it all at the chosen one."""
+    left = number
+
+    def passing(here: Point) -> None:
+        nonlocal left
+        if here is point:
+            left -= 1
+            if left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return passing
+
+
+class MortalStore(SqliteStore):
+    """The real file, passing a point before and after each kind of write."""
+
+    def __init__(self, path: Path, passing: Pass) -> None:
+        super().__init__(path)
+        self._passing = passing
+
+    def write(self, writes: Sequence[Write]) -> None:
+        rows = [write.row for write in writes if isinstance(write, Put)]
+        kinds = [
+            (any(row.attempts == 0 for row in rows), Point.INSERT_BEFORE, Point.INSERT_AFTER),
+            (any(_offered(row) for row in rows), Point.MARK_BEFORE, Point.MARK_AFTER),
+            (any(row.status is Status.DELIVERED for row in rows), Point.RECORD_BEFORE, Point.RECORD_AFTER),
+        ]
+        for met, before, _ in kinds:
+            if met:
+                self._passing(before)
+        super().write(writes)
+        for met, _, after in kinds:
+            if met:
+                self._passing(after)
+
+
+def _offered(row: Row) -> bool:
+    return row.attempts > 0 and row.in_doubt and row.status is Status.PENDING
+
+
+class MortalApi:
+    """The real client, passing a point before and after each POST."""
+
+    def __init__(self, api: MasakariApi, passing: Pass) -> None:
+        self._api = api
+        self._passing = passing
+
+    async def send(self, body: str) -> Outcome:
+        self._passing(Point.SEND_BEFORE)
+        outcome = await self._api.send(body)
+        self._passing(Point.SEND_AFTER)
+        return outcome
+
+
+Reported = frozenset[str]
+
+
+def decide(reported: Reported, seen: str | Woken, now: Instant) -> tuple[Reported, Decision]:
+    """A process that is down is reported once, and that it was reported is kept with the report."""
+    if not isinstance(seen, str) or seen in reported:
+        return reported, NOTHING
+    report = ProcessNotification("compute-1", now.wall, HostEvent.STOPPED, seen)
+    commands = (Notify(report, "it is down"), Remember(f"reported:{seen}", {"at": now.wall.isoformat()}))
+    return reported | {seen}, Decision(commands)
+
+
+class Down:
+    """Sees that all of them are down, at each start."""
+
+    name = "down"
+
+    def __init__(self, count: int) -> None:
+        self._names = [f"process-{number}" for number in range(count)]
+
+    async def run(self, emit: Callable[[str], None]) -> None:
+        for name in self._names:
+            emit(name)
+        await asyncio.Event().wait()
+
+
+async def live(path: Path, endpoint: str, count: int, policy: DeliveryPolicy, passing: Pass) -> None:
+    """Run until all are reported and every report is settled."""
+    clock = SystemClock()
+    outbox = Outbox(MortalStore(path, passing), clock)
+    await outbox.open()
+    api = api_client(cfg.ConfigOpts(), endpoint)
+    delivery = Delivery(outbox, MortalApi(api, passing), policy, clock)
+    memory: Mapping[str, Mapping[str, JSON]] = outbox.memory
+    reported = frozenset(key.removeprefix("reported:") for key in memory)
+    monitor = Monitor[Reported, str]("child", reported, decide, [Down(count)])
+    daemon = Daemon(monitor, outbox, clock, Board("child", clock.now()))
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
+        while len(outbox.memory) < count or outbox.waiting:  # noqa: ASYNC110 - only a test asks this
+            await asyncio.sleep(0.02)
+        for task in running:
+            task.cancel()
+    await outbox.close()
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("outbox", type=Path)
+    arguments.add_argument("endpoint")
+    arguments.add_argument("count", type=int)
+    arguments.add_argument("--kill", nargs=2, metavar=("POINT", "NUMBER"))
+    arguments.add_argument("--retry-interval", type=float, default=0.5)
+    given = arguments.parse_args()
+    passing = killer(Point[given.kill[0]], int(given.kill[1])) if given.kill else killer(None, 0)
+    policy = DeliveryPolicy(retry_interval=given.retry_interval)
+    asyncio.run(live(given.outbox, given.endpoint, given.count, policy, passing))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
