@@ -1,5 +1,6 @@
 """The documentation builds without a warning, says what it must, and its runnable lines run."""
 
+import argparse
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from masakarimonitors.cmd.masakari_monitors import parser
 from masakarimonitors.conf import opts
 
 ROOT = Path(__file__).parents[1]
@@ -96,6 +98,17 @@ def test_every_program_of_the_package_is_in_the_man_page() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     manual = (ROOT / "docs" / "masakari-monitors.rst").read_text()
     assert [script for script in scripts if f"**{script}**" not in manual] == []
+
+
+def test_every_command_with_its_options_is_in_the_man_page() -> None:
+    manual = (ROOT / "docs" / "masakari-monitors.rst").read_text()
+    top = parser()
+    (commands,) = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
+    for name, command in commands.choices.items():
+        (paragraph,) = re.findall(rf"^(\*\*{name}\*\*(?: .*)?)\n(?: .+\n)+", manual, re.MULTILINE)
+        for action in command._actions:
+            for option in action.option_strings:
+                assert option in ("-h", "--help") or f"**{option}**" in paragraph, f"{name} {option}"
 
 
 def test_each_monitor_has_a_unit_that_starts_it() -> None:
