@@ -163,7 +163,7 @@ class Connection:
         """Connect, within `timeout` seconds; raises Unavailable. Does nothing when connected."""
         if self.connected:
             return
-        self._drop()
+        self.drop()
         loop = asyncio.get_running_loop()
         try:
             connection = await self._pool.call(self._connect, timeout, too_late=_close)
@@ -184,7 +184,7 @@ class Connection:
         try:
             await self.call(lambda c: c.registerCloseCallback(on_close, None), timeout)
         except Unavailable:
-            self._drop()
+            self.drop()
             raise
 
     async def call(self, function: Callable[[Any], T], timeout: float) -> T:
@@ -201,7 +201,7 @@ class Connection:
 
     def close(self) -> None:
         """Let go, without waiting: a thread closes it as soon as it is free."""
-        self._drop()
+        self.drop()
         self._pool.close()
 
     def verdict(self) -> Unavailable | None:
@@ -237,7 +237,8 @@ class Connection:
             self.why_lost = f"the connection broke: {said.get(reason, reason)}"
             self.lost.set()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Let go of the present connection, without waiting; `open` makes another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             self.why_lost = "closed by us"

@@ -1,0 +1,204 @@
+"""Every fault of the event table on real QEMU, and what is reported of it.
+
+All faults are played first, several at a time, each on a machine of its own; then each row is looked
+at. A second client hears libvirt's events, so that "nothing is reported" is judged after the events.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.virt.domain import file_disk, nbd_disk
+from tests.integration.virt.machine import Machine
+from tests.integration.virt.ready import libvirt
+from tests.integration.virt.realm import Realm, until
+from tests.integration.virt.watching import Watch, watching
+
+pytestmark = [pytest.mark.xdist_group("virt"), pytest.mark.timeout(600)]
+
+FAILED = "LIFECYCLE/STOPPED_FAILED"
+STOPPED = "LIFECYCLE/STOPPED_SHUTDOWN"
+DESTROYED = "LIFECYCLE/STOPPED_DESTROYED"
+REBOOT = "REBOOT/UNKNOWN"
+IO_PAUSE = {"IO_ERROR/IO_ERROR_PAUSE", "IO_ERROR_REASON/UNKNOWN", "LIFECYCLE/SUSPENDED_IOERROR"}
+IO_REPORT = {"IO_ERROR/IO_ERROR_REPORT", "IO_ERROR_REASON/UNKNOWN"}
+OFF = (libvirt.VIR_DOMAIN_SHUTOFF,)
+RUNNING = (libvirt.VIR_DOMAIN_RUNNING,)
+
+
+@dataclass
+class Row:
+    """A fault: the machine, what is done to it, in which state that leaves it, and what is reported.
+
+    `reports` is a list (that order) or a set (each once, any order). `guest`: a booted guest is needed.
+    """
+
+    fault: Callable[[Machine], Any]
+    reports: list[str] | set[str]
+    leaves: tuple[int, ...] = OFF
+    guest: bool = True
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def destroy(machine: Machine) -> None:
+    machine.domain.destroy()
+
+
+def save_and_restore(machine: Machine) -> None:
+    machine.domain.managedSave(0)
+    machine.start()
+
+
+def suspend_and_resume(machine: Machine) -> None:
+    machine.domain.suspend()
+    machine.domain.resume()
+
+
+def stop_for_a_while(machine: Machine) -> None:
+    machine.hang()
+    assert not machine.ping(1)
+    machine.unhang()
+
+
+def hang_the_agent(machine: Machine) -> None:
+    machine.hang_agent()
+    until(lambda: not machine.ping(1), "the agent to hang")
+
+
+def kill_the_agent(machine: Machine) -> None:
+    machine.kill_agent(for_good=True)
+    until(lambda: not machine.ping(1), "the agent to be gone")
+
+
+ROWS: dict[str, Row] = {
+    "kill -9": Row(lambda m: m.kill(9), [FAILED], guest=False),
+    "kill -SEGV": Row(lambda m: m.kill(11), [FAILED], guest=False),
+    "kill -TERM": Row(lambda m: m.kill(15), [STOPPED], guest=False),
+    "virsh destroy": Row(destroy, [DESTROYED], guest=False),
+    "virsh destroy --graceful": Row(lambda m: m.domain.destroyFlags(1), [DESTROYED], guest=False),
+    "virsh shutdown": Row(lambda m: m.domain.shutdown(), [STOPPED]),
+    "guest poweroff": Row(Machine.guest_poweroff, [STOPPED]),
+    "guest reboot": Row(Machine.guest_reboot, [REBOOT], RUNNING),
+    "virsh reset": Row(lambda m: m.domain.reset(), [REBOOT], RUNNING),
+    "guest reboot, on_reboot=destroy": Row(Machine.guest_reboot, [STOPPED], options={"on_reboot": "destroy"}),
+    "panic, on_crash=destroy": Row(Machine.panic, [FAILED]),
+    "panic, on_crash=preserve": Row(
+        Machine.panic, [FAILED], (libvirt.VIR_DOMAIN_CRASHED,), options={"on_crash": "preserve"}
+    ),
+    "panic without pvpanic, panic=5": Row(Machine.panic, [REBOOT], RUNNING, options={"panic_device": False}),
+    "panic without pvpanic, panic=0": Row(
+        Machine.panic, [], RUNNING, options={"panic_device": False, "panic_reboots_after": 0}
+    ),
+    "watchdog none": Row(
+        Machine.bark, ["WATCHDOG/WATCHDOG_NONE"], RUNNING, options={"watchdog": "i6300esb:none"}
+    ),
+    "watchdog reset": Row(
+        Machine.bark, ["WATCHDOG/WATCHDOG_RESET", REBOOT], RUNNING, options={"watchdog": "i6300esb:reset"}
+    ),
+    "watchdog pause": Row(
+        Machine.bark,
+        ["WATCHDOG/WATCHDOG_PAUSE", "LIFECYCLE/SUSPENDED_WATCHDOG"],
+        (libvirt.VIR_DOMAIN_PAUSED,),
+        options={"watchdog": "i6300esb:pause"},
+    ),
+    "watchdog poweroff": Row(
+        Machine.bark, ["WATCHDOG/WATCHDOG_POWEROFF", FAILED], options={"watchdog": "i6300esb:poweroff"}
+    ),
+    "watchdog shutdown": Row(
+        Machine.bark, ["WATCHDOG/WATCHDOG_SHUTDOWN", STOPPED], options={"watchdog": "i6300esb:shutdown"}
+    ),
+    "watchdog inject-nmi": Row(
+        Machine.bark, ["WATCHDOG/WATCHDOG_INJECTNMI"], RUNNING, options={"watchdog": "i6300esb:inject-nmi"}
+    ),
+    "EIO, error_policy=stop": Row(
+        Machine.write_to_disk, IO_PAUSE, (libvirt.VIR_DOMAIN_PAUSED,), options={"disk": "nbd:stop"}
+    ),
+    "EIO, error_policy=report": Row(
+        Machine.write_to_disk, IO_REPORT, RUNNING, options={"disk": "nbd:report"}
+    ),
+    "ENOSPC, error_policy=stop": Row(
+        Machine.write_to_disk, IO_PAUSE, (libvirt.VIR_DOMAIN_PAUSED,), options={"disk": "full:stop"}
+    ),
+    "ENOSPC, error_policy=report": Row(
+        Machine.write_to_disk, IO_REPORT, RUNNING, options={"disk": "full:report"}
+    ),
+    "virsh suspend, resume": Row(suspend_and_resume, [], RUNNING),
+    "SIGSTOP of qemu": Row(stop_for_a_while, [], RUNNING),
+    "SIGSTOP of qemu-ga": Row(hang_the_agent, [], RUNNING),
+    "qemu-ga killed": Row(kill_the_agent, [], RUNNING),
+    "managed save, start": Row(save_and_restore, [], RUNNING),
+}
+NAMES = {title: f"table-{number:02d}" for number, title in enumerate(ROWS)}
+
+
+def play(realm: Realm, watch: Watch, title: str, stack: contextlib.ExitStack) -> Machine:
+    """Boot the row's machine, do the fault, wait until libvirt shows what it left and the reports are there."""
+    row, name = ROWS[title], NAMES[title]
+    options = dict(row.options)
+    kind, _, policy = options.get("disk", "").partition(":")
+    if kind == "nbd":
+        options["disk"] = nbd_disk(stack.enter_context(realm.failing_nbd()), policy)
+    elif kind == "full":
+        options["disk"] = file_disk(realm.full_disk(name), policy)
+    machine = realm.boot(name, **options) if row.guest else realm.paused(name)
+    watch.knows(machine)
+    row.fault(machine)
+    until(lambda: machine.state[0] in row.leaves, f"{title} to leave {row.leaves}")
+    expected = set(row.reports)
+    until(
+        lambda: expected <= set(watch.said(machine)), f"{title}: {expected}, not {watch.said(machine)}", 120
+    )
+    return machine
+
+
+@pytest.fixture(scope="module")
+def played(
+    realm: Realm, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, list[str] | BaseException]]:
+    """What was reported of each row's machine, after all events have been heard."""
+    folder: Path = tmp_path_factory.mktemp("table")
+    said: dict[str, list[str] | BaseException] = {}
+    lock = threading.Lock()
+    # A longer quiet than the default: on a loaded machine the echoes of one story come later.
+    with contextlib.ExitStack() as stack, watching(realm, folder, settle_time=10) as watch:
+
+        def one(title: str) -> None:
+            try:
+                machine = play(realm, watch, title, stack)
+            except (AssertionError, libvirt.libvirtError) as error:
+                with lock:
+                    said[title] = error
+                return
+            # Events of one libvirtd come in order: when this one is heard, all before it were.
+            barrier = realm.paused(f"barrier-{NAMES[title]}")
+            watch.knows(barrier)
+            barrier.kill()
+            until(lambda: watch.said(barrier), "the barrier's report")
+            with lock:
+                said[title] = watch.said(machine)
+            for done in (machine, barrier):
+                done.remove()
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(one, ROWS))
+        yield said
+
+
+@pytest.mark.parametrize("title", ROWS)
+def test_a_fault_is_reported_in_the_tables_words(
+    played: dict[str, list[str] | BaseException], title: str
+) -> None:
+    said = played[title]
+    if isinstance(said, BaseException):
+        raise said
+    reports = ROWS[title].reports
+    if isinstance(reports, set):
+        assert sorted(said) == sorted(reports)
+    else:
+        assert said == reports
