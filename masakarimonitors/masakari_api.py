@@ -16,8 +16,11 @@ from keystoneauth1 import exceptions as ks_exceptions
 
 # With its defaults the API sleeps up to 5 s on every POST; less than 15 s would call a slow answer none.
 MINIMUM_TIMEOUT = 15.0
+TIMEOUT = 30.0
+"""Seconds that one call may take when `[api] timeout` is not set: twice the least that makes sense."""
 _CONNECT_TIMEOUT = 10.0
 _ANSWER_LENGTH = 500
+_STRANGE = "masakari-api does not answer like this; is the endpoint of service instance-ha right?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class MasakariApi:
     """masakari-api behind a keystoneauth1 adapter (service type `instance-ha`)."""
 
     def __init__(
-        self, adapter: Any, *, api_version: str = "v1", timeout: float = 30.0, threads: int = 8
+        self, adapter: Any, *, api_version: str = "v1", timeout: float = TIMEOUT, threads: int = 8
     ) -> None:
         """`adapter` is a keystoneauth1.adapter.Adapter; `timeout` (seconds) is raised to 15 when lower."""
         self._adapter = adapter
@@ -129,7 +132,7 @@ class MasakariApi:
 def judge(status: int, text: str) -> Outcome:
     """What an HTTP answer means for the notification that was offered (masakari-api v1)."""
     answer = f"{status} {_text(text)}".strip()
-    if status in (200, 201, 202):
+    if status == 202 or (status in (200, 201) and _envelope(text) == "notification"):
         return Delivered(answer)
     if status == 409:
         # Only the words tell the two apart, and a host's own name may hold either word: no name has a space.
@@ -139,8 +142,10 @@ def judge(status: int, text: str) -> Outcome:
                 "the host is on maintenance in masakari: high availability is off for it until its "
                 "on_maintenance flag is taken back",
             )
-        return Duplicate(answer)
-    if status == 400:
+        if "duplicate" in text.lower():
+            return Duplicate(answer)
+        return Unreachable(f"{answer} ({_STRANGE})", maybe_accepted=False, row_only=True)
+    if status == 400 and _envelope(text) == "badRequest":
         return Refused(
             answer,
             "a configuration fault: the hostname must be registered in a failover segment, exactly as "
@@ -160,7 +165,11 @@ def judge(status: int, text: str) -> Outcome:
         return Unreachable(answer, maybe_accepted=status in (408, 502, 504))
     if status >= 500:
         return Unreachable(answer, maybe_accepted=True, row_only=True)
-    return Refused(answer, "an answer that masakari-api does not document; look at the API's log")
+    if status in (413, 415):
+        return Refused(answer, "an answer that this report should never meet; look at the API's log")
+    # A redirect, a web server's own page, another service: whatever answered is not masakari-api, and has
+    # no say over the report.
+    return Unreachable(f"{answer} ({_STRANGE})", maybe_accepted=False)
 
 
 def _never_sent(error: BaseException) -> bool:
@@ -181,6 +190,15 @@ def _never_sent(error: BaseException) -> bool:
             return True
         queue += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
     return False
+
+
+def _envelope(text: str) -> str:
+    """The one key that wraps each of masakari-api's answers, or nothing when it is no such answer."""
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return ""
+    return str(next(iter(parsed), "")) if isinstance(parsed, dict) else ""
 
 
 def _text(text: str | None) -> str:

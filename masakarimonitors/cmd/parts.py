@@ -16,7 +16,7 @@ from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.daemon import Memory, Monitor
-from masakarimonitors.masakari_api import MasakariApi
+from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, TIMEOUT, MasakariApi
 from masakarimonitors.outbox.delivery import DeliveryPolicy
 from masakarimonitors.outbox.memory import MemoryStore
 from masakarimonitors.outbox.outbox import Outbox
@@ -62,7 +62,7 @@ def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi
     auth: Any
     if endpoint is not None:
         auth = loading.get_plugin_loader("none").load_from_options(endpoint=endpoint)
-        session = loading.session.Session().load_from_options(auth=auth)
+        session = loading.session.Session().load_from_options(auth=auth, timeout=TIMEOUT)
         return MasakariApi(adapter.Adapter(session, service_type="instance-ha"))
     if not conf.api.auth_type:
         raise ConfigFault(
@@ -77,6 +77,8 @@ def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi
     except (ks_exceptions.ClientException, OSError, ValueError) as fault:
         raise ConfigFault(f"The [api] section cannot be used: {fault}") from fault
     options = conf.api
+    # Without one, keystone asked for a token could hold a thread for ever, and in the end all of them.
+    session.timeout = max(float(options.timeout or TIMEOUT), MINIMUM_TIMEOUT)
     return MasakariApi(
         adapter.Adapter(
             session,
@@ -87,7 +89,7 @@ def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi
             endpoint_override=options.endpoint_override,
         ),
         api_version=options.api_version,
-        timeout=float(options.timeout or 0),
+        timeout=session.timeout,
     )
 
 

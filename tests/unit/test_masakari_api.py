@@ -5,20 +5,51 @@ import pytest
 from masakarimonitors.masakari_api import Delivered, Duplicate, Refused, Unreachable, judge
 
 DUPLICATE = (
-    '{"conflictingRequest": {"code": 409, "message": "Duplicate notification received for type: PROCESS"}}'
+    '{"conflictingRequest": {"code": 409, "message": "Notification received from host c1 of type PROCESS is'
+    ' duplicate."}}'
 )
 MAINTENANCE = (
-    '{"conflictingRequest": {"code": 409, "message": "Host c1 is already under maintenance, ignored."}}'
+    '{"conflictingRequest": {"code": 409, "message": "Notification received from host c1 of type \'VM\' is'
+    ' ignored as the host is already under maintenance."}}'
 )
 
 
-@pytest.mark.parametrize("status", [200, 202])
+@pytest.mark.parametrize("status", [200, 201, 202])
 def test_accepted(status: int) -> None:
-    assert isinstance(judge(status, "{}"), Delivered)
+    assert isinstance(judge(status, '{"notification": {"id": 1}}'), Delivered)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (200, "<html>Welcome to nginx!</html>"),
+        (200, "[]"),
+        (204, ""),
+        (300, '{"choices": [{"id": "v1.0", "status": "CURRENT"}]}'),
+        (301, ""),
+        (308, ""),
+        (400, "<html><h1>400 Bad Request</h1>The plain HTTP request was sent to HTTPS port</html>"),
+        (405, "<html>Not Allowed</html>"),
+        (409, "<html>conflict</html>"),
+        (418, ""),
+        (422, ""),
+    ],
+)
+def test_whoever_answers_but_is_not_masakari_api_settles_nothing(status: int, text: str) -> None:
+    outcome = judge(status, text)
+    assert isinstance(outcome, Unreachable)
+    assert "endpoint" in outcome.answer
+    assert not outcome.maybe_accepted
+
+
+def test_a_report_that_is_too_large_will_always_be() -> None:
+    assert isinstance(judge(413, "413 Request Entity Too Large"), Refused)
 
 
 def test_the_words_tell_the_two_conflicts_apart() -> None:
-    assert judge(409, DUPLICATE) == Duplicate("409 Duplicate notification received for type: PROCESS")
+    assert judge(409, DUPLICATE) == Duplicate(
+        "409 Notification received from host c1 of type PROCESS is duplicate."
+    )
     refused = judge(409, MAINTENANCE)
     assert isinstance(refused, Refused)
     assert "high availability is off" in refused.why
