@@ -26,7 +26,7 @@ from masakarimonitors.decisions import (
 )
 from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.rows import Row
+from masakarimonitors.outbox.rows import Row, Status
 from masakarimonitors.status.board import Board, SubjectRow
 from masakarimonitors.system.clock import Clock
 
@@ -142,7 +142,10 @@ class Daemon(Generic[S, O]):
             self._tell(verdict, now)
 
     def _settled(self, row: Row) -> None:
-        observation = self._monitor.settled(row, self._clock.now())
+        now = self._clock.now()
+        if row.status in (Status.REFUSED, Status.EXPIRED):
+            self._board.fault(f"the report about {row.subject} was {row.status.value}: {row.answer}", now)
+        observation = self._monitor.settled(row, now)
         if observation is not None:
             self._inbox.put_nowait(observation)
 

@@ -259,6 +259,9 @@ class Delivery:
 
     def _expired(self, row: Row, now: Instant) -> bool:
         if row.id not in self._expires:
+            if len(self._expires) > 2 * self._outbox.waiting + 1000:
+                # Rows that were withdrawn leave theirs behind.
+                self._expires = {key: at for key, at in self._expires.items() if self._outbox.pending(key)}
             # Counted by the monotonic clock from here on: a wall clock that jumps must not expire anything.
             age = max(0.0, (now.wall - row.created).total_seconds())
             self._expires[row.id] = now.monotonic + max(

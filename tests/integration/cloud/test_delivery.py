@@ -69,7 +69,7 @@ class Way:
 
     async def until(self, condition: Callable[[Sequence[Row]], bool]) -> list[Row]:
         async with asyncio.timeout(PATIENCE):
-            while not condition(rows := await self.rows()):
+            while not condition(rows := await self.rows()):  # noqa: ASYNC110 - steps in between tell nobody
                 await asyncio.sleep(0.02)
         return rows
 

@@ -55,22 +55,16 @@ class Stage:
                 assert len(await self.heard()) <= len(expected), await self.heard()
                 await asyncio.sleep(0.05)
 
-    async def until_shown(self, host: str, *states: str) -> None:
-        """Until every monitor but the host's own shows it in one of the states."""
+    async def until_shown(self, subject: str, state: str) -> None:
+        """Until every monitor's status shows the subject in that state."""
         async with asyncio.timeout(_PATIENCE):
             for part in self.running:
-                while not any(
-                    row.subject == f"host:{host}" and row.state in states for row in part.board.subjects()
-                ):
+                while (subject, state) not in _shown(part):  # noqa: ASYNC110 - a status has no events
                     await asyncio.sleep(0.05)
 
-    async def until_blind(self, blind: bool) -> None:
-        async with asyncio.timeout(_PATIENCE):
-            for part in self.running:
-                while blind != any(
-                    row.alarm and "kubernetes" in row.subject for row in part.board.subjects()
-                ):
-                    await asyncio.sleep(0.05)
+
+def _shown(part: service.Running) -> list[tuple[str, str]]:
+    return [(row.subject, row.state) for row in part.board.subjects()]
 
 
 @contextlib.asynccontextmanager
@@ -109,7 +103,7 @@ async def stage(cluster: Cluster, tmp_path: Path, label: str, monitors: int = 1)
             )
         try:
             async with asyncio.timeout(_PATIENCE):
-                while len(running) < monitors:
+                while len(running) < monitors:  # noqa: ASYNC110 - started by another task
                     await asyncio.sleep(0.05)
             on = Stage(cluster, kubelets, receiver, running, tasks)
             await on.until_shown("hosts", "4 up")

@@ -31,7 +31,7 @@ def dead(pid: int) -> bool:
 
 async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - files and /proc send no events
             await asyncio.sleep(0.01)
 
 
