@@ -49,3 +49,5 @@ def list_other_pages(app: Sphinx, page: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", list_other_pages)
+    # A page that came or went changes index.rst, and the options and rooms may have changed as well.
+    app.connect("env-get-outdated", lambda *_: ["index", "configuration", "architecture"])
