@@ -64,12 +64,11 @@ def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi
         auth = loading.get_plugin_loader("none").load_from_options(endpoint=endpoint)
         session = loading.session.Session().load_from_options(auth=auth, timeout=TIMEOUT)
         return MasakariApi(adapter.Adapter(session, service_type="instance-ha"))
-    if not conf.api.auth_type:
+    if conf.api.auth_type == "password" and not conf.api.auth_section and not conf.api.auth_url:
         raise ConfigFault(
-            "[api] auth_type is not set, so masakari-api cannot be reached. Set it with its credentials "
-            "(auth_type = password, auth_url, username, password, project_name, user_domain_name, "
-            "project_domain_name), or auth_type = none with endpoint = http://127.0.0.1:15868/v1 for "
-            "`masakari-monitors receiver`."
+            "[api] does not say how masakari-api is reached. Set auth_url, username, password, project_name, "
+            "user_domain_name and project_domain_name there; or auth_type = none with endpoint = "
+            "http://127.0.0.1:15868/v1 for `masakari-monitors receiver`."
         )
     try:
         auth = loading.load_auth_from_conf_options(conf, "api")

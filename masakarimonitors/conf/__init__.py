@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from oslo_config import cfg
 
 from masakarimonitors.conf import api, files, log, opts
-from masakarimonitors.conf.faults import ConfigFault, describe, expected
+from masakarimonitors.conf.faults import ConfigFault, describe, expected, setting_of
 from masakarimonitors.version import VERSION
 
 __all__ = ["ConfigFault", "load", "where"]
@@ -121,20 +121,26 @@ def _known(conf: cfg.ConfigOpts) -> dict[str, list[cfg.Opt]]:
     known = {section.GROUP.name: list(section.OPTIONS) for section in opts.SECTIONS}
     known["DEFAULT"] += log.options()
     known["api"] += api.shared_options()
-    if conf.api.auth_type:
+    if _plugin_in_api(conf):
         known["api"] += api.plugin_options(conf.api.auth_type)
     return known
 
 
+def _plugin_in_api(conf: cfg.ConfigOpts) -> bool:
+    """Whether the credentials stand in [api] itself; in a section of their own they are keystoneauth's alone."""
+    return bool(conf.api.auth_type) and not conf.api.auth_section
+
+
 def _register_plugin(conf: cfg.ConfigOpts, read: Sequence[files.Setting]) -> None:
-    if not conf.api.auth_type:
+    if not _plugin_in_api(conf):
+        api.register_section(conf)
         return
     try:
         plugin = api.plugin_options(conf.api.auth_type)
     except ValueError as fault:
         option = next(o for o in api.shared_options() if o.dest == "auth_type")
         raise ConfigFault(f"{describe(option, 'api', read)}: {fault}.") from None
-    conf.register_opts(plugin, group=conf.api.auth_section or "api")
+    conf.register_opts(plugin, group="api")
 
 
 def _not_valid(option: cfg.Opt, section: str, read: Sequence[files.Setting]) -> str:
@@ -143,11 +149,16 @@ def _not_valid(option: cfg.Opt, section: str, read: Sequence[files.Setting]) -> 
 
 def _validate(conf: cfg.ConfigOpts, read: Sequence[files.Setting]) -> None:
     faults = []
+    # Tools that never speak to masakari-api work without any credentials; half of them is a slip.
+    credentials = _plugin_in_api(conf) and any(
+        setting_of(option, "api", read)
+        for option in [*api.identity_options(), *api.plugin_options(conf.api.auth_type)]
+    )
     for section, options in _known(conf).items():
         values = conf if section == "DEFAULT" else conf[section]
         for option in options:
             try:
-                if option.dest in values and values[option.dest] is None and option.required:
+                if option.dest in values and values[option.dest] is None and option.required and credentials:
                     faults.append(
                         f"[{section}] {option.dest} is missing: auth_type = {conf.api.auth_type} needs it."
                     )

@@ -4,6 +4,8 @@ Three options are this project's; all others are keystoneauth's (authentication,
 declared by keystoneauth itself so that names, types and older spellings stay its own.
 """
 
+import copy
+
 from keystoneauth1 import exceptions, loading
 from oslo_config import cfg
 
@@ -40,13 +42,35 @@ _SHOWN_PLUGINS = ("password", "v3applicationcredential", "none")
 """Plugins whose options are in the sample file and in the reference: the ones seen in deployments."""
 
 
+DEFAULT_AUTH_TYPE = "password"
+"""Deployed files name a user and no plugin."""
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Register everything of [api] that does not depend on the authentication plugin."""
+    conf.register_opts(shared_options(), group=GROUP.name)
+    # Not in the option itself: keystoneauth registers it again, and must find what it declares.
+    conf.set_default("auth_type", DEFAULT_AUTH_TYPE, group=GROUP.name)
+
+
 def shared_options() -> list[cfg.Opt]:
     """keystoneauth's options that do not depend on the authentication plugin."""
     return [
-        *loading.get_auth_common_conf_options(),
+        *identity_options(),
         *loading.get_session_conf_options(),
         *loading.get_adapter_conf_options(),
     ]
+
+
+def register_section(conf: cfg.ConfigOpts) -> None:
+    """Register what keystoneauth reads from the section that [api] auth_section names."""
+    loading.register_auth_conf_options(conf, GROUP.name)
+
+
+def identity_options() -> list[cfg.Opt]:
+    """keystoneauth's options that name the authentication plugin."""
+    options: list[cfg.Opt] = loading.get_auth_common_conf_options()
+    return options
 
 
 def plugin_options(auth_type: str) -> list[cfg.Opt]:
@@ -67,4 +91,6 @@ def shown_options() -> list[cfg.Opt]:
     seen: dict[str, cfg.Opt] = {}
     for option in [*OPTIONS, *shared_options(), *(o for p in _SHOWN_PLUGINS for o in plugin_options(p))]:
         seen.setdefault(option.dest, option)
+    seen["auth_type"] = copy.copy(seen["auth_type"])
+    seen["auth_type"].default = DEFAULT_AUTH_TYPE
     return list(seen.values())

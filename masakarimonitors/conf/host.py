@@ -187,8 +187,8 @@ OPTIONS: list[cfg.Opt] = [
         default=300.0,
         min=1.0,
         max=86400.0,
-        help="Seconds for which nothing may change, with a proven view, before the reports that a storm holds "
-        "are released. Long enough for a switch to restart.",
+        help="Seconds for which nothing may change, with a proven view, before the reports that a storm "
+        "holds are released. Long enough for a switch to restart.",
     ),
     cfg.StrOpt(
         "failure_domains_file",

@@ -35,20 +35,23 @@ OPTIONS: list[cfg.Opt] = [
     cfg.BoolOpt(
         "io_check",
         default=True,
-        help="Before a silent guest is reported, look at its block and processor counters: a guest that completes "
-        "block requests, or whose processors both work and rest, lives, and only its agent died. Then the report is "
-        "held back and shown. Without this check a dead agent costs a living guest a reset.",
+        help="Before a silent guest is reported, look at its block and processor counters: a guest that "
+        "completes block requests, or whose processors both work and rest, lives, and only its agent died. "
+        "Then the report is held back and shown. Without this check a dead agent costs a living guest a "
+        "reset.",
     ),
     cfg.IntOpt(
         "max_reports_per_hour",
         default=3,
         min=0,
-        help="The reset budget: at most so many reports of one machine within an hour, kept over restarts of the "
-        "monitor. A machine that a reset does not help is then held and shown, not reset again. 0: no limit.",
+        help="The reset budget: at most so many reports of one machine within an hour, kept over restarts "
+        "of the monitor. A machine that a reset does not help is then held and shown, not reset again. 0: "
+        "no limit.",
     ),
     cfg.StrOpt(
         "checks_file",
-        help="A YAML file of application checks: commands that are run in guests through the guest agent, and what "
-        "they must answer. Not set: none. A file with faults stops the start, each named with line and column.",
+        help="A YAML file of application checks: commands that are run in guests through the guest agent, "
+        "and what they must answer. Not set: none. A file with faults stops the start, each named with line "
+        "and column.",
     ),
 ]

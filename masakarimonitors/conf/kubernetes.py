@@ -13,8 +13,8 @@ OPTIONS: list[cfg.Opt] = [
     ),
     cfg.StrOpt(
         "kubeconfig",
-        help="File with the address and the credentials of the API server (exec plugins included). Unset: the "
-        "service account of the pod that this runs in, else $KUBECONFIG, else ~/.kube/config.",
+        help="File with the address and the credentials of the API server (exec plugins included). Unset: "
+        "the service account of the pod that this runs in, else $KUBECONFIG, else ~/.kube/config.",
     ),
     cfg.StrOpt(
         "context",

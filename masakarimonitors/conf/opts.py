@@ -40,7 +40,7 @@ def register(conf: cfg.ConfigOpts) -> None:
             # A group object remembers what was registered in it, so each configuration gets one of its own.
             conf.register_group(cfg.OptGroup(section.GROUP.name, section.GROUP.title, section.GROUP.help))
         conf.register_opts(section.OPTIONS, group=None if section is default else section.GROUP.name)
-    conf.register_opts(api.shared_options(), group=api.GROUP.name)
+    api.register(conf)
 
 
 def open_names() -> dict[str, tuple[str, ...]]:

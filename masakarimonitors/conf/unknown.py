@@ -80,7 +80,7 @@ class Remark:
 def remarks(conf: cfg.ConfigOpts) -> list[Remark]:
     """Everything in the loaded files that is not read, and older names, in file order."""
     known, older = _names(conf)
-    owned = (*OWNED_SECTIONS, *([conf.api.auth_section] if conf.api.auth_section else []))
+    owned = (*OWNED_SECTIONS, *([conf.api.auth_section.lower()] if conf.api.auth_section else []))
     found = []
     for setting in files.read(files.loaded(conf)):
         section = setting.section
@@ -119,7 +119,7 @@ def _names(conf: cfg.ConfigOpts) -> tuple[dict[str, set[str]], dict[tuple[str, s
     declared = [(s.GROUP.name, option) for s in opts.SECTIONS for option in s.OPTIONS]
     declared += [("DEFAULT", option) for option in log.options()]
     declared += [("api", option) for option in api.shared_options()]
-    if conf.api.auth_type and not conf.api.auth_section:
+    if not conf.api.auth_section:
         declared += [("api", option) for option in api.plugin_options(conf.api.auth_type)]
     known: dict[str, set[str]] = {}
     older: dict[tuple[str, str], str] = {}

@@ -2,8 +2,10 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
+from keystoneauth1 import loading
 from oslo_config import cfg
 
 from masakarimonitors import conf
@@ -108,6 +110,24 @@ def test_an_unknown_authentication_plugin_lists_what_there_is(tmp_path: Path) ->
 
 def test_what_the_authentication_plugin_needs_is_asked_for(tmp_path: Path) -> None:
     assert "[api] auth_url is missing" in fault(tmp_path, "[api]\nauth_type = password\n")
+
+
+def test_a_user_without_a_plugin_means_a_password_as_deployed_files_have_it(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "[api]\nauth_url = http://192.0.2.1:5000\nusername = masakari\ncafile =\n")
+    assert loaded.api.auth_type == "password"
+    assert loaded.api.username == "masakari"
+    auth: Any = loading.load_auth_from_conf_options(loaded, "api")
+    assert auth.auth_url == "http://192.0.2.1:5000"
+
+
+def test_half_of_the_credentials_is_a_slip(tmp_path: Path) -> None:
+    assert "[api] auth_url is missing" in fault(tmp_path, "[api]\nusername = masakari\n")
+
+
+def test_credentials_may_stand_in_a_section_of_their_own(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "[api]\nauth_section = cloud\n[cloud]\nauth_type = none\nendpoint = http://x\n")
+    auth: Any = loading.load_auth_from_conf_options(loaded, "api")
+    assert auth.endpoint == "http://x"
 
 
 def test_every_authentication_plugin_brings_its_options(tmp_path: Path) -> None:
