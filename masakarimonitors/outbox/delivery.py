@@ -176,7 +176,9 @@ class Delivery:
                 row = row.restamped(self._clock.now())
             doubted = row.in_doubt
             offered = replace(row, attempts=row.attempts + 1, in_doubt=True, updated=self._clock.now().wall)
-            if not await self._outbox.mark(offered):
+            # Synced the first time: after a power cut nobody could tell an answer "duplicate" to this very row
+            # from one to an older report, and the failure would be told a second time.
+            if not await self._outbox.mark(offered, durable=not doubted):
                 return
             outcome = await self._send(offered)
             self._settle(offered, doubted, outcome, fresh=probe or generation == self._gate.closed_at)
@@ -215,7 +217,10 @@ class Delivery:
                 wait = self._policy.duplicate_window + _WINDOW_MARGIN
                 self._due[row.id] = now.monotonic + wait
                 self._window.add(row.id)
-                self._outbox.settle(replace(row, in_doubt=False, answer=answer, updated=now.wall))
+                # Synced, or a power cut would leave the doubt, and with it the next "duplicate" would pass for ours.
+                self._outbox.settle(
+                    replace(row, in_doubt=False, answer=answer, updated=now.wall), durable=True
+                )
                 LOG.warning(
                     "masakari-api took the report about %s for a duplicate although it was never sent before; "
                     "it is sent again in %d s unless the subject recovers",
@@ -224,6 +229,8 @@ class Delivery:
                 )
             case Refused(answer, why):
                 self._end(row, Status.REFUSED, answer, now)
+                if doubted:
+                    why += ". It may have arrived at an earlier try, whose answer was lost"
                 LOG.error("masakari-api refused the report about %s (%s): %s", row.subject, answer, why)
 
     def _unreachable(
@@ -253,6 +260,7 @@ class Delivery:
     def _end(self, row: Row, status: Status, answer: str, now: Instant) -> None:
         self._outbox.settle(replace(row, status=status, in_doubt=False, answer=answer, updated=now.wall))
         self._expires.pop(row.id, None)
+        self._due.pop(row.id, None)
         self._window.discard(row.id)
         if status is Status.DELIVERED:
             LOG.info("Delivered the report about %s (try %d): %s", row.subject, row.attempts, answer)

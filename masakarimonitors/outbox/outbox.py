@@ -127,19 +127,19 @@ class Outbox:
         """The row, while it is still pending."""
         return self._rows.get(row_id)
 
-    async def mark(self, row: Row) -> bool:
+    async def mark(self, row: Row, *, durable: bool = False) -> bool:
         """Write a new state of a pending row and wait for it; False when the row is no longer pending."""
         if row.id not in self._rows:
             return False
         self._rows[row.id] = row
         written = asyncio.get_running_loop().create_future()
-        self._writes.append(Put(row))
+        self._writes.append(Put(row, durable))
         self._waiting.append(written)
         self._wake.set()
         await written
         return row.id in self._rows
 
-    def settle(self, row: Row) -> None:
+    def settle(self, row: Row, *, durable: bool = False) -> None:
         """Write a row's outcome; it is no longer pending unless it says so."""
         if row.status is Status.PENDING:
             if row.id not in self._rows:
@@ -150,7 +150,7 @@ class Outbox:
             self.counts[row.status] += 1
             self._settled += 1
             self.on_settled(row)
-        self._writes.append(Put(row))
+        self._writes.append(Put(row, durable))
         self._wake.set()
 
     async def recent(self, limit: int = 50) -> list[Row]:

@@ -1,8 +1,9 @@
 """The outbox's file: one SQLite database per monitor under `state_path`.
 
-WAL, and `synchronous` per transaction: FULL where a failure would otherwise be lost with the
-machine's power (new rows, remembered values), NORMAL where only a process's death matters (attempt
-marks and answers: a repeated offer then ends in a "duplicate" answer). A lock on the file keeps two
+WAL, and `synchronous` per transaction: FULL where a power cut would otherwise lose something that
+nobody can find out again (new rows, remembered values, that a row is offered for the first time), NORMAL
+where only a process's death matters (answers, later tries: a row that may have arrived is offered
+again and ends in a "duplicate" answer). A lock on the file keeps two
 daemons from delivering the same rows.
 """
 
@@ -94,7 +95,8 @@ class SqliteStore:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, TypeError, ValueError) as error:
+            # The last two: a value that sqlite or JSON cannot hold. It must not end the writer.
             raise self._fault(error) from error
 
     def recent(self, limit: int) -> list[Row]:
@@ -207,22 +209,28 @@ def _apply(db: sqlite3.Connection, write: Write) -> None:
             "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row.id,
-                row.subject,
+                _text(row.subject),
                 row.body,
-                row.why,
+                _text(row.why),
                 row.created.isoformat(),
                 row.status.value,
                 row.attempts,
                 row.in_doubt,
                 row.reoffered,
-                row.answer,
+                _text(row.answer),
                 row.updated.isoformat() if row.updated else None,
             ),
         )
     elif write.value is None:
-        db.execute("DELETE FROM memory WHERE key = ?", (write.key,))
+        db.execute("DELETE FROM memory WHERE key = ?", (_text(write.key),))
     else:
-        db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (write.key, json.dumps(dict(write.value))))
+        value = json.dumps(dict(write.value))
+        db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (_text(write.key), value))
+
+
+def _text(text: str) -> str:
+    """What sqlite can take: a lone surrogate (a file name's odd byte, a server's odd JSON) as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _row(values: tuple[object, ...]) -> Row:

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from masakarimonitors.decisions import Command, Notify, Remember, Withdraw
 from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Refused, Unreachable
 from masakarimonitors.notifications import HostEvent, ProcessNotification
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.memory import MemoryStore
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.rows import Row, Status
+from masakarimonitors.outbox.rows import Row, Status, Write
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 
@@ -263,6 +265,63 @@ async def test_a_restart_offers_what_was_pending_and_keeps_the_doubt() -> None:
         assert dict(on.outbox.memory) == {"reported": {"a": True}}
         await settle()
         assert on.statuses() == ["delivered"]
+
+
+class PowerCut(MemoryStore):
+    """Keeps what was synced apart: as with a write-ahead log, a sync takes all earlier writes along."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unsynced: list[Sequence[Write]] = []
+        self.after = MemoryStore()
+
+    def write(self, writes: Sequence[Write]) -> None:
+        super().write(writes)
+        self._unsynced.append(writes)
+        if any(write.durable for write in writes):
+            for earlier in self._unsynced:
+                self.after.write(earlier)
+            self._unsynced.clear()
+
+
+async def test_a_power_cut_after_delivery_tells_nothing_a_second_time() -> None:
+    store, clock = PowerCut(), FakeClock()
+    async with stage(store=store, clock=clock) as on:
+        await on.submit(on.report("a"))
+        assert on.statuses() == ["delivered"]
+    assert [row.status for row in store.after.recent(10)] == [Status.PENDING]
+    async with stage(lambda notification: Duplicate("409"), store=store.after, clock=clock) as on:
+        await on.clock.advance(POLICY.duplicate_window * 2)
+        assert on.statuses() == ["delivered"]
+        assert len(on.api.offers) == 1
+
+
+async def test_a_power_cut_does_not_turn_a_swallowed_failure_into_a_delivered_one() -> None:
+    store, clock = PowerCut(), FakeClock()
+    async with stage(script([Duplicate("409")]), store=store, clock=clock) as on:
+        await on.submit(on.report("a"))
+        assert on.statuses() == ["pending"]
+    async with stage(script([Duplicate("409")]), store=store.after, clock=clock) as on:
+        await settle()
+        assert on.statuses() == ["pending"]
+        await on.clock.advance(POLICY.duplicate_window + 10)
+        assert on.statuses() == ["delivered"]
+        first, again = (offer["generated_time"] for offer in on.api.offers)
+        assert first < again
+
+
+async def test_a_refusal_after_a_lost_answer_says_that_the_report_may_have_arrived(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answers: list[Outcome] = [
+        Unreachable("timed out", maybe_accepted=True),
+        Refused("409 under maintenance", "HA is off"),
+    ]
+    async with stage(script(answers)) as on:
+        await on.submit(on.report("a"))
+        await on.clock.advance(POLICY.retry_interval)
+        assert on.statuses() == ["refused"]
+    assert "may have arrived at an earlier try" in caplog.text
 
 
 async def test_a_bug_in_the_api_client_keeps_the_row() -> None:

@@ -45,6 +45,27 @@ def test_pending_rows_and_memory_come_back_in_order(store: Store) -> None:
     assert loaded.next_id == 3
 
 
+def test_odd_text_from_outside_is_kept_readable(store: Store) -> None:
+    odd = replace(row(1), answer="500 \ud800", why="it said \udcff", status=Status.REFUSED)
+    store.write([Put(odd), Put(row(2)), Keep("process:\udcff", {"seen": "\udcff"})])
+    loaded = store.load()
+    assert loaded.pending == (row(2),)
+    assert len(loaded.memory) == 1
+    assert [kept.answer[:3] for kept in store.recent(10)][1] == "500"
+    store.write([Keep("process:\udcff", None)])
+    assert store.load().memory == {}
+
+
+def test_a_value_that_no_file_can_hold_is_a_fault_of_the_store_and_not_the_end(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "outbox.sqlite")
+    store.write([Put(row(1))])
+    with pytest.raises(StoreFault) as fault:
+        store.write([Put(row(2)), Keep("a", {"x": object()})])  # type: ignore[dict-item]
+    assert not fault.value.lasting
+    assert store.load().pending == (row(1),)
+    store.close()
+
+
 def test_settled_rows_are_history_not_work(store: Store) -> None:
     done = replace(row(1), status=Status.DELIVERED, answer="202", attempts=2)
     store.write([Put(row(1)), Put(row(2))])
