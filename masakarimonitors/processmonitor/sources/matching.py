@@ -161,14 +161,13 @@ def _untitled(argv: Sequence[str]) -> tuple[Sequence[str], bool]:
     "nova-api: worker [/usr/bin/python3 /usr/bin/nova-api --x]" shows it in brackets; "nginx: master
     process /usr/sbin/nginx -g x" after the title's own words. A colon ends the title's name.
     """
-    if not argv or (len(argv) > 1 and not argv[0].endswith(":")):
-        return argv, False
     words = " ".join(argv).split()
-    if len(words) < 2:
-        return ([words[0].removesuffix(":")], words[0].endswith(":")) if words else ([], False)
-    if not words[0].endswith(":") and not _bracketed(words):
-        return words, False
-    return [words[0].removesuffix(":"), *words[1:]], True
+    if not words:
+        return [], False
+    named = "".join(argv[0].split(maxsplit=1)[:1]).endswith(":")
+    if named or (len(argv) == 1 and _bracketed(words)):
+        return [words[0].removesuffix(":"), *words[1:]], len(words) > 1
+    return (words if len(argv) == 1 else argv), False
 
 
 def _bracketed(words: Sequence[str]) -> bool:

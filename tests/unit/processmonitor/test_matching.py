@@ -115,3 +115,4 @@ def test_one_process_may_be_several_entries() -> None:
 def test_a_process_that_shows_nothing_matches_nothing() -> None:
     assert Index(["a"]).match([], "", lambda: "/") == ()
     assert Index(["a"]).match([" "], "", lambda: "/") == ()
+    assert Index(["a"]).match([" ", "a"], "", lambda: "/") == ()

@@ -1,0 +1,131 @@
+"""The monitor killed with SIGKILL at any point between a death and its report: reported, once."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures import lifeline
+from tests.integration.process.rig import PATIENCE, Watching, Zoo, until
+
+pytestmark = pytest.mark.xdist_group("process")
+
+
+def monitor(watching: Watching) -> "subprocess.Popen[bytes]":
+    """The console script itself, in a process of its own."""
+    return lifeline.spawn(
+        [
+            sys.executable,
+            "-c",
+            "from masakarimonitors.cmd.processmonitor import main; main()",
+            "--config-file",
+            str(watching.folder / "monitors.conf"),
+            "--log-file",
+            str(watching.folder / "monitor.log"),
+        ]
+    )
+
+
+def log(watching: Watching) -> str:
+    path = watching.folder / "monitor.log"
+    return path.read_text() if path.exists() else ""
+
+
+# After so many restart commands it is killed: before the first try is over, between two tries, after the
+# last try's command, and (with the receiver away) when the report is on disk and not delivered.
+@pytest.mark.parametrize("kill_after", ["death", "try 1", "try 2", "report on disk", "delivery"])
+async def test_r16_sigkill_between_death_and_report_is_reported_once(
+    zoo: Zoo, watching: Watching, kill_after: str
+) -> None:
+    binary, tries = zoo.binary("nova-compute"), zoo.folder / "tries"
+    service = zoo.run(binary, "1000")
+    watching.list({"process_name": str(binary), "restart_command": f"sh -c 'echo x >> {tries}; exit 1'"})
+    async with watching.receiving():
+        good = watching.url
+        if kill_after == "report on disk":
+            watching.url = "http://127.0.0.1:9"  # the discard port: nobody answers there
+        watching.configure()
+        running = monitor(watching)
+        try:
+            await until(lambda: f"process {binary}" in log(watching), "the monitor")
+            # A moment in which it has surely seen the process: it answers a death with a command.
+            zoo.kill(service)
+            if kill_after == "report on disk":
+                await until(lambda: "reported" in log(watching), "the report")
+            elif kill_after == "delivery":
+                await watching.reported(1)
+            elif kill_after != "death":
+                lines = int(kill_after[-1])
+                await until(
+                    lambda: tries.exists() and len(tries.read_text().splitlines()) >= lines, kill_after
+                )
+            running.kill()
+            running.wait()
+            watching.url = good
+            watching.configure()
+            running = monitor(watching)
+            await watching.reported(1)
+            # Long enough for it to look, try and (wrongly) report again.
+            before = len(tries.read_text().splitlines()) if tries.exists() else 0
+            await until(lambda: len(tries.read_text().splitlines()) >= before + 1, "another try")
+            await asyncio.sleep(0)
+        finally:
+            lifeline.end(running)
+    assert [report.payload["process_name"] for report in watching.accepted] == ["nova-compute"]
+
+
+async def test_sigterm_ends_it_within_a_moment_and_with_0(zoo: Zoo, watching: Watching) -> None:
+    watching.list({"process_name": str(zoo.folder / "absent"), "restart_command": "sleep 1000"})
+    async with watching.receiving():
+        watching.configure()
+        running = monitor(watching)
+        await until(lambda: "running its restart_command" in log(watching), "a command at work")
+        running.terminate()
+        code = await asyncio.to_thread(running.wait, PATIENCE)
+    assert code == 0
+    leftovers = [
+        entry
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and _parent(entry) == running.pid and int(entry.name) != os.getpid()
+    ]
+    assert leftovers == []
+
+
+def _parent(entry: Path) -> int:
+    try:
+        return int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("- proces_name: x\n", "line 1, column 3"), (None, "cannot be read"), ("", "is empty")],
+)
+async def test_r13_a_bad_list_at_start_is_named_and_ends_it(
+    watching: Watching, text: str | None, says: str
+) -> None:
+    if text is not None:
+        watching.list_path.write_text(text)
+    async with watching.receiving():
+        config = watching.configure()
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [
+                sys.executable,
+                "-c",
+                "from masakarimonitors.cmd.processmonitor import main; main()",
+                "--config-file",
+                str(config),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert says in done.stderr and str(watching.list_path) in done.stderr
+    assert "Traceback" not in done.stderr
