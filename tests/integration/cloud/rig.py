@@ -196,6 +196,9 @@ log_file = {self.home}/keystone.log
 connection = sqlite:///{self.home}/keystone.db
 [fernet_tokens]
 key_repository = {self.home}/fernet
+[fernet_receipts]
+# keystone makes and reads this one too; its default is a folder of the machine in /etc.
+key_repository = {self.home}/fernet
 [credential]
 key_repository = {self.home}/credential
 [cache]
