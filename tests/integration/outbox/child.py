@@ -2,11 +2,13 @@
 
 `python -m tests.integration.outbox.child OUTBOX ENDPOINT COUNT`: COUNT processes are down and stay
 down; each is reported once, ever. Ends with 0 when every report is settled. With `--kill POINT NUMBER`
-it kills itself with SIGKILL there, the NUMBERth time that it comes by.
+it kills itself with SIGKILL there, the NUMBERth time that it comes by. With `--fill FILE` it fills the
+disk first, and makes room again when every report is settled.
 """
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +25,9 @@ from masakarimonitors.notifications import HostEvent, ProcessNotification
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Put, Row, Status, Write
-from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.outbox.sqlite import SqliteStore, read_only
 from masakarimonitors.status.board import Board
-from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.clock import Clock, SystemClock
 
 
 class Point(StrEnum):
@@ -125,11 +127,30 @@ class Down:
         await asyncio.Event().wait()
 
 
-async def live(path: Path, endpoint: str, count: int, policy: DeliveryPolicy, passing: Pass) -> None:
+def fill(filler: Path) -> None:
+    """Take all the room that is left where `filler` is."""
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(512))
+
+
+async def make_room(filler: Path, outbox: Outbox, clock: Clock) -> None:
+    """Free the disk, and wait until the outbox has noticed at its next write."""
+    filler.unlink()
+    outbox.submit([Remember("room", {})], clock.now())
+    while outbox.fault:  # noqa: ASYNC110 - only a test asks this
+        await asyncio.sleep(0.02)
+
+
+async def live(
+    path: Path, endpoint: str, count: int, policy: DeliveryPolicy, passing: Pass, filler: Path | None = None
+) -> None:
     """Run until all are reported and every report is settled."""
     clock = SystemClock()
     outbox = Outbox(MortalStore(path, passing), clock)
     await outbox.open()
+    if filler is not None:
+        fill(filler)
     api = api_client(cfg.ConfigOpts(), endpoint)
     delivery = Delivery(outbox, MortalApi(api, passing), policy, clock)
     memory: Mapping[str, Mapping[str, JSON]] = outbox.memory
@@ -140,6 +161,8 @@ async def live(path: Path, endpoint: str, count: int, policy: DeliveryPolicy, pa
         running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
         while len(outbox.memory) < count or outbox.waiting:  # noqa: ASYNC110 - only a test asks this
             await asyncio.sleep(0.02)
+        if filler is not None:
+            await make_room(filler, outbox, clock)
         for task in running:
             task.cancel()
     await outbox.close()
@@ -152,10 +175,12 @@ def main() -> None:
     arguments.add_argument("count", type=int)
     arguments.add_argument("--kill", nargs=2, metavar=("POINT", "NUMBER"))
     arguments.add_argument("--retry-interval", type=float, default=0.5)
+    arguments.add_argument("--fill", type=Path)
     given = arguments.parse_args()
     passing = killer(Point[given.kill[0]], int(given.kill[1])) if given.kill else killer(None, 0)
     policy = DeliveryPolicy(retry_interval=given.retry_interval)
-    asyncio.run(live(given.outbox, given.endpoint, given.count, policy, passing))
+    asyncio.run(live(given.outbox, given.endpoint, given.count, policy, passing, given.fill))
+    print(*(row.status.value for row in read_only(given.outbox, 10_000)), flush=True)
     os._exit(0)
 
 
