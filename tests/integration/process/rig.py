@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -168,10 +168,10 @@ class Watching:
         self.running: service.Running | None = None
         self.url = ""
 
-    def list(self, *entries: dict[str, object]) -> None:
+    def list(self, *entries: Mapping[str, object]) -> None:
         """Write the process list, as an editor does."""
         new = self.list_path.with_suffix(".new")
-        new.write_text(yaml.safe_dump(list(entries)))
+        new.write_text(yaml.safe_dump([dict(entry) for entry in entries]))
         new.rename(self.list_path)
 
     def configure(self, **process: object) -> Path:

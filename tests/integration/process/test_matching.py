@@ -1,6 +1,7 @@
 """R14 with real programs: what must be taken for the process, and what must not."""
 
 import asyncio
+import functools
 import os
 import shutil
 import subprocess
@@ -15,6 +16,10 @@ from tests.integration.process.rig import Eyesight, Zoo, alive, pid_in, until
 pytestmark = pytest.mark.xdist_group("process")
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: makes a pid namespace")
+
+
+def contains(path: Path, what: bytes) -> bool:
+    return what in path.read_bytes()
 
 
 async def found(zoo: Zoo, name: str | Path, process: subprocess.Popen[bytes]) -> None:
@@ -257,10 +262,8 @@ async def test_of_several_matches_the_last_one_counts(zoo: Zoo) -> None:
     one, two = zoo.run(script, "1"), zoo.run(script, "2")
     async with Eyesight().at_work(str(script)) as eyes:
         for process in (one, two):
-            await until(
-                lambda process=process: b"worker" in Path(f"/proc/{process.pid}/cmdline").read_bytes(),
-                "it to run",
-            )
+            cmdline = Path(f"/proc/{process.pid}/cmdline")
+            await until(functools.partial(contains, cmdline, b"worker"), "it to run")
         assert await eyes.sees(str(script))
         zoo.kill(one)
         assert await eyes.sees(str(script))
