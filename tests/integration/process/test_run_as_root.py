@@ -1,0 +1,212 @@
+"""run_as_root for a monitor that is not root: the real helper of oslo.privsep, through a stand-in for sudo.
+
+The monitor runs as nobody. `sudo` is played by a small program that hands its arguments over a socket
+to this test, which is root and runs them, as sudo would.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures import lifeline
+from tests.integration.process.rig import Watching, Zoo, alive, pid_in, until
+from tests.integration.process.test_monitor import SERVICE
+
+pytestmark = [
+    pytest.mark.xdist_group("process"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: plays sudo, and becomes another user"),
+]
+
+NOBODY = 65534
+
+FAKE_SUDO = """\
+#!{python}
+import json, socket, sys
+with socket.socket(socket.AF_UNIX) as door:
+    door.connect({path!r})
+    door.sendall(json.dumps(sys.argv[1:]).encode() + b"\\n")
+    sys.exit(int(door.makefile().readline()))
+"""
+
+MONITOR = "from masakarimonitors.cmd.processmonitor import main; main()"
+HELPER = "from oslo_privsep.daemon import helper_main; helper_main()"
+
+
+class Sudo:
+    """Runs as root what it is handed; `asked` holds the arguments, `processes` what it started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "sudo.sock"
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        program = self.bin / "sudo"
+        program.write_text(FAKE_SUDO.format(python=sys.executable, path=str(self.path)))
+        program.chmod(0o755)
+        self.asked: list[list[str]] = []
+        self.refuses = False
+
+    @contextlib.asynccontextmanager
+    async def at_work(self) -> AsyncIterator["Sudo"]:
+        server = await asyncio.start_unix_server(self._serve, self.path)
+        self.path.chmod(0o777)
+        async with server:
+            yield self
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        argv = json.loads(await reader.readline())
+        self.asked.append(argv)
+        code = 1
+        if not self.refuses:
+            assert argv[0] == "privsep-helper"
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", HELPER, *argv[1:], cwd=Path(__file__).parents[3]
+            )
+            code = await process.wait()
+        writer.write(b"%d\n" % code)
+        await writer.drain()
+        writer.close()
+
+
+def helpers(context: str) -> list[int]:
+    """The pids of running helpers whose arguments contain `context`."""
+    return [
+        pid for pid, argv in command_lines() if b"--privsep_sock_path" in argv and context.encode() in argv
+    ]
+
+
+def command_lines() -> Iterator[tuple[int, bytes]]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                yield int(entry.name), (entry / "cmdline").read_bytes()
+
+
+@pytest.fixture
+async def sudo(tmp_path: Path) -> AsyncIterator[Sudo]:
+    async with Sudo(tmp_path).at_work() as playing:
+        yield playing
+    for pid in helpers(str(tmp_path)):
+        os.kill(pid, 9)
+
+
+@contextlib.asynccontextmanager
+async def at_work(watching: Watching, sudo: Sudo, **process: object) -> AsyncIterator[int]:
+    """The monitor as nobody, with a `sudo` of ours first in its PATH; gives its pid."""
+    async with watching.receiving():
+        config = watching.configure(**process)
+        for path in (watching.folder, *watching.folder.rglob("*")):
+            if not path.is_socket():
+                shutil.chown(path, NOBODY, NOBODY)
+        for parent in watching.folder.parents:
+            if not parent.stat().st_mode & 0o001:
+                parent.chmod(parent.stat().st_mode | 0o011)
+        # It may read what root may read, because the interpreter may stand below root's home; no more.
+        user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        user += ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"]
+        argv = [*user, sys.executable, "-c", MONITOR, "--config-file", str(config)]
+        argv += ["--log-file", str(watching.folder / "monitor.log")]
+        env = {
+            **os.environ,
+            "PATH": f"{sudo.bin}:{os.environ['PATH']}",
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+        }
+        with lifeline.running(argv, env=env, log=watching.folder / "out") as process:
+            yield process.pid
+
+
+def log(watching: Watching) -> str:
+    return "".join(
+        path.read_text() for name in ("monitor.log", "out") if (path := watching.folder / name).exists()
+    )
+
+
+def uid_of(pid: int) -> int:
+    return os.stat(f"/proc/{pid}").st_uid
+
+
+async def test_the_helper_is_started_when_first_needed_and_with_what_sudoers_expect(
+    zoo: Zoo, watching: Watching, sudo: Sudo
+) -> None:
+    script = zoo.script("nova-compute", SERVICE)
+    first = zoo.run(script)
+    await until(lambda: pid_in(Path(f"{script}.pid")), "its pid")
+    start = f"sh -c 'id -u > {zoo.folder}/uid; setsid {script} < /dev/null > /dev/null 2>&1 &'"
+    watching.list({"process_name": str(script), "restart_command": start, "run_as_root": True})
+    async with at_work(watching, sudo) as pid:
+        await until(lambda: f"process {script}" in log(watching), "the monitor")
+        assert uid_of(pid) == NOBODY
+        assert sudo.asked == [] and helpers(str(watching.folder)) == []
+        zoo.kill(first)
+        await until(lambda: "runs again" in log(watching), "its recovery")
+        assert len(helpers(str(watching.folder))) == 1
+    (asked,) = sudo.asked
+    assert asked[:-1] == [
+        "privsep-helper",
+        "--config-file",
+        str(watching.folder / "monitors.conf"),
+        "--privsep_context",
+        "masakarimonitors.privsep.monitors_priv",
+        "--privsep_sock_path",
+    ]
+    assert (zoo.folder / "uid").read_text() == "0\n"
+    assert alive(pid_in(Path(f"{script}.pid")))
+    assert watching.accepted == []
+    await until(lambda: helpers(str(watching.folder)) == [], "the helper to end with the monitor")
+
+
+async def test_without_run_as_root_commands_run_as_the_monitor_does(
+    zoo: Zoo, watching: Watching, sudo: Sudo
+) -> None:
+    name = zoo.folder / "nova-compute"
+    watching.list({"process_name": str(name), "restart_command": f"sh -c 'id -u > {zoo.folder}/uid; exit 1'"})
+    async with at_work(watching, sudo):
+        await watching.reported(1)
+    assert (zoo.folder / "uid").read_text() == f"{NOBODY}\n"
+    assert sudo.asked == []
+
+
+async def test_a_hung_command_of_root_is_killed_with_its_children(
+    zoo: Zoo, watching: Watching, sudo: Sudo
+) -> None:
+    name = zoo.folder / "nova-compute"
+    drop = f"setpriv --reuid={NOBODY} --clear-groups sleep 1001"
+    hung = f"sh -c 'sleep 1001 & echo $! > {zoo.folder}/child; {drop} & echo $! > {zoo.folder}/other; wait'"
+    watching.list({"process_name": str(name), "restart_command": hung, "run_as_root": True})
+    async with at_work(watching, sudo, restart_retries=0, command_timeout=2):
+        await watching.reported(1)
+        for file in ("child", "other"):
+            child = pid_in(zoo.folder / file)
+            assert child
+            await until(lambda child=child: not alive(child), f"the {file} to be killed")  # type: ignore[misc]
+    assert "killed with its children" in log(watching)
+
+
+async def test_when_sudo_refuses_the_process_is_reported_and_the_log_says_why(
+    zoo: Zoo, watching: Watching, sudo: Sudo
+) -> None:
+    sudo.refuses = True
+    name = zoo.folder / "nova-compute"
+    watching.list({"process_name": str(name), "restart_command": "true", "run_as_root": True})
+    async with at_work(watching, sudo):
+        await watching.reported(1)
+    assert "check [masakarimonitors_privileged] helper_command and the sudoers rule" in log(watching)
+
+
+async def test_a_helper_that_was_killed_is_started_again(zoo: Zoo, watching: Watching, sudo: Sudo) -> None:
+    name, tries = zoo.folder / "nova-compute", zoo.folder / "tries"
+    command = f"sh -c 'echo x >> {tries}; exit 1'"
+    watching.list({"process_name": str(name), "restart_command": command, "run_as_root": True})
+    async with at_work(watching, sudo, restart_retries=3):
+        await until(lambda: helpers(str(watching.folder)), "the helper")
+        await until(lambda: tries.exists(), "a try")
+        os.kill(helpers(str(watching.folder))[0], 9)
+        before = len(tries.read_text().splitlines())
+        await until(lambda: len(tries.read_text().splitlines()) > before, "another try")
+    assert len(sudo.asked) == 2
