@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,11 @@ async def embedded_receiver(conf: cfg.ConfigOpts) -> Any:
             raise ConfigFault(
                 f"The receiver cannot listen on {conf.receiver.listen} port {conf.receiver.port} ({fault}). "
                 f"Choose another with [receiver] port; 0 takes a free one."
+            ) from fault
+        except sqlite3.Error as fault:
+            raise ConfigFault(
+                f"The receiver cannot use its database {database} ({fault}). Name a writable file with "
+                f"[receiver] database, or move a broken one aside; :memory: needs none."
             ) from fault
         yield url
 
