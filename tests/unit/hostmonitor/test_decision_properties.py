@@ -166,15 +166,9 @@ class Hosts(RuleBasedStateMachine):
             return
         for values in (Link.UP, None):
             for link in self.links:
-                self.live[link] = (True, True)
-                self.until[link] = math.inf
-                hosts = {host: values or self.final(host, link) for host in HOSTS}
-                for host, value in hosts.items():
-                    self.hears(host, link, value)
-                self.play.view(link).sees(link, hosts, whole=True)
-                self.check()
-            self.play.wait(1000.0)
-            self.check()
+                self.sight(link)
+                self.listing(link, {host: values or self.final(host, link) for host in HOSTS})
+            self.time_passes(1000.0)
         for host in HOSTS:
             events = [event for name, event, _ in self.play.reports if name == host]
             state = events[-1] if events else "STARTED"
@@ -261,6 +255,7 @@ CASE = settings(
     max_examples=150,
     stateful_step_count=50,
     deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestHosts = Hosts.TestCase
