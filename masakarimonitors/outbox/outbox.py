@@ -166,8 +166,14 @@ class Outbox:
             await self._flush()
 
     async def close(self) -> None:
-        """Write what is left, then let go of the store."""
+        """Write what is left, then let go of the store; what ends with this process is named."""
         await self._flush()
+        if self._rows and (self._fault or not self._store.blocks):
+            LOG.error(
+                "%d undelivered report(s) were kept in memory only and end with this process; recover by hand: %s",
+                len(self._rows),
+                "; ".join(f"{row.subject} ({row.why})" for row in self._rows.values()),
+            )
         await self._on_thread(self._store.close)
         if self._pool is not None:
             self._pool.shutdown(wait=True)

@@ -205,3 +205,26 @@ async def _first(outbox: Outbox, subject: str) -> Row:
         for row in outbox.deliverable(subject):
             return row
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("store", [MemoryStore(), Faulty()], ids=["memory", "full disk"])
+async def test_what_ends_with_the_process_is_named_at_the_end(
+    store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    async with writing(store, clock) as outbox:
+        if isinstance(store, Faulty):
+            store.fault = FULL
+        outbox.submit([report(clock, "nova-compute")], clock.now())
+        await settle()
+    (error,) = [one.getMessage() for one in caplog.records if "end with this process" in one.getMessage()]
+    assert "process:nova-compute (it died)" in error
+
+
+async def test_nothing_is_named_when_it_is_all_on_disk(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    async with writing(SqliteStore(tmp_path / "outbox.sqlite"), clock) as outbox:
+        outbox.submit([report(clock, "nova-compute")], clock.now())
+    assert "end with this process" not in caplog.text
