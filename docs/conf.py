@@ -14,7 +14,7 @@ author = "the masakari-monitors authors"
 copyright = author
 release = version = VERSION
 
-extensions = ["option_reference", "rooms"]
+extensions = ["metric_reference", "option_reference", "rooms"]
 root_doc = "index"
 exclude_patterns = ["_build"]
 nitpicky = True

@@ -12,6 +12,8 @@ import pytest
 
 from masakarimonitors.cmd.masakari_monitors import parser
 from masakarimonitors.conf import opts
+from masakarimonitors.decisions import Ruling
+from masakarimonitors.outbox.rows import Status
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -109,6 +111,12 @@ def test_every_command_with_its_options_is_in_the_man_page() -> None:
         for action in command._actions:
             for option in action.option_strings:
                 assert option in ("-h", "--help") or f"**{option}**" in paragraph, f"{name} {option}"
+
+
+def test_every_ruling_and_every_status_of_a_report_is_explained() -> None:
+    page = (ROOT / "docs" / "operating.rst").read_text()
+    for word in (*Ruling, *Status):
+        assert re.search(rf"^{word.value} {{2,}}\S", page, re.MULTILINE), word
 
 
 def test_each_monitor_has_a_unit_that_starts_it() -> None:

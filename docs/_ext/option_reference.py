@@ -62,7 +62,7 @@ def _entry(section: str, option: cfg.Opt) -> Iterator[str]:
 
 def _heading(title: str) -> Iterator[str]:
     yield title
-    yield "-" * len(title)
+    yield "~" * len(title)
     yield ""
 
 
