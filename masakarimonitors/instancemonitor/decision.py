@@ -192,6 +192,9 @@ class Decider:
             return state, NOTHING  # an event has overtaken this reading
         machine = known or Machine(reading.machine, Condition.DOWN, now.monotonic)
         machine = replace(machine, named=reading.machine)
+        if machine.condition in DEAD and reading.started > machine.reported:
+            # By its log it was started after we had reported its death: another life, unseen by us.
+            machine = replace(machine, condition=Condition.UP)
         match reading.power:
             case Power.RUNNING:
                 return self._up(state, machine, Condition.UP, "libvirt says that it runs", now)
@@ -276,7 +279,7 @@ class Decider:
         *,
         event: bool = True,
     ) -> Outcome:
-        """One report for each death; `event` is False for a reading, which cannot tell a new one from an old."""
+        """One report for each death, in however many ways it is seen; `event` is False for a reading."""
         subject, name = subject_of(machine.named), machine.named.name
         if machine.condition is Condition.ARRIVING and to is Condition.FAILED:
             state, moved = move(state, machine, Condition.DOWN, now)
@@ -284,16 +287,19 @@ class Decider:
                 f"the live migration of {name} to this host failed; its source goes on, so it is not reported"
             )
             return state, moved + Decision((), (Verdict(subject, Ruling.HELD, told, evidence),))
+        # A reading cannot tell a new death from the reported one, except that a QEMU that was gone lives.
+        lived = event or to is Condition.PANICKED
+        anew = lived and now.monotonic - machine.since > _SAME_DEATH
         known = machine.condition is Condition.PANICKED or (
-            machine.condition is Condition.FAILED
-            and not (event and now.monotonic - machine.since > _SAME_DEATH)
+            machine.condition is Condition.FAILED and not anew
         )
         if known:
             # A panic whose machine is then ended, or a second look at the same death.
             return (
                 move(state, machine, to, now) if machine.condition is Condition.PANICKED else (state, NOTHING)
             )
-        state, moved = move(state, replace(machine, condition=Condition.UP), to, now)
+        reported = replace(machine, condition=Condition.UP, reported=now.wall.timestamp())
+        state, moved = move(state, reported, to, now)
         told = f"{name} died: {why}"
         verdict = Verdict(subject, Ruling.REPORTED, told, evidence)
         notify = self._notify(machine.named, FAILED, told, now)

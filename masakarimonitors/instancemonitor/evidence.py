@@ -5,6 +5,7 @@ QEMU lives, whatever pid namespace it stands in, and the kernel names the holder
 terms (the number in the file may be another namespace's). Who cannot see says UNSEEN.
 """
 
+import datetime
 import fcntl
 import os
 import re
@@ -17,7 +18,7 @@ from masakarimonitors.instancemonitor.observation import Process
 _FLOCK = "hhqqi"  # struct flock of fcntl(2) on 64-bit Linux: type, whence, start, len, pid
 _TAIL = 64 * 1024
 _SHUT_DOWN = re.compile(rb"^[^\n]*: shutting down, reason=([a-z ]+)$", re.MULTILINE)
-_STARTED = re.compile(rb"^[^\n]*: starting up libvirt version", re.MULTILINE)
+_STARTED = re.compile(rb"^(\d[^\n]{27}): starting up libvirt version", re.MULTILINE)
 
 
 def holder(pidfile: Path) -> int | None:
@@ -30,6 +31,17 @@ def holder(pidfile: Path) -> int | None:
         question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, question))
     return None if kind == fcntl.F_UNLCK else max(pid, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """`last_words`: why libvirt ended the last life ("crashed", "destroyed"), empty if it goes on or is not told.
+
+    `started`: when that life began, in seconds since 1970; 0 when it is not told.
+    """
+
+    last_words: str = ""
+    started: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +62,17 @@ class Evidence:
         except OSError:
             return Process.UNSEEN
 
-    def last_words(self, name: str) -> str:
-        """Why libvirt says in the machine's log that its last run ended: "crashed", "destroyed"; or nothing."""
+    def log(self, name: str) -> Log:
+        """What the machine's log says of its last life."""
         try:
             with (self.logs / f"{name}.log").open("rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
                 text = file.read()
         except OSError:
-            return ""
-        ends = list(_SHUT_DOWN.finditer(text))
-        starts = list(_STARTED.finditer(text))
-        if not ends or (starts and starts[-1].start() > ends[-1].start()):
-            return ""
-        return ends[-1][1].decode()
+            return Log()
+        ends, starts = list(_SHUT_DOWN.finditer(text)), list(_STARTED.finditer(text))
+        over = bool(ends) and not (starts and starts[-1].start() > ends[-1].start())
+        return Log(ends[-1][1].decode() if over else "", _seconds(starts[-1][1]) if starts else 0.0)
 
     def _is_kept(self) -> bool:
         """Whether a living libvirtd has its own lock in the folder of pidfiles."""
@@ -70,3 +80,10 @@ class Evidence:
             return holder(self.pids / "driver.pid") is not None
         except OSError:
             return False
+
+
+def _seconds(stamp: bytes) -> float:
+    try:
+        return datetime.datetime.strptime(stamp.decode(), "%Y-%m-%d %H:%M:%S.%f%z").timestamp()
+    except ValueError:
+        return 0.0

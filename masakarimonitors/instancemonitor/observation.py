@@ -125,6 +125,7 @@ class Reading:
 
     For a machine that is off: `reason`, whether its process lives, and the `last_words` ("crashed",
     "destroyed", ...) that libvirt wrote into the machine's log, empty where they cannot be read.
+    `started`: when by that log the machine's last life began (seconds since 1970), 0 if it cannot be read.
     """
 
     machine: Named
@@ -132,6 +133,7 @@ class Reading:
     reason: Reason = Reason.UNKNOWN
     process: Process = Process.UNSEEN
     last_words: str = ""
+    started: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,8 @@ def read(domain: Any, uri: str, evidence: Evidence | None) -> Reading:
     power = _POWER.get(state, Power.UNKNOWN)
     if (state, reason) == (_PAUSED, _PAUSED_CRASHED):
         power = Power.PANICKED
-    if power is not Power.OFF:
-        return Reading(machine, power)
-    why = _REASON.get(reason, Reason.UNKNOWN)
-    if why is not Reason.UNKNOWN or evidence is None:
+    why = _REASON.get(reason, Reason.UNKNOWN) if power is Power.OFF else Reason.UNKNOWN
+    if evidence is None or power not in (Power.OFF, Power.PANICKED):
         return Reading(machine, power, why)
-    return Reading(machine, power, why, evidence.process(machine.name), evidence.last_words(machine.name))
+    log = evidence.log(machine.name)
+    return Reading(machine, power, why, evidence.process(machine.name), log.last_words, log.started)

@@ -39,14 +39,16 @@ DEAD = (Condition.PANICKED, Condition.FAILED)
 class Machine:
     """One machine: `since` (monotonic seconds) it is in this condition, `number` of its last event.
 
-    `said` holds when each of its reports was last due, for what belongs to one story. `before_reboot`:
-    known only from before this host was started.
+    `reported`: when its last death was reported (seconds since 1970). `said` holds when each of its other
+    reports was last due, for what belongs to one story. `before_reboot`: known only from before this host
+    was started.
     """
 
     named: Named
     condition: Condition
     since: float = -math.inf
     number: int = 0
+    reported: float = 0.0
     said: Mapping[Words, float] = field(default_factory=dict)
     before_reboot: bool = False
 
@@ -92,7 +94,7 @@ def move(state: State, machine: Machine, to: Condition, now: Instant) -> tuple[S
     if machine.condition is to:
         return state.put(machine), NOTHING
     moved = replace(machine, condition=to, since=now.monotonic, before_reboot=False)
-    return state.put(moved), Decision((kept(machine.named, to),))
+    return state.put(moved), Decision((kept(moved),))
 
 
 def away(state: State, uri: str, seen: str) -> tuple[State, Decision]:
@@ -128,10 +130,13 @@ def lines(state: State) -> Iterable[tuple[str, str, str, bool]]:
         )
 
 
-def kept(machine: Named, condition: Condition) -> Remember:
+def kept(machine: Machine) -> Remember:
     """What is written to disk about a machine; a machine that is down needs no memory."""
-    value: dict[str, JSON] | None = {"name": machine.name, "uri": machine.uri, "condition": condition.value}
-    return Remember(_PREFIX + machine.uuid, None if condition is Condition.DOWN else value)
+    named = machine.named
+    value: dict[str, JSON] = {"name": named.name, "uri": named.uri, "condition": machine.condition.value}
+    if machine.condition in DEAD:
+        value["reported"] = machine.reported
+    return Remember(_PREFIX + named.uuid, None if machine.condition is Condition.DOWN else value)
 
 
 def boot_kept(boot_id: str) -> Remember:
@@ -150,5 +155,11 @@ def recalled(memory: Mapping[str, Mapping[str, JSON]], boot_id: str) -> State:
         known = {c.value: c for c in Condition}.get(str(condition))
         if known is not None:
             named = Named(key.removeprefix(_PREFIX), name, uri)
-            machines[named.uuid] = Machine(named, known, before_reboot=before != boot_id)
+            reported = value.get("reported", 0.0)
+            machines[named.uuid] = Machine(
+                named,
+                known,
+                reported=float(reported) if isinstance(reported, int | float) else 0.0,
+                before_reboot=before != boot_id,
+            )
     return State(machines, boot_noted=_HOST in memory and before == boot_id)

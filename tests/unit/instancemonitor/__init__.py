@@ -1,0 +1,1 @@
+"""The instance monitor, room by room."""
