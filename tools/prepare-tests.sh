@@ -17,10 +17,11 @@ export results
 
 one() {
     name=$(basename "$1" .sh)
-    code=0
-    "$1" > "$results/$name.out" 2>&1 || code=$?
-    sed "s/^/$name: /" "$results/$name.out"
-    echo "$code" > "$results/$name.code"
+    {
+        code=0
+        "$1" 2>&1 || code=$?
+        echo "$code" > "$results/$name.code"
+    } | sed -u "/^$name: /!s/^/$name: /"
 }
 
 if [ "${1:-}" = --one ]; then
