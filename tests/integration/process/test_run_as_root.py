@@ -117,8 +117,8 @@ async def at_work(watching: Watching, sudo: Sudo, **process: object) -> AsyncIte
             "PATH": f"{sudo.bin}:{os.environ['PATH']}",
             "PYTHONPATH": str(Path(__file__).parents[3]),
         }
-        with lifeline.running(argv, env=env, log=watching.folder / "out") as monitor:
-            yield monitor.pid
+        with lifeline.running(argv, env=env, log=watching.folder / "out") as running:
+            yield running.pid
 
 
 def log(watching: Watching) -> str:

@@ -1,0 +1,265 @@
+"""The process monitor's figures: death to restart, last retry to accepted report, cost of watching, memory.
+
+The real console script in a process of its own, on real processes, reporting to the embedded receiver.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from benchmarks.table import Row, quantile
+from masakarimonitors.receiver.app import Receiver
+from masakarimonitors.receiver.store import Accepted
+from masakarimonitors.system.clock import SystemClock
+from tests.fixtures import lifeline
+
+KILLS = 200
+SERVICES = 40
+REPORTS = 40
+OTHERS = 150
+WATCHED = 250
+STARTS = 7
+CPU_SECONDS = 30.0
+TICKS = os.sysconf("SC_CLK_TCK")
+
+# The restart command only says when it runs (the monitor logs its output); the post command brings the
+# service back. So no shell's start is measured.
+CLOCK = "date +%s.%N"
+
+
+async def bench() -> list[Row]:
+    """Every figure of the process monitor."""
+    rows = []
+    for measure in (death_to_restart, retry_to_report, cost_of_watching):
+        with tempfile.TemporaryDirectory(prefix="bench-process-") as name:
+            try:
+                rows += await measure(Path(name))
+            finally:
+                end_all(Path(name))
+    return rows
+
+
+def end_all(folder: Path) -> None:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if os.fsencode(folder) in (entry / "cmdline").read_bytes():
+                    os.kill(int(entry.name), 9)
+
+
+@contextlib.asynccontextmanager
+async def monitor(
+    folder: Path,
+    process_list: str,
+    accepted: Callable[[Accepted], None] = lambda one: None,
+    **options: object,
+) -> AsyncIterator[subprocess.Popen[bytes]]:
+    shutil.rmtree(folder / "state", ignore_errors=True)
+    (folder / "state").mkdir()
+    (folder / "list.yaml").write_text(process_list)
+    settings = "".join(f"{name} = {value}\n" for name, value in options.items())
+    receiver = Receiver(":memory:", SystemClock())
+    async with receiver.serve() as url:
+        (folder / "monitors.conf").write_text(
+            f"[DEFAULT]\nstate_path = {folder}/state\nhostname = bench\n[api]\nauth_type = none\nendpoint = {url}\n"
+            f"[process]\nprocess_list_path = {folder}/list.yaml\n{settings}"
+        )
+        code = "from masakarimonitors.cmd.processmonitor import main; main()"
+        argv = [
+            sys.executable,
+            "-c",
+            code,
+            "--config-file",
+            f"{folder}/monitors.conf",
+            "--log-file",
+            f"{folder}/log",
+        ]
+        with receiver.subscribed(accepted), lifeline.running(argv) as process:
+            yield process
+
+
+def now() -> float:
+    """The clock that `date` shows."""
+    return time.clock_gettime(time.CLOCK_REALTIME)
+
+
+def programs(folder: Path, count: int) -> list[Path]:
+    """So many programs of their own names, all of them sleep."""
+    shutil.copy("/bin/sleep", folder / "sleep")
+    paths = [folder / f"service-{n}" for n in range(count)]
+    for path in paths:
+        os.link(folder / "sleep", path)
+    return paths
+
+
+def held(pid: int) -> int:
+    """How many processes the monitor holds by a pidfd."""
+    count = 0
+    with contextlib.suppress(OSError):
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                count += "pidfd" in os.readlink(f"/proc/{pid}/fd/{fd}")
+    return count
+
+
+async def until(condition: Callable[[], bool], every: float = 0.005) -> None:
+    async with asyncio.timeout(120):
+        while not condition():  # noqa: ASYNC110 - /proc sends no events
+            await asyncio.sleep(every)
+
+
+def said(folder: Path) -> dict[str, list[float]]:
+    """When each service's restart command ran, from the monitor's log."""
+    times: dict[str, list[float]] = {}
+    pattern = re.compile(r"/(service-\d+): its restart_command exited 0 .*stdout: (\d+\.\d+)")
+    for match in pattern.finditer((folder / "log").read_text()):
+        times.setdefault(match[1], []).append(float(match[2]))
+    return times
+
+
+async def death_to_restart(folder: Path) -> list[Row]:
+    services = programs(folder, SERVICES)
+    entries = [
+        f"- process_name: {path}\n  restart_command: {CLOCK}\n"
+        f"  post_restart_command: sh -c 'setsid {path} 100000 > /dev/null 2>&1 &'\n"
+        for path in services
+    ]
+    first = [lifeline.spawn([path, "100000"]) for path in services]
+    killed: dict[str, list[float]] = {}
+    async with monitor(folder, "".join(entries), restart_interval=1) as process:
+        await until(lambda: held(process.pid) == SERVICES)
+        for number in range(KILLS):
+            path = services[number % SERVICES]
+            pids: list[int] = []
+
+            def running(path: Path = path, pids: list[int] = pids) -> bool:
+                pids[:] = pids_of(path)
+                return bool(pids) and held(process.pid) == SERVICES
+
+            await until(running)
+            killed.setdefault(path.name, []).append(now())
+            os.kill(pids[0], 9)
+            await asyncio.sleep(0.1)
+        await until(lambda: sum(len(times) for times in said(folder).values()) >= KILLS, every=0.1)
+        times = said(folder)
+    for child in first:
+        lifeline.end(child)
+    took = [
+        (began - died) * 1000
+        for name, deaths in killed.items()
+        for died, began in zip(deaths, times[name], strict=True)
+    ]
+    median, p99 = statistics.median(took), quantile(took, 0.99)
+    return [
+        Row(
+            f"kill -9 -> restart command runs, median of {len(took)}",
+            "<= 5 ms",
+            f"{median:.1f} ms",
+            median <= 5,
+        ),
+        Row(f"kill -9 -> restart command runs, p99 of {len(took)}", "<= 25 ms", f"{p99:.1f} ms", p99 <= 25),
+    ]
+
+
+def pids_of(path: Path) -> list[int]:
+    found = []
+    wanted = os.fsencode(path) + b"\0"
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/cmdline", "rb") as file:
+                if file.read(len(wanted)) == wanted:
+                    found.append(int(name))
+    return found
+
+
+async def retry_to_report(folder: Path) -> list[Row]:
+    services = programs(folder, REPORTS)
+    entries = [f"- process_name: {path}\n  restart_command: {CLOCK}\n" for path in services]
+    accepted: dict[str, float] = {}
+
+    def arrived(one: Accepted) -> None:
+        accepted[one.payload["process_name"]] = now()
+
+    running = {path: lifeline.spawn([path, "100000"]) for path in services}
+    options = {"restart_interval": 0, "restart_retries": 1}
+    async with monitor(folder, "".join(entries), arrived, **options) as process:
+        await until(lambda: held(process.pid) == REPORTS)
+        for path in services:
+            running[path].kill()
+            running[path].wait()
+            await until(lambda path=path: path.name in accepted)  # type: ignore[misc]
+        times = said(folder)
+    took = [(accepted[name] - times[name][1]) * 1000 for name in accepted]
+    median = statistics.median(took)
+    figure = f"last retry's command runs -> report accepted, median of {len(took)}"
+    return [Row(figure, "<= 15 ms", f"{median:.1f} ms (max {max(took):.1f})", median <= 15)]
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time used so far, by all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def rss(pid: int) -> float:
+    """MB (10^6 bytes), as the figures of the field are given."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise ValueError(pid)
+
+
+def children(pid: int) -> int:
+    return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+async def cost_of_watching(folder: Path) -> list[Row]:
+    services = programs(folder, WATCHED + OTHERS)
+    running = [lifeline.spawn([path, "100000"]) for path in services]
+    watched = services[:WATCHED]
+    few = "".join(f"- process_name: {path}\n" for path in watched[:5])
+    starts = []
+    for _ in range(STARTS):
+        began = time.monotonic()
+        async with monitor(folder, few) as process:
+            await until(lambda process=process: held(process.pid) == 5, every=0.002)  # type: ignore[misc]
+            starts.append(time.monotonic() - began)
+    async with monitor(folder, few) as process:
+        await until(lambda: held(process.pid) == 5)
+        await asyncio.sleep(6)
+        small, helpers = rss(process.pid), children(process.pid)
+    many = few.replace("- ", "# ") + "".join(
+        f"- process_name: {p}\n- process_name: {p.name}\n" for p in watched
+    )
+    async with monitor(folder, many) as process:
+        await until(lambda: held(process.pid) == WATCHED)
+        await asyncio.sleep(6)
+        before = cpu(process.pid)
+        await asyncio.sleep(CPU_SECONDS)
+        used = (cpu(process.pid) - before) / CPU_SECONDS * 100
+        large = rss(process.pid)
+    count = sum(name.isdigit() for name in os.listdir("/proc"))
+    for child in running:
+        lifeline.end(child, grace=0.0)
+    start = statistics.median(starts)
+    return [
+        Row(
+            f"start -> watching, median of {STARTS}",
+            "<= 0.5 s",
+            f"{start:.2f} s (best {min(starts):.2f})",
+            start <= 0.5,
+        ),
+        Row("RSS, 5 entries", "<= 45 MB", f"{small:.1f} MB", small <= 45),
+        Row(f"RSS, {2 * WATCHED} entries", "<= 45 MB", f"{large:.1f} MB", large <= 45),
+        Row("privileged helper while not needed", "none", f"{helpers} child processes", helpers == 0),
+        Row(f"CPU, {2 * WATCHED} entries, {count} processes", "<= 0.5 %", f"{used:.2f} %", used <= 0.5),
+    ]
