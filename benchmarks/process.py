@@ -211,10 +211,10 @@ def cpu(pid: int) -> float:
 
 
 def rss(pid: int) -> float:
-    """MB (10^6 bytes), as the figures of the field are given."""
+    """MB as `ps` and `top` count them: 2**20 bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
+            return int(line.split()[1]) / 1024
     raise ValueError(pid)
 
 

@@ -69,8 +69,8 @@ class Acts:
         def started(pid: int) -> None:
             pids.append(pid)
             self._own.add(pid)
+            LOG.info("%s: running its %s (pid %d): %s", run.process_name, run.what, pid, run.command_line)
 
-        LOG.info("%s: running its %s: %s", run.process_name, run.what, run.command_line)
         try:
             done = await runner(shlex.split(run.command_line), self._timeout, started)
         except (OSError, ValueError) as error:

@@ -110,16 +110,21 @@ def _unlinked_file() -> tuple[int, int]:
     # Two open file descriptions, one of them a writer's, so that the kernel can tell us when the last
     # writer has gone. A full or read-only disk must not keep a process from being restarted: then
     # memory does.
-    with contextlib.ExitStack() as close:
+    flags = os.O_APPEND | os.O_RDWR | os.O_CLOEXEC
+    try:
+        writer = os.open(tempfile.gettempdir(), os.O_TMPFILE | flags, 0o600)
+    except OSError:
         try:
-            fd = close.enter_context(tempfile.TemporaryFile()).fileno()
+            with tempfile.TemporaryFile() as file:
+                writer = os.open(f"/proc/self/fd/{file.fileno()}", flags)
         except OSError:
-            fd = os.memfd_create("command-output")
-            close.callback(os.close, fd)
-        reader = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-        close.callback(os.close, reader)
-        writer = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        return os.dup(reader), writer
+            writer = os.memfd_create("command-output", os.MFD_CLOEXEC)
+            fcntl.fcntl(writer, fcntl.F_SETFL, os.O_APPEND)
+    try:
+        return os.open(f"/proc/self/fd/{writer}", os.O_RDONLY | os.O_CLOEXEC), writer
+    except OSError:
+        os.close(writer)
+        raise
 
 
 def _content(reader: int, keep: int) -> bytes:

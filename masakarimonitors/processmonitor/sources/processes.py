@@ -60,6 +60,7 @@ class Processes:
         self._scanned = Scan({}, "no scan has been made yet")
         self._at = clock.now()
         self._soon = False
+        self._due = True
         self._unheld = False
 
     def watch(self, process_names: Sequence[str]) -> None:
@@ -80,15 +81,27 @@ class Processes:
         """Scan whenever something calls for it, and every `check_interval` seconds."""
         self._emit = emit
         self._tell_all_again()
+        self._due = True
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tick())
+            await self._look_whenever_wanted()
+
+    async def _tick(self) -> None:
+        while True:
+            await self._clock.sleep(_LOOK_AGAIN if self._soon else self._interval)
+            self._due = True
+            self._wanted.set()
+
+    async def _look_whenever_wanted(self) -> None:
+        # A thread of its own: reading about a process that hangs in the kernel can hang as well.
         thread = Worker("procfs")
-        net = self._clock.now().monotonic
         try:
             while True:
-                await self._wait_until(net)
+                await self._wanted.wait()
                 self._wanted.clear()
                 waiting, self._waiting = self._waiting, []
-                scanner, at = self._scanner, self._clock.now()
-                fresh = at.monotonic >= net
+                scanner, at, fresh = self._scanner, self._clock.now(), self._due
+                self._due = False
                 try:
                     scan = await thread.call(
                         functools.partial(scanner.scan, self._own, fresh), _SCAN_PATIENCE
@@ -102,10 +115,6 @@ class Processes:
                     self._wanted.set()
                     continue
                 self._take(scan, at)
-                if fresh:
-                    net = at.monotonic + self._interval
-                if self._soon:
-                    net = min(net, at.monotonic + _LOOK_AGAIN)
                 for done in waiting:
                     if not done.done():
                         done.set_result(None)
@@ -131,20 +140,6 @@ class Processes:
             self._scanner = Scanner(scanner.index, scanner.avoid | {pid})
         self._wanted.set()
         return Scan({}, f"/proc/{pid} did not answer")
-
-    async def _wait_until(self, net: float) -> None:
-        if self._wanted.is_set():
-            return
-        loop = asyncio.get_running_loop()
-        tasks = {
-            loop.create_task(self._wanted.wait()),
-            loop.create_task(self._clock.sleep(net - self._clock.now().monotonic)),
-        }
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
 
     def _take(self, scan: Scan, at: Instant) -> None:
         self._scanned, self._at, self._soon = scan, at, False

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 from masakarimonitors.processmonitor.sources.matching import Index, Match
 
+# A command line, the executable behind it, and what they were found to be.
+_Known = tuple[bytes, str, tuple[Match, ...]]
 # A command line longer than this is cut; what a process runs stands at its beginning.
-_CMDLINE = 8192
+_CMDLINE = 4096
 _VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
 _DEAD = frozenset({b"Z", b"X", b"x"})
 
@@ -46,16 +48,16 @@ class Scanner:
     avoid: frozenset[int] = frozenset()
     proc: str = "/proc"
     reading: int = 0
-    _known: dict[int, tuple[bytes, tuple[Match, ...]]] = field(default_factory=dict)
+    _known: dict[int, _Known] = field(default_factory=dict)
 
     def scan(self, own_commands: Collection[int] = (), fresh: bool = False) -> Scan:
         """Everything that runs now, but us and the commands (by pid) that we are running.
 
-        `fresh` forgets earlier findings, so that a process that has become another program with the
-        same command line is noticed too.
+        `fresh` reads the executables too, so that a process that has become another program with the
+        same command line is noticed as well.
         """
-        known = {} if fresh else self._known
-        seen: dict[int, tuple[bytes, tuple[Match, ...]]] = {}
+        known = self._known
+        seen: dict[int, _Known] = {}
         found: dict[str, list[Found]] = {}
         unread = ""
         skip = self.avoid | {os.getpid()}
@@ -73,11 +75,12 @@ class Scanner:
                 raw = _read(f"{self.proc}/{name}/cmdline")
                 if not raw:  # kernel threads and zombies have none
                     continue
-                before = known.get(pid)
-                matches = before[1] if before and before[0] == raw else self._matches(name, raw)
-                seen[pid] = (raw, matches)
-                if matches:
-                    self._add(found, pid, matches, own_commands)
+                now = known.get(pid)
+                if now is None or fresh or now[0] != raw:
+                    now = self._look_closer(name, raw, now)
+                seen[pid] = now
+                if now[2]:
+                    self._add(found, pid, now[2], own_commands)
             except OSError as error:
                 if error.errno not in _VANISHED:
                     unread = f"{error.filename or self.proc}: {error.strerror}"
@@ -85,13 +88,15 @@ class Scanner:
         self._known = seen
         return Scan({name: tuple(pids) for name, pids in found.items()}, unread)
 
-    def _matches(self, name: str, raw: bytes) -> tuple[Match, ...]:
-        argv = [word for word in os.fsdecode(raw).split("\0") if word]
+    def _look_closer(self, name: str, raw: bytes, before: _Known | None) -> _Known:
         try:
             exe = os.readlink(f"{self.proc}/{name}/exe")
         except PermissionError:  # not root: another user's executable is hidden, its command line is not
             exe = ""
-        return self.index.match(argv, exe, lambda: _cwd(f"{self.proc}/{name}/cwd"))
+        if before is not None and before[:2] == (raw, exe):
+            return before
+        argv = [word for word in os.fsdecode(raw).split("\0") if word]
+        return raw, exe, self.index.match(argv, exe, lambda: _cwd(f"{self.proc}/{name}/cwd"))
 
     def _add(
         self, found: dict[str, list[Found]], pid: int, matches: Sequence[Match], own_commands: Collection[int]
