@@ -59,7 +59,6 @@ class Processes:
         self._emit: Callable[[Observation], None] = lambda observation: None
         self._scanned = Scan({}, "no scan has been made yet")
         self._at = clock.now()
-        self._soon = False
         self._due = True
         self._unheld = False
 
@@ -88,9 +87,12 @@ class Processes:
 
     async def _tick(self) -> None:
         while True:
-            await self._clock.sleep(_LOOK_AGAIN if self._soon else self._interval)
-            self._due = True
-            self._wanted.set()
+            await self._clock.sleep(self._interval)
+            self._want_fresh()
+
+    def _want_fresh(self) -> None:
+        self._due = True
+        self._wanted.set()
 
     async def _look_whenever_wanted(self) -> None:
         # A thread of its own: reading about a process that hangs in the kernel can hang as well.
@@ -142,7 +144,8 @@ class Processes:
         return Scan({}, f"/proc/{pid} did not answer")
 
     def _take(self, scan: Scan, at: Instant) -> None:
-        self._scanned, self._at, self._soon = scan, at, False
+        self._scanned, self._at = scan, at
+        soon = False
         held: set[_Key] = set()
         for name, entry in self._entries.items():
             before = entry.running
@@ -151,7 +154,7 @@ class Processes:
             if before != entry.running:
                 now = {found.pid for found in entry.running}
                 entry.ended = tuple(found.pid for found in before if found.pid not in now)
-                self._soon |= bool(entry.ended and now)
+                soon |= bool(entry.ended and now)
             sighting = self._sighting(name, 0)
             if sighting.presence is not entry.presence:
                 entry.presence = sighting.presence
@@ -159,6 +162,8 @@ class Processes:
         for key in self._pidfds.keys() - held:
             self._release(key)
         self._ended = {key for key in self._ended if is_same(*key)}
+        if soon:
+            asyncio.get_running_loop().call_later(_LOOK_AGAIN, self._want_fresh)
 
     def _running(self, entry: _Watched, found: Sequence[Found]) -> tuple[Found, ...]:
         present = {(one.pid, one.started) for one in found}
