@@ -12,7 +12,6 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
 
 from masakarimonitors.hostmonitor.observation import Link, Observation, Sample, Sighting, View
 from masakarimonitors.hostmonitor.sources import consul_reading as reading
@@ -66,6 +65,15 @@ class Rhythm:
         return self.wait * 17 / 16 + self.load
 
 
+def first(group: BaseExceptionGroup[AgentFault]) -> AgentFault:
+    """One of the faults that ended a group of tasks: the others followed from it, or say the same."""
+    one: BaseException = group
+    while isinstance(one, BaseExceptionGroup):
+        one = one.exceptions[0]
+    assert isinstance(one, AgentFault)
+    return one
+
+
 class Sight:
     """Which links this node's view is proven of at present; what the election of a reporter asks."""
 
@@ -110,10 +118,8 @@ class Datacentre:
         try:
             async with Agent(self._access) as agent:
                 while True:
-                    try:
-                        await _Watch(self._link, self._own, agent, self._rhythm, self._tell(emit)).run()
-                    except AgentFault as fault:
-                        self._lost(fault, emit)
+                    lost = await _Watch(self._link, self._own, agent, self._rhythm, self._tell(emit)).run()
+                    self._lost(lost, emit)
                     await asyncio.sleep(self._rhythm.alert)
         finally:
             self._sight.set(self._link, False)
@@ -158,7 +164,7 @@ class _Tell:
 
 
 class _Watch:
-    """One uninterrupted watch, from a first proof until sight is lost (`run` raises AgentFault)."""
+    """One uninterrupted watch, from a first proof until sight is lost: `run` returns why."""
 
     def __init__(self, link: str, own: str, agent: Agent, rhythm: Rhythm, tell: _Tell) -> None:
         self._link = link
@@ -174,18 +180,18 @@ class _Watch:
         self._doubt = asyncio.Event()
         self._alert_until = 0.0
 
-    async def run(self) -> NoReturn:
-        await self._probe()
-        health_index, catalog_index = await self._read_all()
+    async def run(self) -> AgentFault:
         try:
+            await self._probe()
+            health_index, catalog_index = await self._read_all()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_proving())
                 tasks.create_task(self._follow(HEALTH, health_index, self._take_health, _ONLY_SERF))
                 tasks.create_task(self._follow(CATALOG, catalog_index, self._take_catalog, {}))
                 tasks.create_task(self._explain_vanished())
         except* AgentFault as group:
-            faults = group
-        raise next(iter(faults.exceptions))
+            lost = first(group)
+        return lost
 
     # --- proof ------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from masakarimonitors.decisions import Command
 from masakarimonitors.hostmonitor.ledger import write_ledger
 from masakarimonitors.hostmonitor.observation import LedgerEntry, Observation, Office, WriteLedger
 from masakarimonitors.hostmonitor.sources.consul_agent import Access, Agent, AgentFault, Answer, Forbidden
-from masakarimonitors.hostmonitor.sources.consul_datacentre import Sight
+from masakarimonitors.hostmonitor.sources.consul_datacentre import Sight, first
 from masakarimonitors.hostmonitor.sources.consul_election import (
     CHALLENGE,
     LEDGER,
@@ -103,16 +103,14 @@ class ReporterOffice:
         async with Agent(self._access) as agent:
             try:
                 while True:
-                    pause = self._terms.retry
-                    try:
-                        await self._until_seen()
-                        await self._serve(agent)
-                    except Forbidden as fault:
-                        self._everyone(f"the token may not take part in the election ({fault})")
-                        pause = self._terms.refused
-                    except AgentFault as fault:
-                        LOG.info("The election of the reporter is interrupted: %s", fault)
-                    await asyncio.sleep(pause)
+                    await self._until_seen()
+                    lost = await self._serve(agent)
+                    refused = isinstance(lost, Forbidden)
+                    if refused:
+                        self._everyone(f"the token may not take part in the election ({lost})")
+                    else:
+                        LOG.info("The election of the reporter is interrupted: %s", lost)
+                    await asyncio.sleep(self._terms.refused if refused else self._terms.retry)
             finally:
                 await self._hand_over(agent)
 
@@ -124,8 +122,8 @@ class ReporterOffice:
             self._lapse(f"datacentre {self._link} of this node, where the reporter is elected, is not seen")
             await self._wait_for_news(self._terms.retry)
 
-    async def _serve(self, agent: Agent) -> NoReturn:
-        """Take part in the election until the store's datacentre is lost (raises AgentFault)."""
+    async def _serve(self, agent: Agent) -> AgentFault:
+        """Take part in the election until the store's datacentre is lost; returns why."""
         self._room = None
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -134,8 +132,8 @@ class ReporterOffice:
                 tasks.create_task(self._keep_session(agent))
                 tasks.create_task(self._keep_ledger(agent))
         except* AgentFault as group:
-            faults = group
-        raise next(iter(faults.exceptions))
+            lost = first(group)
+        return lost
 
     async def _watch(self, agent: Agent) -> None:
         index = 0

@@ -207,6 +207,11 @@ class Cluster:
         )
         self._agents[node, dc.link].wait(30)
 
+    def prune(self, node: int, dc: Datacentre, gone: int) -> None:
+        """`consul force-leave -prune`: this agent forgets a member that has left."""
+        address = f"-http-addr=unix://{self._directory(node, dc)}/http.sock"
+        self._inside([str(consul_binary()), "force-leave", address, "-prune", node_name(gone)])
+
     def leader(self, dc: Datacentre) -> int | None:
         """The number of the node that leads this datacentre's raft, None while there is none."""
         for node in range(1, self.servers + 1):

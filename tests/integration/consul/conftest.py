@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.consul.cluster import Cluster, consul_binary
+from tests.integration.consul.cluster import Cluster, consul_binary, node_name
+from tests.integration.consul.monitors import Api, HostMonitor
+from tests.integration.consul.watch import WATCHERS, Watch
 
 
 def _can_run() -> str:
@@ -43,3 +45,31 @@ def cluster(shared_cluster: Cluster) -> Cluster:
     """The shared cluster, whole: what the scenario before broke is mended."""
     shared_cluster.heal()
     return shared_cluster
+
+
+@pytest.fixture(scope="session")
+def api(shared_cluster: Cluster) -> Iterator[Api]:
+    """One masakari-api for the shared cluster's monitors."""
+    server = Api([node_name(node) for node in range(1, shared_cluster.nodes + 1)])
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_watch(shared_cluster: Cluster, api: Api, logs: Path) -> Iterator[dict[int, HostMonitor]]:
+    """Three monitors for all scenarios, on a server and on both clients."""
+    monitors = {node: HostMonitor(shared_cluster, node, api, logs / "monitors") for node in WATCHERS}
+    yield monitors
+    for monitor in monitors.values():
+        monitor.stop()
+
+
+@pytest.fixture
+def watch(cluster: Cluster, shared_watch: dict[int, HostMonitor], api: Api) -> Watch:
+    """The whole cluster, watched: three monitors that see everything, one of them the reporter."""
+    for monitor in shared_watch.values():
+        if not monitor.running:
+            monitor.start()
+    watch = Watch(cluster, shared_watch, api)
+    watch.begin()
+    return watch

@@ -1,0 +1,231 @@
+"""How a real agent is reached (TCP, IPv6, TLS) and what a real ACL lets a monitor see and do."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.hostmonitor.observation import Link
+from masakarimonitors.hostmonitor.sources.consul_agent import Access, parse_address
+from tests.integration.consul.cluster import HTTP_PORT, HTTPS_PORT, MANAGE, Cluster, node_name
+from tests.integration.consul.listening import listening
+from tests.integration.consul.monitors import Api, HostMonitor, reporter, until
+from tests.integration.consul.watch import rows
+
+pytestmark = [pytest.mark.xdist_group("consul"), pytest.mark.timeout(300)]
+
+ALL_UP = {node_name(n): Link.UP for n in range(1, 6)}
+MASTER = "4f1e6f34-91b2-4d0e-b6c2-2b51f0a0d9aa"
+
+# What docs/consul.rst tells an operator to grant; the test proves that it is enough.
+POLICY = """
+node_prefix "" { policy = "read" }
+session_prefix "" { policy = "write" }
+key_prefix "masakari-monitors/hostmonitor/" { policy = "write" }
+"""
+READ_ONLY = 'node_prefix "" { policy = "read" }'
+
+
+@pytest.mark.parametrize(
+    "address", [MANAGE.address(4), f"[{MANAGE.address6(4)}]", f"http://{MANAGE.address(4)}"]
+)
+def test_an_agent_is_reached_as_the_manual_writes_it(cluster: Cluster, address: str) -> None:
+    with listening(cluster, 4, Access(parse_address(f"{address}:{HTTP_PORT}"))) as heard:
+        until(lambda: heard.values == ALL_UP, lambda: f"{heard.values} {heard.why}")
+        cluster.kill(5, MANAGE)
+        until(lambda: heard.values["node05"] is Link.DOWN, "node05 down")
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificates(logs: Path) -> Path:
+    """An authority, the agents' certificate (any name: server.test) and a client's."""
+    folder = logs / "tls"
+    folder.mkdir()
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl(
+        "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=ca",
+        "-addext", "keyUsage=critical,keyCertSign,digitalSignature",
+    )  # fmt: skip
+    for name in ("server.test", "client.test"):
+        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        (folder / "extensions").write_text(f"subjectAltName=DNS:{name}\n")
+        openssl(
+            "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+            "-days", "2", "-out", f"{name}.pem", "-extfile", "extensions",
+        )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tls_cluster(logs: Path, certificates: Path) -> Iterator[Cluster]:
+    """One server and one client whose https interface asks for a client's certificate."""
+    cluster = Cluster(
+        logs / "tls-cluster",
+        nodes=2,
+        servers=1,
+        datacentres=[MANAGE],
+        settings={
+            "ports": {"https": HTTPS_PORT},
+            "addresses": {"https": "0.0.0.0"},
+            "verify_incoming_https": True,
+            "ca_file": f"{certificates}/ca.pem",
+            "cert_file": f"{certificates}/server.test.pem",
+            "key_file": f"{certificates}/server.test.key",
+        },
+    )
+    try:
+        cluster.start()
+        cluster.heal()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def test_tls_with_both_certificates(tls_cluster: Cluster, certificates: Path) -> None:
+    address = parse_address(f"https://{MANAGE.address(2)}:{HTTPS_PORT}")
+    mutual = Access(
+        address,
+        cafile=f"{certificates}/ca.pem",
+        certfile=f"{certificates}/client.test.pem",
+        keyfile=f"{certificates}/client.test.key",
+        server_name="server.test",
+    )
+    with listening(tls_cluster, 2, mutual) as heard:
+        until(lambda: heard.values == {"node01": Link.UP, "node02": Link.UP}, lambda: heard.why)
+    for broken, word in (
+        # Without our own certificate; with a name that the agent's does not carry; without its authority.
+        (Access(address, cafile=mutual.cafile, server_name="server.test"), "cannot be reached"),
+        (Access(address, cafile=mutual.cafile, certfile=mutual.certfile, keyfile=mutual.keyfile), "cafile"),
+        (
+            Access(address, certfile=mutual.certfile, keyfile=mutual.keyfile, server_name="server.test"),
+            "cafile",
+        ),
+    ):
+        with listening(tls_cluster, 2, broken) as heard:
+            until(lambda h=heard: h.proven is False, "no sight")  # type: ignore[misc]
+            assert word in heard.why and not heard.values
+    unchecked = Access(address, certfile=mutual.certfile, keyfile=mutual.keyfile, verify=False)
+    with listening(tls_cluster, 2, unchecked) as heard:
+        until(lambda: heard.proven is True, lambda: heard.why)
+
+
+# --- ACLs -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def locked_cluster(logs: Path) -> Iterator[Cluster]:
+    """One server and two clients that deny by default."""
+    cluster = Cluster(
+        logs / "acl-cluster",
+        nodes=3,
+        servers=1,
+        datacentres=[MANAGE],
+        settings={
+            "primary_datacenter": MANAGE.name,
+            "acl": {
+                "enabled": True,
+                "default_policy": "deny",
+                "tokens": {"master": MASTER, "agent": MASTER},
+            },
+        },
+        token=MASTER,
+    )
+    try:
+        cluster.start()
+        cluster.heal()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def grant(cluster: Cluster, name: str, rules: str) -> str:
+    """A token with these rights."""
+    cluster.ask(1, MANAGE, "/v1/acl/policy", method="PUT", body={"Name": name, "Rules": rules})
+    token = cluster.ask(1, MANAGE, "/v1/acl/token", method="PUT", body={"Policies": [{"Name": name}]})
+    return str(token["SecretID"])
+
+
+MATRIX = (
+    "sequence: [manage]\nmatrix:\n  - {health: [up], action: []}\n  - {health: [down], action: [recovery]}\n"
+)
+
+
+@pytest.fixture
+def locked_api(locked_cluster: Cluster) -> Iterator[Api]:
+    """A masakari-api for the monitors of the locked cluster, which is whole."""
+    locked_cluster.heal()
+    api = Api([node_name(node) for node in (1, 2, 3)])
+    yield api
+    api.stop()
+
+
+def test_without_a_token_the_monitor_says_that_it_is_blind(
+    locked_cluster: Cluster, locked_api: Api, tmp_path: Path
+) -> None:
+    """Consul answers 200 and an empty list: that is no empty cluster, and nobody has failed."""
+    (tmp_path / "matrix.yaml").write_text(MATRIX)
+    consul = f"matrix_config_file = {tmp_path}/matrix.yaml"
+    monitor = HostMonitor(locked_cluster, 2, locked_api, tmp_path, consul=consul)
+    monitor.start()
+    try:
+        monitor.until_said("link:manage blind: .*token may not read nodes")
+        locked_cluster.kill(3)
+        until(lambda: locked_cluster.statuses(1, MANAGE)["node03"] == "critical", "node03 critical")
+        locked_cluster.heal()
+        assert locked_api.heard() == []
+    finally:
+        monitor.stop()
+
+
+def test_with_the_documented_policy_one_is_elected_and_reports(
+    locked_cluster: Cluster, locked_api: Api, tmp_path: Path
+) -> None:
+    (tmp_path / "matrix.yaml").write_text(MATRIX)
+    token = tmp_path / "token"
+    token.write_text(grant(locked_cluster, "masakari", POLICY))
+    consul = f"matrix_config_file = {tmp_path}/matrix.yaml\ntoken_file = {token}"
+    monitors = [HostMonitor(locked_cluster, n, locked_api, tmp_path, consul=consul) for n in (1, 2)]
+    try:
+        for monitor in monitors:
+            monitor.start()
+        until(lambda: reporter(locked_cluster), "a reporter")
+        for monitor in monitors:
+            until(lambda m=monitor: rows(m).get("hosts") == "2 up", f"{monitor.name} sees all")  # type: ignore[misc]
+        locked_cluster.kill(3)
+        locked_api.until_heard(("node03", "STOPPED"))
+        locked_cluster.heal()
+        locked_api.until_heard(("node03", "STOPPED"), ("node03", "STARTED"))
+        assert len({report.sender for report in locked_api.reports}) == 1
+    finally:
+        for monitor in monitors:
+            monitor.stop()
+
+
+def test_without_the_right_to_lock_everyone_reports(
+    locked_cluster: Cluster, locked_api: Api, tmp_path: Path
+) -> None:
+    (tmp_path / "matrix.yaml").write_text(MATRIX)
+    token = grant(locked_cluster, "reader", READ_ONLY)
+    consul = f"matrix_config_file = {tmp_path}/matrix.yaml\ntoken = {token}"
+    monitors = [HostMonitor(locked_cluster, n, locked_api, tmp_path, consul=consul) for n in (1, 2)]
+    try:
+        for monitor in monitors:
+            monitor.start()
+        for monitor in monitors:
+            monitor.until_said("no reporter can be elected: the token may not take part")
+            until(lambda m=monitor: rows(m).get("hosts") == "2 up", f"{monitor.name} sees all")  # type: ignore[misc]
+        locked_cluster.kill(3)
+        locked_api.until_heard(("node03", "STOPPED"), ("node03", "STOPPED"))
+        assert {report.sender for report in locked_api.reports} == {"node01", "node02"}
+        locked_cluster.heal()
+    finally:
+        for monitor in monitors:
+            monitor.stop()
