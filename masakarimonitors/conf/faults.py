@@ -5,11 +5,16 @@ was seen, where, what it means and what to do.
 """
 
 import os
+import textwrap
 from collections.abc import Sequence
 
 from oslo_config import cfg, types
 
 from masakarimonitors.conf.files import Setting
+
+
+# Characters of a value that stand in a message; a longer one is still recognised.
+_SHOWN = 200
 
 
 class ConfigFault(Exception):
@@ -45,7 +50,7 @@ def describe(option: cfg.Opt, section: str, settings: Sequence[Setting]) -> str:
         section = setting.section
     else:
         return f"[{section}] {option.dest}"
-    shown = "<secret>" if option.secret else value
+    shown = "<secret>" if option.secret else textwrap.shorten(value, _SHOWN, placeholder=" ...")
     return f"[{section}] {name} = {shown} ({place})"
 
 
