@@ -12,7 +12,6 @@ from oslo_config import cfg, types
 
 from masakarimonitors.conf.files import Setting
 
-
 # Characters of a value that stand in a message; a longer one is still recognised.
 _SHOWN = 200
 
