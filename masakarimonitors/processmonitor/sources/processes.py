@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from masakarimonitors.decisions import Instant
 from masakarimonitors.processmonitor.observation import Observation, Presence, Sighting
 from masakarimonitors.processmonitor.sources.matching import Index
-from masakarimonitors.processmonitor.sources.procfs import Found, Scan, Scanner, is_same, lingers, ticks_now
+from masakarimonitors.processmonitor.sources.procfs import (
+    Depth,
+    Found,
+    Scan,
+    Scanner,
+    is_same,
+    lingers,
+    ticks_now,
+)
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.worker import Worker
 
@@ -102,11 +110,13 @@ class Processes:
                 await self._wanted.wait()
                 self._wanted.clear()
                 waiting, self._waiting = self._waiting, []
-                scanner, at, fresh = self._scanner, self._clock.now(), self._due
+                scanner, at = self._scanner, self._clock.now()
+                # What was asked for is answered in full; a death alone wants to know of successors, fast.
+                depth = Depth.FRESH if self._due else Depth.ALL if waiting else Depth.SUCCESSORS
                 self._due = False
                 try:
                     scan = await thread.call(
-                        functools.partial(scanner.scan, self._own, fresh), _SCAN_PATIENCE
+                        functools.partial(scanner.scan, self._own, depth), _SCAN_PATIENCE
                     )
                 except TimeoutError:
                     scan = self._stuck(scanner)
@@ -128,7 +138,7 @@ class Processes:
     def _tell_all_again(self) -> None:
         for entry in self._entries.values():
             entry.presence = None
-        self._wanted.set()
+        self._want_fresh()
 
     def _stuck(self, scanner: Scanner) -> Scan:
         pid = scanner.reading

@@ -9,11 +9,12 @@ import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from masakarimonitors.processmonitor.sources.matching import Index, Match
 
-# A command line, the executable behind it, and what they were found to be.
-_Known = tuple[bytes, str, tuple[Match, ...]]
+# A command line, the executable behind it, what they were found to be, and since when (monotonic seconds).
+_Known = tuple[bytes, str, tuple[Match, ...], float]
 # A command line longer than this is cut; what a process runs stands at its beginning.
 _CMDLINE = 4096
 _VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
@@ -37,32 +38,47 @@ class Scan:
     unread: str = ""
 
 
+class Depth(Enum):
+    """How much a scan reads.
+
+    SUCCESSORS, at a death: all but those that have long been something else. ALL: every command line.
+    FRESH: every executable too, so that a process that has become another program with the same command
+    line is noticed as well.
+    """
+
+    SUCCESSORS = "successors"
+    ALL = "all"
+    FRESH = "fresh"
+
+
 @dataclass(slots=True)
 class Scanner:
     """Remembers what each command line was found to be, so that a scan mostly only reads.
 
+    `settled_after`: a process that has been something else for so many seconds is not about to become a
+    listed one, for start scripts that end in an exec take seconds: a scan at a death passes it over.
     `reading`: the pid whose files are being read. `avoid`: pids whose files did not answer before.
     """
 
     index: Index
     avoid: frozenset[int] = frozenset()
     proc: str = "/proc"
+    settled_after: float = 30.0
     reading: int = 0
     _known: dict[int, _Known] = field(default_factory=dict)
+    _settled: frozenset[str] = frozenset()
 
-    def scan(self, own_commands: Collection[int] = (), fresh: bool = False) -> Scan:
-        """Everything that runs now, but us and the commands (by pid) that we are running.
-
-        `fresh` reads the executables too, so that a process that has become another program with the
-        same command line is noticed as well.
-        """
+    def scan(self, own_commands: Collection[int] = (), depth: Depth = Depth.ALL) -> Scan:
+        """Everything that runs now, but us and the commands (by pid) that we are running."""
         known = self._known
-        seen: dict[int, _Known] = {}
+        partial = depth is Depth.SUCCESSORS
+        seen: dict[int, _Known] = dict(known) if partial else {}
         found: dict[str, list[Found]] = {}
         unread = ""
         skip = self.avoid | {os.getpid()}
         try:
-            names = [name for name in os.listdir(self.proc) if name.isdigit()]
+            listed = set(os.listdir(self.proc)) - (self._settled if partial else frozenset())
+            names = [name for name in listed if name.isdigit()]
             os.stat(f"{self.proc}/1/stat")
         except OSError as error:
             return Scan({}, f"{error.filename}: {error.strerror} (is {self.proc} mounted with hidepid?)")
@@ -73,10 +89,8 @@ class Scanner:
             self.reading = pid
             try:
                 raw = _read(f"{self.proc}/{name}/cmdline")
-                if not raw:  # kernel threads and zombies have none
-                    continue
                 now = known.get(pid)
-                if now is None or fresh or now[0] != raw:
+                if now is None or now[0] != raw or depth is Depth.FRESH:
                     now = self._look_closer(name, raw, now)
                 seen[pid] = now
                 if now[2]:
@@ -86,9 +100,16 @@ class Scanner:
                     unread = f"{error.filename or self.proc}: {error.strerror}"
         self.reading = 0
         self._known = seen
+        if not partial:
+            long_ago = time.monotonic() - self.settled_after
+            self._settled = frozenset(
+                str(pid) for pid, (_, _, matches, at) in seen.items() if not matches and at < long_ago
+            )
         return Scan({name: tuple(pids) for name, pids in found.items()}, unread)
 
     def _look_closer(self, name: str, raw: bytes, before: _Known | None) -> _Known:
+        if not raw:  # a kernel thread or a zombie
+            return before if before is not None and not before[0] else (b"", "", (), time.monotonic())
         try:
             exe = os.readlink(f"{self.proc}/{name}/exe")
         except PermissionError:  # not root: another user's executable is hidden, its command line is not
@@ -96,7 +117,8 @@ class Scanner:
         if before is not None and before[:2] == (raw, exe):
             return before
         argv = [word for word in os.fsdecode(raw).split("\0") if word]
-        return raw, exe, self.index.match(argv, exe, lambda: _cwd(f"{self.proc}/{name}/cwd"))
+        matches = self.index.match(argv, exe, lambda: _cwd(f"{self.proc}/{name}/cwd"))
+        return raw, exe, matches, time.monotonic()
 
     def _add(
         self, found: dict[str, list[Found]], pid: int, matches: Sequence[Match], own_commands: Collection[int]

@@ -1,16 +1,20 @@
 """R14 with real programs: what must be taken for the process, and what must not."""
 
 import asyncio
+import contextlib
 import functools
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from masakarimonitors.processmonitor.observation import Presence
+from masakarimonitors.processmonitor.sources.matching import Index
+from masakarimonitors.processmonitor.sources.procfs import Depth, Scanner
 from tests.integration.process.rig import Eyesight, Zoo, alive, pid_in, until
 
 pytestmark = pytest.mark.xdist_group("process")
@@ -324,3 +328,22 @@ async def test_what_cannot_be_read_is_unknown(zoo: Zoo) -> None:
     await asyncio.to_thread(realm.wait, 60)
     said = (zoo.folder / "log").read_text()
     assert "hidepid?" in said.split("SCAN")[1], said
+
+
+async def test_a_scan_at_a_death_sees_new_processes_and_passes_over_old_strangers(zoo: Zoo) -> None:
+    old, new = zoo.binary("old-stranger"), zoo.binary("successor")
+    zoo.run(old, "1000")
+    scanner = Scanner(Index([str(new)]), settled_after=0.0)
+    await until(lambda: any(b"old-stranger" in line for line in command_lines()), "the stranger")
+    scanner.scan()
+    zoo.run(new, "1000")
+    await until(lambda: any(str(new).encode() in line for line in command_lines()), "the successor")
+    assert set(scanner.scan(depth=Depth.SUCCESSORS).found) == {str(new)}
+    assert set(scanner.scan(depth=Depth.ALL).found) == {str(new)}
+    assert set(scanner.scan(depth=Depth.FRESH).found) == {str(new)}
+
+
+def command_lines() -> Iterator[bytes]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield path.read_bytes()
