@@ -7,7 +7,6 @@ kubelet is silent, not that its host is dead: with a power_config_file the BMC i
 import importlib.util
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from oslo_config import cfg
 
@@ -16,7 +15,8 @@ from masakarimonitors.decisions import Command
 from masakarimonitors.hostmonitor import matrix
 from masakarimonitors.hostmonitor.driver import Driver
 from masakarimonitors.hostmonitor.observation import CheckPower, Observation
-from masakarimonitors.hostmonitor.power.proof import PowerConfigFault, PowerPolicy, Proof
+from masakarimonitors.hostmonitor.power.options import prover
+from masakarimonitors.hostmonitor.power.proof import Proof
 from masakarimonitors.hostmonitor.sources.kubernetes_api import Account
 from masakarimonitors.hostmonitor.sources.kubernetes_nodes import LINK, Nodes, Rhythm
 from masakarimonitors.hostmonitor.sources.kubernetes_reporter import LeaseOffice, Terms
@@ -50,17 +50,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
             f"[kubernetes] kubeconfig = {account.kubeconfig} cannot be read by uid {os.geteuid()}: name a file "
             "that this user may read, or none to use the service account of the pod."
         )
-    power_file = conf.host.power_config_file
-    policy = PowerPolicy(
-        timeout=float(conf.host.ipmi_timeout),
-        cipher_suite=conf.host.ipmi_cipher_suite,
-        config_file=Path(power_file) if power_file else None,
-        unreachable_means_off=conf.host.power_unreachable_means_off,
-    )
-    try:
-        proof = Proof(policy, clock)
-    except PowerConfigFault as fault:
-        raise ConfigFault(str(fault)) from fault
+    proof = prover(conf, clock)
     rhythm = Rhythm(resync=max(1, int(conf.host.monitoring_interval)))
     nodes = Nodes(account, options.monitoring_node_labels, clock, rhythm)
     office = None
@@ -71,6 +61,6 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         matrix.single(LINK),
         [nodes] if office is None else [nodes, office],
         effects=_Acts(proof, office),
-        needs_proof=bool(power_file) and not conf.host.disable_ipmi_check,
+        needs_proof=bool(conf.host.power_config_file) and not conf.host.disable_ipmi_check,
         elected=office is not None,
     )
