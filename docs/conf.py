@@ -14,7 +14,7 @@ author = "the masakari-monitors authors"
 copyright = author
 release = version = VERSION
 
-extensions = ["metric_reference", "option_reference", "rooms"]
+extensions = ["guest_lifecycle", "metric_reference", "option_reference", "rooms"]
 root_doc = "index"
 exclude_patterns = ["_build"]
 nitpicky = True

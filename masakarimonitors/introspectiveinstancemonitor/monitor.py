@@ -170,10 +170,16 @@ def _row(guest: Guest, *, away: bool) -> SubjectRow:
         detail.append(f"not reported: {probe.hold.value}")
     if probe.phase is not Phase.HEALTHY and probe.evidence:
         detail.append(probe.evidence)
+    detail += [
+        f"check {check} has not passed yet: {other.evidence}"
+        for check, other in guest.probes.items()
+        if check not in (HEARTBEAT, name) and other.phase is Phase.DISCOVERY and other.evidence
+    ]
     alarm = probe.phase is Phase.REPORTED or probe.hold is not None
     return SubjectRow(f"vm:{guest.uuid}", "unknown" if away else probe.phase.value, "; ".join(detail), alarm)
 
 
 def _worst(guest: Guest) -> tuple[str, Probe]:
-    order = (Phase.HEALTHY, Phase.DISCOVERY, Phase.ERROR, Phase.REPORTED)
-    return max(guest.probes.items(), key=lambda item: (order.index(item[1].phase), item[0] == HEARTBEAT))
+    """The heartbeat, unless a check is worse off: one that never passed says nothing about the machine."""
+    order = {Phase.ERROR: 1, Phase.REPORTED: 2}
+    return max(guest.probes.items(), key=lambda item: (order.get(item[1].phase, 0), item[0] == HEARTBEAT))

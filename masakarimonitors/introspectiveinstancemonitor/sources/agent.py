@@ -14,6 +14,7 @@ _NO_DOMAIN = 42
 _UNRESPONSIVE = 86
 _COMMAND_TIMEOUT = 111
 _COMMAND_FAILED = 112
+_OCCUPIED = 2  # VIR_DOMAIN_CONTROL_OCCUPIED
 _LIBVIRT_WAITS = 5.0
 """Seconds that libvirt waits for a hung agent to synchronise, whatever it is told."""
 
@@ -60,4 +61,20 @@ def ask(handle: Any, uuid: str, number: int, request: str, seconds: int) -> str:
             raise Silent(words) from error
         if code == _COMMAND_FAILED:
             raise Refused(words) from error
+        if code == _UNRESPONSIVE and (mute := _mute(domain, libvirt.libvirtError)) >= seconds:
+            raise Silent(f"{words}; QEMU has not answered libvirtd itself for {mute:.0f} s") from error
         raise NotAsked(words) from error
+
+
+def _mute(domain: Any, failure: type[Exception]) -> float:
+    """Seconds that libvirtd has been waiting for QEMU's monitor, 0 when it does not.
+
+    After a restart libvirtd connects to each QEMU anew. To one that stands still it never gets through: then
+    it refuses every question to that guest's agent as "not connected", though the guest was never asked and
+    never closed its channel.
+    """
+    try:
+        control, _details, milliseconds = domain.controlInfo()
+    except failure:
+        return 0.0
+    return float(milliseconds) / 1000 if control == _OCCUPIED else 0.0

@@ -116,6 +116,7 @@ class Heartbeat:
         took = self._clock.now().monotonic - asked
         match outcome:
             case None:
+                LOG.debug("%s answered its ping after %.3f s", machine.name, took)
                 rota.answered(machine)
                 emit(Answered(uuid, run, HEARTBEAT, took))
             case Silent():

@@ -7,10 +7,11 @@ is read, so nothing falls between the two.
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,13 +101,15 @@ class Machines:
                     try:
                         await connection.open()
                         watcher = tasks.create_task(self._wake_on_loss(connection))
+                        subscriptions: list[int] = []
                         try:
-                            await self._subscribe(connection)
+                            subscriptions = await self._subscribe(connection)
                             await self._list(connection, emit)
                             failures = 0
                             await self._follow(connection, emit)
                         finally:
                             watcher.cancel()
+                            await self._unsubscribe(connection, subscriptions)
                         why = connection.why_lost
                     except Unavailable as fault:
                         why = str(fault)
@@ -121,7 +124,7 @@ class Machines:
         await connection.lost.wait()
         self._wake.set()
 
-    async def _subscribe(self, connection: Connection) -> None:
+    async def _subscribe(self, connection: Connection) -> list[int]:
         loop = asyncio.get_running_loop()
         self._events.clear()
 
@@ -134,15 +137,26 @@ class Machines:
                 # On libvirt's event thread; the last detail is the opaque.
                 what, detail = (*details[:-1], 0, 0)[:2]
                 event = _Event(domain.UUIDString(), kind, int(what), int(detail))
-                loop.call_soon_threadsafe(heard, event)
+                with contextlib.suppress(RuntimeError):  # the loop has ended, and this monitor with it
+                    loop.call_soon_threadsafe(heard, event)
 
             return called
 
-        def register(handle: Any) -> None:
-            for kind in (_LIFECYCLE, _REBOOT, _AGENT):
-                handle.domainEventRegisterAny(None, kind, callback(kind), None)
+        def register(handle: Any) -> list[int]:
+            kinds = (_LIFECYCLE, _REBOOT, _AGENT)
+            return [int(handle.domainEventRegisterAny(None, kind, callback(kind), None)) for kind in kinds]
 
-        await connection.call(register, CALL)
+        return await connection.call(register, CALL)
+
+    async def _unsubscribe(self, connection: Connection, subscriptions: Sequence[int]) -> None:
+        """A connection stays open for as long as somebody is subscribed to its events."""
+
+        def deregister(handle: Any) -> None:
+            for subscription in subscriptions:
+                handle.domainEventDeregisterAny(subscription)
+
+        with contextlib.suppress(Unavailable):
+            await connection.call(deregister, CALL)
 
     async def _follow(self, connection: Connection, emit: Callable[[Observation], None]) -> None:
         listed = self._clock.now().monotonic

@@ -1,6 +1,6 @@
 import datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masakarimonitors.introspectiveinstancemonitor.budget import recent, spent
@@ -30,6 +30,7 @@ def test_a_clock_that_was_set_back_neither_refills_the_budget_nor_empties_it_for
     assert not spent(minutes_ago(-70, -80, -90), NOON, 3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-200, 200), max_size=20))
 def test_what_counts_is_within_the_hour_and_in_order(minutes: list[float]) -> None:
     kept = recent(minutes_ago(*minutes), NOON)

@@ -2,7 +2,7 @@ import uuid
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masakarimonitors.introspectiveinstancemonitor.pacing import (
@@ -31,6 +31,7 @@ def test_a_thousand_machines_stand_evenly_over_the_interval() -> None:
     assert max(per_tenth.values()) <= 30
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.floats(0.5, 600), st.floats(0, 1e7))
 def test_a_turn_comes_within_one_interval_and_is_stable(subject: str, interval: float, after: float) -> None:
     turn = next_turn(subject, interval, after)
@@ -39,6 +40,7 @@ def test_a_turn_comes_within_one_interval_and_is_stable(subject: str, interval: 
     assert again - turn == pytest.approx(interval, rel=1e-3, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(LANES, st.sampled_from(Lane), st.floats(0, 100))
 def test_the_bounds_hold_in_every_mix(flying: dict[Lane, int], lane: Lane, waited: float) -> None:
     if not may_start(lane, flying, waited=waited):
@@ -83,6 +85,7 @@ def test_backoff_grows_from_the_interval_to_its_cap() -> None:
     assert gaps == [4.0, 8.0, SEEN_AGAIN, SEEN_AGAIN, SEEN_AGAIN]
 
 
+@settings(deadline=None)
 @given(st.floats(1, 3600), st.integers(3, 10_000))
 def test_recovery_is_looked_for_within_the_promised_time_whatever_the_backoff(
     interval: float, misses: int

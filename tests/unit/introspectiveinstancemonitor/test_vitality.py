@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masakarimonitors.introspectiveinstancemonitor.observation import Counters, Standing, VcpuTime
@@ -92,6 +92,7 @@ def test_readings_too_close_or_of_two_lives_are_not_compared() -> None:
     assert compare(reading(0), other) is None
 
 
+@settings(deadline=None)
 @given(
     st.floats(4, 1000), st.integers(0, 10**9), st.integers(0, 10**9), st.lists(st.floats(0, 1), max_size=4)
 )

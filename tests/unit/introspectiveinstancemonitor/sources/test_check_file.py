@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masakarimonitors.introspectiveinstancemonitor.checking import Match
@@ -117,6 +117,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert len(read(str(tmp_path / "good.yaml"))) == 2
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=200) | st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists).map(str)
 )
