@@ -48,7 +48,7 @@ class RigFault(Exception):
 
 
 def services() -> Path | None:
-    """The environment that tools/setup-cloud.sh makes for this Python, if it is there."""
+    """The environment that tools/setup-cloud.sh makes, if it is there; whose Python it has does not matter."""
     cache = _cache()
     pins = hashlib.sha256(PINS.read_bytes()).hexdigest()[:16]
     ready = sorted(cache.glob(f"services-*-{pins}/ready"))
