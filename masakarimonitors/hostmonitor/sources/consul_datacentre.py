@@ -8,14 +8,17 @@ datacentre: an isolated agent goes on listing its peers for half a minute and mo
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from masakarimonitors.hostmonitor.observation import Link, Observation, Sample, Sighting, View
 from masakarimonitors.hostmonitor.sources import consul_reading as reading
 from masakarimonitors.hostmonitor.sources.consul_agent import Access, Agent, AgentFault, Forbidden
+from masakarimonitors.hostmonitor.sources.consul_increments import HealthReader
 from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
@@ -63,6 +66,34 @@ class Rhythm:
     def blocking_timeout(self) -> float:
         """When a blocking query is given up: Consul adds up to a sixteenth to `wait`, then must send it all."""
         return self.wait * 17 / 16 + self.load
+
+
+class _Budget:
+    """Processor time that reading lists may take: bursts at once, a check that flaps all day a tenth.
+
+    A second's worth is there for a burst: some ten whole lists of 10,000 members.
+    """
+
+    _BURST = 1.0
+    _SHARE = 0.1
+
+    def __init__(self) -> None:
+        self._left = self._BURST
+        self._at = time.monotonic()
+
+    @contextlib.contextmanager
+    def spent(self) -> Iterator[None]:
+        """The block's processor time is taken off; what is left has grown since the last one."""
+        now = time.monotonic()
+        self._left = min(self._BURST, self._left + self._SHARE * (now - self._at))
+        self._at = now
+        began = time.thread_time()
+        yield
+        self._left -= time.thread_time() - began
+
+    def pause(self) -> float:
+        """Seconds to wait before the next list; a moment at least, so that one answer's changes come together."""
+        return max(0.01, -self._left / self._SHARE)
 
 
 def first(group: BaseExceptionGroup[AgentFault]) -> AgentFault:
@@ -173,6 +204,7 @@ class _Watch:
         self._rhythm = rhythm
         self._tell = tell
         self._listing = reading.Listing({}, frozenset())
+        self._reader = HealthReader()
         # Nodes that vanished under this watch, and what they were until then: only so can `left` be believed.
         self._vanished: dict[str, Link] = {}
         self._lookups: dict[str, int] = {}
@@ -259,7 +291,7 @@ class _Watch:
         catalog = await self._agent.get(CATALOG, self._rhythm.load)
         try:
             self._listing = reading.Listing(
-                reading.read_health(health.body), reading.read_catalog(catalog.body)
+                self._reader.read(health.body), reading.read_catalog(catalog.body)
             )
         except ValueError as fault:
             raise AgentFault(str(fault)) from fault
@@ -280,8 +312,8 @@ class _Watch:
         self, path: str, index: int, take: Callable[[bytes], None], params: dict[str, str]
     ) -> None:
         """Blocking queries, one after another; `take` gets each body that differs from the one before."""
-        loop = asyncio.get_running_loop()
         digest = b""
+        budget = _Budget()
         while True:
             try:
                 asked: dict[str, str | int] = {**params, "index": index, "wait": f"{self._rhythm.wait:.0f}s"}
@@ -295,16 +327,18 @@ class _Watch:
                 continue
             # Consul's rules: an index that went back (a restored snapshot) starts afresh, and 0 would not block.
             index = 0 if answer.index < index else max(1, answer.index)
-            began = loop.time()
-            seen = hashlib.blake2b(answer.body, digest_size=16).digest()
-            if seen != digest:
-                digest = seen
-                take(answer.body)
-            # Checks that flap must not make us parse all day: at most a tenth of the time, by our own measure.
-            await asyncio.sleep(max(0.02, 9 * (loop.time() - began)))
+            with budget.spent():
+                seen = hashlib.blake2b(answer.body, digest_size=16).digest()
+                if seen != digest:
+                    digest = seen
+                    take(answer.body)
+            await asyncio.sleep(budget.pause())
 
     def _take_health(self, body: bytes) -> None:
-        health = self._health(body)
+        try:
+            health = self._reader.read(body)
+        except ValueError as fault:
+            raise AgentFault(str(fault)) from fault
         self._check_self(health)
         self._apply(reading.Listing(health, self._listing.catalog))
 

@@ -60,11 +60,16 @@ def read_health(body: bytes) -> dict[str, bool]:
 
     Raises ValueError when the body is no list of checks.
     """
+    return {node: status != "critical" for node, name, status in check_rows(body) if name == SERF_HEALTH}
+
+
+def check_rows(body: bytes) -> list[tuple[str, str, str]]:
+    """Node, CheckID and Status of each check of a list. Raises ValueError when it is none."""
 
     def check(fields: dict[str, Any]) -> tuple[str, str, str] | None:
         return (fields["Node"], fields["CheckID"], fields["Status"]) if "CheckID" in fields else None
 
-    return {node: status != "critical" for node, name, status in _rows(body, check) if name == SERF_HEALTH}
+    return _rows(body, check)
 
 
 def read_catalog(body: bytes) -> frozenset[str]:
@@ -88,7 +93,7 @@ def read_members(body: bytes) -> dict[str, Member]:
     return {name: Member(status, server is True) for name, status, server in _rows(body, member)}
 
 
-def _rows(body: bytes, row: Callable[[dict[str, Any]], Any]) -> list[tuple[Any, ...]]:
+def _rows(body: bytes, row: Callable[[dict[str, Any]], Any]) -> list[Any]:
     """The objects of a list, each as the tuple that `row` made of it (plain JSON has no tuples)."""
     try:
         rows = json.loads(body, object_hook=row)
@@ -150,13 +155,9 @@ def whole(listing: Listing, members: Mapping[str, Member]) -> dict[str, Sighting
 
 def changes(before: Listing, after: Listing) -> Iterator[tuple[str, Sighting | None]]:
     """The nodes of which the leader says something else now; None: it has lost its serfHealth."""
-    candidates = set(before.catalog ^ after.catalog)
-    if before.health != after.health:
-        candidates |= {
-            node
-            for node in before.health.keys() | after.health.keys()
-            if before.health.get(node) != after.health.get(node)
-        }
+    candidates = {node for node, _ in before.health.items() ^ after.health.items()}
+    if before.catalog is not after.catalog:
+        candidates |= before.catalog ^ after.catalog
     for node in candidates:
         now = after.sighting(node)
         if (now is None or now is not before.sighting(node)) and reportable(node):

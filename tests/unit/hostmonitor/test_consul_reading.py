@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from masakarimonitors.hostmonitor.observation import Link
 from masakarimonitors.hostmonitor.sources import consul_reading as reading
+from masakarimonitors.hostmonitor.sources.consul_increments import HealthReader
 from masakarimonitors.hostmonitor.sources.consul_reading import Gossip, Listing, Member
 
 DATA = Path(__file__).parents[2] / "data" / "consul"
@@ -150,6 +151,43 @@ def test_changes_on_top_of_a_listing_give_the_next_one(before: Listing, after: L
             assert before.sighting(node) is after.sighting(node)
         else:
             assert told[node] is after.sighting(node)
+
+
+CHECKS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "Node": st.sampled_from(["a", "b", "c,{", "d"]),
+            "CheckID": st.sampled_from(["serfHealth", "disk"]),
+            "Status": st.sampled_from(["passing", "critical", "warning"]),
+            "Output": st.sampled_from(["", "},{", "}]", "[{", "\\"]),
+            "Definition": st.just({}),
+            "ModifyIndex": st.integers(0, 3),
+        }
+    ),
+    max_size=6,
+    unique_by=lambda check: (check["Node"], check["CheckID"]),
+)
+
+
+@given(lists=st.lists(CHECKS, max_size=5), compact=st.booleans())
+def test_reading_only_what_is_new_says_what_reading_all_says(
+    lists: list[list[dict[str, Any]]], compact: bool
+) -> None:
+    reader = HealthReader()
+    for checks in lists:
+        body = json.dumps(checks, separators=(",", ":") if compact else None).encode()
+        assert reader.read(body) == reading.read_health(body)
+
+
+@given(body=BODIES)
+def test_reading_only_what_is_new_refuses_what_reading_all_refuses(body: bytes) -> None:
+    try:
+        expected = reading.read_health(body)
+    except ValueError:
+        with pytest.raises(ValueError):
+            HealthReader().read(body)
+    else:
+        assert HealthReader().read(body) == expected
 
 
 def test_a_name_that_masakari_would_refuse_is_not_shown() -> None:
