@@ -37,6 +37,7 @@ class Row:
     """A fault: the machine, what is done to it, in which state that leaves it, and what is reported.
 
     `reports` is a list (that order) or a set (each once, any order). `guest`: a booted guest is needed.
+    `may`: what may be reported before that.
     """
 
     fault: Callable[[Machine], Any]
@@ -44,6 +45,7 @@ class Row:
     leaves: tuple[int, ...] = OFF
     guest: bool = True
     options: dict[str, Any] = field(default_factory=dict)
+    may: str = ""
 
 
 def destroy(machine: Machine) -> None:
@@ -90,6 +92,10 @@ ROWS: dict[str, Row] = {
     "panic, on_crash=destroy": Row(Machine.panic, [FAILED]),
     "panic, on_crash=preserve": Row(
         Machine.panic, [FAILED], (libvirt.VIR_DOMAIN_CRASHED,), options={"on_crash": "preserve"}
+    ),
+    # Its own restart takes the report of the panic back, if that is not on its way yet.
+    "panic, on_crash=restart": Row(
+        Machine.panic, [REBOOT], RUNNING, options={"on_crash": "restart"}, may=FAILED
     ),
     "panic without pvpanic, panic=5": Row(Machine.panic, [REBOOT], RUNNING, options={"panic_device": False}),
     "panic without pvpanic, panic=0": Row(
@@ -197,7 +203,9 @@ def test_a_fault_is_reported_in_the_tables_words(
     said = played[title]
     if isinstance(said, BaseException):
         raise said
-    reports = ROWS[title].reports
+    reports, may = ROWS[title].reports, ROWS[title].may
+    if may and said[:1] == [may]:
+        said = said[1:]
     if isinstance(reports, set):
         assert sorted(said) == sorted(reports)
     else:
