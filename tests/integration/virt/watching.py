@@ -7,7 +7,7 @@ ones, only masakari-api is played.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,14 @@ class Watch:
         until(lambda: self.states().get(f"vm:{uuid}") == state, f"{machine.name} to be seen {state}")
 
 
-def configuration(realm: Realm, folder: Path, uri: str | None = None, **options: Any) -> list[str]:
-    """Arguments that name a configuration file for `realm`; `options` go into [libvirt]."""
+def configuration(
+    realm: Realm,
+    folder: Path,
+    uri: str | None = None,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
+    **options: Any,
+) -> list[str]:
+    """Arguments that name a configuration file for `realm`; `options` go into [libvirt], `sections` elsewhere."""
     lines = {
         "connection_uri": uri or realm.uri_ro,
         "qemu_pid_directory": realm.pid_directory,
@@ -66,13 +72,20 @@ def configuration(realm: Realm, folder: Path, uri: str | None = None, **options:
     }
     file = folder / "masakarimonitors.conf"
     text = "[DEFAULT]\nhostname = compute-1\n[libvirt]\n" + "".join(f"{k} = {v}\n" for k, v in lines.items())
+    for section, values in (sections or {}).items():
+        text += f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in values.items())
     file.write_text(text)
     return ["--config-file", str(file)]
 
 
 @contextlib.contextmanager
 def watching(
-    realm: Realm, folder: Path, name: str = "instancemonitor", uri: str | None = None, **options: Any
+    realm: Realm,
+    folder: Path,
+    name: str = "instancemonitor",
+    uri: str | None = None,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
+    **options: Any,
 ) -> Iterator[Watch]:
     """The monitor `name` runs while the block does; `folder` keeps its state from one run to the next."""
     watch, ready, failed = Watch(FakeApi()), threading.Event(), list[BaseException]()
@@ -81,7 +94,7 @@ def watching(
 
     async def run() -> None:
         clock = SystemClock()
-        conf = house.load(configuration(realm, folder, uri, **options), default_config_dirs=[])
+        conf = house.load(configuration(realm, folder, uri, sections, **options), default_config_dirs=[])
         outbox = parts.make_outbox(conf, folder, name, clock)
         await outbox.open()
         try:
