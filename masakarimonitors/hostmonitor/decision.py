@@ -46,11 +46,25 @@ def _judge(turn: Turn) -> None:
         state = turn.hosts.get(host)
         if state is not None and state.outage is not None:
             pursue(turn, host, state, state.outage)
+    _announce_own(turn)
     limit = turn.policy.maintenance_warning
     for host, kept in turn.maintenance.items():
         if not kept.warned and turn.t >= kept.since + limit:
             turn.maintenance[host] = replace(kept, warned=True)
             turn.tell(f"host:{host}", Ruling.PLANNED, words.long_maintenance(limit), alarm=True)
+
+
+def _announce_own(turn: Turn) -> None:
+    """Our own host was reported by an earlier holder, and now we hold the office and see every link.
+
+    That is no judgement of ourselves: whoever holds the office is elected, running and connected.
+    """
+    own = turn.policy.own
+    seen = all(view.lives(turn.t) for view in turn.views.values())
+    if own in turn.ledger and turn.keeps_ledger() and seen:
+        turn.announced = True
+        _send_started(turn, own, words.OWN_BACK)
+        turn.tell(f"host:{own}", Ruling.RECOVERED, words.OWN_BACK)
 
 
 def _judge_host(turn: Turn, host: str) -> None:
@@ -148,13 +162,17 @@ def _close(turn: Turn, host: str, state: HostState, outage: Outage) -> None:
     if outage.reported is not None:
         turn.commands.append(Withdraw(f"host:{host}", why))
         if turn.mine():
-            started = HostNotification(
-                host, turn.now.wall, HostEvent.STARTED, ClusterStatus.ONLINE, HostStatus.NORMAL
-            )
-            turn.commands.append(Notify(started, why))
+            _send_started(turn, host, why)
     turn.say(host, "recovered", Ruling.RECOVERED, why)
     if all(value is Link.UP for value in turn.values(turn.hosts[host])):
         turn.put(host, replace(turn.hosts[host], said=""))
+
+
+def _send_started(turn: Turn, host: str, why: str) -> None:
+    started = HostNotification(
+        host, turn.now.wall, HostEvent.STARTED, ClusterStatus.ONLINE, HostStatus.NORMAL
+    )
+    turn.commands.append(Notify(started, why))
 
 
 def _say_open(turn: Turn, host: str, outage: Outage, values: tuple[Link, ...], answer: Answer) -> None:

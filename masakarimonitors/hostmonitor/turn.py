@@ -21,7 +21,7 @@ ALARM = "hosts"
 
 
 class Turn:
-    """The scratch. `touched`: hosts to judge; `everyone`: all troubled hosts are to be judged again."""
+    """The scratch. `touched`: hosts to judge; `everyone`: all troubled ones again; `announced`: our own return."""
 
     def __init__(self, policy: Policy, state: State, now: Instant) -> None:
         """Copies what may change; one dictionary of all hosts is the largest copy."""
@@ -42,6 +42,7 @@ class Turn:
         self.tickets = state.tickets
         self.touched: set[str] = {host for host, at in state.agenda.items() if at <= self.t}
         self.everyone = False
+        self.announced = False
         self.commands: list[Command] = []
         self.verdicts: list[Verdict] = []
 
@@ -66,6 +67,11 @@ class Turn:
     def mine(self) -> bool:
         """Whether this monitor reports."""
         return not self.policy.elected or (self.office is not None and self.office.mine)
+
+    def keeps_ledger(self) -> bool:
+        """Whether this monitor alone holds the office, and so writes the ledger."""
+        office = self.office
+        return self.policy.elected and office is not None and office.mine and office.holder != EVERYONE
 
     def troubled(self) -> set[str]:
         """Every host that may need a look: those troubled before, and those touched now."""
@@ -138,10 +144,11 @@ class Turn:
         )
 
     def _keep_ledger(self, troubled: Iterable[str]) -> Mapping[str, LedgerEntry]:
-        office = self.office
-        if not self.policy.elected or office is None or not office.mine or office.holder == EVERYONE:
+        if not self.keeps_ledger():
             return self.ledger
-        entries: dict[str, LedgerEntry] = {}
+        entries = {own: self.ledger[own]} if (own := self.policy.own) in self.ledger else {}
+        if self.announced:
+            entries.pop(own, None)
         for name in troubled:
             outage = self.hosts[name].outage
             entry = outage.entry if outage is not None else None

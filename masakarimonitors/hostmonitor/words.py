@@ -12,6 +12,7 @@ from masakarimonitors.hostmonitor.outage import HostState
 from masakarimonitors.notifications import HostStatus
 
 RECOVERED = "it is back on every link"
+OWN_BACK = "this host was reported by another monitor; it holds the office now and sees every link"
 RECOVERED_EARLY = "it came back before it was reported; nothing was sent"
 LOOKUP = "held: it was never seen in service here, and masakari has not yet said whether it is registered"
 NEVER_UP = "not reported: it was never seen in service here and is in no failover segment of masakari"

@@ -82,10 +82,12 @@ def test_an_outage_that_the_other_holder_closed_is_reported_anew() -> None:
     assert play.reports == [stopped("node05"), stopped("node05")]
 
 
-def test_its_own_entry_is_dropped_so_that_its_next_death_is_reported_by_others() -> None:
-    play = Play(RULES).all_up("node05").office(True, OWN, {OWN: entry()})
-    assert play.ledgers[-1] == {}
+def test_a_holder_that_was_itself_reported_announces_its_return_when_it_sees_every_link() -> None:
+    play = Play(RULES).office(True, OWN, {OWN: entry()}).all_up("node05", links=("manage", "tenant"))
     assert play.reports == []
+    play.all_up("node05").wait(60)
+    assert play.reports == [started(OWN)]
+    assert play.ledgers[-1] == {}  # so that its next death is reported by a successor
 
 
 def test_where_nobody_can_be_elected_everyone_sends() -> None:
