@@ -83,6 +83,8 @@ class Monitor(Generic[S, O]):
     effects: Effects[O] | None = None
     describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()
     reload: Callable[[], None] = lambda: None
+    # Carried out before anything that waits on disk is delivered: a report from before a restart may be stale.
+    first: Sequence[Command] = ()
     settled: Callable[[Row, Instant], O | None] = lambda row, now: None
     close: Callable[[], Awaitable[None]] = _nothing
     # For a monitor that also reads from masakari-api: called with the client before it starts.

@@ -66,6 +66,7 @@ async def serve(
         for part in running:
             part.monitor = parts.build_monitor(part.name, conf, part.outbox.memory, clock)
             part.monitor.use_api(api)
+            part.outbox.submit(part.monitor.first, clock.now())
             part.delivery = Delivery(part.outbox, api, parts.delivery_policy(conf, part.name), clock)
             part.board.outbox = _outbox_row(part.outbox, part.delivery)
         status = await _status(conf, state, running, clock, stack)

@@ -12,9 +12,9 @@ from oslo_config import cfg
 import masakarimonitors.conf as house
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.daemon import Monitor, Source
-from masakarimonitors.decisions import JSON, Instant
+from masakarimonitors.decisions import JSON, Instant, Withdraw
 from masakarimonitors.decisions.guard import GuardPolicy
-from masakarimonitors.hostmonitor import loading, thirdparty
+from masakarimonitors.hostmonitor import loading, thirdparty, words
 from masakarimonitors.hostmonitor.decision import Decider
 from masakarimonitors.hostmonitor.describe import describe
 from masakarimonitors.hostmonitor.domains_file import DomainsFault, parse
@@ -22,7 +22,7 @@ from masakarimonitors.hostmonitor.driver import Driver
 from masakarimonitors.hostmonitor.observation import Delivered, Observation
 from masakarimonitors.hostmonitor.outage import ProofPolicy
 from masakarimonitors.hostmonitor.segments import Segments
-from masakarimonitors.hostmonitor.state import Policy, State, begin
+from masakarimonitors.hostmonitor.state import Policy, State, begin, undelivered
 from masakarimonitors.outbox.rows import Row, Status
 from masakarimonitors.system.clock import Clock
 
@@ -49,9 +49,11 @@ def build(conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock:
         for closer in driver.closers:
             await closer()
 
+    state = begin(policy, memory)
     return Monitor[State, Observation](
         name="hostmonitor",
-        state=begin(policy, memory),
+        state=state,
+        first=[Withdraw(f"host:{host}", words.STALE) for host in sorted(undelivered(state))],
         decide=Decider(policy),
         sources=sources,
         effects=driver.effects,
@@ -117,8 +119,8 @@ def _domains(conf: cfg.ConfigOpts) -> Mapping[str, str]:
 
 
 def settled(row: Row, now: Instant) -> Delivered | None:
-    """A report that masakari-api has accepted, as the core wants to know it."""
-    if row.status is not Status.DELIVERED or '"STOPPED"' not in row.body:
+    """A report that masakari-api has answered for good, as the core wants to know it."""
+    if row.status not in (Status.DELIVERED, Status.REFUSED) or '"STOPPED"' not in row.body:
         return None
     return Delivered(row.subject.removeprefix("host:"), now)
 

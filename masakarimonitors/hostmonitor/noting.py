@@ -7,7 +7,7 @@ office, what masakari and the cluster engine say of planned work.
 import math
 from dataclasses import replace
 
-from masakarimonitors.decisions import Instant, Ruling, Woken
+from masakarimonitors.decisions import Instant, Ruling, Withdraw, Woken
 from masakarimonitors.hostmonitor import words
 from masakarimonitors.hostmonitor.links import NOT_LISTED, LinkState, LinkView, sight
 from masakarimonitors.hostmonitor.matrix import Answer
@@ -28,7 +28,7 @@ from masakarimonitors.hostmonitor.observation import (
     WorkSeen,
 )
 from masakarimonitors.hostmonitor.outage import HostState, Outage
-from masakarimonitors.hostmonitor.state import Maintenance
+from masakarimonitors.hostmonitor.state import Maintenance, undelivered
 from masakarimonitors.hostmonitor.turn import Turn
 
 
@@ -173,6 +173,8 @@ def _office(turn: Turn, office: Office) -> None:
         alone = office.mine and office.holder == EVERYONE
         ruling = Ruling.ACTED if office.mine else Ruling.HELD
         turn.tell("office", ruling, words.office(office), alarm=alone and turn.policy.elected)
+    if before is not None and before.mine and not office.mine:
+        _hand_over(turn)
     if office.ledger is None or (before is not None and before.mine and office.mine):
         return
     turn.everyone = True
@@ -187,6 +189,16 @@ def _office(turn: Turn, office: Office) -> None:
             if state.outage is not None and state.outage.reported is not None:
                 outage = replace(state.outage, reported=None, reported_at=None, delivered=False)
                 turn.put(host, replace(state, outage=outage))
+
+
+def _hand_over(turn: Turn) -> None:
+    """What we did not get delivered is the next holder's: by the time that our own way to masakari is
+    open again, the host may long be back, and a stale report would have it evacuated while it runs."""
+    for host in sorted(undelivered(turn.old)):
+        state = turn.hosts[host]
+        if state.outage is not None:
+            turn.put(host, replace(state, outage=replace(state.outage, again=True)))
+            turn.commands.append(Withdraw(f"host:{host}", words.HANDED_OVER))
 
 
 def _adopt(turn: Turn, host: str, entry: LedgerEntry, mine: bool) -> None:

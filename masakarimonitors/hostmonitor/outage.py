@@ -43,8 +43,8 @@ class Outage:
     """Began at `failed`; may be reported from monotonic second `ready_at` on.
 
     `reported`: what masakari was told (None: nothing yet), with generated_time `reported_at`;
-    `again`: a predecessor's report may never have arrived and must be sent once more; `passed`: a
-    storm held it and let it go; `maintained`: masakari has put the host on maintenance since;
+    `again`: an earlier report may never have arrived and must be sent once more, if the host still
+    fails; `passed`: a storm held it and let it go; `maintained`: masakari has put the host on maintenance since;
     `attempts`, `asked` (the open question), `asked_until`, `ask_at`: the search for proof.
     """
 
@@ -129,10 +129,12 @@ def _recall_outage(kept: Mapping[str, JSON]) -> Outage | None:
         failed = Instant(-math.inf, reported_at)
     except ValueError:
         return None
+    delivered = kept.get("delivered") is True
     return Outage(
         failed,
         reported=reported,
         reported_at=reported_at,
-        delivered=kept.get("delivered") is True,
+        delivered=delivered,
+        again=not delivered,
         maintained=kept.get("maintained") is True,
     )

@@ -4,7 +4,7 @@ Frozen: a decision builds the next one and shares everything that did not change
 host's change among 10,000 copies one dictionary and no more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from masakarimonitors.decisions import JSON
@@ -70,6 +70,14 @@ class State:
     asked: bool = False
     tickets: int = 0
     maintenance: Mapping[str, Maintenance] = field(default_factory=dict)
+
+
+def undelivered(state: State) -> Iterator[str]:
+    """Hosts whose report is not known to have arrived."""
+    for name in state.troubled:
+        outage = state.hosts[name].outage
+        if outage is not None and outage.reported is not None and not outage.delivered:
+            yield name
 
 
 def begin(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:

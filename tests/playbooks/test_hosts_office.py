@@ -31,7 +31,7 @@ def test_before_the_first_word_about_the_office_reports_are_held() -> None:
 
 
 def test_the_holder_writes_what_a_successor_must_know() -> None:
-    play = Play(RULES).all_up("node05").office(True, OWN, {}).cut("node05").wait(5)
+    play = Play(RULES, api=False).all_up("node05").office(True, OWN, {}).cut("node05").wait(5)
     assert play.ledgers[-1] == {"node05": LedgerEntry(HostStatus.NORMAL, play.sent[0].generated_time, False)}
     play.delivered("node05")
     assert play.ledgers[-1] == {"node05": LedgerEntry(HostStatus.NORMAL, play.sent[0].generated_time, True)}
@@ -127,3 +127,14 @@ def test_a_restarted_holder_whose_ledger_cannot_be_read_trusts_its_own_disk() ->
         play.view(link).sees(link, {OWN: Link.UP, "node05": Link.DOWN}, whole=True)
     play.wait(600)
     assert play.reports == [stopped("node05")]
+
+
+def test_what_an_ex_holder_could_not_deliver_is_its_successors() -> None:
+    """Its network was cut; when that is back the host may be back too, and a stale report evacuates it."""
+    play = Play(RULES, api=False).all_up("node05").office(True, OWN, {}).cut("node05").wait(5)
+    assert play.withdrawn == []
+    play.office(False, "node02")
+    assert play.withdrawn == ["host:node05"]
+    play.wait(60).office(True, OWN, None).wait(5)  # nobody else reported it: it is sent again
+    assert play.reports == [stopped("node05"), stopped("node05")]
+    assert play.sent[0].generated_time == play.sent[1].generated_time

@@ -11,7 +11,8 @@ from masakarimonitors.notifications import HostEvent
 from tests.fixtures.host_play import THREE
 from tests.simulation.cloud import Cloud
 
-SEEDS = range(120)
+# The last three are schedules that once went wrong.
+SEEDS = [*range(60), 259, 300, 418]
 # Until it is declared (7 s), known (0.1 s) and settled (2 s), and then held by a missing sight or office.
 STALE = 30.0
 
@@ -85,7 +86,8 @@ def test_one_outage_is_accepted_once(seed: int) -> None:
         reports = [r for r in cloud.accepted if r.notification.hostname == host]
         for one, other in itertools.pairwise(reports):
             if one.notification.event is HostEvent.STOPPED and other.notification.event is HostEvent.STOPPED:
-                handed = any(one.made <= at <= other.made for at in cloud.takeovers)
+                first, second = sorted((one.made, other.made))
+                handed = any(first <= at <= second for at in cloud.takeovers)
                 assert handed, f"{host} twice\n" + "\n".join(cloud.log)
 
 
