@@ -3,6 +3,7 @@
 Reads the configuration; only the drivers' own `build` functions do so beside it.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def cannot_work(conf: cfg.ConfigOpts) -> str:
         make = loading.load(conf.host.monitoring_driver)
     except ConfigFault as fault:
         return str(fault)
-    look = getattr(make, "cannot_work", None)
+    look = getattr(sys.modules.get(getattr(make, "__module__", "")), "cannot_work", None)
     return str(look(conf)) if look is not None else ""
 
 

@@ -67,13 +67,13 @@ def build(
 def cannot_work(conf: cfg.ConfigOpts) -> str:
     """Why machines cannot be watched on this computer, or nothing; raises ConfigFault for a bad URI."""
     try:
-        libvirt.uris(conf.libvirt.connection_uri)
+        uris = libvirt.uris(conf.libvirt.connection_uri)
         libvirt.load()
     except libvirt.BadUri as fault:
         raise ConfigFault(f"{where(conf, 'libvirt', 'connection_uri')}: {fault}") from None
     except libvirt.BindingMissing as fault:
         return str(fault)
-    return ""
+    return libvirt.absent(uris)
 
 
 def _uris(conf: cfg.ConfigOpts) -> tuple[str, ...]:

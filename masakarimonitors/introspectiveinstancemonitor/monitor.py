@@ -112,6 +112,16 @@ class Looks:
             await look.close()
 
 
+def cannot_work(conf: cfg.ConfigOpts) -> str:
+    """Why guests cannot be asked on this computer, or nothing; raises ConfigFault for a bad URI."""
+    uris = _uris(conf)
+    try:
+        libvirt.load()
+    except libvirt.BindingMissing as fault:
+        return str(fault)
+    return libvirt.absent(uris)
+
+
 def _uris(conf: cfg.ConfigOpts) -> tuple[str, ...]:
     try:
         found = libvirt.uris(conf.libvirt.connection_uri)

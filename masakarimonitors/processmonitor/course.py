@@ -202,7 +202,7 @@ def _running(course: Course, seen: Sighting, now: Instant) -> Outcome:
     if course.stage is Stage.RUNNING or course.stage in _AT_WORK:
         return course, decision
     if course.stage is not Stage.UNSEEN:
-        why = f"{course.name} runs again, {_try(course)}"
+        why = f"{course.name} runs again after {_try(course)}"
         course = replace(course, restarted_at=now.monotonic)
         decision += Decision(verdicts=(Verdict(course.subject, Ruling.RECOVERED, why, seen.evidence),))
     course = replace(course, stage=Stage.RUNNING, asked=course.asked + 1, due=None, trouble="")

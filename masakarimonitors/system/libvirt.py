@@ -18,6 +18,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -70,6 +71,9 @@ class Api:
 
 _loading = threading.Lock()
 _loaded: Api | None = None
+
+
+_SOCKETS = Path("/run/libvirt")
 
 
 def load() -> Api:
@@ -134,6 +138,18 @@ def is_local(uri: str) -> bool:
         return not urllib.parse.urlsplit(uri).hostname
     except ValueError:
         return False
+
+
+def absent(addresses: Sequence[str], folder: Path = _SOCKETS) -> str:
+    """Why none of these can answer on a machine where no libvirt runs, or nothing.
+
+    Only the absence of every local socket is an answer: a remote libvirt, or one that is started by
+    its socket, can only be tried.
+    """
+    local = [uri for uri in addresses if is_local(uri) and "?" not in uri]
+    if len(local) < len(addresses) or any(folder.glob("*-sock*")):
+        return ""
+    return f"no libvirt runs on this machine (there is no socket in {folder})"
 
 
 class Connection:

@@ -18,7 +18,7 @@ from masakarimonitors.hostmonitor.driver import Driver
 from masakarimonitors.hostmonitor.observation import Observation
 from masakarimonitors.hostmonitor.power.proof import PowerConfigFault, PowerPolicy, Proof
 from masakarimonitors.hostmonitor.sources.pacemaker_acts import Acts
-from masakarimonitors.hostmonitor.sources.pacemaker_commands import NodeKind
+from masakarimonitors.hostmonitor.sources.pacemaker_commands import NodeKind, found_kind
 from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
 from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Rules
 from masakarimonitors.hostmonitor.sources.pacemaker_lines import wires
@@ -76,6 +76,11 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         elected=elected,
         closers=[close],
     )
+
+
+def cannot_work(conf: ConfigOpts) -> str:
+    """Why hosts cannot be watched on this machine, or nothing."""
+    return "" if found_kind() is not None else "neither corosync nor pacemaker-remoted runs on this machine"
 
 
 def _names(own: str) -> frozenset[str]:
