@@ -1,5 +1,6 @@
 """The host monitor's core as a dialogue: what is seen, and what is told to masakari."""
 
+from masakarimonitors.decisions.guard import GuardPolicy
 from masakarimonitors.hostmonitor import matrix
 from masakarimonitors.hostmonitor.observation import Link, Power, Work
 from tests.fixtures.host_play import (
@@ -363,8 +364,6 @@ def test_two_hosts_are_never_a_storm() -> None:
 
 
 def test_a_failure_domain_has_a_lower_threshold_of_its_own() -> None:
-    from masakarimonitors.decisions.guard import GuardPolicy
-
     hosts = [f"node{n:02}" for n in range(2, 32)]
     domains = {host: "rack1" if n < 10 else "rack2" for n, host in enumerate(hosts)}
     play = Play(policy(guard=GuardPolicy(domain_threshold=30.0), domains=domains)).all_up(*hosts)
@@ -378,8 +377,6 @@ def test_a_failure_domain_has_a_lower_threshold_of_its_own() -> None:
 
 
 def test_the_storm_guard_can_be_turned_off() -> None:
-    from masakarimonitors.decisions.guard import GuardPolicy
-
     hosts = [f"node{n:02}" for n in range(2, 12)]
     play = Play(policy(guard=GuardPolicy(threshold=0.0))).all_up(*hosts)
     for host in hosts:
@@ -446,3 +443,43 @@ def test_power_is_not_asked_about_when_no_proof_is_needed() -> None:
     assert play.asked == []
     play.power("node05", Power.OFF).wait(60)
     assert play.reports == [stopped("node05")]
+
+
+TWENTY = [f"node{n:02}" for n in range(2, 22)]
+RACK2 = TWENTY[10:]
+
+
+def test_the_worked_example_ten_of_twenty_are_reported() -> None:
+    play = Play().all_up(*TWENTY)
+    for host in RACK2:
+        play.cut(host, "storage")
+    play.wait(2)
+    assert len(play.reports) == 10
+
+
+def test_the_worked_example_eleven_of_twenty_are_held_for_five_minutes() -> None:
+    play = Play().all_up(*TWENTY)
+    for host in TWENTY[9:]:
+        play.cut(host, "storage")
+    play.wait(299)
+    assert play.reports == []
+    play.wait(1)
+    assert len(play.reports) == 11
+
+
+def test_the_worked_example_one_by_one_ten_are_out_before_the_storm() -> None:
+    play = Play().all_up(*TWENTY)
+    for host in TWENTY[9:]:
+        play.cut(host, "storage").wait(5)
+    assert len(play.reports) == 10
+    assert play.last("storm:all hosts").alarm
+
+
+def test_the_worked_example_a_domain_of_its_own() -> None:
+    domains = {host: "rack2" if host in RACK2 else "rack1" for host in TWENTY}
+    play = Play(policy(domains=domains, guard=GuardPolicy(domain_threshold=40.0))).all_up(*TWENTY)
+    for host in (*RACK2[:5], TWENTY[0]):
+        play.cut(host, "storage")
+    play.wait(2)
+    assert play.reports == [stopped(TWENTY[0])]
+    assert play.last("storm:rack2").alarm
