@@ -319,8 +319,11 @@ class Rig:
                     every=0.25,
                 )
 
-    def heal(self) -> None:
-        """Everybody powered, plugged, out of standby and maintenance, and online; fencing works."""
+    def heal(self, *, alerts: bool = False) -> None:
+        """Everybody powered, plugged, out of standby and maintenance, and online; fencing works.
+
+        `alerts`: leave alert agents in the CIB.
+        """
         self.strip.reset()
         for host in self.hosts.values():
             if host.powered:
@@ -331,14 +334,14 @@ class Rig:
         for host in self.hosts.values():
             host.power_on()
         wait_for("quorum after healing", self._quorate, within=120, every=0.5)
-        self._reset_configuration()
+        self._reset_configuration(alerts)
         self.wait_online()
 
     def _quorate(self) -> bool:
         cib = self["n1"].xml("cibadmin", "--query")
         return cib is not None and cib.get("have-quorum") == "1"
 
-    def _reset_configuration(self) -> None:
+    def _reset_configuration(self, alerts: bool) -> None:
         member = self["n1"]
         cib = member.xml("cibadmin", "--query")
         if cib is None:
@@ -351,7 +354,7 @@ class Rig:
         for name, value in wanted.items():
             if have.get(name, "false") != value:
                 member.run("crm_attribute", "-t", "crm_config", "-n", name, "-v", value)
-        if cib.find("./configuration/alerts/alert") is not None:
+        if not alerts and cib.find("./configuration/alerts/alert") is not None:
             member.run("cibadmin", "--delete-all", "--force", "--xpath", "//alerts/alert")
 
     def stop(self) -> None:
