@@ -28,7 +28,7 @@ from masakarimonitors.hostmonitor.sources.pacemaker_alerts import Alerts
 from masakarimonitors.hostmonitor.sources.pacemaker_cib import Cib, CrmMon
 from masakarimonitors.hostmonitor.sources.pacemaker_commands import CannotLook, NodeKind
 from masakarimonitors.hostmonitor.sources.pacemaker_corosync import CorosyncError
-from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
+from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight, pause
 from masakarimonitors.hostmonitor.sources.pacemaker_judgement import (
     Condition,
     Finding,
@@ -191,29 +191,9 @@ class Watch:
         self._restless_until = self._clock.now().monotonic + self._rhythm.restless
         self._wake.set()
 
-    async def _pause(self, seconds: float) -> None:
-        """Until the next event, at most `seconds`."""
-        if self._wake.is_set():
-            return
-        done = asyncio.Event()
-
-        async def sleep() -> None:
-            await self._clock.sleep(seconds)
-            done.set()
-
-        async def wake() -> None:
-            await self._wake.wait()
-            done.set()
-
-        async with asyncio.TaskGroup() as both:
-            tasks = [both.create_task(sleep()), both.create_task(wake())]
-            await done.wait()
-            for task in tasks:
-                task.cancel()
-
     async def _next_event(self) -> None:
         """Until it is time to look again; the events of one fault count as one."""
-        await self._pause(self._until_next())
+        await pause(self._clock, self._until_next(), self._wake)
         if self._wake.is_set():
             await self._clock.sleep(self._rhythm.debounce)
             self._wake.clear()

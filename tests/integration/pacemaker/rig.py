@@ -277,7 +277,8 @@ class Rig:
         self._switch_pid = pid
         for arguments in (
             ["link", "add", "br0", "type", "bridge"],
-            ["link", "set", "br0", "up"],
+            # Its own address: a borrowed one would go with the cable of the host that lent it.
+            ["link", "set", "br0", "address", "02:00:0a:63:00:fe", "up"],
             ["addr", "add", f"{SWITCH}/24", "dev", "br0"],
         ):
             self.in_switch("ip", *arguments)
@@ -335,6 +336,18 @@ class Rig:
             host.power_on()
         wait_for("quorum after healing", self._quorate, within=120, every=0.5)
         self._reset_configuration(alerts)
+        try:
+            self.wait_online(within=40)
+        except RigError:
+            # Pacemaker 2.1.5 now and then leaves a member "pending" for good after partitions have merged.
+            self._restart_all()
+
+    def _restart_all(self) -> None:
+        for host in self.hosts.values():
+            host.power_cut()
+        self.strip.reset()
+        for host in self.hosts.values():
+            host.power_on()
         self.wait_online()
 
     def _quorate(self) -> bool:
