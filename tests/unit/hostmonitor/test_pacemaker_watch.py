@@ -1,7 +1,6 @@
 """The watch as a dialogue: Corosync and Pacemaker are played by hand, and time is moved by hand."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from masakarimonitors.hostmonitor.sources.pacemaker_commands import CannotLook, 
 from masakarimonitors.hostmonitor.sources.pacemaker_corosync import CorosyncError
 from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
 from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Rules
-from masakarimonitors.hostmonitor.sources.pacemaker_lines import Lines, Wire
+from masakarimonitors.hostmonitor.sources.pacemaker_lines import Lines
 from masakarimonitors.hostmonitor.sources.pacemaker_watch import Doors, Rhythm, Watch
 from tests.fixtures.fake_clock import FakeClock, settle
 
@@ -26,13 +25,16 @@ class Corosync:
     def __init__(self) -> None:
         self.fd, self._write = os.pipe()
         self.quorate: bool | None = None
-        self.node_id = 1
+        self.node_id: int | None = 1
         self.gone = False
         self.next: bool | None = None
 
     def say(self, quorate: bool | None) -> None:
         self.next = quorate
         os.write(self._write, b"!")
+
+    async def refresh(self) -> None:
+        pass
 
     def dispatch(self) -> None:
         os.read(self.fd, 100)
@@ -81,7 +83,7 @@ class Stage:
         cib = read_cib((DATA / f"{self.scene}.cib.xml").read_text())
         return cib, read_crm_mon((DATA / f"{self.scene}.crm_mon.xml").read_text())
 
-    async def _check_lines(self, wires: Sequence[Wire], own: int | None, timeout: float) -> Lines:
+    async def _check_lines(self, own: int | None) -> Lines:
         return self.lines
 
     async def __aenter__(self) -> "Stage":
