@@ -64,7 +64,10 @@ RESOURCES = """<resources>
       <nvpair id="r1-server" name="server" value="{remote}"/>
       <nvpair id="r1-rci" name="reconnect_interval" value="10s"/>
     </instance_attributes>
-    <operations><op id="r1-mon" name="monitor" interval="10s" timeout="15s"/></operations>
+    <operations>
+      <op id="r1-mon" name="monitor" interval="10s" timeout="15s"/>
+      <op id="r1-start" name="start" interval="0" timeout="15s"/>
+    </operations>
   </primitive>
 </resources>
 """
@@ -77,15 +80,25 @@ class RigError(AssertionError):
     """The cluster did not come to the state that a test needs."""
 
 
-def wait_for(what: str, look: Callable[[], T], *, within: float = 60.0, every: float = 0.1) -> T:
-    """The first true answer of `look`, asked every `every` seconds for `within` seconds."""
+def wait_for(
+    what: str,
+    look: Callable[[], T],
+    *,
+    within: float = 60.0,
+    every: float = 0.1,
+    tell: Callable[[], object] = lambda: "nothing more is known",
+) -> T:
+    """The first true answer of `look`, asked every `every` seconds for `within` seconds.
+
+    `tell` adds to the complaint when there is none.
+    """
     deadline = time.monotonic() + within
     while True:
         answer = look()
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise RigError(f"after {within:.0f} s there is still not: {what}")
+            raise RigError(f"after {within:.0f} s there is still not: {what} ({tell()})")
         time.sleep(every)
 
 

@@ -63,9 +63,6 @@ def test_planned_work_gives_no_report(world: World) -> None:
     world.until("n1's monitor tells of the maintenance", lambda: told(world, "n1", "maintenance"))
     n1.run("crm_attribute", "-N", "n2", "-n", "maintenance", "-D")
 
-    rig["n2"].kill("pacemaker-controld", "KILL")
-    world.until("the controller is back", lambda: rig["n1"].online() >= {"n2"})
-
     rig["n2"].stop_pacemaker()
     world.wait_state("n1", "n2", "left")
     rig["n2"].stop_corosync()
@@ -90,6 +87,26 @@ def evidence(world: World, monitor: str, host: str) -> str:
         if row["subject"] == f"host:{host}":
             return "stopped cleanly" if "stopped cleanly" in row["detail"] else str(row["detail"])
     return ""
+
+
+def test_a_killed_controller_heals_and_gives_no_report(world: World) -> None:
+    world.watch()
+    n2 = world.rig["n2"]
+    before = n2.run("pgrep", "-x", "pacemaker-contr").stdout
+    n2.kill("pacemaker-controld", "KILL")
+
+    def settled() -> bool:
+        if world.rig.strip.orders:
+            return True
+        after = n2.run("pgrep", "-x", "pacemaker-contr", check=False).stdout
+        return after not in ("", before) and world.rig["n1"].online() >= {"n2"}
+
+    world.until("the controller is back", settled)
+    # On a machine under load Pacemaker may lose patience and fence n2: then, and only then, it is reported.
+    if world.rig.strip.orders:
+        world.wait_reports(STOPPED)
+    else:
+        assert world.reports() == []
 
 
 def test_without_quorum_nobody_is_accused(world: World) -> None:
@@ -175,10 +192,6 @@ def test_reporter_all_sends_from_everywhere_and_the_api_takes_one(world: World) 
             lambda name=name: world.monitors[name].subject("hosts") == "3 up",  # type: ignore[misc]
         )
     world.rig["n2"].power_cut()
-    world.wait_reports(STOPPED)
     for name in ("n1", "n3"):
-        world.until(
-            f"{name} has nothing left to deliver",
-            lambda name=name: world.monitors[name].status().get("outbox", {}).get("pending") == 0,  # type: ignore[misc]
-        )
-    assert world.reports() == [STOPPED]
+        world.wait_state(name, "n2", "failed, reported")
+    world.wait_reports(STOPPED)

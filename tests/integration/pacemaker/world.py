@@ -88,6 +88,7 @@ class Monitor:
     def __init__(self, rig: Rig, name: str, options: Mapping[str, str]) -> None:
         self._rig = rig
         self.name = name
+        self.only_remotes = options.get("restrict_to_remotes") == "true"
         self.state = rig.base / name / "monitor"
         self.config = rig.base / f"{name}.conf"
         self.log = rig.base / f"{name}.monitor.log"
@@ -182,11 +183,13 @@ class World:
                 f"{name} sees everybody up",
                 lambda monitor=monitor: self._sees_all_up(monitor),  # type: ignore[misc]
                 within=90,
+                tell=lambda monitor=monitor: monitor.status().get("subjects"),  # type: ignore[misc]
             )
         wait_for("there is one reporter", lambda: len(self.reporters()) == 1, within=60)
 
     def _sees_all_up(self, monitor: Monitor) -> bool:
-        return monitor.subject("link:cluster") == "seen" and monitor.subject("hosts") == "3 up"
+        others = 1 if monitor.only_remotes else 3
+        return monitor.subject("link:cluster") == "seen" and monitor.subject("hosts") == f"{others} up"
 
     def reporters(self) -> list[str]:
         """The monitors that hold the office."""
