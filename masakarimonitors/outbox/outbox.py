@@ -167,6 +167,8 @@ class Outbox:
 
     async def close(self) -> None:
         """Write what is left, then let go of the store; what ends with this process is named."""
+        async with self._committing:
+            pass  # a transaction that a cancelled writer had begun gives back what it could not write
         await self._flush()
         if self._rows and (self._fault or not self._store.blocks):
             LOG.error(
