@@ -14,6 +14,7 @@ from masakarimonitors.hostmonitor.matrix import Answer
 from masakarimonitors.hostmonitor.observation import (
     EVERYONE,
     Delivered,
+    Expired,
     LedgerEntry,
     Link,
     Observation,
@@ -48,6 +49,10 @@ def note(turn: Turn, observation: Observation | Woken) -> None:
             _office(turn, observation)
         case Registry():
             _registry(turn, observation)
+        case Expired(host):
+            state = turn.hosts.get(host)
+            if state is not None and state.outage is not None and state.outage.reported is not None:
+                turn.put(host, replace(state, outage=replace(state.outage, again=True)))
         case Delivered(host):
             state = turn.hosts.get(host)
             if state is not None and state.outage is not None and state.outage.reported is not None:
