@@ -34,7 +34,8 @@ def describe(state: State, policy: Policy) -> Sequence[SubjectRow]:
 def _view(name: str, view: LinkView) -> SubjectRow:
     if view.live:
         return SubjectRow(f"link:{name}", "seen", view.why)
-    return SubjectRow(f"link:{name}", "blind" if view.heard else "not seen yet", view.why, alarm=True)
+    waiting = not view.heard
+    return SubjectRow(f"link:{name}", "waiting" if waiting else "blind", view.why, alarm=not waiting)
 
 
 def _office(state: State) -> SubjectRow:

@@ -20,7 +20,7 @@ from masakarimonitors.hostmonitor.decision import Decider
 from masakarimonitors.hostmonitor.describe import describe
 from masakarimonitors.hostmonitor.domains_file import DomainsFault, parse
 from masakarimonitors.hostmonitor.driver import Driver
-from masakarimonitors.hostmonitor.observation import Delivered, Expired, Observation
+from masakarimonitors.hostmonitor.observation import Delivered, Observation
 from masakarimonitors.hostmonitor.outage import ProofPolicy
 from masakarimonitors.hostmonitor.segments import Segments
 from masakarimonitors.hostmonitor.state import Policy, State, begin, undelivered
@@ -39,13 +39,7 @@ def build(conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock:
     make = loading.load(name)
     if loading.is_foreign(make):
         return thirdparty.monitor(name, make, clock)
-    return wire(conf, make(conf, conf.hostname, clock), memory, clock)
-
-
-def wire(
-    conf: cfg.ConfigOpts, driver: Driver, memory: Mapping[str, Mapping[str, JSON]], clock: Clock
-) -> Monitor[State, Observation]:
-    """The core around one of our own drivers."""
+    driver: Driver = make(conf, conf.hostname, clock)
     policy = policy_of(conf, driver)
     sources: list[Source[Observation]] = list(driver.sources)
     segments = Segments(clock, float(conf.host.monitoring_interval)) if policy.lookup else None
@@ -127,12 +121,9 @@ def _domains(conf: cfg.ConfigOpts) -> Mapping[str, str]:
 
 def settled(row: Row, now: Instant) -> Delivered | None:
     """A report that masakari-api has answered for good, as the core wants to know it."""
-    if '"STOPPED"' not in row.body:
+    if row.status not in (Status.DELIVERED, Status.REFUSED) or '"STOPPED"' not in row.body:
         return None
-    host = row.subject.removeprefix("host:")
-    if row.status in (Status.DELIVERED, Status.REFUSED):
-        return Delivered(host, now)
-    return Expired(host, now) if row.status is Status.EXPIRED else None
+    return Delivered(row.subject.removeprefix("host:"), now)
 
 
 def _watching(driver: Driver, policy: Policy) -> Sequence[str]:

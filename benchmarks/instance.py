@@ -1,0 +1,334 @@
+"""The instance monitor as an operator runs it: kill -9 to acceptance, storms, memory, a quick end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from benchmarks.table import Row, quantile
+from masakarimonitors.receiver.app import Receiver
+from masakarimonitors.system import libvirt as door
+from masakarimonitors.system.clock import SystemClock
+from tests.fixtures.lifeline import end, spawn
+from tests.integration.virt.ready import why_not
+from tests.integration.virt.realm import Realm, opened
+
+KILLS = 21
+STORM = 1000
+SLOW_ANSWER = 3.0
+"""Seconds that the slow API takes for each answer."""
+OUTAGE = 60.0
+"""Seconds for which the failing API answers 503."""
+ENOUGH = 900.0
+
+
+@dataclass
+class Cloud:
+    """A keystone that counts tokens, and a receiver; `accepted` holds when each report was accepted."""
+
+    receiver: Receiver
+    url: str = ""
+    tokens: int = 0
+    accepted: dict[str, float] = field(default_factory=dict)
+
+    def _version(self) -> dict[str, Any]:
+        link = {"rel": "self", "href": f"{self.url}/v3/"}
+        return {"id": "v3.14", "status": "stable", "links": [link], "media-types": []}
+
+    def keystone(self, endpoint: str) -> web.Application:
+        """Just enough of the v3 API for password authentication and a catalogue."""
+
+        async def version(_request: web.Request) -> web.Response:
+            return web.json_response({"version": self._version()})
+
+        async def token(_request: web.Request) -> web.Response:
+            self.tokens += 1
+            public = {"interface": "public", "region": "RegionOne", "region_id": "RegionOne", "url": endpoint}
+            service = {
+                "type": "instance-ha",
+                "name": "masakari",
+                "id": "s",
+                "endpoints": [{**public, "id": "e"}],
+            }
+            domain = {"id": "default", "name": "Default"}
+            body = {
+                "methods": ["password"],
+                "issued_at": "2026-01-01T00:00:00.000000Z",
+                "expires_at": "2099-01-01T00:00:00.000000Z",
+                "user": {"id": "u", "name": "masakari", "domain": domain},
+                "project": {"id": "p", "name": "service", "domain": domain},
+                "roles": [{"id": "r", "name": "admin"}],
+                "catalog": [service],
+            }
+            return web.json_response({"token": body}, status=201, headers={"X-Subject-Token": "t"})
+
+        app = web.Application()
+        app.router.add_get("/v3", version)
+        app.router.add_get("/v3/", version)
+        app.router.add_post("/v3/auth/tokens", token)
+        return app
+
+
+@contextlib.asynccontextmanager
+async def cloud(**options: Any) -> AsyncIterator[Cloud]:
+    """A keystone and a receiver with `options`."""
+    receiver = Receiver(":memory:", SystemClock(), window=0, **options)
+    made = Cloud(receiver)
+
+    def on_accepted(accepted: Any) -> None:
+        made.accepted.setdefault(accepted.payload["instance_uuid"], time.monotonic())
+
+    async with receiver.serve() as endpoint:
+        runner = web.AppRunner(made.keystone(f"{endpoint}/v1"), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            with receiver.subscribed(on_accepted):
+                yield made
+        finally:
+            await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def daemon(
+    realm: Realm, far: Cloud, uri: str | None = None, **options: Any
+) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """masakari-instancemonitor, watching."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {
+            "connection_uri": uri or realm.uri_ro,
+            "qemu_pid_directory": realm.pid_directory,
+            "qemu_log_directory": realm.layout / "var/log/libvirt/qemu",
+            **options,
+        }
+        credentials = {
+            "auth_type": "password",
+            "auth_url": f"{far.url}/v3",
+            "username": "masakari",
+            "password": "secret",
+            "project_name": "service",
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+        }
+        Path(folder, "conf").write_text(
+            f"[DEFAULT]\nhostname = compute-1\nstate_path = {folder}\n[libvirt]\n"
+            + "".join(f"{name} = {value}\n" for name, value in settings.items())
+            + "[api]\n"
+            + "".join(f"{name} = {value}\n" for name, value in credentials.items())
+        )
+        script = "from masakarimonitors.cmd.instancemonitor import main; main()"
+        log = Path(folder, "log")
+        process = spawn([sys.executable, "-c", script, "--config-file", f"{folder}/conf"], log=log)
+        try:
+            await until(lambda: log.exists() and b"the machines of" in log.read_bytes(), 60)
+            await asyncio.sleep(3)
+            yield process
+        finally:
+            end(process)
+
+
+async def until(condition: Callable[[], Any], seconds: float = ENOUGH, every: float = 0.02) -> bool:
+    """Whether it became true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(every)
+    return True
+
+
+def status(pid: int, field_name: str) -> int:
+    """A number of /proc/PID/status: "Threads", or "VmRSS" in kB."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.split(f"{field_name}:")[1].split()[0])
+
+
+class Peak:
+    """The most threads and memory that a process was seen to have."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.threads, self.kilobytes = pid, 0, 0
+
+    async def watch(self) -> None:
+        """Look every 20 ms, until cancelled."""
+        while True:
+            self.threads = max(self.threads, status(self.pid, "Threads"))
+            self.kilobytes = max(self.kilobytes, status(self.pid, "VmRSS"))
+            await asyncio.sleep(0.02)
+
+
+async def kills(realm: Realm, *, eye: bool) -> list[Row]:
+    """kill -9 of one QEMU after another, each paused and otherwise idle."""
+    heard: dict[str, float] = {}
+    libvirt = door.load().main
+
+    def on_event(_c: Any, domain: Any, event: int, _detail: int, _opaque: Any) -> None:
+        if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
+            heard.setdefault(domain.UUIDString(), time.monotonic())
+
+    second = realm.connect(realm.uri_ro)
+    second.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, on_event, None)
+    took, event, behind = [], [], []
+    async with cloud() as far, daemon(realm, far, watch_processes=eye):
+        # The first report also fetches the token.
+        for number in range(KILLS + 1):
+            machine = await asyncio.to_thread(realm.paused, f"kill-{eye:d}-{number}")
+            uuid, pid = machine.uuid, machine.pid
+            assert pid
+            await asyncio.sleep(1.3)
+            began = time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda uuid=uuid: uuid in far.accepted, 60, every=0.0005)  # type: ignore[misc]
+            if number:
+                took.append(far.accepted[uuid] - began)
+                event.append(heard[uuid] - began)
+                behind.append(far.accepted[uuid] - heard[uuid])
+            await asyncio.to_thread(machine.remove)
+    second.close()
+    bar, how = (0.005, "pidfd eye") if eye else (0.020, "libvirt's events")
+    median = statistics.median(took)
+    return [
+        Row(
+            f"kill -9 of qemu -> accepted, {how}: median of {KILLS}",
+            f"<= {bar * 1000:.0f} ms",
+            f"{median * 1000:.1f} ms (max {max(took) * 1000:.0f})",
+            median <= bar,
+        ),
+        Row(
+            f"  of which libvirt itself took (its event, heard by a second client), {how}",
+            "-",
+            f"{statistics.median(event) * 1000:.1f} ms (max {max(event) * 1000:.0f})",
+            True,
+        ),
+        Row(
+            f"  libvirt's event -> accepted, {how}: median, p95",
+            "<= 10 ms",
+            f"{statistics.median(behind) * 1000:.1f}, {quantile(behind, 0.95) * 1000:.1f} ms",
+            statistics.median(behind) <= 0.010,
+        ),
+    ]
+
+
+async def storm_of_processes(realm: Realm) -> list[Row]:
+    """Sixty real QEMUs at once; before that, what an idle monitor of sixty machines takes; then its end."""
+    machines = [await asyncio.to_thread(realm.paused, f"storm-{number}") for number in range(60)]
+    uuids, pids = [m.uuid for m in machines], [m.pid for m in machines]
+    async with cloud() as far, daemon(realm, far) as process:
+        await asyncio.sleep(5)
+        idle = status(process.pid, "VmRSS") / 1024
+        began = time.monotonic()
+        for pid in pids:
+            assert pid
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: all(uuid in far.accepted for uuid in uuids), 60)
+        took = max(far.accepted.values(), default=began) - began
+        reports = len(await far.receiver.notifications())
+        hung = realm.libvirtd_pid
+        assert hung
+        os.kill(hung, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            process.terminate()
+            code = await asyncio.to_thread(process.wait, 60)
+            ended = time.monotonic() - began
+        finally:
+            os.kill(hung, signal.SIGCONT)
+    await asyncio.to_thread(realm.remove_machines)
+    return [
+        Row(
+            "60 QEMU machines killed at once: reports",
+            "60",
+            f"{reports} (last after {took:.2f} s)",
+            reports == 60,
+        ),
+        Row("RSS idle, watching 60 machines", "<= 50 MB", f"{idle:.1f} MB", idle <= 50),
+        Row(
+            "SIGTERM -> ended, libvirtd hung",
+            "<= 1 s, exit 0",
+            f"{ended:.2f} s, exit {code}",
+            ended <= 1 and code == 0,
+        ),
+    ]
+
+
+async def storm_of_events(realm: Realm) -> list[Row]:
+    """A thousand domains of libvirt's test driver destroyed at once, before a slow and a failing API."""
+    connection = realm.connect(realm.test_uri)
+    template = (
+        "<domain type='test'><name>st-{0}</name><uuid>00000000-0000-4000-8000-{0:012x}</uuid>"
+        "<memory>1024</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>"
+    )
+    domains = [connection.createXML(template.format(number)) for number in range(STORM)]
+    uuids = {domain.UUIDString() for domain in domains}
+    up_again = time.monotonic() + ENOUGH
+    rows = []
+    async with (
+        cloud(delay=SLOW_ANSWER) as slow,
+        cloud(fault=lambda _report: 503 if time.monotonic() < up_again else None) as failing,
+        daemon(realm, slow, realm.test_uri) as with_slow,
+        daemon(realm, failing, realm.test_uri) as with_failing,
+    ):
+        peaks = {"slow": Peak(with_slow.pid), "failing": Peak(with_failing.pid)}
+        watchers = [asyncio.get_running_loop().create_task(peak.watch()) for peak in peaks.values()]
+
+        def destroy_all() -> None:
+            for domain in domains:
+                domain.destroy()
+
+        began = time.monotonic()
+        await asyncio.to_thread(destroy_all)
+        gone = time.monotonic() - began
+        up_again = began + OUTAGE
+        for name, far, what in (
+            ("failing", failing, f"fails for {OUTAGE:.0f} s"),
+            ("slow", slow, f"takes {SLOW_ANSWER:.0f} s per answer"),
+        ):
+            await until(lambda far=far: uuids <= far.accepted.keys())  # type: ignore[misc]
+            arrived, peak = len(await far.receiver.notifications()), peaks[name]
+            last = max(far.accepted.values(), default=began) - began
+            label = f"{STORM} destroyed in {gone:.1f} s, API {what}"
+            rows += [
+                Row(
+                    f"{label}: delivered",
+                    str(STORM),
+                    f"{arrived} (last after {last:.0f} s)",
+                    arrived == STORM,
+                ),
+                Row(f"{label}: threads", "<= 16", str(peak.threads), peak.threads <= 16),
+                Row(
+                    f"{label}: RSS",
+                    "<= 70 MB",
+                    f"{peak.kilobytes / 1024:.1f} MB",
+                    peak.kilobytes <= 70 * 1024,
+                ),
+                Row(f"{label}: token requests", "1", str(far.tokens), far.tokens == 1),
+            ]
+        for watcher in watchers:
+            watcher.cancel()
+    connection.close()
+    return rows
+
+
+async def bench() -> list[Row]:
+    """All of the above, on one libvirtd of our own."""
+    if reason := why_not():
+        return [Row("instance monitor on real QEMU", "-", f"not measured: {reason}", True)]
+    rows = []
+    with opened() as realm:
+        rows += await kills(realm, eye=False)
+        rows += await kills(realm, eye=True)
+        rows += await storm_of_processes(realm)
+        rows += await storm_of_events(realm)
+    return rows
