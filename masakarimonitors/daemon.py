@@ -44,6 +44,9 @@ _FIRST_RESTART = 1.0
 _LAST_RESTART = 60.0
 # Observations taken in one go before other tasks get a turn.
 _TURN = 64
+# Reports of the last life wait so long (seconds) for a first look at what they are about. A world that
+# cannot be looked at must not hold them for ever: they were made on proof.
+_LOOK_PATIENCE = 30.0
 
 
 class Source(Protocol[O_co]):
@@ -85,6 +88,8 @@ class Monitor(Generic[S, O]):
     reload: Callable[[], None] = lambda: None
     # Carried out before anything that waits on disk is delivered: a report from before a restart may be stale.
     first: Sequence[Command] = ()
+    # Whether it has looked at the world since it started; until then reports of its last life are held.
+    looked: Callable[[S], bool] = lambda state: True
     settled: Callable[[Row, Instant], O | None] = lambda row, now: None
     close: Callable[[], Awaitable[None]] = _nothing
     # For a monitor that also reads from masakari-api: called with the client before it starts.
@@ -109,16 +114,23 @@ class Daemon(Generic[S, O]):
         self._alarms: dict[str, asyncio.Task[None]] = {}
         board.subjects = lambda: monitor.describe(self._state)
         outbox.on_settled = self._settled
+        self._held = not monitor.looked(monitor.state)
+        if self._held:
+            outbox.hold()
 
     async def run(self) -> None:
         """Until cancelled; a bug in a decision is logged and the state kept, never silently passed over."""
         async with asyncio.TaskGroup() as tasks:
             for source in self._monitor.sources:
                 tasks.create_task(self._keep_running(source))
+            patience = tasks.create_task(self._release_late())
             try:
                 turn = 0
                 while True:
                     self._take(await self._inbox.get(), tasks)
+                    if self._held and self._monitor.looked(self._state):
+                        self._release()
+                        patience.cancel()
                     turn += 1
                     if turn % _TURN == 0:
                         await asyncio.sleep(0)
@@ -142,6 +154,21 @@ class Daemon(Generic[S, O]):
                 tasks.create_task(self._perform(command))
         for verdict in decision.verdicts:
             self._tell(verdict, now)
+
+    def _release(self) -> None:
+        # Whatever the first look has withdrawn is withdrawn by now.
+        self._held = False
+        self._outbox.release()
+
+    async def _release_late(self) -> None:
+        await self._clock.sleep(_LOOK_PATIENCE)
+        if self._held:
+            LOG.warning(
+                "%s has seen nothing for %d s: what it could not deliver in its last run is delivered now",
+                self._monitor.name,
+                _LOOK_PATIENCE,
+            )
+            self._release()
 
     def _settled(self, row: Row) -> None:
         now = self._clock.now()

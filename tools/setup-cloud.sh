@@ -12,6 +12,9 @@ cache=${MASAKARI_MONITORS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/masakari-monito
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 place=$cache/services-$version-$(sha256sum < "$pins" | cut -c1-16)
 
+# For the tests of TLS.
+command -v openssl >/dev/null || "$here/tools/ensure-packages.sh" openssl
+
 if [ -e "$place/ready" ]; then
     echo "cloud: keystone and masakari-api are ready in $place"
     exit 0

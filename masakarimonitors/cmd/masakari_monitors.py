@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from masakarimonitors.cmd import check, demo, outbox, receiver, run, service, status
+from masakarimonitors.cmd import check, demo, outbox, pacemaker_alert, receiver, run, service, status
 from masakarimonitors.version import VERSION
 
 PROG = "masakari-monitors"
@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=VERSION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for tool in (run, demo, receiver, check, status, outbox):
+    for tool in (run, demo, receiver, check, status, outbox, pacemaker_alert):
         tool.add_parser(commands)
     return top
 

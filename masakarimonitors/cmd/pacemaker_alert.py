@@ -2,14 +2,16 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from masakarimonitors import conf as house
 from masakarimonitors.hostmonitor import pacemaker_alert
-from masakarimonitors.hostmonitor.pacemaker_alert_agent import SOCKET
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the subcommand."""
+def add_parser(commands: Any) -> None:
+    """Declare the subcommand."""
     parser = commands.add_parser(
         "pacemaker-alert",
         help="put the alert agent into Pacemaker's configuration, so that failures are seen at once",
@@ -22,13 +24,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument(
         "--socket",
-        default=SOCKET,
-        help="the monitor's socket, the option [host] pacemaker_alert_socket (%(default)s)",
+        help="the monitor's socket; default: [host] pacemaker_alert_socket of this node's configuration",
     )
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Do it; exit code 1 and one sentence when it cannot be done."""
     try:
         if arguments.action == "show":
@@ -38,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"file: {shown.file}")
             return 0
         if arguments.action == "install":
-            done = pacemaker_alert.install(arguments.path, arguments.socket)
+            configured = house.load(rest, prog="masakari-monitors").host.pacemaker_alert_socket
+            done = pacemaker_alert.install(arguments.path, arguments.socket or configured)
         else:
             done = pacemaker_alert.remove(arguments.path)
     except pacemaker_alert.AlertFault as fault:

@@ -34,8 +34,7 @@ def describe(state: State, policy: Policy) -> Sequence[SubjectRow]:
 def _view(name: str, view: LinkView) -> SubjectRow:
     if view.live:
         return SubjectRow(f"link:{name}", "seen", view.why)
-    waiting = not view.heard
-    return SubjectRow(f"link:{name}", "waiting" if waiting else "blind", view.why, alarm=not waiting)
+    return SubjectRow(f"link:{name}", "blind" if view.heard else "not seen yet", view.why, alarm=True)
 
 
 def _office(state: State) -> SubjectRow:

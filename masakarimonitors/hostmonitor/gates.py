@@ -21,10 +21,11 @@ from masakarimonitors.notifications import ClusterStatus, HostEvent, HostNotific
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Why a report must wait: a key that tells one reason from another, and the sentence."""
+    """Why a report must wait: a key that tells one reason from another, the sentence, and whether it is urgent."""
 
     key: str
     why: str
+    alarm: bool = False
 
 
 def decided(turn: Turn, host: str) -> bool:
@@ -44,7 +45,7 @@ def pursue(turn: Turn, host: str, state: HostState, outage: Outage) -> None:
         return
     held = _gate(turn, host, state, outage)
     if held is not None:
-        turn.say(host, held.key, Ruling.HELD, held.why)
+        turn.say(host, held.key, Ruling.HELD, held.why, held.alarm)
         return
     if outage.again and outage.reported is not None:
         _report(turn, host, outage.reported)
@@ -77,7 +78,8 @@ def _gate(turn: Turn, host: str, state: HostState, outage: Outage) -> Held | Non
         if storm is not None:
             return Held(f"storm {storm.scope}", words.storm_holds(storm))
     if not turn.mine():
-        return Held(f"office {turn.office.holder if turn.office else None}", words.elsewhere(turn.office))
+        holder = turn.office.holder if turn.office is not None else ""
+        return Held(f"office {holder}", words.elsewhere(turn.office), alarm=not holder)
     return None
 
 
@@ -153,7 +155,7 @@ def _weigh(turn: Turn, scope: str, members: Mapping[str, Outage]) -> None:
         {host: outage.failed.monotonic for host, outage in members.items() if not outage.passed},
         held,
         known=_known(turn, scope),
-        sight_lost=before is not None and any(not decided(turn, host) for host in held),
+        sight_lost=before is not None and any(_out_of_sight(turn, host) for host in held),
         policy=turn.policy.guard,
         now=turn.t,
     )
@@ -168,6 +170,14 @@ def _weigh(turn: Turn, scope: str, members: Mapping[str, Outage]) -> None:
         turn.tell(f"storm:{scope}", Ruling.RECOVERED, why, alarm=weighed.released)
         for host in held if weighed.released else ():
             turn.put(host, replace(turn.hosts[host], outage=replace(members[host], passed=True)))
+
+
+def _out_of_sight(turn: Turn, host: str) -> bool:
+    """Whether only a link that is not seen now keeps the host from being judged.
+
+    A host that flaps is not out of sight: it must not hold up the others' release.
+    """
+    return not decided(turn, host) and turn.matrix.ask(turn.standing(turn.hosts[host])) is Answer.RECOVER
 
 
 def _storm_over(turn: Turn, host: str, outage: Outage) -> Storm | None:

@@ -20,7 +20,7 @@ from masakarimonitors.hostmonitor.decision import Decider
 from masakarimonitors.hostmonitor.describe import describe
 from masakarimonitors.hostmonitor.domains_file import DomainsFault, parse
 from masakarimonitors.hostmonitor.driver import Driver
-from masakarimonitors.hostmonitor.observation import Delivered, Observation
+from masakarimonitors.hostmonitor.observation import Delivered, Expired, Observation
 from masakarimonitors.hostmonitor.outage import ProofPolicy
 from masakarimonitors.hostmonitor.segments import Segments
 from masakarimonitors.hostmonitor.state import Policy, State, begin, undelivered
@@ -39,7 +39,13 @@ def build(conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock:
     make = loading.load(name)
     if loading.is_foreign(make):
         return thirdparty.monitor(name, make, clock)
-    driver: Driver = make(conf, conf.hostname, clock)
+    return wire(conf, make(conf, conf.hostname, clock), memory, clock)
+
+
+def wire(
+    conf: cfg.ConfigOpts, driver: Driver, memory: Mapping[str, Mapping[str, JSON]], clock: Clock
+) -> Monitor[State, Observation]:
+    """The core around one of our own drivers."""
     policy = policy_of(conf, driver)
     sources: list[Source[Observation]] = list(driver.sources)
     segments = Segments(clock, float(conf.host.monitoring_interval)) if policy.lookup else None
@@ -121,9 +127,12 @@ def _domains(conf: cfg.ConfigOpts) -> Mapping[str, str]:
 
 def settled(row: Row, now: Instant) -> Delivered | None:
     """A report that masakari-api has answered for good, as the core wants to know it."""
-    if row.status not in (Status.DELIVERED, Status.REFUSED) or '"STOPPED"' not in row.body:
+    if '"STOPPED"' not in row.body:
         return None
-    return Delivered(row.subject.removeprefix("host:"), now)
+    host = row.subject.removeprefix("host:")
+    if row.status in (Status.DELIVERED, Status.REFUSED):
+        return Delivered(host, now)
+    return Expired(host, now) if row.status is Status.EXPIRED else None
 
 
 def _watching(driver: Driver, policy: Policy) -> Sequence[str]:

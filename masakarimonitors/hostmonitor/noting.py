@@ -14,6 +14,7 @@ from masakarimonitors.hostmonitor.matrix import Answer
 from masakarimonitors.hostmonitor.observation import (
     EVERYONE,
     Delivered,
+    Expired,
     LedgerEntry,
     Link,
     Observation,
@@ -30,6 +31,7 @@ from masakarimonitors.hostmonitor.observation import (
 from masakarimonitors.hostmonitor.outage import HostState, Outage
 from masakarimonitors.hostmonitor.state import Maintenance, undelivered
 from masakarimonitors.hostmonitor.turn import Turn
+from masakarimonitors.notifications import HostStatus
 
 
 def note(turn: Turn, observation: Observation | Woken) -> None:
@@ -47,6 +49,10 @@ def note(turn: Turn, observation: Observation | Woken) -> None:
             _office(turn, observation)
         case Registry():
             _registry(turn, observation)
+        case Expired(host):
+            state = turn.hosts.get(host)
+            if state is not None and state.outage is not None and state.outage.reported is not None:
+                turn.put(host, replace(state, outage=replace(state.outage, again=True)))
         case Delivered(host):
             state = turn.hosts.get(host)
             if state is not None and state.outage is not None and state.outage.reported is not None:
@@ -58,9 +64,7 @@ def note(turn: Turn, observation: Observation | Woken) -> None:
 
 
 def _sample(turn: Turn, sample: Sample) -> None:
-    view = turn.views.get(sample.link)
-    if view is None:
-        return
+    view = _view_of(turn, sample.link)
     if sample.whole and not view.complete:
         view = turn.views[sample.link] = replace(view, complete=True)
     at = turn.matrix.sequence.index(sample.link)
@@ -105,16 +109,22 @@ def _sight(
 
 
 def _view(turn: Turn, seen: View) -> None:
-    view = turn.views.get(seen.link)
-    if view is not None:
-        turn.views[seen.link] = replace(
-            view,
-            proven=seen.proven,
-            complete=view.complete and seen.proven,
-            until=seen.at.monotonic + seen.good_for if seen.proven else math.inf,
-            why=seen.why,
-            heard=True,
-        )
+    view = _view_of(turn, seen.link)
+    turn.views[seen.link] = replace(
+        view,
+        proven=seen.proven,
+        complete=view.complete and seen.proven,
+        until=seen.at.monotonic + seen.good_for if seen.proven else math.inf,
+        why=seen.why,
+        heard=True,
+    )
+
+
+def _view_of(turn: Turn, link: str) -> LinkView:
+    """The link's view; a name that the matrix does not have is a bug of the driver, and loud."""
+    if link not in turn.views:
+        raise ValueError(f"a source speaks of the link {link!r}; the matrix has {turn.matrix.sequence}")
+    return turn.views[link]
 
 
 def _notice(turn: Turn, name: str, view: LinkView) -> None:
@@ -252,8 +262,13 @@ def _back_in_service(turn: Turn, host: str) -> None:
 
 
 def _is_gone(turn: Turn, state: HostState) -> bool:
-    """Every link is seen, and none lists the host any more."""
-    return all(
+    """Every link is seen, none lists the host any more, and no failure of it waits to be told."""
+    outage = state.outage
+    if outage is not None:
+        told = outage.reported is HostStatus.NORMAL and outage.delivered
+    else:
+        told = not state.known_up or all(link.value is not Link.DOWN for link in state.links)
+    return told and all(
         turn.views[name].lives(turn.t) and link.heard.value in (Link.UNKNOWN, Link.LEFT)
         for name, link in zip(turn.matrix.sequence, state.links, strict=True)
     )

@@ -171,6 +171,14 @@ class Delivered:
     at: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class Expired(Delivered):
+    """masakari-api could not be reached until the report about `host` was too old to be sent.
+
+    It is made anew if the host still fails.
+    """
+
+
 Observation = Sample | View | PowerSeen | WorkSeen | Office | Registry | Delivered
 
 

@@ -64,6 +64,11 @@ class Turn:
             for name, link in zip(self.matrix.sequence, state.links, strict=True)
         )
 
+    def standing(self, state: HostState) -> tuple[Link, ...]:
+        """What a judgement would use if every link were seen."""
+        needed = self.needed(state)
+        return tuple(counts_as(link, True, needed) for link in state.links)
+
     def mine(self) -> bool:
         """Whether this monitor reports."""
         return not self.policy.elected or (self.office is not None and self.office.mine)

@@ -174,6 +174,7 @@ class Decider:
 
     def _census(self, state: State, seen: Census, now: Instant) -> Outcome:
         decision = NOTHING
+        state = state if seen.uri in state.read else replace(state, read=state.read | {seen.uri})
         if not state.boot_noted:
             state, decision = replace(state, boot_noted=True), Decision((boot_kept(self.policy.boot_id),))
         for reading in seen.readings:

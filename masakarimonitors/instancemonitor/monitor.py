@@ -59,6 +59,7 @@ def build(
         sources=sources,
         effects=questions,
         describe=_describe,
+        looked=lambda state: state.read.issuperset(uris),
         close=questions.close,
         watching=[f"the machines of {uri}" for uri in uris],
     )

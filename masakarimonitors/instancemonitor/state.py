@@ -57,12 +57,13 @@ class Machine:
 class State:
     """All machines by uuid, and for each URI that cannot be heard what was seen of it.
 
-    `boot_noted`: the identity of this boot is on disk.
+    `boot_noted`: the identity of this boot is on disk. `read`: the URIs that have been read since the start.
     """
 
     machines: Mapping[str, Machine] = field(default_factory=dict)
     away: Mapping[str, str] = field(default_factory=dict)
     boot_noted: bool = False
+    read: frozenset[str] = frozenset()
 
     def put(self, machine: Machine) -> "State":
         """With this machine as it is now."""

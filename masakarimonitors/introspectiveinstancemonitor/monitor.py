@@ -79,6 +79,7 @@ def build(
         sources=tuple(sources),
         effects=looks,
         describe=describe,
+        looked=lambda state: bool(state.guests) or not state.kept,
         close=looks.close,
         watching=(
             *(f"guests of {uri} whose agent's socket matches {pattern.pattern}" for uri in uris),

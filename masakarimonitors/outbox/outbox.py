@@ -37,6 +37,7 @@ class Outbox:
         self._rows: dict[int, Row] = {}
         self._order: dict[str, list[int]] = {}
         self._unwritten: set[int] = set()
+        self._held: set[int] = set()
         self._memory: dict[str, Mapping[str, JSON]] = {}
         self._next_id = 1
         self._writes: list[Write] = []
@@ -112,14 +113,24 @@ class Outbox:
         """How many rows are pending."""
         return len(self._rows)
 
+    def hold(self) -> None:
+        """Offer none of the rows that are pending now until `release`: what they say may be over by now."""
+        self._held = set(self._rows)
+
+    def release(self) -> None:
+        """Let every row be offered."""
+        held, self._held = self._held, set()
+        for subject in {row.subject for row_id in held if (row := self._rows.get(row_id))}:
+            self.on_ready(subject)
+
     def subjects(self) -> Iterator[str]:
         """Every subject that has pending rows."""
         return iter(list(self._order))
 
     def deliverable(self, subject: str) -> Iterator[Row]:
-        """The subject's pending rows that have been written, oldest first."""
+        """The subject's pending rows that have been written and are not held, oldest first."""
         for row_id in self._order.get(subject, ()):
-            if row_id in self._unwritten:
+            if row_id in self._unwritten or row_id in self._held:
                 return
             yield self._rows[row_id]
 
@@ -167,6 +178,8 @@ class Outbox:
 
     async def close(self) -> None:
         """Write what is left, then let go of the store; what ends with this process is named."""
+        async with self._committing:
+            pass  # a transaction that a cancelled writer had begun gives back what it could not write
         await self._flush()
         if self._rows and (self._fault or not self._store.blocks):
             LOG.error(

@@ -55,6 +55,7 @@ def build(
         sources=(listed, processes),
         effects=Acts(processes, own_commands, policy.command_timeout, run_directly, as_root),
         describe=lambda state: describe(state, policy),
+        looked=looked,
         reload=listed.reload,
         watching=tuple(f"process {entry.process_name} (of {path})" for entry in entries),
         # Where reports go to a real masakari-api, nobody is told to kill anything.
@@ -72,6 +73,11 @@ def _entries(conf: cfg.ConfigOpts, path: str) -> tuple[Entry, ...]:
             f"The process list cannot be used, so it is not known which processes to watch:\n{fault}\nMend the"
             f" file, or name another one: {where(conf, 'process', 'process_list_path')}."
         ) from None
+
+
+def looked(state: State) -> bool:
+    """Whether every listed process has been looked for since the start."""
+    return bool(state.courses) and all(course.stage is not Stage.UNSEEN for course in state.courses.values())
 
 
 def describe(state: State, policy: Policy) -> Sequence[SubjectRow]:

@@ -19,11 +19,17 @@ body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;paddin
 h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem;margin:1.2rem 0 .3rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .6rem;vertical-align:top}
 th{font-weight:600;border-bottom:1px solid #8888}td{border-bottom:1px solid #8883;overflow-wrap:anywhere}
+.short{white-space:nowrap;overflow-wrap:normal}
+.short{white-space:nowrap;overflow-wrap:normal}
 .alarm{background:#d9302520;font-weight:600}.quiet{color:#777}
 """
 # Subjects shown on the page; all of them are in status.json.
 _SUBJECTS = 200
 _VERDICTS = 50
+# Columns whose cells must not be broken.
+_SHORT = frozenset({"UTC", "ruling", "source"})
+# Columns whose cells must not be broken.
+_SHORT = frozenset({"UTC", "ruling", "source"})
 
 
 def render(boards: Sequence[Board], clock: Clock) -> str:
@@ -74,9 +80,10 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[tuple[bool, Sequence
     if not rows:
         return f"<h3>{escape(title)}</h3><p class=quiet>nothing yet</p>"
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    marks = [" class=short" if name in _SHORT else "" for name in heads]
     body = "".join(
         f"<tr{' class=alarm' if alarm else ''}>"
-        + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
+        + "".join(f"<td{mark}>{escape(str(cell))}</td>" for mark, cell in zip(marks, cells, strict=True))
         + "</tr>"
         for alarm, cells in rows
     )

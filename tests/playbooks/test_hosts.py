@@ -1,5 +1,7 @@
 """The host monitor's core as a dialogue: what is seen, and what is told to masakari."""
 
+import pytest
+
 from masakarimonitors.decisions.guard import GuardPolicy
 from masakarimonitors.hostmonitor import matrix
 from masakarimonitors.hostmonitor.observation import Link, Power, Work
@@ -483,3 +485,25 @@ def test_the_worked_example_a_domain_of_its_own() -> None:
     play.wait(2)
     assert play.reports == [stopped(TWENTY[0])]
     assert play.last("storm:rack2").alarm
+
+
+def test_one_flapping_host_cannot_hold_up_a_storms_release() -> None:
+    play = Play(policy(samples=2, sample_interval=1.0)).all_up(*TWENTY).wait(60)
+    for host in TWENTY[:12]:
+        play.cut(host, "storage")
+    for _ in range(60):
+        play.wait(20).heal(TWENTY[0], "storage").wait(0.5).cut(TWENTY[0], "storage")
+    assert len(play.reports) >= 11
+
+
+def test_a_failed_host_is_not_forgotten_before_it_was_told_though_masakari_lists_nothing() -> None:
+    play = Play(policy(lookup=True, samples=3)).all_up("node05").wait(60).cut("node05").wait(6)
+    for link in THREE:
+        play.sees(link, {OWN: U}, whole=True)
+    play.registry({}).wait(30)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_source_that_speaks_of_a_link_that_nobody_knows_is_a_loud_bug() -> None:
+    with pytest.raises(ValueError, match="cluster"):
+        Play().sees("cluster", {"node05": D})

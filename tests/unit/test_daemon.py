@@ -15,6 +15,7 @@ from masakarimonitors.decisions import (
     Ruling,
     Verdict,
     WakeAt,
+    Withdraw,
     Woken,
 )
 from masakarimonitors.notifications import HostEvent, ProcessNotification
@@ -197,3 +198,53 @@ async def test_a_bug_in_a_decision_is_shown_and_the_next_observation_is_judged()
         await settle()
         assert seen[-1] == ("a",)
         assert "a bug" in board.faults[0][1]
+
+
+async def test_reports_of_the_last_life_wait_for_a_first_look_and_may_be_withdrawn_by_it() -> None:
+    clock, store, source, api = FakeClock(), MemoryStore(), Script(), FakeApi()
+    before = Outbox(store, clock)
+    await before.open()
+    for name in ("up-again", "still-down"):
+        died = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, name)
+        before.submit([Notify(died, "it died")], clock.now())
+    await before.close()
+
+    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
+        return (*state, str(observation)), Decision((Withdraw("process:up-again", "it runs"),))
+
+    outbox = Outbox(store, clock)
+    await outbox.open()
+    monitor: Monitor[State, str] = Monitor("testmonitor", (), decide, (source,), looked=bool)
+    delivery = Delivery(outbox, api, DeliveryPolicy(), clock)
+    daemon = Daemon(monitor, outbox, clock, Board("testmonitor", clock.now()))
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
+        await clock.advance(5)
+        assert api.offers == []
+        source.emit("a first look")
+        await settle()
+        assert [offer["payload"]["process_name"] for offer in api.offers] == ["still-down"]
+        for task in running:
+            task.cancel()
+
+
+async def test_a_world_that_cannot_be_looked_at_does_not_hold_a_report_for_ever() -> None:
+    clock, store, api = FakeClock(), MemoryStore(), FakeApi()
+    before = Outbox(store, clock)
+    await before.open()
+    died = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "x")
+    before.submit([Notify(died, "it died")], clock.now())
+    await before.close()
+    outbox = Outbox(store, clock)
+    await outbox.open()
+    monitor: Monitor[State, str] = Monitor("testmonitor", (), remember, (Script(),), looked=bool)
+    delivery = Delivery(outbox, api, DeliveryPolicy(), clock)
+    daemon = Daemon(monitor, outbox, clock, Board("testmonitor", clock.now()))
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
+        await clock.advance(29)
+        assert api.offers == []
+        await clock.advance(2)
+        assert len(api.offers) == 1
+        for task in running:
+            task.cancel()

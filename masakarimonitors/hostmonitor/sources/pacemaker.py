@@ -5,6 +5,9 @@ monitors sends), and the acts (proof of death, the ledger). docs/pacemaker.rst t
 it sees and what it waits for.
 """
 
+import contextlib
+import functools
+import grp
 import os
 import socket
 from pathlib import Path
@@ -17,14 +20,23 @@ from masakarimonitors.hostmonitor import matrix
 from masakarimonitors.hostmonitor.driver import Driver
 from masakarimonitors.hostmonitor.observation import Observation
 from masakarimonitors.hostmonitor.power.proof import PowerConfigFault, PowerPolicy, Proof
+from masakarimonitors.hostmonitor.sources.pacemaker_account import LINK
 from masakarimonitors.hostmonitor.sources.pacemaker_acts import Acts
-from masakarimonitors.hostmonitor.sources.pacemaker_commands import NodeKind, found_kind
+from masakarimonitors.hostmonitor.sources.pacemaker_commands import (
+    Commands,
+    NodeKind,
+    Run,
+    found_kind,
+    run_directly,
+)
 from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
 from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Rules
-from masakarimonitors.hostmonitor.sources.pacemaker_lines import wires
+from masakarimonitors.hostmonitor.sources.pacemaker_lines import check, wires
+from masakarimonitors.hostmonitor.sources.pacemaker_quorum import open_quorum
 from masakarimonitors.hostmonitor.sources.pacemaker_reporter import Reporter
-from masakarimonitors.hostmonitor.sources.pacemaker_watch import LINK, Rhythm, Watch
+from masakarimonitors.hostmonitor.sources.pacemaker_watch import Doors, Rhythm, Watch
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.run_as_root import RunAsRoot
 
 _KINDS = {"autodetect": None, "cluster": NodeKind.CLUSTER, "remote": NodeKind.REMOTE}
 
@@ -36,6 +48,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         listen = wires(options.corosync_multicast_interfaces, options.corosync_multicast_ports)
     except ValueError as fault:
         raise ConfigFault(f"{where(conf, 'host', 'corosync_multicast_ports')}: {fault}") from None
+    commands = Commands(_runner(conf))
     insight = Insight()
     elected = options.reporter != "all"
     watch = Watch(
@@ -46,8 +59,12 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         rhythm=Rhythm(resync=options.monitoring_interval, stonith_wait=options.stonith_wait),
         kind=_KINDS[options.pacemaker_node_type],
         alert_socket=Path(options.pacemaker_alert_socket) if options.pacemaker_alert_socket else None,
-        wires=listen,
-        tcpdump_timeout=options.tcpdump_timeout,
+        doors=Doors(
+            kind=found_kind,
+            quorum=functools.partial(open_quorum, commands),
+            look=commands.look,
+            lines=lambda node: check(listen, node, options.tcpdump_timeout, commands.run),
+        ),
     )
     sources: list[Source[Observation]] = [watch]
     reporter = Reporter(clock, insight, os.getpid()) if elected else None
@@ -60,6 +77,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         stonith_wait=options.stonith_wait,
         prover=prover,
         publish=reporter.publish if reporter is not None else None,
+        resources=commands.resources,
     )
 
     async def close() -> None:
@@ -87,6 +105,15 @@ def _names(own: str) -> frozenset[str]:
     """What this node may be called in the cluster: never to be judged by itself."""
     machine = socket.gethostname()
     return frozenset({own, own.partition(".")[0], machine, machine.partition(".")[0]})
+
+
+def _runner(conf: ConfigOpts) -> Run:
+    """With our own rights where Pacemaker accepts them (root, group haclient), as root otherwise."""
+    with contextlib.suppress(KeyError):
+        if os.geteuid() == 0 or grp.getgrnam("haclient").gr_gid in os.getgroups():
+            return run_directly
+    as_root = RunAsRoot(tuple(conf.config_file or ()), tuple(conf.config_dir or ()))
+    return lambda argv, timeout: as_root(argv, timeout, lambda pid: None)
 
 
 def _prover(conf: ConfigOpts, clock: Clock) -> Proof:

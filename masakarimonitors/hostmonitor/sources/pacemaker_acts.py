@@ -13,7 +13,6 @@ from xml.etree.ElementTree import Element
 
 from masakarimonitors.decisions import Command
 from masakarimonitors.hostmonitor.observation import CheckPower, Observation, Power, PowerSeen, WriteLedger
-from masakarimonitors.hostmonitor.sources import pacemaker_commands
 from masakarimonitors.hostmonitor.sources.pacemaker_commands import CannotLook
 from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
 from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Condition
@@ -47,7 +46,7 @@ class Acts:
         stonith_wait: float,
         prover: Prover | None,
         publish: Callable[[Ledger], None] | None,
-        resources: Callable[[], Awaitable[Element]] = pacemaker_commands.resources,
+        resources: Callable[[], Awaitable[Element]],
     ) -> None:
         """`stonith_wait`: seconds that fencing is given before a management controller is asked.
 

@@ -5,9 +5,10 @@ elements that matter are kept, because the resource histories of a thousand remo
 megabytes. What a document does not say is None or UNKNOWN here, never "down".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 from xml.parsers import expat
 
 from masakarimonitors.hostmonitor.observation import Work
@@ -118,12 +119,36 @@ def _number(value: str | None) -> int:
     return int(value) if value is not None and value.isdigit() else 0
 
 
-def _parse(
-    text: str, start: Callable[[str, dict[str, str]], None], end: Callable[[str], None], what: str
-) -> None:
+class _Reader(Protocol):
+    """expat's callbacks. `skipped`: elements whose content is passed over at the speed of C."""
+
+    skipped: frozenset[str]
+
+    def start(self, tag: str, at: dict[str, str]) -> None:
+        """A start tag."""
+
+    def end(self, tag: str) -> None:
+        """An end tag."""
+
+
+def _parse(text: str, reader: _Reader, what: str) -> None:
     parser = expat.ParserCreate()
+    skipped = reader.skipped
+
+    def start(tag: str, at: dict[str, str]) -> None:
+        reader.start(tag, at)
+        if tag in skipped:
+            parser.StartElementHandler = None
+            parser.EndElementHandler = leave
+
+    def leave(tag: str) -> None:
+        if tag in skipped:
+            parser.StartElementHandler = start
+            parser.EndElementHandler = reader.end
+            reader.end(tag)
+
     parser.StartElementHandler = start
-    parser.EndElementHandler = end
+    parser.EndElementHandler = reader.end
     try:
         parser.Parse(text, True)
     except expat.ExpatError as fault:
@@ -141,6 +166,7 @@ class _Node:
 class _CibReader:
     """expat's callbacks; the path tells a node's own attributes from a resource's."""
 
+    skipped = frozenset({"lrm", "constraints", "operations"})
     root: dict[str, str] | None = None
     stonith: bool = True  # Pacemaker's default
     maintenance: bool = False
@@ -212,7 +238,7 @@ def read_cib(text: str) -> Cib:
     Raises `Unreadable` when it is not a CIB: the caller sees nothing then, it does not see "down".
     """
     reader = _CibReader()
-    _parse(text, reader.start, reader.end, "the output of cibadmin")
+    _parse(text, reader, "the output of cibadmin")
     root = reader.root or {}
     nodes = tuple(_node_state(n) for n in reader.states if n.attributes.get("uname"))
     work = dict(reader.work)
@@ -255,6 +281,7 @@ def _node_state(node: _Node) -> NodeState:
 class _MonReader:
     """expat's callbacks for crm_mon: only the elements directly under <nodes> are nodes."""
 
+    skipped = frozenset({"resources", "node_history", "bans", "node_attributes", "failures"})
     root: str = ""
     quorate: bool | None = None
     failure: str = ""
@@ -296,7 +323,7 @@ def read_crm_mon(text: str) -> CrmMon:
     `<status code="0">` with an `<errors>` element and exits 0.
     """
     reader = _MonReader()
-    _parse(text, reader.start, reader.end, "the output of crm_mon")
+    _parse(text, reader, "the output of crm_mon")
     if reader.failure or not reader.nodes:
         raise Unreadable(f"crm_mon lists no nodes ({reader.failure or 'an empty <' + reader.root + '>'})")
     fenced: dict[str, Fencing] = {}

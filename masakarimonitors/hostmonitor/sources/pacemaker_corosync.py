@@ -24,6 +24,7 @@ _CS_ERR_TRY_AGAIN = 6
 _CS_DISPATCH_ALL = 2
 _TRACK_CURRENT_AND_CHANGES = 3
 _CPG_AGREED = 2
+_DENIED = (11, 29)
 _ERRORS = {
     2: "corosync is not running here, or has just gone",
     5: "time-out",
@@ -45,11 +46,17 @@ class CorosyncError(Exception):
     """Corosync could not be reached or refused; the message says which call and why."""
 
 
+class CorosyncDenied(CorosyncError):
+    """This user may not ask Corosync."""
+
+
 class CorosyncMissing(CorosyncError):
     """Corosync's libraries are not installed."""
 
 
 def _check(call: str, code: int) -> None:
+    if code in _DENIED:
+        raise CorosyncDenied(f"{call}: {_ERRORS[code]}")
     if code != _CS_OK:
         raise CorosyncError(f"{call}: {_ERRORS.get(code, f'error {code}')}")
 
@@ -107,7 +114,7 @@ class Quorum:
         """Connect (may block for a moment). Raises `CorosyncError`."""
         self.quorate: bool | None = None
         self.members: frozenset[int] = frozenset()
-        self.node_id = own_node_id()
+        self.node_id: int | None = own_node_id()
         self._lib = _quorum_library()
         self._handle = c.c_uint64()
         # The library keeps pointers to these callbacks, so they must live as long as the handle.
@@ -133,6 +140,9 @@ class Quorum:
         self, _handle: int, _ring: _RingId, count: int, nodes: Any, _j: int, _js: Any, left: int, _ls: Any
     ) -> None:
         self.members = frozenset(nodes[:count])
+
+    async def refresh(self) -> None:
+        """Nothing to do: the news comes by itself."""
 
     def dispatch(self) -> None:
         """Take in the news. Raises `CorosyncError` when corosync has gone."""

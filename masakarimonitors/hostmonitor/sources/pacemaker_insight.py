@@ -1,7 +1,8 @@
 """What the parts of the pacemaker driver tell each other: the watch writes it, the others read it.
 
-One object, used on the event loop's thread only. `sighted` is set while the watch's view is proven;
-the office is kept only then, so a monitor that cannot see never reports.
+One object, used on the event loop's thread only. `sighted` is set while the watch's view is proven,
+`blind` from the moment when it is lost; the office is kept only while sighted, so a monitor that
+cannot see never reports.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Condition, Finding
+from masakarimonitors.system.clock import Clock
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Insight:
     names: Mapping[str, str] = field(default_factory=dict)
     suspect_since: dict[str, float] = field(default_factory=dict)
     sighted: asyncio.Event = field(default_factory=asyncio.Event)
+    blind: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     why_blind: str = "it has not looked yet"
 
@@ -39,6 +42,7 @@ class Insight:
         suspects = {h for h, finding in findings.items() if finding.condition is Condition.SUSPECT}
         self.suspect_since = {h: self.suspect_since.get(h, now) for h in suspects}
         self.sighted.set()
+        self.blind.clear()
         async with self.changed:
             self.changed.notify_all()
 
@@ -46,5 +50,27 @@ class Insight:
         """Nothing is seen from now on."""
         self.why_blind = why
         self.sighted.clear()
+        self.blind.set()
         async with self.changed:
             self.changed.notify_all()
+
+
+async def pause(clock: Clock, seconds: float, event: asyncio.Event) -> None:
+    """Until `event` is set, at most `seconds` by `clock`."""
+    if event.is_set():
+        return
+    done = asyncio.Event()
+
+    async def sleep() -> None:
+        await clock.sleep(seconds)
+        done.set()
+
+    async def wait() -> None:
+        await event.wait()
+        done.set()
+
+    async with asyncio.TaskGroup() as both:
+        tasks = [both.create_task(sleep()), both.create_task(wait())]
+        await done.wait()
+        for task in tasks:
+            task.cancel()

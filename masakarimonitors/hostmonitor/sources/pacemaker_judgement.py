@@ -101,8 +101,8 @@ def judge(
             findings[node.name] = _remote(node, seen, cib, mon, memory, rules)
         elif not rules.only_remotes:
             findings[node.name] = _member(node, seen, mon, memory)
-    for name in mon.nodes.keys() - findings.keys() - own:
-        if not mon.nodes[name].guest and not rules.only_remotes and name not in {n.name for n in cib.nodes}:
+    for name in mon.nodes.keys() - {node.name for node in cib.nodes} - own:
+        if not mon.nodes[name].guest and not rules.only_remotes:
             findings[name] = Finding(Condition.UNSURE, "no node_state: not seen since the cluster started")
     return findings, _remember(cib, mon, findings, memory)
 

@@ -6,11 +6,15 @@ knows but the wire: tcpdump listens for packets of corosync that are not our own
 """
 
 import asyncio
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from masakarimonitors.system.command import run
+from masakarimonitors.hostmonitor.sources.pacemaker_commands import Run, run_directly
+from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Condition, Finding
+
+LOG = logging.getLogger(__name__)
 
 _STATE = re.compile(r"^\s*nodeid:\s*(\d+):\s*(.*?)\s*$", re.MULTILINE)
 _ADDRESS = re.compile(r"\sinet6? ([0-9a-fA-F.:]+)/")
@@ -71,12 +75,14 @@ def read_cfgtool(text: str, own: int | None) -> Lines:
     return Lines(False, f"all {len(states)} corosync links of this node are disconnected")
 
 
-async def check(listen: Sequence[Wire], own: int | None, tcpdump_timeout: float) -> Lines:
+async def check(
+    listen: Sequence[Wire], own: int | None, tcpdump_timeout: float, run: Run = run_directly
+) -> Lines:
     """Ask corosync, or, when `listen` names interfaces, the wire. Takes at most `tcpdump_timeout` or 5 s."""
     if not listen:
-        return await _ask_corosync(own)
+        return await _ask_corosync(own, run)
     async with asyncio.TaskGroup() as all_wires:
-        heard = [all_wires.create_task(_listen(wire, tcpdump_timeout)) for wire in listen]
+        heard = [all_wires.create_task(_listen(wire, tcpdump_timeout, run)) for wire in listen]
     answers = [task.result() for task in heard]
     for alive in (True, None, False):  # one living line is enough; "cannot say" beats "dead"
         found = [answer for answer in answers if answer.alive is alive]
@@ -85,9 +91,9 @@ async def check(listen: Sequence[Wire], own: int | None, tcpdump_timeout: float)
     raise AssertionError("no wire was listened to")
 
 
-async def _ask_corosync(own: int | None) -> Lines:
+async def _ask_corosync(own: int | None, run: Run) -> Lines:
     try:
-        done = await run(["corosync-cfgtool", "-s"], timeout=_ASK)
+        done = await run(["corosync-cfgtool", "-s"], _ASK)
     except OSError as fault:
         return Lines(None, f"corosync-cfgtool cannot be run ({fault.strerror or fault})")
     if done.timed_out:
@@ -95,13 +101,13 @@ async def _ask_corosync(own: int | None) -> Lines:
     return read_cfgtool(done.output, own)  # its exit code is 1 when a link is down: the text counts
 
 
-async def _listen(wire: Wire, timeout: float) -> Lines:
+async def _listen(wire: Wire, timeout: float, run: Run) -> Lines:
     where = f"{wire.interface}, port {wire.port}"
     try:
-        addresses = await run(["ip", "-o", "addr", "show", "dev", wire.interface], timeout=_ASK)
+        addresses = await run(["ip", "-o", "addr", "show", "dev", wire.interface], _ASK)
         if not addresses.ok:
             return Lines(None, f"{where}: no such interface")
-        done = await run(tcpdump(wire, _ADDRESS.findall(addresses.output)), timeout=timeout)
+        done = await run(tcpdump(wire, _ADDRESS.findall(addresses.output)), timeout)
     except OSError as fault:
         return Lines(None, f"{where}: tcpdump cannot be run ({fault.strerror or fault})")
     if done.ok:
@@ -121,3 +127,52 @@ def tcpdump(wire: Wire, own_addresses: Sequence[str]) -> list[str]:
     if ours:
         wanted = f"{wanted} and not ({ours})"
     return ["tcpdump", "-i", wire.interface, "-n", "-p", "-Q", "in", "-c", "1", wanted]
+
+
+class OwnLine:
+    """Keeps a node that is cut off from accusing the others.
+
+    With our own line dead, the loss of a member proves nothing about it: wait until we have been
+    fenced ourselves, or `patience` seconds (stonith_wait) have passed and we are still here.
+    """
+
+    def __init__(self, patience: float) -> None:
+        """Not known to be dead."""
+        self._patience = patience
+        self._dead_since: float | None = None
+
+    @property
+    def dead(self) -> bool:
+        """Whether it was dead when last asked."""
+        return self._dead_since is not None
+
+    async def sift(
+        self,
+        findings: Mapping[str, Finding],
+        before: Mapping[str, Finding],
+        ask: Callable[[], Awaitable[Lines]],
+        now: Callable[[], float],
+    ) -> Mapping[str, Finding]:
+        """`findings`, with the suspects made UNSURE while our own line is dead; asked only for new ones."""
+        suspects = {h for h, finding in findings.items() if finding.condition is Condition.SUSPECT}
+        if not suspects:
+            self._dead_since = None
+            return findings
+        if not self.dead and all(before.get(host) == findings[host] for host in suspects):
+            return findings
+        lines = await ask()
+        if lines.alive is not False:
+            self._dead_since = None
+            return findings
+        if self._dead_since is None:
+            self._dead_since = now()
+            LOG.warning(
+                "This node's own corosync line is dead (%s): what it sees of others proves nothing, and it may "
+                "be about to be fenced; waiting %.0f s (stonith_wait)",
+                lines.why,
+                self._patience,
+            )
+        if now() - self._dead_since >= self._patience:
+            return findings
+        held = Finding(Condition.UNSURE, f"held: {lines.why}, so this node may be the lost one")
+        return {host: held if host in suspects else finding for host, finding in findings.items()}

@@ -14,7 +14,7 @@ from typing import Protocol
 from masakarimonitors.hostmonitor.observation import EVERYONE, Observation, Office
 from masakarimonitors.hostmonitor.sources import pacemaker_corosync, pacemaker_office
 from masakarimonitors.hostmonitor.sources.pacemaker_corosync import CorosyncError, GroupChanged, GroupMessage
-from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
+from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight, pause
 from masakarimonitors.hostmonitor.sources.pacemaker_office import BEAT, BEAT_MESSAGE, Chair, Ledger
 from masakarimonitors.system.clock import Clock
 
@@ -80,7 +80,7 @@ class Reporter:
             if self._insight.member is False:
                 why = "a pacemaker-remote node has no corosync to elect a reporter with"
                 self._say(emit, Office(True, EVERYONE, why, self._clock.now()))
-                await self._until_blind()
+                await self._insight.blind.wait()
                 continue
             try:
                 group = await self._open_group(GROUP, _OPEN)
@@ -97,10 +97,6 @@ class Reporter:
                 continue
             shut_out_since = None
             await self._serve(group, emit)
-
-    async def _until_blind(self) -> None:
-        async with self._insight.changed:
-            await self._insight.changed.wait_for(lambda: not self._insight.sighted.is_set())
 
     async def _serve(self, group: GroupFeed, emit: Emit) -> None:
         """Until Corosync goes away or this monitor goes blind."""
@@ -132,7 +128,7 @@ class Reporter:
                 with contextlib.suppress(CorosyncError):  # `news` will hear of it, too
                     self._flush(group)
                 self._tell(emit, group)
-                await self._clock.sleep(_TICK)
+                await pause(self._clock, _TICK, self._insight.blind)
         finally:
             loop.remove_reader(group.fd)
             group.close()

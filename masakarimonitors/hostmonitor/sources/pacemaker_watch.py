@@ -9,40 +9,28 @@ failed host.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from masakarimonitors.hostmonitor.observation import (
-    Observation,
-    Power,
-    PowerSeen,
-    Sample,
-    View,
-    Work,
-    WorkSeen,
-)
-from masakarimonitors.hostmonitor.sources import pacemaker_commands, pacemaker_corosync, pacemaker_lines
+from masakarimonitors.hostmonitor.observation import Observation, View
+from masakarimonitors.hostmonitor.sources.pacemaker_account import LINK, Account
 from masakarimonitors.hostmonitor.sources.pacemaker_alerts import Alerts
 from masakarimonitors.hostmonitor.sources.pacemaker_cib import Cib, CrmMon
 from masakarimonitors.hostmonitor.sources.pacemaker_commands import CannotLook, NodeKind
 from masakarimonitors.hostmonitor.sources.pacemaker_corosync import CorosyncError
-from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
+from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight, pause
 from masakarimonitors.hostmonitor.sources.pacemaker_judgement import (
-    Condition,
     Finding,
     Memory,
     Rules,
     judge,
 )
-from masakarimonitors.hostmonitor.sources.pacemaker_lines import Lines, Wire
+from masakarimonitors.hostmonitor.sources.pacemaker_lines import Lines, OwnLine
+from masakarimonitors.hostmonitor.sources.pacemaker_quorum import QuorumFeed
 from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
-
-LINK = "cluster"
-"""The one link of this driver."""
 
 Emit = Callable[[Observation], None]
 
@@ -76,28 +64,14 @@ class Rhythm:
         return self.resync + 2 * self.timeout + self.patience
 
 
-class QuorumFeed(Protocol):
-    """`corosync.Quorum`, or a test's."""
-
-    fd: int
-    quorate: bool | None
-    node_id: int
-
-    def dispatch(self) -> None:
-        """Take in the news."""
-
-    def close(self) -> None:
-        """Disconnect."""
-
-
 @dataclass(frozen=True, slots=True)
 class Doors:
     """The outside world, so that a test can be another one."""
 
-    kind: Callable[[], NodeKind | None] = pacemaker_commands.found_kind
-    quorum: Callable[[float], Awaitable[QuorumFeed]] = pacemaker_corosync.open_quorum
-    look: Callable[[float], Awaitable[tuple[Cib, CrmMon]]] = pacemaker_commands.look
-    lines: Callable[[Sequence[Wire], int | None, float], Awaitable[Lines]] = pacemaker_lines.check
+    kind: Callable[[], NodeKind | None]
+    quorum: Callable[[float], Awaitable[QuorumFeed]]
+    look: Callable[[float], Awaitable[tuple[Cib, CrmMon]]]
+    lines: Callable[[int | None], Awaitable[Lines]]
 
 
 class Watch:
@@ -115,9 +89,7 @@ class Watch:
         rhythm: Rhythm,
         kind: NodeKind | None,
         alert_socket: Path | None,
-        wires: Sequence[Wire] = (),
-        tcpdump_timeout: float = 5.0,
-        doors: Doors | None = None,
+        doors: Doors,
     ) -> None:
         """`own`: this node's names; `kind` None: whichever is found running."""
         self._clock = clock
@@ -127,14 +99,10 @@ class Watch:
         self._rhythm = rhythm
         self._kind = kind
         self._alert_socket = alert_socket
-        self._wires = wires
-        self._tcpdump_timeout = tcpdump_timeout
-        self._doors = doors or Doors()
+        self._doors = doors
         self._memory = Memory()
-        self._said: dict[str, Finding] = {}
-        self._works: dict[str, Work] = {}
-        self._whole_at: float | None = None
-        self._proven_at: float | None = None
+        self._account = Account(rhythm.resync, rhythm.unalerted, rhythm.good_for)
+        self._line = OwnLine(rhythm.stonith_wait)
         self._alerted = False
         self._hinted = False
         self._listening = False
@@ -142,7 +110,6 @@ class Watch:
         self._blind = False
         self._restless_until = 0.0
         self._quorate_since: float | None = None
-        self._line_dead_since: float | None = None
         self._node_id: int | None = None
         self._wake = asyncio.Event()
 
@@ -191,29 +158,9 @@ class Watch:
         self._restless_until = self._clock.now().monotonic + self._rhythm.restless
         self._wake.set()
 
-    async def _pause(self, seconds: float) -> None:
-        """Until the next event, at most `seconds`."""
-        if self._wake.is_set():
-            return
-        done = asyncio.Event()
-
-        async def sleep() -> None:
-            await self._clock.sleep(seconds)
-            done.set()
-
-        async def wake() -> None:
-            await self._wake.wait()
-            done.set()
-
-        async with asyncio.TaskGroup() as both:
-            tasks = [both.create_task(sleep()), both.create_task(wake())]
-            await done.wait()
-            for task in tasks:
-                task.cancel()
-
     async def _next_event(self) -> None:
         """Until it is time to look again; the events of one fault count as one."""
-        await self._pause(self._until_next())
+        await pause(self._clock, self._until_next(), self._wake)
         if self._wake.is_set():
             await self._clock.sleep(self._rhythm.debounce)
             self._wake.clear()
@@ -222,8 +169,7 @@ class Watch:
         now = self._clock.now().monotonic
         if now < self._restless_until:
             return self._rhythm.after_event
-        doubtful = self._blind_since is not None or self._line_dead_since is not None
-        if doubtful or any(f.condition is Condition.SUSPECT for f in self._said.values()):
+        if self._blind_since is not None or self._line.dead or self._account.suspects:
             return self._rhythm.suspect
         return self._rhythm.resync if self._alerted else min(self._rhythm.resync, self._rhythm.unalerted)
 
@@ -236,7 +182,6 @@ class Watch:
         except CorosyncError as fault:
             await self._lose_sight(emit, f"corosync cannot be asked ({fault})")
             return
-        self._node_id = quorum.node_id
         loop = asyncio.get_running_loop()
         gone: list[CorosyncError] = []
 
@@ -253,19 +198,23 @@ class Watch:
             while not gone:
                 await self._look_once(emit, quorum)
                 await self._next_event()
-            await self._lose_sight(emit, f"corosync has gone ({gone[0]})")
+            raise gone[0]
+        except CorosyncError as fault:
+            await self._lose_sight(emit, f"corosync has gone ({fault})")
         finally:
             loop.remove_reader(quorum.fd)
             quorum.close()
 
     async def _look_once(self, emit: Emit, quorum: QuorumFeed) -> None:
         now = self._clock.now().monotonic
+        await quorum.refresh()
         if quorum.quorate is None:
             return  # its first news is on its way
         if not quorum.quorate:
             self._quorate_since = None
             await self._lose_sight(emit, "corosync has no quorum on this side")
             return
+        self._node_id = quorum.node_id
         if self._quorate_since is None:
             self._quorate_since = now
         try:
@@ -285,7 +234,7 @@ class Watch:
         if not mon.quorate:
             await self._lose_sight(emit, "the designated controller has no quorum")
             return
-        await self._tell(emit, cib, mon)
+        await self._judge(emit, cib, mon, lambda: quorum.quorate)
 
     # -- as a remote --------------------------------------------------------------------------
 
@@ -298,7 +247,7 @@ class Watch:
                 await self._miss(emit, str(fault))
             else:
                 if cib.quorate and mon.quorate:
-                    await self._tell(emit, cib, mon)
+                    await self._judge(emit, cib, mon, lambda: True)
                 else:
                     await self._lose_sight(emit, "the cluster has no quorum")
             await self._next_event()
@@ -318,46 +267,34 @@ class Watch:
         at = self._clock.now()
         if self._blind_since is None:
             self._blind_since = at.monotonic
-        self._whole_at = self._proven_at = None
+        self._account.sight_lost()
         if not self._blind or self._insight.why_blind != why:
             self._blind = True
             emit(View(LINK, False, why, at))
             await self._insight.blinded(why)
 
-    async def _tell(self, emit: Emit, cib: Cib, mon: CrmMon) -> None:
+    async def _judge(self, emit: Emit, cib: Cib, mon: CrmMon, quorate: Callable[[], bool | None]) -> None:
+        """`quorate` is asked once more, last: what was read before sight was lost must not be told after."""
         self._notice_alert_agent(cib)
         own = self._own | ({str(self._node_id)} if self._node_id is not None else set())
+        findings: Mapping[str, Finding]
         findings, memory = judge(cib, mon, self._memory, self._rules, own)
-        findings = await self._check_line(findings)
+        if self._insight.member:
+            findings = await self._line.sift(
+                findings,
+                self._account.findings,
+                lambda: self._doors.lines(self._node_id),
+                lambda: self._clock.now().monotonic,
+            )
+        if not quorate():
+            await self._lose_sight(emit, "the cluster has no quorum")
+            return
         self._memory = memory
-        at = self._clock.now()
         self._blind_since = None
         self._blind = False
-        vanished = self._said.keys() - findings.keys()
-        due = self._whole_at is None or at.monotonic - self._whole_at >= self._rhythm.resync * 0.9
-        whole = bool(vanished) or due
-        if whole:
-            self._whole_at = at.monotonic
-        news = {
-            host: finding.sighting
-            for host, finding in findings.items()
-            if whole or self._said.get(host) != finding
-        }
-        if (
-            news
-            or whole
-            or self._proven_at is None
-            or at.monotonic - self._proven_at > self._rhythm.unalerted
-        ):
-            self._proven_at = at.monotonic
-            emit(View(LINK, True, f"quorate, {len(findings)} other hosts seen", at, self._rhythm.good_for))
-        if news or whole:
-            emit(Sample(LINK, news, at, whole))
-        for host, finding in findings.items():
-            if finding.condition is Condition.DOWN and (whole or self._said.get(host) != finding):
-                emit(PowerSeen(host, Power.OFF, finding.evidence, at))
-        self._tell_work(emit, cib.work, findings, whole)
-        self._said = findings
+        at = self._clock.now()
+        for observation in self._account.tell(findings, cib.work, at):
+            emit(observation)
         names = {node.id: node.name for node in cib.nodes}
         await self._insight.looked(findings, names, cib.stonith, at.monotonic)
 
@@ -371,44 +308,3 @@ class Watch:
                 "run 'masakari-monitors pacemaker-alert install' on every cluster node",
                 min(self._rhythm.resync, self._rhythm.unalerted),
             )
-
-    def _tell_work(
-        self, emit: Emit, works: Mapping[str, Work], findings: Mapping[str, Finding], whole: bool
-    ) -> None:
-        at = self._clock.now()
-        for host in findings:
-            work = works.get(host, Work.NONE)
-            if work is not self._works.get(host, Work.NONE) or (whole and work is not Work.NONE):
-                emit(WorkSeen(host, work, f"pacemaker: {work.value}", at))
-            self._works[host] = work
-
-    async def _check_line(self, findings: dict[str, Finding]) -> dict[str, Finding]:
-        """Before a member is newly suspected: is it us who are cut off?
-
-        With our own line dead, its loss proves nothing about it: wait until we have been fenced
-        ourselves, or `stonith_wait` has passed and we are still here.
-        """
-        suspects = [h for h, finding in findings.items() if finding.condition is Condition.SUSPECT]
-        fresh = [h for h in suspects if self._said.get(h) != findings[h]]
-        if not suspects or not self._insight.member:
-            self._line_dead_since = None
-            return findings
-        if fresh or self._line_dead_since is not None:
-            lines = await self._doors.lines(self._wires, self._node_id, self._tcpdump_timeout)
-            now = self._clock.now().monotonic
-            if lines.alive is not False:
-                self._line_dead_since = None
-            elif self._line_dead_since is None:
-                self._line_dead_since = now
-                LOG.warning(
-                    "This node's own corosync line is dead (%s): what it sees of others proves nothing, and it "
-                    "may be about to be fenced; waiting %.0f s (stonith_wait)",
-                    lines.why,
-                    self._rhythm.stonith_wait,
-                )
-            if self._line_dead_since is not None and now - self._line_dead_since < self._rhythm.stonith_wait:
-                why = f"held: {lines.why}, so this node may be the lost one"
-                return {
-                    h: Finding(Condition.UNSURE, why) if h in suspects else f for h, f in findings.items()
-                }
-        return findings

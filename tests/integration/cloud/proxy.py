@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -13,16 +14,17 @@ class Proxy:
     connection, as a network or a dying process would.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        """Listens when entered."""
+    def __init__(self, endpoint: str, tls: ssl.SSLContext | None = None) -> None:
+        """Listens when entered; with `tls` it is what clients speak to it."""
         self._target = urlsplit(endpoint)
+        self._tls = tls
         self.lose_requests = 0
         self.lose_answers = 0
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
         """Listen on a free port."""
-        self._server = await asyncio.start_server(self._exchange, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._exchange, "127.0.0.1", 0, ssl=self._tls)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -35,7 +37,8 @@ class Proxy:
         """The API's endpoint by way of this proxy."""
         assert self._server is not None
         port = self._server.sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}{self._target.path}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{port}{self._target.path}"
 
     async def _exchange(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
         """One request and its answer; the connection is not kept."""

@@ -77,6 +77,11 @@ class Cloud:
         """masakari-api, without the project that the catalogue adds."""
         return f"http://127.0.0.1:{self._masakari_port}/v1"
 
+    @property
+    def has_keystone(self) -> bool:
+        """Whether keystone runs."""
+        return "keystone" in self._running
+
     def start_keystone(self) -> None:
         """Start it on a free port, and write the catalogue that matches."""
         self._keystone_port = self._start("keystone", self._keystone_port, "/v3", self._configure_keystone)
@@ -90,7 +95,14 @@ class Cloud:
 
     def kill_masakari(self) -> None:
         """SIGKILL: its clients see their connections break; what it knew of tokens is forgotten."""
-        process = self._running.pop("masakari")
+        self._kill("masakari")
+
+    def kill_keystone(self) -> None:
+        """SIGKILL: nobody gets a token, and masakari-api can check none that it has not seen."""
+        self._kill("keystone")
+
+    def _kill(self, what: str) -> None:
+        process = self._running.pop(what)
         process.kill()
         process.wait()
 

@@ -157,6 +157,28 @@ def test_the_receiver_takes_what_a_monitor_kept_while_it_was_away(folder: Folder
     assert "delivered" in folder.run("outbox").stdout
 
 
+def test_a_process_that_came_back_while_the_monitor_was_dead_is_not_accused(folder: Folder) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder.configure(
+        f"http://127.0.0.1:{port}/v1", f"[receiver]\nport = {port}\ndatabase = {folder.path}/r.sqlite\n"
+    )
+    monitor = folder.start()
+    folder.until_logged("cannot be reached")
+    monitor.kill()
+    monitor.wait()
+    back = folder.path / "never"
+    back.write_text("#!/bin/sh\nwhile :; do sleep 1; done\n")
+    back.chmod(0o755)
+    folder.processes.append(spawn([back]))
+    folder.start("masakari-monitors", "receiver")
+    folder.until_logged("Receiving reports at")
+    folder.start()
+    until(lambda: "withdrawn" in folder.run("outbox").stdout, "the report is withdrawn", folder.log)
+    assert "accepted PROCESS" not in folder.log()
+
+
 def test_run_takes_the_named_monitors_and_says_what_it_does(folder: Folder) -> None:
     folder.configure("unused", f"[receiver]\nembedded = true\nport = 0\ndatabase = {folder.path}/r.sqlite\n")
     running = folder.start("masakari-monitors", "run", "--monitor", "processmonitor")

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration.pacemaker.rig import Rig, remote_tree, why_not
+from tests.integration.pacemaker.world import World
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +31,11 @@ def rig(session_rig: Rig) -> Rig:
     """The cluster, whole again, whatever the test before has done to it."""
     session_rig.heal()
     return session_rig
+
+
+@pytest.fixture
+def world(rig: Rig, tmp_path: Path) -> Iterator[World]:
+    """The healed cluster with the alert agent, an empty API, and no monitor yet."""
+    with World(rig, tmp_path).closing() as world:
+        world.install_alerts()
+        yield world

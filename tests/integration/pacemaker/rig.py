@@ -64,7 +64,10 @@ RESOURCES = """<resources>
       <nvpair id="r1-server" name="server" value="{remote}"/>
       <nvpair id="r1-rci" name="reconnect_interval" value="10s"/>
     </instance_attributes>
-    <operations><op id="r1-mon" name="monitor" interval="10s" timeout="15s"/></operations>
+    <operations>
+      <op id="r1-mon" name="monitor" interval="10s" timeout="15s"/>
+      <op id="r1-start" name="start" interval="0" timeout="15s"/>
+    </operations>
   </primitive>
 </resources>
 """
@@ -77,15 +80,25 @@ class RigError(AssertionError):
     """The cluster did not come to the state that a test needs."""
 
 
-def wait_for(what: str, look: Callable[[], T], *, within: float = 60.0, every: float = 0.1) -> T:
-    """The first true answer of `look`, asked every `every` seconds for `within` seconds."""
+def wait_for(
+    what: str,
+    look: Callable[[], T],
+    *,
+    within: float = 60.0,
+    every: float = 0.1,
+    tell: Callable[[], object] = lambda: "nothing more is known",
+) -> T:
+    """The first true answer of `look`, asked every `every` seconds for `within` seconds.
+
+    `tell` adds to the complaint when there is none.
+    """
     deadline = time.monotonic() + within
     while True:
         answer = look()
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise RigError(f"after {within:.0f} s there is still not: {what}")
+            raise RigError(f"after {within:.0f} s there is still not: {what} ({tell()})")
         time.sleep(every)
 
 
@@ -277,7 +290,8 @@ class Rig:
         self._switch_pid = pid
         for arguments in (
             ["link", "add", "br0", "type", "bridge"],
-            ["link", "set", "br0", "up"],
+            # Its own address: a borrowed one would go with the cable of the host that lent it.
+            ["link", "set", "br0", "address", "02:00:0a:63:00:fe", "up"],
             ["addr", "add", f"{SWITCH}/24", "dev", "br0"],
         ):
             self.in_switch("ip", *arguments)
@@ -319,8 +333,11 @@ class Rig:
                     every=0.25,
                 )
 
-    def heal(self) -> None:
-        """Everybody powered, plugged, out of standby and maintenance, and online; fencing works."""
+    def heal(self, *, alerts: bool = False) -> None:
+        """Everybody powered, plugged, out of standby and maintenance, and online; fencing works.
+
+        `alerts`: leave alert agents in the CIB.
+        """
         self.strip.reset()
         for host in self.hosts.values():
             if host.powered:
@@ -331,14 +348,26 @@ class Rig:
         for host in self.hosts.values():
             host.power_on()
         wait_for("quorum after healing", self._quorate, within=120, every=0.5)
-        self._reset_configuration()
+        self._reset_configuration(alerts)
+        try:
+            self.wait_online(within=40)
+        except RigError:
+            # Pacemaker 2.1.5 now and then leaves a member "pending" for good after partitions have merged.
+            self._restart_all()
+
+    def _restart_all(self) -> None:
+        for host in self.hosts.values():
+            host.power_cut()
+        self.strip.reset()
+        for host in self.hosts.values():
+            host.power_on()
         self.wait_online()
 
     def _quorate(self) -> bool:
         cib = self["n1"].xml("cibadmin", "--query")
         return cib is not None and cib.get("have-quorum") == "1"
 
-    def _reset_configuration(self) -> None:
+    def _reset_configuration(self, alerts: bool) -> None:
         member = self["n1"]
         cib = member.xml("cibadmin", "--query")
         if cib is None:
@@ -351,7 +380,7 @@ class Rig:
         for name, value in wanted.items():
             if have.get(name, "false") != value:
                 member.run("crm_attribute", "-t", "crm_config", "-n", name, "-v", value)
-        if cib.find("./configuration/alerts/alert") is not None:
+        if not alerts and cib.find("./configuration/alerts/alert") is not None:
             member.run("cibadmin", "--delete-all", "--force", "--xpath", "//alerts/alert")
 
     def stop(self) -> None:

@@ -140,7 +140,7 @@ def test_a_delivered_report_comes_back_as_an_observation() -> None:
 def test_the_status_shows_what_is_not_plainly_up() -> None:
     rules = policy(elected=True, lookup=True)
     play = Play(rules)
-    assert [r.state for r in describe(play.state, rules)][:4] == ["waiting"] * 3 + ["not known yet"]
+    assert [r.state for r in describe(play.state, rules)][:4] == ["not seen yet"] * 3 + ["not known yet"]
     play.all_up("node05", "node06", "node07").office(True, OWN, {})
     play.registry({"node05": False, "node06": True, "node99": False})
     play.cut("node05").wait(5).cut("node07", "tenant").cut("node06", to=Link.LEFT)

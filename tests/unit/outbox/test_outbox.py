@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -219,6 +220,38 @@ async def test_what_ends_with_the_process_is_named_at_the_end(
         await settle()
     (error,) = [one.getMessage() for one in caplog.records if "end with this process" in one.getMessage()]
     assert "process:nova-compute (it died)" in error
+
+
+class Stuck(Faulty):
+    """The first write hangs until it is let go, and then fails."""
+
+    blocks = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.let_go = threading.Event(), threading.Event()
+
+    def write(self, writes: Sequence[Write]) -> None:
+        if not self.entered.is_set():
+            self.entered.set()
+            self.let_go.wait(60)
+            raise FULL
+        super().write(writes)
+
+
+async def test_what_a_cancelled_writer_could_not_write_is_written_at_the_end() -> None:
+    store, clock = Stuck(), FakeClock()
+    outbox = Outbox(store, clock)
+    await outbox.open()
+    writer = asyncio.get_running_loop().create_task(outbox.run())
+    outbox.submit([report(clock, "nova-compute")], clock.now())
+    await asyncio.to_thread(store.entered.wait, 60)
+    writer.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await writer
+    asyncio.get_running_loop().call_later(0.05, store.let_go.set)
+    await outbox.close()
+    assert [row.subject for row in store.load().pending] == ["process:nova-compute"]
 
 
 async def test_nothing_is_named_when_it_is_all_on_disk(

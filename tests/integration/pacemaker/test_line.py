@@ -1,0 +1,54 @@
+"""Is this node's own corosync line alive: asked of the real corosync, and of the real wire by tcpdump."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures import lifeline
+from tests.integration.pacemaker.rig import Host, Rig, wait_for
+
+pytestmark = [pytest.mark.xdist_group("pacemaker"), pytest.mark.timeout(400)]
+
+PORT = 5999
+CHECK = """
+import asyncio, sys
+from masakarimonitors.hostmonitor.sources.pacemaker_lines import check, wires
+print(asyncio.run(check(wires(*sys.argv[1:3]) if sys.argv[1:] else (), 1, 3.0)).alive)
+"""
+SEND = f"""
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.99.0.{{node}}"))
+while True:
+    s.sendto(b"totem", ("239.192.1.1", {PORT}))
+    time.sleep(0.1)
+"""
+
+
+def alive(host: Host, *wire: str) -> str:
+    return host.run(sys.executable, "-c", CHECK, *wire).stdout.strip()
+
+
+def test_the_line_by_corosync_and_by_the_wire(rig: Rig, tmp_path: Path) -> None:
+    n1 = rig["n1"]
+    wire = ("eth0", str(PORT))
+    assert alive(n1) == "True"
+    assert alive(n1, *wire) == "False"  # nobody sends there
+    own = n1.spawn(sys.executable, "-c", SEND.format(node=1), log=tmp_path / "own.log")
+    try:
+        assert alive(n1, *wire) == "False"  # we hear only ourselves
+        other = rig["n2"].spawn(sys.executable, "-c", SEND.format(node=2), log=tmp_path / "other.log")
+        try:
+            assert alive(n1, *wire) == "True"
+            assert alive(n1, "eth0,eth9", f"{PORT},{PORT}") == "True"  # one living line is enough
+            assert alive(n1, "eth9", str(PORT)) == "None"  # nobody can say
+        finally:
+            lifeline.end(other, grace=0.2)
+    finally:
+        lifeline.end(own, grace=0.2)
+    rig.strip.hold()
+    n1.unplug()
+    wait_for("corosync knows that its links are down", lambda: alive(n1) == "False", within=60)
+    n1.plug()

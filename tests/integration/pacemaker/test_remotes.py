@@ -1,0 +1,74 @@
+"""A pacemaker-remote node: Corosync knows nothing of it; Pacemaker does."""
+
+import pytest
+
+from tests.integration.pacemaker.world import World
+
+pytestmark = [pytest.mark.xdist_group("pacemaker"), pytest.mark.timeout(400)]
+
+STOPPED = ("r1", "STOPPED", "NORMAL")
+STARTED = ("r1", "STARTED", "NORMAL")
+
+
+def test_a_killed_remote_gives_one_stopped_and_one_started(world: World) -> None:
+    """Pacemaker's own view flaps meanwhile: crm_mon calls the dead remote online while it reconnects (R23)."""
+    world.watch(restrict_to_remotes="true")
+    world.rig["r1"].power_cut()
+    world.wait_reports(STOPPED)
+    mon = "crm_mon", "--output-as=xml"
+
+    def online(expected: str) -> bool:
+        document = world.rig["n1"].xml(*mon)
+        node = document.find("./nodes/node[@name='r1']") if document is not None else None
+        return node is not None and node.get("online") == expected
+
+    world.until("crm_mon calls the dead remote online", lambda: online("true"), within=120)
+    world.until("and no longer", lambda: online("false"), within=120)
+    assert world.reports() == [STOPPED]
+    world.rig["r1"].power_on()
+    world.wait_reports(STOPPED, STARTED)
+
+
+def test_a_remote_with_a_cut_link_is_reported_once_it_is_fenced(world: World) -> None:
+    world.watch("n1")
+    world.rig["r1"].unplug()
+    world.wait_reports(STOPPED)
+    assert [f.host for f in world.rig.strip.fenced] == ["r1"]
+
+
+def test_a_remote_that_stops_cleanly_is_reported_only_if_pacemaker_fences_it(world: World) -> None:
+    """This Pacemaker fences a remote whose daemon was stopped while its resource is wanted: then it is off."""
+    world.watch("n1")
+    world.rig.strip.hold()
+    world.rig["r1"].stop_pacemaker()
+    world.until("pacemaker wants to fence r1", lambda: world.rig.strip.orders)
+    assert world.reports() == []
+    world.rig.strip.release()
+    world.wait_reports(STOPPED)
+
+
+def test_a_remote_stopped_by_way_of_its_resource_is_planned(world: World) -> None:
+    world.watch("n1")
+    role = ["crm_resource", "--resource", "r1", "--meta"]
+    world.rig["n1"].run(*role, "--set-parameter", "target-role", "--parameter-value", "Stopped")
+    world.wait_state("n1", "r1", "left")
+    world.rig["r1"].stop_pacemaker()
+    world.rig["r1"].power_cut()
+    world.rig["r1"].power_on()
+    world.rig["n1"].run(*role, "--delete-parameter", "target-role")
+    world.wait_seeing("n1")
+    assert world.reports() == [] and world.rig.strip.orders == []
+
+
+def test_without_the_alert_agent_polls_see_a_killed_remote(world: World) -> None:
+    world.rig.heal()  # takes the agent out of the CIB
+    world.watch("n1")
+    world.rig["r1"].power_cut()
+    world.wait_reports(STOPPED, within=60)
+
+
+def test_a_monitor_on_a_remote_sees_the_members(world: World) -> None:
+    world.start("r1")
+    world.until("r1 sees all members", lambda: world.monitors["r1"].subject("hosts") == "3 up")
+    world.rig["n2"].power_cut()
+    world.wait_reports(("n2", "STOPPED", "NORMAL"))
