@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import yaml
 
-from masakarimonitors.hostmonitor.matrix_file import Fault, not_yaml
+from masakarimonitors.system.yaml_faults import Fault, Faults, compose, fault_at
 
 
 class DomainsFault(ValueError):
@@ -21,29 +21,26 @@ class DomainsFault(ValueError):
 
 def parse(text: str) -> Mapping[str, str]:
     """Host -> domain; raises `DomainsFault`. An empty file has no domains."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
-        raise DomainsFault(not_yaml(text, error)) from error
+    root = compose(text)
+    if isinstance(root, Fault):
+        raise DomainsFault(root)
     if root is None:
         return {}
     if not isinstance(root, yaml.MappingNode):
-        raise DomainsFault(_fault(root, "expected a mapping of host names to domains, such as node01: rack1"))
-    faults: list[Fault] = []
+        raise DomainsFault(
+            fault_at(root, "expected a mapping of host names to domains, such as node01: rack1")
+        )
+    faults = Faults()
     domains: dict[str, str] = {}
     for key, value in root.value:
         if not isinstance(key, yaml.ScalarNode) or not key.value:
-            faults.append(_fault(key, "this is not the name of a host"))
+            faults.add(key, "this is not the name of a host")
         elif not isinstance(value, yaml.ScalarNode) or not value.value:
-            faults.append(_fault(value, f"the domain of {key.value} must be one name"))
+            faults.add(value, f"the domain of {key.value} must be one name")
         elif key.value in domains:
-            faults.append(_fault(key, f"{key.value} stands twice"))
+            faults.add(key, f"{key.value} stands twice")
         else:
             domains[key.value] = value.value
-    if faults:
-        raise DomainsFault(*faults)
+    if faults.found:
+        raise DomainsFault(*faults.found)
     return domains
-
-
-def _fault(node: yaml.Node, what: str) -> Fault:
-    return Fault(node.start_mark.line + 1, node.start_mark.column + 1, what)

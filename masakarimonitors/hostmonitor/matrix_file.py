@@ -12,23 +12,13 @@ from dataclasses import dataclass
 import yaml
 
 from masakarimonitors.hostmonitor.matrix import Matrix
+from masakarimonitors.system.yaml_faults import Fault, Faults, compose, fault_at
 
 RECOVERY = "recovery"
+_PARTS = ("sequence", "matrix")
+_ENTRY = ("health", "action")
 _WORDS = {"up": True, "down": False}
 _SLIPS = {"on": "up", "yes": "up", "true": "up", "off": "down", "no": "down", "false": "down"}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong, and where: `line` and `column` count from 1."""
-
-    line: int
-    column: int
-    what: str
-
-    def __str__(self) -> str:
-        """As an editor's list of errors shows it."""
-        return f"line {self.line}, column {self.column}: {self.what}"
 
 
 class MatrixFault(ValueError):
@@ -50,47 +40,34 @@ class Reading:
 
 def parse(text: str) -> Reading:
     """Read the text of a matrix.yaml; raises `MatrixFault`."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
-        raise MatrixFault((not_yaml(text, error),)) from error
+    root = compose(text)
+    if isinstance(root, Fault):
+        raise MatrixFault((root,))
+    if not isinstance(root, yaml.MappingNode):
+        raise MatrixFault((fault_at(root, "expected a mapping with the keys sequence and matrix"),))
     return _Reader(root).read()
-
-
-def not_yaml(text: str, error: yaml.MarkedYAMLError | yaml.reader.ReaderError) -> Fault:
-    """Where the text stops being YAML."""
-    if isinstance(error, yaml.reader.ReaderError):
-        before = text[: error.position]
-        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
-        return Fault(line, column, f"a character that YAML forbids: {error.reason}")
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Fault(line, column, f"this is not YAML: {error.problem}")
 
 
 class _Reader:
     """One pass over the composed nodes; faults are gathered, not thrown, so that all are named at once."""
 
-    def __init__(self, root: yaml.Node | None) -> None:
+    def __init__(self, root: yaml.MappingNode) -> None:
         self._root = root
-        self._faults: list[Fault] = []
+        self._faults = Faults()
 
     def read(self) -> Reading:
-        root = self._root
-        if not isinstance(root, yaml.MappingNode):
-            raise MatrixFault((self._fault(root, "expected a mapping with the keys sequence and matrix"),))
-        parts = self._keys(root, ("sequence", "matrix"), "the file")
+        parts = self._faults.keys(self._root, _PARTS, _PARTS, "the file")
         sequence = self._sequence(parts["sequence"]) if "sequence" in parts else ()
         actions: dict[tuple[bool, ...], bool] = {}
         if "matrix" in parts:
             rows = parts["matrix"]
             if not isinstance(rows, yaml.SequenceNode) or not rows.value:
-                self._fault(rows, "matrix must be a list of entries, each with health and action")
+                self._faults.add(rows, "matrix must be a list of entries, each with health and action")
             else:
                 for row in rows.value:
                     self._row(row, sequence, actions)
-        if self._faults:
-            raise MatrixFault(tuple(self._faults))
+        if self._faults.found:
+            raise MatrixFault(tuple(self._faults.found))
         absent = [v for v in itertools.product((True, False), repeat=len(sequence)) if v not in actions]
         warnings = tuple(
             f"the matrix has no entry for {_spell(sequence, vector)}: nothing is done for such a host"
@@ -99,60 +76,39 @@ class _Reader:
         )
         return Reading(Matrix(sequence, frozenset(v for v, acts in actions.items() if acts)), warnings)
 
-    def _fault(self, node: yaml.Node | None, what: str) -> Fault:
-        mark = node.start_mark if node is not None else None
-        fault = Fault(mark.line + 1, mark.column + 1, what) if mark else Fault(1, 1, what)
-        self._faults.append(fault)
-        return fault
-
-    def _keys(self, node: yaml.MappingNode, known: tuple[str, ...], where: str) -> dict[str, yaml.Node]:
-        found: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            name = key.value if isinstance(key, yaml.ScalarNode) else None
-            if name not in known:
-                self._fault(key, f"unknown key {_shown(key)} in {where}; known are {' and '.join(known)}")
-            elif name in found:
-                self._fault(key, f"{name} stands twice in {where}")
-            else:
-                found[name] = value
-        for name in known:
-            if name not in found:
-                self._fault(node, f"{where} has no {name}")
-        return found
-
     def _words(self, node: yaml.Node) -> Iterator[tuple[yaml.Node, str | None]]:
         for item in node.value:
             yield item, item.value if isinstance(item, yaml.ScalarNode) else None
 
     def _sequence(self, node: yaml.Node) -> tuple[str, ...]:
         if not isinstance(node, yaml.SequenceNode) or not node.value:
-            self._fault(
+            self._faults.add(
                 node, "sequence must be a list of datacentre names, such as [manage, tenant, storage]"
             )
             return ()
         names: list[str] = []
         for item, word in self._words(node):
             if word is None or not word or item.tag != "tag:yaml.org,2002:str":
-                self._fault(item, f"{_shown(item)} is not the name of a datacentre")
+                self._faults.add(item, f"{_shown(item)} is not the name of a datacentre")
             elif word in names:
-                self._fault(item, f"{word} stands twice in sequence")
+                self._faults.add(item, f"{word} stands twice in sequence")
             else:
                 names.append(word)
         return tuple(names)
 
     def _row(self, node: yaml.Node, sequence: tuple[str, ...], actions: dict[tuple[bool, ...], bool]) -> None:
         if not isinstance(node, yaml.MappingNode):
-            self._fault(node, "an entry must be a mapping with health and action")
+            self._faults.add(node, "an entry must be a mapping with health and action")
             return
-        parts = self._keys(node, ("health", "action"), "this entry")
+        parts = self._faults.keys(node, _ENTRY, _ENTRY, "this entry")
         vector = self._health(parts["health"], sequence) if "health" in parts else None
         acts = self._action(parts["action"]) if "action" in parts else None
         if vector is None:
             return
         if vector in actions:
-            self._fault(node, f"{_spell(sequence, vector)} stands twice")
+            self._faults.add(node, f"{_spell(sequence, vector)} stands twice")
         elif acts and all(vector):
-            self._fault(
+            self._faults.add(
                 parts["action"], "recovery for a host whose every link is up would accuse healthy hosts"
             )
         else:
@@ -160,7 +116,7 @@ class _Reader:
 
     def _health(self, node: yaml.Node, sequence: tuple[str, ...]) -> tuple[bool, ...] | None:
         if not isinstance(node, yaml.SequenceNode):
-            self._fault(node, "health must be a list of up and down, one for each name of sequence")
+            self._faults.add(node, "health must be a list of up and down, one for each name of sequence")
             return None
         vector: list[bool] = []
         for item, word in self._words(node):
@@ -174,9 +130,9 @@ class _Reader:
                 what = f"{_shown(item)}: write {(word or '').lower()}, in small letters"
             else:
                 what = f"{_shown(item)} is neither up nor down"
-            self._fault(item, what)
+            self._faults.add(item, what)
         if sequence and len(node.value) != len(sequence):
-            self._fault(
+            self._faults.add(
                 node,
                 f"health has {len(node.value)} values, sequence has {len(sequence)}: {', '.join(sequence)}",
             )
@@ -191,16 +147,16 @@ class _Reader:
         elif isinstance(node, yaml.SequenceNode):
             items = list(node.value)
         else:
-            self._fault(node, f"action must be a list: [] or [{RECOVERY}]")
+            self._faults.add(node, f"action must be a list: [] or [{RECOVERY}]")
             return None
         words = [item.value if isinstance(item, yaml.ScalarNode) else None for item in items]
         for at, (item, word) in enumerate(zip(items, words, strict=True)):
             if word != RECOVERY:
-                self._fault(
+                self._faults.add(
                     item, f"unknown action {_shown(item)}; the only one is {RECOVERY}, compared whole"
                 )
             elif word in words[:at]:
-                self._fault(item, f"{RECOVERY} stands twice")
+                self._faults.add(item, f"{RECOVERY} stands twice")
         return RECOVERY in words
 
 

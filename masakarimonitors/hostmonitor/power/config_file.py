@@ -13,6 +13,7 @@ import yaml
 
 from masakarimonitors.hostmonitor.power.bmc import Address, Speaks
 from masakarimonitors.hostmonitor.power.secret import InFile
+from masakarimonitors.system.yaml_faults import Fault, Faults, compose
 
 _KEYS = {
     "driver": "ipmi or redfish",
@@ -41,18 +42,13 @@ class PowerFileFault(ValueError):
 
 def parse(text: str, name: str) -> Mapping[str, Address]:
     """The addresses by host; `name` is the file's, for messages. Raises PowerFileFault."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise PowerFileFault((f"{name}: {place}this is not YAML: {error.problem}",)) from error
-    except yaml.YAMLError as error:
-        raise PowerFileFault((f"{name}: this is not YAML: {error}",)) from error
+    root = compose(text)
+    if isinstance(root, Fault):
+        raise PowerFileFault((f"{name}: {root}",))
     reader = _Reader(name)
     addresses = reader.hosts(root)
-    if reader.faults:
-        raise PowerFileFault(tuple(reader.faults))
+    if reader.faults.found:
+        raise PowerFileFault(tuple(f"{name}: {fault}" for fault in reader.faults.found))
     return addresses
 
 
@@ -61,7 +57,7 @@ class _Reader:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self.faults: list[str] = []
+        self.faults = Faults()
 
     def hosts(self, root: yaml.Node | None) -> dict[str, Address]:
         if root is None:
@@ -69,33 +65,33 @@ class _Reader:
         addresses: dict[str, Address] = {}
         for key, node in self._pairs(root, "a mapping of host to BMC"):
             if key in addresses:
-                self._fault(node, f"{key} is listed twice")
+                self.faults.add(node, f"{key} is listed twice")
             address = self._address(key, node)
             if address is not None:
                 addresses[key] = address
         return addresses
 
     def _address(self, host: str, node: yaml.Node) -> Address | None:
-        before = len(self.faults)
+        before = len(self.faults.found)
         values: dict[str, str] = {}
         for key, value in self._pairs(node, f"{host}: a mapping with {', '.join(_KEYS)}"):
             if key not in _KEYS:
-                self._fault(value, f"{host}: unknown key {key}; there are {', '.join(_KEYS)}")
+                self.faults.add(value, f"{host}: unknown key {key}; there are {', '.join(_KEYS)}")
             elif key in values:
-                self._fault(value, f"{host}: {key} is given twice")
+                self.faults.add(value, f"{host}: {key} is given twice")
             elif not isinstance(value, yaml.ScalarNode) or not value.value:
-                self._fault(value, f"{host}: {key} must be {_KEYS[key]}")
+                self.faults.add(value, f"{host}: {key} must be {_KEYS[key]}")
             else:
                 values[key] = value.value
         for key in _REQUIRED:
-            if key not in values and len(self.faults) == before:
-                self._fault(node, f"{host}: {key} is missing: {_KEYS[key]}")
+            if key not in values and len(self.faults.found) == before:
+                self.faults.add(node, f"{host}: {key} is missing: {_KEYS[key]}")
         self._choice(node, host, values, "driver", ("ipmi", "redfish"))
         self._choice(node, host, values, "interface", ("lan", "lanplus"))
         for key in ("port", "cipher_suite"):
             if not values.get(key, "0").isdigit():
-                self._fault(node, f"{host}: {key} must be {_KEYS[key]}, not {values[key]!r}")
-        if len(self.faults) > before:
+                self.faults.add(node, f"{host}: {key} must be {_KEYS[key]}, not {values[key]!r}")
+        if len(self.faults.found) > before:
             return None
         verify = values.get("verify", "true")
         return Address(
@@ -116,20 +112,16 @@ class _Reader:
         self, node: yaml.Node, host: str, values: dict[str, str], key: str, choices: tuple[str, ...]
     ) -> None:
         if key in values and values[key] not in choices:
-            self._fault(node, f"{host}: {key} must be {' or '.join(choices)}, not {values[key]!r}")
+            self.faults.add(node, f"{host}: {key} must be {' or '.join(choices)}, not {values[key]!r}")
 
     def _pairs(self, node: yaml.Node, what: str) -> list[tuple[str, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
-            self._fault(node, f"expected {what}")
+            self.faults.add(node, f"expected {what}")
             return []
         pairs = []
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value:
                 pairs.append((str(key.value), value))
             else:
-                self._fault(key, "a key must be a plain word")
+                self.faults.add(key, "a key must be a plain word")
         return pairs
-
-    def _fault(self, node: yaml.Node, what: str) -> None:
-        mark = node.start_mark
-        self.faults.append(f"{self._name}: line {mark.line + 1}, column {mark.column + 1}: {what}")

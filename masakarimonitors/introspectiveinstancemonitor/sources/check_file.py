@@ -7,32 +7,19 @@ machine it matches.
 
 import re
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from masakarimonitors.introspectiveinstancemonitor.checking import Check, Match
 from masakarimonitors.introspectiveinstancemonitor.observation import HEARTBEAT
+from masakarimonitors.system.yaml_faults import Fault, Faults, compose
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _KEYS = ("name", "match", "command", "exit_code", "output", "interval", "timeout", "failures")
 _NEEDED = ("name", "match", "command")
 _NOVA = ("name", "flavor", "project", "user")
 _TEXTS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "timestamp")}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong, and where: `line` and `column` count from 1."""
-
-    line: int
-    column: int
-    what: str
-
-    def __str__(self) -> str:
-        """As an editor's list of errors shows it."""
-        return f"line {self.line}, column {self.column}: {self.what}"
 
 
 class CheckFault(ValueError):
@@ -55,21 +42,13 @@ def read(path: str) -> tuple[Check, ...]:
 
 def parse(text: str, where: str) -> tuple[Check, ...]:
     """The checks of this text; `where` names it in the faults. Raises `CheckFault`."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise CheckFault(where, (Fault(line, column, f"this is not YAML: {error.problem}"),)) from error
-    except yaml.reader.ReaderError as error:
-        before = text[: error.position]
-        line, column = before.count("\n") + 1, error.position - before.rfind("\n")
-        fault = Fault(line, column, f"a character that YAML forbids: {error.reason}")
-        raise CheckFault(where, (fault,)) from error
+    root = compose(text)
+    if isinstance(root, Fault):
+        raise CheckFault(where, (root,))
     reader = _Reader()
     checks = reader.checks(root)
-    if reader.faults:
-        raise CheckFault(where, tuple(reader.faults))
+    if reader.faults.found:
+        raise CheckFault(where, tuple(reader.faults.found))
     return checks
 
 
@@ -77,7 +56,7 @@ class _Reader:
     """One pass over the composed nodes; faults are gathered, not thrown, so that all are named at once."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.faults = Faults()
 
     def checks(self, root: yaml.Node | None) -> tuple[Check, ...]:
         parts = self._mapping(root, ("checks",), ("checks",), "the file")
@@ -85,7 +64,7 @@ class _Reader:
         if rows is None:
             return ()
         if not isinstance(rows, yaml.SequenceNode) or not rows.value:
-            self._fault(rows, "checks must be a list with at least one check")
+            self.faults.add(rows, "checks must be a list with at least one check")
             return ()
         found: dict[str, Check] = {}
         for row in rows.value:
@@ -93,16 +72,16 @@ class _Reader:
             if check is None:
                 continue
             if check.name in found:
-                self._fault(row, f"a second check named {check.name}")
+                self.faults.add(row, f"a second check named {check.name}")
             found[check.name] = check
         return tuple(found.values())
 
     def _check(self, row: yaml.Node) -> Check | None:
-        before = len(self.faults)
+        before = len(self.faults.found)
         parts = self._mapping(row, _KEYS, _NEEDED, "a check")
         name = self._text(parts.get("name"), "name")
         if "name" in parts and name is not None and (not _NAME.match(name) or name == HEARTBEAT):
-            self._fault(parts["name"], f"name must be 1-64 of A-Z a-z 0-9 . _ - and not {HEARTBEAT!r}")
+            self.faults.add(parts["name"], f"name must be 1-64 of A-Z a-z 0-9 . _ - and not {HEARTBEAT!r}")
         match = self._match(parts.get("match"))
         command = self._command(parts.get("command"))
         exit_code = self._number(parts.get("exit_code"), "exit_code", 0, 255, whole=True)
@@ -110,7 +89,7 @@ class _Reader:
         interval = self._number(parts.get("interval"), "interval", 1, 86400)
         timeout = self._number(parts.get("timeout"), "timeout", 1, 3600)
         failures = self._number(parts.get("failures"), "failures", 1, 1000, whole=True)
-        if len(self.faults) > before or name is None:
+        if len(self.faults.found) > before or name is None:
             return None
         default = Check(name, match, command)
         return Check(
@@ -129,16 +108,16 @@ class _Reader:
             return Match()
         parts = self._mapping(node, ("name", "uuid", "nova"), (), "match")
         if isinstance(node, yaml.MappingNode) and not node.value:
-            self._fault(node, 'match names no machine; name: "*" means every one')
+            self.faults.add(node, 'match names no machine; name: "*" means every one')
         uuids = []
         for part in self._texts(parts.get("uuid"), "uuid"):
             try:
                 uuids.append(str(uuid.UUID(part)))
             except ValueError:
-                self._fault(parts["uuid"], f"{part!r} is no uuid")
+                self.faults.add(parts["uuid"], f"{part!r} is no uuid")
         nova = self._mapping(parts["nova"], _NOVA, (), "nova") if "nova" in parts else {}
         if "nova" in parts and not nova:
-            self._fault(parts["nova"], f"nova names nothing; known are {', '.join(_NOVA)}")
+            self.faults.add(parts["nova"], f"nova names nothing; known are {', '.join(_NOVA)}")
         return Match(
             names=self._texts(parts.get("name"), "name"),
             uuids=tuple(uuids),
@@ -149,11 +128,13 @@ class _Reader:
         if node is None:
             return ()
         if not isinstance(node, yaml.SequenceNode) or not node.value:
-            self._fault(node, "command must be a list: the program's path in the guest, then its arguments")
+            self.faults.add(
+                node, "command must be a list: the program's path in the guest, then its arguments"
+            )
             return ()
         words = tuple(self._text(word, "each word of a command") or "" for word in node.value)
         if not words[0]:
-            self._fault(node.value[0], "the program's path is empty")
+            self.faults.add(node.value[0], "the program's path is empty")
         return words
 
     def _expression(self, node: yaml.Node | None) -> re.Pattern[str] | None:
@@ -163,7 +144,7 @@ class _Reader:
         try:
             return re.compile(text, re.MULTILINE)
         except re.error as error:
-            self._fault(node, f"output is no regular expression: {error}")
+            self.faults.add(node, f"output is no regular expression: {error}")
             return None
 
     def _number(
@@ -176,7 +157,7 @@ class _Reader:
             value = float(node.value)
             if least <= value <= most:
                 return value
-        self._fault(node, f"{what} must be a {'whole ' if whole else ''}number from {least} to {most}")
+        self.faults.add(node, f"{what} must be a {'whole ' if whole else ''}number from {least} to {most}")
         return None
 
     def _texts(self, node: yaml.Node | None, what: str) -> tuple[str, ...]:
@@ -185,7 +166,7 @@ class _Reader:
             return ()
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
         if not nodes:
-            self._fault(node, f"{what} is empty")
+            self.faults.add(node, f"{what} is empty")
         return tuple(text for text in (self._text(part, what) for part in nodes) if text is not None)
 
     def _text(self, node: yaml.Node | None, what: str) -> str | None:
@@ -196,29 +177,13 @@ class _Reader:
         shown = (
             f" ({node.value!r} must be quoted)" if isinstance(node, yaml.ScalarNode) and node.value else ""
         )
-        self._fault(node, f"{what} must be a text{shown}")
+        self.faults.add(node, f"{what} must be a text{shown}")
         return None
 
     def _mapping(
         self, node: yaml.Node | None, known: tuple[str, ...], needed: tuple[str, ...], where: str
     ) -> dict[str, yaml.Node]:
-        found: dict[str, yaml.Node] = {}
         if not isinstance(node, yaml.MappingNode):
-            self._fault(node, f"{where} must be a mapping with {', '.join(known)}")
-            return found
-        for key, value in node.value:
-            name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
-            if name not in known:
-                self._fault(key, f"unknown key {name!r} in {where}; known are {', '.join(known)}")
-            elif name in found:
-                self._fault(key, f"{name} stands twice in {where}")
-            else:
-                found[name] = value
-        for name in needed:
-            if name not in found:
-                self._fault(node, f"{where} has no {name}")
-        return found
-
-    def _fault(self, node: yaml.Node | None, what: str) -> None:
-        mark = node.start_mark if node is not None else None
-        self.faults.append(Fault(mark.line + 1, mark.column + 1, what) if mark else Fault(1, 1, what))
+            self.faults.add(node, f"{where} must be a mapping with {', '.join(known)}")
+            return {}
+        return self.faults.keys(node, known, needed, where)

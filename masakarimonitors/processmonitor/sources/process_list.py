@@ -11,12 +11,13 @@ import logging
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 
 import yaml
 
 from masakarimonitors.processmonitor.observation import Entry, ListBroken, ListRead, Observation
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.yaml_faults import NOT_YAML, Fault, Faults, not_yaml
 
 LOG = logging.getLogger(__name__)
 
@@ -30,62 +31,38 @@ _LOOK_EVERY = 1.0
 _RECENT = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing wrong in the list; `line` and `column` count from 1."""
-
-    line: int
-    column: int
-    text: str
-
-
 class ListFault(Exception):
     """The list cannot be used; the message names every fault with path, line and column."""
 
     def __init__(self, path: str, faults: list[Fault]) -> None:
-        """`faults` in the order of the file."""
+        """`faults` in the order of the file; line 0: no place, the file as a whole."""
         self.faults = tuple(faults)
-        lines = [
-            f"{path}, line {f.line}, column {f.column}: {f.text}" if f.line else f"{path}: {f.text}"
-            for f in faults
-        ]
+        lines = [f"{path}, {fault}" if fault.line else f"{path}: {fault.what}" for fault in faults]
         super().__init__("\n".join(lines))
 
 
 def parse(text: str, path: str) -> tuple[Entry, ...]:
     """The entries of a process list; raises ListFault with all that is wrong."""
-    faults = _Faults()
+    faults = Faults()
     entries: list[Entry] = []
     try:
         loader = yaml.SafeLoader(text)
         entries = _entries(loader.get_single_node(), loader, faults)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        faults.add(mark, f"this is not YAML: {what}")
-    except yaml.reader.ReaderError as error:
-        before = text[: error.position]
-        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-        raise ListFault(path, [Fault(line, column, f"this is not YAML: {error.reason}")]) from error
+    except NOT_YAML as error:
+        faults.found.append(not_yaml(text, error))
     if faults.found:
         raise ListFault(path, faults.found)
     return tuple(entries)
 
 
-@dataclass
-class _Faults:
-    found: list[Fault] = field(default_factory=list)
-
-    def add(self, mark: yaml.Mark | None, text: str) -> None:
-        self.found.append(Fault(mark.line + 1, mark.column + 1, text) if mark else Fault(0, 0, text))
-
-
-def _entries(node: yaml.Node | None, loader: yaml.SafeLoader, faults: _Faults) -> list[Entry]:
+def _entries(node: yaml.Node | None, loader: yaml.SafeLoader, faults: Faults) -> list[Entry]:
     if node is None or node.tag == _NULL:
-        faults.add(None, "the list is empty; name at least one process, or write [] to watch none")
+        faults.found.append(
+            Fault(0, 0, "the list is empty; name at least one process, or write [] to watch none")
+        )
         return []
     if not isinstance(node, yaml.SequenceNode):
-        faults.add(node.start_mark, "the file must be a list; begin each process with '- process_name: ...'")
+        faults.add(node, "the file must be a list; begin each process with '- process_name: ...'")
         return []
     entries: dict[str, tuple[Entry, yaml.Mark]] = {}
     for item in node.value:
@@ -95,7 +72,7 @@ def _entries(node: yaml.Node | None, loader: yaml.SafeLoader, faults: _Faults) -
         if entry.process_name in entries:
             first = entries[entry.process_name][1].line + 1
             faults.add(
-                item.start_mark,
+                item,
                 f"process_name {entry.process_name!r} stands in the list already, at line {first}",
             )
         else:
@@ -103,9 +80,9 @@ def _entries(node: yaml.Node | None, loader: yaml.SafeLoader, faults: _Faults) -
     return [entry for entry, _mark in entries.values()]
 
 
-def _entry(item: yaml.Node, loader: yaml.SafeLoader, faults: _Faults) -> Entry | None:
+def _entry(item: yaml.Node, loader: yaml.SafeLoader, faults: Faults) -> Entry | None:
     if not isinstance(item, yaml.MappingNode):
-        faults.add(item.start_mark, "each process must be a group of 'key: value' lines")
+        faults.add(item, "each process must be a group of 'key: value' lines")
         return None
     before = len(faults.found)
     own = [key.value for key, _value in item.value if isinstance(key, yaml.ScalarNode)]
@@ -116,42 +93,42 @@ def _entry(item: yaml.Node, loader: yaml.SafeLoader, faults: _Faults) -> Entry |
         if name not in _KEYS:
             near = difflib.get_close_matches(name, _KEYS, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; the keys are {', '.join(_KEYS)}"
-            faults.add(key.start_mark, f"{name or 'this'!r} is no key of a process{hint}")
+            faults.add(key, f"{name or 'this'!r} is no key of a process{hint}")
         elif name in values and own.count(name) > 1:
-            faults.add(key.start_mark, f"{name} is given twice")
+            faults.add(key, f"{name} is given twice")
         else:
             values[name] = _value(name, value, faults)
     if "process_name" not in values:
-        faults.add(item.start_mark, "this process has no process_name")
+        faults.add(item, "this process has no process_name")
     if len(faults.found) > before:
         return None
     return Entry(**values)  # type: ignore[arg-type]
 
 
-def _value(name: str, node: yaml.Node, faults: _Faults) -> str | bool | None:
+def _value(name: str, node: yaml.Node, faults: Faults) -> str | bool | None:
     empty = node.tag == _NULL or (node.tag == _STRING and not node.value.strip())
     if name == "run_as_root":
         if empty:
             return False
         if node.tag == _BOOLEAN:
             return node.value.lower() in _TRUE
-        faults.add(node.start_mark, f"run_as_root must be True or False without quotes, not {_shown(node)}")
+        faults.add(node, f"run_as_root must be True or False without quotes, not {_shown(node)}")
         return None
     if name in _COMMANDS and empty:
         return None
     if empty:
-        faults.add(node.start_mark, f"{name} is empty")
+        faults.add(node, f"{name} is empty")
     elif node.tag != _STRING:
-        faults.add(node.start_mark, f"{name} must be text, not {_shown(node)}; put it in quotes")
+        faults.add(node, f"{name} must be text, not {_shown(node)}; put it in quotes")
     elif "\0" in node.value:
-        faults.add(node.start_mark, f"{name} contains a NUL character")
+        faults.add(node, f"{name} contains a NUL character")
     elif name == "process_name" and node.value.rstrip().endswith("/"):
-        faults.add(node.start_mark, "process_name ends with a slash, so it names a folder and no program")
+        faults.add(node, "process_name ends with a slash, so it names a folder and no program")
     elif name in _COMMANDS:
         try:
             shlex.split(node.value)
         except ValueError as error:
-            faults.add(node.start_mark, f"{name} cannot be split into words: {str(error).lower()}")
+            faults.add(node, f"{name} cannot be split into words: {str(error).lower()}")
     return str(node.value).strip()
 
 

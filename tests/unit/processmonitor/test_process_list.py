@@ -87,7 +87,7 @@ def test_r13_each_fault_is_named_by_line_and_column(text: str, line: int, column
         parse(text, "/etc/list.yaml")
     (first, *_) = fault.value.faults
     assert (first.line, first.column) == (line, column)
-    assert says in first.text
+    assert says in first.what
     assert str(fault.value).startswith("/etc/list.yaml")
 
 
