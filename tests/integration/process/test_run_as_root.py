@@ -156,7 +156,7 @@ async def test_the_helper_is_started_when_first_needed_and_with_what_sudoers_exp
         "--privsep_sock_path",
     ]
     assert (zoo.folder / "uid").read_text() == "0\n"
-    assert alive(pid_in(Path(f"{script}.pid")))
+    await until(lambda: alive(pid_in(Path(f"{script}.pid"))), "the pid of the service that was started again")
     assert watching.accepted == []
     await until(lambda: helpers(str(watching.folder)) == [], "the helper to end with the monitor")
 
