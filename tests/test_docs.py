@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -95,8 +96,6 @@ def test_a_runnable_line_runs_as_it_stands(page: str, commands: str, tmp_path: P
 
 
 def test_every_program_of_the_package_is_in_the_man_page() -> None:
-    import tomllib
-
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     manual = (ROOT / "docs" / "masakari-monitors.rst").read_text()
     assert [script for script in scripts if f"**{script}**" not in manual] == []
@@ -117,6 +116,13 @@ def test_every_ruling_and_every_status_of_a_report_is_explained() -> None:
     page = (ROOT / "docs" / "operating.rst").read_text()
     for word in (*Ruling, *Status):
         assert re.search(rf"^{word.value} {{2,}}\S", page, re.MULTILINE), word
+
+
+def test_each_monitor_has_a_page() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    monitors = {script.removeprefix("masakari-") for script in scripts} - {"monitors"}
+    assert len(monitors) == 4
+    assert [name for name in monitors if not (ROOT / "docs" / f"{name}.rst").is_file()] == []
 
 
 def test_each_monitor_has_a_unit_that_starts_it() -> None:
