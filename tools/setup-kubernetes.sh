@@ -4,9 +4,7 @@
 # No Debian release ships these binaries, but Debian 12 ships their source (1.20.2, all libraries
 # included). They are built here, once, with Debian 11's Go (1.15; a newer one cannot build this
 # release), which takes some minutes of all cores at the lowest priority and 4 GB of disk meanwhile.
-# Everything comes from the mirror that the machine's own apt uses, with sources list, package lists
-# and cache of its own; signatures are checked with Debian's keyring. Idempotent, and safe when two
-# of them run at once.
+# Everything is fetched as private-apt.sh says. Idempotent, and safe when two of them run at once.
 #
 # Result: $cache/kubernetes/bin/{etcd,kube-apiserver,kube-controller-manager}. When the build is not
 # possible here it says why, leaves the reason in $cache/kubernetes/why-not, and exits 0: the tests
@@ -14,6 +12,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/private-apt.sh"
 cache=${MASAKARI_MONITORS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/masakari-monitors}/kubernetes
 bin=$cache/bin
 programs='etcd kube-apiserver kube-controller-manager'
@@ -34,37 +33,21 @@ not_here() {
     exit 0
 }
 [ "${MASAKARI_MONITORS_NO_KUBERNETES:-}" = '' ] || not_here "MASAKARI_MONITORS_NO_KUBERNETES is set"
-command -v apt-get >/dev/null || not_here "this machine has no apt-get to fetch its source with"
 [ "$(df -k --output=avail "$cache" | tail -n1)" -gt 5000000 ] || not_here "less than 5 GB of disk are free in $cache"
 [ "$(dpkg --print-architecture)" = amd64 ] || not_here "it is only built on amd64"
 
-codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-mirror=$(apt-get indextargets --format '$(REPO_URI)|$(RELEASE)' 'Created-By: Packages' | sed -n "s/|$codename\$//p" | head -n1)
-[ -n "$mirror" ] || not_here "apt's configuration names no mirror of Debian '$codename'"
+mirror=$(private_apt_mirror) || not_here "$mirror"
 
 work=$(mktemp -d "$cache/build.XXXXXX")
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-mkdir -p "$work"/{lists/partial,cache/archives/partial,download,root}
-chmod 755 "$work" "$work/download"
-signed='[arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
-printf '%s\n' "deb $signed $mirror bullseye main" "deb $signed $mirror bookworm main" \
-    "deb-src $signed $mirror bookworm main" > "$work/sources.list"
-options=(
-    -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3
-    -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=-
-    -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache"
-    # apt's unprivileged user could not write into our private folder.
-    -o APT::Sandbox::User=root
-    -o Acquire::AllowInsecureRepositories=false -o APT::Get::AllowUnauthenticated=false
-    -o Acquire::Languages=none -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false
-)
+private_apt_begin "$work" "$mirror" 'deb bullseye main' 'deb bookworm main' 'deb-src bookworm main'
 echo "building a real kube-apiserver for the tests in $cache (some minutes, once)"
-apt-get "${options[@]}" update || not_here "apt could not read the package lists of its mirror"
-(
-    cd "$work/download"
-    apt-get "${options[@]}" download golang-1.15-go golang-1.15-src etcd-server/bookworm
-    apt-get "${options[@]}" source --download-only kubernetes
-) || not_here "apt could not download Go, etcd or the source of Kubernetes"
+private_apt update || not_here "apt could not read the package lists of its mirror"
+if ! private_apt download golang-1.15-go golang-1.15-src etcd-server/bookworm \
+    || ! private_apt source --download-only kubernetes; then
+    not_here "apt could not download Go, etcd or the source of Kubernetes"
+fi
+mkdir "$work/root"
 for package in "$work"/download/*.deb; do dpkg -x "$package" "$work/root"; done
 
 build() {

@@ -1,0 +1,42 @@
+# private-apt.sh: sourced (bash) by a set-up that takes packages, or source, of any Debian release.
+#
+# They come from the mirror that this machine's own apt already uses, with a sources list, package
+# lists and a cache of their own, so that the system's apt state is not touched; the signatures are
+# checked with Debian's keyring (package debian-archive-keyring).
+
+# private_apt_mirror: prints the mirror; when there is none, prints why and fails.
+private_apt_mirror() {
+    local codename mirror
+    command -v apt-get >/dev/null || { echo "this machine has no apt-get"; return 1; }
+    # The one of the machine's own Debian suite; only the suite's name differs.
+    codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+    mirror=$(apt-get indextargets --format '$(REPO_URI)|$(RELEASE)' 'Created-By: Packages' | sed -n "s/|$codename\$//p")
+    [ -n "$mirror" ] || { echo "apt's configuration names no mirror of Debian '$codename'"; return 1; }
+    echo "${mirror%%$'\n'*}"
+}
+
+# private_apt_begin FOLDER MIRROR LINE...: prepares FOLDER, the caller's to remove; a LINE of its
+# sources list is 'deb bullseye main', say. Packages are downloaded into FOLDER/download.
+private_apt_begin() {
+    local folder=$1 mirror=$2 line signed
+    shift 2
+    mkdir -p "$folder"/{lists/partial,cache/archives/partial,download}
+    chmod 755 "$folder" "$folder/download"
+    signed="[arch=$(dpkg --print-architecture) signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
+    for line in "$@"; do
+        echo "${line%% *} $signed $mirror ${line#* }"
+    done > "$folder/sources.list"
+    private_apt_folder=$folder
+    private_apt_options=(
+        -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3
+        -o "Dir::Etc::sourcelist=$folder/sources.list" -o Dir::Etc::sourceparts=-
+        -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder/cache"
+        # apt's unprivileged user could not write into our private folder.
+        -o APT::Sandbox::User=root
+        -o Acquire::AllowInsecureRepositories=false -o APT::Get::AllowUnauthenticated=false
+        -o Acquire::Languages=none -o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false
+    )
+}
+
+# private_apt ARGUMENT...: apt-get, in the folder that was begun.
+private_apt() { (cd "$private_apt_folder/download" && apt-get "${private_apt_options[@]}" "$@"); }
