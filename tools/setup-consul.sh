@@ -45,4 +45,5 @@ dpkg -x "$work"/download/consul_*.deb "$work/root"
 mkdir -p "$cache/bin"
 cp "$work/root/usr/bin/consul" "$cache/bin/.consul.new"
 mv "$cache/bin/.consul.new" "$binary"
-"$binary" version | head -n1
+version=$("$binary" version)
+echo "${version%%$'\n'*}"
