@@ -19,7 +19,7 @@ from masakarimonitors.daemon import Source
 from masakarimonitors.hostmonitor import matrix
 from masakarimonitors.hostmonitor.driver import Driver
 from masakarimonitors.hostmonitor.observation import Observation
-from masakarimonitors.hostmonitor.power.proof import PowerConfigFault, PowerPolicy, Proof
+from masakarimonitors.hostmonitor.power import options as power
 from masakarimonitors.hostmonitor.sources.pacemaker_account import LINK
 from masakarimonitors.hostmonitor.sources.pacemaker_acts import Acts
 from masakarimonitors.hostmonitor.sources.pacemaker_commands import (
@@ -70,7 +70,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
     reporter = Reporter(clock, insight, os.getpid()) if elected else None
     if reporter is not None:
         sources.append(reporter)
-    prover = None if options.disable_ipmi_check else _prover(conf, clock)
+    prover = None if options.disable_ipmi_check else power.prover(conf, clock)
     acts = Acts(
         clock,
         insight,
@@ -114,17 +114,3 @@ def _runner(conf: ConfigOpts) -> Run:
             return run_directly
     as_root = RunAsRoot(tuple(conf.config_file or ()), tuple(conf.config_dir or ()))
     return lambda argv, timeout: as_root(argv, timeout, lambda pid: None)
-
-
-def _prover(conf: ConfigOpts, clock: Clock) -> Proof:
-    options = conf.host
-    policy = PowerPolicy(
-        timeout=options.ipmi_timeout,
-        cipher_suite=options.ipmi_cipher_suite,
-        config_file=Path(options.power_config_file) if options.power_config_file else None,
-        unreachable_means_off=options.power_unreachable_means_off,
-    )
-    try:
-        return Proof(policy, clock)
-    except PowerConfigFault as fault:
-        raise ConfigFault(str(fault)) from None
