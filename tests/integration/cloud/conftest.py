@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.cloud.rig import Cloud, cloud, services
+from tests.integration.cloud.rig import Cloud, services
+from tests.integration.cloud.template import cloud
 
 
 @pytest.fixture(scope="session")

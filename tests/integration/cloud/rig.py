@@ -1,13 +1,11 @@
 """A real keystone and a real masakari-api on loopback, each one process, with SQLite behind them.
 
-`template` makes the databases once (schemas, users, catalogue, a failover segment with hosts) and keeps
-them in the cache; `Cloud` starts the services on a copy. There is no nova and no engine: masakari-api
+`Cloud` starts the services on databases that `template` has prepared. There is no nova and no engine: masakari-api
 takes notifications without either. Hosts are therefore written to masakari's database directly,
 because its API would ask nova whether they exist.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import http.client
 import os
@@ -19,7 +17,7 @@ import subprocess
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +47,8 @@ class RigFault(Exception):
 
 def services() -> Path | None:
     """The environment that tools/setup-cloud.sh makes, if it is there; whose Python it has does not matter."""
-    cache = _cache()
     pins = hashlib.sha256(PINS.read_bytes()).hexdigest()[:16]
-    ready = sorted(cache.glob(f"services-*-{pins}/ready"))
+    ready = sorted(cache().glob(f"services-*-{pins}/ready"))
     return ready[0].parent if ready else None
 
 
@@ -84,12 +81,12 @@ class Cloud:
 
     def start_keystone(self) -> None:
         """Start it on a free port, and write the catalogue that matches."""
-        self._keystone_port = self._start("keystone", self._keystone_port, "/v3", self._configure_keystone)
+        self._keystone_port = self._start("keystone", self._keystone_port, "/v3", self.configure_keystone)
 
     def start_masakari(self) -> None:
         """Start it: the first time on a free port, later on the same one again."""
         self._masakari_port = self._start(
-            "masakari", self._masakari_port, "/healthcheck", self._configure_masakari
+            "masakari", self._masakari_port, "/healthcheck", self.configure_masakari
         )
         self._write_catalogue()
 
@@ -132,12 +129,12 @@ class Cloud:
 
     def set_maintenance(self, host: str, on: bool) -> None:
         """Flag a host, as the engine does after it has recovered one."""
-        self._masakari_sql("UPDATE hosts SET on_maintenance = ? WHERE name = ?", (on, host))
+        self.sql("UPDATE hosts SET on_maintenance = ? WHERE name = ?", (on, host))
 
     def register(self, host: str, *, on_maintenance: bool = False) -> None:
         """Add a host to the failover segment."""
-        ((segment,),) = self._masakari_sql("SELECT uuid FROM failover_segments")
-        self._masakari_sql(
+        ((segment,),) = self.sql("SELECT uuid FROM failover_segments")
+        self.sql(
             "INSERT INTO hosts (created_at, deleted, uuid, name, reserved, type, control_attributes,"
             " on_maintenance, failover_segment_id) VALUES (datetime(), 0, ?, ?, 0, 'COMPUTE', 'SSH', ?, ?)",
             (str(uuid.uuid4()), host, on_maintenance, segment),
@@ -145,9 +142,10 @@ class Cloud:
 
     def forget_notifications(self) -> None:
         """Make masakari forget what it has accepted."""
-        self._masakari_sql("DELETE FROM notifications")
+        self.sql("DELETE FROM notifications")
 
-    def _masakari_sql(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
+    def sql(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
+        """Run one statement in masakari's database."""
         with contextlib.closing(sqlite3.connect(self.home / "masakari.db", timeout=60)) as db, db:
             return db.execute(statement, values).fetchall()
 
@@ -161,10 +159,10 @@ class Cloud:
                     (url, kind),
                 )
 
-    def _start(self, what: str, port: int, path: str, configure: Callable[[int], None]) -> int:
+    def _start(self, what: str, port: int, path: str, configure: Callable[[], None]) -> int:
         for _ in range(10):
             chosen = port or _free_port()
-            configure(chosen)
+            configure()
             log = self.home / f"{what}.log"
             argv: list[str | Path] = [self._python, HERE / "serve.py", what, str(chosen), self.home]
             process = spawn(argv, log=log, cwd=self.home, env=_environment())
@@ -200,7 +198,8 @@ class Cloud:
         if done.returncode:
             raise RigFault(f"{' '.join(argv)} failed:\n{done.stdout.decode()}{done.stderr.decode()}"[-4000:])
 
-    def _configure_keystone(self, port: int) -> None:
+    def configure_keystone(self) -> None:
+        """Write its configuration; its port stands in none of it."""
         (self.home / "keystone.conf").write_text(
             f"""[DEFAULT]
 log_file = {self.home}/keystone.log
@@ -221,7 +220,8 @@ password_hash_rounds = 4
 """
         )
 
-    def _configure_masakari(self, port: int) -> None:
+    def configure_masakari(self) -> None:
+        """Write its configuration, which names keystone's port."""
         shutil.copy(self._place / "etc/masakari/api-paste.ini", self.home)
         (self.home / "masakari.conf").write_text(
             f"""[DEFAULT]
@@ -254,101 +254,6 @@ lock_path = {self.home}/lock
         )
 
 
-@contextlib.contextmanager
-def cloud(place: Path, home: Path) -> Iterator[Cloud]:
-    """Both services, on a fresh copy of the template, while the block runs."""
-    shutil.copytree(_template(place), home, dirs_exist_ok=True)
-    running = Cloud(place, home)
-    try:
-        running.start_keystone()
-        running.start_masakari()
-        yield running
-    finally:
-        running.stop()
-
-
-def _template(place: Path) -> Path:
-    """Prepared databases; made once and kept in the cache under the hash of what they depend on."""
-    cache = _cache()
-    sources = b"".join(path.read_bytes() for path in (PINS, Path(__file__), HERE / "serve.py"))
-    template = cache / f"template-{hashlib.sha256(sources).hexdigest()[:16]}"
-    with (cache / "template.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not template.exists():
-            for stale in cache.glob("template-*"):
-                shutil.rmtree(stale, ignore_errors=True)
-            draft = cache / f"draft-{os.getpid()}"
-            shutil.rmtree(draft, ignore_errors=True)
-            draft.mkdir()
-            _prepare(Cloud(place, draft))
-            for log in draft.glob("*.log"):
-                log.unlink()
-            draft.rename(template)
-    return template
-
-
-def _prepare(cloud: Cloud) -> None:
-    """Schemas, keys, users, catalogue, segment and hosts."""
-    cloud._configure_keystone(0)
-    cloud._configure_masakari(0)
-    keystone = ("keystone-manage", "--config-file", str(cloud.home / "keystone.conf"))
-    owner = ("--keystone-user", str(os.getuid()), "--keystone-group", str(os.getgid()))
-    cloud.manage(*keystone, "db_sync")
-    cloud.manage(*keystone, "fernet_setup", *owner)
-    cloud.manage(*keystone, "credential_setup", *owner)
-    anywhere = "http://127.0.0.1/v3"
-    urls = [x for kind in ("admin", "public", "internal") for x in (f"--bootstrap-{kind}-url", anywhere)]
-    cloud.manage(
-        *keystone,
-        "bootstrap",
-        "--bootstrap-password",
-        ADMIN_PASSWORD,
-        "--bootstrap-region-id",
-        "RegionOne",
-        *urls,
-    )
-    cloud.manage("masakari-manage", "--config-file", str(cloud.home / "masakari.conf"), "db", "sync")
-    cloud._masakari_sql(
-        "INSERT INTO failover_segments (created_at, deleted, uuid, name, service_type, enabled, recovery_method)"
-        " VALUES (datetime(), 0, ?, 'segment-1', 'COMPUTE', 1, 'auto')",
-        (str(uuid.uuid4()),),
-    )
-    for host in HOSTS:
-        cloud.register(host)
-    cloud.register(RESTING, on_maintenance=True)
-    try:
-        cloud.start_keystone()
-        _prepare_users(cloud)
-    finally:
-        cloud.stop()
-
-
-def _prepare_users(cloud: Cloud) -> None:
-    admin = cloud.admin()
-
-    def call(method: str, path: str, kind: str, **fields: object) -> Any:
-        answer = admin.request(f"{cloud.auth_url}/{path}", method, json={kind: fields} if fields else None)
-        return answer.json()[kind] if answer.content else None
-
-    project = call("POST", "projects", "project", name="service", domain_id="default")["id"]
-    roles = {role["name"]: role["id"] for role in call("GET", "roles", "roles")}
-    for name, granted in (("masakari", ("admin", "service")), ("plain", ("member",))):
-        user = call("POST", "users", "user", name=name, password=SERVICE_PASSWORD, domain_id="default")["id"]
-        for role in granted:
-            call("PUT", f"projects/{project}/users/{user}/roles/{roles[role]}", "role")
-    service = call("POST", "services", "service", type="instance-ha", name="masakari")["id"]
-    for interface in ("public", "internal", "admin"):
-        call(
-            "POST",
-            "endpoints",
-            "endpoint",
-            service_id=service,
-            interface=interface,
-            region_id="RegionOne",
-            url="http://127.0.0.1/v1/%(project_id)s",
-        )
-
-
 def _free_port() -> int:
     """A free port below the ephemeral range, so that no outgoing connection can take it while a service restarts."""
     while True:
@@ -363,7 +268,8 @@ def _environment() -> dict[str, str]:
     return kept | {"PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"}
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Where everything for this rig is built."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(os.environ.get("MASAKARI_MONITORS_CACHE") or f"{base}/masakari-monitors") / "cloud"
 
