@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from masakarimonitors.receiver import page, views
-from masakarimonitors.receiver.schema import Invalid, Report, parse, parse_time
+from masakarimonitors.receiver.filters import plain, wanted
+from masakarimonitors.receiver.schema import Invalid, Report, parse
 from masakarimonitors.receiver.store import (
     SEGMENT,
     Accepted,
@@ -39,8 +40,6 @@ Response = web.StreamResponse
 
 _LARGEST_BODY = 114_688
 """Bytes; oslo.middleware's `max_request_body_size`, which masakari-api runs with."""
-_PAGE_LIMIT = 1000
-"""Notifications in one answer; masakari's `osapi_max_limit`."""
 _SHOWN = 50
 """Notifications on the page for people."""
 _PREFIXES = ("", "/v1", "/v1/{project:[0-9a-f-]+}")
@@ -210,7 +209,7 @@ class Receiver:
 
     async def _list(self, request: Request) -> Response:
         try:
-            query = _query(request)
+            query = wanted(request.query)
         except Invalid as error:
             return views.fault(400, str(error))
         rows = await self._on_disk(self._stored.notifications, query) if query is not None else []
@@ -218,7 +217,7 @@ class Receiver:
 
     async def _show(self, request: Request) -> Response:
         identity = request.match_info["id"]
-        row = await self._on_disk(self._stored.notification, _plain(identity))
+        row = await self._on_disk(self._stored.notification, plain(identity))
         if row is None:
             return views.fault(404, f"No notification with id {identity}.")
         return views.json_response({"notification": views.notification(row)})
@@ -243,37 +242,6 @@ class Receiver:
         rows = await self._on_disk(self._stored.notifications, Query(limit=_SHOWN))
         text = page.render(rows, self._clock.now().wall).encode("utf-8", "backslashreplace")
         return web.Response(body=text, content_type="text/html", charset="utf-8", headers=page.HEADERS)
-
-
-def _query(request: Request) -> Query | None:
-    """The filters of a list request; None when nothing can match; raises Invalid."""
-    wanted = request.query
-    if wanted.get("status", "new") != "new":
-        return None  # nothing is ever worked on here, so every notification stays new
-    since = wanted.get("generated-since")
-    return Query(
-        type=_optional(wanted.get("type")),
-        host_uuid=_optional(wanted.get("source_host_uuid")),
-        hostname=_optional(wanted.get("hostname")),
-        generated_since=None if since is None else parse_time(since, "generated-since"),
-        before=None if "marker" not in wanted else _count(wanted["marker"], "marker"),
-        limit=min(_PAGE_LIMIT, _count(wanted.get("limit", str(_PAGE_LIMIT)), "limit")),
-    )
-
-
-def _count(text: str, name: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise Invalid(f"{name} must be an integer >= 0")
-    return int(text)
-
-
-def _optional(text: str | None) -> str | None:
-    return None if text is None else _plain(text)
-
-
-def _plain(text: str) -> str:
-    """Text that SQLite can take: a request may carry lone surrogates, which match nothing anyway."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 async def _healthcheck(request: Request) -> Response:

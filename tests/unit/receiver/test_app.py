@@ -191,6 +191,37 @@ async def test_whoever_waits_hears_of_reports_past_and_to_come(http: aiohttp.Cli
     assert heard == [past]
 
 
+class HeldClock(SystemClock):
+    """A pause lasts until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self.entered, self.let_go = asyncio.Event(), asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        self.entered.set()
+        await self.let_go.wait()
+
+
+async def test_a_slow_api_settles_a_report_only_after_its_delay(http: aiohttp.ClientSession) -> None:
+    clock = HeldClock()
+    embedded = Receiver(":memory:", clock, delay=5.0)
+    async with embedded.serve() as url, asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+
+        async def offer() -> int:
+            async with http.post(f"{url}/notifications", json=report()) as answer:
+                return answer.status
+
+        offered = group.create_task(offer())
+        await clock.entered.wait()
+        assert await embedded.notifications() == []
+        clock.let_go.set()
+        assert await offered == 202
+        assert len(await embedded.notifications()) == 1
+    assert clock.asked == [5.0]
+
+
 async def test_a_fault_answers_instead_and_nothing_is_kept(http: aiohttp.ClientSession) -> None:
     answers = iter([503, None])
     embedded = receiver(fault=lambda _: next(answers))
