@@ -79,10 +79,25 @@ def _judge_host(turn: Turn, host: str) -> None:
     elif outage is None:
         _judge_standing(turn, host, state, values, answer)
     elif answer is not Answer.RECOVER:
+        if outage.reported is not None and not outage.delivered and not outage.again:
+            outage = _take_back(turn, host, state, outage)
+            state = turn.hosts[host]
         if _is_over(turn, state, outage, values, answer):
             _close(turn, host, state, outage)
         else:
             _say_open(turn, host, outage, values, answer)
+
+
+def _take_back(turn: Turn, host: str, state: HostState, outage: Outage) -> Outage:
+    """The accusation does not stand at this moment and masakari is not known to have it: do not offer it.
+
+    By the time that masakari can be reached the host may be well, and would be evacuated while it
+    runs. It is sent again when the host is seen to fail still.
+    """
+    turn.commands.append(Withdraw(f"host:{host}", words.DOUBTFUL))
+    outage = replace(outage, again=True)
+    turn.put(host, replace(state, outage=outage))
+    return outage
 
 
 def _sampled(turn: Turn, host: str, state: HostState) -> HostState:

@@ -56,7 +56,7 @@ def note(turn: Turn, observation: Observation | Woken) -> None:
         case Delivered(host):
             state = turn.hosts.get(host)
             if state is not None and state.outage is not None and state.outage.reported is not None:
-                turn.put(host, replace(state, outage=replace(state.outage, delivered=True)))
+                turn.put(host, replace(state, outage=replace(state.outage, delivered=True, again=False)))
         case Woken():
             pass
     for name in turn.matrix.sequence:

@@ -13,6 +13,7 @@ from masakarimonitors.notifications import HostStatus
 
 RECOVERED = "it is back on every link"
 HANDED_OVER = "this monitor no longer holds the office: its successor reports what is still open"
+DOUBTFUL = "its failure is no longer seen and was not delivered: sent again if it is seen once more"
 STALE = "not delivered before this monitor was restarted: sent again once the host is seen to fail still"
 OWN_BACK = "this host was reported by another monitor; it holds the office now and sees every link"
 RECOVERED_EARLY = "it came back before it was reported; nothing was sent"

@@ -52,7 +52,8 @@ class Outbox:
 class Cloud:
     """Hosts on three links. `at(seconds, act)` schedules; `run(until)` lets it happen."""
 
-    def __init__(self, seed: int, hosts: int, monitors: int) -> None:
+    def __init__(self, seed: int, hosts: int, monitors: int, elected: bool) -> None:
+        self.elected = elected
         self.random = random.Random(seed)
         self.now = 1000.0
         self.events: list[tuple[float, int, Callable[[], None]]] = []
@@ -60,6 +61,7 @@ class Cloud:
         self.hosts = [f"node{n:02}" for n in range(1, hosts + 1)]
         self.cut: set[tuple[str, str]] = set()
         self.cut_since: dict[tuple[str, str], float] = {}
+        self.cuts: list[tuple[str, str, float, float]] = []
         self.healed_at: dict[tuple[str, str], float] = {}
         self.declared = {(host, link): Link.UP for host in self.hosts for link in THREE}
         self.api_up = True
@@ -115,6 +117,7 @@ class Cloud:
         self.note(f"HEAL {host} {link}")
         self.cut.discard((host, link))
         healed = self.healed_at[host, link] = self.now
+        self.cuts.append((host, link, self.cut_since[host, link], healed))
         self.at(self.between(BACK), lambda: self._declare_up(host, link, healed))
         if host in self.monitors:
             self.at(self.between(BACK), lambda: self.monitors[host].sees_again(link))
@@ -133,6 +136,13 @@ class Cloud:
             self.heal_link(host, link)
         if host in self.monitors and not self.monitors[host].alive:
             self.monitors[host].boot()
+
+    def truly_lost(self, host: str, at: float, grace: float) -> bool:
+        """Whether its storage was cut at some moment of the `grace` seconds before `at`."""
+        spans = [(since, healed) for h, link, since, healed in self.cuts if (h, link) == (host, "storage")]
+        if (host, "storage") in self.cut:
+            spans.append((self.cut_since[host, "storage"], self.now))
+        return any(since <= at and healed >= at - grace for since, healed in spans)
 
     def leave(self, host: str) -> None:
         """The agents stop cleanly, on a healthy host; they come back later."""
@@ -226,7 +236,7 @@ class Monitor:
         self.outbox = Outbox()
         self.sight: dict[str, bool] = dict.fromkeys(THREE, False)
         self.life = 0
-        self.rules: Policy = policy(own=host, elected=True)
+        self.rules: Policy = policy(own=host, elected=cloud.elected)
 
     def boot(self) -> None:
         """Start with what is on disk."""
@@ -299,7 +309,7 @@ class Monitor:
 
     def office(self, mine: bool, holder: str) -> None:
         """The office has changed hands."""
-        if self.alive:
+        if self.alive and self.cloud.elected:
             self._say(lambda: self.play.office(mine, holder, dict(self.cloud.ledger) if holder else None))
 
     def _ask_office(self) -> None:
