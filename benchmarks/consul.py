@@ -51,10 +51,11 @@ def _real() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         cluster = Cluster(Path(folder))
         api = Api([node_name(node) for node in range(1, 6)])
-        monitors = {node: HostMonitor(cluster, node, api, Path(folder)) for node in WATCHERS}
+        monitors: dict[int, HostMonitor] = {}
         try:
             cluster.start()
             cluster.heal()
+            monitors |= {node: HostMonitor(cluster, node, api, Path(folder)) for node in WATCHERS}
             for monitor in monitors.values():
                 monitor.start()
             watch = Watch(cluster, monitors, api)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from masakarimonitors.hostmonitor.observation import Link, Observation, Sample, Sighting, View
 from masakarimonitors.hostmonitor.sources import consul_reading as reading
-from masakarimonitors.hostmonitor.sources.consul_agent import Access, Agent, AgentFault, Forbidden
+from masakarimonitors.hostmonitor.sources.consul_agent import Access, Agent, AgentFault, Answer, Forbidden
 from masakarimonitors.hostmonitor.sources.consul_increments import HealthReader
 from masakarimonitors.system.clock import Clock
 
@@ -112,6 +112,8 @@ class Sight:
         """Nothing is seen yet. `listeners` are called whenever a link is gained or lost."""
         self._proven: set[str] = set()
         self.listeners: list[Callable[[], None]] = []
+        self.stuck: list[Callable[[str], None]] = []
+        """Called with a link whose blocking queries were found to hang: others of that agent may hang, too."""
         self.members = 0
 
     @property
@@ -172,7 +174,11 @@ class Datacentre:
             self._sight.members = max(self._sight.members, len(hosts))
             emit(Sample(self._link, hosts, self._clock.now(), whole))
 
-        return _Tell(view, sample)
+        def stuck() -> None:
+            for listener in self._sight.stuck:
+                listener(self._link)
+
+        return _Tell(view, sample, stuck)
 
     def _lost(self, fault: AgentFault, emit: Emit) -> None:
         self._sight.set(self._link, False)
@@ -192,6 +198,7 @@ class Datacentre:
 class _Tell:
     view: Callable[[float], None]
     sample: Callable[[dict[str, Sighting], bool], None]
+    stuck: Callable[[], None]
 
 
 class _Watch:
@@ -211,6 +218,11 @@ class _Watch:
         self._look_up = asyncio.Event()
         self._doubt = asyncio.Event()
         self._alert_until = 0.0
+        # The index up to which changes have been followed; the deadlines of the queries that wait for more.
+        self._followed = 0
+        self._waiting: dict[str, asyncio.Timeout] = {}
+        # Whether the last probe proved that nothing had happened that was not followed.
+        self._continuous = False
 
     async def run(self) -> AgentFault:
         try:
@@ -227,10 +239,14 @@ class _Watch:
 
     # --- proof ------------------------------------------------------------------------------------
 
-    async def _probe(self) -> None:
-        """The short default-consistency read: is there a leader, and does it show us ourselves alive?"""
+    async def _probe(self) -> int:
+        """The short default-consistency read: is there a leader, and does it show us ourselves alive?
+
+        Returns the index of the table of checks: what the blocking query must have followed.
+        """
         answer = await self._agent.get(f"/v1/health/node/{self._own}", self._rhythm.patience)
         self._check_self(self._health(answer.body))
+        return answer.index
 
     def _health(self, body: bytes) -> dict[str, bool]:
         try:
@@ -255,19 +271,17 @@ class _Watch:
         self._tell.view(between + 2 * self._rhythm.patience)
 
     async def _keep_proving(self) -> None:
-        misses = 0
+        misses = behind = 0
         loop = asyncio.get_running_loop()
         while True:
             calm = loop.time() >= self._alert_until
             pause = self._rhythm.between_probes(len(self._listing.health)) if calm else self._rhythm.alert
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._doubt.wait()
-            except TimeoutError:
-                pass
             self._doubt.clear()
             try:
-                await self._probe()
+                index = await self._probe()
             except (NotShown, Forbidden):
                 raise
             except AgentFault:
@@ -277,8 +291,26 @@ class _Watch:
                     raise
                 self._alert()
                 continue
+            behind = behind + 1 if index > self._followed else 0
+            self._continuous = not behind
+            if misses or behind == 2:
+                self._hurry()
+            if behind:
+                self._alert()
             misses = 0
             self._proven()
+
+    def _hurry(self) -> None:
+        """Ask anew at once what is being waited for.
+
+        The agent forwards each query to one of the servers. If that one is cut off or hangs, the query hangs
+        with it for 30 s and more, while probes already go to another server and succeed.
+        """
+        self._continuous = False
+        for patience in self._waiting.values():
+            if not patience.expired():
+                patience.reschedule(asyncio.get_running_loop().time())
+        self._tell.stuck()
 
     def _alert(self) -> None:
         self._alert_until = asyncio.get_running_loop().time() + self._rhythm.alert_span
@@ -299,6 +331,7 @@ class _Watch:
         members = await self._members()
         self._proven()
         self._tell.sample(reading.whole(self._listing, members), True)
+        self._followed = health.index
         return health.index, catalog.index
 
     async def _members(self) -> dict[str, reading.Member]:
@@ -315,11 +348,16 @@ class _Watch:
         digest = b""
         budget = _Budget()
         while True:
+            asked: dict[str, str | int] = {**params, "index": index, "wait": f"{self._rhythm.wait:.0f}s"}
             try:
-                asked: dict[str, str | int] = {**params, "index": index, "wait": f"{self._rhythm.wait:.0f}s"}
-                answer = await self._agent.get(path, self._rhythm.blocking_timeout, asked)
+                answer = await self._wait(path, asked)
+            except TimeoutError:
+                # Found hanging (`_hurry`): index 0 answers at once.
+                index = 0
+                continue
             except AgentFault:
                 # Whether sight is lost is for the probe to say, at once; this only asks again.
+                self._continuous = False
                 self._alert()
                 self._doubt.set()
                 index = 0
@@ -327,12 +365,22 @@ class _Watch:
                 continue
             # Consul's rules: an index that went back (a restored snapshot) starts afresh, and 0 would not block.
             index = 0 if answer.index < index else max(1, answer.index)
+            if path == HEALTH:
+                self._followed = index
             with budget.spent():
                 seen = hashlib.blake2b(answer.body, digest_size=16).digest()
                 if seen != digest:
                     digest = seen
                     take(answer.body)
             await asyncio.sleep(budget.pause())
+
+    async def _wait(self, path: str, asked: dict[str, str | int]) -> Answer:
+        """One blocking query, which `_hurry` can end early with TimeoutError."""
+        try:
+            async with asyncio.timeout(None) as self._waiting[path]:
+                return await self._agent.get(path, self._rhythm.blocking_timeout, asked)
+        finally:
+            del self._waiting[path]
 
     def _take_health(self, body: bytes) -> None:
         try:
@@ -355,7 +403,7 @@ class _Watch:
         for node, sighting in reading.changes(before, listing):
             if sighting is None:
                 last = before.sighting(node)
-                if last is not None:
+                if last is reading.DOWN or (last is reading.UP and self._continuous):
                     self._vanished[node] = last.value
                 self._lookups[node] = _LOOKUPS
                 self._look_up.set()

@@ -46,14 +46,15 @@ class Terms:
     """The rules of the office; all in seconds.
 
     `ttl`: of the session, Consul's least; its server lets one lapse after twice that. `renew`: so often
-    the holder renews, leaving two tries before the lapse. `grace`: so long nothing is decided anew when
+    the holder renews: twice before the lapse, and no oftener, because whoever is killed just after a
+    renewal keeps the office longest. `grace`: so long nothing is decided anew when
     the store does not answer; raft needs up to 17 s for a new leader. `superior`: so long a node
     must have seen more than the holder before it asks for the office. `refused`: until a token that was
     refused is tried again.
     """
 
     ttl: int = 10
-    renew: float = 7.0
+    renew: float = 8.0
     patience: float = 3.0
     wait: float = 60.0
     grace: float = 20.0
@@ -86,7 +87,9 @@ class ReporterOffice:
         self._news = asyncio.Event()
         self._unwritten: Mapping[str, LedgerEntry] | None = None
         self._to_write = asyncio.Event()
+        self._waiting: asyncio.Timeout | None = None
         sight.listeners.append(self._news.set)
+        sight.stuck.append(self._ask_anew)
 
     async def perform(self, command: Command) -> Observation | None:
         """Answer `WriteLedger`: the newest ledger is kept until it is written, or somebody else reports."""
@@ -143,11 +146,23 @@ class ReporterOffice:
             )
             path = f"/v1/kv/{self._prefix}"
             params: dict[str, str | int] = {"recurse": "", "index": index, "wait": f"{self._terms.wait:.0f}s"}
-            answer = await agent.get(path, timeout, params, accept=_MISSING)
+            try:
+                async with asyncio.timeout(None) as self._waiting:
+                    answer = await agent.get(path, timeout, params, accept=_MISSING)
+            except TimeoutError:
+                index = 0
+                continue
+            finally:
+                self._waiting = None
             index = 0 if answer.index < index else max(1, answer.index)
             self._room = self._read(answer)
             self._news.set()
             await asyncio.sleep(0.02)
+
+    def _ask_anew(self, link: str) -> None:
+        """Queries to that agent were found hanging; a vacancy must not be noticed half a minute late."""
+        if link == self._link and self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(_now())
 
     # --- what this node does about the office -----------------------------------------------------
 
@@ -266,14 +281,16 @@ class ReporterOffice:
 
     async def _keep_session(self, agent: Agent) -> NoReturn:
         while True:
-            await asyncio.sleep(self._terms.renew)
             if self._session and not await self._renew(agent):
                 # It lapsed: whether somebody else holds the office by now is for the watch to say.
                 self._session = ""
                 self._news.set()
+            await asyncio.sleep(self._terms.renew)
 
     async def _keep_ledger(self, agent: Agent) -> NoReturn:
         """Write the newest ledger, on the condition that this session still holds the lock."""
+        # What an interruption left unwritten.
+        self._to_write.set()
         while True:
             await self._to_write.wait()
             self._to_write.clear()

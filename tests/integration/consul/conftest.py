@@ -1,6 +1,7 @@
 """One Consul cluster for all scenarios of a session; each scenario starts from a whole one."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,10 @@ def _can_run() -> str:
         return "network namespaces need root"
     if not consul_binary().exists():
         return f"no {consul_binary()}: run tools/setup-consul.sh"
+    if subprocess.run(
+        ["unshare", "--mount", "--net", "--pid", "--fork", "true"], capture_output=True
+    ).returncode:
+        return "this machine gives root no namespaces"
     return ""
 
 

@@ -161,6 +161,16 @@ def test_r11_the_reporters_agents_die_one_by_one(watch: Watch) -> None:
     watch.ends_with((name, "STOPPED"), (name, "STARTED"))
 
 
+def test_r11_a_blind_network_hides_no_host_that_has_lost_its_storage(watch: Watch) -> None:
+    """Nobody speaks for tenant, but whatever it would say, the matrix asks for recovery."""
+    watch.cluster.kill(1, TENANT)
+    watch.cluster.kill(2, TENANT)
+    watch.until_blind("tenant", watch.running)
+    watch.cluster.kill(5, STORAGE)
+    watch.api.until_heard(DOWN_5)
+    watch.ends_with(DOWN_5, UP_5)
+
+
 def test_an_agent_that_hangs_blinds_its_own_link_only(watch: Watch) -> None:
     hung = watch.reporter
     watch.cluster.signal_agent(hung, MANAGE, signal.SIGSTOP)
@@ -235,3 +245,17 @@ def test_r3_a_host_that_died_while_all_monitors_were_down_is_reported_once(watch
         monitor.start()
     watch.until_shown(5, ["failed, reported"], watch.others(5))
     watch.ends_with(DOWN_5, UP_5)
+
+
+def test_r8_where_nobody_can_be_elected_everyone_reports(watch: Watch) -> None:
+    """Management has lost its quorum for good: a duplicate is harmless, a report that nobody sends is not."""
+    watch.cluster.kill(1, MANAGE)
+    watch.cluster.kill(2, MANAGE)
+    for monitor in watch.running:
+        monitor.until_said("no reporter can be elected")
+    watch.cluster.kill(5, STORAGE)
+    watch.api.until_heard(DOWN_5, DOWN_5)
+    assert {report.sender for report in watch.api.reports} == {"node03", "node04"}
+    watch.cluster.start_agent(5, STORAGE)
+    watch.api.until_heard(DOWN_5, DOWN_5, UP_5, UP_5)
+    watch.ends_with(DOWN_5, DOWN_5, UP_5, UP_5)

@@ -107,6 +107,15 @@ async def test_r2_a_leave_is_left_and_never_down(consul: FakeConsul) -> None:
         assert Link.DOWN not in heard.ever("node05")
 
 
+async def test_r2_a_server_that_leaves_as_it_is_watched_has_left(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+        await heard.until(lambda: heard.values["node02"] is Link.LEFT)
+
+
 async def test_an_agent_that_registers_once_more_while_it_leaves_stays_left(consul: FakeConsul) -> None:
     """Seen on real agents: half a second after the leave, the catalogue has the node again, without a check."""
     async with watching(consul) as heard:
@@ -218,6 +227,39 @@ async def test_one_missed_probe_is_no_loss_of_sight(consul: FakeConsul) -> None:
         seen = len(heard.all)
         await heard.until(lambda: any(isinstance(said, View) for said in heard.all[seen:]))
         assert all(said.proven for said in heard.all if isinstance(said, View))
+
+
+async def test_a_blocking_query_that_hangs_is_found_by_the_probe(consul: FakeConsul) -> None:
+    """Seen on a real cluster: an agent's queries hung for 35 s behind a server that was cut off, unlike its probes."""
+    patient = Rhythm(probe=0.05, alert=0.02, alert_span=1.0, patience=5.0, wait=600.0, load=5.0)
+    async with watching(consul, patient) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        consul.stuck = True
+        with consul.edit():
+            consul.critical.add("node02")
+        await heard.until(lambda: heard.values["node02"] is Link.DOWN)
+        assert heard.proven
+
+
+async def test_a_server_that_crashed_and_was_removed_behind_a_hanging_query_has_not_left(
+    consul: FakeConsul,
+) -> None:
+    patient = Rhythm(probe=0.05, alert=0.02, alert_span=1.0, patience=5.0, wait=600.0, load=5.0)
+    async with watching(consul, patient) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        consul.stuck = True
+        with consul.edit():
+            consul.critical.add("node02")
+            consul.critical.clear()
+            consul.leave("node02")
+        await heard.until(lambda: heard.values["node02"] is Link.UNKNOWN)
+        consul.stuck = False
+        with consul.edit():
+            consul.critical.add("node05")
+        await heard.until(lambda: heard.values["node05"] is Link.DOWN)
+        assert Link.LEFT not in heard.ever("node02")
 
 
 async def test_an_index_that_goes_back_is_followed(consul: FakeConsul) -> None:
