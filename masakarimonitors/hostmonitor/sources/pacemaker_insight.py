@@ -6,7 +6,7 @@ cannot see never reports.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Condition, Finding
@@ -19,7 +19,8 @@ class Insight:
 
     `member`: this node is a full member with Corosync (None: not known yet). `stonith`: fencing is
     enabled in the cluster. `names`: node id -> node name. `suspect_since`: monotonic seconds.
-    `changed` is notified with each look.
+    `changed` is notified with each look. `company`: node ids of the monitors in the group. `wake`
+    makes the watch look; `pass_on` tells the other monitors to look.
     """
 
     member: bool | None = None
@@ -30,6 +31,9 @@ class Insight:
     sighted: asyncio.Event = field(default_factory=asyncio.Event)
     blind: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    company: frozenset[int] = frozenset()
+    wake: Callable[[str], None] = lambda why: None
+    pass_on: Callable[[], None] = lambda: None
     why_blind: str = "it has not looked yet"
 
     async def looked(

@@ -108,6 +108,8 @@ def published(chair: Chair, entries: Ledger) -> tuple[Chair, bytes]:
 
 
 BEAT_MESSAGE = b"beat"
+LOOK_MESSAGE = b"look"
+"""Pacemaker alerts of a remote node only where its connection was and on the DC: whoever hears tells all."""
 
 
 def encode(ledger: Ledger | None, serial: int) -> bytes:

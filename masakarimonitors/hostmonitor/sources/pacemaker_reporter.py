@@ -15,7 +15,13 @@ from masakarimonitors.hostmonitor.observation import EVERYONE, Observation, Offi
 from masakarimonitors.hostmonitor.sources import pacemaker_corosync, pacemaker_office
 from masakarimonitors.hostmonitor.sources.pacemaker_corosync import CorosyncError, GroupChanged, GroupMessage
 from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight, pause
-from masakarimonitors.hostmonitor.sources.pacemaker_office import BEAT, BEAT_MESSAGE, Chair, Ledger
+from masakarimonitors.hostmonitor.sources.pacemaker_office import (
+    BEAT,
+    BEAT_MESSAGE,
+    LOOK_MESSAGE,
+    Chair,
+    Ledger,
+)
 from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
@@ -114,7 +120,13 @@ class Reporter:
                 return
             self._tell(emit, group)
 
+        def pass_on() -> None:
+            self._send(LOOK_MESSAGE)
+            with contextlib.suppress(CorosyncError):  # `news` will hear of it, too
+                self._flush(group)
+
         loop.add_reader(group.fd, news)
+        self._insight.pass_on = pass_on
         beaten = self._clock.now().monotonic
         try:
             while self._insight.sighted.is_set() and not gone.is_set():
@@ -130,6 +142,8 @@ class Reporter:
                 self._tell(emit, group)
                 await pause(self._clock, _TICK, self._insight.blind)
         finally:
+            self._insight.pass_on = lambda: None
+            self._insight.company = frozenset()
             loop.remove_reader(group.fd)
             group.close()
             self._chair = Chair(serial=self._chair.serial, ledger=self._chair.ledger)
@@ -143,7 +157,10 @@ class Reporter:
                 self._chair, answer = pacemaker_office.changed(self._chair, event, me, now)
                 if answer is not None:
                     self._send(answer)
+                self._insight.company = frozenset(node for node, _pid in event.members)
             else:
+                if event.payload == LOOK_MESSAGE and event.sender != me:
+                    self._insight.wake("another monitor was alerted")
                 self._chair = pacemaker_office.received(self._chair, event, now)
         self._flush(group)
 

@@ -41,10 +41,11 @@ class Rhythm:
 
     `after_event`, for `restless` seconds: the CIB follows Corosync by 0.1-0.2 s, and fencing's record
     follows the fencing; without the alert agent nobody tells when. `suspect`: while a host is SUSPECT.
-    `unalerted`: between looks where nothing announces a lost remote: no alert agent in the CIB, or
-    this node is a remote itself. `settle`: after quorum came back, partitions merge and the CIB still
-    shows the lonely side's view. `patience`: how long failing looks are borne before the view counts
-    as lost. `stonith_wait`: how long others are not called lost while our own line is dead.
+    `unalerted`: between looks where nothing announces a lost remote: no alert agent in the CIB, a
+    member without a monitor, or this node is a remote itself. `settle`: after quorum came back,
+    partitions merge and the CIB still shows the lonely side's view. `patience`: how long failing looks
+    are borne before the view counts as lost. `stonith_wait`: how long others are not called lost
+    while our own line is dead.
     """
 
     resync: float = 60.0
@@ -100,6 +101,7 @@ class Watch:
         self._kind = kind
         self._alert_socket = alert_socket
         self._doors = doors
+        insight.wake = self._poke
         self._memory = Memory()
         self._account = Account(rhythm.resync, rhythm.unalerted, rhythm.good_for)
         self._line = OwnLine(rhythm.stonith_wait)
@@ -133,7 +135,7 @@ class Watch:
         alerts = None
         if self._alert_socket is not None:
             try:
-                alerts = Alerts(self._alert_socket, lambda text: self._poke(f"alert {text}"))
+                alerts = Alerts(self._alert_socket, self._alert)
                 self._listening = True
                 LOG.info(
                     "Listening for pacemaker's alerts on %s, writable by %s",
@@ -152,6 +154,12 @@ class Watch:
         finally:
             if alerts is not None:
                 alerts.close()
+
+    def _alert(self, text: str) -> None:
+        # A burst of alerts is passed on once: the others look for `restless` seconds anyway.
+        if not self._wake.is_set():
+            self._insight.pass_on()
+        self._poke(f"alert {text}")
 
     def _poke(self, why: str) -> None:
         LOG.debug("Looking at the cluster: %s", why)
@@ -300,7 +308,10 @@ class Watch:
 
     def _notice_alert_agent(self, cib: Cib) -> None:
         ours = self._listening and str(self._alert_socket) in cib.alerted
-        self._alerted = ours and self._insight.member is True
+        # A remote's loss is alerted where its connection was and on the DC: a monitor must listen there.
+        members = {node.id for node in cib.nodes if node.in_ccm and not node.remote}
+        listened = members <= {str(node) for node in self._insight.company}
+        self._alerted = ours and (listened or not any(node.remote for node in cib.nodes))
         if not ours and not self._hinted and self._insight.member:
             self._hinted = True
             LOG.warning(

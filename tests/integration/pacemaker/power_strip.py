@@ -32,15 +32,20 @@ class PowerStrip:
         self._socket.listen(16)
         self._obey = threading.Event()
         self._obey.set()
+        self._quiet = threading.Condition()
+        self._serving = 0
         self.broken = False
         self.orders: list[str] = []
         self.fenced: list[Fenced] = []
         threading.Thread(target=self._accept, name="power-strip", daemon=True).start()
 
     def reset(self) -> None:
-        """Obey every order at once, and forget the past."""
+        """Obey every order at once, those that were held first, and forget the past."""
         self.broken = False
         self._obey.set()
+        # A held order that came to its end later would hit a host that has just booted.
+        with self._quiet:
+            self._quiet.wait_for(lambda: self._serving == 0, timeout=10)
         self.orders.clear()
         self.fenced.clear()
 
@@ -65,7 +70,17 @@ class PowerStrip:
                 order, _ = self._socket.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(order,), daemon=True).start()
+            with self._quiet:
+                self._serving += 1
+            threading.Thread(target=self._serve_one, args=(order,), daemon=True).start()
+
+    def _serve_one(self, order: socket.socket) -> None:
+        try:
+            self._serve(order)
+        finally:
+            with self._quiet:
+                self._serving -= 1
+                self._quiet.notify_all()
 
     def _serve(self, order: socket.socket) -> None:
         with order, contextlib.suppress(OSError):

@@ -345,10 +345,13 @@ class Rig:
                 programs = ("corosync", "pacemakerd") if host.kind == "member" else ("pacemaker-remoted",)
                 if any(host.run("pgrep", "-x", p[:15], check=False).returncode for p in programs):
                     host.power_cut()
+        remote_was_off = not self[REMOTE].powered
         for host in self.hosts.values():
             host.power_on()
         wait_for("quorum after healing", self._quorate, within=120, every=0.5)
         self._reset_configuration(alerts)
+        if remote_was_off:  # try its connection now, not after reconnect_interval
+            self["n1"].run("crm_resource", "--cleanup", "--resource", REMOTE, check=False)
         try:
             self.wait_online(within=40)
         except RigError:

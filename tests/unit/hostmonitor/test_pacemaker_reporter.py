@@ -13,7 +13,7 @@ from masakarimonitors.hostmonitor.sources.pacemaker_corosync import (
     Process,
 )
 from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight
-from masakarimonitors.hostmonitor.sources.pacemaker_office import encode
+from masakarimonitors.hostmonitor.sources.pacemaker_office import LOOK_MESSAGE, encode
 from masakarimonitors.hostmonitor.sources.pacemaker_reporter import Reporter
 from tests.fixtures.fake_clock import FakeClock, settle
 
@@ -163,3 +163,21 @@ async def test_on_a_remote_everybody_reports() -> None:
     async with scene.running():
         await scene.see()
         assert scene.offices()[-1] == (True, EVERYONE)
+
+
+async def test_an_alert_is_passed_on_and_anothers_makes_us_look() -> None:
+    scene = Scene()
+    woken: list[str] = []
+    scene.insight.wake = woken.append
+    async with scene.running():
+        scene.insight.pass_on()  # nobody to tell yet
+        await scene.see()
+        (group,) = scene.groups
+        await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, encode({}, 4)))
+        assert scene.insight.company == {1, 2}
+        scene.insight.pass_on()
+        assert group.sent[-1] == LOOK_MESSAGE
+        await group.say(GroupMessage(ME, LOOK_MESSAGE))
+        assert woken == []
+        await group.say(GroupMessage(LOWER, LOOK_MESSAGE))
+        assert woken == ["another monitor was alerted"]
