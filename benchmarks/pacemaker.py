@@ -163,7 +163,11 @@ def suspicion(rig: Rig) -> list[Row]:
             rig.strip.hold()
             begun = time.monotonic()
             rig["r1"].power_cut()
-            at = wait_for("r1 suspect", lambda begun=begun: down("r1", begun))  # type: ignore[misc]
+            at = wait_for(
+                "r1 suspect",
+                lambda begun=begun: down("r1", begun),  # type: ignore[misc]
+                tell=lambda: (rig.strip.orders, lines(seen)[-6:], rig["n1"].run("crm_mon", "-1").stdout),
+            )
             remote.append(float(at or 0) - begun)
             rig.heal(alerts=True)
         lifeline.end(observer, grace=0.5)
