@@ -99,7 +99,8 @@ def _with(realm: Realm, fleet: list[Machine], api: Accepting, folder: Path) -> l
     limit = THRESHOLD * INTERVAL + 10
     with process(realm, folder, api.endpoint) as monitor:
         _until_healthy(monitor, list(uuids.values()))
-        time.sleep(5)
+        with calling(realm, [machine.name for machine in well]) as quiet:
+            time.sleep(20)
         resident = monitor.resident()
         # Half of them by a QEMU that stands still, half by an agent that does.
         since = {}
@@ -123,7 +124,8 @@ def _with(realm: Realm, fleet: list[Machine], api: Accepting, folder: Path) -> l
         Row(
             f"domjobinfo of another client, {HUNG} of {GUESTS} hung, slowest of {len(took)}",
             f"<= {ORDINARY_CALL * 1000:.0f} ms",
-            f"{max(took) * 1000:.1f} ms (median {quantile(took, 0.5) * 1000:.1f})",
+            f"{max(took) * 1000:.1f} ms (median {quantile(took, 0.5) * 1000:.1f}, 99.9 %: "
+            f"{quantile(took, 0.999) * 1000:.1f}; slowest of {len(quiet)} before: {max(quiet) * 1000:.1f})",
             max(took) <= ORDINARY_CALL,
         ),
         Row(

@@ -26,7 +26,7 @@ STIRRED = 1.0
 """Seconds between the two glances that show whether QEMU uses processor time at all."""
 
 LOST_THREADS = 4
-"""Calls to QEMU monitors that may hang at once; a machine beyond that is judged without its block counters."""
+"""Calls to QEMU monitors that may be under way at once, hung ones included: each keeps one of libvirtd's workers."""
 
 _JOB, _OCCUPIED = 1, 2  # VIR_DOMAIN_CONTROL_JOB, _OCCUPIED
 _STATS_VCPU, _STATS_BLOCK = 1 << 3, 1 << 5  # VIR_DOMAIN_STATS_*
@@ -47,6 +47,7 @@ class Look:
     def __init__(self, uri: str, clock: Clock) -> None:
         """Nothing is opened before the first question."""
         self._clock = clock
+        self._asking: set[object] = set()
         self._libvirtd = Connection(uri, readonly=True, threads=2)
         self._qemu = Connection(uri, readonly=True, threads=LOST_THREADS)
 
@@ -90,11 +91,25 @@ class Look:
         return glance if glance is not None and command.run.endswith(f"-{glance.number}") else None
 
     async def _ask_qemu(self, command: ReadCounters, reading: Counters) -> Counters:
+        if len(self._asking) >= LOST_THREADS:
+            # Not this machine's fault: it is not asked, so it must not be called mute.
+            return _unread(reading, "block requests not known: the monitors of other machines' QEMU hang")
+        await self._qemu.open(FROM_LIBVIRTD)
+        call = object()
+
+        def ask(handle: Any) -> tuple[tuple[VcpuTime, ...], int | None]:
+            # Counted until the call itself is back: it may hang for longer than anybody waits.
+            self._asking.add(call)
+            try:
+                return _stats(handle, command.uuid)
+            finally:
+                self._asking.discard(call)
+
         try:
-            await self._qemu.open(FROM_LIBVIRTD)
-            vcpus, requests = await self._qemu.call(lambda handle: _stats(handle, command.uuid), FROM_QEMU)
+            vcpus, requests = await self._qemu.call(ask, FROM_QEMU)
         except Unanswered:
-            return _unread(reading, f"QEMU's monitor did not answer within {FROM_QEMU:g} s", mute=True)
+            mute = call in self._asking
+            return _unread(reading, f"QEMU's monitor did not answer within {FROM_QEMU:g} s", mute=mute)
         except Unavailable as fault:
             return _unread(reading, str(fault))
         return Counters(

@@ -24,6 +24,9 @@ from masakarimonitors.introspectiveinstancemonitor.presence import LOOK, stand
 from masakarimonitors.introspectiveinstancemonitor.state import QUIET, Guest, Hold, Policy, Probe
 from masakarimonitors.notifications import VmNotification
 
+EXTRA_LOOKS = 2
+"""Misses beyond the threshold for which a machine whose block requests cannot be read is given time."""
+
 
 def answered(guest: Guest, answer: Answered) -> tuple[Guest, Decision]:
     probe = guest.probes.get(answer.probe, Probe())
@@ -109,8 +112,9 @@ def counted(guest: Guest, reading: Counters, now: Instant, policy: Policy) -> tu
     silence = f"did not answer {probe.misses} pings in a row"
     if not policy.io_check:
         return _report(guest, HEARTBEAT, silence, now, policy)
-    if signs is None or not signs.complete:
-        # Nothing to compare with yet: read again as soon as two readings are far enough apart.
+    if signs is None or (not signs.complete and probe.misses < policy.threshold + EXTRA_LOOKS):
+        # Nothing to compare with yet: read again as soon as two readings are far enough apart. What cannot be
+        # read at all must not hide a hung guest for ever.
         return guest, Decision((WakeAt(LOOK + guest.uuid, now.monotonic + vitality.WINDOW + 0.5),))
     if guest.moved_at is not None and now.monotonic - guest.moved_at < QUIET:
         return _held(guest, HEARTBEAT, Hold.AT_WORK, f"{silence}, but {signs.words}")

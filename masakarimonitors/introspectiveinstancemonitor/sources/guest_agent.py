@@ -22,7 +22,7 @@ from masakarimonitors.introspectiveinstancemonitor.sources.agent import NotAsked
 from masakarimonitors.introspectiveinstancemonitor.sources.roster import Roster, Watched
 from masakarimonitors.introspectiveinstancemonitor.sources.rota import Rota
 from masakarimonitors.system.clock import Clock, pause
-from masakarimonitors.system.libvirt import Connection, Unavailable
+from masakarimonitors.system.libvirt import Connection, Unanswered, Unavailable
 
 LOG = logging.getLogger(__name__)
 
@@ -55,7 +55,6 @@ class Heartbeat:
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled. Calls under way are left to their threads: nobody waits for a hung guest."""
         free = [Connection(self._uri, readonly=False) for _ in range(IN_FLIGHT)]
-        connections = tuple(free)
         wake = self._roster.subscribe()
         rota = Rota(self._roster, self._interval, self._threshold)
         try:
@@ -70,7 +69,8 @@ class Heartbeat:
                     await pause(self._clock, rota.next_event(now), wake)
         finally:
             self._roster.unsubscribe(wake)
-            for connection in connections:
+            # Those with a ping under way have come back by now: a cancelled one gives its connection back.
+            for connection in free:
                 connection.close()
 
     async def _beat(
@@ -87,7 +87,11 @@ class Heartbeat:
         started = self._clock.now().monotonic
         try:
             await connection.open(CONNECTS)
-            await self._ping(machine, rota, connection, emit, tasks)
+            outcome = await self._ping(machine, rota, connection, emit, tasks)
+            if isinstance(outcome, Unanswered):
+                # Its thread may never come back: leave it behind.
+                connection.close()
+                connection = Connection(self._uri, readonly=False)
         except Unavailable as fault:
             # Not asked. That libvirt is away, discovery tells.
             LOG.debug("%s was not pinged: %s", machine.name, fault)
@@ -102,7 +106,7 @@ class Heartbeat:
         connection: Connection,
         emit: Callable[[Observation], None],
         tasks: asyncio.TaskGroup,
-    ) -> None:
+    ) -> Silent | NotAsked | Unavailable | None:
         self._question += 1
         question, (uuid, run) = self._question, (machine.uuid, machine.run)
         asked = self._clock.now().monotonic
@@ -127,6 +131,7 @@ class Heartbeat:
                 if not done:
                     rota.unasked(machine)
                 emit(Void(uuid, run, HEARTBEAT, question, str(outcome)))
+        return outcome
 
     async def _call(self, machine: Watched, connection: Connection) -> Silent | NotAsked | Unavailable | None:
         """None for an answer; otherwise what there was instead."""

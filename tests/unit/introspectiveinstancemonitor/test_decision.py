@@ -317,6 +317,13 @@ def test_without_io_check_only_the_standing_is_read() -> None:
     assert play.reads(cpu=9 * NANO, requests=99).notified == [REPORT]
 
 
+def test_block_counters_that_cannot_be_read_delay_a_report_and_do_not_prevent_it() -> None:
+    play = healthy().after(10).misses().reads(cpu=1, requests=None)
+    for misses in range(2, 9):
+        play.after(10).misses().reads(cpu=misses, requests=None)
+        assert bool(play.notified) is (misses == 5), misses
+
+
 def test_the_first_reading_only_serves_the_next() -> None:
     play = healthy().after(10).misses()
     assert play.asked[0].cpu_before is None
