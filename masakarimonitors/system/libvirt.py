@@ -208,8 +208,20 @@ class Connection:
         connection = self._connection
         if connection is None or not self.connected:
             raise Unavailable(f"libvirt at {self.uri} is away ({self.why_lost})")
+        loop = asyncio.get_running_loop()
+
+        def work() -> T:
+            try:
+                return function(connection)
+            except Exception:
+                # One that broke before its close callback was registered never calls it.
+                if not _alive(connection):
+                    with contextlib.suppress(RuntimeError):  # the loop has ended
+                        loop.call_soon_threadsafe(self._lose, connection, 0)
+                raise
+
         try:
-            return await self._pool.call(lambda: function(connection), timeout)
+            return await self._pool.call(work, timeout)
         except TimeoutError as error:
             raise Unanswered(f"libvirt at {self.uri} gave no answer within {timeout:g} s") from error
         except self.api.main.libvirtError as error:
@@ -285,6 +297,14 @@ class Connection:
                 never=True,
             )
         return Unavailable(f"libvirt at {self.uri}: {text}", code=code)
+
+
+def _alive(connection: Any) -> bool:
+    """Whether its socket is open, as far as this side knows; asks nobody."""
+    try:
+        return bool(connection.isAlive() != 0)
+    except Exception:  # noqa: BLE001 - of a broken connection even this fails, each in its own way
+        return False
 
 
 def _close(connection: Any) -> None:

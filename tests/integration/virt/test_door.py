@@ -33,6 +33,21 @@ async def test_a_connection_knows_when_libvirtd_is_gone_and_opens_again(realm: R
     connection.close()
 
 
+async def test_a_connection_that_broke_without_a_word_is_noticed_by_the_next_call(realm: Realm) -> None:
+    """As when libvirtd dies between the opening and the registration of the callback."""
+    connection = Connection(realm.uri_ro)
+    await connection.open(LONG)
+    await connection.call(lambda c: c.unregisterCloseCallback(), LONG)
+    realm.kill_libvirtd()
+    with pytest.raises(Unavailable):
+        await connection.call(lambda c: c.listAllDomains(), LONG)
+    assert not connection.connected
+    realm.start_libvirtd()
+    await connection.open(LONG)
+    assert await connection.call(lambda c: c.getLibVersion(), LONG)
+    connection.close()
+
+
 async def test_a_hung_call_holds_up_only_its_own_connection(realm: Realm) -> None:
     hung, other = Connection(realm.uri_ro), Connection(realm.uri_ro)
     await hung.open(LONG)
