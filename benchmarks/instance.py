@@ -21,7 +21,7 @@ from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system import libvirt as door
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.lifeline import end, spawn
-from tests.integration.virt.ready import cache, why_not
+from tests.integration.virt.ready import CACHE, why_not
 from tests.integration.virt.realm import Realm, opened
 
 KILLS = 21
@@ -106,7 +106,7 @@ def installed() -> dict[str, str]:
 
     A source tree whose modules are compiled at every start takes some 10 MB more.
     """
-    compiled = cache() / "pycache"
+    compiled = CACHE / "pycache"
     compiled.mkdir(parents=True, exist_ok=True)
     rest = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**rest, "PYTHONPYCACHEPREFIX": str(compiled)}

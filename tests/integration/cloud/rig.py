@@ -24,6 +24,7 @@ from typing import Any
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
+from tests.fixtures.cache import cache
 from tests.fixtures.lifeline import end, spawn
 
 HERE = Path(__file__).parent
@@ -48,7 +49,7 @@ class RigFault(Exception):
 def services() -> Path | None:
     """The environment that tools/setup-cloud.sh makes, if it is there; whose Python it has does not matter."""
     pins = hashlib.sha256(PINS.read_bytes()).hexdigest()[:16]
-    ready = sorted(cache().glob(f"services-*-{pins}/ready"))
+    ready = sorted(cache("cloud").glob(f"services-*-{pins}/ready"))
     return ready[0].parent if ready else None
 
 
@@ -266,12 +267,6 @@ def _free_port() -> int:
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     return kept | {"PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"}
-
-
-def cache() -> Path:
-    """Where everything for this rig is built."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(os.environ.get("MASAKARI_MONITORS_CACHE") or f"{base}/masakari-monitors") / "cloud"
 
 
 def _tail(log: Path) -> str:

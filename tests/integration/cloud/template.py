@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.cache import cache
 from tests.integration.cloud.rig import (
     ADMIN_PASSWORD,
     HERE,
@@ -21,7 +22,6 @@ from tests.integration.cloud.rig import (
     RESTING,
     SERVICE_PASSWORD,
     Cloud,
-    cache,
 )
 
 
@@ -40,7 +40,7 @@ def cloud(place: Path, home: Path) -> Iterator[Cloud]:
 
 def _copy_template(place: Path, home: Path) -> None:
     """Prepared databases; made once and kept in the cache under the hash of what they depend on."""
-    folder = cache()
+    folder = cache("cloud")
     sources = b"".join(
         path.read_bytes() for path in (PINS, Path(__file__), HERE / "rig.py", HERE / "serve.py")
     )

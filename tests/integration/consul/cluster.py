@@ -14,7 +14,6 @@ import contextlib
 import ctypes
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fixtures import lifeline
+from tests.fixtures.cache import cache
 
 HTTP_PORT = 8500
 HTTPS_PORT = 8502
@@ -34,11 +34,7 @@ _CLONE_NEWNET = 0x40000000
 
 def consul_binary() -> Path:
     """Where tools/setup-consul.sh puts the binary."""
-    base = os.environ.get("MASAKARI_MONITORS_CACHE")
-    if not base:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        base = os.path.join(base, "masakari-monitors")
-    return Path(base) / "consul" / "bin" / "consul"
+    return cache("consul") / "bin" / "consul"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.fixtures import lifeline
+from tests.fixtures.cache import cache
 from tests.integration.pacemaker.power_strip import PowerStrip
 
 HERE = Path(__file__).resolve().parent
@@ -396,10 +397,7 @@ class Rig:
 
 def remote_tree() -> Path:
     """Where tools/setup-pacemaker.sh unpacked pacemaker-remote."""
-    cache = os.environ.get("MASAKARI_MONITORS_CACHE") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "masakari-monitors"
-    )
-    return Path(cache) / "pacemaker" / "remote"
+    return cache("pacemaker") / "remote"
 
 
 def why_not() -> str | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.fixtures.cache import cache
 from tests.fixtures.lifeline import end, spawn
 
 USER = "admin"
@@ -129,12 +130,6 @@ def _started(
     raise AssertionError("the simulator did not start in five tries; see its log")
 
 
-def _cache() -> Path:
-    chosen = os.environ.get("MASAKARI_MONITORS_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(chosen) if chosen else base / "masakari-monitors"
-
-
 @pytest.fixture(scope="session")
 def ipmi_bmc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IpmiBmc]:
     simulator, tool = shutil.which("ipmi_sim"), shutil.which("ipmitool")
@@ -194,7 +189,7 @@ def ipmi_bmc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IpmiBmc]:
 
 @pytest.fixture(scope="session")
 def redfish_bmc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedfishBmc]:
-    emulator = _cache() / "power/venv/bin/sushy-emulator"
+    emulator = cache("power") / "venv/bin/sushy-emulator"
     if not emulator.exists():
         _missing(f"{emulator} is not there: tools/setup-power.sh makes it")
     folder = tmp_path_factory.mktemp("redfish")

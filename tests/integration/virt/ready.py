@@ -1,27 +1,22 @@
 """Whether this machine can run a libvirtd of our own, and libvirt's binding where it can."""
 
 import os
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from tests.fixtures.cache import cache
 
-def cache() -> Path:
-    """Where tools/setup-virt.sh puts the guest."""
-    base = os.environ.get("MASAKARI_MONITORS_CACHE")
-    if base:
-        return Path(base) / "virt"
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(home) / "masakari-monitors" / "virt"
+CACHE = cache("virt")
+"""Where tools/setup-virt.sh puts the guest."""
 
 
 def why_not() -> str | None:
     """Why no realm can be made here; None when tools/setup-virt.sh has prepared this machine."""
     if os.geteuid() != 0:
         return "needs root for namespaces of its own"
-    if not (cache() / "ready").exists():
-        return f"{cache()}/ready is not there: run tools/setup-virt.sh"
+    if not (CACHE / "ready").exists():
+        return f"{CACHE}/ready is not there: run tools/setup-virt.sh"
     return None
 
 

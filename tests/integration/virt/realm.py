@@ -29,7 +29,7 @@ from typing import Any
 from tests.fixtures import lifeline
 from tests.integration.virt.domain import Domain
 from tests.integration.virt.machine import Machine
-from tests.integration.virt.ready import cache, libvirt
+from tests.integration.virt.ready import CACHE, libvirt
 
 DEADLINE = 60.0
 """Seconds that anything here may take on a slow, loaded machine before it counts as broken."""
@@ -263,7 +263,7 @@ def opened() -> Iterator[Realm]:
         # Others may pass (a test connects as an unprivileged user).
         layout.chmod(0o755)
         script = Path(__file__).with_name("first_process.py")
-        first: list[str | Path] = [sys.executable, "-S", "-E", script, layout, cache() / "guest"]
+        first: list[str | Path] = [sys.executable, "-S", "-E", script, layout, CACHE / "guest"]
         log = layout / "libvirtd.log"
         with lifeline.running(first, realm=True, net=True, log=log) as process:
             realm = Realm(layout)
