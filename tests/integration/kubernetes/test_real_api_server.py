@@ -117,7 +117,7 @@ async def stage(cluster: Cluster, tmp_path: Path, label: str, monitors: int = 1)
                 await kubelet.delete()
 
 
-async def test_a_silent_kubelet_is_reported_once_by_one_of_three_and_its_return_once(
+async def test_r25_a_silent_kubelet_is_reported_once_by_one_of_three_and_its_return_once(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     async with stage(cluster, tmp_path, "silent", monitors=3) as on:

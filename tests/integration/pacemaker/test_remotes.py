@@ -11,7 +11,7 @@ STOPPED = ("r1", "STOPPED", "NORMAL")
 STARTED = ("r1", "STARTED", "NORMAL")
 
 
-def test_a_killed_remote_gives_one_stopped_and_one_started(world: World) -> None:
+def test_r23_a_killed_remote_gives_one_stopped_and_one_started(world: World) -> None:
     """Pacemaker's own view flaps meanwhile: crm_mon calls the dead remote online while it reconnects (R23)."""
     world.watch(restrict_to_remotes="true")
     world.rig["r1"].power_cut()

@@ -44,7 +44,7 @@ def blind(watch: Watch, realm: Realm) -> None:
     until(lambda: f"libvirt:{realm.uri_ro}" in watch.states(), "libvirtd to be seen away")
 
 
-def test_deaths_before_during_and_just_after_a_restart_of_libvirtd(realm: Realm, tmp_path: Path) -> None:
+def test_r18_deaths_before_during_and_just_after_a_restart_of_libvirtd(realm: Realm, tmp_path: Path) -> None:
     with watching(realm, tmp_path) as watch:
         before, during, after, stopped, lives = up(
             realm, watch, "aw-before", "aw-during", "aw-after", "aw-stop", "aw-live"
@@ -143,7 +143,7 @@ def test_a_machine_that_runs_again_takes_back_what_was_not_delivered(realm: Real
         until(lambda: watch.said(machine) == [FAILED, FAILED], "the second death")
 
 
-def test_sixty_machines_that_die_at_once_are_sixty_reports(realm: Realm, tmp_path: Path) -> None:
+def test_r17_sixty_machines_that_die_at_once_are_sixty_reports(realm: Realm, tmp_path: Path) -> None:
     names = [f"storm-{number:02d}" for number in range(60)]
     with watching(realm, tmp_path) as watch:
         with ThreadPoolExecutor(4) as pool:
@@ -248,7 +248,7 @@ def test_a_libvirtd_that_is_away_or_refuses_does_not_end_the_daemon_and_sigterm_
         assert daemon.wait(DEADLINE) == 0
 
 
-def test_sigterm_ends_the_daemon_while_libvirtd_hangs(realm: Realm, tmp_path: Path) -> None:
+def test_r21_sigterm_ends_the_daemon_while_libvirtd_hangs(realm: Realm, tmp_path: Path) -> None:
     machine = realm.paused("sigterm")
     pid = realm.libvirtd_pid
     assert pid

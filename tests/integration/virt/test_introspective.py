@@ -135,12 +135,12 @@ def _play(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("role", ["hung", "hung-second-channel", "panicked"])
-def test_a_hung_guest_is_reported_once(played: Stage, role: str) -> None:
+def test_r19_a_hung_guest_is_reported_once(played: Stage, role: str) -> None:
     assert played.said(role) == [REPORT]
     assert played.state(role) == "reported"
 
 
-def test_the_report_names_the_configured_host(played: Stage) -> None:
+def test_r24_the_report_names_the_configured_host(played: Stage) -> None:
     assert played.watch is not None
     assert {offer["hostname"] for offer in played.watch.api.offers} == {"compute-1"}
     assert {offer["type"] for offer in played.watch.api.offers} == {"VM"}

@@ -28,7 +28,7 @@ def guest(realm: Realm) -> Iterator[Machine]:
     machine.remove()
 
 
-def test_sigterm_ends_it_while_a_ping_hangs_and_libvirtd_stands_still(
+def test_r21_sigterm_ends_it_while_a_ping_hangs_and_libvirtd_stands_still(
     realm: Realm, guest: Machine, api: Accepting, tmp_path: Path
 ) -> None:
     """Calls under way never come back here; how long the end takes is measured in benchmarks/introspective.py."""

@@ -18,7 +18,7 @@ def remarks(path: Path, text: str) -> list[str]:
     return [f"{remark.line}: {remark.text}" for remark in unknown.remarks(loaded)]
 
 
-def test_the_misspelt_options_of_a_widely_used_chart_are_named(tmp_path: Path) -> None:
+def test_r22_the_misspelt_options_of_a_widely_used_chart_are_named(tmp_path: Path) -> None:
     assert remarks(
         tmp_path,
         "[host]\ndisable_ipmi_checks = true\n[introspectiveinstancemonitor]\nguest_monitor_interval = 3\n",

@@ -53,7 +53,7 @@ def test_the_bounds_hold_in_every_mix(flying: dict[Lane, int], lane: Lane, waite
         assert after[Lane.SUSPECTED] <= (SUSPECTED_BORROWED if waited >= PATIENCE else SUSPECTED)
 
 
-def test_hung_machines_always_leave_places_for_healthy_ones() -> None:
+def test_r19_hung_machines_always_leave_places_for_healthy_ones() -> None:
     hung = {Lane.MISSING: UNANSWERED - SUSPECTED, Lane.SUSPECTED: SUSPECTED}
     assert not may_start(Lane.MISSING, hung) and not may_start(Lane.SUSPECTED, hung, waited=60)
     assert may_start(Lane.ANSWERING, hung)
