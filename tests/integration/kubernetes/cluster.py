@@ -2,7 +2,7 @@
 
 One shell in a pid and mount namespace of its own starts etcd, the API server and the controller, so
 that all end with it. A `Kubelet` does what the node controller looks at: it renews its node's
-Lease and status. The controller gives a silent kubelet 4 s here instead of 40 s.
+Lease and status. The controller gives a silent kubelet 10 s here instead of 40 s.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ cd {folder}
   --listen-peer-urls http://127.0.0.1:{peer} --initial-advertise-peer-urls http://127.0.0.1:{peer} \\
   --initial-cluster default=http://127.0.0.1:{peer} --unsafe-no-fsync > etcd.log 2>&1 &
 {bin}/kube-controller-manager --kubeconfig=kubeconfig --controllers=nodelifecycle --leader-elect=false --port=0 \\
-  --secure-port=0 --node-monitor-grace-period=4s --node-monitor-period=1s > controller.log 2>&1 &
+  --secure-port=0 --node-monitor-grace-period=10s --node-monitor-period=1s > controller.log 2>&1 &
 # Started again when it ends, as a service manager would: a test may kill it.
 while :; do
   {bin}/kube-apiserver --etcd-servers=http://127.0.0.1:{etcd} --bind-address=127.0.0.1 --advertise-address=127.0.0.1 \\
