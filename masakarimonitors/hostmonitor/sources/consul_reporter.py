@@ -19,7 +19,8 @@ from typing import NoReturn
 
 from masakarimonitors.decisions import Command
 from masakarimonitors.hostmonitor.ledger import write_ledger
-from masakarimonitors.hostmonitor.observation import LedgerEntry, Observation, Office, WriteLedger
+from masakarimonitors.hostmonitor.observation import EVERYONE, LedgerEntry, Observation, Office, WriteLedger
+from masakarimonitors.hostmonitor.office import Herald
 from masakarimonitors.hostmonitor.sources.consul_agent import Access, Agent, AgentFault, Answer, Forbidden
 from masakarimonitors.hostmonitor.sources.consul_datacentre import Sight, first
 from masakarimonitors.hostmonitor.sources.consul_election import (
@@ -37,7 +38,6 @@ from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
 
-EVERYONE = "everyone"
 _MISSING = 404
 
 
@@ -80,8 +80,7 @@ class ReporterOffice:
         self._prefix = prefix
         self._terms = terms
         self._session = ""
-        self._said: Office | None = None
-        self._emit: Callable[[Observation], None] = lambda _: None
+        self._herald = Herald(clock)
         self._contact = 0.0
         self._room: Room | None = None
         self._news = asyncio.Event()
@@ -100,8 +99,7 @@ class ReporterOffice:
 
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled; then the office is handed over at once."""
-        self._emit = emit
-        self._said = None
+        self._herald.begin(emit)
         self._contact = _now()
         async with Agent(self._access) as agent:
             try:
@@ -110,7 +108,7 @@ class ReporterOffice:
                     lost = await self._serve(agent)
                     refused = isinstance(lost, Forbidden)
                     if refused:
-                        self._everyone(f"the token may not take part in the election ({lost})")
+                        self._herald.everyone(f"the token may not take part in the election ({lost})")
                     else:
                         LOG.info("The election of the reporter is interrupted: %s", lost)
                     await asyncio.sleep(self._terms.refused if refused else self._terms.retry)
@@ -169,7 +167,7 @@ class ReporterOffice:
     async def _act(self, agent: Agent) -> NoReturn:
         superior_since: float | None = None
         vacant_since: float | None = None
-        fresh = self._said is None
+        fresh = self._herald.said is None
         while True:
             if self._link not in self._sight.proven:
                 raise AgentFault(f"datacentre {self._link} is not seen any more")
@@ -215,7 +213,7 @@ class ReporterOffice:
                 await self._end_session(agent)
                 asker = room.challenge.node if room.challenge else ""
                 why = f"{asker} sees more than this node and takes over"
-                self._say(Office(False, asker, why, self._clock.now(), room.ledger))
+                self._herald.say(Office(False, asker, why, self._clock.now(), room.ledger))
             case Move.REFUSE:
                 await agent.delete(f"/v1/kv/{self._prefix}{CHALLENGE}", self._terms.patience)
             case Move.ANNOUNCE:
@@ -239,14 +237,18 @@ class ReporterOffice:
         if room.challenge is not None:
             await agent.delete(f"/v1/kv/{self._prefix}{CHALLENGE}", self._terms.patience)
         ledger = room.ledger
-        if self._said is not None and self._said.holder == EVERYONE and self._unwritten is not None:
+        if (
+            self._herald.said is not None
+            and self._herald.said.holder == EVERYONE
+            and self._unwritten is not None
+        ):
             # What this node reported while nobody could be elected belongs into the ledger, too.
             ledger = {**(ledger or {}), **self._unwritten}
             self._unwritten = ledger
             self._to_write.set()
         else:
             self._unwritten = None
-        self._say(Office(True, self._own, "this node holds the office", self._clock.now(), ledger))
+        self._herald.say(Office(True, self._own, "this node holds the office", self._clock.now(), ledger))
 
     async def _have_session(self, agent: Agent) -> bool:
         """Make a session, or make sure that the one we have still lives (Consul refuses a dead one harshly)."""
@@ -331,29 +333,14 @@ class ReporterOffice:
     def _tell_holder(self, room: Room) -> None:
         if self._session and room.session == self._session:
             # Back from a time when everyone reported, and the lock is still ours: our own ledger stands.
-            self._say(Office(True, self._own, "this node holds the office", self._clock.now()))
+            self._herald.say(Office(True, self._own, "this node holds the office", self._clock.now()))
             return
         holder = room.holder.node if room.holder else "another node"
-        self._say(Office(False, holder, f"{holder} holds the office", self._clock.now(), room.ledger))
+        self._herald.say(Office(False, holder, f"{holder} holds the office", self._clock.now(), room.ledger))
 
     def _lapse(self, why: str, since: float | None = None) -> None:
         if _now() - (self._contact if since is None else since) > self._terms.grace:
-            self._everyone(why)
-
-    def _everyone(self, why: str) -> None:
-        self._say(Office(True, EVERYONE, f"no reporter can be elected: {why}", self._clock.now()))
-
-    def _say(self, office: Office) -> None:
-        said = self._said
-        if said is not None and (said.mine, said.holder) == (office.mine, office.holder):
-            if office.mine or said.ledger == office.ledger:
-                return
-        else:
-            (LOG.warning if office.holder == EVERYONE else LOG.info)(
-                "Who reports host failures: %s", office.why
-            )
-        self._said = office
-        self._emit(office)
+            self._herald.everyone(why)
 
     async def _wait_for_news(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):

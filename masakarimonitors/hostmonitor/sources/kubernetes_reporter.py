@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from masakarimonitors.decisions import Command
 from masakarimonitors.hostmonitor.ledger import write_ledger
-from masakarimonitors.hostmonitor.observation import EVERYONE, LedgerEntry, Observation, Office, WriteLedger
+from masakarimonitors.hostmonitor.observation import LedgerEntry, Observation, Office, WriteLedger
+from masakarimonitors.hostmonitor.office import Herald
 from masakarimonitors.hostmonitor.sources.kubernetes_api import Account, Api, ApiFault
 from masakarimonitors.hostmonitor.sources.kubernetes_reading import (
     LeaseSeen,
@@ -57,8 +58,7 @@ class LeaseOffice:
         self._own = own
         self._clock = clock
         self._terms = terms
-        self._emit: Callable[[Observation], None] = lambda observation: None
-        self._said: Office | None = None
+        self._herald = Herald(clock)
         self._term = ""
         self._changed = 0.0
         self._renewed = 0.0
@@ -74,8 +74,7 @@ class LeaseOffice:
 
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled; then the office is handed over at once."""
-        self._emit = emit
-        self._said = None
+        self._herald.begin(emit)
         while True:
             wait = self._terms.renew
             try:
@@ -89,7 +88,7 @@ class LeaseOffice:
                         raise
             except ApiFault as fault:
                 if fault.status == 403:
-                    self._everyone(f"this account may not use Leases in {self._namespace}: {fault}")
+                    self._herald.everyone(f"this account may not use Leases in {self._namespace}: {fault}")
                     wait = self._terms.refused
                 else:
                     self._lost(str(fault))
@@ -102,10 +101,10 @@ class LeaseOffice:
         if seen is not None and seen.term != self._term:
             self._term, self._changed = seen.term, now.monotonic
         if seen is not None and not may_take(seen, self._own, now.monotonic - self._changed):
-            self._say(Office(False, seen.holder, f"{seen.holder} holds the Lease", now, seen.ledger))
+            self._herald.say(Office(False, seen.holder, f"{seen.holder} holds the Lease", now, seen.ledger))
             self._unwritten = None
             return
-        unwritten = self._unwritten if self._mine else None
+        unwritten = self._unwritten if self._herald.mine else None
         ledger = None if unwritten is None else write_ledger(unwritten).decode()
         wanted = write_lease(seen, self._name, self._own, now.wall, self._terms.duration, ledger)
         try:
@@ -120,15 +119,11 @@ class LeaseOffice:
         self._term, self._changed = held.term, now.monotonic
         if self._unwritten is unwritten:
             self._unwritten = None
-        self._say(Office(True, self._own, "this node holds the Lease", self._clock.now(), held.ledger))
-
-    @property
-    def _mine(self) -> bool:
-        return self._said is not None and self._said.mine
+        self._herald.say(Office(True, self._own, "this node holds the Lease", self._clock.now(), held.ledger))
 
     async def _hand_over(self, api: Api) -> None:
         """At a clean stop another monitor may hold the office moments later."""
-        if not self._mine:
+        if not self._herald.mine:
             return
         with contextlib.suppress(ApiFault, TimeoutError):
             async with asyncio.timeout(0.5):
@@ -140,20 +135,7 @@ class LeaseOffice:
 
     def _lost(self, why: str) -> None:
         now = self._clock.now()
-        if self._said is None or (self._mine and now.monotonic - self._renewed > self._terms.deadline):
-            self._say(Office(False, "nobody known", f"the Lease cannot be reached: {why}", now))
-
-    def _everyone(self, why: str) -> None:
-        self._say(Office(True, EVERYONE, f"no reporter can be elected: {why}", self._clock.now()))
-
-    def _say(self, office: Office) -> None:
-        said = self._said
-        if said is not None and (said.mine, said.holder) == (office.mine, office.holder):
-            if office.mine or said.ledger == office.ledger:
-                return
-        else:
-            (LOG.warning if office.holder == EVERYONE else LOG.info)(
-                "Who reports host failures: %s", office.why
-            )
-        self._said = office
-        self._emit(office)
+        if self._herald.said is None or (
+            self._herald.mine and now.monotonic - self._renewed > self._terms.deadline
+        ):
+            self._herald.say(Office(False, "nobody known", f"the Lease cannot be reached: {why}", now))

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from masakarimonitors.hostmonitor.observation import EVERYONE, Observation, Office
+from masakarimonitors.hostmonitor.office import Herald
 from masakarimonitors.hostmonitor.sources import pacemaker_corosync, pacemaker_office
 from masakarimonitors.hostmonitor.sources.pacemaker_corosync import CorosyncError, GroupChanged, GroupMessage
 from masakarimonitors.hostmonitor.sources.pacemaker_insight import Insight, pause
@@ -70,22 +71,23 @@ class Reporter:
         self._open_group = open_group
         self._chair = Chair()
         self._unsent: list[bytes] = []
-        self._said: Office | None = None
+        self._herald = Herald(clock)
         self._changed_at = 0.0
 
     async def run(self, emit: Emit) -> None:
         """Until cancelled: in the group while this monitor sees, out of it while it does not."""
+        self._herald.begin(emit)
         shut_out_since: float | None = None
         while True:
             if not self._insight.sighted.is_set():
                 why = f"this monitor does not report while it cannot see: {self._insight.why_blind}"
-                self._say(emit, Office(False, "another monitor", why, self._clock.now()))
+                self._herald.say(Office(False, "another monitor", why, self._clock.now()))
                 shut_out_since = None
                 await self._insight.sighted.wait()
                 continue
             if self._insight.member is False:
                 why = "a pacemaker-remote node has no corosync to elect a reporter with"
-                self._say(emit, Office(True, EVERYONE, why, self._clock.now()))
+                self._herald.say(Office(True, EVERYONE, why, self._clock.now()))
                 await self._insight.blind.wait()
                 continue
             try:
@@ -98,13 +100,13 @@ class Reporter:
                         "Corosync's group %s cannot be joined (%s); trying again", GROUP.decode(), fault
                     )
                 if now.monotonic - shut_out_since >= _GIVE_UP:
-                    self._say(emit, Office(True, EVERYONE, f"no reporter can be elected: {fault}", now))
+                    self._herald.everyone(str(fault))
                 await self._clock.sleep(_TICK)
                 continue
             shut_out_since = None
-            await self._serve(group, emit)
+            await self._serve(group)
 
-    async def _serve(self, group: GroupFeed, emit: Emit) -> None:
+    async def _serve(self, group: GroupFeed) -> None:
         """Until Corosync goes away or this monitor goes blind."""
         me = (group.node_id, self._pid)
         loop = asyncio.get_running_loop()
@@ -118,7 +120,7 @@ class Reporter:
                 loop.remove_reader(group.fd)
                 gone.set()
                 return
-            self._tell(emit, group)
+            self._tell(group)
 
         def pass_on() -> None:
             self._send(LOOK_MESSAGE)
@@ -139,7 +141,7 @@ class Reporter:
                     self._send(answer)
                 with contextlib.suppress(CorosyncError):  # `news` will hear of it, too
                     self._flush(group)
-                self._tell(emit, group)
+                self._tell(group)
                 await pause(self._clock, _TICK, self._insight.blind)
         finally:
             self._insight.pass_on = lambda: None
@@ -171,7 +173,7 @@ class Reporter:
         while self._unsent and group.send(self._unsent[0]):
             self._unsent.pop(0)
 
-    def _tell(self, emit: Emit, group: GroupFeed) -> None:
+    def _tell(self, group: GroupFeed) -> None:
         now = self._clock.now()
         chair = self._chair
         holder = chair.holder(now.monotonic)
@@ -182,16 +184,7 @@ class Reporter:
         name = self._insight.names.get(str(holder[0]), f"node {holder[0]}")
         seen = sorted(m[0] for m in chair.members)
         why = f"the lowest node id among the {len(seen)} monitors that can see ({', '.join(map(str, seen))})"
-        self._say(emit, Office(holder == chair.me, name, why, now, chair.ledger))
-
-    def _say(self, emit: Emit, office: Office) -> None:
-        before = self._said
-        same = before is not None and (before.mine, before.holder) == (office.mine, office.holder)
-        # The holder's own ledger comes from the core; an onlooker's core must hear of each change.
-        if same and before is not None and (office.mine or before.ledger == office.ledger):
-            return
-        self._said = office
-        emit(office)
+        self._herald.say(Office(holder == chair.me, name, why, now, chair.ledger))
 
     def publish(self, entries: Ledger) -> None:
         """Tell all monitors what is reported; delivered as soon as Corosync takes it."""
