@@ -55,7 +55,7 @@ def missed(guest: Guest, miss: Missed, now: Instant, policy: Policy) -> tuple[Gu
         return guest, Decision((look(guest, policy),)) if stale else NOTHING
     phase = step(probe.phase, Move.MISSED)
     if phase is not Phase.ERROR:
-        return _with(guest, miss.probe, replace(probe, phase=phase)), NOTHING
+        return _with(guest, miss.probe, replace(probe, phase=phase, evidence=miss.evidence)), NOTHING
     limit = policy.limit(miss.probe)
     probe = replace(
         probe,

@@ -79,7 +79,7 @@ def build(
         sources=tuple(sources),
         effects=looks,
         describe=describe,
-        looked=lambda state: bool(state.guests) or not state.kept,
+        looked=partial(looked, uris),
         close=looks.close,
         watching=(
             *(f"guests of {uri} whose agent's socket matches {pattern.pattern}" for uri in uris),
@@ -92,6 +92,15 @@ def _decide(
     policy: Policy, state: State, observation: Observation | Woken, now: Instant
 ) -> tuple[State, Decision]:
     return decide(state, observation, now, policy)
+
+
+def looked(uris: Sequence[str], state: State) -> bool:
+    """Whether the reports of the last life may be delivered: every libvirt has listed its machines, and every
+    guest that stood reported has been asked again."""
+    return all(uri in state.unwatched for uri in uris) and all(
+        guest.heartbeat.phase is not Phase.REPORTED or guest.heartbeat.evidence
+        for guest in state.guests.values()
+    )
 
 
 class Looks:

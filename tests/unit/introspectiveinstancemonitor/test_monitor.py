@@ -1,6 +1,6 @@
 """What the status shows of each machine."""
 
-from masakarimonitors.introspectiveinstancemonitor.monitor import describe
+from masakarimonitors.introspectiveinstancemonitor.monitor import describe, looked
 from masakarimonitors.introspectiveinstancemonitor.observation import Away, Roll, Standing, Unwatched, Void
 from masakarimonitors.status.board import SubjectRow
 from tests.unit.introspectiveinstancemonitor.play import RUN, A, Play
@@ -53,3 +53,23 @@ def test_a_check_that_fails_comes_before_the_heartbeat_one_that_never_passed_aft
     assert "check db has not passed yet: no such program" in row(play).detail
     play.misses(probe="web")
     assert row(play).state == "error" and "check web; missed 1 in a row" in row(play).detail
+
+
+def test_reports_of_the_last_life_wait_until_their_guests_were_asked_again() -> None:
+    play = Play().seen().answers().goes_silent(times=3).restart_monitor()
+    assert not looked([""], play.state)
+    play.seen()
+    assert not looked([""], play.state)
+    play.hear(Roll(frozenset({A})))
+    assert not looked([""], play.state)
+    play.misses()
+    assert looked([""], play.state)
+
+
+def test_with_nothing_reported_the_lists_are_enough() -> None:
+    play = Play().seen().answers().restart_monitor().seen()
+    assert not looked(["", "another"], play.state)
+    play.hear(Roll(frozenset({A})))
+    assert not looked(["", "another"], play.state)
+    play.hear(Roll(frozenset(), where="another"))
+    assert looked(["", "another"], play.state)
