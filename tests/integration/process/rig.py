@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -27,28 +27,7 @@ from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.receiver.store import Accepted
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures import lifeline
-
-PATIENCE = 60.0
-"""Seconds that anything may take on a slow, loaded machine."""
-
-
-async def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition of the world outside."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110 - /proc and files send no events
-                await asyncio.sleep(0.01)
-    except TimeoutError:
-        raise AssertionError(f"not within {PATIENCE:.0f} s: {what}") from None
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs (a zombie does not, and 0 is none)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
+from tests.fixtures.outside import PATIENCE, until
 
 
 def pid_in(path: Path) -> int:

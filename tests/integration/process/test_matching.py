@@ -15,7 +15,8 @@ import pytest
 from masakarimonitors.processmonitor.observation import Presence
 from masakarimonitors.processmonitor.sources.matching import Index
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scanner
-from tests.integration.process.rig import Eyesight, Zoo, alive, pid_in, until
+from tests.fixtures.outside import alive, until
+from tests.integration.process.rig import Eyesight, Zoo, pid_in
 
 pytestmark = pytest.mark.xdist_group("process")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.process.rig import Watching, Zoo, alive, pid_in, until
+from tests.fixtures.outside import alive, until
+from tests.integration.process.rig import Watching, Zoo, pid_in
 
 pytestmark = pytest.mark.xdist_group("process")
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import lifeline
-from tests.integration.process.rig import Watching, Zoo, alive, pid_in, until
+from tests.fixtures.outside import alive, until
+from tests.integration.process.rig import Watching, Zoo, pid_in
 from tests.integration.process.test_monitor import SERVICE
 
 pytestmark = [

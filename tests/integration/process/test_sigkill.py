@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import lifeline
-from tests.integration.process.rig import PATIENCE, Watching, Zoo, until
+from tests.fixtures.outside import PATIENCE, until
+from tests.integration.process.rig import Watching, Zoo
 
 pytestmark = pytest.mark.xdist_group("process")
 

@@ -2,37 +2,18 @@
 
 import asyncio
 import contextlib
-import functools
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from masakarimonitors.system.command import OUTPUT_LIMIT, run
+from tests.fixtures.outside import alive, until
 
 pytestmark = pytest.mark.xdist_group("process")
-
-
-def alive(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
-
-
-def dead(pid: int) -> bool:
-    return not alive(pid)
-
-
-async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - files and /proc send no events
-            await asyncio.sleep(0.01)
 
 
 async def test_exit_code_and_both_streams() -> None:
@@ -80,7 +61,7 @@ async def test_a_hung_command_is_killed_with_its_children(tmp_path: Path) -> Non
     assert done.timed_out and not done.ok
     for name in ("child", "other-session"):
         pid = int((tmp_path / name).read_text())
-        await until(functools.partial(dead, pid))
+        await until(lambda pid=pid: not alive(pid), f"the end of the {name}")  # type: ignore[misc]
 
 
 async def test_cancelling_kills_the_command_too(tmp_path: Path) -> None:
@@ -88,7 +69,7 @@ async def test_cancelling_kills_the_command_too(tmp_path: Path) -> None:
         run(["sh", "-c", f"echo $$ > {tmp_path}/pid; sleep 1000"], timeout=1000)
     )
     pid_file = tmp_path / "pid"
-    await until(lambda: pid_file.exists() and pid_file.read_text())
+    await until(lambda: pid_file.exists() and pid_file.read_text(), "its pid")
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
@@ -113,11 +94,11 @@ async def test_a_daemon_left_behind_neither_holds_us_up_nor_dies_of_its_output(t
     done = await run([sys.executable, str(daemon)], timeout=60)
     assert done.ok and time.monotonic() - begun < 55
     pid_file = tmp_path / "pid"
-    await until(lambda: pid_file.exists() and pid_file.read_text())
+    await until(lambda: pid_file.exists() and pid_file.read_text(), "its pid")
     pid = int(pid_file.read_text())
     try:
         (tmp_path / "go").touch()
-        await until((tmp_path / "said").exists)
+        await until((tmp_path / "said").exists, "what it says")
         assert alive(pid)
     finally:
         os.kill(pid, signal.SIGKILL)
