@@ -23,8 +23,7 @@ from masakarimonitors.hostmonitor.observation import Sample, View
 from masakarimonitors.hostmonitor.sources.pacemaker_cib import read_cib, read_crm_mon
 from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Memory, Rules, judge
 from masakarimonitors.hostmonitor.state import Policy, begin
-from tests.fixtures import lifeline
-from tests.integration.pacemaker.rig import MEMBERS, Rig, remote_tree, wait_for, why_not
+from tests.integration.pacemaker.rig import MEMBERS, Rig, end_inside, remote_tree, wait_for, why_not
 from tests.integration.pacemaker.world import REPO, World
 
 REMOTES = 1000
@@ -133,49 +132,48 @@ def lines(path: Path) -> list[Any]:
 
 def suspicion(rig: Rig) -> list[Row]:
     """Corosync's word, and a remote's death, to SUSPECT; seen by the driver alone on n1."""
-    python = ["env", f"PYTHONPATH={REPO}", sys.executable, "-m"]
-    seen, departures = rig.base / "n1.seen", rig.base / "n1.departures"
+    member, remote = [], []
     with World(rig, rig.base).closing() as world:
-        world.install_alerts()
-        module = "tests.integration.pacemaker"
-        observer = rig["n1"].spawn(
-            *python, f"{module}.observer", str(seen), "n1", log=rig.base / "observer.log"
-        )
-        probe = rig["n1"].spawn(*python, f"{module}.probe", str(departures), log=rig.base / "probe.log")
-
-        def down(host: str, since: float) -> float | None:
-            for fact in lines(seen):
-                hosts = fact.get("hosts") or {}
-                if fact["at"] > since and hosts.get(host, {}).get("value") == "down":
-                    return float(fact["at"])
-            return None
-
-        member, remote = [], []
-        for _ in range(TIMES):
-            wait_for("the driver sees all", lambda: any(f["is"] == "Sample" for f in lines(seen)))
-            rig.strip.hold()
-            begun = time.monotonic()
-            rig["n2"].power_cut()
-            at = wait_for("n2 suspect", lambda begun=begun: down("n2", begun))  # type: ignore[misc]
-            told = next(float(line) for line in departures.read_text().splitlines() if float(line) > begun)
-            member.append(float(at or 0) - told)
-            rig.heal(alerts=True)
-            rig.strip.hold()
-            begun = time.monotonic()
-            rig["r1"].power_cut()
-            at = wait_for(
-                "r1 suspect",
-                lambda begun=begun: down("r1", begun),  # type: ignore[misc]
-                tell=lambda: (rig.strip.orders, lines(seen)[-6:], rig["n1"].run("crm_mon", "-1").stdout),
-            )
-            remote.append(float(at or 0) - begun)
-            rig.heal(alerts=True)
-        lifeline.end(observer, grace=0.5)
-        lifeline.end(probe, grace=0.5)
+        for turn in range(TIMES):
+            begun, at, departures = suspect(world, "n2", turn)
+            member.append(at - next(told for told in departures if told > begun))
+            begun, at, _departures = suspect(world, "r1", turn)
+            remote.append(at - begun)
     return [
         timed("corosync declares a member lost -> SUSPECT", member, 0.3),
         timed("remote node killed -> SUSPECT (bar: after Pacemaker knows)", remote, 0.5),
     ]
+
+
+def suspect(world: World, host: str, turn: int) -> tuple[float, float, list[float]]:
+    """Cut a host's power with fencing held: when, when n1's driver called it down, and corosync's words."""
+    rig = world.rig
+    rig.heal(alerts=True)
+    world.install_alerts()
+    seen, told = rig.base / f"{host}.{turn}.seen", rig.base / f"{host}.{turn}.departures"
+    python = ["env", f"PYTHONPATH={REPO}", sys.executable, "-m"]
+    module = "tests.integration.pacemaker"
+    programs = [
+        rig["n1"].spawn(*python, f"{module}.observer", str(seen), "n1", log=rig.base / "observer.log"),
+        rig["n1"].spawn(*python, f"{module}.probe", str(told), log=rig.base / "probe.log"),
+    ]
+
+    def down() -> float | None:
+        for fact in lines(seen):
+            if (fact.get("hosts") or {}).get(host, {}).get("value") == "down":
+                return float(fact["at"])
+        return None
+
+    try:
+        wait_for("the driver sees all", lambda: any(fact["is"] == "Sample" for fact in lines(seen)))
+        rig.strip.hold()
+        begun = time.monotonic()
+        rig[host].power_cut()
+        at = wait_for(f"{host} suspect", down, tell=lambda: lines(seen)[-4:])
+    finally:
+        for program in programs:
+            end_inside(program)
+    return begun, float(at or 0), [float(line) for line in told.read_text().splitlines()]
 
 
 def timed(figure: str, seconds: list[float], bar: float) -> Row:

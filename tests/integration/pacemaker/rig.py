@@ -115,6 +115,15 @@ def first_child(pid: int) -> int | None:
     return None
 
 
+def end_inside(process: subprocess.Popen[bytes]) -> None:
+    """End what `Host.spawn` started: nsenter stays in front of the program as its parent."""
+    inside = first_child(process.pid)
+    if inside is not None and process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(inside, signal.SIGKILL)
+    lifeline.end(process, grace=5)
+
+
 class Host:
     """One host: power, its cable, its services."""
 

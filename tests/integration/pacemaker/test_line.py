@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import lifeline
-from tests.integration.pacemaker.rig import Host, Rig, wait_for
+from tests.integration.pacemaker.rig import Host, Rig, end_inside, wait_for
 
 pytestmark = [pytest.mark.xdist_group("pacemaker"), pytest.mark.timeout(400)]
 
@@ -45,9 +44,9 @@ def test_the_line_by_corosync_and_by_the_wire(rig: Rig, tmp_path: Path) -> None:
             assert alive(n1, "eth0,eth9", f"{PORT},{PORT}") == "True"  # one living line is enough
             assert alive(n1, "eth9", str(PORT)) == "None"  # nobody can say
         finally:
-            lifeline.end(other, grace=0.2)
+            end_inside(other)
     finally:
-        lifeline.end(own, grace=0.2)
+        end_inside(own)
     rig.strip.hold()
     n1.unplug()
     wait_for("corosync knows that its links are down", lambda: alive(n1) == "False", within=60)
