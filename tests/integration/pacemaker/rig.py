@@ -355,6 +355,9 @@ class Rig:
                 programs = ("corosync", "pacemakerd") if host.kind == "member" else ("pacemaker-remoted",)
                 if any(host.run("pgrep", "-x", p[:15], check=False).returncode for p in programs):
                     host.power_cut()
+        # A host that boots while the cluster still wants to fence it would be shot again.
+        with contextlib.suppress(RigError):
+            wait_for("fencing is over", self._fencing_is_over, within=20, every=0.25)
         remote_was_off = not self[REMOTE].powered
         for host in self.hosts.values():
             host.power_on()
@@ -375,6 +378,16 @@ class Rig:
         for host in self.hosts.values():
             host.power_on()
         self.wait_online()
+
+    def _fencing_is_over(self) -> bool:
+        for member in MEMBERS:
+            mon = self[member].xml("crm_mon", "--output-as=xml") if self[member].powered else None
+            dc = mon.find("./summary/current_dc") if mon is not None else None
+            if mon is None or dc is None or dc.get("with_quorum") != "true":
+                continue
+            pending = mon.find(".//fence_event[@status='pending']") is not None
+            return not pending and mon.find("./nodes/node[@unclean='true']") is None
+        return not any(self[member].powered for member in MEMBERS)
 
     def _quorate(self) -> bool:
         cib = self["n1"].xml("cibadmin", "--query")
