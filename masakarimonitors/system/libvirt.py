@@ -169,6 +169,7 @@ class Connection:
         self._readonly = readonly
         self._pool = Pool(f"libvirt {uri}"[:15], threads)
         self._connection: Any = None
+        self._opening = asyncio.Lock()
 
     @property
     def connected(self) -> bool:
@@ -176,9 +177,15 @@ class Connection:
         return not self.lost.is_set()
 
     async def open(self, timeout: float = 10.0) -> None:
-        """Connect, within `timeout` seconds; raises Unavailable. Does nothing when connected."""
-        if self.connected:
-            return
+        """Connect, within `timeout` seconds; raises Unavailable. Does nothing when connected.
+
+        Several who ask at once get one connection.
+        """
+        async with self._opening:
+            if not self.connected:
+                await self._open(timeout)
+
+    async def _open(self, timeout: float) -> None:
         self.drop()
         loop = asyncio.get_running_loop()
         try:

@@ -66,6 +66,18 @@ async def test_a_hung_call_holds_up_only_its_own_connection(realm: Realm) -> Non
         connection.close()
 
 
+async def test_several_who_open_at_once_get_one_connection(realm: Realm) -> None:
+    def libvirtd_files() -> int:
+        return len(os.listdir(f"/proc/{realm.libvirtd_pid}/fd"))
+
+    before, connection = libvirtd_files(), Connection(realm.uri_ro, threads=4)
+    await asyncio.gather(*(connection.open(LONG) for _ in range(20)))
+    assert connection.connected
+    # Each client is a file of libvirtd's; a few others come and go.
+    assert libvirtd_files() < before + 10
+    connection.close()
+
+
 def test_a_uri_that_can_never_work_is_told_from_a_libvirtd_that_is_away(realm: Realm) -> None:
     check([realm.uri_ro, "qemu:///system?socket=/nonexistent/socket", "qemu+tcp://127.0.0.1:1/system"])
     for uri in (
