@@ -294,7 +294,7 @@ class Cluster:
         return {m["Name"]: m["Status"] for m in self.ask(node, dc, "/v1/agent/members")}
 
     def is_healthy(self, dc: Datacentre) -> bool:
-        """Whether every agent of the datacentre sees every node alive, through a leader."""
+        """Whether every agent of the datacentre sees every node alive, through a leader that all servers elect."""
         names = {node_name(n) for n in range(1, self.nodes + 1)}
         try:
             for node in range(1, self.nodes + 1):
@@ -302,11 +302,16 @@ class Cluster:
                     return False
                 if self.members(node, dc) != dict.fromkeys(names, 1):
                     return False
+            # Autopilot takes a dead server out of raft, and lets it vote again only 10 s after its return:
+            # until then the loss of one more server would be the loss of the quorum.
+            raft = self.ask(1, dc, "/v1/operator/raft/configuration")["Servers"]
+            if len(raft) != self.servers or not all(server["Voter"] for server in raft):
+                return False
         except (OSError, ValueError):
             return False
         return True
 
-    def heal(self, seconds: float = 120) -> None:
+    def heal(self, seconds: float = 180) -> None:
         """Mend every cut, start every dead agent, and wait until all see all again."""
         for node, link in sorted(self._cut):
             self.mend(node, next(dc for dc in self.datacentres if dc.link == link))

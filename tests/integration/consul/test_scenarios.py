@@ -181,12 +181,15 @@ def test_an_agent_that_hangs_blinds_its_own_link_only(watch: Watch) -> None:
 
 
 def test_r10_a_node_pruned_from_one_datacentre_shifts_nobody(watch: Watch) -> None:
-    watch.cluster.leave(2, MANAGE)
-    watch.cluster.prune(1, MANAGE, 2)
-    watch.until_shown(2, ["left", "not fully seen"], watch.running)
-    watch.cluster.kill(5)
-    watch.api.until_heard(DOWN_5)
-    watch.ends_with(DOWN_5, UP_5)
+    """node05 is forgotten by management; then node02 and node05 itself lose their storage, and both are seen."""
+    watch.cluster.leave(5, MANAGE)
+    watch.cluster.prune(1, MANAGE, 5)
+    watch.until_shown(5, ["left", "not fully seen"], watch.others(5))
+    watch.cluster.kill(2, STORAGE)
+    watch.api.until_heard(("node02", "STOPPED"))
+    watch.cluster.kill(5, STORAGE)
+    watch.api.until_heard(("node02", "STOPPED"), DOWN_5)
+    watch.ends_with(("node02", "STOPPED"), ("node02", "STARTED"), DOWN_5, UP_5)
 
 
 def test_r8_the_reporter_is_killed_and_the_next_one_reports(watch: Watch) -> None:
