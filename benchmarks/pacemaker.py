@@ -94,16 +94,16 @@ def thousand_remotes() -> Row:
         state, _d = decide(begin(policy, {}), View("cluster", True, "quorate", at), at)
         sample = Sample("cluster", {h: f.sighting for h, f in findings.items()}, at, whole=True)
         state, _d = decide(state, sample, at)
-        begun = time.perf_counter()
+        begun = time.process_time()  # other work on the machine must not count
         findings, memory = judge(read_cib(lost[0]), read_crm_mon(lost[1]), memory, Rules(), own)
         news = {h: f.sighting for h, f in findings.items() if f != before.get(h)}
         _state, decision = decide(state, Sample("cluster", news, at), at)
-        took.append(time.perf_counter() - begun)
+        took.append(time.process_time() - begun)
         assert [v.subject for v in decision.verdicts if v.ruling is Ruling.REPORTED] == ["host:compute0500"]
     worst = max(took)
     size = (len(lost[0]) + len(lost[1])) / 1e6
     return Row(
-        f"CIB with {REMOTES} remotes ({size:.1f} MB): parse to verdict",
+        f"CIB with {REMOTES} remotes ({size:.1f} MB): parse to verdict, CPU time",
         "<= 150 ms",
         f"median {statistics.median(took) * 1e3:.0f} ms, worst {worst * 1e3:.0f} ms",
         worst <= 0.150,
