@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.conf import ConfigFault
+from tests.fixtures import lifeline
 from tests.integration.virt.machine import Machine
 from tests.integration.virt.ready import libvirt
 from tests.integration.virt.realm import DEADLINE, Realm, until
@@ -237,13 +238,9 @@ def test_a_libvirtd_that_is_away_or_refuses_does_not_end_the_daemon_and_sigterm_
 ) -> None:
     """Away at the start: it waits, and says so; hung later: SIGTERM still ends it at once, with 0."""
     command = console(realm, tmp_path, uri="qemu:///system?socket=/nonexistent/socket")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as daemon:
-        assert daemon.stdout is not None
-        seen = ""
-        while "Failed to connect" not in seen or "blind" not in seen:
-            line = daemon.stdout.readline()
-            assert line, f"it ended with {daemon.wait()}: {seen}"
-            seen += line
+    log = tmp_path / "log"
+    with lifeline.running(command, log=log) as daemon:
+        until(lambda: "Failed to connect" in log.read_text() and "blind" in log.read_text(), "it to say so")
         daemon.terminate()
         assert daemon.wait(DEADLINE) == 0
 
@@ -253,7 +250,7 @@ def test_r21_sigterm_ends_the_daemon_while_libvirtd_hangs(realm: Realm, tmp_path
     pid = realm.libvirtd_pid
     assert pid
     command = console(realm, tmp_path, resync_interval=5)
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as daemon:
+    with lifeline.running(command) as daemon:
         state = tmp_path / "instancemonitor.sqlite-wal"
         until(
             lambda: state.exists() and machine.uuid.encode() in state.read_bytes(), "the machine to be known"
