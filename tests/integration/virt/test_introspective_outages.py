@@ -16,6 +16,9 @@ from tests.integration.virt.watching import Watch
 
 pytestmark = [pytest.mark.xdist_group("virt"), pytest.mark.timeout(600)]
 
+QUICK = {**FAST, "guest_monitoring_failure_threshold": 2}
+"""A hang is reported after about 10 seconds."""
+
 LONG = 180.0
 NOVA = """<nova:instance xmlns:nova="http://openstack.org/xmlns/libvirt/nova/1.1"><nova:name>web-1</nova:name>
 <nova:flavor name="m1.small"/><nova:owner><nova:project uuid="p">shop</nova:project></nova:owner></nova:instance>"""
@@ -58,7 +61,7 @@ def test_libvirtd_restarted_while_a_ping_hangs(
     A libvirtd that is restarted cannot connect to a QEMU that stands still, and calls its agent not connected.
     """
     hung, well = guests
-    with pinging(realm, tmp_path, **FAST) as watch:
+    with pinging(realm, tmp_path, **QUICK) as watch:
         for machine in guests:
             watch.knows(machine, "healthy")
         hung.hang()
@@ -83,14 +86,14 @@ def test_a_hang_while_the_monitor_was_away_is_reported_once_over_restarts(
     realm: Realm, guests: tuple[Machine, Machine], tmp_path: Path
 ) -> None:
     hung, well = guests
-    with pinging(realm, tmp_path, **FAST) as watch:
+    with pinging(realm, tmp_path, **QUICK) as watch:
         for machine in guests:
             watch.knows(machine, "healthy")
     hung.hang()
-    with pinging(realm, tmp_path, **FAST) as watch:
+    with pinging(realm, tmp_path, **QUICK) as watch:
         until(lambda: watch.said(hung), "the report", LONG)
         assert watch.said(hung) == [REPORT]
-    with pinging(realm, tmp_path, **FAST) as watch:
+    with pinging(realm, tmp_path, **QUICK) as watch:
         watch.knows(hung, "reported")
         watch.knows(well, "healthy")
         hung.unhang()
@@ -102,7 +105,7 @@ def test_a_spent_budget_holds_and_shouts_also_after_a_restart(
     realm: Realm, guests: tuple[Machine, Machine], tmp_path: Path
 ) -> None:
     hung, _ = guests
-    options = {**FAST, "guest_monitoring_failure_threshold": 2, "max_reports_per_hour": 1}
+    options = {**QUICK, "max_reports_per_hour": 1}
     with pinging(realm, tmp_path, **options) as watch:
         watch.knows(hung, "healthy")
         hung.hang()
@@ -149,7 +152,7 @@ checks:
     failures: 1
 """
     )
-    with pinging(realm, tmp_path, **FAST, checks_file=checks) as watch:
+    with pinging(realm, tmp_path, **QUICK, checks_file=checks) as watch:
         for machine in guests:
             watch.knows(machine, "healthy")
         until(lambda: _knows_checks(tmp_path, one, {"not-broken"}), "the check of one to pass", LONG)
