@@ -7,6 +7,7 @@ again and ends in a "duplicate" answer). A lock on the file keeps two
 daemons from delivering the same rows.
 """
 
+import contextlib
 import datetime
 import fcntl
 import json
@@ -56,8 +57,10 @@ class SqliteStore:
                 f"{path} is in use by process {holder}: the same monitor is already running with this "
                 f"state_path. Stop it first, or give this one a state_path of its own."
             ) from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+        # The pid is for people; a disk that has no room for it must not keep the monitor from watching.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, str(os.getpid()).encode(), 0)
 
     @property
     def where(self) -> str:
@@ -67,7 +70,7 @@ class SqliteStore:
     def load(self) -> Loaded:
         """Open the file (made when missing) and read what a start needs."""
         try:
-            db = self._open()
+            db = self._open_to_read()
             broken = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if broken != "ok":
                 raise StoreFault(f"{self._path}: {broken}", lasting=True)
@@ -75,6 +78,8 @@ class SqliteStore:
             pending = tuple(_row(values) for values in rows)
             memory = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM memory")}
             (highest,) = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()
+            if db is not self._db:
+                db.close()
         except (sqlite3.Error, ValueError, OSError) as error:
             raise self._fault(error, loading=True) from error
         return Loaded(pending, memory, highest + 1)
@@ -167,6 +172,25 @@ class SqliteStore:
             self._inode = self._path.stat().st_ino
             self._db = db
         return self._db
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        """The database; where the disk has no room even to open it, a connection that only reads.
+
+        What waits in the file must be known at a start: a report that turns up minutes later would be
+        delivered without anybody having looked whether it still holds.
+        """
+        try:
+            return self._open()
+        except sqlite3.Error:
+            # Exclusively, so that the journal's index stands in memory instead of in a file of its own.
+            db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+            try:
+                db.execute("PRAGMA locking_mode = EXCLUSIVE")
+                db.execute("SELECT id FROM outbox LIMIT 1").fetchone()
+            except sqlite3.Error:
+                db.close()
+                raise
+            return db
 
     def _check_in_place(self) -> None:
         # sqlite would go on writing into a file that nobody finds again after the next start.

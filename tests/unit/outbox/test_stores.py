@@ -2,6 +2,8 @@
 
 import datetime
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -135,3 +137,31 @@ def test_a_transaction_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     loaded = store.load()
     assert (loaded.pending, dict(loaded.memory)) == ((), {})
     store.close()
+
+
+_ON_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from masakarimonitors.outbox.sqlite import SqliteStore
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # from here on no file takes a byte
+loaded = SqliteStore(Path(sys.argv[1])).load()
+print([row.id for row in loaded.pending], dict(loaded.memory), loaded.next_id)
+"""
+
+
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "stopped"])
+def test_what_waits_in_the_file_is_known_at_a_start_on_a_full_disk(tmp_path: Path, killed: bool) -> None:
+    path = tmp_path / "outbox.sqlite"
+    store = SqliteStore(path)
+    store.write([Put(row(1), durable=True), Keep("a", {"x": 1})])
+    copy = tmp_path / "copy"
+    if killed:
+        copy.mkdir()
+        for part in tmp_path.glob("outbox.sqlite*"):
+            (copy / part.name).write_bytes(part.read_bytes())
+        path = copy / path.name
+    store.close()
+    done = subprocess.run(
+        [sys.executable, "-c", _ON_A_FULL_DISK, str(path)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "[1] {'a': {'x': 1}} 2", done.stderr
