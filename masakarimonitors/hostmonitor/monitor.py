@@ -24,6 +24,7 @@ from masakarimonitors.hostmonitor.observation import Delivered, Expired, Observa
 from masakarimonitors.hostmonitor.outage import ProofPolicy
 from masakarimonitors.hostmonitor.segments import Segments
 from masakarimonitors.hostmonitor.state import Policy, State, begin, undelivered
+from masakarimonitors.notifications import HostStatus
 from masakarimonitors.outbox.rows import Row, Status
 from masakarimonitors.system.clock import Clock
 
@@ -130,9 +131,10 @@ def settled(row: Row, now: Instant) -> Delivered | None:
     if '"STOPPED"' not in row.body:
         return None
     host = row.subject.removeprefix("host:")
+    said = HostStatus.NORMAL if f'"{HostStatus.NORMAL.value}"' in row.body else HostStatus.UNKNOWN
     if row.status in (Status.DELIVERED, Status.REFUSED):
-        return Delivered(host, now)
-    return Expired(host, now) if row.status is Status.EXPIRED else None
+        return Delivered(host, now, said)
+    return Expired(host, now, said) if row.status is Status.EXPIRED else None
 
 
 def _watching(driver: Driver, policy: Policy) -> Sequence[str]:

@@ -49,18 +49,25 @@ def note(turn: Turn, observation: Observation | Woken) -> None:
             _office(turn, observation)
         case Registry():
             _registry(turn, observation)
-        case Expired(host):
-            state = turn.hosts.get(host)
-            if state is not None and state.outage is not None and state.outage.reported is not None:
-                turn.put(host, replace(state, outage=replace(state.outage, again=True)))
-        case Delivered(host):
-            state = turn.hosts.get(host)
-            if state is not None and state.outage is not None and state.outage.reported is not None:
-                turn.put(host, replace(state, outage=replace(state.outage, delivered=True, again=False)))
+        case Delivered():
+            _delivered(turn, observation)
         case Woken():
             pass
     for name in turn.matrix.sequence:
         _notice(turn, name, turn.views[name])
+
+
+def _delivered(turn: Turn, seen: Delivered) -> None:
+    """An answer about an outage's first report (UNKNOWN) says nothing of the second (NORMAL) on its way."""
+    state = turn.hosts.get(seen.host)
+    outage = state.outage if state is not None else None
+    if state is None or outage is None or outage.reported is None:
+        return
+    if seen.host_status not in (None, outage.reported):
+        return
+    expired = isinstance(seen, Expired)
+    outage = replace(outage, delivered=outage.delivered or not expired, again=expired)
+    turn.put(seen.host, replace(state, outage=outage))
 
 
 def _sample(turn: Turn, sample: Sample) -> None:

@@ -165,10 +165,14 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """masakari-api has accepted the report about `host` (so its ledger entry may say so)."""
+    """masakari-api has accepted the report about `host` (so its ledger entry may say so).
+
+    `host_status`: which of an outage's two reports (UNKNOWN, later NORMAL) it was; None where it is not known.
+    """
 
     host: str
     at: Instant
+    host_status: HostStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Proof of death: NORMAL only when the host is known to be off."""
 
-from masakarimonitors.hostmonitor.observation import Link, Power
+from masakarimonitors.hostmonitor.observation import Delivered, Link, Power
 from masakarimonitors.hostmonitor.outage import ProofPolicy
+from masakarimonitors.hostmonitor.state import undelivered
+from masakarimonitors.notifications import HostStatus
 from tests.fixtures.host_play import OWN, Play, pacemaker_policy, started, stopped
 
 RULES = pacemaker_policy(proof=ProofPolicy(retries=3, interval=10.0))
@@ -28,6 +30,18 @@ def test_r7_unknown_after_the_retries_and_normal_when_proof_comes_later() -> Non
     assert play.reports == [stopped("node05", "UNKNOWN"), stopped("node05")]
     play.heal("node05").wait(60)
     assert play.reports[-1] == started("node05")
+
+
+def test_that_unknown_has_arrived_says_nothing_of_the_normal_behind_it() -> None:
+    play = Play(RULES, api=False).all_up("node05").cut("node05").wait(2)
+    for _ in range(4):
+        play.answer(Power.NO_PROOF).wait(10)
+    play.wait(600).answer(Power.OFF)
+    assert play.reports == [stopped("node05", "UNKNOWN"), stopped("node05")]
+    play.feed(Delivered("node05", play.now, HostStatus.UNKNOWN))
+    assert list(undelivered(play.state)) == ["node05"], "after a restart it is judged anew before it is sent"
+    play.feed(Delivered("node05", play.now, HostStatus.NORMAL))
+    assert list(undelivered(play.state)) == []
 
 
 def test_it_goes_on_asking_ever_more_slowly() -> None:

@@ -133,6 +133,7 @@ def row(event: HostEvent, status: Status) -> Row:
 def test_a_delivered_report_comes_back_as_an_observation() -> None:
     delivered = wiring.settled(row(HostEvent.STOPPED, Status.DELIVERED), NOW)
     assert delivered is not None and delivered.host == "node05"
+    assert delivered.host_status is HostStatus.NORMAL
     assert wiring.settled(row(HostEvent.STARTED, Status.DELIVERED), NOW) is None
     assert wiring.settled(row(HostEvent.STOPPED, Status.WITHDRAWN), NOW) is None
 
