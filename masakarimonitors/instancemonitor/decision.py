@@ -102,7 +102,7 @@ class Decider:
             case Asked(reading=Reading() as reading, after=after):
                 return self._reading(state, reading, after, now)
             case ProcessEnded(machine=machine):
-                return state, self._ended(state, machine)
+                return self._ended(state, machine, now)
             case LibvirtAway(uri=uri, seen=said):
                 return away(state, uri, said)
             case LibvirtBack(uri=uri):
@@ -193,9 +193,12 @@ class Decider:
             return state, NOTHING  # an event has overtaken this reading
         machine = known or Machine(reading.machine, Condition.DOWN, now.monotonic)
         machine = replace(machine, named=reading.machine)
-        if machine.condition in DEAD and reading.started > machine.reported:
-            # By its log it was started after we had reported its death: another life, unseen by us.
-            machine = replace(machine, condition=Condition.UP)
+        if machine.condition in DEAD:
+            if machine.reported < reading.started <= now.wall.timestamp() and reading.started != machine.life:
+                # By its log it was started after we had reported its death: another life, unseen by us.
+                machine = replace(machine, condition=Condition.UP)
+            # A life that a clock set back lets begin after its own end must not be reported at every look.
+            machine = replace(machine, life=reading.started)
         match reading.power:
             case Power.RUNNING:
                 return self._up(state, machine, Condition.UP, "libvirt says that it runs", now)
@@ -223,10 +226,7 @@ class Decider:
             return (
                 move(state, machine, Condition.FAILED, now)
                 if machine.condition is Condition.PANICKED
-                else (
-                    state,
-                    NOTHING,
-                )
+                else (state.put(machine), NOTHING)
             )
         if fate is Fate.DIED:
             return self._dead(state, machine, Condition.FAILED, why, evidence, now, event=False)
@@ -252,10 +252,14 @@ class Decider:
 
     # ---- processes
 
-    def _ended(self, state: State, named: Named) -> Decision:
+    def _ended(self, state: State, named: Named, now: Instant) -> Outcome:
         machine = state.machines.get(named.uuid)
+        if machine is None and named.uri not in state.read:
+            # libvirt was not yet asked who is there; whose process has just ended was up until now.
+            state, moved = move(state, Machine(named, Condition.DOWN), Condition.UP, now)
+            return state, moved + Decision((Ask(named),))
         settled = machine is not None and machine.condition in (Condition.FAILED, Condition.DOWN)
-        return NOTHING if settled else Decision((Ask(machine.named if machine else named),))
+        return state, NOTHING if settled else Decision((Ask(machine.named if machine else named),))
 
     # ---- moves
 

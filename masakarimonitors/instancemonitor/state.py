@@ -39,7 +39,8 @@ DEAD = (Condition.PANICKED, Condition.FAILED)
 class Machine:
     """One machine: `since` (monotonic seconds) it is in this condition, `number` of its last event.
 
-    `reported`: when its last death was reported (seconds since 1970). `said` holds when each of its other
+    `reported`: when its last death was reported (seconds since 1970); `life`: when by its log the life began that
+    was last read of it since (0: none was). `said` holds when each of its other
     reports was last due, for what belongs to one story. `before_reboot`: known only from before this host
     was started.
     """
@@ -49,6 +50,7 @@ class Machine:
     since: float = -math.inf
     number: int = 0
     reported: float = 0.0
+    life: float = 0.0
     said: Mapping[Words, float] = field(default_factory=dict)
     before_reboot: bool = False
 

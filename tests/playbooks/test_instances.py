@@ -179,6 +179,34 @@ def test_a_second_life_that_began_and_ended_unseen_is_reported() -> None:
     assert play.census(off(Reason.CRASHED, started=recovered)) == []
 
 
+def test_a_clock_that_was_set_back_does_not_make_one_death_a_new_one_at_every_look() -> None:
+    play = Play()
+    started = play.now().wall.timestamp()
+    play.event(STARTED)
+    play.wait(-3600)
+    assert play.event(STOPPED, 5) == [FAILED]
+    for _ in range(180):
+        play.wait(60)
+        assert play.census(off(Reason.CRASHED, started=started)) == []
+
+
+def test_whose_process_ended_before_libvirt_was_first_asked_was_up() -> None:
+    play = Play()
+    assert play.ended() == ["ask"]
+    assert play.asked(off(Reason.CRASHED)) == [FAILED]
+    play = Play()
+    assert play.see(LibvirtAway(URI, "refused")) == []
+    assert play.ended() == ["ask"]
+    play.restart()
+    assert play.census(off(Reason.UNKNOWN)) == [FAILED]
+    play = Play()
+    play.ended()
+    assert play.asked(off(Reason.SHUTDOWN)) == [] and play.ruling == "planned"
+    play = Play()
+    play.ended()
+    assert play.asked(None) == [] and play.ruling == "planned"
+
+
 @pytest.mark.parametrize(
     ("process", "last_words", "does", "ruling"),
     [
