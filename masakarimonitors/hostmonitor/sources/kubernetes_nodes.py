@@ -56,6 +56,8 @@ class Nodes:
         self._clock = clock
         self._rhythm = rhythm
         self._said: dict[str, Sighting] = {}
+        # Tainted out-of-service and seen alive since: that taint was forgotten and vouches for nothing.
+        self._outlived: set[str] = set()
         self._proven = True
 
     async def run(self, emit: Emit) -> None:
@@ -116,7 +118,11 @@ class Nodes:
         return Sample(LINK, {host: sighting}, self._clock.now())
 
     def _vouched(self, node: NodeSeen, emit: Emit) -> None:
-        if node.out_of_service and node.sighting.value is Link.DOWN:
+        if not node.out_of_service:
+            self._outlived.discard(node.name)
+        elif node.sighting.value is Link.UP:
+            self._outlived.add(node.name)
+        elif node.sighting.value is Link.DOWN and node.name not in self._outlived:
             evidence = f"its Node is tainted {OUT_OF_SERVICE}"
             emit(PowerSeen(node.name, Power.OFF, evidence, self._clock.now()))
 

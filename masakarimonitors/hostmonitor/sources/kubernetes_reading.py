@@ -46,6 +46,12 @@ def read_node(node: Mapping[str, Any]) -> NodeSeen:
         return NodeSeen(
             name, Sighting(Link.UP, f"its kubelet reports in, not ready: {reason}"), out_of_service
         )
+    if status != "Unknown":
+        return NodeSeen(
+            name,
+            Sighting(Link.UNKNOWN, f"its Ready condition says {status!r}, which means nothing"),
+            out_of_service,
+        )
     since = ready.get("lastTransitionTime") or "an unknown time"
     return NodeSeen(name, Sighting(Link.DOWN, f"Ready={status} ({reason}) since {since}"), out_of_service)
 

@@ -138,4 +138,6 @@ class LeaseOffice:
         if self._herald.said is None or (
             self._herald.mine and now.monotonic - self._renewed > self._terms.deadline
         ):
+            # Once we hold the office again it is the core that says what is open then.
+            self._unwritten = None
             self._herald.say(Office(False, "nobody known", f"the Lease cannot be reached: {why}", now))

@@ -121,6 +121,25 @@ async def test_a_node_that_is_vouched_to_be_off_is_proven(tmp_path: Path) -> Non
         assert isinstance(heard[heard.index(proof) - 1], Sample)
 
 
+async def test_a_taint_that_the_node_has_outlived_proves_nothing(tmp_path: Path) -> None:
+    async with (
+        Replay([node("n1", "Unknown", OUT_OF_SERVICE)]).serve() as server,
+        nodes(tmp_path, server) as heard,
+    ):
+        await heard.until(PowerSeen)
+        await server.watching.wait()
+        server.push({"type": "MODIFIED", "object": node("n1", "True", OUT_OF_SERVICE)})
+        server.push({"type": "MODIFIED", "object": node("n1", "Unknown", OUT_OF_SERVICE)})
+        server.push({"type": "MODIFIED", "object": node("n1", "True")})
+        await heard.until(Sample, lambda s: not s.whole and says("n1", Link.DOWN)(s))
+        at = len(heard)
+        await heard.until(Sample, says("n1", Link.UP), after=at - 1)
+        assert sum(isinstance(seen, PowerSeen) for seen in heard) == 1
+        at = len(heard)
+        server.push({"type": "MODIFIED", "object": node("n1", "Unknown", OUT_OF_SERVICE)})
+        await heard.until(PowerSeen, after=at)
+
+
 async def test_an_expired_version_is_listed_anew_without_a_doubt_about_the_view(tmp_path: Path) -> None:
     gone = json.loads((DATA / "k8s_watch_expired_410.txt").read_text().splitlines()[0])
     async with Replay([node("n1", "True")]).serve() as server, nodes(tmp_path, server) as heard:
@@ -249,6 +268,27 @@ async def test_a_holder_that_cannot_renew_stops_reporting_before_another_may_beg
         assert "cannot be reached" in lost.why
         server.lease_status = 200
         await heard.until(Office, lambda office: office.mine, after=heard.index(lost))
+
+
+async def test_what_a_deposed_holder_had_not_written_is_not_written_later(tmp_path: Path) -> None:
+    async with Replay().serve() as server:
+        source = office(tmp_path, server, "n1")
+        async with listening(source) as heard:
+            await heard.until(Office, lambda said: said.mine)
+            server.lease_status = 503
+            await source.perform(
+                WriteLedger({"n5": LedgerEntry(HostStatus.NORMAL, SystemClock().now().wall)})
+            )
+            await heard.until(Office, lambda said: not said.mine)
+            after = len(heard)
+            server.lease_status = 200
+            again = await heard.until(Office, lambda said: said.mine, after=after)
+            assert again.ledger == {}
+            writes = server.lease_writes
+            async with asyncio.timeout(30):
+                while server.lease_writes < writes + 3:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            assert server.lease is not None and "n5" not in json.dumps(server.lease)
 
 
 async def test_an_account_that_may_not_use_leases_means_that_everyone_reports(tmp_path: Path) -> None:

@@ -32,7 +32,13 @@ def node(name: str, status: str | None, *taints: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("status", "value"),
-    [("True", Link.UP), ("False", Link.UP), ("Unknown", Link.DOWN), (None, Link.UNKNOWN), ("odd", Link.DOWN)],
+    [
+        ("True", Link.UP),
+        ("False", Link.UP),
+        ("Unknown", Link.DOWN),
+        (None, Link.UNKNOWN),
+        ("odd", Link.UNKNOWN),
+    ],
 )
 def test_only_a_silent_kubelet_is_a_lost_host(status: str | None, value: Link) -> None:
     assert read_node(node("n1", status)).sighting.value is value
