@@ -71,6 +71,12 @@ async def _nothing() -> None:
     return None
 
 
+def _is_cancelled() -> bool:
+    """Whether this task itself is to end; a CancelledError may also come out of what it waited for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 @dataclass
 class Monitor(Generic[S, O]):
     """One monitor, wired but not running.
@@ -219,6 +225,11 @@ class Daemon(Generic[S, O]):
             try:
                 await source.run(self._inbox.put_nowait)
                 seen = "it ended by itself"
+            except asyncio.CancelledError:
+                if _is_cancelled():
+                    raise
+                seen = "something that it waited for was cancelled"
+                LOG.exception("The source %s of %s failed", source.name, self._monitor.name)
             except Exception as error:
                 seen = f"{type(error).__name__}: {error}"
                 LOG.exception("The source %s of %s failed", source.name, self._monitor.name)

@@ -181,6 +181,25 @@ async def test_a_source_that_fails_is_started_again_and_shown_as_failed() -> Non
         assert seen[-1] == ("after",)
 
 
+async def test_a_source_whose_own_task_was_cancelled_is_not_silently_gone() -> None:
+    class Waits(Script):
+        async def run(self, emit: Callable[[Any], None]) -> None:
+            self.starts += 1
+            await self.fail.wait()
+            self.fail.clear()
+            gone = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            await gone
+
+    source = Waits()
+    async with daemon(source) as (clock, board, _, _):
+        source.fail.set()
+        await settle()
+        assert board.sources["script"].state == "failed"
+        await clock.advance(1)
+        assert (source.starts, board.sources["script"].state) == (2, "running")
+
+
 async def test_a_source_that_keeps_failing_is_asked_less_and_less_but_for_ever() -> None:
     source = Script()
     async with daemon(source) as (clock, _, _, _):
