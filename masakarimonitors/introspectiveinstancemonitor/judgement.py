@@ -85,7 +85,9 @@ def void_miss(guest: Guest, void: Void) -> tuple[Guest, Decision]:
     probe = guest.probes.get(void.probe, Probe())
     if probe.unsure == void.question:
         probe = replace(probe, misses=max(0, probe.misses - 1), unsure=None)
-    return _with(guest, void.probe, replace(probe, evidence=void.why)), NOTHING
+    # Evidence of a reported one says that it was asked since the start (monitor.looked); this was no asking.
+    evidence = probe.evidence if probe.phase is Phase.REPORTED else void.why
+    return _with(guest, void.probe, replace(probe, evidence=evidence)), NOTHING
 
 
 def look(guest: Guest, policy: Policy) -> ReadCounters:

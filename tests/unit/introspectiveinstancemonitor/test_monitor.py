@@ -1,7 +1,14 @@
 """What the status shows of each machine."""
 
 from masakarimonitors.introspectiveinstancemonitor.monitor import describe, looked
-from masakarimonitors.introspectiveinstancemonitor.observation import Away, Roll, Standing, Unwatched, Void
+from masakarimonitors.introspectiveinstancemonitor.observation import (
+    HEARTBEAT,
+    Away,
+    Roll,
+    Standing,
+    Unwatched,
+    Void,
+)
 from masakarimonitors.status.board import SubjectRow
 from tests.unit.introspectiveinstancemonitor.play import RUN, A, Play
 
@@ -61,6 +68,8 @@ def test_reports_of_the_last_life_wait_until_their_guests_were_asked_again() -> 
     play.seen()
     assert not looked([""], play.state)
     play.hear(Roll(frozenset({A})))
+    assert not looked([""], play.state)
+    play.hear(Void(A, RUN, HEARTBEAT, 99, "the connection broke"))
     assert not looked([""], play.state)
     play.misses()
     assert looked([""], play.state)
