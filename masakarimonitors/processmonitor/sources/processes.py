@@ -22,6 +22,7 @@ from masakarimonitors.processmonitor.sources.procfs import (
     Scanner,
     is_same,
     lingers,
+    may_run,
     ticks_now,
 )
 from masakarimonitors.system.clock import Clock
@@ -53,12 +54,22 @@ class Processes:
 
     name = "processes"
 
-    def __init__(self, clock: Clock, check_interval: float, own_commands: Collection[int]) -> None:
-        """Nothing is watched until `watch`; `check_interval` in seconds."""
+    def __init__(
+        self,
+        clock: Clock,
+        check_interval: float,
+        own_commands: Collection[int],
+        *,
+        scanner: Callable[[Index, frozenset[int]], Scanner] = Scanner,
+        patience: float = _SCAN_PATIENCE,
+    ) -> None:
+        """Nothing is watched until `watch`; `check_interval`, and the `patience` with one scan, in seconds."""
         self._clock = clock
         self._interval = check_interval
         self._own = own_commands
-        self._scanner = Scanner(Index(()))
+        self._make_scanner = scanner
+        self._patience = patience
+        self._scanner = scanner(Index(()), frozenset())
         self._entries: dict[str, _Watched] = {}
         self._pidfds: dict[_Key, int] = {}
         self._ended: set[_Key] = set()
@@ -72,7 +83,7 @@ class Processes:
 
     def watch(self, process_names: Sequence[str]) -> None:
         """Watch exactly these; each one's presence is emitted after the next scan."""
-        self._scanner = Scanner(Index(process_names, os.path.realpath), self._scanner.avoid)
+        self._scanner = self._make_scanner(Index(process_names, os.path.realpath), self._scanner.avoid)
         self._entries = {name: self._entries.get(name) or _Watched() for name in process_names}
         self._tell_all_again()
 
@@ -116,10 +127,10 @@ class Processes:
                 self._due = False
                 try:
                     scan = await thread.call(
-                        functools.partial(scanner.scan, self._own, depth), _SCAN_PATIENCE
+                        functools.partial(scanner.scan, self._own, depth), self._patience
                     )
                 except TimeoutError:
-                    scan = self._stuck(scanner)
+                    scan = self._stuck(scanner, thread)
                     thread.close()
                     thread = Worker("procfs")
                 if scanner.index is not self._scanner.index:  # the list has changed meanwhile
@@ -140,18 +151,29 @@ class Processes:
             entry.presence = None
         self._want_fresh()
 
-    def _stuck(self, scanner: Scanner) -> Scan:
+    def _stuck(self, scanner: Scanner, thread: Worker) -> Scan:
         pid = scanner.reading
         LOG.error(
             "/proc/%d did not answer within %.0f s: that process hangs in the kernel, often on dead storage; the"
-            " others are watched without it",
+            " others are watched without it until it answers",
             pid,
-            _SCAN_PATIENCE,
+            self._patience,
         )
-        if scanner is self._scanner:
-            self._scanner = Scanner(scanner.index, scanner.avoid | {pid})
+        if scanner is self._scanner and pid:
+            self._scanner = self._make_scanner(scanner.index, scanner.avoid | {pid})
+        # The thread that hangs on it is the first to know that it answers again, or has ended.
+        loop = asyncio.get_running_loop()
+
+        def answered() -> None:
+            loop.call_soon_threadsafe(self._answers_again, pid)
+
+        thread.post(answered)
         self._wanted.set()
         return Scan({}, f"/proc/{pid} did not answer")
+
+    def _answers_again(self, pid: int) -> None:
+        self._scanner = self._make_scanner(self._scanner.index, self._scanner.avoid - {pid})
+        self._want_fresh()
 
     def _take(self, scan: Scan, at: Instant) -> None:
         self._scanned, self._at = scan, at
@@ -202,6 +224,11 @@ class Processes:
             return Sighting(name, Presence.RUNNING, self._at, f"pid {pids}{more}", asked)
         if self._scanned.unread:
             return Sighting(name, Presence.UNKNOWN, self._at, self._scanned.unread, asked)
+        for pid in self._scanner.avoid:
+            if may_run(pid, name):
+                return Sighting(
+                    name, Presence.UNKNOWN, self._at, f"pid {pid} may run it, and does not answer", asked
+                )
         ended = f"pid {', '.join(map(str, entry.ended[:5]))} ended" if entry.ended else "no process runs it"
         return Sighting(name, Presence.GONE, self._at, ended, asked)
 

@@ -156,6 +156,15 @@ def lingers(pid: int, started: int) -> bool:
     return int(fields[19]) == started and fields[0] == b"Z" and int(fields[17]) > 1
 
 
+def may_run(pid: int, process_name: str) -> bool:
+    """Whether a process that hangs in the kernel may be this one, by its short name: /proc tells that of any."""
+    try:
+        short = os.fsdecode(_read(f"/proc/{pid}/comm")).rstrip("\n")
+    except OSError:
+        return False
+    return short in {os.path.basename(word)[:15] for word in process_name.split()}
+
+
 def is_same(pid: int, started: int) -> bool:
     """Whether `pid` still is the process that began at `started`, be it a zombie."""
     try:
