@@ -56,7 +56,9 @@ async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> None:
         )
 
         def started(running: Sequence[service.Running], status: str) -> None:
-            say(running, not_here, where, status)
+            # A terminal that has gone or a full disk behind it is no reason to stop watching.
+            with contextlib.suppress(OSError):
+                say(running, not_here, where, status)
 
         await service.serve(conf, names, stop=stop, endpoint=endpoint, started=started)
 

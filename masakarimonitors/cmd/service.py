@@ -167,8 +167,9 @@ def leave(code: int) -> None:
     """End now. Threads that still wait for an answer from outside must not hold up the end: what they
     were doing is on disk and is done again at the next start."""
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody can read it any more
+            stream.flush()
     os._exit(code)
 
 

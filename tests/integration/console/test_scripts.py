@@ -195,6 +195,17 @@ def test_run_takes_the_named_monitors_and_says_what_it_does(folder: Folder) -> N
     assert running.wait(PATIENCE) == 0
 
 
+def test_run_goes_on_where_what_it_prints_cannot_be_written(folder: Folder) -> None:
+    folder.configure("unused", f"[receiver]\nembedded = true\nport = 0\ndatabase = {folder.path}/r.sqlite\n")
+    argv: list[str | Path] = [BIN / "masakari-monitors", "run", "--monitor", "processmonitor"]
+    argv += ["--config-file", folder.path / "conf"]
+    running = spawn(argv, log=Path("/dev/full"), cwd=folder.path)
+    folder.processes.append(running)
+    folder.until_logged("Delivered the report about process:")
+    running.send_signal(signal.SIGINT)
+    assert running.wait(PATIENCE) == 0
+
+
 def test_check_tells_a_host_that_masakari_does_not_know(folder: Folder) -> None:
     offline = folder.run("check", "--offline")
     assert offline.returncode == 0, offline.stdout
