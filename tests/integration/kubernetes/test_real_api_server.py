@@ -17,7 +17,7 @@ from tests.integration.kubernetes.cluster import Cluster, Kubelet
 
 pytestmark = [pytest.mark.xdist_group("kubernetes"), pytest.mark.timeout(300)]
 
-_PATIENCE = 90.0
+_PATIENCE = 45.0
 _NODES = ("k1", "k2", "k3", "k4")
 
 _CONF = """\
@@ -51,10 +51,11 @@ class Stage:
         return [(row.hostname, row.payload["event"], row.payload["host_status"]) for row in rows]
 
     async def until_heard(self, *expected: tuple[str, str, str]) -> None:
-        async with asyncio.timeout(_PATIENCE):
-            while await self.heard() != list(expected):
-                assert len(await self.heard()) <= len(expected), await self.heard()
-                await asyncio.sleep(0.05)
+        deadline = time.monotonic() + _PATIENCE
+        while (heard := await self.heard()) != list(expected):
+            assert len(heard) <= len(expected), (heard, [_shown(part) for part in self.running])
+            assert time.monotonic() < deadline, (heard, [_shown(part) for part in self.running])
+            await asyncio.sleep(0.05)
 
     async def until_shown(self, subject: str, state: str) -> None:
         """Until every monitor's status shows the subject in that state."""
