@@ -17,7 +17,7 @@ from tests.integration.kubernetes.cluster import Cluster, Kubelet
 
 pytestmark = [pytest.mark.xdist_group("kubernetes"), pytest.mark.timeout(300)]
 
-_PATIENCE = 45.0
+_PATIENCE = 90.0
 _NODES = ("k1", "k2", "k3", "k4")
 
 _CONF = """\
