@@ -32,9 +32,13 @@ cd {folder}
   --listen-client-urls http://127.0.0.1:{etcd} --advertise-client-urls http://127.0.0.1:{etcd} \\
   --listen-peer-urls http://127.0.0.1:{peer} --initial-advertise-peer-urls http://127.0.0.1:{peer} \\
   --initial-cluster default=http://127.0.0.1:{peer} --unsafe-no-fsync > etcd.log 2>&1 &
-{bin}/kube-controller-manager --kubeconfig=kubeconfig --controllers=nodelifecycle --leader-elect=false --port=0 \\
-  --secure-port=0 --node-monitor-grace-period=10s --node-monitor-period=1s > controller.log 2>&1 &
-# Started again when it ends, as a service manager would: a test may kill it.
+# Both are started again when they end, as a service manager would do it: the controller gives up when the
+# API server is not ready within 10 s, and a test may kill the API server.
+while :; do
+  {bin}/kube-controller-manager --kubeconfig=kubeconfig --controllers=nodelifecycle --leader-elect=false --port=0 \\
+    --secure-port=0 --node-monitor-grace-period=10s --node-monitor-period=1s >> controller.log 2>&1 || true
+  sleep 0.5
+done &
 while :; do
   {bin}/kube-apiserver --etcd-servers=http://127.0.0.1:{etcd} --bind-address=127.0.0.1 --advertise-address=127.0.0.1 \\
     --secure-port={api} --cert-dir=certs --service-cluster-ip-range=10.0.0.0/24 \\

@@ -20,3 +20,13 @@ def realm() -> "Iterator[Realm]":
         pytest.skip(reason)
     with opened() as realm:
         yield realm
+
+
+@pytest.fixture(autouse=True)
+def _libvirtd_is_back(request: pytest.FixtureRequest) -> "Iterator[None]":
+    """A test that fails while it has taken libvirtd away must not fail all that come after it."""
+    yield
+    if "realm" in request.fixturenames:
+        realm: Realm = request.getfixturevalue("realm")
+        if realm.libvirtd_pid is None:
+            realm.start_libvirtd()
