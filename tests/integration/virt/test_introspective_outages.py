@@ -37,9 +37,11 @@ def booted(realm: Realm) -> Iterator[tuple[Machine, Machine]]:
 
 
 @pytest.fixture
-def guests(booted: tuple[Machine, Machine]) -> Iterator[tuple[Machine, Machine]]:
+def guests(realm: Realm, booted: tuple[Machine, Machine]) -> Iterator[tuple[Machine, Machine]]:
     """The two guests, answering before and after."""
     yield booted
+    if realm.libvirtd_pid is None:
+        realm.start_libvirtd()
     for machine in booted:
         machine.unhang()
         machine.wait_for_agent()
