@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 export PYTHON
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check unit bench docs sample lock clean
+.PHONY: help setup run demo test check unit explore churn bench docs sample lock clean
 
 BIN := .venv/bin
 JOBS ?= 4
@@ -18,7 +18,7 @@ help: ## this list
 setup: ## the virtual environment .venv (a second run returns at once)
 	@tools/make-venv.sh
 
-run: setup libvirt-binding pkill ## watch this machine and deliver to the embedded receiver, until Ctrl-C
+run: setup libvirt-binding pkill ## watch this host and deliver to the embedded receiver, until Ctrl-C
 	@echo "+ masakari-monitors run --config-file $(QUICKSTART)"
 	@exec $(BIN)/masakari-monitors run --config-file $(QUICKSTART)
 
@@ -32,7 +32,7 @@ pkill: # the line that `run` offers for breaking something needs it
 
 libvirt-binding:
 	@if [ -x tools/setup-libvirt-python.sh ]; then tools/setup-libvirt-python.sh \
-	    || echo "run: no libvirt binding, so machines are not watched here; processes and hosts are"; fi
+	    || echo "run: no libvirt binding, so instances are not watched here; processes and hosts are"; fi
 
 test: check ## every check and every test, the ones against real systems included
 	@tools/test.sh -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
@@ -44,8 +44,17 @@ check: setup ## lint, format, types, and who may import whom
 	@echo "+ lint-imports";        $(BIN)/lint-imports --no-logo >.venv/lint-imports.out || { cat .venv/lint-imports.out; exit 1; }
 
 unit: setup ## the tests that need no real system
-	@echo "+ pytest tests/unit tests/playbooks tests/simulation"
-	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup tests/unit tests/playbooks tests/simulation $(PYTEST_ARGS)
+	@echo "+ pytest tests/unit tests/playbooks tests/simulation tests/world tests/explore"
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup \
+	    tests/unit tests/playbooks tests/simulation tests/world tests/explore $(PYTEST_ARGS)
+
+explore: setup ## everything that can happen around the host monitor's core and in elections, until Ctrl-C
+	@echo "+ python -m tests.explore"
+	@$(BIN)/python -m tests.explore
+
+churn: setup ## random operations on real instances with deaths between; SEED=..., OPERATIONS=10000
+	@echo "+ python -m tests.integration.virt"
+	@$(BIN)/python -m tests.integration.virt "$(SEED)" $(or $(OPERATIONS),10000)
 
 bench: setup ## measured figures against their bars, as a table
 	@echo "+ python -m benchmarks"

@@ -5,9 +5,10 @@ monitor's memory and processor time are the monitor's alone.
 """
 
 import asyncio
+import contextlib
+import functools
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -15,15 +16,24 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from aiohttp import web
+
 from benchmarks.table import Row
 from tests.fixtures import lifeline
+from tests.fixtures.fake_bmc import bmcs
 from tests.fixtures.fake_consul import FakeConsul
+from tests.fixtures.fake_consul_store import FakeStore
+from tests.fixtures.fake_masakari import FakeMasakari
+from tests.fixtures.monitor_process import MonitorProcess
+from tests.fixtures.waiting import until
 from tests.integration.consul.cluster import STORAGE, Cluster, consul_binary, node_name
-from tests.integration.consul.monitors import Api, HostMonitor, until
+from tests.integration.consul.monitors import HostMonitor
 from tests.integration.consul.watch import WATCHERS, Watch
 
 SETTLE = 2.0
 """Seconds; the default of [host] settle_time."""
+UNPROVEN_SETTLE = 30.0
+"""Seconds; the default of [host] unproven_settle_time."""
 OWN = "compute-00000"
 LINKS = ("manage", "tenant", "storage")
 KILLS = 5
@@ -36,7 +46,7 @@ def bench() -> list[Row]:
     """Real figures first; without root or consul's binary only the played ones."""
     rows: list[Row] = []
     if os.geteuid() == 0 and consul_binary().exists():
-        rows += _real()
+        rows += _real() + _with_bmcs()
     else:
         rows.append(Row("a real Consul cluster", "-", "skipped: needs root and tools/setup-consul.sh", True))
     for count in (5_000, 10_000):
@@ -50,7 +60,7 @@ def bench() -> list[Row]:
 def _real() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         cluster = Cluster(Path(folder))
-        api = Api([node_name(node) for node in range(1, 6)])
+        api = FakeMasakari([node_name(node) for node in range(1, 6)])
         monitors: dict[int, HostMonitor] = {}
         try:
             cluster.start()
@@ -59,12 +69,106 @@ def _real() -> list[Row]:
             for monitor in monitors.values():
                 monitor.start()
             watch = Watch(cluster, monitors, api)
-            return _failures(watch) + _takeovers(watch)
+            watch.until_calm()
+            memory = _memory(monitors[WATCHERS[0]].pid)["VmRSS"]
+            rss = Row("a small cluster: the monitor's memory", "<= 50 MB", f"{memory:.1f} MB", memory <= 50)
+            return [
+                rss,
+                *_failures(watch),
+                *_takeovers(watch),
+                *_unproven(cluster, api, monitors, Path(folder)),
+            ]
         finally:
             for monitor in monitors.values():
                 monitor.stop()
             cluster.stop()
             api.stop()
+
+
+def _unproven(
+    cluster: Cluster, api: FakeMasakari, monitors: dict[int, HostMonitor], folder: Path
+) -> list[Row]:
+    """The whole host loses its power and nothing can prove it: serfHealth, the time to settle, and nothing else."""
+    for monitor in monitors.values():
+        monitor.stop()
+    own = {"host": {"unproven_settle_time": UNPROVEN_SETTLE}}
+    monitors |= {node: HostMonitor(cluster, node, api, folder, own) for node in WATCHERS}
+    for monitor in monitors.values():
+        monitor.start()
+    watch = Watch(cluster, monitors, api)
+    beyond = []
+    for _ in range(2):
+        watch.begin()
+        victim = next(node for node in (5, 4) if node != watch.reporter)
+        lost = node_name(victim)
+        monitors[victim].signal(signal.SIGKILL)
+        watch.cluster.kill(victim)
+        critical = _when(
+            lambda lost=lost: all(  # type: ignore[misc]
+                watch.cluster.statuses(3, dc).get(lost) == "critical" for dc in cluster.datacentres
+            )
+        )
+        watch.api.until_heard((lost, "STOPPED"))
+        beyond.append(watch.api.offers[0].at - critical - UNPROVEN_SETTLE)
+        monitors[victim].start()
+        watch.ends_with((lost, "STOPPED"), (lost, "STARTED"))
+    return [
+        Row(
+            "a host without BMC loses its power -> accepted, beyond serfHealth critical everywhere and 30 s",
+            "<= 0.5 s",
+            f"max {max(beyond):.2f} s",
+            max(beyond) <= 0.5,
+        )
+    ]
+
+
+def _with_bmcs() -> list[Row]:
+    """The whole host loses its power, and its BMC says so: nothing but the proof is waited for."""
+    names = [node_name(node) for node in range(1, 6)]
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        cluster = Cluster(folder)
+        api = FakeMasakari(names)
+        monitors: dict[int, HostMonitor] = {}
+        try:
+            cluster.start()
+            cluster.heal()
+            networks = [functools.partial(cluster.network_of, node) for node in WATCHERS]
+            power, file = stack.enter_context(bmcs(names, folder, networks))
+            own = {"host": {"power_config_file": file}}
+            monitors |= {node: HostMonitor(cluster, node, api, folder, own) for node in WATCHERS}
+            for monitor in monitors.values():
+                monitor.start()
+            watch = Watch(cluster, monitors, api)
+            totals = []
+            for _ in range(KILLS):
+                watch.begin()
+                # A client: with a server the leader of one datacentre would be gone as well.
+                victim = next(node for node in (5, 4) if node != watch.reporter)
+                lost = node_name(victim)
+                power[lost].power, killed = "Off", time.monotonic()
+                monitors[victim].signal(signal.SIGKILL)
+                watch.cluster.kill(victim)
+                watch.api.until_heard((lost, "STOPPED"))
+                assert watch.api.offers[0].payload["host_status"] == "NORMAL", watch.api.offers
+                totals.append(watch.api.offers[0].at - killed)
+                power[lost].power = "On"
+                monitors[victim].start()
+                watch.ends_with((lost, "STOPPED"), (lost, "STARTED"))
+        finally:
+            for monitor in monitors.values():
+                monitor.stop()
+            cluster.stop()
+            api.stop()
+    median = sorted(totals)[len(totals) // 2]
+    return [
+        Row(
+            f"a host with a BMC loses its power -> NORMAL accepted, default options ({KILLS} times)",
+            "median <= 8 s",
+            f"median {median:.1f} s, max {max(totals):.1f} s",
+            median <= 8,
+        )
+    ]
 
 
 def _failures(watch: Watch) -> list[Row]:
@@ -75,11 +179,11 @@ def _failures(watch: Watch) -> list[Row]:
         watch.cluster.kill(2, STORAGE)
         critical = _when(lambda: watch.cluster.statuses(3, STORAGE).get("node02") == "critical")
         watch.api.until_heard(("node02", "STOPPED"))
-        reported = watch.api.reports[0].at
+        reported = watch.api.offers[0].at
         beyond.append(reported - critical - SETTLE)
         totals.append(reported - killed)
         watch.ends_with(("node02", "STOPPED"), ("node02", "STARTED"))
-        offers.append(sum(report.event == "STOPPED" for report in watch.api.reports))
+        offers.append(sum(report.event == "STOPPED" for report in watch.api.offers))
     return [
         Row(
             f"agent killed -> report accepted, beyond serfHealth critical and settling ({KILLS} kills)",
@@ -106,15 +210,16 @@ def _takeovers(watch: Watch) -> list[Row]:
         watch.monitors[killed].signal(signal.SIGKILL)
         watch.cluster.kill(2, STORAGE)
         watch.api.until_heard(("node02", "STOPPED"))
-        spans.append(watch.api.reports[0].at - at)
+        spans.append(watch.api.offers[0].at - at)
         watch.monitors[killed].start()
         watch.ends_with(("node02", "STOPPED"), ("node02", "STARTED"))
     return [
         Row(
             f"reporter SIGKILLed as a host fails -> report by the next one ({TAKEOVERS} times)",
-            "<= 20 s",
+            "<= 28 s",
             f"max {max(spans):.1f} s",
-            max(spans) <= 20,
+            # Consul ends a session after twice its 10 s at the latest, and keeps its lock for the 8 s of the delay.
+            max(spans) <= 28,
         )
     ]
 
@@ -135,38 +240,43 @@ def _when(condition: Callable[[], bool]) -> float:
 def _played(count: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        api = Api([])
+        api = FakeMasakari([])
         log = (folder / "agents.log").open("wb")
         agents = lifeline.spawn(
             [sys.executable, "-m", "benchmarks.consul", name, str(count)],
             log=log,
             cwd=Path(__file__).parents[1],
         )
-        links = "".join(f"agent_{link} = unix://{name}/{link}.sock\n" for link in LINKS)
-        (folder / "conf").write_text(
-            f"[DEFAULT]\nhostname = {OWN}\nstate_path = {name}/state\n"
-            f"[api]\nauth_type = none\nendpoint = {api.url}/{OWN}/v1\n"
-            # Without the settling time, which is a pause and no work, and without an election.
-            "[host]\nmonitoring_driver = consul\nreporter = all\nsettle_time = 0\nsegment_lookup = false\n"
-            f"[consul]\n{links}"
+        monitor = MonitorProcess(
+            "hostmonitor",
+            folder,
+            {
+                "DEFAULT": {"hostname": OWN},
+                "api": {"auth_type": "none", "endpoint": api.endpoint(OWN)},
+                # Without the settling time, which is a pause and no work.
+                "host": {
+                    "monitoring_driver": "consul",
+                    "settle_time": 0,
+                    "unproven_settle_time": 0,
+                    "segment_lookup": "false",
+                },
+                "consul": {f"agent_{link}": f"unix://{name}/{link}.sock" for link in LINKS},
+            },
         )
-        monitor = None
         try:
             until(lambda: all((folder / f"{link}.sock").exists() for link in LINKS), "the played agents")
-            script = Path(sys.executable).parent / "masakari-hostmonitor"
-            monitor = lifeline.spawn([script, "--config-file", folder / "conf"], log=folder / "monitor.log")
-            return _measure(count, folder, monitor, api)
+            return _measure(count, folder, monitor.start(), api)
         finally:
-            for process in (monitor, agents):
-                if process is not None:
-                    lifeline.end(process)
+            monitor.stop()
+            lifeline.end(agents)
             api.stop()
             log.close()
 
 
-def _measure(count: int, folder: Path, monitor: "subprocess.Popen[bytes]", api: Api) -> list[Row]:
+def _measure(count: int, folder: Path, monitor: MonitorProcess, api: FakeMasakari) -> list[Row]:
     seen = f"{count - 1} up"
-    until(lambda: _shown(folder, "hosts") == seen, "the monitor sees all members")
+    monitor.until_shown("hosts", seen)
+    monitor.until_shown("reporter", "this monitor")
     spent, began = _cpu(monitor.pid), time.monotonic()
     time.sleep(IDLE)
     idle = (_cpu(monitor.pid) - spent) / (time.monotonic() - began) * 100
@@ -177,9 +287,8 @@ def _measure(count: int, folder: Path, monitor: "subprocess.Popen[bytes]", api: 
         (folder / "order").write_text(host)
         until(lambda h=host: (h, "STOPPED") in api.heard(), f"{host} is reported")  # type: ignore[misc]
         obeyed = float((folder / "obeyed").read_text())
-        spans.append((api.reports[-1].at - obeyed) * 1000)
-    status = Path(f"/proc/{monitor.pid}/status").read_text()
-    memory = {key: int(status.split(f"{key}:")[1].split()[0]) / 1024 for key in ("VmRSS", "VmHWM")}
+        spans.append((api.offers[-1].at - obeyed) * 1000)
+    memory = _memory(monitor.pid)
     what = f"3 datacentres x {count} members"
     return [
         Row(
@@ -198,18 +307,10 @@ def _measure(count: int, folder: Path, monitor: "subprocess.Popen[bytes]", api: 
     ]
 
 
-def _shown(folder: Path, subject: str) -> str:
-    from masakarimonitors.status import local
-
-    try:
-        shown = local.read(folder / "state" / "hostmonitor.sock")
-    except (OSError, ValueError):
-        return ""
-    subjects = shown["subjects"]
-    assert isinstance(subjects, list)
-    return next(
-        (str(row["state"]) for row in subjects if isinstance(row, dict) and row["subject"] == subject), ""
-    )
+def _memory(pid: int) -> dict[str, float]:
+    """Megabytes of the process: now, and at most."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return {key: int(status.split(f"{key}:")[1].split()[0]) / 1024 for key in ("VmRSS", "VmHWM")}
 
 
 def _cpu(pid: int) -> float:
@@ -218,9 +319,18 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class _Played(FakeConsul):
+    """A datacentre in which a reporter can be elected."""
+
+    def app(self) -> web.Application:
+        app = super().app()
+        FakeStore(self.path).serve_from(app)
+        return app
+
+
 async def _play(folder: Path, count: int) -> None:
     nodes = [f"compute-{number:05d}" for number in range(count)]
-    agents = [FakeConsul(folder / f"{link}.sock", nodes, link) for link in LINKS]
+    agents = [_Played(folder / f"{link}.sock", nodes, link, network=127) for link in LINKS]
     for agent in agents:
         await agent.__aenter__()
     order = folder / "order"

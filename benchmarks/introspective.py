@@ -8,10 +8,12 @@ options; its reports are timed where they are accepted.
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,11 +21,15 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.table import Row, quantile
+from masakarimonitors.introspectiveinstancemonitor.core.state import misses_for
 from tests.fixtures import lifeline
-from tests.integration.virt.introspective import Accepting, Process, process
-from tests.integration.virt.machine import Machine
-from tests.integration.virt.realm import Realm, opened, until
-from tests.unit.introspectiveinstancemonitor.sources.simulation import Simulation, machines
+from tests.fixtures.fake_masakari import FakeMasakari
+from tests.fixtures.monitor_process import MonitorProcess
+from tests.fixtures.waiting import until
+from tests.integration.virt.instance import Instance
+from tests.integration.virt.introspective import process
+from tests.integration.virt.realm import Realm, opened
+from tests.unit.introspectiveinstancemonitor.sources.simulation import Simulation, guests
 
 GUESTS, HUNG = 30, 10
 INTERVAL, THRESHOLD = 10, 3  # the defaults of the options
@@ -37,7 +43,7 @@ _ANSWERED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) .* (instance-\d+
 
 _AHEAD = -15
 """The niceness of libvirtd, of virsh and of the process that times it: measured is whether libvirtd has a worker
-free, not how long the kernel lets either wait behind thirty emulated machines and whatever else runs here."""
+free, not how long the kernel lets either wait behind thirty emulated guests and whatever else runs here."""
 
 
 def prefer(pid: int) -> None:
@@ -69,7 +75,7 @@ class Virsh:
 
 
 def keep_calling(uri: str, names: Sequence[str]) -> None:
-    """Ordinary calls, twenty a second, about these machines in turn; prints the seconds each took, until killed."""
+    """Ordinary calls, twenty a second, about these instances in turn; prints the seconds each took, until killed."""
     os.setpriority(os.PRIO_PROCESS, 0, _AHEAD)
     virsh = Virsh(uri)
     for name in itertools.cycle(names):
@@ -99,7 +105,7 @@ def calling(realm: Realm, names: Sequence[str]) -> Iterator[list[float]]:
 def bench() -> list[Row]:
     """About four minutes, half of it for booting; 5 GB of memory."""
     with opened() as realm, tempfile.TemporaryDirectory() as folder:
-        api = Accepting()
+        api = FakeMasakari()
         try:
             assert realm.libvirtd_pid
             with ThreadPoolExecutor(4) as pool:
@@ -108,43 +114,45 @@ def bench() -> list[Row]:
             prefer(realm.libvirtd_pid)
             return [*_with(realm, fleet, api, Path(folder)), *_spread()]
         finally:
-            api.close()
+            api.stop()
 
 
-def _with(realm: Realm, fleet: list[Machine], api: Accepting, folder: Path) -> list[Row]:
+def _with(realm: Realm, fleet: list[Instance], api: FakeMasakari, folder: Path) -> list[Row]:
     hung, well = fleet[:HUNG], fleet[HUNG:]
-    uuids = {machine.name: machine.uuid for machine in fleet}
-    limit = THRESHOLD * INTERVAL + 10
-    with process(realm, folder, api.endpoint) as monitor:
+    uuids = {instance.name: instance.uuid for instance in fleet}
+    # The last miss counts when its call has ended: libvirt keeps one to a hung agent for 5 s.
+    limit = misses_for(THRESHOLD) * INTERVAL + 15
+    with process(realm, folder, api) as monitor:
         _until_healthy(monitor, list(uuids.values()))
-        with calling(realm, [machine.name for machine in well]) as quiet:
+        with calling(realm, [instance.name for instance in well]) as quiet:
             time.sleep(20)
-        resident = monitor.resident()
+        resident = _resident(monitor)
         # Half of them by a QEMU that stands still, half by an agent that does.
         since = {}
-        with calling(realm, [machine.name for machine in well]) as took:
+        with calling(realm, [instance.name for instance in well]) as took:
             begun = datetime.now()  # noqa: TID251 - compared with the log's own local times
-            for n, machine in enumerate(hung):
-                (machine.hang if n % 2 else machine.hang_agent)()
-                since[machine.name] = time.monotonic() + (0.0 if n % 2 else 0.5)
-            until(lambda: all(api.at.get(uuids[m.name]) for m in hung), "the reports of the hung", 120)
+            for n, instance in enumerate(hung):
+                (instance.hang if n % 2 else instance.hang_agent)()
+                since[instance.name] = time.monotonic() + (0.0 if n % 2 else 0.5)
+            until(lambda: all(api.of(uuids[one.name]) for one in hung), "the reports of the hung", 120)
             time.sleep(30)
             ended = datetime.now()  # noqa: TID251
-        reported = [api.at[uuids[m.name]][0] - since[m.name] for m in hung]
-        again = _wake([m for n, m in enumerate(hung) if n % 2], monitor, uuids)
-        for machine in well[:HUNG]:
-            machine.hang()
+        reported = [api.of(uuids[one.name])[0].at - since[one.name] for one in hung]
+        again = _wake([one for n, one in enumerate(hung) if n % 2], monitor, uuids)
+        for instance in well[:HUNG]:
+            instance.hang()
         until(lambda: list(monitor.states().values()).count("error") >= HUNG, "pings to hang again", 60)
-        ends = monitor.terminate()
-        gap = _widest_gap(monitor.log(), {machine.name for machine in well}, begun, ended)
-    false = [uuid for uuid in api.at if uuid not in {uuids[m.name] for m in hung}]
+        ends = _ended(monitor)
+        gap = _widest_gap(monitor.text(), {instance.name for instance in well}, begun, ended)
+    reports = Counter(str(offer.payload["instance_uuid"]) for offer in api.offers)
+    false = [uuid for uuid in reports if uuid not in {uuids[one.name] for one in hung}]
     return [
         Row(
-            f"domjobinfo of another client, {HUNG} of {GUESTS} hung, slowest of {len(took)}",
+            f"domjobinfo of another client, {HUNG} of {GUESTS} hung, 99.9 % of {len(took)}",
             f"<= {ORDINARY_CALL * 1000:.0f} ms",
-            f"{max(took) * 1000:.1f} ms (median {quantile(took, 0.5) * 1000:.1f}, 99.9 %: "
-            f"{quantile(took, 0.999) * 1000:.1f}; slowest of {len(quiet)} before: {max(quiet) * 1000:.1f})",
-            max(took) <= ORDINARY_CALL,
+            f"{quantile(took, 0.999) * 1000:.1f} ms (median {quantile(took, 0.5) * 1000:.1f}, slowest "
+            f"{max(took) * 1000:.1f}; slowest of {len(quiet)} before: {max(quiet) * 1000:.1f})",
+            quantile(took, 0.999) <= ORDINARY_CALL,
         ),
         Row(
             "hang -> report accepted, slowest of 10",
@@ -155,8 +163,8 @@ def _with(realm: Realm, fleet: list[Machine], api: Accepting, folder: Path) -> l
         Row(
             "healthy guests reported meanwhile, or one twice",
             "0",
-            str(len(false) + sum(len(at) > 1 for at in api.at.values())),
-            not false and all(len(at) == 1 for at in api.at.values()),
+            str(len(false) + sum(count > 1 for count in reports.values())),
+            not false and all(count == 1 for count in reports.values()),
         ),
         Row(
             "widest gap between two answers of a healthy guest",
@@ -180,7 +188,20 @@ def _with(realm: Realm, fleet: list[Machine], api: Accepting, folder: Path) -> l
     ]
 
 
-def _until_healthy(monitor: Process, uuids: Sequence[str]) -> None:
+def _ended(monitor: MonitorProcess) -> float:
+    """SIGTERM; the seconds until it has ended."""
+    begun = time.monotonic()
+    monitor.signal(signal.SIGTERM)
+    return time.monotonic() - begun
+
+
+def _resident(monitor: MonitorProcess) -> float:
+    """Resident memory in MB."""
+    status = Path(f"/proc/{monitor.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def _until_healthy(monitor: MonitorProcess, uuids: Sequence[str]) -> None:
     def healthy() -> bool:
         states = monitor.states()
         return all(states.get(f"vm:{uuid}") == "healthy" for uuid in uuids)
@@ -188,18 +209,18 @@ def _until_healthy(monitor: Process, uuids: Sequence[str]) -> None:
     until(healthy, "every guest to be seen healthy", 120)
 
 
-def _wake(hung: Sequence[Machine], monitor: Process, uuids: dict[str, str]) -> list[float]:
+def _wake(hung: Sequence[Instance], monitor: MonitorProcess, uuids: dict[str, str]) -> list[float]:
     """Seconds from SIGCONT until each is seen healthy."""
     begun = time.monotonic()
-    for machine in hung:
-        machine.unhang()
+    for instance in hung:
+        instance.unhang()
     seen: dict[str, float] = {}
 
     def all_seen() -> bool:
         states = monitor.states()
-        for machine in hung:
-            if states.get(f"vm:{uuids[machine.name]}") == "healthy":
-                seen.setdefault(machine.name, time.monotonic() - begun)
+        for instance in hung:
+            if states.get(f"vm:{uuids[instance.name]}") == "healthy":
+                seen.setdefault(instance.name, time.monotonic() - begun)
         return len(seen) == len(hung)
 
     until(all_seen, "the woken guests to be seen healthy", 60)
@@ -207,7 +228,7 @@ def _wake(hung: Sequence[Machine], monitor: Process, uuids: dict[str, str]) -> l
 
 
 def _widest_gap(log: str, names: set[str], begun: datetime, ended: datetime) -> float:
-    """Seconds between two answers of the same machine, between the two moments."""
+    """Seconds between two answers of the same guest, between the two moments."""
     last: dict[str, datetime] = dict.fromkeys(names, begun)
     widest = 0.0
     for line in log.splitlines():
@@ -222,8 +243,8 @@ def _widest_gap(log: str, names: set[str], begun: datetime, ended: datetime) -> 
 
 
 def _spread() -> list[Row]:
-    """1,000 machines, simulated: libvirt's answers are played, the rota is the real one."""
-    simulation = Simulation(machines(1000))
+    """1,000 guests, simulated: libvirt's answers are played, the schedule is the real one."""
+    simulation = Simulation(guests(1000))
     simulation.run(40.0)
 
     def counts(width: float) -> list[int]:
@@ -235,7 +256,7 @@ def _spread() -> list[Row]:
     seconds, tenths = counts(1.0), counts(0.1)
     return [
         Row(
-            "1,000 machines, interval 10 s: pings in the busiest second",
+            "1,000 guests, interval 10 s: pings in the busiest second",
             "<= 140 (even: 100)",
             f"{max(seconds)} (quietest {min(seconds)})",
             max(seconds) <= 140,

@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import Row
-from masakarimonitors.decisions import Instant, Ruling
-from masakarimonitors.hostmonitor import matrix
-from masakarimonitors.hostmonitor.decision import Decider
-from masakarimonitors.hostmonitor.observation import Sample, View
-from masakarimonitors.hostmonitor.sources.pacemaker_cib import read_cib, read_crm_mon
-from masakarimonitors.hostmonitor.sources.pacemaker_judgement import Memory, Rules, judge
-from masakarimonitors.hostmonitor.state import Policy, begin
-from tests.integration.pacemaker.rig import MEMBERS, Rig, end_inside, remote_tree, wait_for, why_not
+from masakarimonitors.core.decision import Instant, Ruling
+from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.decision import Decider
+from masakarimonitors.hostmonitor.core.observation import Sample, View
+from masakarimonitors.hostmonitor.core.state import Policy, restore
+from masakarimonitors.hostmonitor.drivers.pacemaker.cib import read_cib
+from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Look, Own, Rules, classify
+from masakarimonitors.hostmonitor.drivers.pacemaker.crm_mon import read_crm_mon
+from tests.fixtures.waiting import until
+from tests.integration.pacemaker.rig import MEMBERS, Rig, end_inside, remote_tree, why_not
 from tests.integration.pacemaker.world import REPO, World
 
 REMOTES = 1000
@@ -82,24 +84,31 @@ def documents(lost: bool) -> tuple[str, str]:
 def thousand_remotes() -> Row:
     """From the two texts to the core's verdict that one of the thousand is suspected."""
     healthy, lost = documents(False), documents(True)
-    own = frozenset({"n1", "1"})
+    own = Own(names=frozenset({"n1"}), node_id=1)
     wall = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
-    policy = Policy(own="n1", matrix=matrix.single("cluster"), lookup=False, settle=0.0)
+    policy = Policy(
+        own="n1",
+        matrix=matrix.single("cluster"),
+        lookup=False,
+        settle=0.0,
+    )
     decide = Decider(policy)
     took = []
     for _ in range(10):
         at = Instant(1000.0, wall)
-        findings, memory = judge(read_cib(healthy[0]), read_crm_mon(healthy[1]), Memory(), Rules(), own)
+        look = Look(cib=read_cib(healthy[0]), mon=read_crm_mon(healthy[1]), at=at)
+        findings, records = classify(look, {}, Rules(), own)
         before = findings
-        state, _d = decide(begin(policy, {}), View("cluster", True, "quorate", at), at)
+        state, _d = decide(restore(policy, {}), View(link="cluster", proven=True, why="quorate", at=at), at)
         sample = Sample("cluster", {h: f.sighting for h, f in findings.items()}, at, whole=True)
         state, _d = decide(state, sample, at)
-        begun = time.process_time()  # other work on the machine must not count
-        findings, memory = judge(read_cib(lost[0]), read_crm_mon(lost[1]), memory, Rules(), own)
+        begun = time.process_time()  # other work on this host must not count
+        look = Look(cib=read_cib(lost[0]), mon=read_crm_mon(lost[1]), at=at)
+        findings, records = classify(look, records, Rules(), own)
         news = {h: f.sighting for h, f in findings.items() if f != before.get(h)}
         _state, decision = decide(state, Sample("cluster", news, at), at)
         took.append(time.process_time() - begun)
-        assert [v.subject for v in decision.verdicts if v.ruling is Ruling.REPORTED] == ["host:compute0500"]
+        assert [v.subject for v in decision.verdicts if v.ruling is Ruling.SUSPECTED] == ["host:compute0500"]
     worst = max(took)
     size = (len(lost[0]) + len(lost[1])) / 1e6
     return Row(
@@ -165,11 +174,11 @@ def suspect(world: World, host: str, turn: int) -> tuple[float, float, list[floa
         return None
 
     try:
-        wait_for("the driver sees all", lambda: any(fact["is"] == "Sample" for fact in lines(seen)))
+        until(lambda: any(fact["is"] == "Sample" for fact in lines(seen)), "the driver sees all")
         rig.strip.hold()
         begun = time.monotonic()
         rig[host].power_cut()
-        at = wait_for(f"{host} suspect", down, tell=lambda: lines(seen)[-4:])
+        at = until(down, lambda: f"{host} suspect; the last lines are {lines(seen)[-4:]}")
     finally:
         for program in programs:
             end_inside(program)

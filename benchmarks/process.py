@@ -9,8 +9,6 @@ import os
 import re
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +19,8 @@ from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.receiver.store import Accepted
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures import lifeline
+from tests.fixtures.monitor_process import MonitorProcess
+from tests.fixtures.waiting import eventually
 
 KILLS = 200
 SERVICES = 40
@@ -63,29 +63,22 @@ async def monitor(
     process_list: str,
     accepted: Callable[[Accepted], None] = lambda one: None,
     **options: object,
-) -> AsyncIterator[subprocess.Popen[bytes]]:
-    shutil.rmtree(folder / "state", ignore_errors=True)
-    (folder / "state").mkdir()
+) -> AsyncIterator[MonitorProcess]:
+    monitor = MonitorProcess("processmonitor", folder)
+    shutil.rmtree(monitor.state, ignore_errors=True)
     (folder / "list.yaml").write_text(process_list)
-    settings = "".join(f"{name} = {value}\n" for name, value in options.items())
     receiver = Receiver(":memory:", SystemClock())
     async with receiver.serve() as url:
-        (folder / "monitors.conf").write_text(
-            f"[DEFAULT]\nstate_path = {folder}/state\nhostname = bench\n[api]\nauth_type = none\nendpoint = {url}\n"
-            f"[process]\nprocess_list_path = {folder}/list.yaml\n{settings}"
+        monitor.configure(
+            {
+                "DEFAULT": {"hostname": "bench"},
+                "api": {"auth_type": "none", "endpoint": url},
+                "process": {"process_list_path": folder / "list.yaml", **options},
+            }
         )
-        code = "from masakarimonitors.cmd.processmonitor import main; main()"
-        argv = [
-            sys.executable,
-            "-c",
-            code,
-            "--config-file",
-            f"{folder}/monitors.conf",
-            "--log-file",
-            f"{folder}/log",
-        ]
-        with receiver.subscribed(accepted), lifeline.running(argv) as process:
-            yield process
+        monitor.state.mkdir()
+        with receiver.subscribed(accepted), monitor:
+            yield monitor
 
 
 def now() -> float:
@@ -112,12 +105,6 @@ def held(pid: int) -> int:
     return count
 
 
-async def until(condition: Callable[[], bool], every: float = 0.005) -> None:
-    async with asyncio.timeout(120):
-        while not condition():  # noqa: ASYNC110 - /proc sends no events
-            await asyncio.sleep(every)
-
-
 def said(folder: Path) -> dict[str, list[float]]:
     """When each service's restart command ran, from the monitor's log."""
     times: dict[str, list[float]] = {}
@@ -137,7 +124,7 @@ async def death_to_restart(folder: Path) -> list[Row]:
     first = [lifeline.spawn([path, "100000"]) for path in services]
     killed: dict[str, list[float]] = {}
     async with monitor(folder, "".join(entries), restart_interval=1) as process:
-        await until(lambda: held(process.pid) == SERVICES)
+        await eventually(lambda: held(process.pid) == SERVICES, "all services are watched", every=0.005)
         # As on a host that has been up for a while: the monitor knows who lives there.
         await asyncio.sleep(WARM_UP)
         for number in range(KILLS):
@@ -148,11 +135,13 @@ async def death_to_restart(folder: Path) -> list[Row]:
                 pids[:] = pids_of(path)
                 return bool(pids) and held(process.pid) == SERVICES
 
-            await until(running)
+            await eventually(running, f"{path.name} runs again", every=0.005)
             killed.setdefault(path.name, []).append(now())
             os.kill(pids[0], 9)
             await asyncio.sleep(0.1)
-        await until(lambda: sum(len(times) for times in said(folder).values()) >= KILLS, every=0.1)
+        await eventually(
+            lambda: sum(len(times) for times in said(folder).values()) >= KILLS, "all restarts", every=0.1
+        )
         times = said(folder)
     for child in first:
         lifeline.end(child)
@@ -195,11 +184,11 @@ async def retry_to_report(folder: Path) -> list[Row]:
     running = {path: lifeline.spawn([path, "100000"]) for path in services}
     options = {"restart_interval": 0, "restart_retries": 1}
     async with monitor(folder, "".join(entries), arrived, **options) as process:
-        await until(lambda: held(process.pid) == REPORTS)
+        await eventually(lambda: held(process.pid) == REPORTS, "all are watched", every=0.005)
         for path in services:
             running[path].kill()
             running[path].wait()
-            await until(lambda path=path: path.name in accepted)  # type: ignore[misc]
+            await eventually(lambda path=path: path.name in accepted, "the report", every=0.005)  # type: ignore[misc]
         times = said(folder)
     took = [(accepted[name] - times[name][1]) * 1000 for name in accepted]
     median = statistics.median(took)
@@ -234,17 +223,17 @@ async def cost_of_watching(folder: Path) -> list[Row]:
     for _ in range(STARTS):
         began = time.monotonic()
         async with monitor(folder, few) as process:
-            await until(lambda process=process: held(process.pid) == 5, every=0.002)  # type: ignore[misc]
+            await eventually(lambda process=process: held(process.pid) == 5, "five are watched", every=0.002)  # type: ignore[misc]
             starts.append(time.monotonic() - began)
     async with monitor(folder, few) as process:
-        await until(lambda: held(process.pid) == 5)
+        await eventually(lambda: held(process.pid) == 5, "five are watched", every=0.005)
         await asyncio.sleep(6)
         small, helpers = rss(process.pid), children(process.pid)
     many = few.replace("- ", "# ") + "".join(
         f"- process_name: {p}\n- process_name: {p.name}\n" for p in watched
     )
     async with monitor(folder, many) as process:
-        await until(lambda: held(process.pid) == WATCHED)
+        await eventually(lambda: held(process.pid) == WATCHED, "all are watched", every=0.005)
         await asyncio.sleep(6)
         before = cpu(process.pid)
         await asyncio.sleep(CPU_SECONDS)

@@ -14,7 +14,7 @@ author = "the masakari-monitors authors"
 copyright = author
 release = version = VERSION
 
-extensions = ["guest_lifecycle", "metric_reference", "option_reference", "rooms"]
+extensions = ["guest_lifecycle", "host_outage", "instance_lifecycle", "metric_reference", "option_reference"]
 root_doc = "index"
 exclude_patterns = ["_build"]
 nitpicky = True
@@ -49,5 +49,5 @@ def list_other_pages(app: Sphinx, page: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", list_other_pages)
-    # A page that came or went changes index.rst, and the options and rooms may have changed as well.
-    app.connect("env-get-outdated", lambda *_: ["index", "configuration", "architecture"])
+    # A page that came or went changes index.rst, and the options may have changed as well.
+    app.connect("env-get-outdated", lambda *_: ["index", "configuration"])

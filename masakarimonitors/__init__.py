@@ -1,1 +1,1 @@
-"""Monitors that notice failed processes, machines and hosts and tell masakari-api."""
+"""Monitors that notice failed processes, instances and hosts and tell masakari-api."""

@@ -8,14 +8,12 @@ status. Every task is supervised: one that fails is started again with backoff, 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Generic
 
-from masakarimonitors.decisions import (
-    JSON,
+from masakarimonitors.core.decision import (
     Command,
-    Decision,
     Instant,
     Notify,
     Remember,
@@ -24,51 +22,25 @@ from masakarimonitors.decisions import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.masakari_api import MasakariApi
+from masakarimonitors.core.notification import ReportStatus, Settled
+from masakarimonitors.monitor import Monitor, O, S, Source
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.rows import Row, Status
-from masakarimonitors.status.board import Board, SubjectRow
+from masakarimonitors.outbox.rows import Row
+from masakarimonitors.status.model import Record, SubjectRow
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.tasks import apart
 
 LOG = logging.getLogger(__name__)
-O = TypeVar("O")  # noqa: E741 - an observation of one monitor
-O_contra = TypeVar("O_contra", contravariant=True)
-O_co = TypeVar("O_co", covariant=True)
-S = TypeVar("S")  # the frozen state of one monitor
-
-Memory = Mapping[str, Mapping[str, JSON]]
 
 # A source that keeps failing is started again after 1, 2, 4 ... at most 60 s: soon enough to matter,
 # seldom enough not to be busy.
 _FIRST_RESTART = 1.0
 _LAST_RESTART = 60.0
-# Observations taken in one go before other tasks get a turn.
-_TURN = 64
+# Observations taken in one go before other tasks may run.
+_BATCH = 64
 # Reports of the last life wait so long (seconds) for a first look at what they are about. A world that
 # cannot be looked at must not hold them for ever: they were made on proof.
 _LOOK_PATIENCE = 30.0
-
-
-class Source(Protocol[O_co]):
-    """Talks to one outside system and yields observations; decides nothing."""
-
-    @property
-    def name(self) -> str:
-        """Stands in the log and the status."""
-
-    async def run(self, emit: Callable[[Any], None]) -> None:
-        """Until cancelled, hand every observation to `emit` (on the loop's thread)."""
-
-
-class Effects(Protocol[O_co]):
-    """Acts other than notifying; what came of one goes back into the inbox."""
-
-    async def perform(self, command: Command) -> O_co | None:
-        """Carry out one command, within a time of its own."""
-
-
-async def _nothing() -> None:
-    return None
 
 
 def _is_cancelled() -> bool:
@@ -77,52 +49,48 @@ def _is_cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
-@dataclass
-class Monitor(Generic[S, O]):
-    """One monitor, wired but not running.
-
-    `describe` tells the status what each subject's state is; `settled` may turn the outcome of one of its
-    reports into an observation; `reload` is called on SIGHUP; `close` when the daemon stops.
-    """
-
-    name: str
-    state: S
-    decide: Callable[[S, O | Woken, Instant], tuple[S, Decision]]
-    sources: Sequence[Source[O]]
-    effects: Effects[O] | None = None
-    describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()
-    reload: Callable[[], None] = lambda: None
-    # Carried out before anything that waits on disk is delivered: a report from before a restart may be stale.
-    first: Sequence[Command] = ()
-    # Whether it has looked at the world since it started; until then reports of its last life are held.
-    looked: Callable[[S], bool] = lambda state: True
-    settled: Callable[[Row, Instant], O | None] = lambda row, now: None
-    close: Callable[[], Awaitable[None]] = _nothing
-    # For a monitor that also reads from masakari-api: called with the client before it starts.
-    use_api: Callable[[MasakariApi], None] = lambda api: None
-    # What a person is told at start: one line each, "what is watched and where".
-    watching: Sequence[str] = ()
-    # Commands that a newcomer may type to see a failure noticed.
-    try_this: Sequence[str] = ()
-
-
 class Daemon(Generic[S, O]):
     """Runs one monitor until it is cancelled."""
 
-    def __init__(self, monitor: Monitor[S, O], outbox: Outbox, clock: Clock, board: Board) -> None:
+    def __init__(self, monitor: Monitor[S, O], outbox: Outbox, clock: Clock, record: Record) -> None:
         """The outbox must be open; its writer and the delivery run elsewhere."""
         self._monitor = monitor
         self._outbox = outbox
         self._clock = clock
-        self._board = board
+        self._record = record
         self._inbox: asyncio.Queue[O | Woken] = asyncio.Queue()
         self._state = monitor.state
         self._alarms: dict[str, asyncio.Task[None]] = {}
-        board.subjects = lambda: monitor.describe(self._state)
-        outbox.on_settled = self._settled
-        self._held = not monitor.looked(monitor.state)
+        self._held = not monitor.has_looked(monitor.state)
         if self._held:
             outbox.hold()
+
+    def subjects(self) -> Sequence[SubjectRow]:
+        """What the monitor watches, as it stands now."""
+        return self._monitor.describe(self._state)
+
+    def may_offer(self, row: Row) -> bool:
+        """Whether the monitor lets that report leave at this moment; safe to ask on any thread.
+
+        Times go on while this process stands still, and a decision that takes the report back may only be due.
+        """
+        if row.notification is None:
+            return True
+        # The monitor knows it by the time at which it made it, whenever it is offered.
+        told = replace(row.notification, generated_time=row.made_at)
+        return self._monitor.may_offer(self._state, told, self._clock.now())
+
+    def settled(self, row: Row) -> None:
+        """One of its reports has ended: the monitor is told, and people when it was not delivered."""
+        now = self._clock.now()
+        if row.status in (ReportStatus.REFUSED, ReportStatus.EXPIRED):
+            self._record.fault(f"the report about {row.subject} was {row.status.value}: {row.answer}", now)
+        if row.notification is None:
+            return
+        ended = Settled(row.subject, row.notification, row.status, made_at=row.made_at, answer=row.answer)
+        observation = self._monitor.settled(ended, now)
+        if observation is not None:
+            self._inbox.put_nowait(observation)
 
     async def run(self) -> None:
         """Until cancelled; a bug in a decision is logged and the state kept, never silently passed over."""
@@ -131,14 +99,14 @@ class Daemon(Generic[S, O]):
                 tasks.create_task(self._keep_running(source))
             patience = tasks.create_task(self._release_late())
             try:
-                turn = 0
+                taken = 0
                 while True:
                     self._take(await self._inbox.get(), tasks)
-                    if self._held and self._monitor.looked(self._state):
+                    if self._held and self._monitor.has_looked(self._state):
                         self._release()
                         patience.cancel()
-                    turn += 1
-                    if turn % _TURN == 0:
+                    taken += 1
+                    if taken % _BATCH == 0:
                         await asyncio.sleep(0)
             finally:
                 await self._monitor.close()
@@ -149,7 +117,7 @@ class Daemon(Generic[S, O]):
             self._state, decision = self._monitor.decide(self._state, observation, now)
         except Exception as error:
             LOG.exception("%s could not judge %r; its state is unchanged", self._monitor.name, observation)
-            self._board.fault(f"a decision failed: {error!r}", now)
+            self._record.fault(f"a decision failed: {error!r}", now)
             return
         # Notifications first: an act that follows from the same decision must not overtake them.
         self._outbox.submit(decision.commands, now)
@@ -176,16 +144,8 @@ class Daemon(Generic[S, O]):
             )
             self._release()
 
-    def _settled(self, row: Row) -> None:
-        now = self._clock.now()
-        if row.status in (Status.REFUSED, Status.EXPIRED):
-            self._board.fault(f"the report about {row.subject} was {row.status.value}: {row.answer}", now)
-        observation = self._monitor.settled(row, now)
-        if observation is not None:
-            self._inbox.put_nowait(observation)
-
     def _tell(self, verdict: Verdict, now: Instant) -> None:
-        self._board.verdict(verdict, now)
+        self._record.verdict(verdict, now)
         log = LOG.warning if verdict.alarm else LOG.info
         evidence = f" [{verdict.evidence}]" if verdict.evidence else ""
         log("%s %s: %s%s", verdict.subject, verdict.ruling.value, verdict.why, evidence)
@@ -212,7 +172,7 @@ class Daemon(Generic[S, O]):
         except Exception as error:
             # Effects answer with an observation even when they fail; reaching this is a bug.
             LOG.exception("%s could not carry out %r", self._monitor.name, command)
-            self._board.fault(f"{type(command).__name__} failed: {error!r}", self._clock.now())
+            self._record.fault(f"{type(command).__name__} failed: {error!r}", self._clock.now())
             return
         if answer is not None:
             self._inbox.put_nowait(answer)
@@ -221,9 +181,9 @@ class Daemon(Generic[S, O]):
         delay = _FIRST_RESTART
         while True:
             started = self._clock.now()
-            self._board.source(source.name, "running", "", started)
+            self._record.source(source.name, "running", "", started)
             try:
-                await source.run(self._inbox.put_nowait)
+                await apart(source.run(self._inbox.put_nowait))
                 seen = "it ended by itself"
             except asyncio.CancelledError:
                 if _is_cancelled():
@@ -243,6 +203,6 @@ class Daemon(Generic[S, O]):
                 seen,
                 delay,
             )
-            self._board.source(source.name, "failed", seen, now)
+            self._record.source(source.name, "failed", seen, now)
             await self._clock.sleep(delay)
             delay = min(delay * 2, _LAST_RESTART)

@@ -1,4 +1,4 @@
-"""Translation marks for third-party host drivers, which import them; this project's words are English."""
+"""Compatibility: translation marks that third-party host drivers import; this project's words are English."""
 
 
 def _(message: str) -> str:

@@ -6,8 +6,11 @@ Answers are judged by masakari-api's v1 contract; nothing here retries or rememb
 """
 
 import asyncio
+import datetime
+import email.utils
 import json
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,14 +23,18 @@ TIMEOUT = 30.0
 """Seconds that one call may take when `[api] timeout` is not set: twice the least that makes sense."""
 _CONNECT_TIMEOUT = 10.0
 _ANSWER_LENGTH = 500
+_LISTING_VERSION = "instance-ha 1.2"
+"""The first microversion that promises to show whether a segment is enabled."""
 _STRANGE = "masakari-api does not answer like this; is the endpoint of service instance-ha right?"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """202: accepted."""
+    """202: accepted. `uuid`: masakari's of the notification, `host_uuid` of its host; empty where it did not say."""
 
     answer: str
+    uuid: str = ""
+    host_uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +46,14 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The API will not take this report however often it is offered; `why` says what to do."""
+    """The API will not take this report however often it is offered; `why` says what to do.
+
+    `maintenance`: it takes no report of this host at all, because the host is on maintenance there.
+    """
 
     answer: str
     why: str
+    maintenance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +69,38 @@ class Unreachable:
     slow: bool = False
 
 
-Outcome = Delivered | Duplicate | Refused | Unreachable
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """It was not to be sent any more when it could have been: nothing has left this host."""
+
+
+Outcome = Delivered | Duplicate | Refused | Unreachable | NotSent
+
+
+def _always() -> bool:
+    return True
 
 
 class Api(Protocol):
     """What delivery asks of the far end."""
 
-    async def send(self, body: str) -> Outcome:
-        """Offer one notification in its wire form."""
+    async def send(self, body: str, may_send: Callable[[], bool] = _always) -> Outcome:
+        """Offer one notification in its wire form.
+
+        `may_send` is asked at the last moment before it leaves, on any thread: to get a token first may take long.
+        """
 
 
 class LookupFailed(Exception):
-    """A read from masakari-api gave no usable answer; the message says what was seen."""
+    """A read from masakari-api gave no usable answer; the message says what was seen.
+
+    `unknown`: masakari-api answers, and does not know what was asked for (404).
+    """
+
+    def __init__(self, message: str, *, unknown: bool = False) -> None:
+        """Keep whether it was an answer that says "there is no such thing"."""
+        super().__init__(message)
+        self.unknown = unknown
 
 
 class MasakariApi:
@@ -83,10 +114,14 @@ class MasakariApi:
         self._version = api_version
         self._timeout = (_CONNECT_TIMEOUT, max(timeout, MINIMUM_TIMEOUT))
         self._pool = ThreadPoolExecutor(threads, "masakari-api")
+        # False once the API has said that it is older than the microversion that is asked for.
+        self._versioned = True
+        self.date: datetime.datetime | None = None
+        """The API's own time (aware, whole seconds) at its last answer; None before one that said it."""
 
-    async def send(self, body: str) -> Outcome:
-        """Offer one notification in its wire form."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._post, body)
+    async def send(self, body: str, may_send: Callable[[], bool] = _always) -> Outcome:
+        """Offer one notification in its wire form, if it may still be sent when there is a token for it."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._post, body, may_send)
 
     async def get(self, path: str) -> Any:
         """Read `path` ("/segments"), relative to the service's endpoint; raises LookupFailed."""
@@ -106,34 +141,68 @@ class MasakariApi:
             base = f"{base}/{self._version}"
         return base + path
 
-    def _post(self, body: str) -> Outcome:
+    def _post(self, body: str, may_send: Callable[[], bool]) -> Outcome:
+        outcome = self._try_post(body, may_send)
+        if outcome is None:
+            # keystoneauth1 would do this by itself, and would not ask whether it may still be sent.
+            outcome = self._try_post(body, may_send, again=True)
+        return outcome or NotSent()
+
+    def _try_post(self, body: str, may_send: Callable[[], bool], *, again: bool = False) -> Outcome | None:
+        """One try; None: the token is not accepted any more, and was thrown away."""
         try:
             url = self._url("/notifications")
+            self._adapter.get_token()
         except ks_exceptions.ClientException as error:
             return Unreachable(
                 f"no token or endpoint from keystone: {_first_line(error)}", maybe_accepted=False
             )
+        if not may_send():
+            return NotSent()
         try:
-            response = self._adapter.post(url, json=json.loads(body), timeout=self._timeout, raise_exc=False)
+            response = self._adapter.post(
+                url, json=json.loads(body), timeout=self._timeout, raise_exc=False, allow_reauth=False
+            )
+            if response.status_code == 401 and not again and self._adapter.invalidate():
+                return None
         except ks_exceptions.ClientException as error:
             return Unreachable(_first_line(error), maybe_accepted=not _never_sent(error))
+        self.date = _date(response) or self.date
         return judge(response.status_code, response.text or "")
 
     def _get(self, path: str) -> Any:
         try:
-            response = self._adapter.get(self._url(path), timeout=self._timeout, raise_exc=False)
+            versioned = self._versioned
+            response = self._ask(path, versioned)
+            if response.status_code == 406 and versioned:
+                self._versioned = False
+                response = self._ask(path, versioned=False)
             if response.status_code != 200:
-                raise LookupFailed(f"GET {path}: {response.status_code} {_text(response.text)}")
+                raise LookupFailed(
+                    f"GET {path}: {response.status_code} {_text(response.text)}",
+                    unknown=response.status_code == 404 and bool(_envelope(response.text or "")),
+                )
             return response.json()
         except (ks_exceptions.ClientException, ValueError) as error:
             raise LookupFailed(f"GET {path}: {_first_line(error)}") from error
+
+    def _ask(self, path: str, versioned: bool) -> Any:
+        # From 1.1 on the API has its engine tell of a single notification, and hangs where the engine is away.
+        versioned = versioned and not path.startswith("/notifications/")
+        headers = {"OpenStack-API-Version": _LISTING_VERSION} if versioned else {}
+        response = self._adapter.get(self._url(path), headers=headers, timeout=self._timeout, raise_exc=False)
+        self.date = _date(response) or self.date
+        return response
 
 
 def judge(status: int, text: str) -> Outcome:
     """What an HTTP answer means for the notification that was offered (masakari-api v1)."""
     answer = f"{status} {_text(text)}".strip()
     if status == 202 or (status in (200, 201) and _envelope(text) == "notification"):
-        return Delivered(answer)
+        said = _inside(text)
+        return Delivered(
+            answer, str(said.get("notification_uuid") or ""), str(said.get("source_host_uuid") or "")
+        )
     if status == 409:
         # Only the words tell the two apart, and a host's own name may hold either word: no name has a space.
         if "under maintenance" in text:
@@ -141,6 +210,7 @@ def judge(status: int, text: str) -> Outcome:
                 answer,
                 "the host is on maintenance in masakari: high availability is off for it until its "
                 "on_maintenance flag is taken back",
+                maintenance=True,
             )
         if "duplicate" in text.lower():
             return Duplicate(answer)
@@ -192,6 +262,15 @@ def _never_sent(error: BaseException) -> bool:
     return False
 
 
+def _date(response: Any) -> datetime.datetime | None:
+    """What the answer's Date header says; RFC 9110 has it in GMT."""
+    try:
+        moment = email.utils.parsedate_to_datetime(str(response.headers.get("Date")))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
+
+
 def _envelope(text: str) -> str:
     """The one key that wraps each of masakari-api's answers, or nothing when it is no such answer."""
     try:
@@ -201,18 +280,21 @@ def _envelope(text: str) -> str:
     return str(next(iter(parsed), "")) if isinstance(parsed, dict) else ""
 
 
+def _inside(text: str) -> dict[str, Any]:
+    """What the one key of an answer wraps; nothing when it is no such answer."""
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return {}
+    inner = next(iter(parsed.values()), None) if isinstance(parsed, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
 def _text(text: str | None) -> str:
     """The API's own words, out of its JSON envelope, on one line and of bounded length."""
     words = text or ""
-    try:
-        parsed = json.loads(words)
-    except ValueError:
-        pass
-    else:
-        if isinstance(parsed, dict):
-            inner = next(iter(parsed.values()), None)
-            if isinstance(inner, dict):
-                words = str(inner.get("message") or inner.get("notification_uuid") or words)
+    said = _inside(words)
+    words = str(said.get("message") or said.get("notification_uuid") or words)
     return " ".join(words.split())[:_ANSWER_LENGTH]
 
 

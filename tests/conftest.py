@@ -2,9 +2,9 @@
 
 from hypothesis import HealthCheck, settings
 
-# A property is about values, not about speed: on a loaded machine one example may take seconds, and so may
+# A property is about values, not about speed: on a loaded host one example may take seconds, and so may
 # drawing it. Slowness is measured in benchmarks/.
 settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "any host", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.load_profile("any machine")
+settings.load_profile("any host")

@@ -13,8 +13,8 @@ import pytest
 
 from masakarimonitors.cmd.masakari_monitors import parser
 from masakarimonitors.conf import opts
-from masakarimonitors.decisions import Ruling
-from masakarimonitors.outbox.rows import Status
+from masakarimonitors.core.decision import Ruling
+from masakarimonitors.core.notification import ReportStatus
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -51,8 +51,8 @@ def test_the_pages_and_the_man_page_build_without_a_warning(tmp_path: Path) -> N
     pages = build("html", tmp_path)
     reference = re.sub(r"<[^>]+>", "", (pages / "configuration.html").read_text())
     for section in opts.SECTIONS:
-        for option in section.OPTIONS:
-            assert f"[{section.GROUP.name}] {option.dest}" in reference
+        for option in section.options:
+            assert f"[{section.name}] {option.dest}" in reference
     rooms = (pages / "architecture.html").read_text()
     for room in (ROOT / "masakarimonitors").iterdir():
         if room.suffix == ".py" or (room / "__init__.py").is_file():
@@ -114,7 +114,7 @@ def test_every_command_with_its_options_is_in_the_man_page() -> None:
 
 def test_every_ruling_and_every_status_of_a_report_is_explained() -> None:
     page = (ROOT / "docs" / "operating.rst").read_text()
-    for word in (*Ruling, *Status):
+    for word in (*Ruling, *ReportStatus):
         assert re.search(rf"^{word.value} {{2,}}\S", page, re.MULTILINE), word
 
 

@@ -7,7 +7,7 @@ trap 'rm -rf "$scratch"' EXIT
 "${PYTHON:-python3}" -m venv "$scratch/venv"
 pip="$scratch/venv/bin/python -m pip --disable-pip-version-check --no-input"
 echo "lock: resolving runtime, extras and development dependencies"
-# libvirt's binding must fit the machine's C library, so it has no place in a list for all machines.
+# libvirt's binding must fit the computer's C library, so it has no place in a list for all of them.
 $pip install -qq --upgrade setuptools '.[dev,kubernetes,redfish]'
 {
     sed -n '1,/^[^#]/{/^#/p}' constraints.lock

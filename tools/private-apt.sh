@@ -1,14 +1,14 @@
 # private-apt.sh: sourced (bash) by a set-up that takes packages, or source, of any Debian release.
 #
-# They come from the mirror that this machine's own apt already uses, with a sources list, package
+# They come from the mirror that this computer's own apt already uses, with a sources list, package
 # lists and a cache of their own, so that the system's apt state is not touched; the signatures are
 # checked with Debian's keyring (package debian-archive-keyring).
 
 # private_apt_mirror: prints the mirror; when there is none, prints why and fails.
 private_apt_mirror() {
     local codename mirror
-    command -v apt-get >/dev/null || { echo "this machine has no apt-get"; return 1; }
-    # The one of the machine's own Debian suite; only the suite's name differs.
+    command -v apt-get >/dev/null || { echo "this computer has no apt-get"; return 1; }
+    # The one of this computer's own Debian suite; only the suite's name differs.
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
     mirror=$(apt-get indextargets --format '$(REPO_URI)|$(RELEASE)' 'Created-By: Packages' | sed -n "s/|$codename\$//p")
     [ -n "$mirror" ] || { echo "apt's configuration names no mirror of Debian '$codename'"; return 1; }

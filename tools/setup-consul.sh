@@ -35,11 +35,11 @@ trap 'rm -rf "$work"' EXIT
 private_apt_begin "$work" "$mirror" 'deb bullseye main'
 
 echo "fetching consul from Debian bullseye into $cache"
-private_apt update || give_up "apt could not read Debian bullseye's package list from the machine's mirror"
+private_apt update || give_up "apt could not read Debian bullseye's package list from this computer's mirror"
 private_apt download consul || give_up "apt could not download the package consul"
 mkdir "$work/root"
 dpkg -x "$work"/download/consul_*.deb "$work/root"
-"$work/root/usr/bin/consul" version >/dev/null || give_up "the downloaded binary does not run on this machine"
+"$work/root/usr/bin/consul" version >/dev/null || give_up "the downloaded binary does not run on this computer"
 
 # In place by one rename: a reader sees either no binary or a whole one.
 mkdir -p "$cache/bin"

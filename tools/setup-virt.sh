@@ -13,12 +13,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${MASAKARI_MONITORS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/masakari-monitors}/virt
 
 if [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ]; then
-    echo "setup-virt: the guest is built from Debian's amd64 packages; this machine is not Debian amd64" >&2
+    echo "setup-virt: the guest is built from Debian's amd64 packages; this computer is not Debian amd64" >&2
     exit 3
 fi
 
 sh "$here/ensure-packages.sh" libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 \
-    qemu-utils seabios busybox-static cpio gzip kmod libc-bin util-linux iproute2
+    qemu-utils seabios busybox-static cpio gzip kmod libc-bin util-linux iproute2 sasl2-bin libsasl2-modules openssl
 
 mkdir -p "$cache"
 exec 8>"$cache/lock"
@@ -38,7 +38,7 @@ trap 'exit 130' INT TERM
 debs=$cache/debs
 mkdir -p "$debs"
 
-# fetch PACKAGE: its .deb by this machine's own apt (signatures checked), kept in the cache; prints the file.
+# fetch PACKAGE: its .deb by this computer's own apt (signatures checked), kept in the cache; prints the file.
 fetch() {
     version=$(apt-cache policy "$1" | awk '/Candidate:/ {print $2}')
     if [ -z "$version" ] || [ "$version" = "(none)" ]; then
@@ -80,7 +80,7 @@ done
 agent=$work/agent/usr/sbin/qemu-ga
 cp "$agent" "$root/usr/sbin/"
 if ldd "$agent" | grep 'not found' >&2; then
-    echo "setup-virt: the libraries above, which qemu-guest-agent needs, are not on this machine" >&2
+    echo "setup-virt: the libraries above, which qemu-guest-agent needs, are not on this computer" >&2
     exit 3
 fi
 for library in $(ldd "$agent" | grep -o '/lib[^ ]*'); do

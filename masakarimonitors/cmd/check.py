@@ -2,13 +2,18 @@
 
 import argparse
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from masakarimonitors import conf as house
-from masakarimonitors.cmd import parts
-from masakarimonitors.conf import ConfigFault, state_path, unknown
+from oslo_config import cfg
+
+from masakarimonitors.cmd import wiring
+from masakarimonitors.conf import ConfigFault, loader, state_path, unknown
+from masakarimonitors.hostmonitor.drivers.base import Weight
+from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.masakari_api import LookupFailed
+from masakarimonitors.masakari_lists import hosts_of, segments
 
 
 def add_parser(commands: Any) -> None:
@@ -24,9 +29,11 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Print one line for each thing that was looked at."""
-    conf = house.load(rest, prog="masakari-monitors")
+    conf = loader.load(rest, prog="masakari-monitors")
     faults = 0
-    for remark in unknown.remarks(conf):
+    with contextlib.suppress(ConfigFault, wiring.NotBuilt):
+        wiring.obstacle("hostmonitor", conf)  # loads its driver, which may have options of its own
+    for remark in unknown.remarks(conf, driver_loaded=True):
         print(f"warning  {remark}")
     print(f"ok       this host is called {conf.hostname}")
     state = state_path.resolve(conf)
@@ -35,10 +42,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         if state
         else "warning  no writable folder for state: memory only"
     )
-    for name in parts.MONITORS:
+    for name in wiring.MONITORS:
         try:
-            obstacle = parts.obstacle(name, conf)
-        except parts.NotBuilt:
+            obstacle = wiring.obstacle(name, conf)
+        except wiring.NotBuilt:
             obstacle = "not part of this release"
         except ConfigFault as fault:
             faults += 1
@@ -47,8 +54,11 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         print(
             f"warning  {name} cannot work here: {obstacle}" if obstacle else f"ok       {name} can work here"
         )
+    if not arguments.offline:
+        faults += asyncio.run(_ask_engines(conf))
+        faults += _try_agents(conf)
     try:
-        client = parts.api_client(conf)
+        client = wiring.api_client(conf)
     except ConfigFault as fault:
         print(f"FAULT    {fault}")
         return 1
@@ -58,26 +68,70 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     return 1 if faults else 0
 
 
+async def _ask_engines(conf: cfg.ConfigOpts) -> int:
+    """What each monitor's module finds out by asking, if it offers `async check_engine(conf)`; the number of faults."""
+    faults = 0
+    for name in wiring.MONITORS:
+        try:
+            look = getattr(wiring.monitor_module(name), "check_engine", None)
+            findings = () if look is None else await look(conf)
+        except wiring.NotBuilt:
+            continue
+        except ConfigFault as fault:
+            faults += 1
+            print(f"FAULT    {name}: {fault}")
+            continue
+        for finding in findings:
+            faults += finding.weight is Weight.FAULT
+            print(f"{finding.weight.value:8} {finding.text}")
+    return faults
+
+
+def _try_agents(conf: cfg.ConfigOpts) -> int:
+    """Whether guest agents can be asked, which is another right than to list guests; the number of faults."""
+    try:
+        found = wiring.monitor_module("introspectiveinstancemonitor").try_agents(conf)
+    except (ConfigFault, wiring.NotBuilt):
+        return 0  # said already
+    faults = 0
+    for uri, fault in found.items():
+        weight, text = agents_reached(uri, fault)
+        faults += weight is Weight.FAULT
+        print(f"{weight.value:8} {text}")
+    return faults
+
+
+def agents_reached(uri: str, fault: Unavailable | None) -> tuple[Weight, str]:
+    """What is said of the guest agents at `uri`: a missing right must be mended, anything else may pass."""
+    if fault is None:
+        return Weight.OK, f"introspectiveinstancemonitor: guest agents at {uri} can be asked"
+    weight = Weight.FAULT if fault.refused else Weight.WARNING
+    return weight, f"introspectiveinstancemonitor: no guest agent at {uri} can be asked: {fault}"
+
+
 async def _ask(client: Any, hostname: str) -> int:
     """Whether masakari-api answers and has this host in a failover segment; the number of faults."""
     try:
-        segments = (await client.get("/segments"))["segments"]
-        for segment in segments:
-            hosts = (await client.get(f"/segments/{segment['uuid']}/hosts"))["hosts"]
-            found = next((host for host in hosts if host["name"] == hostname), None)
+        known = await segments(client)
+        for segment in known:
+            hosts = await hosts_of(client, segment)
+            found = next((host for host in hosts if host.name == hostname), None)
             if found is not None:
-                print(f"ok       masakari-api knows {hostname} in segment {segment['name']}")
-                if found.get("on_maintenance"):
+                print(f"ok       masakari-api knows {hostname} in segment {segment.name}")
+                if found.on_maintenance:
                     print(
                         f"warning  {hostname} is on maintenance in masakari: high availability is off for it"
                     )
+                if not segment.enabled:
+                    print(
+                        f"warning  segment {segment.name} is disabled: masakari accepts reports about its hosts "
+                        "and recovers nothing"
+                    )
                 return 0
-    except (LookupFailed, KeyError, TypeError) as fault:
+    except LookupFailed as fault:
         print(f"FAULT    masakari-api gave no usable answer: {fault}")
         return 1
-    print(
-        f"FAULT    masakari-api answers, but {hostname} is in none of its {len(segments)} segments: it would"
-    )
+    print(f"FAULT    masakari-api answers, but {hostname} is in none of its {len(known)} segments: it would")
     print(
         "         refuse every report. Register the host, or set [DEFAULT] hostname to the registered name."
     )

@@ -22,9 +22,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from masakarimonitors.cmd import run as running
-from masakarimonitors.cmd import service
-from masakarimonitors.decisions import Instant, Ruling, Verdict
+from masakarimonitors.cmd import runner
+from masakarimonitors.cmd.run import say
+from masakarimonitors.cmd.wiring import WiredMonitor
+from masakarimonitors.core.decision import Instant, Ruling, Verdict
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system.clock import SystemClock
 
@@ -66,7 +67,9 @@ echo "this restart fails on purpose"
 exit 1
 """
 
-# The whole path takes a little over a second of restart tries; a machine under load gets much more.
+_MONITOR = "processmonitor"
+
+# The whole path takes a little over a second of restart tries; a computer under load gets much more.
 _PATIENCE = 60.0
 
 
@@ -76,6 +79,8 @@ class _Path:
 
     steps: dict[str, tuple[float, str]] = field(default_factory=dict)
     killed: float = 0.0
+    is_watched: bool = False
+    """Whether the monitor has seen the process run."""
 
     def kill(self, pid: int) -> None:
         self.killed = time.monotonic()
@@ -84,6 +89,20 @@ class _Path:
 
     def reached(self, step: str, what: str) -> None:
         self.steps.setdefault(step, (time.monotonic(), what))
+
+    def on_written(self, subject: str) -> None:
+        """A report has reached the disk."""
+        self.reached("notification on disk", f"in {_MONITOR}.sqlite")
+
+    def on_verdict(self, verdict: Verdict, at: Instant) -> None:
+        """The monitor has ruled."""
+        if not self.killed:
+            self.is_watched = self.is_watched or verdict.ruling is not Ruling.ACTED
+            return
+        why = Path(verdict.why).name
+        self.reached("failure seen", why)
+        if verdict.ruling is Ruling.ACTED:
+            self.reached("restart tried", why)
 
     def table(self) -> Table:
         table = Table("step", "after", "what was seen", title="from a dead process to a delivered report")
@@ -108,7 +127,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="mm-demo-") as name:
         folder = Path(name)
         _write(folder)
-        conf = service.load(["--config-file", str(folder / "demo.conf"), *rest], "masakari-monitors")
+        conf = runner.load(["--config-file", str(folder / "demo.conf"), *rest], "masakari-monitors")
         try:
             return asyncio.run(_play(conf, folder))
         finally:
@@ -138,17 +157,16 @@ def _end(folder: Path) -> None:
 
 async def _play(conf: cfg.ConfigOpts, folder: Path) -> int:
     console = Console()
-    path, stop = _Path(), asyncio.Event()
-    service.stop_on_signals(stop)
-    receiver = Receiver(":memory:", SystemClock())
-    up = asyncio.Event()
-    parts: list[service.Running] = []
+    stop = asyncio.Event()
+    path = _Path()
+    runner.stop_on_signals(stop)
+    receiver = Receiver(":memory:", SystemClock(), finishes=True)
+    monitors: list[WiredMonitor] = []
 
-    def started(running_parts: Sequence[service.Running], status: str) -> None:
-        parts.extend(running_parts)
+    def started(running: Sequence[WiredMonitor], page: str) -> None:
+        monitors.extend(running)
         where = f"{url}/ (the embedded receiver: it shows reports, it recovers nothing)"
-        running.say(running_parts, [], where, status)
-        _trace(running_parts[0], path, up)
+        say(running, [], where, page)
 
     with contextlib.ExitStack() as stack:
         async with receiver.serve() as url, asyncio.TaskGroup() as tasks:
@@ -156,11 +174,19 @@ async def _play(conf: cfg.ConfigOpts, folder: Path) -> int:
                 receiver.subscribed(lambda row: path.reached("delivered", f"receiver row {row.id}"))
             )
             serving = tasks.create_task(
-                service.serve(conf, ["processmonitor"], stop=stop, endpoint=url, started=started)
+                runner.serve(
+                    conf,
+                    [_MONITOR],
+                    stop=stop,
+                    endpoint=url,
+                    started=started,
+                    on_verdict=path.on_verdict,
+                    on_written=path.on_written,
+                )
             )
             try:
                 async with asyncio.timeout(_PATIENCE):
-                    await _until(lambda: (folder / "pid").exists() and up.is_set(), stop)
+                    await _until(lambda: (folder / "pid").exists() and path.is_watched, stop)
                     pid = int((folder / "pid").read_text())
                     console.print(f"  The demonstration's own process is {pid}. Killing it (SIGKILL).\n")
                     # Drawn between the steps only, so that drawing does not slow the path that it shows.
@@ -179,33 +205,11 @@ async def _play(conf: cfg.ConfigOpts, folder: Path) -> int:
     if arrived:
         console.print("\n  The report has arrived. On a real cloud masakari-api would act on it now.")
         console.print("  Every verdict with its reason:")
-        for told in parts[0].board.verdicts:
+        for one in monitors[0].status.record.verdicts:
             console.print(
-                f"    {told.verdict.ruling.value:<10} {told.verdict.why}", markup=False, highlight=False
+                f"    {one.verdict.ruling.value:<10} {one.verdict.why}", markup=False, highlight=False
             )
     return 0 if arrived else 1
-
-
-def _trace(part: service.Running, path: _Path, up: asyncio.Event) -> None:
-    """Note when each step is first seen, without standing in its way."""
-    ready = part.outbox.on_ready
-
-    def on_disk(subject: str) -> None:
-        path.reached("notification on disk", f"in {Path(part.outbox.where).name}")
-        ready(subject)
-
-    def on_verdict(verdict: Verdict, at: Instant) -> None:
-        if not path.killed:
-            if verdict.ruling is not Ruling.ACTED:
-                up.set()
-            return
-        why = Path(verdict.why).name
-        path.reached("failure seen", why)
-        if verdict.ruling is Ruling.ACTED:
-            path.reached("restart tried", why)
-
-    part.outbox.on_ready = on_disk
-    part.board.on_verdict = on_verdict
 
 
 async def _next_step(path: _Path, stop: asyncio.Event) -> None:

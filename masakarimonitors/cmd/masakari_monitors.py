@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from masakarimonitors.cmd import check, demo, outbox, pacemaker_alert, receiver, run, service, status
+from masakarimonitors.cmd import check, demo, outbox, pacemaker_alert, receiver, run, runner, status
 from masakarimonitors.version import VERSION
 
 PROG = "masakari-monitors"
@@ -14,7 +14,7 @@ def parser() -> argparse.ArgumentParser:
     """All subcommands; what they do not know themselves goes to oslo.config (--config-file, --debug ...)."""
     top = argparse.ArgumentParser(
         prog=PROG,
-        description="Notices failed processes, machines and hosts of an OpenStack cloud and tells masakari-api.",
+        description="Notices failed processes, instances and hosts of an OpenStack cloud and tells masakari-api.",
         epilog="Every command also takes oslo.config's arguments: --config-file, --config-dir, --debug, --log-file ...",
     )
     top.add_argument("--version", action="version", version=VERSION)
@@ -33,5 +33,5 @@ def main(argv: Sequence[str] | None = None) -> None:
         nonlocal code
         code = arguments.run(arguments, rest)
 
-    fault = service.guarded(f"{PROG} {arguments.command}", call)
-    service.leave(fault or code)
+    fault = runner.guarded(f"{PROG} {arguments.command}", call)
+    runner.leave(fault or code)

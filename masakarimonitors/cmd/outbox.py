@@ -1,7 +1,6 @@
 """`masakari-monitors outbox`: what became of each report, out of the outbox files."""
 
 import argparse
-import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from masakarimonitors import conf as house
-from masakarimonitors.cmd import parts
-from masakarimonitors.conf import ConfigFault, state_path
+from masakarimonitors.cmd.wiring import MONITORS
+from masakarimonitors.conf import ConfigFault, loader, state_path
 from masakarimonitors.outbox import sqlite
 
 
@@ -31,13 +29,9 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Print the newest reports."""
-    conf = house.load(rest, prog="masakari-monitors")
+    conf = loader.load(rest, prog="masakari-monitors")
     folder = state_path.resolve(conf)
-    paths = (
-        [arguments.file]
-        if arguments.file
-        else [folder / f"{name}.sqlite" for name in parts.MONITORS if folder]
-    )
+    paths = [arguments.file] if arguments.file else [folder / f"{name}.sqlite" for name in MONITORS if folder]
     console = Console()
     for path in paths:
         if not path.exists():
@@ -50,8 +44,8 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             raise ConfigFault(f"{path} cannot be read as an outbox: {fault}") from fault
         table = Table("id", "made", "status", "tries", "report", "why", "last answer", title=str(path))
         for row in rows:
-            told = json.loads(row.body)["notification"]
-            report = f"{told['type']} {told['hostname']} {' '.join(told['payload'].values())}"
+            told = row.notification
+            report = f"{told.type} {told.hostname} {' '.join(told.payload.values())}" if told else row.body
             cells = (
                 str(row.id),
                 f"{row.created:%F %T}",

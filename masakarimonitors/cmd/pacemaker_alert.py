@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from masakarimonitors import conf as house
-from masakarimonitors.hostmonitor import pacemaker_alert
+from masakarimonitors.conf import loader
+from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import install as alerts
 
 
 def add_parser(commands: Any) -> None:
@@ -19,9 +19,7 @@ def add_parser(commands: Any) -> None:
         "cluster node: the copy is per node, the entry in the CIB is made once.",
     )
     parser.add_argument("action", choices=("install", "remove", "show"))
-    parser.add_argument(
-        "--path", type=Path, default=pacemaker_alert.PATH, help="the agent's file (%(default)s)"
-    )
+    parser.add_argument("--path", type=Path, default=alerts.PATH, help="the agent's file (%(default)s)")
     parser.add_argument(
         "--socket",
         help="the monitor's socket; default: [host] pacemaker_alert_socket of this node's configuration",
@@ -33,17 +31,17 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Do it; exit code 1 and one sentence when it cannot be done."""
     try:
         if arguments.action == "show":
-            shown = pacemaker_alert.show(arguments.path)
+            shown = alerts.show(arguments.path)
             named = shown.configured_path
             print(f"CIB:  {named} -> {shown.recipient}" if named else "CIB:  does not name the alert agent")
             print(f"file: {shown.file}")
             return 0
         if arguments.action == "install":
-            configured = house.load(rest, prog="masakari-monitors").host.pacemaker_alert_socket
-            done = pacemaker_alert.install(arguments.path, arguments.socket or configured)
+            configured = loader.load(rest, prog="masakari-monitors").host.pacemaker_alert_socket
+            done = alerts.install(arguments.path, arguments.socket or configured)
         else:
-            done = pacemaker_alert.remove(arguments.path)
-    except pacemaker_alert.AlertFault as fault:
+            done = alerts.remove(arguments.path)
+    except alerts.AlertFault as fault:
         print(f"masakari-monitors: {fault}", file=sys.stderr)
         return 1
     print("\n".join(done))

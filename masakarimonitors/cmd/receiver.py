@@ -1,21 +1,25 @@
-"""`masakari-monitors receiver`: the embedded masakari-api stand-in, on its own."""
+"""`masakari-monitors receiver`: the embedded masakari-api stand-in, on its own (or inside of `run`)."""
 
 import argparse
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import run as running
-from masakarimonitors.cmd import service
+from masakarimonitors.cmd import runner
+from masakarimonitors.conf import ConfigFault, state_path
+from masakarimonitors.system.clock import SystemClock
 
 
 def add_parser(commands: Any) -> None:
     """Declare the subcommand."""
     parser = commands.add_parser(
         "receiver",
-        help="take and show reports on a machine with no cloud (recovers nothing)",
+        help="take and show reports on a computer with no cloud (recovers nothing)",
         description="The notification half of masakari-api, on loopback, with SQLite. It recovers nothing.",
     )
     parser.set_defaults(run=run)
@@ -23,14 +27,38 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Listen until SIGTERM or SIGINT."""
-    asyncio.run(_run(service.load(rest, "masakari-monitors")))
+    asyncio.run(_run(runner.load(rest, "masakari-monitors")))
     return 0
 
 
 async def _run(conf: cfg.ConfigOpts) -> None:
     stop = asyncio.Event()
-    service.stop_on_signals(stop)
-    async with running.embedded_receiver(conf) as url:
+    runner.stop_on_signals(stop)
+    async with embedded_receiver(conf) as url:
         print(f"Receiving reports at {url}/v1 (auth_type = none, endpoint = {url}/v1); page: {url}/")
         print("Reports are kept and shown; nothing is recovered. Ctrl-C stops it.", flush=True)
         await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def embedded_receiver(conf: cfg.ConfigOpts) -> Any:
+    """The receiver of `[receiver]`, in this process; gives its endpoint."""
+    from masakarimonitors.receiver.app import Receiver
+
+    state = state_path.resolve(conf)
+    database: Path | str = conf.receiver.database or (state / "receiver.sqlite" if state else ":memory:")
+    receiver = Receiver(database if database == ":memory:" else Path(database), SystemClock(), finishes=True)
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            url = await stack.enter_async_context(receiver.serve(conf.receiver.listen, conf.receiver.port))
+        except OSError as fault:
+            raise ConfigFault(
+                f"The receiver cannot listen on {conf.receiver.listen} port {conf.receiver.port} ({fault}). "
+                f"Choose another with [receiver] port; 0 takes a free one."
+            ) from fault
+        except sqlite3.Error as fault:
+            raise ConfigFault(
+                f"The receiver cannot use its database {database} ({fault}). Name a writable file with "
+                f"[receiver] database, or move a broken one aside; :memory: needs none."
+            ) from fault
+        yield url

@@ -1,4 +1,4 @@
-"""`masakari-monitors status`: what the monitors on this machine see, decided and still have to deliver."""
+"""`masakari-monitors status`: what the monitors on this host see, decided and still have to deliver."""
 
 import argparse
 import json
@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from masakarimonitors import conf as house
-from masakarimonitors.cmd import parts
-from masakarimonitors.conf import state_path
-from masakarimonitors.status import local
+from masakarimonitors.cmd.wiring import MONITORS
+from masakarimonitors.conf import loader, state_path
+from masakarimonitors.status import unix_socket
+
+# Waiting reports shown; all of them are in the JSON.
+_WAITING = 20
 
 
 def add_parser(commands: Any) -> None:
@@ -30,14 +32,14 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Read each monitor's socket under the state folder."""
-    conf = house.load(rest, prog="masakari-monitors")
+    conf = loader.load(rest, prog="masakari-monitors")
     folder = state_path.resolve(conf)
     console = Console()
     healthy, found = True, False
-    for name in parts.MONITORS if folder else ():
+    for name in MONITORS if folder else ():
         assert folder is not None
         try:
-            snapshot = local.read(folder / f"{name}.sock")
+            snapshot = unix_socket.read(folder / f"{name}.sock")
         except (OSError, ValueError):
             continue
         found = True
@@ -66,6 +68,10 @@ def _show(console: Console, snapshot: Any) -> None:
     for trouble in (outbox["disk_fault"], outbox["api_trouble"], *(f["text"] for f in snapshot["faults"])):
         if trouble:
             console.print(f"[red]{escape(trouble)}[/red]")
+    waiting = [{"subject": row["subject"], "waiting": row["why"]} for row in outbox.get("waiting", [])]
+    _table(console, "waiting report", ("subject", "waiting"), waiting[:_WAITING])
+    if len(waiting) > _WAITING:
+        console.print(f"... and {len(waiting) - _WAITING} more")
     _table(console, "source", ("name", "state", "last_fault"), _rows(snapshot, "sources"))
     _table(console, "subject", ("subject", "state", "detail"), _rows(snapshot, "subjects"))
     _table(

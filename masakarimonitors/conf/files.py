@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from oslo_config import cfg, iniparser
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One assignment: `name` is None for the line that opens a section."""
 
@@ -48,12 +48,16 @@ class _Parser(iniparser.BaseParser):
     def assignment(self, key: str, value: list[str]) -> None:
         """Called at the end of each assignment."""
         text = "\n".join(value).strip()
-        self.settings.append(Setting(self.file, self._began, self.section, key, text))
+        self.settings.append(
+            Setting(file=self.file, line=self._began, section=self.section, name=key, value=text)
+        )
 
     def new_section(self, section: str) -> None:
         """Called at each section line; section names are compared in lower case, as oslo.config does."""
         self.section = section if section == "DEFAULT" else section.lower()
-        self.settings.append(Setting(self.file, self.lineno, self.section, None, ""))
+        self.settings.append(
+            Setting(file=self.file, line=self.lineno, section=self.section, name=None, value="")
+        )
 
 
 def read(paths: Sequence[str]) -> list[Setting]:

@@ -14,9 +14,10 @@ _LOG = logging.getLogger(__name__)
 
 QUIET_LOGGERS = [
     "keystoneauth=WARNING",
-    "kubernetes_asyncio=WARNING",
     "aiohttp.access=WARNING",
-    "sushy=WARNING",
+    # Both names that oslo.privsep gives its logger: at DEBUG it logs each answer of the helper.
+    "oslo.privsep.daemon=INFO",
+    "oslo_privsep.daemon=INFO",
 ]
 """Added to oslo.log's default_log_levels: libraries that repeat themselves or log bodies."""
 

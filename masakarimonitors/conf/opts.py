@@ -1,10 +1,12 @@
 """Every option of this project in one list: for registering, for the sample file, for the reference."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from oslo_config import cfg
 
-from masakarimonitors.conf import (
+from masakarimonitors.conf.sections import (
     api,
-    callback,
     consul,
     default,
     host,
@@ -17,37 +19,53 @@ from masakarimonitors.conf import (
     status,
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of the files: what it is, its options, and patterns of names that operators invent."""
+
+    group: cfg.OptGroup
+    options: Sequence[cfg.Opt]
+    open_names: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As it stands between the brackets."""
+        return str(self.group.name)
+
+
 SECTIONS = (
-    default,
-    api,
-    callback,
-    consul,
-    host,
-    introspectiveinstancemonitor,
-    kubernetes,
-    libvirt,
-    privileged,
-    process,
-    receiver,
-    status,
+    Section(default.GROUP, default.OPTIONS),
+    Section(api.GROUP, api.OPTIONS),
+    Section(api.CALLBACK_GROUP, api.CALLBACK_OPTIONS),
+    Section(consul.GROUP, consul.OPTIONS, consul.OPEN_NAMES),
+    Section(host.GROUP, host.OPTIONS),
+    Section(introspectiveinstancemonitor.GROUP, introspectiveinstancemonitor.OPTIONS),
+    Section(kubernetes.GROUP, kubernetes.OPTIONS),
+    Section(libvirt.GROUP, libvirt.OPTIONS),
+    Section(privileged.GROUP, privileged.OPTIONS),
+    Section(process.GROUP, process.OPTIONS),
+    Section(receiver.GROUP, receiver.OPTIONS),
+    Section(status.GROUP, status.OPTIONS),
 )
 
 
 def register(conf: cfg.ConfigOpts) -> None:
     """Register everything but the options of the authentication plugin, which is known only after parsing."""
     for section in SECTIONS:
-        if section is not default:
+        group = None if section.name == "DEFAULT" else section.name
+        if group:
             # A group object remembers what was registered in it, so each configuration gets one of its own.
-            conf.register_group(cfg.OptGroup(section.GROUP.name, section.GROUP.title, section.GROUP.help))
-        conf.register_opts(section.OPTIONS, group=None if section is default else section.GROUP.name)
+            conf.register_group(cfg.OptGroup(group, section.group.title, section.group.help))
+        conf.register_opts(section.options, group=group)
     api.register(conf)
 
 
 def open_names() -> dict[str, tuple[str, ...]]:
     """By section: patterns of option names that cannot be listed, because operators invent them."""
-    return {s.GROUP.name: s.OPEN_NAMES for s in SECTIONS if hasattr(s, "OPEN_NAMES")}
+    return {section.name: section.open_names for section in SECTIONS}
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
     """What oslo-config-generator asks for: every section with its options."""
-    return [(s.GROUP, api.shown_options() if s is api else list(s.OPTIONS)) for s in SECTIONS]
+    return [(s.group, api.shown_options() if s.group is api.GROUP else list(s.options)) for s in SECTIONS]

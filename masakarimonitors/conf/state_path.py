@@ -12,8 +12,8 @@ from pathlib import Path
 
 from oslo_config import cfg
 
-from masakarimonitors import conf as house
 from masakarimonitors.conf.faults import ConfigFault
+from masakarimonitors.conf.loader import where
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def resolve(
         obstacle = _obstacle(chosen)
         if obstacle:
             raise ConfigFault(
-                f"{house.where(conf, 'DEFAULT', 'state_path')}: uid {os.geteuid()} cannot write there "
+                f"{where(conf, 'DEFAULT', 'state_path')}: uid {os.geteuid()} cannot write there "
                 f"({obstacle}). Reports that are not yet delivered live in this folder. Make it writable "
                 "for this user, or remove the option to let a usual folder be chosen."
             )

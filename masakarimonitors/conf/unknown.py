@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from oslo_config import cfg
 
-from masakarimonitors.conf import api, files, log, opts
+from masakarimonitors.conf import files, log, opts
 from masakarimonitors.conf.faults import names_of
+from masakarimonitors.conf.sections import api
+from masakarimonitors.conf.sections.host import OWN_DRIVERS
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,15 +79,20 @@ class Remark:
         return f"{self.file}, line {self.line}: {self.text}"
 
 
-def remarks(conf: cfg.ConfigOpts) -> list[Remark]:
-    """Everything in the loaded files that is not read, and older names, in file order."""
+def remarks(conf: cfg.ConfigOpts, *, driver_loaded: bool = False) -> list[Remark]:
+    """Everything in the loaded files that is not read, and older names, in file order.
+
+    A third-party host driver declares its own options when it is loaded (`driver_loaded`): until then, a section
+    that is not known may be its own, and nothing is said of it.
+    """
     known, older = _names(conf)
+    patient = not driver_loaded and conf.host.monitoring_driver not in OWN_DRIVERS
     owned = (*OWNED_SECTIONS, *([conf.api.auth_section.lower()] if conf.api.auth_section else []))
     found = []
     for setting in files.read(files.loaded(conf)):
         section = setting.section
         if section not in known:
-            if setting.name is None and not _matches(section, owned):
+            if setting.name is None and not patient and not _matches(section, owned) and section not in conf:
                 hint = _nearest(section, known)
                 found.append(
                     Remark(setting.file, setting.line, f"unknown section [{section}] is ignored{hint}")
@@ -99,8 +106,8 @@ def remarks(conf: cfg.ConfigOpts) -> list[Remark]:
             if newer:
                 text = f"[{section}] {setting.name} is an older name and still works; its name is now {newer}"
                 found.append(Remark(setting.file, setting.line, text))
-        elif name not in OWNED_OPTIONS.get(section, ()) and not _matches(
-            name, opts.open_names().get(section, ())
+        elif name not in OWNED_OPTIONS.get(section, ()) and not (
+            _matches(name, opts.open_names().get(section, ())) or _declared(conf, section, name)
         ):
             hint = _unfit(section, name) or _nearest(name, known[section]) or _elsewhere(name, known)
             text = f"unknown option [{section}] {setting.name} is ignored{hint}"
@@ -114,9 +121,23 @@ def warn(conf: cfg.ConfigOpts) -> None:
         _LOG.warning("Configuration: %s", remark)
 
 
+def warn_of_sections(conf: cfg.ConfigOpts) -> None:
+    """Log what could not be said before a third-party host driver was loaded; nothing with one of our own."""
+    before = set(remarks(conf))
+    for remark in remarks(conf, driver_loaded=True):
+        if remark not in before:
+            _LOG.warning("Configuration: %s", remark)
+
+
+def _declared(conf: cfg.ConfigOpts, section: str, name: str) -> bool:
+    """Whether somebody has declared the option since: a driver may add its own to a section of ours."""
+    values = conf if section == "DEFAULT" else conf[section]
+    return name in values
+
+
 def _names(conf: cfg.ConfigOpts) -> tuple[dict[str, set[str]], dict[tuple[str, str], str]]:
     """By section every name that is read, and what each older name is called now."""
-    declared = [(s.GROUP.name, option) for s in opts.SECTIONS for option in s.OPTIONS]
+    declared = [(s.name, option) for s in opts.SECTIONS for option in s.options]
     declared += [("DEFAULT", option) for option in log.options()]
     declared += [("api", option) for option in api.shared_options()]
     if not conf.api.auth_section:

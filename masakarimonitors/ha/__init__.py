@@ -1,1 +1,1 @@
-"""Where third-party host drivers expect the door to masakari."""
+"""Compatibility: where third-party host drivers expect the way to masakari."""

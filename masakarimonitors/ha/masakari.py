@@ -1,7 +1,8 @@
-"""The door through which a third-party host driver sends, as it was written against.
+"""Compatibility: the way to masakari under the name that third-party host drivers import.
 
 In: the driver's event dictionary, on the driver's own thread. Out: to whoever has opened the door
-(the adapter in hostmonitor/thirdparty.py), which puts it into the outbox. Retries are the outbox's.
+(the adapter in hostmonitor/drivers/thirdparty.py), which puts it into the outbox. Retries are the
+outbox's.
 """
 
 from collections.abc import Callable, Mapping

@@ -4,83 +4,134 @@ Reads the configuration; only the drivers' own `build` functions do so beside it
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
 
-import masakarimonitors.conf as house
 from masakarimonitors.conf import ConfigFault, where
-from masakarimonitors.daemon import Monitor, Source
-from masakarimonitors.decisions import JSON, Instant, Withdraw
-from masakarimonitors.decisions.guard import GuardPolicy
-from masakarimonitors.hostmonitor import loading, thirdparty, words
-from masakarimonitors.hostmonitor.decision import Decider
-from masakarimonitors.hostmonitor.describe import describe
-from masakarimonitors.hostmonitor.domains_file import DomainsFault, parse
-from masakarimonitors.hostmonitor.driver import Driver
-from masakarimonitors.hostmonitor.observation import Delivered, Expired, Observation
-from masakarimonitors.hostmonitor.outage import ProofPolicy
-from masakarimonitors.hostmonitor.segments import Segments
-from masakarimonitors.hostmonitor.state import Policy, State, begin, undelivered
-from masakarimonitors.notifications import HostStatus
-from masakarimonitors.outbox.rows import Row, Status
+from masakarimonitors.core.decision import JSON, Decision, Instant, Withdraw
+from masakarimonitors.core.notification import (
+    HostEvent,
+    HostNotification,
+    Notification,
+    ReportStatus,
+    Settled,
+)
+from masakarimonitors.core.storm import GuardPolicy
+from masakarimonitors.hostmonitor.core import messages
+from masakarimonitors.hostmonitor.core.decision import Decider
+from masakarimonitors.hostmonitor.core.judge import Court
+from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
+from masakarimonitors.hostmonitor.core.outage import Fate
+from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore, undelivered
+from masakarimonitors.hostmonitor.drivers import base, thirdparty
+from masakarimonitors.hostmonitor.drivers.base import Driver, Finding
+from masakarimonitors.hostmonitor.effects.bmc_rounds import BmcRounds, beside
+from masakarimonitors.hostmonitor.effects.life import SignsOfLife
+from masakarimonitors.hostmonitor.effects.reports import ReportLookups
+from masakarimonitors.hostmonitor.effects.routing import Routed
+from masakarimonitors.hostmonitor.input_files import parse_domains
+from masakarimonitors.hostmonitor.sources.leading import Leading
+from masakarimonitors.hostmonitor.sources.overheard import Overheard, Tapped
+from masakarimonitors.hostmonitor.sources.path import OwnPath
+from masakarimonitors.hostmonitor.sources.segments import Segments
+from masakarimonitors.hostmonitor.status import describe
+from masakarimonitors.masakari_lists import ReportFinder
+from masakarimonitors.monitor import MasakariReader, Monitor, Source
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.yaml_file import YamlFileFault
 
 
-def build(conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock: Clock) -> Monitor[Any, Any]:
+def build(
+    conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock: Clock, api: MasakariReader
+) -> Monitor[Any, Any]:
     """The monitor, not running yet; `memory` is what it remembered in its last life.
+
+    `api` tells which hosts masakari has in its segments.
 
     Raises ConfigFault for what an operator must mend.
     """
     name = conf.host.monitoring_driver
-    # Third-party drivers read the options from here, at import.
-    vars(house)["CONF"] = conf
-    make = loading.load(name)
-    if loading.is_foreign(make):
+    thirdparty.offer_options(conf)
+    make = base.load(name)
+    if base.is_foreign(make):
         return thirdparty.monitor(name, make, clock)
-    return wire(conf, make(conf, conf.hostname, clock), memory, clock)
+    return wire(conf, make(conf, conf.hostname, clock), memory, clock, api)
 
 
 def wire(
-    conf: cfg.ConfigOpts, driver: Driver, memory: Mapping[str, Mapping[str, JSON]], clock: Clock
+    conf: cfg.ConfigOpts,
+    driver: Driver,
+    memory: Mapping[str, Mapping[str, JSON]],
+    clock: Clock,
+    api: MasakariReader,
 ) -> Monitor[State, Observation]:
     """The core around one of our own drivers."""
     policy = policy_of(conf, driver)
-    sources: list[Source[Observation]] = list(driver.sources)
-    segments = Segments(clock, float(conf.host.monitoring_interval)) if policy.lookup else None
-    if segments is not None:
-        sources.append(segments)
+    path, leading, finder = OwnPath(api, clock, driver.on_path), Leading(), ReportFinder(api)
+    hearers: list[Callable[[Any], None]] = [leading.hear]
+    beside_driver: list[Source[Observation]] = []
+    if policy.elected:
+        hearers.append(path.hear)
+        beside_driver.append(path)
+    if policy.lookup:
+        interval, told_by = float(conf.host.monitoring_interval), leading if policy.elected else None
+        beside_driver.append(Segments(api, clock, interval, leading=told_by, learn=finder.learn))
 
     async def close() -> None:
         for closer in driver.closers:
             await closer()
 
-    state = begin(policy, memory)
+    decide: Callable[[State, Any, Instant], tuple[State, Decision]] = Decider(policy)
+    if driver.look_at_power is not None and conf.host.power_check_interval:
+        heard = Overheard(policy.own, elected=policy.elected)
+        rounds = BmcRounds(
+            driver.look_at_power, heard.looked_after, clock, float(conf.host.power_check_interval)
+        )
+        hearers.append(heard.hear)
+        beside_driver.append(rounds)
+        decide = beside(decide)
+    state = restore(policy, memory)
     return Monitor[State, Observation](
         name="hostmonitor",
         state=state,
-        first=[Withdraw(f"host:{host}", words.STALE) for host in sorted(undelivered(state))],
-        decide=Decider(policy),
-        sources=sources,
-        effects=driver.effects,
-        describe=lambda state: describe(state, policy),
+        first=[Withdraw(f"host:{host}", messages.STALE) for host in sorted(undelivered(state))],
+        decide=decide,
+        sources=[*(Tapped(source, hearers) for source in driver.sources), *beside_driver],
+        effects=Routed(driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock)),
+        describe=lambda state: describe(state, policy, driver.troubles()),
+        may_offer=partial(may_offer, policy),
         settled=settled,
+        watch_delivery=path.watch_delivery,
         close=close,
-        use_api=segments.use if segments is not None else lambda api: None,
         watching=_watching(driver, policy),
     )
 
 
 def cannot_work(conf: cfg.ConfigOpts) -> str:
-    """Why this monitor cannot work on this machine, or nothing: the driver knows."""
+    """Why this monitor cannot work on this host, or nothing: the driver knows."""
+    thirdparty.offer_options(conf)
     try:
-        make = loading.load(conf.host.monitoring_driver)
+        make = base.load(conf.host.monitoring_driver)
     except ConfigFault as fault:
         return str(fault)
     look = getattr(sys.modules.get(getattr(make, "__module__", "")), "cannot_work", None)
     return str(look(conf)) if look is not None else ""
+
+
+async def check_engine(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    """For `masakari-monitors check`: what the driver finds out when it asks its cluster engine; raises ConfigFault."""
+    if cannot_work(conf):
+        return ()
+    make = base.load(conf.host.monitoring_driver)
+    look = getattr(sys.modules.get(getattr(make, "__module__", "")), "check_engine", None)
+    if look is None or base.is_foreign(make):
+        return ()
+    found: Sequence[Finding] = await look(conf, conf.hostname)
+    return found
 
 
 def policy_of(conf: cfg.ConfigOpts, driver: Driver) -> Policy:
@@ -93,6 +144,7 @@ def policy_of(conf: cfg.ConfigOpts, driver: Driver) -> Policy:
         samples=options.monitoring_samples,
         sample_interval=options.sample_interval,
         settle=options.settle_time,
+        unproven_settle=options.unproven_settle_time,
         left_warning=options.left_warning_after,
         maintenance_warning=options.maintenance_warning_after,
         proof=proof if driver.needs_proof else None,
@@ -118,23 +170,53 @@ def _domains(conf: cfg.ConfigOpts) -> Mapping[str, str]:
             )
         return {}
     try:
-        return parse(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, DomainsFault) as fault:
+        return parse_domains(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YamlFileFault) as fault:
         raise ConfigFault(
             f"The failure domains of {path} cannot be used: {fault}. Mend the file, or name another one: "
             f"{where(conf, 'host', 'failure_domains_file')}."
         ) from fault
 
 
-def settled(row: Row, now: Instant) -> Delivered | None:
-    """A report that masakari-api has answered for good, as the core wants to know it."""
-    if '"STOPPED"' not in row.body:
+_OUTCOMES: Mapping[ReportStatus, Outcome] = {
+    ReportStatus.DELIVERED: Outcome.ACCEPTED,
+    ReportStatus.REFUSED: Outcome.REFUSED,
+    ReportStatus.EXPIRED: Outcome.EXPIRED,
+}
+
+
+def settled(report: Settled, now: Instant) -> Answered | None:
+    """A failure's report that has ended, as the core wants to know it; None for what it took back itself."""
+    told, outcome = report.notification, _OUTCOMES.get(report.status)
+    if not isinstance(told, HostNotification) or told.event is not HostEvent.STOPPED or outcome is None:
         return None
-    host = row.subject.removeprefix("host:")
-    said = HostStatus.NORMAL if f'"{HostStatus.NORMAL.value}"' in row.body else HostStatus.UNKNOWN
-    if row.status in (Status.DELIVERED, Status.REFUSED):
-        return Delivered(host, now, said)
-    return Expired(host, now, said) if row.status is Status.EXPIRED else None
+    return Answered(
+        host=told.hostname,
+        made_at=report.made_at or told.generated_time,
+        host_status=told.host_status,
+        outcome=outcome,
+        why=report.answer,
+        at=now,
+    )
+
+
+def may_offer(policy: Policy, state: State, told: Notification, now: Instant) -> bool:
+    """Whether `told`, as it was made, may leave: a failure is told by whoever reports, while it is seen.
+
+    Also in the moment after its authority, or its sight of a link that decides, has ended: times go on while the
+    process stands still, and the decision that takes the report back may only be due.
+    """
+    if not isinstance(told, HostNotification) or told.event is not HostEvent.STOPPED:
+        return True
+    cluster, host = state.cluster, state.hosts.get(told.hostname)
+    if not cluster.reporter.reports or cluster.reporter.due(now.monotonic) is not None:
+        return False
+    report = host.outage.report if host is not None and host.outage is not None else None
+    if host is None or report is None or report.fate is not Fate.PENDING:
+        return False
+    if (report.made_at, report.host_status) != (told.generated_time, told.host_status):
+        return False
+    return Court(cluster=cluster, policy=policy, now=now).asks_recovery(host)
 
 
 def _watching(driver: Driver, policy: Policy) -> Sequence[str]:

@@ -1,1 +1,1 @@
-"""The instance monitor: machines that crash, as libvirt tells it."""
+"""The instance monitor: instances that crash, as libvirt tells it."""

@@ -1,71 +1,101 @@
-"""Asks libvirt about one machine whose process has ended.
+"""Asks libvirt about one instance whose process has ended.
 
-Over connections of its own, apart from the events': libvirt holds an answer back for as long as it
-takes to see the process gone itself (usually under 0.3 s).
+Over sessions of its own, apart from the events': libvirt holds an answer back for as long as it
+takes to see the process gone itself (usually under 0.3 s). An answer stands in line behind the events of
+what happened before it.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from masakarimonitors.decisions import Command
-from masakarimonitors.instancemonitor.evidence import Evidence
-from masakarimonitors.instancemonitor.observation import Ask, Asked, Power, Reading
-from masakarimonitors.instancemonitor.reading import Numbers, evidence_of, read
+from masakarimonitors.core.decision import Command
+from masakarimonitors.instancemonitor.core.observation import Ask, Asked, Identity, Power, Reading
+from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, read, read_traces
+from masakarimonitors.instancemonitor.qemu_files import QemuFiles
+from masakarimonitors.libvirt.event_line import EventLine
+from masakarimonitors.libvirt.faults import Unanswered, Unavailable
+from masakarimonitors.libvirt.kept import KeptSessions
+from masakarimonitors.libvirt.session import OpenSession, Session, session
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.libvirt import Connection, Unavailable
 
 _TIMEOUT = 20.0
 # libvirt may answer "running" before it has heard of the end: asked again, this often, this long.
 _AGAIN, _TRIES = 0.25, 12
-# Questions that wait at libvirt at one time; each blocks for as long as libvirt holds its machine.
-_THREADS = 4
+_ALIVE = (Power.RUNNING, Power.PAUSED, Power.STARTING, Power.MIGRATING)
+# Questions that wait at libvirt at one time; each blocks for as long as libvirt holds its domain.
+_AT_ONCE = 4
 
 
-class Questions:
-    """Answers `Ask`."""
+class Effects:
+    """Performs `Ask`: what libvirt knows of one instance."""
 
-    def __init__(self, clock: Clock, numbers: Numbers, evidence: Evidence) -> None:
-        """Connections are opened when they are first needed."""
+    def __init__(
+        self,
+        clock: Clock,
+        numbers: EventNumbers,
+        files: QemuFiles,
+        lines: Mapping[str, EventLine],
+        open_session: OpenSession = session,
+    ) -> None:
+        """`lines`: the events of each URI, behind which answers stand. Nothing is opened yet."""
         self._clock = clock
         self._numbers = numbers
-        self._evidence = evidence
-        self._connections: dict[str, Connection] = {}
+        self._files = files
+        self._lines = lines
+        self._sessions = {
+            uri: KeptSessions(uri, "questions", _AT_ONCE, timeout=_TIMEOUT, open_session=open_session)
+            for uri in lines
+        }
 
     async def perform(self, command: Command) -> Asked | None:
-        """The answer; None when libvirt is away, since the census after its return tells then."""
+        """The answer, or what the disk tells when libvirt is away; None when neither does: the next census tells."""
         assert isinstance(command, Ask)
+        if command.instance.uri not in self._sessions:
+            return None  # remembered from a time in which another URI was configured
         for attempt in range(_TRIES):
+            after = self._numbers.last
             try:
-                answer = await self._ask(command)
-            except Unavailable:
+                answer = await self._ask(command, after)
+            except Unanswered:
                 return None
-            if answer.reading is None or answer.reading.power not in (Power.RUNNING, Power.PAUSED):
+            except Unavailable:
+                # A libvirtd that is ending lets go of its connections and of its lock one after the other.
+                answer = Asked(command.instance, None, after, self._traces(command.instance))
+                if answer.traces is None and attempt < _TRIES - 1:
+                    await self._clock.sleep(_AGAIN)
+                    continue
+            if answer.reading is None or answer.reading.power not in _ALIVE:
                 return answer
             if attempt < _TRIES - 1:
                 await self._clock.sleep(_AGAIN)
         return answer
 
     async def close(self) -> None:
-        """Let go of the connections."""
-        for connection in self._connections.values():
-            connection.close()
+        """Let go of the sessions."""
+        for sessions in self._sessions.values():
+            await sessions.close()
 
-    async def _ask(self, command: Ask) -> Asked:
-        uri = command.machine.uri
-        connection = self._connections.get(uri)
-        if connection is None:
-            connection = self._connections[uri] = Connection(uri, threads=_THREADS)
-        await connection.open(_TIMEOUT)
-        after = self._numbers.last
+    def _traces(self, instance: Identity) -> Reading | None:
+        return read_traces(instance, files_of(instance.uri, self._files))
 
-        def look(libvirt: Any) -> Reading:
-            return read(
-                libvirt.lookupByUUIDString(command.machine.uuid), uri, evidence_of(uri, self._evidence)
-            )
+    async def _ask(self, command: Ask, after: int) -> Asked:
+        uri = command.instance.uri
+        async with self._sessions[uri].one() as libvirt:
+            reading = await self._read(command.instance, libvirt)
+        # libvirtd's answers overtake its events: told before them, this one would say less than they do.
+        await self._lines[uri].let_pass()
+        return Asked(command.instance, reading, after, None if reading else self._traces(command.instance))
 
-        try:
-            reading = await connection.call(look, _TIMEOUT)
-        except Unavailable as error:
-            if error.code != connection.api.main.VIR_ERR_NO_DOMAIN:
-                raise
-            return Asked(command.machine, None, after)
-        return Asked(command.machine, reading, after)
+    async def _read(self, instance: Identity, libvirt: Session) -> Reading | None:
+        """None for an instance that libvirt does not know."""
+        module, files = libvirt.api.main, files_of(instance.uri, self._files)
+
+        def look(connection: Any) -> Reading | None:
+            try:
+                return read(connection.lookupByUUIDString(instance.uuid), instance.uri, files)
+            except module.libvirtError as error:
+                if error.get_error_code() != module.VIR_ERR_NO_DOMAIN:
+                    raise
+                return None
+
+        return await libvirt.call(look, _TIMEOUT)

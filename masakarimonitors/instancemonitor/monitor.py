@@ -9,92 +9,91 @@ from pathlib import Path
 from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
-from masakarimonitors.daemon import Monitor, Source
-from masakarimonitors.decisions import JSON
-from masakarimonitors.instancemonitor.decision import Decider, Policy
-from masakarimonitors.instancemonitor.effects import Questions
-from masakarimonitors.instancemonitor.evidence import Evidence
-from masakarimonitors.instancemonitor.observation import Observation
-from masakarimonitors.instancemonitor.reading import Numbers, evidence_of
+from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.storm import GuardPolicy
+from masakarimonitors.instancemonitor.core.decision import Decider
+from masakarimonitors.instancemonitor.core.observation import Observation
+from masakarimonitors.instancemonitor.core.state import Policy, State, describe, has_looked, restore
+from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, own_names
+from masakarimonitors.instancemonitor.effects import Effects
+from masakarimonitors.instancemonitor.qemu_files import QemuFiles
 from masakarimonitors.instancemonitor.sources.libvirt import Libvirt
 from masakarimonitors.instancemonitor.sources.qemu_process import QemuProcesses
-from masakarimonitors.instancemonitor.state import State, lines, recalled
-from masakarimonitors.status.board import SubjectRow
-from masakarimonitors.system import libvirt
-from masakarimonitors.system.clock import Clock
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+from masakarimonitors.libvirt import binding, trial
+from masakarimonitors.libvirt.event_line import EventLine
+from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
+from masakarimonitors.monitor import MasakariReader, Monitor, Source
+from masakarimonitors.status.model import SubjectRow
+from masakarimonitors.system.clock import Clock, boot_id
 
 
 def build(
-    conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock: Clock
+    conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock: Clock, api: MasakariReader
 ) -> Monitor[State, Observation]:
-    """The monitor, not running yet; `memory` is what it remembered in its last life.
+    """The monitor, not running yet; `memory` is what it remembered in its last life. It reads nothing of `api`.
 
     Raises ConfigFault for what can never work: no binding, a URI that libvirt cannot make anything of.
     A libvirtd that is away is not among them.
     """
     uris = _uris(conf)
     options = conf.libvirt
-    evidence = Evidence(Path(options.qemu_pid_directory), Path(options.qemu_log_directory))
-    numbers = Numbers()
-    boot_id = _boot_id()
+    files = QemuFiles(
+        Path(options.qemu_pid_directory), Path(options.qemu_log_directory), own_names(conf.hostname)
+    )
+    numbers = EventNumbers()
+    lines = {uri: EventLine(uri) for uri in uris}
+    boot = boot_id(otherwise="")
     policy = Policy(
         hostname=conf.hostname,
         settle_time=options.settle_time,
         actionable_only=options.report == "actionable",
-        boot_id=boot_id,
+        boot_id=boot,
+        guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
     )
     sources: list[Source[Observation]] = [
-        Libvirt(uri, clock, numbers, evidence, resync=float(options.resync_interval)) for uri in uris
+        Libvirt(uri, clock, numbers, files, line=lines[uri], resync=float(options.resync_interval))
+        for uri in uris
     ]
-    on_this_host = [uri for uri in uris if evidence_of(uri, evidence)]
+    on_this_host = [uri for uri in uris if files_of(uri, files)]
     if options.watch_processes and on_this_host:
-        sources.append(QemuProcesses(evidence.pids, on_this_host[0], clock))
-    questions = Questions(clock, numbers, evidence)
+        sources.append(QemuProcesses(files.pids, on_this_host[0], clock))
+    effects = Effects(clock, numbers, files, lines)
     return Monitor(
         name="instancemonitor",
-        state=recalled(memory, boot_id),
+        state=restore(memory, boot, uris),
         decide=Decider(policy),
         sources=sources,
-        effects=questions,
+        effects=effects,
         describe=_describe,
-        looked=lambda state: state.read.issuperset(uris),
-        close=questions.close,
-        watching=[f"the machines of {uri}" for uri in uris],
+        has_looked=lambda state: has_looked(state, uris),
+        close=effects.close,
+        watching=[f"the instances of {uri}" for uri in uris],
     )
 
 
 def cannot_work(conf: cfg.ConfigOpts) -> str:
-    """Why machines cannot be watched on this computer, or nothing; raises ConfigFault for a bad URI."""
+    """Why instances cannot be watched on this host, or nothing; raises ConfigFault for a bad URI."""
     try:
-        uris = libvirt.uris(conf.libvirt.connection_uri)
-        libvirt.load()
-    except libvirt.BadUri as fault:
+        uris = parse_uris(conf.libvirt.connection_uri)
+        binding.load()
+    except BadUri as fault:
         raise ConfigFault(f"{where(conf, 'libvirt', 'connection_uri')}: {fault}") from None
-    except libvirt.BindingMissing as fault:
+    except binding.BindingMissing as fault:
         return str(fault)
-    return libvirt.absent(uris)
+    return absent(uris)
 
 
 def _uris(conf: cfg.ConfigOpts) -> tuple[str, ...]:
     try:
-        uris = libvirt.uris(conf.libvirt.connection_uri)
-        libvirt.load()
-        libvirt.check(uris)
-    except libvirt.BadUri as fault:
+        uris = parse_uris(conf.libvirt.connection_uri)
+        binding.load()
+        trial.check(uris)
+    except BadUri as fault:
         raise ConfigFault(f"{where(conf, 'libvirt', 'connection_uri')}: {fault}") from None
-    except libvirt.BindingMissing as fault:
+    except binding.BindingMissing as fault:
         raise ConfigFault(str(fault)) from None
     return uris
 
 
-def _boot_id() -> str:
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""
-
-
 def _describe(state: State) -> Sequence[SubjectRow]:
-    return [SubjectRow(*line) for line in lines(state)]
+    return [SubjectRow(*line) for line in describe(state)]

@@ -1,1 +1,1 @@
-"""The introspective monitor: machines that hang, as their guest agent tells it."""
+"""The introspective monitor: guests that hang, as their agent tells it."""

@@ -11,35 +11,51 @@ from types import MappingProxyType
 from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
-from masakarimonitors.daemon import Monitor, Source
-from masakarimonitors.decisions import JSON, Command, Decision, Instant, Woken
-from masakarimonitors.introspectiveinstancemonitor.checking import Check
-from masakarimonitors.introspectiveinstancemonitor.commands import ReadCounters
-from masakarimonitors.introspectiveinstancemonitor.decision import decide
-from masakarimonitors.introspectiveinstancemonitor.effects import Look
-from masakarimonitors.introspectiveinstancemonitor.lifecycle import Phase
-from masakarimonitors.introspectiveinstancemonitor.observation import (
+from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.notification import Settled, VmNotification
+from masakarimonitors.core.storm import GuardPolicy, leading
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check
+from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
+from masakarimonitors.introspectiveinstancemonitor.core.investigation import Finding
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
-    Counters,
-    NotKnown,
+    Availability,
     Observation,
-    Standing,
+    ReportSettled,
 )
-from masakarimonitors.introspectiveinstancemonitor.sources.check_file import CheckFault, read
+from masakarimonitors.introspectiveinstancemonitor.core.state import (
+    Guest,
+    Hold,
+    Policy,
+    Probe,
+    State,
+    misses_for,
+    restore,
+)
+from masakarimonitors.introspectiveinstancemonitor.effects import CounterReader
+from masakarimonitors.introspectiveinstancemonitor.sources.check_file import read
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
-from masakarimonitors.introspectiveinstancemonitor.sources.guest_agent import Heartbeat
-from masakarimonitors.introspectiveinstancemonitor.sources.machines import Machines
-from masakarimonitors.introspectiveinstancemonitor.sources.roster import Roster
-from masakarimonitors.introspectiveinstancemonitor.state import Guest, Policy, Probe, State, from_disk
-from masakarimonitors.status.board import SubjectRow
-from masakarimonitors.system import libvirt
+from masakarimonitors.introspectiveinstancemonitor.sources.heartbeat import Heartbeat
+from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory
+from masakarimonitors.introspectiveinstancemonitor.sources.output import Expression
+from masakarimonitors.introspectiveinstancemonitor.sources.targets import Targets
+from masakarimonitors.libvirt import binding, trial
+from masakarimonitors.libvirt.faults import Unavailable
+from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
+from masakarimonitors.monitor import MasakariReader, Monitor, Source
+from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.yaml_file import YamlFileFault
+
+_TRIED = 5.0
+"""Seconds that libvirt has for letting in whoever tries."""
 
 
 def build(
-    conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock: Clock
+    conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock: Clock, api: MasakariReader
 ) -> Monitor[State, Observation]:
-    """The monitor, not running yet; `memory` is what it remembered in its last life.
+    """The monitor, not running yet; `memory` is what it remembered in its last life. It reads nothing of `api`.
 
     Raises ConfigFault for what can never work: no libvirt binding, a URI that is none, a pattern that
     does not compile, a file of checks with faults.
@@ -48,21 +64,16 @@ def build(
     uris = _uris(conf)
     pattern = _pattern(conf)
     checks = _checks(conf)
-    policy = Policy(
-        hostname=conf.hostname,
-        threshold=options.guest_monitoring_failure_threshold,
-        failures=MappingProxyType({check.name: check.failures for check in checks}),
-        io_check=options.io_check,
-        reports_per_hour=options.max_reports_per_hour,
-    )
+    policy = policy_of(conf, checks)
+    expressions = {check.name: Expression(check.output) for check in checks if check.output is not None}
     sources: list[Source[Observation]] = []
     for uri in uris:
-        roster = Roster()
-        sources.append(Machines(uri, pattern, roster, clock))
+        targets = Targets()
+        sources.append(Inventory(uri, pattern, targets, clock))
         sources.append(
             Heartbeat(
                 uri,
-                roster,
+                targets,
                 clock,
                 interval=float(options.guest_monitoring_interval),
                 timeout=float(options.guest_monitoring_timeout),
@@ -70,17 +81,18 @@ def build(
             )
         )
         if checks:
-            sources.append(Checks(uri, roster, clock, checks))
-    looks = Looks({uri: Look(uri, clock) for uri in uris})
+            sources.append(Checks(uri, targets, clock, checks, expressions))
+    counters = CounterReader(uris, clock)
     return Monitor(
         name="introspectiveinstancemonitor",
-        state=from_disk(memory, uris),
-        decide=partial(_decide, policy),
+        state=restore(memory, uris),
+        decide=Decider(policy),
         sources=tuple(sources),
-        effects=looks,
+        effects=counters,
         describe=describe,
-        looked=partial(looked, uris),
-        close=looks.close,
+        has_looked=partial(has_looked, uris),
+        settled=settled,
+        close=counters.close,
         watching=(
             *(f"guests of {uri} whose agent's socket matches {pattern.pattern}" for uri in uris),
             *(f"check {check.name}" for check in checks),
@@ -88,55 +100,78 @@ def build(
     )
 
 
-def _decide(
-    policy: Policy, state: State, observation: Observation | Woken, now: Instant
-) -> tuple[State, Decision]:
-    return decide(state, observation, now, policy)
-
-
-def looked(uris: Sequence[str], state: State) -> bool:
-    """Whether the reports of the last life may be delivered: every libvirt has listed its machines, and every
-    guest that stood reported has been asked again."""
-    return all(uri in state.unwatched for uri in uris) and all(
-        guest.heartbeat.phase is not Phase.REPORTED or guest.heartbeat.evidence
-        for guest in state.guests.values()
+def policy_of(conf: cfg.ConfigOpts, checks: Sequence[Check]) -> Policy:
+    """The rules that the options ask for."""
+    options = conf.introspectiveinstancemonitor
+    return Policy(
+        hostname=conf.hostname,
+        threshold=misses_for(options.guest_monitoring_failure_threshold),
+        failures=MappingProxyType({check.name: check.failures for check in checks}),
+        io_check=options.io_check,
+        reports_per_hour=options.max_reports_per_hour,
+        guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
     )
 
 
-class Looks:
-    """The effects: one `Look` for each libvirt."""
+def has_looked(uris: Sequence[str], state: State) -> bool:
+    """Whether the reports of the last life may be delivered: every libvirt has listed its guests, and every
+    guest that stood reported has been asked again, and looked at from outside if its report still waits."""
+    return (
+        all(uri in state.unwatched for uri in uris)
+        and all(
+            guest.heartbeat.phase is not Phase.REPORTED
+            or (guest.heartbeat.missed and _looked_at(guest))
+            # It is not asked, perhaps for days; masakari leaves it alone.
+            or guest.availability in (Availability.PAUSED, Availability.CRASHED)
+            for guest in state.guests.values()
+        )
+        # One that the first list could not read gets a second chance; after that it must not hold up the others.
+        and not any(
+            lists == 1 and uuid in state.kept and state.kept[uuid].reported
+            for unread in state.unread.values()
+            for uuid, lists in unread.items()
+        )
+    )
 
-    def __init__(self, looks: Mapping[str, Look]) -> None:
-        """By connection URI."""
-        self._looks = looks
 
-    async def perform(self, command: Command) -> Counters | NotKnown | None:
-        """Answer `ReadCounters`."""
-        if not isinstance(command, ReadCounters):
-            raise TypeError(f"the introspective monitor has no way to carry out {command!r}")
-        return await self._looks[command.where].perform(command)
+def _looked_at(guest: Guest) -> bool:
+    return guest.waiting is None or guest.investigation.finding is not Finding.MORE
 
-    async def close(self) -> None:
-        """Let go of every connection."""
-        for look in self._looks.values():
-            await look.close()
+
+def settled(report: Settled, now: Instant) -> ReportSettled | None:
+    """The end of a report as the core wants to know it: from then on it cannot be taken back."""
+    told = report.notification
+    if not isinstance(told, VmNotification):
+        return None
+    return ReportSettled(told.instance_uuid, report.made_at or told.generated_time)
 
 
 def cannot_work(conf: cfg.ConfigOpts) -> str:
     """Why guests cannot be asked on this computer, or nothing; raises ConfigFault for a bad URI."""
     uris = _uris(conf)
     try:
-        libvirt.load()
-    except libvirt.BindingMissing as fault:
+        binding.load()
+    except binding.BindingMissing as fault:
         return str(fault)
-    return libvirt.absent(uris)
+    return absent(uris)
+
+
+def try_agents(conf: cfg.ConfigOpts) -> Mapping[str, Unavailable | None]:
+    """For `masakari-monitors check`: each libvirt, and why guest agents cannot be asked there now, or None.
+
+    That is another right than to list guests, and another socket. Blocks for a few seconds at most; nothing where
+    this monitor cannot work. Raises ConfigFault for a bad URI.
+    """
+    if cannot_work(conf):
+        return {}
+    return trial.try_all(_uris(conf), readonly=False, timeout=_TRIED)
 
 
 def _uris(conf: cfg.ConfigOpts) -> tuple[str, ...]:
     try:
-        found = libvirt.uris(conf.libvirt.connection_uri)
-        libvirt.check(found)
-    except (libvirt.BadUri, libvirt.BindingMissing) as fault:
+        found = parse_uris(conf.libvirt.connection_uri)
+        trial.check(found)
+    except (BadUri, binding.BindingMissing) as fault:
         raise ConfigFault(f"{fault} ({where(conf, 'libvirt', 'connection_uri')})") from None
     return found
 
@@ -148,7 +183,7 @@ def _pattern(conf: cfg.ConfigOpts) -> re.Pattern[str]:
     except re.error as error:
         raise ConfigFault(
             f"{where(conf, 'introspectiveinstancemonitor', 'qemu_guest_agent_sock_path')} is no regular "
-            f"expression ({error}), so no guest agent can be found. Correct it; the default fits nova's machines."
+            f"expression ({error}), so no guest agent can be found. Correct it; the default fits nova's instances."
         ) from None
 
 
@@ -158,7 +193,7 @@ def _checks(conf: cfg.ConfigOpts) -> tuple[Check, ...]:
         return ()
     try:
         return read(path)
-    except CheckFault as fault:
+    except YamlFileFault as fault:
         raise ConfigFault(
             f"The file of guest checks cannot be used, so it is not known what to check:\n{fault}\nMend the file,"
             f" or name another one: {where(conf, 'introspectiveinstancemonitor', 'checks_file')}."
@@ -166,22 +201,39 @@ def _checks(conf: cfg.ConfigOpts) -> tuple[Check, ...]:
 
 
 def describe(state: State) -> Sequence[SubjectRow]:
-    """What the status shows: each libvirt that is away, each machine, and each that cannot be watched."""
+    """What the status shows: each libvirt that is away or whose agents cannot be asked, each storm, each guest, and
+    each that cannot be watched or read."""
     rows = [SubjectRow(uri, "away", why, alarm=True) for uri, why in state.away.items()]
-    rows += [_row(guest, away=guest.where in state.away) for guest in state.guests.values()]
     rows += [
-        SubjectRow(f"vm:{machine.uuid}", "not watched", f"{machine.name}: {machine.why}")
-        for machines in state.unwatched.values()
-        for machine in machines
+        SubjectRow(uri or "agents", "agents out of reach", why, alarm=True)
+        for uri, why in state.unaskable.items()
+        if uri not in state.away
+    ]
+    for storm in leading(state.storms):
+        detail = f"{len(storm.failed)} guests fell silent together; their reports are held"
+        rows.append(SubjectRow(f"storm:{storm.scope}", "storm", detail, alarm=True))
+    unread = {uuid for uuids in state.unread.values() for uuid in uuids}
+    rows += [
+        _row(guest, unknown=state.unseen(guest.where) or guest.uuid in unread)
+        for guest in state.guests.values()
+    ]
+    rows += [
+        SubjectRow(f"vm:{uuid}", "unknown", "libvirt lists it, but does not tell how it stands", alarm=True)
+        for uuid in sorted(unread - state.guests.keys())
+    ]
+    rows += [
+        SubjectRow(f"vm:{guest.uuid}", "not watched", f"{guest.name}: {guest.why}")
+        for guests in state.unwatched.values()
+        for guest in guests
     ]
     return rows
 
 
-def _row(guest: Guest, *, away: bool) -> SubjectRow:
+def _row(guest: Guest, *, unknown: bool) -> SubjectRow:
     name, probe = _worst(guest)
     detail = [guest.name]
-    if guest.standing is not Standing.RUNNING:
-        detail.append(f"not judged: {guest.standing.value}")
+    if guest.availability is not Availability.RUNNING:
+        detail.append(f"not judged: {guest.availability.value}")
     if name != HEARTBEAT:
         detail.append(f"check {name}")
     if probe.misses:
@@ -195,11 +247,26 @@ def _row(guest: Guest, *, away: bool) -> SubjectRow:
         for check, other in guest.probes.items()
         if check not in (HEARTBEAT, name) and other.phase is Phase.DISCOVERY and other.evidence
     ]
-    alarm = probe.phase is Phase.REPORTED or probe.hold is not None
-    return SubjectRow(f"vm:{guest.uuid}", "unknown" if away else probe.phase.value, "; ".join(detail), alarm)
+    # A storm is one alarm, not one for each guest that it holds.
+    held = probe.hold is not None and probe.hold is not Hold.STORM
+    alarm = held or any(p.phase in _ALARMS for p in guest.probes.values())
+    return SubjectRow(
+        f"vm:{guest.uuid}", "unknown" if unknown else probe.phase.value, "; ".join(detail), alarm
+    )
+
+
+_ALARMS = (Phase.REPORTED, Phase.UNKNOWN, Phase.UNUSABLE)
+_WORST_FIRST = (Phase.REPORTED, Phase.ACCUSED, Phase.ERROR, Phase.UNKNOWN)
 
 
 def _worst(guest: Guest) -> tuple[str, Probe]:
-    """The heartbeat, unless a check is worse off: one that never passed says nothing about the machine."""
-    order = {Phase.ERROR: 1, Phase.REPORTED: 2}
-    return max(guest.probes.items(), key=lambda item: (order.get(item[1].phase, 0), item[0] == HEARTBEAT))
+    """The heartbeat, unless a check is worse off: one that never passed says nothing about the guest."""
+
+    def rank(item: tuple[str, Probe]) -> tuple[int, bool]:
+        phase = item[1].phase
+        return (
+            -_WORST_FIRST.index(phase) if phase in _WORST_FIRST else -len(_WORST_FIRST),
+            item[0] == HEARTBEAT,
+        )
+
+    return max(guest.probes.items(), key=rank)

@@ -1,1 +1,1 @@
-"""Where third-party host drivers expect the words of an event."""
+"""Compatibility: where third-party host drivers expect the words of an event."""

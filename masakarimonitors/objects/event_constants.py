@@ -1,6 +1,6 @@
-"""The words of an event, under the names that third-party host drivers import."""
+"""Compatibility: the words of an event, under the names that third-party host drivers import."""
 
-from masakarimonitors.notifications import ClusterStatus, HostEvent, HostStatus
+from masakarimonitors.core.notification import ClusterStatus, HostEvent, HostStatus
 
 
 class EventConstants:

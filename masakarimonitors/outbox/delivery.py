@@ -6,25 +6,35 @@ ends only as delivered, refused, withdrawn or expired.
 """
 
 import asyncio
-import heapq
-import itertools
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from masakarimonitors.decisions import Instant
-from masakarimonitors.masakari_api import Api, Delivered, Duplicate, Outcome, Refused, Unreachable
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.masakari_api import Api, Delivered, Duplicate, NotSent, Outcome, Refused, Unreachable
+from masakarimonitors.outbox import fates
+from masakarimonitors.outbox.arrivals import Arrival, Arrivals
+from masakarimonitors.outbox.fates import FATES, Fate, Presence, answer_of, must_ask
+from masakarimonitors.outbox.line import Line
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.rows import Row, Status
+from masakarimonitors.outbox.pacing import Pacing
+from masakarimonitors.outbox.rows import Row
+from masakarimonitors.outbox.stages import Lane
 from masakarimonitors.system.clock import Clock, pause
 
 LOG = logging.getLogger(__name__)
 
 # Waited beyond the API's duplicate window, for clocks that differ between hosts (seconds).
 _WINDOW_MARGIN = 5.0
+# Seconds until a report that may not leave is looked at again.
+_HELD_BACK = 1.0
+# So many places are never taken by words that the engine only files: a death finds one free.
+_KEPT_FREE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryPolicy:
     """How patiently the API is asked; all times in seconds.
 
@@ -49,18 +59,18 @@ class DeliveryPolicy:
         return min(doubled, self.backoff_limit) * (0.75 + 0.25 * jitter)
 
 
-@dataclass(slots=True)
-class _Gate:
-    """Whether the API as a whole answers; closed, it lets one probe through at a time."""
+@dataclass(slots=True, kw_only=True)
+class _CircuitBreaker:
+    """Whether the API as a whole answers; open, it lets one probe through at a time."""
 
     failures: int = 0
     until: float = 0.0
-    closed_at: float = 0.0
+    opened_at: float = 0.0
     probing: bool = False
     reason: str = ""
 
     @property
-    def closed(self) -> bool:
+    def open(self) -> bool:
         return self.failures > 0
 
 
@@ -68,30 +78,50 @@ class Delivery:
     """The worker that offers rows until each is settled."""
 
     def __init__(
-        self, outbox: Outbox, api: Api, policy: DeliveryPolicy, clock: Clock, rng: random.Random | None = None
+        self,
+        outbox: Outbox,
+        api: Api,
+        policy: DeliveryPolicy,
+        clock: Clock,
+        rng: random.Random | None = None,
+        *,
+        on_settled: Callable[[Row], None] = lambda row: None,
+        arrivals: Arrivals | None = None,
+        may_offer: Callable[[Row], bool] = lambda row: True,
+        pacing: Pacing | None = None,
     ) -> None:
-        """Takes over `outbox.on_ready`."""
+        """The only one that takes from `outbox`; `on_settled` is told each row that it brings to an end.
+
+        `arrivals` tells whether masakari has a report; without it nobody can. `may_offer` is asked before a row is
+        offered, and again on another thread at the moment in which it would leave. `pacing` holds back reports about
+        instances that masakari's engine could not work on yet; without it none are.
+        """
         self._outbox = outbox
         self._api = api
         self._policy = policy
         self._clock = clock
-        self._rng = rng or random.Random()
-        self._gate = _Gate()
-        self._heap: list[tuple[float, int, str]] = []
-        self._turn = itertools.count()
+        self._rng = rng or random.Random(random.getrandbits(64))
+        self._breaker = _CircuitBreaker()
+        self._line = Line()
         self._due: dict[int, float] = {}
         self._expires: dict[int, float] = {}
         self._window: set[int] = set()
-        self._busy: set[str] = set()
-        self._wake = asyncio.Event()
-        outbox.on_ready = self._ready
-        for subject in outbox.subjects():
-            self._ready(subject)
+        self._busy: dict[str, bool] = {}  # whether the engine only files it
+        self._on_settled = on_settled
+        self._may_offer = may_offer
+        self._arrivals = arrivals or Arrivals()
+        self.pacing = pacing or Pacing(outbox, clock)
+        """Who waits for masakari's engine, and what stands there."""
+        # One event for all: rows have become ready, an offer has ended, a look at masakari has.
+        self._wake = outbox.news
 
     @property
     def trouble(self) -> str:
-        """Empty while the API answers, else what was last seen of it."""
-        return self._gate.reason if self._gate.closed else ""
+        """Empty while the API answers, else what was last seen of it.
+
+        With nothing to offer nobody asks any more, and what was last seen says nothing of now.
+        """
+        return self._breaker.reason if self._breaker.open and self._outbox.waiting else ""
 
     @property
     def in_flight(self) -> int:
@@ -100,44 +130,75 @@ class Delivery:
 
     async def run(self) -> None:
         """Until cancelled, offer what is due."""
+        self.pacing.start()
         async with asyncio.TaskGroup() as offers:
             while True:
+                for subject in self._outbox.take_ready():
+                    self._ready(subject)
                 now = self._clock.now()
+                self.pacing.lapse(now)
                 row = self._next(now)
+                for hostname in self.pacing.begin_looks(now):
+                    offers.create_task(self.pacing.look(hostname))
                 if row is None:
                     await pause(self._clock, self._pause(now), self._wake)
                     continue
-                self._busy.add(row.subject)
-                self._gate.probing = self._gate.closed
+                self._busy[row.subject] = row.is_filed
+                self._breaker.probing = self._breaker.open
                 offers.create_task(self._offer(row))
 
     def _ready(self, subject: str) -> None:
         """A row of the subject has reached the disk."""
         self._push(0.0, subject)
-        if self._gate.closed:
+        if self._breaker.open:
             # A new failure is worth a look sooner than a long back-off would give it.
-            self._gate.until = min(self._gate.until, self._gate.closed_at + self._policy.retry_interval)
-        self._wake.set()
+            self._breaker.until = min(
+                self._breaker.until, self._breaker.opened_at + self._policy.retry_interval
+            )
 
     def _push(self, due: float, subject: str) -> None:
-        # The count keeps subjects that are due at once in the order in which they came.
-        heapq.heappush(self._heap, (due, next(self._turn), subject))
+        # The first one tells: what the engine acts on stands before what it only files.
+        first = next(self._outbox.deliverable(subject), None)
+        self._line.push(due, subject, filed=first is not None and first.is_filed)
 
     def _next(self, now: Instant) -> Row | None:
         """The next row to offer now, if any may be offered."""
-        room = 1 - self._gate.probing if self._gate.closed else self._policy.concurrency - len(self._busy)
-        if room <= 0 or (self._gate.closed and now.monotonic < self._gate.until):
+        if not self._has_room() or (self._breaker.open and now.monotonic < self._breaker.until):
             return None
-        while self._heap and self._heap[0][0] <= now.monotonic:
-            subject = heapq.heappop(self._heap)[2]
+        while (subject := self._due_subject(now)) is not None:
             if subject in self._busy:
                 continue
             row, due = self._head(subject, now)
-            if row is not None:
+            if row is None:
+                if due is not None:
+                    self._push(due, subject)
+            elif row.is_filed and not self._may_file():
+                self._line.push(0.0, subject, filed=True)
+            elif self._admitted(row, now):
                 return row
-            if due is not None:
-                self._push(due, subject)
         return None
+
+    def _due_subject(self, now: Instant) -> str | None:
+        """What is acted on first, and of that what has waited: the look that lets it go is soon too old."""
+        acted_on = self.pacing.next_subject(now, Lane.RECOVERED) or self._line.pop(now.monotonic, filed=False)
+        if acted_on is not None or not self._may_file():
+            return acted_on
+        return self._line.pop(now.monotonic, filed=True) or self.pacing.next_subject(now, Lane.FILED)
+
+    def _may_file(self) -> bool:
+        """Whether a place is free for one more word that the engine only files."""
+        return sum(self._busy.values()) < max(1, self._policy.concurrency - _KEPT_FREE)
+
+    def _admitted(self, row: Row, now: Instant) -> bool:
+        """Whether the row may be offered; one that is recovered with its whole host ends here."""
+        ruling = self.pacing.admit(row, now)
+        if not ruling.covered_by:
+            return ruling.hold is None
+        words = f"masakari has recovered its whole host since (notification {ruling.covered_by})"
+        self._end(row, ReportStatus.WITHDRAWN, words, now)
+        LOG.info("The report about %s is taken back: %s", row.subject, words)
+        self._push(0.0, row.subject)
+        return False
 
     def _head(self, subject: str, now: Instant) -> tuple[Row | None, float | None]:
         """The subject's row that is due, or when the first will be.
@@ -159,21 +220,31 @@ class Delivery:
 
     def _pause(self, now: Instant) -> float | None:
         """Seconds until something may be due; None when only an event can bring it."""
-        if self._gate.closed:
-            if self._gate.probing or not self._heap:
-                return None
-            return max(self._gate.until, self._heap[0][0]) - now.monotonic
-        if not self._heap or len(self._busy) >= self._policy.concurrency:
-            return None
-        return self._heap[0][0] - now.monotonic
+        moments = [self.pacing.look_due(now)]
+        if self._has_room():
+            filed = self._may_file()
+            rows = [self._line.first_due(filed=filed), self.pacing.row_due(filed=filed)]
+            moments += [max(moment, self._breaker.until) for moment in rows if moment is not None]
+        known = [moment for moment in moments if moment is not None]
+        return min(known) - now.monotonic if known else None
+
+    def _has_room(self) -> bool:
+        """Whether a place is free for one more offer, now or when the pause of the breaker is over."""
+        if self._breaker.open:
+            return not self._breaker.probing
+        return len(self._busy) < self._policy.concurrency
 
     async def _offer(self, row: Row) -> None:
-        generation = self._gate.closed_at
-        probe = self._gate.closed
+        generation = self._breaker.opened_at
+        probe = self._breaker.open
+        uuid, host_uuid = "", ""
         try:
             if row.id in self._window:
                 self._window.discard(row.id)
                 row = row.restamped(self._clock.now())
+            if not self._may_offer(row):
+                self._hold_back(row)
+                return
             doubted = row.in_doubt
             offered = replace(row, attempts=row.attempts + 1, in_doubt=True, updated=self._clock.now().wall)
             # Synced the first time: after a power cut nobody could tell an answer "duplicate" to this very row
@@ -181,57 +252,93 @@ class Delivery:
             if not await self._outbox.mark(offered, durable=not doubted):
                 return
             outcome = await self._send(offered)
-            self._settle(offered, doubted, outcome, fresh=probe or generation == self._gate.closed_at)
+            if isinstance(outcome, NotSent):
+                self._hold_back(row)
+            elif isinstance(outcome, Unreachable):
+                fresh = probe or generation == self._breaker.opened_at
+                self._unreachable(offered, doubted, outcome, self._clock.now(), fresh=fresh)
+            else:
+                uuid = await self._settle(offered, doubted, outcome)
+                host_uuid = outcome.host_uuid if isinstance(outcome, Delivered) else ""
         finally:
+            self.pacing.answered(row, uuid, host_uuid)
             if probe:
-                self._gate.probing = False
-            self._busy.discard(row.subject)
+                self._breaker.probing = False
+            del self._busy[row.subject]
             self._push(0.0, row.subject)
             self._wake.set()
 
+    def _hold_back(self, row: Row) -> None:
+        """It may not leave now: as it was before it was tried. Whoever has made it is about to take it back."""
+        self._due[row.id] = self._clock.now().monotonic + _HELD_BACK
+        self._outbox.settle(row)
+        LOG.info("The report about %s is held back: its monitor may not report at this moment", row.subject)
+
     async def _send(self, row: Row) -> Outcome:
+        def may_send() -> bool:
+            # It may have been taken back while a token was asked for.
+            return self._outbox.is_pending(row.id) and self._may_offer(row)
+
         try:
-            return await self._api.send(row.body)
+            return await self._api.send(row.body, may_send)
         except Exception as error:
             LOG.exception(
                 "Offering row %d to masakari-api failed in an unforeseen way; it stays pending", row.id
             )
             return Unreachable(f"{type(error).__name__}: {error}", maybe_accepted=True)
 
-    def _settle(self, row: Row, doubted: bool, outcome: Outcome, *, fresh: bool) -> None:
+    async def _settle(self, row: Row, doubted: bool, outcome: Delivered | Duplicate | Refused) -> str:
+        """The row's fate; masakari's uuid of it if it has it, as far as that is known."""
+        self._answered()
+        answer = answer_of(outcome, row)
+        arrival = Arrival(Presence.NEVER_OFFERED, "")
+        if must_ask(answer, row, doubted=doubted):
+            arrival = await self._arrivals.look(row, self._clock.now())
+            if arrival.presence is Presence.UNKNOWN and not doubted:
+                arrival = replace(arrival, presence=Presence.NEVER_OFFERED)
         now = self._clock.now()
-        if isinstance(outcome, Unreachable):
-            self._unreachable(row, doubted, outcome, now, fresh=fresh)
-            return
-        if self._gate.closed:
-            LOG.warning("masakari-api answers again after %d failed tries", self._gate.failures)
-        self._gate = replace(self._gate, failures=0, reason="")
+        words = f"{outcome.answer} ({arrival.evidence})" if arrival.evidence else outcome.answer
         self._due.pop(row.id, None)
-        match outcome:
-            case Delivered(answer):
-                self._end(row, Status.DELIVERED, answer, now)
-            case Duplicate(answer) if doubted or row.reoffered:
-                self._end(row, Status.DELIVERED, answer, now)
-            case Duplicate(answer):
-                # An older report of the same kind swallowed this one: a second, real failure would be lost.
-                wait = self._policy.duplicate_window + _WINDOW_MARGIN
-                self._due[row.id] = now.monotonic + wait
-                self._window.add(row.id)
-                # Synced, or a power cut would leave the doubt, and with it the next "duplicate" would pass for ours.
-                self._outbox.settle(
-                    replace(row, in_doubt=False, answer=answer, updated=now.wall), durable=True
-                )
-                LOG.warning(
-                    "masakari-api took the report about %s for a duplicate although it was never sent before; "
-                    "it is sent again in %d s unless the subject recovers",
-                    row.subject,
-                    wait,
-                )
-            case Refused(answer, why):
-                self._end(row, Status.REFUSED, answer, now)
-                if doubted:
+        match FATES[answer, arrival.presence]:
+            case Fate.DELIVERED:
+                uuid = outcome.uuid if isinstance(outcome, Delivered) else arrival.uuid
+                followed = uuid if self.pacing.follows(row) else ""
+                self._end(replace(row, followed=followed), ReportStatus.DELIVERED, words, now)
+                return uuid
+            case Fate.SWALLOWED:
+                self._wait_for_window(row, words, now)
+            case Fate.NEEDLESS:
+                self._end(row, ReportStatus.WITHDRAWN, f"{fates.EXPECTED}: {words}", now)
+                LOG.info(fates.BACK_IN_SERVICE, row.subject, outcome.answer)
+            case Fate.REFUSED:
+                self._end(row, ReportStatus.REFUSED, words, now)
+                why = outcome.why if isinstance(outcome, Refused) else ""
+                if doubted and arrival.presence is not Presence.ABSENT:
                     why += ". It may have arrived at an earlier try, whose answer was lost"
-                LOG.error("masakari-api refused the report about %s (%s): %s", row.subject, answer, why)
+                LOG.error("masakari-api refused the report about %s (%s): %s", row.subject, words, why)
+        return ""
+
+    def _answered(self) -> None:
+        """The API as a whole answers: whoever waits for it may go on."""
+        if self._breaker.open:
+            LOG.warning("masakari-api answers again after %d failed tries", self._breaker.failures)
+            self._wake.set()
+        self._breaker = replace(self._breaker, failures=0, reason="")
+
+    def _wait_for_window(self, row: Row, answer: str, now: Instant) -> None:
+        """An older report of the same kind hides this one: left at that, a second, real failure would be lost."""
+        wait = self._policy.duplicate_window + _WINDOW_MARGIN
+        self._due[row.id] = now.monotonic + wait
+        self._window.add(row.id)
+        # Synced, or a power cut would leave the doubt, and with it the next "duplicate" would pass for ours.
+        self._outbox.settle(replace(row, in_doubt=False, answer=answer, updated=now.wall), durable=True)
+        log = LOG.info if row.reoffered else LOG.warning
+        log(
+            "masakari-api took the report about %s for a duplicate although this failure is not among its "
+            "notifications; it is sent again every %d s until it is taken or the subject recovers",
+            row.subject,
+            wait,
+        )
 
     def _unreachable(
         self, row: Row, doubted: bool, outcome: Unreachable, now: Instant, *, fresh: bool
@@ -243,7 +350,7 @@ class Delivery:
             self._due[row.id] = now.monotonic + self._policy.delay(row.attempts, jitter)
             LOG.warning("masakari-api failed on the report about %s (%s); kept", row.subject, outcome.answer)
         elif fresh:
-            failures = self._gate.failures + 1
+            failures = self._breaker.failures + 1
             delay = self._policy.backoff_limit if outcome.slow else self._policy.delay(failures, jitter)
             log = LOG.warning if failures == 1 or failures % 10 == 0 else LOG.info
             log(
@@ -253,23 +360,29 @@ class Delivery:
                 sum(1 for _ in self._outbox.subjects()),
                 delay,
             )
-            self._gate = _Gate(
-                failures, now.monotonic + delay, now.monotonic, self._gate.probing, outcome.answer
+            self._breaker = _CircuitBreaker(
+                failures=failures,
+                until=now.monotonic + delay,
+                opened_at=now.monotonic,
+                probing=self._breaker.probing,
+                reason=outcome.answer,
             )
 
-    def _end(self, row: Row, status: Status, answer: str, now: Instant) -> None:
-        self._outbox.settle(replace(row, status=status, in_doubt=False, answer=answer, updated=now.wall))
+    def _end(self, row: Row, status: ReportStatus, answer: str, now: Instant) -> None:
+        ended = replace(row, status=status, in_doubt=False, answer=answer, updated=now.wall)
+        self._outbox.settle(ended)
+        self._on_settled(ended)
         self._expires.pop(row.id, None)
         self._due.pop(row.id, None)
         self._window.discard(row.id)
-        if status is Status.DELIVERED:
+        if status is ReportStatus.DELIVERED:
             LOG.info("Delivered the report about %s (try %d): %s", row.subject, row.attempts, answer)
 
     def _expired(self, row: Row, now: Instant) -> bool:
         if row.id not in self._expires:
             if len(self._expires) > 2 * self._outbox.waiting + 1000:
                 # Rows that were withdrawn leave theirs behind.
-                self._expires = {key: at for key, at in self._expires.items() if self._outbox.pending(key)}
+                self._expires = {key: at for key, at in self._expires.items() if self._outbox.is_pending(key)}
             # Counted by the monotonic clock from here on: a wall clock that jumps must not expire anything.
             age = max(0.0, (now.wall - row.created).total_seconds())
             self._expires[row.id] = now.monotonic + max(
@@ -277,7 +390,7 @@ class Delivery:
             )
         if now.monotonic < self._expires[row.id]:
             return False
-        self._end(row, Status.EXPIRED, row.answer, now)
+        self._end(row, ReportStatus.EXPIRED, row.answer, now)
         LOG.error(
             "The report about %s could not be delivered for %d s and is given up; recover it by hand. Last answer: %s",
             row.subject,

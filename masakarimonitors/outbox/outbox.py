@@ -1,56 +1,64 @@
 """Between deciding and delivering: what a decision said becomes rows, on disk, in order.
 
 In: the Notify, Withdraw and Remember commands of a decision. Out: rows that are on disk and may be
-offered to the API. Commands of one decision are written in one transaction; decisions that wait at
-the same time share one (group commit). When the disk fails the rows are kept in memory, delivered
-from there, and written as soon as the disk takes them again; a broken file is set aside, never
-silently replaced.
+offered to the API. Commands of one decision are written in one transaction. When the disk fails the rows
+are kept in memory, delivered from there, and written as soon as the disk takes them again.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TypeVar
 
-from masakarimonitors.decisions import JSON, Command, Instant, Notify, Remember, Withdraw
-from masakarimonitors.outbox.rows import Keep, Loaded, Put, Row, Status, Write
-from masakarimonitors.outbox.store import Store, StoreFault
-from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.core.decision import JSON, Command, Instant, Notify, Remember, Withdraw
+from masakarimonitors.core.notification import ReportStatus, VmNotification
+from masakarimonitors.outbox.pending import Pending
+from masakarimonitors.outbox.rows import Keep, Loaded, Put, Row, Write
+from masakarimonitors.outbox.store import Store
+from masakarimonitors.outbox.writer import Writer
+from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
-T = TypeVar("T")
 
-# A full disk is looked at again this often (seconds), besides at every new row.
-_RETRY = 30.0
+# So many reports that masakari may have, or has, are known again when they are made anew.
+_KNOWN_AGAIN = 1000
 
 
 class Outbox:
-    """The rows that are not yet settled, and the writer that keeps them on disk."""
+    """The reports that have not ended, what is remembered, and the writer that keeps both on disk."""
 
-    def __init__(self, store: Store, clock: Clock, *, keep: int = 10_000) -> None:
-        """`keep` is how many settled rows stay in the store for people to look at."""
-        self._store = store
-        self._clock = clock
-        self._keep = keep
-        self._rows: dict[int, Row] = {}
-        self._order: dict[str, list[int]] = {}
-        self._unwritten: set[int] = set()
-        self._held: set[int] = set()
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        keep: int = 10_000,
+        on_written: Callable[[str], None] = lambda subject: None,
+    ) -> None:
+        """`keep` is how many ended rows stay in the store for people to look at.
+
+        `on_written` is told the subject of each row as it reaches the store.
+        """
+        self._pending = Pending()
+        self._followed: dict[int, Row] = {}
         self._memory: dict[str, Mapping[str, JSON]] = {}
         self._next_id = 1
-        self._writes: list[Write] = []
-        self._waiting: list[asyncio.Future[None]] = []
-        self._wake = asyncio.Event()
-        self._committing = asyncio.Lock()
-        self._whole = True
-        self._fault = ""
-        self._settled = 0
-        self._pool = ThreadPoolExecutor(1, "outbox") if store.blocks else None
-        self.counts: dict[Status, int] = dict.fromkeys(Status, 0)
-        self.on_ready: Callable[[str], None] = lambda subject: None
-        self.on_settled: Callable[[Row], None] = lambda row: None
+        self._writer = Writer(
+            store,
+            clock,
+            keep=keep,
+            adopt=self._adopt,
+            everything=self._everything,
+            on_written=self._note_written,
+        )
+        self._on_written = on_written
+        # Bodies of ended rows that masakari may have, oldest first: the same one made anew is no other report.
+        self._offered: dict[str, None] = {}
+        # In order, each once.
+        self._ready: dict[str, None] = {}
+        self.news = asyncio.Event()
+        """Set when `take_ready` has something to give; whoever takes may wait on it."""
+        self.counts: dict[ReportStatus, int] = dict.fromkeys(ReportStatus, 0)
 
     @property
     def memory(self) -> Mapping[str, Mapping[str, JSON]]:
@@ -60,267 +68,184 @@ class Outbox:
     @property
     def fault(self) -> str:
         """Empty, or why the rows are at present kept in memory only."""
-        return self._fault
+        return self._writer.fault
 
     @property
     def where(self) -> str:
         """For people: where the rows are kept."""
-        return self._store.where
+        return self._writer.where
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are pending."""
+        return len(self._pending)
 
     async def open(self) -> None:
-        """Read what an earlier run left: pending rows are offered again, memory is handed to the monitor."""
-        try:
-            loaded = await self._on_thread(self._store.load)
-        except StoreFault as fault:
-            if fault.lasting:
-                aside = await self._set_aside(fault)
-                LOG.error(
-                    "The outbox file could not be read (%s). It was set aside as %s and a new one is begun: "
-                    "reports that were not yet delivered and what was last reported are in the old file only. "
-                    "Compare it with masakari's notification list.",
-                    fault,
-                    aside,
-                )
-                loaded = await self._try(self._store.load, Loaded((), {}, self._fresh_id()))
-            else:
-                self._whole = False
-                self._degrade(fault)
-                loaded = Loaded((), {}, self._fresh_id())
-        self._adopt(loaded)
+        """Read what an earlier run left: pending rows are offered again, memory is handed to the monitor.
+
+        Raises StoreFault when something is there that cannot be read at present.
+        """
+        await self._writer.open()
 
     def submit(self, commands: Sequence[Command], now: Instant) -> None:
         """Take the durable commands of one decision; other commands are ignored. Never blocks, never raises."""
+        writes: list[Write] = []
         for command in commands:
             if isinstance(command, Notify):
-                row = Row.new(self._next_id, command.notification, command.why, now)
-                self._next_id += 1
-                self._insert(row)
-                self._unwritten.add(row.id)
-                self._writes.append(Put(row, durable=True))
+                row = self._row(command, now)
+                if row.is_death:
+                    writes += self._overtake(row, now)
+                self._pending.add(row, written=False)
+                writes.append(Put(row, durable=True))
             elif isinstance(command, Withdraw):
-                self._withdraw(command, now)
+                writes += self._withdraw(command, now)
             elif isinstance(command, Remember):
                 if command.value is None:
                     self._memory.pop(command.key, None)
                 else:
                     self._memory[command.key] = command.value
-                self._writes.append(Keep(command.key, command.value))
-        if self._writes:
-            self._wake.set()
-
-    @property
-    def waiting(self) -> int:
-        """How many rows are pending."""
-        return len(self._rows)
+                writes.append(Keep(command.key, command.value))
+        self._writer.write(writes)
 
     def hold(self) -> None:
         """Offer none of the rows that are pending now until `release`: what they say may be over by now."""
-        self._held = set(self._rows)
+        self._pending.hold()
 
     def release(self) -> None:
         """Let every row be offered."""
-        held, self._held = self._held, set()
-        for subject in {row.subject for row_id in held if (row := self._rows.get(row_id))}:
-            self.on_ready(subject)
+        for subject in self._pending.release():
+            self._make_ready(subject)
+
+    def take_ready(self) -> list[str]:
+        """The subjects with rows that may be offered by now and could not when this was last asked."""
+        ready, self._ready = list(self._ready), {}
+        return ready
 
     def subjects(self) -> Iterator[str]:
         """Every subject that has pending rows."""
-        return iter(list(self._order))
+        return iter(self._pending.subjects())
 
     def deliverable(self, subject: str) -> Iterator[Row]:
-        """The subject's pending rows that have been written and are not held, oldest first."""
-        for row_id in self._order.get(subject, ()):
-            if row_id in self._unwritten or row_id in self._held:
-                return
-            yield self._rows[row_id]
+        """The subject's pending rows that are written and are not held, oldest first."""
+        return self._pending.deliverable(subject)
 
-    def pending(self, row_id: int) -> Row | None:
-        """The row, while it is still pending."""
-        return self._rows.get(row_id)
+    def followed(self) -> list[Row]:
+        """The ended rows with which masakari's engine is not known to have ended, oldest first."""
+        return list(self._followed.values())
+
+    def followed_row(self, row_id: int) -> Row | None:
+        """That row, if it is followed."""
+        return self._followed.get(row_id)
+
+    def end_following(self, row_id: int, answer: str, now: Instant) -> Row | None:
+        """What became of a followed row at masakari is known: kept as its answer; the row as it is now."""
+        row = self._followed.pop(row_id, None)
+        if row is None:
+            return None
+        row = replace(row, followed="", answer=answer, updated=now.wall)
+        self._writer.write([Put(row)])
+        return row
+
+    def is_pending(self, row_id: int) -> bool:
+        """Whether that row has not ended."""
+        return row_id in self._pending
 
     async def mark(self, row: Row, *, durable: bool = False) -> bool:
         """Write a new state of a pending row and wait for it; False when the row is no longer pending."""
-        if row.id not in self._rows:
+        if not self._pending.change(row):
             return False
-        self._rows[row.id] = row
-        written = asyncio.get_running_loop().create_future()
-        self._writes.append(Put(row, durable))
-        self._waiting.append(written)
-        self._wake.set()
-        await written
-        return row.id in self._rows
+        await self._writer.write_now(Put(row, durable))
+        return row.id in self._pending
 
     def settle(self, row: Row, *, durable: bool = False) -> None:
         """Write a row's outcome; it is no longer pending unless it says so."""
-        if row.status is Status.PENDING:
-            if row.id not in self._rows:
+        if row.status is ReportStatus.PENDING:
+            if not self._pending.change(row):
                 return
-            self._rows[row.id] = row
         else:
-            self._remove(row)
+            self._pending.remove(row)
             self.counts[row.status] += 1
-            self._settled += 1
-            self.on_settled(row)
-        self._writes.append(Put(row, durable))
-        self._wake.set()
+            if row.followed:
+                self._followed[row.id] = row
+            if row.status is ReportStatus.DELIVERED:
+                self._know_again(row)
+        self._writer.write([Put(row, durable)])
 
     async def recent(self, limit: int = 50) -> list[Row]:
         """The newest rows in the store, for people; pending ones as they are now."""
-        rows = await self._try(lambda: self._store.recent(limit), list[Row]())
-        known = {row.id: row for row in rows} | {k: r for k, r in self._rows.items() if k in self._unwritten}
+        known = {row.id: row for row in [*await self._writer.recent(limit), *self._pending.unwritten()]}
         return sorted(known.values(), key=lambda row: -row.id)[:limit]
 
     async def run(self) -> None:
         """The writer: until cancelled, writes what has been submitted."""
-        while True:
-            await pause(self._clock, _RETRY if self._fault else None, self._wake)
-            await self._flush()
+        await self._writer.run()
 
     async def close(self) -> None:
         """Write what is left, then let go of the store; what ends with this process is named."""
-        async with self._committing:
-            pass  # a transaction that a cancelled writer had begun gives back what it could not write
-        await self._flush()
-        if self._rows and (self._fault or not self._store.blocks):
+        await self._writer.finish()
+        if self._pending and not self._writer.keeps:
             LOG.error(
                 "%d undelivered report(s) were kept in memory only and end with this process; recover by hand: %s",
-                len(self._rows),
-                "; ".join(f"{row.subject} ({row.why})" for row in self._rows.values()),
+                len(self._pending),
+                "; ".join(f"{row.subject} ({row.why})" for row in self._pending),
             )
-        await self._on_thread(self._store.close)
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
+        await self._writer.close()
 
-    async def _flush(self) -> None:
-        writes, self._writes = self._writes, []
-        waiting, self._waiting = self._waiting, []
-        if not writes and not self._fault:
-            return
-        # Shielded: a cancelled writer must not leave a half-told transaction behind it.
-        await asyncio.shield(self._commit(writes))
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+    def _row(self, command: Notify, now: Instant) -> Row:
+        row = Row.new(self._next_id, command.notification, command.why, now)
+        self._next_id += 1
+        return replace(row, in_doubt=command.again or row.body in self._offered, since=command.since)
 
-    async def _commit(self, writes: list[Write]) -> None:
-        async with self._committing:
-            await self._write(writes)
+    def _withdraw(self, command: Withdraw, now: Instant) -> Iterator[Write]:
+        for row in self._pending.of(command.subject):
+            if not command.only or _words(row) in command.only:
+                yield self._take_back(row, command.why, now)
 
-    async def _write(self, writes: list[Write]) -> None:
-        try:
-            if not self._whole:
-                self._adopt(await self._on_thread(self._store.load))
-                self._whole = True
-            await self._on_thread(lambda: self._store.write(writes))
-        except StoreFault as fault:
-            await self._after(fault, writes)
-        else:
-            if self._fault:
-                LOG.warning(
-                    "The outbox is on disk again at %s; nothing was lost meanwhile", self._store.where
-                )
-                self._fault = ""
-        for write in writes:
-            if isinstance(write, Put) and write.row.id in self._unwritten:
-                self._unwritten.discard(write.row.id)
-                self.on_ready(write.row.subject)
-        if self._settled >= 1000:
-            self._settled = 0
-            await self._try(lambda: self._store.prune(self._keep), None)
+    def _overtake(self, death: Row, now: Instant) -> Iterator[Write]:
+        """The engine restarts for an I/O error as for a death: told after it, that would be a second restart."""
+        for row in self._pending.of(death.subject):
+            if (
+                isinstance(row.notification, VmNotification)
+                and row.notification.is_acted_on
+                and not row.is_death
+            ):
+                yield self._take_back(row, "the instance has died since, and its death is reported", now)
 
-    async def _after(self, fault: StoreFault, writes: list[Write]) -> None:
-        if not fault.lasting:
-            self._degrade(fault)
-            self._writes = _latest(writes + self._writes)
-            return
-        aside = await self._set_aside(fault)
-        LOG.error(
-            "The outbox file broke while in use (%s). It was set aside as %s; a new file at %s now holds "
-            "everything that is pending or remembered, so nothing of this run is lost.",
-            fault,
-            aside,
-            self._store.where,
-        )
-        everything: list[Write] = [Put(row, durable=True) for row in self._rows.values()]
-        everything += [Keep(key, value) for key, value in self._memory.items()]
-        try:
-            await self._on_thread(lambda: self._store.write(everything))
-        except StoreFault as again:
-            self._degrade(again)
-            self._writes = _latest(everything + self._writes)
+    def _take_back(self, row: Row, why: str, now: Instant) -> Write:
+        self._pending.remove(row)
+        if row.in_doubt:
+            self._know_again(row)
+        self.counts[ReportStatus.WITHDRAWN] += 1
+        return Put(replace(row, status=ReportStatus.WITHDRAWN, answer=why, updated=now.wall), durable=True)
 
-    def _degrade(self, fault: StoreFault) -> None:
-        if not self._fault:
-            LOG.error(
-                "The outbox cannot be written (%s). Detection and delivery go on from memory; a report that is "
-                "still undelivered when this process ends would be lost. Free space or mend the folder: it is "
-                "tried again every %d s.",
-                fault,
-                _RETRY,
-            )
-        self._fault = str(fault)
+    def _know_again(self, row: Row) -> None:
+        self._offered[row.body] = None
+        if len(self._offered) > _KNOWN_AGAIN:
+            del self._offered[next(iter(self._offered))]
 
-    async def _set_aside(self, fault: StoreFault) -> str:
-        try:
-            return await self._on_thread(self._store.set_aside)
-        except OSError as error:
-            self._degrade(StoreFault(f"{fault}; it could not be set aside: {error}", lasting=False))
-            return self._store.where
+    def _note_written(self, row: Row) -> None:
+        if self._pending.note_written(row):
+            self._on_written(row.subject)
+            self._make_ready(row.subject)
+
+    def _make_ready(self, subject: str) -> None:
+        self._ready[subject] = None
+        self.news.set()
 
     def _adopt(self, loaded: Loaded) -> None:
         for row in loaded.pending:
-            if row.id not in self._rows:
-                self._insert(row)
-                self.on_ready(row.subject)
-        self._memory = {**loaded.memory, **self._memory}
-        self._next_id = max(self._next_id, loaded.next_id)
+            self._pending.add(row, written=True)
+            self._make_ready(row.subject)
+        self._followed = {row.id: row for row in loaded.followed}
+        self._memory = dict(loaded.memory)
+        self._next_id = loaded.next_id
 
-    def _insert(self, row: Row) -> None:
-        self._rows[row.id] = row
-        self._order.setdefault(row.subject, []).append(row.id)
-        self._order[row.subject].sort()
-
-    def _remove(self, row: Row) -> None:
-        if self._rows.pop(row.id, None) is None:
-            return
-        rest = self._order[row.subject]
-        rest.remove(row.id)
-        if not rest:
-            del self._order[row.subject]
-        self._unwritten.discard(row.id)
-
-    def _withdraw(self, command: Withdraw, now: Instant) -> None:
-        for row_id in list(self._order.get(command.subject, ())):
-            row = self._rows[row_id]
-            self._remove(row)
-            self.counts[Status.WITHDRAWN] += 1
-            self._writes.append(
-                Put(replace(row, status=Status.WITHDRAWN, answer=command.why, updated=now.wall), durable=True)
-            )
-
-    def _fresh_id(self) -> int:
-        # Above every id that an unreadable file may hold: ids count from 1, this counts milliseconds since 1970.
-        return int(self._clock.now().wall.timestamp() * 1000)
-
-    async def _try(self, call: Callable[[], T], otherwise: T) -> T:
-        try:
-            return await self._on_thread(call)
-        except StoreFault as fault:
-            self._degrade(fault)
-            return otherwise
-
-    async def _on_thread(self, call: Callable[[], T]) -> T:
-        if self._pool is None:
-            return call()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+    def _everything(self) -> Sequence[Write]:
+        rows: list[Write] = [Put(row, durable=True) for row in [*self._pending, *self._followed.values()]]
+        return rows + [Keep(key, value) for key, value in self._memory.items()]
 
 
-def _latest(writes: Sequence[Write]) -> list[Write]:
-    """One write per row and key: while a disk is full the backlog must not grow with every step of a row."""
-    latest: dict[tuple[str, object], Write] = {}
-    for write in writes:
-        key: tuple[str, object] = ("row", write.row.id) if isinstance(write, Put) else ("key", write.key)
-        durable = write.durable or (key in latest and latest[key].durable)
-        latest.pop(key, None)
-        latest[key] = replace(write, durable=durable)
-    return list(latest.values())
+def _words(row: Row) -> tuple[str, str] | None:
+    """What a row says of an instance, in libvirt's words; None for any other row."""
+    said = row.notification
+    return (said.event, said.vir_domain_event) if isinstance(said, VmNotification) else None

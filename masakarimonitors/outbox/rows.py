@@ -7,56 +7,95 @@ by its id. A row is written before anything else happens to its notification.
 import datetime
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 
-from masakarimonitors.decisions import JSON, Instant
-from masakarimonitors.notifications import Notification, to_wire
-
-
-class Status(StrEnum):
-    """What became of a notification; only PENDING is still offered to the API."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
+from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.notification import (
+    Notification,
+    ReportStatus,
+    VmNotification,
+    from_wire,
+    to_wire,
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One notification on its way.
 
-    `body` is the wire form as JSON text. `in_doubt` says that the API may already have accepted this
-    very row (it was offered, and no definite "no" came back), so a "duplicate" answer means delivered.
-    `reoffered` says that a duplicate answer has been overcome once with a fresh generated_time.
+    `body` is the wire form as JSON text, and `notification` what it says; None when a file holds a body
+    that says nothing known, which is still offered as it stands. `in_doubt` says that the API may already
+    have accepted this very row (it was offered, and no definite "no" came back), so a "duplicate" answer
+    means delivered, unless masakari says that it does not have it. `made_at` is the generated_time with which
+    the decision made it; `reoffered` says that it is told with a fresh one since, because an older report
+    hid it. `since`: an equal report that was generated since then, by whomever, tells of the same failure; it is not on
+    disk, and after a restart `made_at` counts. `followed` is masakari's uuid of it while its engine is not known to
+    have ended with it, and somebody wants to know; else empty.
     """
 
     id: int
     subject: str
     body: str
+    # What the body says; two rows with the same body are the same.
+    notification: Notification | None = field(compare=False)
     why: str
     created: datetime.datetime
-    status: Status = Status.PENDING
+    made_at: datetime.datetime
+    status: ReportStatus = ReportStatus.PENDING
     attempts: int = 0
     in_doubt: bool = False
     reoffered: bool = False
+    since: datetime.datetime | None = None
     answer: str = ""
     updated: datetime.datetime | None = None
+    followed: str = ""
 
     @classmethod
     def new(cls, row_id: int, notification: Notification, why: str, now: Instant) -> "Row":
         """A row that has never been offered."""
-        body = json.dumps(to_wire(notification), separators=(",", ":"))
-        return cls(row_id, notification.subject, body, why, now.wall, updated=now.wall)
+        return cls(
+            id=row_id,
+            subject=notification.subject,
+            body=json.dumps(to_wire(notification), separators=(",", ":")),
+            notification=notification,
+            why=why,
+            created=now.wall,
+            made_at=notification.generated_time,
+            updated=now.wall,
+        )
+
+    @property
+    def is_death(self) -> bool:
+        """Whether it says that an instance is dead."""
+        return isinstance(self.notification, VmNotification) and self.notification.is_death
+
+    @property
+    def rank(self) -> int:
+        """Which of its subject's rows go first, from 0 on: a death, what the engine acts on, what it only files."""
+        if self.is_death:
+            return 0
+        return 2 if self.is_filed else 1
+
+    @property
+    def is_filed(self) -> bool:
+        """Whether it is a word about an instance on which masakari's engine does not act."""
+        return isinstance(self.notification, VmNotification) and not self.notification.is_acted_on
 
     def restamped(self, now: Instant) -> "Row":
         """The same failure, told with the present moment as its generated_time."""
         wire = json.loads(self.body)
         stamp = now.wall.astimezone(datetime.UTC).replace(tzinfo=None)
         wire["notification"]["generated_time"] = stamp.isoformat(timespec="microseconds")
-        return replace(self, body=json.dumps(wire, separators=(",", ":")), in_doubt=False, reoffered=True)
+        body = json.dumps(wire, separators=(",", ":"))
+        return replace(self, body=body, notification=said_by(body), in_doubt=False, reoffered=True)
+
+
+def said_by(body: str) -> Notification | None:
+    """The notification that a row's body says; None when it says none that is known."""
+    try:
+        return from_wire(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +120,9 @@ Write = Put | Keep
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a store held when it was opened."""
+    """What a store held when it was opened; `followed`: ended rows that are still followed."""
 
     pending: tuple[Row, ...]
     memory: Mapping[str, Mapping[str, JSON]]
     next_id: int
+    followed: tuple[Row, ...] = ()

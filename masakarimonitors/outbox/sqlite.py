@@ -13,10 +13,11 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from masakarimonitors.outbox.rows import Loaded, Put, Row, Status, Write
+from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.outbox.rows import Loaded, Put, Row, Write, said_by
 from masakarimonitors.outbox.store import StoreFault
 
 _SCHEMA = """
@@ -27,7 +28,14 @@ CREATE TABLE IF NOT EXISTS outbox (
 );
 CREATE INDEX IF NOT EXISTS outbox_status ON outbox (status, id);
 CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS made (id INTEGER PRIMARY KEY, at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS followed (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL);
 """
+# Tables of their own, and not columns: an earlier release must be able to go on with this file. Only rows whose body
+# says another time than that with which they were made stand in the first, only those that are followed in the second.
+_MADE = "SELECT id, at FROM made"
+_FOLLOWED = "SELECT id, uuid FROM followed"
+_FOLLOWED_IDS = "SELECT id FROM followed"
 _VERSION = 1
 # What sqlite says when the file's content is broken, as opposed to a disk that is full or busy.
 _BROKEN = ("malformed", "not a database", "unsupported file format", "no such table", "no such column")
@@ -42,9 +50,13 @@ class SqliteStore:
 
     blocks = True
 
-    def __init__(self, path: Path) -> None:
-        """Lock `path` for this process; raises InUse when another process has it, OSError when it cannot be made."""
+    def __init__(self, path: Path, patience: float = 5.0) -> None:
+        """Lock `path` for this process; raises InUse when another process has it, OSError when it cannot be made.
+
+        `patience`: seconds to wait for whoever else reads or writes the file (a backup, a curious person).
+        """
         self._path = path
+        self._patience = patience
         self._db: sqlite3.Connection | None = None
         self._inode = 0
         self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -74,15 +86,22 @@ class SqliteStore:
             broken = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if broken != "ok":
                 raise StoreFault(f"{self._path}: {broken}", lasting=True)
-            rows = db.execute("SELECT * FROM outbox WHERE status = ? ORDER BY id", (Status.PENDING.value,))
-            pending = tuple(_row(values) for values in rows)
+            beside = _Beside(db)
+            rows = db.execute(
+                "SELECT * FROM outbox WHERE status = ? ORDER BY id", (ReportStatus.PENDING.value,)
+            )
+            pending = tuple(beside.row(values) for values in rows)
+            followed: tuple[Row, ...] = ()
+            if beside.followed:
+                rows = db.execute(f"SELECT * FROM outbox WHERE id IN ({_FOLLOWED_IDS}) ORDER BY id")
+                followed = tuple(beside.row(values) for values in rows)
             memory = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM memory")}
             (highest,) = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()
             if db is not self._db:
                 db.close()
         except (sqlite3.Error, ValueError, OSError) as error:
             raise self._fault(error, loading=True) from error
-        return Loaded(pending, memory, highest + 1)
+        return Loaded(pending, memory, highest + 1, followed)
 
     def write(self, writes: Sequence[Write]) -> None:
         """One transaction; on any fault nothing of it is kept."""
@@ -107,10 +126,7 @@ class SqliteStore:
     def recent(self, limit: int) -> list[Row]:
         """The newest rows, newest first."""
         try:
-            return [
-                _row(v)
-                for v in self._open().execute("SELECT * FROM outbox ORDER BY id DESC LIMIT ?", (limit,))
-            ]
+            return _newest(self._open(), limit)
         except (sqlite3.Error, ValueError) as error:
             raise self._fault(error) from error
 
@@ -120,8 +136,10 @@ class SqliteStore:
             self._open().execute(
                 "DELETE FROM outbox WHERE status != ?1 AND id <= coalesce((SELECT id FROM outbox"
                 " WHERE status != ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2), -1)",
-                (Status.PENDING.value, keep),
+                (ReportStatus.PENDING.value, keep),
             )
+            self._open().execute("DELETE FROM made WHERE id NOT IN (SELECT id FROM outbox)")
+            self._open().execute("DELETE FROM followed WHERE id NOT IN (SELECT id FROM outbox)")
         except sqlite3.Error as error:
             raise self._fault(error) from error
 
@@ -153,7 +171,9 @@ class SqliteStore:
 
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
-            db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5.0)
+            db = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False, timeout=self._patience
+            )
             try:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = FULL")
@@ -183,7 +203,8 @@ class SqliteStore:
             return self._open()
         except sqlite3.Error:
             # Exclusively, so that the journal's index stands in memory instead of in a file of its own.
-            db = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+            where = f"{self._path.absolute().as_uri()}?mode=rw"
+            db = sqlite3.connect(where, uri=True, isolation_level=None, timeout=self._patience)
             try:
                 db.execute("PRAGMA locking_mode = EXCLUSIVE")
                 db.execute("SELECT id FROM outbox LIMIT 1").fetchone()
@@ -214,16 +235,51 @@ class SqliteStore:
         except sqlite3.Error:
             self._db = None
         lasting = (isinstance(error, ValueError) and loading) or any(word in str(error) for word in _BROKEN)
-        return StoreFault(f"{self._path}: {error}", lasting=lasting)
+        unread = loading and not lasting and self._may_hold_something()
+        return StoreFault(f"{self._path}: {error}", lasting=lasting, unread=unread)
+
+    def _may_hold_something(self) -> bool:
+        try:
+            parts = [part for part in (self._path, Path(f"{self._path}-wal")) if part.exists()]
+            return any(part.stat().st_size for part in parts)
+        except OSError:
+            return True
 
 
 def read_only(path: Path, limit: int) -> list[Row]:
     """The newest rows of an outbox file, without lock or change; raises sqlite3.Error, ValueError."""
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
-        return [_row(v) for v in db.execute("SELECT * FROM outbox ORDER BY id DESC LIMIT ?", (limit,))]
+        return _newest(db, limit)
     finally:
         db.close()
+
+
+def _newest(db: sqlite3.Connection, limit: int) -> list[Row]:
+    beside = _Beside(db)
+    return [
+        beside.row(values) for values in db.execute("SELECT * FROM outbox ORDER BY id DESC LIMIT ?", (limit,))
+    ]
+
+
+class _Beside:
+    """What stands beside the rows; a file of an earlier release has nothing of it."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.made = {
+            row_id: datetime.datetime.fromisoformat(at) for row_id, at in _if_there(db, "made", _MADE)
+        }
+        self.followed = dict(_if_there(db, "followed", _FOLLOWED))
+
+    def row(self, values: tuple[object, ...]) -> Row:
+        """One row of the table `outbox`, with what stands beside it."""
+        return _row(values, self.made, self.followed)
+
+
+def _if_there(db: sqlite3.Connection, table: str, select: str) -> list[tuple[int, str]]:
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is None:
+        return []
+    return db.execute(select).fetchall()
 
 
 def _apply(db: sqlite3.Connection, write: Write) -> None:
@@ -245,6 +301,12 @@ def _apply(db: sqlite3.Connection, write: Write) -> None:
                 row.updated.isoformat() if row.updated else None,
             ),
         )
+        if row.notification is None or row.made_at != row.notification.generated_time:
+            db.execute("INSERT OR REPLACE INTO made VALUES (?, ?)", (row.id, row.made_at.isoformat()))
+        if row.followed:
+            db.execute("INSERT OR REPLACE INTO followed VALUES (?, ?)", (row.id, _text(row.followed)))
+        else:
+            db.execute("DELETE FROM followed WHERE id = ?", (row.id,))
     elif write.value is None:
         db.execute("DELETE FROM memory WHERE key = ?", (_text(write.key),))
     else:
@@ -257,18 +319,25 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _row(values: tuple[object, ...]) -> Row:
+def _row(
+    values: tuple[object, ...], made: Mapping[int, datetime.datetime], followed: Mapping[int, str]
+) -> Row:
     row_id, subject, body, why, created, status, attempts, in_doubt, reoffered, answer, updated = values
+    notification = said_by(str(body))
+    moment = datetime.datetime.fromisoformat(str(created))
     return Row(
-        int(str(row_id)),
-        str(subject),
-        str(body),
-        str(why),
-        datetime.datetime.fromisoformat(str(created)),
-        Status(str(status)),
-        int(str(attempts)),
-        bool(in_doubt),
-        bool(reoffered),
-        str(answer),
-        datetime.datetime.fromisoformat(str(updated)) if updated is not None else None,
+        id=int(str(row_id)),
+        subject=str(subject),
+        body=str(body),
+        notification=notification,
+        why=str(why),
+        created=moment,
+        made_at=made.get(int(str(row_id)), notification.generated_time if notification else moment),
+        status=ReportStatus(str(status)),
+        attempts=int(str(attempts)),
+        in_doubt=bool(in_doubt),
+        reoffered=bool(reoffered),
+        answer=str(answer),
+        updated=datetime.datetime.fromisoformat(str(updated)) if updated is not None else None,
+        followed=followed.get(int(str(row_id)), ""),
     )

@@ -1,26 +1,30 @@
 """What the outbox asks of the place where it keeps its rows.
 
 Two implementations, one test suite: `sqlite.SqliteStore` (a file that survives SIGKILL and a power
-cut) and `memory.MemoryStore` (when there is nowhere to write). Calls come from one thread at a time.
+cut) and `MemoryStore` below (when there is nowhere to write). Calls come from one thread at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from masakarimonitors.outbox.rows import Loaded, Row, Write
+from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.outbox.rows import Loaded, Put, Row, Write
 
 
 class StoreFault(Exception):
     """The store could not do what it was asked; the message says what was seen.
 
-    `lasting` is True when the file itself is broken and must be set aside, False when the same write
-    may succeed later (a full disk, a busy file).
+    `lasting` is True when the file itself is broken and must be set aside, False when the same call
+    may succeed later (a full disk, a busy file). `unread` is True when a file is there, may hold reports,
+    and could not be read.
     """
 
-    def __init__(self, message: str, *, lasting: bool) -> None:
-        """Keep whether the fault lasts."""
+    def __init__(self, message: str, *, lasting: bool, unread: bool = False) -> None:
+        """Keep whether the fault lasts, and whether something was left unread."""
         super().__init__(message)
         self.lasting = lasting
+        self.unread = unread
 
 
 class Store(Protocol):
@@ -51,3 +55,53 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the file."""
+
+
+class MemoryStore:
+    """Rows and remembered values in two dictionaries: the same promises, but only until the process ends."""
+
+    where = "memory (lost when this process ends)"
+    blocks = False
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._rows: dict[int, Row] = {}
+        self._memory: dict[str, Mapping[str, JSON]] = {}
+
+    def load(self) -> Loaded:
+        """Everything that a start needs."""
+        rows = [row for _, row in sorted(self._rows.items())]
+        pending = tuple(row for row in rows if row.status is ReportStatus.PENDING)
+        followed = tuple(row for row in rows if row.followed)
+        return Loaded(pending, dict(self._memory), max(self._rows, default=0) + 1, followed)
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Apply all of them."""
+        for write in writes:
+            if isinstance(write, Put):
+                self._rows[write.row.id] = write.row
+            elif write.value is None:
+                self._memory.pop(write.key, None)
+            else:
+                self._memory[write.key] = write.value
+
+    def recent(self, limit: int) -> list[Row]:
+        """The newest rows, newest first."""
+        return [self._rows[key] for key in sorted(self._rows, reverse=True)[:limit]]
+
+    def prune(self, keep: int) -> None:
+        """Forget all but the newest `keep` rows that are no longer pending."""
+        done = [
+            key
+            for key in sorted(self._rows, reverse=True)
+            if self._rows[key].status is not ReportStatus.PENDING
+        ]
+        for key in done[keep:]:
+            del self._rows[key]
+
+    def set_aside(self) -> str:
+        """Memory does not break; nothing to move."""
+        return self.where
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,4 +1,4 @@
-"""The acts of the process monitor: looks at /proc, and the operator's commands.
+"""The effects of the process monitor: looks at /proc, and the operator's commands.
 
 In: `Watch`, `Look` and `Run` from the decision. Out: the answers as observations. A command's exit
 code decides; what it wrote is logged.
@@ -9,8 +9,15 @@ import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from masakarimonitors.decisions import Command
-from masakarimonitors.processmonitor.observation import CommandEnded, Look, Observation, Run, Sighting, Watch
+from masakarimonitors.core.decision import Command
+from masakarimonitors.processmonitor.core.observation import (
+    CommandEnded,
+    Look,
+    Observation,
+    Run,
+    Sighting,
+    Watch,
+)
 from masakarimonitors.system import command
 
 LOG = logging.getLogger(__name__)
@@ -20,33 +27,35 @@ _LOGGED = 2000
 _SHOWN = 200
 
 
-class Eyes(Protocol):
-    """What this room needs of the source that sees processes."""
+class ProcessSource(Protocol):
+    """What this room needs of the source that sees processes: `Processes`, which knows which are ours."""
 
     def watch(self, process_names: Sequence[str]) -> None:
         """Watch exactly these."""
 
-    def look(self, process_name: str, asked: int) -> Awaitable[Sighting]:
+    def look(self, process_name: str, request_id: int) -> Awaitable[Sighting]:
         """A look that begins now."""
+
+    def command_started(self, pid: int) -> None:
+        """This process is a command of ours, never the one that it is to start, until `command_ended`."""
+
+    def command_ended(self, pid: int) -> None:
+        """The end of `command_started`."""
 
 
 Runner = Callable[[Sequence[str], float, Callable[[int], None]], Awaitable[command.Finished]]
 """Runs argv with a time-out in seconds; tells the pid as soon as it is known; OSError when it cannot start."""
 
 
-class Acts:
+class Effects:
     """Carries out the decision's commands.
 
-    `own_commands` always holds the pids of the commands that are running, so that none of them is
-    taken for the process that it is to start.
+    Each command that runs is made known to the source that sees processes, from its start to its end.
     """
 
-    def __init__(
-        self, eyes: Eyes, own_commands: set[int], timeout: float, as_user: Runner, as_root: Runner
-    ) -> None:
+    def __init__(self, processes: ProcessSource, timeout: float, as_user: Runner, as_root: Runner) -> None:
         """`timeout` in seconds, for each command; `as_root` runs those with run_as_root."""
-        self._eyes = eyes
-        self._own = own_commands
+        self._processes = processes
         self._timeout = timeout
         self._as_user = as_user
         self._as_root = as_root
@@ -55,9 +64,9 @@ class Acts:
         """Carry out one command; every `Look` and `Run` is answered."""
         match asked:
             case Watch():
-                self._eyes.watch(asked.process_names)
+                self._processes.watch(asked.process_names)
             case Look():
-                return await self._eyes.look(asked.process_name, asked.asked)
+                return await self._processes.look(asked.process_name, asked.request_id)
             case Run():
                 return await self._run(asked)
         return None
@@ -68,7 +77,7 @@ class Acts:
 
         def started(pid: int) -> None:
             pids.append(pid)
-            self._own.add(pid)
+            self._processes.command_started(pid)
             LOG.info("%s: running its %s (pid %d): %s", run.process_name, run.what, pid, run.command_line)
 
         try:
@@ -76,11 +85,12 @@ class Acts:
         except (OSError, ValueError) as error:
             LOG.warning("%s: its %s cannot be started: %s", run.process_name, run.what, error)
             return CommandEnded(
-                run.process_name, run.asked, None, f"its {run.what} cannot be started: {error}"
+                run.process_name, run.request_id, None, f"its {run.what} cannot be started: {error}"
             )
         finally:
-            self._own.difference_update(pids)
-        return CommandEnded(run.process_name, run.asked, _code(done), self._log(run, done))
+            for pid in pids:
+                self._processes.command_ended(pid)
+        return CommandEnded(run.process_name, run.request_id, _code(done), self._log(run, done))
 
     def _log(self, run: Run, done: command.Finished) -> str:
         if done.timed_out:

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from masakarimonitors.receiver import page, views
-from masakarimonitors.receiver.filters import plain, wanted
 from masakarimonitors.receiver.schema import Invalid, Report, parse
 from masakarimonitors.receiver.store import (
     SEGMENT,
@@ -63,6 +62,8 @@ class Receiver:
     `known_hosts`: the only host names accepted, as if registered in a segment; None accepts every name.
     `window`: seconds within which an equal report is a duplicate. `delay`: seconds before each report
     is settled (masakari-api itself takes 0 to 5). `fault`: for tests of what stands in front of it.
+    `finishes`: each notification is shown as finished as soon as it was taken, so that no sender waits for an engine
+    that is not there; otherwise as new, as by a masakari-api without its engine.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class Receiver:
         window: float = 180.0,
         delay: float = 0.0,
         fault: Fault | None = None,
+        finishes: bool = False,
     ) -> None:
         """Nothing is opened before `serve`."""
+        self._status = "finished" if finishes else "new"
         self._clock = clock
         self._delay = delay
         self._fault = fault
@@ -153,7 +156,7 @@ class Receiver:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
     def _app(self) -> web.Application:
-        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_faults_as_json])
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_faults_as_json, _versions])
         app.router.add_get("/healthcheck", _healthcheck)
         app.router.add_get("/", self._front)
         app.router.add_get("/v1{slash:/?}", _version)
@@ -164,6 +167,7 @@ class Receiver:
             app.router.add_get(f"{prefix}/segments", self._segments)
             app.router.add_get(f"{prefix}/segments/{{segment}}", self._segment)
             app.router.add_get(f"{prefix}/segments/{{segment}}/hosts", self._hosts)
+            app.router.add_get(f"{prefix}/segments/{{segment}}/hosts/{{id}}", self._host)
         return app
 
     async def _create(self, request: Request) -> Response:
@@ -209,32 +213,49 @@ class Receiver:
 
     async def _list(self, request: Request) -> Response:
         try:
-            query = wanted(request.query)
+            query = views.wanted(request.query, self._status)
+            rows = await self._matching(query) if query is not None else []
         except Invalid as error:
             return views.fault(400, str(error))
-        rows = await self._on_disk(self._stored.notifications, query) if query is not None else []
-        return views.json_response({"notifications": [views.notification(row) for row in rows]})
+        return views.json_response({"notifications": [views.notification(row, self._status) for row in rows]})
+
+    async def _matching(self, query: Query) -> Sequence[Accepted]:
+        if query.before is not None and not await self._on_disk(self._stored.holds, query.before):
+            raise views.no_marker(str(query.before))
+        return await self._on_disk(self._stored.notifications, query)
 
     async def _show(self, request: Request) -> Response:
         identity = request.match_info["id"]
-        row = await self._on_disk(self._stored.notification, plain(identity))
+        row = await self._on_disk(self._stored.notification, views.plain(identity))
         if row is None:
             return views.fault(404, f"No notification with id {identity}.")
-        return views.json_response({"notification": views.notification(row)})
+        return views.json_response({"notification": views.notification(row, self._status)})
 
     async def _segments(self, request: Request) -> Response:
-        return views.json_response({"segments": [views.SEGMENT_VIEW]})
+        return _page("segments", [views.SEGMENT_VIEW], request)
 
     async def _segment(self, request: Request) -> Response:
-        if request.match_info["segment"] != SEGMENT:
-            return views.fault(404, f"No failover segment with id {request.match_info['segment']}.")
-        return views.json_response({"segment": views.SEGMENT_VIEW})
+        return self._elsewhere(request) or views.json_response({"segment": views.SEGMENT_VIEW})
 
     async def _hosts(self, request: Request) -> Response:
-        if request.match_info["segment"] != SEGMENT:
-            return views.fault(404, f"No failover segment with id {request.match_info['segment']}.")
         hosts = await self._on_disk(self._stored.hosts)
-        return views.json_response({"hosts": [views.host(host) for host in reversed(hosts)]})
+        return self._elsewhere(request) or _page(
+            "hosts", [views.host(one) for one in reversed(hosts)], request
+        )
+
+    async def _host(self, request: Request) -> Response:
+        hosts = await self._on_disk(self._stored.hosts)
+        found = next((one for one in hosts if one.uuid == request.match_info["id"]), None)
+        if found is None:
+            return self._elsewhere(request) or views.fault(
+                404, f"No host with id {request.match_info['id']}."
+            )
+        return self._elsewhere(request) or views.json_response({"host": views.host(found)})
+
+    def _elsewhere(self, request: Request) -> Response | None:
+        """The refusal of a segment that is not the one."""
+        asked = request.match_info["segment"]
+        return None if asked == SEGMENT else views.fault(404, f"No failover segment with id {asked}.")
 
     async def _front(self, request: Request) -> Response:
         if "text/html" not in request.headers.get("Accept", ""):
@@ -250,6 +271,24 @@ async def _healthcheck(request: Request) -> Response:
 
 async def _version(request: Request) -> Response:
     return views.json_response({"version": views.version(str(request.url.origin()))})
+
+
+def _page(name: str, items: Sequence[dict[str, Any]], request: Request) -> Response:
+    try:
+        return views.json_response({name: views.page(items, request.query)})
+    except Invalid as error:
+        return views.fault(400, str(error))
+
+
+@web.middleware
+async def _versions(request: Request, handler: Callable[[Request], Any]) -> Any:
+    """Answer in the microversion that is asked for, or refuse it, as the API does."""
+    version, refusal = views.version_asked(request.headers)
+    if refusal is not None:
+        return refusal
+    answer = await handler(request)
+    answer.headers[views.VERSION_HEADER] = f"instance-ha {version}"
+    return answer
 
 
 @web.middleware

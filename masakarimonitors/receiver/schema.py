@@ -14,9 +14,10 @@ from typing import cast
 
 import iso8601
 
+from masakarimonitors.core.notification import HOSTNAME
+
 PROCESS, VM, COMPUTE_HOST = "PROCESS", "VM", "COMPUTE_HOST"
 
-_HOSTNAME = re.compile(r"[a-zA-Z0-9._-]{1,255}\Z")
 _PAYLOAD_KEY = re.compile(r"[a-zA-Z0-9-_:. ]{1,255}\Z")
 _EVENT = ("STARTED", "STOPPED")
 _LONGEST = 255
@@ -45,7 +46,7 @@ def parse(body: object) -> Report:
     if kind not in _PAYLOADS:
         raise Invalid(f"type {kind!r} is not one of {', '.join(_PAYLOADS)}")
     hostname = _text(fields["hostname"], "hostname")
-    if not _HOSTNAME.match(hostname):
+    if not HOSTNAME.match(hostname):
         raise Invalid(f"hostname {hostname!r} is not 1 to 255 characters of a-z, A-Z, 0-9, '-', '.', '_'")
     moment = parse_time(_text(fields["generated_time"], "generated_time"), "generated_time")
     payload = _strings(fields["payload"])

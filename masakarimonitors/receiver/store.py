@@ -45,7 +45,7 @@ class Duplicate(Exception):
     """The same report was accepted within the window (409)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """A registered host."""
 
@@ -56,7 +56,7 @@ class Host:
     created_at: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """A stored notification; times are aware UTC."""
 
@@ -70,7 +70,7 @@ class Accepted:
     created_at: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """Which notifications a reader wants, newest first; None means any.
 
@@ -176,10 +176,17 @@ class Store:
         """The one with this UUID."""
         return next(iter(self._select("n.uuid = ?", (identity,), 1)), None)
 
+    def holds(self, number: int) -> bool:
+        """Whether there is a notification with this id."""
+        return bool(self._select("n.id = ?", (number,), 1))
+
     def hosts(self) -> Sequence[Host]:
         """Every registered host, in the order in which they came."""
         rows = self._db.execute("SELECT id, uuid, name, on_maintenance, created_at FROM hosts ORDER BY id")
-        return [Host(i, u, name, bool(resting), _moment(at)) for i, u, name, resting, at in rows]
+        return [
+            Host(id=i, uuid=u, name=name, on_maintenance=bool(resting), created_at=_moment(at))
+            for i, u, name, resting, at in rows
+        ]
 
     def set_maintenance(self, identity: str, on: bool) -> bool:
         """Flag the host with this UUID; False when there is none."""
@@ -217,7 +224,16 @@ class Store:
             (*values, limit),
         )
         return [
-            Accepted(i, u, kind, name, host, _moment(generated), json.loads(payload), _moment(created))
+            Accepted(
+                id=i,
+                uuid=u,
+                type=kind,
+                hostname=name,
+                host_uuid=host,
+                generated_time=_moment(generated),
+                payload=json.loads(payload),
+                created_at=_moment(created),
+            )
             for i, u, kind, name, host, generated, payload, created in rows
         ]
 

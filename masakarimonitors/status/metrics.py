@@ -1,20 +1,21 @@
-"""The status as Prometheus metrics, drawn from the boards at the moment of asking."""
+"""The status as Prometheus metrics, drawn from the monitors' statuses at the moment of asking."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from masakarimonitors.status.board import Board
+from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
 
 _PREFIX = "masakari_monitors"
 
 
-class _Boards(Collector):
-    def __init__(self, boards: Sequence[Board], clock: Clock) -> None:
-        self._boards = boards
+class _Statuses(Collector):
+    def __init__(self, statuses: Sequence[MonitorStatus], clock: Clock) -> None:
+        self._statuses = statuses
         self._clock = clock
 
     def collect(self) -> Iterable[Metric]:
@@ -32,6 +33,11 @@ class _Boards(Collector):
         subjects = GaugeMetricFamily(
             f"{_PREFIX}_subjects", "Watched subjects by state.", labels=["monitor", "state"]
         )
+        held = GaugeMetricFamily(
+            f"{_PREFIX}_held",
+            "Subjects of which a failure is not told, or would not be seen, by the reason.",
+            labels=["monitor", "reason"],
+        )
         alarms = GaugeMetricFamily(f"{_PREFIX}_alarms", "Subjects that need a human.", labels=["monitor"])
         rulings = CounterMetricFamily(
             f"{_PREFIX}_verdicts", "Verdicts by ruling.", labels=["monitor", "ruling"]
@@ -41,6 +47,19 @@ class _Boards(Collector):
         )
         settled = CounterMetricFamily(
             f"{_PREFIX}_outbox_settled", "Reports by what became of them.", labels=["monitor", "status"]
+        )
+        paced = GaugeMetricFamily(
+            f"{_PREFIX}_outbox_waiting", "Reports that wait for their turn at masakari.", labels=["monitor"]
+        )
+        unfinished = GaugeMetricFamily(
+            f"{_PREFIX}_outbox_unfinished",
+            "Reports of this host's instances that masakari's engine has not ended with, as last seen.",
+            labels=["monitor"],
+        )
+        overdue = GaugeMetricFamily(
+            f"{_PREFIX}_outbox_overdue",
+            "Reports that stand at masakari for longer than its engine needs.",
+            labels=["monitor"],
         )
         disk = GaugeMetricFamily(
             f"{_PREFIX}_outbox_in_memory", "1 while the outbox cannot be written to disk.", labels=["monitor"]
@@ -52,34 +71,37 @@ class _Boards(Collector):
             f"{_PREFIX}_faults", "Faults inside the monitor that are shown.", labels=["monitor"]
         )
         now = self._clock.now()
-        for board in self._boards:
-            name = board.monitor
-            up.add_metric([name], now.monotonic - board.started.monotonic)
-            for row in board.sources.values():
+        for status in self._statuses:
+            record = status.record
+            name = record.monitor
+            up.add_metric([name], now.monotonic - record.started.monotonic)
+            for row in record.sources.values():
                 source.add_metric([name, row.name], float(row.state == "running"))
                 failures.add_metric([name, row.name], row.failures)
-            states: dict[str, int] = {}
-            alarmed = 0
-            for subject in board.subjects():
-                states[subject.state] = states.get(subject.state, 0) + 1
-                alarmed += subject.alarm
-            for state, count in states.items():
+            rows = status.subjects()
+            for state, count in Counter(row.state for row in rows).items():
                 subjects.add_metric([name, state], count)
-            alarms.add_metric([name], alarmed)
-            for ruling, count in board.rulings.items():
+            for reason, count in Counter(row.held for row in rows if row.held).items():
+                held.add_metric([name, reason], count)
+            alarms.add_metric([name], sum(row.alarm for row in rows))
+            for ruling, count in record.rulings.items():
                 rulings.add_metric([name, ruling], count)
-            outbox = board.outbox()
+            outbox = status.outbox()
             pending.add_metric([name], outbox.pending)
-            for status, count in outbox.counts.items():
-                settled.add_metric([name, status], count)
+            paced.add_metric([name], len(outbox.waiting))
+            unfinished.add_metric([name], outbox.unfinished)
+            overdue.add_metric([name], outbox.overdue)
+            for became, count in outbox.counts.items():
+                settled.add_metric([name, became], count)
             disk.add_metric([name], float(bool(outbox.disk_fault)))
             api.add_metric([name], float(not outbox.api_trouble))
-            faults.add_metric([name], len(board.faults))
-        return [up, source, failures, subjects, alarms, rulings, pending, settled, disk, api, faults]
+            faults.add_metric([name], len(record.faults))
+        outboxes = [pending, paced, unfinished, overdue, settled, disk]
+        return [up, source, failures, subjects, held, alarms, rulings, *outboxes, api, faults]
 
 
-def render(boards: Sequence[Board], clock: Clock) -> bytes:
+def render(statuses: Sequence[MonitorStatus], clock: Clock) -> bytes:
     """The text exposition format."""
     registry = CollectorRegistry()
-    registry.register(_Boards(boards, clock))
+    registry.register(_Statuses(statuses, clock))
     return generate_latest(registry)

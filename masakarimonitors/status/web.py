@@ -10,37 +10,37 @@ from pathlib import Path
 
 from aiohttp import web
 
-from masakarimonitors.status import metrics, page
-from masakarimonitors.status.board import Board
+from masakarimonitors.status import html, metrics
+from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def serve(boards: Sequence[Board], clock: Clock, listen: str) -> AsyncIterator[str]:
+async def serve(statuses: Sequence[MonitorStatus], clock: Clock, listen: str) -> AsyncIterator[str]:
     """Listen while the block runs, on `host:port`, `[address]:port` or a socket's path; gives where.
 
     Raises OSError when the address cannot be had.
     """
 
     async def show(request: web.Request) -> web.Response:
-        return web.Response(text=page.render(boards, clock), content_type="text/html", headers=page.HEADERS)
+        return web.Response(text=html.render(statuses, clock), content_type="text/html", headers=html.HEADERS)
 
     async def as_json(request: web.Request) -> web.Response:
-        return web.json_response([board.snapshot(clock.now()) for board in boards])
+        return web.json_response([status.snapshot(clock.now()) for status in statuses])
 
     async def as_metrics(request: web.Request) -> web.Response:
         return web.Response(
-            body=metrics.render(boards, clock), headers={"Content-Type": "text/plain; version=0.0.4"}
+            body=metrics.render(statuses, clock), headers={"Content-Type": "text/plain; version=0.0.4"}
         )
 
     async def health(request: web.Request) -> web.Response:
         blind = [
-            f"{b.monitor}/{s.name}: {s.seen}"
-            for b in boards
-            for s in b.sources.values()
-            if s.state != "running"
+            f"{status.record.monitor}/{source.name}: {source.seen}"
+            for status in statuses
+            for source in status.record.sources.values()
+            if source.state != "running"
         ]
         return web.Response(text="\n".join(blind or ["OK"]) + "\n", status=503 if blind else 200)
 

@@ -7,13 +7,16 @@ a time or a pause takes a `Clock`, so a test moves time by hand and never waits.
 import asyncio
 import datetime
 import time
+from pathlib import Path
 from typing import Protocol
 
-from masakarimonitors.decisions import Instant
+from masakarimonitors.core.decision import Instant
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(Protocol):
-    """Where time comes from: the machine's clocks, or a test's hand."""
+    """Where time comes from: the system's clocks, or a test's hand."""
 
     def now(self) -> Instant:
         """Both readings of one moment."""
@@ -23,7 +26,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clocks: CLOCK_MONOTONIC and UTC."""
+    """The system's own clocks: CLOCK_MONOTONIC and UTC."""
 
     def now(self) -> Instant:
         """Both readings of one moment."""
@@ -34,8 +37,29 @@ class SystemClock:
         await asyncio.sleep(max(0.0, seconds))
 
 
-async def pause(clock: Clock, seconds: float | None, event: asyncio.Event) -> None:
-    """Wait until `event` is set or `seconds` have passed (None: only the event); clears the event."""
+def boot_id(otherwise: str) -> str:
+    """The kernel's identity of this boot, a UUID; `otherwise` where it cannot be read.
+
+    Monotonic time, and every number that a daemon counts from its start, mean nothing after another boot.
+    """
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return otherwise
+
+
+async def pause(clock: Clock, seconds: float | None, event: asyncio.Event) -> bool:
+    """Wait until `event` is set or `seconds` have passed (None: only the event); clears the event.
+
+    Returns whether it was set.
+    """
+    happened = await wait(clock, seconds, event)
+    event.clear()
+    return happened
+
+
+async def wait(clock: Clock, seconds: float | None, event: asyncio.Event) -> bool:
+    """Like `pause`, for an event that is a state: it stays as it is."""
     if seconds is None:
         await event.wait()
     elif not event.is_set():
@@ -46,4 +70,4 @@ async def pause(clock: Clock, seconds: float | None, event: asyncio.Event) -> No
         finally:
             for waiter in waiters:
                 waiter.cancel()
-    event.clear()
+    return event.is_set()

@@ -29,7 +29,7 @@ _DIE_WITHIN = 5.0
 _REAP_WITHIN = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """How a command ended.
 
@@ -80,6 +80,11 @@ class Launched:
                     os.close(writer)
             undo.pop_all()
         self.pid = self._popen.pid
+
+    @property
+    def outputs(self) -> list[int]:
+        """The files into which stdout and stderr are written, open for reading; `let_go` closes them."""
+        return list(self._read)
 
     def trim(self) -> None:
         """Drop what was written so far, if it is too much to keep."""
@@ -279,4 +284,10 @@ async def run(
         with contextlib.suppress(subprocess.TimeoutExpired):
             code, stdout, stderr = launched.collect()
         _watch_left_open(asyncio.get_running_loop(), launched)
-    return Finished(code, text(stdout), timed_out, time.monotonic() - begun, text(stderr))
+    return Finished(
+        exit_code=code,
+        output=text(stdout),
+        timed_out=timed_out,
+        seconds=time.monotonic() - begun,
+        errors=text(stderr),
+    )

@@ -2,9 +2,9 @@
 
 import pytest
 
-from masakarimonitors.decisions.guard import GuardPolicy
-from masakarimonitors.hostmonitor import matrix
-from masakarimonitors.hostmonitor.observation import Link, Power, Work
+from masakarimonitors.core.storm import GuardPolicy
+from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.observation import Membership, Power, Sighting, Work
 from tests.fixtures.host_play import (
     OWN,
     THREE,
@@ -15,7 +15,7 @@ from tests.fixtures.host_play import (
     stopped,
 )
 
-U, D, L, X = Link.UP, Link.DOWN, Link.LEFT, Link.UNKNOWN
+U, D, L, X = Membership.UP, Membership.DOWN, Membership.LEFT, Membership.UNKNOWN
 
 
 def test_a_dead_host_is_reported_once_after_the_settling_time() -> None:
@@ -121,9 +121,9 @@ def test_r2_a_host_that_left_and_never_comes_back_is_warned_about_once() -> None
     assert not play.last("host:node05").alarm
     play.wait(2)
     assert play.last("host:node05").alarm
-    count = len(play.verdicts)
+    count = len(play.told)
     play.wait(86400)
-    assert len(play.verdicts) == count
+    assert len(play.told) == count
     assert play.reports == []
 
 
@@ -144,7 +144,7 @@ def test_failed_then_gone_from_the_list_is_still_failed() -> None:
 
 
 def test_left_and_then_really_lost_is_a_failure() -> None:
-    """A clean stop of Pacemaker alone; then the machine loses power while corosync still ran."""
+    """A clean stop of Pacemaker alone; then the host loses power while corosync still ran."""
     play = Play(pacemaker_policy()).all_up("node05").cut("node05", to=L).wait(60).cut("node05").wait(5)
     assert play.reports == [stopped("node05")]
 
@@ -257,7 +257,7 @@ def test_r9_however_the_vector_moves_in_between() -> None:
         play.cut("node05", "manage").wait(10).heal("node05", "storage").wait(10)
         play.cut("node05", "storage").wait(10)
     assert play.reports == [stopped("node05")]
-    assert any(verdict.alarm and "second time" in verdict.why for verdict in play.verdicts)
+    assert any(verdict.alarm and "second time" in verdict.why for verdict in play.told)
     play.heal("node05").wait(10)
     assert play.reports == [stopped("node05"), started("node05")]
 
@@ -319,7 +319,7 @@ def test_a_storm_is_held_shouted_about_and_released_when_it_stands() -> None:
     hosts = [f"node{n:02}" for n in range(2, 12)]
     play = Play().all_up(*hosts)
     for host in hosts[:6]:
-        play.cut(host)
+        play.cut(host, "storage")
     play.wait(299)
     assert play.reports == []
     assert play.last("storm:all hosts").alarm
@@ -339,16 +339,74 @@ def test_a_storm_that_passes_reports_nothing() -> None:
     assert play.reports == []
 
 
-def test_a_storm_whose_view_is_lost_waits_anew() -> None:
+def test_a_storm_counts_the_seconds_in_which_its_hosts_are_seen() -> None:
+    hosts = [f"node{n:02}" for n in range(2, 12)]
+    play = Play().all_up(*hosts)
+    for host in hosts:
+        play.cut(host, "storage")
+    play.wait(200).view("storage", proven=False).wait(50)
+    play.view("storage").sees("storage", dict.fromkeys(hosts, D), whole=True).wait(99)
+    assert play.reports == []
+    play.wait(3)
+    assert len(play.reports) == len(hosts)
+
+
+def test_a_gap_of_some_seconds_in_each_five_minutes_does_not_keep_a_storm_for_ever() -> None:
+    hosts = [f"node{n:02}" for n in range(2, 22)]
+    play = Play().all_up(*hosts)
+    for host in hosts[:12]:
+        play.cut(host, "storage")
+    for _ in range(2):
+        play.wait(290).view("storage", proven=False).wait(9)
+        play.view("storage").listing("storage", {h: Sighting(D if h in hosts[:12] else U) for h in hosts})
+    assert len(play.reports) == 12
+
+
+def test_a_storm_of_hosts_that_nothing_proves_to_be_off_is_not_released_by_time() -> None:
+    hosts = [f"node{n:02}" for n in range(2, 12)]
+    play = Play(policy(lookup=True)).all_up(*hosts).registry(dict.fromkeys(hosts, False))
+    for host in hosts[:6]:
+        play.cut(host)
+    play.wait(3600)
+    assert play.reports == []
+    held = play.last("host:node02")
+    assert held.alarm and "nothing can prove that it is off" in held.why
+    # Nor by a restart.
+    play.start()
+    for link in THREE:
+        play.view(link).sees(link, {h: D if h in hosts[:6] else U for h in hosts}, whole=True)
+    play.registry(dict.fromkeys(hosts, False)).wait(3600)
+    assert play.reports == []
+    # An operator has looked, and says so in masakari.
+    play.registry({**dict.fromkeys(hosts, False), "node02": True}).wait(60)
+    assert play.reports == []
+    play.registry(dict.fromkeys(hosts, False)).wait(5)
+    assert play.reports == [stopped("node02")]
+
+
+def test_the_one_host_that_stays_down_after_a_storm_is_reported() -> None:
+    """The switch is back, and so are all others: what is left is no storm, but a host that died with it."""
     hosts = [f"node{n:02}" for n in range(2, 12)]
     play = Play().all_up(*hosts)
     for host in hosts:
         play.cut(host)
-    play.wait(200).view("storage", proven=False).wait(50)
-    play.view("storage").sees("storage", dict.fromkeys(hosts, D), whole=True).wait(299)
+    play.wait(600)
+    for host in hosts[1:]:
+        play.heal(host, "manage").wait(20).heal(host, "tenant", "storage")
+    play.wait(200)
     assert play.reports == []
-    play.wait(60)
-    assert len(play.reports) == len(hosts)
+    play.wait(600)
+    assert play.reports == [stopped("node02")]
+
+
+def test_nine_of_nine_hosts_lost_one_by_one_are_a_storm_from_the_fifth_on() -> None:
+    hosts = [f"node{n:02}" for n in range(2, 11)]
+    play = Play().all_up(*hosts)
+    for host in hosts:
+        play.cut(host).wait(600)
+    assert play.reports == [stopped(host) for host in hosts[:4]]
+    assert play.last("storm:all hosts").alarm
+    assert all(play.last(f"host:{host}").alarm for host in hosts[4:])
 
 
 def test_half_of_the_hosts_is_not_yet_a_storm() -> None:
@@ -370,7 +428,7 @@ def test_a_failure_domain_has_a_lower_threshold_of_its_own() -> None:
     domains = {host: "rack1" if n < 10 else "rack2" for n, host in enumerate(hosts)}
     play = Play(policy(guard=GuardPolicy(domain_threshold=30.0), domains=domains)).all_up(*hosts)
     for host in [*hosts[:4], hosts[20]]:
-        play.cut(host)
+        play.cut(host, "storage")
     play.wait(10)
     assert play.reports == [stopped(hosts[20])]
     assert play.last("storm:rack1").alarm
@@ -401,11 +459,32 @@ def test_maintenance_in_masakari_is_shown_and_warned_about_when_it_stays() -> No
 
 def test_a_host_put_back_into_service_has_a_new_outage_even_if_one_link_never_came_back() -> None:
     play = Play(policy(lookup=True)).all_up("node05").registry({"node05": False}).cut("node05").wait(5)
-    play.registry({"node05": True}).heal("node05", "tenant", "storage").wait(3600)
-    play.registry({"node05": False}).wait(60)
+    play.registry({"node05": True}).heal("node05", "tenant", "storage").wait(200)
     assert play.reports == [stopped("node05")]
+    play.registry({"node05": False}).wait(60)
+    assert play.reports == [stopped("node05"), started("node05")]
+    assert any("put back into service" in told.why and told.alarm for told in play.told)
     play.cut("node05", "storage").wait(5)
-    assert play.reports == [stopped("node05"), stopped("node05")]
+    assert play.reports == [stopped("node05"), started("node05"), stopped("node05")]
+
+
+def test_a_maintenance_that_ended_before_the_host_was_back_closes_its_outage_when_it_is() -> None:
+    play = Play(policy(lookup=True)).all_up("node05").registry({"node05": False}).cut("node05").wait(5)
+    play.registry({"node05": True}).wait(600).registry({"node05": False}).wait(60)
+    play.heal("node05", "tenant", "storage").wait(60)
+    play.cut("node05", "storage").wait(5)
+    assert play.reports == [stopped("node05"), started("node05"), stopped("node05")]
+
+
+def test_without_look_up_an_outage_closes_by_time_and_the_next_failure_is_reported() -> None:
+    play = Play().all_up("node05").cut("node05").wait(5).heal("node05", "tenant", "storage")
+    play.wait(299)
+    assert play.reports == [stopped("node05")]
+    play.wait(2)
+    assert play.reports == [stopped("node05"), started("node05")]
+    assert any("asked for no recovery for 5 min" in told.why and told.alarm for told in play.told)
+    play.wait(86400).cut("node05", "storage").wait(5)
+    assert play.reports == [stopped("node05"), started("node05"), stopped("node05")]
 
 
 def test_a_host_that_is_nowhere_any_more_is_forgotten() -> None:
@@ -415,7 +494,20 @@ def test_a_host_that_is_nowhere_any_more_is_forgotten() -> None:
         play.sees(link, {OWN: U}, whole=True)
     play.registry({OWN: False}).wait(7200)
     assert "host:node05" not in play.memory
-    assert not any(verdict.alarm for verdict in play.verdicts if verdict.subject == "host:node05")
+    told = [verdict for verdict in play.told if verdict.subject == "host:node05"]
+    assert not told[-1].alarm
+    assert not any("more than" in verdict.why for verdict in told), "nobody waits for it to come back"
+
+
+def test_a_host_that_says_goodbye_in_service_is_an_alarm_and_on_maintenance_is_none() -> None:
+    play = Play(policy(lookup=True)).all_up("node05").registry({"node05": False}).cut("node05", to=L).wait(60)
+    assert play.reports == []
+    alarms = [(play.told[-1].alarm, play.told[-1].why)]
+    for flag, seconds in ((True, 60), (True, 7200), (False, 0)):
+        play.registry({"node05": flag}).wait(seconds)
+        alarms.append((play.told[-1].alarm, play.told[-1].why))
+    assert [alarm for alarm, _ in alarms] == [True, False, False, True]
+    assert "nobody recovers its instances" in alarms[0][1] and "left by itself" in alarms[1][1]
 
 
 def test_standby_and_maintenance_of_the_cluster_engine_are_shown() -> None:
@@ -507,3 +599,40 @@ def test_a_failed_host_is_not_forgotten_before_it_was_told_though_masakari_lists
 def test_a_source_that_speaks_of_a_link_that_nobody_knows_is_a_loud_bug() -> None:
     with pytest.raises(ValueError, match="cluster"):
         Play().sees("cluster", {"node05": D})
+
+
+def test_what_was_partly_back_and_failed_again_out_of_sight_is_an_alarm() -> None:
+    play = Play(policy(lookup=True)).all_up("node05").cut("node05").wait(65).registry({"node05": True})
+    play.heal("node05", "tenant", "storage").wait(150).view("storage", proven=False).wait(10)
+    play.view("storage").sees("storage", {OWN: U, "node05": D}, whole=True).wait(60)
+    assert play.reports == [stopped("node05")]
+    assert play.last("host:node05").alarm and "fails again" in play.last("host:node05").why
+
+
+def test_a_decision_that_failed_silences_no_later_alarm() -> None:
+    """The daemon keeps the state as it was before it: with an alarm that has gone off already."""
+    play = Play().all_up("node05", "node06").cut("node05")
+    play.alarms.clear()
+    play.wait(5).cut("node06", "manage").cut("node06", "storage").wait(5)
+    assert set(play.reports) == {stopped("node05"), stopped("node06")}
+
+
+def test_gaps_of_sight_do_not_keep_an_outage_open_for_ever() -> None:
+    play = Play().all_up("node05").cut("node05").wait(5).heal("node05", "tenant", "storage")
+    for _ in range(3):
+        play.wait(150).view("storage", proven=False).wait(5)
+        play.view("storage").sees("storage", {OWN: U, "node05": U}, whole=True)
+    assert play.state.hosts["node05"].outage is None
+    play.cut("node05", "storage").wait(5)
+    assert play.reports == [stopped("node05"), started("node05"), stopped("node05")]
+
+
+def test_a_gap_of_sight_does_not_hide_that_it_failed_again() -> None:
+    """Each return is given its whole time: one event is one report."""
+    play = Play().all_up("node05").cut("node05").wait(5).heal("node05", "tenant", "storage").wait(200)
+    play.cut("node05", "storage").wait(30).heal("node05", "storage").wait(200)
+    play.view("storage", proven=False).wait(5)
+    play.view("storage").sees("storage", {OWN: U, "node05": U}, whole=True).wait(90)
+    assert play.state.hosts["node05"].outage is not None
+    play.wait(10)
+    assert play.state.hosts["node05"].outage is None

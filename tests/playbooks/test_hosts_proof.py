@@ -1,10 +1,10 @@
 """Proof of death: NORMAL only when the host is known to be off."""
 
-from masakarimonitors.hostmonitor.observation import Delivered, Link, Power
-from masakarimonitors.hostmonitor.outage import ProofPolicy
-from masakarimonitors.hostmonitor.state import undelivered
-from masakarimonitors.notifications import HostStatus
-from tests.fixtures.host_play import OWN, Play, pacemaker_policy, started, stopped
+from dataclasses import replace
+
+from masakarimonitors.hostmonitor.core.observation import Membership, Outcome, Power, PowerSeen, ProofKind
+from masakarimonitors.hostmonitor.core.state import ProofPolicy, undelivered
+from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, started, stopped
 
 RULES = pacemaker_policy(proof=ProofPolicy(retries=3, interval=10.0))
 
@@ -38,9 +38,9 @@ def test_that_unknown_has_arrived_says_nothing_of_the_normal_behind_it() -> None
         play.answer(Power.NO_PROOF).wait(10)
     play.wait(600).answer(Power.OFF)
     assert play.reports == [stopped("node05", "UNKNOWN"), stopped("node05")]
-    play.feed(Delivered("node05", play.now, HostStatus.UNKNOWN))
+    play.answers(Outcome.ACCEPTED, 0)
     assert list(undelivered(play.state)) == ["node05"], "after a restart it is judged anew before it is sent"
-    play.feed(Delivered("node05", play.now, HostStatus.NORMAL))
+    play.answers(Outcome.ACCEPTED, 1)
     assert list(undelivered(play.state)) == []
 
 
@@ -52,6 +52,31 @@ def test_it_goes_on_asking_ever_more_slowly() -> None:
         play.wait(30)
     assert 20 < len(play.asked) < 50
     assert [question.attempt for question in play.asked] == list(range(1, len(play.asked) + 1))
+
+
+def test_a_host_is_asked_about_while_it_settles_and_what_proves_its_death_ends_that() -> None:
+    play = Play(pacemaker_policy(proof=ProofPolicy(), settle=20.0)).all_up("node05").cut("node05")
+    assert [question.host for question in play.asked] == ["node05"] and play.reports == []
+    play.wait(3).answer(Power.OFF)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_host_that_is_not_this_monitors_to_report_is_not_asked_about_while_it_settles() -> None:
+    rules = pacemaker_policy(proof=ProofPolicy(), elected=True, settle=20.0)
+    assert Play(rules).all_up("node05").follows("node02", {}).cut("node05").wait(1).asked == []
+
+
+def test_a_host_that_is_up_on_a_link_is_the_matrix_s_alone() -> None:
+    """It lives, and everybody knows: it is recovered because its instances have lost their disks."""
+    play = Play(policy(proof=ProofPolicy())).all_up("node05").cut("node05", "storage").wait(5)
+    assert play.asked == [] and play.reports == [stopped("node05")]
+    assert "proven" not in play.last("host:node05").why
+    # When the rest of it goes as well before masakari has the report, it needs proof like any other.
+    play = Play(policy(proof=ProofPolicy()), api=False).all_up("node05").cut("node05", "storage").wait(5)
+    play.cut("node05").wait(5)
+    assert play.withdrawn == ["host:node05"] and [question.host for question in play.asked] == ["node05"]
+    play.answer(Power.OFF)
+    assert play.reports == [stopped("node05")] * 2
 
 
 def test_fencing_is_proof_at_once_and_needs_no_settling_and_no_more_samples() -> None:
@@ -68,7 +93,7 @@ def test_power_on_is_never_normal() -> None:
 
 
 def test_a_bmc_that_stops_answering_takes_no_proof_back() -> None:
-    play = Play(RULES).all_up("node05").office(True, OWN).cut("node05").power("node05", Power.OFF)
+    play = Play(RULES).all_up("node05").leadership(True, OWN).cut("node05").power("node05", Power.OFF)
     play.power("node05", Power.NO_PROOF).wait(60)
     assert play.reports == [stopped("node05")]
 
@@ -84,7 +109,7 @@ def test_a_late_answer_about_an_earlier_outage_proves_nothing() -> None:
     play = Play(RULES).all_up("node05").cut("node05").wait(2)
     old = play.asked[-1]
     play.heal("node05").wait(60).cut("node05").wait(5)
-    play.power("node05", Power.OFF, answers=old).wait(5)
+    play.power("node05", Power.OFF, in_reply_to=old).wait(5)
     assert play.reports == []
     assert play.asked[-1] != old
 
@@ -104,7 +129,7 @@ def test_without_quorum_a_proof_alone_is_not_enough() -> None:
     play = Play(RULES).all_up("node05").cut("node05").view("cluster", proven=False)
     play.power("node05", Power.OFF).wait(60)
     assert play.reports == []
-    play.view("cluster").sees("cluster", {OWN: Link.UP, "node05": Link.DOWN}, whole=True)
+    play.view("cluster").sees("cluster", {OWN: Membership.UP, "node05": Membership.DOWN}, whole=True)
     assert play.reports == [stopped("node05")]
 
 
@@ -113,7 +138,7 @@ def test_a_restart_during_the_wait_for_proof_goes_on_waiting() -> None:
     for _ in range(4):
         play.answer(Power.NO_PROOF).wait(10)
     play.start()
-    play.view("cluster").sees("cluster", {OWN: Link.UP, "node05": Link.DOWN}, whole=True).wait(60)
+    play.view("cluster").sees("cluster", {OWN: Membership.UP, "node05": Membership.DOWN}, whole=True).wait(60)
     assert play.reports == [stopped("node05", "UNKNOWN")]
     play.answer(Power.OFF).wait(5)
     assert play.reports == [stopped("node05", "UNKNOWN"), stopped("node05")]
@@ -123,3 +148,124 @@ def test_a_host_that_comes_back_while_proof_is_sought_is_not_reported() -> None:
     play = Play(RULES).all_up("node05").cut("node05").wait(5).heal("node05").wait(600)
     assert play.reports == []
     assert len(play.asked) == 1
+
+
+def proof_asked(play: Play) -> int:
+    return len(play.asked)
+
+
+def test_proof_that_is_older_than_twice_an_answers_limit_is_asked_for_anew() -> None:
+    """Fenced by reboot at the beginning of a blind spell: what it proved then it does not prove now."""
+    play = Play(RULES).all_up("node05").cut("node05").view("cluster", proven=False).power("node05", Power.OFF)
+    play.wait(241).view("cluster")
+    play.sees("cluster", {OWN: Membership.UP, "node05": Membership.DOWN}, whole=True).wait(5)
+    assert play.reports == [] and proof_asked(play) == 1
+    play.answer(Power.ON).wait(600)
+    assert ("node05", "STOPPED", "NORMAL") not in play.reports
+
+
+def test_proof_is_voided_by_one_sighting_also_when_that_is_not_firm() -> None:
+    rules = pacemaker_policy(samples=3, proof=ProofPolicy())
+    play = Play(rules, api=False).all_up("node05").wait(60).cut("node05").power("node05", Power.OFF)
+    assert play.reports == [stopped("node05")]
+    play.heal("node05").wait(6).cut("node05").wait(30)
+    assert play.reports == [stopped("node05")]
+    assert proof_asked(play) >= 1
+
+
+def test_each_sending_needs_proof_also_after_a_hand_over() -> None:
+    rules = pacemaker_policy(elected=True, proof=ProofPolicy())
+    play = Play(rules, api=False).all_up("node05").leads({}).cut("node05").answer(Power.OFF)
+    assert play.reports == [stopped("node05")]
+    play.follows("node02", {}).wait(300).leads(None)
+    assert play.reports == [stopped("node05")] and proof_asked(play) == 2
+    play.answer(Power.OFF)
+    assert play.reports == [stopped("node05"), stopped("node05")]
+
+
+def test_what_waits_for_masakari_keeps_its_proof_fresh() -> None:
+    play = Play(RULES, api=False).all_up("node05").cut("node05").answer(Power.OFF, ProofKind.FENCED)
+    for n in range(2, 7):
+        play.wait(121)
+        assert proof_asked(play) == n
+        play.answer(Power.OFF, ProofKind.FENCED)
+    assert play.reports == [stopped("node05")] and play.withdrawn == []
+
+
+def test_what_waits_for_masakari_and_can_be_proven_no_more_is_taken_back() -> None:
+    play = Play(RULES, api=False).all_up("node05").cut("node05").power("node05", Power.OFF).wait(121)
+    play.answer(Power.ON)
+    assert play.withdrawn == ["host:node05"]
+    play = Play(RULES, api=False).all_up("node05").cut("node05").power("node05", Power.OFF).wait(239)
+    assert play.withdrawn == []
+    play.wait(2)
+    assert play.withdrawn == ["host:node05"]
+    play.wait(600)
+    assert play.reports == [stopped("node05")]
+    assert play.last("host:node05").alarm, "masakari may or may not have it, and nobody can prove it any more"
+
+
+def test_proofs_that_contradict_each_other_hold_with_an_alarm() -> None:
+    """A taint says off, the BMC says on: either somebody assumed a reboot, or it is the BMC of another host."""
+    play = Play(RULES).all_up("node05").cut("node05").power("node05", Power.ON, kind=ProofKind.BMC)
+    play.power("node05", Power.OFF, kind=ProofKind.TAINT).wait(60)
+    assert ("node05", "STOPPED", "NORMAL") not in play.reports
+    held = next(told for told in play.told if "another that it is on" in told.why)
+    assert held.alarm
+
+
+def test_a_proof_that_is_repeated_is_not_asked_for_again_at_once() -> None:
+    """A cluster engine has fenced the host once, and has nothing newer to say while masakari is away."""
+    play = Play(RULES, api=False).all_up("node05").cut("node05").wait(5)
+    fenced = play.now
+    play.power("node05", Power.OFF, kind=ProofKind.FENCED)
+    for _ in range(230):
+        play.wait(1)
+        request = play.asked[-1]
+        play.feed(
+            PowerSeen(
+                host="node05",
+                power=Power.OFF,
+                evidence="fenced",
+                at=fenced,
+                in_reply_to=request,
+                kind=ProofKind.FENCED,
+            )
+        )
+    assert play.reports == [stopped("node05")] and play.withdrawn == []
+    assert len(play.asked) < 20
+
+
+def test_fencing_that_succeeds_after_the_bmc_has_said_on_contradicts_nothing() -> None:
+    play = Play(RULES).all_up("node05").cut("node05").wait(30).answer(Power.ON, ProofKind.BMC)
+    assert play.reports == []
+    play.wait(15).power("node05", Power.OFF, kind=ProofKind.FENCED)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_mark_that_somebody_sets_does_not_outvote_a_bmc_that_says_on() -> None:
+    play = Play(RULES).all_up("node05").cut("node05").wait(30).answer(Power.ON, ProofKind.BMC)
+    play.wait(15).power("node05", Power.OFF, kind=ProofKind.TAINT).wait(60)
+    assert play.reports == [] and play.last("host:node05").alarm
+
+
+def test_a_newer_word_of_the_same_source_replaces_the_older() -> None:
+    play = Play(RULES).all_up("node05").cut("node05").wait(2).answer(Power.ON, ProofKind.BMC).wait(10)
+    play.answer(Power.OFF, ProofKind.BMC)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_fencing_that_is_told_again_as_old_as_it_is_is_not_asked_about_without_end() -> None:
+    """masakari is away for minutes after a fencing; whoever is asked answers at once, with the same fencing."""
+    play = Play(pacemaker_policy(proof=ProofPolicy(interval=10.0)), api=False).all_up("node05").cut("node05")
+    fenced = PowerSeen(host="node05", power=Power.OFF, evidence="fenced", at=play.now, kind=ProofKind.FENCED)
+    play.feed(fenced).wait(121)
+    for _ in range(3):
+        asked = len(play.asked)
+        play.feed(replace(fenced, in_reply_to=play.asked[-1]))
+        assert len(play.asked) == asked
+        play.wait(10)
+        assert len(play.asked) == asked + 1
+    # It is asked still, so that a proof which is younger counts.
+    play.answer(Power.OFF, ProofKind.BMC).wait(100)
+    assert play.reports == [stopped("node05")] and play.withdrawn == []

@@ -13,10 +13,11 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from masakarimonitors.decisions import JSON
-from masakarimonitors.hostmonitor.observation import LedgerEntry, Link
-from masakarimonitors.hostmonitor.state import Policy
-from masakarimonitors.notifications import HostEvent, HostNotification
+from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.notification import HostEvent, HostNotification
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.state import Policy
 from tests.fixtures.host_play import THREE, Play, policy
 
 # Seconds, as measured on Consul with its defaults.
@@ -29,7 +30,7 @@ BLIND_AFTER = (1.0, 5.0)
 LIES = (26.0, 60.0)
 """An isolated agent declares its healthy peers dead."""
 LOCK_LAPSE = (10.0, 20.0)
-"""A dead holder's lock is free again."""
+"""A dead leader's lock is free again."""
 
 
 @dataclass
@@ -63,11 +64,11 @@ class Cloud:
         self.cut_since: dict[tuple[str, str], float] = {}
         self.cuts: list[tuple[str, str, float, float]] = []
         self.healed_at: dict[tuple[str, str], float] = {}
-        self.declared = {(host, link): Link.UP for host in self.hosts for link in THREE}
+        self.declared = {(host, link): Membership.UP for host in self.hosts for link in THREE}
         self.api_up = True
         self.accepted: list[Report] = []
         self.made: list[Report] = []
-        self.holder: str | None = None
+        self.leader: str | None = None
         self.ledger: Mapping[str, LedgerEntry] = {}
         self.takeovers: list[float] = []
         self.dead: set[str] = set()
@@ -150,49 +151,49 @@ class Cloud:
             return
         self.note(f"LEAVE {host}")
         for link in THREE:
-            self._set(host, link, Link.LEFT)
+            self._set(host, link, Membership.LEFT)
             self.at(self.between((20.0, 90.0)), lambda link=link: self._rejoin(host, link))  # type: ignore[misc]
 
     def _rejoin(self, host: str, link: str) -> None:
         if (host, link) not in self.cut:
-            self._set(host, link, Link.UP)
+            self._set(host, link, Membership.UP)
 
     def _declare(self, host: str, link: str, began: float) -> None:
         if (host, link) in self.cut and self.cut_since[host, link] == began:
-            self._set(host, link, Link.DOWN)
+            self._set(host, link, Membership.DOWN)
 
     def _declare_up(self, host: str, link: str, healed: float) -> None:
         if (host, link) not in self.cut and self.healed_at[host, link] == healed:
-            self._set(host, link, Link.UP)
+            self._set(host, link, Membership.UP)
 
-    def _set(self, host: str, link: str, value: Link) -> None:
+    def _set(self, host: str, link: str, value: Membership) -> None:
         self.declared[host, link] = value
         for monitor in self.monitors.values():
             self.at(0.1 * self.random.random(), lambda monitor=monitor: monitor.hears(host, link))  # type: ignore[misc]
 
-    # -- the office ---------------------------------------------------------------------------
+    # -- the leadership ---------------------------------------------------------------------------
 
-    def can_hold(self, host: str) -> bool:
+    def can_lead(self, host: str) -> bool:
         """The lock lives in the first datacentre, and half-blind monitors step down."""
         monitor = self.monitors[host]
         return monitor.alive and all(monitor.sight[link] for link in THREE)
 
     def _elect(self) -> None:
         self.at(1.0, self._elect)
-        if self.holder is not None and not self.can_hold(self.holder):
-            lost = self.holder
-            self.monitors[lost].office(False, "")
-            self.holder = None
-            self.note(f"OFFICE lost by {lost}")
+        if self.leader is not None and not self.can_lead(self.leader):
+            lost = self.leader
+            self.monitors[lost].leadership(False, "")
+            self.leader = None
+            self.note(f"LEADER lost by {lost}")
             self.election_at = self.now + self.between(LOCK_LAPSE)
-        if self.holder is None and self.now >= self.election_at:
-            fit = [host for host in self.monitors if self.can_hold(host)]
+        if self.leader is None and self.now >= self.election_at:
+            fit = [host for host in self.monitors if self.can_lead(host)]
             if fit:
-                self.holder = self.random.choice(fit)
+                self.leader = self.random.choice(fit)
                 self.takeovers.append(self.now)
-                self.note(f"OFFICE {self.holder}")
+                self.note(f"LEADER {self.leader}")
                 for host, monitor in self.monitors.items():
-                    monitor.office(host == self.holder, self.holder)
+                    monitor.leadership(host == self.leader, self.leader)
 
     # -- masakari -----------------------------------------------------------------------------
 
@@ -252,7 +253,7 @@ class Monitor:
             if (self.host, link) not in self.cloud.cut:
                 self.cloud.at(self.cloud.between((0.1, 1.0)), self._look(link))
         self.cloud.at(0.05, self._guarded(self._tick))
-        self.cloud.at(1.0, self._guarded(self._ask_office))
+        self.cloud.at(1.0, self._guarded(self._ask_leader))
 
     def crash(self) -> None:
         """The process is gone; disk and outbox stay."""
@@ -292,7 +293,7 @@ class Monitor:
 
     def _lie(self, peer: str, link: str) -> None:
         if (self.host, link) in self.cloud.cut:
-            self._say(lambda: self.play.sees(link, {peer: Link.DOWN}))
+            self._say(lambda: self.play.sees(link, {peer: Membership.DOWN}))
 
     def sees_again(self, link: str) -> None:
         """Reads succeed again: a proof, and then a complete listing."""
@@ -307,14 +308,16 @@ class Monitor:
         if self.alive and self.sight[link] and (self.host, link) not in self.cloud.cut:
             self._say(lambda: self.play.sees(link, {host: self.cloud.declared[host, link]}))
 
-    def office(self, mine: bool, holder: str) -> None:
-        """The office has changed hands."""
+    def leadership(self, is_leader: bool, leader: str) -> None:
+        """The leadership has changed hands."""
         if self.alive and self.cloud.elected:
-            self._say(lambda: self.play.office(mine, holder, dict(self.cloud.ledger) if holder else None))
+            self._say(
+                lambda: self.play.leadership(is_leader, leader, dict(self.cloud.ledger) if leader else None)
+            )
 
-    def _ask_office(self) -> None:
-        if self.cloud.holder is not None:
-            self.office(self.cloud.holder == self.host, self.cloud.holder)
+    def _ask_leader(self) -> None:
+        if self.cloud.leader is not None:
+            self.leadership(self.cloud.leader == self.host, self.cloud.leader)
 
     def delivered(self, host: str) -> None:
         """masakari-api has it."""
@@ -344,6 +347,6 @@ class Monitor:
             self.cloud.made.append(Report(0.0, made, self.host, notification))
             self.outbox.waiting.append((made, notification))
             self.cloud.at(0.2, lambda n=notification, m=made: self.cloud.deliver(self, m, n))  # type: ignore[misc]
-        if self.play.ledgers[ledgers:] and self.cloud.holder == self.host and self.sight["manage"]:
+        if self.play.ledgers[ledgers:] and self.cloud.leader == self.host and self.sight["manage"]:
             self.cloud.ledger = self.play.ledgers[-1]
         self.seen = (len(self.play.sent), len(self.play.withdrawn), len(self.play.ledgers))

@@ -7,13 +7,13 @@ import itertools
 
 import pytest
 
-from masakarimonitors.notifications import HostEvent
+from masakarimonitors.core.notification import HostEvent
 from tests.fixtures.host_play import THREE
 from tests.simulation.cloud import Cloud
 
 # The last three are schedules that once went wrong.
 SEEDS = [*range(40), 259, 300, 418]
-# Until it is declared (7 s), known (0.1 s) and settled (2 s), and then held by a missing sight or office.
+# Until it is declared (7 s), known (0.1 s) and settled (2 s), and then held by a missing sight or leadership.
 STALE = 30.0
 
 
@@ -86,7 +86,7 @@ def test_nobody_is_accused_falsely_and_no_failure_is_lost(seed: int, elected: bo
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_one_outage_is_accepted_once(seed: int) -> None:
-    """The same report twice only where the office changed hands before the first was known to have arrived."""
+    """The same report twice only where the leadership changed hands before the first was known to have arrived."""
     cloud = play_out(seed)
     for host in cloud.hosts:
         reports = [r for r in cloud.accepted if r.notification.hostname == host]

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
+import datetime
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from masakarimonitors.daemon import Daemon, Monitor
-from masakarimonitors.decisions import (
+from masakarimonitors.core.decision import (
     Command,
     Decision,
     Instant,
@@ -18,11 +18,14 @@ from masakarimonitors.decisions import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.notifications import HostEvent, ProcessNotification
+from masakarimonitors.core.notification import HostEvent, Notification, ProcessNotification
+from masakarimonitors.daemon import Daemon
+from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.memory import MemoryStore
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.status.board import Board
+from masakarimonitors.outbox.rows import Row
+from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.status.model import Record
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 
@@ -75,11 +78,11 @@ def remember(state: State, observation: str | Woken, now: Instant) -> tuple[Stat
 
 
 @contextlib.asynccontextmanager
-async def daemon(source: Script) -> AsyncIterator[tuple[FakeClock, Board, MemoryStore, list[State]]]:
+async def daemon(source: Script) -> AsyncIterator[tuple[FakeClock, Record, MemoryStore, list[State]]]:
     clock, store, seen = FakeClock(), MemoryStore(), list[State]()
     outbox = Outbox(store, clock)
     await outbox.open()
-    board = Board("testmonitor", clock.now())
+    record = Record("testmonitor", clock.now())
 
     def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
         state, decision = remember(state, observation, now)
@@ -87,31 +90,31 @@ async def daemon(source: Script) -> AsyncIterator[tuple[FakeClock, Board, Memory
         return state, decision
 
     monitor: Monitor[State, str] = Monitor(
-        "testmonitor",
-        (),
-        decide,
-        (source,),
-        Answering(),
+        name="testmonitor",
+        state=(),
+        decide=decide,
+        sources=(source,),
+        effects=Answering(),
     )
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(outbox.run()),
-            tasks.create_task(Daemon(monitor, outbox, clock, board).run()),
+            tasks.create_task(Daemon(monitor, outbox, clock, record).run()),
         ]
         await settle()
-        yield clock, board, store, seen
+        yield clock, record, store, seen
         for task in running:
             task.cancel()
 
 
 async def test_observations_are_judged_in_order_and_answers_come_back() -> None:
     source = Script()
-    async with daemon(source) as (_, board, _, seen):
+    async with daemon(source) as (_, record, _, seen):
         for observation in ("a", "ask", "b"):
             source.emit(observation)
         await settle()
         assert seen[-1] == ("a", "ask", "b", "answer")
-        assert [told.verdict.subject for told in board.verdicts] == ["a", "ask", "b", "answer"]
+        assert [one.verdict.subject for one in record.verdicts] == ["a", "ask", "b", "answer"]
 
 
 async def test_what_a_decision_reports_and_remembers_is_kept_together() -> None:
@@ -136,18 +139,72 @@ async def test_what_became_of_a_report_comes_back_as_an_observation() -> None:
         return state, decision
 
     monitor: Monitor[State, str] = Monitor(
-        "testmonitor", (), decide, (source,), settled=lambda row, now: f"{row.subject} {row.status}"
+        name="testmonitor",
+        state=(),
+        decide=decide,
+        sources=(source,),
+        settled=lambda report, now: f"{report.subject} {report.status} {report.answer}",
     )
-    delivery = Delivery(outbox, FakeApi(), DeliveryPolicy(), clock)
-    daemon = Daemon(monitor, outbox, clock, Board("testmonitor", clock.now()))
+    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    delivery = Delivery(outbox, FakeApi(), DeliveryPolicy(), clock, on_settled=daemon.settled)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
         await settle()
         source.emit("report")
         await settle()
-        assert seen[-1] == ("report", "process:x delivered")
+        assert seen[-1] == ("report", "process:x delivered 202")
         for task in running:
             task.cancel()
+
+
+async def test_the_monitor_is_asked_by_its_state_of_now_whether_a_report_may_leave() -> None:
+    """At the moment in which it would: its own decision may be late, as after a process was stopped."""
+    clock, source = FakeClock(), Script()
+    outbox = Outbox(MemoryStore(), clock)
+    await outbox.open()
+    until = clock.now().monotonic + 8.0
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor",
+        state=(),
+        decide=remember,
+        sources=(source,),
+        may_offer=lambda state, told, now: state == ("report",) and now.monotonic < until,
+    )
+    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    api = FakeApi()
+    api.no_token = asyncio.Event()
+    delivery = Delivery(outbox, api, DeliveryPolicy(), clock, may_offer=daemon.may_offer)
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
+        await settle()
+        source.emit("report")
+        await settle()
+        assert api.waiting == 1
+        await clock.advance(8.0)
+        api.no_token.set()
+        await settle()
+        assert api.offers == []
+        for task in running:
+            task.cancel()
+
+
+def test_it_is_asked_about_the_report_as_it_was_made() -> None:
+    """Also when it is offered with a later time."""
+    clock, asked = FakeClock(), list[Notification]()
+
+    def may_offer(state: State, told: Notification, now: Instant) -> bool:
+        asked.append(told)
+        return False
+
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor", state=(), decide=remember, sources=(), may_offer=may_offer
+    )
+    daemon = Daemon(monitor, Outbox(MemoryStore(), clock), clock, Record("testmonitor", clock.now()))
+    told = ProcessNotification("node01", clock.now().wall, event=HostEvent.STOPPED, process_name="n")
+    row = Row.new(1, told, "", clock.now())
+    later = Instant(clock.now().monotonic + 60, clock.now().wall + datetime.timedelta(seconds=60))
+    assert not daemon.may_offer(row.restamped(later))
+    assert asked == [told]
 
 
 async def test_wake_ups_come_at_their_time_and_a_later_one_replaces_an_earlier() -> None:
@@ -169,13 +226,13 @@ async def test_wake_ups_come_at_their_time_and_a_later_one_replaces_an_earlier()
 
 async def test_a_source_that_fails_is_started_again_and_shown_as_failed() -> None:
     source = Script()
-    async with daemon(source) as (clock, board, _, seen):
+    async with daemon(source) as (clock, record, _, seen):
         source.fail.set()
         await settle()
-        assert board.sources["script"].state == "failed"
-        assert "the socket closed" in board.sources["script"].seen
+        assert record.sources["script"].state == "failed"
+        assert "the socket closed" in record.sources["script"].seen
         await clock.advance(1)
-        assert (source.starts, board.sources["script"].state) == (2, "running")
+        assert (source.starts, record.sources["script"].state) == (2, "running")
         source.emit("after")
         await settle()
         assert seen[-1] == ("after",)
@@ -192,12 +249,12 @@ async def test_a_source_whose_own_task_was_cancelled_is_not_silently_gone() -> N
             await gone
 
     source = Waits()
-    async with daemon(source) as (clock, board, _, _):
+    async with daemon(source) as (clock, record, _, _):
         source.fail.set()
         await settle()
-        assert board.sources["script"].state == "failed"
+        assert record.sources["script"].state == "failed"
         await clock.advance(1)
-        assert (source.starts, board.sources["script"].state) == (2, "running")
+        assert (source.starts, record.sources["script"].state) == (2, "running")
 
 
 async def test_a_source_that_keeps_failing_is_asked_less_and_less_but_for_ever() -> None:
@@ -211,12 +268,12 @@ async def test_a_source_that_keeps_failing_is_asked_less_and_less_but_for_ever()
 
 async def test_a_bug_in_a_decision_is_shown_and_the_next_observation_is_judged() -> None:
     source = Script()
-    async with daemon(source) as (_, board, _, seen):
+    async with daemon(source) as (_, record, _, seen):
         source.emit("bug")
         source.emit("a")
         await settle()
         assert seen[-1] == ("a",)
-        assert "a bug" in board.faults[0][1]
+        assert "a bug" in record.faults[0][1]
 
 
 async def test_reports_of_the_last_life_wait_for_a_first_look_and_may_be_withdrawn_by_it() -> None:
@@ -233,9 +290,11 @@ async def test_reports_of_the_last_life_wait_for_a_first_look_and_may_be_withdra
 
     outbox = Outbox(store, clock)
     await outbox.open()
-    monitor: Monitor[State, str] = Monitor("testmonitor", (), decide, (source,), looked=bool)
-    delivery = Delivery(outbox, api, DeliveryPolicy(), clock)
-    daemon = Daemon(monitor, outbox, clock, Board("testmonitor", clock.now()))
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor", state=(), decide=decide, sources=(source,), has_looked=bool
+    )
+    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    delivery = Delivery(outbox, api, DeliveryPolicy(), clock, on_settled=daemon.settled)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
         await clock.advance(5)
@@ -256,9 +315,11 @@ async def test_a_world_that_cannot_be_looked_at_does_not_hold_a_report_for_ever(
     await before.close()
     outbox = Outbox(store, clock)
     await outbox.open()
-    monitor: Monitor[State, str] = Monitor("testmonitor", (), remember, (Script(),), looked=bool)
-    delivery = Delivery(outbox, api, DeliveryPolicy(), clock)
-    daemon = Daemon(monitor, outbox, clock, Board("testmonitor", clock.now()))
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor", state=(), decide=remember, sources=(Script(),), has_looked=bool
+    )
+    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    delivery = Delivery(outbox, api, DeliveryPolicy(), clock, on_settled=daemon.settled)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
         await clock.advance(29)

@@ -1,8 +1,21 @@
 """Every row of the answers table, and what a broken connection says about a report."""
 
+import datetime
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from masakarimonitors.masakari_api import Delivered, Duplicate, Refused, Unreachable, judge
+from masakarimonitors.masakari_api import (
+    Delivered,
+    Duplicate,
+    LookupFailed,
+    MasakariApi,
+    NotSent,
+    Refused,
+    Unreachable,
+    judge,
+)
 
 DUPLICATE = (
     '{"conflictingRequest": {"code": 409, "message": "Notification received from host c1 of type PROCESS is'
@@ -53,6 +66,7 @@ def test_the_words_tell_the_two_conflicts_apart() -> None:
     refused = judge(409, MAINTENANCE)
     assert isinstance(refused, Refused)
     assert "high availability is off" in refused.why
+    assert refused.maintenance
 
 
 def test_a_host_that_is_called_maintenance_is_not_on_maintenance() -> None:
@@ -82,3 +96,159 @@ def test_answers_are_one_bounded_line() -> None:
     outcome = judge(503, "a\nb\n" * 10_000)
     assert isinstance(outcome, Unreachable)
     assert "\n" not in outcome.answer and len(outcome.answer) < 600
+
+
+class OldAdapter:
+    """An API of no microversions beyond the first: 406 for a later one."""
+
+    def __init__(self, status: int = 406, date: str = "Thu, 01 Jan 2026 12:00:00 GMT") -> None:
+        self.status = status
+        self.headers = {"Date": date} if date else {}
+        self.asked: list[str] = []
+
+    def get_endpoint(self) -> str:
+        return "http://masakari/v1"
+
+    def get(self, url: str, *, headers: dict[str, str], **options: Any) -> Any:
+        self.asked.append(headers.get("OpenStack-API-Version", ""))
+        status = self.status if self.asked[-1] else 200
+        return SimpleNamespace(
+            status_code=status,
+            text='{"x": {"message": "no"}}',
+            headers=self.headers,
+            json=lambda: {"segments": []},
+        )
+
+
+async def test_lists_are_asked_for_in_the_version_that_shows_disabled_segments() -> None:
+    adapter = OldAdapter(status=200)
+    api = MasakariApi(adapter)
+    assert await api.get("/segments") == {"segments": []}
+    assert adapter.asked == ["instance-ha 1.2"]
+    api.close()
+
+
+async def test_an_older_api_is_asked_in_its_own_version_from_then_on() -> None:
+    adapter = OldAdapter()
+    api = MasakariApi(adapter)
+    for _ in range(2):
+        assert await api.get("/segments") == {"segments": []}
+    assert adapter.asked == ["instance-ha 1.2", "", ""]
+    api.close()
+
+
+async def test_any_other_refusal_is_a_failure_with_what_was_seen() -> None:
+    api = MasakariApi(OldAdapter(status=403))
+    with pytest.raises(LookupFailed, match="GET /segments: 403 no"):
+        await api.get("/segments")
+    api.close()
+
+
+NOON = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "date"),
+    [
+        ("Thu, 01 Jan 2026 12:00:00 GMT", NOON),
+        ("Thu, 01 Jan 2026 13:00:00 +0100", NOON),
+        ("Thu, 01 Jan 2026 12:00:00 -0000", NOON),
+        ("soon", None),
+        ("", None),
+    ],
+)
+async def test_the_time_of_the_api_is_known_from_its_answers(
+    said: str, date: datetime.datetime | None
+) -> None:
+    api = MasakariApi(OldAdapter(status=200, date=said))
+    assert api.date is None
+    await api.get("/segments")
+    assert api.date == date
+    api.close()
+
+
+class Token:
+    """Keystone and the API behind it: `accepted` says which tokens the API takes, by their number."""
+
+    def __init__(self, *accepted: int) -> None:
+        self.accepted = accepted
+        self.number = 0
+        self.fresh = False
+        self.posted: list[int] = []
+
+    def get_endpoint(self) -> str:
+        return "http://masakari/v1"
+
+    def get_token(self) -> str:
+        if not self.fresh:
+            self.number, self.fresh = self.number + 1, True
+        return str(self.number)
+
+    def invalidate(self) -> bool:
+        self.fresh = False
+        return True
+
+    def post(self, url: str, *, allow_reauth: bool, **options: Any) -> Any:
+        assert not allow_reauth and self.fresh
+        self.posted.append(self.number)
+        status = 202 if self.number in self.accepted else 401
+        return SimpleNamespace(status_code=status, text="", headers={})
+
+
+async def test_whether_a_report_may_still_leave_is_asked_when_there_is_a_token() -> None:
+    adapter = Token(1)
+    api = MasakariApi(adapter)
+    tokens: list[int] = []
+
+    def may_send() -> bool:
+        tokens.append(adapter.number)
+        return False
+
+    assert await api.send("{}", may_send) == NotSent()
+    assert (tokens, adapter.posted) == ([1], [])
+    api.close()
+
+
+async def test_a_token_that_is_not_accepted_any_more_is_replaced_once() -> None:
+    adapter = Token(2)
+    api = MasakariApi(adapter)
+    assert isinstance(await api.send("{}"), Delivered)
+    assert adapter.posted == [1, 2]
+    adapter.accepted = ()
+    assert isinstance(await api.send("{}"), Unreachable)
+    assert adapter.posted == [1, 2, 2, 3]
+    api.close()
+
+
+async def test_a_report_that_may_not_leave_any_more_is_not_sent_with_a_new_token() -> None:
+    adapter = Token(2)
+    api = MasakariApi(adapter)
+    assert await api.send("{}", lambda: adapter.number < 2) == NotSent()
+    assert adapter.posted == [1]
+    api.close()
+
+
+async def test_a_single_notification_is_asked_for_so_that_the_api_need_not_ask_its_engine() -> None:
+    adapter = OldAdapter(status=200)
+    api = MasakariApi(adapter)
+    await api.get("/notifications/u")
+    await api.get("/notifications?status=new")
+    assert adapter.asked == ["", "instance-ha 1.2"]
+    api.close()
+
+
+@pytest.mark.parametrize(("status", "unknown"), [(404, True), (403, False), (503, False)])
+async def test_what_masakari_does_not_know_is_told_from_what_it_does_not_tell(
+    status: int, unknown: bool
+) -> None:
+    api = MasakariApi(OldAdapter(status=status))
+    with pytest.raises(LookupFailed) as failed:
+        await api.get("/segments")
+    assert failed.value.unknown is unknown
+    api.close()
+
+
+def test_an_accepted_report_is_known_by_what_masakari_calls_it_and_its_host() -> None:
+    text = '{"notification": {"notification_uuid": "n-1", "source_host_uuid": "h-1"}}'
+    assert judge(202, text) == Delivered("202 n-1", "n-1", "h-1")
+    assert judge(202, "") == Delivered("202")

@@ -8,7 +8,8 @@ import pytest
 
 from masakarimonitors import conf
 from masakarimonitors.conf import unknown
-from masakarimonitors.hostmonitor import matrix, matrix_file
+from masakarimonitors.hostmonitor import input_files
+from masakarimonitors.hostmonitor.core import matrix
 from masakarimonitors.processmonitor.sources import process_list
 
 ETC = Path(__file__).parents[2] / "etc"
@@ -23,7 +24,7 @@ def test_the_list_of_processes_is_read() -> None:
 
 
 def test_the_matrix_is_the_default_one() -> None:
-    reading = matrix_file.parse((ETC / "masakarimonitors/matrix.yaml.sample").read_text())
+    reading = input_files.parse_matrix((ETC / "masakarimonitors/matrix.yaml.sample").read_text())
     assert reading.warnings == ()
     assert reading.matrix == matrix.default(), "the sample calls itself the default"
 

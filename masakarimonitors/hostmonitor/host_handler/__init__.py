@@ -1,1 +1,1 @@
-"""Where third-party host drivers expect their base class."""
+"""Compatibility: where third-party host drivers expect their base class."""

@@ -1,15 +1,5 @@
-"""The base class that third-party host drivers were written against; our own drivers do not use it."""
+"""Compatibility: the base class of third-party host drivers, where releases up to 12 had it."""
 
-import abc
+from masakarimonitors.hostmonitor.driver import DriverBase
 
-
-class DriverBase(abc.ABC):
-    """A driver that owns its loop: `monitor_hosts` watches and sends until `stop` is called."""
-
-    @abc.abstractmethod
-    def monitor_hosts(self) -> None:
-        """Watch the hosts; returns after `stop`."""
-
-    @abc.abstractmethod
-    def stop(self) -> None:
-        """Make `monitor_hosts` return; called from another thread."""
+__all__ = ["DriverBase"]

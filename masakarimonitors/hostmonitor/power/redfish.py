@@ -1,87 +1,255 @@
-"""Redfish through sushy, imported when the first BMC is asked; its calls block, so they run on threads."""
+"""Redfish: a BMC asked by HTTP for its system's PowerState.
+
+In: an `Address`. Out: one `Reading`, always: every fault is a NO_PROOF with its evidence. The password goes by HTTP
+header and never into the evidence. At most four documents are read (the service's root, its list of systems, the
+system and, where that is off, its manager), each within a whole time-out: a BMC that sends one byte a second holds up
+nobody. Paths and properties are those of DMTF's DSP0266 and of the schemas ComputerSystem and Manager. This module is
+imported when the first BMC speaks Redfish: its client takes some MiB.
+"""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import base64
+import contextlib
+import datetime
+import json
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from masakarimonitors.hostmonitor.observation import Power
-from masakarimonitors.hostmonitor.power.bmc import Address, Reading
-from masakarimonitors.hostmonitor.power.secret import SecretFault
+import aiohttp
+from aiohttp.abc import AbstractResolver
 
-# Hosts that fail together are asked this many at a time.
-_THREADS = 4
+from masakarimonitors.hostmonitor.core.observation import Power
+from masakarimonitors.hostmonitor.power.bmc import REDFISH_ROOT, Address, Lack, Reading, SecretFault, Uptime
+from masakarimonitors.hostmonitor.power.names import NameFault, Names
+from masakarimonitors.hostmonitor.power.redact import shown
+from masakarimonitors.system import tcp
+from masakarimonitors.system.tcp import Knock
+
+_LARGEST = 1 << 20
+"""Bytes of one document; the largest that BMCs send, a system with all of its links, has some ten thousand."""
+
+_REDIRECTS = 3
+_KNOCK = 3.0
+"""Seconds for finding out whether a BMC that gave no answer is there at all."""
+
+_MISCONFIGURED = {
+    401: "wrong user name or password",
+    403: "this user may not read it",
+    404: "it has no such path",
+}
+
+
+class _NoProof(Exception):
+    """One exchange has led to no word about power."""
+
+    def __init__(self, lack: Lack, words: str) -> None:
+        super().__init__(words)
+        self.lack = lack
+
+
+class _Resolver(AbstractResolver):
+    """Names, as aiohttp asks for them; it never asks for what is an address already."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[Any]:
+        return [
+            {
+                "hostname": host,
+                "host": one,
+                "port": port,
+                "family": socket.AF_INET6 if ":" in one else socket.AF_INET,
+                "proto": 0,
+                "flags": socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            }
+            for one in await self._names.addresses(host, port, family)
+        ]
+
+    async def close(self) -> None:
+        """Nothing: the names outlive each connector."""
 
 
 class Redfish:
     """Asks for the system's PowerState."""
 
-    def __init__(self, timeout: float) -> None:
-        """`timeout` in seconds for each HTTP request."""
+    def __init__(self, timeout: float, *, names: Names | None = None) -> None:
+        """`timeout` in seconds for each HTTP request, its whole answer included."""
         self._timeout = timeout
-        self._pool: ThreadPoolExecutor | None = None
+        self._names = names or Names(timeout)
 
     async def read(self, address: Address) -> Reading:
         """Ask once; every fault is a NO_PROOF with its evidence."""
         try:
             password = await address.secret.reveal()
         except SecretFault as fault:
-            return Reading(Power.NO_PROOF, f"{address.device}: {fault}")
-        self._pool = self._pool or ThreadPoolExecutor(_THREADS, "redfish")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, address, password)
-
-    def close(self) -> None:
-        """Take no more questions."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _ask(self, address: Address, password: str) -> Reading:
-        where = f"{address.device}: BMC {address.host}"
+            return Reading(Power.NO_PROOF, f"{address.device}: {fault}", Lack.FAULT)
         try:
-            import requests
-            import sushy
-            from sushy import auth, exceptions
-        except ImportError:
-            return Reading(
-                Power.NO_PROOF,
-                f"{where} speaks Redfish and the Python package sushy is not installed: install it",
-            )
-        try:
-            connection = sushy.Sushy(
-                base_url(address),
-                # Basic, so that no session is opened whose token would have to be looked after.
-                auth=auth.BasicAuth(address.user, password),
-                verify=address.verify,
-                server_side_retries=0,
-                read_timeout=self._timeout,
-                connect_timeout=self._timeout,
-            )
-            if address.system:
-                system = connection.get_system(address.system)
-            else:
-                members = connection.get_system_collection().get_members()
-                if len(members) != 1:
-                    return Reading(
-                        Power.NO_PROOF, f"{where} has {len(members)} systems: name one (systems_uri)"
-                    )
-                system = members[0]
-            state = str(getattr(system.power_state, "value", system.power_state))
-        except (exceptions.SushyError, requests.RequestException, ValueError) as fault:
-            words = " ".join(str(fault).split())[:200]
-            return Reading(Power.NO_PROOF, f"{where}: {type(fault).__name__}: {_without(words, password)}")
+            state, uptime = await self._ask(address, password)
+        except _NoProof as fault:
+            words = shown(str(fault), password)
+            return Reading(Power.NO_PROOF, f"{address.shown}: {words}", fault.lack)
         # PoweringOn, PoweringOff and Paused are neither.
         power = {"On": Power.ON, "Off": Power.OFF}.get(state, Power.NO_PROOF)
-        return Reading(power, f"{where} says PowerState {state}")
+        lack = Lack.ODD if power is Power.NO_PROOF else None
+        words = f"{address.shown} says PowerState {shown(state, password)}"
+        return Reading(power, words, lack, uptime)
+
+    async def _ask(self, address: Address, password: str) -> tuple[str, Uptime | None]:
+        """The PowerState, and for how long the BMC itself runs, where it is off and says so."""
+        if ":" in address.user:
+            raise _NoProof(
+                Lack.FAULT, "its user name has a colon, which HTTP's Basic authentication cannot carry"
+            )
+        # Basic, so that no session is opened whose token would have to be looked after.
+        login = base64.b64encode(f"{address.user}:{password}".encode()).decode()
+        connector = aiohttp.TCPConnector(resolver=_Resolver(self._names), ssl=_tls(address))
+        async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def get(path: str) -> Mapping[str, Any]:
+                return await self._get(session, address, path, f"Basic {login}")
+
+            path = address.system
+            if not path:
+                root = await get(REDFISH_ROOT)
+                path = _only_member(await get(_link(root.get("Systems"), "Systems")))
+            system = await get(path if path.startswith("/") else f"/{path}")
+            state = system.get("PowerState")
+            uptime = None
+            if state == "Off":
+                with contextlib.suppress(_NoProof):
+                    uptime = _uptime(await get(_manager(system)))
+        return state if isinstance(state, str) else json.dumps(state), uptime
+
+    async def _get(
+        self, session: aiohttp.ClientSession, address: Address, path: str, login: str
+    ) -> Mapping[str, Any]:
+        """One JSON object; raises _NoProof."""
+        # Of each request and not of the session: aiohttp then takes it off when it is led to another server.
+        headers = {aiohttp.hdrs.AUTHORIZATION: login}
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                session.get(base_url(address) + path, headers=headers, max_redirects=_REDIRECTS) as answer,
+            ):
+                return _document(answer.status, await _body(answer), path)
+        except TimeoutError:
+            if await self._is_silent(address):
+                raise _NoProof(Lack.SILENT, f"no answer within {self._timeout:.0f} s") from None
+            words = f"no whole answer within {self._timeout:.0f} s, though it accepts connections"
+            raise _NoProof(Lack.ODD, words) from None
+        except (aiohttp.ClientSSLError, ssl.SSLError) as fault:
+            words = f"its certificate or its TLS is not accepted ({fault}); see `verify` or ssl_insecure"
+            raise _NoProof(Lack.FAULT, words) from None
+        except aiohttp.ClientConnectorError as fault:
+            lack = Lack.SILENT if await self._is_silent(address) else Lack.FAULT
+            raise _NoProof(lack, f"no connection ({fault.strerror or fault.os_error})") from None
+        except aiohttp.InvalidURL:
+            raise _NoProof(Lack.FAULT, "its address makes no URL") from None
+        except (aiohttp.ClientError, OSError, ValueError) as fault:
+            raise _NoProof(Lack.ODD, f"{type(fault).__name__}: {fault}") from None
+
+    async def _is_silent(self, address: Address) -> bool:
+        """Whether no address of it accepts or refuses a connection, though all could be tried."""
+        url = urlsplit(base_url(address))
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            places = await self._names.addresses(url.hostname or "", port)
+        except NameFault:
+            return False
+        tries = (tcp.knock(one, port, min(self._timeout, _KNOCK)) for one in places)
+        return {how for how, _ in await asyncio.gather(*tries)} == {Knock.SILENT}
+
+
+def _tls(address: Address) -> ssl.SSLContext | bool:
+    if not isinstance(address.verify, str):
+        return address.verify
+    try:
+        return ssl.create_default_context(cafile=address.verify)
+    except (OSError, ValueError) as fault:
+        why = getattr(fault, "strerror", None) or fault
+        raise _NoProof(Lack.FAULT, f"its CA file {address.verify} cannot be used ({why})") from None
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    body = b""
+    async for chunk in answer.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > _LARGEST:
+            raise _NoProof(Lack.ODD, f"it sends more than {_LARGEST >> 20} MiB")
+    return body
+
+
+def _document(status: int, body: bytes, path: str) -> Mapping[str, Any]:
+    """The JSON object of an answer; raises _NoProof."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if status != 200:
+        lack = Lack.FAULT if status in _MISCONFIGURED else Lack.ODD
+        told = _MISCONFIGURED.get(status) or _message(document) or "it says no more"
+        raise _NoProof(lack, f"HTTP {status} for {path}: {told}")
+    if not isinstance(document, dict):
+        raise _NoProof(Lack.ODD, f"{path} is no JSON object")
+    return document
+
+
+def _message(document: object) -> str:
+    error = document.get("error") if isinstance(document, dict) else None
+    return str(error.get("message", "")) if isinstance(error, dict) else ""
+
+
+def _only_member(systems: Mapping[str, Any]) -> str:
+    members = systems.get("Members")
+    if not isinstance(members, list):
+        _odd("Members")
+    if len(members) != 1:
+        raise _NoProof(Lack.FAULT, f"it has {len(members)} systems: name one (`system` or systems_uri)")
+    return _link(members[0], "Members")
+
+
+def _manager(system: Mapping[str, Any]) -> str:
+    """The path of the BMC that manages a system."""
+    links = system.get("Links")
+    managers = links.get("ManagedBy") if isinstance(links, dict) else None
+    if not isinstance(managers, list) or len(managers) != 1:
+        _odd("ManagedBy")
+    return _link(managers[0], "ManagedBy")
+
+
+def _uptime(manager: Mapping[str, Any]) -> Uptime | None:
+    """For how long a BMC runs by its own two clocks (schema Manager); None where it cannot be told."""
+    try:
+        now, since = (
+            datetime.datetime.fromisoformat(str(manager[key])) for key in ("DateTime", "LastResetTime")
+        )
+    except (KeyError, ValueError, TypeError):
+        return None
+    return Uptime(now, since) if (now.tzinfo is None) is (since.tzinfo is None) else None
+
+
+def _link(value: object, name: str) -> str:
+    path = value.get("@odata.id") if isinstance(value, dict) else None
+    if not isinstance(path, str) or not path.startswith("/"):
+        _odd(name)
+    return path
+
+
+def _odd(name: str) -> NoReturn:
+    raise _NoProof(Lack.ODD, f"its {name} are not what Redfish says they are")
 
 
 def base_url(address: Address) -> str:
     """The service root's server: what the address says, with scheme and port where it leaves them out."""
     if "://" in address.host:
         parts = urlsplit(address.host)
-        return f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     host = f"[{address.host}]" if ":" in address.host and not address.host.startswith("[") else address.host
     port = f":{address.port}" if address.port else ""
     return f"{'https' if address.tls else 'http'}://{host}{port}"
-
-
-def _without(words: str, password: str) -> str:
-    return words.replace(password, "***") if password else words

@@ -1,8 +1,10 @@
-"""Listens to one libvirt: its events, and the state of its machines at every connect and now and then.
+"""Listens to one libvirt: its events, and the state of its instances at every connect and now and then.
 
 Out: LibvirtBack, a Census, events in libvirt's order, LibvirtAway. Events are subscribed before the
-first state is read, so nothing falls between the two. It never gives up: a libvirtd that is away is
-asked for again after 0.1, 0.2 ... 5 s.
+first state is read, so nothing falls between the two, and a Census stands behind the events of what it
+has read. Each census has a session of its own: one that hangs neither ends nor holds up the events, but
+while none completes, libvirt counts as away. A domain of which libvirt does not tell is named and UNKNOWN.
+It never gives up: libvirt is asked again after 0.1, 0.2 ... 5 s.
 """
 
 import asyncio
@@ -11,38 +13,44 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from masakarimonitors.decisions.backoff import backoff
-from masakarimonitors.instancemonitor.evidence import Evidence
-from masakarimonitors.instancemonitor.observation import (
+from masakarimonitors.instancemonitor.core.observation import (
     Census,
     ControlFailed,
+    Identity,
     IoFailed,
     IoFailedWithReason,
     LibvirtAway,
     LibvirtBack,
-    Lifecycle,
     LifecycleChanged,
     Observation,
+    Power,
     Reading,
     Rebooted,
     WatchdogFired,
 )
-from masakarimonitors.instancemonitor.reading import Numbers, evidence_of, named, read
-from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.libvirt import Connection, Unanswered, Unavailable
+from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, identify, read
+from masakarimonitors.instancemonitor.qemu_files import QemuFiles
+from masakarimonitors.libvirt.domain_state import EventId, Lifecycle
+from masakarimonitors.libvirt.event_line import EventLine
+from masakarimonitors.libvirt.faults import Unavailable, is_about_the_connection
+from masakarimonitors.libvirt.session import OpenSession, Retry, Session, session
+from masakarimonitors.libvirt.under_way import UnderWay
+from masakarimonitors.system.clock import Clock, wait
 
 LOG = logging.getLogger(__name__)
 
 _FIRST_RETRY, _LAST_RETRY = 0.1, 5.0
 _SUBSCRIBE_TIMEOUT = 10.0
-# Asked for 1,000 machines an idle libvirtd answers in 0.1 s; one that is killing a hung QEMU holds the
-# answer about that machine back for up to 15 s.
+# Asked for 1,000 domains an idle libvirtd answers in 0.1 s; one that is killing a hung QEMU holds the
+# answer about that domain back for up to 15 s.
 _CENSUS_TIMEOUT = 30.0
-# A libvirtd that has just started connects to its machines one after another, and one that is lost on
+# A libvirtd that has just started connects to its domains one after another, and one that is lost on
 # the way is no event: look again soon. Seconds after the connect.
 _EARLY_LOOKS = (1.0, 3.0, 10.0)
 
 _LIFECYCLE = {event.value: event for event in Lifecycle}
+# Other drivers than QEMU's need not know them all.
+_OPTIONAL = frozenset(set(EventId) - {EventId.LIFECYCLE})
 
 Emit = Callable[[Observation], None]
 
@@ -51,133 +59,151 @@ class Libvirt:
     """The source of one URI."""
 
     def __init__(
-        self, uri: str, clock: Clock, numbers: Numbers, evidence: Evidence, *, resync: float = 60.0
+        self,
+        uri: str,
+        clock: Clock,
+        numbers: EventNumbers,
+        files: QemuFiles,
+        *,
+        line: EventLine,
+        resync: float = 60.0,
+        open_session: OpenSession = session,
     ) -> None:
         """`resync`: seconds between two censuses. Nothing is opened yet."""
         self.name = uri
         self._uri = uri
         self._clock = clock
         self._numbers = numbers
-        self._evidence = evidence_of(uri, evidence)
+        self._files = files_of(uri, files)
+        self._line = line
         self._resync = resync
+        self._open_session = open_session
+        self._under_way = UnderWay()
+        self._named: dict[Identity, str] = {}
 
     async def run(self, emit: Emit) -> None:
         """Until cancelled."""
-        connection = Connection(self._uri)
-        try:
-            failures = 0
-            while True:
-                try:
-                    await connection.open()
-                    await self._subscribe(connection, emit)
-                except Unavailable as error:
-                    connection.drop()
-                    failures += 1
-                    emit(LibvirtAway(self._uri, str(error)))
-                    await self._clock.sleep(backoff(failures, _FIRST_RETRY, _LAST_RETRY))
-                    continue
-                failures = 0
-                emit(LibvirtBack(self._uri))
-                await self._watch(connection, emit)
-                emit(LibvirtAway(self._uri, connection.why_lost))
-        finally:
-            connection.close()
+        retry = Retry(self._clock, _FIRST_RETRY, _LAST_RETRY)
+        while True:
+            try:
+                async with self._open_session(self._uri, "events") as events:
+                    await self._subscribe(events, emit)
+                    with self._line.heard_over(events):
+                        await self._watch(events, retry, emit)
+            except Unavailable as error:
+                emit(LibvirtAway(self._uri, str(error)))
+            await retry.pause()
 
-    async def _watch(self, connection: Connection, emit: Emit) -> None:
-        """Censuses, until the connection is lost."""
+    async def _watch(self, events: Session, retry: Retry, emit: Emit) -> None:
+        """Censuses, until events are no longer heard: then raises Unavailable."""
         began = self._clock.now().monotonic
         early = list(_EARLY_LOOKS)
-        while connection.connected:
+        failures = Retry(self._clock, _FIRST_RETRY, _LAST_RETRY)
+        complete = False
+        while True:
             try:
-                await self._take_census(connection, emit)
-            except Unanswered as error:
-                LOG.warning(
-                    "%s: its machines could not be compared now (%s); events still come", self._uri, error
-                )
+                census = await self._take_census()
             except Unavailable as error:
-                if connection.connected:
-                    LOG.warning(
-                        "%s: its machines could not be listed (%s); connecting anew", self._uri, error
-                    )
-                    connection.drop()
-                return
+                events.still_open()
+                complete = False
+                emit(LibvirtAway(self._uri, f"{error} (events still come; what no event tells is not seen)"))
+                await failures.pause_unless(events.lost)
+                continue
+            if not complete:
+                complete = True
+                retry.worked()
+                failures.worked()
+                emit(LibvirtBack(self._uri))
+            emit(census)
             passed = self._clock.now().monotonic - began
             while early and early[0] <= passed:
                 early.pop(0)
-            await self._lost_within(connection, early[0] - passed if early else self._resync)
+            await wait(self._clock, early[0] - passed if early else self._resync, events.lost)
+            events.still_open()
 
-    async def _lost_within(self, connection: Connection, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        waiters = {loop.create_task(connection.lost.wait()), loop.create_task(self._clock.sleep(seconds))}
-        try:
-            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiters:
-                waiter.cancel()
+    # ---- the census
 
-    async def _take_census(self, connection: Connection, emit: Emit) -> None:
+    async def _take_census(self) -> Census:
         after = self._numbers.last
-        readings = await connection.call(lambda c: self._read_all(connection, c), _CENSUS_TIMEOUT)
-        emit(Census(self._uri, readings, after))
+        async with self._open_session(self._uri, "census") as libvirt:
+            readings, unread = await libvirt.call(
+                lambda connection: self._look_at_all(connection, libvirt.api.main), _CENSUS_TIMEOUT
+            )
+        await self._line.let_pass()
+        self._name(unread)
+        return Census(self._uri, readings, after)
 
-    def _read_all(self, connection: Connection, libvirt: Any) -> tuple[Reading, ...]:
-        found = []
-        for domain in libvirt.listAllDomains():
+    def _look_at_all(self, connection: Any, libvirt: Any) -> tuple[tuple[Reading, ...], dict[Identity, str]]:
+        """On the session's thread: how each domain stands, and why of some nothing could be read."""
+        readings: list[Reading] = []
+        unread: dict[Identity, str] = {}
+        for domain in connection.listAllDomains():
+            instance = identify(domain, self._uri)
+            if instance.uuid in self._under_way:
+                unread[instance] = "libvirt has not answered the last question about it"
+                continue
             try:
-                found.append(read(domain, self._uri, self._evidence))
-            except connection.api.main.libvirtError as error:
-                # Undefined while we were reading.
-                if error.get_error_code() != connection.api.main.VIR_ERR_NO_DOMAIN:
+                with self._under_way.about(instance.uuid):
+                    readings.append(read(domain, self._uri, self._files))
+            except libvirt.libvirtError as error:
+                if is_about_the_connection(error, libvirt):
                     raise
-        return tuple(found)
+                if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:  # undefined while we were reading
+                    unread[instance] = str(error)
+        # It is there, so it has not gone; more is not known.
+        readings += [Reading(instance=instance, power=Power.UNKNOWN) for instance in unread]
+        return tuple(readings), unread
 
-    async def _subscribe(self, connection: Connection, emit: Emit) -> None:
+    def _name(self, unread: dict[Identity, str]) -> None:
+        """Say of which domains nothing could be read, once for each."""
+        for instance, why in unread.items():
+            if self._named.get(instance) != why:
+                words = "%s: how %s stands could not be read, and it is left out: %s"
+                LOG.warning(words, self._uri, instance.name, why)
+        self._named = unread
+
+    # ---- events
+
+    async def _subscribe(self, events: Session, emit: Emit) -> None:
         loop = asyncio.get_running_loop()
 
         def hand_over(observation: Observation) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(emit, observation)
 
-        await connection.call(lambda c: self._register(connection, c, hand_over), _SUBSCRIBE_TIMEOUT)
+        await events.subscribe(self._callbacks(hand_over), _SUBSCRIBE_TIMEOUT, optional=_OPTIONAL)
 
-    def _register(self, connection: Connection, libvirt: Any, emit: Emit) -> None:
-        """Callbacks run on libvirt's event thread, one at a time: so the numbers are in its order."""
-        uri, number, constants = self._uri, self._numbers.next, connection.api.main
+    def _callbacks(self, emit: Emit) -> dict[int, Callable[..., None]]:
+        """They run on libvirt's event thread, one at a time: so the numbers are in its order."""
+        uri, number = self._uri, self._numbers.next
 
         def lifecycle(_c: Any, d: Any, event: int, detail: int, _o: Any) -> None:
             # A newer libvirt's event that we do not know is none of the table's.
             if event in _LIFECYCLE:
-                emit(LifecycleChanged(named(d, uri), number(), _LIFECYCLE[event], detail))
+                emit(LifecycleChanged(identify(d, uri), number(), _LIFECYCLE[event], detail))
 
         def reboot(_c: Any, d: Any, _o: Any) -> None:
-            emit(Rebooted(named(d, uri), number()))
+            emit(Rebooted(identify(d, uri), number()))
 
         def watchdog(_c: Any, d: Any, action: int, _o: Any) -> None:
-            emit(WatchdogFired(named(d, uri), number(), action))
+            emit(WatchdogFired(identify(d, uri), number(), action))
 
         def io_error(_c: Any, d: Any, _path: str, alias: str, action: int, _o: Any) -> None:
-            emit(IoFailed(named(d, uri), number(), action, alias))
+            emit(IoFailed(identify(d, uri), number(), action, alias))
 
         def io_error_reason(
             _c: Any, d: Any, _path: str, _alias: str, _action: int, reason: str, _o: Any
         ) -> None:
-            emit(IoFailedWithReason(named(d, uri), number(), reason))
+            emit(IoFailedWithReason(identify(d, uri), number(), reason))
 
         def control_error(_c: Any, d: Any, _o: Any) -> None:
-            emit(ControlFailed(named(d, uri), number()))
+            emit(ControlFailed(identify(d, uri), number()))
 
-        libvirt.domainEventRegisterAny(None, constants.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle, None)
-        others = (
-            (constants.VIR_DOMAIN_EVENT_ID_REBOOT, reboot),
-            (constants.VIR_DOMAIN_EVENT_ID_WATCHDOG, watchdog),
-            (constants.VIR_DOMAIN_EVENT_ID_IO_ERROR, io_error),
-            (constants.VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, io_error_reason),
-            (constants.VIR_DOMAIN_EVENT_ID_CONTROL_ERROR, control_error),
-        )
-        for event, callback in others:
-            try:
-                libvirt.domainEventRegisterAny(None, event, callback, None)
-            except constants.libvirtError as error:
-                # Other drivers than QEMU's need not know them all.
-                if error.get_error_code() != constants.VIR_ERR_NO_SUPPORT:
-                    raise
+        return {
+            EventId.LIFECYCLE: lifecycle,
+            EventId.REBOOT: reboot,
+            EventId.WATCHDOG: watchdog,
+            EventId.IO_ERROR: io_error,
+            EventId.IO_ERROR_REASON: io_error_reason,
+            EventId.CONTROL_ERROR: control_error,
+        }

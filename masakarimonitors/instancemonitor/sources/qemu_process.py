@@ -14,8 +14,8 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
-from masakarimonitors.instancemonitor.evidence import holder
-from masakarimonitors.instancemonitor.observation import Named, Observation, ProcessEnded
+from masakarimonitors.instancemonitor.core.observation import Identity, Observation, ProcessEnded
+from masakarimonitors.instancemonitor.qemu_files import holder
 from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
@@ -23,6 +23,8 @@ LOG = logging.getLogger(__name__)
 # Seconds between two looks for new pidfiles: one listing of a folder in memory.
 _LOOK_EVERY = 1.0
 _UUID = re.compile(rb"\0-uuid\0([0-9a-f-]{36})\0")
+# An argument of a QEMU that takes in a guest, by live migration or out of a file.
+_INCOMING = b"\0-incoming\0"
 
 
 class QemuProcesses:
@@ -31,7 +33,7 @@ class QemuProcesses:
     name = "qemu processes"
 
     def __init__(self, directory: Path, uri: str, clock: Clock) -> None:
-        """`directory` holds libvirt's pidfiles; `uri` is where libvirt is asked about their machines."""
+        """`directory` holds libvirt's pidfiles; `uri` is where libvirt is asked about their instances."""
         self._directory = directory
         self._uri = uri
         self._clock = clock
@@ -69,7 +71,7 @@ class QemuProcesses:
                 continue
             if len(self._watched) >= self._limit:
                 return
-            # Gone, or not a machine's, or another's to read: nothing to watch.
+            # Gone, or not an instance's, or another's to read: nothing to watch.
             with contextlib.suppress(OSError):
                 self._watch(name, Path(entry.path), emit)
 
@@ -80,19 +82,20 @@ class QemuProcesses:
         pidfd = os.pidfd_open(pid)
         try:
             # Read after the pidfd was opened: what is read is of the very process that it stands for.
-            found = _UUID.search(Path(f"/proc/{pid}/cmdline").read_bytes())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            found = _UUID.search(command)
             if found is None or holder(pidfile) != pid:
                 os.close(pidfd)
                 return
         except OSError:
             os.close(pidfd)
             raise
-        machine = Named(found[1].decode(), name, self._uri)
+        instance = Identity(found[1].decode(), name, self._uri)
         self._watched[name] = (pidfd, pid)
 
         def ended() -> None:
             self._forget(name)
-            emit(ProcessEnded(machine, pid))
+            emit(ProcessEnded(instance, pid, arrived=_INCOMING in command))
 
         asyncio.get_running_loop().add_reader(pidfd, ended)
 

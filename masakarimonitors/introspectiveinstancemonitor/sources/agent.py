@@ -4,19 +4,28 @@ The difference between the last two is what keeps a guest from being accused: on
 asked and said nothing was silent.
 """
 
+import json
 import time
+from collections.abc import Callable
 from typing import Any
 
-from masakarimonitors.system.libvirt import load
+from masakarimonitors.libvirt.binding import load
+from masakarimonitors.libvirt.faults import is_about_the_connection
 
 # VIR_ERR_* of libvirt: numbers, so that the binding stays a lazy import.
 _NO_DOMAIN = 42
+_INTERNAL = 1
 _UNRESPONSIVE = 86
-_COMMAND_TIMEOUT = 111
-_COMMAND_FAILED = 112
+# Newer than many bindings, and so not always named there; 111 is "no network metadata".
+_COMMAND_TIMEOUT = 112
+_COMMAND_FAILED = 113
 _OCCUPIED = 2  # VIR_DOMAIN_CONTROL_OCCUPIED
 _LIBVIRT_WAITS = 5.0
 """Seconds that libvirt waits for a hung agent to synchronise, whatever it is told."""
+
+
+Asking = Callable[[Any, str, int, str, int], str]
+"""How a guest agent is asked: see `ask`."""
 
 
 class Silent(Exception):
@@ -31,8 +40,8 @@ class Refused(Exception):
     """The agent answered with an error: it lives, but does not do this; the message is the agent's."""
 
 
-def ask(handle: Any, uuid: str, number: int, request: str, seconds: int) -> str:
-    """The agent's answer to `request` (JSON) in machine `uuid`, in its life `number` (libvirt's domain id).
+def ask(handle: Any, uuid: str, domain_id: int, request: str, seconds: int) -> str:
+    """The agent's answer to `request` (JSON) in domain `uuid`, in its life `domain_id` (libvirt's id of it).
 
     `handle` is a virConnect. Raises `Silent`, `NotAsked`, `Refused`, and libvirt's own error when the
     connection itself broke.
@@ -43,27 +52,40 @@ def ask(handle: Any, uuid: str, number: int, request: str, seconds: int) -> str:
         domain = handle.lookupByUUIDString(uuid)
     except libvirt.libvirtError as error:
         if error.get_error_code() == _NO_DOMAIN:
-            raise NotAsked("the machine is gone") from error
+            raise NotAsked("the domain is gone") from error
         raise
-    if domain.ID() != number:
-        raise NotAsked("the machine stopped or was started anew")
+    if domain.ID() != domain_id:
+        raise NotAsked("the guest stopped or was started anew")
     started = time.monotonic()
     try:
         return str(api.qemu.qemuAgentCommand(domain, request, seconds, 0))
     except libvirt.libvirtError as error:
+        if is_about_the_connection(error, libvirt):
+            raise
         waited = time.monotonic() - started
         code, words = error.get_error_code(), str(error)
-        # libvirt has one code for "no answer" and for "the channel is closed", and its words are translated.
-        # Only the time tells them apart: a closed channel is refused, or breaks off, before the time is up.
-        if code == _COMMAND_TIMEOUT:
-            raise Silent(words) from error
-        if code == _UNRESPONSIVE and waited >= 0.9 * min(float(seconds), _LIBVIRT_WAITS):
-            raise Silent(words) from error
-        if code == _COMMAND_FAILED:
-            raise Refused(words) from error
+        meaning = meaning_of(code, words, request, waited=waited, seconds=seconds)
+        if meaning is not NotAsked:
+            raise meaning(words) from error
         if code == _UNRESPONSIVE and (mute := _mute(domain, libvirt.libvirtError)) >= seconds:
             raise Silent(f"{words}; QEMU has not answered libvirtd itself for {mute:.0f} s") from error
         raise NotAsked(words) from error
+
+
+def meaning_of(
+    code: int, words: str, request: str, *, waited: float, seconds: int
+) -> type[Silent | NotAsked | Refused]:
+    """What libvirt's error `code` with `words` means, `waited` seconds after `request`, which was given `seconds`.
+
+    libvirt has one code for "no answer" and for "the channel is closed", and its words are translated. Only the
+    time tells them apart: a closed channel is refused, or breaks off, before the time is up. An older libvirt has no
+    code for an agent that refuses; but every one names the agent's command in its words where the agent has answered.
+    """
+    if code in (_UNRESPONSIVE, _COMMAND_TIMEOUT):
+        return Silent if waited >= 0.9 * min(float(seconds), _LIBVIRT_WAITS) else NotAsked
+    if code in (_INTERNAL, _COMMAND_FAILED) and f"'{json.loads(request)['execute']}'" in words:
+        return Refused
+    return NotAsked
 
 
 def _mute(domain: Any, failure: type[Exception]) -> float:

@@ -1,8 +1,8 @@
 """Reads the file of guest checks: which command in which guests, and what its answer must be.
 
-Text in, a tuple of `Check` out, or `CheckFault` with every fault found and the line and column of
+Text in, a tuple of `Check` out, or `YamlFileFault` with every fault found and the line and column of
 each. Nothing is guessed: a check that an operator mistyped must neither be passed over nor fail every
-machine it matches.
+guest it matches.
 """
 
 import re
@@ -11,9 +11,11 @@ from pathlib import Path
 
 import yaml
 
-from masakarimonitors.introspectiveinstancemonitor.checking import Check, Match
-from masakarimonitors.introspectiveinstancemonitor.observation import HEARTBEAT
-from masakarimonitors.system.yaml_faults import Fault, Faults, compose
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match
+from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
+from masakarimonitors.introspectiveinstancemonitor.sources.output import BadExpression, Expression
+from masakarimonitors.system.yaml_file import Fault, Faults, YamlFileFault
+from masakarimonitors.system.yaml_file import read as read_yaml
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _KEYS = ("name", "match", "command", "exit_code", "output", "interval", "timeout", "failures")
@@ -22,41 +24,25 @@ _NOVA = ("name", "flavor", "project", "user")
 _TEXTS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "timestamp")}
 
 
-class CheckFault(ValueError):
-    """The file cannot be used; `faults` lists everything that must be mended, in the order of the file."""
-
-    def __init__(self, where: str, faults: tuple[Fault, ...]) -> None:
-        """One line for each fault."""
-        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.column)))
-        super().__init__("\n".join(f"{where}, {fault}" for fault in self.faults))
-
-
 def read(path: str) -> tuple[Check, ...]:
-    """The checks of the file at `path`; raises `CheckFault`."""
+    """The checks of the file at `path`; raises `YamlFileFault`."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CheckFault(path, (Fault(1, 1, f"it cannot be read: {error}"),)) from error
+        raise YamlFileFault([Fault(1, 1, f"it cannot be read: {error}")], before=f"{path}, ") from error
     return parse(text, path)
 
 
 def parse(text: str, where: str) -> tuple[Check, ...]:
-    """The checks of this text; `where` names it in the faults. Raises `CheckFault`."""
-    root = compose(text)
-    if isinstance(root, Fault):
-        raise CheckFault(where, (root,))
-    reader = _Reader()
-    checks = reader.checks(root)
-    if reader.faults.found:
-        raise CheckFault(where, tuple(reader.faults.found))
-    return checks
+    """The checks of this text; `where` names it in the faults. Raises `YamlFileFault`."""
+    return read_yaml(text, lambda root, faults: _Walk(faults).checks(root), before=f"{where}, ")
 
 
-class _Reader:
+class _Walk:
     """One pass over the composed nodes; faults are gathered, not thrown, so that all are named at once."""
 
-    def __init__(self) -> None:
-        self.faults = Faults()
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
 
     def checks(self, root: yaml.Node | None) -> tuple[Check, ...]:
         parts = self._mapping(root, ("checks",), ("checks",), "the file")
@@ -91,11 +77,11 @@ class _Reader:
         failures = self._number(parts.get("failures"), "failures", 1, 1000, whole=True)
         if len(self.faults.found) > before or name is None:
             return None
-        default = Check(name, match, command)
+        default = Check(name=name, match=match, command=command)
         return Check(
-            name,
-            match,
-            command,
+            name=name,
+            match=match,
+            command=command,
             exit_code=default.exit_code if exit_code is None else int(exit_code),
             output=output,
             interval=interval or default.interval,
@@ -108,7 +94,7 @@ class _Reader:
             return Match()
         parts = self._mapping(node, ("name", "uuid", "nova"), (), "match")
         if isinstance(node, yaml.MappingNode) and not node.value:
-            self.faults.add(node, 'match names no machine; name: "*" means every one')
+            self.faults.add(node, 'match names no guest; name: "*" means every one')
         uuids = []
         for part in self._texts(parts.get("uuid"), "uuid"):
             try:
@@ -137,15 +123,15 @@ class _Reader:
             self.faults.add(node.value[0], "the program's path is empty")
         return words
 
-    def _expression(self, node: yaml.Node | None) -> re.Pattern[str] | None:
+    def _expression(self, node: yaml.Node | None) -> str | None:
         text = self._text(node, "output")
         if node is None or text is None:
             return None
         try:
-            return re.compile(text, re.MULTILINE)
-        except re.error as error:
+            Expression(text)
+        except BadExpression as error:
             self.faults.add(node, f"output is no regular expression: {error}")
-            return None
+        return text
 
     def _number(
         self, node: yaml.Node | None, what: str, least: int, most: int, *, whole: bool = False
@@ -153,7 +139,8 @@ class _Reader:
         if node is None:
             return None
         shape = r"\d+" if whole else r"\d+(\.\d+)?"
-        if isinstance(node, yaml.ScalarNode) and re.fullmatch(shape, node.value):
+        # Digits of other scripts are numbers to Python, but not to whoever reads the file.
+        if isinstance(node, yaml.ScalarNode) and re.fullmatch(shape, node.value, re.ASCII):
             value = float(node.value)
             if least <= value <= most:
                 return value

@@ -1,11 +1,13 @@
-"""What the monitor needs from a machine's XML: its guest-agent channel and nova's own words about it.
+"""What the monitor needs from a domain's XML: its guest-agent channel, its storages, nova's own words about it.
 
 Text in, a `Description` out; no I/O. The channel is found by its target's name wherever it stands in
-the list: machines with a second channel (SPICE, a vendor's agent) have it in any place.
+the list: domains with a second channel (SPICE, a vendor's agent) have it in any place.
 """
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+
+from masakarimonitors.libvirt.storage import storages_of
 
 AGENT = "org.qemu.guest_agent.0"
 """The name by which QEMU, libvirt and qemu-ga know the guest agent's channel."""
@@ -24,7 +26,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Nova:
-    """What nova writes into a machine's metadata; empty where it says nothing."""
+    """What nova writes into the metadata of an instance's domain; empty where it says nothing."""
 
     name: str = ""
     flavor: str = ""
@@ -39,10 +41,11 @@ class Nova:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """One machine's XML, read."""
+    """One domain's XML, read."""
 
     channel: Channel | None
     nova: Nova
+    storages: tuple[str, ...] = ()
 
 
 def describe(text: str) -> Description:
@@ -51,7 +54,7 @@ def describe(text: str) -> Description:
         root = ET.fromstring(text)
     except ET.ParseError as error:
         raise ValueError(f"this is no domain XML: {error}") from error
-    return Description(_channel(root), _nova(root))
+    return Description(_channel(root), _nova(root), storages_of(root))
 
 
 def _channel(root: ET.Element) -> Channel | None:

@@ -15,9 +15,10 @@ from dataclasses import fields
 
 import yaml
 
-from masakarimonitors.processmonitor.observation import Entry, ListBroken, ListRead, Observation
-from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.yaml_faults import NOT_YAML, Fault, Faults, not_yaml
+from masakarimonitors.processmonitor.core.observation import Entry, ListBroken, ListRead, Observation
+from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.yaml_file import Fault, Faults, YamlFileFault, merge
+from masakarimonitors.system.yaml_file import read as read_yaml
 
 LOG = logging.getLogger(__name__)
 
@@ -31,42 +32,28 @@ _LOOK_EVERY = 1.0
 _RECENT = 2.0
 
 
-class ListFault(Exception):
-    """The list cannot be used; the message names every fault with path, line and column."""
-
-    def __init__(self, path: str, faults: list[Fault]) -> None:
-        """`faults` in the order of the file; line 0: no place, the file as a whole."""
-        self.faults = tuple(faults)
-        lines = [f"{path}, {fault}" if fault.line else f"{path}: {fault.what}" for fault in faults]
-        super().__init__("\n".join(lines))
-
-
 def parse(text: str, path: str) -> tuple[Entry, ...]:
-    """The entries of a process list; raises ListFault with all that is wrong."""
-    faults = Faults()
-    entries: list[Entry] = []
-    try:
-        loader = yaml.SafeLoader(text)
-        entries = _entries(loader.get_single_node(), loader, faults)
-    except NOT_YAML as error:
-        faults.found.append(not_yaml(text, error))
-    if faults.found:
-        raise ListFault(path, faults.found)
+    """The entries of a process list; raises YamlFileFault with all that is wrong."""
+    entries = read_yaml(text, _entries, before=f"{path}, ")
+    if entries is None:
+        raise _whole_file(path, "the list is empty; name at least one process, or write [] to watch none")
     return tuple(entries)
 
 
-def _entries(node: yaml.Node | None, loader: yaml.SafeLoader, faults: Faults) -> list[Entry]:
+def _whole_file(path: str, what: str) -> YamlFileFault:
+    return YamlFileFault([Fault(0, 0, what)], before=f"{path}: ")
+
+
+def _entries(node: yaml.Node | None, faults: Faults) -> list[Entry] | None:
+    """None when the file says nothing."""
     if node is None or node.tag == _NULL:
-        faults.found.append(
-            Fault(0, 0, "the list is empty; name at least one process, or write [] to watch none")
-        )
-        return []
+        return None
     if not isinstance(node, yaml.SequenceNode):
         faults.add(node, "the file must be a list; begin each process with '- process_name: ...'")
         return []
     entries: dict[str, tuple[Entry, yaml.Mark]] = {}
     for item in node.value:
-        entry = _entry(item, loader, faults)
+        entry = _entry(item, faults)
         if entry is None:
             continue
         if entry.process_name in entries:
@@ -80,13 +67,13 @@ def _entries(node: yaml.Node | None, loader: yaml.SafeLoader, faults: Faults) ->
     return [entry for entry, _mark in entries.values()]
 
 
-def _entry(item: yaml.Node, loader: yaml.SafeLoader, faults: Faults) -> Entry | None:
+def _entry(item: yaml.Node, faults: Faults) -> Entry | None:
     if not isinstance(item, yaml.MappingNode):
         faults.add(item, "each process must be a group of 'key: value' lines")
         return None
     before = len(faults.found)
     own = [key.value for key, _value in item.value if isinstance(key, yaml.ScalarNode)]
-    loader.flatten_mapping(item)  # merged groups (<<) come first, so that own lines overrule them
+    merge(item)
     values: dict[str, str | bool | None] = {}
     for key, value in item.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else ""
@@ -150,18 +137,19 @@ def _stamp(path: str) -> _Stamp | None:
 
 
 def read(path: str) -> tuple[Entry, ...]:
-    """The entries of the file at `path`; raises ListFault, also when it cannot be read at all."""
+    """The entries of the file at `path`; raises YamlFileFault, also when it cannot be read at all."""
     try:
         with open(path, "rb") as file:
             raw = file.read()
     except OSError as error:
-        raise ListFault(path, [Fault(0, 0, f"cannot be read: {error.strerror}")]) from error
+        raise _whole_file(path, f"cannot be read: {error.strerror}") from error
     try:
         return parse(raw.decode("utf-8-sig"), path)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         column = error.start - raw.rfind(b"\n", 0, error.start)
-        raise ListFault(path, [Fault(line, column, "this byte is not UTF-8 text")]) from error
+        fault = Fault(line, column, "this byte is not UTF-8 text")
+        raise YamlFileFault([fault], before=f"{path}, ") from error
 
 
 class ProcessList:
@@ -184,9 +172,9 @@ class ProcessList:
         told: tuple[Entry, ...] | str | None = None
         known: _Stamp | None = None
         unsure = True
+        asked = self._asked.is_set()
+        self._asked.clear()
         while True:
-            asked = self._asked.is_set()
-            self._asked.clear()
             stamp = _stamp(self._path)
             if asked or unsure or stamp != known:
                 outcome = self._read()
@@ -202,12 +190,12 @@ class ProcessList:
                 )
                 unsure = fresh_fault or recent
                 known = stamp
-            await self._pause()
+            asked = await pause(self._clock, _LOOK_EVERY, self._asked)
 
     def _read(self) -> tuple[Entry, ...] | str:
         try:
             return read(self._path)
-        except ListFault as fault:
+        except YamlFileFault as fault:
             return str(fault)
 
     def _tell(self, outcome: tuple[Entry, ...] | str, emit: Callable[[Observation], None]) -> None:
@@ -221,12 +209,3 @@ class ProcessList:
             return
         LOG.info("The process list %s names %d processes", self._path, len(outcome))
         emit(ListRead(outcome, self._path))
-
-    async def _pause(self) -> None:
-        wait = asyncio.get_running_loop().create_task(self._clock.sleep(_LOOK_EVERY))
-        asked = asyncio.get_running_loop().create_task(self._asked.wait())
-        try:
-            await asyncio.wait({wait, asked}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            wait.cancel()
-            asked.cancel()

@@ -9,12 +9,12 @@ import asyncio
 import functools
 import logging
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from masakarimonitors.decisions import Instant
-from masakarimonitors.processmonitor.observation import Observation, Presence, Sighting
-from masakarimonitors.processmonitor.sources.matching import Index
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.processmonitor.core.matching import Index
+from masakarimonitors.processmonitor.core.observation import Observation, Presence, Sighting
 from masakarimonitors.processmonitor.sources.procfs import (
     Depth,
     Found,
@@ -26,7 +26,7 @@ from masakarimonitors.processmonitor.sources.procfs import (
     ticks_now,
 )
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.worker import Worker
+from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _SCAN_PATIENCE = 5.0
 _LOOK_AGAIN = 0.3
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Watched:
     presence: Presence | None = None
     running: tuple[Found, ...] = ()
@@ -50,7 +50,7 @@ class _Watched:
 
 
 class Processes:
-    """The source. `own_commands`: pids of the commands that we are running (effects.py keeps it)."""
+    """The source. It also knows the commands that we run, so that none is taken for what it is to start."""
 
     name = "processes"
 
@@ -58,7 +58,6 @@ class Processes:
         self,
         clock: Clock,
         check_interval: float,
-        own_commands: Collection[int],
         *,
         scanner: Callable[[Index, frozenset[int]], Scanner] = Scanner,
         patience: float = _SCAN_PATIENCE,
@@ -66,7 +65,7 @@ class Processes:
         """Nothing is watched until `watch`; `check_interval`, and the `patience` with one scan, in seconds."""
         self._clock = clock
         self._interval = check_interval
-        self._own = own_commands
+        self._own_commands: set[int] = set()
         self._make_scanner = scanner
         self._patience = patience
         self._scanner = scanner(Index(()), frozenset())
@@ -87,13 +86,21 @@ class Processes:
         self._entries = {name: self._entries.get(name) or _Watched() for name in process_names}
         self._tell_all_again()
 
-    async def look(self, process_name: str, asked: int) -> Sighting:
+    async def look(self, process_name: str, request_id: int) -> Sighting:
         """The presence of this entry, from a scan that begins after now."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
         self._wanted.set()
         await done
-        return self._sighting(process_name, asked)
+        return self._sighting(process_name, request_id)
+
+    def command_started(self, pid: int) -> None:
+        """This process, with all of its session and below it, is a command of ours until `command_ended`."""
+        self._own_commands.add(pid)
+
+    def command_ended(self, pid: int) -> None:
+        """The end of `command_started`."""
+        self._own_commands.discard(pid)
 
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Scan whenever something calls for it, and every `check_interval` seconds."""
@@ -115,7 +122,7 @@ class Processes:
 
     async def _look_whenever_wanted(self) -> None:
         # A thread of its own: reading about a process that hangs in the kernel can hang as well.
-        thread = Worker("procfs")
+        thread = Pool("procfs")
         try:
             while True:
                 await self._wanted.wait()
@@ -127,12 +134,12 @@ class Processes:
                 self._due = False
                 try:
                     scan = await thread.call(
-                        functools.partial(scanner.scan, self._own, depth), self._patience
+                        functools.partial(scanner.scan, self._own_commands, depth), self._patience
                     )
                 except TimeoutError:
                     scan = self._stuck(scanner, thread)
                     thread.close()
-                    thread = Worker("procfs")
+                    thread = Pool("procfs")
                 if scanner.index is not self._scanner.index:  # the list has changed meanwhile
                     self._waiting += waiting
                     self._wanted.set()
@@ -151,7 +158,7 @@ class Processes:
             entry.presence = None
         self._want_fresh()
 
-    def _stuck(self, scanner: Scanner, thread: Worker) -> Scan:
+    def _stuck(self, scanner: Scanner, thread: Pool) -> Scan:
         pid = scanner.reading
         LOG.error(
             "/proc/%d did not answer within %.0f s: that process hangs in the kernel, often on dead storage; the"
@@ -167,7 +174,7 @@ class Processes:
         def answered() -> None:
             loop.call_soon_threadsafe(self._answers_again, pid)
 
-        thread.post(answered)
+        thread.submit(answered)
         self._wanted.set()
         return Scan({}, f"/proc/{pid} did not answer")
 
@@ -199,7 +206,9 @@ class Processes:
 
     def _running(self, entry: _Watched, found: Sequence[Found]) -> tuple[Found, ...]:
         present = {(one.pid, one.started) for one in found}
-        running = [one for one in found if one.pid not in self._own and self._hold((one.pid, one.started))]
+        running = [
+            one for one in found if one.pid not in self._own_commands and self._hold((one.pid, one.started))
+        ]
         for one in entry.running:
             key = (one.pid, one.started)
             if key not in present and key in self._pidfds and key not in self._ended:
@@ -214,23 +223,28 @@ class Processes:
             running = [one for one in running if one.started > entry.weak_since]
         return tuple(running)
 
-    def _sighting(self, name: str, asked: int) -> Sighting:
+    def _sighting(self, name: str, in_reply_to: int) -> Sighting:
+        presence, evidence = self._presence(name)
+        return Sighting(
+            process_name=name, presence=presence, at=self._at, evidence=evidence, in_reply_to=in_reply_to
+        )
+
+    def _presence(self, name: str) -> tuple[Presence, str]:
+        """By the last scan, and the evidence."""
         entry = self._entries.get(name)
         if entry is None:
-            return Sighting(name, Presence.UNKNOWN, self._at, "it is not watched", asked)
+            return Presence.UNKNOWN, "it is not watched"
         if entry.running:
             pids = ", ".join(str(found.pid) for found in entry.running[:5])
             more = f" and {len(entry.running) - 5} more" if len(entry.running) > 5 else ""
-            return Sighting(name, Presence.RUNNING, self._at, f"pid {pids}{more}", asked)
+            return Presence.RUNNING, f"pid {pids}{more}"
         if self._scanned.unread:
-            return Sighting(name, Presence.UNKNOWN, self._at, self._scanned.unread, asked)
+            return Presence.UNKNOWN, self._scanned.unread
         for pid in self._scanner.avoid:
             if may_run(pid, name):
-                return Sighting(
-                    name, Presence.UNKNOWN, self._at, f"pid {pid} may run it, and does not answer", asked
-                )
+                return Presence.UNKNOWN, f"pid {pid} may run it, and does not answer"
         ended = f"pid {', '.join(map(str, entry.ended[:5]))} ended" if entry.ended else "no process runs it"
-        return Sighting(name, Presence.GONE, self._at, ended, asked)
+        return Presence.GONE, ended
 
     def _hold(self, key: _Key) -> bool:
         """Hold a pidfd of this very process; False when it has ended."""

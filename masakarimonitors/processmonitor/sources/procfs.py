@@ -8,10 +8,10 @@ import errno
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
-from masakarimonitors.processmonitor.sources.matching import Index, Match
+from masakarimonitors.processmonitor.core.matching import Index, Match
 
 # A command line, the executable behind it, what they were found to be, and since when (monotonic seconds).
 _Known = tuple[bytes, str, tuple[Match, ...], float]
@@ -51,22 +51,32 @@ class Depth(Enum):
     FRESH = "fresh"
 
 
-@dataclass(slots=True)
 class Scanner:
     """Remembers what each command line was found to be, so that a scan mostly only reads.
 
-    `settled_after`: a process that has been something else for so many seconds is not about to become a
-    listed one, for start scripts that end in an exec take seconds: a scan at a death passes it over.
     `reading`: the pid whose files are being read. `avoid`: pids whose files did not answer before.
     """
 
-    index: Index
-    avoid: frozenset[int] = frozenset()
-    proc: str = "/proc"
-    settled_after: float = 30.0
-    reading: int = 0
-    _known: dict[int, _Known] = field(default_factory=dict)
-    _settled: frozenset[str] = frozenset()
+    def __init__(
+        self,
+        index: Index,
+        avoid: frozenset[int] = frozenset(),
+        *,
+        proc: str = "/proc",
+        settled_after: float = 30.0,
+    ) -> None:
+        """`settled_after`: a process that has been something else for so many seconds is settled.
+
+        Such a one is not about to become a listed one, for start scripts that end in an exec take seconds:
+        a scan at a death passes it over.
+        """
+        self.index = index
+        self.avoid = avoid
+        self.reading = 0
+        self._proc = proc
+        self._settled_after = settled_after
+        self._known: dict[int, _Known] = {}
+        self._settled: frozenset[str] = frozenset()
 
     def scan(self, own_commands: Collection[int] = (), depth: Depth = Depth.ALL) -> Scan:
         """Everything that runs now, but us and the commands (by pid) that we are running."""
@@ -77,18 +87,18 @@ class Scanner:
         unread = ""
         skip = self.avoid | {os.getpid()}
         try:
-            listed = set(os.listdir(self.proc)) - (self._settled if partial else frozenset())
+            listed = set(os.listdir(self._proc)) - (self._settled if partial else frozenset())
             names = [name for name in listed if name.isdigit()]
-            os.stat(f"{self.proc}/1/stat")
+            os.stat(f"{self._proc}/1/stat")
         except OSError as error:
-            return Scan({}, f"{error.filename}: {error.strerror} (is {self.proc} mounted with hidepid?)")
+            return Scan({}, f"{error.filename}: {error.strerror} (is {self._proc} mounted with hidepid?)")
         for name in names:
             pid = int(name)
             if pid in skip:
                 continue
             self.reading = pid
             try:
-                raw = _read(f"{self.proc}/{name}/cmdline")
+                raw = _read(f"{self._proc}/{name}/cmdline")
                 now = known.get(pid)
                 if now is None or now[0] != raw or depth is Depth.FRESH:
                     now = self._look_closer(name, raw, now)
@@ -97,11 +107,11 @@ class Scanner:
                     self._add(found, pid, now[2], own_commands)
             except OSError as error:
                 if error.errno not in _VANISHED:
-                    unread = f"{error.filename or self.proc}: {error.strerror}"
+                    unread = f"{error.filename or self._proc}: {error.strerror}"
         self.reading = 0
         self._known = seen
         if not partial:
-            long_ago = time.monotonic() - self.settled_after
+            long_ago = time.monotonic() - self._settled_after
             self._settled = frozenset(
                 str(pid) for pid, (_, _, matches, at) in seen.items() if not matches and at < long_ago
             )
@@ -111,19 +121,19 @@ class Scanner:
         if not raw:  # a kernel thread or a zombie
             return before if before is not None and not before[0] else (b"", "", (), time.monotonic())
         try:
-            exe = os.readlink(f"{self.proc}/{name}/exe")
+            exe = os.readlink(f"{self._proc}/{name}/exe")
         except PermissionError:  # not root: another user's executable is hidden, its command line is not
             exe = ""
         if before is not None and before[:2] == (raw, exe):
             return before
         argv = [word for word in os.fsdecode(raw).split("\0") if word]
-        matches = self.index.match(argv, exe, lambda: _cwd(f"{self.proc}/{name}/cwd"))
+        matches = self.index.match(argv, exe, lambda: _cwd(f"{self._proc}/{name}/cwd"))
         return raw, exe, matches, time.monotonic()
 
     def _add(
         self, found: dict[str, list[Found]], pid: int, matches: Sequence[Match], own_commands: Collection[int]
     ) -> None:
-        fields = _stat(f"{self.proc}/{pid}")
+        fields = _stat(f"{self._proc}/{pid}")
         if fields[0] in _DEAD or (own_commands and self._is_ours(pid, fields, own_commands)):
             return
         for match in matches:
@@ -138,7 +148,7 @@ class Scanner:
             if pid <= 1:
                 return False
             try:
-                fields = _stat(f"{self.proc}/{pid}")
+                fields = _stat(f"{self._proc}/{pid}")
             except OSError:
                 return False
         return False

@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Callable
 from typing import Self
 from urllib.parse import urlsplit
+
+from tests.fixtures.waiting import eventually
 
 
 class Proxy:
     """Forwards connections to `endpoint`; the next `lose_requests` and `lose_answers` exchanges break.
 
     A lost request never reaches the API; a lost answer means that the API has acted. Both end the
-    connection, as a network or a dying process would.
+    connection, as a network or a dying process would: at once, or when `lost_when` says that it is time.
     """
 
     def __init__(self, endpoint: str, tls: ssl.SSLContext | None = None) -> None:
@@ -20,6 +23,7 @@ class Proxy:
         self._tls = tls
         self.lose_requests = 0
         self.lose_answers = 0
+        self.lost_when: Callable[[], bool] = lambda: True
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -53,6 +57,7 @@ class Proxy:
                 reply = await _message(upstream)
             if self.lose_answers:
                 self.lose_answers -= 1
+                await eventually(self.lost_when, "the moment at which an answer is to be lost")
                 return
             head, _, body = reply.partition(b"\r\n\r\n")
             lines = [x for x in head.split(b"\r\n") if not x.lower().startswith(b"connection:")]

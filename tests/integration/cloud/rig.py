@@ -1,11 +1,12 @@
 """A real keystone and a real masakari-api on loopback, each one process, with SQLite behind them.
 
 `Cloud` starts the services on databases that `template` has prepared. There is no nova and no engine: masakari-api
-takes notifications without either. Hosts are therefore written to masakari's database directly,
+takes notifications without either (`recovery` adds both). Hosts are therefore written to masakari's database directly,
 because its API would ask nova whether they exist.
 """
 
 import contextlib
+import datetime
 import hashlib
 import http.client
 import os
@@ -17,7 +18,7 @@ import subprocess
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,11 @@ HOSTS = ("compute-1", "compute-2", "compute-3", "maintenance-1", "duplicate-1")
 RESTING = "resting"
 """Registered and on maintenance."""
 
+SEGMENT = "segment-1"
+"""The failover segment of them all."""
+
 _STARTUP = 120.0
-"""Seconds within which a service must answer; generous for a loaded machine."""
+"""Seconds within which a service must answer; generous for a loaded host."""
 
 
 class RigFault(Exception):
@@ -63,6 +67,8 @@ class Cloud:
         self.home = home
         self._keystone_port = 0
         self._masakari_port = 0
+        self.more_options = ""
+        """What masakari's configuration says besides, as text of such a file."""
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -89,7 +95,13 @@ class Cloud:
         self._masakari_port = self._start(
             "masakari", self._masakari_port, "/healthcheck", self.configure_masakari
         )
-        self._write_catalogue()
+        self._write_catalogue({"identity": self.auth_url, "instance-ha": f"{self.endpoint}/%(project_id)s"})
+
+    def start_recovery(self, keystone: "Cloud", nova: str) -> None:
+        """Start masakari-api with its engine, which ask the keystone of another rig, and nova at a URL."""
+        self._keystone_port = keystone._keystone_port
+        keystone._write_catalogue({"compute": nova})
+        self._masakari_port = self._start("recovery", 0, "/healthcheck", self.configure_masakari)
 
     def kill_masakari(self) -> None:
         """SIGKILL: its clients see their connections break; what it knew of tokens is forgotten."""
@@ -132,13 +144,29 @@ class Cloud:
         """Flag a host, as the engine does after it has recovered one."""
         self.sql("UPDATE hosts SET on_maintenance = ? WHERE name = ?", (on, host))
 
-    def register(self, host: str, *, on_maintenance: bool = False) -> None:
-        """Add a host to the failover segment."""
-        ((segment,),) = self.sql("SELECT uuid FROM failover_segments")
+    def add_segment(self, name: str, *, enabled: bool = True) -> None:
+        """Add a failover segment without hosts."""
+        self.sql(
+            "INSERT INTO failover_segments (created_at, deleted, uuid, name, service_type, enabled, recovery_method)"
+            " VALUES (?, 0, ?, ?, 'COMPUTE', ?, 'auto')",
+            (stamp(), str(uuid.uuid4()), name, enabled),
+        )
+
+    def remove_segment(self, name: str) -> None:
+        """Take a failover segment away, with its hosts."""
+        self.sql(
+            "DELETE FROM hosts WHERE failover_segment_id IN (SELECT uuid FROM failover_segments WHERE name = ?)",
+            (name,),
+        )
+        self.sql("DELETE FROM failover_segments WHERE name = ?", (name,))
+
+    def register(self, host: str, *, on_maintenance: bool = False, segment: str = SEGMENT) -> None:
+        """Add a host to a failover segment."""
+        ((segment,),) = self.sql("SELECT uuid FROM failover_segments WHERE name = ?", (segment,))
         self.sql(
             "INSERT INTO hosts (created_at, deleted, uuid, name, reserved, type, control_attributes,"
-            " on_maintenance, failover_segment_id) VALUES (datetime(), 0, ?, ?, 0, 'COMPUTE', 'SSH', ?, ?)",
-            (str(uuid.uuid4()), host, on_maintenance, segment),
+            " on_maintenance, failover_segment_id) VALUES (?, 0, ?, ?, 0, 'COMPUTE', 'SSH', ?, ?)",
+            (stamp(), str(uuid.uuid4()), host, on_maintenance, segment),
         )
 
     def forget_notifications(self) -> None:
@@ -150,9 +178,8 @@ class Cloud:
         with contextlib.closing(sqlite3.connect(self.home / "masakari.db", timeout=60)) as db, db:
             return db.execute(statement, values).fetchall()
 
-    def _write_catalogue(self) -> None:
+    def _write_catalogue(self, urls: Mapping[str, str]) -> None:
         """The ports are known only now, so the catalogue's addresses are written to keystone's database."""
-        urls = {"identity": self.auth_url, "instance-ha": f"{self.endpoint}/%(project_id)s"}
         with contextlib.closing(sqlite3.connect(self.home / "keystone.db", timeout=60)) as db, db:
             for kind, url in urls.items():
                 db.execute(
@@ -209,7 +236,7 @@ connection = sqlite:///{self.home}/keystone.db
 [fernet_tokens]
 key_repository = {self.home}/fernet
 [fernet_receipts]
-# keystone makes and reads this one too; its default is a folder of the machine in /etc.
+# keystone makes and reads this one too; its default is a folder of the host in /etc.
 key_repository = {self.home}/fernet
 [credential]
 key_repository = {self.home}/credential
@@ -251,8 +278,13 @@ connection = sqlite:///{self.home}/taskflow.db
 driver = noop
 [oslo_concurrency]
 lock_path = {self.home}/lock
-"""
+{self.more_options}"""
         )
+
+
+def stamp() -> str:
+    """This moment as masakari writes it: lists are ordered by this text, so it must be as long as the others."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")  # noqa: TID251
 
 
 def _free_port() -> int:

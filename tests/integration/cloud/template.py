@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.integration.cloud.rig import (
     HOSTS,
     PINS,
     RESTING,
+    SEGMENT,
     SERVICE_PASSWORD,
     Cloud,
 )
@@ -82,11 +82,7 @@ def _prepare(cloud: Cloud) -> None:
         *urls,
     )
     cloud.manage("masakari-manage", "--config-file", str(cloud.home / "masakari.conf"), "db", "sync")
-    cloud.sql(
-        "INSERT INTO failover_segments (created_at, deleted, uuid, name, service_type, enabled, recovery_method)"
-        " VALUES (datetime(), 0, ?, 'segment-1', 'COMPUTE', 1, 'auto')",
-        (str(uuid.uuid4()),),
-    )
+    cloud.add_segment(SEGMENT)
     for host in HOSTS:
         cloud.register(host)
     cloud.register(RESTING, on_maintenance=True)
@@ -110,14 +106,16 @@ def _prepare_users(cloud: Cloud) -> None:
         user = call("POST", "users", "user", name=name, password=SERVICE_PASSWORD, domain_id="default")["id"]
         for role in granted:
             call("PUT", f"projects/{project}/users/{user}/roles/{roles[role]}", "role")
-    service = call("POST", "services", "service", type="instance-ha", name="masakari")["id"]
-    for interface in ("public", "internal", "admin"):
-        call(
-            "POST",
-            "endpoints",
-            "endpoint",
-            service_id=service,
-            interface=interface,
-            region_id="RegionOne",
-            url="http://127.0.0.1/v1/%(project_id)s",
-        )
+    anywhere = {"instance-ha": "http://127.0.0.1/v1/%(project_id)s", "compute": "http://127.0.0.1/v2.1"}
+    for kind, url in anywhere.items():
+        service = call("POST", "services", "service", type=kind, name=kind)["id"]
+        for interface in ("public", "internal", "admin"):
+            call(
+                "POST",
+                "endpoints",
+                "endpoint",
+                service_id=service,
+                interface=interface,
+                region_id="RegionOne",
+                url=url,
+            )

@@ -6,7 +6,7 @@ Each case names the status that is expected of both, so a change of either shows
 import datetime
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -322,6 +322,14 @@ async def test_what_was_accepted_can_be_read(door: Door) -> None:
         ("/notifications?limit=x", 400),
         ("/notifications?generated-since=soon", 400),
         ("/notifications?marker=x", 400),
+        ("/notifications?marker=999999", 400),
+        ("/segments?marker=x", 400),
+        (f"/segments?marker={UUID}", 400),
+        ("/segments?marker=999999", 400),
+        ("/segments?limit=-1", 400),
+        ("/segments?limit=x", 400),
+        ("/segments?limit=%2B1", 200),
+        ("/segments?limit=99999999999999999999999", 200),
         (f"/segments/{UUID}", 404),
         (f"/segments/{UUID}/hosts", 404),
         ("/nowhere", 404),
@@ -341,6 +349,47 @@ async def test_a_host_is_found_by_way_of_its_segment(door: Door) -> None:
     posted = (await door.post(notification())).body["notification"]
     assert posted["source_host_uuid"] in {one["uuid"] for one in hosts if one["name"] == "compute-1"}
     assert posted["failover_segment_uuid"] == segment["uuid"]
+
+
+async def test_lists_are_read_on_by_the_integer_id_of_the_last_item(door: Door) -> None:
+    for process_name in ("a", "b", "c"):
+        assert (await door.post(process(process_name=process_name))).status == 202
+    (segment,) = (await door.get("/segments")).body["segments"]
+    for path, key in (
+        ("/notifications", "notifications"),
+        ("/segments", "segments"),
+        (f"/segments/{segment['uuid']}/hosts", "hosts"),
+    ):
+        whole = (await door.get(path)).body[key]
+        read, page = [], (await door.get(f"{path}?limit=2")).body[key]
+        while page:
+            assert len(page) <= 2
+            read += page
+            page = (await door.get(f"{path}?limit=2&marker={page[-1]['id']}")).body[key]
+        assert read == whole
+        by_uuid = await door.get(f"{path}?marker={UUID}")
+        assert by_uuid.status == 400
+        assert by_uuid.body["badRequest"]["message"] == f"Marker {UUID} could not be found."
+    host = whole[0]
+    shown = await door.get(f"/segments/{segment['uuid']}/hosts/{host['uuid']}")
+    assert (shown.status, shown.body["host"]["name"]) == (200, host["name"])
+    assert (await door.get(f"/segments/{segment['uuid']}/hosts/{UUID}")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [("1.0", 200), ("1.2", 200), ("latest", 200), ("1.9", 406), ("2.0", 406), ("x", 400)],
+)
+async def test_a_microversion_is_spoken_or_refused(door: Door, version: str, status: int) -> None:
+    asking = replace(door, headers=door.headers | {"OpenStack-API-Version": f"instance-ha {version}"})
+    answer = await asking.get("/segments")
+    assert answer.status == status
+    if status == 200:
+        (segment,) = answer.body["segments"]
+        assert segment["enabled"] is True
+    else:
+        (fault,) = answer.body.values()
+        assert fault["code"] == status
 
 
 # A surrogate is no text, and a moment within the window of the year 1 makes the real service answer 500.

@@ -1,129 +1,61 @@
 """Our whole way out, against the real services: outbox on disk, delivery, API client, keystone, masakari-api."""
 
-import asyncio
-import contextlib
-import datetime
 import json
 import logging
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from keystoneauth1.adapter import Adapter
 from keystoneauth1.session import Session
 
 from masakarimonitors import conf
-from masakarimonitors.cmd.parts import api_client
-from masakarimonitors.decisions import Notify, Withdraw
-from masakarimonitors.masakari_api import MasakariApi
-from masakarimonitors.notifications import (
+from masakarimonitors.cmd.wiring import api_client
+from masakarimonitors.core.decision import Withdraw
+from masakarimonitors.core.notification import (
     ClusterStatus,
     HostEvent,
     HostNotification,
     HostStatus,
     Notification,
-    ProcessNotification,
+    ReportStatus,
     VmNotification,
     to_wire,
 )
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.rows import Row, Status
-from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.receiver.app import Receiver
-from masakarimonitors.system.clock import Clock, SystemClock
+from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_clock import EPOCH, FakeClock
 from tests.integration.cloud.proxy import Proxy
 from tests.integration.cloud.rig import ADMIN_PASSWORD, RESTING, SERVICE_PASSWORD, Cloud
+from tests.integration.cloud.way import accepted, client, process, way
 
 pytestmark = pytest.mark.xdist_group("cloud")
 
-PATIENCE = 120.0
-QUICK = DeliveryPolicy(retry_max=1000, retry_interval=0.2)
 UUID = "3f2c1a52-9a53-4c68-8c0a-1f2c3d4e5f60"
-
-
-def process(name: str = "nova-compute", host: str = "compute-1", at: float = 0.0) -> ProcessNotification:
-    moment = EPOCH + datetime.timedelta(seconds=at)
-    return ProcessNotification(host, moment, HostEvent.STOPPED, name)
-
-
-@dataclass
-class Way:
-    """An outbox and its delivery, running."""
-
-    outbox: Outbox
-    delivery: Delivery
-    clock: Clock
-
-    def report(self, *notifications: Notification) -> None:
-        self.outbox.submit([Notify(one, "it died") for one in notifications], self.clock.now())
-
-    async def rows(self) -> list[Row]:
-        """Oldest first."""
-        return list(reversed(await self.outbox.recent(10_000)))
-
-    async def until(self, condition: Callable[[Sequence[Row]], bool]) -> list[Row]:
-        async with asyncio.timeout(PATIENCE):
-            while not condition(rows := await self.rows()):  # noqa: ASYNC110 - steps in between tell nobody
-                await asyncio.sleep(0.02)
-        return rows
-
-    async def until_all(self, status: Status) -> list[Row]:
-        return await self.until(lambda rows: bool(rows) and all(row.status is status for row in rows))
-
-
-@contextlib.asynccontextmanager
-async def way(
-    api: MasakariApi, folder: Path, *, clock: Clock | None = None, policy: DeliveryPolicy = QUICK
-) -> AsyncIterator[Way]:
-    clock = clock or SystemClock()
-    outbox = Outbox(SqliteStore(folder / "outbox.sqlite"), clock)
-    await outbox.open()
-    delivery = Delivery(outbox, api, policy, clock, random.Random(1))
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(outbox.run()), tasks.create_task(delivery.run())]
-        yield Way(outbox, delivery, clock)
-        for task in running:
-            task.cancel()
-    await outbox.close()
-    api.close()
-
-
-@pytest.fixture(scope="module")
-def session(real_cloud: Cloud) -> Session:
-    return real_cloud.session()
-
-
-@pytest.fixture
-def cloud(real_cloud: Cloud) -> Cloud:
-    real_cloud.forget_notifications()
-    return real_cloud
-
-
-def client(session: Session, endpoint: str | None = None) -> MasakariApi:
-    """As `[api]` builds it; `endpoint` goes around the catalogue."""
-    return MasakariApi(Adapter(session, service_type="instance-ha", endpoint_override=endpoint))
-
-
-def accepted(session: Session) -> list[dict[str, Any]]:
-    """What masakari-api has, oldest first."""
-    answer = session.get("/notifications?limit=1000", endpoint_filter={"service_type": "instance-ha"})
-    notifications: list[dict[str, Any]] = answer.json()["notifications"]
-    return notifications[::-1]
 
 
 @pytest.mark.parametrize(
     "notification",
     [
         process(),
-        VmNotification("compute-1", EPOCH, "LIFECYCLE", UUID, "STOPPED_FAILED"),
-        HostNotification("compute-2", EPOCH, HostEvent.STOPPED, ClusterStatus.OFFLINE, HostStatus.NORMAL),
-        HostNotification("compute-2", EPOCH, HostEvent.STARTED, ClusterStatus.ONLINE, HostStatus.NORMAL),
+        VmNotification(
+            "compute-1", EPOCH, event="LIFECYCLE", instance_uuid=UUID, vir_domain_event="STOPPED_FAILED"
+        ),
+        HostNotification(
+            "compute-2",
+            EPOCH,
+            event=HostEvent.STOPPED,
+            cluster_status=ClusterStatus.OFFLINE,
+            host_status=HostStatus.NORMAL,
+        ),
+        HostNotification(
+            "compute-2",
+            EPOCH,
+            event=HostEvent.STARTED,
+            cluster_status=ClusterStatus.ONLINE,
+            host_status=HostStatus.NORMAL,
+        ),
     ],
     ids=["PROCESS", "VM", "COMPUTE_HOST stopped", "COMPUTE_HOST started"],
 )
@@ -132,7 +64,7 @@ async def test_each_type_is_accepted(
 ) -> None:
     async with way(client(session), tmp_path) as out:
         out.report(notification)
-        (row,) = await out.until_all(Status.DELIVERED)
+        (row,) = await out.until_all(ReportStatus.DELIVERED)
     assert row.attempts == 1
     (stored,) = accepted(session)
     assert stored["type"] == notification.type
@@ -146,7 +78,7 @@ async def test_a_report_whose_answer_was_lost_is_a_duplicate_and_delivered(
     async with Proxy(cloud.endpoint) as proxy, way(client(session, proxy.endpoint), tmp_path) as out:
         proxy.lose_answers = 1
         out.report(process())
-        (row,) = await out.until_all(Status.DELIVERED)
+        (row,) = await out.until_all(ReportStatus.DELIVERED)
     assert row.attempts == 2
     assert row.answer.startswith("409")
     assert len(accepted(session)) == 1
@@ -158,7 +90,7 @@ async def test_a_report_lost_on_the_way_is_offered_again_and_accepted_once(
     async with Proxy(cloud.endpoint) as proxy, way(client(session, proxy.endpoint), tmp_path) as out:
         proxy.lose_requests = 3
         out.report(process())
-        (row,) = await out.until_all(Status.DELIVERED)
+        (row,) = await out.until_all(ReportStatus.DELIVERED)
     assert (row.attempts, row.answer[:3]) == (4, "202")
     assert len(accepted(session)) == 1
 
@@ -169,15 +101,15 @@ async def test_a_second_failure_that_was_swallowed_is_told_again_after_the_windo
     clock = FakeClock()
     async with way(client(session), tmp_path, clock=clock) as out:
         out.report(process())
-        await out.until_all(Status.DELIVERED)
+        await out.until_all(ReportStatus.DELIVERED)
         await clock.advance(60)
         out.report(process(at=60))
         _, second = await out.until(lambda rows: len(rows) == 2 and rows[1].answer.startswith("409"))
-        assert second.status is Status.PENDING
+        assert second.status is ReportStatus.PENDING
         await clock.advance(180)
         assert len(accepted(session)) == 1
         await clock.advance(10)
-        await out.until_all(Status.DELIVERED)
+        await out.until_all(ReportStatus.DELIVERED)
     times = [one["generated_time"] for one in accepted(session)]
     assert times == ["2026-01-01T00:00:00.000000", "2026-01-01T00:04:05.000000"]
 
@@ -188,11 +120,11 @@ async def test_a_swallowed_failure_that_recovers_is_not_told_again(
     clock = FakeClock()
     async with way(client(session), tmp_path, clock=clock) as out:
         out.report(process())
-        await out.until_all(Status.DELIVERED)
+        await out.until_all(ReportStatus.DELIVERED)
         out.report(process(at=60))
         await out.until(lambda rows: len(rows) == 2 and rows[1].answer.startswith("409"))
         out.outbox.submit([Withdraw("process:nova-compute", "it runs again")], clock.now())
-        await out.until(lambda rows: rows[1].status is Status.WITHDRAWN)
+        await out.until(lambda rows: rows[1].status is ReportStatus.WITHDRAWN)
         await clock.advance(1000)
     assert len(accepted(session)) == 1
 
@@ -215,7 +147,7 @@ async def test_what_the_api_will_not_take_is_refused_and_said_aloud(
 ) -> None:
     async with way(client(session), tmp_path) as out:
         out.report(process(host=host))
-        (row,) = await out.until_all(Status.REFUSED)
+        (row,) = await out.until_all(ReportStatus.REFUSED)
     assert (row.attempts, row.answer[:3]) == (1, answer)
     (error,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert words in error.getMessage()
@@ -229,26 +161,26 @@ async def test_a_host_put_on_maintenance_and_taken_off_is_heard_again(
         cloud.set_maintenance("compute-3", True)
         try:
             out.report(process("a", "compute-3"))
-            await out.until_all(Status.REFUSED)
+            await out.until_all(ReportStatus.REFUSED)
         finally:
             cloud.set_maintenance("compute-3", False)
         out.report(process("b", "compute-3"))
-        await out.until(lambda rows: len(rows) == 2 and rows[1].status is Status.DELIVERED)
+        await out.until(lambda rows: len(rows) == 2 and rows[1].status is ReportStatus.DELIVERED)
 
 
 async def test_a_token_that_is_no_longer_good_is_replaced_at_once(cloud: Cloud, tmp_path: Path) -> None:
     own = cloud.session()
     async with way(client(own), tmp_path) as out:
         out.report(process("before"))
-        await out.until_all(Status.DELIVERED)
+        await out.until_all(ReportStatus.DELIVERED)
         token = str(own.get_token())
         cloud.admin().delete(f"{cloud.auth_url}/auth/tokens", headers={"X-Subject-Token": token})
         # masakari-api believes a token for five minutes after it was checked: a fresh one has checked none.
         cloud.kill_masakari()
         cloud.start_masakari()
         out.report(process("after"))
-        rows = await out.until(lambda rows: len(rows) == 2 and rows[1].status is not Status.PENDING)
-    assert (rows[1].status, rows[1].attempts) == (Status.DELIVERED, 1)
+        rows = await out.until(lambda rows: len(rows) == 2 and rows[1].status is not ReportStatus.PENDING)
+    assert (rows[1].status, rows[1].attempts) == (ReportStatus.DELIVERED, 1)
     assert own.get_token() != token
     assert [one["payload"]["process_name"] for one in accepted(own)] == ["before", "after"]
 
@@ -259,12 +191,12 @@ async def test_the_api_killed_in_the_middle_costs_nothing_and_nothing_arrives_tw
     names = [f"process-{number}" for number in range(150)]
     async with way(client(session), tmp_path) as out:
         out.report(*[process(name) for name in names])
-        await out.until(lambda rows: sum(row.status is Status.DELIVERED for row in rows) >= 30)
+        await out.until(lambda rows: sum(row.status is ReportStatus.DELIVERED for row in rows) >= 30)
         cloud.kill_masakari()
         await out.until(lambda _: bool(out.delivery.trouble))
-        left = [row for row in await out.rows() if row.status is Status.PENDING]
+        left = [row for row in await out.rows() if row.status is ReportStatus.PENDING]
         cloud.start_masakari()
-        rows = await out.until_all(Status.DELIVERED)
+        rows = await out.until_all(ReportStatus.DELIVERED)
     assert left
     assert len(rows) == len(names)
     assert Counter(one["payload"]["process_name"] for one in accepted(session)) == Counter(names)
@@ -276,9 +208,9 @@ async def test_without_keystone_a_report_waits_until_there_is_a_token(cloud: Clo
         async with way(client(cloud.session()), tmp_path) as out:
             out.report(process())
             (row,) = await out.until(lambda rows: rows[0].answer != "")
-            assert (row.status, "no token" in row.answer) == (Status.PENDING, True)
+            assert (row.status, "no token" in row.answer) == (ReportStatus.PENDING, True)
             cloud.start_keystone()
-            await out.until_all(Status.DELIVERED)
+            await out.until_all(ReportStatus.DELIVERED)
     finally:
         if not cloud.has_keystone:
             cloud.start_keystone()
@@ -291,14 +223,14 @@ async def test_a_user_without_the_role_is_shown_and_its_report_kept(cloud: Cloud
         await out.until(lambda rows: rows[0].answer.startswith("403"))
         await out.until(lambda _: bool(out.delivery.trouble))
         assert "role" in out.delivery.trouble
-        assert [row.status for row in await out.rows()] == [Status.PENDING]
+        assert [row.status for row in await out.rows()] == [ReportStatus.PENDING]
 
 
 async def test_a_wrong_password_is_shown_and_the_report_kept(cloud: Cloud, tmp_path: Path) -> None:
     async with way(client(cloud.session(password="wrong")), tmp_path) as out:
         out.report(process())
         (row,) = await out.until(lambda rows: rows[0].answer != "")
-        assert row.status is Status.PENDING
+        assert row.status is ReportStatus.PENDING
         assert "keystone" in row.answer
 
 
@@ -366,7 +298,7 @@ async def test_every_way_to_log_in_delivers_and_no_secret_is_logged(
         file.write_text("[api]\n" + "".join(f"{key} = {value}\n" for key, value in settings.items()))
         async with way(api_client(conf.load(["--config-file", str(file)])), tmp_path) as out:
             out.report(process())
-            (row,) = await out.until_all(Status.DELIVERED)
+            (row,) = await out.until_all(ReportStatus.DELIVERED)
     assert row.answer.startswith("202")
     assert len(accepted(session)) == 1
     assert "notifications" in caplog.text
@@ -384,6 +316,6 @@ async def test_without_a_cloud_the_embedded_receiver_takes_it(tmp_path: Path) ->
         file.write_text(f"[api]\nauth_type = none\nendpoint = {url}/v1\n")
         async with way(api_client(conf.load(["--config-file", str(file)])), tmp_path) as out:
             out.report(process())
-            await out.until_all(Status.DELIVERED)
+            await out.until_all(ReportStatus.DELIVERED)
         (stored,) = await receiver.notifications()
     assert json.loads(json.dumps(dict(stored.payload))) == process().payload

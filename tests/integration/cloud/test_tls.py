@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors import conf
-from masakarimonitors.cmd.parts import api_client
+from masakarimonitors.cmd.wiring import api_client
 from masakarimonitors.masakari_api import Delivered, Outcome, Unreachable
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system.clock import SystemClock
@@ -51,29 +51,29 @@ async def offer(folder: Path, endpoint: str, **options: object) -> Outcome:
 async def test_a_server_is_trusted_by_its_authority_or_on_purpose_not_at_all(
     receiver: str, tmp_path: Path
 ) -> None:
-    mine, key = certificate(tmp_path, "api")
+    server, key = certificate(tmp_path, "api")
     other, _ = certificate(tmp_path, "other")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(mine, key)
+    tls.load_cert_chain(server, key)
     async with Proxy(receiver, tls) as proxy:
         for options in ({}, {"cafile": other}):
             outcome = await offer(tmp_path, proxy.endpoint, **options)
             assert isinstance(outcome, Unreachable)
             assert "certificate" in outcome.answer.lower()
             assert not outcome.maybe_accepted
-        assert isinstance(await offer(tmp_path, proxy.endpoint, cafile=mine), Delivered)
+        assert isinstance(await offer(tmp_path, proxy.endpoint, cafile=server), Delivered)
         answer = await offer(tmp_path, proxy.endpoint, insecure=True)
         assert not isinstance(answer, Unreachable)
 
 
 async def test_a_server_that_asks_for_a_certificate_gets_it(receiver: str, tmp_path: Path) -> None:
-    mine, key = certificate(tmp_path, "api")
+    server, key = certificate(tmp_path, "api")
     client, client_key = certificate(tmp_path, "monitor")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(mine, key)
+    tls.load_cert_chain(server, key)
     tls.load_verify_locations(client)
     tls.verify_mode = ssl.CERT_REQUIRED
     async with Proxy(receiver, tls) as proxy:
-        assert isinstance(await offer(tmp_path, proxy.endpoint, cafile=mine), Unreachable)
-        outcome = await offer(tmp_path, proxy.endpoint, cafile=mine, certfile=client, keyfile=client_key)
+        assert isinstance(await offer(tmp_path, proxy.endpoint, cafile=server), Unreachable)
+        outcome = await offer(tmp_path, proxy.endpoint, cafile=server, certfile=client, keyfile=client_key)
         assert isinstance(outcome, Delivered)

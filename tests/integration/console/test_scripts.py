@@ -5,17 +5,15 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.fixtures.fake_masakari import FakeMasakari
 from tests.fixtures.lifeline import end, spawn
-
-BIN = Path(sys.executable).parent
-PATIENCE = 60.0
+from tests.fixtures.monitor_process import BIN
+from tests.fixtures.waiting import PATIENCE, until
 
 CONF = """\
 [DEFAULT]
@@ -64,14 +62,7 @@ class Folder:
         return "".join(p.read_text() for name in ("log", "out") if (p := self.path / name).exists())
 
     def until_logged(self, words: str) -> None:
-        until(lambda: words in self.log(), f"{words!r} in the log", self.log)
-
-
-def until(condition: Callable[[], bool], what: str, seen: Callable[[], str] = lambda: "") -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"not seen: {what}\n{seen()}"
-        time.sleep(0.02)
+        until(lambda: words in self.log(), lambda: f"{words!r} in the log\n{self.log()}")
 
 
 @pytest.fixture
@@ -83,12 +74,11 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 
 def test_r21_a_stop_is_asked_for_and_is_a_success_while_the_api_hangs(folder: Folder) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        folder.configure(f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
+    with FakeMasakari() as silent:
+        silent.hold()
+        folder.configure(silent.endpoint())
         monitor = folder.start()
-        silent.accept()  # the report is being offered, and nobody will answer
+        until(lambda: silent.offers, "the report is being offered, and nobody will answer")
         monitor.send_signal(signal.SIGTERM)
         assert monitor.wait(PATIENCE) == 0
     rows = folder.run("outbox").stdout
@@ -175,7 +165,8 @@ def test_a_process_that_came_back_while_the_monitor_was_dead_is_not_accused(fold
     folder.start("masakari-monitors", "receiver")
     folder.until_logged("Receiving reports at")
     folder.start()
-    until(lambda: "withdrawn" in folder.run("outbox").stdout, "the report is withdrawn", folder.log)
+    withdrawn = "the report is withdrawn"
+    until(lambda: "withdrawn" in folder.run("outbox").stdout, lambda: f"{withdrawn}\n{folder.log()}")
     assert "accepted PROCESS" not in folder.log()
 
 

@@ -1,9 +1,9 @@
-"""A real Consul cluster on one machine: the manual's nodes and datacentres, in namespaces.
+"""A real Consul cluster on one host: the manual's nodes and datacentres, in namespaces.
 
 One *realm* (pid, mount and network namespace, see `tests.fixtures.lifeline`) holds everything: its
 network namespace is the hub with one bridge per datacentre; each node is a named network namespace
 inside it with one interface per datacentre; each (node, datacentre) runs one agent. The realm's
-tmpfs keeps the agents' data and their unix sockets, so nothing is left on the machine and everything
+tmpfs keeps the agents' data and their unix sockets, so nothing is left on the host and everything
 dies with the test process, even when that is SIGKILLed. From outside, an agent is reached through
 `/proc/<realm>/root/...`, whatever is cut inside.
 
@@ -18,13 +18,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.fixtures import lifeline
 from tests.fixtures.cache import cache
+from tests.fixtures.waiting import until
 
 HTTP_PORT = 8500
 HTTPS_PORT = 8502
@@ -65,14 +66,6 @@ def node_name(node: int) -> str:
     return f"node{node:02d}"
 
 
-def _until(condition: Callable[[], bool], what: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.05)
-
-
 @dataclass
 class Cluster:
     """`nodes` nodes in each of `datacentres`, the first `servers` of them Consul servers.
@@ -97,11 +90,11 @@ class Cluster:
         """Make the realm and its networks, start every agent; returns before they have a leader."""
         self._realm = lifeline.spawn(["sleep", "infinity"], realm=True, net=True, log=self.logs / "realm.log")
         children = Path(f"/proc/{self._realm.pid}/task/{self._realm.pid}/children")
-        _until(lambda: bool(children.read_text().split()), "the realm's first process", 20)
+        until(lambda: bool(children.read_text().split()), "the realm's first process", 20)
         self._init = int(children.read_text().split()[0])
         # The realm is ready when its first process has become `sleep`: loopback is up by then.
         comm = Path(f"/proc/{self._init}/comm")
-        _until(lambda: comm.read_text().strip() == "sleep", "the realm", 20)
+        until(lambda: comm.read_text().strip() == "sleep", "the realm", 20)
         lines = [
             "set -e",
             # A /run of its own: names of networks and the agents' files stay in the realm.
@@ -140,12 +133,15 @@ class Cluster:
         """The unix socket of an agent's HTTP interface, as seen from outside the realm."""
         return f"/proc/{self._init}/root{self._directory(node, dc)}/http.sock"
 
-    def start_agent(self, node: int, dc: Datacentre) -> None:
-        """Start the agent; it joins the others by itself (`retry_join`, every second)."""
+    def start_agent(self, node: int, dc: Datacentre, name: str = "") -> None:
+        """Start the agent; it joins the others by itself (`retry_join`, every second).
+
+        `name`: another one than the node's own.
+        """
         directory = self._directory(node, dc)
         servers = [f"{dc.address(n)}:8301" for n in range(1, self.servers + 1)]
         config: dict[str, Any] = {
-            "node_name": node_name(node),
+            "node_name": name or node_name(node),
             "datacenter": dc.name,
             "data_dir": f"{directory}/data",
             "bind_addr": dc.address(node),
@@ -161,8 +157,8 @@ class Cluster:
         if node <= self.servers:
             config |= {"server": True, "bootstrap_expect": self.servers}
         for key, value in self.settings.items():
-            mine = config.get(key)
-            config[key] = mine | value if isinstance(mine, dict) else value
+            own = config.get(key)
+            config[key] = own | value if isinstance(own, dict) else value
         outside = Path(f"/proc/{self._init}/root{directory}")
         outside.mkdir(parents=True, exist_ok=True)
         (outside / "config.json").write_text(json.dumps(config))
@@ -173,7 +169,7 @@ class Cluster:
             self._nsenter(["sh", "-c", script, "sh", directory, node_name(node), str(consul_binary())]),
             log=self.logs / f"{node_name(node)}-{dc.link}.log",
         )
-        _until(lambda: (outside / "pid").exists(), f"agent {node_name(node)} {dc.link}", 20)
+        until(lambda: (outside / "pid").exists(), f"agent {node_name(node)} {dc.link}", 20)
 
     def signal_agent(self, node: int, dc: Datacentre, number: signal.Signals) -> None:
         """Send a signal to one agent. SIGKILL is a crash, SIGTERM makes a client leave, SIGSTOP hangs it."""
@@ -187,7 +183,9 @@ class Cluster:
                 self._agents[node, dc.link].wait(30)
 
     def kill(self, node: int, *dcs: Datacentre) -> None:
-        """Crash the node's agents in `dcs` (all by default: the host lost its power)."""
+        """Crash the node's agents in `dcs`; by default the host loses its power, and nothing of it answers any more."""
+        for dc in () if dcs else self.datacentres:
+            self.cut(node, dc)
         for dc in dcs or self.datacentres:
             self.signal_agent(node, dc, signal.SIGKILL)
 
@@ -202,6 +200,10 @@ class Cluster:
             [str(consul_binary()), "leave", address, *([f"-token={self.token}"] if self.token else [])]
         )
         self._agents[node, dc.link].wait(30)
+
+    def wipe(self, node: int, dc: Datacentre) -> None:
+        """The agent, which is dead, loses all that it kept, its node id too: as a host that is installed anew."""
+        self._inside(["rm", "-rf", f"{self._directory(node, dc)}/data"])
 
     def prune(self, node: int, dc: Datacentre, gone: int) -> None:
         """`consul force-leave -prune`: this agent forgets a member that has left."""
@@ -270,7 +272,7 @@ class Cluster:
 
         Raises OSError when the agent does not answer, ValueError for a status other than 200.
         """
-        link = _UnixConnection(self.socket(node, dc))
+        link = UnixConnection(self.socket(node, dc))
         try:
             headers = {"X-Consul-Token": self.token} if self.token else {}
             link.request(method, path, json.dumps(body) if body is not None else None, headers)
@@ -332,13 +334,24 @@ class Cluster:
     # --- inside -----------------------------------------------------------------------------------
 
     def _introduce(self, dc: Datacentre) -> None:
-        """Make the agents that lost each other join again (serf by itself tries every 30 s)."""
-        for node in range(1, self.nodes + 1):
+        """Make the agents that lost each other join again (serf by itself tries every 30 s).
+
+        The lost one must speak, too: whoever missed that it came back, having been told that it leaves, goes
+        on calling it "leaving", and so keeps it out of the catalog, until it hears a newer word from itself.
+        """
+        numbers = range(1, self.nodes + 1)
+        lost: set[int] = set()
+        for node in numbers:
             with contextlib.suppress(OSError, ValueError):
-                if any(status != 1 for status in self.members(node, dc).values()):
-                    for other in range(1, self.nodes + 1):
-                        if other != node:
-                            self.ask(node, dc, f"/v1/agent/join/{dc.address(other)}:8301", method="PUT")
+                seen = self.members(node, dc)
+                missed = {other for other in numbers if seen.get(node_name(other)) != 1}
+                if missed:
+                    lost |= {node, *missed}
+        for node in lost:
+            for other in numbers:
+                if other != node:
+                    with contextlib.suppress(OSError, ValueError):
+                        self.ask(node, dc, f"/v1/agent/join/{dc.address(other)}:8301", method="PUT")
 
     def _directory(self, node: int, dc: Datacentre) -> str:
         return f"{_ROOT}/{node_name(node)}-{dc.link}"
@@ -358,11 +371,11 @@ class Cluster:
         return done.stdout
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=10)
+    def __init__(self, path: str, timeout: float = 10) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.fake_masakari import FakeMasakari
 from tests.integration.consul.cluster import Cluster, consul_binary, node_name
-from tests.integration.consul.monitors import Api, HostMonitor
+from tests.integration.consul.monitors import HostMonitor
 from tests.integration.consul.watch import WATCHERS, Watch
 
 
@@ -21,7 +22,7 @@ def _can_run() -> str:
     if subprocess.run(
         ["unshare", "--mount", "--net", "--pid", "--fork", "true"], capture_output=True
     ).returncode:
-        return "this machine gives root no namespaces"
+        return "this host gives root no namespaces"
     return ""
 
 
@@ -53,15 +54,15 @@ def cluster(shared_cluster: Cluster) -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def api(shared_cluster: Cluster) -> Iterator[Api]:
+def api(shared_cluster: Cluster) -> Iterator[FakeMasakari]:
     """One masakari-api for the shared cluster's monitors."""
-    server = Api([node_name(node) for node in range(1, shared_cluster.nodes + 1)])
+    server = FakeMasakari([node_name(node) for node in range(1, shared_cluster.nodes + 1)])
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="session")
-def shared_watch(shared_cluster: Cluster, api: Api, logs: Path) -> Iterator[dict[int, HostMonitor]]:
+def shared_watch(shared_cluster: Cluster, api: FakeMasakari, logs: Path) -> Iterator[dict[int, HostMonitor]]:
     """Three monitors for all scenarios, on a server and on both clients."""
     monitors = {node: HostMonitor(shared_cluster, node, api, logs / "monitors") for node in WATCHERS}
     yield monitors
@@ -70,7 +71,7 @@ def shared_watch(shared_cluster: Cluster, api: Api, logs: Path) -> Iterator[dict
 
 
 @pytest.fixture
-def watch(cluster: Cluster, shared_watch: dict[int, HostMonitor], api: Api) -> Watch:
+def watch(cluster: Cluster, shared_watch: dict[int, HostMonitor], api: FakeMasakari) -> Watch:
     """The whole cluster, watched: three monitors that see everything, one of them the reporter."""
     for monitor in shared_watch.values():
         if not monitor.running:

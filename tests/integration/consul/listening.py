@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from masakarimonitors.hostmonitor.observation import Link, Observation, Sample, View
-from masakarimonitors.hostmonitor.sources.consul_agent import Access
-from masakarimonitors.hostmonitor.sources.consul_datacentre import Datacentre, Rhythm, Sight
+from masakarimonitors.hostmonitor.core.observation import Membership, Observation, Sample, View
+from masakarimonitors.hostmonitor.drivers.consul.agent import Access
+from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, ProvenLinks
+from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.system.clock import SystemClock
 from tests.integration.consul.cluster import Cluster, node_name
 
@@ -20,7 +21,7 @@ class Listening:
     """What the source has said so far."""
 
     def __init__(self) -> None:
-        self.values: dict[str, Link] = {}
+        self.values: dict[str, Membership] = {}
         self.proven: bool | None = None
         self.why = ""
 
@@ -41,7 +42,7 @@ def listening(cluster: Cluster, node: int, access: Access) -> Iterator[Listening
     started = threading.Event()
 
     async def listen() -> None:
-        source = Datacentre("manage", access, node_name(node), SystemClock(), Sight(), Rhythm())
+        source = Datacentre("manage", access, node_name(node), SystemClock(), ProvenLinks(), Rhythm())
         loop = asyncio.get_running_loop()
         task = loop.create_task(source.run(heard.take))
         stop.append(lambda: loop.call_soon_threadsafe(task.cancel))

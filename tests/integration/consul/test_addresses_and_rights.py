@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.hostmonitor.observation import Link
-from masakarimonitors.hostmonitor.sources.consul_agent import Access, parse_address
+from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
+from tests.fixtures.fake_masakari import FakeMasakari
+from tests.fixtures.waiting import until
 from tests.integration.consul.cluster import HTTP_PORT, HTTPS_PORT, MANAGE, Cluster, node_name
 from tests.integration.consul.listening import listening
-from tests.integration.consul.monitors import Api, HostMonitor, reporter, until
+from tests.integration.consul.monitors import HostMonitor, reporter
 from tests.integration.consul.watch import rows
 
 pytestmark = [pytest.mark.xdist_group("consul"), pytest.mark.timeout(300)]
 
-ALL_UP = {node_name(n): Link.UP for n in range(1, 6)}
+ALL_UP = {node_name(n): Membership.UP for n in range(1, 6)}
 MASTER = "4f1e6f34-91b2-4d0e-b6c2-2b51f0a0d9aa"
 
 # What docs/consul.rst tells an operator to grant; the test proves that it is enough.
@@ -31,10 +33,10 @@ READ_ONLY = 'node_prefix "" { policy = "read" }'
     "address", [MANAGE.address(4), f"[{MANAGE.address6(4)}]", f"http://{MANAGE.address(4)}"]
 )
 def test_an_agent_is_reached_as_the_manual_writes_it(cluster: Cluster, address: str) -> None:
-    with listening(cluster, 4, Access(parse_address(f"{address}:{HTTP_PORT}"))) as heard:
+    with listening(cluster, 4, Access(address=parse_address(f"{address}:{HTTP_PORT}"))) as heard:
         until(lambda: heard.values == ALL_UP, lambda: f"{heard.values} {heard.why}")
         cluster.kill(5, MANAGE)
-        until(lambda: heard.values["node05"] is Link.DOWN, "node05 down")
+        until(lambda: heard.values["node05"] is Membership.DOWN, "node05 down")
 
 
 # --- TLS ------------------------------------------------------------------------------------------
@@ -92,27 +94,32 @@ def tls_cluster(logs: Path, certificates: Path) -> Iterator[Cluster]:
 def test_tls_with_both_certificates(tls_cluster: Cluster, certificates: Path) -> None:
     address = parse_address(f"https://{MANAGE.address(2)}:{HTTPS_PORT}")
     mutual = Access(
-        address,
+        address=address,
         cafile=f"{certificates}/ca.pem",
         certfile=f"{certificates}/client.test.pem",
         keyfile=f"{certificates}/client.test.key",
         server_name="server.test",
     )
     with listening(tls_cluster, 2, mutual) as heard:
-        until(lambda: heard.values == {"node01": Link.UP, "node02": Link.UP}, lambda: heard.why)
+        until(lambda: heard.values == {"node01": Membership.UP, "node02": Membership.UP}, lambda: heard.why)
     for broken, word in (
         # Without our own certificate; with a name that the agent's does not carry; without its authority.
-        (Access(address, cafile=mutual.cafile, server_name="server.test"), "cannot be reached"),
-        (Access(address, cafile=mutual.cafile, certfile=mutual.certfile, keyfile=mutual.keyfile), "cafile"),
+        (Access(address=address, cafile=mutual.cafile, server_name="server.test"), "cannot be reached"),
         (
-            Access(address, certfile=mutual.certfile, keyfile=mutual.keyfile, server_name="server.test"),
+            Access(address=address, cafile=mutual.cafile, certfile=mutual.certfile, keyfile=mutual.keyfile),
+            "cafile",
+        ),
+        (
+            Access(
+                address=address, certfile=mutual.certfile, keyfile=mutual.keyfile, server_name="server.test"
+            ),
             "cafile",
         ),
     ):
         with listening(tls_cluster, 2, broken) as heard:
             until(lambda h=heard: h.proven is False, "no sight")  # type: ignore[misc]
             assert word in heard.why and not heard.values
-    unchecked = Access(address, certfile=mutual.certfile, keyfile=mutual.keyfile, verify=False)
+    unchecked = Access(address=address, certfile=mutual.certfile, keyfile=mutual.keyfile, verify=False)
     with listening(tls_cluster, 2, unchecked) as heard:
         until(lambda: heard.proven is True, lambda: heard.why)
 
@@ -153,27 +160,41 @@ def grant(cluster: Cluster, name: str, rules: str) -> str:
     return str(token["SecretID"])
 
 
+def revoke(cluster: Cluster, name: str) -> None:
+    """Whoever has rights by this policy may only see, and keep a session."""
+    policies = cluster.ask(1, MANAGE, "/v1/acl/policies")
+    identity = next(policy["ID"] for policy in policies if policy["Name"] == name)
+    rules = READ_ONLY + '\nsession_prefix "" { policy = "write" }\nkey_prefix "" { policy = "read" }'
+    cluster.ask(
+        1,
+        MANAGE,
+        f"/v1/acl/policy/{identity}",
+        method="PUT",
+        body={"ID": identity, "Name": name, "Rules": rules},
+    )
+
+
 MATRIX = (
     "sequence: [manage]\nmatrix:\n  - {health: [up], action: []}\n  - {health: [down], action: [recovery]}\n"
 )
 
 
 @pytest.fixture
-def locked_api(locked_cluster: Cluster) -> Iterator[Api]:
+def locked_api(locked_cluster: Cluster) -> Iterator[FakeMasakari]:
     """A masakari-api for the monitors of the locked cluster, which is whole."""
     locked_cluster.heal()
-    api = Api([node_name(node) for node in (1, 2, 3)])
+    api = FakeMasakari([node_name(node) for node in (1, 2, 3)])
     yield api
     api.stop()
 
 
 def test_without_a_token_the_monitor_says_that_it_is_blind(
-    locked_cluster: Cluster, locked_api: Api, tmp_path: Path
+    locked_cluster: Cluster, locked_api: FakeMasakari, tmp_path: Path
 ) -> None:
     """Consul answers 200 and an empty list: that is no empty cluster, and nobody has failed."""
     (tmp_path / "matrix.yaml").write_text(MATRIX)
-    consul = f"matrix_config_file = {tmp_path}/matrix.yaml"
-    monitor = HostMonitor(locked_cluster, 2, locked_api, tmp_path, consul=consul)
+    consul = {"consul": {"matrix_config_file": tmp_path / "matrix.yaml"}}
+    monitor = HostMonitor(locked_cluster, 2, locked_api, tmp_path, consul)
     monitor.start()
     try:
         monitor.until_said("link:manage blind: .*token may not read nodes")
@@ -186,13 +207,13 @@ def test_without_a_token_the_monitor_says_that_it_is_blind(
 
 
 def test_with_the_documented_policy_one_is_elected_and_reports(
-    locked_cluster: Cluster, locked_api: Api, tmp_path: Path
+    locked_cluster: Cluster, locked_api: FakeMasakari, tmp_path: Path
 ) -> None:
     (tmp_path / "matrix.yaml").write_text(MATRIX)
     token = tmp_path / "token"
     token.write_text(grant(locked_cluster, "masakari", POLICY))
-    consul = f"matrix_config_file = {tmp_path}/matrix.yaml\ntoken_file = {token}"
-    monitors = [HostMonitor(locked_cluster, n, locked_api, tmp_path, consul=consul) for n in (1, 2)]
+    consul = {"consul": {"matrix_config_file": tmp_path / "matrix.yaml", "token_file": token}}
+    monitors = [HostMonitor(locked_cluster, n, locked_api, tmp_path, consul) for n in (1, 2)]
     try:
         for monitor in monitors:
             monitor.start()
@@ -203,29 +224,58 @@ def test_with_the_documented_policy_one_is_elected_and_reports(
         locked_api.until_heard(("node03", "STOPPED"))
         locked_cluster.heal()
         locked_api.until_heard(("node03", "STOPPED"), ("node03", "STARTED"))
-        assert len({report.sender for report in locked_api.reports}) == 1
+        assert len({report.sender for report in locked_api.offers}) == 1
     finally:
         for monitor in monitors:
             monitor.stop()
 
 
 def test_without_the_right_to_lock_everyone_reports(
-    locked_cluster: Cluster, locked_api: Api, tmp_path: Path
+    locked_cluster: Cluster, locked_api: FakeMasakari, tmp_path: Path
 ) -> None:
     (tmp_path / "matrix.yaml").write_text(MATRIX)
     token = grant(locked_cluster, "reader", READ_ONLY)
-    consul = f"matrix_config_file = {tmp_path}/matrix.yaml\ntoken = {token}"
-    monitors = [HostMonitor(locked_cluster, n, locked_api, tmp_path, consul=consul) for n in (1, 2)]
+    consul = {"consul": {"matrix_config_file": tmp_path / "matrix.yaml", "token": token}}
+    monitors = [HostMonitor(locked_cluster, n, locked_api, tmp_path, consul) for n in (1, 2)]
     try:
         for monitor in monitors:
             monitor.start()
         for monitor in monitors:
-            monitor.until_said("no reporter can be elected: the token may not take part")
+            monitor.until_said("every monitor reports for itself: .*refuses the token")
             until(lambda m=monitor: rows(m).get("hosts") == "2 up", f"{monitor.name} sees all")  # type: ignore[misc]
         locked_cluster.kill(3)
-        locked_api.until_heard(("node03", "STOPPED"), ("node03", "STOPPED"))
-        assert {report.sender for report in locked_api.reports} == {"node01", "node02"}
+        locked_api.until_heard(("node03", "STOPPED"))
+        for monitor in monitors:
+            monitor.until_shown("host:node03", "failed, reported")
         locked_cluster.heal()
     finally:
         for monitor in monitors:
+            monitor.stop()
+
+
+def test_a_reporter_that_may_not_write_any_more_ends_in_a_successor(
+    locked_cluster: Cluster, locked_api: FakeMasakari, tmp_path: Path
+) -> None:
+    """The rights of its token are taken away while it holds the lock; its session is renewed all the same."""
+    (tmp_path / "matrix.yaml").write_text(MATRIX)
+    monitors = {}
+    for node in (1, 2):
+        token = grant(locked_cluster, f"masakari-{node}", POLICY)
+        consul = {"consul": {"matrix_config_file": tmp_path / "matrix.yaml", "token": token}}
+        monitors[node] = HostMonitor(locked_cluster, node, locked_api, tmp_path, consul)
+    try:
+        for monitor in monitors.values():
+            monitor.start()
+        first = until(lambda: reporter(locked_cluster), "a reporter")
+        assert first is not None
+        for monitor in monitors.values():
+            until(lambda m=monitor: rows(m).get("hosts") == "2 up", f"{monitor.name} sees all")  # type: ignore[misc]
+        revoke(locked_cluster, f"masakari-{first}")
+        other = 3 - first
+        until(lambda: reporter(locked_cluster) == other, f"node{other:02d} holds the lock")
+        until(lambda: rows(monitors[other]).get("reporter") == "this monitor", "and reports")
+        until(lambda: rows(monitors[first]).get("reporter") == node_name(other), "and is known to")
+        assert locked_api.heard() == []
+    finally:
+        for monitor in monitors.values():
             monitor.stop()

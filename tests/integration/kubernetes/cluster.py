@@ -11,6 +11,7 @@ import datetime
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ from tests.fixtures.lifeline import end, spawn
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
 _TOKEN = "a-token-of-the-tests"
+_LISTER = "a-token-that-may-list-nodes"
 
 _START = """\
 set -eu
@@ -53,12 +55,13 @@ done
 
 
 class Cluster:
-    """The control plane; `kubeconfig` is how a monitor reaches it."""
+    """The control plane; `kubeconfig` is how a monitor reaches it, `list_only` with one right only."""
 
     def __init__(self, bin_folder: Path, folder: Path) -> None:
         self._bin = bin_folder
         self.folder = folder
         self.kubeconfig = folder / "kubeconfig"
+        self.list_only = folder / "kubeconfig-list-only"
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
@@ -97,6 +100,32 @@ class Cluster:
         async with aiohttp.ClientSession(self.url, headers=headers, connector=connector) as client:
             yield client
 
+    async def grant_list(self) -> None:
+        """Give the account of `list_only` its one right."""
+        group = "rbac.authorization.k8s.io"
+        rule = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]}
+        role = {"metadata": {"name": "lister"}, "rules": [rule]}
+        binding = {
+            "metadata": {"name": "lister"},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "lister"},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": "lister"}],
+        }
+        async with self.client() as client:
+            for kind, body in (("clusterroles", role), ("clusterrolebindings", binding)):
+                async with client.post(f"/apis/{group}/v1/{kind}", json=body) as answer:
+                    assert answer.status in (201, 409), await answer.text()
+
+    @contextlib.asynccontextmanager
+    async def behind_a_proxy(self, folder: Path, seconds: float) -> AsyncIterator["Proxy"]:
+        """Another way in, whose `kubeconfig` stands in `folder`: it resets each connection after so many seconds."""
+        proxy = Proxy(int(self.url.rpartition(":")[2]), seconds)
+        server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            proxy.kubeconfig = folder / "kubeconfig-proxy"
+            proxy.kubeconfig.write_text(self._document(f"https://127.0.0.1:{port}", _TOKEN))
+            yield proxy
+
     def _until_ready(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         ask = ["curl", "-sk", "-m2", "-H", f"Authorization: Bearer {_TOKEN}", f"{self.url}/readyz"]
@@ -108,21 +137,61 @@ class Cluster:
 
     def _write(self, port: int) -> None:
         self.url = f"https://127.0.0.1:{port}"
-        (self.folder / "tokens.csv").write_text(f'{_TOKEN},admin,1,"system:masters"\n')
+        (self.folder / "tokens.csv").write_text(f'{_TOKEN},admin,1,"system:masters"\n{_LISTER},lister,2\n')
         if not (self.folder / "sa.key").exists():
             subprocess.run(
                 ["openssl", "genrsa", "-out", self.folder / "sa.key", "2048"], check=True, capture_output=True
             )
-        document = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            # The server makes its certificate itself at each start.
-            "clusters": [{"name": "c", "cluster": {"server": self.url, "insecure-skip-tls-verify": True}}],
-            "users": [{"name": "u", "user": {"token": _TOKEN}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
-        }
-        self.kubeconfig.write_text(yaml.safe_dump(document))
+        self.kubeconfig.write_text(self._document(self.url, _TOKEN))
+        self.list_only.write_text(self._document(self.url, _LISTER))
+
+    @staticmethod
+    def _document(url: str, token: str) -> str:
+        return yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                # The server makes its certificate itself at each start.
+                "clusters": [{"name": "c", "cluster": {"server": url, "insecure-skip-tls-verify": True}}],
+                "users": [{"name": "u", "user": {"token": token}}],
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                "current-context": "x",
+            }
+        )
+
+
+class Proxy:
+    """Hands bytes on, and resets each connection when its time is over: nothing may wait for long behind it."""
+
+    def __init__(self, port: int, seconds: float) -> None:
+        self.kubeconfig = Path()
+        self.resets = 0
+        self._port = port
+        self._seconds = seconds
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+            try:
+                async with asyncio.timeout(self._seconds), asyncio.TaskGroup() as tasks:
+                    tasks.create_task(_hand_on(reader, far_writer))
+                    tasks.create_task(_hand_on(far_reader, writer))
+            except TimeoutError:
+                self.resets += 1
+                # No time to linger: the kernel sends a reset instead of an end.
+                channel = writer.get_extra_info("socket")
+                channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            finally:
+                writer.transport.abort()
+                far_writer.close()
+
+
+async def _hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
 
 
 class Kubelet:
@@ -153,8 +222,10 @@ class Kubelet:
 
     async def delete(self) -> None:
         self.silence()
-        async with self._client.delete(f"/api/v1/nodes/{self.name}") as answer:
-            assert answer.status in (200, 404)
+        lease = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{self.name}"
+        for path in (f"/api/v1/nodes/{self.name}", lease):
+            async with self._client.delete(path) as answer:
+                assert answer.status in (200, 404)
 
     async def _beats(self) -> None:
         while True:
@@ -163,7 +234,7 @@ class Kubelet:
             await asyncio.sleep(1)
 
     async def _beat(self) -> None:
-        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: TID251 - plays another machine
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: TID251 - plays another host
         condition: dict[str, Any] = {
             "type": "Ready",
             "status": "True" if self.ready else "False",
@@ -176,6 +247,20 @@ class Kubelet:
         headers = {"Content-Type": "application/strategic-merge-patch+json"}
         path = f"/api/v1/nodes/{self.name}/status"
         async with self._client.patch(path, json=body, headers=headers) as answer:
+            await answer.read()
+        await self._renew()
+
+    async def _renew(self) -> None:
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: TID251 - as above
+        spec = {"holderIdentity": self.name, "leaseDurationSeconds": 40, "renewTime": now}
+        body = {"metadata": {"name": self.name, "namespace": "kube-node-lease"}, "spec": spec}
+        path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+        async with self._client.post(path, json=body) as made:
+            if made.status != 409:
+                await made.read()
+                return
+        headers = {"Content-Type": "application/merge-patch+json"}
+        async with self._client.patch(f"{path}/{self.name}", json={"spec": spec}, headers=headers) as answer:
             await answer.read()
 
 

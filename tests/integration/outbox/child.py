@@ -17,16 +17,15 @@ from pathlib import Path
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd.parts import api_client
-from masakarimonitors.daemon import Daemon, Monitor
-from masakarimonitors.decisions import JSON, NOTHING, Decision, Instant, Notify, Remember, Woken
+from masakarimonitors.cmd.wiring import api_client, wire
+from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, Notify, Remember, Woken
+from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
 from masakarimonitors.masakari_api import MasakariApi, Outcome
-from masakarimonitors.notifications import HostEvent, ProcessNotification
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.monitor import Monitor
+from masakarimonitors.outbox.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.rows import Put, Row, Status, Write
+from masakarimonitors.outbox.rows import Put, Row, Write
 from masakarimonitors.outbox.sqlite import SqliteStore, read_only
-from masakarimonitors.status.board import Board
 from masakarimonitors.system.clock import Clock, SystemClock
 
 
@@ -72,7 +71,11 @@ class MortalStore(SqliteStore):
         kinds = [
             (any(row.attempts == 0 for row in rows), Point.INSERT_BEFORE, Point.INSERT_AFTER),
             (any(_offered(row) for row in rows), Point.MARK_BEFORE, Point.MARK_AFTER),
-            (any(row.status is Status.DELIVERED for row in rows), Point.RECORD_BEFORE, Point.RECORD_AFTER),
+            (
+                any(row.status is ReportStatus.DELIVERED for row in rows),
+                Point.RECORD_BEFORE,
+                Point.RECORD_AFTER,
+            ),
         ]
         for met, before, _ in kinds:
             if met:
@@ -84,7 +87,7 @@ class MortalStore(SqliteStore):
 
 
 def _offered(row: Row) -> bool:
-    return row.attempts > 0 and row.in_doubt and row.status is Status.PENDING
+    return row.attempts > 0 and row.in_doubt and row.status is ReportStatus.PENDING
 
 
 class MortalApi:
@@ -94,9 +97,9 @@ class MortalApi:
         self._api = api
         self._passing = passing
 
-    async def send(self, body: str) -> Outcome:
+    async def send(self, body: str, may_send: Callable[[], bool] = lambda: True) -> Outcome:
         self._passing(Point.SEND_BEFORE)
-        outcome = await self._api.send(body)
+        outcome = await self._api.send(body, may_send)
         self._passing(Point.SEND_AFTER)
         return outcome
 
@@ -152,13 +155,12 @@ async def live(
     if filler is not None:
         fill(filler)
     api = api_client(cfg.ConfigOpts(), endpoint)
-    delivery = Delivery(outbox, MortalApi(api, passing), policy, clock)
     memory: Mapping[str, Mapping[str, JSON]] = outbox.memory
     reported = frozenset(key.removeprefix("reported:") for key in memory)
-    monitor = Monitor[Reported, str]("child", reported, decide, [Down(count)])
-    daemon = Daemon(monitor, outbox, clock, Board("child", clock.now()))
+    monitor = Monitor[Reported, str](name="child", state=reported, decide=decide, sources=[Down(count)])
+    wired = wire(monitor, outbox, MortalApi(api, passing), policy, clock)
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
+        running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
         while len(outbox.memory) < count or outbox.waiting:  # noqa: ASYNC110 - only a test asks this
             await asyncio.sleep(0.02)
         if filler is not None:

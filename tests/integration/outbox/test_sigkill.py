@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.outbox.rows import Status
+from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.outbox.sqlite import read_only
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system.clock import SystemClock
@@ -46,7 +46,7 @@ async def delivered_once(receiver: Receiver, outbox: Path, count: int) -> None:
     arrived = Counter(row.payload["process_name"] for row in await receiver.notifications())
     assert arrived == Counter(names)
     rows = read_only(outbox, 10_000)
-    assert [row.status for row in rows] == [Status.DELIVERED] * count
+    assert [row.status for row in rows] == [ReportStatus.DELIVERED] * count
 
 
 @pytest.mark.parametrize("point", Point)

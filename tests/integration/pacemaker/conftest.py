@@ -1,4 +1,5 @@
-"""The cluster is built once for the whole session (about 30 s) and healed before each test."""
+"""The cluster is built once for each of two groups of tests (about 30 s), which run beside each other, and healed
+before each test."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from tests.integration.pacemaker.world import World
 
 @pytest.fixture(scope="session")
 def session_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """Three members and a remote, online."""
+    """Three members and two remotes, online."""
     reason = why_not()
     if reason is not None:
         if os.geteuid() == 0 and remote_tree().exists():

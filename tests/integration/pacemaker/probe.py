@@ -7,7 +7,7 @@ import select
 import sys
 import time
 
-from masakarimonitors.hostmonitor.sources.pacemaker_corosync import Quorum
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import Quorum
 
 if __name__ == "__main__":
     quorum = Quorum()

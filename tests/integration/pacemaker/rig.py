@@ -1,10 +1,10 @@
-"""A real corosync + pacemaker cluster on one machine: members n1, n2, n3 and the pacemaker-remote r1.
+"""A real corosync + pacemaker cluster on one computer: members n1, n2, n3 and the pacemaker-remotes r1 and r2.
 
 Each host is a set of private namespaces (pid, mount, net, uts, ipc) whose process 1 is node-init.sh;
 its network card is a veth whose other end is in a switch, a bridge in one more network namespace.
-Nothing has a name on the machine, and everything dies with the test run.
+Nothing has a name on that computer, and everything dies with the test run.
 
-Addresses: n1..n3 = 10.99.0.1..3, r1 = 10.99.0.4, the switch (where a test's API listens) = 10.99.0.254.
+Addresses: n1..n3 = 10.99.0.1..3, r1 and r2 = 10.99.0.4 and 5, the switch (where a test's API listens) = 10.99.0.254.
 """
 
 import contextlib
@@ -14,21 +14,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from tests.fixtures import lifeline
 from tests.fixtures.cache import cache
+from tests.fixtures.waiting import NotInTime, until
 from tests.integration.pacemaker.power_strip import PowerStrip
 
 HERE = Path(__file__).resolve().parent
 SWITCH = "10.99.0.254"
 MEMBERS = ("n1", "n2", "n3")
-REMOTE = "r1"
-ADDRESSES = {"n1": "10.99.0.1", "n2": "10.99.0.2", "n3": "10.99.0.3", REMOTE: "10.99.0.4"}
+REMOTES = ("r1", "r2")
+ADDRESSES = {name: f"10.99.0.{last}" for last, name in enumerate((*MEMBERS, *REMOTES), start=1)}
 
 COROSYNC = """totem {{
   version: 2
@@ -55,61 +53,38 @@ nodelist {{
 RESOURCES = """<resources>
   <primitive id="fence-all" class="stonith" type="fence_rig">
     <instance_attributes id="fence-all-ia">
-      <nvpair id="fence-all-hl" name="pcmk_host_list" value="n1 n2 n3 r1"/>
+      <nvpair id="fence-all-hl" name="pcmk_host_list" value="{hosts}"/>
       <nvpair id="fence-all-hc" name="pcmk_host_check" value="static-list"/>
       <nvpair id="fence-all-s" name="strip" value="{strip}"/>
     </instance_attributes>
   </primitive>
-  <primitive id="r1" class="ocf" provider="pacemaker" type="remote">
-    <instance_attributes id="r1-ia">
-      <nvpair id="r1-server" name="server" value="{remote}"/>
-      <nvpair id="r1-rci" name="reconnect_interval" value="10s"/>
-    </instance_attributes>
-    <operations>
-      <op id="r1-mon" name="monitor" interval="10s" timeout="15s"/>
-      <op id="r1-start" name="start" interval="0" timeout="15s"/>
-    </operations>
-  </primitive>
+{connections}
 </resources>
 """
 
-
-T = TypeVar("T")
+CONNECTION = """  <primitive id="{name}" class="ocf" provider="pacemaker" type="remote">
+    <instance_attributes id="{name}-ia">
+      <nvpair id="{name}-server" name="server" value="{address}"/>
+      <nvpair id="{name}-rci" name="reconnect_interval" value="10s"/>
+    </instance_attributes>
+    <operations>
+      <op id="{name}-mon" name="monitor" interval="10s" timeout="15s"/>
+      <op id="{name}-start" name="start" interval="0" timeout="15s"/>
+    </operations>
+  </primitive>"""
 
 
 class RigError(AssertionError):
     """The cluster did not come to the state that a test needs."""
 
 
-def wait_for(
-    what: str,
-    look: Callable[[], T],
-    *,
-    within: float = 60.0,
-    every: float = 0.1,
-    tell: Callable[[], object] = lambda: "nothing more is known",
-) -> T:
-    """The first true answer of `look`, asked every `every` seconds for `within` seconds.
-
-    `tell` adds to the complaint when there is none.
-    """
-    deadline = time.monotonic() + within
-    while True:
-        answer = look()
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            raise RigError(f"after {within:.0f} s there is still not: {what} ({tell()})")
-        time.sleep(every)
-
-
 def ip(*arguments: str) -> None:
-    """Run `ip` on the machine."""
+    """Run `ip` on the computer itself."""
     subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=30)
 
 
 def first_child(pid: int) -> int | None:
-    """The process 1 that `unshare --fork` made, as the machine numbers it."""
+    """The process 1 that `unshare --fork` made, as the outermost pid namespace numbers it."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
     return None
@@ -132,7 +107,7 @@ class Host:
         self.name = name
         self.kind = kind
         self.home = rig.base / name
-        self._machine: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self.init: int | None = None
         self._port = ""
         self._boots = 0
@@ -161,7 +136,7 @@ class Host:
     @property
     def powered(self) -> bool:
         """Whether its process 1 lives."""
-        return self._machine is not None and self._machine.poll() is None
+        return self._process is not None and self._process.poll() is None
 
     def power_on(self) -> None:
         """Boot: what is on its disk is kept, what was in /run is not."""
@@ -170,21 +145,17 @@ class Host:
         self._boots += 1
         inside = [str(HERE / "node-init.sh"), str(self.home), self.name, self.kind]
         inside += [str(HERE / "sbin"), str(self.rig.remote_sbin)]
-        self._machine = lifeline.spawn(
+        self._process = lifeline.spawn(
             ["unshare", "--uts", "--ipc", "--", *inside],
             realm=True,
             net=True,
             log=self.rig.base / f"{self.name}.init.log",
         )
-        machine = self._machine
-        self.init = wait_for(f"process 1 of {self.name}", lambda: first_child(machine.pid), every=0.01)
+        process = self._process
+        self.init = until(lambda: first_child(process.pid), f"process 1 of {self.name}")
         init = self.init
         own = os.readlink("/proc/self/ns/net")
-        wait_for(
-            f"the network namespace of {self.name}",
-            lambda: os.readlink(f"/proc/{init}/ns/net") != own,
-            every=0.01,
-        )
+        until(lambda: os.readlink(f"/proc/{init}/ns/net") != own, f"the network namespace of {self.name}")
         self._port = f"{self.name}x{self._boots}"
         self.rig.in_switch(
             "ip", "link", "add", self._port, "type", "veth", "peer", "name", "eth0", "netns", str(init)
@@ -202,8 +173,8 @@ class Host:
         if self.init is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.init, signal.SIGKILL)
-        if self._machine is not None:
-            self._machine.wait(30)
+        if self._process is not None:
+            self._process.wait(30)
 
     # --- cable
 
@@ -236,6 +207,10 @@ class Host:
         """Start a long-running program inside this host; it dies with the host and with the test run."""
         return lifeline.spawn(self.enter(*argv), log=log)
 
+    def set_property(self, name: str, value: str) -> None:
+        """Set a property of the cluster; `Rig.heal` takes it back."""
+        self.run("crm_attribute", "-t", "crm_config", "-n", name, "-v", value)
+
     def kill(self, program: str, sig: str = "TERM") -> None:
         """Signal the host's processes called `program`; `pkill` sees only this host's pid namespace."""
         self.run("pkill", f"-{sig}", "-x", program[:15])
@@ -244,22 +219,25 @@ class Host:
         """A clean stop of pacemaker (or of pacemaker-remote), as a service manager does it."""
         program = "pacemakerd" if self.kind == "member" else "pacemaker-remoted"
         self.kill(program)
-        wait_for(
-            f"pacemaker stopped on {self.name}",
+        until(
             lambda: self.run("pgrep", "-x", program[:15], check=False).returncode == 1,
+            f"pacemaker stopped on {self.name}",
+            every=0.1,
         )
 
     def stop_corosync(self) -> None:
         """A clean stop of corosync; pacemaker must be stopped already."""
         self.kill("corosync")
-        wait_for(
-            f"corosync stopped on {self.name}",
+        until(
             lambda: self.run("pgrep", "-x", "corosync", check=False).returncode == 1,
+            f"corosync stopped on {self.name}",
+            every=0.1,
         )
 
     def start_pacemaker(self) -> None:
-        """Start pacemaker again after a clean stop; corosync must run."""
-        self.run("sh", "-c", "setsid pacemakerd >>/var/log/pacemaker/stdout 2>&1 </dev/null &")
+        """Start pacemaker (or pacemaker-remote) again after a clean stop; a member's corosync must run."""
+        program = "pacemakerd" if self.kind == "member" else "pacemaker-remoted"
+        self.run("sh", "-c", f"setsid {program} >>/var/log/pacemaker/stdout 2>&1 </dev/null &")
 
     def xml(self, *argv: str) -> ET.Element | None:
         """The XML that a command prints inside this host, or None when it failed."""
@@ -268,6 +246,17 @@ class Host:
             return ET.fromstring(done.stdout) if done.returncode == 0 else None
         except (ET.ParseError, subprocess.TimeoutExpired):
             return None
+
+    def quorate(self) -> bool:
+        """Whether this host's pacemaker says that it has quorum, and so does its designated controller."""
+        cib, mon = self.xml("cibadmin", "--query"), self.xml("crm_mon", "--output-as=xml")
+        dc = mon.find("./summary/current_dc") if mon is not None else None
+        return (
+            cib is not None
+            and cib.get("have-quorum") == "1"
+            and dc is not None
+            and dc.get("with_quorum") == "true"
+        )
 
     def online(self) -> set[str]:
         """Which hosts this host's pacemaker calls online, ready and not to be fenced."""
@@ -294,9 +283,9 @@ class Rig:
         self.authkey = os.urandom(4096)
         self.strip = PowerStrip(base / "strip.sock", lambda name: self[name].power_cut())
         self._switch = lifeline.spawn(["sleep", "infinity"], realm=True, net=True)
-        pid = wait_for("the switch", lambda: first_child(self._switch.pid), every=0.01)
+        pid = until(lambda: first_child(self._switch.pid), "the switch")
         own = os.readlink("/proc/self/ns/net")
-        wait_for("the switch's namespace", lambda: os.readlink(f"/proc/{pid}/ns/net") != own, every=0.01)
+        until(lambda: os.readlink(f"/proc/{pid}/ns/net") != own, "the switch's namespace")
         self._switch_pid = pid
         for arguments in (
             ["link", "add", "br0", "type", "bridge"],
@@ -306,7 +295,7 @@ class Rig:
         ):
             self.in_switch("ip", *arguments)
         self.hosts = {name: Host(self, name, "member") for name in MEMBERS}
-        self.hosts[REMOTE] = Host(self, REMOTE, "remote")
+        self.hosts.update({name: Host(self, name, "remote") for name in REMOTES})
 
     def __getitem__(self, name: str) -> Host:
         return self.hosts[name]
@@ -316,17 +305,20 @@ class Rig:
         subprocess.run(self.beside_switch(*argv), check=True, capture_output=True, timeout=30)
 
     def beside_switch(self, *argv: str) -> list[str]:
-        """The command that runs `argv` with the switch's network, and the machine's files."""
+        """The command that runs `argv` with the switch's network, and the files of the computer itself."""
         return ["nsenter", "-t", str(self._switch_pid), "-n", "--", *argv]
 
     def start(self) -> None:
-        """Power everything on, configure fencing and the remote, and wait until all four are online."""
+        """Power everything on, configure fencing and the remotes, and wait until all five are online."""
         for host in self.hosts.values():
             host.power_on()
         first = self["n1"]
-        wait_for("a cluster of three", lambda: first.online() >= set(MEMBERS), within=120, every=0.5)
+        until(lambda: first.online() >= set(MEMBERS), "a cluster of three", 120, every=0.5)
         resources = first.home / "log" / "resources.xml"
-        resources.write_text(RESOURCES.format(strip=self.strip.path, remote=ADDRESSES[REMOTE]))
+        connections = "\n".join(CONNECTION.format(name=name, address=ADDRESSES[name]) for name in REMOTES)
+        resources.write_text(
+            RESOURCES.format(strip=self.strip.path, hosts=" ".join(ADDRESSES), connections=connections)
+        )
         first.run("cibadmin", "--replace", "--scope", "resources", "--xml-file", "/var/log/resources.xml")
         first.run("crm_attribute", "-t", "crm_config", "-n", "stonith-enabled", "-v", "true")
         self.wait_online()
@@ -336,10 +328,10 @@ class Rig:
         wanted = set(names or self.hosts)
         for member in MEMBERS:
             if self[member].powered:
-                wait_for(
-                    f"{wanted} online as {member} sees it",
+                until(
                     lambda member=member: self[member].online() >= wanted,  # type: ignore[misc]
-                    within=within,
+                    f"{wanted} online as {member} sees it",
+                    within,
                     every=0.25,
                 )
 
@@ -356,22 +348,27 @@ class Rig:
                 if any(host.run("pgrep", "-x", p[:15], check=False).returncode for p in programs):
                     host.power_cut()
         # A host that boots while the cluster still wants to fence it would be shot again.
-        with contextlib.suppress(RigError):
-            wait_for("fencing is over", self._fencing_is_over, within=20, every=0.25)
-        remote_was_off = not self[REMOTE].powered
+        with contextlib.suppress(NotInTime):
+            until(self._fencing_is_over, "fencing is over", 20, every=0.25)
+        were_off = [name for name in REMOTES if not self[name].powered]
         for host in self.hosts.values():
             host.power_on()
-        wait_for("quorum after healing", self._quorate, within=120, every=0.5)
+        until(self._quorate, "quorum after healing", 120, every=0.5)
         self._reset_configuration(alerts)
-        if remote_was_off:  # try its connection now, not after reconnect_interval
-            self["n1"].run("crm_resource", "--cleanup", "--resource", REMOTE, check=False)
+        for name in were_off:
+            self.reconnect(name)
         try:
             self.wait_online(within=40)
-        except RigError:
+        except NotInTime:
             # Pacemaker 2.1.5 now and then leaves a member "pending" for good after partitions have merged.
-            self._restart_all()
+            self.restart_all()
 
-    def _restart_all(self) -> None:
+    def reconnect(self, remote: str) -> None:
+        """Let a remote's connection be tried now, not after reconnect_interval or, after a goodbye, never."""
+        self["n1"].run("crm_resource", "--cleanup", "--resource", remote, check=False)
+
+    def restart_all(self) -> None:
+        """Power-cycle everybody: what Pacemaker's daemons remember goes with them."""
         for host in self.hosts.values():
             host.power_cut()
         self.strip.reset()
@@ -401,13 +398,22 @@ class Rig:
         for node in cib.findall("./configuration/nodes/node"):
             for pair in node.findall("./instance_attributes/nvpair"):
                 member.run("crm_attribute", "-N", str(node.get("uname")), "-n", str(pair.get("name")), "-D")
-        wanted = {"stonith-enabled": "true", "maintenance-mode": "false"}
+        wanted = {
+            "stonith-enabled": "true",
+            "stonith-action": "reboot",
+            "maintenance-mode": "false",
+            "stop-all-resources": "false",
+        }
         have = {p.get("name"): p.get("value") for p in cib.findall("./configuration/crm_config//nvpair")}
         for name, value in wanted.items():
-            if have.get(name, "false") != value:
+            if have.get(name, "reboot" if name == "stonith-action" else "false") != value:
                 member.run("crm_attribute", "-t", "crm_config", "-n", name, "-v", value)
         if not alerts and cib.find("./configuration/alerts/alert") is not None:
             member.run("cibadmin", "--delete-all", "--force", "--xpath", "//alerts/alert")
+        if any(cib.find(f".//primitive[@id='{name}']") is None for name in REMOTES):
+            member.run(
+                "cibadmin", "--replace", "--scope", "resources", "--xml-file", "/var/log/resources.xml"
+            )
 
     def stop(self) -> None:
         """Cut the power of everything."""

@@ -12,31 +12,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from masakarimonitors.status import local
 from tests.fixtures import lifeline
+from tests.fixtures.monitor_process import MonitorProcess
+from tests.fixtures.waiting import PATIENCE, until
 from tests.integration.pacemaker import api
-from tests.integration.pacemaker.rig import MEMBERS, SWITCH, Rig, RigError, wait_for
+from tests.integration.pacemaker.rig import MEMBERS, REMOTES, SWITCH, Rig, RigError, end_inside, first_child
 
 REPO = Path(__file__).resolve().parents[3]
-
-CONFIG = """[DEFAULT]
-hostname = {name}
-state_path = {state}
-debug = true
-
-[api]
-auth_type = none
-endpoint_override = http://{address}:{port}
-
-[host]
-monitoring_driver = default
-{options}
-"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,7 +46,7 @@ class Api:
         self._process = lifeline.spawn(
             rig.beside_switch(*command), log=rig.base / "api.log", env={**os.environ, "PYTHONPATH": str(REPO)}
         )
-        wait_for("the API has its database", lambda: self.reports() is not None, within=60)
+        until(lambda: self.reports() is not None, "the API has its database")
 
     def reports(self) -> list[Report] | None:
         """What was accepted, in order; None while there is no database yet."""
@@ -82,72 +69,117 @@ class Api:
         lifeline.end(self._process, grace=2)
 
 
-class Monitor:
+class Monitor(MonitorProcess):
     """masakari-hostmonitor on one host."""
 
     def __init__(self, rig: Rig, name: str, options: Mapping[str, str]) -> None:
         self._rig = rig
         self.name = name
         self.only_remotes = options.get("restrict_to_remotes") == "true"
-        self.state = rig.base / name / "monitor"
-        self.config = rig.base / f"{name}.conf"
+        super().__init__(
+            "hostmonitor",
+            rig.base / name / "monitor",
+            {
+                "DEFAULT": {"hostname": name, "debug": "true"},
+                "api": {"auth_type": "none", "endpoint_override": f"http://{SWITCH}:{api.PORT}"},
+                "host": {"monitoring_driver": "default", **options},
+            },
+        )
+        # It outlives the monitor's folder, which goes with the test.
         self.log = rig.base / f"{name}.monitor.log"
         self.state.mkdir(exist_ok=True)
-        lines = "\n".join(f"{key} = {value}" for key, value in options.items())
-        self.config.write_text(
-            CONFIG.format(name=name, state=self.state, address=SWITCH, port=api.PORT, options=lines)
-        )
-        program = "from masakarimonitors.cmd.hostmonitor import main; main()"
-        self.process = rig[name].spawn(
-            sys.executable, "-c", program, "--config-file", str(self.config), log=self.log
-        )
-        self.pid = self._find()
 
-    def _find(self) -> int:
-        """The program's own pid on the machine: nsenter stays in front of it as its parent."""
-
-        def look() -> int | None:
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                front = self.process.pid
-                return int(Path(f"/proc/{front}/task/{front}/children").read_text().split()[0])
-            return None
-
-        return wait_for(f"the monitor's process on {self.name}", look, every=0.02) or 0
-
-    def status(self) -> dict[str, Any]:
-        """What it shows; empty while it does not answer."""
-        try:
-            return local.read(self.state / "hostmonitor.sock")
-        except (OSError, ValueError):
-            return {}
-
-    def subject(self, subject: str) -> str:
-        """The state that it shows for one subject, or nothing."""
-        for row in self.status().get("subjects", []):
-            if row["subject"] == subject:
-                return str(row["state"])
-        return ""
-
-    def holds_office(self) -> bool:
-        """Whether it is the reporter."""
-        return self.subject("office") == "ours"
+    def launch(self, argv: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """Start it inside its host."""
+        return self._rig[self.name].spawn(*argv, log=self.log)
 
     @property
-    def running(self) -> bool:
-        """Whether its process lives."""
-        return self.process.poll() is None
+    def pid(self) -> int:
+        """The program's own pid on the computer: nsenter stays in front of it as its parent."""
+        assert self.process is not None
+        front = self.process.pid
+        return until(lambda: first_child(front), f"the monitor's process on {self.name}") or 0
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it (SIGTERM: in order; SIGKILL: not)."""
+    def signal(self, number: signal.Signals, within: float = PATIENCE) -> int:
+        """As everywhere, to the program itself and not to what stands in front of it."""
+        assert self.process is not None
         if self.running:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, how)
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.kill(self.pid, signal.SIGKILL)
-            lifeline.end(self.process)
-            raise RigError(f"the monitor of {self.name} did not stop within 30 s") from None
+                os.kill(self.pid, number)
+        return self.process.wait(within)
+
+    def stop(self) -> None:
+        """End it in order, or at least end it."""
+        if self.process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.signal(signal.SIGTERM)
+            end_inside(self.process)
+
+    def is_reporter(self) -> bool:
+        """Whether it is the reporter."""
+        return self.states().get("reporter") == "this monitor"
+
+
+class Observed:
+    """What the driver on one host says, and nothing more: no decision, no report."""
+
+    def __init__(
+        self, rig: Rig, name: str, options: Mapping[str, str], *, without_corosync: bool = False
+    ) -> None:
+        self._file = rig.base / f"{name}.observed"
+        self._file.write_text("")
+        told = [f"{key}={value}" for key, value in options.items()]
+        module = "tests.integration.pacemaker.observer"
+        python = ["env", f"PYTHONPATH={REPO}", sys.executable, "-m", module]
+        if without_corosync:
+            python = _without_corosync() + python
+        self.log = rig.base / f"{name}.observer.log"
+        self._process = rig[name].spawn(*python, str(self._file), name, *told, log=self.log)
+
+    def said(self, kind: str) -> list[dict[str, Any]]:
+        """Each observation of one kind, in order."""
+        lines = self._file.read_text().splitlines(keepends=True)
+        found = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [fact for fact in found if fact["is"] == kind]
+
+    def of(self, host: str) -> list[dict[str, str]]:
+        """What was said of one host, one after another: value and evidence."""
+        return [fact["hosts"][host] for fact in self.said("Sample") if host in fact["hosts"]]
+
+    def values(self, host: str) -> list[str]:
+        """The values alone."""
+        return [seen["value"] for seen in self.of(host)]
+
+    def leads_or_follows(self) -> bool:
+        """Whether it is known who reports, so that the monitors hear each other."""
+        return any(self.said(kind) for kind in ("Leader", "Follower"))
+
+    def wait(self, host: str, value: str, within: float = PATIENCE) -> dict[str, str]:
+        """Until the last word about `host` is `value`; that word."""
+        until(
+            lambda: self.values(host)[-1:] == [value],
+            lambda: f"{host} {value}; it said {self.of(host)[-3:]}, views {self.said('View')[-2:]}",
+            within,
+            every=0.1,
+        )
+        return self.of(host)[-1]
+
+    def stop(self) -> None:
+        """End it."""
+        end_inside(self._process)
+
+
+def _without_corosync() -> list[str]:
+    """As in a container image without it: neither the libraries nor the tools, but those of Pacemaker."""
+    hide = (
+        "for library in libquorum.so.5 libcpg.so.4; do"
+        " found=$(ldconfig -p | awk -v name=$library '$1 == name {print $NF; exit}');"
+        ' mount --bind /dev/null "$found" || exit 1; done; '
+        "mount -t tmpfs -o mode=755 none /mnt || exit 1; "
+        'for tool in env cibadmin crm_mon; do ln -s "$(command -v $tool)" /mnt/; done; '
+        'PATH=/mnt; export PATH; exec "$@"'
+    )
+    return ["unshare", "--mount", "sh", "-c", hide, "sh"]
 
 
 class World:
@@ -157,12 +189,25 @@ class World:
         self.rig = rig
         self.api = Api(rig, folder / "api.sqlite")
         self.monitors: dict[str, Monitor] = {}
+        self._observed: list[Observed] = []
 
     def install_alerts(self) -> None:
         """The alert agent on every member, and in the CIB."""
-        program = "from masakarimonitors.hostmonitor import pacemaker_alert; pacemaker_alert.install()"
+        program = (
+            "from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import install; install.install()"
+        )
         for member in MEMBERS:
             self.rig[member].run(sys.executable, "-c", program)
+
+    def observe(self, name: str, **options: str) -> Observed:
+        """Run the driver alone on one host."""
+        self._observed.append(Observed(self.rig, name, options))
+        return self._observed[-1]
+
+    def observe_without_corosync(self, name: str, **options: str) -> Observed:
+        """Run it where neither Corosync's libraries nor its tools are installed."""
+        self._observed.append(Observed(self.rig, name, options, without_corosync=True))
+        return self._observed[-1]
 
     def watch(self, *names: str, **options: str) -> None:
         """Start monitors on `names` (default: all members) and wait until each sees all others up."""
@@ -173,39 +218,41 @@ class World:
     def start(self, name: str, **options: str) -> Monitor:
         """Start one monitor."""
         self.monitors[name] = Monitor(self.rig, name, options)
+        self.monitors[name].start()
         return self.monitors[name]
 
     def wait_seeing(self, *names: str) -> None:
         """Until the monitors of `names` have a proven view, with everybody else up, and one is the reporter."""
         for name in names or tuple(self.monitors):
             monitor = self.monitors[name]
-            wait_for(
-                f"{name} sees everybody up",
+            until(
                 lambda monitor=monitor: self._sees_all_up(monitor),  # type: ignore[misc]
-                within=90,
-                tell=lambda monitor=monitor: monitor.status().get("subjects"),  # type: ignore[misc]
+                lambda monitor=monitor: (  # type: ignore[misc]
+                    f"{monitor.name} sees everybody up; it shows {monitor.status().get('subjects')}"
+                ),
+                every=0.1,
             )
-        wait_for("there is one reporter", lambda: len(self.reporters()) == 1, within=60)
+        until(lambda: len(self.reporters()) == 1, "there is one reporter", every=0.1)
 
     def _sees_all_up(self, monitor: Monitor) -> bool:
-        others = 1 if monitor.only_remotes else 3
-        return monitor.subject("link:cluster") == "seen" and monitor.subject("hosts") == f"{others} up"
+        others = len(REMOTES) if monitor.only_remotes else len(self.rig.hosts) - 1
+        return (
+            monitor.states().get("link:cluster") == "seen" and monitor.states().get("hosts") == f"{others} up"
+        )
 
     def reporters(self) -> list[str]:
-        """The monitors that hold the office."""
-        return [name for name, monitor in self.monitors.items() if monitor.running and monitor.holds_office()]
+        """The monitors that show themselves as the reporter."""
+        return [name for name, monitor in self.monitors.items() if monitor.running and monitor.is_reporter()]
 
-    def wait_state(self, monitor: str, host: str, state: str, within: float = 90) -> None:
+    def wait_state(self, monitor: str, host: str, state: str, within: float = PATIENCE) -> None:
         """Until `monitor` shows `state` for `host`."""
         shown = self.monitors[monitor]
-        try:
-            wait_for(
-                f"{monitor} shows {host} as {state!r}",
-                lambda: shown.subject(f"host:{host}") == state,
-                within=within,
-            )
-        except RigError as fault:
-            raise RigError(f"{fault}; it shows {shown.status().get('subjects')}") from None
+        until(
+            lambda: shown.states().get(f"host:{host}") == state,
+            lambda: f"{monitor} shows {host} as {state!r}; it shows {shown.status().get('subjects')}",
+            within,
+            every=0.1,
+        )
 
     def reports(self) -> list[tuple[str, str, str]]:
         """What was accepted so far: (host, event, host_status)."""
@@ -213,14 +260,16 @@ class World:
 
     def wait_reports(self, *wanted: tuple[str, str, str], within: float = 120) -> None:
         """Until exactly `wanted` was accepted, in this order."""
-        try:
-            wait_for(f"reports {wanted}", lambda: self.reports() == list(wanted), within=within)
-        except RigError as fault:
-            raise RigError(f"{fault}; accepted were {self.reports()}") from None
+        until(
+            lambda: self.reports() == list(wanted),
+            lambda: f"reports {wanted}; accepted were {self.reports()}",
+            within,
+            every=0.1,
+        )
 
-    def until(self, what: str, look: Callable[[], object], within: float = 90) -> None:
+    def until(self, what: str, look: Callable[[], object], within: float = PATIENCE) -> None:
         """Until `look` is true."""
-        wait_for(what, look, within=within)
+        until(look, what, within, every=0.1)
 
     @contextlib.contextmanager
     def closing(self) -> Iterator["World"]:
@@ -232,6 +281,8 @@ class World:
 
     def close(self) -> None:
         """End what this test started."""
+        for observed in self._observed:
+            observed.stop()
         for monitor in self.monitors.values():
             with contextlib.suppress(RigError):
                 monitor.stop()

@@ -97,7 +97,7 @@ class RedfishBmc:
             timeout=10,
         )
         assert answer.status_code in (200, 204), answer.text
-        # The emulator takes its time, as a real machine does.
+        # The emulator takes its time, as a real server does.
         wanted, deadline = "On" if on else "Off", time.monotonic() + 60
         while self._state() != wanted:
             assert time.monotonic() < deadline, f"the emulator did not switch its system {wanted}"

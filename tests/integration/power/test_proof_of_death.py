@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.hostmonitor.observation import Power
-from masakarimonitors.hostmonitor.power.bmc import Address, Bmc, Reading, Speaks
-from masakarimonitors.hostmonitor.power.check import PowerCheck
+from masakarimonitors.hostmonitor.core.observation import Power, ProofKind
+from masakarimonitors.hostmonitor.power.bmc import Address, Bmc, FromScript, InFile, Lack, Literal, Speaks
+from masakarimonitors.hostmonitor.power.check import PowerCheck, Proof
 from masakarimonitors.hostmonitor.power.ipmi import Ipmi
 from masakarimonitors.hostmonitor.power.redfish import Redfish
-from masakarimonitors.hostmonitor.power.secret import FromScript, InFile, Literal
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.integration.power.conftest import PASSWORD, USER, IpmiBmc, RedfishBmc
 
@@ -31,21 +30,32 @@ class Clock(FakeClock):
 
 
 def ipmi_address(bmc: IpmiBmc) -> Address:
-    return Address("fence-n1", Speaks.IPMI, "127.0.0.1", USER, Literal(PASSWORD), bmc.port, True, "3")
+    return Address(
+        device="fence-n1",
+        speaks=Speaks.IPMI,
+        host="127.0.0.1",
+        user=USER,
+        secret=Literal(PASSWORD),
+        port=bmc.port,
+        cipher="3",
+    )
 
 
 def redfish_address(bmc: RedfishBmc) -> Address:
-    return Address("fence-n1", Speaks.REDFISH, bmc.url, USER, Literal(PASSWORD), system=bmc.system)
+    return Address(
+        device="fence-n1",
+        speaks=Speaks.REDFISH,
+        host=bmc.url,
+        user=USER,
+        secret=Literal(PASSWORD),
+        system=bmc.system,
+    )
 
 
-async def ask(*addresses: Address, unreachable_means_off: bool = False, timeout: float = 30.0) -> Reading:
-    redfish = Redfish(timeout)
-    asks: dict[Speaks, Bmc] = {Speaks.IPMI: Ipmi(timeout), Speaks.REDFISH: redfish}
+async def ask(*addresses: Address, unreachable_means_off: bool = False, timeout: float = 30.0) -> Proof:
+    asks: dict[Speaks, Bmc] = {Speaks.IPMI: Ipmi(timeout), Speaks.REDFISH: Redfish(timeout)}
     check = PowerCheck(asks, Clock(), unreachable_means_off=unreachable_means_off)
-    try:
-        return await check.check("n1", addresses)
-    finally:
-        redfish.close()
+    return await check.check("n1", addresses)
 
 
 @pytest.mark.parametrize("on", [True, False])
@@ -80,27 +90,53 @@ async def test_a_wrong_password_is_no_proof(ipmi_bmc: IpmiBmc, redfish_bmc: Redf
     ipmi_bmc.set_power(False)
     redfish_bmc.set_power(False)
     for address in (ipmi_address(ipmi_bmc), redfish_address(redfish_bmc)):
-        reading = await ask(replace(address, secret=Literal("wrong-password")), timeout=10.0)
-        assert reading.power is Power.NO_PROOF, reading.evidence
-        assert "wrong-password" not in reading.evidence
+        # Within 2 s ipmitool has to be killed: the BMC of IPMI says nothing to a wrong password, but answers a ping.
+        for timeout in (10.0, 2.0):
+            reading = await ask(
+                replace(address, secret=Literal("wrong-password")),
+                timeout=timeout,
+                unreachable_means_off=True,
+            )
+            assert (reading.power, reading.lack) == (Power.NO_PROOF, Lack.FAULT), reading.evidence
+            assert "wrong-password" not in reading.evidence
+
+
+@pytest.mark.parametrize("changes", [{"privilege": "operator"}, {"privilege": "user"}, {"kg": ""}])
+async def test_a_session_of_a_lower_level_may_ask_too(ipmi_bmc: IpmiBmc, changes: dict[str, Any]) -> None:
+    ipmi_bmc.set_power(False)
+    reading = await ask(replace(ipmi_address(ipmi_bmc), **changes))
+    assert reading.power is Power.OFF, reading.evidence
+
+
+@pytest.mark.parametrize("changes", [{"kg": "6b6579"}, {"user": "nobody"}, {"cipher": "17"}])
+async def test_what_opens_no_session_is_a_fault(ipmi_bmc: IpmiBmc, changes: dict[str, Any]) -> None:
+    reading = await ask(replace(ipmi_address(ipmi_bmc), **changes), timeout=10.0, unreachable_means_off=True)
+    assert (reading.power, reading.lack) == (Power.NO_PROOF, Lack.FAULT), reading.evidence
 
 
 async def test_a_dead_bmc_is_no_proof_unless_the_operator_says_so(redfish_bmc: RedfishBmc) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         dead = Address(
-            "fence-n1", Speaks.IPMI, "127.0.0.1", USER, Literal(PASSWORD), silent.getsockname()[1], cipher="3"
+            device="fence-n1",
+            speaks=Speaks.IPMI,
+            host="127.0.0.1",
+            user=USER,
+            secret=Literal(PASSWORD),
+            port=silent.getsockname()[1],
+            cipher="3",
         )
         reading = await ask(dead, timeout=1.0)
-        assert reading.power is Power.NO_PROOF
+        assert (reading.power, reading.lack) == (Power.NO_PROOF, Lack.SILENT)
         assert "no answer within 1 s" in reading.evidence
         trusted = await ask(dead, timeout=1.0, unreachable_means_off=True)
-        assert trusted.power is Power.OFF
+        assert (trusted.power, trusted.kind) == (Power.OFF, ProofKind.UNCHECKED)
         assert "power_unreachable_means_off" in trusted.evidence
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         refused = replace(redfish_address(redfish_bmc), host=f"http://127.0.0.1:{closed.getsockname()[1]}")
-        assert (await ask(refused, timeout=2.0)).power is Power.NO_PROOF
+        reading = await ask(refused, timeout=2.0, unreachable_means_off=True)
+        assert (reading.power, reading.lack) == (Power.NO_PROOF, Lack.FAULT)
 
 
 async def test_one_bmc_that_says_on_outweighs_another_that_says_off(

@@ -1,6 +1,6 @@
 """Real processes to watch, and the real process monitor to watch them.
 
-`Zoo` makes programs in a folder of their own (so that no other process of the machine is ever meant)
+`Zoo` makes programs in a folder of their own (so that no other process of the host is ever meant)
 and runs them; all of them end with the test. `Eyesight` is the source alone; `Watching` is the whole
 monitor, with its outbox on disk and the embedded receiver.
 """
@@ -18,16 +18,18 @@ from pathlib import Path
 
 import yaml
 
-from masakarimonitors import conf as house
-from masakarimonitors.cmd import service
-from masakarimonitors.decisions import Verdict
-from masakarimonitors.processmonitor.observation import Observation, Presence, Sighting
+from masakarimonitors.cmd import runner
+from masakarimonitors.cmd.wiring import WiredMonitor
+from masakarimonitors.conf import loader
+from masakarimonitors.core.decision import Verdict
+from masakarimonitors.processmonitor.core.observation import Observation, Presence, Sighting
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.receiver.store import Accepted
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures import lifeline
-from tests.fixtures.outside import PATIENCE, until
+from tests.fixtures.monitor_process import MonitorProcess
+from tests.fixtures.waiting import PATIENCE, eventually
 
 
 def pid_in(path: Path) -> int:
@@ -45,7 +47,7 @@ class Zoo:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def binary(self, name: str, program: str = "sleep") -> Path:
-        """A machine-code program of this name: a copy of sleep, or of another."""
+        """A binary program of this name: a copy of sleep, or of another."""
         path = self.folder / name
         found = shutil.which(program)
         assert found is not None
@@ -91,8 +93,7 @@ class Eyesight:
 
     def __init__(self, check_interval: float = 3600.0) -> None:
         """Scans every `check_interval` seconds; by default the tests ask for every look themselves."""
-        self.own_commands: set[int] = set()
-        self.source = Processes(SystemClock(), check_interval, self.own_commands)
+        self.source = Processes(SystemClock(), check_interval)
         self.told: list[Sighting] = []
         self._news = asyncio.Event()
 
@@ -141,10 +142,12 @@ class Watching:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.process = MonitorProcess("processmonitor", folder, arguments=["--log-file", str(folder / "log")])
+        """The console script on the same configuration, for who wants the monitor as a process of its own."""
         self.list_path = folder / "process_list.yaml"
         self.verdicts: list[Verdict] = []
         self.accepted: list[Accepted] = []
-        self.running: service.Running | None = None
+        self.running: WiredMonitor | None = None
         self.url = ""
 
     def list(self, *entries: Mapping[str, object]) -> None:
@@ -156,19 +159,16 @@ class Watching:
     def configure(self, **process: object) -> Path:
         """Write the configuration; `process` are options of [process]."""
         options = {"restart_interval": 1, "restart_retries": 1, "check_interval": 1, **process}
-        lines = [
-            "[DEFAULT]",
-            f"state_path = {self.folder / 'state'}",
-            "hostname = node1",
-            "use_stderr = false",
-        ]
-        lines += ["[api]", "auth_type = none", f"endpoint = {self.url}"]
-        lines += ["[process]", f"process_list_path = {self.list_path}"]
-        lines += [f"{name} = {value}" for name, value in options.items()]
-        (self.folder / "state").mkdir(exist_ok=True)
-        path = self.folder / "monitors.conf"
-        path.write_text("\n".join(lines) + "\n")
-        return path
+        self.process.configure(
+            {
+                # A monitor in this process must not write into the test's own output.
+                "DEFAULT": {"hostname": "node1", "use_stderr": "false"},
+                "api": {"auth_type": "none", "endpoint": self.url},
+                "process": {"process_list_path": self.list_path, **options},
+            }
+        )
+        self.process.state.mkdir(exist_ok=True)
+        return self.process.conf
 
     @contextlib.asynccontextmanager
     async def receiving(self) -> AsyncIterator["Watching"]:
@@ -183,15 +183,21 @@ class Watching:
         """The receiver and the monitor."""
         stop, up = asyncio.Event(), asyncio.Event()
 
-        def started(running: Sequence[service.Running], status: str) -> None:
+        def started(running: Sequence[WiredMonitor], page: str) -> None:
             (self.running,) = running
-            self.running.board.on_verdict = lambda verdict, at: self.verdicts.append(verdict)
             up.set()
 
         async with self.receiving():
-            conf = house.load(["--config-file", str(self.configure(**process))])
+            conf = loader.load(["--config-file", str(self.configure(**process))])
             serving = asyncio.get_running_loop().create_task(
-                service.serve(conf, ["processmonitor"], stop=stop, endpoint=self.url, started=started)
+                runner.serve(
+                    conf,
+                    ["processmonitor"],
+                    stop=stop,
+                    endpoint=self.url,
+                    started=started,
+                    on_verdict=lambda verdict, at: self.verdicts.append(verdict),
+                )
             )
             try:
                 await asyncio.wait_for(up.wait(), PATIENCE)
@@ -203,17 +209,17 @@ class Watching:
     def state_of(self, process_name: str) -> str:
         """What the status shows for it."""
         assert self.running is not None
-        rows = {row.subject: row.state for row in self.running.board.subjects()}
+        rows = {row.subject: row.state for row in self.running.status.subjects()}
         return rows.get(f"process:{process_name}", "")
 
     async def runs(self, *process_names: str | Path) -> None:
         """Wait until the monitor knows that they run."""
         for name in process_names:
-            await until(lambda name=name: self.state_of(str(name)) == "running", f"{name} running")  # type: ignore[misc]
+            await eventually(lambda name=name: self.state_of(str(name)) == "running", f"{name} running")  # type: ignore[misc]
 
     async def reported(self, count: int) -> Sequence[Accepted]:
         """Wait for so many reports to have arrived."""
-        await until(lambda: len(self.accepted) >= count, f"{count} reports, {self.verdicts}")
+        await eventually(lambda: len(self.accepted) >= count, f"{count} reports, {self.verdicts}")
         return self.accepted
 
     def rulings(self, process_name: str | Path) -> Sequence[str]:

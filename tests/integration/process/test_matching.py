@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.processmonitor.observation import Presence
-from masakarimonitors.processmonitor.sources.matching import Index
+from masakarimonitors.processmonitor.core.matching import Index
+from masakarimonitors.processmonitor.core.observation import Presence
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scanner
-from tests.fixtures.outside import alive, until
+from tests.fixtures.lifeline import alive
+from tests.fixtures.waiting import eventually
 from tests.integration.process.rig import Eyesight, Zoo, pid_in
 
 pytestmark = pytest.mark.xdist_group("process")
@@ -122,7 +123,7 @@ async def test_a_process_whose_first_thread_has_ended_still_runs(zoo: Zoo) -> No
     async with Eyesight().at_work(str(script)) as eyes:
         await eyes.comes_to_see(str(script))
         Path(f"{script}.go").touch()
-        await until(lambda: not alive(process.pid), "the first thread to end")
+        await eventually(lambda: not alive(process.pid), "the first thread to end")
         assert await eyes.sees(str(script))
         os.kill(process.pid, 9)
         await eyes.is_told(Presence.GONE, str(script))
@@ -131,7 +132,7 @@ async def test_a_process_whose_first_thread_has_ended_still_runs(zoo: Zoo) -> No
 async def unseen(name: str | Path, process: subprocess.Popen[bytes], became: str) -> None:
     """It runs, it has become itself, and it is not taken for `name`."""
     cmdline = Path(f"/proc/{process.pid}/cmdline")
-    await until(lambda: became.encode() in cmdline.read_bytes().split(b"\0")[0], f"{became} to run")
+    await eventually(lambda: became.encode() in cmdline.read_bytes().split(b"\0")[0], f"{became} to run")
     async with Eyesight().at_work(str(name)) as eyes:
         assert not await eyes.sees(str(name))
     assert process.poll() is None
@@ -188,7 +189,7 @@ async def test_r14_not_a_zombie(zoo: Zoo) -> None:
         binary,
     )
     pid_file = Path(f"{binary}.pid")
-    await until(lambda: pid_in(pid_file), "the child's pid")
+    await eventually(lambda: pid_in(pid_file), "the child's pid")
     async with Eyesight().at_work(str(binary)) as eyes:
         await eyes.comes_to_see(str(binary))
         os.kill(pid_in(pid_file), 9)
@@ -211,7 +212,7 @@ async def test_r14_not_a_thread(zoo: Zoo) -> None:
         """,
     )
     zoo.run(script)
-    await until(Path(f"{script}.named").exists, "the thread to have its name")
+    await eventually(Path(f"{script}.named").exists, "the thread to have its name")
     async with Eyesight().at_work("zoo-thread") as eyes:
         assert not await eyes.sees("zoo-thread")
 
@@ -234,10 +235,10 @@ async def test_r14_not_our_own_command_but_what_it_leaves_behind(zoo: Zoo) -> No
         """,
     )
     command = zoo.run(script)
-    await until(lambda: pid_in(Path(f"{script}.daemon")), "the daemon")
+    await eventually(lambda: pid_in(Path(f"{script}.daemon")), "the daemon")
     daemon = pid_in(Path(f"{script}.daemon"))
     eyes = Eyesight()
-    eyes.own_commands.add(command.pid)
+    eyes.source.command_started(command.pid)
     async with eyes.at_work(str(script)):
         await eyes.comes_to_see(str(script))
         seen = await eyes.source.look(str(script), 1)
@@ -253,7 +254,7 @@ async def test_r14_not_itself(zoo: Zoo) -> None:
         f"""
         import asyncio, sys
         sys.path.insert(0, {str(Path(__file__).parents[3])!r})
-        from masakarimonitors.processmonitor.sources.matching import Index
+        from masakarimonitors.processmonitor.core.matching import Index
         from masakarimonitors.processmonitor.sources.procfs import Scanner
         print(len(Scanner(Index([__file__])).scan().found))
         """,
@@ -268,7 +269,7 @@ async def test_of_several_matches_the_last_one_counts(zoo: Zoo) -> None:
     async with Eyesight().at_work(str(script)) as eyes:
         for process in (one, two):
             cmdline = Path(f"/proc/{process.pid}/cmdline")
-            await until(functools.partial(contains, cmdline, b"worker"), "it to run")
+            await eventually(functools.partial(contains, cmdline, b"worker"), "it to run")
         assert await eyes.sees(str(script))
         zoo.kill(one)
         assert await eyes.sees(str(script))
@@ -302,7 +303,7 @@ async def test_a_session_of_a_dead_server_is_not_the_server(zoo: Zoo) -> None:
     async with Eyesight().at_work(str(binary)) as eyes:
         await eyes.comes_to_see(str(binary))
         cmdline = Path(f"/proc/{session.pid}/cmdline")
-        await until(lambda: cmdline.read_bytes().startswith(b"sshd:"), "the session")
+        await eventually(lambda: cmdline.read_bytes().startswith(b"sshd:"), "the session")
         zoo.kill(server)
         await eyes.is_told(Presence.GONE, str(binary))
     assert session.poll() is None
@@ -320,7 +321,7 @@ async def test_what_cannot_be_read_is_unknown(zoo: Zoo) -> None:
         f" --ambient-caps=+dac_read_search {sys.executable} -c '\n"
         "import sys\n"
         f'sys.path.insert(0, "{Path(__file__).parents[3]}")\n'
-        "from masakarimonitors.processmonitor.sources.matching import Index\n"
+        "from masakarimonitors.processmonitor.core.matching import Index\n"
         "from masakarimonitors.processmonitor.sources.procfs import Scanner\n"
         f'print("SCAN", Scanner(Index(["{script}"])).scan())\'',
         realm=True,
@@ -335,10 +336,10 @@ async def test_a_scan_at_a_death_sees_new_processes_and_passes_over_old_stranger
     old, new = zoo.binary("old-stranger"), zoo.binary("successor")
     zoo.run(old, "1000")
     scanner = Scanner(Index([str(new)]), settled_after=0.0)
-    await until(lambda: any(b"old-stranger" in line for line in command_lines()), "the stranger")
+    await eventually(lambda: any(b"old-stranger" in line for line in command_lines()), "the stranger")
     scanner.scan()
     zoo.run(new, "1000")
-    await until(lambda: any(str(new).encode() in line for line in command_lines()), "the successor")
+    await eventually(lambda: any(str(new).encode() in line for line in command_lines()), "the successor")
     assert set(scanner.scan(depth=Depth.SUCCESSORS).found) == {str(new)}
     assert set(scanner.scan(depth=Depth.ALL).found) == {str(new)}
     assert set(scanner.scan(depth=Depth.FRESH).found) == {str(new)}

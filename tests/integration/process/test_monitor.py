@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.outside import alive, until
+from tests.fixtures.lifeline import alive
+from tests.fixtures.waiting import eventually
 from tests.integration.process.rig import Watching, Zoo, pid_in
 
 pytestmark = pytest.mark.xdist_group("process")
@@ -38,7 +39,7 @@ def pid_of(script: Path) -> int:
 
 async def kill(script: Path) -> int:
     """It is seen before it has written its pid."""
-    await until(lambda: alive(pid_of(script)), "its pid")
+    await eventually(lambda: alive(pid_of(script)), "its pid")
     pid = pid_of(script)
     os.kill(pid, signal.SIGKILL)
     return pid
@@ -53,7 +54,7 @@ async def test_a_dead_process_is_restarted_and_not_reported(zoo: Zoo, watching: 
         await watching.runs(script)
         for _ in range(2):
             before = await kill(script)
-            await until(lambda before=before: pid_of(script) != before, "it to be restarted")  # type: ignore[misc]
+            await eventually(lambda before=before: pid_of(script) != before, "it to be restarted")  # type: ignore[misc]
             await watching.runs(script)
     assert watching.accepted == []
     assert "recovered" in watching.rulings(script)
@@ -73,7 +74,7 @@ async def test_pre_and_post_commands_run_around_the_restart(zoo: Zoo, watching: 
     async with watching.at_work():
         await watching.runs(script)
         await kill(script)
-        await until(lambda: log.exists() and "after" in log.read_text(), "the post command")
+        await eventually(lambda: log.exists() and "after" in log.read_text(), "the post command")
         await watching.runs(script)
     assert log.read_text() == "before it\nafter\n"
 
@@ -81,7 +82,7 @@ async def test_pre_and_post_commands_run_around_the_restart(zoo: Zoo, watching: 
 async def test_r15_what_runs_already_is_not_started(zoo: Zoo, watching: Watching) -> None:
     script = service(zoo)
     zoo.run(script)
-    await until(lambda: pid_of(script), "the service")
+    await eventually(lambda: pid_of(script), "the service")
     watching.list({"process_name": str(script), "start_command": f"touch {zoo.folder}/started"})
     async with watching.at_work():
         await watching.runs(script)
@@ -97,7 +98,7 @@ async def test_what_stays_gone_is_reported_once_and_back_up_is_seen(zoo: Zoo, wa
         await watching.runs(script)
         zoo.kill(first)
         (report,) = await watching.reported(1)
-        await until(lambda: watching.rulings(script).count("acted") >= 3, "a slow try after the report")
+        await eventually(lambda: watching.rulings(script).count("acted") >= 3, "a slow try after the report")
         zoo.run(script)
         await watching.runs(script)
     assert report.payload == {"event": "STOPPED", "process_name": "nova-compute"}
@@ -117,7 +118,7 @@ async def test_r5_a_restart_that_works_on_the_last_retry_reports_nothing(
     async with watching.at_work(restart_retries=2):
         await watching.runs(script)
         zoo.kill(first)
-        await until(lambda: "recovered" in watching.rulings(script), "its recovery")
+        await eventually(lambda: "recovered" in watching.rulings(script), "its recovery")
         await watching.runs(script)
     assert watching.accepted == []
     assert len(tries.read_text().splitlines()) == 3
@@ -149,7 +150,7 @@ async def test_r16_fifty_that_die_at_once_are_all_restarted_side_by_side(
         await watching.runs(*names)
         for process in processes:
             process.kill()
-        await until(
+        await eventually(
             lambda: all("recovered" in watching.rulings(name) for name in names), "all fifty to be back"
         )
     assert watching.accepted == []
@@ -168,7 +169,7 @@ async def test_a_hung_command_is_killed_with_its_children_and_counts_as_failed(
         await watching.reported(1)
         child = pid_in(zoo.folder / "child")
         assert child
-        await until(lambda: not alive(child), "the hung command's child to be killed")
+        await eventually(lambda: not alive(child), "the hung command's child to be killed")
 
 
 async def test_a_daemon_that_keeps_the_output_of_its_restart_command_holds_nothing_up(
@@ -180,8 +181,8 @@ async def test_a_daemon_that_keeps_the_output_of_its_restart_command_holds_nothi
     async with watching.at_work(command_timeout=50):
         await watching.runs(script)
         zoo.kill(first)
-        await until(lambda: "recovered" in watching.rulings(script), "its recovery")
-        await until(lambda: pid_of(script) != first.pid, "its pid")
+        await eventually(lambda: "recovered" in watching.rulings(script), "its recovery")
+        await eventually(lambda: pid_of(script) != first.pid, "its pid")
     assert alive(pid_of(script))
 
 
@@ -204,7 +205,7 @@ async def test_the_list_is_changed_while_the_monitor_runs(zoo: Zoo, watching: Wa
         await watching.runs(two)
         assert watching.state_of(str(one)) == ""
         zoo.kill(second)
-        await until(lambda: "recovered" in watching.rulings(two), "the new entry's restart")
+        await eventually(lambda: "recovered" in watching.rulings(two), "the new entry's restart")
     assert watching.rulings(one) == []
 
 
@@ -218,11 +219,11 @@ async def test_r13_a_list_broken_in_mid_run_changes_nothing_but_the_status(
         await watching.runs(script)
         watching.list_path.write_text("- process_name: x\n  restart_comand: y\n")
         assert watching.running is not None
-        board = watching.running.board
-        await until(lambda: any(row.alarm for row in board.subjects()), "the status to say so")
+        status = watching.running.status
+        await eventually(lambda: any(row.alarm for row in status.subjects()), "the status to say so")
         assert any("line 2, column 3" in record.getMessage() for record in caplog.records)
         zoo.kill(first)
-        await until(lambda: "recovered" in watching.rulings(script), "the last good list to be in force")
+        await eventually(lambda: "recovered" in watching.rulings(script), "the last good list to be in force")
 
 
 async def test_sighup_reads_the_list_again(zoo: Zoo, watching: Watching) -> None:
@@ -247,4 +248,4 @@ async def test_a_restart_of_a_python_service_replaced_on_disk(zoo: Zoo, watching
         new.rename(script)
         assert watching.state_of(str(script)) == "running"
         zoo.kill(first)
-        await until(lambda: "recovered" in watching.rulings(script), "its recovery")
+        await eventually(lambda: "recovered" in watching.rulings(script), "its recovery")

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import lifeline
-from tests.fixtures.outside import alive, until
+from tests.fixtures.lifeline import alive
+from tests.fixtures.waiting import eventually
 from tests.integration.process.rig import Watching, Zoo, pid_in
 from tests.integration.process.test_monitor import SERVICE
 
@@ -36,7 +37,7 @@ with socket.socket(socket.AF_UNIX) as door:
     sys.exit(int(door.makefile().readline()))
 """
 
-MONITOR = "from masakarimonitors.cmd.processmonitor import main; main()"
+MONITOR = "from masakarimonitors.cmd.monitors import processmonitor; processmonitor()"
 HELPER = "from oslo_privsep.daemon import helper_main; helper_main()"
 
 
@@ -102,7 +103,7 @@ async def at_work(watching: Watching, sudo: Sudo, **process: object) -> AsyncIte
     """The monitor as nobody, with a `sudo` of ours first in its PATH; gives its pid."""
     async with watching.receiving():
         config = watching.configure(**process)
-        for path in (watching.folder, *watching.folder.rglob("*")):
+        for path in (watching.folder, watching.process.state, *watching.folder.rglob("*")):
             if not path.is_socket():
                 shutil.chown(path, NOBODY, NOBODY)
         for parent in watching.folder.parents:
@@ -137,29 +138,31 @@ async def test_the_helper_is_started_when_first_needed_and_with_what_sudoers_exp
 ) -> None:
     script = zoo.script("nova-compute", SERVICE)
     first = zoo.run(script)
-    await until(lambda: pid_in(Path(f"{script}.pid")), "its pid")
+    await eventually(lambda: pid_in(Path(f"{script}.pid")), "its pid")
     start = f"sh -c 'id -u > {zoo.folder}/uid; setsid {script} < /dev/null > /dev/null 2>&1 &'"
     watching.list({"process_name": str(script), "restart_command": start, "run_as_root": True})
     async with at_work(watching, sudo) as pid:
-        await until(lambda: f"process {script}" in log(watching), "the monitor")
+        await eventually(lambda: f"process {script}" in log(watching), "the monitor")
         assert uid_of(pid) == NOBODY
         assert sudo.asked == [] and helpers(str(watching.folder)) == []
         zoo.kill(first)
-        await until(lambda: "runs again" in log(watching), "its recovery")
+        await eventually(lambda: "runs again" in log(watching), "its recovery")
         assert len(helpers(str(watching.folder))) == 1
     (asked,) = sudo.asked
     assert asked[:-1] == [
         "privsep-helper",
         "--config-file",
-        str(watching.folder / "monitors.conf"),
+        str(watching.process.conf),
         "--privsep_context",
         "masakarimonitors.privsep.monitors_priv",
         "--privsep_sock_path",
     ]
     assert (zoo.folder / "uid").read_text() == "0\n"
-    await until(lambda: alive(pid_in(Path(f"{script}.pid"))), "the pid of the service that was started again")
+    await eventually(
+        lambda: alive(pid_in(Path(f"{script}.pid"))), "the pid of the service that was started again"
+    )
     assert watching.accepted == []
-    await until(lambda: helpers(str(watching.folder)) == [], "the helper to end with the monitor")
+    await eventually(lambda: helpers(str(watching.folder)) == [], "the helper to end with the monitor")
 
 
 async def test_without_run_as_root_commands_run_as_the_monitor_does(
@@ -185,7 +188,7 @@ async def test_a_hung_command_of_root_is_killed_with_its_children(
         for file in ("child", "other"):
             child = pid_in(zoo.folder / file)
             assert child
-            await until(lambda child=child: not alive(child), f"the {file} to be killed")  # type: ignore[misc]
+            await eventually(lambda child=child: not alive(child), f"the {file} to be killed")  # type: ignore[misc]
     assert "killed with its children" in log(watching)
 
 
@@ -204,10 +207,11 @@ async def test_a_helper_that_was_killed_is_started_again(zoo: Zoo, watching: Wat
     name, tries = zoo.folder / "nova-compute", zoo.folder / "tries"
     command = f"sh -c 'echo x >> {tries}; exit 1'"
     watching.list({"process_name": str(name), "restart_command": command, "run_as_root": True})
-    async with at_work(watching, sudo, restart_retries=3):
-        await until(lambda: helpers(str(watching.folder)), "the helper")
-        await until(lambda: tries.exists(), "a try")
+    # More tries than it takes to look.
+    async with at_work(watching, sudo, restart_retries=1000):
+        await eventually(lambda: helpers(str(watching.folder)), "the helper")
+        await eventually(lambda: tries.exists(), "a try")
         os.kill(helpers(str(watching.folder))[0], 9)
         before = len(tries.read_text().splitlines())
-        await until(lambda: len(tries.read_text().splitlines()) > before, "another try")
+        await eventually(lambda: len(tries.read_text().splitlines()) > before, "another try")
     assert len(sudo.asked) == 2

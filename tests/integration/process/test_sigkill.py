@@ -2,37 +2,15 @@
 
 import asyncio
 import os
-import subprocess
-import sys
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures import lifeline
-from tests.fixtures.outside import PATIENCE, until
+from tests.fixtures.waiting import eventually
 from tests.integration.process.rig import Watching, Zoo
 
 pytestmark = pytest.mark.xdist_group("process")
-
-
-def monitor(watching: Watching) -> "subprocess.Popen[bytes]":
-    """The console script itself, in a process of its own."""
-    return lifeline.spawn(
-        [
-            sys.executable,
-            "-c",
-            "from masakarimonitors.cmd.processmonitor import main; main()",
-            "--config-file",
-            str(watching.folder / "monitors.conf"),
-            "--log-file",
-            str(watching.folder / "monitor.log"),
-        ]
-    )
-
-
-def log(watching: Watching) -> str:
-    path = watching.folder / "monitor.log"
-    return path.read_text() if path.exists() else ""
 
 
 # After so many restart commands it is killed: before the first try is over, between two tries, after the
@@ -49,32 +27,31 @@ async def test_r16_sigkill_between_death_and_report_is_reported_once(
         if kill_after == "report on disk":
             watching.url = "http://127.0.0.1:9"  # the discard port: nobody answers there
         watching.configure()
-        running = monitor(watching)
+        running = watching.process.start()
         try:
-            await until(lambda: f"process {binary}" in log(watching), "the monitor")
+            await eventually(lambda: f"process {binary}" in running.text(), "the monitor")
             # A moment in which it has surely seen the process: it answers a death with a command.
             zoo.kill(service)
             if kill_after == "report on disk":
-                await until(lambda: "reported" in log(watching), "the report")
+                await eventually(lambda: "reported" in running.text(), "the report")
             elif kill_after == "delivery":
                 await watching.reported(1)
             elif kill_after != "death":
                 lines = int(kill_after[-1])
-                await until(
+                await eventually(
                     lambda: tries.exists() and len(tries.read_text().splitlines()) >= lines, kill_after
                 )
-            running.kill()
-            running.wait()
+            running.signal(signal.SIGKILL)
             watching.url = good
             watching.configure()
-            running = monitor(watching)
+            running.start()
             await watching.reported(1)
             # Long enough for it to look, try and (wrongly) report again.
             before = len(tries.read_text().splitlines()) if tries.exists() else 0
-            await until(lambda: len(tries.read_text().splitlines()) >= before + 1, "another try")
+            await eventually(lambda: len(tries.read_text().splitlines()) >= before + 1, "another try")
             await asyncio.sleep(0)
         finally:
-            lifeline.end(running)
+            running.stop()
     assert [report.payload["process_name"] for report in watching.accepted] == ["nova-compute"]
 
 
@@ -82,10 +59,9 @@ async def test_sigterm_ends_it_within_a_moment_and_with_0(zoo: Zoo, watching: Wa
     watching.list({"process_name": str(zoo.folder / "absent"), "restart_command": "sleep 1000"})
     async with watching.receiving():
         watching.configure()
-        running = monitor(watching)
-        await until(lambda: "running its restart_command" in log(watching), "a command at work")
-        running.terminate()
-        code = await asyncio.to_thread(running.wait, PATIENCE)
+        running = watching.process.start()
+        await eventually(lambda: "running its restart_command" in running.text(), "a command at work")
+        code = await asyncio.to_thread(running.signal, signal.SIGTERM)
     assert code == 0
     leftovers = [
         entry
@@ -112,21 +88,8 @@ async def test_r13_a_bad_list_at_start_is_named_and_ends_it(
     if text is not None:
         watching.list_path.write_text(text)
     async with watching.receiving():
-        config = watching.configure()
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [
-                sys.executable,
-                "-c",
-                "from masakarimonitors.cmd.processmonitor import main; main()",
-                "--config-file",
-                str(config),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        watching.configure()
+        done = await asyncio.to_thread(watching.process.run)
     assert done.returncode != 0
     assert says in done.stderr and str(watching.list_path) in done.stderr
     assert "Traceback" not in done.stderr

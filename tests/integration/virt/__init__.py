@@ -1,1 +1,1 @@
-"""A real libvirtd with real QEMU machines, and what the two instance monitors do with them."""
+"""A real libvirtd with real QEMU instances, and what the two instance monitors do with them."""

@@ -1,4 +1,4 @@
-"""One libvirtd for the whole run; machines are shared where a test leaves them as it found them."""
+"""One libvirtd for the whole run; instances are shared where a test leaves them as it found them."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def realm() -> "Iterator[Realm]":
-    """A libvirtd of our own, with no machines yet."""
+    """A libvirtd of our own, with no instances yet."""
     # Here, not above: without libvirt's binding the test modules skip themselves, and this file must load.
     from tests.integration.virt.ready import why_not
     from tests.integration.virt.realm import opened
@@ -20,6 +20,15 @@ def realm() -> "Iterator[Realm]":
         pytest.skip(reason)
     with opened() as realm:
         yield realm
+
+
+@pytest.fixture(scope="session")
+def other_realm(realm: "Realm") -> "Iterator[Realm]":
+    """A second host, to which instances of the first may be migrated."""
+    from tests.integration.virt.realm import opened
+
+    with opened() as other:
+        yield other
 
 
 @pytest.fixture(autouse=True)

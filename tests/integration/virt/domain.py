@@ -1,4 +1,4 @@
-"""The XML of the rig's machines: small TCG guests that boot in three seconds, or empty ones."""
+"""The XML of the rig's domains: small TCG guests that boot in three seconds, or empty ones."""
 
 import uuid
 from dataclasses import dataclass
@@ -7,17 +7,19 @@ from typing import Literal
 
 
 def uuid_of(name: str) -> str:
-    """A machine keeps its uuid from run to run."""
+    """A domain keeps its uuid from run to run."""
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
 
 
 @dataclass(frozen=True)
 class Domain:
-    """What differs from one test machine to the next.
+    """What differs from one test domain to the next.
 
     `agent` is where the guest-agent channel stands in the list of channels ("none" leaves it out);
     `agent_runs=False` boots a guest whose qemu-ga is never started. `watchdog` is "model:action".
-    `disk` is the whole <disk> element. `metadata` goes into <metadata> as it is.
+    `disk` is the whole <disk> element. `metadata` goes into <metadata> as it is. `bare` leaves the guest
+    without a system: it stands in its BIOS, which takes no time. `ballast` is a file that fills its memory, so
+    that a migration takes a while.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Domain:
     watchdog: str = ""
     disk: str = ""
     metadata: str = ""
+    bare: bool = False
+    ballast: str = ""
 
     def xml(self, layout: Path) -> str:
         """For `virsh define`; `layout` is the realm's folder, where guest/ and console/ are."""
@@ -51,14 +55,17 @@ class Domain:
         if self.watchdog:
             model, action = self.watchdog.split(":")
             watchdog = f"<watchdog model='{model}' action='{action}'/>"
+        boot = f"<kernel>{layout}/guest/vmlinuz</kernel><initrd>{layout}/guest/initrd.gz</initrd>"
+        load = f"loader,file={self.ballast},addr=0x1000000,force-raw=on"
+        arguments = f"<qemu:arg value='-device'/><qemu:arg value='{load}'/>" if self.ballast else ""
         words = "" if self.agent_runs else " rig.noagent"
-        return f"""<domain type='qemu'>
+        cmdline = f"<cmdline>console=ttyS0 quiet panic={self.panic_reboots_after}{words}</cmdline>"
+        return f"""<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
 <name>{self.name}</name><uuid>{self.uuid or uuid_of(self.name)}</uuid>
 <metadata>{self.metadata}</metadata>
 <memory unit='MiB'>{self.memory}</memory><vcpu>{self.vcpus}</vcpu>
 <os><type arch='x86_64' machine='pc'>hvm</type>
-<kernel>{layout}/guest/vmlinuz</kernel><initrd>{layout}/guest/initrd.gz</initrd>
-<cmdline>console=ttyS0 quiet panic={self.panic_reboots_after}{words}</cmdline></os>
+{"" if self.bare else boot + cmdline}</os>
 <features><acpi/><apic/><tcg><tb-cache unit='MiB'>16</tb-cache></tcg></features>
 <cpu mode='maximum'/>
 <on_poweroff>{self.on_poweroff}</on_poweroff><on_reboot>{self.on_reboot}</on_reboot>
@@ -66,7 +73,8 @@ class Domain:
 <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>{self.disk}
 <controller type='usb' model='none'/><memballoon model='none'/>
 <serial type='file'><source path='{layout}/console/{self.name}.log'/><target port='0'/></serial>
-{channels}{watchdog}{"<panic model='isa'/>" if self.panic_device else ""}</devices></domain>"""
+{channels}{watchdog}{"<panic model='isa'/>" if self.panic_device else ""}</devices>
+<qemu:commandline>{arguments}</qemu:commandline></domain>"""
 
 
 def file_disk(path: str | Path, error_policy: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether this machine can run a libvirtd of our own, and libvirt's binding where it can."""
+"""Whether this host can run a libvirtd of our own, and libvirt's binding where it can."""
 
 import os
 from types import ModuleType
@@ -12,7 +12,7 @@ CACHE = cache("virt")
 
 
 def why_not() -> str | None:
-    """Why no realm can be made here; None when tools/setup-virt.sh has prepared this machine."""
+    """Why no realm can be made here; None when tools/setup-virt.sh has prepared this host."""
     if os.geteuid() != 0:
         return "needs root for namespaces of its own"
     if not (CACHE / "ready").exists():
@@ -28,7 +28,7 @@ def _binding(name: str) -> ModuleType:
         if why_not() is None:
             raise ImportError(f"{error}: run tools/setup-libvirt-python.sh") from error
         pytest.skip(
-            f"libvirt's Python binding is missing, and this machine {why_not()}", allow_module_level=True
+            f"libvirt's Python binding is missing, and this host {why_not()}", allow_module_level=True
         )
 
 

@@ -1,13 +1,13 @@
 """A libvirtd of our own: real, private, quickly started, and gone with the test run.
 
-A `Realm` is a pid, mount and network namespace that holds one libvirtd and its QEMU machines. The
-machine's own /etc/libvirt, /run and /var are not touched: the realm sees folders of its own there,
+A `Realm` is a pid, mount, network and host name namespace that holds one libvirtd and its domains. The
+host's own /etc/libvirt, /run and /var are not touched: the realm sees folders of its own there,
 which stand in one short temporary folder, so that its sockets and pidfiles are reachable from here:
 
     layout/run/libvirt/libvirt-sock       the read-write socket (`uri`)
     layout/run/libvirt/libvirt-sock-ro    the read-only socket (`uri_ro`)
-    layout/run/libvirt/qemu/NAME.pid      libvirt's pidfile of each machine (a pid of the realm, not ours)
-    layout/console/NAME.log               the machine's serial console
+    layout/run/libvirt/qemu/NAME.pid      libvirt's pidfile of each domain (a pid of the realm, not ours)
+    layout/console/NAME.log               the guest's serial console
 
 Nothing outlives the realm: its first process is tied to this one, and the kernel ends the rest.
 """
@@ -22,21 +22,21 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.fixtures import lifeline
+from tests.fixtures.waiting import until
 from tests.integration.virt.domain import Domain
-from tests.integration.virt.machine import Machine
+from tests.integration.virt.instance import Instance
 from tests.integration.virt.ready import CACHE, libvirt
 
 DEADLINE = 60.0
-"""Seconds that anything here may take on a slow, loaded machine before it counts as broken."""
+"""Seconds that anything here may take on a slow, loaded host before it counts as broken."""
 
 _LIBVIRTD_CONF = """\
-listen_tls = 0
-listen_tcp = 0
 unix_sock_group = "root"
 unix_sock_ro_perms = "0777"
 unix_sock_rw_perms = "0700"
@@ -45,6 +45,7 @@ auth_unix_rw = "none"
 log_level = 3
 log_outputs = "3:stderr"
 max_clients = 5000
+host_uuid = "{host_uuid}"
 """
 # Plain root QEMU without cgroups, namespaces and relabelling: there is no systemd here to help.
 _QEMU_CONF = """\
@@ -57,18 +58,6 @@ cgroup_controllers = [ ]
 dynamic_ownership = 0
 remember_owner = 0
 """
-
-
-def until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
-    """The first true answer of `condition`, asked every 10 ms; fails loudly after `deadline` seconds."""
-    end = time.monotonic() + deadline
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {deadline:.0f} s in vain for: {what}")
-        time.sleep(0.01)
 
 
 def peer_pid(path: Path) -> int | None:
@@ -136,7 +125,7 @@ class Realm:
         return done.stdout
 
     def kill_libvirtd(self, sig: int = signal.SIGKILL) -> None:
-        """Ends libvirtd, and waits until nobody listens any more; every machine runs on."""
+        """Ends libvirtd, and waits until nobody listens any more; every instance runs on."""
         pid = self.libvirtd_pid
         assert pid, "libvirtd is not running"
         self._forget_client()
@@ -161,7 +150,7 @@ class Realm:
         self._control(b"stop")
 
     def restart_libvirtd(self, sig: int = signal.SIGKILL) -> None:
-        """`kill_libvirtd` and `start_libvirtd`; machines run on."""
+        """`kill_libvirtd` and `start_libvirtd`; instances run on."""
         self.kill_libvirtd(sig)
         self.start_libvirtd()
 
@@ -178,32 +167,45 @@ class Realm:
 
         until(answers, "libvirtd to answer")
 
-    # ---- machines
+    # ---- instances
 
-    def machine(self, name: str) -> Machine:
-        """The handle of a machine that may or may not exist."""
-        return Machine(self, name)
+    def instance(self, name: str) -> Instance:
+        """The handle of an instance that may or may not exist."""
+        return Instance(self, name)
 
-    def define(self, name: str, **options: Any) -> Machine:
-        """A machine that is not started; `options` are those of `Domain`. Replaces one of the same name."""
-        machine = self.machine(name)
-        machine.remove()
+    def define(self, name: str, **options: Any) -> Instance:
+        """An instance that is not started; `options` are those of `Domain`. Replaces one of the same name."""
+        instance = self.instance(name)
+        instance.remove()
         self.client.defineXML(Domain(name, **options).xml(self.layout))
-        return machine
+        return instance
 
-    def boot(self, name: str, *, wait: bool = True, **options: Any) -> Machine:
+    def boot(self, name: str, *, wait: bool = True, **options: Any) -> Instance:
         """A running guest; with `wait`, returns when its agent answers (or at once where there is none)."""
-        machine = self.define(name, **options)
-        machine.start()
+        instance = self.define(name, **options)
+        instance.start()
         if wait and options.get("agent") != "none" and options.get("agent_runs", True):
-            machine.wait_for_agent()
-        return machine
+            instance.wait_for_agent()
+        return instance
 
-    def paused(self, name: str, **options: Any) -> Machine:
+    def paused(self, name: str, **options: Any) -> Instance:
         """A real QEMU process of 50 MB whose guest never executes: enough wherever no guest is needed."""
-        machine = self.define(name, **{"memory": 64, "agent": "none", **options})
-        machine.start(paused=True)
-        return machine
+        instance = self.define(name, **{"memory": 64, "agent": "none", **options})
+        instance.start(paused=True)
+        return instance
+
+    def bare(self, name: str, **options: Any) -> Instance:
+        """A running QEMU whose guest has no system and waits in its BIOS: it can be migrated, saved and reset."""
+        instance = self.define(name, **{"memory": 64, "agent": "none", "bare": True, **options})
+        instance.start()
+        return instance
+
+    def ballast(self, mebibytes: int = 16) -> str:
+        """A file of random bytes for `Domain.ballast`."""
+        path = self.layout / f"ballast-{mebibytes}"
+        if not path.exists():
+            path.write_bytes(os.urandom(mebibytes << 20))
+        return str(path)
 
     def full_disk(self, name: str) -> Path:
         """A sparse 16 MiB disk on a file system of 3 MiB (a path for `file_disk`): writes soon meet ENOSPC.
@@ -236,15 +238,27 @@ class Realm:
             until(path.exists, "qemu-nbd to listen")
             yield path
 
-    def remove_machines(self) -> None:
-        """Ends and forgets every machine of this libvirtd."""
+    def inside(self, *argv: str | Path) -> list[str | Path]:
+        """The command that runs `argv` with this realm's network and its /run."""
+        pid = peer_pid(self.layout / "control.sock")
+        return ["nsenter", f"--net=/proc/{pid}/ns/net", f"--mount=/proc/{pid}/ns/mnt", *argv]
+
+    def remove_instances(self) -> None:
+        """Ends and forgets every instance of this libvirtd."""
         for domain in self.client.listAllDomains():
-            self.machine(domain.name()).remove()
+            self.instance(domain.name()).remove()
+
+
+_NO_NETWORK = "listen_tls = 0\nlisten_tcp = 0\n"
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[Realm]:
-    """A realm with libvirtd running and no machine; about a second. Everything of it ends with the block."""
+def opened(prepare: Callable[[Path], str] = lambda layout: "") -> Iterator[Realm]:
+    """A realm with libvirtd running and no instance; about a second. Everything of it ends with the block.
+
+    `prepare` may lay out what the realm needs to be spoken to over its own loopback; what it returns goes into
+    libvirtd.conf, and libvirtd then listens there.
+    """
     for old in Path("/tmp").glob("mmv-*"):
         # Left by a run that was killed: its processes are gone, its folder is not.
         if time.time() - old.stat().st_mtime > DEADLINE and not peer_pid(old / "control.sock"):  # noqa: TID251
@@ -258,12 +272,16 @@ def opened() -> Iterator[Realm]:
             (layout / "var" / kind / "libvirt").mkdir(parents=True)
         (layout / "var/run").symlink_to("/run")
         (layout / "var/tmp").mkdir()
-        (layout / "etc/libvirtd.conf").write_text(_LIBVIRTD_CONF)
+        more = prepare(layout)
+        (layout / "etc/libvirtd.conf").write_text(
+            (more or _NO_NETWORK) + _LIBVIRTD_CONF.format(host_uuid=uuid.uuid4())
+        )
         (layout / "etc/qemu.conf").write_text(_QEMU_CONF)
         # Others may pass (a test connects as an unprivileged user).
         layout.chmod(0o755)
         script = Path(__file__).with_name("first_process.py")
         first: list[str | Path] = [sys.executable, "-S", "-E", script, layout, CACHE / "guest"]
+        first += ["--listen"] if more else []
         log = layout / "libvirtd.log"
         with lifeline.running(first, realm=True, net=True, log=log) as process:
             realm = Realm(layout)

@@ -1,6 +1,6 @@
 """Every fault of the event table on real QEMU, and what is reported of it.
 
-All faults are played first, several at a time, each on a machine of its own; then each row is looked
+All faults are played first, several at a time, each on an instance of its own; then each row is looked
 at. A second client hears libvirt's events, so that "nothing is reported" is judged after the events.
 """
 
@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.waiting import until
 from tests.integration.virt.domain import file_disk, nbd_disk
-from tests.integration.virt.machine import Machine
+from tests.integration.virt.instance import Instance
 from tests.integration.virt.ready import libvirt
-from tests.integration.virt.realm import Realm, until
+from tests.integration.virt.realm import Realm
 from tests.integration.virt.watching import Watch, watching
 
 pytestmark = [pytest.mark.xdist_group("virt"), pytest.mark.timeout(600)]
@@ -34,13 +35,13 @@ RUNNING = (libvirt.VIR_DOMAIN_RUNNING,)
 
 @dataclass
 class Row:
-    """A fault: the machine, what is done to it, in which state that leaves it, and what is reported.
+    """A fault: the instance, what is done to it, in which state that leaves it, and what is reported.
 
     `reports` is a list (that order) or a set (each once, any order). `guest`: a booted guest is needed.
     `may`: what may be reported before that.
     """
 
-    fault: Callable[[Machine], Any]
+    fault: Callable[[Instance], Any]
     reports: list[str] | set[str]
     leaves: tuple[int, ...] = OFF
     guest: bool = True
@@ -48,91 +49,96 @@ class Row:
     may: str = ""
 
 
-def destroy(machine: Machine) -> None:
-    machine.domain.destroy()
+def destroy(instance: Instance) -> None:
+    instance.domain.destroy()
 
 
-def save_and_restore(machine: Machine) -> None:
-    machine.domain.managedSave(0)
-    machine.start()
+def save_and_restore(instance: Instance) -> None:
+    instance.domain.managedSave(0)
+    instance.start()
 
 
-def suspend_and_resume(machine: Machine) -> None:
-    machine.domain.suspend()
-    machine.domain.resume()
+def suspend_and_resume(instance: Instance) -> None:
+    instance.domain.suspend()
+    instance.domain.resume()
 
 
-def stop_for_a_while(machine: Machine) -> None:
-    machine.hang()
-    assert not machine.ping(1)
-    machine.unhang()
+def stop_for_a_while(instance: Instance) -> None:
+    instance.hang()
+    assert not instance.ping(1)
+    instance.unhang()
 
 
-def hang_the_agent(machine: Machine) -> None:
-    machine.hang_agent()
-    until(lambda: not machine.ping(1), "the agent to hang")
+def hang_the_agent(instance: Instance) -> None:
+    instance.hang_agent()
+    until(lambda: not instance.ping(1), "the agent to hang")
 
 
-def kill_the_agent(machine: Machine) -> None:
-    machine.kill_agent(for_good=True)
-    until(lambda: not machine.ping(1), "the agent to be gone")
+def kill_the_agent(instance: Instance) -> None:
+    instance.kill_agent(for_good=True)
+    until(lambda: not instance.ping(1), "the agent to be gone")
 
 
 ROWS: dict[str, Row] = {
-    "kill -9": Row(lambda m: m.kill(9), [FAILED], guest=False),
-    "kill -SEGV": Row(lambda m: m.kill(11), [FAILED], guest=False),
-    "kill -TERM": Row(lambda m: m.kill(15), [STOPPED], guest=False),
+    "kill -9": Row(lambda one: one.kill(9), [FAILED], guest=False),
+    "kill -SEGV": Row(lambda one: one.kill(11), [FAILED], guest=False),
+    "kill -TERM": Row(lambda one: one.kill(15), [STOPPED], guest=False),
     "virsh destroy": Row(destroy, [DESTROYED], guest=False),
-    "virsh destroy --graceful": Row(lambda m: m.domain.destroyFlags(1), [DESTROYED], guest=False),
-    "virsh shutdown": Row(lambda m: m.domain.shutdown(), [STOPPED]),
-    "guest poweroff": Row(Machine.guest_poweroff, [STOPPED]),
-    "guest reboot": Row(Machine.guest_reboot, [REBOOT], RUNNING),
-    "virsh reset": Row(lambda m: m.domain.reset(), [REBOOT], RUNNING),
-    "guest reboot, on_reboot=destroy": Row(Machine.guest_reboot, [STOPPED], options={"on_reboot": "destroy"}),
-    "panic, on_crash=destroy": Row(Machine.panic, [FAILED]),
+    "virsh destroy --graceful": Row(lambda one: one.domain.destroyFlags(1), [DESTROYED], guest=False),
+    "virsh shutdown": Row(lambda one: one.domain.shutdown(), [STOPPED]),
+    "guest poweroff": Row(Instance.guest_poweroff, [STOPPED]),
+    "guest reboot": Row(Instance.guest_reboot, [REBOOT], RUNNING),
+    "virsh reset": Row(lambda one: one.domain.reset(), [REBOOT], RUNNING),
+    "guest reboot, on_reboot=destroy": Row(
+        Instance.guest_reboot, [STOPPED], options={"on_reboot": "destroy"}
+    ),
+    "panic, on_crash=destroy": Row(Instance.panic, [FAILED]),
     "panic, on_crash=preserve": Row(
-        Machine.panic, [FAILED], (libvirt.VIR_DOMAIN_CRASHED,), options={"on_crash": "preserve"}
+        Instance.panic, [FAILED], (libvirt.VIR_DOMAIN_CRASHED,), options={"on_crash": "preserve"}
     ),
     # Its own restart takes the report of the panic back, if that is not on its way yet.
     "panic, on_crash=restart": Row(
-        Machine.panic, [REBOOT], RUNNING, options={"on_crash": "restart"}, may=FAILED
+        Instance.panic, [REBOOT], RUNNING, options={"on_crash": "restart"}, may=FAILED
     ),
-    "panic without pvpanic, panic=5": Row(Machine.panic, [REBOOT], RUNNING, options={"panic_device": False}),
+    "panic without pvpanic, panic=5": Row(Instance.panic, [REBOOT], RUNNING, options={"panic_device": False}),
     "panic without pvpanic, panic=0": Row(
-        Machine.panic, [], RUNNING, options={"panic_device": False, "panic_reboots_after": 0}
+        Instance.panic, [], RUNNING, options={"panic_device": False, "panic_reboots_after": 0}
     ),
     "watchdog none": Row(
-        Machine.bark, ["WATCHDOG/WATCHDOG_NONE"], RUNNING, options={"watchdog": "i6300esb:none"}
+        Instance.bark, ["WATCHDOG/WATCHDOG_NONE"], RUNNING, options={"watchdog": "i6300esb:none"}
     ),
     "watchdog reset": Row(
-        Machine.bark, ["WATCHDOG/WATCHDOG_RESET", REBOOT], RUNNING, options={"watchdog": "i6300esb:reset"}
+        Instance.bark, ["WATCHDOG/WATCHDOG_RESET", REBOOT], RUNNING, options={"watchdog": "i6300esb:reset"}
     ),
     "watchdog pause": Row(
-        Machine.bark,
+        Instance.bark,
         ["WATCHDOG/WATCHDOG_PAUSE", "LIFECYCLE/SUSPENDED_WATCHDOG"],
         (libvirt.VIR_DOMAIN_PAUSED,),
         options={"watchdog": "i6300esb:pause"},
     ),
     "watchdog poweroff": Row(
-        Machine.bark, ["WATCHDOG/WATCHDOG_POWEROFF", FAILED], options={"watchdog": "i6300esb:poweroff"}
+        # The death overtakes the other word, if that one still waits.
+        Instance.bark,
+        {"WATCHDOG/WATCHDOG_POWEROFF", FAILED},
+        options={"watchdog": "i6300esb:poweroff"},
     ),
     "watchdog shutdown": Row(
-        Machine.bark, ["WATCHDOG/WATCHDOG_SHUTDOWN", STOPPED], options={"watchdog": "i6300esb:shutdown"}
+        Instance.bark, ["WATCHDOG/WATCHDOG_SHUTDOWN", STOPPED], options={"watchdog": "i6300esb:shutdown"}
     ),
     "watchdog inject-nmi": Row(
-        Machine.bark, ["WATCHDOG/WATCHDOG_INJECTNMI"], RUNNING, options={"watchdog": "i6300esb:inject-nmi"}
+        Instance.bark, ["WATCHDOG/WATCHDOG_INJECTNMI"], RUNNING, options={"watchdog": "i6300esb:inject-nmi"}
     ),
     "EIO, error_policy=stop": Row(
-        Machine.write_to_disk, IO_PAUSE, (libvirt.VIR_DOMAIN_PAUSED,), options={"disk": "nbd:stop"}
+        Instance.write_to_disk, IO_PAUSE, (libvirt.VIR_DOMAIN_PAUSED,), options={"disk": "nbd:stop"}
     ),
     "EIO, error_policy=report": Row(
-        Machine.write_to_disk, IO_REPORT, RUNNING, options={"disk": "nbd:report"}
+        Instance.write_to_disk, IO_REPORT, RUNNING, options={"disk": "nbd:report"}
     ),
     "ENOSPC, error_policy=stop": Row(
-        Machine.write_to_disk, IO_PAUSE, (libvirt.VIR_DOMAIN_PAUSED,), options={"disk": "full:stop"}
+        Instance.write_to_disk, IO_PAUSE, (libvirt.VIR_DOMAIN_PAUSED,), options={"disk": "full:stop"}
     ),
     "ENOSPC, error_policy=report": Row(
-        Machine.write_to_disk, IO_REPORT, RUNNING, options={"disk": "full:report"}
+        Instance.write_to_disk, IO_REPORT, RUNNING, options={"disk": "full:report"}
     ),
     "virsh suspend, resume": Row(suspend_and_resume, [], RUNNING),
     "SIGSTOP of qemu": Row(stop_for_a_while, [], RUNNING),
@@ -143,8 +149,8 @@ ROWS: dict[str, Row] = {
 NAMES = {title: f"table-{number:02d}" for number, title in enumerate(ROWS)}
 
 
-def play(realm: Realm, watch: Watch, title: str, stack: contextlib.ExitStack) -> Machine:
-    """Boot the row's machine, do the fault, wait until libvirt shows what it left and the reports are there."""
+def play(realm: Realm, watch: Watch, title: str, stack: contextlib.ExitStack) -> Instance:
+    """Boot the row's instance, do the fault, wait until libvirt shows what it left and the reports are there."""
     row, name = ROWS[title], NAMES[title]
     options = dict(row.options)
     kind, _, policy = options.get("disk", "").partition(":")
@@ -152,31 +158,31 @@ def play(realm: Realm, watch: Watch, title: str, stack: contextlib.ExitStack) ->
         options["disk"] = nbd_disk(stack.enter_context(realm.failing_nbd()), policy)
     elif kind == "full":
         options["disk"] = file_disk(realm.full_disk(name), policy)
-    machine = realm.boot(name, **options) if row.guest else realm.paused(name)
-    watch.knows(machine)
-    row.fault(machine)
-    until(lambda: machine.state[0] in row.leaves, f"{title} to leave {row.leaves}")
+    instance = realm.boot(name, **options) if row.guest else realm.paused(name)
+    watch.knows(instance)
+    row.fault(instance)
+    until(lambda: instance.state[0] in row.leaves, f"{title} to leave {row.leaves}")
     expected = set(row.reports)
     until(
-        lambda: expected <= set(watch.said(machine)), f"{title}: {expected}, not {watch.said(machine)}", 120
+        lambda: expected <= set(watch.said(instance)), f"{title}: {expected}, not {watch.said(instance)}", 120
     )
-    return machine
+    return instance
 
 
 @pytest.fixture(scope="module")
 def played(
     realm: Realm, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, list[str] | BaseException]]:
-    """What was reported of each row's machine, after all events have been heard."""
+    """What was reported of each row's instance, after all events have been heard."""
     folder: Path = tmp_path_factory.mktemp("table")
     said: dict[str, list[str] | BaseException] = {}
     lock = threading.Lock()
-    # A longer quiet than the default: on a loaded machine the echoes of one story come later.
+    # A longer quiet than the default: on a loaded host the echoes of one story come later.
     with contextlib.ExitStack() as stack, watching(realm, folder, settle_time=10) as watch:
 
         def one(title: str) -> None:
             try:
-                machine = play(realm, watch, title, stack)
+                instance = play(realm, watch, title, stack)
             except (AssertionError, libvirt.libvirtError) as error:
                 with lock:
                     said[title] = error
@@ -187,8 +193,8 @@ def played(
             barrier.kill()
             until(lambda: watch.said(barrier), "the barrier's report")
             with lock:
-                said[title] = watch.said(machine)
-            for done in (machine, barrier):
+                said[title] = watch.said(instance)
+            for done in (instance, barrier):
                 done.remove()
 
         with ThreadPoolExecutor(4) as pool:

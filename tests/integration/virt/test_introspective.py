@@ -1,9 +1,10 @@
 """Guests that hang, panic, pause, reboot and stop under real QEMU, and what the heartbeat makes of each.
 
-All are booted together and their faults played together, each on a machine of its own, under one
+All are booted together and their faults played together, each on an instance of its own, under one
 monitor; then each is looked at.
 """
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,17 +13,19 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.decisions import Ruling
+from masakarimonitors.core.decision import Ruling
+from masakarimonitors.introspectiveinstancemonitor.core.activity import SPINNING
+from tests.fixtures.waiting import until
 from tests.integration.virt.domain import file_disk
+from tests.integration.virt.instance import Instance
 from tests.integration.virt.introspective import FAST, REPORT, pinging
-from tests.integration.virt.machine import Machine
-from tests.integration.virt.realm import Realm, until
+from tests.integration.virt.realm import Realm
 from tests.integration.virt.watching import Watch
 
 pytestmark = [pytest.mark.xdist_group("virt"), pytest.mark.timeout(600)]
 
 LONG = 180.0
-"""Seconds for anything here on a slow, loaded machine: a guest boots in 4 s, a hang is reported after 15."""
+"""Seconds for anything here on a slow, loaded host: a guest boots in 4 s, a hang is reported after 20."""
 
 GUESTS: dict[str, dict[str, Any]] = {
     "hung": {},
@@ -53,18 +56,18 @@ _READ = (
 
 @dataclass
 class Stage:
-    """The machines by role, and the monitor's run over them."""
+    """The instances by role, and the monitor's run over them."""
 
-    machines: dict[str, Machine] = field(default_factory=dict)
+    instances: dict[str, Instance] = field(default_factory=dict)
     watch: Watch | None = None
 
     def said(self, role: str) -> list[str]:
         assert self.watch is not None
-        return self.watch.said(self.machines[role])
+        return self.watch.said(self.instances[role])
 
     def rulings(self, role: str) -> list[Ruling]:
         assert self.watch is not None
-        return [verdict.ruling for verdict in self.watch.verdicts(self.machines[role])]
+        return [verdict.ruling for verdict in self.watch.verdicts(self.instances[role])]
 
     def is_held(self, role: str) -> bool:
         return Ruling.HELD in self.rulings(role)
@@ -74,19 +77,30 @@ class Stage:
 
     def words(self, role: str) -> str:
         assert self.watch is not None
-        return " | ".join(f"{v.why} [{v.evidence}]" for v in self.watch.verdicts(self.machines[role]))
+        return " | ".join(f"{v.why} [{v.evidence}]" for v in self.watch.verdicts(self.instances[role]))
+
+    def loads_when_reported(self, role: str) -> list[int]:
+        """Percent of the time that each virtual processor wanted, by the verdict that reported the guest."""
+        assert self.watch is not None
+        reported = [v for v in self.watch.verdicts(self.instances[role]) if v.ruling is Ruling.REPORTED]
+        assert reported, self.words(role)
+        found = re.search(
+            r"virtual processors at ((?:\d+%(?:, )?)+)", f"{reported[0].why} {reported[0].evidence}"
+        )
+        assert found is not None, self.words(role)
+        return [int(load) for load in re.findall(r"\d+", found[1])]
 
     def state(self, role: str) -> str:
         assert self.watch is not None
-        return self.watch.states().get(f"vm:{self.machines[role].uuid}", "gone")
+        return self.watch.states().get(f"vm:{self.instances[role].uuid}", "gone")
 
 
 @pytest.fixture(scope="module")
 def played(realm: Realm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Everything has happened, and every machine that is to be reported or held was."""
+    """Everything has happened, and every instance that is to be reported or held was."""
     stage = Stage()
 
-    def boot(role: str) -> tuple[str, Machine]:
+    def boot(role: str) -> tuple[str, Instance]:
         options = dict(GUESTS[role])
         if options.pop("disk", False):
             disk = realm.layout / "var/lib/libvirt/writing.raw"
@@ -95,15 +109,15 @@ def played(realm: Realm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         return role, realm.boot(f"instance-{role}", **options)
 
     with ThreadPoolExecutor(4) as pool:
-        stage.machines = dict(pool.map(boot, GUESTS))
-    stage.machines["never-had-an-agent"] = realm.boot("instance-agentless", agent_runs=False)
-    stage.machines["no-channel"] = realm.paused("instance-channelless")
-    stage.machines["another-socket"] = realm.paused("stranger", agent="only")
+        stage.instances = dict(pool.map(boot, GUESTS))
+    stage.instances["never-had-an-agent"] = realm.boot("instance-agentless", agent_runs=False)
+    stage.instances["no-channel"] = realm.paused("instance-channelless")
+    stage.instances["another-socket"] = realm.paused("stranger", agent="only")
     try:
         with pinging(realm, tmp_path_factory.mktemp("introspective"), **FAST) as watch:
             stage.watch = watch
             for role in GUESTS:
-                watch.knows(stage.machines[role], "healthy")
+                watch.knows(stage.instances[role], "healthy")
             _play(stage)
             for role in ("hung", "hung-second-channel", "panicked", "agent-stopped-idle"):
                 until(partial(stage.said, role), f"the report of {role}", LONG)
@@ -113,25 +127,25 @@ def played(realm: Realm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
                 until(partial(stage.is_healthy, role), f"{role} to be healthy again", LONG)
             yield stage
     finally:
-        for machine in stage.machines.values():
-            machine.remove()
+        for instance in stage.instances.values():
+            instance.remove()
 
 
 def _play(stage: Stage) -> None:
-    machines = stage.machines
-    machines["agent-stopped-writing"].guest_exec(_READ)
-    machines["agent-stopped-working"].guest_exec(_WORK)
+    instances = stage.instances
+    instances["agent-stopped-writing"].guest_exec(_READ)
+    instances["agent-stopped-working"].guest_exec(_WORK)
     for role in ("agent-stopped-writing", "agent-stopped-working", "agent-stopped-idle"):
-        machines[role].hang_agent()
-    machines["agent-killed"].kill_agent(for_good=True)
-    machines["paused"].domain.suspend()
-    machines["rebooted"].guest_reboot()
-    machines["powered-off"].guest_poweroff()
-    machines["saved"].domain.managedSave(0)
-    machines["saved"].start()
-    machines["panicked"].panic()
-    machines["hung"].hang()
-    machines["hung-second-channel"].hang()
+        instances[role].hang_agent()
+    instances["agent-killed"].kill_agent(for_good=True)
+    instances["paused"].domain.suspend()
+    instances["rebooted"].guest_reboot()
+    instances["powered-off"].guest_poweroff()
+    instances["saved"].domain.managedSave(0)
+    instances["saved"].start()
+    instances["panicked"].panic()
+    instances["hung"].hang()
+    instances["hung-second-channel"].hang()
 
 
 @pytest.mark.parametrize("role", ["hung", "hung-second-channel", "panicked"])
@@ -151,12 +165,17 @@ def test_a_stopped_qemu_is_told_by_its_processor_time(played: Stage) -> None:
 
 
 def test_a_panic_loop_is_not_taken_for_life(played: Stage) -> None:
-    assert "virtual processors at 9" in played.words("panicked") or "100%" in played.words("panicked")
+    """What its virtual processors wanted when it was reported: all of the time, so nothing that proves life.
+
+    Two clocks are compared (QEMU's of each processor, the monitor's), so a little more than all may be seen.
+    """
+    loads = played.loads_when_reported("panicked")
+    assert loads and all(load >= SPINNING * 100 for load in loads)
 
 
 def test_the_last_look_leaves_a_stopped_qemus_state_lock_alone(played: Stage) -> None:
     """An ordinary call that needs the lock is answered; had the monitor asked QEMU, it would time out."""
-    assert played.machines["hung"].domain.jobInfo()[0] == 0
+    assert played.instances["hung"].domain.jobInfo()[0] == 0
 
 
 @pytest.mark.parametrize("role", ["agent-stopped-writing", "agent-stopped-working"])
@@ -184,25 +203,25 @@ def test_nobody_else_is_reported(played: Stage, role: str) -> None:
 
 
 def test_what_is_not_judged_says_why(played: Stage) -> None:
-    assert played.watch is not None and played.watch.board is not None
-    detail = {row.subject: row.detail for row in played.watch.board.subjects()}
+    assert played.watch is not None and played.watch.status is not None
+    detail = {row.subject: row.detail for row in played.watch.status.subjects()}
     for role, words in (
         ("paused", "not judged: paused"),
         ("agent-killed", "not judged: guest agent closed from inside"),
         ("no-channel", "it has no guest-agent channel"),
         ("another-socket", "does not match qemu_guest_agent_sock_path"),
     ):
-        assert words in detail[f"vm:{played.machines[role].uuid}"]
+        assert words in detail[f"vm:{played.instances[role].uuid}"]
 
 
-def test_a_machine_that_was_powered_off_is_no_longer_watched(played: Stage) -> None:
+def test_an_instance_that_was_powered_off_is_no_longer_watched(played: Stage) -> None:
     assert played.state("powered-off") == "gone"
 
 
 def test_a_guest_that_answers_again_is_seen_healthy(played: Stage) -> None:
     """Last: it changes the stage."""
-    played.machines["hung"].unhang()
+    played.instances["hung"].unhang()
     until(lambda: played.state("hung") == "healthy", "the woken guest to be seen healthy", LONG)
-    played.machines["paused"].domain.resume()
+    played.instances["paused"].domain.resume()
     until(lambda: played.state("paused") == "healthy", "the resumed guest to be judged again", LONG)
     assert played.said("hung") == [REPORT] and played.said("paused") == []

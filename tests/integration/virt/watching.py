@@ -7,20 +7,21 @@ ones, only masakari-api is played.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from masakarimonitors import conf as house
-from masakarimonitors.cmd import parts
-from masakarimonitors.daemon import Daemon
-from masakarimonitors.decisions import Verdict
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.status.board import Board
+from masakarimonitors.cmd import wiring
+from masakarimonitors.conf import loader
+from masakarimonitors.core.decision import Verdict
+from masakarimonitors.outbox.delivery import DeliveryPolicy
+from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_api import FakeApi
-from tests.integration.virt.machine import Machine
-from tests.integration.virt.realm import DEADLINE, Realm, until
+from tests.fixtures.monitor_process import Sections, write_conf
+from tests.fixtures.waiting import until
+from tests.integration.virt.instance import Instance
+from tests.integration.virt.realm import DEADLINE, Realm
 
 
 class Watch:
@@ -28,54 +29,45 @@ class Watch:
 
     def __init__(self, api: FakeApi) -> None:
         self.api = api
-        self.board: Board | None = None
+        self.status: MonitorStatus | None = None
 
-    def said(self, machine: Machine | str) -> list[str]:
-        """What was reported of a machine (or of a uuid), in order: "LIFECYCLE/STOPPED_FAILED", ..."""
-        uuid = machine if isinstance(machine, str) else machine.uuid
+    def said(self, instance: Instance | str) -> list[str]:
+        """What was reported of an instance (or of a uuid), in order: "LIFECYCLE/STOPPED_FAILED", ..."""
+        uuid = instance if isinstance(instance, str) else instance.uuid
         return [
             f"{offer['payload']['event']}/{offer['payload']['vir_domain_event']}"
             for offer in list(self.api.offers)
             if offer["payload"]["instance_uuid"] == uuid
         ]
 
-    def verdicts(self, machine: Machine | str) -> list[Verdict]:
-        """What was ruled about a machine or subject, oldest first."""
-        subject = machine if isinstance(machine, str) else f"vm:{machine.uuid}"
-        assert self.board is not None
-        return [told.verdict for told in list(self.board.verdicts) if told.verdict.subject == subject]
+    def verdicts(self, instance: Instance | str) -> list[Verdict]:
+        """What was ruled about an instance or another subject, oldest first."""
+        subject = instance if isinstance(instance, str) else f"vm:{instance.uuid}"
+        assert self.status is not None
+        return [one.verdict for one in list(self.status.record.verdicts) if one.verdict.subject == subject]
 
     def states(self) -> dict[str, str]:
         """What the status shows now: state by subject."""
-        assert self.board is not None
-        return {row.subject: row.state for row in self.board.subjects()}
+        assert self.status is not None
+        return {row.subject: row.state for row in self.status.subjects()}
 
-    def knows(self, machine: Machine, state: str = "up") -> None:
-        """Waits until the monitor has this machine in this state."""
-        uuid = machine.uuid
-        until(lambda: self.states().get(f"vm:{uuid}") == state, f"{machine.name} to be seen {state}")
+    def knows(self, instance: Instance, state: str = "up") -> None:
+        """Waits until the monitor has this instance in this state."""
+        uuid = instance.uuid
+        until(lambda: self.states().get(f"vm:{uuid}") == state, f"{instance.name} to be seen {state}")
 
 
-def configuration(
-    realm: Realm,
-    folder: Path,
-    uri: str | None = None,
-    sections: Mapping[str, Mapping[str, Any]] | None = None,
-    **options: Any,
-) -> list[str]:
-    """Arguments that name a configuration file for `realm`; `options` go into [libvirt], `sections` elsewhere."""
-    lines = {
+def sections_for(
+    realm: Realm, uri: str | None = None, more: Sections | None = None, **options: Any
+) -> Sections:
+    """The configuration of a monitor that watches `realm`; `options` go into [libvirt], `more` elsewhere."""
+    libvirt = {
         "connection_uri": uri or realm.uri_ro,
         "qemu_pid_directory": realm.pid_directory,
         "qemu_log_directory": realm.layout / "var/log/libvirt/qemu",
         **options,
     }
-    file = folder / "masakarimonitors.conf"
-    text = "[DEFAULT]\nhostname = compute-1\n[libvirt]\n" + "".join(f"{k} = {v}\n" for k, v in lines.items())
-    for section, values in (sections or {}).items():
-        text += f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in values.items())
-    file.write_text(text)
-    return ["--config-file", str(file)]
+    return {"DEFAULT": {"hostname": "compute-1"}, "libvirt": libvirt, **(more or {})}
 
 
 @contextlib.contextmanager
@@ -84,7 +76,7 @@ def watching(
     folder: Path,
     name: str = "instancemonitor",
     uri: str | None = None,
-    sections: Mapping[str, Mapping[str, Any]] | None = None,
+    sections: Sections | None = None,
     **options: Any,
 ) -> Iterator[Watch]:
     """The monitor `name` runs while the block does; `folder` keeps its state from one run to the next."""
@@ -94,16 +86,16 @@ def watching(
 
     async def run() -> None:
         clock = SystemClock()
-        conf = house.load(configuration(realm, folder, uri, sections, **options), default_config_dirs=[])
-        outbox = parts.make_outbox(conf, folder, name, clock)
+        written = write_conf(folder / "conf", sections_for(realm, uri, sections, **options))
+        conf = loader.load(["--config-file", str(written)], default_config_dirs=[])
+        outbox = wiring.make_outbox(conf, folder, name, clock)
         await outbox.open()
         try:
-            watch.board = Board(name, clock.now())
-            monitor = parts.build_monitor(name, conf, outbox.memory, clock)
-            delivery = Delivery(outbox, watch.api, DeliveryPolicy(), clock)
+            monitor = wiring.build_monitor(name, conf, outbox.memory, clock, watch.api)
+            wired = wiring.wire(monitor, outbox, watch.api, DeliveryPolicy(), clock)
+            watch.status = wired.status
             work: list[asyncio.Task[Any]] = [
-                loop.create_task(part)
-                for part in (outbox.run(), delivery.run(), Daemon(monitor, outbox, clock, watch.board).run())
+                loop.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)
             ]
             ready.set()
             stopped: asyncio.Task[Any] = loop.create_task(stop.wait())

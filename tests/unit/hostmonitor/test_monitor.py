@@ -1,23 +1,29 @@
-import json
+import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from masakarimonitors import conf as house
+from masakarimonitors import conf as options
 from masakarimonitors.conf import ConfigFault
-from masakarimonitors.decisions import Instant
-from masakarimonitors.hostmonitor import loading, matrix, thirdparty
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.notification import (
+    ClusterStatus,
+    HostEvent,
+    HostNotification,
+    HostStatus,
+    ReportStatus,
+    Settled,
+)
 from masakarimonitors.hostmonitor import monitor as wiring
-from masakarimonitors.hostmonitor.describe import describe
-from masakarimonitors.hostmonitor.domains_file import DomainsFault, parse
-from masakarimonitors.hostmonitor.driver import Driver
-from masakarimonitors.hostmonitor.host_handler.driver import DriverBase
-from masakarimonitors.hostmonitor.observation import Link
-from masakarimonitors.notifications import ClusterStatus, HostEvent, HostNotification, HostStatus
-from masakarimonitors.outbox.rows import Row, Status
+from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.observation import Leader, Outcome
+from masakarimonitors.hostmonitor.core.state import restore
+from masakarimonitors.hostmonitor.drivers.base import Driver
+from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import EPOCH, FakeClock
-from tests.fixtures.host_play import OWN, Play, policy
+from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, stopped
 
 NOW = Instant(1000.0, EPOCH)
 
@@ -25,7 +31,7 @@ NOW = Instant(1000.0, EPOCH)
 def conf_of(tmp_path: Path, text: str = "") -> Any:
     file = tmp_path / "monitors.conf"
     file.write_text(f"[DEFAULT]\nhostname = {OWN}\n{text}")
-    return house.load(["--config-file", str(file)])
+    return options.load(["--config-file", str(file)])
 
 
 def driver(**changes: Any) -> Driver:
@@ -80,80 +86,128 @@ def test_a_domain_threshold_without_domains_is_a_fault(tmp_path: Path) -> None:
         wiring.policy_of(conf_of(tmp_path, "[host]\nstorm_domain_threshold = 30\n"), driver())
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("- a\n", "line 1, column 1"),
-        ("a: b\na: c\n", "line 2, column 1"),
-        ("a: [\n", "line 2"),
-        ("a:\n", "a"),
-    ],
-)
-def test_faults_of_the_domains_file_have_their_place(text: str, place: str) -> None:
-    with pytest.raises(DomainsFault, match=place):
-        parse(text)
-
-
-def test_an_empty_domains_file_has_no_domains() -> None:
-    assert parse("") == {}
-
-
 def test_an_unknown_driver_is_named_with_those_installed(tmp_path: Path) -> None:
     conf = conf_of(tmp_path, "[host]\nmonitoring_driver = zookeeper\n")
     with pytest.raises(ConfigFault, match=r"zookeeper.*consul, default, kubernetes, simple"):
-        wiring.build(conf, {}, FakeClock())
+        wiring.build(conf, {}, FakeClock(), FakeApi())
     assert "zookeeper" in wiring.cannot_work(conf)
 
 
-def test_the_entry_points_of_the_manual_are_there() -> None:
-    import importlib.metadata
-
-    installed = {point.name: point.value for point in importlib.metadata.entry_points(group=loading.GROUP)}
-    assert {name: installed.get(name) for name in loading.BUILT_IN} == dict(loading.BUILT_IN)
-
-
-def test_a_class_with_monitor_hosts_is_a_third_party_driver() -> None:
-    class Foreign(DriverBase):
-        def monitor_hosts(self) -> None: ...
-
-        def stop(self) -> None: ...
-
-    assert loading.is_foreign(Foreign)
-    assert not loading.is_foreign(wiring.build)
-    assert "judges and elects by its own rules" in thirdparty.monitor("x", Foreign, FakeClock()).watching[0]
+async def test_a_driver_that_asks_nothing_has_nothing_to_say_to_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("masakarimonitors.hostmonitor.drivers.pacemaker.driver.found_kind", lambda: None)
+    assert await wiring.check_engine(conf_of(tmp_path, "")) == ()
+    assert await wiring.check_engine(conf_of(tmp_path, "[host]\nmonitoring_driver = zookeeper\n")) == ()
 
 
-def row(event: HostEvent, status: Status) -> Row:
-    notification = HostNotification("node05", EPOCH, event, ClusterStatus.OFFLINE, HostStatus.NORMAL)
-    settled = Row.new(1, notification, "", NOW)
-    assert json.loads(settled.body)
-    return Row(1, settled.subject, settled.body, "", EPOCH, status)
+def report(event: HostEvent, status: ReportStatus, **changes: Any) -> Settled:
+    told = HostNotification(
+        "node05",
+        EPOCH,
+        event=event,
+        cluster_status=ClusterStatus.OFFLINE,
+        host_status=HostStatus.NORMAL,
+    )
+    return Settled(told.subject, told, status, **changes)
 
 
-def test_a_delivered_report_comes_back_as_an_observation() -> None:
-    delivered = wiring.settled(row(HostEvent.STOPPED, Status.DELIVERED), NOW)
-    assert delivered is not None and delivered.host == "node05"
-    assert delivered.host_status is HostStatus.NORMAL
-    assert wiring.settled(row(HostEvent.STARTED, Status.DELIVERED), NOW) is None
-    assert wiring.settled(row(HostEvent.STOPPED, Status.WITHDRAWN), NOW) is None
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (ReportStatus.DELIVERED, Outcome.ACCEPTED),
+        (ReportStatus.REFUSED, Outcome.REFUSED),
+        (ReportStatus.EXPIRED, Outcome.EXPIRED),
+    ],
+)
+def test_how_a_report_ended_comes_back_as_an_observation(status: ReportStatus, outcome: Outcome) -> None:
+    answered = wiring.settled(report(HostEvent.STOPPED, status, answer="409 maintenance"), NOW)
+    assert answered is not None
+    assert (answered.host, answered.made_at, answered.outcome) == ("node05", EPOCH, outcome)
+    assert (answered.host_status, answered.why) == (HostStatus.NORMAL, "409 maintenance")
 
 
-def test_the_status_shows_what_is_not_plainly_up() -> None:
-    rules = policy(elected=True, lookup=True)
-    play = Play(rules)
-    assert [r.state for r in describe(play.state, rules)][:4] == ["not seen yet"] * 3 + ["not known yet"]
-    play.all_up("node05", "node06", "node07").office(True, OWN, {})
-    play.registry({"node05": False, "node06": True, "node99": False})
-    play.cut("node05").wait(5).cut("node07", "tenant").cut("node06", to=Link.LEFT)
-    play.view("manage", proven=False, why="no cluster leader")
-    rows = {r.subject: r for r in describe(play.state, rules)}
-    assert rows["link:manage"].state == "blind" and rows["link:manage"].alarm
-    assert rows["link:storage"].state == "seen"
-    assert rows["office"].state == "ours"
-    assert rows["host:node05"].state == "failed, reported" and rows["host:node05"].alarm
-    assert rows["host:node06"].state == "left" and "maintenance" in rows["host:node06"].detail
-    assert rows["host:node07"].state == "partly down"
-    assert rows["hosts"].state == "0 up"
-    play.view("manage").sees("manage", {OWN: Link.UP, "node05": Link.DOWN, "node06": Link.LEFT}, whole=True)
-    rows = {r.subject: r for r in describe(play.state, rules)}
-    assert rows["hosts unseen"].state == "node99"
+def test_an_answer_belongs_to_the_report_as_it_was_made_also_when_it_was_offered_later() -> None:
+    made_at = EPOCH - datetime.timedelta(minutes=3)
+    answered = wiring.settled(report(HostEvent.STOPPED, ReportStatus.DELIVERED, made_at=made_at), NOW)
+    assert answered is not None and answered.made_at == made_at
+
+
+def test_what_the_core_took_back_or_says_of_a_recovery_is_no_news_to_it() -> None:
+    assert wiring.settled(report(HostEvent.STARTED, ReportStatus.DELIVERED), NOW) is None
+    assert wiring.settled(report(HostEvent.STOPPED, ReportStatus.WITHDRAWN), NOW) is None
+
+
+def test_where_nothing_can_be_proven_it_settles_longer(tmp_path: Path) -> None:
+    assert wiring.policy_of(conf_of(tmp_path), driver()).unproven_settle == 30.0
+    conf = conf_of(tmp_path, "[host]\nunproven_settle_time = 12.5\n")
+    rules = wiring.policy_of(conf, driver())
+    assert (rules.unproven_settle, rules.settle, rules.check_life) == (12.5, 2.0, True)
+
+
+STOPPED = HostNotification(
+    "node05",
+    EPOCH,
+    event=HostEvent.STOPPED,
+    cluster_status=ClusterStatus.OFFLINE,
+    host_status=HostStatus.NORMAL,
+)
+
+
+def failing(*words: Any, good_for: float = 10.0, seconds: float = 5.0) -> Play:
+    """node05 is down on the one link, as this monitor sees `good_for` seconds, and was told, but not delivered."""
+    rules = pacemaker_policy(elected=bool(words))
+    play = Play(rules, api=False).all_up("node05")
+    play.feed(*words) if words else None
+    play.wait(1)
+    play.view("cluster", good_for=good_for).cut("node05").wait(seconds)
+    assert play.reports == [stopped("node05")]
+    return play
+
+
+def may_leave(play: Play, seconds: float, **changes: Any) -> bool:
+    """Whether the report may leave so much later, though no decision has noticed yet."""
+    at = Instant(play.seconds + seconds, play.now.wall + datetime.timedelta(seconds=seconds))
+    return wiring.may_offer(play.rules, play.state, replace(play.sent[-1], **changes), at)
+
+
+def elected(good_for: float) -> Leader:
+    return Leader(why="it has the lock", at=Play().now, ledger=None, good_for=good_for)
+
+
+def test_a_failure_leaves_only_while_its_monitor_reports() -> None:
+    play = failing(elected(8.0))
+    assert may_leave(play, 1.9)
+    assert not may_leave(play, 2.0), "though no decision has noticed it yet"
+    assert may_leave(play, 2.0, event=HostEvent.STARTED), "nothing is evacuated by it"
+    play.follows("node02")
+    assert not may_leave(play, 0.0)
+
+
+def test_nothing_leaves_before_anybody_is_elected(tmp_path: Path) -> None:
+    policy = wiring.policy_of(conf_of(tmp_path), driver(elected=True))
+    assert not wiring.may_offer(policy, restore(policy, {}), STOPPED, NOW)
+
+
+@pytest.mark.parametrize("who", [(), (elected(1e6),)], ids=["all report", "elected"])
+def test_a_failure_leaves_only_while_it_is_seen(who: tuple[Any, ...]) -> None:
+    play = failing(*who)
+    assert may_leave(play, 4.9)
+    assert not may_leave(play, 5.0), "the process may have stood still for hours"
+
+
+def test_a_link_that_decides_nothing_keeps_no_failure_from_leaving() -> None:
+    play = Play(policy(), api=False).all_up("node05").wait(1)
+    play.view("manage", good_for=5.0).cut("node05").wait(4)
+    assert play.reports == [stopped("node05")]
+    assert may_leave(play, 3600.0)
+
+
+def test_only_the_report_that_the_monitor_stands_by_leaves() -> None:
+    play = failing()
+    earlier = play.sent[-1].generated_time - datetime.timedelta(seconds=1)
+    assert not may_leave(play, 0.0, generated_time=earlier)
+    assert not may_leave(play, 0.0, host_status=HostStatus.UNKNOWN)
+    assert not may_leave(play, 0.0, hostname="node06")
+    play.delivered("node05")
+    assert not may_leave(play, 0.0)

@@ -3,26 +3,36 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from masakarimonitors import conf as house
-from masakarimonitors.daemon import Daemon
-from masakarimonitors.hostmonitor import matrix
+from masakarimonitors import conf as options
+from masakarimonitors.cmd.wiring import wire
 from masakarimonitors.hostmonitor import monitor as wiring
-from masakarimonitors.hostmonitor.driver import Driver
-from masakarimonitors.hostmonitor.observation import Link, Observation, Sample, Sighting, View
+from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.observation import (
+    Leader,
+    Membership,
+    Observation,
+    Sample,
+    Sighting,
+    View,
+)
+from masakarimonitors.hostmonitor.drivers.base import Driver
+from masakarimonitors.hostmonitor.sources.path import QUESTION
 from masakarimonitors.masakari_api import Delivered, Unreachable
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.memory import MemoryStore
+from masakarimonitors.outbox.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.status.board import Board
+from masakarimonitors.outbox.store import MemoryStore
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
+from tests.fixtures.fake_lists import FakeLists
 
 OWN = "node01"
+AT_LAST = 120.0
+"""Seconds by which a failure that nothing proves is told: settled, looked at for signs of life, in this one's turn."""
 
 
 class Script:
@@ -38,21 +48,17 @@ class Script:
         self._emit = emit
         await asyncio.Event().wait()
 
-    async def sees(self, **hosts: Link) -> None:
+    async def leads(self) -> None:
         assert self._emit is not None
-        now = self._clock.now()
-        self._emit(View("cluster", True, "quorate", now))
-        self._emit(Sample("cluster", {host: Sighting(value) for host, value in hosts.items()}, now, True))
+        self._emit(Leader(why="it holds the lock", at=self._clock.now(), ledger={}))
         await settle()
 
-
-class Reads(FakeApi):
-    """Masakari's segments, too."""
-
-    async def get(self, path: str) -> Any:
-        if path.startswith("/segments/"):
-            return {"hosts": [{"uuid": "h5", "name": "node05", "on_maintenance": False}]}
-        return {"segments": [{"uuid": "s1"}]}
+    async def sees(self, **hosts: Membership) -> None:
+        assert self._emit is not None
+        now = self._clock.now()
+        self._emit(View(link="cluster", proven=True, why="quorate", at=now))
+        self._emit(Sample("cluster", {host: Sighting(value) for host, value in hosts.items()}, now, True))
+        await settle()
 
 
 class Stage:
@@ -61,24 +67,24 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
         self.store = MemoryStore()
-        self.api = Reads()
+        self.lists = FakeLists({"all": ["node05"]})
+        self.api = FakeApi(lists=self.lists)
         (folder / "x.conf").write_text(f"[DEFAULT]\nhostname = {OWN}\n")
-        self.conf = house.load(["--config-file", str(folder / "x.conf")])
+        self.conf = options.load(["--config-file", str(folder / "x.conf")])
 
     @contextlib.asynccontextmanager
-    async def monitor(self) -> AsyncIterator[Script]:
+    async def monitor(self, on_path: Callable[[bool], None] | None = None) -> AsyncIterator[Script]:
         """One life of the monitor."""
         source = Script(self.clock)
         outbox = Outbox(self.store, self.clock)
         await outbox.open()
-        driver = Driver("script", matrix.single("cluster"), (source,))
-        monitor = wiring.wire(self.conf, driver, outbox.memory, self.clock)
-        monitor.use_api(self.api)  # type: ignore[arg-type]
-        outbox.submit(monitor.first, self.clock.now())
-        delivery = Delivery(outbox, self.api, DeliveryPolicy(), self.clock)
-        daemon = Daemon(monitor, outbox, self.clock, Board("hostmonitor", self.clock.now()))
+        driver = Driver(name="script", matrix=matrix.single("cluster"), sources=(source,))
+        if on_path is not None:
+            driver = replace(driver, elected=True, on_path=on_path)
+        monitor = wiring.wire(self.conf, driver, outbox.memory, self.clock, self.api)
+        wired = wire(monitor, outbox, self.api, DeliveryPolicy(), self.clock)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
+            running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
             await settle()
             yield source
             await settle()
@@ -98,23 +104,25 @@ def stage(tmp_path: Path) -> Stage:
 
 async def test_a_failure_reaches_masakari_once_and_a_restart_repeats_nothing(stage: Stage) -> None:
     async with stage.monitor() as source:
-        await source.sees(node05=Link.UP)
-        await source.sees(node05=Link.DOWN)
-        await stage.clock.advance(3.0)
+        await source.sees(node05=Membership.UP)
+        await source.sees(node05=Membership.DOWN)
+        await stage.clock.advance(AT_LAST)
         assert stage.told == [("node05", "STOPPED")]
+    # As its engine does with each report that it works off.
+    stage.lists.on_maintenance.add("node05")
     async with stage.monitor() as source:
-        await source.sees(node05=Link.DOWN)
+        await source.sees(node05=Membership.DOWN)
         await stage.clock.advance(600.0)
         assert stage.told == [("node05", "STOPPED")]
-        await source.sees(node05=Link.UP)
+        await source.sees(node05=Membership.UP)
         await stage.clock.advance(1.0)
         assert stage.told == [("node05", "STOPPED"), ("node05", "STARTED")]
 
 
 async def test_r3_down_before_the_first_start_and_registered_in_masakari(stage: Stage) -> None:
     async with stage.monitor() as source:
-        await source.sees(node05=Link.DOWN, node06=Link.DOWN)
-        await stage.clock.advance(10.0)
+        await source.sees(node05=Membership.DOWN, node06=Membership.DOWN)
+        await stage.clock.advance(AT_LAST)
         assert stage.told == [("node05", "STOPPED")]
 
 
@@ -122,16 +130,16 @@ async def test_a_report_that_outlived_its_reason_is_not_delivered_after_a_restar
     """The API was down, the monitor was restarted, the host came back: the waiting report is stale."""
     stage.api.answer = lambda notification: Unreachable("refused", maybe_accepted=False)
     async with stage.monitor() as source:
-        await source.sees(node05=Link.UP, node06=Link.UP)
-        await source.sees(node05=Link.DOWN, node06=Link.DOWN)
-        await stage.clock.advance(5.0)
+        await source.sees(node05=Membership.UP, node06=Membership.UP)
+        await source.sees(node05=Membership.DOWN, node06=Membership.DOWN)
+        await stage.clock.advance(AT_LAST)
     stage.api.offers.clear()
     stage.api.answer = lambda notification: Delivered("202")
     async with stage.monitor() as source:
         await stage.clock.advance(60.0)
         assert stage.told == []
-        await source.sees(node05=Link.UP, node06=Link.DOWN)
-        await stage.clock.advance(60.0)
+        await source.sees(node05=Membership.UP, node06=Membership.DOWN)
+        await stage.clock.advance(AT_LAST)
     assert ("node05", "STOPPED") not in stage.told
     assert stage.told.count(("node06", "STOPPED")) == 1
 
@@ -139,10 +147,33 @@ async def test_a_report_that_outlived_its_reason_is_not_delivered_after_a_restar
 async def test_a_report_too_old_to_be_sent_is_made_anew_while_the_host_still_fails(stage: Stage) -> None:
     stage.api.answer = lambda notification: Unreachable("refused", maybe_accepted=False)
     async with stage.monitor() as source:
-        await source.sees(node05=Link.UP)
-        await source.sees(node05=Link.DOWN)
+        await source.sees(node05=Membership.UP)
+        await source.sees(node05=Membership.DOWN)
         await stage.clock.advance(86400.0 + 600.0)
         stage.api.offers.clear()
         stage.api.answer = lambda notification: Delivered("202")
         await stage.clock.advance(600.0)
         assert stage.told == [("node05", "STOPPED")]
+
+
+async def test_a_reporter_whose_reports_do_not_arrive_says_so_to_the_election(stage: Stage) -> None:
+    """It may ask masakari, and not post: what others see of the way is not enough."""
+    told: list[bool] = []
+    stage.api.answer = lambda notification: Unreachable("403 the role is missing", maybe_accepted=False)
+    async with stage.monitor(told.append) as source:
+        await source.leads()
+        await stage.clock.advance(30.0)
+        assert told == [True]
+        await source.sees(node05=Membership.UP)
+        await source.sees(node05=Membership.DOWN)
+        await stage.clock.advance(600.0)
+        assert told == [True, False]
+        stage.api.answer = lambda notification: Delivered("202")
+        await stage.clock.advance(600.0)
+        assert told == [True, False, True]
+
+
+async def test_where_nobody_is_elected_nobody_asks_for_the_way(stage: Stage) -> None:
+    async with stage.monitor():
+        await stage.clock.advance(3600.0)
+    assert stage.api.asked and QUESTION not in stage.api.asked

@@ -1,16 +1,24 @@
-"""What the status shows of each machine."""
+"""What the status shows of each guest, and what the options make of the policy."""
 
-from masakarimonitors.introspectiveinstancemonitor.monitor import describe, looked
-from masakarimonitors.introspectiveinstancemonitor.observation import (
+import datetime
+from dataclasses import replace
+from pathlib import Path
+
+from masakarimonitors import conf
+from masakarimonitors.core.decision import Notify
+from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus, Settled
+from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
-    Away,
-    Roll,
-    Standing,
+    Availability,
+    Census,
+    Inconclusive,
+    LibvirtAway,
+    ReportSettled,
     Unwatched,
-    Void,
 )
-from masakarimonitors.status.board import SubjectRow
-from tests.unit.introspectiveinstancemonitor.play import RUN, A, Play
+from masakarimonitors.introspectiveinstancemonitor.monitor import describe, has_looked, policy_of, settled
+from masakarimonitors.status.model import SubjectRow
+from tests.fixtures.guest_play import RUN, A, Play
 
 
 def row(play: Play) -> SubjectRow:
@@ -38,24 +46,24 @@ def test_a_held_report_is_an_alarm_that_says_why() -> None:
 
 
 def test_what_is_not_judged_says_so() -> None:
-    assert "not judged: paused" in row(Play().seen(standing=Standing.PAUSED)).detail
+    assert "not judged: paused" in row(Play().seen(availability=Availability.PAUSED)).detail
 
 
 def test_nothing_is_known_while_libvirt_is_away() -> None:
-    play = Play().seen().answers().hear(Away("connection refused"))
+    play = Play().seen().answers().feed(LibvirtAway("connection refused"))
     assert row(play).state == "unknown"
     away = describe(play.state)[0]
     assert (away.state, away.detail, away.alarm) == ("away", "connection refused", True)
 
 
-def test_a_machine_that_cannot_be_watched_is_shown_with_the_reason() -> None:
-    play = Play().hear(Roll(frozenset(), (Unwatched(A, "bare", "it has no guest-agent channel"),)))
+def test_a_guest_that_cannot_be_watched_is_shown_with_the_reason() -> None:
+    play = Play().feed(Census(frozenset(), (Unwatched(A, "bare", "it has no guest-agent channel"),)))
     assert row(play) == SubjectRow(f"vm:{A}", "not watched", "bare: it has no guest-agent channel")
 
 
 def test_a_check_that_fails_comes_before_the_heartbeat_one_that_never_passed_after_it() -> None:
     play = Play(failures={"web": 3}).seen().answers().answers(probe="web")
-    play.hear(Void(A, RUN, "db", 1, "no such program"))
+    play.feed(Inconclusive(uuid=A, run=RUN, probe="db", in_reply_to=1, why="no such program"))
     assert row(play).state == "healthy"
     assert "check db has not passed yet: no such program" in row(play).detail
     play.misses(probe="web")
@@ -64,21 +72,80 @@ def test_a_check_that_fails_comes_before_the_heartbeat_one_that_never_passed_aft
 
 def test_reports_of_the_last_life_wait_until_their_guests_were_asked_again() -> None:
     play = Play().seen().answers().goes_silent(times=3).restart_monitor()
-    assert not looked([""], play.state)
+    assert not has_looked([""], play.state)
     play.seen()
-    assert not looked([""], play.state)
-    play.hear(Roll(frozenset({A})))
-    assert not looked([""], play.state)
-    play.hear(Void(A, RUN, HEARTBEAT, 99, "the connection broke"))
-    assert not looked([""], play.state)
-    play.misses()
-    assert looked([""], play.state)
+    assert not has_looked([""], play.state)
+    play.feed(Census(frozenset({A})))
+    assert not has_looked([""], play.state)
+    play.feed(Inconclusive(uuid=A, run=RUN, probe=HEARTBEAT, in_reply_to=99, why="the connection broke"))
+    assert not has_looked([""], play.state)
+    play.misses().reads()
+    assert not has_looked([""], play.state), "it may be at work again"
+    play.after(10).misses().reads()
+    assert has_looked([""], play.state)
+
+
+def test_a_report_of_the_last_life_whose_guest_works_again_is_taken_back() -> None:
+    play = Play().seen().answers().goes_silent(times=3).restart_monitor().seen().feed(Census(frozenset({A})))
+    play.misses().reads()
+    assert not has_looked([""], play.state)
+    play.after(10).misses().reads(cpu=10**9, requests=40)
+    assert play.withdrawn == [f"vm:{A}"] and has_looked([""], play.state)
+
+
+def test_what_masakari_has_of_the_last_life_is_not_looked_at_any_more() -> None:
+    play = Play().seen().answers().goes_silent(times=3).settled().restart_monitor().seen()
+    play.feed(Census(frozenset({A}))).misses()
+    assert has_looked([""], play.state) and not play.asked
+
+
+def test_the_end_of_a_report_is_told_with_the_moment_at_which_it_was_made() -> None:
+    play = Play().seen().answers().goes_silent(times=3)
+    (notify,) = [command for command in play.commands if isinstance(command, Notify)]
+    made_at = notify.notification.generated_time
+    later = replace(notify.notification, generated_time=made_at + datetime.timedelta(minutes=5))
+    for told, made in ((later, made_at), (notify.notification, None)):
+        ended = Settled(f"vm:{A}", told, ReportStatus.DELIVERED, made_at=made)
+        assert settled(ended, play.now) == ReportSettled(A, made_at)
+    process = ProcessNotification("compute1", made_at, HostEvent.STOPPED, "nova-compute")
+    assert settled(Settled("process:nova-compute", process, ReportStatus.DELIVERED), play.now) is None
 
 
 def test_with_nothing_reported_the_lists_are_enough() -> None:
     play = Play().seen().answers().restart_monitor().seen()
-    assert not looked(["", "another"], play.state)
-    play.hear(Roll(frozenset({A})))
-    assert not looked(["", "another"], play.state)
-    play.hear(Roll(frozenset(), where="another"))
-    assert looked(["", "another"], play.state)
+    assert not has_looked(["", "another"], play.state)
+    play.feed(Census(frozenset({A})))
+    assert not has_looked(["", "another"], play.state)
+    play.feed(Census(frozenset(), where="another"))
+    assert has_looked(["", "another"], play.state)
+
+
+def test_a_paused_guest_that_was_reported_does_not_hold_up_the_reports_of_the_others() -> None:
+    play = Play().seen().answers().goes_silent(times=3).restart_monitor()
+    play.seen(availability=Availability.PAUSED).feed(Census(frozenset({A})))
+    assert has_looked([""], play.state)
+
+
+def test_one_that_cannot_be_asked_for_long_does_not_hold_them_up_either() -> None:
+    play = Play().seen().answers().goes_silent(times=3).restart_monitor().seen().feed(Census(frozenset({A})))
+    play.cannot_be_asked(seconds=90)
+    assert not has_looked([""], play.state)
+    play.cannot_be_asked(seconds=90)
+    assert has_looked([""], play.state)
+
+
+def test_the_options_become_the_policy_and_the_threshold_counts_as_openstacks(tmp_path: Path) -> None:
+    file = tmp_path / "monitors.conf"
+    section = "[introspectiveinstancemonitor]\n"
+    for text, threshold, guard in (
+        ("", 5, (50.0, 300.0)),
+        (
+            f"{section}guest_monitoring_failure_threshold = 1\nstorm_threshold = 0\nstorm_hold = 60\n",
+            3,
+            (0.0, 60.0),
+        ),
+    ):
+        file.write_text(f"[DEFAULT]\nhostname = compute-1\n{text}")
+        policy = policy_of(conf.load(["--config-file", str(file)], default_config_dirs=[]), ())
+        assert (policy.hostname, policy.threshold, policy.io_check) == ("compute-1", threshold, True)
+        assert (policy.guard.of("any storage"), policy.guard.hold) == guard

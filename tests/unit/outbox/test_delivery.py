@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.decisions import Command, Notify, Remember, Withdraw
+from masakarimonitors.core.decision import Command, Notify, Remember, Withdraw
+from masakarimonitors.core.notification import (
+    HostEvent,
+    ProcessNotification,
+    ReportStatus,
+)
 from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Refused, Unreachable
-from masakarimonitors.notifications import HostEvent, ProcessNotification
+from masakarimonitors.outbox.arrivals import Arrivals
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.memory import MemoryStore
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.rows import Row, Status, Write
+from masakarimonitors.outbox.rows import Row, Write
+from masakarimonitors.outbox.store import MemoryStore
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 
@@ -56,13 +61,25 @@ async def stage(
     store: MemoryStore | None = None,
     clock: FakeClock | None = None,
     policy: DeliveryPolicy = POLICY,
+    arrivals: Arrivals | None = None,
+    on_settled: Callable[[Row], None] = lambda row: None,
+    may_offer: Callable[[Row], bool] = lambda row: True,
 ) -> AsyncIterator[Stage]:
     clock = clock or FakeClock()
     store = store or MemoryStore()
     outbox = Outbox(store, clock)
     await outbox.open()
     api = FakeApi(answer)
-    delivery = Delivery(outbox, api, policy, clock, random.Random(1))
+    delivery = Delivery(
+        outbox,
+        api,
+        policy,
+        clock,
+        random.Random(1),
+        on_settled=on_settled,
+        arrivals=arrivals,
+        may_offer=may_offer,
+    )
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(outbox.run()), tasks.create_task(delivery.run())]
         yield Stage(clock, store, outbox, api, delivery)
@@ -108,6 +125,17 @@ async def test_r4_an_outage_longer_than_all_retries_loses_nothing() -> None:
         await on.clock.advance(POLICY.backoff_limit)
         assert on.statuses() == ["delivered"] * 50
         assert sorted(on.names()) == sorted(f"p{n}" for n in range(50))
+        assert on.delivery.trouble == ""
+
+
+async def test_trouble_is_over_when_nothing_is_left_to_offer() -> None:
+    """Nobody asks any more then: what was seen long ago must not count against this way for ever."""
+    down = Unreachable("connection refused", maybe_accepted=False)
+    async with stage(lambda notification: down) as on:
+        await on.submit(on.report("a"))
+        await on.clock.advance(100)
+        assert on.delivery.trouble
+        await on.submit(Withdraw("process:a", "another reports it"))
         assert on.delivery.trouble == ""
 
 
@@ -198,11 +226,23 @@ async def test_recovery_withdraws_what_waits_for_the_window() -> None:
         assert (on.statuses(), len(on.api.offers)) == (["withdrawn"], 1)
 
 
-async def test_a_duplicate_told_twice_is_settled() -> None:
-    async with stage(lambda notification: Duplicate("409")) as on:
+async def test_a_failure_that_older_reports_hide_is_told_once_in_each_window_until_it_is_taken() -> None:
+    """Such as one that was stamped an hour ahead, by a clock that has been set back since."""
+    settled = list[Row]()
+    async with stage(lambda notification: Duplicate("409"), on_settled=settled.append) as on:
+        made = on.clock.now().wall
         await on.submit(on.report("a"))
-        await on.clock.advance(400)
-        assert (on.statuses(), len(on.api.offers)) == (["delivered"], 2)
+        await on.clock.advance(3000)
+        assert on.statuses() == ["pending"]
+        stamps = [offer["generated_time"] for offer in on.api.offers]
+        assert len(stamps) == 1 + 3000 // 185 and len(set(stamps)) == len(stamps)
+        on.api.answer = lambda notification: Delivered("202 taken")
+        await on.clock.advance(185)
+        assert on.statuses() == ["delivered"]
+        # The answer is still one to the report as it was made.
+        (row,) = settled
+        assert (row.made_at, row.answer) == (made, "202 taken")
+        assert row.notification is not None and row.notification.generated_time > made
 
 
 async def test_refused_is_settled_and_not_retried() -> None:
@@ -249,6 +289,55 @@ async def test_withdrawn_while_in_flight_says_what_really_happened() -> None:
         assert on.statuses() == ["delivered"]
 
 
+async def test_what_is_withdrawn_while_a_token_is_asked_for_does_not_leave() -> None:
+    async with stage() as on:
+        on.api.no_token = asyncio.Event()
+        await on.submit(on.report("a"))
+        assert on.api.waiting == 1
+        await on.submit(Withdraw("process:a", "it runs again"))
+        on.api.no_token.set()
+        await on.clock.advance(POLICY.backoff_limit)
+        assert (on.statuses(), on.api.offers) == (["withdrawn"], [])
+
+
+async def test_what_may_not_be_offered_stays_as_it_is_until_it_may_or_is_taken_back() -> None:
+    allowed = {"process:b"}
+    async with stage(may_offer=lambda row: row.subject in allowed) as on:
+        await on.submit(on.report("a"), on.report("b"), on.report("c"))
+        await on.clock.advance(POLICY.backoff_limit)
+        assert on.names() == ["b"], "it does not hold up the others, and is no trouble of the API"
+        assert on.delivery.trouble == ""
+        assert [(row.attempts, row.in_doubt) for row in on.rows() if row.subject != "process:b"] == [
+            (0, False),
+            (0, False),
+        ]
+        allowed.add("process:a")
+        await on.submit(Withdraw("process:c", "another reports"))
+        await on.clock.advance(POLICY.retry_interval)
+        assert (on.names(), on.statuses()) == (["b", "a"], ["delivered", "delivered", "withdrawn"])
+
+
+async def test_what_may_not_be_offered_any_more_when_there_is_a_token_does_not_leave() -> None:
+    """Whether the API has it is as little in doubt as before."""
+    allowed = True
+    async with stage(may_offer=lambda row: allowed) as on:
+        on.api.no_token = asyncio.Event()
+        await on.submit(on.report("a"))
+        assert on.api.waiting == 1
+        allowed = False
+        on.api.no_token.set()
+        await on.clock.advance(POLICY.retry_interval)
+        [row] = on.rows()
+        assert (on.api.offers, row.status, row.attempts, row.in_doubt) == ([], ReportStatus.PENDING, 0, False)
+
+
+async def test_what_may_not_be_offered_any_more_is_given_up_at_its_time() -> None:
+    async with stage(may_offer=lambda row: False) as on:
+        await on.submit(on.report("a"))
+        await on.clock.advance(POLICY.expiry + POLICY.backoff_limit)
+        assert (on.statuses(), on.api.offers) == (["expired"], [])
+
+
 async def test_expired_is_given_up_with_its_last_answer() -> None:
     async with stage(lambda notification: Unreachable("503 down", maybe_accepted=False)) as on:
         await on.submit(on.report("a"))
@@ -289,7 +378,7 @@ async def test_a_power_cut_after_delivery_tells_nothing_a_second_time() -> None:
     async with stage(store=store, clock=clock) as on:
         await on.submit(on.report("a"))
         assert on.statuses() == ["delivered"]
-    assert [row.status for row in store.after.recent(10)] == [Status.PENDING]
+    assert [row.status for row in store.after.recent(10)] == [ReportStatus.PENDING]
     async with stage(lambda notification: Duplicate("409"), store=store.after, clock=clock) as on:
         await on.clock.advance(POLICY.duplicate_window * 2)
         assert on.statuses() == ["delivered"]
@@ -347,5 +436,5 @@ def test_delays_keep_the_manual_s_meaning_then_grow_and_stay_bounded() -> None:
 async def test_counts_tell_what_became_of_rows() -> None:
     async with stage(script([Refused("400", "x")])) as on:
         await on.submit(on.report("a"), on.report("b"))
-        assert on.outbox.counts[Status.REFUSED] == 1
-        assert on.outbox.counts[Status.DELIVERED] == 1
+        assert on.outbox.counts[ReportStatus.REFUSED] == 1
+        assert on.outbox.counts[ReportStatus.DELIVERED] == 1

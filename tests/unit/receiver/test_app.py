@@ -13,7 +13,7 @@ import pytest
 
 from masakarimonitors.receiver.app import Lost, Receiver
 from masakarimonitors.receiver.schema import Report
-from masakarimonitors.receiver.store import Accepted
+from masakarimonitors.receiver.store import SEGMENT, Accepted
 from masakarimonitors.system.clock import SystemClock
 
 T0 = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
@@ -59,6 +59,8 @@ async def test_a_report_is_accepted_stored_and_shown(http: aiohttp.ClientSession
         async with http.get(f"{url}/v1/segments/{segment['uuid']}/hosts") as answer:
             (host,) = (await answer.json())["hosts"]
         assert (host["name"], host["uuid"]) == ("compute-1", created["source_host_uuid"])
+        async with http.get(f"{url}/v1/segments/{segment['uuid']}/hosts/{host['uuid']}") as answer:
+            assert (await answer.json())["host"] == host
         async with http.get(f"{url}/healthcheck") as answer:
             assert (answer.status, await answer.text()) == (200, "OK")
 
@@ -118,11 +120,13 @@ async def test_what_is_no_report_is_refused_with_the_right_status(
         assert envelope.get("code", 202) == status
 
 
-@pytest.mark.parametrize(
-    "query", ["limit=-1", "limit=x", "limit=99999999999999999999", "marker=x", "generated-since=x"]
-)
-async def test_a_bad_filter_is_refused(http: aiohttp.ClientSession, query: str) -> None:
-    async with receiver().serve() as url, http.get(f"{url}/notifications?{query}") as answer:
+@pytest.mark.parametrize("query", ["limit=-1", "limit=x", "marker=x", "marker=2", "generated-since=x"])
+@pytest.mark.parametrize("what", ["notifications", "segments", "segments/{segment}/hosts"])
+async def test_a_bad_filter_is_refused(http: aiohttp.ClientSession, query: str, what: str) -> None:
+    if query.startswith("generated") and what != "notifications":
+        return  # no filter of that list
+    path = what.format(segment=SEGMENT)
+    async with receiver().serve() as url, http.get(f"{url}/{path}?{query}") as answer:
         assert answer.status == 400
 
 
@@ -136,7 +140,15 @@ async def test_a_filter_that_nothing_can_match_finds_nothing(http: aiohttp.Clien
 
 
 @pytest.mark.parametrize(
-    "path", ["/nope", "/v1/nope", "/v1/notifications/zz", "/v1/segments/zz/hosts", "/v9/notifications"]
+    "path",
+    [
+        "/nope",
+        "/v1/nope",
+        "/v1/notifications/zz",
+        "/v1/segments/zz/hosts",
+        f"/v1/segments/{SEGMENT}/hosts/zz",
+        "/v9/notifications",
+    ],
 )
 async def test_what_is_not_there_is_not_found(http: aiohttp.ClientSession, path: str) -> None:
     async with receiver().serve() as url, http.get(url + path) as answer:
@@ -260,3 +272,15 @@ async def test_reports_outlive_the_receiver(http: aiohttp.ClientSession, tmp_pat
         embedded = Receiver(tmp_path / "receiver.sqlite", SystemClock())
         async with embedded.serve() as url, http.post(f"{url}/notifications", json=report()) as answer:
             assert answer.status == expected
+
+
+async def test_one_that_finishes_keeps_no_sender_waiting(http: aiohttp.ClientSession) -> None:
+    async with receiver(finishes=True).serve() as url:
+        async with http.post(f"{url}/v1/notifications", json=report()) as answer:
+            uuid = (await answer.json())["notification"]["notification_uuid"]
+        for query, found in (("new", []), ("finished", [uuid])):
+            async with http.get(f"{url}/v1/notifications", params={"status": query}) as answer:
+                listed = (await answer.json())["notifications"]
+            assert [one["notification_uuid"] for one in listed] == found
+        async with http.get(f"{url}/v1/notifications/{uuid}") as answer:
+            assert (await answer.json())["notification"]["status"] == "finished"

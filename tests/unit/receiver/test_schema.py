@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.notifications import (
+from masakarimonitors.core.notification import (
     ClusterStatus,
     HostEvent,
     HostNotification,
@@ -39,15 +39,21 @@ def notifications(draw: st.DrawFn) -> Notification:
             return HostNotification(
                 host,
                 moment,
-                draw(st.sampled_from(HostEvent)),
-                draw(st.sampled_from(ClusterStatus)),
-                draw(st.sampled_from(HostStatus)),
+                event=draw(st.sampled_from(HostEvent)),
+                cluster_status=draw(st.sampled_from(ClusterStatus)),
+                host_status=draw(st.sampled_from(HostStatus)),
             )
         case "process":
             name = draw(st.text(min_size=1, max_size=300).filter(lambda n: not n.endswith("/")))
             return ProcessNotification(host, moment, draw(st.sampled_from(HostEvent)), name)
         case _:
-            return VmNotification(host, moment, draw(WORDS), str(draw(st.uuids())), draw(WORDS))
+            return VmNotification(
+                host,
+                moment,
+                event=draw(WORDS),
+                instance_uuid=str(draw(st.uuids())),
+                vir_domain_event=draw(WORDS),
+            )
 
 
 @given(notifications())

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.system.command import OUTPUT_LIMIT, run
-from tests.fixtures.outside import alive, until
+from tests.fixtures.lifeline import alive
+from tests.fixtures.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("process")
 
@@ -61,7 +62,7 @@ async def test_a_hung_command_is_killed_with_its_children(tmp_path: Path) -> Non
     assert done.timed_out and not done.ok
     for name in ("child", "other-session"):
         pid = int((tmp_path / name).read_text())
-        await until(lambda pid=pid: not alive(pid), f"the end of the {name}")  # type: ignore[misc]
+        await eventually(lambda pid=pid: not alive(pid), f"the end of the {name}")  # type: ignore[misc]
 
 
 async def test_cancelling_kills_the_command_too(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ async def test_cancelling_kills_the_command_too(tmp_path: Path) -> None:
         run(["sh", "-c", f"echo $$ > {tmp_path}/pid; sleep 1000"], timeout=1000)
     )
     pid_file = tmp_path / "pid"
-    await until(lambda: pid_file.exists() and pid_file.read_text(), "its pid")
+    await eventually(lambda: pid_file.exists() and pid_file.read_text(), "its pid")
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
@@ -94,11 +95,11 @@ async def test_a_daemon_left_behind_neither_holds_us_up_nor_dies_of_its_output(t
     done = await run([sys.executable, str(daemon)], timeout=60)
     assert done.ok and time.monotonic() - begun < 55
     pid_file = tmp_path / "pid"
-    await until(lambda: pid_file.exists() and pid_file.read_text(), "its pid")
+    await eventually(lambda: pid_file.exists() and pid_file.read_text(), "its pid")
     pid = int(pid_file.read_text())
     try:
         (tmp_path / "go").touch()
-        await until((tmp_path / "said").exists, "what it says")
+        await eventually((tmp_path / "said").exists, "what it says")
         assert alive(pid)
     finally:
         os.kill(pid, signal.SIGKILL)

@@ -53,7 +53,7 @@ def test_novas_words(version: str) -> None:
     assert describe(domain(metadata=metadata)).nova == Nova("web-1", "m1.small", "shop", "alice")
 
 
-def test_a_machine_that_nova_did_not_make() -> None:
+def test_a_domain_that_nova_did_not_make() -> None:
     assert describe(domain(metadata="<x xmlns='urn:x'/>")).nova == Nova()
 
 

@@ -1,0 +1,190 @@
+"""One process: any set of monitors, each with its outbox and delivery, until a signal stops it.
+
+Used by the four console scripts and by `masakari-monitors run`. Ends with 0 on SIGTERM or SIGINT,
+non-zero on anything fatal, so that a service manager starts it again.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+
+from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd.wiring import WiredMonitor
+from masakarimonitors.conf import ConfigFault, loader, log, state_path, unknown
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.status import unix_socket
+from masakarimonitors.system import systemd
+from masakarimonitors.system.clock import Clock, SystemClock
+
+LOG = logging.getLogger(__name__)
+
+
+Started = Callable[[Sequence[WiredMonitor], str], None]
+"""Called once when all run: with the monitors, and where the status page is (empty: nowhere)."""
+
+
+async def serve(
+    conf: cfg.ConfigOpts,
+    names: Sequence[str],
+    *,
+    stop: asyncio.Event,
+    endpoint: str | None = None,
+    clock: Clock | None = None,
+    started: Started = lambda running, page: None,
+    on_verdict: wiring.OnVerdict = lambda verdict, at: None,
+    on_written: Callable[[str], None] = lambda subject: None,
+) -> None:
+    """Run the named monitors until `stop` is set; raises ConfigFault before anything is watched.
+
+    `on_verdict` is told each verdict, `on_written` the subject of each report that reaches the disk.
+    """
+    clock = clock or SystemClock()
+    for name in names:
+        wiring.monitor_module(name)
+    state = state_path.resolve(conf)
+    api = wiring.api_client(conf, endpoint)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(api.close)
+        outboxes: dict[str, Outbox] = {}
+        for name in names:
+            outboxes[name] = wiring.make_outbox(conf, state, name, clock, on_written)
+            stack.push_async_callback(outboxes[name].close)
+            await wiring.open_outbox(outboxes[name])
+        running = [
+            wiring.build(name, conf, outbox, api, clock, on_verdict=on_verdict)
+            for name, outbox in outboxes.items()
+        ]
+        if "hostmonitor" in names:
+            unknown.warn_of_sections(conf)
+        page = await _show(conf, state, running, clock, stack)
+        async with asyncio.TaskGroup() as tasks:
+            writers = [tasks.create_task(one.outbox.run()) for one in running]
+            watchers = [tasks.create_task(systemd.feed_watchdog(clock))]
+            for one in running:
+                watchers.append(tasks.create_task(one.delivery.run()))
+                watchers.append(tasks.create_task(one.daemon.run()))
+            _on_hangup(running)
+            systemd.notify("READY=1")
+            started(running, page)
+            try:
+                await stop.wait()
+            finally:
+                systemd.notify("STOPPING=1")
+                # Those who submit end first; the writers then have the last word, in `close`.
+                for task in watchers + writers:
+                    task.cancel()
+
+
+async def _show(
+    conf: cfg.ConfigOpts,
+    state: Path | None,
+    running: Sequence[WiredMonitor],
+    clock: Clock,
+    stack: contextlib.AsyncExitStack,
+) -> str:
+    """Open the places where people look; one that cannot be had is a warning, not a reason to watch nothing."""
+    if state is not None:
+        for one in running:
+            try:
+                await stack.enter_async_context(
+                    unix_socket.serve(one.status, clock, state / f"{one.name}.sock")
+                )
+            except OSError as fault:
+                LOG.warning(
+                    "No status socket in %s (%s): `masakari-monitors status` will not see it", state, fault
+                )
+    if not conf.status.listen:
+        return ""
+    from masakarimonitors.status import web
+
+    try:
+        return await stack.enter_async_context(
+            web.serve([one.status for one in running], clock, conf.status.listen)
+        )
+    except (OSError, OverflowError) as fault:
+        LOG.error(
+            "[status] listen = %s cannot be had (%s): no status page, no metrics", conf.status.listen, fault
+        )
+        return ""
+
+
+def _on_hangup(running: Sequence[WiredMonitor]) -> None:
+    def reload() -> None:
+        LOG.info("SIGHUP: reading again what can be read again")
+        for one in running:
+            one.monitor.reload()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def ask(number: signal.Signals) -> None:
+        if stop.is_set():
+            leave(1)
+        LOG.info("%s: stopping", number.name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask, number)
+
+
+def leave(code: int) -> None:
+    """End now. Threads that still wait for an answer from outside must not hold up the end: what they
+    were doing is on disk and is done again at the next start."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody can read it any more
+            stream.flush()
+    os._exit(code)
+
+
+def load(argv: Sequence[str], prog: str, **options: Any) -> cfg.ConfigOpts:
+    """Configuration and log, with every unknown option named; raises ConfigFault."""
+    conf = loader.load(argv, prog=prog, **options)
+    log.set_up(conf)
+    unknown.warn(conf)
+    return conf
+
+
+def main(name: str) -> None:
+    """The console script of one monitor."""
+    prog = f"masakari-{name}"
+
+    async def run(conf: cfg.ConfigOpts) -> None:
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        await serve(conf, [name], stop=stop, started=_say_started)
+
+    leave(guarded(prog, lambda: asyncio.run(run(load(sys.argv[1:], prog)))))
+
+
+def _say_started(running: Sequence[WiredMonitor], page: str) -> None:
+    for one in running:
+        for line in one.monitor.watching:
+            LOG.info("%s", line)
+
+
+def guarded(prog: str, run: Callable[[], None]) -> int:
+    """Run it and turn what can go wrong into an exit code and words, never a traceback for a mere fault."""
+    try:
+        run()
+    except (ConfigFault, wiring.NotBuilt) as fault:
+        print(f"{prog}: {fault}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        LOG.critical("A fatal fault inside %s; a service manager should start it again", prog, exc_info=True)
+        return 70
+    return 0

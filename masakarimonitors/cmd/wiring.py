@@ -1,0 +1,249 @@
+"""Options become parts: the API client, the outbox, the delivery's patience, and each monitor in its place.
+
+Shared by every command that runs monitors. Reads conf; what it returns no longer does, and is whole:
+the runner only runs it.
+"""
+
+import importlib
+import importlib.util
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keystoneauth1 import adapter, loading
+from keystoneauth1 import exceptions as ks_exceptions
+from oslo_config import cfg
+
+from masakarimonitors.conf import ConfigFault
+from masakarimonitors.core.decision import Instant, Verdict
+from masakarimonitors.daemon import Daemon
+from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, TIMEOUT, Api, MasakariApi
+from masakarimonitors.masakari_lists import ReportFinder
+from masakarimonitors.monitor import MasakariReader, Memory, Monitor
+from masakarimonitors.outbox.arrivals import Arrivals
+from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.looks import Looks
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.pace import PacePolicy
+from masakarimonitors.outbox.pacing import OFF, Pacing
+from masakarimonitors.outbox.sqlite import InUse, SqliteStore
+from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
+from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
+from masakarimonitors.system.clock import Clock
+
+LOG = logging.getLogger(__name__)
+
+MONITORS = ("processmonitor", "instancemonitor", "introspectiveinstancemonitor", "hostmonitor")
+"""Every monitor, in the order in which `run` starts them."""
+
+
+class NotBuilt(Exception):
+    """This release does not hold that monitor."""
+
+
+def monitor_module(name: str) -> Any:
+    """The module that builds a monitor; raises NotBuilt."""
+    path = f"masakarimonitors.{name}.monitor"
+    if importlib.util.find_spec(path) is None:
+        raise NotBuilt(f"masakari-{name} is not part of this release: it watches nothing and ends here.")
+    return importlib.import_module(path)
+
+
+def obstacle(name: str, conf: cfg.ConfigOpts) -> str:
+    """Why that monitor cannot work on this host, or nothing; raises NotBuilt, ConfigFault.
+
+    A monitor's module may offer `cannot_work(conf) -> str`; one that does not can always be tried.
+    """
+    look: Callable[[cfg.ConfigOpts], str] = getattr(monitor_module(name), "cannot_work", lambda conf: "")
+    return look(conf)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WiredMonitor:
+    """One monitor with all that it needs, ready to run; what the commands around it may look at."""
+
+    monitor: Monitor[Any, Any]
+    outbox: Outbox
+    delivery: Delivery
+    daemon: Daemon[Any, Any]
+    status: MonitorStatus
+
+    @property
+    def name(self) -> str:
+        """As it is called in `MONITORS`."""
+        return self.monitor.name
+
+
+OnVerdict = Callable[[Verdict, Instant], None]
+
+
+def wire(
+    monitor: Monitor[Any, Any],
+    outbox: Outbox,
+    api: Api,
+    policy: DeliveryPolicy,
+    clock: Clock,
+    *,
+    on_verdict: OnVerdict = lambda verdict, at: None,
+    arrivals: Arrivals | None = None,
+    pace: PacePolicy = OFF,
+    looks: Looks | None = None,
+) -> WiredMonitor:
+    """Put a monitor between its open outbox and masakari-api; `on_verdict` is told each of its verdicts.
+
+    `arrivals` tells whether masakari has a report already; without it only its answers do. `pace`: how many reports
+    about instances stand there at a time (by default as many as there are), counted by `looks`.
+    What it wants done first is in the outbox before anything can be delivered.
+    """
+    outbox.submit(monitor.first, clock.now())
+    record = Record(monitor.name, clock.now(), on_verdict)
+    daemon = Daemon(monitor, outbox, clock, record)
+    pacing = Pacing(outbox, clock, pace, looks, on_fault=lambda text: record.fault(text, clock.now()))
+    delivery = Delivery(
+        outbox,
+        api,
+        policy,
+        clock,
+        on_settled=daemon.settled,
+        arrivals=arrivals,
+        may_offer=daemon.may_offer,
+        pacing=pacing,
+    )
+    monitor.watch_delivery(lambda: delivery.trouble)
+    status = MonitorStatus(record, daemon.subjects, lambda: _outbox_row(outbox, delivery))
+    return WiredMonitor(monitor=monitor, outbox=outbox, delivery=delivery, daemon=daemon, status=status)
+
+
+def _outbox_row(outbox: Outbox, delivery: Delivery) -> OutboxRow:
+    return OutboxRow(
+        where=outbox.where,
+        pending=outbox.waiting,
+        counts={status.value: count for status, count in outbox.counts.items()},
+        disk_fault=outbox.fault,
+        api_trouble=delivery.trouble,
+        waiting=[WaitingRow(one.subject, one.why) for one in delivery.pacing.waiting()],
+        unfinished=delivery.pacing.unfinished,
+        overdue=delivery.pacing.overdue,
+    )
+
+
+def build(
+    name: str,
+    conf: cfg.ConfigOpts,
+    outbox: Outbox,
+    api: MasakariApi,
+    clock: Clock,
+    *,
+    on_verdict: OnVerdict = lambda verdict, at: None,
+) -> WiredMonitor:
+    """The monitor `name` in its place; raises ConfigFault, NotBuilt."""
+    monitor = build_monitor(name, conf, outbox.memory, clock, api)
+    policy, arrivals = delivery_policy(conf, name), Arrivals(ReportFinder(api))
+    return wire(
+        monitor,
+        outbox,
+        api,
+        policy,
+        clock,
+        on_verdict=on_verdict,
+        arrivals=arrivals,
+        pace=pace_policy(conf),
+        looks=Looks(api, clock),
+    )
+
+
+def build_monitor(
+    name: str, conf: cfg.ConfigOpts, memory: Memory, clock: Clock, api: MasakariReader
+) -> Monitor[Any, Any]:
+    """One monitor, wired but not running; raises ConfigFault, NotBuilt."""
+    monitor: Monitor[Any, Any] = monitor_module(name).build(conf, memory, clock, api)
+    return monitor
+
+
+def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi:
+    """The client of masakari-api that `[api]` describes, or of `endpoint` with no authentication."""
+    auth: Any
+    if endpoint is not None:
+        auth = loading.get_plugin_loader("none").load_from_options(endpoint=endpoint)
+        session = loading.session.Session().load_from_options(auth=auth, timeout=TIMEOUT)
+        return MasakariApi(adapter.Adapter(session, service_type="instance-ha"))
+    if conf.api.auth_type == "password" and not conf.api.auth_section and not conf.api.auth_url:
+        raise ConfigFault(
+            "[api] does not say how masakari-api is reached. Set auth_url, username, password, project_name, "
+            "user_domain_name and project_domain_name there; or auth_type = none with endpoint = "
+            "http://127.0.0.1:15868/v1 for `masakari-monitors receiver`."
+        )
+    try:
+        auth = loading.load_auth_from_conf_options(conf, "api")
+        session = loading.load_session_from_conf_options(conf, "api", auth=auth)
+    except (ks_exceptions.ClientException, OSError, ValueError) as fault:
+        raise ConfigFault(f"The [api] section cannot be used: {fault}") from fault
+    options = conf.api
+    # Without one, keystone asked for a token could hold a thread for ever, and in the end all of them.
+    session.timeout = max(float(options.timeout or TIMEOUT), MINIMUM_TIMEOUT)
+    return MasakariApi(
+        adapter.Adapter(
+            session,
+            service_type=options.service_type or "instance-ha",
+            service_name=options.service_name,
+            interface=options.valid_interfaces or options.api_interface.removesuffix("URL"),
+            region_name=options.region_name or options.region,
+            endpoint_override=options.endpoint_override,
+        ),
+        api_version=options.api_version,
+        timeout=session.timeout,
+    )
+
+
+def delivery_policy(conf: cfg.ConfigOpts, name: str) -> DeliveryPolicy:
+    """How patiently the API is asked on behalf of a monitor: each has its own section of the manual."""
+    match name:
+        case "processmonitor":
+            tries, interval = conf.process.api_retry_max, conf.process.api_retry_interval
+        case "hostmonitor":
+            tries, interval = conf.host.api_retry_max, conf.host.api_retry_interval
+        case _:
+            tries, interval = conf.callback.retry_max, conf.callback.retry_interval
+    # An interval of 0 would keep a dead API busy; the manual's options allow it, so it is raised.
+    return DeliveryPolicy(
+        retry_max=tries, retry_interval=max(float(interval), 1.0), expiry=float(conf.notification_expiry)
+    )
+
+
+def pace_policy(conf: cfg.ConfigOpts) -> PacePolicy:
+    """How many reports about the instances of one host stand at masakari at a time."""
+    return PacePolicy(limit=conf.callback.max_unfinished)
+
+
+def make_outbox(
+    conf: cfg.ConfigOpts,
+    state: Path | None,
+    name: str,
+    clock: Clock,
+    on_written: Callable[[str], None] = lambda subject: None,
+) -> Outbox:
+    """The outbox of a monitor under the state folder, or in memory without one; raises ConfigFault."""
+    store: Store
+    if state is None:
+        store = MemoryStore()
+    else:
+        try:
+            store = SqliteStore(state / f"{name}.sqlite")
+        except (InUse, OSError) as fault:
+            raise ConfigFault(str(fault)) from fault
+    return Outbox(store, clock, keep=conf.outbox_history_count, on_written=on_written)
+
+
+async def open_outbox(outbox: Outbox) -> None:
+    """Read what an earlier run left in it; raises ConfigFault when it is there and cannot be read at present."""
+    try:
+        await outbox.open()
+    except StoreFault as fault:
+        raise ConfigFault(
+            f"The outbox cannot be read ({fault}). Reports may wait in it, and one that turned up later would be "
+            "delivered without anybody having looked whether it still holds: nothing is watched until it can be "
+            "read. End whatever holds the file (a backup, an open sqlite3), or mend the disk under it; a service "
+            "manager tries again by itself. Only if nothing in it matters any more: move the file away."
+        ) from fault

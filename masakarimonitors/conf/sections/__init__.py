@@ -1,0 +1,1 @@
+"""The option tables, one module for each section: type, range, default and meaning of each option."""

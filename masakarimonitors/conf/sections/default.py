@@ -1,0 +1,91 @@
+"""`[DEFAULT]`: who this host is, where state lives, how long a report is worth delivering.
+
+oslo.log's own options stand in the same section; `conf.log` registers them.
+"""
+
+from oslo_config import cfg
+
+from masakarimonitors.core.notification import HOSTNAME
+
+GROUP = cfg.OptGroup("DEFAULT")
+
+_CLASS_PATH = (
+    "Class path that older releases loaded. Accepted so that deployed files keep loading; it has no effect, "
+    "because each console script runs its own monitor."
+)
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "hostname",
+        regex="^" + HOSTNAME.pattern,
+        metavar="1 to 255 letters, digits, dots, dashes or underscores",
+        sample_default="<the name of this host>",
+        deprecated_name="host",
+        help="The name by which masakari knows this host; every monitor and every report uses this one "
+        "name. 1 to 255 letters, digits, dots, dashes and underscores, compared exactly, upper and lower "
+        "case included: it must equal the name that the host was registered with in its failover segment, "
+        "and usually nova's name of the compute service. Default: what the host calls itself, as nova "
+        "does.",
+    ),
+    cfg.StrOpt(
+        "state_path",
+        sample_default="<$STATE_DIRECTORY, else /var/lib/masakarimonitors, else the user's state folder>",
+        help="Folder for what must outlive the monitor: reports not yet delivered and what was already "
+        "reported. Unset, the first writable one is taken of: $STATE_DIRECTORY (systemd sets it), "
+        "/var/lib/masakarimonitors, $XDG_STATE_HOME/masakarimonitors (~/.local/state/masakarimonitors). "
+        "When none is writable the monitor works from memory and says so with an ERROR. A folder named here "
+        "that cannot be written is a fatal error, because somebody relies on it.",
+    ),
+    cfg.IntOpt(
+        "notification_expiry",
+        default=86400,
+        min=60,
+        help="Seconds after which a report that could not be delivered is given up, counted from the "
+        "detection. The default is one day: longer than any planned outage of a control plane, and short "
+        "enough that nobody recovers instances because of what happened last week.",
+    ),
+    cfg.IntOpt(
+        "outbox_history_count",
+        default=10000,
+        min=0,
+        help="How many settled reports (delivered, refused, withdrawn, expired) the outbox keeps for people "
+        "to look at; the oldest go first. The default is a few megabytes. Reports that still wait are never "
+        "counted and never dropped.",
+    ),
+    cfg.StrOpt(
+        "tempdir",
+        help="Folder for temporary files. Accepted so that deployed files keep loading; it has no effect, "
+        "because nothing is written to temporary files.",
+    ),
+    cfg.BoolOpt(
+        "monkey_patch",
+        default=False,
+        help="Accepted so that deployed files keep loading; it has no effect, because nothing is patched at "
+        "run time.",
+    ),
+    cfg.ListOpt(
+        "monkey_patch_modules",
+        default=[],
+        help="Accepted so that deployed files keep loading; it has no effect. See monkey_patch.",
+    ),
+    cfg.StrOpt(
+        "hostmonitor_manager",
+        default="masakarimonitors.hostmonitor.host.HostmonitorManager",
+        help=_CLASS_PATH,
+    ),
+    cfg.StrOpt(
+        "instancemonitor_manager",
+        default="masakarimonitors.instancemonitor.instance.InstancemonitorManager",
+        help=_CLASS_PATH,
+    ),
+    cfg.StrOpt(
+        "introspectiveinstancemonitor_manager",
+        default="masakarimonitors.introspectiveinstancemonitor.instance.IntrospectiveInstanceMonitorManager",
+        help=_CLASS_PATH,
+    ),
+    cfg.StrOpt(
+        "processmonitor_manager",
+        default="masakarimonitors.processmonitor.process.ProcessmonitorManager",
+        help=_CLASS_PATH,
+    ),
+]

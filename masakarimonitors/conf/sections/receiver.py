@@ -1,0 +1,34 @@
+"""`[receiver]`: the embedded stand-in for masakari-api, where there is no cloud."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup(
+    "receiver",
+    title="The embedded receiver",
+    help="A stand-in for masakari-api that takes reports and shows them. It recovers nothing.",
+)
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.BoolOpt(
+        "embedded",
+        default=False,
+        help="Whether masakari-monitors run also starts the receiver in its own process and delivers to it "
+        "instead of to the masakari-api of [api]. For trying things out.",
+    ),
+    cfg.HostAddressOpt(
+        "listen",
+        default="127.0.0.1",
+        help="Address that the receiver listens on. It asks nobody for a password, so keep it on loopback.",
+    ),
+    cfg.PortOpt(
+        "port",
+        default=15868,
+        help="Port that the receiver listens on; 0 takes a free one and says which. The default is "
+        "masakari-api's.",
+    ),
+    cfg.StrOpt(
+        "database",
+        sample_default="<state_path>/receiver.sqlite",
+        help="SQLite file that keeps what was received; :memory: forgets it at the end.",
+    ),
+]

@@ -1,0 +1,1 @@
+"""What every decision speaks: moments, commands, verdicts, typed notifications. Pure."""

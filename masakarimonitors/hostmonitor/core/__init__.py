@@ -1,0 +1,1 @@
+"""What the host monitor decides: pure, over every driver's observations."""

@@ -1,0 +1,289 @@
+"""The one place where a host's failure is found: `decide(state, observation, now)`, pure.
+
+In: observations of any driver. Out: the next state and what to do. What has lapsed is noticed first (`cluster.py`),
+the observation is ingested (`ingest.py`), each host that it touches or whose time has come is judged by itself
+(`judge.py`), the storms of this moment are counted (`storms.py`), and what failed is pursued past the gates
+(`pursue.py`). What follows from all of them (what to remember, the ledger, the one alarm) is derived here. The rules
+and their reasons are in docs/hostmonitor.rst.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from masakarimonitors.core.decision import (
+    Command,
+    Decision,
+    Instant,
+    Notify,
+    Remember,
+    Ruling,
+    Verdict,
+    WakeAt,
+    Woken,
+)
+from masakarimonitors.core.notification import HOSTNAME
+from masakarimonitors.core.storm import Storm
+from masakarimonitors.hostmonitor.core import messages
+from masakarimonitors.hostmonitor.core.cluster import lapsed, notice, times
+from masakarimonitors.hostmonitor.core.host import MEMORY, HostState, memo
+from masakarimonitors.hostmonitor.core.ingest import ingest
+from masakarimonitors.hostmonitor.core.judge import Court, judge
+from masakarimonitors.hostmonitor.core.judgement import Judgement, started
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.news import News, of_judgements
+from masakarimonitors.hostmonitor.core.observation import Membership, Observation, WriteLedger
+from masakarimonitors.hostmonitor.core.outage import Phase, UnlistedMove
+from masakarimonitors.hostmonitor.core.pursue import pursue
+from masakarimonitors.hostmonitor.core.reporter import Standing, stagger
+from masakarimonitors.hostmonitor.core.state import Cluster, Policy, State
+from masakarimonitors.hostmonitor.core.storms import evaluate_storms
+
+ALARM = "hosts"
+"""The one wake-up that the core sets: whatever is due then is looked at."""
+
+_SHORTEST = 0.001
+"""Seconds between two looks at one host without news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """`decide` with its policy bound."""
+
+    policy: Policy
+
+    def __call__(
+        self, state: State, observation: Observation | Woken, now: Instant
+    ) -> tuple[State, Decision]:
+        """Judge one observation."""
+        news = self._take_in(state, observation, now)
+        hosts = dict(state.hosts)
+        for name, host in news.hosts.items():
+            if host is None:
+                hosts.pop(name, None)
+            else:
+                hosts[name] = host
+        round_ = _Round(self.policy, state, hosts, news, now)
+        round_.judge()
+        round_.weigh_storms()
+        round_.pursue()
+        return round_.end(woken=isinstance(observation, Woken))
+
+    def _take_in(self, state: State, observation: Observation | Woken, now: Instant) -> News:
+        """What has lapsed before the observation came, the observation, and then what this moment changes by itself."""
+        policy = self.policy
+        lapse = self._let_lapse(state, now)
+        state = _after(state, lapse)
+        try:
+            first = ingest(policy, state, observation, now)
+        except UnlistedMove as move:
+            if policy.strict:
+                raise
+            first = News(cluster=state.cluster, verdicts=(_impossible("hosts", move),))
+        second = notice(policy, _after(state, first), now)
+        return lapse.then(first).then(second)
+
+    def _let_lapse(self, state: State, now: Instant) -> News:
+        """What time alone has ended, sight or an authority, before anything is heard that would renew it.
+
+        The process may have stood still, for hours: what comes first after that may be a new proof of sight, and a
+        host may have been up, and put back, meanwhile. So those with an open outage are judged in the gap.
+        """
+        if not lapsed(state.cluster, now):
+            return News(cluster=state.cluster)
+        news = notice(self.policy, state, now)
+        between = _after(state, news)
+        for name in sorted(between.troubled):
+            host = between.hosts[name]
+            if host.outage is None:
+                continue
+            try:
+                one = judge(name, host, news.cluster, self.policy, now)
+            except UnlistedMove as move:
+                if self.policy.strict:
+                    raise
+                news = replace(news, verdicts=(*news.verdicts, _impossible(f"host:{name}", move)))
+                continue
+            news = news.then(of_judgements(news.cluster, [one]))
+        return news
+
+
+def _after(state: State, news: News) -> State:
+    """The state with what the news have changed; who is forgotten is so at the end."""
+    known = {name: host for name, host in news.hosts.items() if host is not None}
+    return replace(state, cluster=news.cluster, hosts={**state.hosts, **known} if known else state.hosts)
+
+
+def _impossible(subject: str, move: UnlistedMove) -> Verdict:
+    why = f"a bug of this program: {move}; nothing was changed by it. Please report it with the log"
+    return Verdict(subject, Ruling.HELD, why, alarm=True)
+
+
+class _Round:
+    """One call of `decide`: the hosts that are looked at, one by one, and what has come out so far."""
+
+    def __init__(
+        self, policy: Policy, old: State, hosts: dict[str, HostState], news: News, now: Instant
+    ) -> None:
+        self.policy, self.old, self.now = policy, old, now
+        self.hosts, self.news, self.cluster = hosts, news, news.cluster
+        due = {name for name, at in old.agenda.items() if at <= now.monotonic}
+        self.looked_at = (due | news.hosts.keys()) & hosts.keys()
+        self.changed = set(news.hosts)
+        if news.recheck_all:
+            self.looked_at |= old.troubled & hosts.keys()
+        self.agenda = {name: at for name, at in old.agenda.items() if name in hosts}
+        self.commands: list[Command] = list(news.commands)
+        self.verdicts: list[Verdict] = list(news.verdicts)
+
+    # -- the three looks --------------------------------------------------------------------------
+
+    def judge(self) -> None:
+        """Each host by itself."""
+        for name in sorted(self.looked_at):
+            self.agenda.pop(name, None)
+            self._look(name, lambda name, host: judge(name, host, self.cluster, self.policy, self.now))
+
+    def weigh_storms(self) -> None:
+        """All of them together."""
+        court = Court(cluster=self.cluster, policy=self.policy, now=self.now)
+        weather = evaluate_storms(court, self.hosts, self._maybe_troubled(), self.cluster.storms)
+        if _storms_change(self.cluster.storms, weather.storms):
+            # What a storm has held or holds is looked at once more.
+            self.looked_at |= self.old.troubled & self.hosts.keys()
+        self.cluster = replace(self.cluster, storms=weather.storms)
+        self.verdicts += weather.verdicts
+        self.hosts.update(weather.released)
+        self.looked_at |= weather.released.keys()
+        self.changed |= weather.released.keys()
+
+    def pursue(self) -> None:
+        """What failed, past the gates."""
+        for name in sorted(self.looked_at):
+            if self.hosts[name].phase is Phase.FAILING:
+                self._give_turn(name)
+                self._look(name, self._pursue)
+
+    def _pursue(self, name: str, host: HostState) -> Judgement:
+        blank = Judgement(name=name, sequence=self.policy.matrix.sequence, host=host)
+        return pursue(blank, self.cluster, self.policy, self.now)
+
+    def _give_turn(self, name: str) -> None:
+        """While all report: how long this monitor leaves the first word to the others."""
+        host = self.hosts[name]
+        outage = host.outage
+        if outage is None or outage.stagger is not None or self.cluster.reporter.standing is not Standing.ALL:
+            return
+        up = (other for other, seen in self.hosts.items() if _is_up(seen)) if self.policy.stagger else ()
+        turn = stagger(name, self.policy.own, up, self.policy.stagger)
+        self.hosts[name] = replace(host, outage=replace(outage, stagger=turn))
+
+    def _look(self, name: str, by: Callable[[str, HostState], Judgement]) -> None:
+        try:
+            judgement = by(name, self.hosts[name])
+        except UnlistedMove as move:
+            if self.policy.strict:
+                raise
+            self.verdicts.append(_impossible(f"host:{name}", move))
+            return
+        if judgement.host is not self.hosts[name]:
+            self.hosts[name] = judgement.host
+            self.changed.add(name)
+        self.commands += judgement.commands
+        self.verdicts += judgement.verdicts
+        if judgement.look < math.inf:
+            look = min(judgement.look, self.agenda.get(name, math.inf))
+            # What is due at this moment was looked at just now: a bug would keep the processor busy for ever.
+            assert look > self.now.monotonic or not self.policy.strict, f"{name} is looked at without end"
+            self.agenda[name] = max(look, self.now.monotonic + _SHORTEST)
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def end(self, woken: bool) -> tuple[State, Decision]:
+        """The next state and the decision; `woken`: the alarm that was set has gone off."""
+        self._tell_own_return()
+        for name in sorted(self.changed):
+            self._remember(name)
+        troubled = frozenset(
+            name for name in self._maybe_troubled() if _is_troubled(self.hosts[name], self.policy.samples)
+        )
+        cluster = replace(self.cluster, ledger=self._keep_ledger(troubled))
+        wake_at = self._set_alarm(cluster, None if woken else self.old.wake_at)
+        state = State(
+            hosts=self.hosts, cluster=cluster, troubled=troubled, agenda=self.agenda, wake_at=wake_at
+        )
+        return state, Decision(tuple(self.commands), tuple(self.verdicts))
+
+    def _maybe_troubled(self) -> set[str]:
+        """Every host that may need a look: those troubled before, and those looked at now."""
+        return set((self.old.troubled | self.looked_at | self.changed) & self.hosts.keys())
+
+    def _tell_own_return(self) -> None:
+        """Our own host was reported by an earlier leader, and now we are the leader and see every link.
+
+        That is no judgement of ourselves: whoever leads was elected, runs and is connected.
+        """
+        own, cluster = self.policy.own, self.cluster
+        if own not in cluster.ledger or not _leads(cluster) or not cluster.sees_all(self.now.monotonic):
+            return
+        ledger = {name: entry for name, entry in cluster.ledger.items() if name != own}
+        self.cluster = replace(cluster, ledger=ledger)
+        if HOSTNAME.match(own):
+            self.commands.append(Notify(started(own, self.now), messages.OWN_BACK))
+        self.verdicts.append(Verdict(f"host:{own}", Ruling.RECOVERED, messages.OWN_BACK))
+
+    def _remember(self, name: str) -> None:
+        old, new = self.old.hosts.get(name), self.hosts.get(name)
+        sequence = self.policy.matrix.sequence
+        before = memo(old, sequence) if old is not None else None
+        after = memo(new, sequence) if new is not None else None
+        if before != after:
+            self.commands.append(Remember(MEMORY + name, after))
+
+    def _keep_ledger(self, troubled: Iterable[str]) -> Mapping[str, LedgerEntry]:
+        """The open outages for the next leader: the whole of them at each gain, and whenever they change."""
+        ledger, own = self.cluster.ledger, self.policy.own
+        if not _leads(self.cluster):
+            return ledger
+        entries = {own: ledger[own]} if own in ledger else {}
+        for name in sorted(troubled):
+            outage = self.hosts[name].outage
+            if outage is not None and outage.report is not None:
+                entries[name] = outage.report.entry
+        if self.news.gained or entries != self.old.cluster.ledger or not _leads(self.old.cluster):
+            self.commands.append(WriteLedger(entries))
+        return entries
+
+    def _set_alarm(self, cluster: Cluster, current: float | None) -> float | None:
+        wanted = min((*self.agenda.values(), *times(self.policy, cluster)), default=math.inf)
+        # A proof that is renewed every second only moves the alarm later: it is left where it is,
+        # finds nothing due, and is set anew.
+        # One whose time is over has gone off: a decision that failed then must not silence those that follow.
+        if current is not None and current <= self.now.monotonic:
+            current = None
+        if wanted == math.inf or (current is not None and current <= wanted):
+            return current
+        self.commands.append(WakeAt(ALARM, wanted))
+        return wanted
+
+
+def _storms_change(before: Mapping[str, Storm], after: Mapping[str, Storm]) -> bool:
+    """Whether a storm has begun, ended, or stood its time."""
+    return {(scope, storm.stood) for scope, storm in before.items()} != {
+        (scope, storm.stood) for scope, storm in after.items()
+    }
+
+
+def _leads(cluster: Cluster) -> bool:
+    """Whether this monitor alone reports, and so writes the ledger."""
+    return cluster.reporter.standing is Standing.LEADER
+
+
+def _is_up(host: HostState) -> bool:
+    return host.outage is None and any(link.value is Membership.UP for link in host.links)
+
+
+def _is_troubled(host: HostState, samples: int) -> bool:
+    return bool(host.outage or host.told or not host.seen_in_service) or any(
+        link.value is not Membership.UP or not link.streak.firm(samples) for link in host.links
+    )

@@ -1,0 +1,149 @@
+"""One host: what stands on each link, its outage, the proofs of its power, the planned work on it.
+
+Pure. And the form of all that on disk, so that a restart reports nothing twice and forgets nothing. Every release
+reads what an earlier one wrote: a key is only ever added, and what is not understood is left out.
+"""
+
+import datetime
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core.membership import BLANK, MemberRecord, restore_member
+from masakarimonitors.hostmonitor.core.observation import Membership, Work
+from masakarimonitors.hostmonitor.core.outage import Fact, Fate, Outage, Phase, Report, move
+from masakarimonitors.hostmonitor.core.proof import Proof
+from masakarimonitors.hostmonitor.core.reasons import LastVerdict
+
+MEMORY = "host:"
+"""`Remember` keys: this, then the host's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostState:
+    """Everything known of one host; `links` stand in the matrix's order.
+
+    `seen_in_service`: it was once seen in service, by this monitor or before its restart. `planned_until`: the
+    monotonic second at which the last planned work ended. `outage_ended`: when its last outage did. `asked`: the id of
+    the latest question about it. `told`: the last verdict about it, so that it is not repeated; None once it is plainly
+    up again, and after a restart.
+    """
+
+    links: tuple[MemberRecord, ...]
+    seen_in_service: bool = False
+    outage: Outage | None = None
+    proofs: tuple[Proof, ...] = ()
+    work: Work = Work.NONE
+    planned_until: float = -math.inf
+    outage_ended: float = -math.inf
+    asked: int = 0
+    told: LastVerdict | None = None
+
+    @property
+    def fate(self) -> Fate:
+        """What has become of its outage's report."""
+        return self.outage.fate if self.outage is not None else Fate.NONE
+
+    @property
+    def phase(self) -> Phase:
+        """Where it stands."""
+        return self.outage.phase if self.outage is not None else Phase.WELL
+
+
+def new_host(width: int) -> HostState:
+    """A host of which nothing is known yet."""
+    return HostState(links=(BLANK,) * width)
+
+
+def memo(host: HostState, sequence: Sequence[str]) -> dict[str, JSON] | None:
+    """What must survive a restart; None: nothing worth keeping."""
+    kept: dict[str, JSON] = {"up": True} if host.seen_in_service else {}
+    links: dict[str, JSON] = {
+        name: state.value.value
+        for name, state in zip(sequence, host.links, strict=True)
+        if state.proven and state.value in (Membership.DOWN, Membership.LEFT)
+    }
+    if links:
+        kept["links"] = links
+    outage = host.outage
+    if outage is not None and outage.report is not None:
+        kept |= _memo_report(outage, outage.report)
+    return kept or None
+
+
+def _memo_report(outage: Outage, report: Report) -> dict[str, JSON]:
+    kept: dict[str, JSON] = {
+        "reported": report.host_status.value,
+        "reported_at": report.made_at.isoformat(),
+        "delivered": report.arrived,
+        "maintained": outage.maintenance_seen,
+    }
+    # What follows is written only where it says more than the four above, which the first release knew.
+    if report.fate in (Fate.REFUSED, Fate.EXPIRED, Fate.ANOTHERS):
+        kept["fate"] = report.fate.value
+    if report.fate is Fate.REFUSED:
+        kept["why"] = report.why
+    if report.settled_at is not None:
+        kept["settled_at"] = report.settled_at.isoformat()
+    if outage.failed.wall != report.made_at:
+        kept["failed"] = outage.failed.wall.isoformat()
+    return kept
+
+
+def restore(kept: Mapping[str, JSON], sequence: Sequence[str]) -> HostState:
+    """The opposite of `memo`; what cannot be understood (another version wrote it) is left out."""
+    words = kept.get("links")
+    values = words if isinstance(words, dict) else {}
+    kept_values = {"down": Membership.DOWN, "left": Membership.LEFT}
+    links = tuple(
+        restore_member(kept_values[word]) if (word := str(values.get(name))) in kept_values else BLANK
+        for name in sequence
+    )
+    return HostState(links=links, seen_in_service=kept.get("up") is True, outage=_restore_outage(kept))
+
+
+def _restore_outage(kept: Mapping[str, JSON]) -> Outage | None:
+    made_at = _moment(kept.get("reported_at"))
+    try:
+        host_status = HostStatus(str(kept.get("reported")))
+    except ValueError:
+        return None
+    if made_at is None:
+        return None
+    report = Report(
+        made_at=made_at,
+        host_status=host_status,
+        fate=_restore_fate(kept),
+        why=str(kept.get("why", "")),
+        settled_at=_moment(kept.get("settled_at")),
+    )
+    return Outage(
+        failed=Instant(-math.inf, _moment(kept.get("failed")) or made_at),
+        phase=Phase.UNSURE,
+        gap=True,
+        report=report,
+        maintenance_seen=kept.get("maintained") is True,
+    )
+
+
+def _restore_fate(kept: Mapping[str, JSON]) -> Fate:
+    """What was on its way when the monitor stopped is taken back first (`monitor.py` withdraws it)."""
+    delivered = kept.get("delivered") is True
+    word = kept.get("fate")
+    if word == Fate.ANOTHERS.value and delivered:
+        return Fate.ANOTHERS
+    if word in (Fate.REFUSED.value, Fate.EXPIRED.value) and not delivered:
+        return Fate(word)
+    fate = move(Fate.ACCEPTED if delivered else Fate.PENDING, Fact.STOPPED)[0]
+    assert isinstance(fate, Fate)
+    return fate
+
+
+def _moment(text: JSON) -> datetime.datetime | None:
+    try:
+        found = datetime.datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None

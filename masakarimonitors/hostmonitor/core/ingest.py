@@ -1,0 +1,274 @@
+"""The first half of a decision: ingest what was observed, judge nothing yet.
+
+Observation in, `News` out: what stands on which link, whose view counts, what was answered, which planned work began
+or ended. What masakari's segments say is in `registry.py`, who reports in `cluster.py`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from masakarimonitors.core.decision import Instant, Ruling, Verdict, Woken
+from masakarimonitors.hostmonitor.core import messages
+from masakarimonitors.hostmonitor.core.cluster import take_word
+from masakarimonitors.hostmonitor.core.host import HostState, new_host
+from masakarimonitors.hostmonitor.core.judgement import Judgement
+from masakarimonitors.hostmonitor.core.membership import NOT_LISTED, MemberRecord, ViewState, observe
+from masakarimonitors.hostmonitor.core.news import News, of_judgements
+from masakarimonitors.hostmonitor.core.observation import (
+    Answered,
+    Follower,
+    Leader,
+    LifeSeen,
+    Membership,
+    NoElection,
+    Observation,
+    Outcome,
+    Power,
+    PowerSeen,
+    Registry,
+    ReportsFound,
+    Sample,
+    View,
+    Work,
+    WorkSeen,
+)
+from masakarimonitors.hostmonitor.core.outage import Act, Fact, Fate, Outage, Phase, Report, move
+from masakarimonitors.hostmonitor.core.proof import Evidence, keep, weigh
+from masakarimonitors.hostmonitor.core.reasons import Reason
+from masakarimonitors.hostmonitor.core.registry import next_offer, take_registry
+from masakarimonitors.hostmonitor.core.state import Cluster, Policy, State
+
+
+def ingest(policy: Policy, state: State, observation: Observation | Woken, now: Instant) -> News:
+    """What one observation says; nothing is judged."""
+    match observation:
+        case Sample():
+            return _take_sample(policy, state, observation, now)
+        case View():
+            return _take_view(state, observation)
+        case PowerSeen():
+            return _take_power(policy, state, observation, now)
+        case LifeSeen():
+            return _take_life(policy, state, observation)
+        case ReportsFound():
+            return _take_found(policy, state, observation, now)
+        case WorkSeen():
+            return _take_work(policy, state, observation)
+        case Leader() | Follower() | NoElection():
+            return take_word(policy, state, observation, now)
+        case Registry():
+            return take_registry(policy, state, observation, now)
+        case Answered():
+            return _take_answer(policy, state, observation, now)
+        case Woken():
+            return News(cluster=state.cluster)
+
+
+# -- what is seen on a link ---------------------------------------------------------------------------
+
+
+def _take_sample(policy: Policy, state: State, sample: Sample, now: Instant) -> News:
+    cluster = state.cluster
+    view = _find_view(cluster, sample.link)
+    if sample.whole and not view.complete:
+        view = replace(view, complete=True)
+        cluster = replace(cluster, views={**cluster.views, sample.link: view})
+    at = policy.matrix.sequence.index(sample.link)
+    live = view.counts(now.monotonic)
+    changed: dict[str, HostState] = {}
+    blank = new_host(len(policy.matrix.sequence))
+    # Hosts that looked alike and still do share one object: 10,000 equal members stay cheap.
+    made: dict[tuple[int, int], MemberRecord] = {}
+    hosts = state.hosts
+    for host, sighting in sample.hosts.items():
+        before = hosts.get(host)
+        if before is None:
+            if host == policy.own or sighting.value is Membership.UNKNOWN:
+                continue
+            before = blank
+        old = before.links[at]
+        key = (id(old), id(sighting))
+        new = made.get(key)
+        if new is None:
+            new = made[key] = observe(old, sighting, now.monotonic, live)
+        if new is not old and host != policy.own:
+            changed[host] = _on_link(before, at, new)
+    if sample.whole:
+        for host in hosts.keys() - sample.hosts.keys():
+            before = hosts[host]
+            new = observe(before.links[at], NOT_LISTED, now.monotonic, live)
+            if new is not before.links[at]:
+                changed[host] = _on_link(before, at, new)
+    return News(cluster=cluster, hosts=changed)
+
+
+def _on_link(before: HostState, at: int, new: MemberRecord) -> HostState:
+    """One more sighting; being seen up is the end of every proof that the host is off, and settles it anew."""
+    links = (*before.links[:at], new, *before.links[at + 1 :])
+    outage = before.outage
+    risen = new.value is Membership.UP and before.links[at].value is not Membership.UP
+    if outage is not None and outage.phase is Phase.FAILING and risen:
+        outage = replace(outage, since=max(outage.since, new.since))
+    return HostState(
+        links=links,
+        seen_in_service=before.seen_in_service,
+        outage=outage,
+        proofs=() if new.value is Membership.UP else before.proofs,
+        work=before.work,
+        planned_until=before.planned_until,
+        outage_ended=before.outage_ended,
+        asked=before.asked,
+        told=before.told,
+    )
+
+
+def _take_view(state: State, seen: View) -> News:
+    view = _find_view(state.cluster, seen.link)
+    view = replace(
+        view,
+        proven=seen.proven,
+        complete=view.complete and seen.proven,
+        until=seen.at.monotonic + seen.good_for if seen.proven else math.inf,
+        why=seen.why,
+        heard=True,
+    )
+    return News(cluster=replace(state.cluster, views={**state.cluster.views, seen.link: view}))
+
+
+def _find_view(cluster: Cluster, link: str) -> ViewState:
+    """The link's view; a name that the matrix does not have is a bug of the driver, and loud."""
+    if link not in cluster.views:
+        raise ValueError(f"a source speaks of the link {link!r}; the matrix has {tuple(cluster.views)}")
+    return cluster.views[link]
+
+
+# -- what is answered -----------------------------------------------------------------------------------
+
+
+def _judgement(policy: Policy, name: str, host: HostState) -> Judgement:
+    return Judgement(name=name, sequence=policy.matrix.sequence, host=host)
+
+
+_CLEAR = (Evidence.OFF, Evidence.UNCHECKED)
+
+
+def _take_power(policy: Policy, state: State, seen: PowerSeen, now: Instant) -> News:
+    host = state.hosts.get(seen.host)
+    if host is None or not any(link.value is Membership.DOWN for link in host.links):
+        return News(cluster=state.cluster)
+    outage = host.outage
+    if seen.in_reply_to is not None:
+        if outage is None or outage.questions.power != seen.in_reply_to:
+            # About an earlier outage, or after its limit.
+            return News(cluster=state.cluster)
+        attempts, proof = outage.questions.attempts, policy.proof
+        next_at = proof.next_ask(attempts, now.monotonic) if proof is not None else math.inf
+        questions = outage.questions.power_closed(next_at)
+        if seen.power is Power.OFF and proof is not None:
+            # Asked again when this has become too old, at the first pace. What proves nothing (an old fencing that is
+            # told again, or one that another source contradicts) would be asked for again at once, without end.
+            due = seen.at.monotonic + proof.age - proof.answer_limit
+            fine = now.monotonic < due and weigh(keep(host.proofs, seen), now.monotonic, proof.age) in _CLEAR
+            next_at = -math.inf if fine else proof.next_ask(1, now.monotonic)
+            questions = replace(questions, attempts=0, power_next=next_at)
+        host = replace(host, outage=replace(outage, questions=questions))
+    return News(cluster=state.cluster, hosts={seen.host: replace(host, proofs=keep(host.proofs, seen))})
+
+
+def _take_life(policy: Policy, state: State, seen: LifeSeen) -> News:
+    host = state.hosts.get(seen.host)
+    if host is None or host.outage is None or host.outage.questions.life != seen.in_reply_to:
+        return News(cluster=state.cluster)
+    judgement = _judgement(policy, seen.host, host)
+    questions = host.outage.questions.life_answered(seen)
+    return of_judgements(state.cluster, [judgement.in_outage(questions=questions)])
+
+
+def _take_found(policy: Policy, state: State, found: ReportsFound, now: Instant) -> News:
+    """masakari has a report of this outage from somebody: it is reported, whoever did it."""
+    host = state.hosts.get(found.host)
+    if host is None or host.outage is None or host.outage.questions.lookup != found.in_reply_to:
+        return News(cluster=state.cluster)
+    judgement = _judgement(policy, found.host, host)
+    judgement = judgement.in_outage(questions=host.outage.questions.lookup_answered(found))
+    if found.found:
+        told = judgement.outage.report
+        fate, acts = move(judgement.outage.fate, Fact.FOUND)
+        assert isinstance(fate, Fate)
+        if Act.WITHDRAW in acts:
+            judgement = judgement.withdraw(messages.TAKEN_OVER)
+        report = Report(
+            made_at=now.wall,
+            host_status=found.in_reply_to.host_status,
+            fate=fate,
+            why=found.evidence,
+            settled_at=now.wall,
+            arrived_by=now.monotonic,
+        )
+        # One that was known to have arrived is that one still.
+        same = told is not None and told.arrived and told.host_status is report.host_status
+        judgement = judgement.in_outage(report=told if same else report)
+    if found.found is not None:
+        judgement = judgement.in_outage(excused_since=_excused_since(host.outage, found, now))
+    return of_judgements(state.cluster, [judgement])
+
+
+def _excused_since(outage: Outage, found: ReportsFound, now: Instant) -> float | None:
+    """Since when only what masakari's engine has not finished with keeps a failure from being told."""
+    if not found.found or found.finished or found.in_reply_to.unfinished_since is None:
+        return None
+    return now.monotonic if outage.excused_since is None else outage.excused_since
+
+
+_FACTS: Mapping[Outcome, Fact] = {
+    Outcome.ACCEPTED: Fact.ACCEPTED,
+    Outcome.REFUSED: Fact.REFUSED,
+    Outcome.EXPIRED: Fact.EXPIRED,
+}
+
+
+def _take_answer(policy: Policy, state: State, seen: Answered, now: Instant) -> News:
+    """An answer belongs to the report that it answers; one about another report says nothing of this one."""
+    host = state.hosts.get(seen.host)
+    report = host.outage.report if host is not None and host.outage is not None else None
+    if host is None or report is None:
+        return News(cluster=state.cluster)
+    if (report.made_at, report.host_status) != (seen.made_at, seen.host_status):
+        return News(cluster=state.cluster)
+    fate, acts = move(report.fate, _FACTS[seen.outcome])
+    assert isinstance(fate, Fate)
+    report = replace(
+        report,
+        fate=fate,
+        why=seen.why if seen.outcome is Outcome.REFUSED else report.why,
+        settled_at=now.wall if fate is Fate.ACCEPTED else report.settled_at,
+        arrived_by=now.monotonic if fate is Fate.ACCEPTED else report.arrived_by,
+    )
+    judgement = _judgement(policy, seen.host, host).in_outage(report=report)
+    if fate is Fate.REFUSED:
+        refusals = judgement.outage.refusals + 1
+        retry_at = next_offer(state.cluster.segments, seen.host, refusals, now.monotonic)
+        report = replace(report, retry_at=retry_at)
+        judgement = judgement.in_outage(report=report, refusals=refusals)
+    if Act.ALARM in acts:
+        why = messages.refused(seen.why)
+        judgement = judgement.tell(Reason.REFUSED, Ruling.HELD, why, alarm=True, detail=seen.why)
+    return of_judgements(state.cluster, [judgement])
+
+
+# -- planned work ---------------------------------------------------------------------------------------
+
+
+def _take_work(policy: Policy, state: State, seen: WorkSeen) -> News:
+    host = state.hosts.get(seen.host) or new_host(len(policy.matrix.sequence))
+    if seen.host == policy.own or host.work is seen.work:
+        return News(cluster=state.cluster)
+    after = replace(host, work=seen.work)
+    if seen.work is Work.NONE:
+        after = replace(after, planned_until=seen.at.monotonic)
+        why = f"its planned work has ended (it was {messages.planned(host.work)})"
+    else:
+        why = f"it is {messages.planned(seen.work)}: planned work, no failure"
+    verdict = Verdict(f"host:{seen.host}", Ruling.PLANNED, why, evidence=seen.evidence)
+    return News(cluster=state.cluster, hosts={seen.host: after}, verdicts=(verdict,))

@@ -1,0 +1,90 @@
+"""What is asked about an outage before it is told: its power, signs of life, masakari's own list.
+
+Pure. At most one question of each kind is open; each has a time by which it counts as answered with nothing, so a
+lost answer delays and never silences. An answer counts only if it names the question that is open now.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from masakarimonitors.hostmonitor.core.observation import (
+    CheckLife,
+    CheckPower,
+    Life,
+    LifeSeen,
+    LookUpReports,
+    ReportsFound,
+)
+
+LIFE_LIMIT = 25.0
+"""Seconds for one answer about signs of life: a TCP connection that nobody refuses takes a few seconds to give up, and
+may stand in line behind those of other hosts. Whoever answers must have done so before."""
+LIFE_INTERVAL = 30.0
+"""Seconds until a host that still answers is tried again."""
+LIFE_LEAD = 5.0
+"""Seconds before the end of its settling at which signs of life are looked for: a connection that nobody refuses takes
+3 s to give up."""
+LIFE_AGE = 60.0
+"""Seconds for which "nothing answers" may be relied on."""
+LOOKUP_LIMIT = 30.0
+"""Seconds for one look at masakari's notifications: the time-out of a request to masakari-api."""
+LOOKUP_AGE = 10.0
+"""Seconds for which "masakari does not have it" may be relied on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """The questions of one outage.
+
+    Power: `attempts` were made, `power` is open until monotonic second `power_until`, the next is due at
+    `power_next`. Signs of life: `life` is open until `life_until`; `life_seen` is the last answer. masakari's list:
+    `lookup` is open until `lookup_until`; `found` is the last answer.
+    """
+
+    attempts: int = 0
+    power: CheckPower | None = None
+    power_until: float = -math.inf
+    power_next: float = -math.inf
+    life: CheckLife | None = None
+    life_until: float = -math.inf
+    life_seen: LifeSeen | None = None
+    lookup: LookUpReports | None = None
+    lookup_until: float = -math.inf
+    found: ReportsFound | None = None
+
+    def anew(self) -> "Inquiry":
+        """As after a break: what was answered about life and masakari's list is forgotten, and so are late answers."""
+        return Inquiry(
+            attempts=self.attempts,
+            power=self.power,
+            power_until=self.power_until,
+            power_next=self.power_next,
+        )
+
+    def power_closed(self, next_at: float) -> "Inquiry":
+        """After the open question about power was answered or given up."""
+        return replace(self, power=None, power_next=next_at)
+
+    def life_answered(self, seen: LifeSeen) -> "Inquiry":
+        """After an answer about signs of life; one to another question changes nothing.
+
+        After it has answered once, only silence says that it answers no more: not that nobody could try.
+        """
+        if seen.in_reply_to != self.life:
+            return self
+        before = self.life_seen
+        if seen.life is Life.UNKNOWN and before is not None and before.life is Life.ALIVE:
+            seen = replace(before, at=seen.at)
+        return replace(self, life=None, life_seen=seen)
+
+    def lookup_answered(self, found: ReportsFound) -> "Inquiry":
+        """After masakari was asked; an answer to another question changes nothing."""
+        return replace(self, lookup=None, found=found) if found.in_reply_to == self.lookup else self
+
+    def life_known(self, now: float) -> LifeSeen | None:
+        """The last answer, while it may be relied on; one that says ALIVE until it is time to try again."""
+        seen = self.life_seen
+        if seen is None:
+            return None
+        age = LIFE_INTERVAL if seen.life is Life.ALIVE else LIFE_AGE
+        return seen if now < seen.at.monotonic + age else None

@@ -1,0 +1,179 @@
+"""What the host monitor knows between two observations, and the rules it judges by.
+
+Frozen: a decision builds the next one and shares everything that did not change, so that one
+host's change among 10,000 copies one dictionary and no more.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from masakarimonitors.core.backoff import backoff
+from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.storm import GuardPolicy, Storm
+from masakarimonitors.hostmonitor.core.host import MEMORY, HostState
+from masakarimonitors.hostmonitor.core.host import restore as restore_host
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.matrix import Matrix
+from masakarimonitors.hostmonitor.core.membership import ViewState
+from masakarimonitors.hostmonitor.core.reporter import ALWAYS, STAGGER_STEP, Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class ProofPolicy:
+    """How to ask for proof of death: `retries` more times, `interval` seconds apart, then slower.
+
+    The slow phase doubles up to `slowest` seconds and lasts as long as the outage; an answer that
+    does not come within `answer_limit` seconds counts as no proof.
+    """
+
+    retries: int = 3
+    interval: float = 10.0
+    slowest: float = 300.0
+    answer_limit: float = 120.0
+
+    @property
+    def age(self) -> float:
+        """Seconds for which an answer is proof: twice the time that the next one may take."""
+        return 2 * self.answer_limit
+
+    def next_ask(self, attempts: int, now: float) -> float:
+        """When to ask again after `attempts` (>= 1) answers without proof."""
+        slow = max(1, attempts - self.retries)
+        return now + backoff(slow, max(self.interval, 1.0), max(self.slowest, self.interval))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules, frozen at start. Times in seconds.
+
+    `own`: this monitor's host, which it never judges. `samples` equal samples, `sample_interval`
+    apart, make a value firm; `settle` lets the links of one cut arrive, `unproven_settle` is its length where
+    no link is up and nothing can prove that the host is off. `check_life`: whether such a host's addresses are tried
+    first. `proof`: None when a failure needs no proof of death. `elected`: whether one monitor is elected to
+    report; otherwise all do, each after those before it (`stagger` seconds each) and after a look at what masakari
+    has (`look_up_reports`). `lookup`: whether masakari's segments are read, waited for at most `lookup_patience`.
+    `domains`: host -> failure domain. `strict`: a move that the table of outages does not list raises instead of
+    being told as an alarm.
+    """
+
+    own: str
+    matrix: Matrix
+    samples: int = 1
+    sample_interval: float = 5.0
+    settle: float = 2.0
+    unproven_settle: float = 30.0
+    check_life: bool = True
+    left_warning: float = 3600.0
+    maintenance_warning: float = 86400.0
+    proof: ProofPolicy | None = None
+    elected: bool = False
+    stagger: float = STAGGER_STEP
+    look_up_reports: bool = True
+    lookup: bool = True
+    lookup_patience: float = 60.0
+    guard: GuardPolicy = field(default_factory=GuardPolicy)
+    domains: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """The host is `on_maintenance` in masakari, first seen at monotonic second `since`."""
+
+    since: float
+    warned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segments:
+    """What masakari's failover segments are known to hold; names as masakari's database compares them, casefolded.
+
+    `hosts`: folded name -> the name as it is registered; None while unknown. `answered`: a look-up has answered, even
+    by failing. `read_at`: the monotonic second of the last one that succeeded. `disabled`: the folded names of hosts
+    in segments of which masakari recovers nothing. `named`: folded name -> the name of its segment.
+    """
+
+    hosts: Mapping[str, str] | None = None
+    answered: bool = False
+    read_at: float = -math.inf
+    disabled: frozenset[str] = frozenset()
+    named: Mapping[str, str] = field(default_factory=dict)
+
+    def has(self, host: str) -> bool | None:
+        """Whether masakari has the host; None while that is not known."""
+        return None if self.hosts is None else host.casefold() in self.hosts
+
+    def recovers_nothing(self, host: str) -> bool:
+        """Whether the host's segment is disabled."""
+        return host.casefold() in self.disabled
+
+    def segment_of(self, host: str) -> str:
+        """The name of the host's segment, for a command that an operator types; a placeholder while it is not known."""
+        return self.named.get(host.casefold(), "SEGMENT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What spans hosts: the facts beside the host itself by which it is judged.
+
+    `views`: this monitor's own sight of each link; `reporter`: who reports; `ledger`: the open outages as they stand
+    where the next leader reads them, as far as known; `storms`: by scope; `segments` and `maintenance`: of masakari;
+    `unseen`: registered hosts that no link lists, as they were told. `began`: the monotonic second of the first
+    observation.
+    """
+
+    views: Mapping[str, ViewState]
+    reporter: Reporter = field(default_factory=Reporter)
+    ledger: Mapping[str, LedgerEntry] = field(default_factory=dict)
+    storms: Mapping[str, Storm] = field(default_factory=dict)
+    segments: Segments = field(default_factory=Segments)
+    maintenance: Mapping[str, Maintenance] = field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
+    began: float = math.inf
+
+    def counts(self, link: str, now: float) -> bool:
+        """Whether the link's values count at monotonic second `now`."""
+        return self.views[link].counts(now)
+
+    def sees_all(self, now: float) -> bool:
+        """Whether every link is seen."""
+        return all(view.counts(now) for view in self.views.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """`troubled`: the hosts that are not plainly up on every link; only they are looked at again.
+
+    `agenda`: when (monotonic second) a host must be looked at again without news; `wake_at`: the
+    alarm that is set.
+    """
+
+    hosts: Mapping[str, HostState]
+    cluster: Cluster
+    troubled: frozenset[str] = frozenset()
+    agenda: Mapping[str, float] = field(default_factory=dict)
+    wake_at: float | None = None
+
+
+def undelivered(state: State) -> Iterator[str]:
+    """Hosts whose report is not known to have arrived."""
+    for name in state.troubled:
+        outage = state.hosts[name].outage
+        if outage is not None and outage.report is not None and not outage.report.arrived:
+            yield name
+
+
+def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:
+    """The state at start, from what was remembered."""
+    sequence = policy.matrix.sequence
+    hosts = {
+        key.removeprefix(MEMORY): restore_host(value, sequence)
+        for key, value in memory.items()
+        if key.startswith(MEMORY) and key != MEMORY + policy.own
+    }
+    cluster = Cluster(
+        views={name: ViewState() for name in sequence},
+        reporter=Reporter() if policy.elected else ALWAYS,
+    )
+    return State(hosts=hosts, cluster=cluster, troubled=frozenset(hosts))

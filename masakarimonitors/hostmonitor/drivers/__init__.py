@@ -1,0 +1,1 @@
+"""One folder for each cluster engine: what it shows of its nodes, as observations."""

@@ -1,0 +1,1 @@
+"""The driver for Consul: one datacentre for each link."""

@@ -1,0 +1,233 @@
+"""One Consul datacentre: the source of one link.
+
+Out: `View` (is the datacentre's word proven right now?) and `Sample` (what its leader says of each
+host), as one watch after another shows them. When sight is lost it says so, once for each kind of
+fault, and begins anew.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from masakarimonitors.hostmonitor.core.observation import Membership, Observation, Sample, Sighting, View
+from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault
+from masakarimonitors.hostmonitor.drivers.consul.farewell import Answers, answers
+from masakarimonitors.hostmonitor.drivers.consul.gossip import GossipMemory
+from masakarimonitors.hostmonitor.drivers.consul.parse import Member
+from masakarimonitors.hostmonitor.drivers.consul.places import Places
+from masakarimonitors.hostmonitor.drivers.consul.prover import NotShown
+from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
+from masakarimonitors.hostmonitor.drivers.consul.vanished import Onlooker
+from masakarimonitors.hostmonitor.drivers.consul.watch import Watch
+from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.tasks import apart
+
+LOG = logging.getLogger(__name__)
+
+Emit = Callable[[Observation], None]
+
+
+def _unheard(*_: str) -> None:
+    """Nobody listens: where all monitors report, there is no election."""
+
+
+class ProvenLinks:
+    """Which links this node's view is proven of at present; what the election of a reporter asks."""
+
+    def __init__(
+        self, on_change: Callable[[], None] = _unheard, on_stuck: Callable[[str], None] = _unheard
+    ) -> None:
+        """None is proven yet.
+
+        `on_change` is called whenever a link is gained or lost; `on_stuck` with a link whose blocking
+        queries were found to hang: others of that agent may hang, too.
+        """
+        self._proven: set[str] = set()
+        self._agents: dict[str, Member] = {}
+        self._lost: dict[str, set[str]] = {}
+        self._members = 0
+        self._on_change = on_change
+        self._on_stuck = on_stuck
+
+    @property
+    def proven(self) -> frozenset[str]:
+        """The links that are seen."""
+        return frozenset(self._proven)
+
+    @property
+    def members(self) -> int:
+        """The most hosts that one link has shown: about as many monitors take part in the election."""
+        return self._members
+
+    def set(self, link: str, proven: bool) -> None:
+        """Note what became of one link."""
+        if proven != (link in self._proven):
+            (self._proven.add if proven else self._proven.discard)(link)
+            self._on_change()
+
+    def same_agent(self, link: str, own: Member) -> str | None:
+        """Note which agent the link is seen through; another link that is seen through the same one, if any."""
+        self._agents.pop(link, None)
+        mark = (own.where, own.node_id)
+        twins = [other for other, agent in self._agents.items() if (agent.where, agent.node_id) == mark]
+        if not twins:
+            self._agents[link] = own
+        return twins[0] if twins else None
+
+    def lost(self, link: str, hosts: Mapping[str, Sighting], whole: bool) -> None:
+        """Note which hosts the link calls lost; `whole`: no other ones."""
+        down = {host for host, sighting in hosts.items() if sighting.value is Membership.DOWN}
+        before = set() if whole else self._lost.get(link, set())
+        self._lost[link] = (before - hosts.keys()) | down
+
+    def lost_elsewhere(self, link: str, host: str) -> bool:
+        """Whether another link, which is seen at present, calls the host lost."""
+        return any(host in self._lost.get(other, ()) for other in self._proven - {link})
+
+    def stuck(self, link: str) -> None:
+        """Note that the link's blocking queries hang."""
+        self._on_stuck(link)
+
+    def counted(self, members: int) -> None:
+        """Note how many hosts a link has shown."""
+        self._members = max(self._members, members)
+
+
+class Datacentre:
+    """The source of one link. `own` is this node's name: a view that lacks it is not believed."""
+
+    def __init__(
+        self,
+        link: str,
+        access: Access,
+        own: str,
+        clock: Clock,
+        links: ProvenLinks,
+        rhythm: Rhythm,
+        *,
+        answers: Answers = answers,
+        on_down: Callable[[str], None] = _unheard,
+    ) -> None:
+        """Nothing is opened before `run`.
+
+        `answers` tries whether a host is alive; `on_down` is called with each host that is seen to be lost here.
+        """
+        self.name = f"consul {link} ({access.address})"
+        self.link = link
+        self._access = access
+        self._own = own
+        self._clock = clock
+        self._links = links
+        self._rhythm = rhythm
+        self._answers = answers
+        self._on_down = on_down
+        self._said: set[type[AgentFault]] = set()
+        self.places = Places()
+        """Where the hosts' agents listen."""
+        self._memory = GossipMemory()
+        # While set, the leader's word may be missing something, and gossip is looked at every moment.
+        self._unsure = asyncio.Event()
+
+    async def run(self, emit: Emit) -> None:
+        """Until cancelled: prove, watch, and say so when sight is lost; then again."""
+        self._said.clear()
+        try:
+            async with Agent(self._access) as agent:
+                onlooker = Onlooker(
+                    agent,
+                    self._memory,
+                    self.places,
+                    self._answers,
+                    partial(self._links.lost_elsewhere, self.link),
+                )
+                looking = asyncio.get_running_loop().create_task(self._keep_looking(agent, onlooker))
+                try:
+                    while True:
+                        self._lost(await apart(self._watch(agent, onlooker, emit).run()), emit)
+                        if looking.done():
+                            # It never ends by itself: what ended it ends this source, which says so and begins anew.
+                            looking.result()
+                        await asyncio.sleep(self._rhythm.alert)
+                finally:
+                    looking.cancel()
+                    await asyncio.wait({looking})
+        finally:
+            self._links.set(self.link, False)
+
+    async def _keep_looking(self, agent: Agent, onlooker: Onlooker) -> None:
+        """While the leader is not followed, its agent's gossip is looked at: how a node goes cannot be seen later."""
+        while True:
+            await self._unsure.wait()
+            members = 0
+            with contextlib.suppress(AgentFault):
+                seen = await onlooker.look(self._rhythm.patience)
+                members = len(seen)
+                # A client asks one of the servers for it; a server knows a leader only as long as it hears it.
+                leader = (await agent.get("/v1/status/leader", self._rhythm.patience)).json()
+                if leader or not self._is_server(seen):
+                    self._memory.others_answer(asyncio.get_running_loop().time())
+            await asyncio.sleep(self._rhythm.between_looks(members))
+
+    def _is_server(self, members: Mapping[str, Member]) -> bool:
+        """Whether our own agent is a server, or may be one."""
+        own = members.get(self._own)
+        return own is None or own.server
+
+    def _watch(self, agent: Agent, onlooker: Onlooker, emit: Emit) -> Watch:
+        return Watch(
+            self._own,
+            agent,
+            self._clock,
+            self._rhythm,
+            self._memory,
+            self.places,
+            onlooker,
+            self._unsure,
+            on_proof=partial(self._proven, emit),
+            on_sample=partial(self._sample, emit),
+            on_stuck=partial(self._links.stuck, self.link),
+            on_own=self._own_agent,
+        )
+
+    def _own_agent(self, own: Member) -> None:
+        other = self._links.same_agent(self.link, own)
+        if other is not None:
+            raise NotShown(
+                f"it is seen through the same agent as the link {other}, so one failed network would count as two: "
+                f"give agent_{self.link} the address of the agent of its own datacentre"
+            )
+
+    def _proven(self, emit: Emit, good_for: float) -> None:
+        if self._said:
+            LOG.info(
+                "Consul's datacentre on link %s is seen (again), through %s", self.link, self._access.address
+            )
+            self._said.clear()
+        self._links.set(self.link, True)
+        why = "its leader has just answered, and everything that it lists is followed"
+        emit(View(link=self.link, proven=True, why=why, at=self._clock.now(), good_for=good_for))
+
+    def _sample(self, emit: Emit, hosts: dict[str, Sighting], whole: bool) -> None:
+        self._links.counted(len(hosts))
+        self._links.lost(self.link, hosts, whole)
+        # What is down as the watch begins may have been so for days.
+        for host, sighting in hosts.items() if not whole else ():
+            if sighting.value is Membership.DOWN:
+                self._on_down(host)
+        emit(Sample(self.link, hosts, self._clock.now(), whole))
+
+    def _lost(self, fault: AgentFault, emit: Emit) -> None:
+        self._links.set(self.link, False)
+        self._unsure.set()
+        why = str(fault)
+        # Each kind of fault once, until sight is back: their words differ every second (addresses, durations).
+        if type(fault) not in self._said:
+            self._said.add(type(fault))
+            LOG.warning(
+                "Consul's datacentre on link %s is not seen: %s. Its hosts are held as they are.",
+                self.link,
+                why,
+            )
+            emit(View(link=self.link, proven=False, why=why, at=self._clock.now()))

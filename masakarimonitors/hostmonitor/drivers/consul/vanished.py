@@ -1,0 +1,229 @@
+"""Nodes that a datacentre's leader lists no more: how each of them went, by gossip and by what is remembered.
+
+In: nodes that vanished under a watch. Out: a `Sighting` of each, again whenever gossip says something else, until
+its word is settled. Of a server no good-bye is believed before its host has answered; one whose host stays silent was
+buried by its leader (`farewell.py`).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
+from masakarimonitors.hostmonitor.drivers.consul import parse
+from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault
+from masakarimonitors.hostmonitor.drivers.consul.farewell import OPEN, Answers, Farewell, Stage, ask
+from masakarimonitors.hostmonitor.drivers.consul.gossip import GossipMemory
+from masakarimonitors.hostmonitor.drivers.consul.places import Places
+from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
+
+MEMBERS = "/v1/agent/members"
+# Gossip may lag some moments behind the leader: a vanished node is looked up so often, a second apart.
+_LOOKUPS = 10
+
+
+async def read_members(agent: Agent, timeout: float) -> dict[str, parse.Member]:
+    """The members, as the local agent's gossip has them; raises AgentFault, within `timeout` seconds."""
+    answer = await agent.get(MEMBERS, timeout)
+    try:
+        return parse.read_members(answer.body)
+    except ValueError as fault:
+        raise AgentFault(str(fault)) from fault
+
+
+class Onlooker:
+    """Looks at what the local agent's gossip says, and has it remembered."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        memory: GossipMemory,
+        places: Places,
+        answers: Answers,
+        lost_elsewhere: Callable[[str], bool] = lambda node: False,
+    ) -> None:
+        """Nothing is asked before `look`. `lost_elsewhere`: whether another datacentre's leader calls a host lost."""
+        self._agent = agent
+        self._memory = memory
+        self._places = places
+        self._answers = answers
+        self.lost_elsewhere = lost_elsewhere
+        self._leaving: set[str] = set()
+
+    async def look(self, timeout: float) -> dict[str, parse.Member]:
+        """The members; raises AgentFault, when they are not there within `timeout` seconds."""
+        members = await read_members(self._agent, timeout)
+        leaving = self._memory.look(members, asyncio.get_running_loop().time())
+        self._places.gossiped(members)
+        for server, member in members.items():
+            if member.status == parse.Gossip.LEAVING:
+                self._leaving.add(server)
+            elif member.status == parse.Gossip.ALIVE:
+                self._leaving.discard(server)
+        for server, answers in (await self.ask(leaving)).items():
+            if answers:
+                self._memory.believe(server)
+        return members
+
+    def was_leaving(self, node: str) -> bool:
+        """Whether gossip was seen to call it leaving since it was last called alive."""
+        return node in self._leaving
+
+    async def ask(self, servers: Iterable[str]) -> Mapping[str, bool | None]:
+        """For each of these servers, whether its host answers at this moment; None where it cannot be asked."""
+        return await ask(servers, self._places, self._answers)
+
+
+class Vanished:
+    """Explains nodes that vanished; `told` gets what gossip says of them."""
+
+    def __init__(
+        self,
+        onlooker: Onlooker,
+        rhythm: Rhythm,
+        memory: GossipMemory,
+        *,
+        told: Callable[[dict[str, Sighting]], None],
+        on_fault: Callable[[], None],
+    ) -> None:
+        """Nothing is asked before `look` or `run`. `on_fault` is called when the agent does not answer."""
+        self._onlooker = onlooker
+        self._rhythm = rhythm
+        self._memory = memory
+        self._told = told
+        self._on_fault = on_fault
+        # What they were until they vanished: only so can `left` be believed.
+        self._last: dict[str, Membership] = {}
+        # Whether those that were up have said good-bye themselves; of servers alone it is asked.
+        self._farewells: dict[str, Farewell] = {}
+        self._silence = asyncio.Event()
+        self._lookups: dict[str, int] = {}
+        self._look_up = asyncio.Event()
+
+    @property
+    def open(self) -> bool:
+        """Whether a node is still looked up."""
+        return bool(self._lookups)
+
+    async def look(self) -> dict[str, parse.Member]:
+        """The members; they are remembered, too. Raises AgentFault."""
+        return await self._onlooker.look(self._rhythm.load)
+
+    def add(self, node: str, last: Membership) -> None:
+        """The node has just vanished; `last`: DOWN, or UP as it was followed until then, or UNKNOWN."""
+        if last is not Membership.UNKNOWN:
+            self._last[node] = last
+        if last is Membership.UP:
+            self._farewells[node] = Farewell()
+        self._lookups[node] = _LOOKUPS
+        self._look_up.set()
+
+    def resume(self, node: str) -> None:
+        """The node vanished under an earlier watch, and fell silent: its host is asked on, from the beginning."""
+        self._farewells[node] = Farewell()
+        self._lookups[node] = _LOOKUPS
+        self._look_up.set()
+
+    def back(self, node: str) -> None:
+        """The leader lists the node again."""
+        self._last.pop(node, None)
+        self._farewells.pop(node, None)
+        self._lookups.pop(node, None)
+
+    async def run(self) -> None:
+        """Look up for ever whatever is added."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_looking())
+            # Apart, for each try takes a while: who vanishes meanwhile must be asked while it still lives.
+            tasks.create_task(self._keep_asking())
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await self._look_up.wait()
+            self._look_up.clear()
+            said: dict[str, Sighting] = {}
+            while self._lookups:
+                try:
+                    members = await self.look()
+                    await self._ask_servers(members)
+                except AgentFault:
+                    # Unexplained is UNKNOWN; the probe says whether the agent is gone altogether.
+                    self._on_fault()
+                    members = {}
+                news = {node: now for node, now in self._explain(members) if said.get(node) is not now}
+                if news:
+                    said |= news
+                    self._told(news)
+                await asyncio.sleep(self._rhythm.alert)
+
+    async def _keep_asking(self) -> None:
+        """Ask the silent again and again: each try either ends a silence or makes it longer."""
+        while True:
+            await self._silence.wait()
+            self._silence.clear()
+            while silent := [node for node, one in self._farewells.items() if one.stage is Stage.SILENT]:
+                await asyncio.sleep(self._rhythm.alert)
+                await self._ask(silent)
+
+    async def _ask_servers(self, members: dict[str, parse.Member]) -> None:
+        """A server that was up until it vanished may have been called failed and buried between two answers."""
+        unasked: list[str] = []
+        for node in [node for node, one in self._farewells.items() if one.stage in OPEN and node in members]:
+            if not members[node].server:
+                # Nobody but itself, or an operator, has a client leave.
+                del self._farewells[node]
+                continue
+            if self._onlooker.was_leaving(node):
+                self._farewells[node] = replace(self._farewells[node], leaving=True)
+            if self._farewells[node].stage is Stage.UNASKED:
+                unasked.append(node)
+        await self._ask(unasked)
+
+    async def _ask(self, servers: Sequence[str]) -> None:
+        found = await self._onlooker.ask(servers)
+        now = asyncio.get_running_loop().time()
+        for node in servers:
+            before = self._farewells.get(node)
+            if before is None or before.stage not in OPEN:
+                continue
+            after = self._farewells[node] = before.asked(
+                found[node],
+                now,
+                long=self._rhythm.silence,
+                lost_elsewhere=self._onlooker.lost_elsewhere(node),
+            )
+            if after.stage in (Stage.LIVES, Stage.DOUBTFUL):
+                self._memory.not_silent(node)
+            elif not after.leaving:
+                self._memory.fell_silent(node)
+            if after.stage is Stage.SILENT:
+                self._silence.set()
+
+    def _explain(self, members: dict[str, parse.Member]) -> list[tuple[str, Sighting]]:
+        found: list[tuple[str, Sighting]] = []
+        alive = parse.living(members)
+        for node, left in list(self._lookups.items()):
+            sighting = self._sighting(node, members.get(node), alive)
+            found.append((node, sighting))
+            if sighting is parse.REMOVED_SERVER and self._stage(node) in OPEN:
+                continue
+            if parse.is_final(sighting) or left == 1:
+                del self._lookups[node]
+                self._farewells.pop(node, None)
+            else:
+                self._lookups[node] = left - 1
+        return found
+
+    def _stage(self, node: str) -> Stage | None:
+        """Where asking a server's host stands; None where nobody is to be asked."""
+        farewell = self._farewells.get(node)
+        return None if farewell is None else farewell.stage
+
+    def _sighting(self, node: str, member: parse.Member | None, alive: Mapping[str, str]) -> Sighting:
+        stage = self._stage(node)
+        last = self._last.get(node, Membership.UNKNOWN)
+        if stage not in (None, Stage.LIVES):
+            last = Membership.UNKNOWN
+        sighting = parse.gone(member, last, self._memory.known(node), alive)
+        buried = sighting is parse.REMOVED_SERVER and stage is Stage.BURIED
+        return parse.SILENT if buried else sighting

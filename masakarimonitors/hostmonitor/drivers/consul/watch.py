@@ -1,0 +1,177 @@
+"""One uninterrupted watch on a Consul datacentre, from a first proof until sight is lost.
+
+In: the local agent's answers. Out: proofs, and what the datacentre's leader says of each host. Four tasks: the
+prover says how long the view is proven, two followers follow the leader's checks and its catalogue, and
+nodes that vanish from both are explained by gossip. Here they are wired, and lists become what has changed.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
+from masakarimonitors.hostmonitor.drivers.consul import parse
+from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, first_fault
+from masakarimonitors.hostmonitor.drivers.consul.follower import Follower
+from masakarimonitors.hostmonitor.drivers.consul.gossip import GossipMemory
+from masakarimonitors.hostmonitor.drivers.consul.places import Places
+from masakarimonitors.hostmonitor.drivers.consul.prover import Prover
+from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
+from masakarimonitors.hostmonitor.drivers.consul.vanished import Onlooker, Vanished
+from masakarimonitors.system.clock import Clock
+
+HEALTH = "/v1/health/state/any"
+CATALOG = "/v1/catalog/nodes"
+# Only these checks say whether a node is alive; the others would be most of the body.
+_ONLY_LIFE = {"filter": f'CheckID == "{parse.SERF_HEALTH}" or CheckID == "{parse.EXTERNAL_HEALTH}"'}
+
+
+def _nothing(*_: float) -> None:
+    """How fresh the catalogue is proves nothing."""
+
+
+class Watch:
+    """One uninterrupted watch, from a first proof until sight is lost: `run` returns why."""
+
+    def __init__(
+        self,
+        own: str,
+        agent: Agent,
+        clock: Clock,
+        rhythm: Rhythm,
+        memory: GossipMemory,
+        places: Places,
+        onlooker: Onlooker,
+        unsure: asyncio.Event,
+        *,
+        on_proof: Callable[[float], None],
+        on_sample: Callable[[dict[str, Sighting], bool], None],
+        on_stuck: Callable[[], None],
+        on_own: Callable[[parse.Member], None],
+    ) -> None:
+        """Nothing is asked before `run`. `own` is this node's name in Consul.
+
+        `memory` is told what the leader says, and asked how a node went; `places` is told where nodes are; `onlooker`
+        looks at gossip; `unsure` is set while it is not certain that everything is followed, so that gossip must be
+        looked at. They outlive this watch.
+        `on_proof` is called with the seconds for which the view is proven; `on_sample` with what was seen
+        of each host, and whether that is a whole listing; `on_stuck` when queries were found to hang; `on_own` with
+        what gossip says of our own agent, and may raise AgentFault.
+        """
+        self._memory = memory
+        self._places = places
+        self._on_proof = on_proof
+        self._on_sample = on_sample
+        self._on_stuck = on_stuck
+        self._on_own = on_own
+        self._own = own
+        self._listing = parse.Listing({}, parse.NO_CATALOG)
+        self._reader = parse.HealthReader()
+        # Until all is read once, nothing is told.
+        self._begun = False
+        prover = self._prover = Prover(
+            own, agent, clock, rhythm, unsure, on_fresh=self._fresh, on_behind=self._hurry
+        )
+        self._health = Follower(
+            HEALTH,
+            _ONLY_LIFE,
+            agent,
+            rhythm,
+            on_read=prover.read,
+            on_followed=prover.followed,
+            on_fault=self._failed,
+        )
+        self._catalog = Follower(
+            CATALOG, {}, agent, rhythm, on_read=_nothing, on_followed=_nothing, on_fault=self._failed
+        )
+        self._vanished = Vanished(
+            onlooker, rhythm, memory, told=lambda hosts: self._on_sample(hosts, False), on_fault=prover.doubt
+        )
+
+        self._expect(memory.members)
+
+    async def run(self) -> AgentFault:
+        """Watch until sight is lost; returns why."""
+        try:
+            await self._prover.probe()
+            self._memory.others_answer(asyncio.get_running_loop().time())
+            await self._read_all()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._prover.run())
+                tasks.create_task(self._health.run(self._take_health))
+                tasks.create_task(self._catalog.run(self._take_catalog))
+                tasks.create_task(self._vanished.run())
+        except* AgentFault as group:
+            lost = first_fault(group)
+        return lost
+
+    async def _read_all(self) -> None:
+        """The first reading, whole."""
+        await self._health.read(self._take_health)
+        await self._catalog.read(self._take_catalog)
+        members = await self._vanished.look()
+        if (own := members.get(self._own)) is not None:
+            self._on_own(own)
+        hosts = parse.whole(self._listing, members, self._memory.known)
+        self._prover.check_company(hosts.keys())
+        self._begun = True
+        self._prover.begin()
+        self._on_sample(hosts, True)
+        for node in self._memory.silent:
+            self._vanished.resume(node)
+        self._memory.forget()
+
+    def _fresh(self, as_of: float, good_for: float) -> None:
+        """The copy is the leader's own, as of then."""
+        self._memory.leader_says(self._listing.health, as_of)
+        self._on_proof(good_for)
+
+    def _expect(self, members: int) -> None:
+        self._prover.members = self._health.members = self._catalog.members = members
+
+    def _hurry(self) -> None:
+        self._health.hurry()
+        self._catalog.hurry()
+        self._on_stuck()
+
+    def _failed(self) -> None:
+        # Whether sight is lost is for the probe to say, at once.
+        self._prover.distrust()
+        self._prover.doubt()
+
+    # --- what changes -----------------------------------------------------------------------------
+
+    def _take_health(self, body: bytes) -> None:
+        try:
+            health = self._reader.read(body)
+        except ValueError as fault:
+            raise AgentFault(str(fault)) from fault
+        self._prover.check(health)
+        self._expect(len(health))
+        self._apply(parse.Listing(health, self._listing.catalog))
+
+    def _take_catalog(self, body: bytes) -> None:
+        try:
+            catalog = parse.read_catalog(body)
+        except ValueError as fault:
+            raise AgentFault(str(fault)) from fault
+        self._places.listed(catalog.addresses)
+        self._apply(parse.Listing(self._listing.health, catalog))
+
+    def _apply(self, listing: parse.Listing) -> None:
+        """Tell what changed; a node that vanished is told once gossip has said how it went."""
+        before, self._listing = self._listing, listing
+        if not self._begun:
+            return
+        told: dict[str, Sighting] = {}
+        for node, sighting in parse.changes(before, listing):
+            if sighting is None:
+                last = before.sighting(node)
+                watched = last is parse.DOWN or (last is parse.UP and self._prover.continuous)
+                self._vanished.add(node, last.value if last is not None and watched else Membership.UNKNOWN)
+            else:
+                self._vanished.back(node)
+                told[node] = sighting
+        if told:
+            self._on_sample(told, False)
+        if told or self._vanished.open:
+            self._prover.doubt()

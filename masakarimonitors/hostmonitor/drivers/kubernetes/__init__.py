@@ -1,0 +1,1 @@
+"""The driver for Kubernetes: Nodes and a Lease."""

@@ -1,0 +1,134 @@
+"""The pure half of the leader election: the Lease, who may acquire it, and how it is written.
+
+In: a Lease of coordination.k8s.io/v1 as JSON, and for how long it has not changed. Out: facts, and the
+body that acquires, renews or releases it. The ledger of what was reported hangs on it as an annotation.
+"""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from masakarimonitors.hostmonitor.core.candidate import Candidate, read_candidate, write_candidate
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger
+
+LEDGER = "masakari-monitors/reported"
+LEADER = "masakari-monitors/leader"
+"""What its holder is fit for, as it has written itself."""
+CHALLENGE = "masakari-monitors/challenge"
+"""Who asks the holder to give it up, because it is fitter to report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseSeen:
+    """The Lease as it stands.
+
+    `leader`: the node that holds it, empty when nobody does. `version`: for a conditional write.
+    `renewal`: changes whenever somebody acquires or renews it. `duration`: seconds. `ledger`: None when it
+    is missing or cannot be read. `about`: what the holder has written about itself, None when an older release
+    holds it. `challenge`: who asks for it.
+    """
+
+    leader: str
+    version: str
+    renewal: str
+    duration: float
+    transitions: int
+    ledger: Mapping[str, LedgerEntry] | None
+    body: Mapping[str, Any]
+    about: Candidate | None = None
+    challenge: Candidate | None = None
+
+
+def read_lease(lease: Mapping[str, Any]) -> LeaseSeen:
+    """From a Lease object of coordination.k8s.io/v1."""
+    metadata, spec = lease.get("metadata") or {}, lease.get("spec") or {}
+    notes = metadata.get("annotations") or {}
+    annotation = notes.get(LEDGER)
+    about = read_candidate(str(notes.get(LEADER) or "").encode())
+    leader = str(spec.get("holderIdentity") or "")
+    return LeaseSeen(
+        leader=leader,
+        version=str(metadata.get("resourceVersion") or ""),
+        renewal=f"{leader} {spec.get('renewTime')} {spec.get('leaseTransitions')}",
+        duration=float(spec.get("leaseDurationSeconds") or 0),
+        transitions=int(spec.get("leaseTransitions") or 0),
+        # One that is not there is not known: a Lease that was made anew looks the same.
+        ledger=None if annotation is None else read_ledger(annotation),
+        body=lease,
+        # An older release leaves the words of its predecessor there.
+        about=about if about is not None and about.node == leader else None,
+        challenge=read_candidate(str(notes.get(CHALLENGE) or "").encode()),
+    )
+
+
+def write_lease(
+    seen: LeaseSeen | None,
+    name: str,
+    own: Candidate,
+    now: datetime.datetime,
+    *,
+    duration: int,
+    ledger: str | None = None,
+) -> dict[str, Any]:
+    """The Lease acquired or renewed by `own` at `now`; nobody asks for it any more.
+
+    `duration`: seconds. `ledger` None keeps the one that stands.
+    """
+    stamp = now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    before = (seen.body.get("spec") or {}) if seen else {}
+    same = seen is not None and seen.leader == own.node
+    notes = _annotations(seen)
+    notes.pop(CHALLENGE, None)
+    notes[LEADER] = write_candidate(own).decode()
+    if ledger is not None:
+        notes[LEDGER] = ledger
+    spec = {
+        "holderIdentity": own.node,
+        "leaseDurationSeconds": duration,
+        "acquireTime": before.get("acquireTime") if same else stamp,
+        "renewTime": stamp,
+        "leaseTransitions": (seen.transitions if seen else 0) + (0 if same else 1),
+    }
+    return _body(seen, name, notes, spec)
+
+
+def release_lease(
+    seen: LeaseSeen, name: str, now: datetime.datetime, ledger: str | None = None
+) -> dict[str, Any]:
+    """The Lease held by nobody from `now` on; who asks for it goes first. `ledger` None keeps the one that stands."""
+    notes = _annotations(seen)
+    if ledger is not None:
+        notes[LEDGER] = ledger
+    spec = {
+        **(seen.body.get("spec") or {}),
+        "holderIdentity": "",
+        "leaseDurationSeconds": 1,
+        "renewTime": now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "leaseTransitions": seen.transitions + 1,
+    }
+    return _body(seen, name, notes, spec)
+
+
+def challenge_lease(seen: LeaseSeen, name: str, own: Candidate) -> dict[str, Any]:
+    """The Lease as its holder has it, and that `own` asks for it."""
+    notes = {**_annotations(seen), CHALLENGE: write_candidate(own).decode()}
+    return _body(seen, name, notes, dict(seen.body.get("spec") or {}))
+
+
+def _annotations(seen: LeaseSeen | None) -> dict[str, str]:
+    return dict(((seen.body.get("metadata") or {}).get("annotations") or {}) if seen else {})
+
+
+def _body(
+    seen: LeaseSeen | None, name: str, notes: Mapping[str, str], spec: Mapping[str, Any]
+) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name, "annotations": dict(notes)}
+    if seen is not None:
+        metadata["resourceVersion"] = seen.version
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": metadata,
+        "spec": dict(spec),
+    }

@@ -1,0 +1,1 @@
+"""The driver for Pacemaker: its CIB, its state, its fencing."""

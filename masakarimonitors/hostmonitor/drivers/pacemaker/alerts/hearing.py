@@ -1,0 +1,59 @@
+"""What Pacemaker's alerts say, and whether they can be relied on; pure.
+
+In: a datagram of agent.py; both documents, and when an alert last arrived. Out: who says good-bye; whether
+a lost remote is announced, so that looking for one may be slow.
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass, replace
+
+from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon
+
+
+def goodbye_in(text: str) -> str:
+    """The host whose wish to stop in order this datagram tells of, or nothing.
+
+    Pacemaker keeps the attribute `shutdown` of a remote for 50 ms only: no look finds it in the CIB.
+    """
+    words = dict(part.partition("=")[::2] for part in text.split())
+    if words.get("kind") != "attribute" or words.get("attribute_name") != "shutdown":
+        return ""
+    return words.get("node", "") if words.get("attribute_value", "") not in ("", "0") else ""
+
+
+_GOODBYE = b"goodbye "
+
+
+def goodbye_message(host: str) -> bytes:
+    """What one monitor tells the others of a good-bye: Pacemaker alerts where the connection was and on the DC."""
+    return _GOODBYE + host.encode()
+
+
+def goodbye_of(message: bytes) -> str:
+    """The host whose good-bye another monitor tells of, or nothing."""
+    return message.removeprefix(_GOODBYE).decode(errors="replace") if message.startswith(_GOODBYE) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsHeard:
+    """Whether alerts work: `work` only after one has arrived from the designated controller `dc`.
+
+    That the CIB names our socket is not enough: the agent's file may be missing there, SELinux may
+    forbid it, or Pacemaker's container may not share the socket's folder. `quiet_at`: the monotonic
+    second of the last alert before this controller was designated.
+    """
+
+    dc: str = ""
+    quiet_at: float = 0.0
+    work: bool = False
+
+    def after(
+        self, cib: Cib, mon: CrmMon, named: bool, company: Set[int], alerted_at: float
+    ) -> "AlertsHeard":
+        """After one more look; `named`: the CIB names our socket; `company`: node ids of the monitors."""
+        now = self if mon.dc == self.dc else replace(self, dc=mon.dc, quiet_at=alerted_at)
+        # A remote's loss is alerted where its connection was and on the DC: a monitor must listen there.
+        members = {node.id for node in cib.nodes if node.in_ccm and not node.remote}
+        listened = members <= {str(node) for node in company}
+        remotes = any(node.remote for node in cib.nodes)
+        return replace(now, work=named and alerted_at > now.quiet_at and (listened or not remotes))

@@ -1,0 +1,1 @@
+"""Corosync beneath Pacemaker: quorum, this host's own links, the election among its members."""

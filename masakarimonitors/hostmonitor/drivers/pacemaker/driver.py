@@ -1,0 +1,185 @@
+"""The driver for Pacemaker and Corosync (`monitoring_driver = default` or `simple`), wired.
+
+Reads `[host]` and puts the parts together: the watch (what Pacemaker says), the elector (which of the
+monitors reports), and the effects (proof of death, the ledger). docs/pacemaker.rst tells an operator
+what it sees and what it waits for.
+"""
+
+import functools
+import ipaddress
+import os
+import socket
+from collections.abc import Mapping, Sequence, Set
+from pathlib import Path
+
+from oslo_config.cfg import ConfigOpts
+
+from masakarimonitors.conf import ConfigFault, state_path, where
+from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.observation import Observation
+from masakarimonitors.hostmonitor.drivers.base import Driver, Finding, Weight
+from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import ACCOUNTS_MISSING, known_accounts
+from masakarimonitors.hostmonitor.drivers.pacemaker.classify import LINK, Rules
+from masakarimonitors.hostmonitor.drivers.pacemaker.commands import (
+    KEEP,
+    CannotLook,
+    Commands,
+    NodeKind,
+    found_kind,
+    run_directly,
+)
+from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import open_quorum
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.elector import GroupElector
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import check, rings
+from masakarimonitors.hostmonitor.drivers.pacemaker.effects import Effects
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_agents import Takes
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_watch import FencingWatch
+from masakarimonitors.hostmonitor.drivers.pacemaker.memory import HostMemory
+from masakarimonitors.hostmonitor.drivers.pacemaker.record import Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.remarks import remarks
+from masakarimonitors.hostmonitor.drivers.pacemaker.rights import Run, RunByOutcome
+from masakarimonitors.hostmonitor.drivers.pacemaker.watch import Doors, Rhythm, Watch
+from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
+from masakarimonitors.monitor import Source
+from masakarimonitors.system.clock import Clock, SystemClock
+from masakarimonitors.system.privileged.runner import RunAsRoot
+
+_KINDS = {"autodetect": None, "cluster": NodeKind.CLUSTER, "remote": NodeKind.REMOTE}
+
+
+def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
+    """Read `[host]`; `own` is this host's name, as masakari knows it. Raises `ConfigFault`."""
+    options = conf.host
+    try:
+        listen = rings(options.corosync_multicast_interfaces, options.corosync_multicast_ports)
+    except ValueError as fault:
+        raise ConfigFault(f"{where(conf, 'host', 'corosync_multicast_ports')}: {fault}") from None
+    commands = Commands(_runner(conf, clock))
+    memory = HostMemory(functools.partial(state_path.resolve, conf))
+    asks_bmc = not options.disable_ipmi_check
+    rhythm = Rhythm(resync=options.monitoring_interval, stonith_wait=options.stonith_wait)
+    poll = min(rhythm.resync, rhythm.unalerted)
+    context = DriverContext()
+    elector = None if options.reporter == "all" else GroupElector(clock, context, os.getpid())
+    watch = Watch(
+        clock,
+        context,
+        own=own_names(own),
+        rules=Rules(only_remotes=options.restrict_to_remotes, patience=options.stonith_wait),
+        rhythm=rhythm,
+        kind=_KINDS[options.pacemaker_node_type],
+        alert_socket=Path(options.pacemaker_alert_socket) if options.pacemaker_alert_socket else None,
+        doors=Doors(
+            kind=found_kind,
+            quorum=functools.partial(open_quorum, commands.run),
+            look=commands.look,
+            own_link=lambda node: check(listen, node, options.tcpdump_timeout, commands.run),
+            worth=functools.partial(worth_of_fencing, commands),
+            remembered=memory.read,
+            remember=memory.write,
+            remarks=functools.partial(remarks, asks_bmc=asks_bmc, poll=poll),
+        ),
+        pass_on=elector.pass_on if elector is not None else lambda leaving: None,
+    )
+    sources: list[Source[Observation]] = [watch] if elector is None else [watch, elector]
+    prover = None if not asks_bmc else Prover(PowerPolicy.of(options), clock)
+    if prover is not None:
+        sources.append(FencingWatch(commands.fencing_devices, prover.learn, clock))
+    effects = Effects(
+        clock,
+        context,
+        stonith_wait=options.stonith_wait,
+        prover=prover,
+        publish=elector.publish if elector is not None else None,
+        fencing_devices=commands.fencing_devices,
+    )
+
+    async def close() -> None:
+        if prover is not None:
+            prover.close()
+
+    # Proof is always asked for: where nobody is to be asked (disable_ipmi_check), Effects says so.
+    return Driver(
+        name="pacemaker",
+        matrix=matrix.single(LINK),
+        sources=sources,
+        effects=effects,
+        needs_proof=True,
+        elected=elector is not None,
+        closers=[close],
+        on_path=elector.on_path if elector is not None else lambda works: None,
+        look_at_power=prover.look if prover is not None else None,
+        endpoints=context.endpoints,
+        troubles=watch.troubles,
+    )
+
+
+def cannot_work(conf: ConfigOpts) -> str:
+    """Why hosts cannot be watched from this host, or nothing.
+
+    Where the operator has named what this node is (a container sees no other's processes), that is believed.
+    """
+    if _KINDS[conf.host.pacemaker_node_type] is not None:
+        return ""
+    return "" if found_kind() is not None else "neither corosync nor pacemaker-remoted runs on this host"
+
+
+async def worth_of_fencing(commands: Commands, hosts: Set[str]) -> Mapping[str, Worth]:
+    """For each fenced host, what a success of the devices that may have fenced it is worth; raises CannotLook."""
+    devices = await commands.fencing_devices()
+    found = {host: devices.proves(host) for host in hosts}
+    return {
+        host: Worth("" if one.takes >= Takes.RUN else one.why, resets=one.takes is Takes.RUN)
+        for host, one in found.items()
+    }
+
+
+async def check_engine(conf: ConfigOpts, own: str) -> Sequence[Finding]:
+    """For `masakari-monitors check`: what an operator should know of this cluster before a host fails.
+
+    Asks Pacemaker once (at most 10 s), where it runs; what cannot be asked is said, too.
+    """
+    options = conf.host
+    try:
+        cib, mon = await Commands(_runner(conf, SystemClock())).look(Rhythm().timeout)
+    except CannotLook as fault:
+        why = f"Pacemaker cannot be asked, so its configuration was not looked over: {fault}"
+        return [Finding(Weight.WARNING, why)]
+    alerted = bool(options.pacemaker_alert_socket) and options.pacemaker_alert_socket in cib.alerted
+    found = remarks(
+        cib,
+        mon,
+        alerted,
+        asks_bmc=not options.disable_ipmi_check,
+        poll=min(options.monitoring_interval, Rhythm().unalerted),
+    )
+    if alerted and not known_accounts().pacemaker:
+        found.append(ACCOUNTS_MISSING)
+    return [Finding(Weight.WARNING, one) for one in found]
+
+
+def own_names(own: str) -> frozenset[str]:
+    """What this node may be called in the cluster: never to be judged by itself."""
+    names = {own, socket.gethostname()}
+    return frozenset(names | {name.partition(".")[0] for name in names if not _is_address(name)})
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _runner(conf: ConfigOpts, clock: Clock) -> Run:
+    """With our own rights where they are enough, as root where they are refused."""
+    if os.geteuid() == 0:
+        return run_directly
+    as_root = RunAsRoot(tuple(conf.config_file or ()), tuple(conf.config_dir or ()))
+    return RunByOutcome(
+        run_directly,
+        lambda argv, timeout: as_root(argv, timeout, lambda pid: None, keep=KEEP),
+        lambda: clock.now().monotonic,
+    )

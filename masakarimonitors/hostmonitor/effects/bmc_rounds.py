@@ -1,0 +1,112 @@
+"""Rounds: the BMCs of hosts that are up are looked at now and then, long before one of them is needed.
+
+In: who is up, and one look at a host's BMCs at a time. Out: `BmcSeen` for each host whose BMC does not say "on", and
+once more when it does again; `judged` makes verdicts of them, beside the core and without its state. A BMC that says
+off while its host is up belongs to another host, and would one day prove the wrong one dead; one that cannot be asked
+will prove nothing when its host has failed.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from masakarimonitors.core.decision import Decision, Instant, Ruling, Verdict
+from masakarimonitors.hostmonitor.core.observation import Power
+from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Proof
+from masakarimonitors.system.clock import Clock
+
+PACE = 60.0
+"""Seconds between two hosts at least, so that the management network hardly notices."""
+
+Look = Callable[[str], Awaitable[Proof | None]]
+"""One look at the BMCs of a host; None where none is known."""
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class BmcSeen:
+    """What the BMCs of a host said while it was up."""
+
+    host: str
+    proof: Proof
+    at: Instant
+
+
+class BmcRounds:
+    """A source that looks at one BMC a minute, and at each at most once in `interval` seconds."""
+
+    name = "BMC rounds"
+
+    def __init__(
+        self, look: Look, hosts: Callable[[Instant], Sequence[str]], clock: Clock, interval: float
+    ) -> None:
+        """`hosts` says at any moment whose BMCs this monitor may look at: hosts that are up."""
+        self._look = look
+        self._hosts = hosts
+        self._clock = clock
+        self._interval = interval
+        self._looked: dict[str, float] = {}
+        self._bad: set[str] = set()
+
+    async def run(self, emit: Callable[[Any], None]) -> None:
+        """Until cancelled."""
+        while True:
+            await self._clock.sleep(PACE)
+            host = self._next()
+            if host is not None:
+                await self._visit(host, emit)
+
+    def _next(self) -> str | None:
+        """Who was not looked at for the longest time, if that is long enough."""
+        now = self._clock.now()
+        hosts = self._hosts(now)
+        waiting = sorted(hosts, key=lambda host: (self._looked.get(host, -self._interval), host))
+        if not waiting or now.monotonic - self._looked.get(waiting[0], -self._interval) < self._interval:
+            return None
+        return waiting[0]
+
+    async def _visit(self, host: str, emit: Callable[[Any], None]) -> None:
+        self._looked[host] = self._clock.now().monotonic
+        proof = await self._look(host)
+        if proof is not None and proof.power is not Power.ON:
+            # BMCs restart, answers get lost, hosts are switched off: what counts is seen twice while the host is up.
+            await self._clock.sleep(LOOKS_APART)
+            proof = await self._look(host)
+        now = self._clock.now()
+        if proof is None or host not in self._hosts(now):
+            return
+        bad = proof.power is not Power.ON
+        if bad or host in self._bad:
+            emit(BmcSeen(host, proof, now))
+        self._bad = self._bad | {host} if bad else self._bad - {host}
+
+
+def judged(seen: BmcSeen) -> Decision:
+    """The verdict on a host's BMCs, which are a subject of their own."""
+    match seen.proof.power:
+        case Power.OFF:
+            ruling, alarm = Ruling.SUSPECTED, True
+            why = (
+                f"its BMC says off while {seen.host} is up: it belongs to another host, whose death would be proven "
+                "by mistake; correct the power_config_file or the fencing device"
+            )
+        case Power.ON:
+            ruling, alarm, why = Ruling.RECOVERED, False, f"it says that {seen.host} is on, as it is"
+        case _:
+            ruling, alarm = Ruling.BLIND, True
+            why = f"it could prove nothing if {seen.host} failed now; see the evidence"
+    return Decision(
+        verdicts=(Verdict(f"bmc:{seen.host}", ruling, why, evidence=seen.proof.evidence, alarm=alarm),)
+    )
+
+
+def beside(
+    decide: Callable[[S, Any, Instant], tuple[S, Decision]],
+) -> Callable[[S, Any, Instant], tuple[S, Decision]]:
+    """`decide`, with what the rounds have seen judged beside it."""
+
+    def both(state: S, seen: Any, now: Instant) -> tuple[S, Decision]:
+        return (state, judged(seen)) if isinstance(seen, BmcSeen) else decide(state, seen, now)
+
+    return both

@@ -1,0 +1,27 @@
+"""Whose answer a command is: what no driver needs to know is answered here, everything else is the driver's."""
+
+from masakarimonitors.core.decision import Command
+from masakarimonitors.hostmonitor.core.observation import CheckLife, LookUpReports, Observation
+from masakarimonitors.hostmonitor.effects.life import SignsOfLife
+from masakarimonitors.hostmonitor.effects.reports import ReportLookups
+from masakarimonitors.monitor import Effects
+
+
+class Routed:
+    """The effects of a host monitor: `life` and `lookups` have their command, `driver` (None: nobody) the rest."""
+
+    def __init__(
+        self, driver: Effects[Observation] | None, life: SignsOfLife, lookups: ReportLookups
+    ) -> None:
+        """They are asked side by side; none waits for another."""
+        self._driver = driver
+        self._life = life
+        self._lookups = lookups
+
+    async def perform(self, command: Command) -> Observation | None:
+        """Carry out one command."""
+        if isinstance(command, CheckLife):
+            return await self._life.check(command)
+        if isinstance(command, LookUpReports):
+            return await self._lookups.perform(command)
+        return None if self._driver is None else await self._driver.perform(command)

@@ -1,0 +1,242 @@
+"""The prover: the proof of death by BMC, as a host driver uses it.
+
+In: where BMCs are (the power_config_file, and what a driver learns from its cluster engine), and
+`CheckPower` about one host. Out: one `PowerSeen`, always, whatever went wrong; NO_PROOF is an answer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from masakarimonitors.conf import ConfigFault
+from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen
+from masakarimonitors.hostmonitor.power import config_file
+from masakarimonitors.hostmonitor.power.bmc import (
+    Address,
+    Bmc,
+    Lack,
+    Reading,
+    SecretFault,
+    Speaks,
+    fault_of,
+    read_private,
+)
+from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Look, PowerCheck, Proof
+from masakarimonitors.hostmonitor.power.ipmi import Ipmi
+from masakarimonitors.hostmonitor.power.names import Names
+from masakarimonitors.hostmonitor.power.ownership import merged, shared
+from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.yaml_file import YamlFileFault
+
+LOG = logging.getLogger(__name__)
+
+_WITNESSES = 5
+"""BMCs of other hosts that are asked before silence is taken for off."""
+
+_AHEAD_AT_ONCE = 16
+"""Hosts that are looked at ahead; whoever asks for proof must not stand in line behind them."""
+_AHEAD_KEPT = 60.0
+"""Seconds after which a look that nobody has asked for is forgotten."""
+
+
+class PowerOptions(Protocol):
+    """What a driver's `build` hands over of `[host]`."""
+
+    ipmi_timeout: float
+    ipmi_cipher_suite: str
+    power_config_file: str | None
+    power_unreachable_means_off: bool
+    power_second_look: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerPolicy:
+    """`[host]` as far as BMCs are concerned; `timeout` for asking once and `apart` between two looks in seconds."""
+
+    timeout: float = 5.0
+    cipher_suite: str = ""
+    config_file: Path | None = None
+    unreachable_means_off: bool = False
+    apart: float = LOOKS_APART
+
+    @classmethod
+    def of(cls, options: PowerOptions) -> "PowerPolicy":
+        """As the options say."""
+        return cls(
+            timeout=float(options.ipmi_timeout),
+            cipher_suite=options.ipmi_cipher_suite,
+            config_file=Path(options.power_config_file) if options.power_config_file else None,
+            unreachable_means_off=options.power_unreachable_means_off,
+            apart=float(options.power_second_look),
+        )
+
+
+class PowerConfigFault(ConfigFault):
+    """The power_config_file cannot be used; the message says what to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """One first look; kept until monotonic second `until`."""
+
+    addresses: tuple[Address, ...]
+    look: asyncio.Task[Look]
+    until: float
+
+
+class _WhenNeeded:
+    """What asks BMCs of one kind, made when the first of them is met."""
+
+    def __init__(self, make: Callable[[], Bmc]) -> None:
+        self._make = make
+        self._made: Bmc | None = None
+
+    async def read(self, address: Address) -> Reading:
+        self._made = self._made or self._make()
+        return await self._made.read(address)
+
+
+def _redfish(timeout: float, names: Names) -> Bmc:
+    from masakarimonitors.hostmonitor.power.redfish import Redfish
+
+    return Redfish(timeout, names=names)
+
+
+class Prover:
+    """Knows the BMCs of all hosts and asks them.
+
+    Host names are compared as Pacemaker compares them, without regard to case. What the power_config_file says of a
+    host replaces what the cluster engine says, so that the file can correct it. A BMC that is named for two hosts is
+    asked for neither: which of them it controls cannot be told.
+    """
+
+    def __init__(self, policy: PowerPolicy, clock: Clock) -> None:
+        """Read the power_config_file, if there is one; raises PowerConfigFault."""
+        self._clock = clock
+        self._listed = _listed(policy.config_file)
+        self._names = Names(policy.timeout)
+        self._check = PowerCheck(
+            {
+                Speaks.IPMI: Ipmi(policy.timeout, policy.cipher_suite, names=self._names),
+                Speaks.REDFISH: _WhenNeeded(lambda: _redfish(policy.timeout, self._names)),
+            },
+            clock,
+            unreachable_means_off=policy.unreachable_means_off,
+            apart=policy.apart,
+        )
+        self._known = merged(self._listed, {})
+        self._doubtful = shared(self._known)
+        self._said: frozenset[str] = frozenset()
+        # First looks, made before anybody asks for proof: by host.
+        self._ahead: dict[str, _Ahead] = {}
+
+    def learn(self, addresses: Mapping[str, Sequence[Address]]) -> None:
+        """Take over where a driver has found BMCs, by host; the newest word replaces the one before."""
+        known = merged(self._listed, addresses)
+        if known != self._known:
+            self._known, self._doubtful = known, shared(known)
+            self._warn()
+
+    def addresses(self, host: str) -> tuple[Address, ...]:
+        """Every BMC known for `host`: the file's, or else the learned ones; none that another host has, too."""
+        return () if host.lower() in self._doubtful else self._known.get(host.lower(), ())
+
+    def complaints(self) -> Sequence[str]:
+        """What is known to be wrong before anybody is asked: BMCs of two hosts, passwords that cannot be read."""
+        found = {
+            *self._doubtful.values(),
+            *(fault for each in self._known.values() for fault in _unreadable(each)),
+        }
+        return sorted(found)
+
+    def expect(self, host: str) -> None:
+        """`host` begins to be lost: look at its BMCs now, for the first time of two, without waiting for a question.
+
+        Where very many begin to be lost at once, only the first few are looked at ahead.
+        """
+        now = self._clock.now().monotonic
+        self._ahead = {name: one for name, one in self._ahead.items() if now < one.until}
+        addresses = self.addresses(host)
+        if addresses and host.lower() not in self._ahead and len(self._ahead) < _AHEAD_AT_ONCE:
+            look = asyncio.get_running_loop().create_task(self._check.look(addresses))
+            self._ahead[host.lower()] = _Ahead(addresses, look, now + _AHEAD_KEPT)
+
+    async def prove(self, request: CheckPower) -> PowerSeen:
+        """Ask; exactly one answer, NO_PROOF on any error."""
+        host, addresses = request.host, self.addresses(request.host)
+        proof = self._refused(host) or await self._check.check(
+            host, addresses, self._witnesses(host), await self._looked(host, addresses)
+        )
+        return PowerSeen(
+            host=request.host,
+            power=proof.power,
+            evidence=proof.evidence,
+            at=proof.at,
+            in_reply_to=request,
+            kind=proof.kind,
+        )
+
+    async def look(self, host: str) -> Proof | None:
+        """One look at the BMCs of a host that is up; None where none is known."""
+        refused = self._refused(host)
+        if refused is not None:
+            return refused
+        addresses = self.addresses(host)
+        return await self._check.once(addresses) if addresses else None
+
+    def close(self) -> None:
+        """Ask no more."""
+        for one in self._ahead.values():
+            one.look.cancel()
+        self._names.end()
+
+    async def _looked(self, host: str, addresses: tuple[Address, ...]) -> Look | None:
+        """What was seen ahead, if it was these that were looked at."""
+        ahead = self._ahead.pop(host.lower(), None)
+        return await ahead.look if ahead is not None and ahead.addresses == addresses else None
+
+    def _witnesses(self, host: str) -> Sequence[Address]:
+        """A few BMCs of other hosts, from all over the list: neighbours in it may be neighbours in a rack."""
+        others = [
+            places[0] for name, places in sorted(self._known.items()) if places and name != host.lower()
+        ]
+        step = max(1, len(others) // _WITNESSES)
+        return others[::step][:_WITNESSES]
+
+    def _refused(self, host: str) -> Proof | None:
+        words = self._doubtful.get(host.lower())
+        if words is None:
+            return None
+        return Proof(power=Power.NO_PROOF, evidence=words, at=self._clock.now(), lack=Lack.FAULT)
+
+    def _warn(self) -> None:
+        """Log each complaint when it is new."""
+        found = frozenset(self.complaints())
+        for words in sorted(found - self._said):
+            LOG.warning("A BMC that could prove nothing if its host failed now: %s", words)
+        self._said = found
+
+
+def _unreadable(addresses: Sequence[Address]) -> Sequence[str]:
+    """What is wrong with the passwords of these BMCs, as far as it can be known before they are needed."""
+    found = ((address, fault_of(address.secret)) for address in addresses)
+    return [f"{address.device}: {fault}" for address, fault in found if fault]
+
+
+def _listed(path: Path | None) -> Mapping[str, Address]:
+    if path is None:
+        return {}
+    try:
+        addresses = config_file.parse(read_private(path), str(path))
+        # Looked at now: a file that will be refused must not be found out in the middle of a failure.
+        faults = _unreadable(list(addresses.values()))
+        if faults:
+            raise SecretFault("\n".join(faults))
+    except (YamlFileFault, SecretFault) as fault:
+        raise PowerConfigFault(
+            f"[host] power_config_file cannot be used, so no host's death could be proven by it:\n{fault}"
+        ) from fault
+    return addresses

@@ -1,0 +1,122 @@
+"""What the status shows of the hosts: what is most urgent first, then views, the reporter, storms, and every host
+that is not plainly up."""
+
+from collections.abc import Iterator, Sequence
+
+from masakarimonitors.hostmonitor.core import messages
+from masakarimonitors.hostmonitor.core.host import HostState
+from masakarimonitors.hostmonitor.core.matrix import Answer
+from masakarimonitors.hostmonitor.core.membership import ViewState
+from masakarimonitors.hostmonitor.core.observation import Membership, Work
+from masakarimonitors.hostmonitor.core.outage import Fate, Phase
+from masakarimonitors.hostmonitor.core.reasons import TO_DO
+from masakarimonitors.hostmonitor.core.reporter import Reporter, Standing
+from masakarimonitors.hostmonitor.core.state import Policy, State
+from masakarimonitors.status.model import SubjectRow
+
+
+def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequence[SubjectRow]:
+    """The rows, most urgent first; `troubles`: the driver's. Hosts that are up on every link are one row together."""
+    cluster = state.cluster
+    rows = list(_unrecovered(state))
+    rows += [_view(name, cluster.views[name]) for name in policy.matrix.sequence]
+    rows += [SubjectRow("driver", "hindered", trouble, alarm=True) for trouble in troubles]
+    if policy.elected:
+        rows.append(_reporter(cluster.reporter))
+    for storm in cluster.storms.values():
+        detail = f"{len(storm.failed)} failed together; their reports are held"
+        rows.append(SubjectRow(f"storm:{storm.scope}", "storm", detail, alarm=True))
+    shown = sorted(state.troubled | (cluster.maintenance.keys() & state.hosts.keys()))
+    plain = len(state.hosts) - len(shown)
+    rows.append(SubjectRow("hosts", f"{plain} up", f"{len(state.hosts)} known"))
+    rows += [_host(name, state, policy) for name in shown]
+    absent = _absent(state, policy)
+    if absent and all(view.live for view in cluster.views.values()):
+        detail = "in a failover segment of masakari, but no link lists them: nothing watches them"
+        rows.append(SubjectRow("hosts unseen", messages.join(absent), detail, alarm=True))
+    return rows
+
+
+def _unrecovered(state: State) -> Iterator[SubjectRow]:
+    """High availability is off for a host that has failed: nothing is more urgent."""
+    refused, in_vain = [], []
+    for name in sorted(state.troubled):
+        host = state.hosts[name]
+        if host.fate is Fate.REFUSED:
+            refused.append(name)
+        elif host.phase is Phase.FAILING and state.cluster.segments.recovers_nothing(name):
+            in_vain.append(name)
+    if refused:
+        detail = "failed, and masakari has refused the report: nobody recovers their instances; see each host"
+        yield SubjectRow("hosts refused", messages.join(refused), detail, alarm=True)
+    if in_vain:
+        detail = "failed, in a disabled failover segment: masakari accepts the report and recovers nothing"
+        yield SubjectRow("hosts not recovered", messages.join(in_vain), detail, alarm=True)
+
+
+def _absent(state: State, policy: Policy) -> list[str]:
+    ours = {name.casefold() for name in (*state.hosts, policy.own)}
+    registered = state.cluster.segments.hosts or {}
+    return sorted(name for fold, name in registered.items() if fold not in ours)
+
+
+def _view(name: str, view: ViewState) -> SubjectRow:
+    if view.live:
+        return SubjectRow(f"link:{name}", "seen", view.why)
+    return SubjectRow(f"link:{name}", "blind" if view.heard else "not seen yet", view.why, alarm=True)
+
+
+def _reporter(reporter: Reporter) -> SubjectRow:
+    who = {
+        Standing.LEADER: "this monitor",
+        Standing.ALL: "all",
+        Standing.NO_ELECTION: "nobody",
+        Standing.FOLLOWER: reporter.leader or "unknown",
+        Standing.UNKNOWN: "unknown",
+    }[reporter.standing]
+    alone = reporter.standing in (Standing.ALL, Standing.NO_ELECTION)
+    alarm = alone or reporter.warned or reporter.delivers is False
+    return SubjectRow("reporter", who, messages.reporter(reporter), alarm)
+
+
+def _host(name: str, state: State, policy: Policy) -> SubjectRow:
+    host = state.hosts[name]
+    values = [link.value for link in host.links]
+    detail = [messages.evidence(policy.matrix.sequence, host)]
+    kept = state.cluster.maintenance.get(name)
+    if kept is not None:
+        detail.append("on maintenance in masakari")
+    if host.work is not Work.NONE:
+        detail.append(messages.planned(host.work))
+    outage = host.outage
+    if outage is not None and outage.report is not None:
+        report = outage.report
+        detail.append(f"report of {report.made_at:%Y-%m-%d %H:%M:%S} UTC: {report.fate.value}")
+    reason = host.told.reason if host.told is not None else None
+    held = reason.value if reason in TO_DO else ""
+    if reason is not None and (outage is not None or held):
+        detail.append(reason.value)
+    unwatched = host.told is not None and host.told.alarm
+    alarm = outage is not None or unwatched or (kept is not None and kept.warned)
+    word = _word(host, values, policy)
+    return SubjectRow(f"host:{name}", word, "; ".join(detail), alarm, held=held)
+
+
+def _word(host: HostState, values: Sequence[Membership], policy: Policy) -> str:
+    outage = host.outage
+    if outage is not None:
+        if outage.report is None:
+            return "failing, not reported yet"
+        if outage.fate is Fate.REFUSED:
+            return "failed, refused by masakari"
+        return "failed, reported" if outage.told_normal else "failed, reported without proof"
+    if policy.matrix.ask(values) is not Answer.NOTHING:
+        return "failing, not judged"
+    for value, word in (
+        (Membership.DOWN, "partly down"),
+        (Membership.LEFT, "left"),
+        (Membership.UNKNOWN, "not fully seen"),
+    ):
+        if value in values:
+            return word
+    return "up"

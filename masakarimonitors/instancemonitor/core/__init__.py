@@ -1,0 +1,1 @@
+"""What the instance monitor decides: pure."""

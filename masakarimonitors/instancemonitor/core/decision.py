@@ -1,0 +1,374 @@
+"""Which of the things seen of an instance are reported, by which names, and why.
+
+In: events in libvirt's order per instance, readings of state (at every start and reconnect, and now and
+then), ended processes. Out: a notification, at once, for each story, and one for each life that was seen up and
+has died, in however many ways its end was seen; what must be known after a restart; a question to libvirt when a
+process has ended. What was seen becomes a fact (`facts.py`), and a fact moves the instance by one table
+(`lifecycle.py`); here stands how its acts are carried out.
+"""
+
+from dataclasses import dataclass, replace
+
+from masakarimonitors.core.decision import (
+    NOTHING,
+    Decision,
+    Instant,
+    Ruling,
+    Verdict,
+    Withdraw,
+    Woken,
+)
+from masakarimonitors.instancemonitor.core import by_hand, facts, first_look, io_storm
+from masakarimonitors.instancemonitor.core.facts import Seen
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
+from masakarimonitors.instancemonitor.core.observation import (
+    Ask,
+    Asked,
+    Census,
+    DomainEvent,
+    Identity,
+    LibvirtAway,
+    LibvirtBack,
+    LifecycleChanged,
+    Observation,
+    Power,
+    ProcessEnded,
+    Reading,
+)
+from masakarimonitors.instancemonitor.core.state import (
+    Instance,
+    Policy,
+    State,
+    begin_look,
+    dismiss_strangers,
+    keep,
+    look_at,
+    looked_at,
+    mark_away,
+    mark_back,
+    note_looks,
+    subject_of,
+)
+from masakarimonitors.instancemonitor.core.telling import end_story, notify, rest, take_quiet, tell
+from masakarimonitors.instancemonitor.core.wire_events import (
+    FAILED,
+    IO_ERRORS,
+)
+from masakarimonitors.libvirt.domain_state import Lifecycle
+
+# Missing from so many censuses in a row an instance has left: one may have been made while it moved.
+_MISSES = 2
+_HERE = (Fact.LIVES, Fact.STANDS)
+_DEATHS = (Fact.ENDED, Fact.PANICKED)
+# What leaves it open whether the reason for an alarm is gone.
+_SILENT = (Fact.STARTING, Fact.UNDEFINED)
+
+Outcome = tuple[State, Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """`decide` with its policy."""
+
+    policy: Policy
+
+    def __call__(self, state: State, seen: Observation | Woken, now: Instant) -> Outcome:
+        """The next state, and what follows from what was seen."""
+        state, first = dismiss_strangers(state)
+        state, decision = self._decide(state, seen, now)
+        state, storms = io_storm.pursue(state, self.policy, now)
+        return state, first + decision + storms
+
+    def _decide(self, state: State, seen: Observation | Woken, now: Instant) -> Outcome:
+        match seen:
+            case DomainEvent():
+                return self._take_event(state, seen, now)
+            case Census():
+                return self._take_census(state, seen, now)
+            case Asked(reading=Reading() as reading, after=after):
+                return self._take_reading(state, reading, after, now)
+            case Asked(traces=Reading()):
+                return self._take_traces(state, seen, now)
+            case ProcessEnded():
+                return self._ask_about(state, seen, now)
+            case LibvirtAway(uri=uri, seen=said):
+                return mark_away(state, uri, said)
+            case LibvirtBack(uri=uri):
+                return mark_back(state, uri)
+            case Woken(key=first_look.FIRST_LOOK):
+                state, given_up = first_look.give_up(state)
+                state, decision = self._take_up(state, now)
+                state, noted = note_looks(state, self.policy.boot_id)
+                return state, given_up + decision + noted
+            case Woken(key=io_storm.IO_STORM):
+                return replace(state, weigh_at=None), NOTHING
+            case Woken(key=key):
+                return take_quiet(state, key, self.policy, now)
+        # libvirt does not know the instance that it was asked about: the next censuses tell whether it has left.
+        return state, NOTHING
+
+    # ---- what is seen
+
+    def _take_event(self, state: State, seen: DomainEvent, now: Instant) -> Outcome:
+        known = state.known(seen.instance)
+        told = fact = facts.of_event(seen)
+        instance = replace(_named(known, seen.instance), number=seen.number, missed=0, unread=None)
+        decision = NOTHING
+        if told is not None and told.fact is Fact.ENDED and known.over:
+            fact = None  # a start that failed; of the life before it a census reads how it ended
+        elif told is not None and told.fact is Fact.ENDED and _may_have_arrived(known):
+            fact, instance = None, replace(instance, ended=True)
+            decision = Decision((Ask(instance.identity),))
+        if isinstance(seen, LifecycleChanged) and seen.event in (Lifecycle.DEFINED, Lifecycle.UNDEFINED):
+            instance = replace(instance, defined=seen.event is Lifecycle.DEFINED)
+        if fact is None:
+            state, more = keep(state, instance, self.policy.boot_id, now)
+        else:
+            state, more = self._apply(state, instance, fact, now)
+        state, halted = by_hand.hear(state, known, seen)
+        decision += more + halted
+        if told is not None and told.fact in _DEATHS:
+            return state, decision
+        state, said = tell(state, seen, self.policy, now)
+        return state, decision + said
+
+    def _take_census(self, state: State, seen: Census, now: Instant) -> Outcome:
+        state, decision = begin_look(state, seen.uri), NOTHING
+        for reading in seen.readings:
+            state, more = self._take_reading(state, reading, seen.after, now, of_all=True)
+            decision += more
+        there = {reading.instance.uuid for reading in seen.readings}
+        for (uri, uuid), instance in state.instances.items():
+            if uri == seen.uri and uuid not in there and instance.number <= seen.after:
+                state, more = self._miss(state, instance, now)
+                decision += more
+        state = look_at(state, seen.uri, now)
+        state, more = (state, NOTHING) if state.awaited else self._take_up(state, now)
+        state, noted = note_looks(state, self.policy.boot_id)
+        return state, decision + more + noted
+
+    def _take_up(self, state: State, now: Instant) -> Outcome:
+        """Judge what had to wait for a look at every libvirt."""
+        state, waiting, decision = first_look.take_up(state)
+        for one in waiting:
+            state, more = self._take_reading(state, one.reading, one.after, now)
+            decision += more
+        return state, decision
+
+    def _take_reading(
+        self, state: State, reading: Reading, after: int, now: Instant, *, of_all: bool = False
+    ) -> Outcome:
+        """`of_all`: it is of a census, so what it tells may have happened long ago."""
+        known = state.known(reading.instance)
+        state = first_look.without(state, known.place)
+        if known.number > after:
+            return state, NOTHING  # an event has overtaken this reading
+        looked = looked_at(state, known, now)
+        seen = facts.of_reading(reading, known, looked=looked, now=now.wall.timestamp())
+        if (
+            of_all
+            and first_look.must_wait(state, known.identity.uri)
+            and first_look.accuses(known.phase, seen)
+        ):
+            return first_look.put_aside(state, reading, after, now)
+        instance = _read(known, reading, looked)
+        decision = NOTHING
+        for fact in seen:
+            state, more = self._apply(state, instance, fact, now, started=reading.started)
+            decision += more
+            instance = state.known(reading.instance)
+        if not seen:
+            unwatched = known.unwatched and reading.power is Power.UNKNOWN
+            state, decision = keep(state, replace(instance, unwatched=unwatched), self.policy.boot_id, now)
+        state, halted = by_hand.stand_still(state, state.known(reading.instance), reading.halt)
+        state, more = rest(state, state.known(reading.instance), self.policy, now)
+        return state, decision + halted + more
+
+    def _miss(self, state: State, instance: Instance, now: Instant) -> Outcome:
+        instance = replace(instance, missed=instance.missed + 1, over=instance.unwatched)
+        seen = None
+        if instance.missed >= _MISSES:
+            seen = facts.of_absence(instance, now=now.wall.timestamp())
+        if seen is None or (
+            first_look.must_wait(state, instance.identity.uri) and first_look.accuses(instance.phase, (seen,))
+        ):
+            return state.put(instance), NOTHING
+        return self._apply(state, instance, seen, now)
+
+    def _ask_about(self, state: State, seen: ProcessEnded, now: Instant) -> Outcome:
+        place = (seen.instance.uri, seen.instance.uuid)
+        instance, decision = state.instances.get(place), NOTHING
+        if instance is None and seen.instance.uri not in state.read and not seen.arrived:
+            # libvirt was not yet asked who is there; whose process has just ended was up until now.
+            instance = replace(state.known(seen.instance), phase=Phase.UP, unwatched=True)
+        if instance is not None:
+            heard = instance.phase is Phase.UP and _is_known(state, instance)
+            ended = heard and seen.instance.uri in state.away
+            instance = replace(instance, ended=instance.ended or ended)
+            state, decision = keep(state, instance, self.policy.boot_id, now)
+            if instance.phase in (Phase.FAILED, Phase.DOWN):
+                return state, decision
+        return state, decision + Decision((Ask(instance.identity if instance else seen.instance),))
+
+    def _take_traces(self, state: State, seen: Asked, now: Instant) -> Outcome:
+        """Its process has ended, and libvirt, which was asked at once, tells nothing of it: did anybody end it?
+
+        One without a definition vanishes when its QEMU dies beside its libvirtd, so nothing tells more later.
+        """
+        instance = state.instances.get((seen.instance.uri, seen.instance.uuid))
+        if instance is None or instance.phase is not Phase.UP or instance.number > seen.after:
+            return state, NOTHING
+        if not _is_known(state, instance):
+            return state, NOTHING
+        ended = instance.ended or (seen.traces is not None and facts.has_died(seen.traces))
+        return keep(state, replace(instance, ended=ended), self.policy.boot_id, now)
+
+    # ---- what follows
+
+    def _apply(
+        self, state: State, known: Instance, seen: Seen, now: Instant, *, started: float = 0.0
+    ) -> Outcome:
+        """Move an instance by a fact; `started`: when by its log the life began of which the fact is."""
+        seen = first_look.checked(state, known, seen)
+        then, acts = move(known.phase, seen.fact)
+        absent = known.place not in state.instances or known.defined is False
+        instance = _moved(known, then, seen, new=absent and known.identity.uri in state.read)
+        decision = NOTHING
+        another = _another_life(state, known)
+        if seen.fact in _HERE and (another or (seen.news and seen.fact is Fact.LIVES)):
+            acts = (Act.END_STORY, *acts)
+        for act in acts:
+            instance, more = self._act(act, known, instance, seen, now)
+            decision += more
+        decision += by_hand.runs_on(known, instance)
+        if Act.REPORT in acts:
+            instance = replace(instance, reported=now.wall.timestamp(), life=started)
+        if then is Phase.UP and (another or known.phase is not Phase.UP):
+            instance = replace(instance, since=now.wall.timestamp())
+        if another:
+            instance = replace(instance, stories=replace(instance.stories, said={}))
+        if Act.FORGET in acts:
+            state, more = keep(state, instance, self.policy.boot_id, now)
+            return state.drop(instance), decision + more
+        state, more = keep(state, instance, self.policy.boot_id, now)
+        decision += more
+        if seen.fact in _HERE and then is Phase.UP and known.phase is not Phase.UP:
+            state, more = self._end_elsewhere(state, instance, now)
+            decision += more
+        return state, decision
+
+    def _act(
+        self, act: Act, known: Instance, instance: Instance, seen: Seen, now: Instant
+    ) -> tuple[Instance, Decision]:
+        """Carry out one act of a move from `known` to `instance`."""
+        subject, name = subject_of(instance.identity), instance.identity.name
+        match act:
+            case Act.REPORT:
+                return self._report(instance, seen, now)
+            case Act.WITHDRAW:
+                ended, stop = end_story(instance, frozenset(), seen.why)
+                return ended, Decision((Withdraw(subject, f"{name}: {seen.why}"),)) + stop
+            case Act.END_STORY:
+                return end_story(instance, IO_ERRORS, seen.why)
+            case Act.ALARM:
+                return _alarm(known, instance, seen)
+            case Act.SAY_BACK:
+                ruling, told = Ruling.RECOVERED, f"{name} is back: {seen.why}"
+            case Act.SAY_OVER:
+                ruling, told = Ruling.WITHDRAWN, f"{name} is not to be recovered any more: {seen.why}"
+            case Act.SAY_STOPPED if not seen.news:
+                ruling, told = Ruling.PLANNED, f"{name} is not to be recovered: {seen.why}"
+            case Act.SAY_ABORTED:
+                told = f"the live migration of {name} to this host failed; its source goes on, so it is not reported"
+                ruling = Ruling.HELD
+            case _:
+                return instance, NOTHING
+        return instance, Decision((), (Verdict(subject, ruling, told, evidence=seen.evidence),))
+
+    def _report(self, instance: Instance, seen: Seen, now: Instant) -> tuple[Instance, Decision]:
+        """The death ends its I/O errors: masakari would act on both."""
+        subject, told = subject_of(instance.identity), f"{instance.identity.name} died: {seen.why}"
+        instance, decision = end_story(instance, IO_ERRORS, told)
+        verdict = Verdict(subject, Ruling.REPORTED, told, evidence=seen.evidence)
+        return instance, decision + Decision((notify(instance, FAILED, told, self.policy, now),), (verdict,))
+
+    def _end_elsewhere(self, state: State, alive: Instance, now: Instant) -> Outcome:
+        """Who runs here is not to be recovered at another libvirt, where it had died."""
+        decision = NOTHING
+        for other in list(state.instances.values()):
+            same = other.identity.uuid == alive.identity.uuid and other.place != alive.place
+            if same and other.phase in (*DEAD, Phase.UNSURE):
+                runs = Seen(Fact.STOPPED, f"it runs at {alive.identity.uri}")
+                state, more = self._apply(state, other, runs, now)
+                decision += more
+        return state, decision
+
+
+def _another_life(state: State, instance: Instance) -> bool:
+    """Whether another life of it is seen now than was seen last."""
+    before = state.instances.get(instance.place)
+    return before is not None and 0 < before.identity.run != instance.identity.run > 0
+
+
+def _may_have_arrived(instance: Instance) -> bool:
+    """Whether it was arriving when last seen, and the end of its migration may have been missed."""
+    return instance.phase is Phase.ARRIVING and instance.unwatched
+
+
+def _is_known(state: State, instance: Instance) -> bool:
+    """Whether it was heard of or read in this run; what is remembered may have been defined again since."""
+    read = instance.identity.uri in state.read and instance.unread is None
+    return instance.number > 0 or read
+
+
+def _named(known: Instance, identity: Identity) -> Instance:
+    """As it is seen now; what is off has no number, and keeps that of its last life."""
+    return replace(known, identity=replace(identity, run=identity.run or known.identity.run))
+
+
+def _read(known: Instance, reading: Reading, looked: float) -> Instance:
+    """With what a reading says beside the fact that it proves; `looked`: when its libvirt was looked at before."""
+    if reading.power is Power.UNKNOWN:
+        return replace(known, missed=0, unread=looked)
+    instance = replace(_named(known, reading.instance), missed=0, unread=None)
+    if reading.power is Power.OFF:
+        instance = replace(instance, defined=True)
+    elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
+        pass  # what arrives is defined when it has arrived
+    elif reading.persistent is not None:
+        instance = replace(instance, defined=reading.persistent)
+    elif known.unwatched and known.defined is False:
+        instance = replace(instance, defined=None)  # it may have been defined again, unheard
+    if reading.power is Power.STARTING and known.phase is Phase.UP and known.unwatched:
+        instance = replace(instance, over=True)
+    if known.phase in DEAD and not known.life:
+        instance = replace(instance, life=reading.started)
+    return instance
+
+
+def _moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
+    """In its next phase, with what the fact says beside; `new`: its libvirt did not know it before."""
+    over = known.over and seen.fact in _SILENT
+    instance = replace(known, phase=then, unwatched=over, over=over)
+    if seen.fact is Fact.ARRIVES and known.phase is not Phase.ARRIVING:
+        instance = replace(instance, defined=False if new else known.defined or None)
+    if seen.fact in _HERE and known.phase is Phase.ARRIVING:
+        instance = replace(instance, defined=known.defined or None)
+    if seen.fact in (*_HERE, Fact.ARRIVES):
+        instance = replace(instance, ended=False, before_reboot=False)
+    if seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING):
+        instance = replace(instance, halted="", signalled=False)
+    return instance if seen.fact in _SILENT else replace(instance, alarm="")
+
+
+def _alarm(known: Instance, instance: Instance, seen: Seen) -> tuple[Instance, Decision]:
+    """Ask for a human, once for each reason."""
+    told = f"{instance.identity.name}: {seen.why}"
+    if seen.fact is Fact.UNSURE and known.phase in (Phase.UP, Phase.UNSURE):
+        name = instance.identity.name
+        told = f"{name} was up when last seen and is off now; it is not reported: {seen.why}. Look at it"
+    instance = replace(instance, alarm=told)
+    if told == known.alarm:
+        return instance, NOTHING
+    subject = subject_of(instance.identity)
+    return instance, Decision((), (Verdict(subject, Ruling.HELD, told, evidence=seen.evidence, alarm=True),))

@@ -1,0 +1,204 @@
+"""From what was seen to one word for it: events, readings and absences become the facts of `lifecycle.py`.
+
+Pure. Here stands what each thing that can be seen proves, and what it does not. An event says what happened; a
+reading says only what is, and is judged against what was known of the instance before; an absence says something
+only the second time. What proves nothing becomes no fact.
+"""
+
+from dataclasses import dataclass
+
+from masakarimonitors.instancemonitor.core import shutoff
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
+from masakarimonitors.instancemonitor.core.observation import (
+    DomainEvent,
+    LifecycleChanged,
+    Power,
+    Reading,
+    Rebooted,
+)
+from masakarimonitors.instancemonitor.core.shutoff import Fate
+from masakarimonitors.instancemonitor.core.state import Instance
+from masakarimonitors.libvirt.domain_state import (
+    Crashed,
+    Lifecycle,
+    ShutoffReason,
+    Started,
+    Stopped,
+    Suspended,
+)
+
+_KEEP_TRANSIENT = 86400.0
+"""Seconds for which a reported instance that vanished by dying stays known: as long as its report is offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A fact, the sentence that tells why it is one, and what was seen. `news`: libvirt told it as it happened."""
+
+    fact: Fact
+    why: str
+    evidence: str = ""
+    news: bool = False
+
+
+_STOPPED: dict[int, str] = {
+    Stopped.SHUTDOWN: "it was shut down",
+    Stopped.DESTROYED: "it was switched off",
+    Stopped.MIGRATED: "it was migrated to another host",
+    Stopped.SAVED: "it was saved to disk",
+    Stopped.FROM_SNAPSHOT: "it was set back to an inactive snapshot",
+}
+# Of a live migration, which leaves it open whether the guest runs here or there.
+_OF_MIGRATION = (Suspended.MIGRATED, Suspended.POSTCOPY, Suspended.POSTCOPY_FAILED)
+
+
+def of_event(seen: DomainEvent) -> Seen | None:
+    """What an event proves of its instance; None for those that tell nothing of its life."""
+    if isinstance(seen, Rebooted):
+        return Seen(Fact.LIVES, "its guest rebooted", news=True)
+    if not isinstance(seen, LifecycleChanged):
+        return None
+    match (seen.event, seen.detail):
+        case (Lifecycle.STARTED, Started.MIGRATED):
+            return Seen(Fact.ARRIVES, "a live migration brings it here", news=True)
+        case (Lifecycle.STARTED, _):
+            return Seen(Fact.LIVES, "it was started", news=True)
+        case (Lifecycle.RESUMED, _):
+            return Seen(Fact.LIVES, "it runs again", news=True)
+        case (Lifecycle.SUSPENDED, detail) if detail not in _OF_MIGRATION:
+            return Seen(Fact.STANDS, "it was paused", news=True)
+        case (Lifecycle.PMSUSPENDED, _):
+            return Seen(Fact.STANDS, "its guest sleeps", news=True)
+        case (Lifecycle.CRASHED, Crashed.PANICKED):
+            return Seen(Fact.PANICKED, "its guest's kernel panicked", "CRASHED/PANICKED", news=True)
+        case (Lifecycle.STOPPED, Stopped.FAILED):
+            why = "its QEMU process ended and nobody had asked for it"
+            return Seen(Fact.ENDED, why, "STOPPED/FAILED", news=True)
+        case (Lifecycle.STOPPED, Stopped.CRASHED):
+            why = "its guest crashed, and libvirt ended it as on_crash says"
+            return Seen(Fact.ENDED, why, "STOPPED/CRASHED", news=True)
+        case (Lifecycle.STOPPED, detail):
+            return Seen(Fact.STOPPED, _STOPPED.get(detail, "it was stopped"), f"STOPPED/{detail}", news=True)
+        case (Lifecycle.UNDEFINED, _):
+            return Seen(Fact.UNDEFINED, "its definition was removed: it was moved away or deleted", news=True)
+    return None
+
+
+def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) -> tuple[Seen, ...]:
+    """What a reading proves of an instance that was `known` so; in order, if it proves a life and its end.
+
+    `looked`: when this libvirt was last known to have been looked at (seconds since 1970), so that a life which began
+    later was seen by nobody; 0 when it never was. `now` is the wall clock.
+    """
+    match reading.power:
+        case Power.RUNNING:
+            return (Seen(Fact.LIVES, "libvirt says that it runs"),)
+        case Power.PAUSED:
+            return (Seen(Fact.STANDS, "libvirt says that its QEMU lives"),)
+        case Power.STARTING:
+            return (Seen(Fact.STARTING, "libvirt says that it is being started"),)
+        case Power.MIGRATING if not _leaves(reading, known):
+            return (Seen(Fact.ARRIVES, "libvirt says that a live migration brings it here"),)
+        case Power.PANICKED:
+            crash = Seen(Fact.PANICKED, "its guest had crashed when libvirt was asked", "state CRASHED")
+            return (
+                (_BEGAN, crash) if known.phase in DEAD and _later(reading, known, looked, now) else (crash,)
+            )
+        case Power.OFF:
+            return _off(reading, known, looked, now)
+    return ()
+
+
+def of_absence(known: Instance, *, now: float) -> Seen | None:
+    """What it proves that libvirt did not list the instance, twice in a row; `now` is the wall clock."""
+    left = Seen(Fact.LEFT, "libvirt no longer knows it: it was moved away or deleted")
+    if known.phase is Phase.ARRIVING and known.ended:
+        why = "its QEMU has ended, and whether its live migration to this host was completed before cannot be told"
+        return Seen(Fact.UNSURE, why, "not defined")
+    if known.defined is not False:
+        return left
+    # Its definition had been removed while it ran, so that its death, too, makes it vanish.
+    if known.phase is Phase.FAILED and now - known.reported < _KEEP_TRANSIENT:
+        return None
+    if known.phase is Phase.UP and known.ended and not known.before_reboot:
+        why = "its QEMU process ended while libvirtd was away, or just before that, and nobody had stopped it"
+        return Seen(Fact.DIED, why, "process gone, not defined")
+    if known.phase is Phase.UP and known.unwatched:
+        why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
+        return Seen(Fact.UNSURE, why, "not defined")
+    return left
+
+
+def has_died(traces: Reading) -> bool:
+    """Whether what the disk tells of an instance that was seen up and whose process has ended is a death."""
+    return shutoff.judge(traces, before_reboot=False)[0] is Fate.DIED
+
+
+_BEGAN = Seen(Fact.LIVES, "by its log it was started again")
+
+
+def _leaves(reading: Reading, known: Instance) -> bool:
+    """Whether a pause for a migration is that of a source, just before its guest has left."""
+    if known.phase not in (Phase.UP, Phase.PANICKED):
+        return False
+    if known.identity.run and reading.instance.run:
+        return known.identity.run == reading.instance.run
+    return not known.unwatched
+
+
+def _later(reading: Reading, known: Instance, looked: float, now: float) -> bool:
+    """Whether the log shows a life that began after all that is known: nobody saw it, and its guest ran here."""
+    floor = max(looked, known.reported)
+    # A life that a clock set back lets begin after its own end must not be reported at every look.
+    return not reading.arrived and 0 < floor < reading.started <= now and reading.started != known.life
+
+
+def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:
+    fate, why = shutoff.judge(reading, before_reboot=known.before_reboot)
+    evidence = shutoff.describe(reading)
+    if fate is Fate.ALIVE:
+        told = (
+            "libvirt says that it is off, but its QEMU process lives: another start makes a second copy of it"
+        )
+        return (Seen(Fact.ORPHANED, told, evidence),)
+    if known.phase is Phase.ARRIVING:
+        return _not_arrived(reading, known, fate, why)
+    if fate is Fate.DIED and known.phase in (Phase.DOWN, *DEAD) and _later(reading, known, looked, now):
+        return _BEGAN, Seen(Fact.DIED, why, evidence)
+    if (
+        fate is Fate.DIED
+        and known.phase in (Phase.UP, Phase.UNSURE)
+        and reading.arrived
+        and 0 < known.since < reading.started
+    ):
+        told = "its log tells of a later live migration, which may have been aborted, and not how the life before ended"
+        return (Seen(Fact.UNSURE, told, evidence),)
+    if known.phase is Phase.DOWN:
+        return _unknown_life(reading, fate, looked, evidence)
+    told = {Fate.DIED: Fact.DIED, Fate.PLANNED: Fact.STOPPED}.get(fate, Fact.UNSURE)
+    return (Seen(told, why, evidence),)
+
+
+def _unknown_life(reading: Reading, fate: Fate, looked: float, evidence: str) -> tuple[Seen, ...]:
+    """Off, and never seen up: old history, unless it died and nobody can say when it lived."""
+    if fate is not Fate.DIED or 0 < reading.started <= looked:
+        return ()
+    told = "it is off after a crash, but was never seen to run here; if it should run, recover it by hand"
+    return (Seen(Fact.UNSURE, told, evidence),)
+
+
+def _not_arrived(reading: Reading, known: Instance, fate: Fate, why: str) -> tuple[Seen, ...]:
+    """Off, and last seen arriving. Whether it has arrived is known if nothing can have been missed since."""
+    evidence = shutoff.describe(reading)
+    if reading.reason is ShutoffReason.FAILED or (fate is not Fate.PLANNED and not known.unwatched):
+        return (Seen(Fact.DIED, why, evidence),)
+    if fate is Fate.PLANNED:
+        return (Seen(Fact.STOPPED, why, evidence),)
+    of_this_life = reading.reason is not ShutoffReason.UNKNOWN or reading.arrived
+    if fate is Fate.DIED and of_this_life and known.defined is False:
+        # It was not defined here before: libvirt keeps only what has arrived.
+        return Seen(Fact.LIVES, "its live migration to this host was completed"), Seen(
+            Fact.DIED, why, evidence
+        )
+    told = "it is off, and whether its live migration to this host was completed before cannot be told"
+    return (Seen(Fact.UNSURE, told, evidence),)

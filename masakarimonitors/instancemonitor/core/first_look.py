@@ -1,0 +1,96 @@
+"""One monitor, several libvirts: who died at one of them may run at another one.
+
+Part of the decision, pure. After a start nobody is accused by a reading before every configured libvirt was read
+once, or `PATIENCE` has passed: what would accuse is put aside until then. And whenever a reading or an absence would
+accuse: is the instance known to run, or was it last seen, at another libvirt?
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict, WakeAt
+from masakarimonitors.instancemonitor.core.facts import Seen
+from masakarimonitors.instancemonitor.core.lifecycle import Act, Fact, Phase, move
+from masakarimonitors.instancemonitor.core.observation import Reading
+from masakarimonitors.instancemonitor.core.state import Aside, Instance, Place, State
+
+PATIENCE = 30.0
+"""Seconds for which a reading that accuses waits after a start for a libvirt that was not read yet. A libvirtd that
+hangs is known to be away after 20 s, and a census is given up after 30 s."""
+
+FIRST_LOOK = "first look"
+"""The WakeAt key that ends the waiting."""
+
+_ACCUSATIONS = (Fact.DIED, Fact.PANICKED, Fact.UNSURE)
+
+
+def must_wait(state: State, uri: str) -> bool:
+    """Whether another libvirt than `uri` was not read yet, which may tell that the instance lives there."""
+    return bool(state.awaited - {uri})
+
+
+def accuses(phase: Phase, facts: tuple[Seen, ...]) -> bool:
+    """Whether these facts, one after another, would report an instance that stands at `phase`."""
+    for seen in facts:
+        phase, acts = move(phase, seen.fact)
+        if Act.REPORT in acts:
+            return True
+    return False
+
+
+def put_aside(state: State, reading: Reading, after: int, now: Instant) -> tuple[State, Decision]:
+    """Judge this reading when every libvirt has been read; the first one that waits sets the time."""
+    place = (reading.instance.uri, reading.instance.uuid)
+    decision = NOTHING if state.waits else Decision((WakeAt(FIRST_LOOK, now.monotonic + PATIENCE),))
+    return replace(state, aside={**state.aside, place: Aside(reading, after)}, waits=True), decision
+
+
+def without(state: State, place: Place) -> State:
+    """A newer reading of an instance replaces the one that waits."""
+    if place not in state.aside:
+        return state
+    return replace(state, aside={at: one for at, one in state.aside.items() if at != place})
+
+
+def take_up(state: State) -> tuple[State, tuple[Aside, ...], Decision]:
+    """Every libvirt was read: what was put aside is to be judged now."""
+    decision = Decision((WakeAt(FIRST_LOOK, None),)) if state.waits else NOTHING
+    return replace(state, aside={}, waits=False), tuple(state.aside.values()), decision
+
+
+def give_up(state: State) -> tuple[State, Decision]:
+    """The time is up: what waits is judged without those that could not be read."""
+    verdicts = tuple(_given_up(uri, state) for uri in sorted(state.awaited))
+    return replace(state, awaited=frozenset()), Decision((), verdicts)
+
+
+def _given_up(uri: str, state: State) -> Verdict:
+    told = (
+        f"it could not be read for {PATIENCE:g} s since the start, so deaths at the other libvirts are judged without "
+        "it: look whether what is reported runs there"
+    )
+    return Verdict(
+        f"libvirt:{uri}", Ruling.BLIND, told, evidence=state.away.get(uri, "no answer"), alarm=True
+    )
+
+
+def checked(state: State, known: Instance, seen: Seen) -> Seen:
+    """What a reading or an absence proves, in the light of what is known of the same instance elsewhere."""
+    if seen.news or seen.fact not in _ACCUSATIONS:
+        return seen
+    for other in _elsewhere(state, known):
+        if other.phase is Phase.UP and not other.unwatched:
+            return Seen(Fact.STOPPED, f"it runs at {other.identity.uri}", seen.evidence)
+    if Act.REPORT not in move(known.phase, seen.fact)[1]:
+        return seen
+    for other in _elsewhere(state, known):
+        if other.phase is Phase.UP:
+            why = f"{seen.why}, but it was last seen up at {other.identity.uri}, too, which cannot be read at present"
+            return Seen(Fact.UNSURE, why, seen.evidence)
+    return seen
+
+
+def _elsewhere(state: State, known: Instance) -> Iterator[Instance]:
+    for place, other in state.instances.items():
+        if place[1] == known.identity.uuid and place != known.place:
+            yield other

@@ -1,0 +1,195 @@
+"""Where an instance stands and what moves it: one table, and nothing else moves it.
+
+Pure. Whatever is seen of an instance, an event of libvirt's, a reading, its absence, is first turned into one `Fact`
+(`facts.py`); `TABLE` says for each phase and each fact what follows: the next phase, and what is to be done. It is
+whole: every fact can meet every phase, since events are lost and answers come late. The diagram of
+docs/instancemonitor.rst is drawn from it.
+
+A report is for one life of an instance that was seen up, so only UP (and UNSURE, which was UP) can fail; what never
+ran here, a start that fails or a live migration that is aborted, ends without a report. What was reported and not
+delivered is withdrawn by everything that ends the outage.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where an instance stands."""
+
+    UP = "up"
+    """Its QEMU lives, as far as is known."""
+    ARRIVING = "arriving"
+    """A live migration comes in: the instance still runs on its source, its end here is no failure."""
+    DOWN = "down"
+    """Off because somebody wanted it so, or off since before we watched; not kept on disk."""
+    UNSURE = "unsure"
+    """It was up when last seen and is off now, and whether it died cannot be told: an alarm, no report."""
+    PANICKED = "panicked"
+    """Reported: the guest crashed, its QEMU still lives."""
+    FAILED = "failed"
+    """Reported: its QEMU is gone."""
+
+
+DEAD = (Phase.PANICKED, Phase.FAILED)
+"""Reported, and not seen to run since."""
+
+
+class Fact(StrEnum):
+    """What was seen of an instance, whoever saw it."""
+
+    LIVES = "lives"
+    """Its guest runs here."""
+    STANDS = "stands"
+    """Its QEMU lives and its guest, which has run here, is paused."""
+    ARRIVES = "arrives"
+    """A live migration brings it here; it runs elsewhere until it has arrived."""
+    STARTING = "is being started"
+    """Which may fail."""
+    PANICKED = "panicked"
+    """Its guest has crashed, its QEMU lives."""
+    ENDED = "ended"
+    """libvirt tells that a QEMU of it has ended and nobody asked for that, not whether a guest ran in it."""
+    DIED = "died"
+    """The life that was last seen is over, and nobody ended it."""
+    STOPPED = "stopped"
+    """Somebody ended it on purpose."""
+    UNDEFINED = "undefined"
+    """libvirt forgets its definition: for good if it is off, else as soon as its QEMU ends."""
+    LEFT = "left"
+    """libvirt does not know it any more."""
+    UNSURE = "cannot be told"
+    """It is off, and what is seen of it does not tell why."""
+    ORPHANED = "off, with a living QEMU"
+    """libvirt calls it off, but its QEMU lives: the next start makes a second copy."""
+
+
+class Act(StrEnum):
+    """What is to be done with a move."""
+
+    REPORT = "report the death"
+    WITHDRAW = "withdraw what is not delivered"
+    END_STORY = "withdraw its I/O errors"
+    SAY_BACK = "say that it is back"
+    SAY_OVER = "say why nobody has to recover it"
+    SAY_STOPPED = "say that it was planned"
+    SAY_ABORTED = "say that it did not arrive"
+    ALARM = "raise an alarm"
+    FORGET = "forget it"
+
+
+Move = tuple[Phase, tuple[Act, ...]]
+
+_P, _F, _A = Phase, Fact, Act
+_OVER = (_A.WITHDRAW, _A.SAY_OVER)
+_BACK = (_A.WITHDRAW, _A.SAY_BACK)
+
+_UP: Mapping[Fact, Move] = {
+    _F.LIVES: (_P.UP, ()),
+    _F.STANDS: (_P.UP, ()),
+    _F.ARRIVES: (_P.ARRIVING, (_A.END_STORY,)),
+    _F.STARTING: (_P.UP, ()),
+    _F.PANICKED: (_P.PANICKED, (_A.REPORT,)),
+    _F.ENDED: (_P.FAILED, (_A.REPORT,)),
+    _F.DIED: (_P.FAILED, (_A.REPORT,)),
+    _F.STOPPED: (_P.DOWN, (_A.END_STORY, _A.SAY_STOPPED)),
+    # nova's live snapshot takes a running instance's definition away for a while
+    _F.UNDEFINED: (_P.UP, ()),
+    _F.LEFT: (_P.DOWN, (_A.END_STORY, _A.SAY_STOPPED, _A.FORGET)),
+    _F.UNSURE: (_P.UNSURE, (_A.END_STORY, _A.ALARM)),
+    _F.ORPHANED: (_P.UNSURE, (_A.ALARM,)),
+}
+_ARRIVING: Mapping[Fact, Move] = {
+    _F.LIVES: (_P.UP, ()),
+    _F.STANDS: (_P.UP, ()),
+    _F.ARRIVES: (_P.ARRIVING, ()),
+    _F.STARTING: (_P.ARRIVING, ()),
+    _F.PANICKED: (_P.PANICKED, (_A.REPORT,)),
+    _F.ENDED: (_P.DOWN, (_A.SAY_ABORTED,)),
+    _F.DIED: (_P.DOWN, (_A.SAY_ABORTED,)),
+    _F.STOPPED: (_P.DOWN, (_A.SAY_STOPPED,)),
+    _F.UNDEFINED: (_P.ARRIVING, ()),
+    _F.LEFT: (_P.DOWN, (_A.SAY_STOPPED, _A.FORGET)),
+    # it may never have run here, so nothing that is read later of it may be reported
+    _F.UNSURE: (_P.DOWN, (_A.ALARM,)),
+    _F.ORPHANED: (_P.ARRIVING, (_A.ALARM,)),
+}
+_DOWN: Mapping[Fact, Move] = {
+    _F.LIVES: (_P.UP, ()),
+    _F.STANDS: (_P.UP, ()),
+    _F.ARRIVES: (_P.ARRIVING, ()),
+    _F.STARTING: (_P.DOWN, ()),
+    _F.PANICKED: (_P.PANICKED, (_A.REPORT,)),
+    # of a life that nobody saw: a start or a migration that failed, as far as is known
+    _F.ENDED: (_P.DOWN, ()),
+    _F.DIED: (_P.DOWN, ()),
+    _F.STOPPED: (_P.DOWN, ()),
+    _F.UNDEFINED: (_P.DOWN, ()),
+    _F.LEFT: (_P.DOWN, (_A.FORGET,)),
+    _F.UNSURE: (_P.DOWN, (_A.ALARM,)),
+    _F.ORPHANED: (_P.DOWN, (_A.ALARM,)),
+}
+_UNSURE: Mapping[Fact, Move] = {
+    _F.LIVES: (_P.UP, ()),
+    _F.STANDS: (_P.UP, ()),
+    _F.ARRIVES: (_P.ARRIVING, ()),
+    _F.STARTING: (_P.UNSURE, ()),
+    _F.PANICKED: (_P.PANICKED, (_A.REPORT,)),
+    # a start that failed: the life in question was over before
+    _F.ENDED: (_P.UNSURE, ()),
+    _F.DIED: (_P.FAILED, (_A.REPORT,)),
+    _F.STOPPED: (_P.DOWN, (_A.SAY_STOPPED,)),
+    _F.UNDEFINED: (_P.DOWN, ()),
+    _F.LEFT: (_P.DOWN, (_A.SAY_STOPPED, _A.FORGET)),
+    _F.UNSURE: (_P.UNSURE, (_A.ALARM,)),
+    _F.ORPHANED: (_P.UNSURE, (_A.ALARM,)),
+}
+_PANICKED: Mapping[Fact, Move] = {
+    _F.LIVES: (_P.UP, _BACK),
+    # QEMU keeps a crashed guest for a post-mortem, paused
+    _F.STANDS: (_P.PANICKED, ()),
+    _F.ARRIVES: (_P.ARRIVING, _OVER),
+    _F.STARTING: (_P.PANICKED, ()),
+    _F.PANICKED: (_P.PANICKED, ()),
+    _F.ENDED: (_P.FAILED, ()),
+    _F.DIED: (_P.FAILED, ()),
+    _F.STOPPED: (_P.DOWN, _OVER),
+    _F.UNDEFINED: (_P.PANICKED, ()),
+    _F.LEFT: (_P.DOWN, (*_OVER, _A.FORGET)),
+    _F.UNSURE: (_P.FAILED, ()),
+    _F.ORPHANED: (_P.PANICKED, (_A.ALARM,)),
+}
+_FAILED: Mapping[Fact, Move] = {
+    _F.LIVES: (_P.UP, _BACK),
+    _F.STANDS: (_P.UP, _BACK),
+    _F.ARRIVES: (_P.ARRIVING, _OVER),
+    _F.STARTING: (_P.FAILED, ()),
+    # of a life that began unseen
+    _F.PANICKED: (_P.PANICKED, (_A.WITHDRAW, _A.REPORT)),
+    _F.ENDED: (_P.FAILED, ()),
+    _F.DIED: (_P.FAILED, ()),
+    _F.STOPPED: (_P.DOWN, _OVER),
+    _F.UNDEFINED: (_P.DOWN, _OVER),
+    _F.LEFT: (_P.DOWN, (*_OVER, _A.FORGET)),
+    _F.UNSURE: (_P.FAILED, ()),
+    _F.ORPHANED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
+}
+
+TABLE: Mapping[tuple[Phase, Fact], Move] = {
+    (phase, fact): move
+    for phase, moves in (
+        (_P.UP, _UP),
+        (_P.ARRIVING, _ARRIVING),
+        (_P.DOWN, _DOWN),
+        (_P.UNSURE, _UNSURE),
+        (_P.PANICKED, _PANICKED),
+        (_P.FAILED, _FAILED),
+    )
+    for fact, move in moves.items()
+}
+"""(phase, fact) -> (next phase, what is to be done)."""
+
+
+def move(phase: Phase, fact: Fact) -> Move:
+    """The next phase, and what is to be done; the table is whole."""
+    return TABLE[phase, fact]

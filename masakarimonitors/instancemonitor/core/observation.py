@@ -1,0 +1,200 @@
+"""What can be seen of an instance: libvirt's events, its state as libvirt tells it, its process gone.
+
+Frozen facts, made by the sources, judged by the decision; and the one question that the decision asks.
+Events and readings of state come from different threads; `number` puts them in order: a reading that
+began (`after`) before an instance's last event knows less than that event and must not overrule it.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from masakarimonitors.core.decision import Command
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Suspended
+
+
+class Power(Enum):
+    """What libvirt's virDomainState comes down to."""
+
+    RUNNING = auto()
+    """QEMU runs and lets its guest run."""
+    PAUSED = auto()
+    """QEMU runs, its guest does not: paused, shutting down, asleep."""
+    STARTING = auto()
+    """QEMU is being started, which may fail; its guest has not run yet."""
+    MIGRATING = auto()
+    """QEMU holds its guest for a live migration: it arrives here, or is about to leave."""
+    PANICKED = auto()
+    """QEMU runs and keeps a crashed guest for a post-mortem."""
+    OFF = auto()
+    UNKNOWN = auto()
+
+
+class Process(Enum):
+    """Whether the instance's QEMU process lives, by its locked pidfile."""
+
+    ALIVE = auto()
+    GONE = auto()
+    UNSEEN = auto()
+    """It cannot be told: another host's instance, or the folder of pidfiles cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which instance: `uuid` as libvirt writes it, `name` for people, `uri` where it was seen.
+
+    `run` names the life of which it is told: libvirt's number of the running domain (virDomainGetID), which on
+    one boot of a host no later life of it has; 0 when it is off or the number is not known. Two sightings of
+    one instance are of the same one whatever their life.
+    """
+
+    uuid: str
+    name: str
+    uri: str
+    run: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainEvent:
+    """An event of libvirt's: what its subclasses say happened to `instance`."""
+
+    instance: Identity
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleChanged(DomainEvent):
+    """VIR_DOMAIN_EVENT_ID_LIFECYCLE; `detail` is the number that libvirt gives for this event."""
+
+    event: Lifecycle
+    detail: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rebooted(DomainEvent):
+    """VIR_DOMAIN_EVENT_ID_REBOOT: the guest rebooted; one reboot brings two of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogFired(DomainEvent):
+    """VIR_DOMAIN_EVENT_ID_WATCHDOG; `action` is libvirt's virDomainEventWatchdogAction."""
+
+    action: int
+
+
+@dataclass(frozen=True, slots=True)
+class IoFailed(DomainEvent):
+    """VIR_DOMAIN_EVENT_ID_IO_ERROR; `action` is libvirt's virDomainEventIOErrorAction, `disk` what it names."""
+
+    action: int
+    disk: str
+
+
+@dataclass(frozen=True, slots=True)
+class IoFailedWithReason(DomainEvent):
+    """VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON: `reason` is "enospc" or empty."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlFailed(DomainEvent):
+    """VIR_DOMAIN_EVENT_ID_CONTROL_ERROR: libvirt can no longer talk to this QEMU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One instance's state as libvirt told it when asked.
+
+    For an instance that is off: `reason`, whether its process lives, and what libvirt's log of it tells of its
+    last life, if `log_read`: the `last_words` ("crashed", "destroyed", ...) with which it ended, empty where the
+    log tells of no end; when it `started` (seconds since 1970, 0 where the log does not tell); whether it
+    `arrived`, by live migration or out of a file, so that it may have ended before its guest ever ran here.
+    Starts that failed are no lives. `persistent`: of one that is on, whether libvirt keeps a definition of it, so that
+    it will still be listed when it is off (None: not told). `halt`: why one that is paused was, where libvirt's reason
+    is one of those that its events have, too.
+    """
+
+    instance: Identity
+    power: Power
+    reason: ShutoffReason = ShutoffReason.UNKNOWN
+    process: Process = Process.UNSEEN
+    last_words: str = ""
+    started: float = 0.0
+    arrived: bool = False
+    log_read: bool = False
+    persistent: bool | None = None
+    halt: Suspended | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """All instances that the libvirt at `uri` knows, asked after event number `after`.
+
+    One whose state could not be read stands there as UNKNOWN.
+    """
+
+    uri: str
+    readings: tuple[Reading, ...]
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The answer to a question about one instance; `reading` is None when libvirt does not know it, or is away.
+
+    `traces`: what the disk tells then of one whose libvirtd cannot write there any more, or has written.
+    """
+
+    instance: Identity
+    reading: Reading | None
+    after: int
+    traces: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Command):
+    """Ask libvirt what it knows of this instance; the answer is `Asked`."""
+
+    instance: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEnded:
+    """A watched QEMU process has ended; why is libvirt's to say.
+
+    `arrived`: it was started to take in a guest, by live migration or out of a file.
+    """
+
+    instance: Identity
+    pid: int
+    arrived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LibvirtAway:
+    """The libvirt at `uri` cannot be heard at present; `seen` says what was tried and to do."""
+
+    uri: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class LibvirtBack:
+    """The libvirt at `uri` is heard (again): events flow from now on."""
+
+    uri: str
+
+
+Observation = (
+    LifecycleChanged
+    | Rebooted
+    | WatchdogFired
+    | IoFailed
+    | IoFailedWithReason
+    | ControlFailed
+    | Census
+    | Asked
+    | ProcessEnded
+    | LibvirtAway
+    | LibvirtBack
+)

@@ -1,0 +1,401 @@
+"""What the instance monitor knows of each instance, and the part of it that is remembered on disk.
+
+On disk stands, per instance and libvirt, whether it was up, arriving, or reported as failed when it was last seen:
+against this, what died while nobody listened is noticed at the next start. And when each libvirt was looked at: a
+life that began later and is over was seen by nobody.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
+
+from masakarimonitors.core.decision import (
+    JSON,
+    NOTHING,
+    Command,
+    Decision,
+    Instant,
+    Remember,
+    Ruling,
+    Verdict,
+    Withdraw,
+)
+from masakarimonitors.core.storm import GuardPolicy, Storm, leading
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.observation import Identity, Reading
+from masakarimonitors.instancemonitor.core.stories import Stories
+
+# Keys and values on disk are older than these names and stay: "machine:" and "condition".
+_HOST = "host"
+_PREFIX = "machine:"
+
+Place = tuple[str, str]
+"""One instance at one libvirt: URI and uuid. During a live migration an instance has two places."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`hostname` as masakari knows this host; `settle_time` in seconds; `actionable_only`: [libvirt] report.
+
+    `boot_id` is the kernel's identity of this boot; `guard`: how many instances of one libvirt that have I/O errors
+    together are a storm (`domain_threshold`; 0: their number does not matter).
+    """
+
+    hostname: str
+    settle_time: float = 0.3
+    actionable_only: bool = False
+    boot_id: str = ""
+    _: KW_ONLY
+    guard: GuardPolicy = field(default_factory=GuardPolicy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One instance at one libvirt, with the number of its last event; `key`: under which it is on disk.
+
+    `identity.run` names the life that was last seen, `since` when it was first seen up (seconds since 1970; 0: not
+    known). `reported`: when its last death was reported; `life`: when by its log the life began that was last read of
+    it since (0: none was). `defined`: whether libvirt keeps a definition of it (None: not told). `ended`: its process
+    ended while its libvirtd was away or fell silent, and nobody had stopped it. `unwatched`: events of it may have been
+    missed since it was last seen. `over`: that life has ended unheard, since libvirt did not list it, or is starting
+    it. `before_reboot`: known only from before this host was started. `missed`: censuses in a row that did not list it.
+    `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that.
+    `alarm`: what was last said of it that asks for a human; `halted`: why it stands still, if nobody paused it;
+    `signalled`: its QEMU was told by a signal to end.
+    """
+
+    identity: Identity
+    key: str
+    phase: Phase = Phase.DOWN
+    number: int = 0
+    since: float = 0.0
+    reported: float = 0.0
+    life: float = 0.0
+    defined: bool | None = None
+    ended: bool = False
+    unwatched: bool = False
+    over: bool = False
+    before_reboot: bool = False
+    missed: int = 0
+    unread: float | None = None
+    alarm: str = ""
+    halted: str = ""
+    signalled: bool = False
+    stories: Stories = field(default_factory=Stories)
+
+    @property
+    def place(self) -> Place:
+        """Where it is known."""
+        return self.identity.uri, self.identity.uuid
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A reading that would accuse, made after event number `after`, and not judged yet."""
+
+    reading: Reading
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All instances by their places, and for each URI that cannot be heard what was seen of it.
+
+    `looked`: when each URI was last known to have been read (seconds since 1970); `read`: those that have been read
+    since the start; `rebooted`: what is remembered is of another boot of this host; `older`: the URIs that were last
+    looked at in another boot. `noted`: those whose look since the start is on disk; `due`: when those were read whose
+    look is not yet, since a reading of it waits; `settled`: those that nothing can have been missed at since their
+    last look; `leaving`: what is on disk of instances that need no memory from the next look on, with their URIs.
+    `strangers`: remembered of URIs
+    that are no longer configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited
+    for; `aside`: the readings that wait for it; `waits`: whether the time for that runs.
+    `storms`: of I/O errors, by scope; `weigh_at`: the monotonic second at which these are weighed again.
+    """
+
+    instances: Mapping[Place, Instance] = field(default_factory=dict)
+    away: Mapping[str, str] = field(default_factory=dict)
+    looked: Mapping[str, float] = field(default_factory=dict)
+    read: frozenset[str] = frozenset()
+    rebooted: bool = False
+    older: frozenset[str] = frozenset()
+    noted: frozenset[str] = frozenset()
+    due: Mapping[str, float] = field(default_factory=dict)
+    settled: frozenset[str] = frozenset()
+    leaving: Mapping[str, str] = field(default_factory=dict)
+    strangers: tuple[Instance, ...] = ()
+    awaited: frozenset[str] = frozenset()
+    aside: Mapping[Place, Aside] = field(default_factory=dict)
+    waits: bool = False
+    storms: Mapping[str, Storm] = field(default_factory=dict)
+    weigh_at: float | None = None
+
+    def known(self, identity: Identity) -> Instance:
+        """The instance as it is known at its libvirt; one that is new is off."""
+        found = self.instances.get((identity.uri, identity.uuid))
+        if found is not None:
+            return found
+        # The uuid alone, as ever, unless the instance is known at another libvirt, too.
+        key = _PREFIX + identity.uuid
+        if any(one.key == key for one in self.instances.values()):
+            key += f"@{identity.uri}"
+        # What it was before the first look, its log tells; but not whether the host ended it.
+        rebooted = (self.rebooted or identity.uri in self.older) and identity.uri not in self.read
+        return Instance(identity=identity, key=key, before_reboot=rebooted)
+
+    def put(self, instance: Instance) -> "State":
+        """With this instance as it is now."""
+        return replace(self, instances={**self.instances, instance.place: instance})
+
+    def drop(self, instance: Instance) -> "State":
+        """Without this instance."""
+        return replace(self, instances={p: one for p, one in self.instances.items() if p != instance.place})
+
+
+def has_looked(state: State, uris: Iterable[str]) -> bool:
+    """Whether what was remembered was compared with every libvirt: who was not listed, twice; who had died, if read."""
+    return state.read.issuperset(uris) and not any(
+        one.unwatched and (one.missed == 1 or (one.unread is not None and one.phase in DEAD))
+        for one in state.instances.values()
+    )
+
+
+def scope_of(uri: str) -> str:
+    """What the instances of one libvirt share, as a storm is named."""
+    return f"instances of {uri}"
+
+
+def subject_of(identity: Identity) -> str:
+    """As notifications and verdicts name it."""
+    return f"vm:{identity.uuid}"
+
+
+def keep(state: State, instance: Instance, boot_id: str, now: Instant) -> tuple[State, Decision]:
+    """The instance as it is now, on disk too where it matters after a restart; what stays as it was costs no write.
+
+    One that needs no memory any more is forgotten together with a look: it is no unseen life later. Where others may
+    have lived unseen, that look is the next census, which tells of them.
+    """
+    before = state.instances.get(instance.place)
+    state, value, uri = state.put(instance), _value(instance), instance.identity.uri
+    if value == (_value(before) if before else None):
+        return state, NOTHING
+    if value is not None or uri not in state.looked:
+        return state, Decision((Remember(instance.key, value),))
+    if uri not in state.settled:
+        return replace(state, leaving={**state.leaving, instance.key: uri}), NOTHING
+    state = replace(state, looked={**state.looked, uri: now.wall.timestamp()})
+    return state, Decision((Remember(instance.key, None), _host(state, boot_id)))
+
+
+def looked_at(state: State, instance: Instance, now: Instant) -> float:
+    """When its libvirt was looked at before its next reading (seconds since 1970).
+
+    0: it never was, or by a clock that was ahead, so that what began since cannot be told from what is older.
+    """
+    looked = state.looked.get(instance.identity.uri, 0.0) if instance.unread is None else instance.unread
+    return looked if looked <= now.wall.timestamp() else 0.0
+
+
+def begin_look(state: State, uri: str) -> State:
+    """A census of this libvirt is judged: all of its readings by what was known before it, in whatever order."""
+    return replace(state, settled=state.settled - {uri})
+
+
+def look_at(state: State, uri: str, now: Instant) -> State:
+    """This libvirt was read."""
+    due = {**state.due, uri: now.wall.timestamp()}
+    return replace(state, read=state.read | {uri}, awaited=state.awaited - {uri}, due=due)
+
+
+def note_looks(state: State, boot_id: str) -> tuple[State, Decision]:
+    """On disk too, of those where no reading waits: the first look since the start, and one that lets forget."""
+    waiting = {uri for uri, _ in state.aside}
+    ready = {uri: at for uri, at in state.due.items() if uri not in waiting}
+    leaving = {key: uri for key, uri in state.leaving.items() if uri in ready}
+    moved = {
+        uri: at
+        for uri, at in ready.items()
+        if uri not in state.noted or uri in leaving.values() or state.looked.get(uri, 0.0) > at
+    }
+    # What the memory is older than is noted with each instance of it before the boot is.
+    first = state.rebooted and not state.noted
+    older = [memo(one) for one in state.instances.values() if first and one.before_reboot]
+    kept = {one.key for one in state.instances.values() if _value(one) is not None}
+    state = replace(
+        state,
+        due={uri: at for uri, at in state.due.items() if uri not in ready},
+        settled=state.settled.union(ready.keys() - state.away.keys()),
+        leaving={key: uri for key, uri in state.leaving.items() if key not in leaving},
+        looked={**state.looked, **moved},
+        noted=state.noted.union(moved),
+    )
+    if not moved:
+        return state, NOTHING
+    gone = [Remember(key, None) for key in leaving if key not in kept]
+    return state, Decision((*(one for one in older if one.value is not None), *gone, _host(state, boot_id)))
+
+
+def _host(state: State, boot_id: str) -> Remember:
+    return memo_host(boot_id, state.looked, state.older - state.noted)
+
+
+def mark_away(state: State, uri: str, seen: str) -> tuple[State, Decision]:
+    """The libvirt at `uri` cannot be heard: said once, shown until it is back. What happens there is not seen."""
+    if uri in state.away:
+        return replace(state, away={**state.away, uri: seen}), NOTHING
+    instances = {
+        place: replace(one, unwatched=True) if place[0] == uri else one
+        for place, one in state.instances.items()
+    }
+    told = "instances there are not watched at present; what dies meanwhile is found when libvirt is back"
+    verdict = Verdict(f"libvirt:{uri}", Ruling.BLIND, told, evidence=seen, alarm=True)
+    away, settled = {**state.away, uri: seen}, state.settled - {uri}
+    state = replace(state, away=away, settled=settled, instances=instances)
+    return state, Decision((), (verdict,))
+
+
+def mark_back(state: State, uri: str) -> tuple[State, Decision]:
+    """The libvirt at `uri` is heard (again)."""
+    if uri not in state.away:
+        return state, NOTHING
+    rest = {u: seen for u, seen in state.away.items() if u != uri}
+    verdict = Verdict(
+        f"libvirt:{uri}", Ruling.RECOVERED, "libvirt is heard again; its instances are being compared"
+    )
+    return replace(state, away=rest), Decision((), (verdict,))
+
+
+def dismiss_strangers(state: State) -> tuple[State, Decision]:
+    """Forget what is remembered of URIs that are no longer configured, with a word."""
+    decision, strangers = NOTHING, state.strangers
+    state = replace(state, strangers=())
+    for instance in strangers:
+        subject, dead = subject_of(instance.identity), instance.phase in DEAD
+        told = (
+            f"{instance.identity.name} was last seen {instance.phase.value} at {instance.identity.uri}, which is "
+            "no longer configured ([libvirt] connection_uri), so it is forgotten"
+        )
+        if dead:
+            told += "; a report of it that was not delivered is taken back, so look whether it was recovered"
+        ruling = Ruling.WITHDRAWN if dead else Ruling.PLANNED
+        commands: tuple[Command, ...] = (Remember(instance.key, None),)
+        if dead:
+            commands = (Withdraw(subject, told), *commands)
+        decision += Decision(commands, (Verdict(subject, ruling, told, alarm=dead),))
+    return state, decision
+
+
+def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
+    """For the status: subject, state, detail, alarm; what is away first, then instances by name."""
+    for uri, seen in sorted(state.away.items()):
+        yield f"libvirt:{uri}", "away", seen, True
+    for storm in leading(state.storms):
+        detail = f"{len(storm.failed)} instances have I/O errors together; their reports are held"
+        yield f"storm:{storm.scope}", "storm", detail, True
+    for instance in sorted(state.instances.values(), key=lambda one: (one.identity.name, one.place)):
+        alarm = instance.phase in (*DEAD, Phase.UNSURE) or bool(instance.alarm)
+        subject, name = subject_of(instance.identity), instance.identity.name
+        if instance.halted:
+            yield subject, "stands still", f"{name}: {instance.halted}", True
+        else:
+            yield subject, instance.phase.value, name, alarm
+
+
+def _value(instance: Instance) -> dict[str, JSON] | None:
+    """What is written to disk about an instance; one that is down needs no memory."""
+    if instance.phase is Phase.DOWN:
+        return None
+    identity = instance.identity
+    value: dict[str, JSON] = {"name": identity.name, "uri": identity.uri, "condition": instance.phase.value}
+    if instance.phase in DEAD:
+        value["reported"] = instance.reported
+    if instance.since and instance.phase in (Phase.UP, Phase.UNSURE):
+        value["since"] = instance.since
+    if identity.run:
+        value["run"] = identity.run
+    if instance.defined is False:
+        value["defined"] = False
+    if instance.ended:
+        value["ended"] = True
+    if instance.before_reboot and instance.phase not in DEAD:
+        value["before_reboot"] = True
+    if instance.stories.failing_since:
+        value["io_error"] = instance.stories.failing_since
+    if instance.stories.due:
+        value["io_error_due"] = True
+    return value
+
+
+def memo(instance: Instance) -> Remember:
+    """What is written to disk about an instance."""
+    return Remember(instance.key, _value(instance))
+
+
+def memo_host(boot_id: str, looked: Mapping[str, float], older: Iterable[str] = ()) -> Remember:
+    """Which boot of this host the memory is of, when each libvirt was looked at, and which in an `older` boot last."""
+    value: dict[str, JSON] = {"boot_id": boot_id}
+    if looked:
+        value["looked"] = dict(looked)
+    if names := sorted(older):
+        value["older"] = list(names)
+    return Remember(_HOST, value)
+
+
+def restore(
+    memory: Mapping[str, Mapping[str, JSON]], boot_id: str, uris: Iterable[str] | None = None
+) -> State:
+    """The state that an earlier run left on disk; what cannot be understood counts as never seen.
+
+    `uris`: those that are configured now (None: all that are remembered); what was seen at others is kept apart.
+    """
+    host = memory.get(_HOST, {})
+    rebooted = host.get("boot_id", boot_id) != boot_id
+    looked, told = host.get("looked"), host.get("older")
+    older = {str(uri) for uri in told} if isinstance(told, list) else set()
+    if rebooted:
+        older |= {*(looked if isinstance(looked, dict) else ()), *(uris or ())}
+    found = [
+        instance
+        for key, value in memory.items()
+        if (instance := _restored(key, value, rebooted=rebooted or str(value.get("uri")) in older))
+        is not None
+    ]
+    configured = None if uris is None else set(uris)
+    return State(
+        instances={one.place: one for one in found if configured is None or one.identity.uri in configured},
+        strangers=tuple(
+            one for one in found if configured is not None and one.identity.uri not in configured
+        ),
+        rebooted=rebooted,
+        older=frozenset(older),
+        awaited=frozenset(configured or ()),
+        looked={uri: _number(at) for uri, at in looked.items()} if isinstance(looked, dict) else {},
+    )
+
+
+def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instance | None:
+    name, uri = value.get("name"), value.get("uri")
+    phase = {phase.value: phase for phase in Phase}.get(str(value.get("condition")))
+    if not key.startswith(_PREFIX) or not isinstance(name, str) or not isinstance(uri, str) or phase is None:
+        return None
+    uuid = key.removeprefix(_PREFIX).partition("@")[0]
+    # On another boot libvirt counts its domains anew.
+    run = 0 if rebooted else int(_number(value.get("run")))
+    return Instance(
+        identity=Identity(uuid, name, uri, run),
+        key=key,
+        phase=phase,
+        since=_number(value.get("since")),
+        reported=_number(value.get("reported")),
+        defined=False if value.get("defined") is False else None,
+        ended=value.get("ended") is True,
+        unwatched=True,
+        before_reboot=rebooted or value.get("before_reboot") is True,
+        stories=Stories(failing_since=_number(value.get("io_error")), due=value.get("io_error_due") is True),
+    )
+
+
+def _number(value: JSON) -> float:
+    """A number of a memory; what is none is 0."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if good else 0.0  # type: ignore[arg-type]

@@ -1,0 +1,70 @@
+"""What belongs together of all that is told of one instance besides its death, so that each is told once.
+
+Pure. libvirt tells of one reboot twice, and of a failing disk once for each failed request. The same words within
+the settle time are one story; the words of I/O errors are one story until the instance is started, resumed or
+rebooted, ends, or has had no error for `QUIET` seconds.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.instancemonitor.core.wire_events import IO_ERRORS, WireEvent
+
+QUIET = 120.0
+"""Seconds without an I/O error after which it counts as over: so long monitors have always offered a report of one
+before they gave it up, and less than the 180 s for which masakari-api calls a second one a duplicate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stories:
+    """The words that were due of one instance, with when each was last due (monotonic seconds), and its I/O errors.
+
+    `failing_since`: when its I/O errors began (seconds since 1970; 0: it has none); `failed_at`: the monotonic second
+    of the last one that was seen, `failing_from` that of the first one; `failures`: which of their words were told;
+    `due`: the report on which masakari acts is to be sent, and waits.
+    """
+
+    said: Mapping[WireEvent, float] = field(default_factory=dict)
+    failing_since: float = 0.0
+    failed_at: float = -math.inf
+    failing_from: float = math.inf
+    failures: frozenset[WireEvent] = frozenset()
+    due: bool = False
+
+    @property
+    def failing(self) -> bool:
+        """Whether it has I/O errors."""
+        return self.failing_since > 0
+
+    @property
+    def quiet_at(self) -> float:
+        """The monotonic second at which its I/O errors are over, if there is none until then."""
+        return self.failed_at + QUIET
+
+    def hear(self, word: WireEvent, settle: float, now: Instant) -> tuple["Stories", bool]:
+        """With this word, and whether it begins a story; `settle` in seconds."""
+        last = self.said.get(word)
+        after = replace(self, said={**self.said, word: now.monotonic})
+        if word in IO_ERRORS:
+            after = replace(
+                after,
+                failing_since=self.failing_since or now.wall.timestamp(),
+                failed_at=now.monotonic,
+                failing_from=min(self.failing_from, now.monotonic),
+                failures=self.failures | {word},
+            )
+            return after, word not in self.failures
+        return after, last is None or now.monotonic - last > settle
+
+    def look_again(self, now: Instant) -> "Stories":
+        """I/O errors that are remembered from before a restart: over if they began long ago, else quiet from now on."""
+        if not self.failing or self.failed_at > -math.inf:
+            return self
+        last = now.monotonic - max(0.0, now.wall.timestamp() - self.failing_since)
+        return replace(self, failed_at=last, failing_from=last)
+
+    def ended(self) -> "Stories":
+        """Without its I/O errors."""
+        return Stories(said=self.said)

@@ -1,0 +1,133 @@
+"""From libvirt's domains to observations: which instance one is, how it stands, the order of what was seen.
+
+Blocking calls, made on a connection's own thread, by the sources and by the effects.
+"""
+
+import itertools
+import socket
+import urllib.parse
+from typing import Any
+
+from masakarimonitors.instancemonitor.core.observation import Identity, Power, Reading
+from masakarimonitors.instancemonitor.qemu_files import QemuFiles
+from masakarimonitors.libvirt.domain_state import (
+    PAUSED_API_ERROR,
+    PAUSED_CRASHED,
+    PAUSED_IOERROR,
+    PAUSED_MIGRATION,
+    PAUSED_POSTCOPY_FAILED,
+    PAUSED_STARTING_UP,
+    PAUSED_WATCHDOG,
+    DomainState,
+    ShutoffReason,
+    Suspended,
+)
+
+_POWER = {
+    DomainState.RUNNING: Power.RUNNING,
+    DomainState.BLOCKED: Power.RUNNING,
+    DomainState.PAUSED: Power.PAUSED,
+    DomainState.SHUTDOWN: Power.PAUSED,
+    DomainState.SHUTOFF: Power.OFF,
+    DomainState.CRASHED: Power.PANICKED,
+    DomainState.PMSUSPENDED: Power.PAUSED,
+}
+_WHILE_PAUSED = {
+    PAUSED_CRASHED: Power.PANICKED,
+    PAUSED_MIGRATION: Power.MIGRATING,
+    PAUSED_STARTING_UP: Power.STARTING,
+}
+_HALTS = {
+    PAUSED_IOERROR: Suspended.IOERROR,
+    PAUSED_WATCHDOG: Suspended.WATCHDOG,
+    PAUSED_POSTCOPY_FAILED: Suspended.POSTCOPY_FAILED,
+    PAUSED_API_ERROR: Suspended.API_ERROR,
+}
+_REASON = {reason.value: reason for reason in ShutoffReason}
+
+
+class EventNumbers:
+    """Numbers events as libvirt's thread hands them over; `last` is the newest."""
+
+    def __init__(self) -> None:
+        """Counts from 1."""
+        self._count = itertools.count(1)
+        self.last = 0
+
+    def next(self) -> int:
+        """The next event's number. Only libvirt's event thread calls this."""
+        self.last = next(self._count)
+        return self.last
+
+
+def own_names(hostname: str) -> frozenset[str]:
+    """What this host is called in a URI: `hostname`, its name by the kernel, and the loopback; asks no name service."""
+    return frozenset({hostname.lower(), socket.gethostname().lower(), "localhost", "127.0.0.1", "::1"})
+
+
+def files_of(uri: str, files: QemuFiles) -> QemuFiles | None:
+    """The folders of this host's QEMU driver, if they tell of the domains at `uri`.
+
+    They do for a URI without a host, and for one that names this host: deployments with containers speak to their own
+    libvirt by TLS.
+    """
+    try:
+        parts = urllib.parse.urlsplit(uri)
+        host = (parts.hostname or "").lower()
+    except ValueError:
+        return None
+    is_qemu = parts.scheme.partition("+")[0] == "qemu" and parts.path == "/system"
+    return files if is_qemu and (not host or host in files.own_names) else None
+
+
+def identify(domain: Any, uri: str) -> Identity:
+    """Which instance a virDomain is, and in which of its lives; asks nobody."""
+    return Identity(domain.UUIDString(), domain.name(), uri, max(0, domain.ID()))
+
+
+def read(domain: Any, uri: str, files: QemuFiles | None) -> Reading:
+    """A virDomain's state, with what the disk tells of one that is off; raises libvirtError."""
+    state, reason = domain.state()
+    instance = identify(domain, uri)
+    power = _POWER.get(state, Power.UNKNOWN)
+    if state == DomainState.PAUSED:
+        power = _WHILE_PAUSED.get(reason, power)
+    persistent = None if power in (Power.OFF, Power.UNKNOWN) else bool(domain.isPersistent())
+    why = _REASON.get(reason, ShutoffReason.UNKNOWN) if power is Power.OFF else ShutoffReason.UNKNOWN
+    if files is None or power not in (Power.OFF, Power.PANICKED):
+        halt = _HALTS.get(reason) if state == DomainState.PAUSED else None
+        return Reading(instance=instance, power=power, reason=why, persistent=persistent, halt=halt)
+    log = files.log(instance.name)
+    return Reading(
+        instance=instance,
+        power=power,
+        reason=why,
+        process=files.process(instance.name),
+        last_words=log.last_words if log else "",
+        started=log.started if log else 0.0,
+        arrived=log.arrived if log else False,
+        log_read=log is not None,
+        persistent=persistent,
+    )
+
+
+def read_traces(instance: Identity, files: QemuFiles | None) -> Reading | None:
+    """What the disk tells of an instance of which libvirt tells nothing; None where that proves nothing.
+
+    A libvirtd that lives may be about to write down why it ended a QEMU, so that until it has the disk is silent.
+    """
+    if files is None:
+        return None
+    lives = files.is_kept()
+    log, process = files.log(instance.name), files.process(instance.name)
+    if log is None or (lives and not log.last_words):
+        return None
+    return Reading(
+        instance=instance,
+        power=Power.OFF,
+        process=process,
+        last_words=log.last_words,
+        started=log.started,
+        arrived=log.arrived,
+        log_read=True,
+    )

@@ -1,0 +1,113 @@
+"""What libvirt leaves on disk about its QEMU processes: locked pidfiles and logs.
+
+libvirt writes NAME.pid and holds a lock on it through QEMU itself: as long as the file is locked that
+QEMU lives, whatever pid namespace it stands in, and the kernel names the holder's pid in our own
+terms (the number in the file may be another namespace's). Who cannot see says UNSEEN.
+"""
+
+import datetime
+import fcntl
+import os
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from masakarimonitors.instancemonitor.core.observation import Process
+
+_FLOCK = "hhqqi"  # struct flock of fcntl(2) on 64-bit Linux: type, whence, start, len, pid
+_TAIL = 64 * 1024
+_SHUT_DOWN = re.compile(rb"^[^\n]*: shutting down, reason=([a-z ]+)$", re.MULTILINE)
+# The reason that libvirt gives for a QEMU that it could not bring up: a start, a restore or a migration that failed.
+_NOT_STARTED = "failed"
+# On the command line of a QEMU that takes in a guest.
+_INCOMING = b"-incoming"
+_STARTED = re.compile(rb"^(\d[^\n]{27}): starting up libvirt version", re.MULTILINE)
+
+
+def holder(pidfile: Path) -> int | None:
+    """The pid of the living QEMU that this pidfile is of, None when none lives.
+
+    0: it lives in a pid namespace that cannot be seen from here. Raises OSError when the file cannot
+    be read.
+    """
+    with pidfile.open("rb") as file:
+        question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, question))
+    return None if kind == fcntl.F_UNLCK else max(pid, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What an instance's log tells of its last life; a start that failed is none.
+
+    `last_words`: why libvirt ended it ("crashed", "destroyed"), empty if it goes on or is not told. `started`: when it
+    began, in seconds since 1970; 0 when that is not told. `arrived`: it came by live migration or out of a file.
+    """
+
+    last_words: str = ""
+    started: float = 0.0
+    arrived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QemuFiles:
+    """The two folders of one libvirt on this host; `own_names`: what this host is called, in lower case."""
+
+    pids: Path
+    logs: Path
+    own_names: frozenset[str] = frozenset()
+
+    def process(self, name: str) -> Process:
+        """Whether the QEMU of instance `name` lives."""
+        try:
+            return Process.GONE if holder(self.pids / f"{name}.pid") is None else Process.ALIVE
+        except FileNotFoundError:
+            # libvirt removes the file when it has seen the process end. Missing, it proves something only
+            # where libvirtd keeps its files indeed: an empty folder of a container's own proves nothing.
+            return Process.GONE if self.is_kept() else Process.UNSEEN
+        except OSError:
+            return Process.UNSEEN
+
+    def log(self, name: str) -> Log | None:
+        """What the instance's log says of its last life; None when it cannot be read, or could not be written.
+
+        On a disk without room libvirt cannot have told of an end, so that a log without one says nothing.
+        """
+        try:
+            with (self.logs / f"{name}.log").open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+                text = file.read()
+                full = os.fstatvfs(file.fileno()).f_bavail == 0
+        except OSError:
+            return None
+        log = last_life(text)
+        return log if log.last_words or not full else None
+
+    def is_kept(self) -> bool:
+        """Whether a living libvirtd has its own lock in the folder of pidfiles."""
+        try:
+            return holder(self.pids / "driver.pid") is not None
+        except OSError:
+            return False
+
+
+def last_life(text: bytes) -> Log:
+    """The last life that the end of a log tells of, passing over starts that failed."""
+    starts = list(_STARTED.finditer(text))
+    # What stands before the first start is the end of a life whose beginning was cut off.
+    stamps = [b"", *(start[1] for start in starts)]
+    bounds = [0, *(start.start() for start in starts), len(text)]
+    for number in reversed(range(len(stamps))):
+        stretch = text[bounds[number] : bounds[number + 1]]
+        ends = [end[1].decode() for end in _SHUT_DOWN.finditer(stretch)]
+        if not ends or ends[-1] != _NOT_STARTED:
+            return Log(ends[-1] if ends else "", _seconds(stamps[number]), _INCOMING in stretch)
+    return Log()
+
+
+def _seconds(stamp: bytes) -> float:
+    try:
+        return datetime.datetime.strptime(stamp.decode(), "%Y-%m-%d %H:%M:%S.%f%z").timestamp()
+    except ValueError:
+        return 0.0

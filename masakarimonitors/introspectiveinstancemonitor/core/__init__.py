@@ -1,0 +1,1 @@
+"""What the introspective monitor decides: pure."""

@@ -1,0 +1,117 @@
+"""Whether a silent guest is reported: pure, `(state, observation, now) -> (state, Decision)`.
+
+Answers, misses and counters come in from the sources; reports, withdrawals, requests for counters and
+what must survive a restart go out. It promises: only a guest that was healthy is accused, once per
+outage, never while it is paused, stopping or being moved, never on a ping that was not put to it, and
+not while its counters show it at work. Here an observation finds its guest; who is there is judged in
+inventory.py, what silence means in silence.py.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from masakarimonitors.core.decision import NOTHING, Decision, Instant, WakeAt, Woken
+from masakarimonitors.introspectiveinstancemonitor.core import inventory, report, silence
+from masakarimonitors.introspectiveinstancemonitor.core.observation import (
+    AgentsInReach,
+    AgentsOutOfReach,
+    Answered,
+    Census,
+    Counters,
+    GuestGone,
+    GuestRestarted,
+    GuestSeen,
+    Inconclusive,
+    LibvirtAway,
+    Missed,
+    NotKnown,
+    Observation,
+    ReportSettled,
+)
+from masakarimonitors.introspectiveinstancemonitor.core.state import (
+    READ_AGAIN,
+    STILL_CLOSED,
+    Policy,
+    State,
+    apply,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """The pure decision with its policy bound."""
+
+    policy: Policy
+
+    def __call__(
+        self, state: State, observation: Observation | Woken, now: Instant
+    ) -> tuple[State, Decision]:
+        """The next state and what follows from one observation."""
+        after, decision = self._judge(state, observation, now)
+        if after is state and not isinstance(observation, Woken):
+            # The usual case: a healthy guest that answers changes nothing.
+            return state, decision
+        after, more = report.pursue(after, now, self.policy)
+        return after, decision + more
+
+    def _judge(self, state: State, observation: Observation | Woken, now: Instant) -> tuple[State, Decision]:
+        match observation:
+            case Census():
+                return inventory.take_census(state, observation, now, self.policy)
+            case LibvirtAway():
+                return inventory.lose_libvirt(state, observation, now, self.policy)
+            case AgentsOutOfReach():
+                return inventory.lose_agents(state, observation, now, self.policy)
+            case AgentsInReach():
+                return inventory.reach_agents(state, observation, now, self.policy)
+            case GuestGone():
+                return inventory.drop(state, observation.uuid, observation.why, now)
+            case GuestSeen() | GuestRestarted():
+                return inventory.see(state, observation, now)
+            case ReportSettled(uuid, made_at):
+                guest = state.guests.get(uuid)
+                return (
+                    apply(state, guest, partial(report.settle, made_at=made_at))
+                    if guest
+                    else (state, NOTHING)
+                )
+            case Woken():
+                return self._wake(state, observation, now)
+            case Answered() | Missed() | Inconclusive() | Counters() | NotKnown():
+                return self._take_reply(state, observation, now)
+
+    def _take_reply(
+        self, state: State, reply: Answered | Missed | Inconclusive | Counters | NotKnown, now: Instant
+    ) -> tuple[State, Decision]:
+        """What was replied to a request; of a life that is over or an unknown guest it says nothing."""
+        guest = state.guests.get(reply.uuid)
+        if guest is None or guest.run != reply.run or state.unseen(guest.where):
+            return state, NOTHING
+        match reply:
+            case Answered():
+                change = partial(silence.clear_misses, answer=reply)
+            case Missed():
+                change = partial(silence.count_miss, miss=reply, now=now, policy=self.policy)
+            case Inconclusive():
+                change = partial(silence.note_unasked, reply=reply, now=now, policy=self.policy)
+            case Counters():
+                change = partial(silence.judge_counters, reading=reply, now=now, policy=self.policy)
+            case NotKnown():
+                change = partial(silence.judge_unread, answer=reply, now=now, policy=self.policy)
+        return apply(state, guest, change)
+
+    def _wake(self, state: State, woken: Woken, now: Instant) -> tuple[State, Decision]:
+        """Something is due: a look at one guest. (A storm whose time has come is weighed with all that happens.)"""
+        prefix, _, uuid = woken.key.partition(":")
+        guest = state.guests.get(uuid)
+        if guest is None:
+            return state, NOTHING
+        if state.unseen(guest.where):
+            # Out of sight, not out of mind: what asks for itself once is asked for again.
+            later = WakeAt(woken.key, now.monotonic + silence.LOOKS_EVERY)
+            return state, Decision((later,))
+        if prefix + ":" == STILL_CLOSED:
+            return apply(state, guest, partial(silence.look_at_closed, now=now, policy=self.policy))
+        if prefix + ":" == READ_AGAIN and guest.wanting:
+            return state, Decision((silence.read_counters(guest, self.policy),))
+        return state, NOTHING

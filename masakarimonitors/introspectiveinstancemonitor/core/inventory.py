@@ -1,0 +1,264 @@
+"""The inventory: which guests are there; they arrive, leave, begin anew, are paused or moved.
+
+In: what the inventory's source says of domains. Out: the guests to judge, and what is over. It promises:
+silence from before a pause, a move or a loss of libvirt is never added to silence from after it (what is
+counted in seconds stands still while libvirt is lost, and goes on from there); what was reported of a life
+that is over is withdrawn.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+
+from masakarimonitors.core.decision import (
+    NOTHING,
+    Command,
+    Decision,
+    Instant,
+    Remember,
+    Ruling,
+    Verdict,
+    WakeAt,
+    Withdraw,
+)
+from masakarimonitors.introspectiveinstancemonitor.core.investigation import end
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
+from masakarimonitors.introspectiveinstancemonitor.core.observation import (
+    HEARTBEAT,
+    AgentsInReach,
+    AgentsOutOfReach,
+    Availability,
+    Census,
+    GuestRestarted,
+    GuestSeen,
+    LibvirtAway,
+    ReadCounters,
+)
+from masakarimonitors.introspectiveinstancemonitor.core.state import (
+    KEY,
+    READ_AGAIN,
+    Guest,
+    Kept,
+    Policy,
+    Probe,
+    State,
+    apply,
+    memo,
+    recent_reports,
+    resume,
+    set_availability,
+    suspend,
+    watch_channel,
+)
+
+
+def see(state: State, seen: GuestSeen | GuestRestarted, now: Instant) -> tuple[State, Decision]:
+    """A guest is there, is another than before, or began anew."""
+    guest = state.guests.get(seen.uuid)
+    if guest is None:
+        return _add(state, seen, now) if isinstance(seen, GuestSeen) else (state, NOTHING)
+    if isinstance(seen, GuestRestarted) or seen.run != guest.run:
+        why = seen.why if isinstance(seen, GuestRestarted) else "it runs anew"
+        state, decision = apply(state, guest, partial(_restart, run=seen.run, why=why))
+        if isinstance(seen, GuestRestarted):
+            return state, decision
+        state, more = apply(state, state.guests[seen.uuid], partial(_update, seen=seen, now=now))
+        return state, decision + more
+    return apply(state, guest, partial(_update, seen=seen, now=now))
+
+
+def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
+    """A guest that is new, or that is known from before a restart of this monitor."""
+    kept = state.kept.get(seen.uuid)
+    rest = MappingProxyType({uuid: k for uuid, k in state.kept.items() if uuid != seen.uuid})
+    guest = Guest(
+        uuid=seen.uuid,
+        name=seen.name,
+        run=seen.run,
+        where=seen.where,
+        storages=seen.storages,
+        availability=seen.availability,
+    )
+    commands: tuple[Command, ...] = ()
+    if kept is not None:
+        guest = replace(guest, reports=recent_reports(kept.reports, now.wall))
+        if kept.run == seen.run:
+            probes = {HEARTBEAT: Probe()} | {name: Probe(phase=phase) for name, phase in kept.phases.items()}
+            guest = replace(guest, probes=MappingProxyType(probes), waiting=kept.waiting)
+        elif kept.reported:
+            commands += (Withdraw(f"vm:{seen.uuid}", "it was started anew while this monitor was away"),)
+    if memo(kept) != memo(guest):
+        commands += (Remember(KEY + seen.uuid, memo(guest)),)
+    guest, decision = watch_channel(guest, now)
+    guests = MappingProxyType({**state.guests, seen.uuid: guest})
+    return replace(state, guests=guests, kept=rest), Decision(commands) + decision
+
+
+def drop(state: State, uuid: str, why: str, now: Instant) -> tuple[State, Decision]:
+    """A guest went; only its past reports are kept, for it may come back within the hour."""
+    guest = state.guests.get(uuid)
+    if guest is None:
+        return state, NOTHING
+    reports = recent_reports(guest.reports, now.wall)
+    kept = Kept("", MappingProxyType({}), reports, guest.where) if reports else None
+    commands: tuple[Command, ...] = (WakeAt(READ_AGAIN + uuid, None),)
+    verdicts: tuple[Verdict, ...] = ()
+    if guest.reported:
+        commands += (Withdraw(f"vm:{uuid}", f"the guest is gone: {why}"),)
+        verdicts += (Verdict(f"vm:{uuid}", Ruling.RECOVERED, f"{guest.name} is no longer watched: {why}"),)
+    if memo(guest) != memo(kept):
+        commands += (Remember(KEY + uuid, memo(kept)),)
+    return (
+        replace(
+            state,
+            guests=MappingProxyType({u: g for u, g in state.guests.items() if u != uuid}),
+            kept=MappingProxyType({**state.kept, uuid: kept} if kept else dict(state.kept)),
+        ),
+        Decision(commands, verdicts),
+    )
+
+
+def take_census(state: State, census: Census, now: Instant, policy: Policy) -> tuple[State, Decision]:
+    """A full list of one libvirt's guests: whoever is missing is gone."""
+    decision = NOTHING
+    if census.where in state.away:
+        why = f"libvirt {census.where} answers again; its guests are judged again"
+        decision += Decision(verdicts=(Verdict(f"host:{policy.hostname}", Ruling.RECOVERED, why),))
+        if census.where in state.unaskable:
+            decision += Decision(
+                verdicts=(_out_of_reach(census.where, state.unaskable[census.where], policy),)
+            )
+    there = census.present | census.unread
+    absent = [u for u, guest in state.guests.items() if guest.where == census.where and u not in there]
+    for uuid in absent:
+        state, more = drop(state, uuid, "it is not among the running guests with an agent channel", now)
+        decision += more
+    kept = dict(state.kept)
+    for uuid, old in state.kept.items():
+        if uuid in there or old.where != census.where:
+            continue
+        # Not here (any more): what was reported of it is over; its reports count until the hour is over.
+        new = Kept("", MappingProxyType({}), recent_reports(old.reports, now.wall), old.where)
+        if old.reported:
+            decision += Decision((Withdraw(f"vm:{uuid}", "the guest left while this monitor was away"),))
+        if memo(new) != memo(old):
+            decision += Decision((Remember(KEY + uuid, memo(new)),))
+        kept[uuid] = new
+        if memo(new) is None:
+            del kept[uuid]
+    unread, verdicts = _count_unread(state, census)
+    state = replace(
+        state,
+        kept=MappingProxyType(kept),
+        unwatched=MappingProxyType({**state.unwatched, census.where: census.unwatched}),
+        away=MappingProxyType({where: why for where, why in state.away.items() if where != census.where}),
+        unread=MappingProxyType({**state.unread, census.where: unread}),
+    )
+    return _regain(state, census.where, now), decision + Decision(verdicts=verdicts)
+
+
+def _count_unread(state: State, census: Census) -> tuple[Mapping[str, int], tuple[Verdict, ...]]:
+    """How many lists in a row could not read each that this one could not read, and what is said of new ones."""
+    before = state.unread.get(census.where, {})
+    unread = MappingProxyType({uuid: before.get(uuid, 0) + 1 for uuid in sorted(census.unread)})
+    why = "libvirt lists it, but does not tell how it stands; what was known of it stays"
+    return unread, tuple(
+        Verdict(f"vm:{uuid}", Ruling.BLIND, why, evidence=census.where, alarm=True)
+        for uuid, lists in unread.items()
+        if lists == 1
+    )
+
+
+def _lose(state: State, where: str, now: Instant) -> State:
+    """Its guests are out of sight from now on, if they are not already."""
+    guests = {u: suspend(guest) if guest.where == where else guest for u, guest in state.guests.items()}
+    return replace(
+        state,
+        guests=MappingProxyType(guests),
+        unseen_since=MappingProxyType({where: now.monotonic, **state.unseen_since}),
+    )
+
+
+def _regain(state: State, where: str, now: Instant) -> State:
+    """Its guests are in sight again, unless something else still hides them."""
+    began = state.unseen_since.get(where)
+    if began is None or state.unseen(where):
+        return state
+    guests = {
+        u: resume(guest, began, now.monotonic) if guest.where == where else guest
+        for u, guest in state.guests.items()
+    }
+    return replace(
+        state,
+        guests=MappingProxyType(guests),
+        unseen_since=MappingProxyType({w: at for w, at in state.unseen_since.items() if w != where}),
+    )
+
+
+def lose_libvirt(state: State, away: LibvirtAway, now: Instant, policy: Policy) -> tuple[State, Decision]:
+    """Unknown is not down: misses from before must not be added to misses from after."""
+    verdicts: tuple[Verdict, ...] = ()
+    if away.where not in state.away:
+        why = f"libvirt {away.where} cannot be asked, so none of its guests is judged until it answers again"
+        verdicts = (Verdict(f"host:{policy.hostname}", Ruling.BLIND, why, evidence=away.why, alarm=True),)
+    return replace(
+        _lose(state, away.where, now),
+        away=MappingProxyType({**state.away, away.where: away.why}),
+    ), Decision(verdicts=verdicts)
+
+
+def lose_agents(state: State, lost: AgentsOutOfReach, now: Instant, policy: Policy) -> tuple[State, Decision]:
+    """The guests are listed, but their agents cannot be asked: that is no silence, and not health either."""
+    if state.unaskable.get(lost.where) == lost.why:
+        return state, NOTHING
+    verdicts: tuple[Verdict, ...] = ()
+    if not state.unseen(lost.where):
+        verdicts = (_out_of_reach(lost.where, lost.why, policy),)
+    return replace(
+        _lose(state, lost.where, now),
+        unaskable=MappingProxyType({**state.unaskable, lost.where: lost.why}),
+    ), Decision(verdicts=verdicts)
+
+
+def _out_of_reach(where: str, evidence: str, policy: Policy) -> Verdict:
+    why = f"no guest agent at {where} can be asked, so none of its guests is judged until it can"
+    return Verdict(f"host:{policy.hostname}", Ruling.BLIND, why, evidence=evidence, alarm=True)
+
+
+def reach_agents(
+    state: State, reached: AgentsInReach, now: Instant, policy: Policy
+) -> tuple[State, Decision]:
+    """Their answers count again, and misses from zero."""
+    if reached.where not in state.unaskable:
+        return state, NOTHING
+    unaskable = {where: why for where, why in state.unaskable.items() if where != reached.where}
+    why = f"guest agents at {reached.where} can be asked again; its guests are judged again"
+    verdict = Verdict(f"host:{policy.hostname}", Ruling.RECOVERED, why)
+    verdicts = () if reached.where in state.away else (verdict,)
+    state = _regain(replace(state, unaskable=MappingProxyType(unaskable)), reached.where, now)
+    return state, Decision(verdicts=verdicts)
+
+
+def _restart(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:
+    probes = {
+        name: Probe(phase=step(probe.phase, Move.RESTARTED))
+        for name, probe in guest.probes.items()
+        if name == HEARTBEAT or probe.phase is not Phase.DISCOVERY
+    }
+    after = replace(guest, run=run, availability=Availability.RUNNING, probes=MappingProxyType(probes))
+    after = replace(after, investigation=end(guest.investigation))
+    verdicts: tuple[Verdict, ...] = ()
+    if guest.reported or guest.wanting:
+        sentence = f"{guest.name} began anew ({why}); it is judged again once its agent has answered"
+        verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.RECOVERED, sentence),)
+    return after, Decision((WakeAt(READ_AGAIN + guest.uuid, None),), verdicts)
+
+
+def _update(guest: Guest, seen: GuestSeen, now: Instant) -> tuple[Guest, Decision]:
+    guest = replace(guest, name=seen.name, where=seen.where, storages=seen.storages)
+    if guest.availability is Availability.BUSY and seen.availability is Availability.RUNNING:
+        # A domain under a job is listed as running. Whether the job is over, only a reading tells.
+        reading = ReadCounters(uuid=guest.uuid, run=guest.run, blocks=False, where=guest.where)
+        return guest, Decision((reading,))
+    return set_availability(guest, seen.availability, now)

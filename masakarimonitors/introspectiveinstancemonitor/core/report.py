@@ -1,0 +1,156 @@
+"""What becomes of those who are accused: reported, or held because of a storm, a limit or another report.
+
+Part of the decision; it looks at all guests at once. It promises: a guest that stands accused is reported
+unless one of the reasons of `Hold` stands against it, and each is said once; a storm is said once for all that it
+holds.
+"""
+
+import datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+
+from masakarimonitors.core.decision import NOTHING, Decision, Instant, Notify, Ruling, Verdict, WakeAt
+from masakarimonitors.core.notification import VmNotification
+from masakarimonitors.core.storm import Failing, GuardPolicy, StormRound, weigh
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
+from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
+from masakarimonitors.introspectiveinstancemonitor.core.silence import hold_back, read_counters
+from masakarimonitors.introspectiveinstancemonitor.core.state import (
+    STORMS,
+    Guest,
+    Hold,
+    Policy,
+    State,
+    apply,
+    recent_reports,
+    report_limit_reached,
+    with_probe,
+)
+
+FRESH = 60.0
+"""Seconds for which a look from outside is good for a report that was held meanwhile."""
+
+
+def pursue(state: State, now: Instant, policy: Policy) -> tuple[State, Decision]:
+    """Report those who are accused, or say why not."""
+    accused = [guest for guest in state.guests.values() if guest.accused]
+    if not accused and not state.storms:
+        return state, NOTHING
+    found = weigh(
+        state.storms,
+        {guest.uuid: _failing(guest, now, policy) for guest in state.guests.values() if _fails(guest)},
+        Counter(scope for guest in state.guests.values() if _counts(state, guest) for scope in scopes(guest)),
+        policy=policy.guard,
+        now=now.monotonic,
+    )
+    decision = Decision(verdicts=tuple(_told(found, policy.guard)))
+    if found.storms != state.storms:
+        decision += Decision((WakeAt(STORMS, found.wake_at(policy.guard)),))
+        state = replace(state, storms=MappingProxyType(dict(found.storms)))
+    order = {uuid: place for place, uuid in enumerate(found.free)}
+    for guest in sorted(accused, key=lambda guest: order.get(guest.uuid, len(order))):
+        for name in guest.accused:
+            change = partial(_settle, name=name, storm=found.held.get(guest.uuid), now=now, policy=policy)
+            state, more = apply(state, state.guests[guest.uuid], change)
+            decision += more
+    return state, decision
+
+
+def settle(guest: Guest, made_at: datetime.datetime) -> tuple[Guest, Decision]:
+    """The report that was made at `made_at` waits no longer; nothing can be taken back any more."""
+    return (replace(guest, waiting=None), NOTHING) if guest.waiting == made_at else (guest, NOTHING)
+
+
+def scopes(guest: Guest) -> tuple[str, ...]:
+    """What it shares with other guests: its host and its storages."""
+    return (f"guests of {guest.where}" if guest.where else "guests", *guest.storages)
+
+
+def _fails(guest: Guest) -> bool:
+    return any(
+        probe.silent_since is not None or probe.phase is Phase.ACCUSED for probe in guest.probes.values()
+    )
+
+
+def _failing(guest: Guest, now: Instant, policy: Policy) -> Failing:
+    since = [probe.silent_since for probe in guest.probes.values() if probe.silent_since is not None]
+    # One that could not be asked has missed nothing: it fails since it was found dead.
+    dead_since = guest.investigation.dead_since
+    return Failing(
+        since=min(since, default=now.monotonic if dead_since is None else dead_since),
+        scopes=scopes(guest),
+        waits=any(_obstacle(guest, name, now, policy) is None for name in guest.accused),
+    )
+
+
+def _counts(state: State, guest: Guest) -> bool:
+    """Whether it is one of those whose silence would mean something."""
+    return not state.unseen(guest.where) and guest.heartbeat.phase not in (Phase.DISCOVERY, Phase.UNUSABLE)
+
+
+def _obstacle(guest: Guest, name: str, now: Instant, policy: Policy) -> Hold | None:
+    """Why it would not be reported though there were no storm."""
+    if guest.reported and name != HEARTBEAT:
+        return Hold.ALREADY
+    if report_limit_reached(guest.reports, now.wall, policy.reports_per_hour):
+        return Hold.REPORT_LIMIT
+    return None
+
+
+def _settle(
+    guest: Guest, name: str, storm: str | None, now: Instant, policy: Policy
+) -> tuple[Guest, Decision]:
+    probe = guest.probes[name]
+    obstacle = _obstacle(guest, name, now, policy)
+    if obstacle is Hold.REPORT_LIMIT:
+        times = len(recent_reports(guest.reports, now.wall))
+        return hold_back(guest, name, obstacle, f"{probe.charge}; reported {times} times within the hour")
+    if obstacle is not None:
+        return hold_back(guest, name, obstacle, probe.charge)
+    if storm is not None:
+        # The storm is said once for all.
+        return with_probe(guest, name, replace(probe, hold=Hold.STORM)), NOTHING
+    if probe.open_miss is not None:
+        # Held until now, and it is being asked once more: the end of that call comes back here.
+        return guest, NOTHING
+    if probe.charged_at is None or now.monotonic - probe.charged_at > FRESH:
+        # Held until now on a look from long ago: what it says now comes back here.
+        released = with_probe(guest, name, replace(probe, hold=None))
+        return released, Decision((read_counters(guest, policy),))
+    return _report(guest, name, now, policy)
+
+
+def _report(guest: Guest, name: str, now: Instant, policy: Policy) -> tuple[Guest, Decision]:
+    probe = guest.probes[name]
+    notification = VmNotification(
+        hostname=policy.hostname,
+        generated_time=now.wall,
+        event="QEMU_GUEST_AGENT_ERROR",
+        instance_uuid=guest.uuid,
+        vir_domain_event="STOPPED_FAILED",
+    )
+    sentence = f"{guest.name}: {name} {probe.charge}"
+    after = with_probe(guest, name, replace(probe, phase=step(probe.phase, Move.REPORT), hold=None))
+    reports = (*recent_reports(guest.reports, now.wall), now.wall)
+    after = replace(after, reports=reports, waiting=now.wall)
+    return after, Decision(
+        (Notify(notification, sentence),),
+        (Verdict(f"vm:{guest.uuid}", Ruling.REPORTED, sentence, evidence=probe.evidence, alarm=True),),
+    )
+
+
+def _told(found: StormRound, guard: GuardPolicy) -> Iterator[Verdict]:
+    for storm in found.began:
+        words = (
+            f"{len(storm.failed)} guests fell silent together ({storm.scope}), which is rather the failure of what "
+            f"they share, such as storage: their reports are held until nothing has changed for {guard.hold:.0f} s. "
+            "Look at the storage first"
+        )
+        names: Iterable[str] = sorted(storm.failed)
+        yield Verdict(f"storm:{storm.scope}", Ruling.HELD, words, evidence=", ".join(names), alarm=True)
+    for scope in found.ended:
+        words = f"the storm is over ({scope}): nothing is held because of it any more"
+        yield Verdict(f"storm:{scope}", Ruling.RECOVERED, words)

@@ -1,0 +1,390 @@
+"""What the introspective monitor knows: its policy, and per guest the probes and past reports.
+
+All frozen; the decision makes new ones, and those changes of a guest that both the inventory and the
+judgement of silence make stand here, as does the rate limit of reports. What must outlive a restart of
+the monitor (was it healthy, was it reported, how often within the hour) is turned into plain JSON by
+`memo` and read back by `restore`.
+"""
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from masakarimonitors.core.decision import (
+    JSON,
+    NOTHING,
+    Command,
+    Decision,
+    Instant,
+    Remember,
+    Ruling,
+    Verdict,
+    WakeAt,
+    Withdraw,
+)
+from masakarimonitors.core.storm import GuardPolicy, Storm
+from masakarimonitors.introspectiveinstancemonitor.core.investigation import QUIET, Investigation, end
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
+from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability, Unwatched
+
+KEY = "guest:"
+"""What the keys of remembered guests begin with."""
+
+READ_AGAIN = "counters:"
+"""WakeAt keys that begin so ask for another reading of a guest's counters."""
+
+STILL_CLOSED = "closed:"
+"""WakeAt keys that begin so ask whether a guest's agent has still not come back to its channel."""
+
+STORMS = "storms"
+"""The WakeAt key that asks whether a storm is over."""
+
+REPORT_WINDOW = datetime.timedelta(hours=1)
+"""What the rate limit of reports counts: a recovery that does not help must not become a reset loop. In wall
+time, because the past reports are kept on disk and must still mean something after the host was restarted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How silence is judged.
+
+    `threshold` misses in a row make a report (1 or more); `failures` is the same number per application
+    check; `io_check` lets moving counters hold a report back; `reports_per_hour` limits the reports about
+    one guest (0: no limit); `guard`: how many guests that fall silent together are a storm.
+    """
+
+    hostname: str
+    threshold: int = 3
+    failures: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    io_check: bool = True
+    reports_per_hour: int = 3
+    guard: GuardPolicy = field(default_factory=lambda: GuardPolicy(domain_threshold=50.0))
+
+    def limit(self, probe: str) -> int:
+        """Misses in a row that make a report for `probe`."""
+        return self.threshold if probe == HEARTBEAT else self.failures.get(probe, self.threshold)
+
+
+def misses_for(threshold: int) -> int:
+    """The misses in a row that make a report where the option `guest_monitoring_failure_threshold` says `threshold`.
+
+    OpenStack's monitor compares before it counts, and asks for more than the threshold: with 3 it reports at the
+    fifth miss. The same value means the same here, so that a deployed file keeps its sensitivity.
+    """
+    return threshold + 2
+
+
+class Hold(StrEnum):
+    """Why a report that is due is held back."""
+
+    AT_WORK = "its counters move: the agent died, not the guest"
+    UNKNOWN = "libvirt cannot say how the guest stands"
+    REPORT_LIMIT = "it was reported too often within the hour"
+    ALREADY = "another check of this guest is reported already"
+    STORM = "many guests fell silent together"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One line of questioning; its seconds are monotonic.
+
+    `misses`: unanswered in a row, each confirmed by the end of its call. `open_miss`: the request whose time is up
+    and whose call is not back yet. `missed`: since this monitor started, the guest was asked and kept silent, or for
+    long was asked in vain. `silent_since`: the first of the misses; `due_since`: the one that was enough;
+    `unusable_since`: since when no reply has said anything. `charge`: what an accused one is accused of, and
+    `charged_at`: when a look last confirmed it.
+    """
+
+    phase: Phase = Phase.DISCOVERY
+    misses: int = 0
+    open_miss: int | None = None
+    missed: bool = False
+    silent_since: float | None = None
+    due_since: float | None = None
+    unusable_since: float | None = None
+    hold: Hold | None = None
+    evidence: str = ""
+    charge: str = ""
+    charged_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """One watched guest. `storages`: where its disks are; `investigation`: the look at it from outside; `waiting`:
+    when the report was made that still waits to be delivered."""
+
+    uuid: str
+    name: str
+    run: str
+    where: str = ""
+    storages: tuple[str, ...] = ()
+    availability: Availability = Availability.RUNNING
+    probes: Mapping[str, Probe] = field(default_factory=lambda: MappingProxyType({HEARTBEAT: Probe()}))
+    reports: tuple[datetime.datetime, ...] = ()
+    investigation: Investigation = field(default_factory=Investigation)
+    waiting: datetime.datetime | None = None
+
+    @property
+    def heartbeat(self) -> Probe:
+        """The probe that every guest has."""
+        return self.probes[HEARTBEAT]
+
+    @property
+    def reported(self) -> bool:
+        """Whether an outage of this guest stands reported."""
+        return any(probe.phase is Phase.REPORTED for probe in self.probes.values())
+
+    @property
+    def accused(self) -> tuple[str, ...]:
+        """The probes by which it is accused and not reported yet."""
+        return tuple(name for name, probe in self.probes.items() if probe.phase is Phase.ACCUSED)
+
+    @property
+    def wanting(self) -> bool:
+        """Whether there is anything to look into."""
+        return self.waiting is not None or any(
+            probe.phase in _TROUBLED or probe.open_miss is not None for probe in self.probes.values()
+        )
+
+
+_TROUBLED = (Phase.ERROR, Phase.UNKNOWN, Phase.ACCUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the disk says of a guest that has not been seen since the start, or that left."""
+
+    run: str
+    phases: Mapping[str, Phase]
+    reports: tuple[datetime.datetime, ...]
+    where: str = ""
+    _: KW_ONLY
+    waiting: datetime.datetime | None = None
+
+    @property
+    def reported(self) -> bool:
+        """Whether an outage of this guest stood reported when this was written."""
+        return Phase.REPORTED in self.phases.values()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything: the guests by uuid, and what is kept of absent ones; by libvirt, which running ones cannot
+    be watched, why it is away, if it is, why its guests' agents cannot be asked, if they cannot, since which
+    monotonic second either is so, and which guests its last lists could not read (how many lists in a row); the storms
+    by what their guests share."""
+
+    guests: Mapping[str, Guest] = field(default_factory=lambda: MappingProxyType({}))
+    kept: Mapping[str, Kept] = field(default_factory=lambda: MappingProxyType({}))
+    unwatched: Mapping[str, tuple[Unwatched, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    away: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    unaskable: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    unseen_since: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    unread: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+    storms: Mapping[str, Storm] = field(default_factory=lambda: MappingProxyType({}))
+
+    def unseen(self, where: str) -> bool:
+        """Whether nothing is known now of the guests of this libvirt."""
+        return where in self.away or where in self.unaskable
+
+
+def apply(
+    state: State, guest: Guest, change: Callable[[Guest], tuple[Guest, Decision]]
+) -> tuple[State, Decision]:
+    """Put the changed guest in place; remember what changed, withdraw what is over."""
+    after, decision = change(guest)
+    if after == guest:
+        # The usual case, a healthy guest that answers: a thousand of them must not be copied for each answer.
+        return state, decision
+    commands: tuple[Command, ...] = ()
+    if not after.reported:
+        after = replace(after, waiting=None)
+    if guest.reported and not after.reported:
+        lasts = any(probe.phase is Phase.ERROR for probe in after.probes.values())
+        why = "it was found at work, or is excused, before the report left" if lasts else "the outage is over"
+        commands += (Withdraw(f"vm:{guest.uuid}", why),)
+    if memo(guest) != memo(after):
+        commands += (Remember(KEY + guest.uuid, memo(after)),)
+    guests = MappingProxyType({**state.guests, guest.uuid: after})
+    return replace(state, guests=guests), decision + Decision(commands)
+
+
+def set_availability(guest: Guest, availability: Availability, now: Instant) -> tuple[Guest, Decision]:
+    """How the guest stands; a silence that spans a pause or a move is not counted as one silence."""
+    if availability is guest.availability:
+        watched = availability is not Availability.AGENT_CLOSED or guest.heartbeat.unusable_since is not None
+        return (guest, NOTHING) if watched else watch_channel(guest, now)
+    verdicts: tuple[Verdict, ...] = ()
+    if availability in _EXCUSES:
+        guest = take_back(guest)
+    silent = guest.heartbeat.phase in (Phase.ERROR, Phase.ACCUSED)
+    if silent and availability is not Availability.RUNNING:
+        sentence = f"{guest.name} is not judged now: {availability.value}"
+        verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.PLANNED, sentence, evidence=guest.heartbeat.evidence),)
+    after, decision = watch_channel(replace(reset_misses(guest), availability=availability), now)
+    return after, decision + Decision(verdicts=verdicts)
+
+
+_EXCUSES = (Availability.BUSY, Availability.SHUTTING_DOWN, Availability.AGENT_CLOSED)
+"""Whoever is so must not be started anew, not even by a report that was right when it was made. (masakari itself
+leaves a paused one alone, and a crashed one is dead.)"""
+
+
+def take_back(guest: Guest) -> Guest:
+    """Of a guest whose report still waits: it is not reported; of any other: the guest as it is."""
+    if guest.waiting is None:
+        return guest
+    probes = {
+        name: replace(probe, phase=step(probe.phase, Move.TAKE_BACK))
+        if probe.phase is Phase.REPORTED
+        else probe
+        for name, probe in guest.probes.items()
+    }
+    return replace(guest, probes=MappingProxyType(probes))
+
+
+def watch_channel(guest: Guest, now: Instant) -> tuple[Guest, Decision]:
+    """One whose agent was there and has closed its channel is looked at again when it stays away."""
+    probe = guest.heartbeat
+    if guest.availability is not Availability.AGENT_CLOSED or probe.phase in (
+        Phase.DISCOVERY,
+        Phase.UNUSABLE,
+    ):
+        return guest, NOTHING
+    probe = replace(probe, unusable_since=now.monotonic, evidence="its agent has not come back yet")
+    wake = WakeAt(STILL_CLOSED + guest.uuid, now.monotonic + QUIET)
+    return with_probe(guest, HEARTBEAT, probe), Decision((wake,))
+
+
+def with_probe(guest: Guest, name: str, probe: Probe) -> Guest:
+    """The guest with one of its probes changed."""
+    return replace(guest, probes=MappingProxyType({**guest.probes, name: probe}))
+
+
+def reset_misses(guest: Guest) -> Guest:
+    """Count from zero again; a guest that was healthy once can still be accused, and no accusation stands."""
+    probes = {name: forget_misses(probe) for name, probe in guest.probes.items()}
+    return replace(guest, probes=MappingProxyType(probes), investigation=end(guest.investigation))
+
+
+def suspend(guest: Guest) -> Guest:
+    """Nothing is known of it for a while: misses count from zero, what is counted in seconds stands until `resume`."""
+    probes = {
+        name: replace(forget_misses(probe), unusable_since=probe.unusable_since)
+        for name, probe in guest.probes.items()
+    }
+    after = replace(guest, probes=MappingProxyType(probes))
+    return after if after.wanting else replace(after, investigation=end(guest.investigation))
+
+
+def resume(guest: Guest, began: float, now: float) -> Guest:
+    """In sight again at monotonic second `now`: the seconds since `began` do not count, and start nothing anew."""
+
+    def later(since: float | None) -> float | None:
+        return None if since is None else since + now - max(since, began)
+
+    probes = {
+        name: replace(probe, unusable_since=later(probe.unusable_since))
+        for name, probe in guest.probes.items()
+    }
+    look = guest.investigation
+    look = replace(
+        look,
+        moved_at=later(look.moved_at),
+        dead_since=later(look.dead_since),
+        frozen_since=later(look.frozen_since),
+    )
+    return replace(guest, probes=MappingProxyType(probes), investigation=look)
+
+
+def forget_misses(probe: Probe) -> Probe:
+    """The probe without what it has missed so far; what was reported stays so."""
+    phase = step(probe.phase, Move.ACQUIT) if probe.phase is Phase.ACCUSED else probe.phase
+    return replace(
+        probe,
+        phase=phase,
+        misses=0,
+        open_miss=None,
+        silent_since=None,
+        due_since=None,
+        unusable_since=None,
+        hold=None,
+        charge="",
+        charged_at=None,
+    )
+
+
+def recent_reports(
+    reports: Iterable[datetime.datetime], now: datetime.datetime
+) -> tuple[datetime.datetime, ...]:
+    """The reports that still count at `now`, oldest first.
+
+    A report "in the future" (the wall clock was set back) counts for as long as one in the past would:
+    a clock step must not make room for more reports, nor forbid them for ever.
+    """
+    return tuple(sorted(report for report in reports if abs(now - report) < REPORT_WINDOW))
+
+
+def report_limit_reached(reports: Iterable[datetime.datetime], now: datetime.datetime, limit: int) -> bool:
+    """Whether `limit` reports (0: no limit) were already made within the hour before `now`."""
+    return limit > 0 and len(recent_reports(reports, now)) >= limit
+
+
+def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
+    """What to remember of a guest, or None when there is nothing worth it.
+
+    What is between healthy and reported is written as healthy: the misses so far are not kept, a restarted monitor
+    counts anew.
+    """
+    if guest is None:
+        return None
+    phases = guest.phases if isinstance(guest, Kept) else {name: p.phase for name, p in guest.probes.items()}
+    worth: dict[str, JSON] = {
+        name: (Phase.REPORTED if phase is Phase.REPORTED else Phase.HEALTHY).value
+        for name, phase in phases.items()
+        if phase not in (Phase.DISCOVERY, Phase.UNUSABLE)
+    }
+    if not worth and not guest.reports:
+        return None
+    reports: list[JSON] = [report.isoformat() for report in guest.reports]
+    written: dict[str, JSON] = {"run": guest.run, "where": guest.where, "phases": worth, "reports": reports}
+    if guest.waiting is not None:
+        written["waiting"] = guest.waiting.isoformat()
+    return written
+
+
+def restore(memory: Mapping[str, Mapping[str, JSON]], uris: Sequence[str] = ("",)) -> State:
+    """The state to start from; an entry that does not read as one written by `memo` is left out.
+
+    `uris` are the libvirts watched now; a guest remembered from another is looked for at the first.
+    """
+    kept: dict[str, Kept] = {}
+    for key, value in memory.items():
+        if not key.startswith(KEY):
+            continue
+        try:
+            found = _kept(value)
+        except (KeyError, TypeError, ValueError):
+            # Written by another version: forgetting a phase costs one discovery, not a false report.
+            continue
+        kept[key.removeprefix(KEY)] = found if found.where in uris else replace(found, where=uris[0])
+    return State(kept=MappingProxyType(kept))
+
+
+def _kept(value: Mapping[str, JSON]) -> Kept:
+    phases, reports = value["phases"], value["reports"]
+    if not isinstance(phases, dict) or not isinstance(reports, list):
+        raise TypeError("phases must be a mapping and reports a list")
+    times = tuple(datetime.datetime.fromisoformat(str(report)) for report in reports)
+    waiting = datetime.datetime.fromisoformat(str(value["waiting"])) if "waiting" in value else None
+    if any(time.tzinfo is None for time in (*times, *filter(None, (waiting,)))):
+        raise ValueError("a report's time must be aware")
+    return Kept(
+        str(value["run"]),
+        {name: Phase(str(phase)) for name, phase in phases.items()},
+        times,
+        str(value["where"]),
+        waiting=waiting,
+    )

@@ -1,0 +1,298 @@
+"""The inventory: which domains run here, which have a guest-agent channel of ours, and their availability.
+
+In: libvirt's events, and a full list at every connect and once a minute (the safety net). Out:
+`GuestSeen`, `GuestRestarted`, `GuestGone`, `Census`, and `LibvirtAway` while libvirt cannot be asked; the
+same is written into the `Targets`, from which the heartbeat takes whom to ask. Events are subscribed
+before the list is read, so nothing falls between the two. Questions have a session of their own: one domain
+of which libvirt does not tell in time is unread, which ends neither the events nor the sight of the others.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from masakarimonitors.introspectiveinstancemonitor.core.observation import (
+    Availability,
+    Census,
+    GuestGone,
+    GuestRestarted,
+    GuestSeen,
+    LibvirtAway,
+    Observation,
+    Unwatched,
+    availability_of,
+)
+from masakarimonitors.introspectiveinstancemonitor.sources.domain_xml import Description, describe
+from masakarimonitors.introspectiveinstancemonitor.sources.targets import Target, Targets
+from masakarimonitors.libvirt.domain_state import LIST_ACTIVE, AgentState, EventId, Lifecycle, Started
+from masakarimonitors.libvirt.faults import Unanswered, Unavailable, is_about_the_connection
+from masakarimonitors.libvirt.kept import KeptSessions
+from masakarimonitors.libvirt.session import OpenSession, Retry, Session, session
+from masakarimonitors.libvirt.under_way import UnderWay
+from masakarimonitors.system.clock import Clock, boot_id, pause
+
+LOG = logging.getLogger(__name__)
+
+RESYNC = 60.0
+"""Seconds between two full lists while events are the main path."""
+
+CALL = 10.0
+"""Seconds for one call about one domain."""
+
+# Nothing about a running domain.
+_DEFINITIONS = (Lifecycle.DEFINED, Lifecycle.UNDEFINED)
+_STARTS: dict[int, str] = {
+    Started.BOOTED: "booted",
+    Started.MIGRATED: "migrated to this host",
+    Started.RESTORED: "restored",
+    Started.FROM_SNAPSHOT: "from a snapshot",
+    Started.WAKEUP: "woken up",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    uuid: str
+    kind: int
+    what: int = 0
+    detail: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What libvirt says of one running domain, read at once."""
+
+    uuid: str
+    name: str
+    domain_id: int
+    state: int
+    xml: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A running domain of which libvirt does not tell, and why."""
+
+    why: str
+
+
+class Inventory:
+    """The inventory of one libvirt; see the module's opening."""
+
+    def __init__(
+        self,
+        uri: str,
+        socket_path: re.Pattern[str],
+        targets: Targets,
+        clock: Clock,
+        open_session: OpenSession = session,
+    ) -> None:
+        """`socket_path` is matched from the start of a channel's path, as the option promises."""
+        self.name = f"inventory of {uri}"
+        self._uri = uri
+        self._socket_path = socket_path
+        self._targets = targets
+        self._clock = clock
+        self._open_session = open_session
+        self._questions = KeptSessions(uri, "domains", 1, open_session=open_session)
+        # libvirt's domain numbers begin anew with each boot of the host.
+        self._boot = boot_id(otherwise="boot")[:8]
+        self._events: deque[_Event] = deque()
+        self._wake = asyncio.Event()
+        self._unwatched: dict[str, Unwatched] = {}
+        self._unread: dict[str, str] = {}
+        self._under_way = UnderWay()
+
+    async def run(self, emit: Callable[[Observation], None]) -> None:
+        """Until cancelled: connect, subscribe, list, follow; again whenever the events are lost or no list comes."""
+        retry = Retry(self._clock, 0.25, 5.0)
+        try:
+            while True:
+                try:
+                    async with self._open_session(self._uri, "inventory") as events:
+                        await self._subscribe(events)
+                        await self._list(emit)
+                        retry.worked()
+                        await self._follow(events, emit)
+                except Unavailable as fault:
+                    self._targets.suspend()
+                    emit(LibvirtAway(str(fault), self._uri))
+                await retry.pause()
+        finally:
+            await self._questions.close()
+
+    async def _subscribe(self, events: Session) -> None:
+        loop = asyncio.get_running_loop()
+        self._events.clear()
+
+        def heard(event: _Event) -> None:
+            self._events.append(event)
+            self._wake.set()
+
+        def callback(kind: int) -> Callable[..., None]:
+            def called(_connection: Any, domain: Any, *details: Any) -> None:
+                # On libvirt's event thread; the last detail is the opaque.
+                what, detail = (*details[:-1], 0, 0)[:2]
+                event = _Event(domain.UUIDString(), kind, int(what), int(detail))
+                with contextlib.suppress(RuntimeError):  # the loop has ended, and this monitor with it
+                    loop.call_soon_threadsafe(heard, event)
+
+            return called
+
+        kinds = (EventId.LIFECYCLE, EventId.REBOOT, EventId.AGENT_LIFECYCLE)
+        await events.subscribe({kind: callback(kind) for kind in kinds}, CALL)
+
+    async def _follow(self, events: Session, emit: Callable[[Observation], None]) -> None:
+        """Until the events are lost, or libvirt itself cannot be asked: then raises Unavailable."""
+        events.when_lost(self._wake.set)
+        listed = self._clock.now().monotonic
+        while True:
+            events.still_open()
+            if self._events:
+                await self._heard(self._events.popleft(), emit)
+                continue
+            left = listed + RESYNC - self._clock.now().monotonic
+            if left <= 0:
+                await self._list(emit)
+                listed = self._clock.now().monotonic
+            else:
+                await pause(self._clock, left, self._wake)
+
+    async def _list(self, emit: Callable[[Observation], None]) -> None:
+        async with self._questions.one() as libvirt:
+            domains = await libvirt.call(
+                lambda handle: [domain.UUIDString() for domain in handle.listAllDomains(LIST_ACTIVE)], CALL
+            )
+        for uuid in domains:
+            await self._read(uuid, emit)
+        self._unwatched = {uuid: told for uuid, told in self._unwatched.items() if uuid in domains}
+        self._unread = {uuid: why for uuid, why in self._unread.items() if uuid in domains}
+        for uuid in set(self._targets.by_uuid) - set(domains):
+            self._targets.remove(uuid)
+        emit(
+            Census(
+                frozenset(self._targets.by_uuid),
+                tuple(self._unwatched.values()),
+                self._uri,
+                frozenset(self._unread),
+            )
+        )
+
+    async def _heard(self, event: _Event, emit: Callable[[Observation], None]) -> None:
+        if event.kind == EventId.LIFECYCLE and event.what in _DEFINITIONS:
+            return
+        if event.kind == EventId.LIFECYCLE and event.what == Lifecycle.STOPPED:
+            self._leave(event.uuid, "it stopped", emit)
+            return
+        known = self._targets.by_uuid.get(event.uuid)
+        if event.kind == EventId.REBOOT and known is not None:
+            emit(GuestRestarted(known.uuid, known.run, "the guest rebooted"))
+        started = event.kind == EventId.LIFECYCLE and event.what == Lifecycle.STARTED
+        await self._read(event.uuid, emit, anew=_STARTS.get(event.detail, "started") if started else None)
+        answers = event.kind == EventId.AGENT_LIFECYCLE and event.what == AgentState.CONNECTED
+        if answers and event.uuid in self._targets.by_uuid:
+            self._targets.hint(event.uuid)
+
+    async def _read(
+        self,
+        uuid: str,
+        emit: Callable[[Observation], None],
+        *,
+        anew: str | None = None,
+    ) -> None:
+        """How one domain is now; `anew` is how it was started, if it just was."""
+        facts = await self._ask(uuid)
+        if isinstance(facts, _Unread):
+            # Of this one domain nothing is known; what was known of it stays as it was.
+            if self._unread.get(uuid) != facts.why:
+                LOG.warning("How domain %s stands is not known: %s", uuid, facts.why)
+            self._unread[uuid] = facts.why
+            return
+        try:
+            description = None if facts is None else describe(facts.xml)
+        except ValueError as fault:
+            self._unread[uuid] = str(fault)
+            return
+        self._unread.pop(uuid, None)
+        if facts is None or description is None:
+            self._leave(uuid, "it does not run", emit)
+        else:
+            self._tell(facts, description, emit, anew)
+
+    def _tell(
+        self, facts: _Facts, description: Description, emit: Callable[[Observation], None], anew: str | None
+    ) -> None:
+        """One that runs: watched from now on, or why not."""
+        uuid = facts.uuid
+        channel = description.channel
+        if channel is None or not self._socket_path.match(channel.path):
+            why = "it has no guest-agent channel"
+            if channel is not None:
+                why = f"the socket of its guest agent, {channel.path}, does not match qemu_guest_agent_sock_path"
+            self._unwatched[uuid] = Unwatched(uuid, facts.name, why)
+            self._leave(uuid, why, emit)
+            return
+        self._unwatched.pop(uuid, None)
+        availability = availability_of(facts.state)
+        if availability is Availability.RUNNING and not channel.connected:
+            availability = Availability.AGENT_CLOSED
+        run = f"{self._boot}-{facts.domain_id}"
+        askable = availability is Availability.RUNNING
+        if anew is not None:
+            emit(GuestRestarted(uuid, run, anew))
+        emit(
+            GuestSeen(
+                uuid=uuid,
+                name=facts.name,
+                run=run,
+                availability=availability,
+                where=self._uri,
+                storages=description.storages,
+            )
+        )
+        self._targets.put(
+            Target(
+                uuid=uuid,
+                name=facts.name,
+                run=run,
+                domain_id=facts.domain_id,
+                askable=askable,
+                nova=description.nova,
+            )
+        )
+
+    def _leave(self, uuid: str, why: str, emit: Callable[[Observation], None]) -> None:
+        if uuid in self._targets.by_uuid:
+            self._targets.remove(uuid)
+            emit(GuestGone(uuid, why))
+
+    async def _ask(self, uuid: str) -> _Facts | _Unread | None:
+        if uuid in self._under_way:
+            return _Unread("libvirt has not answered the last question about it")
+        async with self._questions.one() as libvirt:
+            try:
+                return await libvirt.call(lambda handle: self._facts(handle, libvirt.api.main, uuid), CALL)
+            except Unanswered as fault:
+                # A domain that is locked or slow; the next question goes over another session.
+                return _Unread(str(fault))
+
+    def _facts(self, handle: Any, libvirt: Any, uuid: str) -> _Facts | _Unread | None:
+        """On a worker thread. None for a domain that does not exist or does not run."""
+        try:
+            with self._under_way.about(uuid):
+                domain = handle.lookupByUUIDString(uuid)
+                domain_id = domain.ID()
+                if domain_id < 0:
+                    return None
+                state, _reason = domain.state()
+                xml = domain.XMLDesc()
+        except libvirt.libvirtError as error:
+            if is_about_the_connection(error, libvirt):
+                raise
+            return None if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN else _Unread(str(error))
+        return _Facts(uuid=uuid, name=domain.name(), domain_id=domain_id, state=state, xml=xml)

@@ -1,0 +1,1 @@
+"""What both libvirt monitors share: the session, the URI, the states of a domain."""

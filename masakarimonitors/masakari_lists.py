@@ -1,0 +1,252 @@
+"""What masakari-api lists: segments, their hosts and the notifications that it has, read page by page.
+
+In: a reader of paths. Out: records with what this project needs of each item. Every list is whole or
+LookupFailed: half a list would make a registered host look like one that masakari does not know.
+"""
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+from masakarimonitors.masakari_api import LookupFailed
+
+_ROUNDING = datetime.timedelta(seconds=1)
+"""masakari's database may keep whole seconds only (MySQL's DATETIME), cut off or rounded."""
+
+
+class Reader(Protocol):
+    """What reading needs of the client. One that knows the API's own time tells it as `date` (aware)."""
+
+    async def get(self, path: str) -> Any:
+        """Read `path` ("/segments"), relative to the service's endpoint; raises LookupFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A failover segment; `enabled` False: masakari accepts reports about its hosts and recovers none of them."""
+
+    uuid: str
+    name: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentHost:
+    """A host in a failover segment, by the name that reports must use."""
+
+    uuid: str
+    name: str
+    on_maintenance: bool
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A notification that masakari has; `status` is its engine's word (new, running, error, finished, ignored, failed).
+
+    `generated_time` is its sender's, `created_at` masakari's own time of it, `updated_at` that of its last
+    change (None: never changed); all aware.
+    """
+
+    uuid: str
+    host_uuid: str
+    segment_uuid: str
+    generated_time: datetime.datetime
+    created_at: datetime.datetime
+    payload: Mapping[str, Any]
+    status: str
+    updated_at: datetime.datetime | None = None
+
+
+async def pages(api: Reader, path: str, key: str, **filters: str) -> list[Mapping[str, Any]]:
+    """Every item of a list, in the API's order.
+
+    The API cuts its lists at its own `osapi_max_limit`, which nobody is told: only a page with nothing new
+    is the end of a list. The marker is the integer `id` of the last item; the API knows no other.
+    """
+    found: dict[int, Mapping[str, Any]] = {}
+    marker: int | None = None
+    while True:
+        asked = filters if marker is None else filters | {"marker": str(marker)}
+        answer = await api.get(f"{path}?{urlencode(asked)}" if asked else path)
+        items = _items(answer, path, key)
+        fresh = {number: item for item in items if (number := _number(item, path)) not in found}
+        if not fresh:
+            return list(found.values())
+        found |= fresh
+        marker = _number(items[-1], path)
+
+
+async def segments(api: Reader) -> list[Segment]:
+    """Every failover segment; where the API is too old to say so, each counts as enabled."""
+    return [
+        Segment(_text(item, "uuid"), str(item.get("name", "")), item.get("enabled") is not False)
+        for item in await pages(api, "/segments", "segments")
+    ]
+
+
+async def hosts_of(api: Reader, segment: Segment) -> list[SegmentHost]:
+    """Every host of one failover segment."""
+    return [
+        SegmentHost(
+            uuid=_text(item, "uuid"),
+            name=_text(item, "name"),
+            on_maintenance=item.get("on_maintenance") is True,
+            segment=segment,
+        )
+        for item in await pages(api, f"/segments/{segment.uuid}/hosts", "hosts")
+    ]
+
+
+async def notifications(api: Reader, kind: str, since: datetime.datetime) -> list[Stored]:
+    """What masakari has of one type (COMPUTE_HOST, VM, PROCESS), generated at `since` (aware) or later."""
+    utc = (since - _ROUNDING).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
+    asked = {"type": kind, "generated-since": utc.isoformat()}
+    return [_stored(item) for item in await pages(api, "/notifications", "notifications", **asked)]
+
+
+async def newest_of(api: Reader, host_uuid: str, kind: str, **filters: str) -> list[Stored]:
+    """A host's newest notifications of one type that pass the API's own `filters`: one page, newest first."""
+    asked = {"type": kind, "source_host_uuid": host_uuid} | filters
+    answer = await api.get(f"/notifications?{urlencode(asked)}")
+    return [_stored(item) for item in _items(answer, "/notifications", "notifications")]
+
+
+async def notification(api: Reader, uuid: str) -> Stored | None:
+    """One notification; None when masakari does not know it (any more)."""
+    path = f"/notifications/{quote(uuid, safe='')}"
+    try:
+        answer = await api.get(path)
+    except LookupFailed as fault:
+        if fault.unknown:
+            return None
+        raise
+    item = answer.get("notification") if isinstance(answer, dict) else None
+    if not isinstance(item, dict):
+        raise LookupFailed(f"GET {path}: an answer without notification")
+    return _stored(item)
+
+
+async def on_maintenance(api: Reader, stored: Stored) -> bool | None:
+    """Whether masakari has the host of that notification on maintenance; None when it does not say."""
+    path = f"/segments/{quote(stored.segment_uuid, safe='')}/hosts/{quote(stored.host_uuid, safe='')}"
+    answer = await api.get(path)
+    host = answer.get("host") if isinstance(answer, dict) else None
+    said = host.get("on_maintenance") if isinstance(host, dict) else None
+    return said if isinstance(said, bool) else None
+
+
+async def find_host(api: Reader, hostname: str) -> SegmentHost:
+    """The host by its name, through as many segments as it takes; LookupFailed when it is in none."""
+    for segment in await segments(api):
+        for host in await hosts_of(api, segment):
+            # masakari on MariaDB takes a host's name in any case of its letters.
+            if host.name.casefold() == hostname.casefold():
+                return host
+    raise LookupFailed(f"{hostname} is in none of masakari's failover segments")
+
+
+class ReportFinder:
+    """Finds a report among the notifications that masakari has, whoever has sent it.
+
+    masakari keeps a report under its host's uuid, so each uuid's name is asked for once, unless it is known
+    from a listing (`learn`).
+    """
+
+    def __init__(self, api: Reader) -> None:
+        """Nothing is known yet."""
+        self._api = api
+        self._names: dict[str, str] = {}
+
+    def learn(self, hosts: Iterable[SegmentHost]) -> None:
+        """The names that belong to these hosts' uuids."""
+        self._names |= {host.uuid: host.name for host in hosts}
+
+    async def find(
+        self,
+        hostname: str,
+        kind: str,
+        wanted: Callable[[Stored, bool], bool],
+        *,
+        since: datetime.datetime,
+        now: datetime.datetime,
+    ) -> Stored | None:
+        """The newest one of `hostname` and `kind` that was generated `since` then and is `wanted`; raises LookupFailed.
+
+        `since` and `now` are of our clock, and aware. `wanted` is told besides whether masakari has got it
+        since then by its own clock: an older one from a sender whose clock was ahead says a later time, too.
+        """
+        known = await notifications(self._api, kind, since)
+        received = self.theirs(since, now)
+        for one in known:
+            # masakari on MariaDB takes a host's name in any case of its letters.
+            recent = one.created_at >= received
+            if wanted(one, recent) and (await self._name(one)).casefold() == hostname.casefold():
+                return one
+        return None
+
+    def theirs(self, moment: datetime.datetime, now: datetime.datetime) -> datetime.datetime:
+        """`moment` of our clock by masakari's own, as its last answer tells it; a little earlier, never later."""
+        date: datetime.datetime | None = getattr(self._api, "date", None)
+        return (date or now) - (now - moment) - _ROUNDING
+
+    async def _name(self, stored: Stored) -> str:
+        if stored.host_uuid not in self._names:
+            path = f"/segments/{stored.segment_uuid}/hosts/{stored.host_uuid}"
+            answer = await self._api.get(path)
+            host = answer.get("host") if isinstance(answer, dict) else None
+            if not isinstance(host, dict):
+                raise LookupFailed(f"GET {path}: an answer without host")
+            self._names[stored.host_uuid] = _text(host, "name")
+        return self._names[stored.host_uuid]
+
+
+def near(moment: datetime.datetime, others: Sequence[datetime.datetime]) -> bool:
+    """Whether it is one of `others`, as a database of whole seconds tells it (aware times)."""
+    return any(abs(moment - other) <= _ROUNDING for other in others)
+
+
+def _items(answer: Any, path: str, key: str) -> list[Mapping[str, Any]]:
+    items = answer.get(key) if isinstance(answer, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise LookupFailed(f"GET {path}: an answer without {key}")
+    return items
+
+
+def _stored(item: Mapping[str, Any]) -> Stored:
+    payload = item.get("payload")
+    return Stored(
+        uuid=_text(item, "notification_uuid"),
+        host_uuid=_text(item, "source_host_uuid"),
+        segment_uuid=_text(item, "failover_segment_uuid"),
+        generated_time=_moment(item, "generated_time"),
+        created_at=_moment(item, "created_at"),
+        payload=payload if isinstance(payload, dict) else {},
+        status=str(item.get("status", "")),
+        updated_at=_moment(item, "updated_at") if item.get("updated_at") else None,
+    )
+
+
+def _moment(item: Mapping[str, Any], key: str) -> datetime.datetime:
+    """masakari's times are UTC and do not say so."""
+    try:
+        moment = datetime.datetime.fromisoformat(_text(item, key))
+    except ValueError as error:
+        raise LookupFailed(f"a notification without a usable {key}: {error}") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+
+
+def _text(item: Mapping[str, Any], key: str) -> str:
+    value = item.get(key)
+    if not isinstance(value, str) or not value:
+        raise LookupFailed(f"an item of masakari-api's answer has no {key}")
+    return value
+
+
+def _number(item: Mapping[str, Any], path: str) -> int:
+    number = item.get("id")
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise LookupFailed(f"GET {path}: an item without the integer id by which its list is read on")
+    return number

@@ -1,0 +1,84 @@
+"""What a monitor is: the contracts between the loop that runs one and those who write its parts.
+
+A monitor is a frozen state, a pure `decide`, sources that observe and effects that act. Whoever wires
+one (each `monitor.py`) fills in `Monitor`; whoever writes a source, effects or a host driver needs
+nothing else of this project but `core`. The loop itself stands in `daemon.py`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Woken
+from masakarimonitors.core.notification import Notification, Settled
+from masakarimonitors.status.model import SubjectRow
+
+O = TypeVar("O")  # noqa: E741 - an observation of one monitor
+O_co = TypeVar("O_co", covariant=True)
+S = TypeVar("S")  # the frozen state of one monitor
+
+Memory = Mapping[str, Mapping[str, JSON]]
+"""What a monitor asked to be remembered (`Remember`) in its last life, by key."""
+
+
+class Source(Protocol[O_co]):
+    """Talks to one outside system and yields observations; decides nothing."""
+
+    @property
+    def name(self) -> str:
+        """Stands in the log and the status."""
+
+    async def run(self, emit: Callable[[Any], None]) -> None:
+        """Until cancelled, hand every observation to `emit` (on the loop's thread)."""
+
+
+class Effects(Protocol[O_co]):
+    """Acts other than notifying; what came of one goes back into the inbox."""
+
+    async def perform(self, command: Command) -> O_co | None:
+        """Carry out one command, within a time of its own."""
+
+
+class MasakariReader(Protocol):
+    """What a monitor may ask of masakari-api beside sending reports."""
+
+    async def get(self, path: str) -> Any:
+        """Read `path` ("/segments"), relative to the service's endpoint; raises masakari_api.LookupFailed."""
+
+
+async def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitor(Generic[S, O]):
+    """One monitor, wired but not running."""
+
+    name: str
+    state: S
+    """Where it begins: what it remembers of its last life."""
+    decide: Callable[[S, O | Woken, Instant], tuple[S, Decision]]
+    """The next state and what follows from one observation; pure, called for one after another."""
+    sources: Sequence[Source[O]]
+    effects: Effects[O] | None = None
+    first: Sequence[Command] = ()
+    """Carried out before anything that waits on disk is delivered: a report from before a restart may be stale."""
+    has_looked: Callable[[S], bool] = lambda state: True
+    """Whether it has looked at the world since it started; until then reports of its last life are held."""
+    may_offer: Callable[[S, Notification, Instant], bool] = lambda state, notification, now: True
+    """Whether this report may leave at this moment: asked last of all, on any thread. What may not stays pending
+    until a decision takes it back, or until it may."""
+    settled: Callable[[Settled, Instant], O | None] = lambda report, now: None
+    """The end of one of its reports as an observation, if it wants to know."""
+    watch_delivery: Callable[[Callable[[], str]], None] = lambda trouble: None
+    """Told once where to ask what trouble the delivery of its reports has (nothing while there is none)."""
+    reload: Callable[[], None] = lambda: None
+    """Called on SIGHUP."""
+    close: Callable[[], Awaitable[None]] = _nothing
+    """Called when the daemon stops."""
+    describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()
+    """What the status shows of each subject."""
+    watching: Sequence[str] = ()
+    """What a person is told at start: one line each, "what is watched and where"."""
+    try_this: Sequence[str] = ()
+    """Commands that a newcomer may type to see a failure noticed."""

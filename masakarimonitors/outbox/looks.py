@@ -1,0 +1,130 @@
+"""One look at masakari: which of a host's reports its engine has not ended with, and what became of ours.
+
+In: a host, and the reports of it that are tracked. Out: a `Look`, or LookupFailed. Four short lists, and one
+question for each of ours that is in none of them; nothing that makes masakari-api ask its engine.
+"""
+
+import datetime
+from collections.abc import Iterable, Mapping
+
+from masakarimonitors.core.notification import (
+    ENGINE_ACTS_ON,
+    HostEvent,
+    HostNotification,
+    HostStatus,
+    VmNotification,
+)
+from masakarimonitors.masakari_api import LookupFailed
+from masakarimonitors.masakari_lists import Reader, Stored, find_host, newest_of, notification, on_maintenance
+from masakarimonitors.outbox.pace import HostReport, Look
+from masakarimonitors.outbox.stages import Lane, Sign
+from masakarimonitors.system.clock import Clock
+
+UNFINISHED = ("new", "running", "error")
+"""masakari's words for what its engine has not ended with; what is in error it tries once more."""
+_SIGNS = {"finished": Sign.FINISHED, "ignored": Sign.IGNORED, "failed": Sign.FAILED}
+_BEFORE = datetime.timedelta(hours=2)
+"""A host that was reported so long before an instance died is not being recovered any more."""
+_TAKEN_UP = 180.0
+"""So many seconds after it has begun with a host's report the engine has long set the host on maintenance: it does so
+first of all. A host that is in service by then was put back by somebody, and nobody recovers it."""
+_ROUNDING = 1.0
+"""Seconds by which masakari's times are uncertain: its database may keep whole ones only, and so does a Date header."""
+
+
+class Looks:
+    """Looks at masakari through `reader`; knows the uuids of hosts once it was told or has found them."""
+
+    def __init__(self, reader: Reader, clock: Clock) -> None:
+        """Nothing is known yet."""
+        self._reader = reader
+        self._clock = clock
+        self._hosts: dict[str, str] = {}
+
+    def learn(self, hostname: str, host_uuid: str) -> None:
+        """masakari calls that host so."""
+        if host_uuid:
+            self._hosts[hostname] = host_uuid
+
+    async def look(self, hostname: str, tracked: Iterable[str], oldest: float = 0.0) -> Look:
+        """How the host's reports stand, above all those of `tracked` (masakari's uuids); raises LookupFailed.
+
+        `oldest`: the age in seconds of the oldest report that waits; its host may have been recovered since.
+        """
+        now = self._clock.now()
+        host = await self._host(hostname)
+        unfinished: dict[str, Lane] = {}
+        for status in UNFINISHED:
+            for one in await newest_of(self._reader, host, VmNotification.type, status=status):
+                if one.status == status:  # a server that knows no such filter tells of them all
+                    unfinished[one.uuid] = _lane(one.payload)
+        signs: dict[str, Sign] = {}
+        for uuid in tracked:
+            if uuid not in unfinished:
+                signs[uuid] = await self._sign(uuid)
+        recovered: dict[str, float] = {}
+        hosts: dict[str, HostReport] = {}
+        abandoned: set[str] = set()
+        back = _BEFORE + datetime.timedelta(seconds=oldest)
+        since = (now.wall - back).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
+        asked = {"generated-since": since.isoformat()}
+        for one in await newest_of(self._reader, host, HostNotification.type, **asked):
+            if not _is_host_failure(one.payload):
+                continue
+            if one.status in UNFINISHED:
+                report = await self._host_report(one)
+                if report is None:
+                    abandoned.add(one.uuid)
+                    continue
+                unfinished[one.uuid], hosts[one.uuid] = Lane.HOST, report
+            elif one.status == "finished" and one.updated_at is not None:
+                recovered[one.uuid] = self._monotonic(one.updated_at)
+        return Look(
+            began=now.monotonic,
+            unfinished=unfinished,
+            signs=signs,
+            recovered=recovered,
+            hosts=hosts,
+            abandoned=frozenset(abandoned),
+        )
+
+    async def _host_report(self, one: Stored) -> HostReport | None:
+        """What an unfinished report of the whole host is worth; None when nobody works at it any more."""
+        changed = self._monotonic(one.updated_at or one.created_at)
+        if one.status == "new":
+            return HostReport(changed, doubtful=True)
+        if self._clock.now().monotonic - changed < _TAKEN_UP + _ROUNDING:
+            return HostReport(changed, doubtful=False)
+        try:
+            kept = await on_maintenance(self._reader, one)
+        except LookupFailed:
+            return HostReport(changed, doubtful=True)
+        if kept is None:
+            return HostReport(changed, doubtful=True)
+        return HostReport(changed, doubtful=False) if kept else None
+
+    async def _host(self, hostname: str) -> str:
+        if hostname not in self._hosts:
+            self._hosts[hostname] = (await find_host(self._reader, hostname)).uuid
+        return self._hosts[hostname]
+
+    async def _sign(self, uuid: str) -> Sign:
+        stored = await notification(self._reader, uuid)
+        if stored is None:
+            return Sign.UNKNOWN
+        return _SIGNS.get(stored.status, Sign.UNFINISHED)
+
+    def _monotonic(self, moment: datetime.datetime) -> float:
+        """A moment of masakari's clock by our monotonic one, rather too early than too late."""
+        now = self._clock.now()
+        date: datetime.datetime | None = getattr(self._reader, "date", None)
+        return now.monotonic - ((date or now.wall) - moment).total_seconds() - _ROUNDING
+
+
+def _lane(payload: Mapping[str, object]) -> Lane:
+    acted_on = (payload.get("event"), payload.get("vir_domain_event")) in ENGINE_ACTS_ON
+    return Lane.RECOVERED if acted_on else Lane.FILED
+
+
+def _is_host_failure(payload: Mapping[str, object]) -> bool:
+    return payload.get("event") == HostEvent.STOPPED and payload.get("host_status") == HostStatus.NORMAL

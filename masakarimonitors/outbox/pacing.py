@@ -1,0 +1,365 @@
+"""The pace at which reports about instances leave: who waits, who goes next, and the looks at masakari for that.
+
+In: reports that are due, and what became of each offer. Out: the one that may go now, oldest first; what waits
+and why. It looks at masakari when the policy (`pace`) asks for it, and tells people what the engine has given
+up. A look that fails costs nothing but speed.
+"""
+
+import asyncio
+import datetime
+import heapq
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.masakari_api import LookupFailed
+from masakarimonitors.outbox import pace as policy_of
+from masakarimonitors.outbox.looks import Looks
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.pace import GO, Candidate, Ended, Hold, HostPace, PacePolicy, Ruling, Sight
+from masakarimonitors.outbox.rows import Row
+from masakarimonitors.outbox.stages import Lane, Sign, Stage, lane_of
+from masakarimonitors.system.clock import Clock
+
+LOG = logging.getLogger(__name__)
+
+OFF = PacePolicy(limit=0)
+"""Nothing is paced."""
+
+
+@dataclass(slots=True)
+class _Queue:
+    """The reports of one host and lane that wait, and why the oldest does."""
+
+    waiting: dict[int, Candidate] = field(default_factory=dict)
+    ruling: Ruling = GO
+    # Ids of rows, oldest first; those that wait no longer are passed over.
+    _heap: list[int] = field(default_factory=list)
+
+    def add(self, one: Candidate) -> None:
+        """One more waits."""
+        if one.row not in self.waiting:
+            heapq.heappush(self._heap, one.row)
+        self.waiting[one.row] = one
+
+    def oldest(self) -> Candidate | None:
+        """The one whose turn it is."""
+        while self._heap and self._heap[0] not in self.waiting:
+            heapq.heappop(self._heap)
+        return self.waiting[self._heap[0]] if self._heap else None
+
+
+@dataclass(slots=True)
+class _Host:
+    """One host: its pace, its queues, and whether somebody is looking."""
+
+    pace: HostPace = field(default_factory=HostPace)
+    queues: dict[Lane, _Queue] = field(
+        default_factory=lambda: {Lane.RECOVERED: _Queue(), Lane.FILED: _Queue()}
+    )
+    looking: bool = False
+    # Reports of the whole host of which people were told: nobody works at them, or for too long.
+    told: set[str] = field(default_factory=set)
+
+    @property
+    def hold(self) -> Hold | None:
+        """Why those that matter most wait, if any do."""
+        held = [queue.ruling.hold for queue in self.queues.values() if queue.waiting]
+        return held[0] if held else None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A report that waits, and why, for people."""
+
+    subject: str
+    why: str
+
+
+class Pacing:
+    """Lets reports about instances go at the pace of masakari's engine."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        clock: Clock,
+        policy: PacePolicy = OFF,
+        looks: Looks | None = None,
+        *,
+        patience: float = 20.0,
+        on_fault: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """`looks` reads masakari; without it nothing is seen of it. `on_fault` is told what people must look at.
+
+        A look that takes longer than `patience` (seconds) has failed: whoever waits for it goes on without.
+        """
+        self._outbox = outbox
+        self._clock = clock
+        self._policy = policy
+        self._looks = looks
+        self._patience = patience
+        self._on_fault = on_fault
+        self._hosts: dict[str, _Host] = {}
+        self._made: dict[int, float] = {}
+
+    def start(self) -> None:
+        """Go on following what an earlier run has delivered."""
+        now = self._clock.now()
+        for row in self._outbox.followed() if self._policy.limit else ():
+            lane = lane_of(row.notification)
+            if lane is None or row.notification is None:
+                continue
+            age = _age(row.updated or row.created, now)
+            host = self._host(row.notification.hostname)
+            host.pace = policy_of.remembered(host.pace, row.id, lane, row.followed, now.monotonic - age)
+
+    def admit(self, row: Row, now: Instant) -> Ruling:
+        """Whether the row, which is due, may be offered now; one that may not waits here for `next_subject`."""
+        lane = lane_of(row.notification)
+        if lane is None or row.notification is None or not self._policy.limit:
+            return GO
+        host = self._host(row.notification.hostname)
+        one = Candidate(row=row.id, lane=lane, subject=row.subject, made=self._made_at(row, now))
+        host.pace = policy_of.arrived(host.pace, one, self._policy)
+        ruling = self._judge(host, one, now)
+        queue = host.queues[lane]
+        oldest = queue.oldest()
+        if oldest is not None and oldest.row < row.id:
+            if ruling.hold is None and not ruling.covered_by:
+                ruling = Ruling(Hold.TURN)
+        else:
+            queue.ruling = ruling
+        if ruling.hold is not None:
+            queue.add(one)
+            return ruling
+        queue.waiting.pop(row.id, None)
+        if not ruling.covered_by:
+            host.pace = policy_of.offered(host.pace, one, now.monotonic, self._policy)
+        return ruling
+
+    def _judge(self, host: _Host, one: Candidate, now: Instant) -> Ruling:
+        first = host.queues[Lane.RECOVERED]
+        ahead = first.ruling.hold if one.lane is Lane.FILED and first.waiting else None
+        return policy_of.judge(host.pace, one, now.monotonic, self._policy, ahead)
+
+    def next_subject(self, now: Instant, lane: Lane) -> str | None:
+        """The subject of the oldest report of that lane that waits and may go now; it waits no longer."""
+        for host in self._hosts.values():
+            queue = host.queues[lane]
+            one = queue.oldest()
+            if one is None:
+                continue
+            queue.ruling = self._judge(host, one, now)
+            if queue.ruling.hold is None or not self._outbox.is_pending(one.row):
+                del queue.waiting[one.row]
+                return one.subject
+        return None
+
+    def answered(self, row: Row, uuid: str, host_uuid: str = "") -> None:
+        """The offer of a row has ended; `uuid`: masakari's of the notification, empty when it has not taken it."""
+        if row.notification is None or row.notification.hostname not in self._hosts:
+            return
+        if self._looks is not None:
+            self._looks.learn(row.notification.hostname, host_uuid)
+        host = self._hosts[row.notification.hostname]
+        host.pace = policy_of.answered(host.pace, row.id, uuid, self._clock.now().monotonic)
+
+    def follows(self, row: Row) -> bool:
+        """Whether it is looked at what becomes of such a row at masakari."""
+        return self._policy.limit > 0 and lane_of(row.notification) is Lane.RECOVERED
+
+    def row_due(self, *, filed: bool = True) -> float | None:
+        """The monotonic second at which the next one that waits may go, if nothing happens before.
+
+        Without `filed` only those count on which the engine acts.
+        """
+        lanes = (Lane.RECOVERED, Lane.FILED) if filed else (Lane.RECOVERED,)
+        every = [host.queues[lane] for host in self._hosts.values() for lane in lanes]
+        queues = [queue for queue in every if queue.waiting]
+        # A look says itself when it has ended.
+        held = [queue.ruling.until for queue in queues if queue.ruling.hold is not Hold.LOOK]
+        return min((until for until in held if until is not None), default=None)
+
+    def look_due(self, now: Instant) -> float | None:
+        """The monotonic second at which `lapse` or `begin_looks` have something to do."""
+        moments: list[float | None] = []
+        for host in self._hosts.values():
+            moments += [self._next_look(host, now), policy_of.next_lapse(host.pace, self._policy)]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _next_look(self, host: _Host, now: Instant) -> float | None:
+        if host.looking:
+            return None
+        return policy_of.next_look(host.pace, now.monotonic, self._policy, host.hold)
+
+    def lapse(self, now: Instant) -> None:
+        """Whatever stands too long at masakari is waited for no longer."""
+        for name, host in self._hosts.items():
+            host.pace, late = policy_of.lapsed(host.pace, now.monotonic, self._policy)
+            for one in late:
+                self._tell(one, now)
+            long = policy_of.long_hosts(host.pace, now.monotonic, self._policy)
+            # That a host of many instances takes so long is a fault only for those that wait for it, or did.
+            held = host.hold is Hold.HOST or any(one.was.lane is Lane.HOST for one in late)
+            self._tell_host(name, host, long if held else (), _LONG_HOST)
+
+    def begin_looks(self, now: Instant) -> list[str]:
+        """The hosts that are to be looked at now: `look` is called for each."""
+        hosts: list[str] = []
+        for name, host in self._hosts.items():
+            due = self._next_look(host, now)
+            if due is not None and due <= now.monotonic:
+                host.looking = True
+                hosts.append(name)
+        return hosts
+
+    async def look(self, hostname: str) -> None:
+        """Look at masakari for that host; whatever is seen, or that nothing was, goes into its pace."""
+        host = self._hosts[hostname]
+        try:
+            seen = await self._seen(hostname, host)
+        finally:
+            host.looking = False
+            self._outbox.news.set()
+        now = self._clock.now()
+        before = host.pace.sight
+        if isinstance(seen, str):
+            host.pace = policy_of.blinded(host.pace, now.monotonic, self._policy)
+            if host.pace.sight is not before:
+                LOG.warning(
+                    "masakari's notifications of %s cannot be read (%s): reports of its instances go out %d at once, "
+                    "then one every %.0f s. With the right to read them (in masakari's default policy the role admin) "
+                    "they go at the pace of its engine",
+                    hostname,
+                    seen,
+                    self._policy.limit,
+                    self._policy.blind_interval,
+                )
+            return
+        for one in policy_of.ended(host.pace, seen):
+            self._tell(one, now)
+        host.pace = policy_of.looked(host.pace, seen, now.monotonic)
+        self._tell_host(hostname, host, seen.abandoned, _ABANDONED)
+        if before is Sight.BLIND:
+            LOG.info("masakari's notifications of %s can be read again", hostname)
+
+    async def _seen(self, hostname: str, host: _Host) -> policy_of.Look | str:
+        if self._looks is None:
+            return "nothing reads them here"
+        ours = [
+            uuid
+            for uuid, one in host.pace.tracked.items()
+            if one.row is not None and one.lane is Lane.RECOVERED and one.stage is not Stage.OFFERED
+        ]
+        waiting = [one.made for queue in host.queues.values() for one in queue.waiting.values()]
+        now = self._clock.now().monotonic
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._looks.look(hostname, ours, now - min(waiting, default=now))
+        except LookupFailed as fault:
+            return str(fault)
+        except TimeoutError:
+            return f"no answer within {self._patience:.0f} s"
+        except Exception as error:  # whoever waits for a look must not wait for ever
+            LOG.exception("A look at masakari's notifications of %s failed in an unforeseen way", hostname)
+            return f"{type(error).__name__}: {error}"
+
+    def waiting(self) -> list[Waiting]:
+        """The reports that wait for their turn, oldest first within each host, and why."""
+        found: list[Waiting] = []
+        for host in self._hosts.values():
+            for lane, queue in host.queues.items():
+                why = _words(queue.ruling.hold, host.pace.count(lane))
+                waiting = [
+                    queue.waiting[row] for row in sorted(queue.waiting) if self._outbox.is_pending(row)
+                ]
+                found += [Waiting(one.subject, why) for one in waiting]
+        return found
+
+    @property
+    def unfinished(self) -> int:
+        """How many reports on which masakari's engine acts stand there unfinished, as last seen."""
+        return sum(host.pace.count(Lane.RECOVERED) for host in self._hosts.values())
+
+    @property
+    def overdue(self) -> int:
+        """How many stand there for longer than the engine can take."""
+        tracked = [one for host in self._hosts.values() for one in host.pace.tracked.values()]
+        return sum(one.stage is Stage.OVERDUE for one in tracked)
+
+    def _host(self, hostname: str) -> _Host:
+        return self._hosts.setdefault(hostname, _Host())
+
+    def _made_at(self, row: Row, now: Instant) -> float:
+        """The monotonic second at which a row was made: a wall clock that jumps must not hold it, or let it go."""
+        if row.id not in self._made:
+            if len(self._made) > 2 * self._outbox.waiting + 1000:
+                self._made = {key: at for key, at in self._made.items() if self._outbox.is_pending(key)}
+            self._made[row.id] = now.monotonic - _age(row.created, now)
+        return self._made[row.id]
+
+    def _tell_host(self, hostname: str, host: _Host, uuids: Iterable[str], words: str) -> None:
+        """People are told once of each such report of the whole host."""
+        for uuid in sorted(set(uuids) - host.told):
+            host.told.add(uuid)
+            told = words.format(about=f"{hostname} (notification {uuid})", minutes=self._policy.patience / 60)
+            self._on_fault(told)
+            LOG.error(told)
+
+    def _tell(self, one: Ended, now: Instant) -> None:
+        if one.was.row is None:
+            return
+        row = self._outbox.followed_row(one.was.row)
+        if row is None:
+            return
+        about, answer = (
+            f"{row.subject} (notification {one.uuid})",
+            f"{row.answer}; the engine: {one.sign.value}",
+        )
+        if one.stage is Stage.OVERDUE:
+            self._on_fault(_OVERDUE.format(about=about, minutes=self._policy.patience / 60))
+            LOG.error(_OVERDUE.format(about=about, minutes=self._policy.patience / 60))
+            return
+        self._outbox.end_following(row.id, answer, now)
+        if one.stage is Stage.GIVEN_UP:
+            self._on_fault(_GIVEN_UP.format(about=about))
+            LOG.error(_GIVEN_UP.format(about=about))
+        elif one.sign is Sign.IGNORED:
+            LOG.warning(_IGNORED.format(about=about))
+        else:
+            LOG.info("masakari and the report about %s: %s", about, one.sign.value)
+
+
+_ABANDONED = (
+    "masakari shows the recovery of {about} as unfinished, but the host is in service: the engine was killed at its "
+    "work, and nobody recovers that host. What dies there is reported again; see to the instances that were there then"
+)
+_LONG_HOST = (
+    "masakari's engine has not ended with the recovery of {about} for {minutes:.0f} minutes, and reports of that "
+    "host's instances wait for it, or have done: it has very many, or the engine is away, or was killed at its work. "
+    "See the engine's log; when nobody works at it, put the host back into service, and recover its instances by hand"
+)
+_OVERDUE = (
+    "masakari's engine has not ended with the report about {about} for {minutes:.0f} minutes, which is longer than it "
+    "needs: it is away, or was killed at its work, or waits for nova. The next reports go out all the same; see "
+    "`openstack notification show` and the engine's log, and recover the instance by hand"
+)
+_GIVEN_UP = (
+    "masakari's engine has given up the report about {about} after two tries: the instance is not recovered. See the "
+    "engine's log, and recover the instance by hand"
+)
+_IGNORED = (
+    "masakari's engine has ignored the report about {about}: the instance is paused or rescued in nova, or its "
+    "failover segment is disabled. It is not recovered"
+)
+
+
+def _age(moment: datetime.datetime, now: Instant) -> float:
+    return max(0.0, (now.wall - moment).total_seconds())
+
+
+def _words(hold: Hold | None, count: int) -> str:
+    if hold is None:
+        return "it goes out now"
+    return f"{count} of this host are being recovered" if hold is Hold.FULL else hold.value

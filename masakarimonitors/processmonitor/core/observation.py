@@ -1,0 +1,114 @@
+"""What the process monitor can see and ask: the whole vocabulary, frozen.
+
+Sources and effects yield the observations; the decision answers with the commands at the end.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from masakarimonitors.core.decision import Command, Instant
+
+
+class Presence(StrEnum):
+    """Whether a process of an entry runs. UNKNOWN: /proc could not be read in full; never taken for GONE."""
+
+    RUNNING = "running"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One process of process_list.yaml; None: no such command."""
+
+    process_name: str
+    start_command: str | None = None
+    pre_start_command: str | None = None
+    post_start_command: str | None = None
+    restart_command: str | None = None
+    pre_restart_command: str | None = None
+    post_restart_command: str | None = None
+    run_as_root: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListRead:
+    """The process list, read and found good."""
+
+    entries: tuple[Entry, ...]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListBroken:
+    """The process list cannot be used now; `why` names file, line and column."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One look at /proc, for one entry.
+
+    `at`: when the look began; nothing that happened later is in it. `in_reply_to`: the request of the
+    `Look` that it answers, 0 when nobody asked.
+    """
+
+    process_name: str
+    presence: Presence
+    at: Instant
+    evidence: str
+    in_reply_to: int = 0
+
+
+class Step(StrEnum):
+    """The three commands of one try, in order."""
+
+    PRE = "pre"
+    MAIN = "main"
+    POST = "post"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded:
+    """A `Run` came to its end; `exit_code` is None when it could not be started or was killed at its time-out."""
+
+    process_name: str
+    in_reply_to: int
+    exit_code: int | None
+    evidence: str
+
+    @property
+    def ok(self) -> bool:
+        """Exit code 0; nothing else counts."""
+        return self.exit_code == 0
+
+
+Observation = ListRead | ListBroken | Sighting | CommandEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Command):
+    """Watch exactly these entries from now on; every one is answered by a `Sighting`."""
+
+    process_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Command):
+    """Look now; answered by a `Sighting` in reply to this `request_id`."""
+
+    process_name: str
+    request_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Command):
+    """Run one command line; answered by a `CommandEnded` in reply to this `request_id`."""
+
+    process_name: str
+    request_id: int
+    what: str
+    command_line: str
+    run_as_root: bool

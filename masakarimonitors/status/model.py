@@ -1,0 +1,172 @@
+"""What one monitor shows of itself: sources, subjects, verdicts, the outbox, faults.
+
+In: calls from the daemon as things happen (`Record`). Out: `MonitorStatus`, from which the page, the
+metrics and `masakari-monitors status` are drawn. Nothing here decides anything.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+
+from masakarimonitors.core.decision import JSON, Instant, Verdict
+
+# Verdicts kept for people to look at; older ones are in the log.
+_VERDICTS = 200
+_FAULTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRow:
+    """One watched thing and the state it is in; `alarm` asks for a human.
+
+    `held`: why a failure of it is not told, or would not be seen, in a word of a closed set; empty if nothing is so.
+    """
+
+    subject: str
+    state: str
+    detail: str = ""
+    alarm: bool = False
+    _: KW_ONLY
+    held: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """One source and whether it runs; `seen` is the last fault, `failures` how often it had to be restarted."""
+
+    name: str
+    state: str
+    seen: str
+    since: Instant
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """A report that waits for its turn at masakari's engine, and why."""
+
+    subject: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """Where reports are kept, how many wait, what became of the others, and what is in the way.
+
+    `waiting`: those that wait for their turn at masakari's engine. `unfinished`: how many of ours and others' of the
+    same host it has not ended with, as last seen; `overdue`: how many for longer than it needs.
+    """
+
+    where: str
+    pending: int
+    counts: dict[str, int]
+    disk_fault: str
+    api_trouble: str
+    waiting: Sequence[WaitingRow] = ()
+    unfinished: int = 0
+    overdue: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRecord:
+    """A verdict and when it was made."""
+
+    at: Instant
+    verdict: Verdict
+
+
+class Record:
+    """What has happened in one monitor since it started: its sources, its verdicts, its faults."""
+
+    def __init__(
+        self,
+        monitor: str,
+        started: Instant,
+        on_verdict: Callable[[Verdict, Instant], None] = lambda verdict, at: None,
+    ) -> None:
+        """Empty; `on_verdict` is told each verdict as it is made."""
+        self.monitor = monitor
+        self.started = started
+        self.sources: dict[str, SourceRow] = {}
+        self.verdicts: deque[VerdictRecord] = deque(maxlen=_VERDICTS)
+        self.faults: deque[tuple[Instant, str]] = deque(maxlen=_FAULTS)
+        self.rulings: Counter[str] = Counter()
+        self._on_verdict = on_verdict
+
+    def verdict(self, verdict: Verdict, at: Instant) -> None:
+        """A ruling has been made."""
+        self.rulings[verdict.ruling.value] += 1
+        self.verdicts.append(VerdictRecord(at, verdict))
+        self._on_verdict(verdict, at)
+
+    def source(self, name: str, state: str, seen: str, at: Instant) -> None:
+        """A source has started or failed."""
+        before = self.sources.get(name)
+        failures = (before.failures if before else 0) + (state == "failed")
+        last = seen or (before.seen if before else "")
+        self.sources[name] = SourceRow(name=name, state=state, seen=last, since=at, failures=failures)
+
+    def fault(self, text: str, at: Instant) -> None:
+        """Something inside went wrong that people must know."""
+        self.faults.append((at, text))
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorStatus:
+    """What one monitor shows: its record, and its subjects and its outbox as they are when asked."""
+
+    record: Record
+    subjects: Callable[[], Sequence[SubjectRow]]
+    outbox: Callable[[], OutboxRow]
+
+    def snapshot(self, now: Instant) -> dict[str, JSON]:
+        """Everything, as JSON; ages are in seconds."""
+        record, outbox = self.record, self.outbox()
+        return {
+            "monitor": record.monitor,
+            "at": now.wall.isoformat(),
+            "up_seconds": round(now.monotonic - record.started.monotonic, 1),
+            "sources": [
+                {
+                    "name": s.name,
+                    "state": s.state,
+                    "last_fault": s.seen,
+                    "since": s.since.wall.isoformat(),
+                    "failures": s.failures,
+                }
+                for s in record.sources.values()
+            ],
+            "subjects": [
+                {
+                    "subject": r.subject,
+                    "state": r.state,
+                    "detail": r.detail,
+                    "alarm": r.alarm,
+                    "held": r.held,
+                }
+                for r in self.subjects()
+            ],
+            "outbox": {
+                "where": outbox.where,
+                "pending": outbox.pending,
+                "counts": dict(outbox.counts),
+                "disk_fault": outbox.disk_fault,
+                "api_trouble": outbox.api_trouble,
+                "waiting": [{"subject": one.subject, "why": one.why} for one in outbox.waiting],
+                "unfinished": outbox.unfinished,
+                "overdue": outbox.overdue,
+            },
+            "rulings": dict(record.rulings),
+            "verdicts": [
+                {
+                    "at": one.at.wall.isoformat(),
+                    "subject": one.verdict.subject,
+                    "ruling": one.verdict.ruling.value,
+                    "why": one.verdict.why,
+                    "evidence": one.verdict.evidence,
+                    "alarm": one.verdict.alarm,
+                }
+                for one in reversed(record.verdicts)
+            ],
+            "faults": [{"at": at.wall.isoformat(), "text": text} for at, text in record.faults],
+        }

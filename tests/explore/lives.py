@@ -1,0 +1,406 @@
+"""One instance, its libvirtd, its log, its host and the instance monitor's pure core: all that may happen to them.
+
+A world is a frozen value; `moves` names what may happen in it next. What was really true stands beside what the
+monitor knows, so `Violation` is raised at the very move that accuses falsely, and by `settle`, a move that looks at
+everything twice, where a death was lost or a report stands against one that is well. Times and numbers only grow, so
+`key` keeps of them what the core compares.
+"""
+
+import datetime
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from masakarimonitors.core.decision import JSON, Decision, Instant, Notify, Remember, Withdraw, Woken
+from masakarimonitors.core.notification import VmNotification
+from masakarimonitors.instancemonitor.core.decision import Decider
+from masakarimonitors.instancemonitor.core.observation import (
+    Ask,
+    Asked,
+    Census,
+    LibvirtAway,
+    LibvirtBack,
+    LifecycleChanged,
+    Observation,
+    Power,
+    Process,
+    ProcessEnded,
+    Reading,
+)
+from masakarimonitors.instancemonitor.core.state import Policy, State, restore
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
+from tests.explore.search import Violation
+from tests.fixtures.instance_play import INSTANCE, URI
+from tests.fixtures.playbook import EPOCH
+
+Mind = Callable[[State, Observation | Woken, Instant], tuple[State, Decision]]
+"""The core, or a broken one."""
+
+STEP = 10.0
+"""Seconds that each move takes."""
+
+_SUBJECT = f"vm:{INSTANCE.uuid}"
+_POWER = {
+    "running": Power.RUNNING,
+    "starting": Power.STARTING,
+    "arriving": Power.MIGRATING,
+    "panicked": Power.PANICKED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """The last life whose guest ran: how it went, and what was done about it."""
+
+    fate: str = "none"
+    """none (there was none), alive, died, planned, host (it ended with its host)"""
+    seen: bool = False
+    """The monitor was told that it was up."""
+    reported: bool = False
+    alarmed: bool = False
+    deleted: bool = False
+    """It was undefined after its end, or came back in another way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """How everything stands. `qemu`: off, starting, arriving, running or panicked."""
+
+    qemu: str = "off"
+    defined: bool = True
+    reason: ShutoffReason = ShutoffReason.SHUTDOWN
+    words: str = ""
+    started: float = field(default=0.0, compare=False)
+    arrived: bool = False
+    readable: bool = True
+    before: tuple[str, float, bool] = field(default=("", 0.0, False), compare=False)
+    """What the log told last before the migration that arrives."""
+    untold: bool = False
+    """QEMU has ended while libvirtd was away, which writes that down when it is back."""
+    eyed: bool = True
+    libvirtd: bool = True
+    monitor: bool = True
+    boot: int = 1
+    run: int = field(default=0, compare=False)
+    seconds: float = field(default=1000.0, compare=False)
+    number: int = field(default=0, compare=False)
+    pending: bool = False
+    truth: Truth = field(default_factory=Truth)
+    state: State = field(default_factory=State, compare=False)
+    memory: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict, compare=False)
+
+    @property
+    def wall(self) -> float:
+        return EPOCH.timestamp() + self.seconds
+
+    @property
+    def hears(self) -> bool:
+        return self.monitor and self.libvirtd
+
+    @property
+    def listed(self) -> bool:
+        return self.defined or self.qemu != "off"
+
+
+def mind() -> Mind:
+    """The core as it is."""
+    return Decider(Policy("compute-1", boot_id=""))
+
+
+class Lives:
+    """What may happen, with this `mind` in the monitor."""
+
+    def __init__(self, core: Mind) -> None:
+        self._core = core
+
+    # ---- what the monitor is told
+
+    def see(self, world: World, seen: Observation) -> World:
+        """The world after the monitor has judged `seen`, and has done what it decided."""
+        now = Instant(world.seconds, EPOCH + datetime.timedelta(seconds=world.seconds))
+        state, decision = self._core(world.state, seen, now)
+        world, memory = replace(world, state=state), dict(world.memory)
+        for command in decision.commands:
+            match command:
+                case Notify(notification=VmNotification(vir_domain_event="STOPPED_FAILED")):
+                    world = self._accused(world)
+                case Withdraw(only=only) if not only:
+                    world = replace(world, pending=False)
+                case Remember(key=key, value=None):
+                    memory.pop(key, None)
+                case Remember(key=key, value=value) if value is not None:
+                    memory[key] = value
+        world = replace(world, memory=memory)
+        if any(verdict.alarm and verdict.subject == _SUBJECT for verdict in decision.verdicts):
+            world = replace(world, truth=replace(world.truth, alarmed=True))
+        asked = any(isinstance(command, Ask) for command in decision.commands)
+        if asked and world.libvirtd:
+            return self.see(world, Asked(INSTANCE, self.reading(world), world.number))
+        return world
+
+    def _accused(self, world: World) -> World:
+        if world.qemu == "running":
+            raise Violation("one that runs is reported")
+        if world.truth.fate != "died":
+            raise Violation(f"reported, though its last life is {world.truth.fate}")
+        if world.truth.reported:
+            raise Violation("one life is reported twice")
+        return replace(world, pending=True, truth=replace(world.truth, reported=True))
+
+    def reading(self, world: World) -> Reading | None:
+        if not world.listed:
+            return None
+        identity = replace(INSTANCE, run=world.run if world.qemu != "off" else 0)
+        if world.qemu != "off" and world.qemu != "panicked":
+            return Reading(instance=identity, power=_POWER[world.qemu], persistent=world.defined)
+        readable = world.readable
+        return Reading(
+            instance=identity,
+            power=_POWER.get(world.qemu, Power.OFF),
+            reason=world.reason if world.qemu == "off" else ShutoffReason.UNKNOWN,
+            process=Process.GONE if world.qemu == "off" else Process.ALIVE,
+            last_words=world.words if readable else "",
+            started=world.started if readable else 0.0,
+            arrived=world.arrived and readable,
+            log_read=readable,
+        )
+
+    def look(self, world: World) -> World:
+        reading = self.reading(world)
+        world = self.see(world, Census(URI, (reading,) if reading else (), world.number))
+        return _seen(world) if world.qemu == "running" else world
+
+    def event(self, world: World, event: Lifecycle, detail: int = 0) -> World:
+        if not world.hears:
+            return world
+        number = world.number + 1
+        world = replace(world, number=number)
+        identity = replace(INSTANCE, run=world.run if world.qemu != "off" else 0)
+        return self.see(world, LifecycleChanged(identity, number, event, detail))
+
+    # ---- what may happen
+
+    def moves(self, world: World) -> Iterator[tuple[str, Callable[[], World | None]]]:
+        """Only what can happen as it stands, so that each step is one."""
+        later = replace(world, seconds=world.seconds + STEP)
+        for name, possible, move in self._table(later):
+            if possible:
+                yield name, (lambda move=move: move(later))  # type: ignore[misc]
+
+    def _table(self, world: World) -> Iterator[tuple[str, bool, Callable[[World], World]]]:
+        qemu, up = world.qemu, world.libvirtd
+        alive, off = qemu in ("running", "panicked"), qemu == "off"
+        # What a migration that was aborted unheard has left behind: nobody defines it, and its log alone tells of it.
+        left = off and world.arrived and world.truth.fate == "none"
+        told = world.hears or world.readable
+        yield "it is started", off and up and world.defined, self._start
+        yield "a start of it begins", off and up and world.defined, self._start_begins
+        yield "that start fails", qemu == "starting" and up, self._start_fails
+        yield "that start is completed", qemu == "starting" and up, self._runs
+        # Nobody moves here what has died here and was not recovered elsewhere, which takes a report.
+        moved = world.truth.fate not in ("died", "host") or world.truth.reported
+        yield "a migration of it begins", off and up and moved, self._arrives
+        yield "that migration is aborted", qemu == "arriving" and up, self._aborted
+        yield "that migration is completed", qemu == "arriving" and up, self._arrived
+        yield "it is migrated away", qemu == "running" and up, self._leaves
+        yield "its QEMU is killed", alive or (qemu == "arriving" and told), self._killed
+        yield "it panics", qemu == "running" and up, self._panics
+        yield "somebody switches it off", alive and up, self._destroyed
+        yield "it is undefined", up and world.defined and (off or alive), self._undefined
+        yield "it is defined", up and not world.defined and (off or alive) and not left, self._defined
+        yield "libvirtd ends", up and (off or alive), self._libvirtd_ends
+        yield "libvirtd returns", not up, self._libvirtd_returns
+        yield "libvirtd forgets why", up and off and world.defined, self._forgets
+        yield "the monitor ends", world.monitor, self._monitor_ends
+        yield "the monitor returns", not world.monitor, self._monitor_returns
+        yield "the host is restarted", True, self._rebooted
+        yield "its log can(not) be read", not left, lambda w: replace(w, readable=not w.readable)
+        yield "its QEMU is seen to have ended", world.monitor and not world.eyed and off, self._second_eye
+        yield "libvirt is asked", world.hears, self.look
+        yield "the report is delivered", world.pending, lambda w: replace(w, pending=False)
+        yield "all is looked at twice", world.hears and off | alive, self.settle
+
+    def _start_begins(self, w: World) -> World:
+        return replace(w, qemu="starting", run=w.run + 1, eyed=True)
+
+    def _start(self, w: World) -> World:
+        return self._runs(self._start_begins(w))
+
+    def _runs(self, w: World) -> World:
+        truth = Truth(fate="alive", seen=w.hears)
+        w = replace(w, qemu="running", words="", started=w.wall, arrived=False, truth=truth)
+        return self.event(w, Lifecycle.STARTED)
+
+    def _start_fails(self, w: World) -> World:
+        return self.event(replace(w, qemu="off", reason=ShutoffReason.FAILED), Lifecycle.STOPPED, 5)
+
+    def _arrives(self, w: World) -> World:
+        w = replace(w, before=(w.words, w.started, w.arrived))
+        w = replace(w, qemu="arriving", run=w.run + 1, words="", started=w.wall, arrived=True, eyed=True)
+        w = replace(w, truth=Truth())  # it runs elsewhere, so nobody has to be told of its last life here
+        return self.event(w, Lifecycle.STARTED, 1)
+
+    def _aborted(self, w: World) -> World:
+        words, started, arrived = w.before
+        w = replace(w, qemu="off", reason=ShutoffReason.FAILED, words=words, started=started, arrived=arrived)
+        return self.event(w, Lifecycle.STOPPED, 5)
+
+    def _arrived(self, w: World) -> World:
+        w = replace(w, qemu="running", defined=True, truth=Truth(fate="alive", seen=w.hears))
+        return self.event(self.event(w, Lifecycle.DEFINED), Lifecycle.RESUMED, 1)
+
+    def _ends(self, w: World, reason: ShutoffReason, fate: str) -> World:
+        if w.truth.fate == "alive" or fate == "planned":
+            w = replace(w, truth=replace(w.truth, fate=fate if w.truth.fate != "none" else "none"))
+        return replace(
+            w, qemu="off", reason=reason, words=reason.name.lower(), eyed=not w.monitor, untold=False
+        )
+
+    def _leaves(self, w: World) -> World:
+        w = self.event(self._ends(w, ShutoffReason.MIGRATED, "planned"), Lifecycle.STOPPED, 3)
+        return self.event(replace(w, defined=False), Lifecycle.UNDEFINED)
+
+    def _killed(self, w: World) -> World:
+        w = self._ends(w, ShutoffReason.CRASHED, "died")
+        if not w.libvirtd:
+            return replace(w, words="", untold=True)
+        return self.event(w, Lifecycle.STOPPED, 5)
+
+    def _panics(self, w: World) -> World:
+        w = replace(w, qemu="panicked", truth=replace(w.truth, fate="died"))
+        return self.event(w, Lifecycle.CRASHED)
+
+    def _destroyed(self, w: World) -> World:
+        return self.event(self._ends(w, ShutoffReason.DESTROYED, "planned"), Lifecycle.STOPPED, 1)
+
+    def _undefined(self, w: World) -> World:
+        # Of a running one it is known to vanish by dying only if that was heard; else it looks like one that was moved.
+        if w.qemu == "off" or not w.hears:
+            w = replace(w, truth=replace(w.truth, deleted=True))
+        return self.event(replace(w, defined=False), Lifecycle.UNDEFINED)
+
+    def _defined(self, w: World) -> World:
+        reason = ShutoffReason.UNKNOWN if w.qemu == "off" else w.reason
+        return self.event(replace(w, defined=True, reason=reason), Lifecycle.DEFINED)
+
+    def _libvirtd_ends(self, w: World) -> World:
+        w = replace(w, libvirtd=False)
+        return self.see(w, LibvirtAway(URI, "gone")) if w.monitor else w
+
+    def _libvirtd_returns(self, w: World) -> World:
+        w = _transient_unheard(w)
+        w = replace(w, libvirtd=True, words="crashed" if w.untold else w.words, untold=False)
+        return self.look(self.see(w, LibvirtBack(URI))) if w.monitor else w
+
+    def _forgets(self, w: World) -> World:
+        return replace(w, reason=ShutoffReason.UNKNOWN)
+
+    def _monitor_ends(self, w: World) -> World:
+        return replace(w, monitor=False, eyed=True)
+
+    def _monitor_returns(self, w: World) -> World:
+        w = _transient_unheard(w)
+        state = restore(w.memory, "", (URI,)) if w.boot == 1 else _other_boot(w)
+        w = replace(w, monitor=True, number=0, state=state, boot=1)
+        return self.look(w) if w.libvirtd else self.see(w, LibvirtAway(URI, "gone"))
+
+    def _rebooted(self, w: World) -> World:
+        """All ends without a word; libvirtd and the monitor begin anew."""
+        fate = "host" if w.truth.fate in ("alive", "died") else w.truth.fate
+        transient = w.qemu != "off" and not w.defined
+        w = replace(w, truth=replace(w.truth, fate=fate, deleted=w.truth.deleted or transient))
+        w = replace(
+            w, qemu="off", reason=ShutoffReason.UNKNOWN, libvirtd=True, untold=False, eyed=True, boot=2
+        )
+        return self._monitor_returns(replace(w, monitor=False))
+
+    def _second_eye(self, w: World) -> World:
+        return self.see(replace(w, eyed=True), ProcessEnded(INSTANCE, 4711, arrived=w.arrived))
+
+    def settle(self, w: World) -> World:
+        """Whatever has died is known by now, and nobody who is well stands reported."""
+        w = self.look(self.look(w))
+        truth = w.truth
+        if truth.fate == "died" and truth.seen and not (truth.reported or truth.alarmed or truth.deleted):
+            raise Violation("a death of what was seen up is lost")
+        if w.pending and w.readable and truth.fate in ("alive", "planned"):
+            raise Violation(f"a report waits, though its last life is {truth.fate}")
+        return w
+
+
+def _other_boot(world: World) -> State:
+    host = {**world.memory.get("host", {}), "boot_id": "another"}
+    return restore({**world.memory, "host": host}, "", (URI,))
+
+
+def _transient_unheard(world: World) -> World:
+    """One without a definition that may have got one unheard: if it vanishes, it looks like one that was moved."""
+    if world.defined or world.qemu == "off":
+        return world
+    return replace(world, truth=replace(world.truth, deleted=True))
+
+
+def _seen(world: World) -> World:
+    return replace(world, truth=replace(world.truth, seen=True))
+
+
+def first(lives: Lives) -> World:
+    """An instance that was started while everybody listened."""
+    world = lives.look(World())
+    return dict(lives.moves(world))["it is started"]() or world
+
+
+def played(lives: Lives, *names: str) -> World:
+    """The world after these moves."""
+    world = first(lives)
+    for name in names:
+        world = dict(lives.moves(world))[name]() or world
+    return world
+
+
+def key(world: World) -> Hashable:
+    """What the core, and the world, can tell apart."""
+    instances = tuple(
+        (
+            one.phase,
+            one.number > 0,
+            one.defined,
+            one.ended,
+            one.unwatched,
+            one.over,
+            one.before_reboot,
+            one.missed,
+            one.unread is None,
+            one.alarm,
+            one.identity.run in (0, world.run),
+            one.identity.run > 0,
+            world.started > one.reported,
+            0 < one.since < world.started,
+            world.started == one.life,
+        )
+        for one in world.state.instances.values()
+    )
+    return (
+        world,
+        instances,
+        tuple(sorted(world.state.read)),
+        tuple(world.state.away),
+        world.state.rebooted,
+        world.state.noted,
+        world.state.settled,
+        tuple(sorted(world.state.leaving)),
+        world.started > world.state.looked.get(URI, 0.0),
+        tuple(_remembered(name, value, world) for name, value in sorted(world.memory.items())),
+    )
+
+
+def _remembered(name: str, value: Mapping[str, JSON], world: World) -> Hashable:
+    looked, reported, since = value.get("looked"), value.get("reported"), value.get("since")
+    at = looked.get(URI) if isinstance(looked, dict) else None
+    return (
+        name,
+        tuple((k, v) for k, v in sorted(value.items()) if k not in ("looked", "reported", "run", "since")),
+        isinstance(at, float) and world.started > at,
+        isinstance(reported, float) and world.started > reported,
+        value.get("run") in (None, world.run),
+        isinstance(since, float) and world.started > since,
+    )

@@ -1,0 +1,442 @@
+"""What may happen in a moment of the model, and what must come of each moment when everything ends well.
+
+`moves` lists what may happen next; `check` lets a moment run out in two ways: with everything well again, when each
+failure must reach masakari once, and as it stands, when whatever does not reach it must be shown to people.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core.matrix import Matrix
+from masakarimonitors.hostmonitor.core.observation import (
+    Leader,
+    Membership,
+    NoElection,
+    Outcome,
+    Power,
+    PowerSeen,
+    ProofKind,
+    Sample,
+    View,
+)
+from masakarimonitors.hostmonitor.status import describe
+from tests.explore.model import (
+    GOOD_FOR,
+    NONE,
+    RECOVERY,
+    SEEN,
+    TWIN,
+    Fault,
+    Model,
+    Row,
+    Rules,
+    announce,
+    reborn,
+    registry,
+    sound,
+)
+from tests.explore.search import Violation
+from tests.explore.shape import BEGIN
+
+Move = tuple[str, Callable[[], Model | None]]
+Act = Callable[[Model], bool | None]
+
+SPELL = 2500.0
+"""Seconds after which whatever is to come of a moment has come."""
+RETURN = 2.0
+"""Seconds after which a host is seen again at the earliest: nothing boots, and no engine counts, faster than that."""
+# Values that one link may take by itself.
+_VALUES = {
+    "links": (Membership.UP, Membership.DOWN),
+    "left": (Membership.LEFT,),
+    "unlisted": (Membership.UNKNOWN,),
+}
+
+
+def moves(model: Model) -> Iterator[Move]:
+    """Everything that may happen next, each with the moment after it; None when it is nothing."""
+    for name, act in _acts(model):
+        yield name, _after(model, act)
+
+
+def _after(model: Model, act: Act) -> Callable[[], Model | None]:
+    def perform() -> Model | None:
+        after = model.copy()
+        return None if act(after) is False else after
+
+    return perform
+
+
+def _acts(model: Model) -> Iterator[tuple[str, Act]]:
+    yield from _time(model)
+    yield from _hosts(model)
+    yield from _views(model)
+    yield from _masakari(model)
+    if "restart" in model.rules.moves:
+        for number in range(len(model.minds)):
+            yield f"m{number} restarts", partial(reborn, number=number)
+    if model.rules.elected:
+        yield from _election(model)
+    if "power" in model.rules.moves:
+        yield from _power(model)
+
+
+def _time(model: Model) -> Iterator[tuple[str, Act]]:
+    alarms = model.alarms()
+    if alarms:
+        wait = max(0.0, min(alarms) - model.seconds)
+        yield f"{wait:g} s pass, until an alarm", lambda m: m.wait(wait)
+    yield "0.5 s pass", lambda m: m.wait(0.5)
+    yield "400 s pass", lambda m: m.wait(400.0)
+
+
+def _hosts(model: Model) -> Iterator[tuple[str, Act]]:
+    for kind, values in _VALUES.items():
+        if kind in model.rules.moves:
+            for (host, link), before in model.raw.items():
+                for value in values if host in model.rules.fragile else ():
+                    if value is not before:
+                        yield f"{host} is {value.value} on {link}", _hear(host, link, value)
+
+
+def _hear(host: str, link: str, value: Membership) -> Act:
+    def act(model: Model) -> bool | None:
+        if model.sees[link] == "no":
+            return False  # the source says nothing while it is blind
+        if value is Membership.UP:
+            model.wait(RETURN)
+        model.says(host, link, value)
+        if value is Membership.UNKNOWN:
+            model.tell(lambda number: model.listing(link))
+        else:
+            model.tell(lambda number: Sample(link, {host: SEEN[value]}, model.now))
+        return None
+
+    return act
+
+
+def _views(model: Model) -> Iterator[tuple[str, Act]]:
+    for link, how in model.sees.items():
+        if how == "no":
+            if "view" in model.rules.moves or "lapse" in model.rules.moves:
+                yield f"{link} is seen", partial(Model.see, link=link)
+                yield from _changed_meanwhile(model, link)
+            continue
+        if "view" in model.rules.moves:
+            yield f"{link} is lost", partial(_lose, link=link)
+        if "lapse" in model.rules.moves:
+            yield (
+                f"the source of {link} falls silent until its proof lapses",
+                partial(_lapse, link=link),
+            )
+
+
+def _changed_meanwhile(model: Model, link: str) -> Iterator[tuple[str, Act]]:
+    for host in model.rules.fragile:
+        for value in (Membership.UP, Membership.DOWN):
+            if model.raw[host, link] is not value:
+
+                def act(after: Model, host: str = host, value: Membership = value) -> None:
+                    after.says(host, link, value)
+                    after.see(link)
+
+                yield f"{link} is seen, with {host} {value.value}", act
+
+
+def _lose(model: Model, link: str) -> None:
+    model.sees[link] = "no"
+    model.tell(lambda number: View(link=link, proven=False, why="no leader", at=model.now))
+
+
+def _lapse(model: Model, link: str) -> None:
+    model.tell(lambda number: View(link=link, proven=True, why="read", at=model.now, good_for=GOOD_FOR))
+    model.wait(GOOD_FOR)
+    model.sees[link] = "no"
+
+
+def _masakari(model: Model) -> Iterator[tuple[str, Act]]:
+    if "api" in model.rules.moves:
+        other = "down" if model.api == "up" else "up"
+        yield f"masakari is {other}", partial(_switch, api=other)
+    for number, row in model.heads():
+        yield from _row(model, number, row)
+    if "registry" in model.rules.moves:
+        host = model.rules.hosts[0]
+        yield f"the flag of {host} changes and is read", lambda m: _flag(m, host, read=True)
+        yield f"the flag of {host} changes", lambda m: _flag(m, host, read=False)
+
+
+def _switch(model: Model, api: str) -> None:
+    model.api = api
+    if "twins" in model.rules.moves:
+        model.wait(
+            2 * TWIN
+        )  # until then no worker saw the other's, and no masakari comes and goes in no time
+
+
+def _row(model: Model, number: int, row: Row) -> Iterator[tuple[str, Act]]:
+    told = f"{row.status.value} of {row.host} by m{number}"
+    if row.flying:
+        yield f"the answer to {told} arrives", lambda m: m.answer(number, row)
+        yield f"the answer to {told} is lost", lambda m: _lose_answer(m, number, row)
+    elif model.api == "up" and 0 <= row.due <= model.seconds:
+        yield f"{told} is offered and answered", lambda m: _deliver(m, number, row)
+        if "slow" in model.rules.moves:
+            yield f"{told} is offered", lambda m: m.swap(number, row, m.offer(number, row))
+    elif model.api == "down" and "expire" in model.rules.moves:
+        yield f"{told} expires", lambda m: _expire(m, number, row)
+
+
+def _lose_answer(model: Model, number: int, row: Row) -> None:
+    model.swap(number, row, None if row.due < 0 else replace(row, flying=""))
+
+
+def _deliver(model: Model, number: int, row: Row) -> None:
+    offered = model.offer(number, row)
+    model.swap(number, row, offered)
+    model.answer(number, offered)
+
+
+def _expire(model: Model, number: int, row: Row) -> None:
+    model.swap(number, row, None)
+    model.feed(number, model.answered(row, Outcome.EXPIRED))
+
+
+def _flag(model: Model, host: str, *, read: bool) -> bool | None:
+    if host not in model.flagged:
+        model.flagged |= {host}
+    elif not model.put_back(host):
+        return False
+    if read:
+        model.tell(lambda number: registry(model))
+    return None
+
+
+def _election(model: Model) -> Iterator[tuple[str, Act]]:
+    for number in range(len(model.minds)):
+        if model.who != number:
+            yield f"m{number} leads", partial(_lead, number=number)
+            yield (
+                f"m{number} leads, and cannot read the ledger",
+                partial(_lead, number=number, legible=False),
+            )
+        else:
+            yield f"the lease of m{number} lapses unnoticed", partial(_lapse_lead, number=number)
+    if model.who != NONE:
+        yield "nobody can be elected", _nobody
+        if model.ledger:
+            yield "the ledger is lost", lambda m: setattr(m, "ledger", None)
+
+
+def _lead(model: Model, number: int, *, legible: bool = True) -> None:
+    if "twins" in model.rules.moves:
+        model.wait(2 * TWIN)  # no place changes hands before masakari's workers see what is told
+    model.who = number
+    for one in range(len(model.minds)):
+        if one != number:
+            announce(model, one)
+    ledger = model.ledger if legible else None
+    model.feed(number, Leader(why="lock", at=model.now, ledger=ledger))
+
+
+def _lapse_lead(model: Model, number: int) -> None:
+    model.feed(number, Leader(why="lock", at=model.now, ledger=model.ledger, good_for=10.0))
+    model.nobody_since = model.seconds
+    model.who, model.nobody_said = NONE, False
+    model.wait(10.0)
+
+
+def _nobody(model: Model) -> None:
+    model.who, model.nobody_said = NONE, False
+    model.nobody_since = model.seconds
+    model.tell(lambda number: NoElection(why="no leader", since=BEGIN + model.seconds, at=model.now))
+
+
+def _power(model: Model) -> Iterator[tuple[str, Act]]:
+    for host in model.rules.hosts:
+        if model.fails(host):
+            yield f"{host} is fenced", partial(_fence, host=host)
+    for number, mind in enumerate(model.minds):
+        for request in mind.asked:
+            for power in Power:
+                told = f"m{number} hears that the power of {request.host} is {power.value}"
+                yield told, partial(Model.reply, number=number, request=request, power=power)
+            told = f"m{number} hears that {request.host} is off, for it was fenced"
+            fenced = partial(
+                Model.reply, number=number, request=request, power=Power.OFF, kind=ProofKind.FENCED
+            )
+            yield told, fenced
+
+
+def _fence(model: Model, host: str) -> None:
+    model.tell(
+        lambda number: PowerSeen(
+            host=host, power=Power.OFF, evidence="fenced", at=model.now, kind=ProofKind.FENCED
+        )
+    )
+
+
+# -- what must come of it ---------------------------------------------------------------------------
+
+
+def check(model: Model) -> None:
+    """Raises Violation when this moment, left alone or mended, does not come to what it must."""
+    for number, row in model.heads():
+        if row.flying or row.due < 0 or model.rules.proof:
+            continue
+        if model.up_where_seen(row.host):
+            raise Violation(f"a failure of {row.host} waits at m{number}; it is up wherever it is seen")
+    _left_alone(model.copy())
+    _mended(model.copy())
+
+
+def _run(model: Model, seconds: float) -> None:
+    """Let time pass as it does where everything answers at once."""
+    end = model.seconds + seconds
+    model.deliver_all()
+    while model.seconds < end:
+        due = [row.due for mind in model.minds for row in mind.rows if row.due > model.seconds]
+        first = min([*model.alarms(), *due, end])
+        model.wait(max(0.01, min(first, end) - model.seconds))
+        model.answer_power()
+        model.deliver_all()
+
+
+def _left_alone(model: Model) -> None:
+    """As it stands: what masakari does not have is shown as such."""
+    _run(model, SPELL)
+    for host in model.rules.hosts:
+        if not model.fails(host) or model.has(host, HostStatus.NORMAL):
+            continue
+        shown = [
+            row
+            for mind, decider in zip(model.minds, model.deciders, strict=True)
+            for row in describe(mind.state, decider.policy)
+            if row.alarm and (row.subject == f"host:{host}" or row.subject.startswith(("link:", "storm:")))
+        ]
+        if not shown:
+            raise Violation(f"{host} is lost, masakari was not told, and nothing is shown")
+
+
+def _mended(model: Model) -> None:
+    """Everything is well again: what has failed is with masakari, once; what is up is not accused."""
+    model.api = "up"
+    for link, how in model.sees.items():
+        if how == "no":
+            model.see(link)
+    if model.flagged:
+        model.wait(RECOVERY)
+        for host in sorted(model.flagged):
+            model.put_back(host)
+    if "registry" in model.rules.moves:
+        model.tell(lambda number: registry(model))
+    if model.rules.elected and not isinstance(model.who, int):
+        _lead(model, 0)
+    _run(model, SPELL)
+    for host in model.rules.hosts:
+        if model.fails(host) and not model.has(host, HostStatus.NORMAL):
+            last = [str(mind.last.get(f"host:{host}")) for mind in model.minds]
+            raise Violation(f"{host} is lost for {SPELL:g} s and everything else is well: not told; {last}")
+        if model.up_where_seen(host):
+            for number, mind in enumerate(model.minds):
+                if any(row.host == host for row in mind.rows):
+                    raise Violation(f"a failure of {host} waits at m{number} for ever; it is up")
+
+
+# -- who plays --------------------------------------------------------------------------------------
+
+TWO_LINKS = Matrix(("manage", "storage"), frozenset({(True, False), (False, False)}))
+ONE_LINK = Matrix(("cluster",), frozenset({(False,)}))
+
+ONE_MONITOR = Rules(
+    name="one monitor, two hosts on two links",
+    matrix=TWO_LINKS,
+    moves=frozenset({"links", "left", "view", "lapse", "api", "slow", "expire", "restart", "registry"}),
+)
+THREE_MONITORS = Rules(
+    name="three monitors and their election, two hosts on one link",
+    matrix=ONE_LINK,
+    monitors=3,
+    elected=True,
+    moves=frozenset({"links", "api", "slow", "restart"}),
+)
+EVERYTHING = Rules(
+    name="three monitors, two hosts on two links, everything",
+    matrix=TWO_LINKS,
+    monitors=3,
+    elected=True,
+    moves=frozenset(
+        {"links", "left", "unlisted", "view", "lapse", "api", "slow", "expire", "restart", "registry"}
+    ),
+)
+PROOF = Rules(
+    name="one monitor that needs proof, one host on one link",
+    matrix=ONE_LINK,
+    hosts=("a",),
+    proof=True,
+    moves=frozenset({"links", "view", "lapse", "api", "slow", "expire", "restart", "power"}),
+)
+PROOF_AND_ELECTION = Rules(
+    name="two monitors that need proof and their election, one host on one link",
+    matrix=ONE_LINK,
+    hosts=("a",),
+    monitors=2,
+    elected=True,
+    proof=True,
+    moves=frozenset({"links", "api", "slow", "expire", "restart", "power"}),
+)
+TWINS = Rules(
+    name="three monitors of whom all report, masakari's workers see nothing of each other",
+    matrix=ONE_LINK,
+    hosts=("a", "m0", "m1", "m2"),
+    monitors=3,
+    moves=frozenset({"links", "api", "slow", "twins", "restart"}),
+    elected=True,
+)
+PLAYS = (ONE_MONITOR, THREE_MONITORS, PROOF, PROOF_AND_ELECTION, TWINS, EVERYTHING)
+
+
+def first(rules: Rules, fault: Fault = sound) -> Model:
+    """Every host is up and seen, and the first monitor leads."""
+    model = Model(rules, fault)
+    if "registry" in rules.moves:
+        model.tell(lambda number: registry(model))
+    for host in rules.hosts:
+        for link in rules.matrix.sequence:
+            model.says(host, link, Membership.UP)
+    for link in rules.matrix.sequence:
+        model.see(link)
+    if rules.elected:
+        _lead(model, 0)
+    model.wait(60.0)
+    return model
+
+
+REPORTED = "until a failure waits to be told"
+"""For `played`: time passes, alarm by alarm, until some outbox holds a report."""
+
+
+def played(model: Model, *names: str) -> Model:
+    """The moment after these moves; each is named by how its name begins, or is `REPORTED`."""
+    for name in names:
+        model = _until_reported(model) if name == REPORTED else _named(model, name)
+    return model
+
+
+def _named(model: Model, name: str) -> Model:
+    found = next((move for known, move in moves(model) if known.startswith(name)), None)
+    after = found() if found is not None else None
+    if after is None:
+        raise LookupError(f"{name!r} cannot happen now: {sorted(known for known, _ in moves(model))}")
+    return after
+
+
+def _until_reported(model: Model) -> Model:
+    model = model.copy()
+    for _ in range(20):
+        if any(mind.rows for mind in model.minds):
+            return model
+        model.wait(max(0.0, min(model.alarms()) - model.seconds))
+    raise LookupError("no failure is told")

@@ -1,0 +1,167 @@
+"""The pure core with everything around it, as far as a minute goes; `make explore` goes further.
+
+That nothing is found means something only because a broken core is found out: the second half breaks it.
+"""
+
+import datetime
+from dataclasses import replace
+
+import pytest
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.hostmonitor.core.observation import (
+    Answered,
+    Follower,
+    Leader,
+    Observation,
+    Outcome,
+    Power,
+    PowerSeen,
+    ProofKind,
+    View,
+)
+from tests.explore.model import Fault, Mind, Model, Rules, sound
+from tests.explore.moves import (
+    EVERYTHING,
+    ONE_MONITOR,
+    PROOF,
+    PROOF_AND_ELECTION,
+    REPORTED,
+    THREE_MONITORS,
+    TWINS,
+    check,
+    first,
+    moves,
+    played,
+)
+from tests.explore.search import Account, Limits, Search
+
+LOST = ("a is down on storage", REPORTED)
+"""Moves: a host of two links is lost, and its report waits."""
+LOST_HERE = ("a is down on cluster", REPORTED)
+FENCED = ("a is down on cluster", "a is fenced", REPORTED)
+
+
+SEARCHES: tuple[tuple[Rules, tuple[str, ...], int, int], ...] = (
+    (ONE_MONITOR, (), 800, 8_000),
+    (ONE_MONITOR, LOST, 200, 12_000),
+    (ONE_MONITOR, (*LOST, "NORMAL of a by m0 is offered"), 600, 8_000),
+    (THREE_MONITORS, (), 300, 7_000),
+    (THREE_MONITORS, ("masakari is down", *LOST_HERE), 20, 10_000),
+    (THREE_MONITORS, ("masakari is down", "nobody can be elected", *LOST_HERE), 15, 8_000),
+    (TWINS, ("nobody can be elected", *LOST_HERE), 150, 15_000),
+    (PROOF, (), 600, 8_000),
+    (PROOF, FENCED, 600, 8_000),
+    (PROOF_AND_ELECTION, (), 500, 9_000),
+    (PROOF_AND_ELECTION, FENCED, 300, 6_000),
+    (PROOF_AND_ELECTION, ("nobody can be elected", "400 s pass", *FENCED), 200, 6_000),
+    (EVERYTHING, (), 200, 5_000),
+)
+"""Who plays, after which moves, how many states are looked at, and how many decisions that may cost: a state that is
+left alone for most of an hour costs anything from 5 to 500 of them."""
+MOST_DECISIONS = 110_000
+"""With the elections (test_election.py) and the broken cores this is less than a minute of one core, at 0.3 ms each."""
+
+
+def explore(begin: Model, states: int) -> Account:
+    return Search(begin, moves, Model.key, check).run(Limits(states=states))
+
+
+def named(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return getattr(value, "__name__", "") or getattr(value, "name", "")
+
+
+@pytest.mark.parametrize(("rules", "begin", "states", "decisions"), SEARCHES, ids=named)
+def test_nothing_that_never_may_is_found(
+    rules: Rules, begin: tuple[str, ...], states: int, decisions: int
+) -> None:
+    model = played(first(rules), *begin)
+    account = explore(model, states)
+    print(f"{rules.name}: {account}, {model.decisions[0]} decisions")
+    assert not account.violation, str(account)
+    assert account.states >= states or account.complete
+    assert model.decisions[0] <= decisions
+
+
+def test_who_was_restarted_while_a_host_failed_does_not_have_it_told_twice() -> None:
+    """Nor when masakari gets what all of them have told only minutes later."""
+    model = played(first(TWINS), "nobody can be elected", *LOST_HERE)
+    model.wait(2.0)
+    check(played(model, "m1 restarts", "400 s pass"))
+
+
+def test_all_of_it_keeps_to_its_budget() -> None:
+    assert sum(decisions for *_, decisions in SEARCHES) <= MOST_DECISIONS
+
+
+def refused_is_delivered(mind: Mind, observation: Observation) -> Observation:
+    if isinstance(observation, Answered) and observation.outcome is Outcome.REFUSED:
+        return replace(observation, outcome=Outcome.ACCEPTED)
+    return observation
+
+
+def expired_is_delivered(mind: Mind, observation: Observation) -> Observation:
+    if isinstance(observation, Answered) and observation.outcome is Outcome.EXPIRED:
+        return replace(observation, outcome=Outcome.ACCEPTED)
+    return observation
+
+
+def any_answer_is_the_last_reports(mind: Mind, observation: Observation) -> Observation:
+    if isinstance(observation, Answered):
+        for row in reversed(mind.rows):
+            if row.host == observation.host:
+                return replace(observation, made_at=row.made, host_status=row.status)
+    return observation
+
+
+def ledgers_are_empty(mind: Mind, observation: Observation) -> Observation:
+    return replace(observation, ledger={}) if isinstance(observation, Leader | Follower) else observation
+
+
+def leases_never_lapse(mind: Mind, observation: Observation) -> Observation:
+    return replace(observation, good_for=1e9) if isinstance(observation, Leader | View) else observation
+
+
+def anything_is_proof(mind: Mind, observation: Observation) -> Observation:
+    if isinstance(observation, PowerSeen):
+        return replace(observation, power=Power.OFF, kind=ProofKind.BMC)
+    return observation
+
+
+def proof_never_ages(mind: Mind, observation: Observation) -> Observation:
+    if isinstance(observation, PowerSeen):
+        at = observation.at
+        later = Instant(at.monotonic + 9999.0, at.wall + datetime.timedelta(seconds=9999.0))
+        return replace(observation, at=later)
+    return observation
+
+
+@pytest.mark.parametrize(
+    ("rules", "begin", "fault"),
+    [
+        (ONE_MONITOR, LOST, refused_is_delivered),
+        (ONE_MONITOR, LOST, expired_is_delivered),
+        (ONE_MONITOR, (), leases_never_lapse),
+        (ONE_MONITOR, (*LOST, "NORMAL of a by m0 is offered"), any_answer_is_the_last_reports),
+        (THREE_MONITORS, LOST_HERE, ledgers_are_empty),
+        (THREE_MONITORS, (*LOST_HERE, "a is up on cluster", "400 s pass"), leases_never_lapse),
+        (PROOF, FENCED, expired_is_delivered),
+        (PROOF_AND_ELECTION, ("a is down on cluster", "400 s pass"), anything_is_proof),
+        (PROOF_AND_ELECTION, ("masakari is down", *FENCED, "400 s pass"), proof_never_ages),
+        (PROOF_AND_ELECTION, ("nobody can be elected", "400 s pass", *FENCED), expired_is_delivered),
+        (replace(TWINS, stagger=0.0), ("nobody can be elected", "a is down on cluster"), sound),
+    ],
+    ids=named,
+)
+def test_a_core_that_is_broken_is_found_out(rules: Rules, begin: tuple[str, ...], fault: Fault) -> None:
+    account = explore(played(first(rules, fault), *begin), 4000)
+    print(account)
+    assert account.violation, str(account)
+    assert account.trace
+
+
+def test_a_move_that_cannot_happen_is_named() -> None:
+    with pytest.raises(LookupError, match="a pig flies"):
+        played(first(ONE_MONITOR), "a pig flies")

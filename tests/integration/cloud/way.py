@@ -1,0 +1,102 @@
+"""Our whole way out, to run beside the real services: outbox on disk, delivery, API client."""
+
+import asyncio
+import contextlib
+import datetime
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keystoneauth1.adapter import Adapter
+from keystoneauth1.session import Session
+
+from masakarimonitors.core.decision import Notify
+from masakarimonitors.core.notification import (
+    HostEvent,
+    Notification,
+    ProcessNotification,
+    ReportStatus,
+)
+from masakarimonitors.masakari_api import MasakariApi
+from masakarimonitors.masakari_lists import ReportFinder
+from masakarimonitors.outbox.arrivals import Arrivals
+from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.looks import Looks
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.pace import PacePolicy
+from masakarimonitors.outbox.pacing import OFF, Pacing
+from masakarimonitors.outbox.rows import Row
+from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.system.clock import Clock, SystemClock
+from tests.fixtures.fake_clock import EPOCH
+
+PATIENCE = 120.0
+QUICK = DeliveryPolicy(retry_max=1000, retry_interval=0.2)
+
+
+def process(name: str = "nova-compute", host: str = "compute-1", at: float = 0.0) -> ProcessNotification:
+    moment = EPOCH + datetime.timedelta(seconds=at)
+    return ProcessNotification(host, moment, HostEvent.STOPPED, name)
+
+
+@dataclass
+class Way:
+    """An outbox and its delivery, running."""
+
+    outbox: Outbox
+    delivery: Delivery
+    clock: Clock
+
+    def report(self, *notifications: Notification) -> None:
+        self.outbox.submit([Notify(one, "it died") for one in notifications], self.clock.now())
+
+    async def rows(self) -> list[Row]:
+        """Oldest first."""
+        return list(reversed(await self.outbox.recent(10_000)))
+
+    async def until(self, condition: Callable[[Sequence[Row]], bool]) -> list[Row]:
+        async with asyncio.timeout(PATIENCE):
+            while not condition(rows := await self.rows()):  # noqa: ASYNC110 - steps in between tell nobody
+                await asyncio.sleep(0.02)
+        return rows
+
+    async def until_all(self, status: ReportStatus) -> list[Row]:
+        return await self.until(lambda rows: bool(rows) and all(row.status is status for row in rows))
+
+
+@contextlib.asynccontextmanager
+async def way(
+    api: MasakariApi,
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    policy: DeliveryPolicy = QUICK,
+    pace: PacePolicy = OFF,
+) -> AsyncIterator[Way]:
+    clock = clock or SystemClock()
+    outbox = Outbox(SqliteStore(folder / "outbox.sqlite"), clock)
+    await outbox.open()
+    arrivals = Arrivals(ReportFinder(api))
+    pacing = Pacing(outbox, clock, pace, Looks(api, clock))
+    delivery = Delivery(outbox, api, policy, clock, random.Random(1), arrivals=arrivals, pacing=pacing)
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(outbox.run()), tasks.create_task(delivery.run())]
+        yield Way(outbox, delivery, clock)
+        for task in running:
+            task.cancel()
+    await outbox.close()
+    api.close()
+
+
+def client(session: Session, endpoint: str | None = None) -> MasakariApi:
+    """As `[api]` builds it; `endpoint` goes around the catalogue."""
+    return MasakariApi(Adapter(session, service_type="instance-ha", endpoint_override=endpoint))
+
+
+def accepted(session: Session) -> list[dict[str, Any]]:
+    """What masakari-api has, oldest first."""
+    answer = session.get("/notifications?limit=1000", endpoint_filter={"service_type": "instance-ha"})
+    notifications: list[dict[str, Any]] = answer.json()["notifications"]
+    return notifications[::-1]

@@ -1,0 +1,36 @@
+"""`python -m tests.integration.virt [SEED [OPERATIONS [INSTANCES]]]`: random operations with deaths between, for long.
+
+Says what was done, and exits 1 when anything else was reported than each death once. Without a SEED, a new one,
+which is printed first; the default are 10,000 operations on 20 instances.
+"""
+
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.integration.virt.churn import churn
+from tests.integration.virt.realm import opened
+from tests.integration.virt.watching import watching
+
+
+def main(seed: str = "", operations: str = "10000", instances: str = "20") -> int:
+    """One run."""
+    seed = seed or secrets.token_hex(4)
+    print(f"seed {seed}, {operations} operations on {instances} instances", flush=True)
+    with (
+        opened() as realm,
+        tempfile.TemporaryDirectory() as folder,
+        watching(realm, Path(folder), report="actionable", resync_interval=5) as watch,
+    ):
+        tally = churn(
+            realm, watch, seed=seed, operations=int(operations), instances=int(instances), restarts=20
+        )
+    print(f"{sum(tally.deaths.values())} deaths among {dict(tally.done)}")
+    for name, wrong in tally.wrong.items():
+        print(f"WRONG {name}: {wrong}")
+    return 1 if tally.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

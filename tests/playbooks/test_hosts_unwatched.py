@@ -1,0 +1,203 @@
+"""What nobody watches is an alarm: a link that does not list a host, a reporter that does nothing, no election."""
+
+import datetime
+
+from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.observation import Membership
+from tests.fixtures.host_play import OWN, THREE, Play, policy, stopped
+
+U, D = Membership.UP, Membership.DOWN
+ELECTED = policy(elected=True)
+
+
+def test_a_host_that_the_deciding_link_does_not_list_is_an_alarm_after_a_minute() -> None:
+    play = Play().all_up("node05", links=("manage", "tenant"))
+    play.view("storage").sees("storage", {OWN: U}, whole=True).wait(59)
+    assert not any(told.alarm for told in play.told)
+    play.wait(2)
+    last = play.last("host:node05")
+    assert last.alarm and last.why.startswith("storage does not list it, and decides about it")
+    count = len(play.told)
+    play.wait(86400)
+    assert len(play.told) == count
+    play.heal("node05", "storage").wait(5)
+    assert play.said("host:node05")[-1] == "recovered"
+
+
+def test_a_host_that_leaves_the_deciding_links_list_without_a_word_is_an_alarm() -> None:
+    play = Play().all_up("node05").sees("storage", {OWN: U}, whole=True).wait(61)
+    assert play.last("host:node05").alarm
+
+
+def test_a_link_that_decides_nothing_may_leave_a_host_out() -> None:
+    play = Play().all_up("node05", links=("tenant", "storage"))
+    play.view("manage").sees("manage", {OWN: U}, whole=True).wait(3600)
+    assert not any(told.alarm for told in play.told)
+
+
+def test_a_link_that_is_not_seen_itself_is_told_as_that() -> None:
+    play = Play().all_up("node05", links=("manage", "tenant")).wait(3600)
+    assert not any(told.alarm for told in play.told if told.subject == "host:node05")
+
+
+def test_a_link_that_decides_together_with_another_counts_when_that_is_down() -> None:
+    both = matrix.Matrix(("manage", "ipmi"), frozenset({(False, False)}))
+    play = Play(policy(matrix=both)).all_up("node05").sees("ipmi", {OWN: U}, whole=True).wait(61)
+    assert not play.last("link:ipmi").alarm
+    assert not any(told.alarm for told in play.told)
+    play.cut("node05", "manage").wait(61)
+    assert play.last("host:node05").alarm
+
+
+def test_registered_hosts_that_no_link_lists_are_an_alarm_in_the_log_too() -> None:
+    play = Play(policy(lookup=True)).all_up("node05").registry({"node05": False, "node99": False})
+    assert play.said("hosts unseen") == []
+    play.wait(60).registry({"node05": False, "node99": False})
+    assert play.last("hosts unseen").alarm and "node99" in play.last("hosts unseen").why
+    play.wait(60).registry({"node05": False, "node99": False})
+    assert play.said("hosts unseen") == ["blind"]
+    play.heal("node99").wait(60).registry({"node05": False, "node99": False})
+    assert play.said("hosts unseen") == ["blind", "recovered"]
+
+
+def test_a_reporter_that_does_nothing_is_an_alarm_after_a_minute() -> None:
+    play = Play(ELECTED).all_up("node05").follows("node02", {}).wait(600).cut("node05").wait(61)
+    assert not play.last("host:node05").alarm
+    play.wait(1.5)
+    assert play.last("host:node05").alarm
+    assert "masakari is not known to have it after a minute: look at node02" in play.last("host:node05").why
+
+
+def test_a_reporter_that_has_not_delivered_is_an_alarm_too() -> None:
+    play = Play(ELECTED).all_up("node05").follows("node02", {}).cut("node05").wait(3)
+    entry = LedgerEntry(HostStatus.NORMAL, play.now.wall, delivered=False)
+    play.follows("node02", {"node05": entry}).wait(61)
+    assert play.last("host:node05").alarm
+    play.follows(
+        "node02", {"node05": LedgerEntry(HostStatus.NORMAL, entry.reported_at, delivered=True)}
+    ).wait(1)
+    assert not play.last("host:node05").alarm and "from another monitor" in play.last("host:node05").why
+
+
+def test_a_reporter_that_has_delivered_in_time_is_none() -> None:
+    play = Play(ELECTED).all_up("node05").follows("node02", {}).cut("node05").wait(3)
+    play.follows("node02", {"node05": LedgerEntry(HostStatus.NORMAL, play.now.wall, delivered=True)}).wait(
+        3600
+    )
+    assert not any(told.alarm for told in play.told)
+
+
+def test_what_the_reporter_wrote_down_before_this_monitor_saw_it_is_remembered() -> None:
+    play = Play(ELECTED).all_up("node05").follows("node02", {}).wait(60)
+    play.follows("node02", {"node05": LedgerEntry(HostStatus.NORMAL, play.now.wall, delivered=True)})
+    assert play.told[-1].subject == "reporter", "nothing is said of a host that is well here"
+    play.wait(1).cut("node05").wait(3600)
+    assert not any(told.alarm for told in play.told)
+    assert "from another monitor" in play.last("host:node05").why
+
+
+def test_a_reporter_that_says_that_it_cannot_deliver_is_an_alarm_at_once() -> None:
+    play = Play(ELECTED).all_up("node05").follows("node02", {}, delivers=True).wait(60)
+    assert not play.last("reporter").alarm
+    play.follows("node02", {}, delivers=False)
+    assert play.last("reporter").alarm and play.said("reporter") == ["held", "held"]
+    play.cut("node05").wait(3)
+    assert (
+        play.last("host:node05").alarm
+        and "its own way to masakari does not work" in play.last("host:node05").why
+    )
+    play.follows("node02", {}, delivers=True).wait(1)
+    assert not play.last("reporter").alarm and not play.last("host:node05").alarm
+
+
+def test_never_any_word_of_an_election_is_an_alarm_after_a_minute() -> None:
+    play = Play(ELECTED).all_up("node05").wait(59)
+    assert play.said("reporter") == []
+    play.wait(2)
+    assert play.last("reporter").alarm and play.said("reporter") == ["blind"]
+    play.wait(86400)
+    assert play.said("reporter") == ["blind"]
+
+
+def test_nobody_who_reports_is_an_alarm_at_once() -> None:
+    play = Play(ELECTED).all_up("node05").follows("node02", {}).no_election()
+    assert play.last("reporter").alarm
+
+
+# -- the ledger -----------------------------------------------------------------------------------------
+
+
+def entry(play: Play, ago: float, delivered: bool = True) -> LedgerEntry:
+    at = play.now.wall - datetime.timedelta(seconds=ago)
+    return LedgerEntry(HostStatus.NORMAL, at, delivered)
+
+
+def test_an_entry_from_before_the_host_was_seen_up_is_void() -> None:
+    """Its end was never written: holder's session ended in that moment. Weeks later both die together."""
+    play = Play(ELECTED).all_up("node05").follows("node02").wait(86400).cut("node05").wait(60)
+    play.leads({"node05": entry(play, ago=172800)}).wait(5)
+    assert play.reports == [stopped("node05")]
+    assert play.sent[0].generated_time > play.now.wall - datetime.timedelta(seconds=10)
+
+
+def test_an_entry_of_about_the_same_moment_is_of_this_outage() -> None:
+    play = Play(ELECTED).all_up("node05").follows("node02").wait(600).cut("node05").wait(60)
+    play.leads({"node05": entry(play, ago=70)}).wait(600)
+    assert play.reports == []
+
+
+def test_the_whole_ledger_is_written_at_each_gain_also_when_it_is_the_same() -> None:
+    play = Play(ELECTED).all_up("node05").leads({})
+    assert play.ledgers == [{}]
+    play.follows("node02", {}).leads({})
+    assert play.ledgers == [{}, {}]
+    play.leads({})
+    assert play.ledgers == [{}, {}], "a renewal is no gain"
+
+
+def test_a_missing_ledger_is_unknown_not_empty() -> None:
+    play = Play(ELECTED).all_up("node05").follows("node02", {}).cut("node05").wait(3)
+    known = entry(play, ago=0)
+    play.follows("node02", {"node05": known}).wait(60).leads(None).wait(600)
+    assert play.reports == [] and play.ledgers[-1] == {"node05": known}
+    play.leads({"node05": known}).wait(60)
+    assert play.reports == []
+
+
+def test_a_ledger_that_is_read_only_later_is_adopted_and_disowns_nothing() -> None:
+    play = Play(ELECTED).all_up("node05", "node06").leads(None).cut("node05").wait(5)
+    other = entry(play, ago=1)
+    play.cut("node06").leads({"node06": other}).wait(60)
+    assert play.reports == [stopped("node05")]
+    assert set(play.ledgers[-1]) == {"node05", "node06"}
+
+
+def test_a_name_in_the_ledger_that_no_report_can_have_raises_nothing() -> None:
+    ledger = {"node 05": LedgerEntry(HostStatus.NORMAL, Play().now.wall, delivered=False)}
+    play = (
+        Play(ELECTED)
+        .all_up("node 05", "node06")
+        .leads(ledger)
+        .wait(5)
+        .follows("node02", ledger)
+        .leads(ledger)
+    )
+    assert play.reports == []
+    own = policy(elected=True, own="node 01")
+    play = Play(own).leads({"node 01": ledger["node 05"]})
+    for link in THREE:
+        play.view(link).sees(link, {"node06": U}, whole=True)
+    assert play.reports == []
+
+
+def test_a_restart_sends_what_is_undelivered_and_ours() -> None:
+    play = Play(ELECTED, api=False).all_up("node05").leads({}).cut("node05").wait(5)
+    play.start()
+    play.leads({})
+    for link in THREE:
+        play.view(link).sees(link, {OWN: U, "node05": D}, whole=True)
+    play.wait(5)
+    assert play.reports == [stopped("node05"), stopped("node05")]
+    assert play.notified[0].notification == play.notified[1].notification and play.notified[1].again

@@ -1,0 +1,150 @@
+"""Dialogues of one monitor with two libvirts: who died at one of them may run at the other."""
+
+from dataclasses import replace
+
+import pytest
+
+from masakarimonitors.instancemonitor.core.first_look import PATIENCE
+from masakarimonitors.instancemonitor.core.observation import (
+    Census,
+    Identity,
+    LibvirtAway,
+    LibvirtBack,
+    Power,
+    Process,
+    Reading,
+)
+from masakarimonitors.instancemonitor.core.state import describe
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
+from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
+
+STARTED, STOPPED, UNDEFINED = Lifecycle.STARTED, Lifecycle.STOPPED, Lifecycle.UNDEFINED
+ELSEWHERE = "qemu+tcp://b/system"
+THERE = replace(INSTANCE, uri=ELSEWHERE)
+REPORT = "report LIFECYCLE/STOPPED_FAILED"
+CRASHED = off(ShutoffReason.CRASHED)
+PANICKED = Reading(instance=INSTANCE, power=Power.PANICKED)
+
+
+def there(play: Play, *readings: Reading) -> list[str]:
+    return play.see(Census(ELSEWHERE, readings, play.number))
+
+
+def phase(play: Play, instance: Identity = INSTANCE) -> str:
+    return play.state.known(instance).phase.value
+
+
+def after_a_restart() -> Play:
+    """It was seen up at the first libvirt; then the monitor was away."""
+    play = Play()
+    play.census(running(), running(OTHER))
+    play.wait(60)
+    play.restart(uris=[URI, ELSEWHERE])
+    return play
+
+
+@pytest.mark.parametrize("dead", [CRASHED, PANICKED, off(ShutoffReason.UNKNOWN)])
+def test_who_died_here_and_runs_there_is_not_accused_at_the_first_look(dead: Reading) -> None:
+    play = after_a_restart()
+    assert play.census(dead, running(OTHER)) == []
+    assert there(play, running(THERE)) == []
+    assert play.ruling == "planned" and phase(play) == "down"
+    assert play.census(dead, running(OTHER)) == [] and there(play, running(THERE)) == []
+    assert play.event(STOPPED, 5, THERE) == [REPORT], "its next death is one"
+
+
+def test_who_died_and_runs_nowhere_is_reported_when_every_libvirt_was_read() -> None:
+    play = after_a_restart()
+    assert play.census(CRASHED, running(OTHER)) == [] and phase(play) == "up"
+    assert there(play) == [REPORT]
+    assert play.alarms == {}
+    assert play.census(CRASHED) == [] and there(play) == []
+
+
+def test_a_libvirt_that_is_away_delays_the_first_look_and_does_not_prevent_it() -> None:
+    play = after_a_restart()
+    play.see(LibvirtAway(ELSEWHERE, "refused"))
+    assert play.census(CRASHED) == []
+    play.wait(PATIENCE - 1)
+    assert play.census(CRASHED) == [] and phase(play) == "up"
+    play.wait(1)
+    assert phase(play) == "failed" and [verdict.ruling.value for verdict in play.verdicts][-1:] == [
+        "reported"
+    ]
+    assert any(one.alarm and one.subject == f"libvirt:{ELSEWHERE}" for one in play.verdicts)
+    play.see(LibvirtBack(ELSEWHERE))
+    assert there(play, running(THERE)) == ["withdraw"]
+
+
+def test_who_was_last_seen_at_a_libvirt_that_cannot_be_read_is_an_alarm() -> None:
+    play = Play()
+    play.census(running())
+    there(play, running(THERE))
+    play.restart(uris=[URI, ELSEWHERE])
+    play.see(LibvirtAway(ELSEWHERE, "refused"))
+    play.census(CRASHED)
+    play.wait(PATIENCE)
+    assert play.reports == [] and phase(play) == "unsure" and ELSEWHERE in str(play.told)
+    play.see(LibvirtBack(ELSEWHERE))
+    there(play)
+    there(play)
+    assert play.census(CRASHED) == [REPORT]
+
+
+def test_an_alarm_about_one_that_is_seen_to_run_elsewhere_is_over() -> None:
+    play = after_a_restart()
+    assert play.census(off(ShutoffReason.UNKNOWN, log_read=False)) == [] and play.alarm
+    there(play, running(THERE))
+    assert phase(play) == "down"
+    assert not any(alarm for *_, alarm in describe(play.state))
+
+
+def test_who_was_started_elsewhere_while_its_libvirt_was_away_is_not_accused() -> None:
+    play = Play()
+    play.census(running())
+    there(play)
+    play.see(LibvirtAway(URI, "gone"))
+    play.event(STARTED, 0, THERE)
+    play.see(LibvirtBack(URI))
+    assert play.census(CRASHED) == [] and phase(play) == "down"
+    assert play.census(off(ShutoffReason.UNKNOWN, Process.UNSEEN, log_read=False)) == [] and not play.alarm
+
+
+def test_what_is_heard_meanwhile_overtakes_what_was_put_aside() -> None:
+    play = after_a_restart()
+    play.census(CRASHED)
+    play.event(STARTED)
+    assert there(play) == [] and phase(play) == "up"
+    assert play.event(STOPPED, 5) == [REPORT]
+    play = after_a_restart()
+    play.census(CRASHED)
+    assert play.census(running()) == []
+    assert there(play) == [] and phase(play) == "up", "a newer reading replaces it"
+
+
+def test_a_death_that_is_heard_or_asked_for_waits_for_nobody() -> None:
+    play = after_a_restart()
+    play.census(running(), running(OTHER))
+    assert play.event(STOPPED, 5) == [REPORT]
+    play.ended(OTHER)
+    assert play.asked(off(ShutoffReason.CRASHED, instance=OTHER), OTHER) == [REPORT]
+
+
+def test_a_vanished_one_is_not_accused_before_every_libvirt_was_read() -> None:
+    play = Play()
+    play.census(running())
+    play.event(UNDEFINED)
+    play.see(LibvirtAway(URI, "gone"))
+    play.ended()
+    play.restart(uris=[URI, ELSEWHERE])
+    play.census()
+    assert play.census() == []
+    assert there(play, running(THERE)) == []
+    assert play.census() == [] and play.reports == []
+
+
+def test_with_one_libvirt_nothing_waits() -> None:
+    play = Play()
+    play.census(running())
+    play.restart(uris=[URI])
+    assert play.census(CRASHED) == [REPORT]

@@ -1,0 +1,127 @@
+"""Dialogues about I/O errors of many instances at once: storage that has failed is no reason to restart its guests."""
+
+import pytest
+
+from masakarimonitors.core.decision import Notify
+from masakarimonitors.core.notification import VmNotification
+from masakarimonitors.core.storm import GuardPolicy
+from masakarimonitors.instancemonitor.core.io_storm import WAIT
+from masakarimonitors.instancemonitor.core.observation import Identity, IoFailed
+from masakarimonitors.instancemonitor.core.state import State, describe
+from masakarimonitors.instancemonitor.core.stories import QUIET
+from masakarimonitors.libvirt.domain_state import Lifecycle
+from tests.fixtures.instance_play import URI, Play, running
+
+SCOPE = f"storm:instances of {URI}"
+HOLD = 300.0
+GUARD = GuardPolicy(domain_threshold=50.0, hold=HOLD)
+FLEET = [Identity(f"{n:08d}-1111-4111-8111-111111111111", f"instance-{n}", URI) for n in range(10)]
+REPORT, PAUSE = "report IO_ERROR/IO_ERROR_REPORT", "report IO_ERROR/IO_ERROR_PAUSE"
+
+
+class Fleet(Play):
+    def __init__(self, count: int = 10, guard: GuardPolicy = GUARD) -> None:
+        super().__init__(guard=guard)
+        self.sent: list[str] = []
+        self.census(*(running(one) for one in FLEET[:count]))
+
+    def feed(self, *observations):  # type: ignore[no-untyped-def]
+        super().feed(*observations)
+        for command in self.commands:
+            match command:
+                case Notify(notification=VmNotification(vir_domain_event="IO_ERROR_REPORT", instance_uuid=u)):
+                    self.sent.append(next(one.name for one in FLEET if one.uuid == u))
+        return self
+
+    def errors(self, count: int, action: int = 2) -> list[str]:
+        said = []
+        for one in FLEET[:count]:
+            self.number += 1
+            said += self.see(IoFailed(one, self.number, action, "vda"))
+        return said
+
+    def keeps_failing(self, count: int, seconds: float) -> None:
+        for _ in range(int(seconds // 30)):
+            self.errors(count)
+            self.wait(30)
+
+    def storms(self) -> list[str]:
+        return [verdict.ruling.value for verdict in self.told if verdict.subject == SCOPE]
+
+
+def test_the_error_of_one_instance_is_reported_after_a_short_wait() -> None:
+    play = Fleet()
+    assert play.errors(1) == []
+    play.wait(WAIT - 0.1)
+    assert play.sent == []
+    play.wait(0.1)
+    assert play.sent == ["instance-0"] and play.storms() == []
+    play.keeps_failing(1, 600)
+    assert play.sent == ["instance-0"]
+
+
+def test_errors_of_most_are_held_and_one_alarm_says_so() -> None:
+    play = Fleet()
+    play.errors(6)
+    play.wait(WAIT)
+    play.errors(8)
+    play.keeps_failing(8, 300)
+    assert play.sent == [] and play.storms() == ["held"]
+    assert [line[:2] for line in describe(play.state) if line[3]] == [(SCOPE, "storm")]
+
+
+def test_those_that_go_on_failing_are_reported_when_they_have_become_few() -> None:
+    play = Fleet()
+    play.errors(6)
+    play.wait(WAIT)
+    play.keeps_failing(2, HOLD + QUIET + 60)
+    assert play.sent == ["instance-0", "instance-1"] and play.storms() == ["held", "recovered"]
+
+
+def test_as_many_that_go_on_failing_are_held_for_an_hour_at_most() -> None:
+    play = Fleet()
+    play.errors(10)
+    play.wait(WAIT)
+    play.keeps_failing(10, 3000)
+    assert play.sent == []
+    play.keeps_failing(10, 1200)
+    assert len(play.sent) == 10
+
+
+def test_errors_that_cease_end_the_storm_and_nobody_is_restarted() -> None:
+    play = Fleet()
+    play.errors(10)
+    play.wait(QUIET + 1)
+    assert play.sent == [] and play.storms() == ["held", "recovered"]
+    assert play.alarms == {}
+    play.errors(1)
+    play.wait(WAIT)
+    assert play.sent == ["instance-0"], "the next error is judged as any"
+
+
+def test_a_death_is_never_held() -> None:
+    play = Fleet()
+    play.errors(10)
+    play.wait(WAIT)
+    died = play.event(Lifecycle.STOPPED, 5, FLEET[3])
+    assert "report LIFECYCLE/STOPPED_FAILED" in died
+
+
+def test_words_that_masakari_only_files_are_told_at_once() -> None:
+    assert Fleet().errors(10, action=1) == [PAUSE] * 10
+
+
+@pytest.mark.parametrize(("count", "guard"), [(2, GUARD), (10, GuardPolicy())])
+def test_without_a_guard_or_with_too_few_instances_nothing_waits(count: int, guard: GuardPolicy) -> None:
+    assert Fleet(count, guard).errors(count) == [REPORT] * count
+
+
+def test_what_waited_when_the_monitor_ended_is_reported_after_its_restart() -> None:
+    play = Fleet()
+    play.errors(1)
+    play.wait(1)
+    play.restart()
+    play.census(*(running(one) for one in FLEET))
+    play.wait(WAIT)
+    assert play.sent == ["instance-0"]
+    assert play.state != State()

@@ -1,0 +1,335 @@
+"""Dialogues about lives that nobody saw: what else is seen in the same look, or before it, must not hide them."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+
+from masakarimonitors.core.decision import Ruling
+from masakarimonitors.instancemonitor.core.first_look import PATIENCE
+from masakarimonitors.instancemonitor.core.observation import (
+    Census,
+    Identity,
+    LibvirtAway,
+    LibvirtBack,
+    Power,
+    Reading,
+)
+from masakarimonitors.instancemonitor.core.state import describe, has_looked
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
+from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
+
+DEFINED, UNDEFINED, STARTED, STOPPED = (
+    Lifecycle.DEFINED,
+    Lifecycle.UNDEFINED,
+    Lifecycle.STARTED,
+    Lifecycle.STOPPED,
+)
+REPORT = "report LIFECYCLE/STOPPED_FAILED"
+THIRD = Identity("33333333-3333-4333-8333-333333333333", "instance-3", URI)
+THERE = "qemu+tls://b/system"
+
+
+def stopped(instance: Identity = INSTANCE) -> Reading:
+    return off(ShutoffReason.DESTROYED, last_words="destroyed", instance=instance)
+
+
+def unread(instance: Identity = INSTANCE) -> Reading:
+    return Reading(instance=instance, power=Power.UNKNOWN)
+
+
+def crashed(play: Play, instance: Identity = OTHER, ago: float = 60.0) -> Reading:
+    """Of a life that began so many seconds ago."""
+    started = play.now.wall.timestamp() - ago
+    return off(ShutoffReason.CRASHED, last_words="crashed", instance=instance, started=started)
+
+
+def watched(*instances: Identity) -> Play:
+    play = Play()
+    play.census(*(running(one) for one in instances))
+    play.wait(3600)
+    return play
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("restarted", [True, False])
+def test_an_unseen_life_is_found_in_whatever_order_libvirt_lists(
+    order: tuple[int, ...], restarted: bool
+) -> None:
+    play = watched(INSTANCE, THIRD)
+    if restarted:
+        play.restart()
+    else:
+        play.see(LibvirtAway(URI, "gone"))
+        play.wait(600)
+        play.see(LibvirtBack(URI))
+    readings = (stopped(), crashed(play), running(THIRD))
+    assert play.census(*(readings[at] for at in order)) == [REPORT]
+    assert play.reports[-1][0] == OTHER.uuid
+    play.restart()
+    assert play.census(*(readings[at] for at in order)) == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        lambda play: play.event(STOPPED, 1),
+        lambda play: play.event(STOPPED, 5) + play.event(UNDEFINED),
+        lambda play: play.census(running(), unread(OTHER)) + play.event(STOPPED, 1),
+        lambda play: play.census(stopped(), unread(OTHER)) + play.event(DEFINED),
+    ],
+)
+@pytest.mark.parametrize("restarted", [True, False])
+def test_what_is_seen_of_another_one_before_the_look_hides_no_unseen_life(
+    before: Callable[[Play], list[str]], restarted: bool
+) -> None:
+    play = watched(INSTANCE)
+    if restarted:
+        play.restart()
+    else:
+        play.see(LibvirtAway(URI, "gone"))
+        play.wait(600)
+    later = crashed(play)
+    before(play)
+    play.see(LibvirtBack(URI))
+    play.reports.clear()
+    assert play.census(stopped(), later)[-1:] == [REPORT]
+    assert play.reports[-1][0] == OTHER.uuid
+
+
+def test_an_unseen_life_that_waits_for_another_libvirt_is_not_hidden_by_the_look_at_its_own() -> None:
+    for restarted in (False, True):
+        play = watched(INSTANCE)
+        play.restart(uris=[URI, THERE])
+        reading = crashed(play)
+        assert play.census(stopped(), reading) == []
+        if restarted:
+            play.restart(uris=[URI, THERE])
+            assert play.census(stopped(), reading) == []
+        assert play.see(Census(THERE, (), play.number)) == [REPORT]
+        play.restart(uris=[URI, THERE])
+        play.see(Census(THERE, (), play.number))
+        assert play.census(stopped(), reading) == [], "reported once"
+
+
+def test_an_unseen_life_is_reported_when_the_other_libvirt_is_given_up() -> None:
+    play = watched(INSTANCE)
+    play.restart(uris=[URI, THERE])
+    play.census(stopped(), crashed(play))
+    play.wait(PATIENCE)
+    assert f"vm:{OTHER.uuid}" in [one.subject for one in play.told if one.ruling is Ruling.REPORTED]
+    assert "machine:" + INSTANCE.uuid not in play.memory
+
+
+def test_who_was_seen_to_end_before_the_look_is_not_remembered_after_it() -> None:
+    play = watched(INSTANCE)
+    play.restart()
+    play.event(STOPPED, 1)
+    assert play.memory.keys() == {"host", "machine:" + INSTANCE.uuid}
+    play.census(stopped())
+    assert play.memory.keys() == {"host"}
+    play = watched(INSTANCE)
+    play.restart()
+    play.event(STOPPED, 1)
+    play.event(STARTED)
+    play.census(running())
+    assert play.memory.keys() == {"host", "machine:" + INSTANCE.uuid}, "it runs again"
+
+
+# ---- the memory is of another boot
+
+
+def test_a_restart_of_the_host_is_known_until_every_libvirt_was_read() -> None:
+    there = replace(OTHER, uri=THERE)
+    play = watched(INSTANCE)
+    play.see(Census(THERE, (), play.number))
+    play.wait(60)
+    started = play.now.wall.timestamp()
+    play.wait(60)
+    for _ in range(2):
+        play.restart("boot-2", [URI, THERE])
+        play.census(off(ShutoffReason.UNKNOWN))
+    unseen = off(ShutoffReason.UNKNOWN, instance=there, started=started)
+    assert play.see(Census(THERE, (unseen,), play.number)) == []
+
+
+@pytest.mark.parametrize("events", [[(STARTED, 0), (STOPPED, 1)], [(STOPPED, 1)], [(STOPPED, 5)]])
+def test_an_event_before_the_first_look_does_not_end_what_is_known_of_a_restart_of_the_host(
+    events: list[tuple[Lifecycle, int]],
+) -> None:
+    play = watched(INSTANCE, OTHER)
+    play.restart("boot-2", [URI])
+    for event in events:
+        play.event(*event)
+    play.restart("boot-2", [URI])
+    said = play.census(stopped(), off(ShutoffReason.UNKNOWN, instance=OTHER))
+    assert REPORT not in said and play.alarm
+
+
+# ---- clocks, and what cannot be read
+
+
+def test_a_look_by_a_clock_that_was_ahead_makes_no_history() -> None:
+    play = Play()
+    play.seconds += 86400
+    play.census(running())
+    play.seconds -= 86000
+    play.restart()
+    assert play.census(running(), crashed(play)) == [] and play.alarm
+    assert play.memory["host"]["looked"] == {URI: play.now.wall.timestamp()}
+
+
+def test_a_clock_that_is_set_back_while_the_monitor_runs_is_an_alarm_once() -> None:
+    play = watched(INSTANCE)
+    play.seconds -= 7200
+    reading = crashed(play)
+    assert play.census(running(), reading) == [] and play.alarm
+    assert play.census(running(), reading) == [] and not play.alarm
+
+
+def test_the_report_of_one_that_cannot_be_read_waits() -> None:
+    play = watched(INSTANCE)
+    assert play.event(STOPPED, 5) == [REPORT]
+    play.restart()
+    play.census(unread())
+    assert not has_looked(play.state, [URI])
+    play.census(off(ShutoffReason.CRASHED))
+    assert has_looked(play.state, [URI])
+
+
+# ---- what was missed while its libvirtd was away
+
+
+def arrived_unheard() -> Play:
+    play = Play()
+    play.census()
+    play.event(STARTED, 1)
+    play.see(LibvirtAway(URI, "gone"))
+    return play
+
+
+def died_there(play: Play) -> Reading:
+    return replace(crashed(play, INSTANCE), arrived=True)
+
+
+@pytest.mark.parametrize("back_first", [True, False])
+def test_one_that_arrived_while_libvirtd_was_away_and_ends_before_it_is_read_is_judged_by_libvirt(
+    back_first: bool,
+) -> None:
+    play = arrived_unheard()
+    if back_first:
+        play.see(LibvirtBack(URI))
+    assert play.event(STOPPED, 5) == ["ask"] and not play.verdicts
+    assert play.asked(died_there(play)) == [REPORT]
+    play.see(LibvirtBack(URI))
+    assert play.census(died_there(play)) == []
+
+
+def test_one_that_arrived_while_libvirtd_was_away_is_judged_by_the_census_if_nothing_answers() -> None:
+    play = arrived_unheard()
+    play.event(STOPPED, 5)
+    play.restart()
+    assert play.census(died_there(play)) == [REPORT]
+
+
+def test_a_migration_that_failed_while_libvirtd_was_away_is_no_death() -> None:
+    play = arrived_unheard()
+    play.event(STOPPED, 5)
+    assert play.asked(off(ShutoffReason.FAILED)) == [] and play.ruling == "held" and not play.alarm
+
+
+def test_one_that_ends_unread_and_leaves_no_definition_is_an_alarm() -> None:
+    play = arrived_unheard()
+    play.event(STOPPED, 5)
+    play.asked(None)
+    play.restart()
+    assert play.census() == []
+    assert play.census() == [] and play.alarm
+    assert play.census() == [] and not play.alarm
+
+
+def test_a_reading_that_tells_nothing_leaves_open_what_was_missed() -> None:
+    play = arrived_unheard()
+    play.see(LibvirtBack(URI))
+    play.census(unread())
+    assert play.census(died_there(play)) == [REPORT]
+
+
+# ---- whether libvirt keeps a definition is read
+
+
+@pytest.mark.parametrize(("persistent", "does"), [(False, [REPORT]), (True, [])])
+def test_without_a_definition_it_dies_beside_its_libvirtd_after_a_restart_of_the_monitor(
+    persistent: bool, does: list[str]
+) -> None:
+    play = watched(INSTANCE)
+    play.event(UNDEFINED)
+    play.restart()
+    play.census(running(persistent=persistent))
+    play.see(LibvirtAway(URI, "gone"))
+    play.ended()
+    play.see(LibvirtBack(URI))
+    assert play.census() == []
+    assert play.census() == does
+
+
+def test_without_a_definition_and_unread_since_the_restart_its_end_is_an_alarm() -> None:
+    play = watched(INSTANCE)
+    play.event(UNDEFINED)
+    play.restart()
+    play.census(unread())
+    play.see(LibvirtAway(URI, "gone"))
+    play.ended()
+    play.see(LibvirtBack(URI))
+    assert play.census() == []
+    assert play.census() == [] and play.alarm
+
+
+# ---- many at once
+
+
+FLEET = [Identity(f"{n:08d}-1111-4111-8111-111111111111", f"instance-{n}", URI) for n in range(5)]
+
+
+def one_of(chance: random.Random, play: Play, instance: Identity) -> Reading | None:
+    readings = (
+        None,
+        running(instance),
+        unread(instance),
+        stopped(instance),
+        crashed(play, instance),
+        off(ShutoffReason.UNKNOWN, last_words="crashed", instance=instance),
+    )
+    return chance.choice(readings)
+
+
+def outcome(seed: int, order: int) -> tuple[set[tuple[str, str]], set[str], list[object]]:
+    """What is reported, alarmed and shown when `seed` decides what happens and `order` in which order it is listed."""
+    chance, shuffled = random.Random(seed), random.Random(order)
+    play = watched(*FLEET[:3])
+    for one in FLEET[:2]:
+        if chance.random() < 0.3:
+            play.event(STOPPED, chance.choice([1, 5]), one)
+    play.wait(60)
+    if chance.random() < 0.5:
+        play.restart(uris=[URI])
+    else:
+        play.see(LibvirtAway(URI, "gone"))
+    play.wait(600)
+    readings = [seen for one in FLEET if (seen := one_of(chance, play, one)) is not None]
+    last = [crashed(play, one.instance) if one.power is Power.UNKNOWN else one for one in readings]
+    if chance.random() < 0.5:
+        play.event(STOPPED, 1, chance.choice(FLEET))
+    play.see(LibvirtBack(URI))
+    for listed in (readings, last, last):
+        shuffled.shuffle(listed)
+        play.census(*listed)
+    alarms = {verdict.why for verdict in play.told if verdict.alarm}
+    return set(play.reports), alarms, list(describe(play.state))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_order_in_which_libvirt_lists_decides_nothing(seed: int) -> None:
+    assert outcome(seed, 0) == outcome(seed, 1) == outcome(seed, 2)

@@ -1,0 +1,200 @@
+"""One process with its monitors: what it opens, how it stops, and what becomes of faults."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from masakarimonitors import conf
+from masakarimonitors.cmd import runner
+from masakarimonitors.cmd.wiring import NotBuilt, WiredMonitor
+from masakarimonitors.conf import ConfigFault
+from masakarimonitors.core.decision import Ruling
+from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.receiver.app import Receiver
+from masakarimonitors.status import unix_socket
+from masakarimonitors.system.clock import SystemClock
+from tests.fixtures.waiting import PATIENCE, eventually
+from tests.unit.cmd.conftest import Configure
+
+
+def fails(fault: BaseException) -> Callable[[], None]:
+    def run() -> None:
+        raise fault
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [
+        (ConfigFault("Set x."), 1, "prog: Set x.\n"),
+        (NotBuilt("Not here."), 1, "prog: Not here.\n"),
+        (KeyboardInterrupt(), 130, ""),
+        (ValueError("a surprise"), 70, ""),
+    ],
+)
+def test_what_goes_wrong_is_an_exit_code_and_words(
+    fault: BaseException,
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert runner.guarded("prog", fails(fault)) == code
+    assert capsys.readouterr().err == said
+    assert [record.levelno for record in caplog.records] == ([logging.CRITICAL] if code == 70 else [])
+
+
+def test_what_goes_well_is_0_and_an_exit_that_was_asked_for_is_left_alone() -> None:
+    assert runner.guarded("prog", lambda: None) == 0
+    with pytest.raises(SystemExit):
+        runner.guarded("prog", fails(SystemExit(2)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_asks_for_a_stop(number: signal.Signals) -> None:
+    stop = asyncio.Event()
+    runner.stop_on_signals(stop)
+    try:
+        assert not stop.is_set()
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(PATIENCE):
+            await stop.wait()
+    finally:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(each)
+
+
+class Serving:
+    """`serve` at work; what it has told."""
+
+    def __init__(self) -> None:
+        self.running: Sequence[WiredMonitor] = ()
+        self.page = ""
+        self.begun = asyncio.Event()
+        self.verdicts: list[Ruling] = []
+        self.written: list[str] = []
+
+    def started(self, running: Sequence[WiredMonitor], page: str) -> None:
+        self.running, self.page = running, page
+        self.begun.set()
+
+    @contextlib.asynccontextmanager
+    async def at_work(self, file: Path, endpoint: str | None = None) -> AsyncIterator["Serving"]:
+        stop = asyncio.Event()
+        loaded = conf.load(["--config-file", str(file)], default_config_dirs=[])
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                runner.serve(
+                    loaded,
+                    ["processmonitor"],
+                    stop=stop,
+                    endpoint=endpoint,
+                    started=self.started,
+                    on_verdict=lambda verdict, at: self.verdicts.append(verdict.ruling),
+                    on_written=self.written.append,
+                )
+            )
+            await self.begun.wait()
+            yield self
+            stop.set()
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+
+
+async def test_a_report_goes_all_the_way_and_whoever_asked_is_told(
+    configure: Configure, tmp_path: Path
+) -> None:
+    file = configure("[process]\nrestart_retries = 0\nrestart_interval = 0\n")
+    receiver = Receiver(":memory:", SystemClock())
+    async with receiver.serve() as url, Serving().at_work(file, url) as serving:
+        row = await receiver.wait_for(lambda row: True)
+        assert row.payload == {"event": "STOPPED", "process_name": "never"}
+        assert serving.written == [f"process:{tmp_path}/never"]
+        assert Ruling.REPORTED in serving.verdicts
+
+
+async def test_status_is_there_from_the_start_to_the_stop_and_the_outbox_is_let_go(
+    configure: Configure, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    async with Serving().at_work(configure()) as serving:
+        assert [one.name for one in serving.running] == ["processmonitor"]
+        assert serving.page == ""
+        shown = await asyncio.to_thread(unix_socket.read, state / "processmonitor.sock")
+        assert shown["monitor"] == "processmonitor"
+    assert not (state / "processmonitor.sock").exists()
+    SqliteStore(state / "processmonitor.sqlite").close()
+
+
+async def test_a_hangup_has_the_list_read_again(configure: Configure, tmp_path: Path) -> None:
+    async with Serving().at_work(configure()) as serving:
+        (tmp_path / "list.yaml").write_text(f"- process_name: {tmp_path}/another\n")
+        os.kill(os.getpid(), signal.SIGHUP)
+        (one,) = serving.running
+        wanted = f"process:{tmp_path}/another"
+        await eventually(lambda: [row.subject for row in one.status.subjects()] == [wanted], "the new list")
+
+
+async def test_the_page_is_opened_where_it_was_asked_for(configure: Configure) -> None:
+    async with (
+        Serving().at_work(configure("[status]\nlisten = 127.0.0.1:0\n")) as serving,
+        aiohttp.ClientSession() as http,
+        http.get(serving.page) as answer,
+    ):
+        assert answer.status == 200 and "processmonitor" in await answer.text()
+
+
+async def test_a_page_that_cannot_be_had_keeps_nobody_from_watching(
+    configure: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        async with Serving().at_work(configure(f"[status]\nlisten = {place}\n")) as serving:
+            assert serving.page == "" and len(serving.running) == 1
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert [text for text in errors if f"[status] listen = {place} cannot be had" in text]
+
+
+async def test_an_outbox_that_another_has_is_a_fault_before_anything_is_watched(
+    configure: Configure, tmp_path: Path
+) -> None:
+    loaded = conf.load(["--config-file", str(configure())], default_config_dirs=[])
+    held = SqliteStore(tmp_path / "state" / "processmonitor.sqlite")
+    serving = Serving()
+    try:
+        with pytest.raises(ConfigFault, match=f"in use by process {os.getpid()}"):
+            await runner.serve(loaded, ["processmonitor"], stop=asyncio.Event(), started=serving.started)
+    finally:
+        held.close()
+    assert not serving.begun.is_set()
+
+
+async def test_an_outbox_that_cannot_be_read_at_present_is_a_fault_before_anything_is_watched(
+    configure: Configure, tmp_path: Path
+) -> None:
+    loaded = conf.load(["--config-file", str(configure())], default_config_dirs=[])
+    (tmp_path / "state" / "processmonitor.sqlite").mkdir()
+    serving = Serving()
+    with pytest.raises(ConfigFault, match=r"The outbox cannot be read .* nothing is watched until it can"):
+        await runner.serve(loaded, ["processmonitor"], stop=asyncio.Event(), started=serving.started)
+    assert not serving.begun.is_set()
+    # Nothing was moved away, and nobody holds it any more.
+    assert (tmp_path / "state" / "processmonitor.sqlite").is_dir()
+    SqliteStore(tmp_path / "state" / "processmonitor.sqlite").close()
+
+
+async def test_a_monitor_that_is_none_of_this_release_opens_nothing(
+    configure: Configure, tmp_path: Path
+) -> None:
+    loaded = conf.load(["--config-file", str(configure())], default_config_dirs=[])
+    with pytest.raises(NotBuilt, match="masakari-receiver is not part of this release"):
+        await runner.serve(loaded, ["processmonitor", "receiver"], stop=asyncio.Event())
+    assert list((tmp_path / "state").iterdir()) == []

@@ -1,0 +1,112 @@
+"""`masakari-monitors status`: what the sockets under the state folder tell, and an exit code for scripts."""
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.core.decision import Ruling, Verdict
+from masakarimonitors.status import unix_socket
+from masakarimonitors.status.model import (
+    MonitorStatus,
+    OutboxRow,
+    Record,
+    SubjectRow,
+    WaitingRow,
+)
+from tests.fixtures.fake_clock import FakeClock
+from tests.unit.cmd.conftest import Run
+
+
+def monitor(name: str, clock: FakeClock, **troubles: str) -> MonitorStatus:
+    record = Record(name, clock.now())
+    record.source("the world", "running", "", clock.now())
+    row = OutboxRow(
+        where=f"/x/{name}.sqlite",
+        pending=3,
+        counts={"delivered": 2, "refused": 0},
+        disk_fault=troubles.get("disk", ""),
+        api_trouble=troubles.get("api", ""),
+    )
+    return MonitorStatus(record, lambda: [SubjectRow("process:[x]", "running", "since long")], lambda: row)
+
+
+@contextlib.asynccontextmanager
+async def shown(folder: Path, clock: FakeClock, *statuses: MonitorStatus):  # type: ignore[no-untyped-def]
+    async with contextlib.AsyncExitStack() as stack:
+        for one in statuses:
+            path = folder / "state" / f"{one.record.monitor}.sock"
+            await stack.enter_async_context(unix_socket.serve(one, clock, path))
+        yield
+
+
+def test_nobody_runs(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("status") == 1
+    assert capsys.readouterr().out == f"No monitor is running with its state in {tmp_path}/state.\n"
+
+
+async def test_each_monitor_that_runs_is_shown_with_what_is_in_its_way(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    first = monitor("processmonitor", clock, disk="the disk is full", api="503 [down]")
+    first.record.verdict(
+        Verdict("process:x", Ruling.REPORTED, "it is down", evidence="exited 1"), clock.now()
+    )
+    first.record.fault("a decision failed", clock.now())
+    await clock.advance(90.0)
+    async with shown(tmp_path, clock, first, monitor("hostmonitor", clock)):
+        assert await asyncio.to_thread(run, "status") == 0
+    said = capsys.readouterr().out
+    for words in (
+        "processmonitor, up 90 s",
+        "hostmonitor, up 0 s",
+        "reports: 3 waiting, 2 delivered; kept in /x/processmonitor.sqlite",
+        "the disk is full",
+        "503 [down]",
+        "a decision failed",
+        "process:[x]",
+        "exited 1",
+    ):
+        assert words in said
+    assert "refused" not in said, "of what there is none nothing is said"
+
+
+async def test_a_monitor_with_a_failed_source_is_blind(run: Run, tmp_path: Path) -> None:
+    clock = FakeClock()
+    blind = monitor("hostmonitor", clock)
+    blind.record.source("consul", "failed", "OSError: gone", clock.now())
+    async with shown(tmp_path, clock, monitor("processmonitor", clock), blind):
+        assert await asyncio.to_thread(run, "status") == 1
+
+
+async def test_the_whole_snapshot_is_one_line_of_json_for_each_monitor(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    statuses = [monitor("processmonitor", clock), monitor("hostmonitor", clock)]
+    async with shown(tmp_path, clock, *statuses):
+        assert await asyncio.to_thread(run, "status", "--json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [one.snapshot(clock.now()) for one in statuses]
+
+
+async def test_a_socket_that_nobody_answers_is_no_monitor(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "state" / "processmonitor.sock").write_text("left behind")
+    assert await asyncio.to_thread(run, "status") == 1
+
+
+async def test_what_waits_for_masakari_is_shown_with_its_reason(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    waiting = [WaitingRow(f"vm:{number:02}", "2 of this host are being recovered") for number in range(25)]
+    row = OutboxRow(where="/x", pending=25, counts={}, disk_fault="", api_trouble="", waiting=waiting)
+    status = MonitorStatus(Record("instancemonitor", clock.now()), tuple, lambda: row)
+    async with shown(tmp_path, clock, status):
+        await asyncio.to_thread(run, "status")
+    said = capsys.readouterr().out
+    assert said.count("2 of this host are being recovered") == 20
+    assert "vm:00" in said and "... and 5 more" in said

@@ -1,0 +1,178 @@
+"""Options become parts: what the API client asks of the network, and a monitor in its place."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from masakarimonitors import conf
+from masakarimonitors.cmd.wiring import api_client, pace_policy, wire
+from masakarimonitors.core.decision import (
+    NOTHING,
+    Decision,
+    Instant,
+    Notify,
+    Remember,
+    Ruling,
+    Verdict,
+    Woken,
+)
+from masakarimonitors.core.notification import HostEvent, ProcessNotification, VmNotification
+from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, MasakariApi, Unreachable
+from masakarimonitors.monitor import Monitor
+from masakarimonitors.outbox.delivery import DeliveryPolicy
+from masakarimonitors.outbox.looks import Looks
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.pace import PacePolicy
+from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.status.model import SubjectRow
+from tests.fixtures.fake_api import FakeApi
+from tests.fixtures.fake_clock import FakeClock, settle
+from tests.fixtures.fake_engine import HOST, FakeEngine
+
+PASSWORD = """
+auth_type = password
+auth_url = http://127.0.0.1:9/v3
+username = masakari
+password = secret
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
+"""
+NONE = """
+auth_type = none
+endpoint = http://127.0.0.1:9/v1
+"""
+BODY = '{"notification": {}}'
+
+
+@pytest.fixture
+def timeouts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every request fails as if nobody listened; the list holds how long each would have waited."""
+    waited: list[Any] = []
+
+    def request(self: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
+        waited.append(options.get("timeout"))
+        raise requests.exceptions.ConnectionError("nobody listens")
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    return waited
+
+
+def client(tmp_path: Path, options: str, endpoint: str | None = None) -> MasakariApi:
+    file = tmp_path / "monitors.conf"
+    file.write_text(f"[api]{options}")
+    return api_client(conf.load(["--config-file", str(file)]), endpoint)
+
+
+@pytest.mark.parametrize("options", [PASSWORD, NONE, PASSWORD + "timeout = 1\n", NONE + "timeout = 120\n"])
+@pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:9/v1"])
+async def test_no_call_waits_for_ever_and_none_gives_up_on_a_slow_answer(
+    tmp_path: Path, timeouts: list[Any], options: str, endpoint: str | None
+) -> None:
+    api = client(tmp_path, options, endpoint)
+    try:
+        assert isinstance(await api.send(BODY), Unreachable)
+    finally:
+        api.close()
+    assert timeouts
+    for timeout in timeouts:
+        read = timeout[-1] if isinstance(timeout, tuple) else timeout
+        assert read is not None and MINIMUM_TIMEOUT <= read <= 120
+
+
+class Once:
+    """A source that says one thing."""
+
+    name = "once"
+
+    async def run(self, emit: Callable[[str], None]) -> None:
+        emit("down")
+        await asyncio.Event().wait()
+
+
+async def test_a_wired_monitor_reports_hears_how_it_ended_and_shows_all_of_it() -> None:
+    clock, api, heard, told = FakeClock(), FakeApi(), list[object](), list[str]()
+    written: list[str] = []
+
+    def decide(state: int, seen: str | Woken, now: Instant) -> tuple[int, Decision]:
+        heard.append(seen)
+        if seen != "down":
+            return state, NOTHING
+        died = ProcessNotification("compute-1", now.wall, HostEvent.STOPPED, "x")
+        return state + 1, Decision(
+            (Notify(died, "it died"),), (Verdict("process:x", Ruling.REPORTED, "it died"),)
+        )
+
+    monitor = Monitor[int, str](
+        name="testmonitor",
+        state=0,
+        decide=decide,
+        sources=[Once()],
+        first=[Remember("started", {})],
+        settled=lambda report, now: f"{report.subject} {report.status}",
+        describe=lambda state: [SubjectRow("process:x", f"reported {state}")],
+    )
+    outbox = Outbox(MemoryStore(), clock, on_written=written.append)
+    await outbox.open()
+    wired = wire(
+        monitor, outbox, api, DeliveryPolicy(), clock, on_verdict=lambda verdict, at: told.append(verdict.why)
+    )
+    assert "started" in outbox.memory
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
+        await settle()
+        for task in running:
+            task.cancel()
+    assert heard == ["down", "process:x delivered"]
+    assert (told, written) == (["it died"], ["process:x"])
+    assert [(row.subject, row.state) for row in wired.status.subjects()] == [("process:x", "reported 1")]
+    assert wired.status.outbox().counts["delivered"] == 1
+    shown = wired.status.snapshot(clock.now())
+    assert (wired.name, shown["monitor"]) == ("testmonitor", "testmonitor")
+
+
+@pytest.mark.parametrize(("said", "limit"), [("", 2), ("[callback]\nmax_unfinished = 0\n", 0)])
+def test_the_pace_is_what_the_options_say(tmp_path: Path, said: str, limit: int) -> None:
+    file = tmp_path / "monitors.conf"
+    file.write_text(said)
+    assert pace_policy(conf.load(["--config-file", str(file)])).limit == limit
+
+
+async def test_a_wired_monitor_shows_what_waits_for_masakari_and_what_it_has_given_up() -> None:
+    clock = FakeClock()
+    engine, outbox = FakeEngine(clock), Outbox(MemoryStore(), clock)
+    await outbox.open()
+    monitor = Monitor[int, str](
+        name="testmonitor", state=0, decide=lambda state, seen, now: (state, NOTHING), sources=[]
+    )
+    looks = Looks(engine, clock)
+    wired = wire(monitor, outbox, engine, DeliveryPolicy(), clock, pace=PacePolicy(), looks=looks)
+    died = [
+        VmNotification(
+            HOST,
+            clock.now().wall,
+            event="LIFECYCLE",
+            instance_uuid=name,
+            vir_domain_event="STOPPED_FAILED",
+        )
+        for name in "abc"
+    ]
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
+        outbox.submit([Notify(one, "it died") for one in died], clock.now())
+        await clock.advance(20)
+        shown = wired.status.outbox()
+        assert [(row.subject, row.why) for row in shown.waiting] == [
+            ("vm:c", "2 of this host are being recovered")
+        ]
+        assert (shown.unfinished, shown.overdue) == (2, 0)
+        engine.end("failed")
+        await clock.advance(20)
+        assert wired.status.outbox().waiting == []
+        assert ["vm:a" in text for _, text in wired.status.record.faults] == [True]
+        for task in running:
+            task.cancel()

@@ -1,0 +1,188 @@
+"""Loading and validating: what an operator reads when a file is wrong."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from keystoneauth1 import loading
+from oslo_config import cfg
+
+from masakarimonitors import conf
+from masakarimonitors.conf import ConfigFault
+
+
+def load(path: Path, text: str, *more: str) -> cfg.ConfigOpts:
+    file = path / "monitors.conf"
+    file.write_text(text)
+    return conf.load(["--config-file", str(file), *more], default_config_dirs=[])
+
+
+def fault(path: Path, text: str) -> str:
+    with pytest.raises(ConfigFault) as raised:
+        load(path, text)
+    return str(raised.value)
+
+
+def test_without_any_file_the_defaults_hold() -> None:
+    loaded = conf.load([], default_config_files=[], default_config_dirs=[])
+    assert loaded.hostname == socket.gethostname()
+    assert loaded.process.check_interval == 5
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "expected"),
+    [
+        ("process", "check_interval = soon", "a whole number of at least 1"),
+        ("process", "check_interval = 0", "a whole number of at least 1"),
+        ("process", "restart_retries = -1", "a whole number of at least 0"),
+        ("host", "disable_ipmi_check = perhaps", "true or false"),
+        ("host", "pacemaker_node_type = neighbour", "one of: autodetect, cluster, remote"),
+        ("api", "api_interface = private", "one of: public, internal, admin"),
+        ("api", "timeout = long", "a number"),
+        ("receiver", "port = 70000", "a whole number from 0 to 65535"),
+        ("status", "listen = nowhere", "host:port, [address]:port or the path of a unix socket"),
+        ("DEFAULT", "hostname = two words", "1 to 255 letters, digits, dots, dashes or underscores"),
+        ("DEFAULT", "host = two words", "1 to 255 letters, digits, dots, dashes or underscores"),
+        ("DEFAULT", "debug = perhaps", "true or false"),
+        ("masakarimonitors_privileged", "thread_pool_size = 0", "a whole number of at least 1"),
+    ],
+)
+def test_a_wrong_value_is_named_with_option_value_file_and_line(
+    tmp_path: Path, section: str, line: str, expected: str
+) -> None:
+    said = fault(tmp_path, f"# first line\n[{section}]\n\n{line}\n")
+    assert f"[{section}] {line}" in said
+    assert f"{tmp_path}/monitors.conf, line 4" in said
+    assert expected in said
+
+
+def test_the_line_named_is_the_one_that_counts(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "b.conf").write_text("[process]\ncheck_interval = b\n")
+    (tmp_path / "more" / "a.conf").write_text("[process]\ncheck_interval = a\n")
+    with pytest.raises(ConfigFault, match=r"= b \(.*more/b.conf, line 2\)"):
+        load(tmp_path, "[process]\ncheck_interval = 3\n", "--config-dir", str(tmp_path / "more"))
+
+
+def test_all_wrong_values_are_told_at_once(tmp_path: Path) -> None:
+    said = fault(tmp_path, "[process]\ncheck_interval = x\nrestart_retries = y\n")
+    assert "check_interval" in said and "restart_retries" in said
+
+
+def test_a_wrong_environment_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_PROCESS__CHECK_INTERVAL", "often")
+    assert "environment variable OS_PROCESS__CHECK_INTERVAL" in fault(
+        tmp_path, "[process]\ncheck_interval = 3\n"
+    )
+
+
+def test_a_broken_line_is_named(tmp_path: Path) -> None:
+    said = fault(tmp_path, "[process]\ncheck_interval = 3\nnonsense\n")
+    assert "monitors.conf:3" in said and "nonsense" in said
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(ConfigFault, match=r"/nowhere/at/all\.conf"):
+        conf.load(["--config-file", "/nowhere/at/all.conf"])
+
+
+def test_a_missing_folder_is_named() -> None:
+    with pytest.raises(ConfigFault, match="/nowhere/at/all"):
+        conf.load(["--config-dir", "/nowhere/at/all"], default_config_files=[])
+
+
+def test_a_file_that_is_not_text_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "monitors.conf").write_bytes(b"[process]\ncheck_interval = \xff\xfe\n")
+    with pytest.raises(ConfigFault, match="UTF-8"):
+        conf.load(["--config-file", str(tmp_path / "monitors.conf")])
+
+
+def test_an_unreadable_certificate_is_named_with_its_line(tmp_path: Path) -> None:
+    said = fault(tmp_path, "[api]\ncafile = /nowhere/ca.pem\n")
+    assert "[api] cafile = /nowhere/ca.pem" in said and "line 2" in said and "No such file" in said
+
+
+def test_an_unknown_authentication_plugin_lists_what_there_is(tmp_path: Path) -> None:
+    said = fault(tmp_path, "[api]\nauth_type = pasword\n")
+    assert "[api] auth_type = pasword" in said and "v3applicationcredential" in said
+
+
+def test_what_the_authentication_plugin_needs_is_asked_for(tmp_path: Path) -> None:
+    assert "[api] auth_url is missing" in fault(tmp_path, "[api]\nauth_type = password\n")
+
+
+def test_a_user_without_a_plugin_means_a_password_as_deployed_files_have_it(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "[api]\nauth_url = http://192.0.2.1:5000\nusername = masakari\ncafile =\n")
+    assert loaded.api.auth_type == "password"
+    assert loaded.api.username == "masakari"
+    auth: Any = loading.load_auth_from_conf_options(loaded, "api")
+    assert auth.auth_url == "http://192.0.2.1:5000"
+
+
+def test_half_of_the_credentials_is_a_slip(tmp_path: Path) -> None:
+    assert "[api] auth_url is missing" in fault(tmp_path, "[api]\nusername = masakari\n")
+
+
+def test_credentials_may_stand_in_a_section_of_their_own(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "[api]\nauth_section = cloud\n[cloud]\nauth_type = none\nendpoint = http://x\n")
+    auth: Any = loading.load_auth_from_conf_options(loaded, "api")
+    assert auth.endpoint == "http://x"
+
+
+def test_every_authentication_plugin_brings_its_options(tmp_path: Path) -> None:
+    loaded = load(
+        tmp_path,
+        "[api]\nauth_type = v3applicationcredential\nauth_url = http://127.0.0.1/\n"
+        "application_credential_id = abc\napplication_credential_secret = xyz\n",
+    )
+    assert loaded.api.application_credential_id == "abc"
+
+
+def test_no_identity_service_is_needed_with_an_endpoint(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "[api]\nauth_type = none\nendpoint = http://127.0.0.1:15868/v1\n")
+    assert loaded.api.endpoint == "http://127.0.0.1:15868/v1"
+
+
+def test_a_secret_never_stands_in_a_message(tmp_path: Path) -> None:
+    said = fault(tmp_path, "[api]\nauth_type = password\nauth_url = http://x/\npassword = $nothing\n")
+    assert "[api] password = <secret>" in said and "nothing" not in said
+
+
+def test_two_configurations_do_not_know_each_other(tmp_path: Path) -> None:
+    load(tmp_path, "[api]\nauth_type = password\nauth_url = http://x/\n")
+    assert load(tmp_path, "[api]\nauth_type = none\n").api.endpoint is None
+
+
+def test_quoted_values_lose_their_quotes(tmp_path: Path) -> None:
+    loaded = load(tmp_path, '[libvirt]\nconnection_uri = "qemu+tcp://192.0.2.1/system"\n')
+    assert loaded.libvirt.connection_uri == "qemu+tcp://192.0.2.1/system"
+
+
+def test_where_tells_the_place_of_a_value(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "[process]\n\nprocess_list_path = /x.yaml\n")
+    assert conf.where(loaded, "process", "process_list_path") == (
+        f"[process] process_list_path = /x.yaml ({tmp_path}/monitors.conf, line 3)"
+    )
+    assert conf.where(loaded, "host", "ipmi_timeout") == "[host] ipmi_timeout"
+
+
+def test_a_host_whose_name_masakari_refuses_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "my host")
+    with pytest.raises(ConfigFault, match=r"'my host'.*Set \[DEFAULT\] hostname"):
+        conf.load([], default_config_files=[], default_config_dirs=[])
+
+
+def test_a_line_break_behind_the_name_of_the_host_is_no_part_of_a_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OS_DEFAULT__HOSTNAME", "compute-1\n")
+    with pytest.raises(ConfigFault, match="1 to 255 letters"):
+        conf.load([], default_config_files=[], default_config_dirs=[])
+
+
+@pytest.mark.parametrize(("argv", "status"), [(["--help"], 0), (["--version"], 0), (["--nonsense"], 2)])
+def test_the_command_line_keeps_its_manners(argv: list[str], status: int) -> None:
+    with pytest.raises(SystemExit) as left:
+        conf.load(argv, default_config_files=[], default_config_dirs=[])
+    assert left.value.code == status

@@ -1,0 +1,89 @@
+"""The ledger of open outages: what one leader writes down is what the next one reads."""
+
+import datetime
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger, write_ledger
+
+WHEN = datetime.datetime(2026, 1, 2, 3, 4, 5, 6, datetime.UTC)
+ENTRY = LedgerEntry(HostStatus.NORMAL, WHEN, delivered=True)
+
+
+def one(**changes: object) -> str:
+    entry = {"host_status": "NORMAL", "reported_at": WHEN.isoformat(), "delivered": True}
+    return json.dumps({"node05": entry | changes})
+
+
+def test_the_form_in_the_store_stays_what_other_releases_read() -> None:
+    assert write_ledger({"node05": ENTRY}) == (
+        b'{"node05":{"host_status":"NORMAL","reported_at":"2026-01-02T03:04:05.000006+00:00","delivered":true}}'
+    )
+
+
+@given(
+    st.dictionaries(
+        st.text(min_size=1),
+        st.builds(
+            LedgerEntry,
+            st.sampled_from(HostStatus),
+            st.datetimes(timezones=st.just(datetime.UTC)),
+            st.booleans(),
+        ),
+    )
+)
+def test_what_is_written_is_read_back(entries: dict[str, LedgerEntry]) -> None:
+    assert read_ledger(write_ledger(entries)) == entries
+
+
+def test_bytes_and_text_are_read_alike() -> None:
+    assert read_ledger(one()) == read_ledger(one().encode()) == {"node05": ENTRY}
+
+
+def test_a_time_of_another_zone_is_the_same_moment_in_utc() -> None:
+    found = read_ledger(one(reported_at="2026-01-02T05:04:05.000006+02:00"))
+    assert found == {"node05": ENTRY}
+    assert found is not None and found["node05"].reported_at.utcoffset() == datetime.timedelta(0)
+
+
+def test_an_unreadable_ledger_is_not_an_empty_one() -> None:
+    assert read_ledger(b'{"node05": {}}') is None
+    assert read_ledger(b"{}") == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "null",
+        "[]",
+        '"node05"',
+        '{"node05": null}',
+        '{"node05": ["NORMAL"]}',
+        one(host_status="DEAD"),
+        one(host_status=None),
+        one(reported_at="yesterday"),
+        one(reported_at=1767323045),
+        one().replace("delivered", "sent"),
+        b"\xff\xfe{}x",
+        one(reported_at="0001-01-01T00:00:00+14:00"),  # before the calendar begins, once it is in UTC
+        one(reported_at="9999-12-31T23:59:59-14:00"),
+        '{"node05":' + "[" * 100_000,
+    ],
+)
+def test_one_wrong_entry_makes_all_of_it_unreadable(value: str | bytes) -> None:
+    assert read_ledger(value) is None
+
+
+@given(body=st.binary(max_size=30))
+def test_foreign_bytes_raise_nothing(body: bytes) -> None:
+    read_ledger(body)
+
+
+def test_a_large_ledger_fits_into_the_store() -> None:
+    """Consul refuses a value above 512 KiB; a storm of 4,000 hosts with long names must still be written."""
+    assert len(write_ledger({f"compute-{i:04d}.example.org": ENTRY for i in range(4000)})) < 512 * 1024

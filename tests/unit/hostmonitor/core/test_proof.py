@@ -1,0 +1,85 @@
+"""Proof of death: its age, its kinds, and what several of them say together."""
+
+import datetime
+
+import pytest
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen, ProofKind
+from masakarimonitors.hostmonitor.core.proof import Evidence, Proof, expires, fresh, keep, weigh
+
+EPOCH = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
+LIMIT = 240.0
+FENCED, BMC, TAINT, UNCHECKED = ProofKind
+
+
+def proof(power: Power, kind: ProofKind, at: float = 0.0) -> Proof:
+    return Proof(power, kind, Instant(at, EPOCH), "said so")
+
+
+@pytest.mark.parametrize(
+    ("proofs", "said"),
+    [
+        ((), Evidence.NONE),
+        ((proof(Power.OFF, FENCED),), Evidence.OFF),
+        ((proof(Power.OFF, BMC),), Evidence.OFF),
+        ((proof(Power.OFF, TAINT),), Evidence.OFF),
+        ((proof(Power.OFF, UNCHECKED),), Evidence.UNCHECKED),
+        ((proof(Power.ON, BMC),), Evidence.ON),
+        ((proof(Power.ON, UNCHECKED),), Evidence.ON),  # whoever says so: it does not count as off
+        ((proof(Power.ON, BMC), proof(Power.OFF, UNCHECKED)), Evidence.ON),
+        ((proof(Power.OFF, BMC), proof(Power.OFF, UNCHECKED)), Evidence.OFF),
+        ((proof(Power.OFF, FENCED), proof(Power.OFF, BMC)), Evidence.OFF),
+        ((proof(Power.OFF, TAINT), proof(Power.ON, BMC)), Evidence.CONTRADICTED),
+        ((proof(Power.OFF, FENCED), proof(Power.ON, BMC)), Evidence.CONTRADICTED),
+    ],
+)
+def test_what_they_say_together(proofs: tuple[Proof, ...], said: Evidence) -> None:
+    assert weigh(proofs, 0.0, LIMIT) is said
+    assert weigh(tuple(reversed(proofs)), 0.0, LIMIT) is said
+
+
+def test_what_is_too_old_says_nothing() -> None:
+    proofs = (proof(Power.OFF, FENCED, 0.0), proof(Power.ON, BMC, 100.0))
+    assert weigh(proofs, 239.9, LIMIT) is Evidence.CONTRADICTED
+    assert weigh(proofs, 240.0, LIMIT) is Evidence.ON
+    assert weigh(proofs, 340.0, LIMIT) is Evidence.NONE
+    assert fresh(proofs, 240.0, LIMIT) == [proofs[1]]
+
+
+def test_when_the_newest_checked_proof_is_too_old() -> None:
+    assert expires((), LIMIT) == float("-inf")
+    assert expires((proof(Power.OFF, UNCHECKED, 9.0), proof(Power.ON, BMC, 9.0)), LIMIT) == float("-inf")
+    assert expires((proof(Power.OFF, FENCED, 5.0), proof(Power.OFF, BMC, 7.0)), LIMIT) == 247.0
+
+
+def seen(power: Power, kind: ProofKind | None, asked: bool = False) -> PowerSeen:
+    request = CheckPower("node05", 1, 1) if asked else None
+    return PowerSeen(
+        host="node05",
+        power=power,
+        evidence="said so",
+        at=Instant(1.0, EPOCH),
+        in_reply_to=request,
+        kind=kind,
+    )
+
+
+def test_one_of_each_kind_is_kept_the_newest() -> None:
+    first = keep((), seen(Power.ON, BMC))
+    both = keep(first, seen(Power.OFF, FENCED))
+    assert [(kept.power, kept.kind) for kept in both] == [(Power.ON, BMC), (Power.OFF, FENCED)]
+    assert [(kept.power, kept.kind) for kept in keep(both, seen(Power.OFF, BMC))] == [
+        (Power.OFF, FENCED),
+        (Power.OFF, BMC),
+    ]
+
+
+def test_no_proof_takes_none_away() -> None:
+    proofs = keep((), seen(Power.OFF, BMC))
+    assert keep(proofs, seen(Power.NO_PROOF, None, asked=True)) == proofs
+
+
+@pytest.mark.parametrize(("asked", "kind"), [(False, FENCED), (True, BMC)])
+def test_a_driver_that_does_not_say_what_it_rests_on(asked: bool, kind: ProofKind) -> None:
+    assert keep((), seen(Power.OFF, None, asked))[0].kind is kind

@@ -1,0 +1,176 @@
+"""What proves that the leader is heard, and that what we know is what it says."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masakarimonitors.hostmonitor.core.observation import Membership, View
+from masakarimonitors.hostmonitor.drivers.consul.prover import Freshness
+from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
+from tests.fixtures.fake_consul import FakeConsul
+from tests.unit.hostmonitor.drivers.consul.hearing import OWN, watching
+
+
+async def test_a_list_without_ourselves_is_an_error(consul: FakeConsul) -> None:
+    async with watching(consul, own="elsewhere") as heard:
+        await heard.until(lambda: heard.proven is False)
+        assert "'elsewhere'" in heard.why and "token" in heard.why
+        assert not heard.values
+
+
+async def test_a_token_that_may_read_only_its_own_node_sees_nothing(consul: FakeConsul) -> None:
+    """Nor does an agent that nobody has joined: what would be called seen is nobody."""
+    listed, members = list(consul.listed), dict(consul.members)
+    consul.listed[:], consul.catalog[:] = [OWN], [OWN]
+    consul.members = {OWN: 1}
+    async with watching(consul) as heard:
+        await heard.until(lambda: heard.proven is False)
+        assert "no node but this one" in heard.why and "node_prefix" in heard.why
+        with consul.edit():
+            consul.listed[:], consul.catalog[:] = listed, listed
+            consul.members = members
+        await heard.until(lambda: heard.proven is True)
+
+
+async def test_r1_whoever_is_called_critical_itself_accuses_nobody(consul: FakeConsul) -> None:
+    consul.critical.update({OWN, "node05"})
+    async with watching(consul) as heard:
+        await heard.until(lambda: heard.proven is False)
+        assert not heard.values
+        with consul.edit():
+            consul.critical.discard(OWN)
+        await heard.until(lambda: heard.values.get("node05") is Membership.DOWN)
+
+
+async def test_one_missed_probe_is_no_loss_of_sight(consul: FakeConsul) -> None:
+    async with watching(
+        consul, Rhythm(probe=0.05, alert=0.5, alert_span=1.0, patience=15.0, wait=2.0, load=15.0)
+    ) as heard:
+        await heard.until(lambda: bool(heard.values))
+        consul.fail(leader=False)
+        await consul.until_asked("/health/node/")
+        consul.fail()
+        seen = len(heard.all)
+        await heard.until(lambda: any(isinstance(said, View) for said in heard.all[seen:]))
+        assert all(said.proven for said in heard.all if isinstance(said, View))
+
+
+async def test_a_view_lapses_by_itself_when_the_source_hangs(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        views = [said for said in heard.all if isinstance(said, View)]
+        assert all(0 < view.good_for < 10 for view in views)
+
+
+@pytest.mark.parametrize("fault", ["refused", "hangs"])
+async def test_a_leader_whose_list_does_not_come_proves_nothing(consul: FakeConsul, fault: str) -> None:
+    """Probes succeed all the time; what they show is not followed."""
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        consul.fail_list(**{fault: True})
+        with consul.edit():
+            consul.critical.add("node05")
+        await consul.until_asked("/health/node/", times=2)
+        before = len(heard.all)
+        await heard.until(lambda: heard.proven is False)
+        assert not [said for said in heard.all[before:] if isinstance(said, View) and said.proven]
+        assert "has not come" in heard.why
+        assert heard.values["node05"] is Membership.UP
+        consul.fail_list()
+        await heard.until(lambda: heard.proven is True)
+        await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
+
+
+async def test_a_list_that_comes_again_in_time_is_no_loss_of_sight(consul: FakeConsul) -> None:
+    patient = Rhythm(probe=0.05, alert=0.02, alert_span=1.0, patience=5.0, wait=600.0, load=5.0)
+    async with watching(consul, patient) as heard:
+        await heard.until(lambda: bool(heard.values))
+        consul.fail_list(hangs=True)
+        with consul.edit():
+            consul.critical.add("node05")
+        await consul.until_asked("/health/node/", times=10)
+        consul.fail_list()
+        await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
+        assert all(said.proven for said in heard.all if isinstance(said, View))
+
+
+async def test_a_list_that_changes_all_the_time_is_fresh(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        before = len(heard.all)
+        for _ in range(200):
+            with consul.edit():
+                pass
+            await consul.until_asked("state/any")
+        assert any(isinstance(said, View) for said in heard.all[before:])
+        assert all(said.proven for said in heard.all if isinstance(said, View))
+
+
+def test_a_probe_counts_once_what_it_showed_is_followed() -> None:
+    fresh = Freshness()
+    fresh.read(1.0, 10)
+    assert (fresh.at, fresh.behind) == (1.0, False)
+    fresh.probed(2.0, 10)
+    assert (fresh.at, fresh.behind) == (2.0, False)
+    fresh.probed(3.0, 12)
+    fresh.probed(4.0, 13)
+    assert (fresh.at, fresh.behind) == (2.0, True)
+    fresh.followed(12)
+    assert (fresh.at, fresh.behind) == (3.0, True)
+    fresh.read(5.0, 13)
+    assert (fresh.at, fresh.behind) == (5.0, False)
+
+
+def test_two_reads_whose_indexes_differ_for_good_do_not_blind_us() -> None:
+    """A probe that looks at one table more than the list does shows a higher index."""
+    fresh = Freshness()
+    fresh.probed(1.0, 99)
+    fresh.read(2.0, 10)
+    fresh.probed(3.0, 99)
+    assert (fresh.at, fresh.behind) == (3.0, False)
+
+
+def test_after_a_restored_snapshot_what_was_followed_before_proves_nothing() -> None:
+    fresh = Freshness()
+    fresh.read(1.0, 500)
+    fresh.probed(2.0, 500)
+    fresh.probed(3.0, 7)
+    assert (fresh.at, fresh.behind) == (2.0, True)
+    fresh.read(4.0, 7)
+    assert (fresh.at, fresh.behind) == (4.0, False)
+
+
+@given(
+    events=st.lists(st.sampled_from(["change", "ask", "answer", "follow", "ask all", "all"]), max_size=40),
+    more=st.integers(0, 3),
+)
+def test_the_copy_is_never_called_fresher_than_it_is(events: list[str], more: int) -> None:
+    """`more`: by how much the probe's index is always ahead of the list's."""
+    fresh = Freshness()
+    changed_at = [0.0]  # the moment of each change of the leader's list; its index is the place
+    copy = 0
+    probe: tuple[float, int] | None = None
+    whole: tuple[float, int] | None = None
+    for second, event in enumerate(events, 1):
+        now = float(second)
+        latest = len(changed_at) - 1
+        match event:
+            case "change":
+                changed_at.append(now)
+            case "ask":
+                # Answered with what the leader knows at some moment after it was asked.
+                probe = (now, latest)
+            case "answer" if probe is not None:
+                fresh.probed(probe[0], probe[1] + more)
+                probe = None
+            case "follow":
+                copy = latest
+                fresh.followed(latest)
+            case "ask all":
+                whole = (now, latest)
+            case "all" if whole is not None and whole[1] >= copy:
+                copy = whole[1]
+                fresh.read(whole[0], whole[1])
+                whole = None
+        newer = [at for at in changed_at[copy + 1 :] if at <= fresh.at]
+        assert not newer, events

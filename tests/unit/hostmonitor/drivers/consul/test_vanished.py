@@ -1,0 +1,230 @@
+"""How a node went that the leader lists no more."""
+
+from dataclasses import replace
+
+from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
+from tests.fixtures.fake_consul import FakeConsul
+from tests.unit.hostmonitor.drivers.consul.hearing import FAST, NODES, watching
+
+
+async def test_r2_a_leave_is_left_and_never_down(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        with consul.edit():
+            consul.leave("node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.LEFT)
+        assert Membership.DOWN not in heard.ever("node05")
+
+
+async def test_r2_a_server_that_leaves_as_it_is_watched_has_left(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+        await heard.until(lambda: heard.values["node02"] is Membership.LEFT)
+
+
+async def test_a_server_that_crashed_and_was_removed_within_one_moment_has_not_left(
+    consul: FakeConsul,
+) -> None:
+    """Its leader looks for crashed servers every 10 s, and has just done so: no answer of it ever said critical."""
+
+    async def answers(address: str, port: int) -> bool:
+        return address != consul.listens(1)
+
+    async with watching(consul, answers=answers) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+            consul.leave("node03")
+        await heard.until(lambda: heard.values["node02"] is not Membership.UP)
+        await heard.until(lambda: heard.values["node03"] is Membership.LEFT)
+        assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN}
+
+
+BRIEF = replace(FAST, silence=0.2)
+
+
+async def silent_host(address: str, port: int) -> bool:
+    """No host answers."""
+    return False
+
+
+async def test_a_server_that_was_buried_within_one_moment_and_stays_silent_is_down(
+    consul: FakeConsul,
+) -> None:
+    async with watching(consul, BRIEF, answers=silent_host) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+        await heard.until(lambda: heard.values["node02"] is Membership.DOWN)
+        assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN, Membership.DOWN}
+
+
+async def test_a_server_whose_host_answers_at_a_later_try_has_left(consul: FakeConsul) -> None:
+    tries = 0
+
+    async def answers(address: str, port: int) -> bool:
+        nonlocal tries
+        tries += 1
+        return tries > 6
+
+    async with watching(consul, answers=answers) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+        await heard.until(lambda: heard.values["node02"] is Membership.LEFT)
+        assert Membership.DOWN not in heard.ever("node02")
+
+
+async def test_a_server_that_was_seen_leaving_is_not_called_down_for_its_silence(consul: FakeConsul) -> None:
+    async with watching(consul, BRIEF, answers=silent_host) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+            consul.members["node02"] = 2
+        await heard.until(lambda: heard.values["node02"] is Membership.UNKNOWN)
+        consul.members["node02"] = 3
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node03")
+        await heard.until(lambda: heard.values["node03"] is Membership.DOWN)
+        assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN}
+
+
+async def test_a_server_that_cannot_be_asked_is_not_called_down(consul: FakeConsul) -> None:
+    """No route, no descriptors: that is no silence of its host."""
+
+    async def answers(address: str, port: int) -> bool | None:
+        return False if address == consul.listens(2) else None
+
+    async with watching(consul, BRIEF, answers=answers) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+            consul.leave("node03")
+        await heard.until(lambda: heard.values["node03"] is Membership.DOWN)
+        assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN}
+
+
+async def test_a_silence_that_began_is_settled_under_the_next_watch(consul: FakeConsul) -> None:
+    patient = replace(FAST, silence=1.0)
+    async with watching(consul, patient, answers=silent_host) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+        await heard.until(lambda: heard.values["node02"] is Membership.UNKNOWN)
+        consul.fail(leader=False)
+        await heard.until(lambda: heard.proven is False)
+        consul.fail()
+        await heard.until(lambda: heard.values["node02"] is Membership.DOWN)
+
+
+async def test_a_client_that_leaves_is_not_knocked_at(consul: FakeConsul) -> None:
+    """Nobody but itself, or an operator, has it leave; it may be off a moment later."""
+    tried: list[str] = []
+
+    async def answers(address: str, port: int) -> bool:
+        tried.append(address)
+        return False
+
+    async with watching(consul, answers=answers) as heard:
+        await heard.until(lambda: bool(heard.values))
+        with consul.edit():
+            consul.leave("node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.LEFT)
+        assert tried == []
+
+
+async def test_an_agent_that_registers_once_more_while_it_leaves_stays_left(consul: FakeConsul) -> None:
+    """Seen on real agents: half a second after the leave, the catalogue has the node again, without a check."""
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        with consul.edit():
+            consul.leave("node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.LEFT)
+        with consul.edit():
+            consul.catalog.append("node05")
+        with consul.edit():
+            consul.critical.add("node03")
+        await heard.until(lambda: heard.values["node03"] is Membership.DOWN)
+        assert heard.values["node05"] is Membership.LEFT
+
+
+async def test_a_crashed_server_that_autopilot_removes_stays_down(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        with consul.edit():
+            consul.critical.add("node02")
+            consul.members["node02"] = 4
+        await heard.until(lambda: heard.values["node02"] is Membership.DOWN)
+        with consul.edit():
+            consul.critical.clear()
+            consul.leave("node02")
+        with consul.edit():
+            consul.critical.add("node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
+        assert Membership.LEFT not in heard.ever("node02")
+        assert heard.values["node02"] is Membership.DOWN
+
+
+async def test_a_server_that_left_while_nobody_watched_is_unknown(consul: FakeConsul) -> None:
+    """It may have crashed: autopilot makes `left` of that as well. A client's `left` is its own word."""
+    consul.leave("node02")
+    consul.leave("node05")
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        assert heard.values["node02"] is Membership.UNKNOWN
+        assert heard.values["node05"] is Membership.LEFT
+
+
+async def test_r10_a_node_that_is_missing_here_is_unknown_and_shifts_nobody(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        with consul.edit():
+            consul.leave("node02")
+            del consul.members["node02"]
+        await heard.until(lambda: heard.values["node02"] is Membership.UNKNOWN)
+        assert heard.values == dict.fromkeys(NODES, Membership.UP) | {"node02": Membership.UNKNOWN}
+
+
+async def test_a_deregistered_node_whose_agent_lives_is_unknown_then_up(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        with consul.edit():
+            consul.listed.remove("node05")
+            consul.catalog.remove("node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.UNKNOWN)
+        with consul.edit():
+            consul.listed.append("node05")
+            consul.catalog.append("node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.UP)
+        assert Membership.DOWN not in heard.ever("node05")
+
+
+async def test_a_server_that_crashed_and_was_removed_behind_a_hanging_query_has_not_left(
+    consul: FakeConsul,
+) -> None:
+    patient = Rhythm(probe=0.05, alert=0.02, alert_span=1.0, patience=5.0, wait=600.0, load=5.0)
+    async with watching(consul, patient) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        consul.stuck = True
+        with consul.edit():
+            consul.critical.add("node02")
+            consul.critical.clear()
+            consul.leave("node02")
+        await heard.until(lambda: heard.values["node02"] is Membership.UNKNOWN)
+        consul.stuck = False
+        with consul.edit():
+            consul.critical.add("node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
+        assert Membership.LEFT not in heard.ever("node02")

@@ -1,0 +1,236 @@
+"""The election by a Lease of a replay server: who says what, and what the ledger keeps."""
+
+import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core.election import ElectionPolicy
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, WriteLedger
+from masakarimonitors.hostmonitor.drivers.kubernetes.api import Api, Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.elector import POLICY, ElectionTimings, LeaseElector
+from masakarimonitors.system.clock import SystemClock
+from tests.fixtures.fake_clock import FakeClock
+from tests.fixtures.kubernetes_replay import Replay
+from tests.fixtures.waiting import eventually
+from tests.unit.hostmonitor.drivers.kubernetes.hearing import listening
+
+BRISK = ElectionTimings(duration=5, deadline=3.0, renew=0.1, patience=3.0, refused=0.2, tick=0.05)
+PATIENT = replace(POLICY, superior=0.3, yields=0.3, doubt=3600.0)
+
+
+def elector(
+    tmp_path: Path,
+    server: Replay,
+    own: str,
+    timings: ElectionTimings = BRISK,
+    policy: ElectionPolicy = PATIENT,
+) -> LeaseElector:
+    return LeaseElector(
+        Credentials(str(server.kubeconfig(tmp_path))), "default", "l", own, SystemClock(), timings, policy
+    )
+
+
+async def test_one_of_three_monitors_reports(tmp_path: Path) -> None:
+    async with Replay().serve() as server, contextlib.AsyncExitStack() as stack:
+        heard = {
+            name: await stack.enter_async_context(listening(elector(tmp_path, server, name)))
+            for name in ("n0", "n1", "n2")
+        }
+        await eventually(lambda: server.lease is not None, "a Lease")
+        assert server.lease is not None
+        leader = server.lease["spec"]["holderIdentity"]
+        for name, each in heard.items():
+            if name == leader:
+                said = await each.until(Leader)
+                assert 0 < said.good_for <= BRISK.deadline
+            else:
+                await each.until(Follower, lambda said: said.leader == leader)
+
+
+async def test_a_leader_that_stops_cleanly_hands_over_with_its_ledger(tmp_path: Path) -> None:
+    entry = LedgerEntry(HostStatus.NORMAL, SystemClock().now().wall)
+    async with Replay().serve() as server, contextlib.AsyncExitStack() as stack:
+        first = elector(tmp_path, server, "n1")
+        async with listening(first) as heard:
+            await heard.until(Leader)
+            second = await stack.enter_async_context(listening(elector(tmp_path, server, "n2")))
+            await second.until(Follower, lambda said: said.leader == "n1")
+            await first.perform(WriteLedger({"node05": entry}))
+            await second.until(Follower, lambda said: bool(said.ledger))
+        assert (await second.until(Leader)).ledger == {"node05": entry}
+
+
+async def test_what_was_not_written_yet_goes_with_the_lease(tmp_path: Path) -> None:
+    entry = LedgerEntry(HostStatus.NORMAL, SystemClock().now().wall)
+    slow = replace(BRISK, duration=3600, deadline=3600.0, renew=3600.0)
+    async with Replay().serve() as server:
+        server.lease = held_by("")
+        source = elector(tmp_path, server, "n1", slow)
+        async with listening(source) as heard:
+            await heard.until(Leader)
+            server.write_status = 503
+            await source.perform(WriteLedger({"node05": entry}))
+            await eventually(lambda: server.lease_tries > 0, "it is tried")
+            server.write_status = 200
+        assert server.lease is not None and "node05" in json.dumps(server.lease)
+        assert server.lease["spec"]["holderIdentity"] == ""
+
+
+async def test_a_leader_that_dies_is_succeeded_when_its_lease_has_run_out(tmp_path: Path) -> None:
+    async with Replay().serve() as server:
+        server.lease = held_by("dead")
+        async with listening(elector(tmp_path, server, "n1")) as heard:
+            await heard.until(Follower, lambda said: said.leader == "dead")
+            await heard.until(Leader)
+
+
+async def test_a_lease_that_was_deleted_is_made_anew_once_its_holder_has_stopped(tmp_path: Path) -> None:
+    async with Replay().serve() as server, contextlib.AsyncExitStack() as stack:
+        one = await stack.enter_async_context(listening(elector(tmp_path, server, "n1")))
+        await one.until(Leader)
+        two = await stack.enter_async_context(listening(elector(tmp_path, server, "n2")))
+        await two.until(Follower)
+        heard = {"n1": one, "n2": two}
+        after = {name: len(words) for name, words in heard.items()}
+        server.lease = None
+        await two.until(NoElection, lambda said: "no Lease" in said.why, after["n2"])
+        await eventually(lambda: server.lease is not None, "a Lease")
+        holder = holder_of(server)
+        led = [said for said in heard["n1"][: after["n1"]] if isinstance(said, Leader)][-1]
+        leads = await heard[holder].until(Leader, after=after[holder])
+        assert leads.at.monotonic >= led.at.monotonic + (led.good_for or 0.0)
+
+
+async def test_a_leader_that_cannot_renew_stops_reporting_before_another_may_begin(tmp_path: Path) -> None:
+    async with Replay().serve() as server, listening(elector(tmp_path, server, "n1")) as heard:
+        await heard.until(Leader)
+        server.lease_status = 503
+        lost = await heard.until(NoElection, lambda said: "503" in said.why)
+        authority = max(said.at.monotonic + said.good_for for said in heard if isinstance(said, Leader))
+        assert authority <= lost.at.monotonic
+        server.lease_status = 200
+        await heard.until(Leader, after=heard.index(lost))
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 500, 503])
+async def test_a_lease_that_can_be_read_and_not_written_is_no_election(tmp_path: Path, status: int) -> None:
+    async with Replay().serve() as server:
+        server.write_status = status
+        server.lease = held_by("dead")
+        timings = replace(BRISK, refused=0.05)
+        async with listening(elector(tmp_path, server, "n1", timings)) as heard:
+            await heard.until(Follower, lambda said: said.leader == "dead")
+            first = await heard.until(NoElection, after=len(heard))
+            said = await heard.until(NoElection, lambda said: str(status) in said.why)
+            assert said.since == first.since
+            tries = server.lease_tries
+            await eventually(lambda: server.lease_tries > tries + 3, "it is tried again")
+            assert {one.since for one in heard[heard.index(first) :] if isinstance(one, NoElection)} == {
+                said.since
+            }
+            server.write_status = 200
+            await heard.until(Leader)
+
+
+async def test_a_leader_that_can_read_and_not_write_stops_and_gives_way(tmp_path: Path) -> None:
+    async with Replay().serve() as server, listening(elector(tmp_path, server, "n1")) as heard:
+        await heard.until(Leader)
+        server.write_status = 500
+        lost = await heard.until(NoElection, lambda said: "500" in said.why)
+        server.write_status = 200
+        await heard.until(Leader, after=heard.index(lost))
+
+
+async def test_a_conflict_without_end_is_not_asked_without_pause(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with Replay().serve() as server:
+        server.write_status, server.lease = 409, held_by("")
+        access = Credentials(str(server.kubeconfig(tmp_path)))
+        timings = replace(BRISK, tick=100.0)
+        source = LeaseElector(access, "default", "l", "n1", clock, timings, PATIENT)
+        async with listening(source) as heard, Api(access) as another:
+            passed = 0.0
+            while server.lease_tries < 5:
+                # One that did not pause would try again within each such question.
+                await another.read_lease("default", "l", 5.0)
+                await clock.advance(5.0)
+                passed += 5.0
+            assert passed >= 4 * 0.1 * timings.tick
+            assert isinstance(heard[-1], NoElection)
+
+
+async def test_what_a_deposed_leader_had_not_written_is_not_written_later(tmp_path: Path) -> None:
+    entry = LedgerEntry(HostStatus.NORMAL, SystemClock().now().wall)
+    async with Replay().serve() as server:
+        source = elector(tmp_path, server, "n1")
+        async with listening(source) as heard:
+            await heard.until(Leader)
+            server.write_status = 503
+            await source.perform(WriteLedger({"n5": entry}))
+            await heard.until(NoElection, lambda said: "503" in said.why)
+            server.lease = held_by("n2")
+            await heard.until(Follower, lambda said: said.leader == "n2")
+            after, server.write_status = len(heard), 200
+            again = await heard.until(Leader, after=after)
+            assert again.ledger is None
+            writes = server.lease_writes
+            await eventually(lambda: server.lease_writes >= writes + 3, "three renewals")
+            assert "n5" not in json.dumps(server.lease)
+
+
+async def test_a_leader_without_a_way_to_masakari_gives_its_place_to_one_that_delivers(
+    tmp_path: Path,
+) -> None:
+    async with Replay().serve() as server, contextlib.AsyncExitStack() as stack:
+        first, second = (elector(tmp_path, server, name) for name in ("n1", "n2"))
+        one = await stack.enter_async_context(listening(first))
+        await one.until(Leader)
+        two = await stack.enter_async_context(listening(second))
+        await two.until(Follower, lambda said: said.leader == "n1")
+        first.on_path(False)
+        second.on_path(True)
+        await two.until(Leader)
+        await one.until(Follower, lambda said: said.leader == "n2")
+
+
+async def test_an_account_that_may_not_use_leases_means_no_election(tmp_path: Path) -> None:
+    async with Replay().serve() as server:
+        server.lease_status = 403
+        async with listening(elector(tmp_path, server, "n1")) as heard:
+            said = await heard.until(NoElection, lambda said: "403" in said.why)
+            assert said.since <= heard[0].at.monotonic
+
+
+def holder_of(server: Replay) -> str:
+    assert server.lease is not None
+    return str(server.lease["spec"]["holderIdentity"])
+
+
+def held_by(leader: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "l", "resourceVersion": "0"},
+        "spec": {
+            "holderIdentity": leader,
+            "leaseDurationSeconds": 1,
+            "renewTime": "2026-01-01T00:00:00.0Z",
+        },
+    }
+
+
+async def test_a_leader_that_sees_nothing_leaves_the_lease_to_one_that_does(tmp_path: Path) -> None:
+    async with Replay().serve() as server, contextlib.AsyncExitStack() as stack:
+        first = elector(tmp_path, server, "n1")
+        heard = await stack.enter_async_context(listening(first))
+        await heard.until(Leader)
+        second = await stack.enter_async_context(listening(elector(tmp_path, server, "n2")))
+        await second.until(Follower, lambda said: said.leader == "n1")
+        first.on_sight(False)
+        await second.until(Leader)
+        first.on_sight(True)
+        await heard.until(Follower, lambda said: said.leader == "n2")

@@ -1,0 +1,78 @@
+"""Which BMC is whose: what replaces what, and which two addresses are one."""
+
+from dataclasses import replace
+
+import pytest
+
+from masakarimonitors.hostmonitor.power.bmc import Address, Literal, Speaks
+from masakarimonitors.hostmonitor.power.ownership import merged, shared
+
+IPMI = Address(device="d", speaks=Speaks.IPMI, host="10.0.0.1", user="u", secret=Literal("p"))
+REDFISH = replace(IPMI, speaks=Speaks.REDFISH, host="bmc-1")
+
+
+def test_what_is_listed_replaces_what_was_learned_and_case_does_not_count() -> None:
+    other = replace(IPMI, host="10.0.0.2")
+    known = merged({"N1": IPMI}, {"n1": (other,), "n2": (other,), "N2": (IPMI,)})
+    assert known == {"n1": (IPMI,), "n2": (other, IPMI)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (IPMI, IPMI),
+        (IPMI, replace(IPMI, port=623)),
+        (IPMI, replace(IPMI, user="someone else", device="e")),
+        (replace(IPMI, host="BMC-1."), replace(IPMI, host="bmc-1")),
+        (replace(IPMI, host="fd00::0:1"), replace(IPMI, host="fd00::1")),
+        # The carrier of a blade, and the blade.
+        (IPMI, replace(IPMI, target="0x72")),
+        (replace(IPMI, target="0x72"), replace(IPMI, target="0X72")),
+        (REDFISH, REDFISH),
+        (REDFISH, replace(REDFISH, host="https://bmc-1/")),
+        (REDFISH, replace(REDFISH, host="https://bmc-1:443")),
+        (replace(REDFISH, host="[fd00::1]"), replace(REDFISH, host="https://[fd00::1]:443/redfish/v1")),
+        (replace(REDFISH, tls=False), replace(REDFISH, host="http://bmc-1")),
+        # "Its only system" is whichever the other names.
+        (REDFISH, replace(REDFISH, system="/redfish/v1/Systems/1")),
+        (replace(REDFISH, system="/redfish/v1/Systems/1/"), replace(REDFISH, system="/redfish/v1/Systems/1")),
+    ],
+)
+def test_one_bmc_for_two_hosts_is_a_mistake_of_both(one: Address, other: Address) -> None:
+    found = shared({"n1": (one,), "N2": (other,)})
+    assert set(found) == {"n1", "n2"}
+    assert "n1 and n2 name the same BMC" in found["n1"] == found["n2"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (IPMI, replace(IPMI, host="10.0.0.2")),
+        (IPMI, replace(IPMI, port=6230)),
+        (replace(IPMI, target="0x72"), replace(IPMI, target="0x74")),
+        (IPMI, replace(REDFISH, host="10.0.0.1")),
+        (replace(REDFISH, system="/s/1"), replace(REDFISH, system="/s/2")),
+        (REDFISH, replace(REDFISH, host="http://bmc-1")),
+    ],
+)
+def test_two_bmcs_are_two(one: Address, other: Address) -> None:
+    assert shared({"n1": (one,), "n2": (other,)}) == {}
+
+
+def test_two_devices_of_one_host_may_name_one_bmc() -> None:
+    assert shared({"n1": (IPMI, replace(IPMI, device="e")), "n2": (REDFISH,)}) == {}
+
+
+def test_only_the_hosts_of_the_same_system_are_in_conflict() -> None:
+    systems = {f"n{n}": (replace(REDFISH, system=f"/s/{n // 2}"),) for n in range(1, 6)}
+    assert set(shared(systems)) == {"n2", "n3", "n4", "n5"}
+
+
+def test_many_hosts_are_told_in_few_words() -> None:
+    assert "n1 and n2 and n3 and 2 more" in shared({f"n{n}": (IPMI,) for n in range(1, 6)})["n5"]
+
+
+@pytest.mark.parametrize("port", ["²", "9" * 5000, ""])
+def test_a_port_that_is_none_belongs_to_the_name(port: str) -> None:
+    odd = replace(REDFISH, host=f"https://bmc-1:{port}")
+    assert shared({"n1": (odd,), "n2": (replace(odd, host="https://bmc-2"),)}) == {}

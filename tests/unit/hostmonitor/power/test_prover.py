@@ -1,0 +1,235 @@
+"""The prover as a driver uses it: what it learns, what it refuses, and that it always answers."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen, ProofKind
+from masakarimonitors.hostmonitor.power.bmc import Address, InFile, Lack, Literal, Speaks
+from masakarimonitors.hostmonitor.power.prover import PowerConfigFault, PowerPolicy, Prover
+from tests.fixtures.fake_clock import FakeClock
+from tests.fixtures.waiting import eventually
+from tests.unit.hostmonitor.power.test_redfish import Service, serving
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> Path:
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def listed(tmp_path: Path, *, mode: int = 0o600, secret_mode: int = 0o600) -> Path:
+    password = write(tmp_path / "password", "secret", secret_mode)
+    text = f"n1: {{driver: ipmi, address: b1, credentials_file: {password}}}"
+    return write(tmp_path / "power.yaml", text, mode)
+
+
+def device(name: str, host: str = "", **changes: Any) -> Address:
+    given = {"speaks": Speaks.IPMI, "user": "", "secret": Literal(""), **changes}
+    return Address(device=name, host=host or f"bmc-of-{name}", **given)
+
+
+def test_the_file_replaces_what_the_fencing_devices_say_and_case_does_not_count(tmp_path: Path) -> None:
+    prover = Prover(PowerPolicy(config_file=listed(tmp_path)), FakeClock())
+    prover.learn({"N1": (device("b2"),), "n3": (device("b3"),)})
+    assert [address.host for address in prover.addresses("n1")] == ["b1"]
+    assert [address.host for address in prover.addresses("N3")] == ["bmc-of-b3"]
+    assert prover.addresses("n2") == ()
+
+
+async def test_one_bmc_of_two_hosts_is_asked_for_neither_and_this_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    prover = Prover(PowerPolicy(config_file=listed(tmp_path)), FakeClock())
+    for _ in range(2):
+        prover.learn({"n2": (device("d", host="B1"),)})
+    for host in ("n1", "N2"):
+        assert prover.addresses(host) == ()
+        seen = await prover.prove(CheckPower(host, 1))
+        assert (seen.power, seen.kind) == (Power.NO_PROOF, None)
+        assert "n1 and n2 name the same BMC (ipmi b1:623)" in seen.evidence
+        looked = await prover.look(host)
+        assert looked is not None and looked.lack is Lack.FAULT
+    assert caplog.text.count("n1 and n2 name the same BMC") == 1
+    prover.learn({})
+    assert [address.host for address in prover.addresses("n1")] == ["b1"]
+
+
+def test_passwords_of_pacemaker_s_store_that_cannot_be_read_are_said_when_they_are_learned(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    prover = Prover(PowerPolicy(), FakeClock())
+    assert prover.complaints() == []
+    prover.learn({"n1": (device("d", secret=InFile(tmp_path / "none")),)})
+    assert f"d: {tmp_path}/none cannot be read: No such file or directory" in caplog.text
+    assert prover.complaints() == [f"d: {tmp_path}/none cannot be read: No such file or directory"]
+
+
+async def test_silence_is_compared_with_bmcs_of_other_hosts() -> None:
+    """A whole management network that is silent here says nothing of any host."""
+    clock = FakeClock()
+    policy = PowerPolicy(timeout=0.1, unreachable_means_off=True, apart=2.0)
+    prover = Prover(policy, clock)
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+        socket.socket(type=socket.SOCK_DGRAM) as other,
+    ):
+        for silent in (one, other):
+            silent.bind(("127.0.0.1", 0))
+        prover.learn(
+            {
+                f"n{n}": (device(f"d{n}", host="127.0.0.1", port=silent.getsockname()[1]),)
+                for n, silent in enumerate((one, other))
+            }
+        )
+        asking = asyncio.get_running_loop().create_task(prover.prove(CheckPower("n0", 1)))
+        while not asking.done():
+            await clock.advance(1.0)
+            await asyncio.sleep(0.01)
+    seen = await asking
+    assert (seen.power, seen.kind) == (Power.NO_PROOF, None), seen
+    assert "no BMC of other hosts (1 asked) answers either" in seen.evidence
+    prover.close()
+
+
+async def test_a_host_whose_bmc_is_not_known_is_not_looked_at() -> None:
+    assert await Prover(PowerPolicy(), FakeClock()).look("n1") is None
+
+
+async def test_the_answer_says_what_it_rests_on_and_since_when() -> None:
+    """The second look is the one that counts, and it begins after the pause."""
+    clock = FakeClock()
+    began = clock.now().monotonic
+    prover = Prover(PowerPolicy(apart=20.0, timeout=30.0), clock)
+    async with serving(Service(n1="Off")) as service:
+        prover.learn({"n1": (device("d", host=service.url, speaks=Speaks.REDFISH),)})
+        asking = asyncio.get_running_loop().create_task(prover.prove(CheckPower("n1", 1)))
+        await eventually(lambda: "/Systems/n1" in service.asked, "the first look")
+        while not asking.done():
+            await clock.advance(1.0)
+            await asyncio.sleep(0.01)
+        seen = await asking
+    assert (seen.power, seen.kind) == (Power.OFF, ProofKind.BMC)
+    assert seen.at.monotonic >= began + 20.0
+    prover.close()
+
+
+async def proven(prover: Prover, clock: FakeClock, number: int = 1) -> PowerSeen:
+    """The answer about n1, however long it takes on the clock."""
+    asking = asyncio.get_running_loop().create_task(prover.prove(CheckPower("n1", number)))
+    while not asking.done():
+        await clock.advance(1.0)
+        await asyncio.sleep(0.01)
+    return await asking
+
+
+async def test_a_host_that_begins_to_be_lost_is_looked_at_before_anybody_asks_for_proof() -> None:
+    clock = FakeClock()
+    prover = Prover(PowerPolicy(apart=20.0, timeout=30.0), clock)
+    async with serving(Service(n1="Off")) as service:
+        prover.learn({"n1": (device("d", host=service.url, speaks=Speaks.REDFISH),)})
+        prover.expect("N1")
+        prover.expect("n1")
+        prover.expect("unknown")
+        await eventually(lambda: "/Systems/n1" in service.asked, "the first look")
+        await clock.advance(15.0)
+        began = clock.now().monotonic
+        seen = await proven(prover, clock)
+        assert (seen.power, seen.kind, seen.at.monotonic - began) == (Power.OFF, ProofKind.BMC, 5.0)
+        again = clock.now().monotonic
+        seen = await proven(prover, clock, 2)
+        assert seen.at.monotonic - again >= 20.0, "each look ahead counts once"
+    prover.close()
+
+
+async def test_a_look_ahead_at_what_is_no_more_its_bmc_does_not_count() -> None:
+    clock = FakeClock()
+    prover = Prover(PowerPolicy(apart=20.0, timeout=30.0), clock)
+    async with serving(Service(n1="Off")) as service, serving(Service(n1="On")) as right:
+        prover.learn({"n1": (device("d", host=service.url, speaks=Speaks.REDFISH),)})
+        prover.expect("n1")
+        await eventually(lambda: "/Systems/n1" in service.asked, "the first look")
+        prover.learn({"n1": (device("e", host=right.url, speaks=Speaks.REDFISH),)})
+        seen = await proven(prover, clock)
+        assert seen.power is Power.ON
+    prover.close()
+
+
+async def test_of_very_many_that_begin_to_be_lost_only_some_are_looked_at_ahead() -> None:
+    clock = FakeClock()
+    names = [f"n{number}" for number in range(40)]
+    prover = Prover(PowerPolicy(timeout=30.0), clock)
+    async with serving(Service(**dict.fromkeys(names, "Off"))) as service:
+        prover.learn(
+            {
+                name: (
+                    device(
+                        name, host=service.url, speaks=Speaks.REDFISH, system=f"/redfish/v1/Systems/{name}"
+                    ),
+                )
+                for name in names
+            }
+        )
+        for name in names:
+            prover.expect(name)
+        await eventually(lambda: len(service.asked) == 16, "the first looks")
+        # Those that nobody has asked for make room.
+        await clock.advance(60.0)
+        prover.expect("n39")
+        await eventually(lambda: "/Systems/n39" in service.asked, "one more")
+        assert len(service.asked) == 17
+    prover.close()
+
+
+def test_the_options_become_the_policy() -> None:
+    class Options:
+        ipmi_timeout = 7.0
+        ipmi_cipher_suite = "17"
+        power_config_file: str | None = "/x"
+        power_unreachable_means_off = True
+        power_second_look = 12.0
+
+    assert PowerPolicy.of(Options()) == PowerPolicy(
+        timeout=7.0, cipher_suite="17", config_file=Path("/x"), unreachable_means_off=True, apart=12.0
+    )
+
+
+@pytest.mark.parametrize(("mode", "secret_mode"), [(0o644, 0o600), (0o600, 0o604)])
+def test_files_that_everyone_may_read_are_refused_at_start(
+    tmp_path: Path, mode: int, secret_mode: int
+) -> None:
+    path = listed(tmp_path, mode=mode, secret_mode=secret_mode)
+    with pytest.raises(PowerConfigFault, match=r"everyone may read .*chmod o-rwx"):
+        Prover(PowerPolicy(config_file=path), FakeClock())
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PowerConfigFault, match=r"power\.yaml cannot be read"):
+        Prover(PowerPolicy(config_file=tmp_path / "power.yaml"), FakeClock())
+
+
+async def test_a_host_without_bmc_is_answered_with_no_proof() -> None:
+    request = CheckPower("n1", 1)
+    seen = await Prover(PowerPolicy(), FakeClock()).prove(request)
+    assert (seen.host, seen.power, seen.in_reply_to) == ("n1", Power.NO_PROOF, request)
+    assert seen.evidence == "no BMC is known for n1"
+
+
+def test_a_client_of_http_is_loaded_when_the_first_bmc_speaks_redfish() -> None:
+    """It takes some MiB, which monitors without such BMCs do not have to pay."""
+    driver = "masakarimonitors.hostmonitor.drivers.pacemaker.driver"
+    program = f"import sys; import {driver}; print('aiohttp' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[4],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert ran.stdout == "False\n"

@@ -1,0 +1,117 @@
+"""What masakari would not mend is told to people: once, until it is over, and never to masakari."""
+
+from dataclasses import replace
+
+import pytest
+
+from masakarimonitors.instancemonitor.core.lifecycle import Phase
+from masakarimonitors.instancemonitor.core.observation import Power, Reading
+from masakarimonitors.instancemonitor.core.state import describe
+from masakarimonitors.libvirt.domain_state import (
+    Lifecycle,
+    Shutdown,
+    ShutoffReason,
+    Started,
+    Stopped,
+    Suspended,
+)
+from tests.fixtures.instance_play import INSTANCE, OTHER, Play, off, running
+
+HALTS = [Suspended.IOERROR, Suspended.WATCHDOG, Suspended.API_ERROR, Suspended.POSTCOPY_FAILED]
+PAUSED = Reading(instance=INSTANCE, power=Power.PAUSED)
+
+
+def shown(play: Play) -> list[tuple[str, bool]]:
+    return [(state, alarm) for _, state, _, alarm in describe(play.state)]
+
+
+def standing(halt: Suspended) -> Play:
+    play = Play()
+    play.census(running())
+    play.event(Lifecycle.SUSPENDED, halt)
+    return play
+
+
+@pytest.mark.parametrize("halt", HALTS)
+def test_one_that_stands_still_is_an_alarm_until_it_runs(halt: Suspended) -> None:
+    play = standing(halt)
+    assert ["stands still" in verdict.why for verdict in play.verdicts if verdict.alarm] == [True]
+    for reading in (PAUSED, replace(PAUSED, halt=halt), Reading(instance=INSTANCE, power=Power.UNKNOWN)):
+        assert play.census(reading) == [] and not play.verdicts, "told once"
+        assert shown(play) == [("stands still", True)]
+    play.event(Lifecycle.RESUMED)
+    assert play.ruling == "recovered" and shown(play) == [("up", False)]
+
+
+@pytest.mark.parametrize("halt", HALTS)
+def test_one_that_is_found_standing_still_is_an_alarm(halt: Suspended) -> None:
+    play = standing(halt)
+    play.restart()
+    assert play.census(replace(PAUSED, halt=halt)) == [] and play.alarm
+    play.census(running())
+    assert play.ruling == "recovered" and shown(play) == [("up", False)]
+
+
+@pytest.mark.parametrize(
+    ("end", "state"),
+    [
+        (lambda play: play.event(Lifecycle.STOPPED, Stopped.FAILED), ("failed", True)),
+        (lambda play: play.event(Lifecycle.STOPPED, Stopped.DESTROYED), ("down", False)),
+        (lambda play: play.census(off(ShutoffReason.CRASHED)), ("failed", True)),
+        (lambda play: play.event(Lifecycle.STARTED, Started.MIGRATED), ("arriving", False)),
+    ],
+)
+def test_the_end_of_one_that_stood_still_is_judged_as_any(end, state: tuple[str, bool]) -> None:  # type: ignore[no-untyped-def]
+    play = standing(Suspended.IOERROR)
+    end(play)
+    assert shown(play) == [state] and play.ruling != "recovered"
+
+
+def test_a_post_copy_that_fails_at_its_destination_stands_still() -> None:
+    for arrival in ([(Lifecycle.RESUMED, 3)], []):
+        play = Play()
+        play.census()
+        play.event(Lifecycle.STARTED, Started.MIGRATED)
+        for event in arrival:
+            play.event(*event)
+        assert play.event(Lifecycle.SUSPENDED, Suspended.POSTCOPY_FAILED) == [] and play.alarm
+        assert shown(play) == [("stands still", True)]
+
+
+@pytest.mark.parametrize("detail", [Suspended.PAUSED, Suspended.MIGRATED, Suspended.POSTCOPY])
+def test_a_pause_that_somebody_wanted_is_none(detail: Suspended) -> None:
+    play = standing(detail)
+    assert not play.alarm and shown(play) == [("up", False)]
+
+
+def test_what_is_off_does_not_stand_still() -> None:
+    play = Play()
+    play.census(off(ShutoffReason.SHUTDOWN))
+    play.census(replace(PAUSED, power=Power.STARTING, halt=Suspended.IOERROR), running(OTHER))
+    assert play.state.known(INSTANCE).phase is Phase.DOWN and not play.alarm
+
+
+@pytest.mark.parametrize(
+    ("by", "stopped", "alarm"),
+    [
+        (Shutdown.HOST, Stopped.SHUTDOWN, True),
+        (Shutdown.GUEST, Stopped.SHUTDOWN, False),
+        (Shutdown.FINISHED, Stopped.SHUTDOWN, False),
+        # libvirt ends a QEMU by a signal, too
+        (Shutdown.HOST, Stopped.DESTROYED, False),
+        (Shutdown.HOST, Stopped.FAILED, False),
+    ],
+)
+def test_a_signal_to_its_qemu_is_no_shutdown_that_anybody_asked_libvirt_for(
+    by: Shutdown, stopped: Stopped, alarm: bool
+) -> None:
+    play = Play()
+    play.census(running())
+    play.event(Lifecycle.SHUTDOWN, by)
+    play.event(Lifecycle.STOPPED, stopped)
+    assert sum(verdict.alarm for verdict in play.told) == alarm
+    if alarm:
+        assert shown(play) == [("down", True)]
+    play.event(Lifecycle.STARTED)
+    play.event(Lifecycle.STOPPED, Stopped.SHUTDOWN)
+    assert not play.alarm, "its next life is another one"

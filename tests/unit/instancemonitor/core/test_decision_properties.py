@@ -1,0 +1,507 @@
+"""The promises, under every interleaving: a life that was seen up and died is one report, and nobody else is accused.
+
+A small world: one instance, which lives at one of two libvirts and moves between them, is started (which may fail),
+stopped, killed, undefined while it is off or runs; libvirtds and a monitor that may be away, a host that is restarted,
+logs that cannot be read, libvirtds that forget their reasons, readings and answers that arrive late, a second eye, and
+reports that cannot be delivered. It draws at random, and so seldom goes deep; `tests/explore/test_lives.py` goes
+through all that may happen to one instance at one libvirt.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from masakarimonitors.core.decision import Notify, Withdraw, Woken
+from masakarimonitors.core.notification import VmNotification
+from masakarimonitors.instancemonitor.core.observation import (
+    Asked,
+    Census,
+    Identity,
+    IoFailed,
+    LibvirtAway,
+    LibvirtBack,
+    Observation,
+    Power,
+    Process,
+    ProcessEnded,
+    Reading,
+)
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
+from tests.fixtures.instance_play import INSTANCE, URI, Play
+
+PLACES = (URI, "qemu:///system?socket=/other")
+BY_REASON = {
+    ShutoffReason.CRASHED: "crashed",
+    ShutoffReason.DESTROYED: "destroyed",
+    ShutoffReason.SHUTDOWN: "shutdown",
+    ShutoffReason.MIGRATED: "migrated",
+    ShutoffReason.FAILED: "failed",
+}
+place = st.sampled_from(PLACES)
+
+
+@dataclass
+class Life:
+    """One QEMU of the instance: `ran` when its guest has run in it, `end` how its log says that it ended."""
+
+    run: int
+    started: float
+    incoming: bool = False
+    ran: bool = False
+    end: str = ""
+    panicked: bool = False
+    defined: bool = True
+    seen_up: bool = False
+    reported: bool = False
+    alarmed: bool = False
+    eyed: bool = False
+
+    @property
+    def died(self) -> bool:
+        return self.ran and (self.panicked or self.end == "crashed")
+
+
+@dataclass
+class Libvirt:
+    """What is at one place."""
+
+    defined: bool = True
+    heard: bool = True
+    reason: ShutoffReason = ShutoffReason.SHUTDOWN
+    living: bool = False
+    lives: list[Life] = field(default_factory=list)
+    log_readable: bool = True
+
+    @property
+    def life(self) -> Life | None:
+        return self.lives[-1] if self.living else None
+
+    @property
+    def runs(self) -> bool:
+        return self.life is not None and self.life.ran
+
+    @property
+    def listed(self) -> bool:
+        return self.defined or self.living
+
+
+class Observed(Play):
+    """A play that lets the world look at each line."""
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self.look = look
+        super().__init__()
+
+    def feed(self, *observations: Observation | Woken) -> Self:
+        super().feed(*observations)
+        self.look()
+        return self
+
+
+class World(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.play = Observed(self.note)
+        self.libvirts = {uri: Libvirt() for uri in PLACES}
+        self.monitor = True
+        self.boots = 1
+        self.runs = 0
+        self.history: list[Life] = []
+        self.rebooted_after: Life | None = None
+        self.pending: list[str] = []
+        self.false: list[str] = []
+        self.late: list[Observation] = []
+
+    # ---- what the monitor does
+
+    def note(self) -> None:
+        for command in self.play.commands:
+            match command:
+                case Notify(notification=VmNotification(vir_domain_event="STOPPED_FAILED")):
+                    self.pending.append("STOPPED_FAILED")
+                    self.accused()
+                case Notify(notification=VmNotification(vir_domain_event="IO_ERROR_REPORT")):
+                    self.pending.append("IO_ERROR_REPORT")
+                case Withdraw(only=only):
+                    words = {word for _, word in only}
+                    self.pending = [word for word in self.pending if words and word not in words]
+        if self.play.alarm:
+            for life in self.history:
+                life.alarmed = life.alarmed or life.died
+
+    def accused(self) -> None:
+        """A report is just if a life has died that was not reported, and nothing lives since."""
+        dead = [life for life in self.history if life.died and not life.reported]
+        if not dead:
+            self.false.append("nothing died")
+        elif any(
+            one.runs and one.life is not None and not one.life.panicked for one in self.libvirts.values()
+        ):
+            self.false.append("it runs")
+        else:
+            dead[-1].reported = True
+            for life in dead:
+                life.reported = True  # of an older one nobody has to be told any more
+
+    def identity(self, uri: str) -> Identity:
+        life = self.libvirts[uri].life
+        return replace(INSTANCE, uri=uri, run=life.run if life else 0)
+
+    def hears(self, uri: str) -> bool:
+        return self.monitor and self.libvirts[uri].heard
+
+    def event(self, uri: str, event: Lifecycle, detail: int = 0) -> None:
+        if self.hears(uri):
+            self.play.event(event, detail, self.identity(uri))
+
+    def reading(self, uri: str) -> Reading | None:
+        at = self.libvirts[uri]
+        if not at.listed:
+            return None
+        told = [life for life in at.lives if life.end != "failed"]
+        last = told[-1] if told and at.log_readable else Life(0, 0.0)
+        log = Reading(
+            instance=self.identity(uri),
+            power=Power.OFF,
+            reason=at.reason,
+            process=Process.GONE,
+            last_words=last.end,
+            started=last.started,
+            arrived=last.incoming,
+            log_read=at.log_readable,
+        )
+        if at.life is None:
+            return log
+        if at.life.panicked:
+            return replace(log, power=Power.PANICKED, reason=ShutoffReason.UNKNOWN, process=Process.UNSEEN)
+        power = Power.RUNNING if at.life.ran else Power.MIGRATING if at.life.incoming else Power.STARTING
+        return Reading(instance=self.identity(uri), power=power)
+
+    def census(self, uri: str) -> Census:
+        reading = self.reading(uri)
+        return Census(uri, (reading,) if reading else (), self.play.number)
+
+    def look(self, uri: str) -> None:
+        self.play.see(self.census(uri))
+        life = self.libvirts[uri].life
+        if life is not None and life.ran:
+            life.seen_up = True
+
+    # ---- the instance
+
+    @initialize()
+    def begin(self) -> None:
+        for uri in PLACES:
+            self.look(uri)
+        self.new_life(URI, ran=True)
+        self.event(URI, Lifecycle.STARTED)
+
+    def idle(self) -> bool:
+        return not any(one.living for one in self.libvirts.values())
+
+    def home(self) -> str:
+        """Where it may be started: where it ran last, while it is defined there."""
+        last = self.history[-1:]
+        there = [uri for uri, at in self.libvirts.items() if at.defined]
+        return next((uri for uri in there if last and last[0] in self.libvirts[uri].lives), (*there, "")[0])
+
+    def new_life(self, uri: str, *, incoming: bool = False, ran: bool = False) -> Life:
+        self.play.wait(1)
+        self.runs += 1
+        life = Life(self.runs, self.play.now.wall.timestamp(), incoming, ran)
+        at = self.libvirts[uri]
+        at.lives.append(life)
+        at.living = True
+        if ran:
+            self.history.append(life)
+            life.seen_up = self.hears(uri)
+        return life
+
+    def end(self, uri: str, reason: ShutoffReason) -> None:
+        at = self.libvirts[uri]
+        assert at.life is not None
+        at.life.end, at.life.defined = BY_REASON[reason], at.defined
+        at.living, at.reason = False, reason
+
+    @precondition(lambda self: self.idle())
+    @rule(uri=place)
+    def start(self, uri: str) -> None:
+        at = self.libvirts[uri]
+        if at.heard and uri == self.home():
+            self.new_life(uri, ran=True)
+            self.event(uri, Lifecycle.STARTED)
+
+    @precondition(lambda self: self.idle())
+    @rule(uri=place)
+    def start_begins(self, uri: str) -> None:
+        at = self.libvirts[uri]
+        if at.heard and uri == self.home():
+            self.new_life(uri)
+
+    def starting(self) -> list[str]:
+        return [
+            u for u, one in self.libvirts.items() if one.life and not one.life.ran and not one.life.incoming
+        ]
+
+    @precondition(lambda self: self.starting())
+    @rule(told=st.booleans())
+    def start_fails(self, told: bool) -> None:
+        (uri,) = self.starting()
+        self.end(uri, ShutoffReason.FAILED)
+        if told:
+            self.event(uri, Lifecycle.STOPPED, 5)
+
+    @precondition(lambda self: self.starting())
+    @rule()
+    def start_is_completed(self) -> None:
+        (uri,) = self.starting()
+        life = self.libvirts[uri].life
+        assert life is not None
+        if self.libvirts[uri].heard:
+            life.ran, life.seen_up = True, self.hears(uri)
+            self.history.append(life)
+            self.event(uri, Lifecycle.RESUMED)
+            self.event(uri, Lifecycle.STARTED)
+
+    def running(self) -> list[str]:
+        return [u for u, one in self.libvirts.items() if one.life and one.life.ran and not one.life.panicked]
+
+    def arriving(self) -> list[str]:
+        return [u for u, one in self.libvirts.items() if one.life and one.life.incoming and not one.life.ran]
+
+    @precondition(lambda self: self.running() and not self.arriving())
+    @rule()
+    def migration_begins(self) -> None:
+        (source,) = self.running()
+        (there,) = set(PLACES) - {source}
+        if self.libvirts[source].heard and self.libvirts[there].heard and not self.libvirts[there].living:
+            self.new_life(there, incoming=True)
+            self.event(there, Lifecycle.STARTED, 1)
+
+    @precondition(lambda self: self.arriving())
+    @rule(killed=st.booleans())
+    def migration_is_aborted(self, killed: bool) -> None:
+        (there,) = self.arriving()
+        self.end(there, ShutoffReason.CRASHED if killed else ShutoffReason.FAILED)
+        self.event(there, Lifecycle.STOPPED, 5)
+
+    @precondition(lambda self: self.arriving() and self.running())
+    @rule(paused=st.booleans())
+    def migration_is_completed(self, paused: bool) -> None:
+        (source,), (there,) = self.running(), self.arriving()
+        life, before = self.libvirts[there].life, self.libvirts[source]
+        assert life is not None
+        if not (before.heard and self.libvirts[there].heard):
+            return
+        self.libvirts[there].defined = True
+        life.ran, life.seen_up = True, self.hears(there)
+        self.history.append(life)
+        self.event(there, Lifecycle.DEFINED)
+        self.event(there, Lifecycle.SUSPENDED if paused else Lifecycle.RESUMED, 0 if paused else 1)
+        self.end(source, ShutoffReason.MIGRATED)
+        self.event(source, Lifecycle.STOPPED, 3)
+        before.defined = False
+        self.event(source, Lifecycle.UNDEFINED)
+
+    def source_ends(self, uri: str) -> None:
+        """A migration whose source ends is aborted."""
+        for there in self.arriving():
+            if there != uri:
+                self.end(there, ShutoffReason.FAILED)
+                self.event(there, Lifecycle.STOPPED, 5)
+
+    @precondition(lambda self: self.running())
+    @rule()
+    def crash(self) -> None:
+        (uri,) = self.running()
+        self.end(uri, ShutoffReason.CRASHED)
+        self.event(uri, Lifecycle.STOPPED, 5)
+        self.source_ends(uri)
+
+    @precondition(lambda self: self.running())
+    @rule()
+    def panic_and_stay(self) -> None:
+        (uri,) = self.running()
+        life = self.libvirts[uri].life
+        assert life is not None
+        if self.libvirts[uri].heard and not self.arriving():
+            life.panicked = True
+            self.event(uri, Lifecycle.CRASHED)
+
+    @rule(uri=place)
+    def destroy(self, uri: str) -> None:
+        at = self.libvirts[uri]
+        if at.runs and at.heard and at.life is not None:
+            at.life.panicked = False  # over, and nobody's to recover
+            self.end(uri, ShutoffReason.DESTROYED)
+            self.event(uri, Lifecycle.STOPPED, 1)
+            self.source_ends(uri)
+
+    @precondition(lambda self: self.running())
+    @rule()
+    def reboot(self) -> None:
+        (uri,) = self.running()
+        if self.hears(uri):
+            self.play.reboot(self.identity(uri))
+
+    @precondition(lambda self: self.running())
+    @rule()
+    def io_error(self) -> None:
+        (uri,) = self.running()
+        if self.hears(uri):
+            self.play.number += 1
+            self.play.see(IoFailed(self.identity(uri), self.play.number, 2, "vda"))
+
+    @rule(uri=place)
+    def undefine(self, uri: str) -> None:
+        """For good when it is off; for a while, by a live snapshot, when it runs."""
+        at = self.libvirts[uri]
+        if at.heard and at.defined and (at.life is None or at.life.ran):
+            at.defined = False
+            self.event(uri, Lifecycle.UNDEFINED)
+
+    @rule(uri=place)
+    def define(self, uri: str) -> None:
+        at = self.libvirts[uri]
+        if at.heard and not at.defined and (at.life is None or at.life.ran):
+            at.defined = True
+            if not at.living:
+                at.reason = ShutoffReason.UNKNOWN
+            self.event(uri, Lifecycle.DEFINED)
+
+    # ---- who watches
+
+    @rule(uri=place)
+    def libvirtd_ends(self, uri: str) -> None:
+        at = self.libvirts[uri]
+        if at.heard and not self.starting() and not self.arriving():
+            at.heard = False
+            self.late = []
+            if self.monitor:
+                self.play.see(LibvirtAway(uri, "gone"))
+
+    @rule(uri=place)
+    def libvirtd_returns(self, uri: str) -> None:
+        if not self.libvirts[uri].heard:
+            self.libvirts[uri].heard = True
+            if self.monitor:
+                self.play.see(LibvirtBack(uri))
+                self.look(uri)
+
+    @rule(uri=place)
+    def libvirtd_forgets_why(self, uri: str) -> None:
+        """Two restarts in a row, unseen in between."""
+        if not self.libvirts[uri].living:
+            self.libvirts[uri].reason = ShutoffReason.UNKNOWN
+
+    @rule(uri=place)
+    def log_is_lost_or_found(self, uri: str) -> None:
+        at = self.libvirts[uri]
+        at.log_readable = not at.log_readable
+
+    @precondition(lambda self: self.monitor)
+    @rule()
+    def monitor_ends(self) -> None:
+        self.monitor = False
+        self.late = []
+        self.play.alarms.clear()
+
+    def begin_again(self) -> None:
+        self.monitor = True
+        self.play.restart(f"boot-{self.boots}", PLACES)
+        for uri, at in self.libvirts.items():
+            if at.heard:
+                self.look(uri)
+            else:
+                self.play.see(LibvirtAway(uri, "gone"))
+
+    @precondition(lambda self: not self.monitor)
+    @rule()
+    def monitor_returns(self) -> None:
+        self.begin_again()
+
+    @rule()
+    def host_is_restarted(self) -> None:
+        """All ends without a word, in the logs too; libvirtds and the monitor begin anew."""
+        self.boots += 1
+        self.late = []
+        for at in self.libvirts.values():
+            at.living, at.heard, at.reason = False, True, ShutoffReason.UNKNOWN
+            for life in at.lives:
+                life.eyed, life.panicked = True, False
+        self.rebooted_after = self.history[-1] if self.history else None
+        self.begin_again()
+
+    @rule(uri=place)
+    def second_census(self, uri: str) -> None:
+        if self.hears(uri):
+            self.look(uri)
+
+    @rule(uri=place)
+    def census_begins(self, uri: str) -> None:
+        if self.hears(uri):
+            self.late.append(self.census(uri))
+
+    @precondition(lambda self: self.monitor)
+    @rule(uri=place)
+    def second_eye(self, uri: str) -> None:
+        for life in self.libvirts[uri].lives[-1:]:  # the end of a process is told before another one starts
+            if life.end and not life.eyed:
+                life.eyed = True
+                ended = ProcessEnded(replace(INSTANCE, uri=uri), life.run, arrived=life.incoming)
+                if "ask" in self.play.see(ended) and self.libvirts[uri].heard:
+                    self.late.append(Asked(self.identity(uri), self.reading(uri), self.play.number))
+
+    @precondition(lambda self: self.late and self.monitor)
+    @rule()
+    def what_is_late_arrives(self) -> None:
+        self.play.see(self.late.pop(0))
+
+    @rule()
+    def delivery(self) -> None:
+        self.pending = []
+
+    @rule(seconds=st.sampled_from([11.0, 200.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.play.wait(seconds)
+
+    # ---- the promises
+
+    @invariant()
+    def nobody_is_accused_falsely(self) -> None:
+        assert self.false == []
+
+    @precondition(lambda self: all(self.hears(uri) for uri in PLACES) and not self.starting())
+    @rule()
+    def rest(self) -> None:
+        """Everything is looked at twice: what died is known by now, and what is over is withdrawn."""
+        for _ in range(2):
+            for uri in PLACES:
+                self.look(uri)
+        last = self.history[-1] if self.history else None
+        if last is None or last is self.rebooted_after:
+            return
+        (uri,) = [uri for uri, one in self.libvirts.items() if last in one.lives]
+        at = self.libvirts[uri]
+        removed = bool(last.end) and last.defined and not at.defined
+        if last.died and not last.reported and not last.alarmed and not removed:
+            told = at.reason is ShutoffReason.CRASHED or at.log_readable
+            assert not last.seen_up, "a death of what was seen up is lost"
+            assert not (at.listed and told and at.lives[-1] is last), (
+                "an unseen life is neither reported nor an alarm"
+            )
+        readable = all(one.log_readable for one in self.libvirts.values())
+        if readable and (removed or not last.died):
+            assert "STOPPED_FAILED" not in self.pending, (
+                "a report waits for one that is well, was stopped or deleted"
+            )
+        if last.end and not last.panicked:
+            assert "IO_ERROR_REPORT" not in self.pending or not readable
+
+
+TestWorld = World.TestCase
+TestWorld.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)

@@ -1,0 +1,55 @@
+"""Which words begin a story, and when I/O errors are over."""
+
+import datetime
+from dataclasses import replace
+
+import pytest
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.instancemonitor.core.stories import QUIET, Stories
+from masakarimonitors.instancemonitor.core.wire_events import IO_ERROR, WireEvent
+
+REBOOT = WireEvent("REBOOT", "UNKNOWN")
+BARK = WireEvent("WATCHDOG", "WATCHDOG_POWEROFF")
+EPOCH = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
+
+
+def at(seconds: float) -> Instant:
+    return Instant(seconds, EPOCH + datetime.timedelta(seconds=seconds))
+
+
+def heard(*words: tuple[WireEvent, float]) -> tuple[Stories, list[bool]]:
+    stories, firsts = Stories(), []
+    for word, second in words:
+        stories, first = stories.hear(word, 0.3, at(second))
+        firsts.append(first)
+    return stories, firsts
+
+
+def test_echoes_within_the_settle_time_are_one_story() -> None:
+    _, firsts = heard((REBOOT, 0.0), (REBOOT, 0.2), (REBOOT, 0.4), (BARK, 0.5), (REBOOT, 1.0))
+    assert firsts == [True, False, False, True, True]
+
+
+def test_a_word_of_an_io_error_is_told_once_however_many_there_are() -> None:
+    stories, firsts = heard(*((IO_ERROR, float(second)) for second in range(600)))
+    assert sum(firsts) == 1
+    assert stories.failing and stories.failing_since == EPOCH.timestamp()
+    assert stories.quiet_at == 599 + QUIET
+    assert not stories.ended().failing
+    _, first = stories.ended().hear(IO_ERROR, 0.3, at(600))
+    assert first
+
+
+@pytest.mark.parametrize(("age", "over"), [(QUIET + 1, True), (QUIET - 1, False), (-3600.0, False)])
+def test_errors_from_before_a_restart_are_over_if_they_began_long_ago(age: float, over: bool) -> None:
+    now = at(1000.0)
+    remembered = Stories(failing_since=now.wall.timestamp() - age)
+    again = remembered.look_again(now)
+    assert (again.quiet_at <= now.monotonic) is over
+    assert again.look_again(at(2000.0)) is again, "only the first time"
+
+
+def test_without_errors_there_is_nothing_to_look_at_again() -> None:
+    none = Stories()
+    assert none.look_again(at(0.0)) is none and not replace(none).failing

@@ -1,0 +1,130 @@
+"""The instance monitor as it is wired: what a configuration makes of it, and where it cannot work.
+
+Each in a process of its own with a made-up binding, for a module that was imported cannot be taken back.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# As much of libvirt's binding as a start needs: nobody listens anywhere, and of nonsense nothing can be made.
+BINDING = """\
+import time
+
+VIR_ERR_NO_CONNECT = 5
+
+class libvirtError(Exception):
+    def get_error_code(self):
+        return self.args[1]
+
+    def get_int1(self):
+        return 0
+
+def __getattr__(name):
+    if not name.startswith("VIR_"):
+        raise AttributeError(name)
+    return f"the constant {name}"
+
+def registerErrorHandler(handler, opaque):
+    pass
+
+def virEventRegisterDefaultImpl():
+    pass
+
+def virEventRunDefaultImpl():
+    time.sleep(3600)
+
+def openAuth(uri, credentials, flags):
+    raise libvirtError("nobody listens", VIR_ERR_NO_CONNECT if uri.startswith("nonsense") else 38)
+"""
+SCRIPT = """\
+import json, sys
+from masakarimonitors import conf
+from masakarimonitors.instancemonitor import monitor
+from masakarimonitors.instancemonitor.core.observation import Census
+from masakarimonitors.system.clock import SystemClock
+
+clock = SystemClock()
+loaded = conf.load(["--config-file", sys.argv[1]], default_config_dirs=[])
+said = {}
+try:
+    said["obstacle"] = monitor.cannot_work(loaded)
+except conf.ConfigFault as fault:
+    said["obstacle"] = f"FAULT {fault}"
+try:
+    built = monitor.build(loaded, {}, clock, None)  # it reads nothing of masakari
+except conf.ConfigFault as fault:
+    said["fault"] = str(fault)
+else:
+    said["watching"] = list(built.watching)
+    said["sources"] = [source.name for source in built.sources]
+    state, said["has_looked"] = built.state, []
+    for uri in ["", *loaded.libvirt.connection_uri.split(",")]:
+        if uri:
+            state, _ = built.decide(state, Census(uri, (), 0), clock.now())
+        said["has_looked"].append(built.has_looked(state))
+print(json.dumps(said))
+"""
+
+
+def start(tmp_path: Path, *lines: str, binding: str = BINDING) -> dict[str, Any]:
+    """What a start with these lines of [libvirt] says."""
+    (tmp_path / "libvirt.py").write_text(binding)
+    (tmp_path / "libvirt_qemu.py").write_text("")
+    file = tmp_path / "monitors.conf"
+    file.write_text("[libvirt]\n" + "".join(f"{line}\n" for line in lines))
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{SCRIPT}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, file], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("lines", "sources"),
+    [
+        (("connection_uri = qemu:///system",), ["qemu:///system", "qemu processes"]),
+        (("connection_uri = qemu:///system", "watch_processes = false"), ["qemu:///system"]),
+        (("connection_uri = qemu+tcp://192.0.2.1/system",), ["qemu+tcp://192.0.2.1/system"]),
+    ],
+)
+def test_processes_are_watched_where_they_can_be_seen_and_are_wanted(
+    tmp_path: Path, lines: tuple[str, ...], sources: list[str]
+) -> None:
+    said = start(tmp_path, *lines)
+    assert said["sources"] == sources
+
+
+def test_it_has_looked_when_every_libvirt_has_listed_its_instances(tmp_path: Path) -> None:
+    said = start(tmp_path, "connection_uri = qemu+tcp://192.0.2.1/system,qemu+tcp://192.0.2.2/system")
+    assert said["watching"] == [
+        "the instances of qemu+tcp://192.0.2.1/system",
+        "the instances of qemu+tcp://192.0.2.2/system",
+    ]
+    assert said["has_looked"] == [False, False, True]
+    assert said["obstacle"] == ""
+
+
+def test_a_uri_that_is_none_is_a_fault_with_its_place(tmp_path: Path) -> None:
+    said = start(tmp_path, "connection_uri = system")
+    place = f"[libvirt] connection_uri = system ({tmp_path}/monitors.conf, line 2): "
+    assert said["fault"].startswith(place) and "no connection URI" in said["fault"]
+    assert said["obstacle"].startswith(f"FAULT {place}")
+
+
+def test_a_uri_of_which_libvirt_can_make_nothing_is_a_fault_with_its_place(tmp_path: Path) -> None:
+    said = start(tmp_path, "connection_uri = nonsense:///system")
+    assert said["fault"].startswith("[libvirt] connection_uri = nonsense:///system (")
+    assert "nobody listens" in said["fault"]
+
+
+def test_without_the_binding_it_cannot_work_and_says_what_to_install(tmp_path: Path) -> None:
+    said = start(tmp_path, binding="raise ImportError('no libvirt.so.0')")
+    assert "no libvirt.so.0" in said["obstacle"] and "python3-libvirt" in said["obstacle"]
+    assert said["fault"] == said["obstacle"]

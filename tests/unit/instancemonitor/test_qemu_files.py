@@ -1,0 +1,89 @@
+"""What libvirt's pidfiles and logs prove, and that what cannot be seen proves nothing."""
+
+import datetime
+import os
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.instancemonitor.core.observation import Process
+from masakarimonitors.instancemonitor.qemu_files import Log, QemuFiles, holder
+from tests.fixtures.pidfile import locked
+
+START = "2026-11-22 11:03:11.530+0000: starting up libvirt version: 9.0.0, package: 9.0.0-4\n"
+CRASHED = "2026-11-22 11:04:00.000+0000: shutting down, reason=crashed\n"
+FAILED = "2026-11-22 11:04:00.000+0000: shutting down, reason=failed\n"
+STARTED = datetime.datetime(2026, 11, 22, 11, 3, 11, 530000, tzinfo=datetime.UTC).timestamp()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> QemuFiles:
+    (tmp_path / "pids").mkdir()
+    (tmp_path / "logs").mkdir()
+    return QemuFiles(tmp_path / "pids", tmp_path / "logs")
+
+
+def test_a_locked_pidfile_is_a_living_process_and_names_it(files: QemuFiles) -> None:
+    pidfile = files.pids / "vm.pid"
+    with locked(pidfile) as pid:
+        assert files.process("vm") is Process.ALIVE
+        assert holder(pidfile) == pid
+    assert files.process("vm") is Process.GONE
+    assert holder(pidfile) is None
+
+
+def test_a_missing_pidfile_proves_something_only_where_libvirtd_keeps_its_files(files: QemuFiles) -> None:
+    assert files.process("vm") is Process.UNSEEN
+    (files.pids / "driver.pid").touch()
+    assert files.process("vm") is Process.UNSEEN
+    with locked(files.pids / "driver.pid"):
+        assert files.process("vm") is Process.GONE
+
+
+def test_no_folder_proves_nothing(tmp_path: Path) -> None:
+    files = QemuFiles(tmp_path / "none", tmp_path / "none")
+    assert files.process("vm") is Process.UNSEEN
+    assert files.log("vm") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "log"),
+    [
+        (START + "2026-11-22 11:04:00.000+0000: shutting down, reason=crashed\n", Log("crashed", STARTED)),
+        ("2026-11-22 11:04:00.000+0000: shutting down, reason=from snapshot\n", Log("from snapshot")),
+        ("2026-11-22 11:00:00.000+0000: shutting down, reason=destroyed\n" + START, Log("", STARTED)),
+        (START + "qemu: terminating on signal 15 from pid 1\n", Log("", STARTED)),
+        ("nothing of interest\n", Log()),
+        # a start that failed is no life; what is told is of the one before it
+        (START + CRASHED + START + FAILED, Log("crashed", STARTED)),
+        (START + CRASHED + START + FAILED + START + FAILED, Log("crashed", STARTED)),
+        (START + FAILED, Log()),
+        (CRASHED + START + FAILED, Log("crashed")),
+        (START + "-incoming defer \\\n" + CRASHED, Log("crashed", STARTED, arrived=True)),
+        (START + "-incoming defer \\\n" + FAILED + START + CRASHED, Log("crashed", STARTED)),
+        ("", Log()),
+    ],
+)
+def test_the_logs_last_words(files: QemuFiles, text: str, log: Log) -> None:
+    (files.logs / "vm.log").write_text(text)
+    assert files.log("vm") == log
+
+
+def test_only_the_end_of_a_long_log_is_read(files: QemuFiles) -> None:
+    noise = "x" * 100 + "\n"
+    end = "2026-11-22 11:04:00.000+0000: shutting down, reason=crashed\n"
+    (files.logs / "vm.log").write_text(START + noise * 2000 + end)
+    assert files.log("vm") == Log("crashed", 0.0)
+
+
+def test_a_log_without_an_end_on_a_disk_without_room_says_nothing(
+    files: QemuFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files.logs / "vm.log").write_text(START)
+    assert files.log("vm") == Log("", STARTED)
+    room = os.statvfs(files.logs)
+    full = os.statvfs_result([*room[:4], 0, *room[5:]])
+    monkeypatch.setattr(os, "fstatvfs", lambda _: full)
+    assert files.log("vm") is None
+    (files.logs / "vm.log").write_text(START + CRASHED)
+    assert files.log("vm") == Log("crashed", STARTED)

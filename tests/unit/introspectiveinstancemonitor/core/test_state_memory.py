@@ -1,0 +1,56 @@
+"""What stands on disk of a guest is read by the next version too: key by key, letter by letter."""
+
+import datetime
+import json
+from dataclasses import replace
+from types import MappingProxyType
+
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
+from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, memo, restore
+from tests.fixtures.guest_play import A, Play
+
+WRITTEN = (
+    '{"run": "3f1a0c22-7", "where": "qemu:///system", '
+    '"phases": {"heartbeat": "reported", "web": "healthy", "db": "healthy"}, '
+    '"reports": ["2026-06-01T12:00:00+00:00"]}'
+)
+GUEST = Guest(
+    uuid=A,
+    name="instance-00000001",
+    run="3f1a0c22-7",
+    where="qemu:///system",
+    probes=MappingProxyType(
+        {
+            HEARTBEAT: Probe(phase=Phase.REPORTED, misses=3, evidence="no answer"),
+            "web": Probe(phase=Phase.HEALTHY),
+            "db": Probe(phase=Phase.ERROR, misses=1),
+            "never-passed": Probe(phase=Phase.DISCOVERY),
+        }
+    ),
+    reports=(datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.UTC),),
+)
+
+
+def test_what_is_written_of_a_guest() -> None:
+    assert json.dumps(memo(GUEST)) == WRITTEN
+
+
+def test_what_was_written_is_restored_and_would_be_written_again() -> None:
+    kept = restore({f"guest:{A}": json.loads(WRITTEN)}, ("qemu:///system",)).kept[A]
+    assert kept.reported and kept.reports == GUEST.reports
+    assert json.dumps(memo(kept)) == WRITTEN
+
+
+def test_the_key_is_the_guests_uuid() -> None:
+    assert set(Play().seen().answers().memory) == {f"guest:{A}"}
+
+
+def test_a_report_that_waits_is_remembered_as_one_that_can_be_taken_back() -> None:
+    waiting = GUEST.reports[0]
+    written = json.dumps(memo(replace(GUEST, waiting=waiting)))
+    assert written == WRITTEN.removesuffix("}") + ', "waiting": "2026-06-01T12:00:00+00:00"}'
+    kept = restore({f"guest:{A}": json.loads(written)}, ("qemu:///system",)).kept[A]
+    assert kept.waiting == waiting and json.dumps(memo(kept)) == written
+    naive = json.loads(written) | {"waiting": "2026-06-01T12:00:00"}
+    assert not restore({f"guest:{A}": naive}).kept, "not as it is written"

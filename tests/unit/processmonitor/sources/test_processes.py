@@ -1,0 +1,75 @@
+"""The source of sightings while a process hangs in the kernel: made up, for no test can hang one."""
+
+import asyncio
+import contextlib
+import shutil
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+
+from masakarimonitors.processmonitor.core.matching import Index
+from masakarimonitors.processmonitor.core.observation import Observation, Presence, Sighting
+from masakarimonitors.processmonitor.sources.processes import Processes
+from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
+from masakarimonitors.system.clock import SystemClock
+
+
+class Hanging:
+    """Makes scanners whose first scan hangs on `pid` until `answers` is set."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.answers = threading.Event()
+
+    def __call__(self, index: Index, avoid: frozenset[int]) -> Scanner:
+        hanging = self
+
+        class Made(Scanner):
+            def scan(self, own_commands: Collection[int] = (), depth: Depth = Depth.ALL) -> Scan:
+                if hanging.pid not in self.avoid and not hanging.answers.is_set():
+                    self.reading = hanging.pid
+                    hanging.answers.wait(60)
+                return super().scan(own_commands, depth)
+
+        return Made(index, avoid)
+
+
+@contextlib.asynccontextmanager
+async def watching(hanging: Hanging, *names: str) -> AsyncIterator[Processes]:
+    source = Processes(SystemClock(), 3600, scanner=hanging, patience=0.2)
+    source.watch(names)
+    emitted: list[Observation] = []
+    running = asyncio.create_task(source.run(emitted.append))  # noqa: TID251
+    try:
+        yield source
+    finally:
+        hanging.answers.set()
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def look(source: Processes, name: str) -> Sighting:
+    async with asyncio.timeout(30):
+        return await source.look(name, 1)
+
+
+async def test_a_process_that_hangs_since_before_the_start_is_unknown_until_it_answers(
+    tmp_path: Path,
+) -> None:
+    program = tmp_path / "nova-compute-of-this-test"
+    shutil.copy("/bin/sleep", program)
+    with subprocess.Popen([program, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+        try:
+            hanging = Hanging(process.pid)
+            async with watching(hanging, str(program), "/usr/bin/no-such-thing") as source:
+                await look(source, str(program))
+                assert (await look(source, str(program))).presence is Presence.UNKNOWN
+                assert (await look(source, "/usr/bin/no-such-thing")).presence is Presence.GONE
+                hanging.answers.set()
+                async with asyncio.timeout(30):
+                    while (await look(source, str(program))).presence is not Presence.RUNNING:
+                        pass
+        finally:
+            process.kill()

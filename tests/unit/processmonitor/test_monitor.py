@@ -1,0 +1,125 @@
+"""The process monitor as it is wired: what a configuration makes of it, and what the status shows."""
+
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from masakarimonitors import conf
+from masakarimonitors.conf import ConfigFault
+from masakarimonitors.processmonitor.core.decision import State
+from masakarimonitors.processmonitor.core.observation import Entry, ListBroken, Presence
+from masakarimonitors.processmonitor.monitor import build, describe, has_looked
+from masakarimonitors.status.model import SubjectRow
+from tests.fixtures.fake_api import FakeApi
+from tests.fixtures.fake_clock import FakeClock
+from tests.fixtures.process_play import NOVA, Play
+
+LIST = "- process_name: /usr/bin/nova-compute\n- process_name: odd name\n"
+
+
+def options(tmp_path: Path, listed: str = LIST, more: str = "") -> cfg.ConfigOpts:
+    (tmp_path / "list.yaml").write_text(listed)
+    file = tmp_path / "monitors.conf"
+    file.write_text(f"[process]\nprocess_list_path = {tmp_path}/list.yaml\n{more}")
+    return conf.load(["--config-file", str(file)], default_config_dirs=[])
+
+
+def test_what_is_watched_is_told_by_name(tmp_path: Path) -> None:
+    monitor = build(options(tmp_path), {}, FakeClock(), FakeApi())
+    assert monitor.name == "processmonitor"
+    assert list(monitor.watching) == [
+        f"process /usr/bin/nova-compute (of {tmp_path}/list.yaml)",
+        f"process odd name (of {tmp_path}/list.yaml)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("embedded", "hints"),
+    [("true", ["pkill -9 -f /usr/bin/nova-compute", "pkill -9 -f 'odd name'"]), ("false", [])],
+)
+def test_only_where_reports_end_here_somebody_is_told_to_kill(
+    tmp_path: Path, embedded: str, hints: list[str]
+) -> None:
+    monitor = build(
+        options(tmp_path, more=f"[receiver]\nembedded = {embedded}\n"), {}, FakeClock(), FakeApi()
+    )
+    assert list(monitor.try_this) == hints
+
+
+def test_a_list_that_cannot_be_used_is_a_fault_that_names_its_line_and_the_option(tmp_path: Path) -> None:
+    with pytest.raises(ConfigFault) as raised:
+        build(options(tmp_path, "- process_nam: x\n"), {}, FakeClock(), FakeApi())
+    said = str(raised.value)
+    assert f"{tmp_path}/list.yaml, line 1" in said
+    assert f"[process] process_list_path = {tmp_path}/list.yaml ({tmp_path}/monitors.conf, line 2)" in said
+
+
+def test_only_what_was_remembered_of_processes_is_taken_over(tmp_path: Path) -> None:
+    monitor = build(options(tmp_path), {"process:x": {}, "something else": {}}, FakeClock(), FakeApi())
+    assert monitor.state == State(remembered=frozenset({"process:x"}))
+
+
+def test_it_has_looked_when_every_process_was_seen_or_missed() -> None:
+    assert not has_looked(State())
+    play = Play(NOVA, Entry(process_name="p"))
+    assert not has_looked(play.state)
+    play.running()
+    assert not has_looked(play.state)
+    play.gone("p")
+    assert has_looked(play.state)
+
+
+def rows(play: Play) -> list[SubjectRow]:
+    return list(describe(play.state, play.policy))
+
+
+def test_a_process_that_runs_says_nothing_more() -> None:
+    play = Play(NOVA)
+    play.running()
+    assert rows(play) == [SubjectRow("process:/usr/bin/nova-compute", "running")]
+
+
+def test_a_process_that_is_down_says_since_when_and_what_was_tried() -> None:
+    play = Play(NOVA, retries=1)
+    play.running()
+    play.gone()
+    play.stays_gone()
+    (row,) = rows(play)
+    assert "exited" not in row.detail
+    assert "down since 2026-" in row.detail and "restarts tried: 1 (report after 2)" in row.detail
+    assert not row.alarm and "reported" not in row.detail.split("; ")
+    play.until_reported()
+    (row,) = rows(play)
+    assert row.alarm and "reported" in row.detail.split("; ")
+
+
+def test_why_the_last_try_failed_is_shown_until_it_runs_again() -> None:
+    play = Play(NOVA)
+    play.running()
+    play.gone()
+    play.stays_gone()
+    play.fail_a_try()
+    (row,) = rows(play)
+    assert row.detail.split("; ")[-1] == "exited 1"
+    play.ends(0)
+    play.running()
+    (row,) = rows(play)
+    assert (row.state, row.detail, row.alarm) == ("running", "", False)
+
+
+def test_a_process_that_cannot_be_seen_is_an_alarm() -> None:
+    play = Play(NOVA)
+    play.running()
+    play.see(Presence.UNKNOWN)
+    (row,) = rows(play)
+    assert row.alarm and "cannot be seen at the moment" in row.detail
+
+
+def test_a_broken_list_stands_before_its_processes() -> None:
+    play = Play(NOVA)
+    play.running()
+    play.tell(ListBroken("list", "line 2: no such key"))
+    broken, process = rows(play)
+    assert (broken.subject, broken.detail, broken.alarm) == ("process list", "line 2: no such key", True)
+    assert process.state == "running"

@@ -1,0 +1,20 @@
+"""What a person sees of one monitor on the page."""
+
+from masakarimonitors.status import html
+from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
+from tests.fixtures.fake_clock import FakeClock
+
+
+def test_the_page_shows_it_and_never_lets_text_become_markup(status: MonitorStatus, clock: FakeClock) -> None:
+    text = html.render([status], clock)
+    assert "&lt;b&gt;storage&lt;/b&gt;" in text and "<b>storage" not in text
+    for words in ("its storage is down", "503 down", "a decision failed", "OSError: gone", "3 waiting"):
+        assert words in text
+
+
+def test_what_waits_for_its_turn_is_shown_with_its_reason(clock: FakeClock) -> None:
+    waiting = [WaitingRow("vm:a<b", "2 of this host are being recovered")]
+    row = OutboxRow(where="/x", pending=1, counts={}, disk_fault="", api_trouble="", waiting=waiting)
+    page = html.render([MonitorStatus(Record("m", clock.now()), tuple, lambda: row)], clock)
+    assert "What waits for its turn (1)" in page
+    assert "<td>vm:a&lt;b</td><td>2 of this host are being recovered</td>" in page

@@ -1,0 +1,71 @@
+"""The page that explains the code tells of this code: its rooms, their layers, and files that are there."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "masakarimonitors"
+PAGE = ROOT / "docs" / "architecture.rst"
+
+_ROW = re.compile(r"^(\d+) +``(\w+)`` +(\S.*)$", re.MULTILINE)
+_FILE = re.compile(r"[\w./-]+\.(?:py|toml|conf|yaml|sh|rst|md)\b")
+
+
+def rooms() -> list[tuple[str, str, str]]:
+    """Layer, room and purpose by the import contract and the docstrings, the highest layer first."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = (c["layers"] for c in contracts if c.get("containers") == ["masakarimonitors"])
+    return [
+        (str(height), room, purpose(room))
+        for height, layer in zip(range(len(layers), 0, -1), layers, strict=True)
+        for room in (name.strip(" ()") for name in layer.split("|"))
+    ]
+
+
+def purpose(room: str) -> str:
+    file = PACKAGE / f"{room}.py"
+    docstring = ast.get_docstring(
+        ast.parse((file if file.exists() else PACKAGE / room / "__init__.py").read_text())
+    )
+    assert docstring, room
+    return docstring.splitlines()[0]
+
+
+def test_the_table_of_rooms_is_the_rule_that_the_build_keeps() -> None:
+    assert _ROW.findall(PAGE.read_text()) == rooms()
+
+
+def test_every_room_stands_in_the_table() -> None:
+    there = {path.stem for path in PACKAGE.glob("*.py")} | {
+        path.parent.name for path in PACKAGE.glob("*/__init__.py")
+    }
+    assert {room for _, room, _ in _ROW.findall(PAGE.read_text())} == there - {"__init__"}
+
+
+def test_each_monitor_has_a_drawn_path_from_what_fails_to_masakari() -> None:
+    (drawn,) = re.findall(r"^Follow one notification\n-+\n(.*?)^Rules that", PAGE.read_text(), re.M | re.S)
+    for monitor in ("hostmonitor", "instancemonitor", "introspectiveinstancemonitor", "processmonitor"):
+        assert re.search(rf"^   {monitor}/core/decision\.py ", drawn, re.MULTILINE), monitor
+    assert drawn.count("masakari-api\n") >= 5
+
+
+@pytest.mark.parametrize(
+    "page", [PAGE, ROOT / "docs" / "extending.rst", ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name
+)
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    """By its path in the project or in the package, or by the end of it when several folders have one."""
+    named = set(_FILE.findall(page.read_text()))
+    assert named
+    # Of the sample configuration, too, people speak by the name that it is installed under.
+    places = (ROOT, ROOT / "docs", ROOT / "etc" / "masakarimonitors")
+    missing = {
+        name
+        for name in named
+        if not any((place / end).is_file() for place in places for end in (name, f"{name}.sample"))
+        and not any(PACKAGE.rglob(name))
+    }
+    assert missing == set()

@@ -1,0 +1,174 @@
+"""Lists read page by page, and a report found among notifications, against lists that a test plays."""
+
+import datetime
+from typing import Any
+
+import pytest
+
+from masakarimonitors.masakari_api import LookupFailed
+from masakarimonitors.masakari_lists import (
+    ReportFinder,
+    Segment,
+    Stored,
+    hosts_of,
+    near,
+    notifications,
+    pages,
+    segments,
+)
+from tests.fixtures.fake_lists import FakeLists
+
+T0 = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
+DOWN = {"event": "STOPPED", "cluster_status": "OFFLINE", "host_status": "NORMAL"}
+
+
+def seconds(number: float) -> datetime.datetime:
+    return T0 + datetime.timedelta(seconds=number)
+
+
+def wire(number: float) -> str:
+    return seconds(number).replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+@pytest.mark.parametrize("longest", [1, 2, 1000])
+async def test_a_list_ends_with_a_page_of_nothing_new(longest: int) -> None:
+    api = FakeLists({"a": ["n1", "n2", "n3"], "b": []}, longest=longest)
+    assert [one.name for one in await segments(api)] == ["b", "a"]
+    whole = await hosts_of(api, Segment("uuid-of-a", "a", True))
+    assert [one.name for one in whole] == ["n3", "n2", "n1"]
+    # The marker is an integer each time, and the last page that is asked for is the empty one.
+    markers = [path.partition("marker=")[2] for path in api.asked if "hosts" in path and "marker" in path]
+    assert markers[-1] == "1" and all(marker.isdigit() for marker in markers)
+    assert await hosts_of(api, Segment("uuid-of-b", "b", True)) == []
+
+
+class Canned:
+    """Gives one document, whatever it is asked."""
+
+    def __init__(self, document: Any) -> None:
+        self.document = document
+
+    async def get(self, path: str) -> Any:
+        return self.document
+
+
+async def test_an_api_that_passes_over_the_marker_is_read_once() -> None:
+    assert [one["id"] for one in await pages(Canned({"x": [{"id": 2}, {"id": 1}]}), "/x", "x")] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [None, [], {}, {"x": 7}, {"x": ["a"]}, {"x": [{}]}, {"x": [{"id": "uuid"}]}, {"x": [{"id": True}]}],
+)
+async def test_half_a_list_is_a_failure(document: Any) -> None:
+    with pytest.raises(LookupFailed):
+        await pages(Canned(document), "/x", "x")
+
+
+@pytest.mark.parametrize("key", ["uuid", "name"])
+async def test_a_host_without_uuid_or_name_is_a_failure(key: str) -> None:
+    host = {"id": 1, "uuid": "u", "name": "n", "on_maintenance": False} | {key: None}
+    with pytest.raises(LookupFailed, match=key):
+        await hosts_of(Canned({"hosts": [host]}), Segment("s", "s", True))
+
+
+async def test_an_api_too_old_to_say_so_has_enabled_segments() -> None:
+    (segment,) = await segments(Canned({"segments": [{"id": 1, "uuid": "u", "name": "s"}]}))
+    assert segment == Segment("u", "s", True)
+
+
+async def test_notifications_are_asked_for_by_type_and_time_whole_seconds_included() -> None:
+    api = FakeLists({"a": ["n1"]})
+    api.file("n1", "COMPUTE_HOST", DOWN, wire(0)[:19])  # as a database of whole seconds has it
+    api.file("n1", "VM", DOWN, wire(5))
+    api.file("n1", "COMPUTE_HOST", DOWN, wire(-10))
+    (found,) = await notifications(api, "COMPUTE_HOST", seconds(0.9))
+    assert (found.generated_time, found.payload) == (T0, DOWN)
+
+
+@pytest.mark.parametrize("key", ["notification_uuid", "source_host_uuid", "generated_time", "created_at"])
+@pytest.mark.parametrize("value", [None, ""])
+async def test_a_notification_that_says_nothing_is_a_failure(key: str, value: str | None) -> None:
+    api = FakeLists({"a": ["n1"]})
+    api.file("n1", "VM", DOWN, wire(0))
+    broken = Canned({"notifications": [api.notifications[0] | {key: value}]})
+    with pytest.raises(LookupFailed):
+        await notifications(broken, "VM", T0)
+
+
+@pytest.mark.parametrize("moment", ["soon", "2026"])
+async def test_a_time_that_is_none_is_a_failure(moment: str) -> None:
+    api = FakeLists({"a": ["n1"]})
+    api.file("n1", "VM", DOWN, moment)
+    with pytest.raises(LookupFailed, match="generated_time"):
+        await notifications(Canned({"notifications": api.notifications}), "VM", T0)
+
+
+def normal(stored: Stored, recent: bool) -> bool:
+    return recent and stored.payload == DOWN
+
+
+@pytest.mark.parametrize(
+    ("hostname", "generated", "created", "found"),
+    [
+        ("n1", 0, 0, True),
+        ("N1", 0, 0, True),
+        ("n2", 0, 0, False),
+        ("n1", -2, -2, False),
+        ("n1", -2, 5, False),
+        ("n1", 29, 29, True),
+        ("n1", 3600, 5, True),
+        ("n1", 3600, -5, False),
+    ],
+    ids=[
+        "it",
+        "other case",
+        "other host",
+        "before",
+        "told late",
+        "later",
+        "clock ahead",
+        "before, clock ahead",
+    ],
+)
+@pytest.mark.parametrize("ahead", [0.0, -900.0, 900.0], ids=["", "API behind", "API ahead"])
+async def test_a_report_is_found_by_host_kind_content_and_time(
+    hostname: str, generated: float, created: float, found: bool, ahead: float
+) -> None:
+    api = FakeLists({"a": ["n1", "n2"]})
+    api.date = seconds(30 + ahead) if ahead else None
+    api.file("n1", "COMPUTE_HOST", DOWN, wire(generated), created=wire(created + ahead))
+    api.file("n1", "COMPUTE_HOST", DOWN | {"host_status": "UNKNOWN"}, wire(3), created=wire(3 + ahead))
+    finder = ReportFinder(api)
+    one = await finder.find(hostname, "COMPUTE_HOST", normal, since=T0, now=seconds(30))
+    assert (one is not None) is found
+    assert await finder.find(hostname, "VM", normal, since=T0, now=seconds(30)) is None
+
+
+async def test_a_hosts_name_is_asked_for_once_and_not_at_all_when_it_is_known() -> None:
+    api = FakeLists({"a": ["n1"]})
+    api.file("n1", "COMPUTE_HOST", DOWN, wire(0))
+    finder = ReportFinder(api)
+    for _ in range(3):
+        assert await finder.find("n1", "COMPUTE_HOST", normal, since=T0, now=T0) is not None
+    assert len([path for path in api.asked if "/hosts/" in path]) == 1
+    other = FakeLists({"a": ["n1"]})
+    other.file("n1", "COMPUTE_HOST", DOWN, wire(0))
+    taught = ReportFinder(other)
+    taught.learn(await hosts_of(api, Segment("uuid-of-a", "a", True)))
+    assert await taught.find("n1", "COMPUTE_HOST", normal, since=T0, now=T0) is not None
+    assert [path for path in other.asked if "/hosts/" in path] == []
+
+
+async def test_a_host_that_cannot_be_asked_for_is_a_failure_and_not_another_host() -> None:
+    api = FakeLists({"a": ["n1"]})
+    api.file("n1", "COMPUTE_HOST", DOWN, wire(0))
+    api.segments["a"].clear()
+    with pytest.raises(LookupFailed):
+        await ReportFinder(api).find("n1", "COMPUTE_HOST", normal, since=T0, now=T0)
+
+
+@pytest.mark.parametrize(("other", "same"), [(0.4, True), (-1.0, True), (1.5, False)])
+def test_a_database_of_whole_seconds_is_near_enough(other: float, same: bool) -> None:
+    assert near(T0, [seconds(100), seconds(other)]) is same
+    assert near(T0, []) is False

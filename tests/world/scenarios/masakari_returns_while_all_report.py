@@ -1,0 +1,19 @@
+"""Every monitor has a report that waits; masakari comes back, and recovers once."""
+
+from tests.world.story import story
+from tests.world.world import World, accepted, once
+
+
+@story(hosts=8, monitors=5)
+async def tell(world: World) -> None:
+    world.masakari.workers = 4
+    world.masakari.pause = (0.0, 0.02)
+    world.masakari.down()
+    world.no_election()
+    await world.wait(60.0)
+    world.kill("node07")
+    await world.wait(180.0)
+    world.masakari.up()
+    await world.until(accepted("node07"), within=400.0)
+    await world.wait(600.0)
+    world.expect(once("node07"))
