@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
+from masakarimonitors.core.notification import HostEvent
 from masakarimonitors.masakari_api import LookupFailed
+
+FINISHED = frozenset({"finished", "failed", "ignored"})
+"""The last words of masakari's engine about a notification."""
 
 _ROUNDING = datetime.timedelta(seconds=1)
 """masakari's database may keep whole seconds only (MySQL's DATETIME), cut off or rounded."""
@@ -172,17 +176,21 @@ class ReportFinder:
         *,
         since: datetime.datetime,
         now: datetime.datetime,
+        failed: datetime.datetime | None = None,
     ) -> Stored | None:
         """The newest one of `hostname` and `kind` that was generated `since` then and is `wanted`; raises LookupFailed.
 
         `since` and `now` are of our clock, and aware. `wanted` is told besides whether masakari has got it
         since then by its own clock: an older one from a sender whose clock was ahead says a later time, too.
+        `failed` (as `since`): when a host's failure that is looked for was first seen; one that was over before it
+        (`over`) is not told to be so recent.
         """
         known = await notifications(self._api, kind, since)
         received = self.theirs(since, now)
+        ended = over(known, failed) if failed is not None else frozenset()
         for one in known:
             # masakari on MariaDB takes a host's name in any case of its letters.
-            recent = one.created_at >= received
+            recent = one.created_at >= received and one.uuid not in ended
             if wanted(one, recent) and (await self._name(one)).casefold() == hostname.casefold():
                 return one
         return None
@@ -201,6 +209,27 @@ class ReportFinder:
                 raise LookupFailed(f"GET {path}: an answer without host")
             self._names[stored.host_uuid] = _text(host, "name")
         return self._names[stored.host_uuid]
+
+
+def over(known: Iterable[Stored], failed: datetime.datetime) -> frozenset[str]:
+    """Of `known`, newest first: the uuids of failures of hosts that cannot be the one that was first seen at `failed`.
+
+    masakari was told afterwards that the host is back, before `failed`. What its engine has not finished with
+    is not over: it will see to the host, whatever it was told since. Who may have said that it is back only after
+    `failed` sees it otherwise than whoever sees it fail, which proves nothing.
+    """
+    back: dict[str, datetime.datetime] = {}
+    ended = set[str]()
+    for one in known:
+        event, stamp = one.payload.get("event"), one.generated_time
+        if event == HostEvent.STARTED.value and stamp <= failed:
+            back[one.host_uuid] = max(stamp, back.get(one.host_uuid, stamp))
+        elif event == HostEvent.STOPPED.value and one.status in FINISHED:
+            # Older by the senders' clocks, too: a return that was delivered late ends nothing that began after it.
+            returned = back.get(one.host_uuid)
+            if returned is not None and stamp <= returned:
+                ended.add(one.uuid)
+    return frozenset(ended)
 
 
 def near(moment: datetime.datetime, others: Sequence[datetime.datetime]) -> bool:

@@ -64,4 +64,7 @@ class Arrivals:
             # Our own stamp is proof by itself, whatever the clocks have done since.
             return near(stored.generated_time, stamps) or (recent and isinstance(told, HostNotification))
 
-        return await finder.find(told.hostname, told.type, wanted, since=since, now=now.wall)
+        # Nor is it one of which masakari was told that it is over, before this row was made.
+        return await finder.find(
+            told.hostname, told.type, wanted, since=since, now=now.wall, failed=min(stamps)
+        )

@@ -1,18 +1,21 @@
 """Lists read page by page, and a report found among notifications, against lists that a test plays."""
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import (
+    FINISHED,
     ReportFinder,
     Segment,
     Stored,
     hosts_of,
     near,
     notifications,
+    over,
     pages,
     segments,
 )
@@ -166,6 +169,48 @@ async def test_a_host_that_cannot_be_asked_for_is_a_failure_and_not_another_host
     api.segments["a"].clear()
     with pytest.raises(LookupFailed):
         await ReportFinder(api).find("n1", "COMPUTE_HOST", normal, since=T0, now=T0)
+
+
+UP = DOWN | {"event": "STARTED", "cluster_status": "ONLINE"}
+
+
+@pytest.mark.parametrize("status", ["new", "running", "error", "finished", "failed", "ignored"])
+@pytest.mark.parametrize(
+    ("host", "told_back", "delivered", "is_over"),
+    [
+        ("n1", 5, 1, True),
+        ("n1", 10, 1, True),
+        ("n1", 10.5, 1, False),
+        ("n1", -0.5, 1, False),
+        ("n1", 5, -1, False),
+        ("n2", 5, 1, False),
+    ],
+    ids=["back", "as it fails", "back after it failed", "late", "told first", "another host"],
+)
+async def test_a_failure_is_over_when_its_host_was_told_back_before_the_next(
+    status: str, host: str, told_back: float, delivered: int, is_over: bool
+) -> None:
+    """What masakari has not finished with is none of that: its engine sees to the host, whatever it was told since."""
+    api = FakeLists({"a": ["n1", "n2"]})
+    reports: list[tuple[str, Mapping[str, str], float]] = [("n1", DOWN, 0), (host, UP, told_back)]
+    for name, payload, stamp in reports[::delivered]:
+        api.file(name, "COMPUTE_HOST", payload, wire(stamp), created=wire(1), status=status)
+    known = await notifications(api, "COMPUTE_HOST", seconds(-60))
+    ended = over(known, failed=seconds(10))
+    assert bool(ended) is (is_over and status in FINISHED)
+    finder = ReportFinder(api)
+    for failed in (None, seconds(10)):
+        one = await finder.find("n1", "COMPUTE_HOST", normal, since=T0, now=seconds(30), failed=failed)
+        assert (one is None) is (failed is not None and bool(ended))
+
+
+async def test_the_failure_after_a_return_is_not_over() -> None:
+    api = FakeLists({"a": ["n1"]})
+    reports: list[tuple[Mapping[str, str], float]] = [(DOWN, 0), (UP, 5), (DOWN, 9)]
+    for payload, stamp in reports:
+        api.file("n1", "COMPUTE_HOST", payload, wire(stamp), status="finished")
+    known = await notifications(api, "COMPUTE_HOST", T0)
+    assert over(known, failed=seconds(10)) == {"notification-1"}
 
 
 @pytest.mark.parametrize(("other", "same"), [(0.4, True), (-1.0, True), (1.5, False)])

@@ -24,7 +24,7 @@ WINDOW = datetime.timedelta(seconds=180)
 SEGMENT = "c0ffee00-0000-4000-8000-000000000001"
 PAGE = 1000
 RECOVERY = 219.0
-"""Seconds in which its engine has worked off a host's failure: 180 of them it waits for nova."""
+"""Seconds in which its engine has worked off a host's failure by default: 180 of them it waits for nova."""
 
 
 class Unanswered(Exception):
@@ -110,7 +110,8 @@ class Kept:
 
 
 class Masakari:
-    """`pause`: how long (seconds) it sleeps before it looks; `workers` > 1: looking and writing are two steps."""
+    """`pause`: how long (seconds) it sleeps before it looks; `workers` > 1: looking and writing are two steps;
+    `recovery`: in how many seconds its engine has worked off a notification."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, rng: random.Random, hosts: list[str]) -> None:
         self._loop = loop
@@ -120,6 +121,7 @@ class Masakari:
         self.pause = (0.0, 5.0)
         self.workers = 1
         self.engine = True
+        self.recovery = RECOVERY
         self.offers: list[Offer] = []
         self.asked: list[str] = []
         self.bad_markers: list[str] = []
@@ -259,7 +261,7 @@ class Masakari:
             payload=payload,
             generated=stamp,
             created=EPOCH + datetime.timedelta(seconds=self._loop.time() - BEGIN),
-            done=self._loop.time() + RECOVERY if self.engine else math.inf,
+            done=self._loop.time() + self.recovery if self.engine else math.inf,
         )
         self._kept.append(kept)
         recovers = (kind == "COMPUTE_HOST" and payload.get("host_status") == "NORMAL") or kind == "PROCESS"

@@ -453,6 +453,16 @@ def once(host: str, status: str = "NORMAL", *, times: int = 1) -> Check:
     )
 
 
+def returned(host: str) -> Check:
+    """Masakari has taken the word that the host is back."""
+    return Check(
+        f"a STARTED of {host} accepted",
+        lambda world: any(
+            (offer.host, offer.event) == (host, "STARTED") for offer in world.masakari.accepted
+        ),
+    )
+
+
 def unreported(host: str) -> Check:
     """Masakari was never told that the host had failed, in whatever words."""
     return Check(

@@ -316,6 +316,7 @@ def _ask_list(
         asked,
         unfinished_since=unfinished_since,
         touched_since=touched_since if unfinished_since is not None else None,
+        failed=case.outage.failed.wall,
     )
     until = case.monotonic + LOOKUP_LIMIT
     questions = replace(case.outage.questions, lookup=command, lookup_until=until)

@@ -304,7 +304,9 @@ class LookUpReports(Command):
     Or, with `unfinished_since` (aware), one since then that its engine has not finished with? What its engine has begun
     counts then only if it was touched since `touched_since` (aware; None: at any time). Asked before a monitor sends
     while all report, because masakari accepts simultaneous twins and recovers twice; and before what may have been told
-    already is told again. Answer with one `ReportsFound(in_reply_to=<this command>)`.
+    already is told again. One that was over when this failure was first seen (`failed`, aware; None: not known) counts
+    for nothing: masakari has finished with it, and was told that the host is back. Answer with one
+    `ReportsFound(in_reply_to=<this command>)`.
     """
 
     host: str
@@ -314,6 +316,7 @@ class LookUpReports(Command):
     _: KW_ONLY
     unfinished_since: datetime.datetime | None = None
     touched_since: datetime.datetime | None = None
+    failed: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

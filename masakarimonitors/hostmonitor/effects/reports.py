@@ -13,7 +13,7 @@ from masakarimonitors.core.decision import Command
 from masakarimonitors.core.notification import HostEvent, HostNotification, HostStatus
 from masakarimonitors.hostmonitor.core.observation import LookUpReports, ReportsFound
 from masakarimonitors.masakari_api import LookupFailed
-from masakarimonitors.masakari_lists import ReportFinder, Stored
+from masakarimonitors.masakari_lists import FINISHED, ReportFinder, Stored
 from masakarimonitors.system.clock import Clock
 
 PATIENCE = 20.0
@@ -25,9 +25,6 @@ NEW = "new"
 BEGUN = frozenset({"running", "error"})
 """Words of its engine for what it has begun and not finished with: an error is tried once more. Whose engine ends
 meanwhile stays so for a day, and nobody works on it."""
-
-FINISHED = frozenset({"finished", "failed", "ignored"})
-"""Its last words."""
 
 
 class ReportLookups:
@@ -93,5 +90,10 @@ class ReportLookups:
         self, command: LookUpReports, wanted: Callable[[Stored, bool], bool], since: datetime.datetime
     ) -> Stored | None:
         return await self._finder.find(
-            command.host, HostNotification.type, wanted, since=since, now=self._clock.now().wall
+            command.host,
+            HostNotification.type,
+            wanted,
+            since=since,
+            now=self._clock.now().wall,
+            failed=command.failed,
         )

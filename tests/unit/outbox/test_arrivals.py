@@ -114,6 +114,30 @@ async def test_a_clock_of_ours_that_was_set_back_hides_nothing() -> None:
     assert seen.presence is Presence.THERE
 
 
+RETURN = HostNotification(
+    "c1",
+    T0,
+    event=HostEvent.STARTED,
+    cluster_status=ClusterStatus.ONLINE,
+    host_status=HostStatus.NORMAL,
+)
+
+
+@pytest.mark.parametrize(("back", "there"), [(-10.0, False), (-30.0, True), (1.0, True)])
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_failure_that_was_over_before_the_row_was_made_is_not_it(
+    back: float, there: bool, own: bool
+) -> None:
+    lists = FakeLists({"all": ["c1"]})
+    told = [(DOWN, -20.0), (RETURN, back)]
+    for notification, stamp in sorted(told, key=lambda one: one[1]):
+        lists.file("c1", notification.type, notification.payload, wire(stamp), status="finished")
+    made = moment(-20.0 if own else 0.0)
+    row = replace(Row.new(1, replace(DOWN, generated_time=made.wall), "", made), since=moment(-180).wall)
+    seen = await Arrivals(ReportFinder(lists)).look(row, moment(30))
+    assert seen.presence is (Presence.THERE if there or own else Presence.ABSENT)
+
+
 class Hung:
     async def get(self, path: str) -> Any:
         await asyncio.Event().wait()

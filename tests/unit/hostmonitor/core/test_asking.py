@@ -85,7 +85,7 @@ def test_nothing_else_waits_as_if_it_were_refused(fate: Fate) -> None:
 def test_masakari_is_asked_once_whether_it_has_refused_because_another_was_first() -> None:
     refused = report(Fate.REFUSED, why="409 maintenance", retry_at=9e9)
     first = not_refused(case(rules=LOOK, outage=refused | {"watched": True}))
-    assert asked_of(first) == (LookUpReports("node05", EPOCH, HostStatus.NORMAL, 1),)
+    assert asked_of(first) == (LookUpReports("node05", EPOCH, HostStatus.NORMAL, 1, failed=EPOCH),)
     assert first is not None and first.until == 9e9
     for inquiry in (first.questions, found(False)):
         again = not_refused(case(rules=LOOK, outage=refused | {"questions": inquiry}))
@@ -340,7 +340,7 @@ def found(value: bool | None, at: float = FAILED, status: HostStatus = NORMAL) -
 def test_only_while_all_report_it_is_asked_what_others_have_told() -> None:
     watched = {"watched": True}
     assert asked_of(not_twice(case(cluster=ALL, rules=LOOK, outage=watched), NORMAL)) == (
-        LookUpReports("node05", EPOCH, NORMAL, 1),
+        LookUpReports("node05", EPOCH, NORMAL, 1, failed=EPOCH),
     )
     assert not_twice(case(rules=LOOK), NORMAL) is None
     assert not_twice(case(cluster=ALL), NORMAL) is None

@@ -121,3 +121,15 @@ async def test_what_its_engine_began_with_too_long_ago_is_nobodys(
     )
     answer = await ask(api, question)
     assert answer.found is found and not answer.finished
+
+
+@pytest.mark.parametrize("status", ["new", "running", "error", "finished", "failed", "ignored"])
+@pytest.mark.parametrize("failed", [60, 19])
+async def test_a_failure_that_was_over_before_this_one_does_not_count(status: str, failed: int) -> None:
+    """But who was told back only after this one was first seen may have been seen otherwise by somebody else."""
+    api = FakeLists({"all": ["node05"]})
+    api.file("node05", "COMPUTE_HOST", stopped(), at(10), status=status)
+    api.file("node05", "COMPUTE_HOST", stopped(event="STARTED"), at(20), status="finished")
+    answer = await ask(api, replace(NORMAL, failed=EPOCH + datetime.timedelta(seconds=failed)))
+    ended = status in ("finished", "failed", "ignored")
+    assert answer.found is not (ended and failed == 60)
