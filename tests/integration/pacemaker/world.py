@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fixtures import lifeline
-from tests.fixtures.monitor_process import MonitorProcess
+from tests.fixtures.monitor_process import MonitorProcess, shown_by_all
 from tests.fixtures.waiting import PATIENCE, until
 from tests.integration.pacemaker import api
 from tests.integration.pacemaker.rig import MEMBERS, REMOTES, SWITCH, Rig, RigError, end_inside, first_child
@@ -262,7 +262,7 @@ class World:
         """Until exactly `wanted` was accepted, in this order."""
         until(
             lambda: self.reports() == list(wanted),
-            lambda: f"reports {wanted}; accepted were {self.reports()}",
+            lambda: f"reports {wanted}; accepted were {self.reports()}\n{shown_by_all()}",
             within,
             every=0.1,
         )
