@@ -292,7 +292,16 @@ def test_r8_the_reporters_own_host_dies(watch: Watch) -> None:
     watch.ends_with((name, "STOPPED"), (name, "STARTED"))
 
 
-def test_r3_a_host_that_died_while_all_monitors_were_down_is_reported_once(watch: Watch) -> None:
+@pytest.mark.parametrize("before", [False, True], ids=["first", "again"])
+def test_r3_a_host_that_died_while_all_monitors_were_down_is_reported_once(
+    watch: Watch, before: bool
+) -> None:
+    """Also when masakari has a report of it from a moment ago, and was told that it is back."""
+    if before:
+        watch.cluster.cut(5, STORAGE)
+        watch.api.until_heard(DOWN_5)
+        watch.ends_with(DOWN_5, UP_5)
+        watch.begin()
     for monitor in watch.running:
         monitor.signal(signal.SIGTERM)
     watch.cluster.kill(5)
