@@ -340,10 +340,15 @@ def told_since(case: Case) -> datetime.datetime:
 
     No earlier than the failure, though another monitor may have seen it and told it a little sooner: what is older may
     be about the outage before, and then this failure would be nobody's. Where nobody here has seen it begin, it may be
-    what masakari would have called a duplicate when it was first seen; it stays so, however late masakari can be asked.
+    what masakari would have called a duplicate when it was first seen, unless that is older than the end of the outage
+    before; it stays so, however late masakari can be asked.
     """
-    failed = case.outage.failed.wall
-    return failed if case.outage.watched else failed - datetime.timedelta(seconds=WINDOW)
+    failed, ended = case.outage.failed.wall, case.host.outage_ended
+    if case.outage.watched:
+        return failed
+    since = failed - datetime.timedelta(seconds=WINDOW)
+    # What ended after this failure was first seen did so by a clock that was set since.
+    return max(since, ended.wall) if ended is not None and ended.wall <= failed else since
 
 
 def _before_the_reading(case: Case) -> datetime.datetime:

@@ -26,9 +26,10 @@ class HostState:
     """Everything known of one host; `links` stand in the matrix's order.
 
     `seen_in_service`: it was once seen in service, by this monitor or before its restart. `planned_until`: the
-    monotonic second at which the last planned work ended. `outage_ended`: when its last outage did. `asked`: the id of
-    the latest question about it. `told`: the last verdict about it, so that it is not repeated; None once it is plainly
-    up again, and after a restart.
+    monotonic second at which the last planned work ended. `outage_ended`: when its last outage did (None: none is
+    known); of one before a restart only the wall time is known. `asked`: the id of the latest question about it.
+    `told`: the last verdict about it, so that it is not repeated; None once it is plainly up again, and after a
+    restart.
     """
 
     links: tuple[MemberRecord, ...]
@@ -37,7 +38,7 @@ class HostState:
     proofs: tuple[Proof, ...] = ()
     work: Work = Work.NONE
     planned_until: float = -math.inf
-    outage_ended: float = -math.inf
+    outage_ended: Instant | None = None
     asked: int = 0
     told: LastVerdict | None = None
 
@@ -67,6 +68,8 @@ def memo(host: HostState, sequence: Sequence[str]) -> dict[str, JSON] | None:
     }
     if links:
         kept["links"] = links
+    if host.outage_ended is not None:
+        kept["ended"] = host.outage_ended.wall.isoformat()
     outage = host.outage
     if outage is not None and outage.report is not None:
         kept |= _memo_report(outage, outage.report)
@@ -101,7 +104,13 @@ def restore(kept: Mapping[str, JSON], sequence: Sequence[str]) -> HostState:
         restore_member(kept_values[word]) if (word := str(values.get(name))) in kept_values else BLANK
         for name in sequence
     )
-    return HostState(links=links, seen_in_service=kept.get("up") is True, outage=_restore_outage(kept))
+    ended = _moment(kept.get("ended"))
+    return HostState(
+        links=links,
+        seen_in_service=kept.get("up") is True,
+        outage=_restore_outage(kept),
+        outage_ended=Instant(-math.inf, ended) if ended is not None else None,
+    )
 
 
 def _restore_outage(kept: Mapping[str, JSON]) -> Outage | None:

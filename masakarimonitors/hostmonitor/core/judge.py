@@ -223,9 +223,7 @@ def _close(court: Court, judgement: Judgement, values: Values) -> Judgement:
     outage, host = judgement.outage, judgement.host
     _, acts = move(outage.fate, Fact.ENDED)
     why = _closing_words(court, judgement)
-    judgement = judgement.but(
-        outage=None, proofs=(), seen_in_service=True, outage_ended=court.monotonic, told=None
-    )
+    judgement = judgement.but(outage=None, proofs=(), seen_in_service=True, outage_ended=court.now, told=None)
     if Act.WITHDRAW in acts:
         judgement = judgement.withdraw(why)
     reporter = court.cluster.reporter

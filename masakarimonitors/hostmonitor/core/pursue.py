@@ -3,6 +3,7 @@
 Pure, of one host: in, a host that was judged; out, the report, the question or the reason for which it waits.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -185,4 +186,9 @@ def _twin_is_success(case: Case) -> bool:
     """While all report, "duplicate" means that another was first: unless it may be the report of the outage before."""
     if case.cluster.reporter.standing is not Standing.ALL or not case.policy.look_up_reports:
         return False
-    return case.monotonic - case.host.outage_ended > TWIN_WINDOW
+    ended = case.host.outage_ended
+    if ended is None:
+        return True
+    if ended.monotonic > -math.inf:
+        return case.monotonic - ended.monotonic > TWIN_WINDOW
+    return (case.now.wall - ended.wall).total_seconds() > TWIN_WINDOW

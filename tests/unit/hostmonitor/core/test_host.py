@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 from typing import Any
 
 import pytest
@@ -88,6 +89,13 @@ def test_when_it_failed_is_kept_so_that_its_report_is_found_in_masakari() -> Non
     assert host.outage is not None and host.outage.failed.wall == WHEN
 
 
+def test_when_its_last_outage_ended_survives_by_the_wall_clock() -> None:
+    kept = memo(HostState(links=(BLANK,), seen_in_service=True, outage_ended=Instant(7.0, LATER)), ("a",))
+    assert json.dumps(kept) == '{"up": true, "ended": "2026-11-22T08:00:30+00:00"}'
+    assert restore(json.loads(json.dumps(kept)), ("a",)).outage_ended == Instant(-math.inf, LATER)
+    assert restore({"up": True}, ("a",)).outage_ended is None
+
+
 def test_of_a_new_host_nothing_is_kept() -> None:
     assert memo(new_host(3), ("a", "b", "c")) is None
 
@@ -105,7 +113,7 @@ JSON = st.recursive(
 )
 
 
-KEYS = ["up", "links", "reported", "reported_at", "delivered", "fate", "why", "settled_at", "failed"]
+KEYS = ["up", "links", "reported", "reported_at", "delivered", "fate", "why", "settled_at", "failed", "ended"]
 WORDS = ["NORMAL", "refused", "2026-11-22T08:00:00", "2026-11-22T08:00:00+00:00"]
 
 

@@ -207,7 +207,7 @@ def test_a_reported_host_that_is_partly_back_and_fails_again_is_said_not_to_be_t
 def test_who_says_started(fate: Fate | None, standing: Standing, started: bool) -> None:
     facts = cluster(reporter=Reporter(standing=standing, leader="node02", since=0.0))
     after = ruled(host((U, U, U), opened(fate=fate)), facts)
-    assert after.host.outage is None and after.host.outage_ended == 1000.0
+    assert after.host.outage is None and after.host.outage_ended == NOW
     assert any(isinstance(command, Notify) for command in after.commands) is started
     assert any(isinstance(command, Withdraw) for command in after.commands) is (fate is not None)
     told = any("openstack compute service set" in verdict.why for verdict in after.verdicts)

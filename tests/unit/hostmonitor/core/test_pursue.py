@@ -1,6 +1,7 @@
 """A failed host on its way to masakari: what is sent, as which report, and what it says."""
 
 import datetime
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,10 @@ SEEN = ViewState(proven=True, complete=True, live=True, since=0.0)
 
 def at(seconds: float) -> Instant:
     return Instant(1000.0 + seconds, EPOCH + datetime.timedelta(seconds=seconds))
+
+
+def before_the_restart(seconds: float) -> Instant:
+    return Instant(-math.inf, at(seconds).wall)
 
 
 def proof(power: Power = Power.OFF, seconds: float = 0.0) -> tuple[Proof, ...]:
@@ -161,13 +166,18 @@ def test_what_waits_is_looked_at_before_its_proof_is_too_old() -> None:
 @pytest.mark.parametrize(
     ("standing", "ended", "again"),
     [
-        (Standing.LEADER, -1e9, False),
-        (Standing.ALL, -1e9, True),
-        (Standing.ALL, 1060.0 - TWIN_WINDOW, False),  # a duplicate may be of the outage before
-        (Standing.ALL, 1059.9 - TWIN_WINDOW, True),
+        (Standing.LEADER, None, False),
+        (Standing.ALL, None, True),
+        (Standing.ALL, at(60.0 - TWIN_WINDOW), False),  # a duplicate may be of the outage before
+        (Standing.ALL, at(59.9 - TWIN_WINDOW), True),
+        (Standing.ALL, before_the_restart(60.0 - TWIN_WINDOW), False),
+        (Standing.ALL, before_the_restart(59.9 - TWIN_WINDOW), True),
+        (Standing.ALL, before_the_restart(3600.0), False),  # by a clock that was set since
     ],
 )
-def test_while_all_report_a_duplicate_is_success(standing: Standing, ended: float, again: bool) -> None:
+def test_while_all_report_a_duplicate_is_success(
+    standing: Standing, ended: Instant | None, again: bool
+) -> None:
     rules = replace(RULES, look_up_reports=True)
     looked = run(rules, standing=standing, outage_ended=ended)
     if standing is Standing.ALL:
@@ -191,3 +201,16 @@ def test_a_report_names_the_moment_since_which_another_may_have_told_the_same(
     """One whose beginning nobody here saw (this monitor was restarted) may have been told before that."""
     (told,) = notes(run(outage={"watched": watched}))
     assert told.since == at(since).wall < told.notification.generated_time
+
+
+@pytest.mark.parametrize(
+    ("ended", "since"), [(-600.0, -180.0), (-100.0, -100.0), (0.0, 0.0), (1.0, -180.0), (3600.0, -180.0)]
+)
+def test_what_was_told_before_the_last_outage_ended_is_not_of_this_failure(
+    ended: float, since: float
+) -> None:
+    """Unless the clock was set since: no outage ends after the next has begun."""
+    (told,) = notes(run(outage={"watched": False}, outage_ended=before_the_restart(ended)))
+    assert told.since == at(since).wall
+    (told,) = notes(run(outage={"watched": True}, outage_ended=before_the_restart(ended)))
+    assert told.since == at(0.0).wall

@@ -113,7 +113,9 @@ def test_all_that_are_back_are_said_to_be_back_and_nothing_is_reported() -> None
     )
     # Once before anything is offered, for what may be stale, and once with the recovery.
     assert set(stage.withdrawn) >= {f"host:{host}" for host in UNDELIVERED}
-    assert all(memory == {"up": True} for memory in stage.memory.values())
+    ended = {key for key, memory in stage.memory.items() if "ended" in memory}
+    assert ended >= {f"host:{host}" for host, (_, _, report) in HOSTS.items() if report is not None}
+    assert all(memory.keys() - {"ended"} == {"up"} for memory in stage.memory.values())
 
 
 def test_a_new_failure_of_a_host_that_was_up_is_reported() -> None:
