@@ -227,7 +227,8 @@ class PidWatch:
     async def wait(self, seconds: float) -> bool:
         """Whether the process has ended within `seconds`."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.ended.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.ended.wait()
         return self.ended.is_set()
 
     def close(self) -> None:

@@ -50,7 +50,8 @@ class Handover:
     async def take(self, within: float = _WITHIN) -> None:
         """Take the files, which the helper has sent by now; OSError when they are not here `within` seconds."""
         try:
-            await asyncio.wait_for(asyncio.shield(self._settled), within)
+            async with asyncio.timeout(within):
+                await asyncio.shield(self._settled)
         except TimeoutError:
             raise OSError("the privileged helper has not handed over the command's output") from None
 

@@ -171,10 +171,6 @@ class Effects:
         left = since + self._stonith_wait - self._clock.now().monotonic
         if left <= 0:
             return
-
-        async def decided() -> None:
-            async with context.changed:
-                await context.changed.wait_for(lambda: host not in context.suspect_since)
-
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(decided(), left)
+            async with asyncio.timeout(left), context.changed:
+                await context.changed.wait_for(lambda: host not in context.suspect_since)
