@@ -59,7 +59,8 @@ async def read(reader: Short) -> Registry:
         Segments(reader, SystemClock(), 3600.0).run(seen.set_result)
     )
     try:
-        registry: Registry = await asyncio.wait_for(seen, PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            registry: Registry = await seen
     finally:
         task.cancel()
     return registry

@@ -115,7 +115,8 @@ class Eyesight:
 
     async def sees(self, process_name: str) -> bool:
         """A fresh look."""
-        seen = await asyncio.wait_for(self.source.look(process_name, 1), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            seen = await self.source.look(process_name, 1)
         assert seen.presence is not Presence.UNKNOWN, seen
         return seen.presence is Presence.RUNNING
 
@@ -200,7 +201,8 @@ class Watching:
                 )
             )
             try:
-                await asyncio.wait_for(up.wait(), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await up.wait()
                 yield self
             finally:
                 stop.set()

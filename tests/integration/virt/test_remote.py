@@ -35,7 +35,8 @@ async def main():
             names = await opened.call(lambda c: [d.name() for d in c.listAllDomains()], 60)
             await opened.let_events_pass(60)
             print("list", *names, flush=True)
-            await asyncio.wait_for(heard.wait(), 60)
+            async with asyncio.timeout(60):
+                await heard.wait()
     except Unavailable as error:
         print("unavailable", error.refused, error, flush=True)
 

@@ -41,7 +41,8 @@ async def test_a_session_knows_when_libvirtd_is_gone_and_the_next_one_when_it_is
         async with session(realm.uri_ro, "door") as opened:
             assert await opened.call(version, LONG) >= 9000000
             realm.kill_libvirtd()
-            await asyncio.wait_for(opened.lost.wait(), LONG)
+            async with asyncio.timeout(LONG):
+                await opened.lost.wait()
             await opened.call(version, LONG)
     with pytest.raises(Unavailable, match="refused"):
         async with session(realm.uri_ro, "door"):

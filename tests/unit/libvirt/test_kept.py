@@ -76,7 +76,8 @@ async def test_one_that_broke_while_nobody_used_it_is_not_lent(libvirt: FakeModu
     async with sessions.one() as one:
         pass
     libvirt.die()
-    await asyncio.wait_for(one.lost.wait(), LONG)
+    async with asyncio.timeout(LONG):
+        await one.lost.wait()
     async with sessions.one() as another:
         assert await another.call(version, LONG)
     assert len(libvirt.opened) == 2

@@ -47,7 +47,8 @@ async def test_an_event_is_heard_until_the_session_is_over(libvirt: FakeModule) 
         libvirt.fire(LIFECYCLE, domain, 5, 5)
         await eventually(lambda: heard == [domain], "the event")
         libvirt.die()
-        await asyncio.wait_for(opened.lost.wait(), LONG)
+        async with asyncio.timeout(LONG):
+            await opened.lost.wait()
         libvirt.fire(LIFECYCLE, domain, 5, 5)
         passed: list[int] = []
         libvirt.virEventAddTimeout(0, lambda number, _: passed.append(number), None)
@@ -135,7 +136,8 @@ async def test_a_question_that_is_given_up_leaves_its_session_to_nobody(libvirt:
         libvirt.holds = threading.Event()
         call = opened.call(lambda connection: connection.listAllDomains(), LONG)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(call, SOON)
+            async with asyncio.timeout(SOON):
+                await call
         assert opened.lost.is_set()
 
 

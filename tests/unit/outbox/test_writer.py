@@ -99,7 +99,8 @@ async def test_who_waits_for_a_write_is_let_go_even_when_the_disk_takes_nothing(
     store = Faulty()
     async with writing(store) as desk:
         store.fault = StoreFault("full", lasting=False)
-        await asyncio.wait_for(desk.writer.write_now(Put(row(1))), 60)
+        async with asyncio.timeout(60):
+            await desk.writer.write_now(Put(row(1)))
         assert desk.writer.fault == "full"
 
 

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from masakarimonitors.system.command import OUTPUT_LIMIT, run
+from masakarimonitors.system.command import OUTPUT_LIMIT, PidWatch, run
+from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.lifeline import alive
 from tests.fixtures.waiting import eventually
 
@@ -75,6 +78,24 @@ async def test_cancelling_kills_the_command_too(tmp_path: Path) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await task
     assert not alive(int(pid_file.read_text()))
+
+
+@pytest.fixture
+def ended() -> Iterator[int]:
+    """The pid of a process that has ended and that nobody has collected yet."""
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        yield child.pid
+
+
+async def test_cancelling_in_the_moment_of_its_end_is_cancelling(ended: int) -> None:
+    with contextlib.ExitStack() as done:
+
+        async def begin() -> asyncio.Task[bool]:
+            watch = done.enter_context(contextlib.closing(PidWatch(ended)))
+            return asyncio.get_running_loop().create_task(watch.wait(60.0))
+
+        await cancel_in_every_turn(begin)
 
 
 async def test_a_daemon_left_behind_neither_holds_us_up_nor_dies_of_its_output(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ async def test_a_caller_leaves_a_hung_call_and_the_next_ones_wait_in_line() -> N
         await pool.call(lambda: made.append("never made"), 0.01)
     release.set()
     assert await pool.call(lambda: "next", 30) == "next"
-    await asyncio.wait_for(late.wait(), 30)
+    async with asyncio.timeout(30):
+        await late.wait()
     assert not made
     pool.close()
 

@@ -55,7 +55,8 @@ async def test_it_runs_unchanged_on_a_thread_and_its_report_goes_out() -> None:
     monitor = thirdparty.monitor("old", Old, FakeClock())
     seen: asyncio.Queue[thirdparty.Said] = asyncio.Queue()
     running = asyncio.get_running_loop().create_task(monitor.sources[0].run(seen.put_nowait))
-    said = await asyncio.wait_for(seen.get(), 30)
+    async with asyncio.timeout(30):
+        said = await seen.get()
     state, decision = monitor.decide(monitor.state, said, FakeClock().now())
     (command,) = decision.commands
     assert isinstance(command, Notify) and isinstance(command.notification, HostNotification)
@@ -92,7 +93,8 @@ async def test_a_driver_that_fails_ends_its_source_with_the_reason() -> None:
 
     source = thirdparty.ForeignSource("broken", Broken, FakeClock())
     with pytest.raises(RuntimeError, match="SystemExit: no cluster here"):
-        await asyncio.wait_for(source.run(lambda said: None), 30)
+        async with asyncio.timeout(30):
+            await source.run(lambda said: None)
 
 
 def event(**changes: Any) -> dict[str, Any]:

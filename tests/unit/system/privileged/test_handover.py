@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from masakarimonitors.system.privileged.handover import Handover, hand_over
+from tests.fixtures.cancelling import cancel_in_every_turn
 
 STRANGER = 64001
 
@@ -97,16 +98,19 @@ async def test_a_user_who_fills_the_queue_keeps_the_helper_out_for_no_moment(out
     )
     assert besieger.stdout is not None
     try:
-        assert await asyncio.wait_for(besieger.stdout.readline(), 60) == b"full\n"
+        async with asyncio.timeout(60):
+            assert await besieger.stdout.readline() == b"full\n"
         sent = files(b"out", b"")
         await asyncio.to_thread(hand_over, output.place, output.word, sent)
         await output.take()
         assert output.read(100) == (b"out", b"")
-        assert await asyncio.wait_for(besieger.stdout.readline(), 60) == b"80\n"
+        async with asyncio.timeout(60):
+            assert await besieger.stdout.readline() == b"80\n"
         for file in sent:
             os.close(file)
     finally:
-        await asyncio.wait_for(besieger.communicate(b""), 60)
+        async with asyncio.timeout(60):
+            await besieger.communicate(b"")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, which only root may")
@@ -152,3 +156,26 @@ async def test_what_is_handed_over_and_never_taken_is_closed() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await one.take(within=0.0)
     assert open_files() <= before
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_caller_who_goes_while_files_arrive_takes_none(before: bool) -> None:
+    """They are here before it waits, or while it does; either way its command is not waited for any more."""
+    with contextlib.ExitStack() as done:
+
+        async def begin() -> asyncio.Task[None]:
+            output = Handover({os.geteuid()})
+            done.callback(output.close)
+            sent = files(b"out", b"")
+            for file in sent:
+                done.callback(os.close, file)
+            if before:
+                hand_over(output.place, output.word, sent)
+                await output.take()
+            task = asyncio.get_running_loop().create_task(output.take())
+            if not before:
+                await asyncio.sleep(0)
+                hand_over(output.place, output.word, sent)
+            return task
+
+        await cancel_in_every_turn(begin)

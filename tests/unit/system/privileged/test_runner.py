@@ -80,7 +80,8 @@ async def test_a_cancelled_command_leaves_nothing_behind_in_the_helper(moment: s
         elif moment == "started":
             await eventually((tmp_path / str(number)).exists, "its start", every=0.0)
         else:
-            await asyncio.wait_for(running.wait(), 60)
+            async with asyncio.timeout(60):
+                await running.wait()
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

@@ -14,6 +14,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.effects import Effects
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_devices import FencingDevices
 from masakarimonitors.hostmonitor.drivers.pacemaker.table import Condition
 from masakarimonitors.hostmonitor.power.bmc import Address
+from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.fake_clock import FakeClock
 
 REQUEST = CheckPower("n2", 1)
@@ -73,7 +74,8 @@ class Scene:
         await self.context.looked(findings, {}, stonith, self.clock.now().monotonic)
 
     async def answer(self) -> PowerSeen:
-        seen = await asyncio.wait_for(self.effects.perform(REQUEST), 30)
+        async with asyncio.timeout(30):
+            seen = await self.effects.perform(REQUEST)
         assert isinstance(seen, PowerSeen) and seen.in_reply_to == REQUEST
         return seen
 
@@ -121,6 +123,21 @@ async def test_fencing_is_waited_for_and_its_success_answers() -> None:
     assert not answer.done()
     await scene.look(DOWN)
     assert await answer == (Power.OFF, "fenced by n3")
+
+
+async def test_who_is_stopped_in_the_moment_of_the_fencing_stops() -> None:
+    scene = Scene(bmc=Power.ON)
+
+    async def begin() -> asyncio.Task[tuple[Power, str]]:
+        await scene.look(SUSPECT)
+        answer = asyncio.get_running_loop().create_task(scene.ask())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not answer.done()
+        await scene.look(DOWN)
+        return answer
+
+    await cancel_in_every_turn(begin)
 
 
 async def test_after_stonith_wait_the_bmc_is_asked() -> None:

@@ -32,7 +32,8 @@ async def test_an_alert_arrives_as_one_line(tmp_path: Path) -> None:
     alerts = Alerts(tmp_path / "run" / "alert.sock", heard.put_nowait)
     try:
         assert await asyncio.to_thread(run_agent, tmp_path / "run" / "alert.sock", NODE_LOST) == 0
-        assert await asyncio.wait_for(heard.get(), 30) == "kind=node node=n2 desc=lost"
+        async with asyncio.timeout(30):
+            assert await heard.get() == "kind=node node=n2 desc=lost"
     finally:
         alerts.close()
     assert not (tmp_path / "run" / "alert.sock").exists()

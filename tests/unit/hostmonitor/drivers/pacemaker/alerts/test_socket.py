@@ -60,7 +60,8 @@ async def write(path: Path, uid: int, gid: int, text: str = GOODBYE, script: str
 
 
 async def heard_by(alerts: asyncio.Queue[str]) -> str:
-    return await asyncio.wait_for(alerts.get(), 60)
+    async with asyncio.timeout(60):
+        return await alerts.get()
 
 
 @pytest.fixture
@@ -151,12 +152,15 @@ async def test_a_monitor_outside_pacemakers_group_lets_that_group_write_and_no_s
     )
     assert monitor.stdout is not None
     try:
-        writers = await asyncio.wait_for(monitor.stdout.readline(), 60)
+        async with asyncio.timeout(60):
+            writers = await monitor.stdout.readline()
         assert writers == b"group haclient, by an access control list\n"
         assert "PermissionError" in await write(path, STRANGER, STRANGER)
         assert await write(path, PACEMAKER, GROUP) == ""
-        assert await asyncio.wait_for(monitor.stdout.readline(), 60) == GOODBYE.encode() + b"\n"
-        assert await asyncio.wait_for(monitor.wait(), 60) == 0
+        async with asyncio.timeout(60):
+            assert await monitor.stdout.readline() == GOODBYE.encode() + b"\n"
+        async with asyncio.timeout(60):
+            assert await monitor.wait() == 0
     finally:
         if monitor.returncode is None:
             monitor.kill()
