@@ -28,6 +28,9 @@ _LEFT_OPEN_EVERY = 30.0
 _DIE_WITHIN = 5.0
 _REAP_WITHIN = 0.2
 
+_IGNORED = signal.SIGURG
+"""A signal that does nothing to who has not asked for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
@@ -145,8 +148,13 @@ def _trim(reader: int, above: int = _TRIM_ABOVE) -> None:
 
 
 def _has_writer(reader: int) -> bool:
-    """Whether anybody has the file open for writing: exactly then a read lease is refused (fcntl(2))."""
+    """Whether anybody has the file open for writing: exactly then a read lease is refused (fcntl(2)).
+
+    Who opens it for writing while the lease lasts makes the kernel send a signal to this process, and the one it
+    sends unless told otherwise, SIGIO, would end us. The end of the lease forgets what was told.
+    """
     try:
+        fcntl.fcntl(reader, fcntl.F_SETSIG, _IGNORED)
         fcntl.fcntl(reader, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
         return True

@@ -149,3 +149,28 @@ async def test_fifty_at_once_run_side_by_side(tmp_path: Path) -> None:
 async def test_a_full_disk_does_not_stop_a_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     assert (await run(["echo", "fine"], timeout=30)).output == "fine\n"
+
+
+# Somebody opens a command's output for writing in the moment in which it is asked whether anybody writes to it.
+_OPENED_MEANWHILE = """
+import contextlib, fcntl, os
+from masakarimonitors.system.command import Launched
+plain = fcntl.fcntl
+def meanwhile(file, what, argument):
+    plain(file, what, argument)
+    if argument == fcntl.F_RDLCK:
+        with contextlib.suppress(BlockingIOError):
+            os.close(os.open(f"/proc/self/fd/{file}", os.O_WRONLY | os.O_NONBLOCK))
+            print("nothing was in its way", flush=True)
+fcntl.fcntl = meanwhile
+launched = Launched(["true"], None, None)
+os.waitid(os.P_PID, launched.pid, os.WEXITED | os.WNOWAIT)
+assert launched.let_go() == []
+"""
+
+
+def test_who_opens_the_output_of_a_command_does_not_end_us() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _OPENED_MEANWHILE], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (0, ""), ran
