@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,27 +61,26 @@ class Launched:
     ) -> None:
         """Start `argv`, or raise OSError: no such program, not executable, too many processes."""
         self._keep = keep
-        with contextlib.ExitStack() as undo:
-            self._read: list[int] = []
+        self._read: list[int] = []
+        # Who kills and who collects come from different threads of the helper.
+        self._held = threading.Lock()
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as started:
             write = []
             for _stream in ("stdout", "stderr"):
                 reader, writer = _unlinked_file()
+                undo.callback(os.close, reader)
+                started.callback(os.close, writer)
                 self._read.append(reader)
                 write.append(writer)
-                undo.callback(os.close, reader)
-            try:
-                self._popen = subprocess.Popen(
-                    list(argv),
-                    stdin=subprocess.DEVNULL,
-                    stdout=write[0],
-                    stderr=write[1],
-                    env=dict(env) if env is not None else None,
-                    cwd=cwd,
-                    start_new_session=True,
-                )
-            finally:
-                for writer in write:
-                    os.close(writer)
+            self._popen = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=write[0],
+                stderr=write[1],
+                env=dict(env) if env is not None else None,
+                cwd=cwd,
+                start_new_session=True,
+            )
             undo.pop_all()
         self.pid = self._popen.pid
 
@@ -94,12 +94,22 @@ class Launched:
         for reader in self._read:
             _trim(reader, max(_TRIM_ABOVE, self._keep))
 
+    def kill(self, kill: Callable[[int], None] | None = None) -> None:
+        """Kill the command and all that it started; one that was collected has no pid any more, and nobody is killed.
+
+        `kill` does it in another way than `kill_tree`; the command is not collected meanwhile.
+        """
+        with self._held:
+            if self._popen.returncode is None:
+                (kill or kill_tree)(self.pid)
+
     def collect(self) -> tuple[int, bytes, bytes]:
         """Reap the command, which has ended: exit code, stdout, stderr.
 
         Raises subprocess.TimeoutExpired when it has not ended (0.2 s of grace, and they block).
         """
-        code = self._popen.wait(_REAP_WITHIN)
+        with self._held:
+            code = self._popen.wait(_REAP_WITHIN)
         stdout, stderr = (_content(reader, self._keep) for reader in self._read)
         return code, stdout, stderr
 
@@ -268,27 +278,25 @@ async def run(
     """
     begun = time.monotonic()
     launched = Launched(argv, env, cwd, keep)
-    if started is not None:
-        started(launched.pid)
-    try:
-        watch = PidWatch(launched.pid)
-    except OSError:
-        kill_tree(launched.pid)
-        raise
     code, stdout, stderr = -signal.SIGKILL, b"", b""
-    timed_out = False
+    ended = timed_out = False
     try:
-        while not await watch.wait(min(_TRIM_EVERY, max(0.0, begun + timeout - time.monotonic()))):
-            launched.trim()
-            timed_out = time.monotonic() >= begun + timeout
-            if timed_out:
-                kill_tree(launched.pid)
-                await watch.wait(_DIE_WITHIN)
-                break
+        if started is not None:
+            started(launched.pid)
+        with contextlib.closing(PidWatch(launched.pid)) as watch:
+            try:
+                while not await watch.wait(min(_TRIM_EVERY, max(0.0, begun + timeout - time.monotonic()))):
+                    launched.trim()
+                    timed_out = time.monotonic() >= begun + timeout
+                    if timed_out:
+                        launched.kill()
+                        await watch.wait(_DIE_WITHIN)
+                        break
+            finally:
+                ended = watch.ended.is_set()
     finally:
-        if not watch.ended.is_set():
-            kill_tree(launched.pid)
-        watch.close()
+        if not ended:
+            launched.kill()
         # Not reaped in time: it hangs in the kernel, killed; nothing more can be done about it.
         with contextlib.suppress(subprocess.TimeoutExpired):
             code, stdout, stderr = launched.collect()

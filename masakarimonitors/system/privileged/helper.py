@@ -65,8 +65,9 @@ def finish(pid: int) -> int:
 @monitors_priv.entrypoint
 def kill(pid: int) -> None:
     """Kill the command and all that it started."""
-    if pid in _running:
-        _kill(pid)
+    launched = _running.get(pid)
+    if launched is not None:
+        launched.kill(_kill)
 
 
 @monitors_priv.entrypoint
@@ -76,15 +77,17 @@ def abandon(pid: int) -> None:
         launched = _running.pop(pid, None)
     if launched is None:
         return
-    _kill(pid)
-    with _lock:
-        try:
-            launched.collect()
-        except subprocess.TimeoutExpired:
-            _abandoned.append(launched)
-        else:
-            _left_open.append(launched)
-    _sweep()
+    try:
+        launched.kill(_kill)
+    finally:
+        with _lock:
+            try:
+                launched.collect()
+            except subprocess.TimeoutExpired:
+                _abandoned.append(launched)
+            else:
+                _left_open.append(launched)
+        _sweep()
 
 
 def _kill(pid: int) -> None:

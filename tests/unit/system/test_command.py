@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -9,15 +10,20 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from masakarimonitors.system.command import OUTPUT_LIMIT, PidWatch, run
+from masakarimonitors.system.command import OUTPUT_LIMIT, Launched, PidWatch, run
 from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.lifeline import alive
 from tests.fixtures.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("process")
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
 
 
 async def test_exit_code_and_both_streams() -> None:
@@ -45,10 +51,10 @@ async def test_environment_and_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", ["/no/such/program", "no-such-program", "/etc/passwd"])
 async def test_what_cannot_be_started_is_an_oserror(program: str) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     with pytest.raises(OSError, match=program):
         await run([program], timeout=30)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_files() == before
 
 
 async def test_bytes_that_are_no_text_are_shown() -> None:
@@ -78,6 +84,60 @@ async def test_cancelling_kills_the_command_too(tmp_path: Path) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await task
     assert not alive(int(pid_file.read_text()))
+
+
+async def test_whoever_fails_when_told_the_pid_leaves_nothing_behind() -> None:
+    await run(["true"], timeout=30)
+    before, pids = open_files(), []
+
+    def broken(pid: int) -> None:
+        pids.append(pid)
+        raise RuntimeError("its caller has a fault")
+
+    with pytest.raises(RuntimeError):
+        await run(["sleep", "1000"], timeout=1000, started=broken)
+    await eventually(lambda: not alive(pids[0]), "its end")
+    assert open_files() == before
+
+
+async def test_a_command_for_which_descriptors_are_short_leaves_none_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many there are, until there are enough."""
+    plain, before = os.open, open_files()
+    for enough in range(1, 100):
+        left = enough
+
+        def scarce(*arguments: Any, **more: Any) -> int:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return plain(*arguments, **more)
+
+        with monkeypatch.context() as patched:
+            patched.setattr("os.open", scarce)
+            patched.setattr("os.memfd_create", scarce)
+            try:
+                await run(["true"], timeout=30)
+                break
+            except OSError as fault:
+                assert fault.errno == errno.EMFILE
+        assert open_files() == before
+    assert 1 < enough < 99
+
+
+@pytest.mark.parametrize("collected", [False, True])
+def test_only_a_pid_that_is_still_its_own_is_killed(collected: bool) -> None:
+    launched = Launched(["true"], None, None)
+    os.waitid(os.P_PID, launched.pid, os.WEXITED | os.WNOWAIT)
+    if collected:
+        launched.collect()
+    killed: list[int] = []
+    launched.kill(killed.append)
+    assert killed == ([] if collected else [launched.pid])
+    launched.collect()
+    launched.let_go()
 
 
 @pytest.fixture
@@ -133,10 +193,10 @@ async def test_a_flood_of_output_is_cut() -> None:
 
 async def test_no_descriptor_is_left() -> None:
     await run(["true"], timeout=30)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     for _ in range(5):
         await run(["sh", "-c", "echo x"], timeout=30)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_files() == before
 
 
 async def test_fifty_at_once_run_side_by_side(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Root's half of a command: start, finish and kill, carried out here as oslo.privsep does in its helper."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -87,8 +88,9 @@ async def test_a_command_starts_in_the_root_folder(output: Handover) -> None:
 
 
 async def test_an_abandoned_command_is_killed_and_nothing_is_kept_of_it(output: Handover) -> None:
-    before = len(os.listdir("/proc/self/fd"))
     pid, _ = helper.start(["sleep", "1000"], output.place, output.word)
+    await output.take()
+    files = open_files()
     helper.abandon(pid)
     await ended(pid)
     helper.abandon(pid)
@@ -96,8 +98,27 @@ async def test_an_abandoned_command_is_killed_and_nothing_is_kept_of_it(output: 
         helper.finish(pid)
     # What hangs for a moment longer is let go of by the next call.
     await eventually(
-        lambda: helper.start(["/no/such/program"], "", "") and open_files() <= before, "its files"
+        lambda: helper.start(["/no/such/program"], "", "") and open_files() <= files - 2, "its files"
     )
+
+
+async def test_an_abandoned_command_that_could_not_be_killed_is_collected_when_it_ends(
+    output: Handover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short_of_processes(pid: int) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    pid, _ = helper.start(["sleep", "1000"], output.place, output.word)
+    await output.take()
+    files = open_files()
+    with monkeypatch.context() as patched, pytest.raises(BlockingIOError):
+        patched.setattr(helper, "kill_tree", short_of_processes)
+        helper.abandon(pid)
+    os.kill(pid, signal.SIGKILL)
+    await eventually(
+        lambda: helper.start(["/no/such/program"], "", "") and open_files() <= files - 2, "its files"
+    )
+    assert not os.path.exists(f"/proc/{pid}")
 
 
 def open_files() -> int:
