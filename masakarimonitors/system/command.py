@@ -226,28 +226,33 @@ def text(raw: bytes) -> str:
 
 
 class PidWatch:
-    """A pidfd of `pid` in the running loop: `ended` is set when the process has ended.
+    """A pidfd of `pid` in the running loop, which tells when the process has ended.
 
     Raises OSError (ProcessLookupError: there is no such process). Close it.
     """
 
     def __init__(self, pid: int) -> None:
         """Open the pidfd; `pid` must be known to be the right process at this moment."""
-        self.ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[None] = self._loop.create_future()
         self._pidfd = os.pidfd_open(pid)
         self._loop.add_reader(self._pidfd, self._fired)
 
     def _fired(self) -> None:
         self._loop.remove_reader(self._pidfd)
-        self.ended.set()
+        self._end.set_result(None)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has been seen to have ended."""
+        return self._end.done()
 
     async def wait(self, seconds: float) -> bool:
         """Whether the process has ended within `seconds`."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.ended.wait()
-        return self.ended.is_set()
+        # No time-out that is an exception: they run out here all the time, and on Python 3.11 one that runs out in a
+        # task that is being cancelled, or counts as cancelled, would be a cancellation.
+        await asyncio.wait({self._end}, timeout=seconds)
+        return self.ended
 
     def close(self) -> None:
         """Stop watching."""
@@ -293,7 +298,7 @@ async def run(
                         await watch.wait(_DIE_WITHIN)
                         break
             finally:
-                ended = watch.ended.is_set()
+                ended = watch.ended
     finally:
         if not ended:
             launched.kill()

@@ -49,11 +49,10 @@ class Handover:
 
     async def take(self, within: float = _WITHIN) -> None:
         """Take the files, which the helper has sent by now; OSError when they are not here `within` seconds."""
-        try:
-            async with asyncio.timeout(within):
-                await asyncio.shield(self._settled)
-        except TimeoutError:
-            raise OSError("the privileged helper has not handed over the command's output") from None
+        await asyncio.wait({self._settled}, timeout=within)
+        if not self._settled.done():
+            raise OSError("the privileged helper has not handed over the command's output")
+        self._settled.result()
 
     def read(self, keep: int) -> tuple[bytes, bytes]:
         """What stands in them: stdout and stderr, at most `keep` bytes of each. Blocks."""

@@ -158,6 +158,23 @@ async def test_cancelling_in_the_moment_of_its_end_is_cancelling(ended: int) -> 
         await cancel_in_every_turn(begin)
 
 
+async def test_the_last_command_of_who_is_being_cancelled_runs_to_its_end() -> None:
+    """Though its output is looked at twice a second meanwhile: what runs out then is no cancellation."""
+    last = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            last.append(await run(["sh", "-c", "sleep 0.7; echo fine"], timeout=60))
+
+    task = asyncio.get_running_loop().create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled() and [done.output for done in last] == ["fine\n"]
+
+
 async def test_a_daemon_left_behind_neither_holds_us_up_nor_dies_of_its_output(tmp_path: Path) -> None:
     daemon = tmp_path / "daemon.py"
     daemon.write_text(
