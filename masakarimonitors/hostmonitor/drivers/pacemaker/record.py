@@ -24,17 +24,12 @@ _CLOCKS_APART = 3600.0
 """Seconds by which the clocks of a cluster may differ; what was fenced before that is only on record again."""
 
 GOODBYE = 10.0
-"""Seconds between a good-bye of which only an alert has told and the loss that it announces.
+"""Seconds by which a good-bye of which only an alert has told may come before or after the loss that it announces.
 
-Measured: 0.05. As long as it waits for its resources to be stopped, the good-bye stands in the CIB.
-"""
-
-
-HEARD_BY = 1.0
-"""Seconds after its loss by which a remote's good-bye has reached every monitor.
-
-It comes by Pacemaker's alert agent and another monitor: measured 0.03 s after the loss on a busy computer. Whoever
-is once called lost stays that until it is up again, so nobody may be too early.
+Pacemaker keeps it for 0.05 s; as long as the host waits for its resources to be stopped, it stands in the CIB. It comes
+by the alert agent, a program that has to be started, and by another monitor: measured 0.03 s after the loss, and nobody
+promises that on a busy computer. Whoever is once called lost stays that until it is up again, so where nothing but its
+silence accuses a remote it is not called lost before.
 """
 
 
@@ -363,7 +358,7 @@ def _dropped(old: HostRecord, after: HostRecord, glance: Glance, now: float) -> 
     if glance.stonith or not dropped or after.farewell is not Farewell.NONE:
         return Trouble.CALM
     since = now if old.lost_since is None else old.lost_since
-    return Trouble.LOST if now - since >= HEARD_BY else Trouble.DROPPED
+    return Trouble.LOST if now - since > GOODBYE else Trouble.DROPPED
 
 
 def _with_work(old: HostRecord, after: HostRecord, glance: Glance, now: float, patience: float) -> HostRecord:

@@ -148,8 +148,7 @@ TABLE = (
         trouble=_DROPPED,
         remote=True,
         condition=_UNSURE,
-        passing=True,
-        bounded=True,
+        passing=True,  # not bounded: it ends when no good-bye can come any more, however short the patience is
         evidence="remote connection lost, and a good-bye may still be on its way{fencing}",
     ),
     Row(

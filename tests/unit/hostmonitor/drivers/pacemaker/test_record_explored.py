@@ -110,7 +110,7 @@ def cut(record: HostRecord) -> HostRecord:
         record,
         looked_at=NOW,
         connected_since=None,  # it spends good-byes of before it, and none that is heard here is older than a look
-        lost_since=since(record.lost_since, 0.0, PATIENCE - 1, PATIENCE),
+        lost_since=since(record.lost_since, 0.0, GOODBYE, PATIENCE - 1, PATIENCE),
         fenced_at=moment(record.fenced_at, 0.0, FRESH, FRESH + 1),
         leaving_at=moment(record.leaving_at, GOODBYE, GOODBYE + 1),
         work_until=NOW + PATIENCE - 1 if record.work_until is not None else None,
@@ -174,7 +174,11 @@ def test_whoever_is_away_has_a_reason_or_a_limit(moves: Moves) -> None:
         if row.condition is not Condition.UNSURE or after.presence in (Presence.HERE, Presence.HALF):
             continue
         never_in_service = not glance.node.remote and not after.seen_up
-        assert row.bounded
+        if after.trouble is Trouble.DROPPED:
+            assert after.lost_since is not None and after.looked_at is not None
+            assert after.looked_at - after.lost_since <= GOODBYE
+        else:
+            assert row.bounded
         assert after.lost_since is not None or never_in_service or glance.online
 
 

@@ -27,7 +27,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import Coros
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import LinkCheck
 from masakarimonitors.hostmonitor.drivers.pacemaker.crm_mon import read_crm_mon
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import Farewell, HostRecord, Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.record import GOODBYE, Farewell, HostRecord, Worth
 from masakarimonitors.hostmonitor.drivers.pacemaker.watch import Doors, Rhythm, Watch
 from tests.fixtures.fake_clock import FakeClock, settle
 
@@ -386,7 +386,7 @@ async def test_a_goodbye_in_an_alert_makes_the_loss_of_a_remote_planned(tmp_path
     """With fencing off, as a restart of pacemaker_remoted's container on a living host looks."""
     for goodbye, values in (
         (True, [Membership.LEFT]),
-        (False, [Membership.UNKNOWN, Membership.DOWN]),  # it might have been heard a moment later
+        (False, [Membership.UNKNOWN, Membership.DOWN]),  # it might have been heard later
     ):
         async with Stage(alerts=tmp_path / "alert.sock") as stage:
             await stage.start()
@@ -395,7 +395,7 @@ async def test_a_goodbye_in_an_alert_makes_the_loss_of_a_remote_planned(tmp_path
             else:
                 stage.alert("kind=node node=r1 desc=lost")
             stage.change = without_fencing
-            await stage.pass_(2)
+            await stage.pass_(int(GOODBYE) + 2)
             assert stage.samples() == [{"r1": value} for value in values]
             assert stage.passed_on == (["r1"] if goodbye else [""])
 
