@@ -95,12 +95,12 @@ def entry(path: Path, socket: str) -> str:
     """The CIB's <alerts> section with our entry.
 
     Attribute alerts come by the hundred; only `shutdown` is asked for, a node's wish to leave in
-    order. 5 s: the agent needs 0.05; Pacemaker kills one that hangs.
+    order. 15 s: the agent needs 0.05, more where the processors are busy; Pacemaker kills one that hangs.
     """
     alerts = ET.Element("alerts")
     alert = ET.SubElement(alerts, "alert", id=ALERT_ID, path=str(path))
     meta = ET.SubElement(alert, "meta_attributes", id=f"{ALERT_ID}-meta")
-    ET.SubElement(meta, "nvpair", id=f"{ALERT_ID}-timeout", name="timeout", value="5s")
+    ET.SubElement(meta, "nvpair", id=f"{ALERT_ID}-timeout", name="timeout", value="15s")
     select = ET.SubElement(alert, "select")
     ET.SubElement(select, "select_nodes")
     ET.SubElement(select, "select_fencing")
