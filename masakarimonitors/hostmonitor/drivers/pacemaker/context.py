@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from masakarimonitors.hostmonitor.drivers.base import Endpoint
+from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import GOODBYES_LAST
 from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Finding
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Connection
 from masakarimonitors.hostmonitor.drivers.pacemaker.table import Condition
@@ -16,7 +17,7 @@ LOG = logging.getLogger(__name__)
 _SSH = 22
 _CALM = 5.0
 _HECTIC = 30.0
-_GOODBYES_LAST = 60.0
+_SAME_GOODBYE = 1.0
 _MOST_GOODBYES = 2000
 
 
@@ -78,8 +79,15 @@ class DriverContext:
         """An alert has told that `host` wants to stop in order; it makes a loss milder, never worse."""
         LOG.info("%s says good-bye to the cluster: its loss, if it comes now, is planned", host)
         # Whoever may write to the socket may make names up.
-        kept = {name: at for name, at in self.goodbyes.items() if now - at <= _GOODBYES_LAST and name != host}
+        kept = {name: at for name, at in self.goodbyes.items() if now - at <= GOODBYES_LAST and name != host}
         self.goodbyes = {**dict(list(kept.items())[-_MOST_GOODBYES:]), host: now}
+
+    def learn_goodbye(self, host: str, at: float) -> bool:
+        """Another monitor knows of a good-bye of monotonic second `at`; whether that is news."""
+        if at - self.goodbyes.get(host, -math.inf) <= _SAME_GOODBYE:
+            return False  # what has gone round is not newer for that
+        self.hear_goodbye(host, at)
+        return True
 
     def endpoints(self, host: str) -> tuple[Endpoint, ...]:
         """Where a living `host` answers on TCP: its pacemaker-remoted, if it is a remote, and ssh."""
@@ -99,10 +107,13 @@ class DriverContext:
         now: float,
         *,
         missed_since: Mapping[str, float] | None = None,
+        connected_since: Mapping[str, float] | None = None,
         connections: Mapping[str, Connection] | None = None,
     ) -> None:
-        """A look has succeeded; `missed_since`: host -> the monotonic second since which it is missed."""
-        missed = missed_since or {}
+        """A look has succeeded; host -> the monotonic second since which it is missed, or has come up again."""
+        missed, back = missed_since or {}, connected_since or {}
+        # A good-bye is about one loss. One of before the return must not be told to newcomers, who have not seen it.
+        self.goodbyes = {h: at for h, at in self.goodbyes.items() if at >= back.get(h, -math.inf)}
         self.findings, self.names, self.stonith = findings, names, stonith
         self.connections = connections or {}
         suspects = {h for h, finding in findings.items() if finding.condition is Condition.SUSPECT}

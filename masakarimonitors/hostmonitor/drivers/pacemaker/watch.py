@@ -341,12 +341,14 @@ class Watch:
         for observation in self._tracker.tell(findings, works, at, asked):
             emit(observation)
         since = {host: records[host].lost_since for host in findings}
+        back = {host: records[host].connected_since for host in context.goodbyes.keys() & findings.keys()}
         await context.looked(
             findings,
             {node.id: node.name for node in cib.nodes},
             stonith,
             at.monotonic,
             missed_since={host: missed for host, missed in since.items() if missed is not None},
+            connected_since={host: came for host, came in back.items() if came is not None},
             connections=cib.connections,
         )
 

@@ -4,7 +4,8 @@ In: a datagram of agent.py; both documents, and when an alert last arrived. Out:
 a lost remote is announced, so that looking for one may be slow.
 """
 
-from collections.abc import Set
+import json
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon
@@ -21,17 +22,45 @@ def goodbye_in(text: str) -> str:
     return words.get("node", "") if words.get("attribute_value", "") not in ("", "0") else ""
 
 
+GOODBYES_LAST = 60.0
+"""Seconds for which a good-bye is known, and told to other monitors."""
+
 _GOODBYE = b"goodbye "
+_GOODBYES = b"goodbyes "
 
 
 def goodbye_message(host: str) -> bytes:
-    """What one monitor tells the others of a good-bye: Pacemaker alerts where the connection was and on the DC."""
+    """What one monitor tells the others of a good-bye: Pacemaker alerts of it on one member alone."""
     return _GOODBYE + host.encode()
 
 
 def goodbye_of(message: bytes) -> str:
     """The host whose good-bye another monitor tells of, or nothing."""
     return message.removeprefix(_GOODBYE).decode(errors="replace") if message.startswith(_GOODBYE) else ""
+
+
+def goodbyes_message(known: Mapping[str, float], now: float) -> bytes:
+    """What is told to newcomers, and by them: who has said good-bye lately; nothing if nobody has.
+
+    `known`: host -> the monotonic second of it. Only how long ago it was means something to others.
+    """
+    ages = {host: round((now - at) * 1000) for host, at in known.items() if 0 <= now - at <= GOODBYES_LAST}
+    return _GOODBYES + json.dumps(ages, separators=(",", ":")).encode() if ages else b""
+
+
+def goodbyes_of(message: bytes, now: float) -> Mapping[str, float]:
+    """The opposite of `goodbyes_message`; of what cannot be understood, nothing."""
+    if not message.startswith(_GOODBYES):
+        return {}
+    try:
+        ages = json.loads(message.removeprefix(_GOODBYES))
+    except (ValueError, RecursionError):
+        return {}
+    return {
+        host: now - age / 1000
+        for host, age in (ages.items() if isinstance(ages, dict) else ())
+        if type(age) is int and 0 <= age <= GOODBYES_LAST * 1000
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

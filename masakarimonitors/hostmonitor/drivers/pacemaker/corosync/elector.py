@@ -19,7 +19,12 @@ from masakarimonitors.hostmonitor.core.candidate import Candidate
 from masakarimonitors.hostmonitor.core.election import Act, Election, ElectionPolicy, Facts, Holder, Standing
 from masakarimonitors.hostmonitor.core.observation import Observation
 from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
-from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import goodbye_message, goodbye_of
+from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import (
+    goodbye_message,
+    goodbye_of,
+    goodbyes_message,
+    goodbyes_of,
+)
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync import election
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError, open_group
@@ -188,23 +193,33 @@ class GroupElector:
                 if event.joined and self._view.me is not None:
                     # Newcomers, and we as one, must know at once.
                     self._send(WAY_MESSAGES[self._delivers])
+                    if goodbyes := goodbyes_message(self._context.goodbyes, now):
+                        self._send(goodbyes)
                 for answer in answers:
                     self._send(answer)
                 self._context.company = frozenset(node for node, _pid in event.members)
             else:
                 if event.sender == me and self._under_way:
                     self._proven_at = self._under_way.popleft()
-                leaving = goodbye_of(event.payload)
-                if leaving and event.sender != me:
-                    self._context.hear_goodbye(leaving, now)
-                    self._context.ask_to_look(f"another monitor was alerted of {leaving}", now)
-                if event.payload == LOOK_MESSAGE and event.sender != me:
-                    self._context.ask_to_look("another monitor was alerted", now)
+                if event.sender != me:
+                    self._hear(event.payload, now)
                 reply = election.answer(self._view, event)
                 if reply is not None:
                     self._send(reply)
                 self._view = election.received(self._view, event, now)
         self._flush(group)
+
+    def _hear(self, message: bytes, now: float) -> None:
+        """What another monitor tells of Pacemaker's alerts, which arrive at some of the monitors only."""
+        context, leaving = self._context, goodbye_of(message)
+        if leaving:
+            context.hear_goodbye(leaving, now)
+            context.ask_to_look(f"another monitor was alerted of {leaving}", now)
+        if message == LOOK_MESSAGE:
+            context.ask_to_look("another monitor was alerted", now)
+        for host, at in goodbyes_of(message, now).items():
+            if context.learn_goodbye(host, at):
+                context.look_soon(f"another monitor knows that {host} said good-bye", now)
 
     def _send(self, message: bytes) -> None:
         self._unsent.append(message)

@@ -58,3 +58,20 @@ def test_goodbyes_are_forgotten_and_made_up_ones_are_bounded() -> None:
     for number in range(5000):
         context.hear_goodbye(f"made up {number}", 61.0)
     assert len(context.goodbyes) < 3000
+
+
+async def test_a_goodbye_is_spent_once_the_host_has_come_up_again() -> None:
+    """Newcomers are told of good-byes, and have not seen the return."""
+    context = DriverContext()
+    context.hear_goodbye("r1", 1.0)
+    context.hear_goodbye("r2", 9.0)
+    await context.looked({}, {}, False, 10.0, connected_since={"r1": 5.0, "r2": 5.0})
+    assert context.goodbyes == {"r2": 9.0}
+
+
+def test_a_goodbye_that_another_monitor_knows_is_news_once() -> None:
+    context = DriverContext()
+    assert context.learn_goodbye("r1", 5.0) and context.goodbyes == {"r1": 5.0}
+    assert not context.learn_goodbye("r1", 5.1) and context.goodbyes == {"r1": 5.0}
+    assert not context.learn_goodbye("r1", 2.0) and context.goodbyes == {"r1": 5.0}
+    assert context.learn_goodbye("r1", 30.0) and context.goodbyes == {"r1": 30.0}

@@ -8,6 +8,8 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import (
     goodbye_in,
     goodbye_message,
     goodbye_of,
+    goodbyes_message,
+    goodbyes_of,
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon, Expected, NodeState
 
@@ -76,3 +78,19 @@ def test_alerts_work_once_one_came_from_this_controller_and_monitors_stand_every
     heard = heard.after(cib, second, True, both, 10.0)
     assert not heard.work  # another controller: its agent has to show itself
     assert heard.after(cib, second, True, both, 11.0).work
+
+
+def test_goodbyes_are_told_by_how_long_ago_they_were() -> None:
+    """Each monitor counts its own seconds."""
+    told = goodbyes_message({"r1": 100.0, "r2": 159.5, "long past": 20.0, "to come": 161.0}, 160.0)
+    assert goodbyes_of(told, 1000.0) == {"r1": 940.0, "r2": 999.5}
+    assert goodbyes_message({}, 160.0) == goodbyes_message({"long past": 20.0}, 160.0) == b""
+    assert goodbye_of(told) == "" and goodbyes_of(goodbye_message("r1"), 1000.0) == {}
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["", "no JSON", "[]", "3", '{"r1": null}', '{"r1": true}', '{"r1": -1}', '{"r1": 1e9}', "[" * 100_000],
+)
+def test_goodbyes_that_cannot_be_understood_are_none(form: str) -> None:
+    assert goodbyes_of(b"goodbyes " + form.encode(), 1000.0) == {}

@@ -362,3 +362,42 @@ async def test_a_goodbye_is_passed_on_by_name_and_anothers_is_heard() -> None:
         assert scene.context.goodbyes == {} and not scene.context.look_wanted.is_set()
         await group.say(GroupMessage(LOWER, sent))
         assert scene.context.goodbyes.keys() == {"r1"} and scene.context.look_wanted.is_set()
+
+
+async def test_a_goodbye_that_was_heard_out_of_the_group_is_told_on_joining_it() -> None:
+    """Pacemaker tells of it on one member alone; its monitor may just have been started."""
+    scene, told = Scene(), Scene()
+    async with scene.running(), told.running():
+        scene.context.hear_goodbye("r1", scene.clock.now().monotonic)
+        scene.elector.pass_on("r1")  # nobody to tell yet
+        await scene.clock.advance(4.0)
+        await scene.see()
+        await told.see()
+        (group,), (others,) = scene.groups, told.groups
+        await group.say(joined(LOWER, ME, new=ME))
+        await others.say(joined(LOWER, ME, new=ME))
+        for payload in group.sent:
+            await others.say(GroupMessage(LOWER, payload))
+        assert told.context.goodbyes == {"r1": told.clock.now().monotonic - 4.0}
+        assert told.context.look_wanted.is_set()
+
+
+async def test_what_is_known_of_goodbyes_is_told_to_newcomers_and_grows_no_younger() -> None:
+    scene = Scene()
+    async with scene.running():
+        await scene.see()
+        (group,) = scene.groups
+        await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, encode({}, 4)))
+        assert not [payload for payload in group.sent if b"goodbye" in payload]
+        heard = scene.clock.now().monotonic
+        scene.context.hear_goodbye("r1", heard)
+        group.sent.clear()
+        await group.say(joined(LOWER, ME, HIGHER, new=HIGHER))
+        (told,) = [payload for payload in group.sent if b"goodbye" in payload]
+        await scene.clock.advance(0.5)
+        await group.say(GroupMessage(LOWER, told))
+        assert scene.context.goodbyes == {"r1": heard} and not scene.context.look_wanted.is_set()
+        await scene.clock.advance(100.0)
+        group.sent.clear()
+        await group.say(joined(LOWER, ME, HIGHER, (4, 1), new=(4, 1)))
+        assert not [payload for payload in group.sent if b"goodbye" in payload], "it is long past"
