@@ -126,6 +126,7 @@ class Observed:
     def __init__(
         self, rig: Rig, name: str, options: Mapping[str, str], *, without_corosync: bool = False
     ) -> None:
+        self._rig = rig
         self._file = rig.base / f"{name}.observed"
         self._file.write_text("")
         told = [f"{key}={value}" for key, value in options.items()]
@@ -158,11 +159,18 @@ class Observed:
         """Until the last word about `host` is `value`; that word."""
         until(
             lambda: self.values(host)[-1:] == [value],
-            lambda: f"{host} {value}; it said {self.of(host)[-3:]}, views {self.said('View')[-2:]}",
+            lambda: (
+                f"{host} {value}; it said {self.of(host)[-3:]}, views {self.said('View')[-2:]}; "
+                f"it heard {self._goodbyes()}; pacemaker decided {self._rig.decisions()}"
+            ),
             within,
             every=0.1,
         )
         return self.of(host)[-1]
+
+    def _goodbyes(self) -> list[str]:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return [line for line in lines if "good-bye" in line]
 
     def stop(self) -> None:
         """End it."""
@@ -262,9 +270,17 @@ class World:
         """Until exactly `wanted` was accepted, in this order."""
         until(
             lambda: self.reports() == list(wanted),
-            lambda: f"reports {wanted}; accepted were {self.reports()}\n{shown_by_all()}",
+            lambda: f"reports {wanted}; accepted were {self.reports()}; {self.evidence()}\n{shown_by_all()}",
             within,
             every=0.1,
+        )
+
+    def evidence(self) -> str:
+        """What came of it in the cluster, for a complaint."""
+        strip = self.rig.strip
+        return (
+            f"the strip was ordered {strip.orders} and has switched off {[f.host for f in strip.fenced]}; "
+            f"pacemaker remembers {self.rig.failures()} and decided {self.rig.decisions()}"
         )
 
     def until(self, what: str, look: Callable[[], object], within: float = PATIENCE) -> None:
