@@ -57,7 +57,8 @@ class Effects:
             try:
                 answer = await self._ask(command, after)
             except Unanswered:
-                return None
+                traces = self._traces(command.instance)
+                return Asked(command.instance, None, after, traces) if traces else None
             except Unavailable:
                 # A libvirtd that is ending lets go of its connections and of its lock one after the other.
                 answer = Asked(command.instance, None, after, self._traces(command.instance))

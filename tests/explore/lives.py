@@ -59,6 +59,8 @@ class Truth:
     alarmed: bool = False
     deleted: bool = False
     """It was undefined after its end, or came back in another way."""
+    hidden: bool = False
+    """A monitor has ended that was shown nothing of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +135,10 @@ class Lives:
         if any(verdict.alarm and verdict.subject == _SUBJECT for verdict in decision.verdicts):
             world = replace(world, truth=replace(world.truth, alarmed=True))
         asked = any(isinstance(command, Ask) for command in decision.commands)
-        if asked and world.libvirtd:
-            return self.see(world, Asked(INSTANCE, self.reading(world), world.number))
+        if asked:
+            reading = self.reading(world) if world.libvirtd else None
+            traces = None if reading else self._traces(world)
+            return self.see(world, Asked(INSTANCE, reading, world.number, traces))
         return world
 
     def _accused(self, world: World) -> World:
@@ -162,6 +166,20 @@ class Lives:
             started=world.started if readable else 0.0,
             arrived=world.arrived and readable,
             log_read=readable,
+        )
+
+    def _traces(self, world: World) -> Reading | None:
+        """What the disk tells while libvirt tells nothing; a libvirtd that lives may be about to write there."""
+        if not world.readable or (world.libvirtd and not world.words):
+            return None
+        return Reading(
+            instance=INSTANCE,
+            power=Power.OFF,
+            process=Process.GONE if world.qemu == "off" else Process.ALIVE,
+            last_words=world.words,
+            started=world.started,
+            arrived=world.arrived,
+            log_read=True,
         )
 
     def look(self, world: World) -> World:
@@ -214,6 +232,7 @@ class Lives:
         yield "the monitor returns", not world.monitor, self._monitor_returns
         yield "the host is restarted", True, self._rebooted
         yield "its log can(not) be read", not left, lambda w: replace(w, readable=not w.readable)
+        yield "its log is rotated", not left and qemu != "arriving", self._rotated
         yield "its QEMU is seen to have ended", world.monitor and not world.eyed and off, self._second_eye
         yield "libvirt is asked", world.hears, self.look
         yield "the report is delivered", world.pending, lambda w: replace(w, pending=False)
@@ -295,7 +314,8 @@ class Lives:
         return replace(w, reason=ShutoffReason.UNKNOWN)
 
     def _monitor_ends(self, w: World) -> World:
-        return replace(w, monitor=False, eyed=True)
+        hidden = w.truth.hidden or (w.truth.fate == "died" and not _is_proven(w))
+        return replace(w, monitor=False, eyed=True, truth=replace(w.truth, hidden=hidden))
 
     def _monitor_returns(self, w: World) -> World:
         w = _transient_unheard(w)
@@ -313,6 +333,10 @@ class Lives:
         )
         return self._monitor_returns(replace(w, monitor=False))
 
+    def _rotated(self, w: World) -> World:
+        """It begins anew, empty, so that it no longer tells when its last life began."""
+        return replace(w, words="", started=0.0, arrived=False, before=("", 0.0, False))
+
     def _second_eye(self, w: World) -> World:
         return self.see(replace(w, eyed=True), ProcessEnded(INSTANCE, 4711, arrived=w.arrived))
 
@@ -320,11 +344,25 @@ class Lives:
         """Whatever has died is known by now, and nobody who is well stands reported."""
         w = self.look(self.look(w))
         truth = w.truth
-        if truth.fate == "died" and truth.seen and not (truth.reported or truth.alarmed or truth.deleted):
-            raise Violation("a death of what was seen up is lost")
-        if w.pending and w.readable and truth.fate in ("alive", "planned"):
+        if truth.fate == "died" and not (truth.reported or truth.alarmed or truth.deleted or _stands(w)):
+            if truth.seen:
+                raise Violation("a death of what was seen up is lost")
+            if _is_proven(w) and not truth.hidden:
+                raise Violation("a life that nobody saw is neither reported nor an alarm")
+        told = w.readable and (w.words or w.reason not in (ShutoffReason.UNKNOWN, ShutoffReason.FAILED))
+        if w.pending and (truth.fate == "alive" or (told and truth.fate == "planned")):
             raise Violation(f"a report waits, though its last life is {truth.fate}")
         return w
+
+
+def _is_proven(world: World) -> bool:
+    """Whether libvirt or the log tells that its last life died."""
+    return world.reason is ShutoffReason.CRASHED or (world.readable and world.words == "crashed")
+
+
+def _stands(world: World) -> bool:
+    """Whether it is said of the instance that somebody has to look at it."""
+    return any(one.alarm for one in world.state.instances.values())
 
 
 def _other_boot(world: World) -> State:

@@ -10,6 +10,7 @@ import pytest
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.instancemonitor.core.first_look import PATIENCE
 from masakarimonitors.instancemonitor.core.observation import (
+    Asked,
     Census,
     Identity,
     LibvirtAway,
@@ -333,3 +334,164 @@ def outcome(seed: int, order: int) -> tuple[set[tuple[str, str]], set[str], list
 @pytest.mark.parametrize("seed", range(60))
 def test_the_order_in_which_libvirt_lists_decides_nothing(seed: int) -> None:
     assert outcome(seed, 0) == outcome(seed, 1) == outcome(seed, 2)
+
+
+# ---- one that was reported, and may have lived and died again
+
+
+def reported() -> Play:
+    """Its first life is reported; then the monitor is away."""
+    play = Play()
+    play.census(running(OTHER))
+    play.event(STARTED)
+    assert play.event(STOPPED, 5) == [REPORT]
+    play.wait(60)
+    return play
+
+
+def silent(play: Play) -> Reading:
+    """Off after a crash, with a log that cannot be read."""
+    return off(ShutoffReason.CRASHED, log_read=False)
+
+
+def rotated(play: Play) -> Reading:
+    """The same, with a log that was rotated in its last life, or since."""
+    return off(ShutoffReason.CRASHED, last_words="crashed", started=0.0)
+
+
+def arrived(play: Play) -> Reading:
+    """The same, by its log after a live migration to this host, which may not have been completed."""
+    started = play.now.wall.timestamp() - 30
+    return off(ShutoffReason.CRASHED, last_words="crashed", started=started, arrived=True)
+
+
+@pytest.mark.parametrize("reading", [silent, rotated, arrived])
+@pytest.mark.parametrize("away", ["monitor", "libvirtd"])
+def test_a_second_death_that_its_log_does_not_tell_from_the_first_one_is_an_alarm(
+    reading: Callable[[Play], Reading], away: str
+) -> None:
+    play = reported()
+    if away == "monitor":
+        play.restart()
+    else:
+        play.see(LibvirtAway(URI, "gone"))
+        play.see(LibvirtBack(URI))
+    seen = reading(play)
+    assert play.census(running(OTHER), seen) == [] and play.alarm
+    assert "look at it" in play.verdicts[-1].why
+    # Told once, and it stands until something tells.
+    assert play.census(running(OTHER), seen) == [] and not play.verdicts
+    assert any("look at it" in one.alarm for one in play.state.instances.values())
+    assert has_looked(play.state, (URI,)), "other reports do not wait for it"
+    play.event(STARTED)
+    assert not any(one.alarm for one in play.state.instances.values())
+
+
+def test_nor_is_it_told_by_a_start_that_fails_before_the_first_look() -> None:
+    play = reported()
+    play.see(LibvirtAway(URI, "gone"))
+    play.event(STOPPED, 5)
+    play.see(LibvirtBack(URI))
+    assert play.census(running(OTHER), silent(play)) == [] and play.alarm
+
+
+def test_a_log_that_is_read_again_answers() -> None:
+    play = reported()
+    play.restart()
+    play.census(running(OTHER), silent(play))
+    assert play.census(running(OTHER), crashed(play, INSTANCE, ago=600)) == []
+    assert not any(one.alarm for one in play.state.instances.values()), "it is the life that was reported"
+
+
+def test_while_everybody_listens_a_log_that_cannot_be_read_is_no_news() -> None:
+    play = reported()
+    assert play.census(running(OTHER), silent(play)) == [] and not play.verdicts
+
+
+def test_a_log_that_could_not_be_read_at_the_first_look_tells_later() -> None:
+    play = watched(OTHER)
+    play.restart()
+    play.wait(60)
+    play.census(running(OTHER), off(ShutoffReason.UNKNOWN, log_read=False))
+    play.wait(60)
+    reading = replace(crashed(play, INSTANCE, ago=100), reason=ShutoffReason.UNKNOWN)
+    assert REPORT in play.census(running(OTHER), reading)
+    assert play.census(running(OTHER), reading) == []
+
+
+def test_a_start_that_is_under_way_at_the_first_look_does_not_hide_the_life_before() -> None:
+    play = watched(OTHER)
+    play.restart()
+    play.wait(60)
+    starting = Reading(instance=replace(INSTANCE, run=9), power=Power.STARTING)
+    before = replace(crashed(play, INSTANCE, ago=30), reason=ShutoffReason.FAILED)
+    play.census(running(OTHER), starting)
+    play.wait(1)
+    play.event(STOPPED, 5)
+    assert REPORT in play.census(running(OTHER), before)
+
+
+# ---- one without a definition vanishes when it dies
+
+
+def vanished(play: Play, *, times: int = 1) -> None:
+    for _ in range(times):
+        play.census(running(OTHER))
+
+
+def transient() -> Play:
+    play = Play()
+    play.census(running(OTHER), running())
+    play.event(UNDEFINED)
+    play.see(LibvirtAway(URI, "gone"))
+    play.see(LibvirtBack(URI))
+    return play
+
+
+def told(words: str, **log: object) -> Reading:
+    return replace(off(ShutoffReason.UNKNOWN, last_words=words), **log)  # type: ignore[arg-type]
+
+
+def test_one_that_vanished_is_asked_about_and_the_log_of_libvirtd_proves_its_death() -> None:
+    play = transient()
+    assert play.census(running(OTHER)) == ["ask"]
+    assert play.see(Asked(INSTANCE, None, play.number, told("crashed"))) == []
+    assert play.census(running(OTHER)) == [REPORT]
+    assert play.census(running(OTHER)) == [] and play.census(running(OTHER)) == []
+
+
+def test_an_answer_that_comes_late_is_a_report_all_the_same() -> None:
+    play = transient()
+    vanished(play, times=3)
+    assert next(iter(play.told)).alarm
+    assert play.see(Asked(INSTANCE, None, play.number, told("crashed"))) == [REPORT]
+
+
+@pytest.mark.parametrize(
+    "traces", [told("migrated"), told("destroyed"), told("crashed", arrived=True, started=4e9), None]
+)
+def test_what_is_no_proof_of_its_death_is_none(traces: Reading | None) -> None:
+    play = transient()
+    play.census(running(OTHER))
+    assert play.see(Asked(INSTANCE, None, play.number, traces)) == []
+    assert play.census(running(OTHER)) == [] and play.alarm
+    assert "Look at it" in play.verdicts[-1].why
+
+
+def test_that_alarm_stands_for_a_day_also_over_a_restart() -> None:
+    play = transient()
+    vanished(play, times=5)
+    play.restart()
+    vanished(play, times=3)
+    (row,) = [row for row in describe(play.state) if row[0] == f"vm:{INSTANCE.uuid}"]
+    assert row[1] == "unsure" and row[3]
+    play.wait(86400)
+    vanished(play, times=1)
+    assert not [row for row in describe(play.state) if row[0] == f"vm:{INSTANCE.uuid}"]
+
+
+def test_what_is_only_remembered_may_have_been_defined_again_so_its_log_proves_nothing() -> None:
+    play = transient()
+    play.restart()
+    assert play.census(running(OTHER)) == []
+    assert play.census(running(OTHER)) == [] and play.alarm

@@ -112,7 +112,9 @@ class Decider:
     def _take_event(self, state: State, seen: DomainEvent, now: Instant) -> Outcome:
         known = state.known(seen.instance)
         told = fact = facts.of_event(seen)
-        instance = replace(_named(known, seen.instance), number=seen.number, missed=0, unread=None)
+        # The end of what was being started, or could not be read, does not tell of the life before that.
+        unread = known.unread if told is not None and told.fact is Fact.ENDED else None
+        instance = replace(_named(known, seen.instance), number=seen.number, missed=0, unread=unread)
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
             fact = None  # a start that failed; of the life before it a census reads how it ended
@@ -185,14 +187,17 @@ class Decider:
         return state, decision + halted + more
 
     def _miss(self, state: State, instance: Instance, now: Instant) -> Outcome:
-        instance = replace(instance, missed=instance.missed + 1, over=instance.unwatched)
-        seen = None
+        known, instance = instance, replace(instance, missed=instance.missed + 1, over=instance.unwatched)
+        seen, decision = None, NOTHING
         if instance.missed >= _MISSES:
             seen = facts.of_absence(instance, now=now.wall.timestamp())
+        elif _may_vanish(known) and _is_known(state, known):
+            # It vanishes when it dies, and libvirtd may have found that out unheard: then its log tells.
+            decision = Decision((Ask(instance.identity),))
         if seen is None or (
             first_look.must_wait(state, instance.identity.uri) and first_look.accuses(instance.phase, (seen,))
         ):
-            return state.put(instance), NOTHING
+            return state.put(instance), decision
         return self._apply(state, instance, seen, now)
 
     def _ask_about(self, state: State, seen: ProcessEnded, now: Instant) -> Outcome:
@@ -213,15 +218,20 @@ class Decider:
     def _take_traces(self, state: State, seen: Asked, now: Instant) -> Outcome:
         """Its process has ended, and libvirt, which was asked at once, tells nothing of it: did anybody end it?
 
-        One without a definition vanishes when its QEMU dies beside its libvirtd, so nothing tells more later.
+        One without a definition vanishes when its QEMU dies beside its libvirtd, so nothing tells more later. Nor does
+        another census, if it was missed often enough before this was told.
         """
         instance = state.instances.get((seen.instance.uri, seen.instance.uuid))
-        if instance is None or instance.phase is not Phase.UP or instance.number > seen.after:
+        if instance is None or instance.number > seen.after or seen.traces is None:
             return state, NOTHING
-        if not _is_known(state, instance):
+        if instance.phase not in (Phase.UP, Phase.UNSURE) or not _is_known(state, instance):
             return state, NOTHING
-        ended = instance.ended or (seen.traces is not None and facts.has_died(seen.traces))
-        return keep(state, replace(instance, ended=ended), self.policy.boot_id, now)
+        ended = instance.ended or facts.has_died(seen.traces, instance)
+        state, decision = keep(state, replace(instance, ended=ended), self.policy.boot_id, now)
+        if ended and instance.phase is Phase.UNSURE and instance.missed >= _MISSES:
+            state, more = self._miss(state, state.instances[instance.place], now)
+            decision += more
+        return state, decision
 
     # ---- what follows
 
@@ -241,6 +251,8 @@ class Decider:
             instance, more = self._act(act, known, instance, seen, now)
             decision += more
         decision += by_hand.runs_on(known, instance)
+        if then is Phase.UNSURE and known.missed >= _MISSES:
+            instance = replace(instance, held=now.wall.timestamp())
         if Act.REPORT in acts:
             instance = replace(instance, reported=now.wall.timestamp(), life=started)
         if then is Phase.UP and (another or known.phase is not Phase.UP):
@@ -321,6 +333,11 @@ def _is_known(state: State, instance: Instance) -> bool:
     return instance.number > 0 or read
 
 
+def _may_vanish(instance: Instance) -> bool:
+    """Whether its death makes it vanish, and was not seen."""
+    return instance.phase is Phase.UP and instance.defined is False and not instance.ended
+
+
 def _named(known: Instance, identity: Identity) -> Instance:
     """As it is seen now; what is off has no number, and keeps that of its last life."""
     return replace(known, identity=replace(identity, run=identity.run or known.identity.run))
@@ -330,7 +347,8 @@ def _read(known: Instance, reading: Reading, looked: float) -> Instance:
     """With what a reading says beside the fact that it proves; `looked`: when its libvirt was looked at before."""
     if reading.power is Power.UNKNOWN:
         return replace(known, missed=0, unread=looked)
-    instance = replace(_named(known, reading.instance), missed=0, unread=None)
+    unread = looked if _hides_its_last_life(known, reading) else None
+    instance = replace(_named(known, reading.instance), missed=0, unread=unread)
     if reading.power is Power.OFF:
         instance = replace(instance, defined=True)
     elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
@@ -341,20 +359,30 @@ def _read(known: Instance, reading: Reading, looked: float) -> Instance:
         instance = replace(instance, defined=None)  # it may have been defined again, unheard
     if reading.power is Power.STARTING and known.phase is Phase.UP and known.unwatched:
         instance = replace(instance, over=True)
-    if known.phase in DEAD and not known.life:
+    if known.phase in DEAD and not known.life and not known.unwatched:
         instance = replace(instance, life=reading.started)
     return instance
+
+
+def _hides_its_last_life(known: Instance, reading: Reading) -> bool:
+    """Whether it does not tell how the last life ended of one that may have lived unseen."""
+    if reading.power is Power.STARTING:
+        return True
+    missed = known.unwatched or not known.number or known.unread is not None
+    return known.phase is Phase.DOWN and reading.power is Power.OFF and not reading.log_read and missed
 
 
 def _moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
     """In its next phase, with what the fact says beside; `new`: its libvirt did not know it before."""
     over = known.over and seen.fact in _SILENT
-    instance = replace(known, phase=then, unwatched=over, over=over)
+    # Whether a reported one has lived again unseen stays a question until a reading answers it.
+    asked = known.unwatched and known.phase in DEAD and then in DEAD and seen.fact is not Fact.DIED
+    instance = replace(known, phase=then, unwatched=over or asked, over=over)
     if seen.fact is Fact.ARRIVES and known.phase is not Phase.ARRIVING:
         instance = replace(instance, defined=False if new else known.defined or None)
     if seen.fact in _HERE and known.phase is Phase.ARRIVING:
         instance = replace(instance, defined=known.defined or None)
-    if seen.fact in (*_HERE, Fact.ARRIVES):
+    if seen.fact in (*_HERE, Fact.ARRIVES, Fact.PANICKED):
         instance = replace(instance, ended=False, before_reboot=False)
     if seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING):
         instance = replace(instance, halted="", signalled=False)

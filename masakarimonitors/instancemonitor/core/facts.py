@@ -6,6 +6,7 @@ only the second time. What proves nothing becomes no fact.
 """
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from masakarimonitors.instancemonitor.core import shutoff
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
@@ -28,7 +29,7 @@ from masakarimonitors.libvirt.domain_state import (
 )
 
 _KEEP_TRANSIENT = 86400.0
-"""Seconds for which a reported instance that vanished by dying stays known: as long as its report is offered."""
+"""Seconds for which an instance that vanished by dying, or may have, stays known: as long as a report is offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,7 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
         case Power.MIGRATING if not _leaves(reading, known):
             return (Seen(Fact.ARRIVES, "libvirt says that a live migration brings it here"),)
         case Power.PANICKED:
-            crash = Seen(Fact.PANICKED, "its guest had crashed when libvirt was asked", "state CRASHED")
-            return (
-                (_BEGAN, crash) if known.phase in DEAD and _later(reading, known, looked, now) else (crash,)
-            )
+            return _panicked(reading, known, looked, now)
         case Power.OFF:
             return _off(reading, known, looked, now)
     return ()
@@ -120,21 +118,29 @@ def of_absence(known: Instance, *, now: float) -> Seen | None:
     # Its definition had been removed while it ran, so that its death, too, makes it vanish.
     if known.phase is Phase.FAILED and now - known.reported < _KEEP_TRANSIENT:
         return None
-    if known.phase is Phase.UP and known.ended and not known.before_reboot:
+    if known.phase in (Phase.UP, Phase.UNSURE) and known.ended and not known.before_reboot:
         why = "its QEMU process ended while libvirtd was away, or just before that, and nobody had stopped it"
         return Seen(Fact.DIED, why, "process gone, not defined")
+    if known.phase is Phase.UNSURE and known.held and now - known.held < _KEEP_TRANSIENT:
+        return None
     if known.phase is Phase.UP and known.unwatched:
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
         return Seen(Fact.UNSURE, why, "not defined")
     return left
 
 
-def has_died(traces: Reading) -> bool:
-    """Whether what the disk tells of an instance that was seen up and whose process has ended is a death."""
-    return shutoff.judge(traces, before_reboot=False)[0] is Fate.DIED
+def has_died(traces: Reading, known: Instance) -> bool:
+    """Whether what the disk tells of an instance that was seen up and whose process has ended is a death of its own."""
+    return shutoff.judge(traces, before_reboot=False)[0] is Fate.DIED and not _may_be_aborted(traces, known)
 
 
-_BEGAN = Seen(Fact.LIVES, "by its log it was started again")
+def _may_be_aborted(reading: Reading, known: Instance) -> bool:
+    """Whether the last life that its log tells of is a later live migration to this host, which may not have arrived."""
+    return reading.arrived and 0 < known.since < reading.started
+
+
+_BEGAN = Seen(Fact.LIVES, "it was started again, unseen")
+_UNTOLD = "its death was reported, and whether it has lived here again since, unseen, and died again cannot be told; look at it"
 
 
 def _leaves(reading: Reading, known: Instance) -> bool:
@@ -146,11 +152,39 @@ def _leaves(reading: Reading, known: Instance) -> bool:
     return not known.unwatched
 
 
-def _later(reading: Reading, known: Instance, looked: float, now: float) -> bool:
-    """Whether the log shows a life that began after all that is known: nobody saw it, and its guest ran here."""
+class _Whose(Enum):
+    """Of which life a reading tells."""
+
+    KNOWN = auto()
+    """Of one that was seen, or reported, before; or nothing tells of another one."""
+    UNSEEN = auto()
+    """Of one that began after all that is known, and was seen by nobody."""
+    UNTOLD = auto()
+    """Of the one that was reported or of a later one: that cannot be told."""
+
+
+def _whose(reading: Reading, known: Instance, looked: float, now: float) -> _Whose:
+    if reading.started and reading.started == known.life:
+        return _Whose.KNOWN
     floor = max(looked, known.reported)
+    # A start that failed and did not get its end into the log is no life.
+    if reading.reason is ShutoffReason.FAILED and reading.started and not reading.last_words:
+        return _Whose.KNOWN
     # A life that a clock set back lets begin after its own end must not be reported at every look.
-    return not reading.arrived and 0 < floor < reading.started <= now and reading.started != known.life
+    if 0 < floor < reading.started <= now:
+        return _Whose.UNSEEN
+    # Nor is one known that began after the report, at a look that could not tell.
+    told = 0 < reading.started <= known.reported <= now
+    return _Whose.UNTOLD if known.phase in DEAD and known.unwatched and not told else _Whose.KNOWN
+
+
+def _panicked(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:
+    """Its QEMU keeps a crashed guest, which so has run here: the one that was reported, or that of a later life?"""
+    crash = Seen(Fact.PANICKED, "its guest had crashed when libvirt was asked", "state CRASHED")
+    another = known.before_reboot or 0 < known.identity.run != reading.instance.run > 0
+    if known.phase in DEAD and (another or _whose(reading, known, looked, now) is _Whose.UNSEEN):
+        return _BEGAN, crash
+    return (crash,)
 
 
 def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:
@@ -161,26 +195,31 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
             "libvirt says that it is off, but its QEMU process lives: another start makes a second copy of it"
         )
         return (Seen(Fact.ORPHANED, told, evidence),)
+    if fate is Fate.PLANNED and known.phase is not Phase.DOWN:
+        return (Seen(Fact.STOPPED, why, evidence),)
     if known.phase is Phase.ARRIVING:
         return _not_arrived(reading, known, fate, why)
-    if fate is Fate.DIED and known.phase in (Phase.DOWN, *DEAD) and _later(reading, known, looked, now):
+    whose = _whose(reading, known, looked, now)
+    died = fate is Fate.DIED
+    if died and whose is _Whose.UNSEEN and not reading.arrived and known.phase in (Phase.DOWN, *DEAD):
         return _BEGAN, Seen(Fact.DIED, why, evidence)
-    if (
-        fate is Fate.DIED
-        and known.phase in (Phase.UP, Phase.UNSURE)
-        and reading.arrived
-        and 0 < known.since < reading.started
-    ):
+    if known.phase in DEAD:
+        return (
+            Seen(Fact.DIED, why, evidence) if whose is _Whose.KNOWN else Seen(Fact.UNSURE, _UNTOLD, evidence),
+        )
+    if died and known.phase is not Phase.DOWN and _may_be_aborted(reading, known):
         told = "its log tells of a later live migration, which may have been aborted, and not how the life before ended"
         return (Seen(Fact.UNSURE, told, evidence),)
     if known.phase is Phase.DOWN:
-        return _unknown_life(reading, fate, looked, evidence)
-    told = {Fate.DIED: Fact.DIED, Fate.PLANNED: Fact.STOPPED}.get(fate, Fact.UNSURE)
-    return (Seen(told, why, evidence),)
+        return _unknown_life(reading, whose, fate, looked, why)
+    return (Seen(Fact.DIED if died else Fact.UNSURE, why, evidence),)
 
 
-def _unknown_life(reading: Reading, fate: Fate, looked: float, evidence: str) -> tuple[Seen, ...]:
-    """Off, and never seen up: old history, unless it died and nobody can say when it lived."""
+def _unknown_life(reading: Reading, whose: _Whose, fate: Fate, looked: float, why: str) -> tuple[Seen, ...]:
+    """Off, and never seen up: old history, unless it is over, nobody wanted that, and nobody can say when it lived."""
+    evidence = shutoff.describe(reading)
+    if fate is Fate.UNSURE and whose is _Whose.UNSEEN:
+        return (Seen(Fact.UNSURE, f"it was started unseen and is off: {why}; look at it", evidence),)
     if fate is not Fate.DIED or 0 < reading.started <= looked:
         return ()
     told = "it is off after a crash, but was never seen to run here; if it should run, recover it by hand"

@@ -156,7 +156,8 @@ _PANICKED: Mapping[Fact, Move] = {
     _F.STOPPED: (_P.DOWN, _OVER),
     _F.UNDEFINED: (_P.PANICKED, ()),
     _F.LEFT: (_P.DOWN, (*_OVER, _A.FORGET)),
-    _F.UNSURE: (_P.FAILED, ()),
+    # another life may have ended, unseen
+    _F.UNSURE: (_P.FAILED, (_A.ALARM,)),
     _F.ORPHANED: (_P.PANICKED, (_A.ALARM,)),
 }
 _FAILED: Mapping[Fact, Move] = {
@@ -171,7 +172,7 @@ _FAILED: Mapping[Fact, Move] = {
     _F.STOPPED: (_P.DOWN, _OVER),
     _F.UNDEFINED: (_P.DOWN, _OVER),
     _F.LEFT: (_P.DOWN, (*_OVER, _A.FORGET)),
-    _F.UNSURE: (_P.FAILED, ()),
+    _F.UNSURE: (_P.FAILED, (_A.ALARM,)),
     _F.ORPHANED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
 }
 

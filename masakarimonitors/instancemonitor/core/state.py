@@ -55,7 +55,7 @@ class Instance:
 
     `identity.run` names the life that was last seen, `since` when it was first seen up (seconds since 1970; 0: not
     known). `reported`: when its last death was reported; `life`: when by its log the life began that was last read of
-    it since (0: none was). `defined`: whether libvirt keeps a definition of it (None: not told). `ended`: its process
+    it since (0: none was). `held`: when it had vanished and nothing told why. `defined`: whether libvirt keeps a definition of it (None: not told). `ended`: its process
     ended while its libvirtd was away or fell silent, and nobody had stopped it. `unwatched`: events of it may have been
     missed since it was last seen. `over`: that life has ended unheard, since libvirt did not list it, or is starting
     it. `before_reboot`: known only from before this host was started. `missed`: censuses in a row that did not list it.
@@ -71,6 +71,7 @@ class Instance:
     since: float = 0.0
     reported: float = 0.0
     life: float = 0.0
+    held: float = 0.0
     defined: bool | None = None
     ended: bool = False
     unwatched: bool = False
@@ -311,6 +312,8 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["reported"] = instance.reported
     if instance.since and instance.phase in (Phase.UP, Phase.UNSURE):
         value["since"] = instance.since
+    if instance.held and instance.phase is Phase.UNSURE:
+        value["held"] = instance.held
     if identity.run:
         value["run"] = identity.run
     if instance.defined is False:
@@ -387,6 +390,7 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         phase=phase,
         since=_number(value.get("since")),
         reported=_number(value.get("reported")),
+        held=_number(value.get("held")),
         defined=False if value.get("defined") is False else None,
         ended=value.get("ended") is True,
         unwatched=True,

@@ -59,6 +59,9 @@ class Life:
     reported: bool = False
     alarmed: bool = False
     eyed: bool = False
+    cut: bool = False
+    """Its log was rotated after it had begun, so that it tells nothing of its beginning, and of its end if that was before."""
+    lost: bool = False
 
     @property
     def died(self) -> bool:
@@ -162,18 +165,7 @@ class World(RuleBasedStateMachine):
         at = self.libvirts[uri]
         if not at.listed:
             return None
-        told = [life for life in at.lives if life.end != "failed"]
-        last = told[-1] if told and at.log_readable else Life(0, 0.0)
-        log = Reading(
-            instance=self.identity(uri),
-            power=Power.OFF,
-            reason=at.reason,
-            process=Process.GONE,
-            last_words=last.end,
-            started=last.started,
-            arrived=last.incoming,
-            log_read=at.log_readable,
-        )
+        log = self.log(uri)
         if at.life is None:
             return log
         if at.life.panicked:
@@ -181,12 +173,37 @@ class World(RuleBasedStateMachine):
         power = Power.RUNNING if at.life.ran else Power.MIGRATING if at.life.incoming else Power.STARTING
         return Reading(instance=self.identity(uri), power=power)
 
+    def log(self, uri: str) -> Reading:
+        """What libvirt and the log tell of one that is off."""
+        at = self.libvirts[uri]
+        told = [life for life in at.lives if life.end != "failed" and not life.lost]
+        last = told[-1] if told and at.log_readable else Life(0, 0.0)
+        return Reading(
+            instance=self.identity(uri),
+            power=Power.OFF,
+            reason=at.reason,
+            process=Process.ALIVE if at.living else Process.GONE,
+            last_words=last.end,
+            started=0.0 if last.cut else last.started,
+            arrived=last.incoming and not last.cut,
+            log_read=at.log_readable,
+        )
+
+    def answer(self, uri: str) -> Asked:
+        """Of one that libvirt does not know, the disk tells what libvirtd has written down."""
+        reading, traces = self.reading(uri), None
+        if reading is None and self.libvirts[uri].log_readable:
+            log = replace(self.log(uri), reason=ShutoffReason.UNKNOWN)
+            traces = log if log.last_words else None
+        return Asked(self.identity(uri), reading, self.play.number, traces)
+
     def census(self, uri: str) -> Census:
         reading = self.reading(uri)
         return Census(uri, (reading,) if reading else (), self.play.number)
 
     def look(self, uri: str) -> None:
-        self.play.see(self.census(uri))
+        if "ask" in self.play.see(self.census(uri)):
+            self.late.append(self.answer(uri))
         life = self.libvirts[uri].life
         if life is not None and life.ran:
             life.seen_up = True
@@ -403,6 +420,12 @@ class World(RuleBasedStateMachine):
         at = self.libvirts[uri]
         at.log_readable = not at.log_readable
 
+    @rule(uri=place)
+    def log_is_rotated(self, uri: str) -> None:
+        if uri not in self.arriving():
+            for life in self.libvirts[uri].lives:
+                life.cut, life.lost = True, life.lost or bool(life.end)
+
     @precondition(lambda self: self.monitor)
     @rule()
     def monitor_ends(self) -> None:
@@ -454,7 +477,7 @@ class World(RuleBasedStateMachine):
                 life.eyed = True
                 ended = ProcessEnded(replace(INSTANCE, uri=uri), life.run, arrived=life.incoming)
                 if "ask" in self.play.see(ended) and self.libvirts[uri].heard:
-                    self.late.append(Asked(self.identity(uri), self.reading(uri), self.play.number))
+                    self.late.append(self.answer(uri))
 
     @precondition(lambda self: self.late and self.monitor)
     @rule()
@@ -489,12 +512,12 @@ class World(RuleBasedStateMachine):
         at = self.libvirts[uri]
         removed = bool(last.end) and last.defined and not at.defined
         if last.died and not last.reported and not last.alarmed and not removed:
-            told = at.reason is ShutoffReason.CRASHED or at.log_readable
+            told = at.reason is ShutoffReason.CRASHED or (at.log_readable and not last.lost)
             assert not last.seen_up, "a death of what was seen up is lost"
             assert not (at.listed and told and at.lives[-1] is last), (
                 "an unseen life is neither reported nor an alarm"
             )
-        readable = all(one.log_readable for one in self.libvirts.values())
+        readable = all(one.log_readable for one in self.libvirts.values()) and not last.lost
         if readable and (removed or not last.died):
             assert "STOPPED_FAILED" not in self.pending, (
                 "a report waits for one that is well, was stopped or deleted"

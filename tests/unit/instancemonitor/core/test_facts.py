@@ -129,7 +129,41 @@ def test_a_pause_for_a_migration_is_an_arrival_unless_the_same_life_was_up_here(
 def test_one_that_was_up_and_is_off(reading: Reading, fact: Fact) -> None:
     assert read(reading, instance(Phase.UP)) == [fact]
     assert read(reading, instance(Phase.UNSURE)) == [fact]
-    assert read(reading, instance(Phase.FAILED, reported=NOW)) == [fact]
+    # Whatever ended the life that was reported, its end is known.
+    known = instance(Phase.FAILED, reported=NOW)
+    assert read(reading, known) == [Fact.DIED if fact is Fact.UNSURE else fact]
+
+
+@pytest.mark.parametrize("phase", DEAD)
+@pytest.mark.parametrize(
+    ("reading", "fact"),
+    [
+        (off(CRASHED, started=500.0), Fact.DIED),
+        (off(CRASHED, log_read=False), Fact.UNSURE),
+        (off(UNKNOWN, log_read=False), Fact.UNSURE),
+        (off(CRASHED, last_words="crashed", started=0.0), Fact.UNSURE),
+        (off(CRASHED, started=700.0, arrived=True), Fact.UNSURE),
+        (off(UNKNOWN, Process.UNSEEN, started=700.0), Fact.UNSURE),
+        (off(CRASHED, started=NOW + 1), Fact.UNSURE),
+        (off(FAILED, started=700.0), Fact.DIED),
+        (off(DESTROYED, log_read=False), Fact.STOPPED),
+    ],
+)
+def test_one_that_was_reported_may_have_lived_and_died_again_while_nobody_listened(
+    phase: Phase, reading: Reading, fact: Fact
+) -> None:
+    known = instance(phase, reported=600.0, unwatched=True)
+    assert read(reading, known) == [fact]
+    if fact is Fact.UNSURE and not reading.started:
+        assert read(reading, replace(known, unwatched=False)) == [Fact.DIED], (
+            "each start would have been heard"
+        )
+
+
+def test_a_later_life_that_an_earlier_look_could_not_tell_of_is_still_a_question() -> None:
+    known = instance(Phase.FAILED, reported=500.0, unwatched=True)
+    assert read(off(CRASHED, started=700.0), known, looked=800.0) == [Fact.UNSURE]
+    assert read(off(CRASHED, started=400.0), known, looked=800.0) == [Fact.DIED]
 
 
 @pytest.mark.parametrize("phase", [Phase.DOWN, *DEAD])
@@ -153,6 +187,13 @@ def test_a_guest_of_a_later_life_that_panicked_unseen() -> None:
     panicked = Reading(instance=INSTANCE, power=Power.PANICKED, started=700.0)
     assert read(panicked, instance(Phase.PANICKED, reported=500.0)) == [Fact.LIVES, Fact.PANICKED]
     assert read(panicked, instance(Phase.PANICKED, reported=800.0)) == [Fact.PANICKED]
+    again = Reading(instance=replace(INSTANCE, run=8), power=Power.PANICKED)
+    for known, fact in (
+        (instance(Phase.PANICKED, identity=replace(INSTANCE, run=7)), [Fact.LIVES, Fact.PANICKED]),
+        (instance(Phase.PANICKED, identity=replace(INSTANCE, run=8)), [Fact.PANICKED]),
+        (instance(Phase.PANICKED, before_reboot=True), [Fact.LIVES, Fact.PANICKED]),
+    ):
+        assert read(again, replace(known, reported=800.0)) == fact
 
 
 @pytest.mark.parametrize(
@@ -163,6 +204,9 @@ def test_a_guest_of_a_later_life_that_panicked_unseen() -> None:
         (off(UNKNOWN, last_words="crashed", started=700.0), 0.0, [Fact.UNSURE]),
         (off(CRASHED, started=700.0, arrived=True), 600.0, [Fact.UNSURE]),
         (off(CRASHED, started=500.0), 600.0, []),
+        (off(UNKNOWN, Process.UNSEEN, started=700.0), 600.0, [Fact.UNSURE]),
+        (off(UNKNOWN, Process.UNSEEN, started=700.0), 0.0, []),
+        (off(FAILED, started=700.0), 600.0, []),
         (off(DESTROYED), 0.0, []),
         (off(FAILED), 0.0, []),
         (off(UNKNOWN, log_read=False), 0.0, []),
@@ -213,6 +257,9 @@ def test_one_that_was_arriving_and_is_off(
         (instance(Phase.FAILED, reported=NOW, defined=False), None),
         (instance(Phase.FAILED, reported=NOW - 86400.0, defined=False), Fact.LEFT),
         (instance(Phase.UNSURE, defined=False, unwatched=True), Fact.LEFT),
+        (instance(Phase.UNSURE, defined=False, ended=True), Fact.DIED),
+        (instance(Phase.UNSURE, defined=False, held=NOW), None),
+        (instance(Phase.UNSURE, defined=False, held=NOW - 86400.0), Fact.LEFT),
         (instance(Phase.ARRIVING, defined=False, unwatched=True), Fact.LEFT),
     ],
 )
