@@ -400,9 +400,10 @@ def key(world: World) -> Hashable:
     instances = tuple(
         (
             one.phase,
-            one.number > 0,
+            min(one.number, 1),
             one.defined,
             one.ended,
+            one.crashed,
             one.unwatched,
             one.over,
             one.before_reboot,

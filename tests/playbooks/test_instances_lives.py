@@ -181,7 +181,8 @@ def test_an_arrival_after_the_life_that_is_remembered_may_have_been_aborted(
     play.wait(60)
     play.restart()
     started = play.now.wall.timestamp() - 10 if later else before
-    assert play.census(off(ShutoffReason.CRASHED, started=started, arrived=True)) == does
+    reading = off(ShutoffReason.CRASHED, started=started, arrived=True)
+    assert [word for word in play.census(reading) if word != "ask"] == does
     assert play.alarm is later
 
 
@@ -215,7 +216,7 @@ def test_a_start_that_fails_is_no_death_of_a_life_that_was_over_before() -> None
     play = Play()
     play.census(running())
     play.restart()
-    assert play.census() == [] and play.event(DEFINED) == []
+    assert play.census() == ["ask"] and play.event(DEFINED) == []
     assert play.event(STOPPED, 5) == []
     assert play.census(off(ShutoffReason.FAILED, last_words="destroyed")) == [] and phase(play) == "down"
     play = Play()
@@ -524,7 +525,6 @@ def test_without_a_second_eye_and_a_log_it_is_an_alarm() -> None:
     assert play.census() == ["ask"], "and there is no answer"
     assert play.census() == [] and play.alarm
     assert play.census() == [] and not play.verdicts and phase(play) == "unsure", "the alarm stands"
-    assert phase(play) == "down"
 
 
 def test_one_that_is_defined_again_and_then_deleted_is_no_death() -> None:

@@ -284,7 +284,7 @@ def test_without_a_definition_and_unread_since_the_restart_its_end_is_an_alarm()
     play.see(LibvirtAway(URI, "gone"))
     play.ended()
     play.see(LibvirtBack(URI))
-    assert play.census() == []
+    assert play.census() == ["ask"]
     assert play.census() == [] and play.alarm
 
 
@@ -493,5 +493,17 @@ def test_that_alarm_stands_for_a_day_also_over_a_restart() -> None:
 def test_what_is_only_remembered_may_have_been_defined_again_so_its_log_proves_nothing() -> None:
     play = transient()
     play.restart()
-    assert play.census(running(OTHER)) == []
+    assert play.census(running(OTHER)) == ["ask"]
+    assert play.see(Asked(INSTANCE, None, play.number, told("crashed"))) == []
     assert play.census(running(OTHER)) == [] and play.alarm
+
+
+@pytest.mark.parametrize("words", ["crashed", "destroyed", "migrated"])
+def test_one_that_is_gone_after_an_absence_is_an_alarm_if_its_log_says_that_it_crashed(words: str) -> None:
+    """Its definition may have been taken away unseen, by a live snapshot or for good."""
+    play = watched(INSTANCE, OTHER)
+    play.restart()
+    assert play.census(running(OTHER)) == ["ask"]
+    assert play.see(Asked(INSTANCE, None, play.number, told(words))) == []
+    assert play.census(running(OTHER)) == []
+    assert play.alarm is (words == "crashed")

@@ -191,8 +191,8 @@ class Decider:
         seen, decision = None, NOTHING
         if instance.missed >= _MISSES:
             seen = facts.of_absence(instance, now=now.wall.timestamp())
-        elif _may_vanish(known) and _is_known(state, known):
-            # It vanishes when it dies, and libvirtd may have found that out unheard: then its log tells.
+        elif known.phase is Phase.UP and not known.ended and (known.unwatched or known.defined is False):
+            # Without a definition it vanishes when it dies, and libvirtd may have found that out unheard: its log tells.
             decision = Decision((Ask(instance.identity),))
         if seen is None or (
             first_look.must_wait(state, instance.identity.uri) and first_look.accuses(instance.phase, (seen,))
@@ -224,9 +224,13 @@ class Decider:
         instance = state.instances.get((seen.instance.uri, seen.instance.uuid))
         if instance is None or instance.number > seen.after or seen.traces is None:
             return state, NOTHING
-        if instance.phase not in (Phase.UP, Phase.UNSURE) or not _is_known(state, instance):
+        if instance.phase not in (Phase.UP, Phase.UNSURE):
             return state, NOTHING
-        ended = instance.ended or facts.has_died(seen.traces, instance)
+        died = facts.has_died(seen.traces, instance)
+        if not _is_known(state, instance) or (instance.missed and instance.defined is not False):
+            # It may have died with its definition, which somebody has removed since.
+            return state.put(replace(instance, crashed=died)), NOTHING
+        ended = instance.ended or died
         state, decision = keep(state, replace(instance, ended=ended), self.policy.boot_id, now)
         if ended and instance.phase is Phase.UNSURE and instance.missed >= _MISSES:
             state, more = self._miss(state, state.instances[instance.place], now)
@@ -329,13 +333,8 @@ def _may_have_arrived(instance: Instance) -> bool:
 
 def _is_known(state: State, instance: Instance) -> bool:
     """Whether it was heard of or read in this run; what is remembered may have been defined again since."""
-    read = instance.identity.uri in state.read and instance.unread is None
+    read = instance.identity.uri in state.read and instance.unread is None and instance.number == 0
     return instance.number > 0 or read
-
-
-def _may_vanish(instance: Instance) -> bool:
-    """Whether its death makes it vanish, and was not seen."""
-    return instance.phase is Phase.UP and instance.defined is False and not instance.ended
 
 
 def _named(known: Instance, identity: Identity) -> Instance:
@@ -347,8 +346,10 @@ def _read(known: Instance, reading: Reading, looked: float) -> Instance:
     """With what a reading says beside the fact that it proves; `looked`: when its libvirt was looked at before."""
     if reading.power is Power.UNKNOWN:
         return replace(known, missed=0, unread=looked)
-    unread = looked if _hides_its_last_life(known, reading) else None
-    instance = replace(_named(known, reading.instance), missed=0, unread=unread)
+    unread = looked if facts.hides_its_last_life(reading, known) else None
+    instance = replace(
+        _named(known, reading.instance), number=max(0, known.number), missed=0, unread=unread, crashed=False
+    )
     if reading.power is Power.OFF:
         instance = replace(instance, defined=True)
     elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
@@ -362,14 +363,6 @@ def _read(known: Instance, reading: Reading, looked: float) -> Instance:
     if known.phase in DEAD and not known.life and not known.unwatched:
         instance = replace(instance, life=reading.started)
     return instance
-
-
-def _hides_its_last_life(known: Instance, reading: Reading) -> bool:
-    """Whether it does not tell how the last life ended of one that may have lived unseen."""
-    if reading.power is Power.STARTING:
-        return True
-    missed = known.unwatched or not known.number or known.unread is not None
-    return known.phase is Phase.DOWN and reading.power is Power.OFF and not reading.log_read and missed
 
 
 def _moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:

@@ -113,16 +113,18 @@ def of_absence(known: Instance, *, now: float) -> Seen | None:
     if known.phase is Phase.ARRIVING and known.ended:
         why = "its QEMU has ended, and whether its live migration to this host was completed before cannot be told"
         return Seen(Fact.UNSURE, why, "not defined")
+    if known.phase is Phase.UP and known.crashed and not known.before_reboot:
+        why = "libvirt no longer knows it, and its log says that it crashed, before or after somebody removed it"
+        return Seen(Fact.UNSURE, why, "not defined, log: crashed")
+    if known.phase is Phase.UNSURE and known.held and now - known.held < _KEEP_TRANSIENT:
+        return _DIED_ASIDE if known.ended and not known.before_reboot else None
     if known.defined is not False:
         return left
     # Its definition had been removed while it ran, so that its death, too, makes it vanish.
     if known.phase is Phase.FAILED and now - known.reported < _KEEP_TRANSIENT:
         return None
     if known.phase in (Phase.UP, Phase.UNSURE) and known.ended and not known.before_reboot:
-        why = "its QEMU process ended while libvirtd was away, or just before that, and nobody had stopped it"
-        return Seen(Fact.DIED, why, "process gone, not defined")
-    if known.phase is Phase.UNSURE and known.held and now - known.held < _KEEP_TRANSIENT:
-        return None
+        return _DIED_ASIDE
     if known.phase is Phase.UP and known.unwatched:
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
         return Seen(Fact.UNSURE, why, "not defined")
@@ -135,12 +137,28 @@ def has_died(traces: Reading, known: Instance) -> bool:
 
 
 def _may_be_aborted(reading: Reading, known: Instance) -> bool:
-    """Whether the last life that its log tells of is a later live migration to this host, which may not have arrived."""
+    """Whether the last life in its log is a later live migration to this host, which may not have arrived."""
     return reading.arrived and 0 < known.since < reading.started
 
 
+_DIED_ASIDE = Seen(
+    Fact.DIED,
+    "its QEMU process ended while libvirtd was away, or just before that, and nobody had stopped it",
+    "process gone, not defined",
+)
 _BEGAN = Seen(Fact.LIVES, "it was started again, unseen")
-_UNTOLD = "its death was reported, and whether it has lived here again since, unseen, and died again cannot be told; look at it"
+_UNTOLD = (
+    "its death was reported, and whether it has lived here again since, unseen, and died again cannot be told; look "
+    "at it"
+)
+
+
+def hides_its_last_life(reading: Reading, known: Instance) -> bool:
+    """Whether a reading does not tell how the last life ended of one that may have lived unseen."""
+    if reading.power is Power.STARTING:
+        return True
+    missed = known.unwatched or known.number <= 0 or known.unread is not None
+    return known.phase is Phase.DOWN and reading.power is Power.OFF and not reading.log_read and missed
 
 
 def _leaves(reading: Reading, known: Instance) -> bool:

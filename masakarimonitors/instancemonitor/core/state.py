@@ -54,11 +54,13 @@ class Instance:
     """One instance at one libvirt, with the number of its last event; `key`: under which it is on disk.
 
     `identity.run` names the life that was last seen, `since` when it was first seen up (seconds since 1970; 0: not
-    known). `reported`: when its last death was reported; `life`: when by its log the life began that was last read of
-    it since (0: none was). `held`: when it had vanished and nothing told why. `defined`: whether libvirt keeps a definition of it (None: not told). `ended`: its process
-    ended while its libvirtd was away or fell silent, and nobody had stopped it. `unwatched`: events of it may have been
-    missed since it was last seen. `over`: that life has ended unheard, since libvirt did not list it, or is starting
-    it. `before_reboot`: known only from before this host was started. `missed`: censuses in a row that did not list it.
+    known). `number`: of its last event (0: none; -1: it is only remembered). `reported`: when its last death was
+    reported; `life`: when by its log the life began that was last read of it since (0: none was); `held`: when it had
+    vanished and nothing told why. `defined`: whether libvirt keeps a definition of it (None: not told). `ended`: its
+    process ended while its libvirtd was away or fell silent, and nobody had stopped it; `crashed`: so says its log, and
+    libvirt does not know it. `unwatched`: events of it may have been missed since it was last seen. `over`: that life
+    has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known only from before this
+    host was started. `missed`: censuses in a row that did not list it.
     `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that.
     `alarm`: what was last said of it that asks for a human; `halted`: why it stands still, if nobody paused it;
     `signalled`: its QEMU was told by a signal to end.
@@ -74,6 +76,7 @@ class Instance:
     held: float = 0.0
     defined: bool | None = None
     ended: bool = False
+    crashed: bool = False
     unwatched: bool = False
     over: bool = False
     before_reboot: bool = False
@@ -388,6 +391,7 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         identity=Identity(uuid, name, uri, run),
         key=key,
         phase=phase,
+        number=-1,
         since=_number(value.get("since")),
         reported=_number(value.get("reported")),
         held=_number(value.get("held")),

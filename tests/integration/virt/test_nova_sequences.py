@@ -219,10 +219,11 @@ def test_a_death_and_restarts_that_fail_are_one_report(realm: Realm, tmp_path: P
         instance.remove()
 
 
+@pytest.mark.parametrize("eye", [True, False], ids=["seen by its process", "by libvirtd's log alone"])
 def test_a_death_in_the_midst_of_a_live_snapshot_while_libvirtd_is_away_is_one(
-    realm: Realm, tmp_path: Path
+    realm: Realm, tmp_path: Path, eye: bool
 ) -> None:
-    with watching(realm, tmp_path, report="actionable") as watch:
+    with watching(realm, tmp_path, report="actionable", watch_processes=eye) as watch:
         instance = realm.bare("nova-midst")
         watch.knows(instance)
         uuid, pid = instance.uuid, instance.pid

@@ -60,7 +60,7 @@ class Life:
     alarmed: bool = False
     eyed: bool = False
     cut: bool = False
-    """Its log was rotated after it had begun, so that it tells nothing of its beginning, and of its end if that was before."""
+    """Its log was rotated after it had begun, so that it does not tell of that."""
     lost: bool = False
 
     @property
@@ -505,6 +505,8 @@ class World(RuleBasedStateMachine):
         for _ in range(2):
             for uri in PLACES:
                 self.look(uri)
+            while self.late:
+                self.play.see(self.late.pop(0))
         last = self.history[-1] if self.history else None
         if last is None or last is self.rebooted_after:
             return
