@@ -34,6 +34,8 @@ def test_nothing_is_lost_and_nobody_is_accused() -> None:
         ("its QEMU is killed",),
         ("the monitor ends", "the host is restarted"),
         ("libvirtd ends", "its QEMU is killed"),
+        ("its QEMU is killed", "the monitor ends"),
+        ("it is undefined", "libvirtd ends"),
     ],
 )
 def test_nor_after_it_has_died_or_its_host_was_restarted(begins: tuple[str, ...]) -> None:
@@ -96,9 +98,16 @@ BROKEN: dict[str, Mind] = {
 }
 
 
+FROM = {
+    # While its log can be read, a death is an alarm at least.
+    "no definition is known to be gone": ("it is undefined", "its log can(not) be read"),
+}
+"""After which moves the search for what is broken begins, where it lies deep."""
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_core_that_knows_too_little_is_found_out(name: str) -> None:
-    account = searched(BROKEN[name], 9_000)
+    account = searched(BROKEN[name], 9_000, *FROM.get(name, ()))
     assert account.violation, str(account)
 
 
@@ -132,6 +141,14 @@ def test_a_table_with_one_wrong_move_is_found_out(
     monkeypatch.setitem(TABLE, (phase, fact), instead)
     account = searched(mind(), 9_000)
     assert account.violation, str(account)
+
+
+def test_a_second_life_that_nobody_saw_must_not_be_taken_for_the_reported_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(TABLE, (Phase.FAILED, Fact.UNSURE), (Phase.FAILED, ()))
+    account = searched(mind(), 3_000, "its QEMU is killed", "the monitor ends")
+    assert "nobody saw" in account.violation, str(account)
 
 
 def test_a_way_is_named_by_its_moves() -> None:

@@ -192,7 +192,7 @@ class Decider:
         if instance.missed >= _MISSES:
             seen = facts.of_absence(instance, now=now.wall.timestamp())
         elif known.phase is Phase.UP and not known.ended and (known.unwatched or known.defined is False):
-            # Without a definition it vanishes when it dies, and libvirtd may have found that out unheard: its log tells.
+            # Without a definition it vanishes when it dies, which libvirtd may have found out unheard: its log tells.
             decision = Decision((Ask(instance.identity),))
         if seen is None or (
             first_look.must_wait(state, instance.identity.uri) and first_look.accuses(instance.phase, (seen,))
