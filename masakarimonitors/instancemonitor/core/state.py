@@ -110,9 +110,9 @@ class State:
     looked at in another boot. `noted`: those whose look since the start is on disk; `due`: when those were read whose
     look is not yet, since a reading of it waits; `settled`: those that nothing can have been missed at since their
     last look; `leaving`: what is on disk of instances that need no memory from the next look on, with their URIs.
-    `strangers`: remembered of URIs that are no longer configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited
-    for; `aside`: the readings that wait for it; `waits`: whether the time for that runs.
-    `storms`: of I/O errors, by scope; `weigh_at`: the monotonic second at which these are weighed again.
+    `strangers`: remembered of URIs that are no longer configured, and not yet forgotten. `awaited`: of several URIs
+    those whose first look is waited for; `aside`: the readings that wait for it; `waits`: whether the time for that
+    runs. `storms`: of I/O errors, by scope; `weigh_at`: the monotonic second at which these are weighed again.
     """
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)

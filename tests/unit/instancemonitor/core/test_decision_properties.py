@@ -530,3 +530,27 @@ class World(RuleBasedStateMachine):
 
 TestWorld = World.TestCase
 TestWorld.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+
+
+def test_a_second_life_that_died_while_the_monitor_was_away_with_a_log_that_cannot_be_read() -> None:
+    world = World()
+    world.begin()
+    world.crash()
+    world.monitor_ends()
+    world.log_is_lost_or_found(URI)
+    world.start(URI)
+    world.crash()
+    world.monitor_returns()
+    world.rest()
+    assert [life.alarmed for life in world.history] == [True, True]
+
+
+def test_one_that_died_in_a_live_snapshot_that_began_while_the_monitor_was_away() -> None:
+    world = World()
+    world.begin()
+    world.monitor_ends()
+    world.undefine(URI)
+    world.crash()
+    world.monitor_returns()
+    world.rest()
+    assert world.history[0].alarmed and not world.history[0].reported
