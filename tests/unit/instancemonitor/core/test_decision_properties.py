@@ -503,10 +503,10 @@ class World(RuleBasedStateMachine):
     def rest(self) -> None:
         """Everything is looked at twice: what died is known by now, and what is over is withdrawn."""
         for _ in range(2):
+            while self.late:  # answers take milliseconds, the next census a second
+                self.play.see(self.late.pop(0))
             for uri in PLACES:
                 self.look(uri)
-            while self.late:
-                self.play.see(self.late.pop(0))
         last = self.history[-1] if self.history else None
         if last is None or last is self.rebooted_after:
             return
