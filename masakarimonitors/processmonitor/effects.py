@@ -12,6 +12,7 @@ from typing import Protocol
 from masakarimonitors.core.decision import Command
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
+    Entry,
     Look,
     Observation,
     Run,
@@ -30,7 +31,7 @@ _SHOWN = 200
 class ProcessSource(Protocol):
     """What this room needs of the source that sees processes: `Processes`, which knows which are ours."""
 
-    def watch(self, process_names: Sequence[str]) -> None:
+    def watch(self, entries: Sequence[Entry]) -> None:
         """Watch exactly these."""
 
     def look(self, process_name: str, request_id: int) -> Awaitable[Sighting]:
@@ -64,7 +65,7 @@ class Effects:
         """Carry out one command; every `Look` and `Run` is answered."""
         match asked:
             case Watch():
-                self._processes.watch(asked.process_names)
+                self._processes.watch(asked.entries)
             case Look():
                 return await self._processes.look(asked.process_name, asked.request_id)
             case Run():

@@ -24,7 +24,7 @@ from tests.fixtures.process_play import FULL, NOVA, Play, notified
 
 
 def test_the_list_is_watched() -> None:
-    assert Play(NOVA, FULL).asked == [Watch(("/usr/bin/nova-compute", "p"))]
+    assert Play(NOVA, FULL).asked == [Watch((NOVA, FULL))]
 
 
 def test_what_runs_at_start_is_only_watched() -> None:

@@ -92,5 +92,5 @@ def _read(state: State, read: ListRead) -> tuple[State, Decision]:
                 decision += lifecycle.forget(process.subject, f"{name} was taken off the list")
     for subject in sorted(state.remembered - {lifecycle.subject_of(name) for name in kept}):
         decision += lifecycle.forget(subject, f"{subject} was reported before and is no longer on the list")
-    decision += Decision((Watch(tuple(kept)),))
+    decision += Decision((Watch(read.entries),))
     return State(kept, lives=lives), decision

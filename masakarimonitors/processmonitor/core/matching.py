@@ -1,246 +1,280 @@
-"""Matching: which entry of the list a process belongs to, by what it runs, never by text in `ps`.
+"""Matching: which entry of the list a process belongs to, by what it runs, never by text in `ps`. Pure.
 
-In: a process's command line and executable. Out: the process_names that it runs, each strong (its own
-command line says so) or weak (only its executable does, because it has rewritten its title). It reads
-nothing itself; the index by file name keeps the cost of a process independent of the list's length.
+In: a process's `Identity`. Out: for each entry that it runs a `Reason`, a sentence, strong or weak. Strong: it is the
+process itself. Weak: one of its workers or sessions may look like this, so it counts only where none was ever seen
+that is strong. The index by file name keeps the cost of a process independent of the list's length.
 """
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_INTERPRETER = re.compile(
-    r"(?:python|pypy|platform-python|perl|ruby|node|nodejs|php|lua|tclsh|guile|java|bash|dash|ash|sh|zsh|ksh|mksh)"
-    r"[0-9.]*\Z"
-)
-_FAMILY = re.compile(r"[0-9.]*\Z")
+from masakarimonitors.processmonitor.core.identity import Identity, family, is_interpreter
 
-# Options whose value is the next word, and options after which there is no script at all, by family.
-_WITH_VALUE = {
-    "python": "WXQ",
-    "pypy": "WXQ",
-    "platform-python": "WXQ",
-    "perl": "I",
-    "node": "r",
-    "nodejs": "r",
-    "ruby": "IrEC",
-    "bash": "oO",
-    "sh": "o",
-    "dash": "o",
-    "ash": "o",
-    "ksh": "o",
-    "mksh": "o",
-    "zsh": "o",
-}
-_PYTHONS = frozenset({"python", "pypy", "platform-python"})
-_CODE = {"perl": "eE", "ruby": "e", "node": "ep", "nodejs": "ep", "php": "r", "lua": "e"}
-_LONG_WITH_VALUE = frozenset({"--check-hash-based-pycs", "--require", "--import", "--rcfile", "--init-file"})
-_JAVA_WITH_VALUE = frozenset({"-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules"})
-
-DELETED = " (deleted)"
+_OURS = re.compile(r"masakari-((?:process|instance|introspectiveinstance|host)monitor)\Z")
+_ALL_OF_OURS = "masakari-monitors"
+_WORD = re.compile(r"[a-z]+")
+_MASTER = frozenset({"master", "main", "parent", "listener"})
+_WORKER = frozenset({"worker", "workers", "child", "pool"})
+_LONGEST = 80
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """One process_name, split into words; `target` is where its first word leads, links followed."""
+    """One entry as processes are compared with it.
+
+    `words`: its process_name. `target`: where its first word leads, links followed; `file`: device and inode of what
+    stands there (None: nothing, or no path). `user`: the user id that its processes must have, None for any.
+    """
 
     process_name: str
     words: tuple[str, ...]
     target: str
+    file: tuple[int, int] | None = None
+    user: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        process_name: str,
+        target: str = "",
+        *,
+        file: tuple[int, int] | None = None,
+        user: int | None = None,
+    ) -> "Pattern":
+        """The pattern of a process_name; `target` as seen at this moment."""
+        words = tuple(process_name.split())
+        return cls(process_name=process_name, words=words, target=target or words[0], file=file, user=user)
 
     @property
     def bare(self) -> bool:
         """A program's name without a folder: it may be run from any."""
         return "/" not in self.words[0]
 
+    @property
+    def linked(self) -> bool:
+        """Whether a link leads to its program, or nothing stood there when it was looked at."""
+        return self.target != self.words[0] or (not self.bare and self.file is None)
+
+    @property
+    def name(self) -> str:
+        """The file name of its program."""
+        return posixpath.basename(self.words[0])
+
+    @property
+    def script(self) -> str:
+        """What names the service: the script, where the first word is an interpreter."""
+        return self.words[-1] if is_interpreter(self.words[0]) and len(self.words) > 1 else self.words[0]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The file names, in lower case, one of which each of its processes shows."""
+        keys = {self.name, posixpath.basename(self.target), posixpath.basename(self.process_name.strip())}
+        if is_interpreter(self.words[0]) and len(self.words) > 1:
+            keys |= {posixpath.basename(word) for word in self.words[1:] if not word.startswith("-")}
+        if _OURS.match(posixpath.basename(self.script)):
+            keys.add(_ALL_OF_OURS)
+        return frozenset(key.lower() for key in keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a process is taken for one of an entry, in one sentence of which "it" is the process."""
+
+    why: str
+    strong: bool = True
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A process runs `process_name`; weak when only its executable says so."""
+    """A process runs `process_name`."""
 
     process_name: str
-    strong: bool
+    reason: Reason
 
 
 class Index:
     """The patterns of a list, found by the file names that a process shows."""
 
-    def __init__(
-        self, process_names: Sequence[str], follow: Callable[[str], str] = posixpath.normpath
-    ) -> None:
-        """`follow` resolves links of a path (os.path.realpath)."""
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        """Of no two is the process_name the same."""
+        self.patterns = tuple(patterns)
         self._by_name: dict[str, list[Pattern]] = {}
-        for name in process_names:
-            words = tuple(name.split())
-            target = follow(words[0]) if words[0].startswith("/") else words[0]
-            pattern = Pattern(name, words, target)
-            keys = {
-                posixpath.basename(words[0]),
-                posixpath.basename(target),
-                posixpath.basename(name.strip()),
-            }
-            if is_interpreter(words[0]) and len(words) > 1:
-                keys |= {posixpath.basename(word) for word in words[1:] if not word.startswith("-")}
-            for key in keys:
+        for pattern in self.patterns:
+            for key in pattern.keys:
                 self._by_name.setdefault(key, []).append(pattern)
 
-    def match(self, argv: Sequence[str], exe: str, cwd: Callable[[], str]) -> tuple[Match, ...]:
-        """What a process with this command line and executable ("" when hidden) runs.
+    def candidates(self, identity: Identity) -> Sequence[Pattern]:
+        """The patterns that share a name with it: only for these the rest of it must be known."""
+        found = {p.process_name: p for name in identity.names for p in self._by_name.get(name, ())}
+        return tuple(found.values())
 
-        `cwd` is asked only for a script that was named by a relative path.
-        """
-        exe = exe.removesuffix(DELETED)
-        argv, titled = _untitled(argv)
-        if not argv:
-            return ()
-        script = script_index(argv, exe)
-        names = {posixpath.basename(argv[0]), posixpath.basename(exe)}
-        if script:
-            names.add(posixpath.basename(argv[script]))
-        found: dict[str, bool] = {}
-        for name in names:
-            for pattern in self._by_name.get(name, ()):
-                strong = _strong(pattern, argv, script, exe, cwd, titled)
-                if strong or _weak(pattern, exe, titled):
-                    found[pattern.process_name] = strong or found.get(pattern.process_name, False)
-        return tuple(Match(name, strong) for name, strong in found.items())
+    def match(self, identity: Identity) -> tuple[Match, ...]:
+        """What it runs."""
+        found = ((pattern, matches(pattern, identity)) for pattern in self.candidates(identity))
+        return tuple(Match(pattern.process_name, reason) for pattern, reason in found if reason is not None)
 
 
-def is_interpreter(path: str) -> bool:
-    """Whether this program runs a script that is named on its command line."""
-    return _INTERPRETER.match(posixpath.basename(path)) is not None
+def matches(entry: Pattern, identity: Identity) -> Reason | None:
+    """Why this process is one of this entry; None when it is not."""
+    if entry.user is not None and identity.user not in (None, entry.user):
+        return None
+    if identity.serves_a_service:
+        return None
+    if identity.titled:
+        return _by_title(entry, identity)
+    return _as_ours(entry, identity) or _by_program(entry, identity) or _by_script(entry, identity)
 
 
-def script_index(argv: Sequence[str], exe: str) -> int:
-    """Where in `argv` an interpreter's script (or module) stands; 0: this is none, or it has no script."""
-    program = posixpath.basename(argv[0]).removeprefix("-")
-    if not _INTERPRETER.match(program):
-        return 0
-    family = _FAMILY.sub("", program)
-    if family == "java":
-        return _java_index(argv)
-    code = _CODE.get(family, "c")
-    i = 1
-    while i < len(argv):
-        word = argv[i]
-        if word == "--":
-            return i + 1 if i + 1 < len(argv) else 0
-        if word.startswith("--"):
-            i += 2 if word in _LONG_WITH_VALUE else 1
-            continue
-        if not word.startswith(("-", "+")) or len(word) == 1:
-            return i if len(word) > 1 or word not in "-+" else 0
-        for at, letter in enumerate(word[1:], 1):
-            last = at == len(word) - 1
-            if letter in code:
-                return 0
-            if letter == "m" and family in _PYTHONS:
-                return i + 1 if last and i + 1 < len(argv) else 0
-            if letter in _WITH_VALUE.get(family, ""):
-                i += 1 if last else 0
-                break
-        i += 1
-    return 0
+def mentions(process_name: str, words: Sequence[str]) -> bool:
+    """Whether its text stands in this command line, as it would in the output of `ps`: this is no match."""
+    return process_name.strip() in " ".join(words)
 
 
-def _java_index(argv: Sequence[str]) -> int:
-    i = 1
-    while i < len(argv):
-        if argv[i] == "-jar":
-            return i + 1 if i + 1 < len(argv) else 0
-        if not argv[i].startswith("-"):
-            return i
-        i += 2 if argv[i] in _JAVA_WITH_VALUE else 1
-    return 0
+def printable(text: str, longest: int = _LONGEST) -> str:
+    """Text from outside as it may stand in a sentence: on one line, and not longer than `longest` characters."""
+    safe = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return safe if len(safe) <= longest else f"{safe[:longest]}..."
 
 
-def _untitled(argv: Sequence[str]) -> tuple[Sequence[str], bool]:
-    """The words of a rewritten title, the original command line if it shows one, else `argv` as it is.
+def _as_ours(entry: Pattern, it: Identity) -> Reason | None:
+    """`masakari-monitors run` stands for each of the monitors that it runs."""
+    named = _OURS.match(posixpath.basename(entry.script))
+    if (
+        named is None
+        or posixpath.basename(it.script or it.shown) != _ALL_OF_OURS
+        or "run" not in it.arguments
+    ):
+        return None
+    told = [b for a, b in zip(it.arguments, it.arguments[1:], strict=False) if a == "--monitor"]
+    told += [word.partition("=")[2] for word in it.arguments if word.startswith("--monitor=")]
+    if told and named[1] not in told:
+        return None
+    return Reason(f"it is masakari-monitors run, which runs the {named[1]}")
 
-    "nova-api: worker [/usr/bin/python3 /usr/bin/nova-api --x]" shows it in brackets; "nginx: master
-    process /usr/sbin/nginx -g x" after the title's own words. A colon ends the title's name.
+
+def _by_title(entry: Pattern, it: Identity) -> Reason | None:
+    """It has given itself a title: "nginx: master process /usr/sbin/nginx", "sshd: root@pts/0".
+
+    Only the program itself shows its path or calls itself the master; a worker or a session has a title as well.
     """
-    words = " ".join(argv).split()
-    if not words:
-        return [], False
-    named = "".join(argv[0].split(maxsplit=1)[:1]).endswith(":")
-    if named or (len(argv) == 1 and _bracketed(words)):
-        return [words[0].removesuffix(":"), *words[1:]], len(words) > 1
-    return (words if len(argv) == 1 else argv), False
+    shown = f'its title is "{printable(it.title)}"'
+    executable = not it.interpreted and _is_executable(entry, it)
+    if len(entry.words) == 1 and executable and not _names_it(entry, it):
+        return Reason(f"its executable is {it.program}; {shown}", strong=False)
+    if not _names_it(entry, it) or not (executable or _believed(entry, it)):
+        return None
+    inner = [word.strip("[]()") for word in it.said]
+    start = next((at for at, word in enumerate(inner) if word in (entry.words[0], entry.script)), -1)
+    if len(entry.words) > 1:
+        if start < 0 or not _follows(entry.words, inner[start:]):
+            return None
+    elif it.program and not (executable or it.interpreted):
+        said_by = f"{shown}, by root or its own user, and its executable is {it.program}"
+        return Reason(said_by, strong=False) if entry.bare or start >= 0 else None
+    own = {part for word in it.said[: start if start >= 0 else None] for part in _WORD.findall(word.lower())}
+    itself = start >= 0 or _shows_command_line(it) or own & _MASTER
+    return Reason(shown, strong=bool(itself) and not own & _WORKER)
 
 
-def _bracketed(words: Sequence[str]) -> bool:
-    return any(word[0] in "([" for word in words[1:]) and words[-1][-1] in ")]"
+def _shows_command_line(it: Identity) -> bool:
+    return any(word.startswith(("[/", "(/")) for word in it.said)
 
 
-def _strong(
-    pattern: Pattern, argv: Sequence[str], script: int, exe: str, cwd: Callable[[], str], titled: bool
-) -> bool:
-    if titled:
-        return _title_says(pattern, argv, exe)
-    # A folder or file name with a space in it.
-    if len(pattern.words) > 1 and f"{' '.join(argv)} ".startswith(f"{pattern.process_name.strip()} "):
-        return True
-    if _program_is(pattern, argv[0].removeprefix("-"), exe, cwd) and _follows(pattern.words[1:], argv[1:]):
-        return True
-    if not script:
+def _names_it(entry: Pattern, it: Identity) -> bool:
+    return it.shown.lower() in {
+        posixpath.basename(entry.script).lower(),
+        posixpath.basename(entry.target).lower(),
+    }
+
+
+def _by_program(entry: Pattern, it: Identity) -> Reason | None:
+    # A folder or a file name with a space in it.
+    spaced = len(entry.words) > 1 and f"{' '.join(it.words)} ".startswith(f"{entry.process_name.strip()} ")
+    if not spaced and not _follows(entry.words[1:], it.words[1:]):
+        return None
+    if not spaced and _is_executable(entry, it):
+        since = ", deleted or replaced since" if it.replaced else ""
+        # "(wsgi:keystone", as Apache's helpers call themselves.
+        return Reason(f"its executable is {it.program}{since}", strong=not it.shown.startswith("("))
+    if not spaced and not _is_shown(entry, it):
+        return None
+    called = f'it was run as "{printable(it.shown)}"'
+    if not it.program or it.interpreted or spaced or _is_variant(entry, it):
+        hidden = "" if it.program else ", and its executable is hidden"
+        return (
+            Reason(called + hidden) if it.shown == entry.words[0] or spaced else _as_called(entry, it, called)
+        )
+    if _believed(entry, it) and (entry.bare or "/" in it.shown):
+        return Reason(f"{called} by root or its own user, and its executable is {it.program}", strong=False)
+    return None
+
+
+def _as_called(entry: Pattern, it: Identity, called: str) -> Reason | None:
+    """Not called exactly as written: by another case, a bare name, or a relative path."""
+    if it.shown.lower() == entry.name.lower() and it.shown != entry.name:  # "uWSGI master"
+        own = {part for word in it.words[1:] for part in _WORD.findall(word.lower())}
+        return Reason(called, strong=not own & _WORKER)
+    return Reason(called)
+
+
+def _is_executable(entry: Pattern, it: Identity) -> bool:
+    """Whether the kernel says that it runs the entry's program."""
+    if not it.program:
         return False
-    if _path_is(pattern, argv[script], cwd) and _follows(pattern.words[1:], argv[script + 1 :]):
-        return True
+    if entry.bare:
+        return posixpath.basename(it.program) == entry.name and not it.multicall
+    same = it.program in (entry.words[0], entry.target) or (it.file is not None and it.file == entry.file)
+    # Behind a link of another name stand many programs in one file, and the name says which.
+    names = {entry.name.lower(), posixpath.basename(entry.target).lower()}
+    return same and (len(names) == 1 or posixpath.basename(it.shown).lower() in names)
+
+
+def _is_shown(entry: Pattern, it: Identity) -> bool:
+    if posixpath.basename(it.shown).lower() != entry.name.lower():
+        return False
+    if entry.bare:
+        return "/" not in it.shown or posixpath.basename(it.shown) == entry.name
+    return "/" not in it.shown or posixpath.normpath(it.shown) in (entry.words[0], entry.target)
+
+
+def _is_variant(entry: Pattern, it: Identity) -> bool:
+    """A bare name's program under a longer one: ovs-vswitchd-dpdk, uwsgi-core, .agent-wrapped; or busybox."""
+    program = posixpath.basename(it.program).lower().lstrip(".")
+    return it.multicall or (entry.bare and program.startswith(entry.name.lower()))
+
+
+def _believed(entry: Pattern, it: Identity) -> bool:
+    """Whether its own word on what it is counts: root's, its entry's user's, or where nothing could contradict."""
+    return (
+        not it.program or it.interpreted or it.user == 0 or (entry.user is not None and it.user == entry.user)
+    )
+
+
+def _by_script(entry: Pattern, it: Identity) -> Reason | None:
+    run = it.script or it.module
+    if not run:
+        return None
+    how = f"it runs {'the module ' if it.module else ''}{printable(run)} with {printable(it.shown)}"
+    if _is_script(entry, run) and _follows(entry.words[1:], it.arguments):
+        return Reason(how)
     # "/usr/bin/python /usr/bin/x" is what /usr/bin/x run by any python of that kind is called.
-    return (
-        len(pattern.words) > 1
-        and _same_family(pattern.words[0], argv[0], exe)
-        and (_follows(pattern.words[1:], argv[1:]) or _follows(pattern.words[1:], argv[script:]))
-    )
+    if len(entry.words) < 2 or not _same_family(entry.words[0], it):
+        return None
+    if _follows(entry.words[1:], it.words[1:]) or _follows(entry.words[1:], (run, *it.arguments)):
+        return Reason(how)
+    return None
 
 
-def _weak(pattern: Pattern, exe: str, titled: bool) -> bool:
-    """Only the executable tells: the process calls itself something else."""
-    return (
-        titled and len(pattern.words) == 1 and not pattern.bare and exe in (pattern.words[0], pattern.target)
-    )
+def _is_script(entry: Pattern, run: str) -> bool:
+    if entry.bare:
+        return posixpath.basename(run) == entry.words[0]
+    return run == entry.words[0] or posixpath.normpath(run) in (entry.words[0], entry.target)
 
 
-def _program_is(pattern: Pattern, shown: str, exe: str, cwd: Callable[[], str]) -> bool:
-    if pattern.bare:
-        return pattern.words[0] in (posixpath.basename(shown), posixpath.basename(exe))
-    if exe and exe in (pattern.words[0], pattern.target):
-        return True
-    if "/" in shown:
-        return _path_is(pattern, shown, cwd)
-    # A bare name shown by an interpreter, or with the executable hidden: its title is all there is.
-    return shown == posixpath.basename(pattern.words[0]) and (not exe or is_interpreter(exe))
-
-
-def _path_is(pattern: Pattern, shown: str, cwd: Callable[[], str]) -> bool:
-    if pattern.bare:
-        return posixpath.basename(shown) == pattern.words[0]
-    if shown == pattern.words[0]:
-        return True
-    if posixpath.basename(shown) != posixpath.basename(pattern.words[0]):
-        return False
-    absolute = shown if shown.startswith("/") else posixpath.join(cwd(), shown)
-    return posixpath.normpath(absolute) in (pattern.words[0], pattern.target)
-
-
-def _title_says(pattern: Pattern, words: Sequence[str], exe: str) -> bool:
-    name = words[0]
-    inner = [word.strip("[]()") for word in words[1:]]
-    shown = posixpath.basename(pattern.words[0])
-    script = (
-        pattern.words[-1] if is_interpreter(pattern.words[0]) and len(pattern.words) > 1 else pattern.words[0]
-    )
-    if pattern.bare and len(pattern.words) == 1:
-        return name == shown
-    if posixpath.basename(script) != name:
-        return False
-    if script in inner:
-        start = inner.index(pattern.words[0]) if pattern.words[0] in inner else -1
-        return len(pattern.words) == 1 or (start >= 0 and _follows(pattern.words, inner[start:]))
-    # A script's executable is the interpreter, so beyond its title there is nothing to ask.
-    return len(pattern.words) == 1 and is_interpreter(exe)
+def _same_family(one: str, it: Identity) -> bool:
+    return bool(family(one)) and family(one) in (family(it.shown), family(it.program))
 
 
 def _follows(expected: Sequence[str], shown: Sequence[str]) -> bool:
@@ -250,10 +284,3 @@ def _follows(expected: Sequence[str], shown: Sequence[str]) -> bool:
     if list(shown[: len(expected)]) == list(expected):
         return True
     return " ".join(shown).split()[: len(expected)] == list(expected)
-
-
-def _same_family(one: str, shown: str, exe: str) -> bool:
-    def family(path: str) -> str:
-        return _FAMILY.sub("", posixpath.basename(path))
-
-    return is_interpreter(one) and family(one) in (family(shown), family(exe))

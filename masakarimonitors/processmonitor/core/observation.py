@@ -19,7 +19,7 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One process of process_list.yaml; None: no such command."""
+    """One process of process_list.yaml; None: no such command. `user`: whose processes alone count (name or number)."""
 
     process_name: str
     start_command: str | None = None
@@ -29,6 +29,7 @@ class Entry:
     pre_restart_command: str | None = None
     post_restart_command: str | None = None
     run_as_root: bool = False
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Sighting:
     """One look at /proc, for one entry.
 
     `at`: when the look began; nothing that happened later is in it. `in_reply_to`: the request of the
-    `Look` that it answers, 0 when nobody asked.
+    `Look` that it answers, 0 when nobody asked. `mention`: of an entry that was never seen running since the start,
+    who shows its text in a command line without being it; "" for nobody.
     """
 
     process_name: str
@@ -60,6 +62,7 @@ class Sighting:
     at: Instant
     evidence: str
     in_reply_to: int = 0
+    mention: str = ""
 
 
 class Step(StrEnum):
@@ -92,7 +95,7 @@ Observation = ListRead | ListBroken | Sighting | CommandEnded
 class Watch(Command):
     """Watch exactly these entries from now on; every one is answered by a `Sighting`."""
 
-    process_names: tuple[str, ...]
+    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,8 +101,10 @@ def _value(name: str, node: yaml.Node, faults: Faults) -> str | bool | None:
             return node.value.lower() in _TRUE
         faults.add(node, f"run_as_root must be True or False without quotes, not {_shown(node)}")
         return None
-    if name in _COMMANDS and empty:
+    if empty and (name in _COMMANDS or name == "user"):
         return None
+    if name == "user" and node.tag.endswith(":int"):
+        return str(node.value)
     if empty:
         faults.add(node, f"{name} is empty")
     elif node.tag != _STRING:

@@ -1,8 +1,8 @@
 """The presence of every listed process, kept up to date.
 
-In: which process_names to watch, looks that the decision asks for. Out: a `Sighting` whenever an
-entry's presence changes. Each process found is held by a pidfd, whose firing brings the next scan at
-once (its successor may run already); a scan per `check_interval` finds new ones and is the net.
+In: which entries to watch, looks that the decision asks for. Out: a `Sighting` whenever an entry's presence changes.
+Each process found is held by a pidfd, whose firing brings the next scan at once (its successor may run already); a
+scan per `check_interval` finds new ones and is the net. What is held and what leaves stands in held.py.
 """
 
 import asyncio
@@ -10,43 +10,25 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.processmonitor.core.matching import Index
-from masakarimonitors.processmonitor.core.observation import Observation, Presence, Sighting
-from masakarimonitors.processmonitor.sources.procfs import (
-    Depth,
-    Found,
-    Scan,
-    Scanner,
-    is_same,
-    lingers,
-    may_run,
-    ticks_now,
-)
+from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
+from masakarimonitors.processmonitor.sources.held import APART, Key, Table
+from masakarimonitors.processmonitor.sources.patterns import NOBODY_KNOWN, as_written, follow_again
+from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
+from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, ticks_now
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
 
-_Key = tuple[int, int]
-
 # Reading the command line of a process that hangs in the kernel (dead storage) can hang with it.
 _SCAN_PATIENCE = 5.0
 # A process first seen at a death may be a fork of the dead one, about to become another program.
 _LOOK_AGAIN = 0.3
-
-
-@dataclass(slots=True, kw_only=True)
-class _Watched:
-    presence: Presence | None = None
-    running: tuple[Found, ...] = ()
-    ended: tuple[int, ...] = ()
-    # Once a command line has named the entry, processes that only their executable betrays count only if
-    # they began after the last named one had gone: a session of a dead server is not the server.
-    named: bool = False
-    weak_since: int = -1
+# So many processes of one entry are held; of thousands the others are looked at.
+_PIDFDS = 32
 
 
 class Processes:
@@ -59,19 +41,30 @@ class Processes:
         clock: Clock,
         check_interval: float,
         *,
+        blindness: str = "",
         scanner: Callable[[Index, frozenset[int]], Scanner] = Scanner,
         patience: float = _SCAN_PATIENCE,
     ) -> None:
-        """Nothing is watched until `watch`; `check_interval`, and the `patience` with one scan, in seconds."""
+        """Nothing is watched until `watch`; `check_interval`, and the `patience` with one scan, in seconds.
+
+        `blindness`: why the host's processes cannot be seen from here; empty when they can.
+        """
         self._clock = clock
         self._interval = check_interval
+        self._blindness = blindness
         self._own_commands: set[int] = set()
         self._make_scanner = scanner
         self._patience = patience
         self._scanner = scanner(Index(()), frozenset())
-        self._entries: dict[str, _Watched] = {}
-        self._pidfds: dict[_Key, int] = {}
-        self._ended: set[_Key] = set()
+        self._table = Table(is_alive, ticks_now)
+        self._presence: dict[str, Presence | None] = {}
+        self._met: set[str] = set()
+        self._entries: tuple[Entry, ...] = ()
+        self._lists = 0
+        self._links: Pool | None = None
+        self._following = False
+        self._pidfds: dict[Key, int] = {}
+        self._ended: set[Key] = set()
         self._wanted = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._emit: Callable[[Observation], None] = lambda observation: None
@@ -80,19 +73,28 @@ class Processes:
         self._due = True
         self._unheld = False
 
-    def watch(self, process_names: Sequence[str]) -> None:
+    def watch(self, entries: Sequence[Entry]) -> None:
         """Watch exactly these; each one's presence is emitted after the next scan."""
-        self._scanner = self._make_scanner(Index(process_names, os.path.realpath), self._scanner.avoid)
-        self._entries = {name: self._entries.get(name) or _Watched() for name in process_names}
+        self._lists += 1
+        self._entries = tuple(entries)
+        self._scanner = self._make_scanner(Index(as_written(entries)), self._scanner.avoid)
+        names = frozenset(entry.process_name for entry in entries)
+        self._presence = dict.fromkeys(names)
+        self._met &= names
+        self._table.keep_only(names)
         self._tell_all_again()
 
     async def look(self, process_name: str, request_id: int) -> Sighting:
         """The presence of this entry, from a scan that begins after now."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(done)
-        self._wanted.set()
-        await done
+        await self._fresh_scan()
         return self._sighting(process_name, request_id)
+
+    async def services(self, process_name: str) -> frozenset[int]:
+        """The pids that run this entry now, those below our own commands as well."""
+        scan = await Pool("procfs-once").call(
+            functools.partial(self._scanner.scan, (), Depth.ALL), self._patience
+        )
+        return frozenset(found.pid for found in scan.found.get(process_name, ()))
 
     def command_started(self, pid: int) -> None:
         """This process, with all of its session and below it, is a command of ours until `command_ended`."""
@@ -106,10 +108,15 @@ class Processes:
         """Scan whenever something calls for it, and every `check_interval` seconds."""
         self._emit = emit
         self._tell_all_again()
-        self._due = True
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick())
             await self._look_whenever_wanted()
+
+    async def _fresh_scan(self) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self._wanted.set()
+        await done
 
     async def _tick(self) -> None:
         while True:
@@ -128,21 +135,24 @@ class Processes:
                 await self._wanted.wait()
                 self._wanted.clear()
                 waiting, self._waiting = self._waiting, []
-                scanner, at = self._scanner, self._clock.now()
+                lists, at = self._lists, self._clock.now()
                 # What was asked for is answered in full; a death alone wants to know of successors, fast.
                 depth = Depth.FRESH if self._due else Depth.ALL if waiting else Depth.SUCCESSORS
                 self._due = False
+                await self._follow(depth)
+                scanner = self._scanner
+                scan_now = functools.partial(
+                    scanner.scan, frozenset(self._own_commands), depth, self._table.names()
+                )
                 try:
-                    scan = await thread.call(
-                        functools.partial(scanner.scan, self._own_commands, depth), self._patience
-                    )
+                    scan = await thread.call(scan_now, self._patience)
                 except TimeoutError:
                     scan = self._stuck(scanner, thread)
                     thread.close()
                     thread = Pool("procfs")
-                if scanner.index is not self._scanner.index:  # the list has changed meanwhile
+                if lists != self._lists:  # the list has changed meanwhile
                     self._waiting += waiting
-                    self._wanted.set()
+                    self._want_fresh()
                     continue
                 self._take(scan, at)
                 for done in waiting:
@@ -150,12 +160,43 @@ class Processes:
                         done.set_result(None)
         finally:
             thread.close()
+            if self._links is not None:
+                self._links.close()
+                self._links = None
+            self._following = False
             for key in list(self._pidfds):
                 self._release(key)
 
+    async def _follow(self, depth: Depth) -> None:
+        """Follow the links of the list again, on a thread: what stands on dead storage does not answer."""
+        patterns = self._scanner.index.patterns
+        if self._following or not (depth is Depth.FRESH or any(pattern.linked for pattern in patterns)):
+            return
+        self._links = self._links or Pool("links")
+        follow = functools.partial(follow_again, patterns, self._entries, depth is not Depth.FRESH)
+        self._following = True
+        loop = asyncio.get_running_loop()
+        lists = self._lists
+        try:
+            followed = await self._links.call(follow, self._patience)
+        except TimeoutError:
+            LOG.error(
+                "The programs of the process list could not be looked at within %.0f s, often because of dead"
+                " storage; what was last seen of them counts until they can",
+                self._patience,
+            )
+            self._links.submit(lambda: loop.call_soon_threadsafe(self._follows_again))
+            return
+        self._following = False
+        if followed != patterns and lists == self._lists:
+            self._scanner = self._make_scanner(Index(followed), self._scanner.avoid)
+
+    def _follows_again(self) -> None:
+        self._following = False
+        self._want_fresh()
+
     def _tell_all_again(self) -> None:
-        for entry in self._entries.values():
-            entry.presence = None
+        self._presence = dict.fromkeys(self._presence)
         self._want_fresh()
 
     def _stuck(self, scanner: Scanner, thread: Pool) -> Scan:
@@ -184,100 +225,102 @@ class Processes:
 
     def _take(self, scan: Scan, at: Instant) -> None:
         self._scanned, self._at = scan, at
-        soon = False
-        held: set[_Key] = set()
-        for name, entry in self._entries.items():
-            before = entry.running
-            entry.running = self._running(entry, scan.found.get(name, ()))
-            held |= {(found.pid, found.started) for found in entry.running}
-            if before != entry.running:
-                now = {found.pid for found in entry.running}
-                entry.ended = tuple(found.pid for found in before if found.pid not in now)
-                soon |= bool(entry.ended and now)
+        before = {name: self._table.of(name) for name in self._presence}
+        self._table.take(scan, at.monotonic, frozenset(self._ended))
+        self._hold()
+        for name in self._presence:
             sighting = self._sighting(name, 0)
-            if sighting.presence is not entry.presence:
-                entry.presence = sighting.presence
+            if sighting.presence is not self._presence[name]:
+                self._presence[name] = sighting.presence
                 self._emit(sighting)
-        for key in self._pidfds.keys() - held:
-            self._release(key)
         self._ended = {key for key in self._ended if is_same(*key)}
-        if soon:
+        if self._table.doubts:
+            asyncio.get_running_loop().call_later(APART * 1.2, self._want_fresh)
+        if any(self._has_lost_one(name, rows) for name, rows in before.items()):
             asyncio.get_running_loop().call_later(_LOOK_AGAIN, self._want_fresh)
 
-    def _running(self, entry: _Watched, found: Sequence[Found]) -> tuple[Found, ...]:
-        present = {(one.pid, one.started) for one in found}
-        running = [
-            one for one in found if one.pid not in self._own_commands and self._hold((one.pid, one.started))
-        ]
-        for one in entry.running:
-            key = (one.pid, one.started)
-            if key not in present and key in self._pidfds and key not in self._ended:
-                hangs = one.pid in self._scanner.avoid
-                if hangs or lingers(*key):
-                    running.append(one)
-        if any(one.strong for one in running):
-            entry.named, entry.weak_since = True, -1
-        elif entry.named:
-            if entry.weak_since < 0:
-                entry.weak_since = ticks_now()
-            running = [one for one in running if one.started > entry.weak_since]
-        return tuple(running)
+    def _has_lost_one(self, name: str, before: Sequence[object]) -> bool:
+        now = self._table.of(name)
+        return bool(now) and len(now) < len(before)
 
     def _sighting(self, name: str, in_reply_to: int) -> Sighting:
-        presence, evidence = self._presence(name)
+        presence, evidence = self._judge(name)
+        mention = ""
+        if presence is Presence.RUNNING:
+            self._met.add(name)
+        elif presence is Presence.GONE and name not in self._met:
+            mention = self._scanner.mention(name, self._own_commands)
         return Sighting(
-            process_name=name, presence=presence, at=self._at, evidence=evidence, in_reply_to=in_reply_to
+            process_name=name,
+            presence=presence,
+            at=self._at,
+            evidence=evidence,
+            in_reply_to=in_reply_to,
+            mention=mention,
         )
 
-    def _presence(self, name: str) -> tuple[Presence, str]:
+    def _judge(self, name: str) -> tuple[Presence, str]:
         """By the last scan, and the evidence."""
-        entry = self._entries.get(name)
-        if entry is None:
+        if name not in self._presence:
             return Presence.UNKNOWN, "it is not watched"
-        if entry.running:
-            pids = ", ".join(str(found.pid) for found in entry.running[:5])
-            more = f" and {len(entry.running) - 5} more" if len(entry.running) > 5 else ""
-            return Presence.RUNNING, f"pid {pids}{more}"
-        if self._scanned.unread:
-            return Presence.UNKNOWN, self._scanned.unread
-        for pid in self._scanner.avoid:
+        if self._table.of(name):
+            return Presence.RUNNING, self._table.evidence(name)
+        unseen = self._blindness or self._scanned.unread
+        unseen = unseen or self._of_no_user(name)
+        if unseen:
+            return Presence.UNKNOWN, unseen
+        for pid in self._scanner.avoid | self._scanned.unseen.keys():
             if may_run(pid, name):
-                return Presence.UNKNOWN, f"pid {pid} may run it, and does not answer"
-        ended = f"pid {', '.join(map(str, entry.ended[:5]))} ended" if entry.ended else "no process runs it"
-        return Presence.GONE, ended
+                seen = self._scanned.unseen.get(pid, "it does not answer")
+                return Presence.UNKNOWN, f"pid {pid} may run it, and cannot be read ({seen})"
+        return Presence.GONE, self._table.evidence(name)
 
-    def _hold(self, key: _Key) -> bool:
-        """Hold a pidfd of this very process; False when it has ended."""
-        if key in self._ended:
-            return False
-        if key in self._pidfds:
-            return True
+    def _of_no_user(self, name: str) -> str:
+        for pattern in self._scanner.index.patterns:
+            if pattern.process_name == name and pattern.user == NOBODY_KNOWN:
+                return "the user that the list gives it is not known on this host"
+        return ""
+
+    def _hold(self) -> None:
+        """Hold a pidfd of each row, as far as the budget goes, and of nobody else."""
+        wanted: set[Key] = set()
+        for name in self._presence:
+            wanted |= {(row.pid, row.started) for row in self._table.of(name)[:_PIDFDS]}
+        # Who has one keeps it: of those that come and go, the oldest are the service.
+        for key in self._pidfds.keys() - self._table.rows.keys():
+            self._release(key)
+        for key in wanted - self._pidfds.keys():
+            self._open(key)
+
+    def _open(self, key: Key) -> None:
+        """Hold a pidfd of this very process, or note that it has ended."""
         try:
             pidfd = os.pidfd_open(key[0])
         except ProcessLookupError:
-            self._wanted.set()
-            return False
+            self._fired(key)
+            return
         except OSError as error:
             if not self._unheld:
                 self._unheld = True
                 LOG.warning(
                     "Cannot hold pid %d (%s): it is only looked at every %g s", key[0], error, self._interval
                 )
-            return True
+            return
         if not is_same(*key):  # its pid was given to another process meanwhile
             os.close(pidfd)
-            self._wanted.set()
-            return False
+            self._fired(key)
+            return
         self._pidfds[key] = pidfd
+        self._table.hold(key, True)
         asyncio.get_running_loop().add_reader(pidfd, self._fired, key)
-        return True
 
-    def _fired(self, key: _Key) -> None:
+    def _fired(self, key: Key) -> None:
         self._ended.add(key)
+        self._table.fired(key)
         self._release(key)
         self._wanted.set()
 
-    def _release(self, key: _Key) -> None:
+    def _release(self, key: Key) -> None:
         pidfd = self._pidfds.pop(key, None)
         if pidfd is not None:
             asyncio.get_running_loop().remove_reader(pidfd)

@@ -1,24 +1,68 @@
 """One look at /proc: which entries of the list run, as what pids.
 
-In: the index of the list. Out: a `Scan`. Raw reads of /proc, because they take 2-3 ms for 400
-processes where `ps` or psutil take 12-16. What cannot be read is said, never passed over.
+In: the patterns of the list, and the pids that are held already. Out: a `Scan`. Raw reads of /proc, because they take
+2-3 ms for 400 processes where `ps` or psutil take 12-16. What cannot be read is said, never passed over, and a process
+that cannot be read touches itself alone.
 """
 
 import errno
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from masakarimonitors.processmonitor.core.matching import Index, Match
+from masakarimonitors.processmonitor.core.identity import UNNAMEABLE, identify
+from masakarimonitors.processmonitor.core.matching import Index, Match, Reason, mentions, printable
+from masakarimonitors.processmonitor.sources.stat import DEAD, Marks, Stat, read, read_stat
 
-# A command line, the executable behind it, what they were found to be, and since when (monotonic seconds).
-_Known = tuple[bytes, str, tuple[Match, ...], float]
-# A command line longer than this is cut; what a process runs stands at its beginning.
-_CMDLINE = 4096
-_VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
-_DEAD = frozenset({b"Z", b"X", b"x"})
+VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
+SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+"""This monitor lacks something of its own: nothing can be said of what it looked at."""
+
+# Who looks at a text that stands in his command line, and is not what it names.
+_ONLOOKERS = frozenset(
+    {
+        "tail",
+        "less",
+        "more",
+        "cat",
+        "grep",
+        "vi",
+        "vim",
+        "vim.basic",
+        "vim.tiny",
+        "nano",
+        "emacs",
+        "view",
+        "watch",
+    }
+    | {
+        "journalctl",
+        "systemctl",
+        "strace",
+        "gdb",
+        "pgrep",
+        "pkill",
+        "rg",
+        "sed",
+        "awk",
+        "mawk",
+        "gawk",
+        "scp",
+        "rsync",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a command line and the executable behind it were found to be, and since when (monotonic seconds)."""
+
+    raw: bytes
+    exe: str
+    matches: tuple[Match, ...]
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +71,32 @@ class Found:
 
     pid: int
     started: int
-    strong: bool
+    reason: Reason
+    marks: Marks = ()
+    parent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One look at all of /proc; `unread` says what could not be read, "" when all was."""
+    """One look at all of /proc.
+
+    `unread` says why nothing can be said of whom is not found; "" when all was read. `unseen`: pids that could not
+    be read, and what was seen of each. `others`: held pids that show a command line of something else.
+    """
 
     found: Mapping[str, tuple[Found, ...]]
     unread: str = ""
+    unseen: Mapping[int, str] = field(default_factory=dict)
+    others: Mapping[int, "Other"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What a held pid looks like that an entry's patterns do not fit any more."""
+
+    started: int
+    marks: Marks
+    looks: str
 
 
 class Depth(Enum):
@@ -75,130 +136,165 @@ class Scanner:
         self.reading = 0
         self._proc = proc
         self._settled_after = settled_after
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, Known] = {}
         self._settled: frozenset[str] = frozenset()
 
-    def scan(self, own_commands: Collection[int] = (), depth: Depth = Depth.ALL) -> Scan:
-        """Everything that runs now, but us and the commands (by pid) that we are running."""
+    def scan(
+        self,
+        own_commands: Collection[int] = (),
+        depth: Depth = Depth.ALL,
+        held: Mapping[int, Collection[str]] | None = None,
+    ) -> Scan:
+        """Everything that runs now, but us and the commands (by pid) that we are running.
+
+        `held`: for each pid that is held, the process_names that it was found to run.
+        """
         known = self._known
         partial = depth is Depth.SUCCESSORS
-        seen: dict[int, _Known] = dict(known) if partial else {}
+        seen: dict[int, Known] = dict(known) if partial else {}
         found: dict[str, list[Found]] = {}
-        unread = ""
-        skip = self.avoid | {os.getpid()}
+        unseen: dict[int, str] = {}
+        others: dict[int, Other] = {}
         try:
             listed = set(os.listdir(self._proc)) - (self._settled if partial else frozenset())
-            names = [name for name in listed if name.isdigit()]
-            os.stat(f"{self._proc}/1/stat")
+            read(f"{self._proc}/1/stat")
         except OSError as error:
-            return Scan({}, f"{error.filename}: {error.strerror} (is {self._proc} mounted with hidepid?)")
-        for name in names:
-            pid = int(name)
-            if pid in skip:
+            return Scan(
+                {}, _why(error) or f"{error.filename}: {error.strerror} (is it mounted with hidepid?)"
+            )
+        for name in listed:
+            if not name.isdigit() or (pid := int(name)) in self.avoid:
                 continue
             self.reading = pid
             try:
-                raw = _read(f"{self._proc}/{name}/cmdline")
+                raw = read(f"{self._proc}/{name}/cmdline")
                 now = known.get(pid)
-                if now is None or now[0] != raw or depth is Depth.FRESH:
+                if now is None or now.raw != raw or depth is Depth.FRESH:
                     now = self._look_closer(name, raw, now)
                 seen[pid] = now
-                if now[2]:
-                    self._add(found, pid, now[2], own_commands)
+                if now.matches:
+                    self._add(found, pid, now.matches, own_commands)
+                if held and pid in held and raw:
+                    self._compare(others, pid, held[pid], now)
             except OSError as error:
-                if error.errno not in _VANISHED:
-                    unread = f"{error.filename or self._proc}: {error.strerror}"
+                if why := _why(error):
+                    return Scan({}, why)
+                if error.errno not in VANISHED:
+                    unseen[pid] = f"{error.filename or self._proc}: {error.strerror}"
         self.reading = 0
         self._known = seen
         if not partial:
             long_ago = time.monotonic() - self._settled_after
             self._settled = frozenset(
-                str(pid) for pid, (_, _, matches, at) in seen.items() if not matches and at < long_ago
+                str(pid) for pid, one in seen.items() if not one.matches and one.at < long_ago
             )
-        return Scan({name: tuple(pids) for name, pids in found.items()}, unread)
+        return Scan({name: tuple(pids) for name, pids in found.items()}, "", unseen, others)
 
-    def _look_closer(self, name: str, raw: bytes, before: _Known | None) -> _Known:
-        if not raw:  # a kernel thread or a zombie
-            return before if before is not None and not before[0] else (b"", "", (), time.monotonic())
-        try:
-            exe = os.readlink(f"{self._proc}/{name}/exe")
-        except PermissionError:  # not root: another user's executable is hidden, its command line is not
-            exe = ""
-        if before is not None and before[:2] == (raw, exe):
+    def mention(self, process_name: str, own_commands: Collection[int] = ()) -> str:
+        """Who shows this text in its command line without being it, at the last scan; "" for nobody."""
+        for pid, one in self._known.items():
+            words = _words(one.raw)
+            if pid == os.getpid() or not mentions(process_name, words):
+                continue
+            if os.path.basename(one.exe) in _ONLOOKERS or os.path.basename(words[0]) in _ONLOOKERS:
+                continue
+            try:
+                stat = read_stat(pid, self._proc)
+            except OSError:
+                continue
+            if stat.state not in DEAD and not (own_commands and self._is_ours(pid, stat, own_commands)):
+                return f'pid {pid} shows "{printable(" ".join(words))}"'
+        return ""
+
+    def _look_closer(self, name: str, raw: bytes, before: Known | None) -> Known:
+        if not raw:  # a kernel thread, a zombie, or a process in the middle of an exec
+            if before is not None and not before.raw:
+                return before
+            return Known(raw=b"", exe="", matches=(), at=time.monotonic())
+        exe = self._executable(name)
+        if before is not None and (before.raw, before.exe) == (raw, exe):
             return before
-        argv = [word for word in os.fsdecode(raw).split("\0") if word]
-        matches = self.index.match(argv, exe, lambda: _cwd(f"{self._proc}/{name}/cwd"))
-        return raw, exe, matches, time.monotonic()
+        identity = identify(_words(raw), exe, cwd=lambda: _cwd(f"{self._proc}/{name}/cwd"))
+        matches: tuple[Match, ...] = ()
+        if identity is not None and self.index.candidates(identity):
+            # Asked only for those few, for a file on dead storage does not answer.
+            file, user = _file(f"{self._proc}/{name}/exe"), _user(f"{self._proc}/{name}/status")
+            matches = self.index.match(
+                replace(identity, file=file if identity.file is None else None, user=user)
+            )
+            if int(name) == os.getpid():  # we are none of them, but the monitors that we run
+                matches = tuple(one for one in matches if "masakari-monitors run" in one.reason.why)
+        return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic())
+
+    def _executable(self, name: str) -> str:
+        try:
+            return os.readlink(f"{self._proc}/{name}/exe")
+        except OSError as error:
+            if error.errno in VANISHED or error.errno in SHORTAGE:
+                raise
+            # Another user's is hidden from who is not root; a path can be longer than the kernel tells.
+            return "" if error.errno in (errno.EACCES, errno.EPERM) else UNNAMEABLE
 
     def _add(
         self, found: dict[str, list[Found]], pid: int, matches: Sequence[Match], own_commands: Collection[int]
     ) -> None:
-        fields = _stat(f"{self._proc}/{pid}")
-        if fields[0] in _DEAD or (own_commands and self._is_ours(pid, fields, own_commands)):
+        stat = read_stat(pid, self._proc)
+        if stat.state in DEAD or (own_commands and self._is_ours(pid, stat, own_commands)):
             return
         for match in matches:
-            found.setdefault(match.process_name, []).append(Found(pid, int(fields[19]), match.strong))
+            one = Found(pid, stat.started, match.reason, stat.marks, stat.parent)
+            found.setdefault(match.process_name, []).append(one)
 
-    def _is_ours(self, pid: int, fields: Sequence[bytes], own_commands: Collection[int]) -> bool:
+    def _compare(self, others: dict[int, Other], pid: int, names: Collection[str], now: Known) -> None:
+        if not set(names) <= {match.process_name for match in now.matches}:
+            stat = read_stat(pid, self._proc)
+            looks = printable(" ".join(_words(now.raw)))
+            others[pid] = Other(stat.started, stat.marks, looks)
+
+    def _is_ours(self, pid: int, stat: Stat, own_commands: Collection[int]) -> bool:
         """Whether it is one of our running commands, of its session, or below it."""
         for _generation in range(32):
-            if pid in own_commands or int(fields[3]) in own_commands:
+            if pid in own_commands or stat.session in own_commands:
                 return True
-            pid = int(fields[1])
+            pid = stat.parent
             if pid <= 1:
                 return False
             try:
-                fields = _stat(f"{self._proc}/{pid}")
+                stat = read_stat(pid, self._proc)
             except OSError:
                 return False
         return False
 
 
-def lingers(pid: int, started: int) -> bool:
-    """Whether this process lives on in its threads although its first thread has ended.
+def _why(error: OSError) -> str:
+    """What a shortage of our own means; "" for another error."""
+    if error.errno not in SHORTAGE:
+        return ""
+    return f"{error.filename}: {error.strerror}: this monitor lacks it itself"
 
-    /proc then shows it as a zombie without a command line, and its pidfd stays silent.
-    """
+
+def _words(raw: bytes) -> list[str]:
+    return [word for word in os.fsdecode(raw).split("\0") if word] or [""]
+
+
+def _file(path: str) -> tuple[int, int] | None:
     try:
-        fields = _stat(f"/proc/{pid}")
+        there = os.stat(path)
     except OSError:
-        return False
-    return int(fields[19]) == started and fields[0] == b"Z" and int(fields[17]) > 1
+        return None
+    return there.st_dev, there.st_ino
 
 
-def may_run(pid: int, process_name: str) -> bool:
-    """Whether a process that hangs in the kernel may be this one, by its short name: /proc tells that of any."""
+def _user(path: str) -> int | None:
+    """The effective user id; the owner of the folder is root's for whoever may not be dumped."""
     try:
-        short = os.fsdecode(_read(f"/proc/{pid}/comm")).rstrip("\n")
-    except OSError:
-        return False
-    return short in {os.path.basename(word)[:15] for word in process_name.split()}
-
-
-def is_same(pid: int, started: int) -> bool:
-    """Whether `pid` still is the process that began at `started`, be it a zombie."""
-    try:
-        return int(_stat(f"/proc/{pid}")[19]) == started
-    except OSError:
-        return False
-
-
-def ticks_now() -> int:
-    """This moment in the unit of `Found.started`."""
-    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
-
-
-def _read(path: str) -> bytes:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(fd, _CMDLINE)
-    finally:
-        os.close(fd)
-
-
-def _stat(folder: str) -> list[bytes]:
-    """/proc/PID/stat from the state on: state, parent, group, session, ... [19] start time (proc(5))."""
-    return _read(f"{folder}/stat").rpartition(b")")[2].split()
+        for line in read(path).splitlines():
+            if line.startswith(b"Uid:"):
+                return int(line.split()[2])
+    except OSError as error:
+        if error.errno in SHORTAGE or error.errno in VANISHED:
+            raise
+    return None
 
 
 def _cwd(link: str) -> str:

@@ -22,7 +22,7 @@ from masakarimonitors.cmd import runner
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import loader
 from masakarimonitors.core.decision import Verdict
-from masakarimonitors.processmonitor.core.observation import Observation, Presence, Sighting
+from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.receiver.store import Accepted
@@ -105,7 +105,7 @@ class Eyesight:
     @contextlib.asynccontextmanager
     async def at_work(self, *process_names: str) -> AsyncIterator["Eyesight"]:
         task = asyncio.get_running_loop().create_task(self.source.run(self._emit))
-        self.source.watch(process_names)
+        self.source.watch([Entry(process_name=name) for name in process_names])
         try:
             yield self
         finally:

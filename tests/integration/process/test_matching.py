@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.processmonitor.core.matching import Index
+from masakarimonitors.processmonitor.core.matching import Index, Pattern
 from masakarimonitors.processmonitor.core.observation import Presence
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scanner
 from tests.fixtures.lifeline import alive
@@ -242,7 +242,7 @@ async def test_r14_not_our_own_command_but_what_it_leaves_behind(zoo: Zoo) -> No
     async with eyes.at_work(str(script)):
         await eyes.comes_to_see(str(script))
         seen = await eyes.source.look(str(script), 1)
-        assert seen.evidence == f"pid {daemon}"
+        assert seen.evidence.startswith(f"pid {daemon}: ")
         os.kill(daemon, 9)
         await eyes.is_told(Presence.GONE, str(script))
         assert command.poll() is None
@@ -254,9 +254,9 @@ async def test_r14_not_itself(zoo: Zoo) -> None:
         f"""
         import asyncio, sys
         sys.path.insert(0, {str(Path(__file__).parents[3])!r})
-        from masakarimonitors.processmonitor.core.matching import Index
+        from masakarimonitors.processmonitor.core.matching import Index, Pattern
         from masakarimonitors.processmonitor.sources.procfs import Scanner
-        print(len(Scanner(Index([__file__])).scan().found))
+        print(len(Scanner(Index([Pattern.of(__file__)])).scan().found))
         """,
     )
     seen = await asyncio.to_thread(subprocess.run, [str(script)], capture_output=True, check=True, timeout=60)
@@ -321,9 +321,9 @@ async def test_what_cannot_be_read_is_unknown(zoo: Zoo) -> None:
         f" --ambient-caps=+dac_read_search {sys.executable} -c '\n"
         "import sys\n"
         f'sys.path.insert(0, "{Path(__file__).parents[3]}")\n'
-        "from masakarimonitors.processmonitor.core.matching import Index\n"
+        "from masakarimonitors.processmonitor.core.matching import Index, Pattern\n"
         "from masakarimonitors.processmonitor.sources.procfs import Scanner\n"
-        f'print("SCAN", Scanner(Index(["{script}"])).scan())\'',
+        f'print("SCAN", Scanner(Index([Pattern.of("{script}")])).scan())\'',
         realm=True,
         log=zoo.folder / "log",
     )
@@ -335,7 +335,7 @@ async def test_what_cannot_be_read_is_unknown(zoo: Zoo) -> None:
 async def test_a_scan_at_a_death_sees_new_processes_and_passes_over_old_strangers(zoo: Zoo) -> None:
     old, new = zoo.binary("old-stranger"), zoo.binary("successor")
     zoo.run(old, "1000")
-    scanner = Scanner(Index([str(new)]), settled_after=0.0)
+    scanner = Scanner(Index([Pattern.of(str(new))]), settled_after=0.0)
     await eventually(lambda: any(b"old-stranger" in line for line in command_lines()), "the stranger")
     scanner.scan()
     zoo.run(new, "1000")

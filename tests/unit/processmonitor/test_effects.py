@@ -8,6 +8,7 @@ import pytest
 
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
+    Entry,
     Look,
     Presence,
     Run,
@@ -23,11 +24,11 @@ class ProcessSource:
     """Sees nothing; records what it is told."""
 
     def __init__(self) -> None:
-        self.watched: Sequence[str] = ()
+        self.watched: Sequence[Entry] = ()
         self.own_commands: set[int] = set()
 
-    def watch(self, process_names: Sequence[str]) -> None:
-        self.watched = process_names
+    def watch(self, entries: Sequence[Entry]) -> None:
+        self.watched = entries
 
     async def look(self, process_name: str, request_id: int) -> Sighting:
         return Sighting(
@@ -76,8 +77,8 @@ def run(line: str, run_as_root: bool = False) -> Run:
 
 async def test_the_list_is_handed_to_the_source() -> None:
     source = ProcessSource()
-    assert await effects(Runner(OSError(), source)).perform(Watch(("a", "b"))) is None
-    assert source.watched == ("a", "b")
+    assert await effects(Runner(OSError(), source)).perform(Watch((Entry(process_name="a"),))) is None
+    assert source.watched == (Entry(process_name="a"),)
 
 
 async def test_a_look_is_answered() -> None:

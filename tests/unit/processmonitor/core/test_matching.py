@@ -4,7 +4,8 @@ import posixpath
 
 import pytest
 
-from masakarimonitors.processmonitor.core.matching import Index
+from masakarimonitors.processmonitor.core.identity import UNNAMEABLE, identify
+from masakarimonitors.processmonitor.core.matching import Index, Pattern, Reason, matches, mentions, printable
 
 PY = "/usr/bin/python3.11"
 NOVA = "/usr/local/bin/nova-compute"
@@ -14,12 +15,30 @@ LONG = "a-name-much-longer-than-fifteen"
 WITH_B = "nova-compute --config-file /etc/b.conf"
 
 
-def runs(pattern: str, argv: list[str], exe: str, cwd: str = "/") -> str:
-    follow = {"/sbin/libvirtd": "/usr/sbin/libvirtd", "/usr/bin/python3": PY}
-    index = Index([pattern, "/another/entry"], lambda path: follow.get(path, posixpath.normpath(path)))
-    found = {match.process_name: match.strong for match in index.match(argv, exe, lambda: cwd)}
+FOLLOW = {
+    "/sbin/libvirtd": "/usr/sbin/libvirtd",
+    "/usr/bin/python3": PY,
+    "/usr/bin/uwsgi": "/usr/bin/uwsgi-core",
+    "/usr/sbin/ovs-vswitchd": "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk",
+    "/sbin/syslogd": "/bin/busybox",
+}
+
+
+def pattern_of(name: str, user: int | None = None) -> Pattern:
+    first = name.split()[0]
+    return Pattern.of(name, FOLLOW.get(first, posixpath.normpath(first)), file=(1, 7), user=user)
+
+
+def runs(
+    pattern: str, argv: list[str], exe: str, cwd: str = "/", user: int | None = None, only: int | None = None
+) -> str:
+    index = Index([pattern_of(pattern, only), Pattern.of("/another/entry")])
+    identity = identify(argv, exe, cwd=lambda: cwd, user=user)
+    assert identity is not None
+    found = {match.process_name: match.reason for match in index.match(identity)}
     assert set(found) <= {pattern}
-    return {True: "yes", False: "weakly"}[found[pattern]] if found else "no"
+    assert all(len(reason.why.split()) > 3 for reason in found.values())
+    return {True: "yes", False: "weakly"}[found[pattern].strong] if found else "no"
 
 
 @pytest.mark.parametrize(
@@ -52,11 +71,31 @@ def runs(pattern: str, argv: list[str], exe: str, cwd: str = "/") -> str:
         ("/opt/x.jar", ["/usr/bin/java", "-Xmx1g", "-cp", "a:b", "-jar", "/opt/x.jar"], "/usr/lib/jvm/bin/java"),
         ("/usr/sbin/nginx", ["nginx: master process /usr/sbin/nginx -g daemon on;"], "/usr/sbin/nginx"),
         ("/usr/sbin/sshd", ["sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"], "/usr/sbin/sshd"),
-        ("/usr/bin/neutron-server", [f"neutron-server: api worker ({PY} /usr/bin/neutron-server --config-file x)"], PY),
         ("/usr/bin/neutron-agent", ["neutron-agent (/usr/bin/python3 /usr/bin/neutron-agent --config-file x)"], PY),
         (f"{PY} /usr/bin/neutron-server", [f"neutron-server: rpc ({PY} /usr/bin/neutron-server)"], PY),
+        ("nginx", ["nginx: master process /usr/sbin/nginx -g daemon on;"], "/usr/sbin/nginx"),
+        ("gunicorn", ["gunicorn: master [app:app]"], PY),
+        ("/opt/venv/bin/gunicorn", ["gunicorn: master [app:app]"], PY),
+        ("postgres", ["/usr/lib/postgresql/15/bin/postgres", "-D", "/x"], "/usr/lib/postgresql/15/bin/postgres"),
+        ("uwsgi", ["uWSGI master"], "/usr/bin/uwsgi-core"),
+        ("/usr/bin/uwsgi", ["/usr/bin/uwsgi", "--ini", "x"], "/usr/bin/uwsgi-core"),
+        ("/usr/sbin/ovs-vswitchd", ["ovs-vswitchd", "x"], "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"),
+        ("ovs-vswitchd", ["ovs-vswitchd", "x"], "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"),
+        ("/usr/sbin/mysqld", ["mysqld", "--x"], "/usr/sbin/mysqld;5f0c1a2b (deleted)"),
+        ("/usr/sbin/mysqld", ["mysqld"], "/usr/sbin/mysqld.#prelink#.AbC (deleted)"),
+        (NOVA, ["/usr/bin/python3-dbg", NOVA], "/usr/bin/python3.11-dbg"),
+        (NOVA, ["/usr/bin/python3.11t", NOVA], "/usr/bin/python3.11t"),
+        ("/usr/bin/foo", ["/lib64/ld-linux.so.2", "--library-path", "/x", "/usr/bin/foo"], "/usr/lib/ld-linux.so.2"),
+        ("/usr/bin/foo", ["/usr/bin/qemu-aarch64-static", "/usr/bin/foo", "-x"], "/usr/bin/qemu-aarch64-static"),
+        ("/sbin/syslogd", ["/sbin/syslogd", "-n"], "/bin/busybox"),
+        ("/sbin/syslogd", ["busybox", "syslogd", "-n"], "/bin/busybox"),
+        ("syslogd", ["syslogd", "-n"], "/bin/busybox"),
+        (NOVA, ["sh", NOVA], "/bin/busybox"),
+        (NOVA, [NOVA], PY),
+        (HOST, [PY, "/usr/bin/masakari-monitors", "run", "--config-file", "x"], PY),
+        (PY_HOST, [PY, "/usr/bin/masakari-monitors", "run", "--monitor", "hostmonitor"], PY),
+        ("masakari-hostmonitor", [PY, "/usr/bin/masakari-monitors", "--x", "run", "--monitor=hostmonitor"], PY),
         ("ceilometer-polling", ["ceilometer-polling: master process [/usr/bin/ceilometer-polling --x]"], PY),
-        ("ceilometer-polling", ["ceilometer-polling: AgentManager worker(0)"], PY),
         ("/opt/my app/run", ["/opt/my app/run", "now"], "/opt/my app/run"),
         ("bash", ["-bash"], "/usr/bin/bash"),
     ],
@@ -91,14 +130,78 @@ def test_r14_matches(pattern: str, argv: list[str], exe: str) -> None:
         (PY_HOST, ["/usr/bin/perl", HOST], "/usr/bin/perl"),
         ("/usr/sbin/nginx", ["vim: editing /usr/sbin/nginx"], "/usr/bin/vim"),
         ("sshd", ["login", "sshd"], "/usr/bin/login"),
+        ("/sbin/syslogd", ["crond"], "/bin/busybox"),
+        ("/usr/sbin/svc", ["/usr/sbin/svc", "300"], "/bin/sleep"),
+        ("svc", ["/usr/sbin/svc", "300"], "/bin/sleep"),
+        ("/usr/sbin/svc", ["svc: master process /usr/sbin/svc"], "/bin/sleep"),
+        ("/usr/sbin/svc", ["/usr/sbin/svc"], UNNAMEABLE),
+        ("nova-compute", ["/bin/sh", "/etc/init.d/nova-compute", "restart"], "/bin/dash"),
+        (HOST, [PY, "/usr/bin/masakari-monitors", "run", "--monitor", "processmonitor"], PY),
+        (HOST, [PY, "/usr/bin/masakari-monitors", "status"], PY),
+        ("t120-ag", ["/opt/t120-agent", "--config", "/etc/x/agent.conf"], "/opt/t120-agent"),
     ],
 )  # fmt: skip
 def test_r14_does_not_match(pattern: str, argv: list[str], exe: str) -> None:
     assert runs(pattern, argv, exe) == "no"
 
 
-def test_a_session_of_a_server_matches_only_weakly() -> None:
-    assert runs("/usr/sbin/sshd", ["sshd: root@pts/0"], "/usr/sbin/sshd") == "weakly"
+@pytest.mark.parametrize(
+    ("pattern", "argv", "exe"),
+    [
+        ("/usr/sbin/sshd", ["sshd: root@pts/0"], "/usr/sbin/sshd"),
+        ("sshd", ["sshd: root@pts/0"], "/usr/sbin/sshd"),
+        ("nginx", ["nginx: worker process"], "/usr/sbin/nginx"),
+        ("/usr/sbin/nginx", ["nginx: worker process"], "/usr/sbin/nginx"),
+        ("postgres", ["postgres: walwriter "], "/usr/lib/postgresql/15/bin/postgres"),
+        ("gunicorn", ["gunicorn: worker [app:app]"], PY),
+        ("/opt/venv/bin/gunicorn", ["gunicorn: worker [app:app]"], PY),
+        ("httpd", ["(wsgi:keystone-pu", "-DFOREGROUND"], "/usr/sbin/httpd"),
+        ("uwsgi", ["uWSGI worker 1"], "/usr/bin/uwsgi-core"),
+        ("ceilometer-polling", ["ceilometer-polling: AgentManager worker(0)"], PY),
+        ("/usr/bin/neutron-server", [f"neutron-server: api worker ({PY} /usr/bin/neutron-server -x)"], PY),
+        ("/usr/sbin/httpd", ["anything: at all"], "/usr/sbin/httpd"),
+    ],
+)  # fmt: skip
+def test_a_worker_or_a_session_of_a_server_matches_only_weakly(
+    pattern: str, argv: list[str], exe: str
+) -> None:
+    assert runs(pattern, argv, exe) == "weakly"
+
+
+def test_a_name_that_the_executable_contradicts_is_weakly_believed_of_root_and_of_the_entrys_user() -> None:
+    claims = ["/usr/sbin/svc", "-x"]
+    assert runs("/usr/sbin/svc", claims, "/usr/lib/.svc-wrapped", user=0) == "weakly"
+    assert runs("/usr/sbin/svc", claims, "/usr/lib/.svc-wrapped", user=42, only=42) == "weakly"
+    assert runs("/usr/sbin/svc", claims, "/usr/lib/.svc-wrapped", user=42) == "no"
+    assert runs("/usr/sbin/svc", ["svc"], "/opt/other/svc", user=0) == "no"
+
+
+def test_an_entry_with_a_user_is_run_by_that_user_alone() -> None:
+    assert runs("/usr/sbin/svc", ["svc"], "/usr/sbin/svc", user=42, only=42) == "yes"
+    assert runs("/usr/sbin/svc", ["svc"], "/usr/sbin/svc", user=0, only=42) == "no"
+
+
+def test_the_same_file_under_another_path_is_the_program() -> None:
+    identity = identify(["svc"], "/jail/svc", file=(1, 7))
+    assert identity is not None
+    assert matches(pattern_of("/usr/sbin/svc"), identity) == Reason("its executable is /jail/svc")
+
+
+def test_the_reason_is_a_sentence_that_names_what_was_seen() -> None:
+    identity = identify(["/usr/bin/python3", NOVA], PY)
+    assert identity is not None
+    assert matches(pattern_of(NOVA), identity) == Reason(f"it runs {NOVA} with /usr/bin/python3")
+
+
+def test_what_stands_in_a_sentence_is_one_short_line() -> None:
+    assert printable("a\x1b[31m\nb") == "a?[31m?b"
+    assert len(printable("x" * 1000)) < 100
+
+
+def test_a_mention_is_what_ps_would_have_shown() -> None:
+    argv = ["/opt/t120-agent", "--config", "/etc/x/agent.conf"]
+    assert mentions("t120-ag", argv) and mentions("--config /etc/x/agent.conf", argv)
+    assert not mentions("t121", argv)
 
 
 def test_a_script_named_by_a_relative_path_is_found_from_its_folder() -> None:
@@ -108,11 +211,7 @@ def test_a_script_named_by_a_relative_path_is_found_from_its_folder() -> None:
 
 
 def test_one_process_may_be_several_entries() -> None:
-    index = Index(["nova-compute", NOVA, f"/usr/bin/python3 {NOVA}"])
-    assert len(index.match(["/usr/bin/python3", NOVA], PY, lambda: "/")) == 3
-
-
-def test_a_process_that_shows_nothing_matches_nothing() -> None:
-    assert Index(["a"]).match([], "", lambda: "/") == ()
-    assert Index(["a"]).match([" "], "", lambda: "/") == ()
-    assert Index(["a"]).match([" ", "a"], "", lambda: "/") == ()
+    index = Index(Pattern.of(name) for name in ("nova-compute", NOVA, f"/usr/bin/python3 {NOVA}"))
+    identity = identify(["/usr/bin/python3", NOVA], PY)
+    assert identity is not None
+    assert len(index.match(identity)) == 3

@@ -52,6 +52,13 @@ def test_yaml_booleans(written: str) -> None:
     assert parse(f"- process_name: p\n  run_as_root: {written}", "list")[0].run_as_root
 
 
+@pytest.mark.parametrize(
+    ("written", "user"), [("nova", "nova"), ("42436", "42436"), ("'42436'", "42436"), ("", None)]
+)
+def test_a_user_by_name_or_number(written: str, user: str | None) -> None:
+    assert parse(f"- process_name: p\n  user: {written}", "list")[0].user == user
+
+
 def test_anchors_and_merges() -> None:
     text = "- &a\n  process_name: a\n  run_as_root: true\n- <<: *a\n  process_name: b\n"
     assert parse(text, "list") == (
@@ -79,6 +86,7 @@ def test_an_explicit_empty_list_watches_nothing() -> None:
         ("- process_name: p\n  run_as_root: 'True'", 2, 16, "without quotes"),
         ("- process_name: p\n  start_command: echo 'a", 2, 18, "no closing quotation"),
         ("- process_name: /usr/bin/", 1, 17, "ends with a slash"),
+        ("- process_name: p\n  user: yes", 2, 9, "user must be text, not the bool 'yes'"),
         ("- just words", 1, 3, "group of 'key: value' lines"),
         ("process_name: p", 1, 1, "must be a list"),
         ("- process_name: p\n   start_command: x", 2, 17, "this is not YAML"),

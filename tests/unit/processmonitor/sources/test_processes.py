@@ -5,11 +5,11 @@ import contextlib
 import shutil
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 
 from masakarimonitors.processmonitor.core.matching import Index
-from masakarimonitors.processmonitor.core.observation import Observation, Presence, Sighting
+from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 from masakarimonitors.system.clock import SystemClock
@@ -26,11 +26,16 @@ class Hanging:
         hanging = self
 
         class Made(Scanner):
-            def scan(self, own_commands: Collection[int] = (), depth: Depth = Depth.ALL) -> Scan:
+            def scan(
+                self,
+                own_commands: Collection[int] = (),
+                depth: Depth = Depth.ALL,
+                held: Mapping[int, Collection[str]] | None = None,
+            ) -> Scan:
                 if hanging.pid not in self.avoid and not hanging.answers.is_set():
                     self.reading = hanging.pid
                     hanging.answers.wait(60)
-                return super().scan(own_commands, depth)
+                return super().scan(own_commands, depth, held)
 
         return Made(index, avoid)
 
@@ -38,7 +43,7 @@ class Hanging:
 @contextlib.asynccontextmanager
 async def watching(hanging: Hanging, *names: str) -> AsyncIterator[Processes]:
     source = Processes(SystemClock(), 3600, scanner=hanging, patience=0.2)
-    source.watch(names)
+    source.watch([Entry(process_name=name) for name in names])
     emitted: list[Observation] = []
     running = asyncio.create_task(source.run(emitted.append))  # noqa: TID251
     try:

@@ -1,17 +1,13 @@
 """One look at /proc, on a folder made like it: who runs, who is passed over, and what could not be read."""
 
 import os
-import platform
-import subprocess
-import sys
+import resource
 from pathlib import Path
 
 import pytest
 
-from masakarimonitors.processmonitor.core.matching import Index
-from masakarimonitors.processmonitor.sources import procfs
-from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scan, Scanner
-from tests.fixtures.waiting import eventually
+from masakarimonitors.processmonitor.core.matching import Index, Pattern
+from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 
 NOVA = "/usr/bin/nova-compute"
 
@@ -34,19 +30,28 @@ class Proc:
         session: int = 0,
         started: int = 100,
         state: str = "S",
+        user: int = 0,
+        marks: int = 5,
     ) -> None:
         folder = self.path / str(pid)
         folder.mkdir(exist_ok=True)
         (folder / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in argv))
         rest = " ".join("0" for _ in range(15))
-        (folder / "stat").write_text(f"{pid} (a) name) {state} {parent} {pid} {session} {rest} {started} 0\n")
+        places = f"{started} 0 0 0 {marks} {marks} {marks}"
+        (folder / "stat").write_text(f"{pid} (a) name) {state} {parent} {pid} {session} {rest} {places}\n")
+        (folder / "status").write_text(f"Name:\tname\nUid:\t0\t{user}\t0\t0\n")
         (folder / "exe").unlink(missing_ok=True)
         (folder / "exe").symlink_to(exe or argv[0] if argv else "nothing")
 
     def scanner(
         self, *names: str, avoid: frozenset[int] = frozenset(), settled_after: float = 30.0
     ) -> Scanner:
-        return Scanner(Index(names or [NOVA]), avoid, proc=str(self.path), settled_after=settled_after)
+        return Scanner(
+            Index(Pattern.of(name) for name in names or [NOVA]),
+            avoid,
+            proc=str(self.path),
+            settled_after=settled_after,
+        )
 
 
 @pytest.fixture
@@ -61,7 +66,11 @@ def pids(scan: Scan, name: str = NOVA) -> set[int]:
 def test_a_process_is_found_with_the_time_that_names_it(proc: Proc) -> None:
     proc.runs(7, NOVA, "--debug", started=4711)
     proc.runs(8, "/usr/bin/another")
-    assert proc.scanner().scan() == Scan({NOVA: (Found(7, 4711, strong=True),)})
+    scan = proc.scanner().scan()
+    ((found,),) = scan.found.values()
+    assert (found.pid, found.started, found.reason.strong, found.parent) == (7, 4711, True, 1)
+    assert found.reason.why == f"its executable is {NOVA}"
+    assert (scan.unread, scan.unseen, scan.others) == ("", {}, {})
 
 
 def test_nobody_of_the_list_runs_and_all_was_read(proc: Proc) -> None:
@@ -103,7 +112,7 @@ def test_what_cannot_be_read_is_said_and_the_others_are_found(proc: Proc) -> Non
     proc.runs(8, NOVA)
     scan = proc.scanner().scan()
     assert pids(scan) == {8}
-    assert "Is a directory" in scan.unread
+    assert scan.unread == "" and "Is a directory" in scan.unseen[7]
 
 
 def test_a_proc_that_hides_others_is_not_taken_for_an_empty_one(proc: Proc) -> None:
@@ -130,7 +139,7 @@ def test_only_a_fresh_look_sees_another_program_with_the_same_command_line(proc:
     proc.runs(7, "api: worker", exe=NOVA)
     assert pids(scanner.scan()) == set()
     (found,) = scanner.scan(depth=Depth.FRESH).found[NOVA]
-    assert (found.pid, found.strong) == (7, False)
+    assert (found.pid, found.reason.strong) == (7, False)
 
 
 def test_a_look_at_a_death_passes_over_those_that_have_long_been_something_else(proc: Proc) -> None:
@@ -152,63 +161,75 @@ def test_who_is_not_long_something_else_may_be_the_successor(proc: Proc) -> None
     assert pids(scanner.scan(depth=Depth.SUCCESSORS)) == {7}
 
 
-def test_this_very_process_by_pid_and_start_time() -> None:
-    started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-    assert procfs.is_same(os.getpid(), started)
-    assert not procfs.is_same(os.getpid(), started + 1)
-    assert not procfs.lingers(os.getpid(), started)
-    assert 0 < started <= procfs.ticks_now()
+def test_an_executable_whose_path_cannot_be_told_touches_that_process_alone(proc: Proc) -> None:
+    proc.runs(7, NOVA, user=65534)
+    (proc.path / "7" / "exe").unlink()
+    (proc.path / "7" / "exe").write_text("no link")  # to read it fails, as with a path that is too long
+    proc.runs(8, NOVA)
+    scan = proc.scanner().scan()
+    assert pids(scan) == {8}
+    assert (scan.unread, scan.unseen) == ("", {})
 
 
-async def test_a_zombie_is_the_same_process_and_does_not_linger() -> None:
-    with subprocess.Popen(["true"]) as process:  # noqa: ASYNC220 - it returns at once
-        stat = Path(f"/proc/{process.pid}/stat")
-        await eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", "the zombie")
-        started = int(stat.read_text().rpartition(")")[2].split()[19])
-        assert procfs.is_same(process.pid, started)
-        assert not procfs.lingers(process.pid, started)
-    assert not procfs.is_same(process.pid, started)
-    assert not procfs.lingers(process.pid, started)
+def test_a_shortage_of_our_own_makes_a_scan_that_knows_nothing(proc: Proc) -> None:
+    proc.runs(7, NOVA)
+    scanner = proc.scanner()
+    free = os.open("/dev/null", os.O_RDONLY)
+    os.close(free)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        scan = scanner.scan()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert scan.found == {} and "Too many open files" in scan.unread and "hidepid" not in scan.unread
+    assert pids(scanner.scan()) == {7}
 
 
-async def test_a_process_that_lives_on_in_its_threads_lingers() -> None:
-    # Ends the first thread alone, as exit(2) does; the number is the system call's.
-    number = {"x86_64": 60}.get(platform.machine(), 93)
-    script = (
-        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(600,)).start();"
-        f"ctypes.CDLL(None).syscall({number}, 0)"
-    )
-    with subprocess.Popen([sys.executable, "-c", script]) as process:  # noqa: ASYNC220 - it returns at once
-        try:
-            stat = Path(f"/proc/{process.pid}/stat")
-            await eventually(
-                lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", "the first thread's end"
-            )
-            started = int(stat.read_text().rpartition(")")[2].split()[19])
-            assert procfs.lingers(process.pid, started)
-            assert not procfs.lingers(process.pid, started + 1)
-        finally:
-            process.kill()
-    assert not procfs.lingers(process.pid, started)
+def test_an_entrys_user_is_compared_with_the_effective_one(proc: Proc) -> None:
+    proc.runs(7, NOVA, user=42)
+    proc.runs(8, NOVA, user=0)
+    scanner = Scanner(Index([Pattern.of(NOVA, user=42)]), proc=str(proc.path))
+    assert pids(scanner.scan()) == {7}
 
 
-@pytest.mark.parametrize(
-    ("name", "may"),
-    [("/usr/bin/{}", True), ("/usr/bin/python /opt/{}", True), ("/usr/bin/another", False), ("/{}/x", False)],
-)
-def test_a_hung_process_may_be_one_by_its_short_name(name: str, may: bool) -> None:
-    short = Path("/proc/self/comm").read_text().rstrip("\n")
-    assert procfs.may_run(os.getpid(), name.format(short)) is may
+def test_a_held_pid_that_shows_something_else_is_told_with_where_its_program_stands(proc: Proc) -> None:
+    proc.runs(7, NOVA)
+    proc.runs(8, NOVA)
+    scanner = proc.scanner()
+    scanner.scan()
+    proc.runs(7, "/bin/sleep", "60", marks=9)
+    proc.runs(8)
+    scan = scanner.scan(held={7: {NOVA}, 8: {NOVA}})
+    assert set(scan.others) == {7}
+    assert (scan.others[7].marks, scan.others[7].looks) == ((9, 9, 9), "/bin/sleep 60")
 
 
-async def test_a_name_longer_than_the_kernel_keeps_is_compared_as_far_as_it_goes(tmp_path: Path) -> None:
-    program = tmp_path / "nova-compute-of-this-test"
-    program.symlink_to("/bin/sleep")
-    with subprocess.Popen([program, "600"]) as process:  # noqa: ASYNC220 - it returns at once
-        try:
-            comm = Path(f"/proc/{process.pid}/comm")
-            await eventually(lambda: comm.read_text() == "nova-compute-of\n", "the program in place of ours")
-            assert procfs.may_run(process.pid, str(program))
-        finally:
-            process.kill()
-    assert not procfs.may_run(process.pid, str(program))
+def test_whose_text_stands_in_a_command_line_is_mentioned(proc: Proc) -> None:
+    proc.runs(7, "/opt/nova-agent", "--config", "/etc/agent.conf")
+    scanner = proc.scanner("--config /etc/agent.conf", "nova-ag", "nova-x")
+    scanner.scan()
+    assert scanner.mention("nova-ag") == 'pid 7 shows "/opt/nova-agent --config /etc/agent.conf"'
+    assert scanner.mention("--config /etc/agent.conf")
+    assert scanner.mention("nova-x") == ""
+
+
+@pytest.mark.parametrize("program", ["tail", "vim", "grep"])
+def test_who_looks_at_a_text_does_not_mention_it(proc: Proc, program: str) -> None:
+    proc.runs(7, program, "-f", NOVA, exe=f"/usr/bin/{program}")
+    scanner = proc.scanner()
+    scanner.scan()
+    assert scanner.mention(NOVA) == ""
+
+
+def test_our_own_commands_mention_nothing(proc: Proc) -> None:
+    proc.runs(7, "/bin/sh", "-c", f"{NOVA} &")
+    scanner = proc.scanner()
+    scanner.scan()
+    assert scanner.mention(NOVA) != "" and scanner.mention(NOVA, {7}) == ""
+
+
+def test_of_ourselves_only_the_monitors_that_we_run_are_found(proc: Proc) -> None:
+    proc.runs(os.getpid(), "python3", "/usr/bin/masakari-monitors", "run", exe="/usr/bin/python3.11")
+    found = proc.scanner("masakari-hostmonitor", "masakari-monitors").scan().found
+    assert set(found) == {"masakari-hostmonitor"}

@@ -1,0 +1,179 @@
+"""The table of held processes: which rows there are, and what makes one leave. It reads nothing itself.
+
+    (not in the table) ──found by a scan──> HELD ──its pidfd fires──> left: "ended"
+                                            │  ^
+              shows another executable once │  │ shows itself again
+                                            v  │
+                                          DOUBTED ──shows another one >= 0.1 s later──> left: "has become ..."
+
+A changed title, a moment without any command line and a look that missed it mean nothing. What could not be given a
+pidfd (there may be thousands) leaves when it is no longer in /proc.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from masakarimonitors.processmonitor.core.matching import Reason
+from masakarimonitors.processmonitor.sources.procfs import Found, Other, Scan
+from masakarimonitors.processmonitor.sources.stat import Marks
+
+Key = tuple[int, int]
+"""Process id and start time: together they name one process, whoever gets the id next."""
+
+APART = 0.1
+"""Seconds between two looks that show the same other executable: an exec is over by then."""
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One process that was found to run something of the list.
+
+    `reasons`: for each process_name that it runs, why; `doubted`: since when (monotonic seconds) it has looked like
+    something else. `marks`: where its program stood in memory when it was found. `child`: its parent ran the same.
+    `pidfd`: whether there is one, whose firing is its end.
+    """
+
+    pid: int
+    started: int
+    marks: Marks
+    reasons: Mapping[str, Reason]
+    child: bool = False
+    pidfd: bool = False
+    doubted: Mapping[str, float] = field(default_factory=dict)
+
+
+class Table:
+    """The rows, and for each entry what is left of it."""
+
+    def __init__(self, alive: Callable[[int, int], bool], ticks_now: Callable[[], int]) -> None:
+        """`alive`: whether the process of this id and start time runs; `ticks_now`: this moment as a start time."""
+        self.rows: dict[Key, Held] = {}
+        self._alive = alive
+        self._ticks_now = ticks_now
+        self._left: dict[str, list[str]] = {}
+        # Since when no process of an entry is left that is strong; -1 while there is one; absent: there was none yet.
+        # Of those that are weak only the later ones count then: a session of a dead server is not the server.
+        self._strong_gone: dict[str, int] = {}
+
+    def keep_only(self, process_names: frozenset[str]) -> None:
+        """Forget all that runs nothing of these."""
+        for key, row in list(self.rows.items()):
+            self._put(key, row, {name: why for name, why in row.reasons.items() if name in process_names})
+        for name in (self._left.keys() | self._strong_gone.keys()) - process_names:
+            self._left.pop(name, None)
+            self._strong_gone.pop(name, None)
+
+    def fired(self, key: Key) -> None:
+        """Its pidfd has fired: it has ended."""
+        row = self.rows.pop(key, None)
+        if row is not None:
+            self._note(row, row.reasons, "ended")
+
+    def hold(self, key: Key, pidfd: bool) -> None:
+        """Whether there is a pidfd of this row."""
+        self.rows[key] = replace(self.rows[key], pidfd=pidfd)
+
+    def take(self, scan: Scan, now: float, ended: frozenset[Key]) -> None:
+        """What a scan that began at monotonic second `now` has shown; `ended`: who has ended, be it after that."""
+        present: dict[Key, dict[str, Found]] = {}
+        for name, several in scan.found.items():
+            for one in several:
+                present.setdefault((one.pid, one.started), {})[name] = one
+        for key, shown in present.items():
+            if key not in ended:
+                self._seen(key, shown)
+        for key, row in list(self.rows.items()):
+            missing = row.reasons.keys() - present.get(key, {}).keys()
+            if missing:
+                self._missed(key, row, frozenset(missing), scan.others.get(row.pid), now)
+        self._count_strong()
+        for name in [name for name in self._left if self.of(name)]:
+            del self._left[name]
+
+    def of(self, process_name: str) -> list[Held]:
+        """Who counts as running it now, strong ones first, then the oldest."""
+        rows = [row for row in self.rows.values() if process_name in row.reasons]
+        since = self._strong_gone.get(process_name, 0)
+        if since > 0 and not any(row.reasons[process_name].strong for row in rows):
+            rows = [row for row in rows if row.started > since]
+        return sorted(rows, key=lambda row: (not row.reasons[process_name].strong, row.started))
+
+    def evidence(self, process_name: str) -> str:
+        """What is seen of an entry: who runs it and why that is so, or how those that ran it have left."""
+        running = self.of(process_name)
+        if running:
+            pids = ", ".join(str(row.pid) for row in running[:_SHOWN])
+            more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
+            return f"pid {pids}{more}: {running[0].reasons[process_name].why}"
+        said = [*self._left.get(process_name, ())[:_SHOWN]] or ["no process runs it"]
+        weak = [str(row.pid) for row in self.rows.values() if process_name in row.reasons]
+        if weak:
+            said.append(f"only workers or sessions of it are left (pid {', '.join(weak[:_SHOWN])})")
+        return "; ".join(said)
+
+    @property
+    def doubts(self) -> bool:
+        """Whether a second look is due."""
+        return any(row.doubted for row in self.rows.values())
+
+    def names(self) -> Mapping[int, frozenset[str]]:
+        """For each pid that is held, what it runs."""
+        return {row.pid: frozenset(row.reasons) for row in self.rows.values()}
+
+    def _seen(self, key: Key, shown: Mapping[str, Found]) -> None:
+        row = self.rows.get(key)
+        one = next(iter(shown.values()))
+        if row is None:
+            parents = [other for other in self.rows.values() if other.pid == one.parent]
+            child = any(other.reasons.keys() & shown.keys() for other in parents)
+            row = Held(pid=one.pid, started=one.started, marks=one.marks, reasons={}, child=child)
+        reasons = dict(row.reasons)
+        for name, found in shown.items():
+            if name not in reasons or found.reason.strong or not reasons[name].strong:
+                reasons[name] = found.reason
+        doubted = {name: since for name, since in row.doubted.items() if name not in shown}
+        # It has executed itself anew, as for an upgrade: that is what it is from now on.
+        marks = one.marks if row.reasons.keys() <= shown.keys() else row.marks
+        self.rows[key] = replace(row, reasons=reasons, doubted=doubted, marks=marks)
+
+    def _missed(self, key: Key, row: Held, missing: frozenset[str], other: Other | None, now: float) -> None:
+        if not row.pidfd and not self._alive(*key):
+            self._note(row, row.reasons, "is no longer in /proc")
+            del self.rows[key]
+            return
+        if other is None or other.started != row.started or not _is_another(row, other):
+            return
+        doubted = {**dict.fromkeys(missing, now), **row.doubted}
+        gone = {name for name in missing if now - doubted[name] >= APART}
+        self.rows[key] = replace(row, doubted={n: at for n, at in doubted.items() if n not in gone})
+        if gone:
+            self._note(row, gone, f'has become another program ("{other.looks}")')
+            self._put(key, self.rows[key], {n: why for n, why in row.reasons.items() if n not in gone})
+
+    def _put(self, key: Key, row: Held, reasons: Mapping[str, Reason]) -> None:
+        if reasons:
+            self.rows[key] = replace(row, reasons=reasons)
+        else:
+            del self.rows[key]
+
+    def _note(self, row: Held, names: Mapping[str, Reason] | set[str], how: str) -> None:
+        for name in names:
+            self._left.setdefault(name, []).append(f"pid {row.pid} {how}")
+
+    def _count_strong(self) -> None:
+        strong = {name for row in self.rows.values() for name, why in row.reasons.items() if why.strong}
+        for name in strong:
+            self._strong_gone[name] = -1
+        for name, at in self._strong_gone.items():
+            if at < 0 and name not in strong:
+                self._strong_gone[name] = self._ticks_now()
+
+
+def _is_another(row: Held, other: Other) -> bool:
+    """Whether another program has been executed in its place."""
+    if any(row.marks) and any(other.marks):
+        return row.marks != other.marks
+    # Hidden from who is not root. A child that looked like its parent was about to execute something else.
+    return row.child

@@ -1,0 +1,65 @@
+"""The patterns of a list, with what this host says of them at this moment: links followed, users looked up.
+
+A link may be switched while the monitor runs (alternatives, a release behind `current`), so it is followed whenever
+processes are looked at. Where nothing stands any more, as in an upgrade, the last that stood there counts.
+"""
+
+import os
+import pwd
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from masakarimonitors.processmonitor.core.matching import Pattern
+from masakarimonitors.processmonitor.core.observation import Entry
+
+NOBODY_KNOWN = -1
+"""The user id of a user whom this host does not know: no process is that user's."""
+
+
+def as_written(entries: Iterable[Entry]) -> Iterable[Pattern]:
+    """The patterns of these entries before anything was looked at."""
+    return [Pattern.of(entry.process_name, user=NOBODY_KNOWN if entry.user else None) for entry in entries]
+
+
+def follow_again(
+    patterns: Sequence[Pattern], entries: Sequence[Entry], links_only: bool = False
+) -> tuple[Pattern, ...]:
+    """The same patterns as they are now; with `links_only`, only those that a link led to are looked at. Blocks."""
+    users = {entry.process_name: entry.user for entry in entries if entry.user}
+    return tuple(
+        pattern
+        if links_only and not pattern.linked
+        else _with_user(_followed(pattern), users.get(pattern.process_name))
+        for pattern in patterns
+    )
+
+
+def user_id(user: str) -> int | None:
+    """The id of a user by name or number; None when this host knows none of that name."""
+    if user.isdigit():
+        return int(user)
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return None
+
+
+def _with_user(pattern: Pattern, user: str | None) -> Pattern:
+    if user is None or pattern.user != NOBODY_KNOWN:
+        return pattern
+    found = user_id(user)
+    return pattern if found is None else replace(pattern, user=found)
+
+
+def _followed(pattern: Pattern) -> Pattern:
+    first = pattern.words[0]
+    if not first.startswith("/"):
+        return pattern
+    try:
+        there = os.stat(first)
+    except OSError:
+        return pattern if pattern.file is not None else replace(pattern, target=os.path.realpath(first))
+    file = (there.st_dev, there.st_ino)
+    if file == pattern.file:
+        return pattern
+    return replace(pattern, target=os.path.realpath(first), file=file)

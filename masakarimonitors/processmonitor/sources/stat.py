@@ -1,0 +1,105 @@
+"""/proc/PID/stat, and what it tells of one process without the risk of hanging.
+
+Other files of a process that hangs in the kernel can hang the reader as well; this one and `comm` never do.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+
+from masakarimonitors.processmonitor.core.identity import is_interpreter
+
+DEAD = frozenset({b"Z", b"X", b"x"})
+
+Marks = tuple[int, ...]
+"""Where the kernel has put a program's code and stack: another place after each exec. Empty or zeros when hidden."""
+
+# A command line longer than this is cut; what a process runs stands at its beginning.
+_LONGEST = 4096
+_HOSTS_PID_NAMESPACE = "pid:[4026531836]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stat:
+    """What is needed of proc_pid_stat(5); `started` in clock ticks since boot."""
+
+    state: bytes
+    parent: int
+    session: int
+    threads: int
+    started: int
+    marks: Marks
+
+
+def read_stat(pid: int, proc: str = "/proc") -> Stat:
+    """The state of this process; OSError when there is none."""
+    fields = read(f"{proc}/{pid}/stat").rpartition(b")")[2].split()
+    return Stat(
+        state=fields[0],
+        parent=int(fields[1]),
+        session=int(fields[3]),
+        threads=int(fields[17]),
+        started=int(fields[19]),
+        marks=tuple(int(field) for field in fields[23:26]),
+    )
+
+
+def read(path: str) -> bytes:
+    """The beginning of a file of /proc."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(fd, _LONGEST)
+    finally:
+        os.close(fd)
+
+
+def is_same(pid: int, started: int) -> bool:
+    """Whether `pid` still is the process that began at `started`, be it a zombie."""
+    try:
+        return read_stat(pid).started == started
+    except OSError:
+        return False
+
+
+def is_alive(pid: int, started: int) -> bool:
+    """Whether this very process runs, be it in its threads alone.
+
+    When its first thread has ended before the others, /proc shows it as a zombie without a command line, and its
+    pidfd stays silent.
+    """
+    try:
+        stat = read_stat(pid)
+    except OSError:
+        return False
+    return stat.started == started and (stat.state not in DEAD or (stat.state == b"Z" and stat.threads > 1))
+
+
+def may_run(pid: int, process_name: str) -> bool:
+    """Whether a process that cannot be read may be this one, by its short name: /proc tells that of any.
+
+    An interpreter may run any script.
+    """
+    try:
+        short = os.fsdecode(read(f"/proc/{pid}/comm")).rstrip("\n")
+    except OSError:
+        return False
+    return is_interpreter(short) or short in {os.path.basename(word)[:15] for word in process_name.split()}
+
+
+def ticks_now() -> int:
+    """This moment in the unit of `Stat.started`."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+
+
+def sees_the_host() -> str:
+    """Why the processes of the host cannot be seen from here, "" when they can: a pid namespace of one's own."""
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError as error:
+        return f"/proc/self/ns/pid: {error.strerror}"
+    if namespace == _HOSTS_PID_NAMESPACE:
+        return ""
+    return (
+        f"this monitor stands in a pid namespace of its own ({namespace}), as in a container without --pid=host:"
+        " it cannot see the host's processes"
+    )

@@ -1,0 +1,99 @@
+"""What is held runs until it ends: titles, execs and moments in between, with real processes."""
+
+import asyncio
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.processmonitor.core.observation import Presence
+from tests.fixtures.waiting import eventually
+from tests.integration.process.rig import Eyesight, Zoo
+
+pytestmark = pytest.mark.xdist_group("process")
+
+REWRITES = """
+import ctypes, os, time
+while not os.path.exists(__file__ + ".go"):
+    time.sleep(0.01)
+fields = open("/proc/self/stat").read().rpartition(")")[2].split()
+start, end = int(fields[45]), int(fields[46])
+ctypes.memmove(start, (b"idle: waiting for jobs" + bytes(4096))[: end - start], end - start)
+while True:
+    time.sleep(60)
+"""
+
+EXECUTES_ITSELF = """
+#include <time.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    struct timespec pause = {0, 2000000};
+    nanosleep(&pause, 0);
+    execv(words[0], words);
+    return 1;
+}
+"""
+
+
+async def test_a_title_without_its_name_in_it_is_the_same_process(zoo: Zoo) -> None:
+    script = zoo.script("retitled", REWRITES)
+    process = zoo.run(script)
+    cmdline = Path(f"/proc/{process.pid}/cmdline")
+    async with Eyesight(check_interval=0.2).at_work(str(script)) as eyes:
+        await eyes.comes_to_see(str(script))
+        Path(f"{script}.go").touch()
+        await eventually(lambda: cmdline.read_bytes().startswith(b"idle"), "the new title")
+        for _ in range(5):
+            assert await eyes.sees(str(script))
+        assert [told.presence for told in eyes.told] == [Presence.RUNNING]
+        zoo.kill(process)
+        gone = await eyes.is_told(Presence.GONE, str(script))
+    assert gone.evidence == f"pid {process.pid} ended"
+
+
+@pytest.mark.skipif(
+    shutil.which("cc") is None, reason="needs a C compiler: only a small program executes itself so fast"
+)
+async def test_a_program_that_executes_itself_anew_all_the_time_runs(zoo: Zoo) -> None:
+    source, program = zoo.folder / "again.c", zoo.folder / "again"
+    source.write_text(EXECUTES_ITSELF)
+    await asyncio.to_thread(subprocess.run, ["cc", "-o", program, source], check=True)
+    process = zoo.run(program)
+    async with Eyesight(check_interval=0.2).at_work(str(program)) as eyes:
+        await eyes.comes_to_see(str(program))
+        for _ in range(1000):
+            assert await eyes.sees(str(program))
+        assert [told.presence for told in eyes.told] == [Presence.RUNNING]
+    assert process.poll() is None
+
+
+async def test_a_release_switched_behind_a_link_is_the_service_that_runs_from_it(zoo: Zoo) -> None:
+    for release in ("one", "two"):
+        (zoo.folder / release).mkdir()
+        zoo.binary("svc").rename(zoo.folder / release / "svc")
+    current = zoo.folder / "current"
+    current.symlink_to("one")
+    name = str(current / "svc")
+    first = zoo.run(zoo.folder / "one" / "svc", "1000")
+    async with Eyesight().at_work(name) as eyes:
+        await eyes.comes_to_see(name)
+        (zoo.folder / "new").symlink_to("two")
+        (zoo.folder / "new").rename(current)
+        assert await eyes.sees(name)  # what runs is held, wherever the link leads
+        zoo.kill(first)
+        zoo.run(zoo.folder / "two" / "svc", "1000")
+        await eyes.comes_to_see(name)
+
+
+async def test_the_death_of_a_master_is_seen_while_its_worker_lives(zoo: Zoo) -> None:
+    binary = zoo.binary("zoo-nginx")
+    master = zoo.run_as(f"zoo-nginx: master process {binary}", binary, "1000")
+    worker = zoo.run_as("zoo-nginx: worker process", binary, "1000")
+    async with Eyesight().at_work("zoo-nginx") as eyes:
+        await eyes.comes_to_see("zoo-nginx")
+        cmdline = Path(f"/proc/{worker.pid}/cmdline")
+        await eventually(lambda: cmdline.read_bytes().startswith(b"zoo-nginx: worker"), "the worker")
+        zoo.kill(master)
+        gone = await eyes.is_told(Presence.GONE, "zoo-nginx")
+    assert worker.poll() is None and "only workers or sessions" in gone.evidence

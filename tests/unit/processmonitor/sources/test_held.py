@@ -1,0 +1,148 @@
+"""The table of held processes: a row leaves by its pidfd, or by two looks that show another executable."""
+
+import pytest
+
+from masakarimonitors.processmonitor.core.matching import Reason
+from masakarimonitors.processmonitor.sources.held import APART, Table
+from masakarimonitors.processmonitor.sources.procfs import Found, Other, Scan
+
+STRONG, WEAK = Reason("its executable is /usr/sbin/svc"), Reason("its title is a worker's", strong=False)
+HERE, ELSEWHERE, HIDDEN = (1, 2, 3), (4, 5, 6), (0, 0, 0)
+
+
+class Play:
+    """A table, with what runs and the time in the test's hand."""
+
+    def __init__(self) -> None:
+        self.alive: set[tuple[int, int]] = set()
+        self.ticks = 1000
+        self.table = Table(lambda pid, started: (pid, started) in self.alive, lambda: self.ticks)
+        self.ended: set[tuple[int, int]] = set()
+
+    def sees(self, *found: Found, at: float = 0.0, others: dict[int, Other] | None = None) -> list[int]:
+        self.alive |= {(one.pid, one.started) for one in found}
+        scan = Scan({"svc": found} if found else {}, "", {}, others or {})
+        self.table.take(scan, at, frozenset(self.ended))
+        for key, row in list(self.table.rows.items()):
+            if not row.pidfd and row.pid < 100:  # those from 100 on get none
+                self.table.hold(key, True)
+        return [row.pid for row in self.table.of("svc")]
+
+    def fires(self, pid: int) -> None:
+        (key,) = [key for key in self.table.rows if key[0] == pid]
+        self.ended.add(key)
+        self.alive.discard(key)
+        self.table.fired(key)
+
+
+def strong(pid: int, started: int = 10, marks: tuple[int, ...] = HERE, parent: int = 1) -> Found:
+    return Found(pid, started, STRONG, marks, parent)
+
+
+def weak(pid: int, started: int = 10) -> Found:
+    return Found(pid, started, WEAK, HERE)
+
+
+@pytest.fixture
+def play() -> Play:
+    return Play()
+
+
+def test_what_is_held_stays_while_looks_do_not_find_it(play: Play) -> None:
+    assert play.sees(strong(7)) == [7]
+    for _ in range(20):
+        assert play.sees() == [7]
+    assert play.table.evidence("svc") == "pid 7: its executable is /usr/sbin/svc"
+
+
+def test_a_changed_title_means_nothing(play: Play) -> None:
+    play.sees(strong(7))
+    for at in range(20):
+        assert play.sees(at=at, others={7: Other(10, HERE, "idle: waiting for jobs")}) == [7]
+    assert not play.table.doubts
+
+
+def test_it_has_ended_when_its_pidfd_fires(play: Play) -> None:
+    play.sees(strong(7))
+    play.fires(7)
+    assert play.sees() == []
+    assert play.table.evidence("svc") == "pid 7 ended"
+
+
+def test_a_scan_that_began_before_its_end_does_not_bring_it_back(play: Play) -> None:
+    play.sees(strong(7))
+    play.fires(7)
+    assert play.sees(strong(7)) == []
+
+
+def test_another_executable_is_believed_at_the_second_look(play: Play) -> None:
+    play.sees(strong(7))
+    other = {7: Other(10, ELSEWHERE, "sleep 1000")}
+    assert play.sees(at=1.0, others=other) == [7]
+    assert play.table.doubts
+    assert play.sees(at=1.0 + APART / 2, others=other) == [7]
+    assert play.sees(at=1.0 + APART, others=other) == []
+    assert play.table.evidence("svc") == 'pid 7 has become another program ("sleep 1000")'
+    assert "ended" not in play.table.evidence("svc")
+
+
+def test_a_doubt_is_over_when_it_shows_itself_again(play: Play) -> None:
+    play.sees(strong(7))
+    assert play.sees(at=1.0, others={7: Other(10, ELSEWHERE, "loader")}) == [7]
+    assert play.sees(strong(7, marks=ELSEWHERE), at=1.2) == [7]
+    assert not play.table.doubts
+    # It has executed itself anew: its new place in memory is no sign of another program.
+    assert play.sees(at=9.0, others={7: Other(10, ELSEWHERE, "idle")}) == [7]
+    assert not play.table.doubts
+
+
+def test_another_process_of_the_same_id_is_not_compared(play: Play) -> None:
+    play.sees(strong(7))
+    for at in (1.0, 2.0):
+        assert play.sees(at=at, others={7: Other(99, ELSEWHERE, "another")}) == [7]
+
+
+def test_where_marks_are_hidden_only_a_child_of_the_same_is_let_go(play: Play) -> None:
+    play.sees(strong(7, marks=HIDDEN))
+    play.sees(strong(7, marks=HIDDEN), strong(8, marks=HIDDEN, parent=7))
+    other = {7: Other(10, HIDDEN, "x"), 8: Other(10, HIDDEN, "x")}
+    play.sees(at=1.0, others=other)
+    assert play.sees(at=2.0, others=other) == [7]
+
+
+def test_without_a_pidfd_it_leaves_when_it_is_no_longer_there_and_is_not_said_to_have_ended(
+    play: Play,
+) -> None:
+    assert play.sees(strong(101)) == [101]
+    assert play.sees() == [101]
+    play.alive.clear()
+    assert play.sees() == []
+    assert play.table.evidence("svc") == "pid 101 is no longer in /proc"
+
+
+def test_a_worker_does_not_stand_for_a_dead_master(play: Play) -> None:
+    assert play.sees(strong(7), weak(8)) == [7, 8]
+    play.fires(7)
+    play.ticks = 2000
+    assert play.sees(weak(8)) == []
+    assert play.table.evidence("svc") == "pid 7 ended; only workers or sessions of it are left (pid 8)"
+    assert play.sees(weak(8), weak(9, started=2001)) == [9]
+    assert play.sees(weak(8), strong(10)) == [10, 8, 9]
+
+
+def test_where_nothing_strong_was_ever_seen_what_is_weak_counts(play: Play) -> None:
+    assert play.sees(weak(8)) == [8]
+    assert play.sees(weak(8), weak(9)) == [8, 9]
+
+
+def test_what_is_taken_off_the_list_is_forgotten(play: Play) -> None:
+    play.sees(strong(7))
+    play.table.keep_only(frozenset({"another"}))
+    assert play.table.rows == {}
+    play.table.keep_only(frozenset({"svc"}))
+    assert play.sees(weak(8)) == [8]
+
+
+def test_of_many_the_first_few_are_named(play: Play) -> None:
+    play.sees(*(strong(pid, started=pid) for pid in range(1, 10)))
+    assert play.table.evidence("svc").startswith("pid 1, 2, 3, 4, 5 and 4 more: ")

@@ -1,0 +1,47 @@
+"""The patterns of a list as a real file system and a real user list have them."""
+
+import os
+import shutil
+from pathlib import Path
+
+from masakarimonitors.processmonitor.core.observation import Entry
+from masakarimonitors.processmonitor.sources.patterns import NOBODY_KNOWN, as_written, follow_again, user_id
+
+
+def test_a_link_is_followed_whenever_it_is_looked_at(tmp_path: Path) -> None:
+    for release in ("one", "two"):
+        (tmp_path / release).mkdir()
+        shutil.copy("/bin/true", tmp_path / release / "svc")
+    current = tmp_path / "current"
+    current.symlink_to("one")
+    entries = [
+        Entry(process_name=f"{current}/svc"),
+        Entry(process_name="bare"),
+        Entry(process_name="/bin/sh -x"),
+    ]
+    first = follow_again(tuple(as_written(entries)), entries)
+    assert first[0].target == f"{tmp_path}/one/svc" and first[0].linked
+    assert first[1].target == "bare" and not first[1].linked
+    assert follow_again(first, entries) == first
+    (tmp_path / "new").symlink_to("two")
+    os.replace(tmp_path / "new", current)
+    second = follow_again(first, entries, links_only=True)
+    assert second[0].target == f"{tmp_path}/two/svc" and second[0].file != first[0].file
+
+
+def test_where_nothing_stands_any_more_the_last_that_stood_there_counts(tmp_path: Path) -> None:
+    shutil.copy("/bin/true", tmp_path / "svc")
+    entries = [Entry(process_name=f"{tmp_path}/svc")]
+    first = follow_again(tuple(as_written(entries)), entries)
+    assert first[0].file is not None and not first[0].linked
+    (tmp_path / "svc").unlink()
+    assert follow_again(first, entries) == first
+
+
+def test_a_user_is_looked_up_until_it_is_known() -> None:
+    users = {"a": "root", "b": "no-such-user", "c": None}
+    entries = [Entry(process_name=name, user=user) for name, user in users.items()]
+    written = tuple(as_written(entries))
+    assert [pattern.user for pattern in written] == [NOBODY_KNOWN, NOBODY_KNOWN, None]
+    assert [pattern.user for pattern in follow_again(written, entries)] == [0, NOBODY_KNOWN, None]
+    assert (user_id("65534"), user_id("root"), user_id("no-such-user")) == (65534, 0, None)
