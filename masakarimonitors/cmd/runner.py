@@ -21,7 +21,7 @@ from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader, log, state_path, unknown
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.status import unix_socket
-from masakarimonitors.system import systemd
+from masakarimonitors.system import limits, systemd
 from masakarimonitors.system.clock import Clock, SystemClock
 
 LOG = logging.getLogger(__name__)
@@ -152,6 +152,8 @@ def leave(code: int) -> None:
 def load(argv: Sequence[str], prog: str, **options: Any) -> cfg.ConfigOpts:
     """Configuration and log, with every unknown option named; raises ConfigFault."""
     conf = loader.load(argv, prog=prog, **options)
+    # Held processes, connections and files are descriptors, and systemd's default of 1,024 is soon used up.
+    limits.raise_descriptors()
     log.set_up(conf)
     unknown.warn(conf)
     return conf

@@ -1,12 +1,14 @@
 """The effects of the process monitor: looks at /proc, and the operator's commands.
 
-In: `Watch`, `Look` and `Run` from the decision. Out: the answers as observations. A command's exit
-code decides; what it wrote is logged.
+In: `Watch`, `Look`, `Run` and `LookUpMaintenance` from the decision. Out: the answers as observations. A command's
+exit code decides; what it wrote is logged. No command is started beside one of the same process that still runs.
 """
 
+import asyncio
 import logging
+import os
 import shlex
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
 from masakarimonitors.core.decision import Command
@@ -14,11 +16,15 @@ from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     Entry,
     Look,
+    LookUpMaintenance,
+    MaintenanceSeen,
     Observation,
     Run,
     Sighting,
     Watch,
 )
+from masakarimonitors.processmonitor.sources.procfs import SHORTAGE
+from masakarimonitors.processmonitor.sources.stat import is_alive, read_stat
 from masakarimonitors.system import command
 
 LOG = logging.getLogger(__name__)
@@ -37,6 +43,9 @@ class ProcessSource(Protocol):
     def look(self, process_name: str, request_id: int) -> Awaitable[Sighting]:
         """A look that begins now."""
 
+    def services(self, process_name: str) -> Awaitable[Collection[int]]:
+        """The pids that run this entry at this moment, those below our own commands as well."""
+
     def command_started(self, pid: int) -> None:
         """This process is a command of ours, never the one that it is to start, until `command_ended`."""
 
@@ -44,8 +53,23 @@ class ProcessSource(Protocol):
         """The end of `command_started`."""
 
 
-Runner = Callable[[Sequence[str], float, Callable[[int], None]], Awaitable[command.Finished]]
-"""Runs argv with a time-out in seconds; tells the pid as soon as it is known; OSError when it cannot start."""
+Spare = Callable[[], Awaitable[Collection[int]]]
+
+
+class Runner(Protocol):
+    """Runs argv with a time-out in seconds; tells the pid as soon as it is known; OSError when it cannot start.
+
+    Whom `spare` names when the time is up is left alive, as far as the runner can do so.
+    """
+
+    def __call__(
+        self, argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
+    ) -> Awaitable[command.Finished]:
+        """How it ended."""
+
+
+Maintenance = Callable[[], Awaitable[MaintenanceSeen]]
+"""Asks masakari whether it holds this host on maintenance."""
 
 
 class Effects:
@@ -54,12 +78,22 @@ class Effects:
     Each command that runs is made known to the source that sees processes, from its start to its end.
     """
 
-    def __init__(self, processes: ProcessSource, timeout: float, as_user: Runner, as_root: Runner) -> None:
+    def __init__(
+        self,
+        processes: ProcessSource,
+        timeout: float,
+        as_user: Runner,
+        as_root: Runner,
+        maintenance: Maintenance | None = None,
+    ) -> None:
         """`timeout` in seconds, for each command; `as_root` runs those with run_as_root."""
         self._processes = processes
         self._timeout = timeout
         self._as_user = as_user
         self._as_root = as_root
+        self._maintenance = maintenance
+        # Commands that could not be killed, by process_name: (pid, start time).
+        self._hung: dict[str, list[tuple[int, int]]] = {}
 
     async def perform(self, asked: Command) -> Observation | None:
         """Carry out one command; every `Look` and `Run` is answered."""
@@ -70,32 +104,71 @@ class Effects:
                 return await self._processes.look(asked.process_name, asked.request_id)
             case Run():
                 return await self._run(asked)
+            case LookUpMaintenance() if self._maintenance is not None:
+                return await self._maintenance()
         return None
 
     async def _run(self, run: Run) -> CommandEnded:
+        if hung := self._still_hung(run.process_name):
+            why = f"an earlier command (pid {hung}) could not be killed and still runs; no other is started beside it"
+            LOG.warning("%s: its %s is not started: %s", run.process_name, run.what, why)
+            return CommandEnded(run.process_name, run.request_id, None, why)
         runner = self._as_root if run.run_as_root else self._as_user
-        pids: list[int] = []
+        ours: dict[int, int] = {}
 
         def started(pid: int) -> None:
-            pids.append(pid)
+            ours[pid] = _started(pid)
             self._processes.command_started(pid)
             LOG.info("%s: running its %s (pid %d): %s", run.process_name, run.what, pid, run.command_line)
 
+        async def spare() -> Collection[int]:
+            try:
+                return await self._processes.services(run.process_name)
+            except (OSError, TimeoutError) as error:
+                LOG.warning(
+                    "%s: whether its service runs already cannot be seen (%s)", run.process_name, error
+                )
+                return ()
+
         try:
-            done = await runner(shlex.split(run.command_line), self._timeout, started)
+            done = await runner(shlex.split(run.command_line), self._timeout, started, spare)
+        except asyncio.CancelledError:
+            for pid in ours:
+                LOG.info("%s: its %s (pid %d) goes on without this monitor", run.process_name, run.what, pid)
+            raise
         except (OSError, ValueError) as error:
+            shortage = isinstance(error, OSError) and error.errno in SHORTAGE
             LOG.warning("%s: its %s cannot be started: %s", run.process_name, run.what, error)
-            return CommandEnded(
-                run.process_name, run.request_id, None, f"its {run.what} cannot be started: {error}"
-            )
+            why = f"its {run.what} cannot be started: {error}"
+            return CommandEnded(run.process_name, run.request_id, None, why, shortage)
         finally:
-            for pid in pids:
+            for pid in ours:
                 self._processes.command_ended(pid)
+        self._note_hung(run.process_name, done, ours)
         return CommandEnded(run.process_name, run.request_id, _code(done), self._log(run, done))
+
+    def _note_hung(self, name: str, done: command.Finished, ours: dict[int, int]) -> None:
+        if done.timed_out:
+            survivors = {pid: _started(pid) for pid in done.survivors} | ours
+            hung = [(pid, at) for pid, at in survivors.items() if at and pid not in done.spared]
+            self._hung[name] = [key for key in hung if is_alive(*key)]
+
+    def _still_hung(self, name: str) -> str:
+        hung = [key for key in self._hung.pop(name, []) if is_alive(*key)]
+        if hung:
+            self._hung[name] = hung
+        return ", ".join(str(pid) for pid, _started in hung)
 
     def _log(self, run: Run, done: command.Finished) -> str:
         if done.timed_out:
-            ending = f"was killed with its children after {done.seconds:.0f} s ([process] command_timeout)"
+            limit = f"after {done.seconds:.0f} s ([process] command_timeout)"
+            hung, spared = self._still_hung(run.process_name), ", ".join(map(str, done.spared))
+            if hung:
+                ending = f"did not end {limit} and could not be killed: pid {hung} still runs"
+            elif spared:
+                ending = f"was ended {limit}, and its service (pid {spared}) was left running"
+            else:
+                ending = f"was killed with its children {limit}"
         elif done.exit_code < 0:
             ending = f"was ended by signal {-done.exit_code} after {done.seconds:.1f} s"
         else:
@@ -120,8 +193,26 @@ def _tail(text: str, limit: int) -> str:
     return text if len(text) <= limit else "..." + text[-limit:]
 
 
+def _started(pid: int) -> int:
+    """When this process began (clock ticks since boot), 0 when it has ended."""
+    try:
+        return read_stat(pid).started
+    except OSError:
+        return 0
+
+
 async def run_directly(
-    argv: Sequence[str], timeout: float, started: Callable[[int], None]
+    argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
 ) -> command.Finished:
-    """As the user that the monitor runs as."""
-    return await command.run(argv, timeout=timeout, started=started)
+    """As the user that the monitor runs as, who may stop meanwhile: the command goes on then.
+
+    Neither our credentials nor what the service manager has told us reach it.
+    """
+    return await command.run(
+        argv,
+        timeout=timeout,
+        env=command.clean_environment(os.environ),
+        started=started,
+        spare=spare,
+        leave=True,
+    )

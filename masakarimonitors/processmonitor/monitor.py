@@ -5,22 +5,27 @@ The only file of this room that reads the configuration.
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
-from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.notification import Settled
+from masakarimonitors.masakari_api import LookupFailed
+from masakarimonitors.masakari_lists import hosts_of, segments
 from masakarimonitors.monitor import MasakariReader, Monitor
-from masakarimonitors.processmonitor.core.decision import Decider, State, restore
-from masakarimonitors.processmonitor.core.lifecycle import Phase, Policy, WatchedProcess
-from masakarimonitors.processmonitor.core.observation import Entry, Observation
-from masakarimonitors.processmonitor.effects import Effects, run_directly
+from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
+from masakarimonitors.processmonitor.core.observation import Entry, MaintenanceSeen, Observation, ReportEnded
+from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, Unseen, WatchedProcess
+from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
 from masakarimonitors.processmonitor.sources.process_list import ProcessList
 from masakarimonitors.processmonitor.sources.processes import Processes
+from masakarimonitors.processmonitor.sources.stat import sees_the_host
 from masakarimonitors.status.model import SubjectRow
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, boot_id
+from masakarimonitors.system.command import Finished
 from masakarimonitors.system.privileged.runner import RunAsRoot
 from masakarimonitors.system.yaml_file import YamlFileFault
 
@@ -28,7 +33,8 @@ from masakarimonitors.system.yaml_file import YamlFileFault
 def build(
     conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock: Clock, api: MasakariReader
 ) -> Monitor[State, Observation]:
-    """The monitor, not running yet; `memory` is what it remembered in its last life. It reads nothing of `api`.
+    """The monitor, not running yet; `memory` is what it remembered in its last life. `api` is read while masakari
+    may hold this host on maintenance because of a report, or has refused one.
 
     Raises ConfigFault when the process list cannot be used: what is to be watched must be known.
     """
@@ -39,23 +45,28 @@ def build(
         hostname=conf.hostname,
         restart_retries=options.restart_retries,
         restart_interval=float(options.restart_interval),
+        restart_grace=float(options.restart_grace),
+        start_patience=float(options.start_patience),
+        restarts_per_hour=options.restarts_per_hour,
         command_timeout=float(options.command_timeout),
+        boot=boot_id(""),
     )
     listed = ProcessList(path, clock)
-    processes = Processes(clock, float(options.check_interval))
-    as_root = (
-        run_directly
-        if os.geteuid() == 0
-        else RunAsRoot(tuple(conf.config_file or ()), tuple(conf.config_dir or ()))
-    )
+    blindness = "" if options.own_pid_namespace else sees_the_host()
+    processes = Processes(clock, float(options.check_interval), blindness=blindness)
+    as_root = run_directly if os.geteuid() == 0 else _as_root(conf)
     return Monitor(
         name="processmonitor",
         state=restore({key: value for key, value in memory.items() if key.startswith("process:")}),
         decide=Decider(policy),
         sources=(listed, processes),
-        effects=Effects(processes, policy.command_timeout, run_directly, as_root),
+        effects=Effects(
+            processes, policy.command_timeout, run_directly, as_root, _maintenance(api, conf.hostname, clock)
+        ),
         describe=lambda state: describe(state, policy),
         has_looked=has_looked,
+        may_offer=lambda state, told, now: may_leave(state, told),
+        settled=settled,
         reload=listed.reload,
         watching=tuple(f"process {entry.process_name} (of {path})" for entry in entries),
         # Where reports go to a real masakari-api, nobody is told to kill anything.
@@ -63,6 +74,45 @@ def build(
         if conf.receiver.embedded
         else (),
     )
+
+
+def settled(report: Settled, now: Instant) -> Observation | None:
+    """The end of one of its reports, as the core wants to know it."""
+    return ReportEnded(
+        subject=report.subject,
+        made_at=report.made_at or report.notification.generated_time,
+        status=report.status,
+        why=report.answer,
+        at=now,
+    )
+
+
+def _as_root(conf: cfg.ConfigOpts) -> Runner:
+    run_as_root = RunAsRoot(tuple(conf.config_file or ()), tuple(conf.config_dir or ()))
+
+    async def run(
+        argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
+    ) -> Finished:
+        return await run_as_root(argv, timeout, started)
+
+    return run
+
+
+def _maintenance(
+    api: MasakariReader, hostname: str, clock: Clock
+) -> Callable[[], Awaitable[MaintenanceSeen]]:
+    async def ask() -> MaintenanceSeen:
+        found: bool | None = None
+        try:
+            for segment in await segments(api):
+                for host in await hosts_of(api, segment):
+                    if host.name == hostname:
+                        found = host.on_maintenance
+        except LookupFailed:
+            found = None
+        return MaintenanceSeen(found, clock.now())
+
+    return ask
 
 
 def _entries(conf: cfg.ConfigOpts, path: str) -> tuple[Entry, ...]:
@@ -78,7 +128,7 @@ def _entries(conf: cfg.ConfigOpts, path: str) -> tuple[Entry, ...]:
 def has_looked(state: State) -> bool:
     """Whether every listed process has been looked for since the start."""
     return bool(state.processes) and all(
-        process.phase is not Phase.UNSEEN for process in state.processes.values()
+        not isinstance(process.stage, Unseen) for process in state.processes.values()
     )
 
 
@@ -94,15 +144,24 @@ def describe(state: State, policy: Policy) -> Sequence[SubjectRow]:
 
 def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
     detail = []
-    if process.down_since is not None:
-        detail.append(f"down since {process.down_since.wall:%Y-%m-%d %H:%M:%S} UTC")
-    if process.tries and process.phase is not Phase.RUNNING:
-        detail.append(f"restarts tried: {process.tries} (report after {policy.tries})")
-    if process.reported:
-        detail.append("reported")
+    outage, held = process.outage, ""
+    if outage is not None and not isinstance(process.stage, Running):
+        detail.append(f"down since {outage.since.wall:%Y-%m-%d %H:%M:%S} UTC")
+        if outage.tries:
+            detail.append(f"restarts tried: {outage.tries} (report after {policy.tries})")
+        if outage.report.text:
+            detail.append(outage.report.text)
+    if isinstance(process.stage, Unclear):
+        held = "unclear"
+        detail.append(f"{process.stage.who}: compare the list with `masakari-monitors check`")
     if process.blind:
+        held = "blind"
         detail.append("cannot be seen at the moment")
-    if process.trouble and process.phase is not Phase.RUNNING:
-        detail.append(process.trouble)
-    alarm = process.reported or process.blind
-    return SubjectRow(process.subject, process.phase.value, "; ".join(detail), alarm)
+    if process.often:
+        detail.append(f"ended {len(process.ends)} times within an hour")
+    if process.told is not None:
+        detail.append("masakari was told, and holds this host on maintenance")
+    if outage is not None and outage.trouble and not isinstance(process.stage, Running):
+        detail.append(outage.trouble)
+    alarm = process.reported or process.often or process.told is not None or bool(held)
+    return SubjectRow(process.subject, process.stage.text, "; ".join(detail), alarm, held=held)

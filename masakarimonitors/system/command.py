@@ -1,22 +1,29 @@
 """Running an outside command: no shell, a time-out, and nothing left behind.
 
 `run` starts the command in a session of its own, sees its exit through a pidfd (no thread, no
-SIGCHLD) and kills its whole tree when the time is up. Output goes to unlinked files, not to pipes:
-a daemon that the command leaves behind may keep them open without holding us up, and is not killed
-by SIGPIPE when we close or die. The blocking pieces above `run` serve the privileged helper too.
+SIGCHLD) and kills its whole tree when the time is up, but for what it is asked to spare. Output goes
+to unlinked files, not to pipes: a daemon that the command leaves behind may keep them open without
+holding us up, and is not killed by SIGPIPE when we close or die. The blocking pieces above `run` serve
+the privileged helper too.
 """
 
 import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+
+from masakarimonitors.system import limits
+from masakarimonitors.system.process_tree import kill_tree as kill_tree
+from masakarimonitors.system.process_tree import still_alive
+from masakarimonitors.system.process_tree import tree as tree
 
 OUTPUT_LIMIT = 1 << 20
 """Bytes kept of each of stdout and stderr; the output of every command that we run is far below."""
@@ -28,6 +35,14 @@ _TRIM_EVERY = 0.5
 _LEFT_OPEN_EVERY = 30.0
 _DIE_WITHIN = 5.0
 _REAP_WITHIN = 0.2
+_LOOK_EVERY = 0.05
+
+# Our own credentials (oslo.config reads OS_*), and what systemd tells the one process that it has started.
+_OURS_ALONE = re.compile(
+    r"(?:OS_\w+|NOTIFY_SOCKET|WATCHDOG_\w+|LISTEN_\w+|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_\w+|MAINPID|MANAGERPID"
+    r"|MANAGERPIDFDID|(?:STATE|CACHE|LOGS|RUNTIME|CONFIGURATION|CREDENTIALS)_DIRECTORY|FDSTORE|MEMORY_PRESSURE_\w+"
+    r"|REMOTE_\w+|TRIGGER_\w+|MONITOR_\w+)\Z"
+)
 
 _IGNORED = signal.SIGURG
 """A signal that does nothing to who has not asked for it."""
@@ -38,7 +53,8 @@ class Finished:
     """How a command ended.
 
     `exit_code` is the command's own, or minus the number of the signal that ended it. `output` is
-    stdout, `errors` is stderr. `timed_out`: it was killed by us, with all that it had started.
+    stdout, `errors` is stderr. `timed_out`: it was killed by us, with all that it had started but `spared`.
+    `survivors`: those that still run, because they hang in the kernel or because killing them is not allowed.
     """
 
     exit_code: int
@@ -46,6 +62,8 @@ class Finished:
     timed_out: bool
     seconds: float
     errors: str = ""
+    spared: tuple[int, ...] = ()
+    survivors: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -83,6 +101,7 @@ class Launched:
             )
             undo.pop_all()
         self.pid = self._popen.pid
+        limits.restore_for(self.pid)
 
     @property
     def outputs(self) -> list[int]:
@@ -94,14 +113,21 @@ class Launched:
         for reader in self._read:
             _trim(reader, max(_TRIM_ABOVE, self._keep))
 
-    def kill(self, kill: Callable[[int], None] | None = None) -> None:
+    def kill(
+        self, kill: Callable[[int], None] | None = None, *, spare: Collection[int] = ()
+    ) -> Mapping[int, int]:
         """Kill the command and all that it started; one that was collected has no pid any more, and nobody is killed.
 
-        `kill` does it in another way than `kill_tree`; the command is not collected meanwhile.
+        `kill` does it in another way than `kill_tree`; the command is not collected meanwhile. `spare`: whom (by pid)
+        to let live, with all that is below them. Returns whom it has killed, with their start times, as `kill_tree`.
         """
         with self._held:
-            if self._popen.returncode is None:
-                (kill or kill_tree)(self.pid)
+            if self._popen.returncode is not None:
+                return {}
+            if kill is None:
+                return kill_tree(self.pid, spare)
+            kill(self.pid)
+            return {}
 
     def collect(self) -> tuple[int, bytes, bytes]:
         """Reap the command, which has ended: exit code, stdout, stderr.
@@ -110,8 +136,19 @@ class Launched:
         """
         with self._held:
             code = self._popen.wait(_REAP_WITHIN)
+        return (code, *self.written())
+
+    def has_ended(self) -> bool:
+        """Whether it has ended and waits to be collected, or was."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
+    def written(self) -> tuple[bytes, bytes]:
+        """What it has written to stdout and stderr so far, as far as it is kept."""
         stdout, stderr = (_content(reader, self._keep) for reader in self._read)
-        return code, stdout, stderr
+        return stdout, stderr
 
     def let_go(self) -> list[int]:
         """Close the output, except what a daemon may still write to; call again to try those again."""
@@ -174,52 +211,6 @@ def _has_writer(reader: int) -> bool:
     return False
 
 
-def _relations() -> dict[int, tuple[int, int]]:
-    """Every process's parent and session, by pid, at this moment."""
-    found = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    fields = file.read().rpartition(b")")[2].split()
-                found[int(name)] = (int(fields[1]), int(fields[3]))
-    return found
-
-
-def tree(root: int) -> set[int]:
-    """`root`, all its living descendants, and all of the session that it leads."""
-    relations = _relations()
-    found = {root} | {pid for pid, (_parent, session) in relations.items() if session == root}
-    while True:
-        more = {pid for pid, (parent, _session) in relations.items() if parent in found} - found
-        if not more:
-            return found
-        found |= more
-
-
-def kill_tree(root: int) -> None:
-    """SIGKILL `root` and everything that it started, as far as it still belongs to it.
-
-    `root` must be an uncollected command of ours, so that its pid cannot be anybody else's. What has
-    already become a daemon of its own (another session, adopted by init) is left alone.
-    """
-    stopped: set[int] = set()
-    for _round in range(10):  # nothing that is stopped forks, so this ends
-        found = tree(root) - {os.getpid()}
-        if found <= stopped:
-            break
-        for pid in found - stopped:
-            _signal(pid, signal.SIGSTOP)
-        stopped |= found
-    for pid in stopped:
-        _signal(pid, signal.SIGKILL)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, number)
-
-
 def text(raw: bytes) -> str:
     """What a command wrote, as text; bytes that are not UTF-8 are shown escaped."""
     return raw.decode(errors="backslashreplace")
@@ -260,9 +251,28 @@ class PidWatch:
         os.close(self._pidfd)
 
 
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without our own credentials and without what a service manager has meant for us alone.
+
+    A service that a command starts keeps its environment for as long as it lives, for everybody of its user to read.
+    """
+    return {name: value for name, value in environ.items() if not _OURS_ALONE.match(name)}
+
+
 def _watch_left_open(loop: asyncio.AbstractEventLoop, launched: Launched) -> None:
     if launched.let_go():
         loop.call_later(_LEFT_OPEN_EVERY, _watch_left_open, loop, launched)
+
+
+def _reap_later(loop: asyncio.AbstractEventLoop, launched: Launched) -> None:
+    """It goes on without us; once it has ended, nothing of it is kept."""
+    if launched.has_ended():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            launched.collect()
+        _watch_left_open(loop, launched)
+    else:
+        launched.trim()
+        loop.call_later(_LEFT_OPEN_EVERY, _reap_later, loop, launched)
 
 
 async def run(
@@ -273,18 +283,23 @@ async def run(
     cwd: str | None = None,
     started: Callable[[int], None] | None = None,
     keep: int = OUTPUT_LIMIT,
+    spare: Callable[[], Awaitable[Collection[int]]] | None = None,
+    leave: bool = False,
 ) -> Finished:
     """Run `argv` to its end, at most `timeout` seconds; `env` None: our own environment.
 
     `started` is told the pid, which leads the command's session, as soon as there is one. `keep`:
-    bytes kept of each of stdout and stderr, for the few commands that print more.
+    bytes kept of each of stdout and stderr, for the few commands that print more. `spare` is asked, when the
+    time is up, whom of the command's processes (by pid) to let live, with all that is below them.
     Raises OSError when it cannot be started. When the time is up, or the caller is cancelled, the
-    command is killed with everything that it started.
+    command is killed with everything that it started; with `leave`, one whose caller is cancelled goes on.
     """
     begun = time.monotonic()
     launched = Launched(argv, env, cwd, keep)
     code, stdout, stderr = -signal.SIGKILL, b"", b""
-    ended = timed_out = False
+    ended = timed_out = left = False
+    spared: tuple[int, ...] = ()
+    survivors: tuple[int, ...] = ()
     try:
         if started is not None:
             started(launched.pid)
@@ -294,22 +309,50 @@ async def run(
                     launched.trim()
                     timed_out = time.monotonic() >= begun + timeout
                     if timed_out:
-                        launched.kill()
-                        await watch.wait(_DIE_WITHIN)
+                        spared = tuple(sorted(await spare())) if spare is not None else ()
+                        survivors = await _outlive(launched.kill(spare=spared), watch)
                         break
             finally:
                 ended = watch.ended
+    except asyncio.CancelledError:
+        left = leave
+        raise
     finally:
-        if not ended:
-            launched.kill()
-        # Not reaped in time: it hangs in the kernel, killed; nothing more can be done about it.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            code, stdout, stderr = launched.collect()
-        _watch_left_open(asyncio.get_running_loop(), launched)
+        goes_on = left or launched.pid in spared
+        if not (ended or goes_on):
+            launched.kill(spare=spared)
+        loop = asyncio.get_running_loop()
+        # One that goes on, and one that hangs in the kernel, killed, is collected when it has ended.
+        collected = None if goes_on else _collected(launched)
+        if collected is None:
+            stdout, stderr = launched.written()
+            _reap_later(loop, launched)
+        else:
+            code, stdout, stderr = collected
+            _watch_left_open(loop, launched)
     return Finished(
         exit_code=code,
         output=text(stdout),
         timed_out=timed_out,
         seconds=time.monotonic() - begun,
         errors=text(stderr),
+        spared=spared,
+        survivors=survivors,
     )
+
+
+def _collected(launched: Launched) -> tuple[int, bytes, bytes] | None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return launched.collect()
+    return None
+
+
+async def _outlive(victims: Mapping[int, int], watch: PidWatch) -> tuple[int, ...]:
+    """Which of the killed still run after a while."""
+    end = time.monotonic() + _DIE_WITHIN
+    while left := still_alive(victims):
+        if time.monotonic() >= end:
+            return left
+        if watch.ended or not await watch.wait(_LOOK_EVERY):
+            await asyncio.sleep(_LOOK_EVERY)
+    return ()

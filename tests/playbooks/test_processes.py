@@ -9,7 +9,6 @@ from masakarimonitors.core.decision import (
     Withdraw,
 )
 from masakarimonitors.core.notification import to_wire
-from masakarimonitors.processmonitor.core.lifecycle import Phase
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     Entry,
@@ -30,7 +29,7 @@ def test_the_list_is_watched() -> None:
 def test_what_runs_at_start_is_only_watched() -> None:
     play = Play(NOVA)
     assert play.running() == []
-    assert play.phase is Phase.RUNNING
+    assert play.stage == "Running"
 
 
 def test_r15_what_does_not_run_at_start_is_started() -> None:
@@ -50,8 +49,10 @@ def test_pre_start_and_post_in_order_with_a_look_before_the_main_one() -> None:
     play.runs("post-start")
     play.ends(0)
     play.answer(Presence.RUNNING)
-    assert play.phase is Phase.RUNNING
-    assert play.rulings == [Ruling.ACTED, Ruling.RECOVERED]
+    assert play.stage == "Probation"
+    play.survives()
+    assert play.stage == "Running"
+    assert play.rulings == [Ruling.ACTED, Ruling.ACTED, Ruling.RECOVERED]
 
 
 def test_a_death_is_answered_by_the_restart_command_at_once() -> None:
@@ -69,7 +70,8 @@ def test_r15_what_came_back_during_the_pre_command_is_not_restarted() -> None:
     play.runs("pre-restart")
     play.ends(0)
     assert play.answer(Presence.RUNNING) == []
-    assert play.phase is Phase.RUNNING
+    play.survives()
+    assert play.stage == "Running"
 
 
 def test_a_failed_pre_command_fails_the_try() -> None:
@@ -88,8 +90,8 @@ def test_r5_a_command_that_fails_while_the_process_comes_up_is_a_success() -> No
     play.ends(1)
     play.answer(Presence.GONE)
     play.to_next_alarm()
-    play.answer(Presence.RUNNING)
-    assert play.phase is Phase.RUNNING
+    play.comes_back()
+    assert play.stage == "Running"
     assert Ruling.REPORTED not in play.rulings
 
 
@@ -109,7 +111,7 @@ def test_r5_a_restart_that_succeeds_on_the_last_retry_reports_nothing() -> None:
         assert not notified(play.fail_a_try())
     play.runs("restart")
     play.ends(0)
-    play.answer(Presence.RUNNING)
+    play.comes_back()
     play.wait(1000)
     assert Ruling.REPORTED not in play.rulings
 
@@ -158,7 +160,7 @@ def test_after_the_report_slow_tries_with_backoff_and_no_second_report() -> None
         play.answer(Presence.GONE)
         play.runs("restart")
         play.ends(1)
-        while play.phase is Phase.SETTLING:
+        while play.stage == "Appearing":
             if play.asked:
                 play.answer(Presence.GONE)
             else:
@@ -172,13 +174,14 @@ def test_back_after_the_report_withdraws_and_forgets() -> None:
     play.running()
     play.gone()
     play.until_reported()
-    withdraw, forget = play.running()
+    assert play.running() == []
+    withdraw, forget = play.survives()
     assert isinstance(withdraw, Withdraw) and withdraw.subject == "process:/usr/bin/nova-compute"
     assert forget == Remember("process:/usr/bin/nova-compute", None)
     assert not play.alarms
 
 
-def test_back_while_a_slow_try_still_works_withdraws_at_once() -> None:
+def test_back_while_a_slow_try_still_works_withdraws_when_the_try_is_over() -> None:
     play = Play(NOVA)
     play.running()
     play.gone()
@@ -186,16 +189,21 @@ def test_back_while_a_slow_try_still_works_withdraws_at_once() -> None:
     play.to_next_alarm()
     play.answer(Presence.GONE)
     play.runs("restart")
-    assert isinstance(play.running()[0], Withdraw)
+    play.running()
+    play.commands = [play.last_run]
+    play.ends(0)
+    play.answer(Presence.RUNNING)
+    assert isinstance(play.survives()[0], Withdraw)
 
 
 def test_a_new_outage_is_a_new_report() -> None:
     play = Play(NOVA)
+    play.running()
     for _ in range(2):
-        play.running()
-        play.wait(100)
         play.gone()
         assert len(notified(play.until_reported())) == 1
+        play.running()
+        play.survives()
 
 
 def test_what_dies_again_at_once_has_used_up_a_try() -> None:
@@ -220,7 +228,7 @@ def test_what_ran_stably_gets_all_its_tries_again() -> None:
         play.gone()
         play.runs("restart")
         play.ends(0)
-        play.answer(Presence.RUNNING)
+        play.comes_back()
     assert Ruling.REPORTED not in play.rulings
 
 
@@ -275,7 +283,7 @@ def test_an_overtaken_look_changes_nothing() -> None:
     play.wait(1)
     play.running()
     assert play.tell(late) == []
-    assert play.phase is Phase.RUNNING
+    assert play.stage == "Running"
 
 
 def test_r16_one_process_waits_for_no_other() -> None:
@@ -323,13 +331,14 @@ def test_after_a_restart_of_the_monitor_what_was_reported_is_not_reported_again(
     play.runs("start")
     for _ in range(6):
         assert not notified(play.fail_a_try())
-        if play.phase is Phase.RESTING:
+        if play.stage == "Down":
             return
 
 
 def test_after_a_restart_of_the_monitor_what_came_back_is_withdrawn() -> None:
     play = Play(NOVA, memory=["process:/usr/bin/nova-compute"])
-    assert [type(command) for command in play.running()] == [Withdraw, Remember]
+    assert play.running() == []
+    assert [type(command) for command in play.survives()] == [Withdraw, Remember]
 
 
 def test_what_was_taken_off_the_list_is_withdrawn_and_forgotten() -> None:
@@ -371,7 +380,7 @@ def test_an_answer_for_an_earlier_life_of_an_entry_is_nobodys() -> None:
     play.list_is(NOVA)
     play.gone()
     assert play.tell(CommandEnded(run.process_name, run.request_id, 0, "")) == []
-    assert play.phase is Phase.MAIN
+    assert play.stage == "Trying"
 
 
 def test_r13_a_broken_list_changes_nothing_but_what_the_status_says() -> None:
@@ -390,5 +399,6 @@ def test_every_verdict_is_a_sentence_with_evidence() -> None:
     play.gone()
     play.until_reported()
     play.running()
+    play.survives()
     assert all(len(verdict.why.split()) > 4 for verdict in play.told)
     assert all(verdict.evidence for verdict in play.told if verdict.ruling is not Ruling.WITHDRAWN)

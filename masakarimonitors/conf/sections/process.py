@@ -26,8 +26,37 @@ OPTIONS: list[cfg.Opt] = [
         "restart_interval",
         default=5,
         min=0,
-        help="Seconds between two restart tries. The default gives what the process depends on a moment to "
-        "come back.",
+        help="Seconds between two restart tries; at least 1, whatever is set. The default gives what the process "
+        "depends on a moment to come back. A process has recovered when it has run for twice as long.",
+    ),
+    cfg.IntOpt(
+        "restart_grace",
+        default=1,
+        min=0,
+        help="Seconds after a death in which somebody else may start the process again, as in `systemctl restart` "
+        "or in the upgrade of a package, before a restart is tried. With 0, every orderly restart is answered by "
+        "a second one.",
+    ),
+    cfg.IntOpt(
+        "start_patience",
+        default=30,
+        min=0,
+        help="Seconds for which a service may need to appear after its start or restart command has exited with 0, "
+        "before the next try: a second command would start a second copy of a slow service.",
+    ),
+    cfg.IntOpt(
+        "restarts_per_hour",
+        default=10,
+        min=2,
+        help="So many ends of one process within an hour are an alarm, also where each of them was followed by a "
+        "successful start.",
+    ),
+    cfg.BoolOpt(
+        "own_pid_namespace",
+        default=False,
+        help="Whether the processes of the monitor's own pid namespace are meant where that is not the host's, as in "
+        "a container without --pid=host. Otherwise such a monitor cannot see the host's processes: it says so, and "
+        "starts and reports nothing.",
     ),
     *api.FIRST_TRIES,
     cfg.StrOpt(

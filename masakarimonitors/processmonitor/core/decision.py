@@ -1,44 +1,66 @@
 """All the watched processes together: each has a lifecycle of its own (lifecycle.py); here the list rules.
 
-In: the list as read, sightings, ends of commands, wake-ups. Out: what to watch, to run, to report.
+In: the list as read, sightings, ends of commands and of reports, wake-ups. Out: what to watch, to run, to report.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, WakeAt, Woken
-from masakarimonitors.processmonitor.core import lifecycle
-from masakarimonitors.processmonitor.core.lifecycle import Policy, WatchedProcess
+from masakarimonitors.core.decision import (
+    JSON,
+    NOTHING,
+    Decision,
+    Instant,
+    Remember,
+    Ruling,
+    Verdict,
+    WakeAt,
+    Woken,
+)
+from masakarimonitors.core.notification import Notification, ProcessNotification
+from masakarimonitors.processmonitor.core import lifecycle, reports, telling
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
+    Entry,
     ListBroken,
     ListRead,
+    LookUpMaintenance,
+    MaintenanceSeen,
     Observation,
+    ReportEnded,
     Sighting,
     Watch,
 )
+from masakarimonitors.processmonitor.core.stages import Outage, Policy, WatchedProcess, subject_of
 
 # Requests for an entry that was taken off the list and came back must not be mistaken for new ones.
 _REQUESTS_PER_LIFE = 1 << 40
+
+MAINTENANCE = "masakari's maintenance"
+"""The key of the wake-up at which masakari is asked whether it holds this host on maintenance."""
+
+_ASK_EVERY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """Every watched process, by process name.
 
-    `remembered`: subjects reported by an earlier run of the monitor and not met in the list yet.
-    `list_fault`: why the list on disk is not the one in use; empty when it is.
+    `remembered`: what an earlier life of the monitor kept of subjects that were not met in the list yet.
+    `list_fault`: why the list on disk is not the one in use; empty when it is. `asking`: masakari is to be asked
+    whether it holds this host on maintenance.
     """
 
     processes: Mapping[str, WatchedProcess] = field(default_factory=dict)
-    remembered: frozenset[str] = frozenset()
+    remembered: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
     list_fault: str = ""
     lives: int = 0
+    asking: bool = False
 
 
 def restore(memory: Mapping[str, Mapping[str, JSON]]) -> State:
     """The state before the first observation; `memory` is what was remembered under each subject."""
-    return State(remembered=frozenset(memory))
+    return State(remembered=dict(memory))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +73,29 @@ class Decider:
         self, state: State, observation: Observation | Woken, now: Instant
     ) -> tuple[State, Decision]:
         """The next state, and what follows."""
+        state, decision = self._decide(state, observation, now)
+        if not state.asking and _must_ask(state.processes.values()):
+            decision += Decision((WakeAt(MAINTENANCE, now.monotonic + _ASK_EVERY),))
+            state = replace(state, asking=True)
+        return state, decision
+
+    def _decide(self, state: State, observation: Observation | Woken, now: Instant) -> tuple[State, Decision]:
         match observation:
             case ListRead():
-                return _read(state, observation)
+                return _read(state, observation, now, self.policy)
             case ListBroken(why=why):
                 return replace(state, list_fault=why), NOTHING
-        process = state.processes.get(
-            observation.key.removeprefix(lifecycle.subject_of(""))
-            if isinstance(observation, Woken)
-            else observation.process_name
-        )
+            case MaintenanceSeen():
+                return _maintenance(state, observation)
+            case Woken(key=key) if key == MAINTENANCE:
+                if _must_ask(state.processes.values()):
+                    return state, Decision((LookUpMaintenance(),))
+                return replace(state, asking=False), NOTHING
+            case ReportEnded(subject=subject) | Woken(key=subject):
+                name = subject.removeprefix(subject_of(""))
+            case Sighting(process_name=name) | CommandEnded(process_name=name):
+                pass
+        process = state.processes.get(name)
         if process is None:  # taken off the list meanwhile
             return state, NOTHING
         match observation:
@@ -68,6 +103,8 @@ class Decider:
                 after, decision = lifecycle.sighted(process, observation, now, self.policy)
             case CommandEnded():
                 after, decision = lifecycle.ended(process, observation, now, self.policy)
+            case ReportEnded():
+                after, decision = telling.settled(process, observation, self.policy)
             case Woken():
                 after, decision = lifecycle.woken(process, now, self.policy)
         if after == process:
@@ -75,22 +112,84 @@ class Decider:
         return replace(state, processes={**state.processes, process.name: after}), decision
 
 
-def _read(state: State, read: ListRead) -> tuple[State, Decision]:
+def may_leave(state: State, told: Notification) -> bool:
+    """Whether a report may leave now: not before the start and the tries of this life have failed as well.
+
+    The name on the wire is what follows the last slash, and with the time at which it was made names the report.
+    """
+    if not isinstance(told, ProcessNotification):
+        return True
+    last = told.process_name.rsplit("/", 1)[-1]
+    meant = [one for one in state.processes.values() if one.name.rsplit("/", 1)[-1] == last]
+    if not meant:
+        return bool(state.processes)  # nobody's any more, once the list is known
+    return any(telling.may_leave(one, told.generated_time) for one in meant)
+
+
+def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[State, Decision]:
     decision, lives, kept = NOTHING, state.lives, {}
     for entry in read.entries:
         process = state.processes.get(entry.process_name)
         if process is None:
             lives += 1
-            reported = lifecycle.subject_of(entry.process_name) in state.remembered
-            # Reported before this start: all is tried once more, and reported no second time.
-            process = WatchedProcess(entry=entry, request_id=lives * _REQUESTS_PER_LIFE, reported=reported)
+            process, told = _new(
+                entry, lives, state.remembered.get(subject_of(entry.process_name)), now, policy
+            )
+            decision += told
         kept[entry.process_name] = replace(process, entry=entry)
     for name, process in state.processes.items():
         if name not in kept:
             decision += Decision((WakeAt(process.subject, None),))
-            if process.reported:
-                decision += lifecycle.forget(process.subject, f"{name} was taken off the list")
-    for subject in sorted(state.remembered - {lifecycle.subject_of(name) for name in kept}):
-        decision += lifecycle.forget(subject, f"{subject} was reported before and is no longer on the list")
+            made = process.outage.report if process.reported and process.outage is not None else process.told
+            if made is not None:
+                decision += telling.forget(process.subject, made, f"{name} was taken off the list")
+    for subject in sorted(state.remembered.keys() - {subject_of(name) for name in kept}):
+        made = reports.recalled(state.remembered[subject])
+        decision += telling.forget(
+            subject, made, f"{subject} was reported before and is no longer on the list"
+        )
     decision += Decision((Watch(read.entries),))
-    return State(kept, lives=lives), decision
+    return State(kept, lives=lives, asking=state.asking), decision
+
+
+def _new(
+    entry: Entry, life: int, kept: Mapping[str, JSON] | None, now: Instant, policy: Policy
+) -> tuple[WatchedProcess, Decision]:
+    """A process that was not watched yet, with what an earlier life of the monitor kept of it."""
+    process = WatchedProcess(entry=entry, request_id=life * _REQUESTS_PER_LIFE)
+    if kept is None:
+        return process, NOTHING
+    made = reports.recalled(kept)
+    if not reports.is_of_an_earlier_outage(kept, policy.boot):
+        # Reported before this start: all is tried once more, and reported no second time.
+        since = Instant(now.monotonic, made.made_at or now.wall.replace(microsecond=0))
+        return replace(process, outage=Outage(since=since, report=made)), NOTHING
+    if made.fate is not reports.Fate.DELIVERED:
+        return process, Decision((Remember(process.subject, None),))
+    why = (
+        f"masakari was told that {entry.process_name} was down, in an outage before this start, and holds this host on"
+        " maintenance until somebody ends that there"
+    )
+    alarm = Verdict(process.subject, Ruling.HELD, why, evidence="the last life of this monitor", alarm=True)
+    return replace(process, told=made), Decision(
+        (Remember(process.subject, reports.remembered(made, policy.boot, over=True)),), (alarm,)
+    )
+
+
+def _maintenance(state: State, seen: MaintenanceSeen) -> tuple[State, Decision]:
+    decision, processes = NOTHING, dict(state.processes)
+    if seen.on_maintenance is False:
+        for name, process in state.processes.items():
+            processes[name], told = telling.maintenance_ended(process, seen.at)
+            decision += told
+    state = replace(state, processes=processes)
+    if _must_ask(processes.values()):
+        return state, decision + Decision((WakeAt(MAINTENANCE, seen.at.monotonic + _ASK_EVERY),))
+    return replace(state, asking=False), decision
+
+
+def _must_ask(processes: Iterable[WatchedProcess]) -> bool:
+    return any(
+        one.told is not None or (one.outage is not None and one.outage.report.was_not_taken)
+        for one in processes
+    )

@@ -3,10 +3,12 @@
 Sources and effects yield the observations; the decision answers with the commands at the end.
 """
 
+import datetime
 from dataclasses import dataclass
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Command, Instant
+from masakarimonitors.core.notification import ReportStatus
 
 
 class Presence(StrEnum):
@@ -75,12 +77,16 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CommandEnded:
-    """A `Run` came to its end; `exit_code` is None when it could not be started or was killed at its time-out."""
+    """A `Run` came to its end; `exit_code` is None when it could not be started or was killed at its time-out.
+
+    `shortage`: it could not be started because this monitor lacks descriptors, memory or processes of its own.
+    """
 
     process_name: str
     in_reply_to: int
     exit_code: int | None
     evidence: str
+    shortage: bool = False
 
     @property
     def ok(self) -> bool:
@@ -88,7 +94,26 @@ class CommandEnded:
         return self.exit_code == 0
 
 
-Observation = ListRead | ListBroken | Sighting | CommandEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportEnded:
+    """A report about `subject`, made at `made_at`, is no longer pending; `why`: masakari's words, or the monitor's."""
+
+    subject: str
+    made_at: datetime.datetime
+    status: ReportStatus
+    why: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceSeen:
+    """Whether masakari holds this host on maintenance; None: it did not say, or does not know the host."""
+
+    on_maintenance: bool | None
+    at: Instant
+
+
+Observation = ListRead | ListBroken | Sighting | CommandEnded | ReportEnded | MaintenanceSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +140,8 @@ class Run(Command):
     what: str
     command_line: str
     run_as_root: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpMaintenance(Command):
+    """Ask masakari whether it holds this host on maintenance; answered by a `MaintenanceSeen`."""

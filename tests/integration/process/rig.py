@@ -159,7 +159,15 @@ class Watching:
 
     def configure(self, **process: object) -> Path:
         """Write the configuration; `process` are options of [process]."""
-        options = {"restart_interval": 1, "restart_retries": 1, "check_interval": 1, **process}
+        options = {
+            "restart_interval": 1,
+            "restart_retries": 1,
+            "restart_grace": 0,
+            "start_patience": 1,
+            "check_interval": 1,
+            "own_pid_namespace": True,
+            **process,
+        }
         self.process.configure(
             {
                 # A monitor in this process must not write into the test's own output.

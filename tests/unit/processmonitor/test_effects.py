@@ -1,8 +1,15 @@
 """The effects: what is asked of the world and how its answers are put into words."""
 
 import asyncio
+import contextlib
+import errno
+import fcntl
 import logging
-from collections.abc import Callable, Sequence
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -10,14 +17,21 @@ from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     Entry,
     Look,
+    LookUpMaintenance,
+    MaintenanceSeen,
     Presence,
     Run,
     Sighting,
     Watch,
 )
-from masakarimonitors.processmonitor.effects import Effects, run_directly
+from masakarimonitors.processmonitor.effects import Effects, Spare, run_directly
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.command import Finished
+from tests.fixtures.lifeline import alive
+from tests.fixtures.waiting import eventually
+
+NO_PID = 1 << 30
+"""More than the kernel gives out."""
 
 
 class ProcessSource:
@@ -26,6 +40,7 @@ class ProcessSource:
     def __init__(self) -> None:
         self.watched: Sequence[Entry] = ()
         self.own_commands: set[int] = set()
+        self.serving: set[int] = set()
 
     def watch(self, entries: Sequence[Entry]) -> None:
         self.watched = entries
@@ -38,6 +53,9 @@ class ProcessSource:
             evidence="no process runs it",
             in_reply_to=request_id,
         )
+
+    async def services(self, process_name: str) -> Collection[int]:
+        return self.serving
 
     def command_started(self, pid: int) -> None:
         self.own_commands.add(pid)
@@ -54,10 +72,13 @@ class Runner:
         self.source = source or ProcessSource()
         self.asked: list[tuple[list[str], float]] = []
         self.seen: set[int] = set()
+        self.pid = NO_PID
 
-    async def __call__(self, argv: Sequence[str], timeout: float, started: Callable[[int], None]) -> Finished:
+    async def __call__(
+        self, argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
+    ) -> Finished:
         self.asked.append((list(argv), timeout))
-        started(4711)
+        started(self.pid)
         self.seen = set(self.source.own_commands)
         await asyncio.sleep(0)
         if isinstance(self.outcome, OSError):
@@ -151,10 +172,133 @@ async def test_only_commands_with_run_as_root_run_as_root() -> None:
 async def test_our_own_commands_are_known_while_they_run_and_no_longer() -> None:
     runner = Runner(Finished(exit_code=0, output="", timed_out=False, seconds=0.1))
     await effects(runner).perform(run("x"))
-    assert runner.seen == {4711}
+    assert runner.seen == {NO_PID}
     assert runner.source.own_commands == set()
 
 
 async def test_a_real_command() -> None:
     answer = await Effects(ProcessSource(), 60.0, run_directly, run_directly).perform(run("sh -c 'exit 4'"))
     assert isinstance(answer, CommandEnded) and answer.exit_code == 4
+
+
+async def test_no_command_is_started_beside_one_that_could_not_be_killed() -> None:
+    with subprocess.Popen(["sleep", "600"]) as hung:  # noqa: ASYNC220 - it returns at once
+        try:
+            runner = Runner(
+                Finished(exit_code=-9, output="", timed_out=True, seconds=60.0, survivors=(hung.pid,))
+            )
+            both = effects(runner)
+            first = await both.perform(run("x"))
+            assert isinstance(first, CommandEnded)
+            assert f"could not be killed: pid {hung.pid} still runs" in first.evidence
+            assert "was killed" not in first.evidence
+            second = await both.perform(run("x"))
+            assert isinstance(second, CommandEnded) and not second.ok
+            assert f"pid {hung.pid}" in second.evidence and len(runner.asked) == 1
+        finally:
+            hung.kill()
+    await both.perform(run("x"))
+    assert len(runner.asked) == 2
+
+
+async def test_a_leader_that_runs_on_was_not_killed_whatever_its_runner_says() -> None:
+    with subprocess.Popen(["sleep", "600"]) as hung:  # noqa: ASYNC220 - it returns at once
+        try:
+            runner = Runner(Finished(exit_code=-9, output="", timed_out=True, seconds=60.0))
+            runner.pid = hung.pid
+            answer = await effects(runner).perform(run("x", run_as_root=True))
+            assert isinstance(answer, CommandEnded) and "could not be killed" in answer.evidence
+        finally:
+            hung.kill()
+
+
+async def test_the_service_of_a_command_that_never_ends_is_left_running(tmp_path: Path) -> None:
+    source = ProcessSource()
+    pid_file = tmp_path / "pid"
+    runs: list[Run] = []
+
+    async def directly(
+        argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
+    ) -> Finished:
+        async def whom() -> Collection[int]:
+            runs.append(run("x"))
+            return {int(pid_file.read_text())}
+
+        return await run_directly(argv, timeout, started, whom)
+
+    line = f"sh -c 'sleep 600 & echo $! > {pid_file}; sleep 601'"
+    answer = await Effects(source, 1.0, directly, directly).perform(run(line))
+    pid = int(pid_file.read_text())
+    try:
+        assert isinstance(answer, CommandEnded) and answer.exit_code is None
+        assert f"its service (pid {pid}) was left running" in answer.evidence
+        assert runs and alive(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM])
+async def test_a_shortage_of_our_own_is_said_to_be_one(number: int) -> None:
+    answer = await effects(Runner(OSError(number, "short"))).perform(run("x"))
+    assert isinstance(answer, CommandEnded) and answer.shortage
+
+
+async def test_a_command_that_is_not_there_is_no_shortage() -> None:
+    answer = await effects(Runner(FileNotFoundError(errno.ENOENT, "none"))).perform(run("x"))
+    assert isinstance(answer, CommandEnded) and not answer.shortage
+
+
+async def test_a_command_gets_a_clean_environment_and_three_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = (
+        "OS_API__PASSWORD",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "INVOCATION_ID",
+        "STATE_DIRECTORY",
+        "LISTEN_FDS",
+    )
+    for name in ours:
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    line = f"sh -c 'env > {tmp_path}/env; ls /proc/self/fd > {tmp_path}/fds'"
+    inheritable = fcntl.fcntl(0, fcntl.F_DUPFD, 50)
+    try:
+        await Effects(ProcessSource(), 60.0, run_directly, run_directly).perform(run(line))
+    finally:
+        os.close(inheritable)
+    told = (tmp_path / "env").read_text()
+    assert "secret" not in told and "LANG=C.UTF-8" in told and "PATH=" in told
+    assert set((tmp_path / "fds").read_text().split()) <= {"0", "1", "2", "3"}  # 3: ls itself
+
+
+async def test_a_command_goes_on_when_the_monitor_stops(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    source, pid_file = ProcessSource(), tmp_path / "pid"
+    line = f"sh -c 'sleep 600 & echo $$ $! > {pid_file}; wait'"
+    working = Effects(source, 60.0, run_directly, run_directly).perform(run(line))
+    task = asyncio.get_running_loop().create_task(working)
+    await eventually(lambda: pid_file.exists() and len(pid_file.read_text().split()) == 2, "the command")
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    pids = [int(pid) for pid in pid_file.read_text().split()]
+    try:
+        assert all(alive(pid) for pid in pids)
+        assert any("goes on without this monitor" in record.getMessage() for record in caplog.records)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+
+async def test_masakari_is_asked_whether_it_holds_this_host_on_maintenance() -> None:
+    runner = Runner(OSError())
+
+    async def ask() -> MaintenanceSeen:
+        return MaintenanceSeen(True, SystemClock().now())
+
+    answer = await Effects(runner.source, 60.0, runner, runner, ask).perform(LookUpMaintenance())
+    assert isinstance(answer, MaintenanceSeen) and answer.on_maintenance

@@ -7,6 +7,7 @@ from oslo_config import cfg
 
 from masakarimonitors import conf
 from masakarimonitors.conf import ConfigFault
+from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.processmonitor.core.decision import State
 from masakarimonitors.processmonitor.core.observation import Entry, ListBroken, Presence
 from masakarimonitors.processmonitor.monitor import build, describe, has_looked
@@ -57,7 +58,7 @@ def test_a_list_that_cannot_be_used_is_a_fault_that_names_its_line_and_the_optio
 
 def test_only_what_was_remembered_of_processes_is_taken_over(tmp_path: Path) -> None:
     monitor = build(options(tmp_path), {"process:x": {}, "something else": {}}, FakeClock(), FakeApi())
-    assert monitor.state == State(remembered=frozenset({"process:x"}))
+    assert monitor.state == State(remembered={"process:x": {}})
 
 
 def test_it_has_looked_when_every_process_was_seen_or_missed() -> None:
@@ -88,10 +89,17 @@ def test_a_process_that_is_down_says_since_when_and_what_was_tried() -> None:
     (row,) = rows(play)
     assert "exited" not in row.detail
     assert "down since 2026-" in row.detail and "restarts tried: 1 (report after 2)" in row.detail
-    assert not row.alarm and "reported" not in row.detail.split("; ")
+    assert not row.alarm and "report pending" not in row.detail
     play.until_reported()
     (row,) = rows(play)
-    assert row.alarm and "reported" in row.detail.split("; ")
+    assert row.alarm and "report pending" in row.detail.split("; ")
+    play.report_ends(ReportStatus.DELIVERED)
+    (row,) = rows(play)
+    assert row.alarm and "reported: masakari was told" in row.detail.split("; ")
+    play.running()
+    play.survives()
+    (row,) = rows(play)
+    assert (row.state, row.alarm) == ("running", True) and "on maintenance" in row.detail
 
 
 def test_why_the_last_try_failed_is_shown_until_it_runs_again() -> None:
@@ -103,7 +111,7 @@ def test_why_the_last_try_failed_is_shown_until_it_runs_again() -> None:
     (row,) = rows(play)
     assert row.detail.split("; ")[-1] == "exited 1"
     play.ends(0)
-    play.running()
+    play.comes_back()
     (row,) = rows(play)
     assert (row.state, row.detail, row.alarm) == ("running", "", False)
 
@@ -113,7 +121,14 @@ def test_a_process_that_cannot_be_seen_is_an_alarm() -> None:
     play.running()
     play.see(Presence.UNKNOWN)
     (row,) = rows(play)
-    assert row.alarm and "cannot be seen at the moment" in row.detail
+    assert row.alarm and "cannot be seen at the moment" in row.detail and row.held == "blind"
+
+
+def test_a_process_of_which_it_is_unclear_whether_it_runs_is_an_alarm() -> None:
+    play = Play(NOVA)
+    play.see(Presence.GONE, mention='pid 7 shows "x"')
+    (row,) = rows(play)
+    assert row.alarm and row.held == "unclear" and 'pid 7 shows "x"' in row.detail
 
 
 def test_a_broken_list_stands_before_its_processes() -> None:

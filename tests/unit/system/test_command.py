@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.system.command import OUTPUT_LIMIT, Launched, PidWatch, run
+from masakarimonitors.system.command import OUTPUT_LIMIT, Launched, PidWatch, clean_environment, run
 from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.lifeline import alive
 from tests.fixtures.waiting import eventually
@@ -251,3 +251,56 @@ def test_who_opens_the_output_of_a_command_does_not_end_us() -> None:
         [sys.executable, "-c", _OPENED_MEANWHILE], capture_output=True, text=True, timeout=120, check=False
     )
     assert (ran.returncode, ran.stdout) == (0, ""), ran
+
+
+async def test_whom_it_is_asked_to_spare_lives_on_with_all_below(tmp_path: Path) -> None:
+    service = f"sh -c 'sleep 1001 & echo $! > {tmp_path}/below; wait' & echo $! > {tmp_path}/service"
+    script = f"{service}; sleep 1002 & echo $! > {tmp_path}/other; wait"
+
+    async def spare() -> list[int]:
+        return [int((tmp_path / "service").read_text())]
+
+    done = await run(["sh", "-c", script], timeout=1.0, spare=spare)
+    pids = {name: int((tmp_path / name).read_text()) for name in ("service", "below", "other")}
+    try:
+        assert done.timed_out and done.spared == (pids["service"],) and done.survivors == ()
+        assert alive(pids["service"]) and alive(pids["below"]) and not alive(pids["other"])
+    finally:
+        for name in ("below", "service"):
+            os.kill(pids[name], signal.SIGKILL)
+
+
+async def test_a_command_that_is_the_service_itself_is_left_running() -> None:
+    told: list[int] = []
+
+    async def spare() -> list[int]:
+        return told
+
+    done = await run(["sleep", "1000"], timeout=0.5, started=told.append, spare=spare)
+    try:
+        assert done.spared == (told[0],) and alive(told[0])
+    finally:
+        os.kill(told[0], signal.SIGKILL)
+
+
+async def test_one_that_is_to_be_left_goes_on_when_its_caller_is_cancelled(tmp_path: Path) -> None:
+    script = f"echo $$ > {tmp_path}/pid; sleep 1000"
+    task = asyncio.get_running_loop().create_task(run(["sh", "-c", script], timeout=1000, leave=True))
+    pid_file = tmp_path / "pid"
+    await eventually(lambda: pid_file.exists() and pid_file.read_text(), "its pid")
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    pid = int(pid_file.read_text())
+    assert alive(pid)
+    os.killpg(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    "name", ["OS_PASSWORD", "OS_API__PASSWORD", "NOTIFY_SOCKET", "WATCHDOG_PID", "JOURNAL_STREAM"]
+)
+def test_what_is_ours_alone_is_not_handed_on(name: str) -> None:
+    assert clean_environment({name: "x", "PATH": "/bin", "HOST_OS_X": "y"}) == {
+        "PATH": "/bin",
+        "HOST_OS_X": "y",
+    }

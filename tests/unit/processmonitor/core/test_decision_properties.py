@@ -1,14 +1,15 @@
 """Whatever happens in whatever order: no report and no restart of what runs, no silence about what does not."""
 
 import datetime
+from collections.abc import Mapping
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from masakarimonitors.core.decision import Command, Instant, Notify, Remember, WakeAt, Withdraw, Woken
+from masakarimonitors.core.decision import JSON, Command, Instant, Notify, Remember, WakeAt, Withdraw, Woken
+from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.processmonitor.core.decision import Decider, restore
-from masakarimonitors.processmonitor.core.lifecycle import Phase, Policy
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     Entry,
@@ -17,9 +18,12 @@ from masakarimonitors.processmonitor.core.observation import (
     Look,
     Observation,
     Presence,
+    ReportEnded,
     Run,
     Sighting,
 )
+from masakarimonitors.processmonitor.core.reports import Fate
+from masakarimonitors.processmonitor.core.stages import Policy, Running, Unseen
 from tests.fixtures.playbook import EPOCH
 
 ENTRIES = {
@@ -44,21 +48,32 @@ class World(RuleBasedStateMachine):
     @initialize(
         retries=st.integers(0, 3),
         interval=st.sampled_from([0.0, 1.0, 5.0]),
+        grace=st.sampled_from([0.0, 1.0]),
         remembered=st.sets(NAMES),
         running=st.sets(NAMES),
     )
-    def begin(self, retries: int, interval: float, remembered: set[str], running: set[str]) -> None:
-        self.policy = Policy(hostname="node1", restart_retries=retries, restart_interval=interval)
+    def begin(
+        self, retries: int, interval: float, grace: float, remembered: set[str], running: set[str]
+    ) -> None:
+        self.policy = Policy(
+            hostname="node1",
+            restart_retries=retries,
+            restart_interval=interval,
+            restart_grace=grace,
+            start_patience=2.0,
+            boot="b",
+        )
         self.decide = Decider(self.policy)
-        self.memory = {f"process:{name}" for name in remembered}
-        self.state = restore({subject: {} for subject in self.memory})
+        self.memory: dict[str, Mapping[str, JSON]] = {f"process:{name}": {} for name in remembered}
+        self.state = restore(self.memory)
         self.now = Instant(100.0, EPOCH)
         self.running = set(running)
         self.listed: set[str] = set()
         self.open: list[Look | Run] = []
         self.alarms: dict[str, float] = {}
-        # Reported in the present outage, as far as the monitor has been told of its end.
+        # Reported in the present outage, as far as it is not over; and those reports that have not ended.
         self.reported = set(self.memory)
+        self.pending: dict[str, datetime.datetime] = {}
         self.read(set(ENTRIES))
 
     def tell(self, observation: Observation | Woken) -> None:
@@ -73,10 +88,17 @@ class World(RuleBasedStateMachine):
                 assert subject.removeprefix("process:") not in self.running, "what runs was reported"
                 assert subject not in self.reported, "reported twice in one outage"
                 self.reported.add(subject)
+                self.pending[subject] = command.notification.generated_time
             case Withdraw(subject=subject):
+                self.pending.pop(subject, None)
                 self.reported.discard(subject)
-            case Remember(key=key, value=value):
-                (self.memory.discard if value is None else self.memory.add)(key)
+            case Remember(key=key, value=None):
+                self.memory.pop(key, None)
+                self.reported.discard(key)
+            case Remember(key=key, value=value) if value is not None:
+                self.memory[key] = value
+                if value.get("over"):
+                    self.reported.discard(key)
             case WakeAt(key=key, at=at):
                 self.alarms.pop(key, None)
                 if at is not None:
@@ -92,8 +114,6 @@ class World(RuleBasedStateMachine):
         return Presence.RUNNING if name in self.running else Presence.GONE
 
     def see(self, name: str, presence: Presence, in_reply_to: int = 0) -> None:
-        if presence is Presence.RUNNING:
-            self.reported.discard(f"process:{name}")
         self.tell(
             Sighting(
                 process_name=name, presence=presence, at=self.now, evidence="seen", in_reply_to=in_reply_to
@@ -109,8 +129,6 @@ class World(RuleBasedStateMachine):
 
     def read(self, names: set[str]) -> None:
         self.listed = set(names)
-        for name in set(ENTRIES) - names:
-            self.reported.discard(f"process:{name}")
         self.tell(ListRead(tuple(ENTRIES[name] for name in sorted(names)), "list"))
         for name in sorted(names):
             self.see(name, self.presence(name))
@@ -181,9 +199,21 @@ class World(RuleBasedStateMachine):
     def the_list_breaks(self) -> None:
         self.tell(ListBroken("list", "line 1, column 1: broken"))
 
+    @precondition(lambda self: self.pending)
+    @rule(
+        data=st.data(),
+        status=st.sampled_from([ReportStatus.DELIVERED, ReportStatus.REFUSED, ReportStatus.EXPIRED]),
+    )
+    def a_report_ends(self, data: st.DataObject, status: ReportStatus) -> None:
+        subject = data.draw(st.sampled_from(sorted(self.pending)))
+        made_at = self.pending.pop(subject)
+        if status is not ReportStatus.DELIVERED:
+            self.reported.discard(subject)
+        self.tell(ReportEnded(subject=subject, made_at=made_at, status=status, why="so", at=self.now))
+
     @rule()
     def the_monitor_is_killed_and_starts_again(self) -> None:
-        self.state = restore({subject: {} for subject in self.memory})
+        self.state = restore(self.memory)
         self.open, self.alarms = [], {}
         self.read(self.listed)
 
@@ -192,14 +222,22 @@ class World(RuleBasedStateMachine):
         if not hasattr(self, "state"):
             return
         for process in self.state.processes.values():
-            if process.phase not in (Phase.UNSEEN, Phase.RUNNING):
+            if not isinstance(process.stage, Unseen | Running):
                 assert process.subject in self.alarms, f"{process.name} could wait for ever: {process}"
 
     @invariant()
     def what_is_remembered_is_what_is_reported(self) -> None:
         if hasattr(self, "state"):
-            told = {c.subject for c in self.state.processes.values() if c.reported}
-            assert told == self.memory
+            processes = self.state.processes.values()
+            told = {c.subject for c in processes if c.reported or c.told is not None}
+            assert told == set(self.memory)
+            pending = {
+                c.subject for c in processes if c.outage is not None and c.outage.report.fate is Fate.PENDING
+            }
+            assert pending <= set(self.pending)
+
+    def is_told(self, name: str) -> bool:
+        return f"process:{name}" in self.reported
 
     @rule()
     def all_fails_for_good(self) -> None:
@@ -208,7 +246,7 @@ class World(RuleBasedStateMachine):
         for name in self.listed:
             self.see(name, Presence.GONE)
         for _ in range(3000):
-            if all(f"process:{name}" in self.reported for name in self.listed):
+            if all(self.is_told(name) for name in self.listed):
                 return
             if not self.open:
                 self.the_next_alarm_rings()

@@ -6,7 +6,6 @@ import pytest
 
 from masakarimonitors.core.decision import Command, Notify, Remember, Withdraw, Woken
 from masakarimonitors.processmonitor.core.decision import Decider, State, restore
-from masakarimonitors.processmonitor.core.lifecycle import Policy
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     Entry,
@@ -17,6 +16,7 @@ from masakarimonitors.processmonitor.core.observation import (
     Run,
     Sighting,
 )
+from masakarimonitors.processmonitor.core.stages import Policy
 from tests.fixtures import old_state
 from tests.fixtures.playbook import Playbook
 
@@ -89,6 +89,7 @@ def test_what_is_still_gone_is_tried_again_and_reported_no_second_time() -> None
 @pytest.mark.parametrize("listed", [REPORTED, ("nova-compute",)], ids=["runs again", "taken off the list"])
 def test_what_is_over_is_withdrawn_and_forgotten(listed: tuple[str, ...]) -> None:
     after = Upgraded(*listed, presence=Presence.RUNNING)
+    after.wait(60)
     withdrawn = [c.subject for c in after.all_told if isinstance(c, Withdraw)]
     forgotten = [c for c in after.all_told if isinstance(c, Remember)]
     assert sorted(withdrawn) == sorted(MEMORY)

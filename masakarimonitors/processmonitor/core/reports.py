@@ -1,0 +1,137 @@
+"""What has become of the report of an outage, and what of it stands on disk. Pure.
+
+NOT_MADE ──all tries failed──> PENDING ──┬──> DELIVERED   masakari knows
+                                  ^      ├──> REFUSED ┐   offered again after a while, at the next slow try
+                                  └──────┴── EXPIRED ─┘   that fails: what was in the way may have ended
+UNKNOWN: reported by a release that did not keep what became of it.
+"""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.notification import ReportStatus
+
+_FIRST_AGAIN = 300.0
+_LAST_AGAIN = 3600.0
+
+
+class Fate(StrEnum):
+    """What has become of a report."""
+
+    NOT_MADE = "not made"
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The report of one outage.
+
+    `made_at`: its generated_time (None: not kept by an earlier release). `reported_at`: when it was made. `ended`:
+    how often it was refused or has expired; `again_at`: from which monotonic second on it may be offered again.
+    `why`: masakari's last words.
+    """
+
+    fate: Fate
+    made_at: datetime.datetime | None = None
+    reported_at: datetime.datetime | None = None
+    ended: int = 0
+    again_at: float = 0.0
+    why: str = ""
+
+    @property
+    def may_be_withdrawn(self) -> bool:
+        """Whether it may still wait in the outbox."""
+        return self.fate in (Fate.PENDING, Fate.UNKNOWN)
+
+    @property
+    def was_not_taken(self) -> bool:
+        """Whether it has ended without masakari having it."""
+        return self.fate in (Fate.REFUSED, Fate.EXPIRED)
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        match self.fate:
+            case Fate.PENDING:
+                return "report pending"
+            case Fate.DELIVERED:
+                return "reported: masakari was told"
+            case Fate.REFUSED:
+                return f"report refused ({self.why}); offered again while it stays down"
+            case Fate.EXPIRED:
+                return f"report expired ({self.why}); offered again while it stays down"
+            case Fate.UNKNOWN:
+                return "reported"
+            case Fate.NOT_MADE:
+                return ""
+
+
+NO_REPORT = Report(fate=Fate.NOT_MADE)
+
+_ENDS = {
+    ReportStatus.DELIVERED: Fate.DELIVERED,
+    ReportStatus.REFUSED: Fate.REFUSED,
+    ReportStatus.EXPIRED: Fate.EXPIRED,
+}
+
+
+def settled(report: Report, status: ReportStatus, why: str, at: float) -> Report:
+    """The report after it has ended so at monotonic second `at`; itself when that says nothing of it."""
+    fate = _ENDS.get(status)
+    if fate is None or report.fate in (Fate.NOT_MADE, Fate.DELIVERED):
+        return report
+    ended = report.ended + (fate is not Fate.DELIVERED)
+    return Report(
+        fate=fate,
+        made_at=report.made_at,
+        reported_at=report.reported_at,
+        ended=ended,
+        again_at=at + min(_LAST_AGAIN, _FIRST_AGAIN * 2.0 ** min(ended - 1, 10)) if ended else 0.0,
+        why=why,
+    )
+
+
+def remembered(report: Report, boot: str, over: bool = False) -> Mapping[str, JSON]:
+    """What is kept on disk with a report; `over`: its outage is, and masakari was told of it."""
+    kept: dict[str, JSON] = {}
+    if report.made_at is not None:
+        kept["down_since"] = report.made_at.isoformat()
+    if report.reported_at is not None:
+        kept["reported_at"] = report.reported_at.isoformat()
+    kept["fate"] = report.fate.value
+    if boot:
+        kept["boot"] = boot
+    if over:
+        kept["over"] = True
+    return kept
+
+
+def recalled(kept: Mapping[str, JSON]) -> Report:
+    """The report of which this was kept; what a later release may have written beside it is passed over."""
+    fate = kept.get("fate")
+    return Report(
+        fate=Fate(fate) if fate in [one.value for one in Fate] else Fate.UNKNOWN,
+        made_at=_moment(kept.get("down_since")),
+        reported_at=_moment(kept.get("reported_at")),
+    )
+
+
+def is_of_an_earlier_outage(kept: Mapping[str, JSON], boot: str) -> bool:
+    """Whether what was kept is of an outage that is over: it was, or the host was started anew since."""
+    other_boot = bool(boot and kept.get("boot")) and kept.get("boot") != boot
+    return bool(kept.get("over")) or (other_boot and kept.get("fate") != Fate.PENDING.value)
+
+
+def _moment(text: JSON) -> datetime.datetime | None:
+    try:
+        moment = datetime.datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None

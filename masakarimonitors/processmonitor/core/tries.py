@@ -1,0 +1,172 @@
+"""The tries to start a process again: which command comes next, and what its end means. Pure.
+
+Each move takes a `Case` and gives the process as it is then, and what is asked for. Which move comes when stands in
+the table of lifecycle.py.
+"""
+
+from dataclasses import dataclass, replace
+
+from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict, WakeAt
+from masakarimonitors.processmonitor.core.observation import Look, Run, Step
+from masakarimonitors.processmonitor.core.stages import (
+    Appearing,
+    Kind,
+    Outage,
+    Policy,
+    Trying,
+    WatchedProcess,
+)
+from masakarimonitors.processmonitor.core.telling import Outcome, try_of
+
+LOOK_PATIENCE = 10.0
+"""Seconds after which a look that was never answered is asked for again; one takes milliseconds."""
+
+FIRST_PAUSE = 0.05
+"""Seconds from one look to the next while something may appear; twice as long each time."""
+
+_COMMAND_GRACE = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One fact about one process. `answer`: it answers what was asked. `at`: when it was so; `why`: the evidence."""
+
+    process: WatchedProcess
+    now: Instant
+    policy: Policy
+    at: Instant
+    answer: bool = False
+    why: str = ""
+    mention: str = ""
+
+
+def begin(process: WatchedProcess, kind: Kind, case: Case) -> Outcome:
+    """Begin a try: its pre command at once (the look that brought us here is fresh), or its main one."""
+    outage = process.outage or Outage(since=case.at)
+    process = replace(process, outage=replace(outage, tries=outage.tries + (kind is Kind.RESTART)))
+    if not process.command(kind, Step.MAIN):
+        why = f"{process.name} is not running and has no {kind.value}_command; waiting for it to return"
+        decision = Decision(verdicts=(Verdict(process.subject, Ruling.HELD, why, evidence=case.why),))
+        process = troubled(process, f"no {kind.value}_command is given", case.at)
+        process, waiting = appear(process, kind, case.now, case.now.monotonic + case.policy.interval)
+        return process, decision + waiting
+    assert process.outage is not None
+    tries = process.outage.tries
+    limit = f" of {case.policy.tries}" if kind is Kind.RESTART and tries <= case.policy.tries else ""
+    why = f"{process.name} is not running: {try_of(process, kind)}{limit} begins"
+    begun = Decision(verdicts=(Verdict(process.subject, Ruling.ACTED, why, evidence=case.why),))
+    step = Step.PRE if process.command(kind, Step.PRE) else Step.MAIN
+    process, asked = run(process, kind, step, case)
+    return process, asked + begun
+
+
+def look_before(case: Case) -> Outcome:
+    """The pre command is over: what it has brought back is not restarted."""
+    stage = case.process.stage
+    assert isinstance(stage, Trying)
+    return look(replace(case.process, stage=replace(stage, step=None)), case.now)
+
+
+def done(case: Case) -> Outcome:
+    stage = case.process.stage
+    assert isinstance(stage, Trying)
+    if stage.step is Step.PRE:
+        return look_before(case)
+    if stage.step is Step.MAIN and case.process.command(stage.kind, Step.POST):
+        return run(case.process, stage.kind, Step.POST, case)
+    return has_begun(case)
+
+
+def has_begun(case: Case) -> Outcome:
+    """The main command has succeeded: a service may need long to appear, and another one would be a second copy."""
+    stage = case.process.stage
+    assert isinstance(stage, Trying)
+    patience = max(case.policy.interval, case.policy.start_patience)
+    return appear(case.process, stage.kind, case.now, case.now.monotonic + patience)
+
+
+def command_failed(case: Case) -> Outcome:
+    stage = case.process.stage
+    assert isinstance(stage, Trying)
+    process = troubled(case.process, case.why or "its command never came to an end", case.at)
+    if stage.step is Step.POST:
+        return has_begun(replace(case, process=process))
+    return appear(process, stage.kind, case.now, case.now.monotonic + case.policy.interval)
+
+
+def short(case: Case) -> Outcome:
+    """This monitor lacks something of its own: that is no try, and says nothing about the service."""
+    process, stage = case.process, case.process.stage
+    assert isinstance(stage, Trying) and process.outage is not None
+    why = f"no command can be started for {process.name}, which is this monitor's own shortage: no try is counted"
+    told = Decision(verdicts=(Verdict(process.subject, Ruling.BLIND, why, evidence=case.why, alarm=True),))
+    tries = process.outage.tries - (stage.kind is Kind.RESTART)
+    process = replace(process, outage=replace(process.outage, tries=tries, trouble=case.why))
+    deadline = case.now.monotonic + case.policy.interval
+    process, decision = appear(process, stage.kind, case.now, deadline, again=True)
+    return process, told + decision
+
+
+def asked_in_vain(case: Case) -> Outcome:
+    stage = case.process.stage
+    assert isinstance(stage, Trying)
+    return look(case.process, case.now) if stage.step is None else command_failed(case)
+
+
+def gone_before(case: Case) -> Outcome:
+    stage = case.process.stage
+    assert isinstance(stage, Trying)
+    if stage.step is not None or not case.answer:
+        return case.process, NOTHING
+    return run(case.process, stage.kind, Step.MAIN, case)
+
+
+def slow_try(case: Case) -> Outcome:
+    return begin(case.process, Kind.RESTART, case) if case.answer else (case.process, NOTHING)
+
+
+# -- asking and waiting ---------------------------------------------------------------------------------
+
+
+def run(process: WatchedProcess, kind: Kind, step: Step, case: Case) -> Outcome:
+    line = process.command(kind, step)
+    if not line:  # the list was reloaded meanwhile and no longer has it
+        return appear(process, kind, case.now, case.now.monotonic + case.policy.interval)
+    request_id = process.request_id + 1
+    due = case.now.monotonic + case.policy.command_timeout + _COMMAND_GRACE
+    what = f"{kind.value}_command" if step is Step.MAIN else f"{step.value}_{kind.value}_command"
+    process = replace(process, stage=Trying(kind=kind, step=step), request_id=request_id, due=due)
+    run = Run(
+        process_name=process.name,
+        request_id=request_id,
+        what=what,
+        command_line=line,
+        run_as_root=process.entry.run_as_root,
+    )
+    return process, Decision((run, WakeAt(process.subject, due)))
+
+
+def appear(
+    process: WatchedProcess, kind: Kind, now: Instant, deadline: float, again: bool = False
+) -> Outcome:
+    stage = Appearing(kind=kind, deadline=deadline, pause=FIRST_PAUSE, again=again)
+    return look(replace(process, stage=stage), now)
+
+
+def look_again(case: Case) -> Outcome:
+    return look(case.process, case.now)
+
+
+def look(process: WatchedProcess, now: Instant) -> Outcome:
+    request_id = process.request_id + 1
+    due = now.monotonic + LOOK_PATIENCE
+    process = replace(process, request_id=request_id, due=due)
+    return process, Decision((Look(process.name, request_id), WakeAt(process.subject, due)))
+
+
+def wait(process: WatchedProcess, due: float) -> Outcome:
+    return replace(process, due=due), Decision((WakeAt(process.subject, due),))
+
+
+def troubled(process: WatchedProcess, why: str, at: Instant) -> WatchedProcess:
+    return replace(process, outage=replace(process.outage or Outage(since=at), trouble=why))

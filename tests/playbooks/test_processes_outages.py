@@ -1,0 +1,394 @@
+"""Process outages as plays: who starts a service again, when it has recovered, and what masakari knows of it."""
+
+import pytest
+
+from masakarimonitors.core.decision import JSON, Notify, Remember, Ruling, Withdraw
+from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.processmonitor.core.decision import MAINTENANCE, may_leave
+from masakarimonitors.processmonitor.core.observation import (
+    CommandEnded,
+    LookUpMaintenance,
+    MaintenanceSeen,
+    Presence,
+    Run,
+)
+from tests.fixtures.process_play import NOVA, Play, notified
+
+SUBJECT = "process:/usr/bin/nova-compute"
+
+
+def down(**options: float) -> Play:
+    """It died, nothing helped, and masakari is to be told."""
+    play = Play(NOVA, **options)  # type: ignore[arg-type]
+    play.running()
+    play.gone()
+    play.until_reported()
+    return play
+
+
+def leaves(play: Play) -> bool:
+    """Whether the report that waits in the outbox may leave."""
+    outage = play.process.outage
+    assert outage is not None and outage.report.made_at is not None
+    notify = notified(play.all_commands)[-1]
+    return may_leave(play.state, notify.notification)
+
+
+# -- somebody else starts it again ----------------------------------------------------------------------
+
+
+def test_a_successor_within_the_grace_is_no_outage_and_gets_no_command() -> None:
+    play = Play(NOVA, grace=1.0)
+    play.running()
+    play.gone()
+    assert play.answer(Presence.GONE) == []
+    play.to_next_alarm()
+    assert play.answer(Presence.RUNNING) == []
+    assert play.stage == "Running"
+    assert play.rulings == [Ruling.RECOVERED]
+    assert not play.alarms
+
+
+def test_who_stays_gone_for_the_grace_is_restarted_upon_a_fresh_look() -> None:
+    play = Play(NOVA, grace=1.0)
+    play.running()
+    died = play.now.monotonic
+    play.gone()
+    play.stays_gone()
+    play.runs("restart")
+    assert play.now.monotonic - died == pytest.approx(1.0)
+
+
+def test_at_start_somebody_else_may_be_starting_it_too() -> None:
+    play = Play(NOVA, grace=1.0)
+    play.gone()
+    play.answer(Presence.RUNNING)
+    assert play.stage == "Running"
+    play = Play(NOVA, grace=1.0)
+    play.gone()
+    play.stays_gone()
+    play.runs("start")
+
+
+# -- commands -------------------------------------------------------------------------------------------
+
+
+def test_exit_0_opens_a_longer_wait_for_the_service() -> None:
+    play = Play(NOVA, retries=0, patience=30.0)
+    play.running()
+    play.gone()
+    play.ends(0)
+    begun = play.now.monotonic
+    assert len(notified(play.stays_gone())) == 1
+    assert play.now.monotonic - begun == pytest.approx(30.0)
+
+
+def test_a_service_that_appears_late_gets_no_second_command() -> None:
+    play = Play(NOVA, patience=30.0)
+    play.running()
+    play.gone()
+    play.ends(0)
+    for _ in range(20):
+        play.answer(Presence.GONE)
+        play.to_next_alarm()
+    play.comes_back()
+    assert play.stage == "Running"
+    assert [type(command) for command in play.all_commands].count(Run) == 1
+
+
+def test_another_exit_code_waits_for_the_interval_alone() -> None:
+    play = Play(NOVA, retries=0, interval=5.0, patience=30.0)
+    play.running()
+    play.gone()
+    begun = play.now.monotonic
+    assert len(notified(play.fail_a_try())) == 1
+    assert play.now.monotonic - begun == pytest.approx(5.0)
+
+
+def test_an_interval_of_0_is_one_of_a_second() -> None:
+    play = Play(NOVA, retries=3, interval=0.0)
+    play.running()
+    begun = play.now.monotonic
+    play.gone()
+    play.until_reported()
+    assert play.now.monotonic - begun == pytest.approx(4.0)
+
+
+def test_a_shortage_of_our_own_is_no_try() -> None:
+    play = Play(NOVA, retries=0)
+    play.running()
+    play.gone()
+    for _ in range(5):
+        (run,) = play.asked
+        assert isinstance(run, Run)
+        play.tell(CommandEnded(run.process_name, run.request_id, None, "Too many open files", shortage=True))
+        assert play.verdicts[0].ruling is Ruling.BLIND and play.verdicts[0].alarm
+        play.stays_gone()
+    play.runs("restart")
+    assert not notified(play.all_commands)
+    assert len(notified(play.fail_a_try())) == 1
+
+
+def test_a_shortage_at_the_start_tries_the_start_again() -> None:
+    play = Play(NOVA)
+    play.gone()
+    (run,) = play.asked
+    assert isinstance(run, Run)
+    play.tell(CommandEnded(run.process_name, run.request_id, None, "no memory", shortage=True))
+    play.stays_gone()
+    play.runs("start")
+
+
+# -- recovered means that it has run for a while ----------------------------------------------------------
+
+
+def test_it_has_recovered_when_it_has_run_for_twice_the_interval() -> None:
+    play = Play(NOVA, interval=5.0)
+    play.running()
+    play.gone()
+    play.ends(0)
+    play.answer(Presence.RUNNING)
+    back = play.now.monotonic
+    play.running()
+    assert Ruling.RECOVERED not in play.rulings
+    play.survives()
+    assert play.now.monotonic - back == pytest.approx(10.0)
+    assert play.rulings[-1] is Ruling.RECOVERED
+
+
+def test_a_lasting_crash_loop_is_one_report_of_one_outage() -> None:
+    play = Play(NOVA, retries=1, interval=1.0)
+    play.running()
+    play.gone()
+    for _ in range(40):
+        play.runs("restart")
+        play.ends(0)
+        play.answer(Presence.RUNNING)
+        play.wait(0.6)
+        play.gone()
+        play.stays_gone()
+        while not (play.asked and isinstance(play.asked[0], Run)):
+            play.answer(Presence.GONE) if play.asked and not notified(play.asked) else play.to_next_alarm()
+    assert len(notified(play.all_commands)) == 1
+    assert not any(isinstance(command, Withdraw) for command in play.all_commands)
+    assert Ruling.RECOVERED not in play.rulings and Ruling.WITHDRAWN not in play.rulings
+    assert len({verdict.why for verdict in play.told if verdict.ruling is Ruling.REPORTED}) == 1
+
+
+def test_many_ends_within_an_hour_are_one_alarm_whoever_starts_it_again() -> None:
+    play = Play(NOVA, grace=1.0)
+    play.running()
+    for _ in range(30):
+        play.wait(60)
+        play.gone()
+        play.answer(Presence.RUNNING)
+    alarms = [verdict for verdict in play.told if verdict.alarm]
+    assert [alarm.ruling for alarm in alarms] == [Ruling.SUSPECTED]
+    assert "10 times within an hour" in alarms[0].why
+    assert play.process.often
+    play.wait(4000)
+    play.gone()
+    assert not play.process.often
+
+
+# -- an entry that fits no more ---------------------------------------------------------------------------
+
+
+def test_what_was_never_seen_and_is_mentioned_gets_no_command_and_no_report() -> None:
+    play = Play(NOVA)
+    assert play.see(Presence.GONE, mention='pid 7 shows "x"') == []
+    held = play.told[-1]
+    assert (held.ruling, held.alarm, held.evidence) == (Ruling.HELD, True, 'pid 7 shows "x"')
+    for _ in range(50):
+        play.to_next_alarm()
+        (look,) = play.asked
+        play.see(Presence.GONE, in_reply_to=look.request_id, mention='pid 7 shows "x"')  # type: ignore[attr-defined]
+    assert len(play.told) == 1
+    assert not any(isinstance(command, Run | Notify) for command in play.all_commands)
+
+
+def test_when_nobody_mentions_it_any_more_it_is_started() -> None:
+    play = Play(NOVA)
+    play.see(Presence.GONE, mention='pid 7 shows "x"')
+    play.to_next_alarm()
+    play.answer(Presence.GONE)
+    play.runs("start")
+
+
+def test_what_is_found_after_all_is_watched() -> None:
+    play = Play(NOVA)
+    play.see(Presence.GONE, mention='pid 7 shows "x"')
+    play.running()
+    assert play.stage == "Running" and not play.alarms
+
+
+# -- what masakari knows ------------------------------------------------------------------------------------
+
+
+def test_only_what_was_not_sent_is_said_to_be_withdrawn() -> None:
+    play = down()
+    play.running()
+    play.survives()
+    assert [verdict.ruling for verdict in play.verdicts] == [Ruling.RECOVERED, Ruling.WITHDRAWN]
+    assert "what was not yet sent" in play.verdicts[-1].why
+
+
+def test_when_masakari_was_told_it_holds_the_host_on_maintenance_and_that_is_an_alarm() -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    play.running()
+    commands = play.survives()
+    assert [type(command) for command in commands] == [Remember]
+    (verdict,) = play.verdicts
+    assert verdict.alarm and "on maintenance" in verdict.why
+    assert Ruling.WITHDRAWN not in play.rulings
+    assert play.process.told is not None
+    assert play.memory[SUBJECT]["over"] is True
+
+
+def test_the_alarm_is_over_when_masakari_has_ended_the_maintenance() -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    play.running()
+    play.survives()
+    for on_maintenance in (None, True, None, True, True, True):
+        play.wait(60)
+        assert play.asked == [LookUpMaintenance()]
+        play.tell(MaintenanceSeen(on_maintenance, play.now))
+        assert play.process.told is not None
+    play.wait(60)
+    play.tell(MaintenanceSeen(False, play.now))
+    assert play.process.told is None and SUBJECT not in play.memory
+    assert MAINTENANCE not in play.alarms
+
+
+def test_one_that_was_on_its_way_when_it_was_taken_back_has_been_told() -> None:
+    play = down()
+    play.running()
+    play.survives()
+    play.report_ends(ReportStatus.DELIVERED, "202")
+    assert play.process.told is not None and play.verdicts[0].alarm
+
+
+@pytest.mark.parametrize("status", [ReportStatus.REFUSED, ReportStatus.EXPIRED])
+def test_what_masakari_did_not_take_is_offered_again_while_it_stays_down(status: ReportStatus) -> None:
+    play = down()
+    play.report_ends(status)
+    assert play.verdicts[0].ruling is Ruling.HELD and play.verdicts[0].alarm
+    refused = play.now.monotonic
+    play.until_reported_again()
+    assert play.now.monotonic - refused >= 300
+    again, first = notified(play.all_commands)[-1], notified(play.all_commands)[0]
+    assert again.notification == first.notification
+    assert leaves(play)
+
+
+def test_when_the_maintenance_ends_what_was_refused_is_offered_at_the_next_try() -> None:
+    play = down()
+    play.report_ends(ReportStatus.REFUSED)
+    play.wait(1)
+    play.tell(MaintenanceSeen(False, play.now))
+    begun = play.now.monotonic
+    play.until_reported_again()
+    assert play.now.monotonic - begun < 60
+
+
+def test_what_was_refused_is_not_said_to_be_withdrawn() -> None:
+    play = down()
+    play.report_ends(ReportStatus.REFUSED)
+    play.running()
+    assert [type(command) for command in play.survives()] == [Remember]
+    assert Ruling.WITHDRAWN not in play.rulings and not play.memory
+
+
+# -- another life of the monitor ------------------------------------------------------------------------------
+
+
+def again(play: Play, boot: str = "this boot", **options: float) -> Play:
+    return Play(NOVA, memory=play.memory, boot=boot, **options)  # type: ignore[arg-type]
+
+
+def test_a_report_of_the_last_life_leaves_when_the_start_and_the_tries_of_this_one_have_failed() -> None:
+    first = down(retries=0)
+    later = again(first, retries=0)
+    later.all_commands += notified(first.all_commands)
+    assert not leaves(later)
+    later.gone()
+    later.runs("start")
+    assert not leaves(later)
+    later.fail_a_try()
+    later.runs("restart")
+    assert not leaves(later)
+    later.fail_a_try()
+    later.runs("restart")  # the first slow try
+    assert leaves(later)
+    assert len(notified(later.all_commands)) == 1
+
+
+def test_a_report_of_the_last_life_does_not_leave_while_nothing_can_be_seen() -> None:
+    first = down()
+    later = again(first)
+    later.all_commands += notified(first.all_commands)
+    for _ in range(10):
+        later.see(Presence.UNKNOWN)
+        later.wait(60)
+        assert not leaves(later)
+
+
+def test_a_report_does_not_leave_while_the_process_is_on_probation() -> None:
+    play = down()
+    assert leaves(play)
+    play.running()
+    assert not leaves(play)
+    play.gone()
+    assert leaves(play)
+
+
+def test_a_report_of_what_is_no_longer_listed_is_nobodys_to_hold_back() -> None:
+    play = down()
+    notify = notified(play.all_commands)[0].notification
+    assert not may_leave(Play().state, notify)
+    assert may_leave(Play(NOVA.__class__(process_name="another")).state, notify)
+
+
+def test_an_outage_after_another_boot_is_a_new_one() -> None:
+    first = down(retries=0)
+    first.report_ends(ReportStatus.DELIVERED)
+    later = again(first, boot="another", retries=0)
+    assert later.process.told is not None and later.told[-1].alarm
+    later.gone()
+    later.ends(1)
+    later.stays_gone()
+    later.runs("restart")
+    assert len(notified(later.fail_a_try())) == 1
+
+
+def test_within_one_boot_what_is_still_down_is_reported_no_second_time() -> None:
+    first = down(retries=0)
+    first.report_ends(ReportStatus.DELIVERED)
+    later = again(first, retries=0)
+    later.gone()
+    later.ends(1)
+    later.stays_gone()
+    later.fail_a_try()
+    later.runs("restart")  # the first slow try
+    assert not notified(later.all_commands)
+
+
+def test_what_was_not_sent_before_another_boot_is_the_report_of_what_is_down_after_it() -> None:
+    first = down(retries=0)
+    later = again(first, boot="another", retries=0)
+    later.all_commands += notified(first.all_commands)
+    later.gone()
+    later.ends(1)
+    later.stays_gone()
+    later.fail_a_try()
+    assert leaves(later)
+    assert len(notified(later.all_commands)) == 1
+
+
+def test_what_recovered_while_nobody_looked_is_still_held_on_maintenance() -> None:
+    kept: dict[str, JSON] = {"down_since": "2026-11-22T08:00:00+00:00", "fate": "delivered", "over": True}
+    play = Play(NOVA, memory={SUBJECT: kept})
+    play.running()
+    assert play.stage == "Running" and play.process.told is not None
