@@ -73,7 +73,14 @@ async def monitor(
             {
                 "DEFAULT": {"hostname": "bench"},
                 "api": {"auth_type": "none", "endpoint": url},
-                "process": {"process_list_path": folder / "list.yaml", **options},
+                "process": {
+                    "process_list_path": folder / "list.yaml",
+                    # Neither of these waits is measured.
+                    "restart_grace": 0,
+                    "start_patience": 0,
+                    "own_pid_namespace": True,
+                    **options,
+                },
             }
         )
         monitor.state.mkdir()

@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         print(
             f"warning  {name} cannot work here: {obstacle}" if obstacle else f"ok       {name} can work here"
         )
+    _show_processes(conf)
     if not arguments.offline:
         faults += asyncio.run(_ask_engines(conf))
         faults += _try_agents(conf)
@@ -66,6 +67,13 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         faults += asyncio.run(_ask(client, conf.hostname))
     client.close()
     return 1 if faults else 0
+
+
+def _show_processes(conf: cfg.ConfigOpts) -> None:
+    """What each entry of the process list matches now: an entry that fits its service no more is to be seen here."""
+    with contextlib.suppress(ConfigFault, wiring.NotBuilt):  # said already
+        for finding in wiring.monitor_module("processmonitor").check_list(conf):
+            print(f"{'ok' if finding.fine else 'warning':8} {finding.text}")
 
 
 async def _ask_engines(conf: cfg.ConfigOpts) -> int:

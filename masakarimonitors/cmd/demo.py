@@ -40,6 +40,8 @@ auth_type = none
 process_list_path = {folder}/process_list.yaml
 restart_retries = 1
 restart_interval = 1
+restart_grace = 0
+own_pid_namespace = true
 """
 
 _LIST = """\

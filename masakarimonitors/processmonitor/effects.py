@@ -140,7 +140,7 @@ class Effects:
             shortage = isinstance(error, OSError) and error.errno in SHORTAGE
             LOG.warning("%s: its %s cannot be started: %s", run.process_name, run.what, error)
             why = f"its {run.what} cannot be started: {error}"
-            return CommandEnded(run.process_name, run.request_id, None, why, shortage)
+            return CommandEnded(run.process_name, run.request_id, None, why, shortage=shortage)
         finally:
             for pid in ours:
                 self._processes.command_ended(pid)

@@ -20,6 +20,7 @@ from masakarimonitors.processmonitor.core.observation import Entry, MaintenanceS
 from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, Unseen, WatchedProcess
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
+from masakarimonitors.processmonitor.sources.overview import Finding, overview
 from masakarimonitors.processmonitor.sources.process_list import ProcessList
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.stat import sees_the_host
@@ -123,6 +124,12 @@ def _entries(conf: cfg.ConfigOpts, path: str) -> tuple[Entry, ...]:
             f"The process list cannot be used, so it is not known which processes to watch:\n{fault}\nMend the"
             f" file, or name another one: {where(conf, 'process', 'process_list_path')}."
         ) from None
+
+
+def check_list(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    """What each entry of the list matches now, or nearly matches; raises ConfigFault when it cannot be used."""
+    entries = _entries(conf, conf.process.process_list_path)
+    return overview(entries, "" if conf.process.own_pid_namespace else sees_the_host())
 
 
 def has_looked(state: State) -> bool:

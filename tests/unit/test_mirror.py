@@ -42,6 +42,9 @@ ELSEWHERE: dict[str, str] = {
     "sources/test_checks.py",
     "monitor": _WORDS,
     "processmonitor/core/observation": _WORDS,
+    "processmonitor/core/stages": _WORDS,
+    "processmonitor/core/telling": "sentences, which only a dialogue shows: tests/playbooks/test_processes_outages.py",
+    "processmonitor/core/tries": "moves, which only a dialogue shows: tests/playbooks/test_processes.py",
 }
 
 

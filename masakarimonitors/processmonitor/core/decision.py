@@ -4,7 +4,7 @@ In: the list as read, sightings, ends of commands and of reports, wake-ups. Out:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from masakarimonitors.core.decision import (
     JSON,
@@ -55,6 +55,7 @@ class State:
     remembered: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
     list_fault: str = ""
     lives: int = 0
+    _: KW_ONLY
     asking: bool = False
 
 

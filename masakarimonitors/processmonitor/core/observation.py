@@ -4,7 +4,7 @@ Sources and effects yield the observations; the decision answers with the comman
 """
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Command, Instant
@@ -86,6 +86,7 @@ class CommandEnded:
     in_reply_to: int
     exit_code: int | None
     evidence: str
+    _: KW_ONLY
     shortage: bool = False
 
     @property

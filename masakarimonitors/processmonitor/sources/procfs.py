@@ -9,7 +9,7 @@ import errno
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
 
 from masakarimonitors.processmonitor.core.identity import UNNAMEABLE, identify
@@ -73,6 +73,7 @@ class Found:
     started: int
     reason: Reason
     marks: Marks = ()
+    _: KW_ONLY
     parent: int = 0
 
 
@@ -242,7 +243,7 @@ class Scanner:
         if stat.state in DEAD or (own_commands and self._is_ours(pid, stat, own_commands)):
             return
         for match in matches:
-            one = Found(pid, stat.started, match.reason, stat.marks, stat.parent)
+            one = Found(pid, stat.started, match.reason, stat.marks, parent=stat.parent)
             found.setdefault(match.process_name, []).append(one)
 
     def _compare(self, others: dict[int, Other], pid: int, names: Collection[str], now: Known) -> None:

@@ -27,6 +27,8 @@ endpoint = {endpoint}
 process_list_path = {folder}/list.yaml
 restart_retries = 0
 restart_interval = 0
+restart_grace = 0
+own_pid_namespace = true
 """
 
 

@@ -21,7 +21,7 @@ def configure(tmp_path: Path) -> Configure:
         file = tmp_path / "monitors.conf"
         file.write_text(
             f"[DEFAULT]\nhostname = compute-1\nstate_path = {tmp_path}/state\nlog_file = {tmp_path}/log\n"
-            f"[process]\nprocess_list_path = {tmp_path}/list.yaml\n"
+            f"[process]\nprocess_list_path = {tmp_path}/list.yaml\nown_pid_namespace = true\nrestart_grace = 0\n"
             f"[api]\n{api}{more}"
         )
         return file

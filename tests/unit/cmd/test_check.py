@@ -1,6 +1,7 @@
 """`masakari-monitors check`: one line for each thing, and an exit code that says whether any must be mended."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -32,6 +33,18 @@ def test_what_is_in_order_is_said(run: Run, tmp_path: Path, capsys: pytest.Captu
         "ok       processmonitor can work here",
     ):
         assert line in lines
+
+
+def test_what_each_entry_of_the_process_list_matches_is_shown(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.yaml").write_text(
+        f"- process_name: {sys.executable}\n- process_name: {tmp_path}/never\n"
+    )
+    run("check", "--offline")
+    lines = [line for line in capsys.readouterr().out.splitlines() if " process " in line]
+    assert len(lines) == 2
+    assert f"process {tmp_path}/never: nothing that runs matches it" in lines[1]
 
 
 def test_what_a_file_says_in_vain_is_a_warning_and_no_fault(

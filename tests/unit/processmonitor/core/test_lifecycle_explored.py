@@ -74,7 +74,7 @@ def everything(process: WatchedProcess, now: float) -> Iterator[Step_]:
         yield ("mentioned", *_at(now, lifecycle.sighted(process, seen, at(now), POLICY)))
     if isinstance(process.stage, Trying) and process.stage.step is not None:
         for code, short in ((0, False), (1, False), (None, True)):
-            command = CommandEnded("p", asked, code, "ended", short)
+            command = CommandEnded("p", asked, code, "ended", shortage=short)
             yield (f"ended {code}", *_at(now, lifecycle.ended(process, command, at(now), POLICY)))
     if process.due is not None:
         later = max(now, process.due)

@@ -36,7 +36,7 @@ class Play:
 
 
 def strong(pid: int, started: int = 10, marks: tuple[int, ...] = HERE, parent: int = 1) -> Found:
-    return Found(pid, started, STRONG, marks, parent)
+    return Found(pid, started, STRONG, marks, parent=parent)
 
 
 def weak(pid: int, started: int = 10) -> Found:
