@@ -90,10 +90,12 @@ class Processes:
         return self._sighting(process_name, request_id)
 
     async def services(self, process_name: str) -> frozenset[int]:
-        """The pids that run this entry now, those below our own commands as well."""
-        scan = await Pool("procfs-once").call(
-            functools.partial(self._scanner.scan, (), Depth.ALL), self._patience
-        )
+        """The pids that run this entry now, those below our own commands as well; TimeoutError when /proc hangs."""
+        once, thread = self._make_scanner(self._scanner.index, self._scanner.avoid), Pool("procfs-once")
+        try:
+            scan = await thread.call(once.scan, self._patience)
+        finally:
+            thread.close()
         return frozenset(found.pid for found in scan.found.get(process_name, ()))
 
     def command_started(self, pid: int) -> None:

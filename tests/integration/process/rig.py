@@ -126,6 +126,12 @@ class Eyesight:
             while not await self.sees(process_name):  # noqa: ASYNC110 - a look is what is tested
                 await asyncio.sleep(0.02)
 
+    async def comes_to_miss(self, process_name: str) -> None:
+        """Look until it is gone."""
+        async with asyncio.timeout(PATIENCE):
+            while await self.sees(process_name):  # noqa: ASYNC110 - a look is what is tested
+                await asyncio.sleep(0.02)
+
     async def is_told(self, presence: Presence, process_name: str) -> Sighting:
         """Wait until the source says so by itself; what it said before does not count."""
         self.told.clear()

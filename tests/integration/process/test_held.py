@@ -1,8 +1,10 @@
 """What is held runs until it ends: titles, execs and moments in between, with real processes."""
 
 import asyncio
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,7 +60,7 @@ async def test_a_title_without_its_name_in_it_is_the_same_process(zoo: Zoo) -> N
 async def test_a_program_that_executes_itself_anew_all_the_time_runs(zoo: Zoo) -> None:
     source, program = zoo.folder / "again.c", zoo.folder / "again"
     source.write_text(EXECUTES_ITSELF)
-    await asyncio.to_thread(subprocess.run, ["cc", "-o", program, source], check=True)
+    await asyncio.to_thread(subprocess.run, ["cc", "-o", str(program), str(source)], check=True)
     process = zoo.run(program)
     async with Eyesight(check_interval=0.2).at_work(str(program)) as eyes:
         await eyes.comes_to_see(str(program))
@@ -97,3 +99,57 @@ async def test_the_death_of_a_master_is_seen_while_its_worker_lives(zoo: Zoo) ->
         zoo.kill(master)
         gone = await eyes.is_told(Presence.GONE, "zoo-nginx")
     assert worker.poll() is None and "only workers or sessions" in gone.evidence
+
+
+async def test_of_very_many_processes_some_are_held_and_the_last_one_counts(zoo: Zoo) -> None:
+    binary = zoo.binary("many")
+    crowd = [zoo.run(binary, "1000") for _ in range(50)]
+    before = pidfds()
+    async with Eyesight().at_work(str(binary)) as eyes:
+        await eyes.comes_to_see(str(binary))
+        await eventually(lambda: all(is_itself(one, binary) for one in crowd), "all to be themselves")
+        assert await eyes.sees(str(binary))
+        assert 0 < pidfds() - before <= 32
+        for process in crowd[:-1]:
+            zoo.kill(process)
+        assert await eyes.sees(str(binary))
+        zoo.kill(crowd[-1])
+        await eyes.comes_to_miss(str(binary))
+
+
+def pidfds() -> int:
+    found = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if alive_fd(fd)]
+    return sum("pidfd" in one for one in found)
+
+
+def alive_fd(fd: str) -> bool:
+    return os.path.lexists(f"/proc/self/fd/{fd}")
+
+
+def is_itself(process: subprocess.Popen[bytes], binary: Path) -> bool:
+    return Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(os.fsencode(binary))
+
+
+DEEP = """
+import os, shutil, sys
+os.chdir(sys.argv[1])
+for _ in range(20):
+    os.mkdir("d" * 250)
+    os.chdir("d" * 250)
+shutil.copy("/bin/sleep", "deep")
+os.execv("./deep", ["./deep", "1000"])
+"""
+
+
+async def test_a_program_from_a_path_too_long_to_be_told_blinds_nobody(zoo: Zoo) -> None:
+    hostile = zoo.run(sys.executable, "-c", DEEP, zoo.folder)
+    cmdline = Path(f"/proc/{hostile.pid}/cmdline")
+    await eventually(lambda: cmdline.read_bytes().startswith(b"./deep"), "it to run from there")
+    with pytest.raises(OSError, match="too long"):
+        os.readlink(f"/proc/{hostile.pid}/exe")
+    binary = zoo.binary("innocent")
+    process = zoo.run(binary, "1000")
+    async with Eyesight().at_work(str(binary)) as eyes:
+        await eyes.comes_to_see(str(binary))
+        zoo.kill(process)
+        await eyes.is_told(Presence.GONE, str(binary))

@@ -78,3 +78,45 @@ async def test_a_process_that_hangs_since_before_the_start_is_unknown_until_it_a
                         pass
         finally:
             process.kill()
+
+
+async def test_who_cannot_see_the_host_calls_nothing_gone(tmp_path: Path) -> None:
+    program = tmp_path / "seen"
+    shutil.copy("/bin/sleep", program)
+    source = Processes(SystemClock(), 3600, blindness="this monitor stands in a pid namespace of its own")
+    source.watch([Entry(process_name=str(program)), Entry(process_name="/usr/bin/no-such-thing")])
+    with subprocess.Popen([program, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+        running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+        try:
+            unseen = await look(source, "/usr/bin/no-such-thing")
+            assert (unseen.presence, "pid namespace" in unseen.evidence) == (Presence.UNKNOWN, True)
+            assert (await look(source, str(program))).presence is Presence.RUNNING
+        finally:
+            running.cancel()
+            process.kill()
+
+
+async def test_an_entry_of_an_unknown_user_is_unknown() -> None:
+    source = Processes(SystemClock(), 3600)
+    source.watch([Entry(process_name="/usr/bin/no-such-thing", user="no-such-user")])
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        seen = await look(source, "/usr/bin/no-such-thing")
+        assert seen.presence is Presence.UNKNOWN and "user" in seen.evidence
+    finally:
+        running.cancel()
+
+
+async def test_whose_text_is_shown_is_mentioned_until_it_was_seen_running(tmp_path: Path) -> None:
+    agent = tmp_path / "some-agent"
+    shutil.copy("/bin/sleep", agent)
+    source = Processes(SystemClock(), 3600)
+    source.watch([Entry(process_name=f"{tmp_path}/some-ag")])
+    with subprocess.Popen([agent, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+        running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+        try:
+            seen = await look(source, f"{tmp_path}/some-ag")
+            assert seen.presence is Presence.GONE and f"pid {process.pid} shows" in seen.mention
+        finally:
+            running.cancel()
+            process.kill()
