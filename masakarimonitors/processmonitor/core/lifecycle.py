@@ -163,14 +163,25 @@ def _still_runs(case: Case) -> Outcome:
     assert isinstance(stage, Probation)
     if not case.answer or case.at.monotonic < stage.until:
         return case.process, NOTHING
-    process, told = telling.recovered(case.process, stage.kind, case.now, case.policy, case.why)
+    process, told = telling.recovered(case.process, stage.kind, case.policy, case.why)
     process, decision = _settle_down(process)
     return process, told + decision
 
 
 def _settle_down(process: WatchedProcess) -> Outcome:
-    process = replace(process, stage=Running(), request_id=process.request_id + 1, due=None, outage=None)
-    return process, Decision((WakeAt(process.subject, None),))
+    # One that has ended often is looked at again when that is long enough ago.
+    due = process.ends[0] + HOUR if process.often else None
+    process = replace(process, stage=Running(), request_id=process.request_id + 1, due=due, outage=None)
+    return process, Decision((WakeAt(process.subject, due),))
+
+
+def _runs_on(case: Case) -> Outcome:
+    process = case.process
+    if not process.often or not case.answer:
+        return process, NOTHING
+    if case.at.monotonic < process.ends[0] + HOUR:
+        return tries.wait(process, process.ends[0] + HOUR)
+    return _settle_down(replace(process, often=False))
 
 
 # -- it is gone -----------------------------------------------------------------------------------------
@@ -297,6 +308,7 @@ MOVES: Mapping[tuple[type[Stage], Fact], Move] = {
     (Unclear, Fact.RUNS): _runs_at_first,
     (Unclear, Fact.GONE): _gone_at_first,
     (Unclear, Fact.TIME): tries.look_again,
+    (Running, Fact.RUNS): _runs_on,
     (Running, Fact.GONE): _died,
     (Running, Fact.TIME): tries.look_again,
     (Grace, Fact.RUNS): _came_back_by_itself,

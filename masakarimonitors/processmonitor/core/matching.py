@@ -127,9 +127,9 @@ def matches(entry: Pattern, identity: Identity) -> Reason | None:
     return _as_ours(entry, identity) or _by_program(entry, identity) or _by_script(entry, identity)
 
 
-def mentions(process_name: str, words: Sequence[str]) -> bool:
+def mentions(process_name: str, line: str) -> bool:
     """Whether its text stands in this command line, as it would in the output of `ps`: this is no match."""
-    return process_name.strip() in " ".join(words)
+    return process_name.strip() in line
 
 
 def printable(text: str, longest: int = _LONGEST) -> str:

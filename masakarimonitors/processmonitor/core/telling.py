@@ -65,7 +65,7 @@ def report(process: WatchedProcess, now: Instant, policy: Policy, evidence: str)
     return replace(process, outage=replace(outage, report=made)), decision
 
 
-def recovered(process: WatchedProcess, kind: Kind, now: Instant, policy: Policy, evidence: str) -> Outcome:
+def recovered(process: WatchedProcess, kind: Kind, policy: Policy, evidence: str) -> Outcome:
     """It has survived its probation: the outage is over."""
     made = process.outage.report if process.outage is not None else NO_REPORT
     tries = process.outage.tries if process.outage is not None else 0

@@ -50,6 +50,7 @@ class Table:
     def __init__(self, alive: Callable[[int, int], bool], ticks_now: Callable[[], int]) -> None:
         """`alive`: whether the process of this id and start time runs; `ticks_now`: this moment as a start time."""
         self.rows: dict[Key, Held] = {}
+        self._by_name: dict[str, list[Held]] | None = None
         self._alive = alive
         self._ticks_now = ticks_now
         self._left: dict[str, list[str]] = {}
@@ -61,6 +62,7 @@ class Table:
         """Forget all that runs nothing of these."""
         for key, row in list(self.rows.items()):
             self._put(key, row, {name: why for name, why in row.reasons.items() if name in process_names})
+        self._by_name = None
         for name in (self._left.keys() | self._strong_gone.keys()) - process_names:
             self._left.pop(name, None)
             self._strong_gone.pop(name, None)
@@ -68,12 +70,14 @@ class Table:
     def fired(self, key: Key) -> None:
         """Its pidfd has fired: it has ended."""
         row = self.rows.pop(key, None)
+        self._by_name = None
         if row is not None:
             self._note(row, row.reasons, "ended")
 
     def hold(self, key: Key, pidfd: bool) -> None:
         """Whether there is a pidfd of this row."""
         self.rows[key] = replace(self.rows[key], pidfd=pidfd)
+        self._by_name = None
 
     def take(self, scan: Scan, now: float, ended: frozenset[Key]) -> None:
         """What a scan that began at monotonic second `now` has shown; `ended`: who has ended, be it after that."""
@@ -81,20 +85,24 @@ class Table:
         for name, several in scan.found.items():
             for one in several:
                 present.setdefault((one.pid, one.started), {})[name] = one
+        runs: dict[int, set[str]] = {row.pid: set(row.reasons) for row in self.rows.values()}
+        for (pid, _started), shown in present.items():
+            runs.setdefault(pid, set()).update(shown)
         for key, shown in present.items():
             if key not in ended:
-                self._seen(key, shown)
+                self._seen(key, shown, runs)
         for key, row in list(self.rows.items()):
             missing = row.reasons.keys() - present.get(key, {}).keys()
             if missing:
                 self._missed(key, row, frozenset(missing), scan.others.get(row.pid), now)
+        self._by_name = None
         self._count_strong()
         for name in [name for name in self._left if self.of(name)]:
             del self._left[name]
 
     def of(self, process_name: str) -> list[Held]:
         """Who counts as running it now, strong ones first, then the oldest."""
-        rows = [row for row in self.rows.values() if process_name in row.reasons]
+        rows = self._all_of(process_name)
         since = self._strong_gone.get(process_name, 0)
         if since > 0 and not any(row.reasons[process_name].strong for row in rows):
             rows = [row for row in rows if row.started > since]
@@ -108,7 +116,7 @@ class Table:
             more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
             return f"pid {pids}{more}: {running[0].reasons[process_name].why}"
         said = [*self._left.get(process_name, ())[:_SHOWN]] or ["no process runs it"]
-        weak = [str(row.pid) for row in self.rows.values() if process_name in row.reasons]
+        weak = [str(row.pid) for row in self._all_of(process_name)]
         if weak:
             said.append(f"only workers or sessions of it are left (pid {', '.join(weak[:_SHOWN])})")
         return "; ".join(said)
@@ -122,12 +130,19 @@ class Table:
         """For each pid that is held, what it runs."""
         return {row.pid: frozenset(row.reasons) for row in self.rows.values()}
 
-    def _seen(self, key: Key, shown: Mapping[str, Found]) -> None:
+    def _all_of(self, process_name: str) -> list[Held]:
+        if self._by_name is None:
+            self._by_name = {}
+            for row in self.rows.values():
+                for name in row.reasons:
+                    self._by_name.setdefault(name, []).append(row)
+        return self._by_name.get(process_name, [])
+
+    def _seen(self, key: Key, shown: Mapping[str, Found], runs: Mapping[int, set[str]]) -> None:
         row = self.rows.get(key)
         one = next(iter(shown.values()))
         if row is None:
-            parents = [other for other in self.rows.values() if other.pid == one.parent]
-            child = any(other.reasons.keys() & shown.keys() for other in parents)
+            child = bool(runs.get(one.parent, set()) & shown.keys())
             row = Held(pid=one.pid, started=one.started, marks=one.marks, reasons={}, child=child)
         reasons = dict(row.reasons)
         for name, found in shown.items():

@@ -62,6 +62,8 @@ class Processes:
         self._entries: tuple[Entry, ...] = ()
         self._lists = 0
         self._links: Pool | None = None
+        # Entries whose user this host does not know.
+        self._of_nobody: frozenset[str] = frozenset()
         self._following = False
         self._pidfds: dict[Key, int] = {}
         self._ended: set[Key] = set()
@@ -79,6 +81,7 @@ class Processes:
         self._entries = tuple(entries)
         self._scanner = self._make_scanner(Index(as_written(entries)), self._scanner.avoid)
         names = frozenset(entry.process_name for entry in entries)
+        self._note_users()
         self._presence = dict.fromkeys(names)
         self._met &= names
         self._table.keep_only(names)
@@ -192,6 +195,7 @@ class Processes:
         self._following = False
         if followed != patterns and lists == self._lists:
             self._scanner = self._make_scanner(Index(followed), self._scanner.avoid)
+            self._note_users()
 
     def _follows_again(self) -> None:
         self._following = False
@@ -231,10 +235,12 @@ class Processes:
         self._table.take(scan, at.monotonic, frozenset(self._ended))
         self._hold()
         for name in self._presence:
-            sighting = self._sighting(name, 0)
-            if sighting.presence is not self._presence[name]:
-                self._presence[name] = sighting.presence
-                self._emit(sighting)
+            presence = self._judge(name)[0]
+            if presence is Presence.RUNNING:
+                self._met.add(name)
+            if presence is not self._presence[name]:
+                self._presence[name] = presence
+                self._emit(self._sighting(name, 0))
         self._ended = {key for key in self._ended if is_same(*key)}
         if self._table.doubts:
             asyncio.get_running_loop().call_later(APART * 1.2, self._want_fresh)
@@ -248,9 +254,7 @@ class Processes:
     def _sighting(self, name: str, in_reply_to: int) -> Sighting:
         presence, evidence = self._judge(name)
         mention = ""
-        if presence is Presence.RUNNING:
-            self._met.add(name)
-        elif presence is Presence.GONE and name not in self._met:
+        if presence is Presence.GONE and name not in self._met:
             mention = self._scanner.mention(name, self._own_commands)
         return Sighting(
             process_name=name,
@@ -268,7 +272,8 @@ class Processes:
         if self._table.of(name):
             return Presence.RUNNING, self._table.evidence(name)
         unseen = self._blindness or self._scanned.unread
-        unseen = unseen or self._of_no_user(name)
+        if name in self._of_nobody:
+            unseen = unseen or "the user that the list gives it is not known on this host"
         if unseen:
             return Presence.UNKNOWN, unseen
         for pid in self._scanner.avoid | self._scanned.unseen.keys():
@@ -277,11 +282,9 @@ class Processes:
                 return Presence.UNKNOWN, f"pid {pid} may run it, and cannot be read ({seen})"
         return Presence.GONE, self._table.evidence(name)
 
-    def _of_no_user(self, name: str) -> str:
-        for pattern in self._scanner.index.patterns:
-            if pattern.process_name == name and pattern.user == NOBODY_KNOWN:
-                return "the user that the list gives it is not known on this host"
-        return ""
+    def _note_users(self) -> None:
+        patterns = self._scanner.index.patterns
+        self._of_nobody = frozenset(one.process_name for one in patterns if one.user == NOBODY_KNOWN)
 
     def _hold(self) -> None:
         """Hold a pidfd of each row, as far as the budget goes, and of nobody else."""

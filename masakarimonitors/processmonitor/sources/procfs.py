@@ -138,6 +138,7 @@ class Scanner:
         self._proc = proc
         self._settled_after = settled_after
         self._known: dict[int, Known] = {}
+        self._lines: tuple[object, Sequence[tuple[int, str]]] = (None, ())
         self._settled: frozenset[str] = frozenset()
 
     def scan(
@@ -193,19 +194,28 @@ class Scanner:
 
     def mention(self, process_name: str, own_commands: Collection[int] = ()) -> str:
         """Who shows this text in its command line without being it, at the last scan; "" for nobody."""
-        for pid, one in self._known.items():
-            words = _words(one.raw)
-            if pid == os.getpid() or not mentions(process_name, words):
-                continue
-            if os.path.basename(one.exe) in _ONLOOKERS or os.path.basename(words[0]) in _ONLOOKERS:
+        for pid, words in self._shown():
+            if not mentions(process_name, words):
                 continue
             try:
                 stat = read_stat(pid, self._proc)
             except OSError:
                 continue
             if stat.state not in DEAD and not (own_commands and self._is_ours(pid, stat, own_commands)):
-                return f'pid {pid} shows "{printable(" ".join(words))}"'
+                return f'pid {pid} shows "{printable(words)}"'
         return ""
+
+    def _shown(self) -> Sequence[tuple[int, str]]:
+        """Every command line of the last scan, but ours and those of onlookers."""
+        if self._lines[0] is not self._known:
+            lines = []
+            for pid, one in self._known.items():
+                words = _words(one.raw)
+                named = {os.path.basename(one.exe), os.path.basename(words[0])}
+                if one.raw and pid != os.getpid() and not named & _ONLOOKERS:
+                    lines.append((pid, " ".join(words)))
+            self._lines = (self._known, lines)
+        return self._lines[1]
 
     def _look_closer(self, name: str, raw: bytes, before: Known | None) -> Known:
         if not raw:  # a kernel thread, a zombie, or a process in the middle of an exec

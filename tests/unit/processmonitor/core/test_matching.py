@@ -199,9 +199,9 @@ def test_what_stands_in_a_sentence_is_one_short_line() -> None:
 
 
 def test_a_mention_is_what_ps_would_have_shown() -> None:
-    argv = ["/opt/t120-agent", "--config", "/etc/x/agent.conf"]
-    assert mentions("t120-ag", argv) and mentions("--config /etc/x/agent.conf", argv)
-    assert not mentions("t121", argv)
+    line = "/opt/t120-agent --config /etc/x/agent.conf"
+    assert mentions("t120-ag", line) and mentions("--config /etc/x/agent.conf ", line)
+    assert not mentions("t121", line)
 
 
 def test_a_script_named_by_a_relative_path_is_found_from_its_folder() -> None:
