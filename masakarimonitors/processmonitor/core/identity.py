@@ -22,7 +22,7 @@ _LOADER = re.compile(
 )
 _MULTICALL = re.compile(r"(?:busybox|toybox|coreutils)(?:[.-].*)?\Z")
 # What package managers and prelink leave behind a file's name while they replace it.
-_REPLACED = re.compile(r"(?:;[0-9a-f]{8,}|\.#prelink#\.\w+|\.dpkg-(?:new|tmp|old))\Z")
+_REPLACED = re.compile(r"(?:;[0-9a-f]{4,}|\.#prelink#\.\w+|\.dpkg-(?:new|tmp|old))\Z")
 DELETED = " (deleted)"
 
 UNNAMEABLE = "(a path too long to be told)"

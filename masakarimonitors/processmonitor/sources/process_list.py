@@ -10,6 +10,7 @@ import difflib
 import logging
 import os
 import shlex
+import stat
 from collections.abc import Callable
 from dataclasses import fields
 
@@ -29,6 +30,8 @@ _TRUE = frozenset({"yes", "true", "on"})
 
 # One stat() a second costs nothing measurable, and an operator does not wait for more.
 _LOOK_EVERY = 1.0
+# Longer ones would take the loop's time, and no host has so many services.
+_LONGEST = 1 << 20
 _RECENT = 2.0
 
 
@@ -141,8 +144,14 @@ def _stamp(path: str) -> _Stamp | None:
 def read(path: str) -> tuple[Entry, ...]:
     """The entries of the file at `path`; raises YamlFileFault, also when it cannot be read at all."""
     try:
-        with open(path, "rb") as file:
-            raw = file.read()
+        # What is no file (a pipe that nobody fills) would never come to its end.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            kind = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(kind):
+                raise _whole_file(path, "cannot be read: it is no ordinary file")
+            raw = file.read(_LONGEST + 1)
+        if len(raw) > _LONGEST:
+            raise _whole_file(path, f"is larger than {_LONGEST >> 20} MiB, as no list of processes is")
     except OSError as error:
         raise _whole_file(path, f"cannot be read: {error.strerror}") from error
     try:

@@ -22,6 +22,7 @@ def told(argv: list[str], exe: str, **known: object) -> Identity:
         (["libvirtd"], "/usr/sbin/libvirtd (deleted)", {"program": "/usr/sbin/libvirtd", "replaced": True}),
         (["mysqld"], "/usr/sbin/mysqld;5f0c1a2b (deleted)", {"program": "/usr/sbin/mysqld", "replaced": True}),
         (["mysqld"], "/usr/sbin/mysqld;5f0c1a2b", {"program": "/usr/sbin/mysqld", "replaced": True}),
+        (["x"], "/usr/sbin/x;63f2ab (deleted)", {"program": "/usr/sbin/x", "replaced": True}),
         (["x"], "/usr/sbin/x.dpkg-tmp (deleted)", {"program": "/usr/sbin/x", "replaced": True}),
         (["x"], "", {"program": "", "shown": "x", "replaced": False}),
         (["-bash"], "/usr/bin/bash", {"shown": "bash", "script": ""}),

@@ -206,17 +206,21 @@ async def test_r13_a_broken_list_is_shouted_about_once_and_mended_by_itself(
         assert reading.names(await reading.after()) == ["a"]
 
 
-@pytest.mark.parametrize("how", ["vanished", "unreadable", "folder", "empty"])
+@pytest.mark.parametrize("how", ["vanished", "unreadable", "folder", "empty", "pipe", "too long"])
 async def test_r13_a_list_that_cannot_be_read_keeps_the_last_good_one(reading: Reading, how: str) -> None:
     async with reading.at_work():
         if how == "unreadable":
             reading.path.write_bytes(b"\xff\xfe\xfa")
         elif how == "empty":
             reading.path.write_text("")
+        elif how == "too long":
+            reading.path.write_text("# nothing\n" * 200_000)
         else:
             reading.path.unlink()
             if how == "folder":
                 reading.path.mkdir()
+            elif how == "pipe":
+                os.mkfifo(reading.path)
         (broken,) = await reading.after(60)
         assert isinstance(broken, ListBroken)
 
