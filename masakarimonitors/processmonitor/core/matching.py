@@ -171,8 +171,9 @@ def _by_title(entry: Pattern, it: Identity) -> Reason | None:
         if start < 0 or not _follows(entry.words, inner[start:]):
             return None
     elif it.program and not (executable or it.interpreted):
-        said_by = f"{shown}, by root or its own user, and its executable is {it.program}"
-        return Reason(said_by, strong=False) if entry.bare or start >= 0 else None
+        if start < 0 and not entry.bare:
+            return None  # of the same name, and nothing says that it is the one of this path
+        shown += f", by root or its own user, and its executable is {it.program}"
     own = {part for word in it.said[: start if start >= 0 else None] for part in _WORD.findall(word.lower())}
     itself = start >= 0 or _shows_command_line(it) or own & _MASTER
     return Reason(shown, strong=bool(itself) and not own & _WORKER)

@@ -174,6 +174,9 @@ def test_a_name_that_the_executable_contradicts_is_weakly_believed_of_root_and_o
     assert runs("/usr/sbin/svc", claims, "/usr/lib/.svc-wrapped", user=42, only=42) == "weakly"
     assert runs("/usr/sbin/svc", claims, "/usr/lib/.svc-wrapped", user=42) == "no"
     assert runs("/usr/sbin/svc", ["svc"], "/opt/other/svc", user=0) == "no"
+    assert runs("svc", ["svc: master process /usr/sbin/svc"], "/opt/.svc", user=0) == "yes"
+    assert runs("svc", ["svc: worker process"], "/opt/.svc", user=0) == "weakly"
+    assert runs("/usr/sbin/svc", ["svc: worker process"], "/opt/.svc", user=0) == "no"
 
 
 def test_an_entry_with_a_user_is_run_by_that_user_alone() -> None:
