@@ -133,7 +133,9 @@ class Effects:
         try:
             done = await runner(shlex.split(run.command_line), self._timeout, started, spare)
         except asyncio.CancelledError:
-            for pid in ours:
+            for pid in (
+                ours if runner is self._as_user else ()
+            ):  # the privileged helper ends what it has started
                 LOG.info("%s: its %s (pid %d) goes on without this monitor", run.process_name, run.what, pid)
             raise
         except (OSError, ValueError) as error:
