@@ -24,6 +24,11 @@ def raise_descriptors() -> int:
     return hard
 
 
+def allowed_descriptors() -> int:
+    """How many descriptors this process may have open now."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 def restore_for(pid: int) -> None:
     """Give a process that we have just started the limit that we were started with."""
     for limit in _started_with:

@@ -19,6 +19,7 @@ from masakarimonitors.processmonitor.sources.patterns import NOBODY_KNOWN, as_wr
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, ticks_now
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.limits import allowed_descriptors
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
@@ -44,11 +45,14 @@ class Processes:
         blindness: str = "",
         scanner: Callable[[Index, frozenset[int]], Scanner] = Scanner,
         patience: float = _SCAN_PATIENCE,
+        descriptors: Callable[[], int] = allowed_descriptors,
     ) -> None:
         """Nothing is watched until `watch`; `check_interval`, and the `patience` with one scan, in seconds.
 
-        `blindness`: why the host's processes cannot be seen from here; empty when they can.
+        `blindness`: why the host's processes cannot be seen from here; empty when they can. Of the `descriptors` that
+        may be open, half may hold processes; the others of these are looked at.
         """
+        self._descriptors = descriptors
         self._clock = clock
         self._interval = check_interval
         self._blindness = blindness
@@ -288,13 +292,16 @@ class Processes:
 
     def _hold(self) -> None:
         """Hold a pidfd of each row, as far as the budget goes, and of nobody else."""
-        wanted: set[Key] = set()
-        for name in self._presence:
-            wanted |= {(row.pid, row.started) for row in self._table.of(name)[:_PIDFDS]}
-        # Who has one keeps it: of those that come and go, the oldest are the service.
+        # The first of each entry before the second of any; who has one keeps it.
+        ranked = [self._table.of(name)[:_PIDFDS] for name in self._presence]
+        wanted: dict[Key, None] = {}
+        for rank in range(max(map(len, ranked), default=0)):
+            wanted |= {(rows[rank].pid, rows[rank].started): None for rows in ranked if len(rows) > rank}
         for key in self._pidfds.keys() - self._table.rows.keys():
             self._release(key)
-        for key in wanted - self._pidfds.keys():
+        # The other half is for commands, connections and files.
+        room = self._descriptors() // 2 - len(self._pidfds)
+        for key in [key for key in wanted if key not in self._pidfds][: max(room, 0)]:
             self._open(key)
 
     def _open(self, key: Key) -> None:

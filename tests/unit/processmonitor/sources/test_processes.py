@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import subprocess
 import threading
@@ -120,3 +121,35 @@ async def test_whose_text_is_shown_is_mentioned_until_it_was_seen_running(tmp_pa
         finally:
             running.cancel()
             process.kill()
+
+
+async def test_few_descriptors_hold_the_first_of_each_and_the_others_are_looked_at(tmp_path: Path) -> None:
+    programs = [tmp_path / "one", tmp_path / "two"]
+    for program in programs:
+        shutil.copy("/bin/sleep", program)
+    source = Processes(SystemClock(), 3600, descriptors=lambda: 6)
+    source.watch([Entry(process_name=str(program)) for program in programs])
+    processes = [subprocess.Popen([program, "600"]) for program in programs for _ in range(4)]  # noqa: ASYNC220
+    before = held()
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        for program in programs:
+            assert (await look(source, str(program))).presence is Presence.RUNNING
+        assert held() - before == 3
+        for process in processes[:4]:
+            process.kill()
+            process.wait()
+        async with asyncio.timeout(30):
+            while (await look(source, str(programs[0]))).presence is not Presence.GONE:
+                pass
+        assert (await look(source, str(programs[1]))).presence is Presence.RUNNING
+    finally:
+        running.cancel()
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def held() -> int:
+    names = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+    return sum("pidfd" in os.readlink(name) for name in names if os.path.lexists(name))
