@@ -6,21 +6,19 @@ The only file of this room that reads the configuration.
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import Settled
-from masakarimonitors.masakari_api import LookupFailed
-from masakarimonitors.masakari_lists import hosts_of, segments
 from masakarimonitors.monitor import MasakariReader, Monitor
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
 from masakarimonitors.processmonitor.core.observation import Entry, MaintenanceSeen, Observation, ReportEnded
 from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, Unseen, WatchedProcess
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
-from masakarimonitors.processmonitor.sources.overview import Finding, overview
 from masakarimonitors.processmonitor.sources.process_list import ProcessList
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.stat import sees_the_host
@@ -29,6 +27,9 @@ from masakarimonitors.system.clock import Clock, boot_id
 from masakarimonitors.system.command import Finished
 from masakarimonitors.system.privileged.runner import RunAsRoot
 from masakarimonitors.system.yaml_file import YamlFileFault
+
+if TYPE_CHECKING:  # only `check` needs it
+    from masakarimonitors.processmonitor.sources.overview import Finding
 
 
 def build(
@@ -103,6 +104,9 @@ def _maintenance(
     api: MasakariReader, hostname: str, clock: Clock
 ) -> Callable[[], Awaitable[MaintenanceSeen]]:
     async def ask() -> MaintenanceSeen:
+        from masakarimonitors.masakari_api import LookupFailed
+        from masakarimonitors.masakari_lists import hosts_of, segments
+
         found: bool | None = None
         try:
             for segment in await segments(api):
@@ -126,8 +130,10 @@ def _entries(conf: cfg.ConfigOpts, path: str) -> tuple[Entry, ...]:
         ) from None
 
 
-def check_list(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+def check_list(conf: cfg.ConfigOpts) -> "Sequence[Finding]":
     """What each entry of the list matches now, or nearly matches; raises ConfigFault when it cannot be used."""
+    from masakarimonitors.processmonitor.sources.overview import overview
+
     entries = _entries(conf, conf.process.process_list_path)
     return overview(entries, "" if conf.process.own_pid_namespace else sees_the_host())
 

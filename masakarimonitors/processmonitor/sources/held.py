@@ -50,7 +50,10 @@ class Table:
     def __init__(self, alive: Callable[[int, int], bool], ticks_now: Callable[[], int]) -> None:
         """`alive`: whether the process of this id and start time runs; `ticks_now`: this moment as a start time."""
         self.rows: dict[Key, Held] = {}
+        # What of() has found since the last change, and by which rows.
         self._by_name: dict[str, list[Held]] | None = None
+        self._counted: dict[str, list[Held]] = {}
+        self._recounted = False
         self._alive = alive
         self._ticks_now = ticks_now
         self._left: dict[str, list[str]] = {}
@@ -62,7 +65,7 @@ class Table:
         """Forget all that runs nothing of these."""
         for key, row in list(self.rows.items()):
             self._put(key, row, {name: why for name, why in row.reasons.items() if name in process_names})
-        self._by_name = None
+        self._changed()
         for name in (self._left.keys() | self._strong_gone.keys()) - process_names:
             self._left.pop(name, None)
             self._strong_gone.pop(name, None)
@@ -70,24 +73,27 @@ class Table:
     def fired(self, key: Key) -> None:
         """Its pidfd has fired: it has ended."""
         row = self.rows.pop(key, None)
-        self._by_name = None
+        self._changed()
         if row is not None:
             self._note(row, row.reasons, "ended")
 
     def hold(self, key: Key, pidfd: bool) -> None:
         """Whether there is a pidfd of this row."""
         self.rows[key] = replace(self.rows[key], pidfd=pidfd)
-        self._by_name = None
+        self._changed()
 
     def take(self, scan: Scan, now: float, ended: frozenset[Key]) -> None:
         """What a scan that began at monotonic second `now` has shown; `ended`: who has ended, be it after that."""
+        before = dict(self.rows)
         present: dict[Key, dict[str, Found]] = {}
         for name, several in scan.found.items():
             for one in several:
                 present.setdefault((one.pid, one.started), {})[name] = one
-        runs: dict[int, set[str]] = {row.pid: set(row.reasons) for row in self.rows.values()}
-        for (pid, _started), shown in present.items():
-            runs.setdefault(pid, set()).update(shown)
+        runs: dict[int, set[str]] = {}
+        if present.keys() - self.rows.keys():  # whose children are they?
+            runs = {row.pid: set(row.reasons) for row in self.rows.values()}
+            for (pid, _started), shown in present.items():
+                runs.setdefault(pid, set()).update(shown)
         for key, shown in present.items():
             if key not in ended:
                 self._seen(key, shown, runs)
@@ -95,18 +101,25 @@ class Table:
             missing = row.reasons.keys() - present.get(key, {}).keys()
             if missing:
                 self._missed(key, row, frozenset(missing), scan.others.get(row.pid), now)
-        self._by_name = None
+        if self._recounted and self.rows == before:
+            return
+        self._changed()
         self._count_strong()
+        self._recounted = True
         for name in [name for name in self._left if self.of(name)]:
             del self._left[name]
 
     def of(self, process_name: str) -> list[Held]:
         """Who counts as running it now, strong ones first, then the oldest."""
+        if process_name in self._counted:
+            return self._counted[process_name]
         rows = self._all_of(process_name)
         since = self._strong_gone.get(process_name, 0)
         if since > 0 and not any(row.reasons[process_name].strong for row in rows):
             rows = [row for row in rows if row.started > since]
-        return sorted(rows, key=lambda row: (not row.reasons[process_name].strong, row.started))
+        rows = sorted(rows, key=lambda row: (not row.reasons[process_name].strong, row.started))
+        self._counted[process_name] = rows
+        return rows
 
     def evidence(self, process_name: str) -> str:
         """What is seen of an entry: who runs it and why that is so, or how those that ran it have left."""
@@ -130,6 +143,9 @@ class Table:
         """For each pid that is held, what it runs."""
         return {row.pid: frozenset(row.reasons) for row in self.rows.values()}
 
+    def _changed(self) -> None:
+        self._by_name, self._counted, self._recounted = None, {}, False
+
     def _all_of(self, process_name: str) -> list[Held]:
         if self._by_name is None:
             self._by_name = {}
@@ -141,6 +157,8 @@ class Table:
     def _seen(self, key: Key, shown: Mapping[str, Found], runs: Mapping[int, set[str]]) -> None:
         row = self.rows.get(key)
         one = next(iter(shown.values()))
+        if row is not None and not row.doubted and _shows_the_same(row, shown, one.marks):
+            return
         if row is None:
             child = bool(runs.get(one.parent, set()) & shown.keys())
             row = Held(pid=one.pid, started=one.started, marks=one.marks, reasons={}, child=child)
@@ -192,3 +210,8 @@ def _is_another(row: Held, other: Other) -> bool:
         return row.marks != other.marks
     # Hidden from who is not root. A child that looked like its parent was about to execute something else.
     return row.child
+
+
+def _shows_the_same(row: Held, shown: Mapping[str, Found], marks: Marks) -> bool:
+    same = all(row.reasons.get(name) is found.reason for name, found in shown.items())
+    return same and row.marks == marks

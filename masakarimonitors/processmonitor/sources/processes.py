@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.processmonitor.core.matching import Index
+from masakarimonitors.processmonitor.core.matching import Index, Pattern
 from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
 from masakarimonitors.processmonitor.sources.held import APART, Key, Table
 from masakarimonitors.processmonitor.sources.patterns import NOBODY_KNOWN, as_written, follow_again
@@ -32,6 +32,10 @@ _LOOK_AGAIN = 0.3
 _PIDFDS = 32
 
 
+Follow = Callable[[Sequence[Pattern], Sequence[Entry], bool], tuple[Pattern, ...]]
+"""As `follow_again`: links of the entries followed; with True, only those that were links before. It may block."""
+
+
 class Processes:
     """The source. It also knows the commands that we run, so that none is taken for what it is to start."""
 
@@ -46,6 +50,7 @@ class Processes:
         scanner: Callable[[Index, frozenset[int]], Scanner] = Scanner,
         patience: float = _SCAN_PATIENCE,
         descriptors: Callable[[], int] = allowed_descriptors,
+        follow: Follow = follow_again,
     ) -> None:
         """Nothing is watched until `watch`; `check_interval`, and the `patience` with one scan, in seconds.
 
@@ -53,6 +58,7 @@ class Processes:
         may be open, half may hold processes; the others of these are looked at.
         """
         self._descriptors = descriptors
+        self._follow_again = follow
         self._clock = clock
         self._interval = check_interval
         self._blindness = blindness
@@ -65,7 +71,6 @@ class Processes:
         self._met: set[str] = set()
         self._entries: tuple[Entry, ...] = ()
         self._lists = 0
-        self._links: Pool | None = None
         # Entries whose user this host does not know.
         self._of_nobody: frozenset[str] = frozenset()
         self._following = False
@@ -148,7 +153,7 @@ class Processes:
                 # What was asked for is answered in full; a death alone wants to know of successors, fast.
                 depth = Depth.FRESH if self._due else Depth.ALL if waiting else Depth.SUCCESSORS
                 self._due = False
-                await self._follow(depth)
+                thread = await self._follow(depth, thread)
                 scanner = self._scanner
                 scan_now = functools.partial(
                     scanner.scan, frozenset(self._own_commands), depth, self._table.names()
@@ -169,37 +174,38 @@ class Processes:
                         done.set_result(None)
         finally:
             thread.close()
-            if self._links is not None:
-                self._links.close()
-                self._links = None
             self._following = False
             for key in list(self._pidfds):
                 self._release(key)
 
-    async def _follow(self, depth: Depth) -> None:
-        """Follow the links of the list again, on a thread: what stands on dead storage does not answer."""
+    async def _follow(self, depth: Depth, thread: Pool) -> Pool:
+        """Follow the links of the list again: what stands on dead storage does not answer, and keeps its thread then.
+
+        The thread for what comes next.
+        """
         patterns = self._scanner.index.patterns
         if self._following or not (depth is Depth.FRESH or any(pattern.linked for pattern in patterns)):
-            return
-        self._links = self._links or Pool("links")
-        follow = functools.partial(follow_again, patterns, self._entries, depth is not Depth.FRESH)
+            return thread
+        follow = functools.partial(self._follow_again, patterns, self._entries, depth is not Depth.FRESH)
         self._following = True
         loop = asyncio.get_running_loop()
         lists = self._lists
         try:
-            followed = await self._links.call(follow, self._patience)
+            followed = await thread.call(follow, self._patience)
         except TimeoutError:
             LOG.error(
                 "The programs of the process list could not be looked at within %.0f s, often because of dead"
                 " storage; what was last seen of them counts until they can",
                 self._patience,
             )
-            self._links.submit(lambda: loop.call_soon_threadsafe(self._follows_again))
-            return
+            thread.submit(lambda: loop.call_soon_threadsafe(self._follows_again))
+            thread.close()
+            return Pool("procfs")
         self._following = False
         if followed != patterns and lists == self._lists:
             self._scanner = self._make_scanner(Index(followed), self._scanner.avoid)
             self._note_users()
+        return thread
 
     def _follows_again(self) -> None:
         self._following = False
@@ -239,7 +245,7 @@ class Processes:
         self._table.take(scan, at.monotonic, frozenset(self._ended))
         self._hold()
         for name in self._presence:
-            presence = self._judge(name)[0]
+            presence = Presence.RUNNING if self._table.of(name) else self._judge(name)[0]
             if presence is Presence.RUNNING:
                 self._met.add(name)
             if presence is not self._presence[name]:

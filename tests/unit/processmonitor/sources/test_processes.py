@@ -6,11 +6,12 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 
-from masakarimonitors.processmonitor.core.matching import Index
+from masakarimonitors.processmonitor.core.matching import Index, Pattern
 from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
+from masakarimonitors.processmonitor.sources.patterns import follow_again
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 from masakarimonitors.system.clock import SystemClock
@@ -153,3 +154,28 @@ async def test_few_descriptors_hold_the_first_of_each_and_the_others_are_looked_
 def held() -> int:
     names = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
     return sum("pidfd" in os.readlink(name) for name in names if os.path.lexists(name))
+
+
+async def test_a_link_that_does_not_answer_holds_up_nobody(tmp_path: Path) -> None:
+    program = tmp_path / "seen"
+    shutil.copy("/bin/sleep", program)
+    answers, asked = threading.Event(), threading.Event()
+
+    def hangs(
+        patterns: Sequence[Pattern], entries: Sequence[Entry], links_only: bool = False
+    ) -> tuple[Pattern, ...]:
+        asked.set()
+        answers.wait(60)
+        return follow_again(patterns, entries, links_only)
+
+    source = Processes(SystemClock(), 3600, patience=0.2, follow=hangs)
+    source.watch([Entry(process_name=str(program))])
+    with subprocess.Popen([program, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+        running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+        try:
+            assert (await look(source, str(program))).presence is Presence.RUNNING
+            assert asked.is_set() and not answers.is_set()
+        finally:
+            answers.set()
+            running.cancel()
+            process.kill()
