@@ -71,6 +71,7 @@ class Processes:
         self._met: set[str] = set()
         self._entries: tuple[Entry, ...] = ()
         self._lists = 0
+        self._followed = False
         # Entries whose user this host does not know.
         self._of_nobody: frozenset[str] = frozenset()
         self._following = False
@@ -87,6 +88,7 @@ class Processes:
     def watch(self, entries: Sequence[Entry]) -> None:
         """Watch exactly these; each one's presence is emitted after the next scan."""
         self._lists += 1
+        self._followed = False
         self._entries = tuple(entries)
         self._scanner = self._make_scanner(Index(as_written(entries)), self._scanner.avoid)
         names = frozenset(entry.process_name for entry in entries)
@@ -202,6 +204,7 @@ class Processes:
             thread.close()
             return Pool("procfs")
         self._following = False
+        self._followed = self._followed or lists == self._lists
         if followed != patterns and lists == self._lists:
             self._scanner = self._make_scanner(Index(followed), self._scanner.avoid)
             self._note_users()
@@ -282,6 +285,8 @@ class Processes:
         if self._table.of(name):
             return Presence.RUNNING, self._table.evidence(name)
         unseen = self._blindness or self._scanned.unread
+        if not self._followed and "/" in name.split()[0]:
+            unseen = unseen or "where the links of the list lead could not be looked at yet"
         if name in self._of_nobody:
             unseen = unseen or "the user that the list gives it is not known on this host"
         if unseen:

@@ -169,12 +169,17 @@ async def test_a_link_that_does_not_answer_holds_up_nobody(tmp_path: Path) -> No
         return follow_again(patterns, entries, links_only)
 
     source = Processes(SystemClock(), 3600, patience=0.2, follow=hangs)
-    source.watch([Entry(process_name=str(program))])
+    source.watch([Entry(process_name=str(program)), Entry(process_name="/usr/bin/a-link-perhaps")])
     with subprocess.Popen([program, "600"]) as process:  # noqa: ASYNC220 - it returns at once
         running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
         try:
             assert (await look(source, str(program))).presence is Presence.RUNNING
+            assert (await look(source, "/usr/bin/a-link-perhaps")).presence is Presence.UNKNOWN
             assert asked.is_set() and not answers.is_set()
+            answers.set()
+            async with asyncio.timeout(30):
+                while (await look(source, "/usr/bin/a-link-perhaps")).presence is not Presence.GONE:
+                    pass
         finally:
             answers.set()
             running.cancel()
