@@ -135,7 +135,8 @@ class HostRecord:
     `lost_since`: since when somebody misses it, None while nobody does. `crashed`: lost without a
     good-bye and not up since. `known`: the newest fencing on record when it was last up (None: not
     known); `fenced_key`, `fenced_at`, `rebooted`: the one since. `work`: planned work, which for a host
-    that is away is over only at `work_until`.
+    that is away lasts a while longer than until `work_ended`, the monotonic second at which Pacemaker was seen to have
+    ended it; kept until the host is up.
     """
 
     remote: bool
@@ -154,7 +155,7 @@ class HostRecord:
     fenced_at: Instant | None = None
     rebooted: bool = False
     work: Work = Work.NONE
-    work_until: float | None = None
+    work_ended: float | None = None
 
     @property
     def up(self) -> bool:
@@ -164,6 +165,13 @@ class HostRecord:
             and self.trouble is Trouble.CALM
             and (self.fenced is Fenced.NO or not self.remote)
         )
+
+    @property
+    def fenced_after_work(self) -> bool:
+        """Whether it was certainly fenced since its planned work has ended."""
+        if self.work_ended is None or self.fenced is not Fenced.FRESH or self.fenced_at is None:
+            return False
+        return self.fenced_at.monotonic > self.work_ended
 
 
 def observe(before: HostRecord | None, glance: Glance, now: Instant, patience: float) -> HostRecord:
@@ -179,7 +187,7 @@ def _nothing_new(old: HostRecord, glance: Glance) -> bool:
     return (
         old.up
         and (old.farewell, old.fenced, old.work) == (Farewell.NONE, Fenced.NO, glance.work)
-        and (old.work_until, old.leaving_at) == (None, None)
+        and (old.work_ended, old.leaving_at, old.connected_since) == (None, None, None)
         and old.known is not None
         and _key(glance) in ("", old.known)
         and old.remote is node.remote
@@ -362,12 +370,16 @@ def _dropped(old: HostRecord, after: HostRecord, glance: Glance, now: float) -> 
 
 
 def _with_work(old: HostRecord, after: HostRecord, glance: Glance, now: float, patience: float) -> HostRecord:
-    """Planned work, and a while of it after its end for a host that has to come back from it."""
+    """Planned work, and a while of it after its end for a host that has to come back from it.
+
+    A fencing of after its end leaves nothing to wait for. One of before it may have been part of the work: Pacemaker
+    does not see a remote come back from it before it manages it again.
+    """
     if glance.work is not Work.NONE:
-        return replace(after, work=glance.work, work_until=None)
-    if old.work is Work.NONE or after.up or after.fenced is Fenced.FRESH:
-        return replace(after, work=Work.NONE, work_until=None)
-    until = now + patience if old.work_until is None else old.work_until
-    if now >= until:
-        return replace(after, work=Work.NONE, work_until=None)
-    return replace(after, work_until=until)
+        return replace(after, work=glance.work, work_ended=None)
+    if after.up or (old.work is Work.NONE and old.work_ended is None):
+        return replace(after, work=Work.NONE, work_ended=None)
+    ended = now if old.work_ended is None else old.work_ended
+    after = replace(after, work_ended=ended)
+    over = old.work is Work.NONE or now >= ended + patience or after.fenced_after_work
+    return replace(after, work=Work.NONE if over else old.work)

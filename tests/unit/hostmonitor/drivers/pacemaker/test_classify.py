@@ -454,16 +454,40 @@ def test_a_remote_lost_in_maintenance_is_planned_work_and_asked_about_when_that_
     assert story.work() is Work.NONE
 
 
-def test_planned_work_is_over_at_once_for_a_host_that_is_there_or_fenced() -> None:
-    for end in (remote(in_ccm=True), remote(fenced_at=1795335541)):
-        story = Remote()
-        story.up()
-        story.mon = {"maintenance": True}
-        story.see(remote())
-        assert story.work() is Work.MAINTENANCE
-        story.mon = {}
-        story.see(end)
-        assert story.work() is Work.NONE
+def at_work() -> Remote:
+    story = Remote()
+    story.up()
+    story.mon = {"maintenance": True}
+    story.see(remote())
+    assert story.work() is Work.MAINTENANCE
+    return story
+
+
+def test_planned_work_is_over_at_once_for_a_host_that_is_there() -> None:
+    story = at_work()
+    story.mon = {}
+    story.see(remote(in_ccm=True))
+    assert story.work() is Work.NONE and story.records["r9"].work_ended is None
+
+
+def test_planned_work_is_over_at_once_for_a_host_that_is_fenced_after_it() -> None:
+    story = at_work()
+    story.mon = {}
+    story.see(remote())
+    assert story.work() is Work.MAINTENANCE
+    assert story.see(remote(fenced_at=1795335541)).condition is DOWN
+    assert story.work() is Work.NONE and story.records["r9"].fenced_after_work
+
+
+def test_what_was_fenced_while_somebody_worked_on_it_is_given_a_while_to_come_back() -> None:
+    """It was restarted as part of the work, and Pacemaker connects to it again only when it manages it."""
+    story = at_work()
+    story.see(remote(fenced_at=1795335541))
+    story.mon = {}
+    assert story.see(remote(fenced_at=1795335541)).condition is DOWN
+    assert story.work() is Work.MAINTENANCE and not story.records["r9"].fenced_after_work
+    story.see(remote(fenced_at=1795335541), after=31)
+    assert story.work() is Work.NONE and not story.records["r9"].fenced_after_work
 
 
 def test_an_unmanaged_connection_is_planned_work() -> None:
