@@ -12,7 +12,14 @@ from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Work
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Expected, Fencing, MonNode, NodeState
+from masakarimonitors.hostmonitor.drivers.pacemaker.documents import (
+    OFF,
+    Expected,
+    Fencing,
+    MonNode,
+    NodeState,
+    Worth,
+)
 
 FRESH = 240.0
 """Seconds for which a fencing proves that its host is off: twice as long as the core waits for an answer.
@@ -81,28 +88,13 @@ class Trouble(StrEnum):
     """Pacemaker wants to fence it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """What a success of the devices by which a host can be fenced is worth.
-
-    `vain`: why it proves nothing, or empty. `resets`: what ran there has ended, but its power stays on (its
-    kernel has crashed, or a watchdog has reset it), so that it is about to be up again, as after a reboot.
-    """
-
-    vain: str = ""
-    resets: bool = False
-
-
-OFF = Worth()
-"""The power is taken."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
     """All that one look says of one host.
 
     `wanted`: its connection resource shall run (always True of a member). `stonith`: fencing is in
     effect. `goodbye_at`: the monotonic second of a good-bye that an alert told of. `worth`: of a fencing.
+    `connection_down`: crm_mon says so of a remote's.
     """
 
     node: NodeState
@@ -113,6 +105,17 @@ class Glance:
     work: Work = Work.NONE
     goodbye_at: float | None = None
     worth: Worth = OFF
+    connection_down: bool = False
+
+    @property
+    def denied(self) -> bool:
+        """Whether node_state has a remote's connection, and crm_mon has not.
+
+        As a rule the latter is the one that is behind. But Pacemaker 2.1.5 may write a loss twice and take it back
+        each time, when the member that held the connection and the designated controller tell each other of it; and
+        as long as it does not manage the remote that stands.
+        """
+        return self.node.remote and self.node.in_ccm is True and self.connection_down
 
     @property
     def online(self) -> bool:
@@ -136,7 +139,7 @@ class HostRecord:
     good-bye and not up since. `known`: the newest fencing on record when it was last up (None: not
     known); `fenced_key`, `fenced_at`, `rebooted`: the one since. `work`: planned work, which for a host
     that is away lasts a while longer than until `work_ended`, the monotonic second at which Pacemaker was seen to have
-    ended it; kept until the host is up.
+    ended it; kept until the host is up. `denied_since`: since when crm_mon has denied that a remote is connected.
     """
 
     remote: bool
@@ -156,6 +159,7 @@ class HostRecord:
     rebooted: bool = False
     work: Work = Work.NONE
     work_ended: float | None = None
+    denied_since: float | None = None
 
     @property
     def up(self) -> bool:
@@ -196,13 +200,18 @@ def _nothing_new(old: HostRecord, glance: Glance) -> bool:
         and not (node.goodbye or node.fenced_at or glance.unclean)
         and glance.wanted
         and glance.goodbye_at is None
+        and not glance.denied
+        and old.denied_since is None
     )
 
 
 def observe_anew(before: HostRecord | None, glance: Glance, now: Instant, patience: float) -> HostRecord:
     """As `observe`, for a host of which anything may be new."""
+    old = before or HostRecord(remote=glance.node.remote)
+    denied_since = _since(old.denied_since, glance.denied, now.monotonic)
+    if denied_since is not None and now.monotonic - denied_since >= patience:
+        glance = replace(glance, node=replace(glance.node, in_ccm=False))
     node = glance.node
-    old = before or HostRecord(remote=node.remote)
     presence = _presence(node)
     after = _fencing(replace(old, remote=node.remote, presence=presence), glance, now)
     here = presence is Presence.HERE
@@ -228,6 +237,7 @@ def observe_anew(before: HostRecord | None, glance: Glance, now: Instant, patien
         known=(_key(glance) or old.known or "") if after.up else old.known,
         lost_since=_since(old.lost_since, missed, now.monotonic),
         looked_at=now.monotonic,
+        denied_since=denied_since,
     )
     return _with_work(old, after, glance, now.monotonic, patience)
 

@@ -31,8 +31,8 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.commands import CannotLook, 
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError, QuorumFeed
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import LinkCheck, OwnLink
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import OFF, Fenced, HostRecord, Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.documents import OFF, Cib, CrmMon, Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.record import Fenced, HostRecord
 from masakarimonitors.hostmonitor.drivers.pacemaker.sight import Outcome, Sight, after
 from masakarimonitors.hostmonitor.drivers.pacemaker.tracker import ChangeTracker
 from masakarimonitors.system.clock import Clock, wait

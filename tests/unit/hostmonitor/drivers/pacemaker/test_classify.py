@@ -32,6 +32,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.documents import (
     MonConnection,
     MonNode,
     NodeState,
+    Worth,
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.record import (
     FRESH,
@@ -39,7 +40,6 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.record import (
     Farewell,
     Glance,
     HostRecord,
-    Worth,
     observe,
     observe_anew,
 )
@@ -452,6 +452,33 @@ def test_a_remote_lost_in_maintenance_is_planned_work_and_asked_about_when_that_
     assert story.work() is Work.MAINTENANCE  # the cluster is given a while to connect again
     story.see(remote(), after=31)
     assert story.work() is Work.NONE
+
+
+@pytest.mark.parametrize("stonith", [True, False])
+def test_a_remote_whose_loss_was_taken_back_is_missed_all_the_same(stonith: bool) -> None:
+    """Pacemaker 2.1.5 does that now and then in maintenance mode; crm_mon says for how long it is not connected."""
+    story = Remote(stonith=stonith)
+    story.up()
+    story.resource = MonConnection(stopped=False, managed=False, down=True)
+    story.up()
+    story.up(after=29)
+    assert story.see(remote(in_ccm=True)).condition is UNSURE
+    assert story.see(remote(in_ccm=True), after=30).condition is SUSPECT and story.work() is Work.MAINTENANCE
+    story.resource = MonConnection(stopped=False, managed=True, down=True)
+    story.see(remote(in_ccm=True))
+    assert story.see(remote(in_ccm=True), after=31).condition is SUSPECT and story.work() is Work.NONE
+    story.resource = MonConnection(stopped=False, managed=True)
+    story.up()
+
+
+def test_a_remote_whose_connection_moves_or_is_looked_for_anew_is_up() -> None:
+    story = Remote()
+    story.up()
+    for _again in range(5):
+        story.resource = MonConnection(stopped=False, managed=True, down=True)
+        story.up(after=20)
+        story.resource = MonConnection(stopped=False, managed=True)
+        story.up()
 
 
 def at_work() -> Remote:
