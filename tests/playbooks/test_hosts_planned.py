@@ -55,6 +55,15 @@ def test_what_was_silent_before_the_work_ended_is_tried_again(work: Work) -> Non
     assert play.reports == []
 
 
+def test_what_was_silent_before_masakaris_maintenance_ended_is_tried_again() -> None:
+    rules = pacemaker_policy(proof=ProofPolicy(), unproven_settle=4.0, check_life=True)
+    play = Play(rules, life=None).all_up("node05").cut("node05").answer(Power.OFF, ProofKind.UNCHECKED)
+    play.breathes(Life.SILENT).wait(1).registry({"node05": True}).wait(30).registry({"node05": False}).wait(5)
+    assert play.reports == [] and len(play.asked_life) == 2
+    play.breathes(Life.ALIVE).wait(20)
+    assert play.reports == []
+
+
 def test_a_host_that_was_fenced_as_part_of_the_work_and_lives_is_not_accused_when_that_ends() -> None:
     play = Play(UNPROVEN, life=Life.ALIVE).all_up("node05").work("node05", Work.MAINTENANCE).cut("node05")
     play.power("node05", Power.OFF, kind=ProofKind.FENCED).wait(60).work("node05", Work.NONE).wait(20)
