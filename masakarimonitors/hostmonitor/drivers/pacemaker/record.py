@@ -387,7 +387,7 @@ def _with_work(old: HostRecord, after: HostRecord, glance: Glance, now: float, p
     """
     if glance.work is not Work.NONE:
         return replace(after, work=glance.work, work_ended=None)
-    if after.up or (old.work is Work.NONE and old.work_ended is None):
+    if (after.up and not glance.denied) or (old.work is Work.NONE and old.work_ended is None):
         return replace(after, work=Work.NONE, work_ended=None)
     ended = now if old.work_ended is None else old.work_ended
     after = replace(after, work_ended=ended)

@@ -471,6 +471,24 @@ def test_a_remote_whose_loss_was_taken_back_is_missed_all_the_same(stonith: bool
     story.up()
 
 
+@pytest.mark.parametrize("stonith", [True, False])
+def test_planned_work_is_not_over_for_a_remote_whose_loss_was_taken_back(stonith: bool) -> None:
+    """The loss is written once more when Pacemaker begins to connect again, and then it is no new one."""
+    story = Remote(stonith=stonith)
+    story.up()
+    story.resource = MonConnection(stopped=False, managed=False, down=True)
+    story.up()
+    story.resource = MonConnection(stopped=False, managed=True, down=True)
+    story.up()
+    assert story.work() is Work.MAINTENANCE
+    for _second in range(20):
+        story.see(remote())
+        assert story.work() is Work.MAINTENANCE
+    story.resource = MonConnection(stopped=False, managed=True)
+    story.up()
+    assert story.work() is Work.NONE
+
+
 def test_a_remote_whose_connection_moves_or_is_looked_for_anew_is_up() -> None:
     story = Remote()
     story.up()
