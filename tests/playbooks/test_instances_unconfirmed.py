@@ -83,7 +83,7 @@ def test_one_that_vanished_by_dying_is_confirmed_once_two_censuses_have_not_list
     play.restart(uris=(URI,))
     play.adopts_report_of()
     play.census()
-    assert "has not told enough" in play.waits_for
+    assert "did not list" in play.waits_for
     play.census()
     assert play.confirmed == [SUBJECT]
 

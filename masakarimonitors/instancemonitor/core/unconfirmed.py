@@ -27,7 +27,7 @@ def judge(uris: Sequence[str], state: State, report: Unconfirmed, now: Instant) 
     for uri in uris:
         if uri in state.away:
             return wait(f"libvirt {uri} is away, so nobody can see how the instance stands there")
-        if uri not in state.read:
+        if uri not in state.settled:
             return wait(f"libvirt {uri} has not been read yet")
     places = [state.instances.get((uri, told.instance_uuid)) for uri in uris]
     known = [one for one in places if one is not None]
@@ -45,8 +45,8 @@ def _unseen(instance: Instance) -> str:
     name, uri = instance.identity.name, instance.identity.uri
     if instance.unread is not None:
         return f"libvirt {uri} does not tell how {name} stands"
-    if instance.unwatched and instance.missed < _LEFT:
-        return f"libvirt {uri} was asked about {name} and has not told enough yet"
+    if 0 < instance.missed < _LEFT or (instance.number < 0 and not instance.missed):
+        return f"libvirt {uri} did not list {name}, and is asked once more"
     if instance.before_reboot and instance.phase in DEAD:
         return (
             f"{name} was not seen to run since this host was restarted, and whether it was recovered with its host "
@@ -60,6 +60,7 @@ def _of_death(known: Sequence[Instance]) -> Word:
     if alive:
         return withdraw(f"it is {alive[0].phase.value} at {alive[0].identity.uri}")
     if any(one.phase in DEAD for one in known):
+        # Whether it has lived again unseen does not matter: it is off, and nobody is known to have wanted that.
         return confirm("libvirt was read, and it is still dead")
     if any(one.phase is Phase.UNSURE for one in known):
         return wait("it is off, and whether it died cannot be told")

@@ -14,7 +14,7 @@ from tests.fixtures.instance_play import INSTANCE, URI, Play
 def test_only_the_dead_are_confirmed(phase: Phase) -> None:
     play = Play()
     one = Instance(identity=INSTANCE, key="k", phase=phase)
-    play.state = State(instances={one.place: one}, read=frozenset({URI}))
+    play.state = State(instances={one.place: one}, settled=frozenset({URI}))
     play.adopts_report_of()
     assert bool(play.confirmed) is (phase in DEAD)
     assert bool(play.unconfirmed) is (phase is Phase.UNSURE)
