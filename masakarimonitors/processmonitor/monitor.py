@@ -16,7 +16,8 @@ from masakarimonitors.core.notification import Settled
 from masakarimonitors.monitor import MasakariReader, Monitor
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
 from masakarimonitors.processmonitor.core.observation import Entry, MaintenanceSeen, Observation, ReportEnded
-from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, Unseen, WatchedProcess
+from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, WatchedProcess
+from masakarimonitors.processmonitor.core.unconfirmed import judge
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
 from masakarimonitors.processmonitor.sources.process_list import ProcessList
@@ -66,7 +67,7 @@ def build(
             processes, policy.command_timeout, run_directly, as_root, _maintenance(api, conf.hostname, clock)
         ),
         describe=lambda state: describe(state, policy),
-        has_looked=has_looked,
+        judge_unconfirmed=lambda state, report, now: judge(state, report),
         may_offer=lambda state, told, now: may_leave(state, told),
         settled=settled,
         reload=listed.reload,
@@ -136,13 +137,6 @@ def check_list(conf: cfg.ConfigOpts) -> "Sequence[Finding]":
 
     entries = _entries(conf, conf.process.process_list_path)
     return overview(entries, "" if conf.process.own_pid_namespace else sees_the_host())
-
-
-def has_looked(state: State) -> bool:
-    """Whether every listed process has been looked for since the start."""
-    return bool(state.processes) and all(
-        not isinstance(process.stage, Unseen) for process in state.processes.values()
-    )
 
 
 def describe(state: State, policy: Policy) -> Sequence[SubjectRow]:

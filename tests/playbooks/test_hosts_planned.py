@@ -2,7 +2,8 @@
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.observation import Membership, Power, Work
+from masakarimonitors.core.storm import GuardPolicy
+from masakarimonitors.hostmonitor.core.observation import Life, Membership, Power, PowerSeen, ProofKind, Work
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import Play, pacemaker_policy, policy, stopped
 
@@ -39,6 +40,83 @@ def test_not_even_a_fenced_host_is_taken_from_those_who_work_on_it() -> None:
     assert play.reports == []
     play.work("node05", Work.NONE).wait(5)
     assert play.reports == [stopped("node05")]
+
+
+UNPROVEN = pacemaker_policy(proof=ProofPolicy(), unproven_settle=2.0, check_life=True)
+
+
+@pytest.mark.parametrize("work", WORKS)
+def test_what_was_silent_before_the_work_ended_is_tried_again(work: Work) -> None:
+    """It is rebooted: nothing answers when it is lost, and all of it does when the work ends."""
+    play = Play(UNPROVEN, life=None).all_up("node05").cut("node05").answer(Power.OFF, ProofKind.UNCHECKED)
+    play.breathes(Life.SILENT).wait(1).work("node05", work).wait(30).work("node05", Work.NONE).wait(5)
+    assert play.reports == [] and len(play.asked_life) == 2
+    play.breathes(Life.ALIVE).wait(20)
+    assert play.reports == []
+
+
+def test_what_was_silent_before_masakaris_maintenance_ended_is_tried_again() -> None:
+    rules = pacemaker_policy(proof=ProofPolicy(), unproven_settle=4.0, check_life=True)
+    play = Play(rules, life=None).all_up("node05").cut("node05").answer(Power.OFF, ProofKind.UNCHECKED)
+    play.breathes(Life.SILENT).wait(1).registry({"node05": True}).wait(30).registry({"node05": False}).wait(5)
+    assert play.reports == [] and len(play.asked_life) == 2
+    play.breathes(Life.ALIVE).wait(20)
+    assert play.reports == []
+
+
+def test_a_host_that_was_fenced_as_part_of_the_work_and_lives_is_not_accused_when_that_ends() -> None:
+    play = Play(UNPROVEN, life=Life.ALIVE).all_up("node05").work("node05", Work.MAINTENANCE).cut("node05")
+    play.power("node05", Power.OFF, kind=ProofKind.FENCED).wait(60).work("node05", Work.NONE).wait(20)
+    assert play.reports == [] and "still answers" in play.last("host:node05").why
+
+
+def test_a_fencing_of_before_the_end_of_the_work_is_no_newer_when_it_is_told_again() -> None:
+    play = Play(UNPROVEN, life=Life.ALIVE).all_up("node05").work("node05", Work.MAINTENANCE).cut("node05")
+    fenced = PowerSeen(host="node05", power=Power.OFF, evidence="fenced", at=play.now, kind=ProofKind.FENCED)
+    play.feed(fenced).wait(60).work("node05", Work.NONE).feed(fenced).wait(20)
+    assert play.reports == []
+
+
+def test_a_host_that_was_fenced_as_part_of_the_work_and_is_silent_afterwards_is_lost() -> None:
+    play = Play(UNPROVEN).all_up("node05").work("node05", Work.MAINTENANCE).cut("node05")
+    play.power("node05", Power.OFF, kind=ProofKind.FENCED).wait(60).work("node05", Work.NONE).wait(1.9)
+    assert play.reports == []
+    play.wait(0.2)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_management_controller_is_asked_anew_when_the_work_has_ended() -> None:
+    rules = pacemaker_policy(proof=ProofPolicy(), settle=2.0, unproven_settle=2.0)
+    play = Play(rules).all_up("node05")
+    play.cut("node05").work("node05", Work.MAINTENANCE).answer(Power.OFF, ProofKind.BMC).wait(60)
+    play.work("node05", Work.NONE).wait(5)
+    assert play.reports == [] and len(play.asked) == 2
+    play.answer(Power.ON, ProofKind.BMC).wait(20)
+    assert [report for report in play.reports if report[2] == "NORMAL"] == []
+
+
+def test_a_host_that_is_fenced_after_the_work_is_reported_at_once() -> None:
+    play = Play(UNPROVEN, life=Life.ALIVE).all_up("node05").work("node05", Work.MAINTENANCE).cut("node05")
+    play.wait(60).work("node05", Work.NONE).power("node05", Power.OFF, kind=ProofKind.FENCED)
+    assert play.reports == [stopped("node05")]
+
+
+MANY = ("node02", "node03", "node04", "node05", "node06", "node07")
+
+
+def test_hosts_that_were_lost_one_after_another_during_the_work_are_a_storm_when_it_ends() -> None:
+    """What stands in the way of all of them then, an upgrade that went wrong, is one event."""
+    rules = pacemaker_policy(guard=GuardPolicy(hold=60.0))
+    play = Play(rules).all_up(*MANY)
+    for host in MANY:
+        play.work(host, Work.MAINTENANCE)
+    for host in MANY[:4]:
+        play.cut(host).wait(400)
+    assert not any(verdict.subject.startswith("storm:") for verdict in play.told)
+    for host in MANY:
+        play.work(host, Work.NONE)
+    play.wait(30)
+    assert play.reports == [] and play.last("storm:all hosts").alarm
 
 
 def test_a_goodbye_excuses_the_loss_that_follows_it_for_as_long_as_the_host_is_away() -> None:

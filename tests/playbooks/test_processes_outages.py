@@ -27,11 +27,8 @@ def down(**options: float) -> Play:
 
 
 def leaves(play: Play) -> bool:
-    """Whether the report that waits in the outbox may leave."""
-    outage = play.process.outage
-    assert outage is not None and outage.report.made_at is not None
-    notify = notified(play.all_commands)[-1]
-    return may_leave(play.state, notify.notification)
+    """Whether the last report that was made may leave."""
+    return may_leave(play.state, notified(play.all_commands)[-1].notification)
 
 
 # -- somebody else starts it again ----------------------------------------------------------------------
@@ -310,33 +307,6 @@ def again(play: Play, boot: str = "this boot", **options: float) -> Play:
     return Play(NOVA, memory=play.memory, boot=boot, **options)  # type: ignore[arg-type]
 
 
-def test_a_report_of_the_last_life_leaves_when_the_start_and_the_tries_of_this_one_have_failed() -> None:
-    first = down(retries=0)
-    later = again(first, retries=0)
-    later.all_commands += notified(first.all_commands)
-    assert not leaves(later)
-    later.gone()
-    later.runs("start")
-    assert not leaves(later)
-    later.fail_a_try()
-    later.runs("restart")
-    assert not leaves(later)
-    later.fail_a_try()
-    later.runs("restart")  # the first slow try
-    assert leaves(later)
-    assert len(notified(later.all_commands)) == 1
-
-
-def test_a_report_of_the_last_life_does_not_leave_while_nothing_can_be_seen() -> None:
-    first = down()
-    later = again(first)
-    later.all_commands += notified(first.all_commands)
-    for _ in range(10):
-        later.see(Presence.UNKNOWN)
-        later.wait(60)
-        assert not leaves(later)
-
-
 def test_a_report_does_not_leave_while_the_process_is_on_probation() -> None:
     play = down()
     assert leaves(play)
@@ -346,11 +316,12 @@ def test_a_report_does_not_leave_while_the_process_is_on_probation() -> None:
     assert leaves(play)
 
 
-def test_a_report_of_what_is_no_longer_listed_is_nobodys_to_hold_back() -> None:
+def test_reports_of_others_may_leave_whatever_it_does() -> None:
     play = down()
     notify = notified(play.all_commands)[0].notification
-    assert not may_leave(Play().state, notify)
-    assert may_leave(Play(NOVA.__class__(process_name="another")).state, notify)
+    play.running()
+    assert not leaves(play)
+    assert may_leave(Play().state, notify)
 
 
 def test_an_outage_after_another_boot_is_a_new_one() -> None:
@@ -379,14 +350,14 @@ def test_within_one_boot_what_is_still_down_is_reported_no_second_time() -> None
 
 def test_what_was_not_sent_before_another_boot_is_the_report_of_what_is_down_after_it() -> None:
     first = down(retries=0)
-    later = again(first, boot="another", retries=0)
-    later.all_commands += notified(first.all_commands)
+    later = again(first, boot="another", retries=0).adopts(notified(first.all_commands)[0].notification)
     later.gone()
     later.ends(1)
     later.stays_gone()
+    assert not later.confirmed
     later.fail_a_try()
-    assert leaves(later)
-    assert len(notified(later.all_commands)) == 1
+    assert later.confirmed == [SUBJECT]
+    assert not notified(later.all_commands)
 
 
 def test_what_recovered_while_nobody_looked_is_still_held_on_maintenance() -> None:

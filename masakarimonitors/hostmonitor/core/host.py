@@ -7,10 +7,11 @@ reads what an earlier one wrote: a key is only ever added, and what is not under
 import datetime
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core import proof
 from masakarimonitors.hostmonitor.core.membership import BLANK, MemberRecord, restore_member
 from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.core.outage import Fact, Fate, Outage, Phase, Report, move
@@ -51,6 +52,18 @@ class HostState:
     def phase(self) -> Phase:
         """Where it stands."""
         return self.outage.phase if self.outage is not None else Phase.WELL
+
+
+def after_work(host: HostState, at: float) -> HostState:
+    """The host once planned work on it has ended, at monotonic second `at`: its failure settles anew.
+
+    Where Pacemaker does not manage a host it does not see it come back either. So what was found out before the end
+    (nothing answered, it was off) says nothing of the host that is lost now.
+    """
+    outage = host.outage
+    if outage is not None:
+        outage = replace(outage, questions=outage.questions.anew())
+    return replace(host, planned_until=at, proofs=proof.after_work(host.proofs, at), outage=outage)
 
 
 def new_host(width: int) -> HostState:
@@ -138,7 +151,7 @@ def _restore_outage(kept: Mapping[str, JSON]) -> Outage | None:
 
 
 def _restore_fate(kept: Mapping[str, JSON]) -> Fate:
-    """What was on its way when the monitor stopped is taken back first (`monitor.py` withdraws it)."""
+    """What was on its way when the monitor stopped is not offered until the host is seen to fail still."""
     delivered = kept.get("delivered") is True
     word = kept.get("fate")
     if word == Fate.ANOTHERS.value and delivered:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from masakarimonitors.core.decision import Instant, Ruling, Verdict, Woken
 from masakarimonitors.hostmonitor.core import messages
 from masakarimonitors.hostmonitor.core.cluster import take_word
-from masakarimonitors.hostmonitor.core.host import HostState, new_host
+from masakarimonitors.hostmonitor.core.host import HostState, after_work, new_host
 from masakarimonitors.hostmonitor.core.judgement import Judgement
 from masakarimonitors.hostmonitor.core.membership import NOT_LISTED, MemberRecord, ViewState, observe
 from masakarimonitors.hostmonitor.core.news import News, of_judgements
@@ -158,6 +158,7 @@ def _take_power(policy: Policy, state: State, seen: PowerSeen, now: Instant) -> 
     if host is None or not any(link.value is Membership.DOWN for link in host.links):
         return News(cluster=state.cluster)
     outage = host.outage
+    proofs = keep(host.proofs, seen, host.planned_until)
     if seen.in_reply_to is not None:
         if outage is None or outage.questions.power != seen.in_reply_to:
             # About an earlier outage, or after its limit.
@@ -169,11 +170,11 @@ def _take_power(policy: Policy, state: State, seen: PowerSeen, now: Instant) -> 
             # Asked again when this has become too old, at the first pace. What proves nothing (an old fencing that is
             # told again, or one that another source contradicts) would be asked for again at once, without end.
             due = seen.at.monotonic + proof.age - proof.answer_limit
-            fine = now.monotonic < due and weigh(keep(host.proofs, seen), now.monotonic, proof.age) in _CLEAR
+            fine = now.monotonic < due and weigh(proofs, now.monotonic, proof.age) in _CLEAR
             next_at = -math.inf if fine else proof.next_ask(1, now.monotonic)
             questions = replace(questions, attempts=0, power_next=next_at)
         host = replace(host, outage=replace(outage, questions=questions))
-    return News(cluster=state.cluster, hosts={seen.host: replace(host, proofs=keep(host.proofs, seen))})
+    return News(cluster=state.cluster, hosts={seen.host: replace(host, proofs=proofs)})
 
 
 def _take_life(policy: Policy, state: State, seen: LifeSeen) -> News:
@@ -266,7 +267,7 @@ def _take_work(policy: Policy, state: State, seen: WorkSeen) -> News:
         return News(cluster=state.cluster)
     after = replace(host, work=seen.work)
     if seen.work is Work.NONE:
-        after = replace(after, planned_until=seen.at.monotonic)
+        after = after_work(after, seen.at.monotonic)
         why = f"its planned work has ended (it was {messages.planned(host.work)})"
     else:
         why = f"it is {messages.planned(seen.work)}: planned work, no failure"

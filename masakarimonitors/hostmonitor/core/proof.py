@@ -4,8 +4,9 @@ Pure. One proof of each kind is kept, the newest. It counts for twice the time t
 say what was, not what is. Two that are fresh and contradict each other prove nothing.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
@@ -32,14 +33,44 @@ class Evidence(StrEnum):
     CONTRADICTED = "its proofs contradict each other"
 
 
-def keep(proofs: tuple[Proof, ...], seen: PowerSeen) -> tuple[Proof, ...]:
-    """The proofs with what was just seen; no proof takes none away: a BMC that stops answering takes nothing back."""
+def keep(proofs: tuple[Proof, ...], seen: PowerSeen, planned_until: float = -math.inf) -> tuple[Proof, ...]:
+    """The proofs with what was just seen; no proof takes none away: a BMC that stops answering takes nothing back.
+
+    `planned_until`: the monotonic second at which planned work has ended; a proof of before is worth less.
+    """
     if seen.power is Power.NO_PROOF:
         return proofs
     # A driver that does not say what it rests on: unasked it can only be fencing, asked a BMC.
     kind = seen.kind or (ProofKind.FENCED if seen.in_reply_to is None else ProofKind.BMC)
-    others = tuple(proof for proof in proofs if proof.kind is not kind)
-    return (*others, Proof(seen.power, kind, seen.at, seen.evidence))
+    proof = Proof(seen.power, kind, seen.at, seen.evidence)
+    if seen.at.monotonic < planned_until:
+        return _with_older(proofs, proof)
+    return (*(other for other in proofs if other.kind is not kind), proof)
+
+
+def after_work(proofs: tuple[Proof, ...], planned_until: float) -> tuple[Proof, ...]:
+    """What they are worth once planned work has ended, at that monotonic second: somebody may have switched it on.
+
+    Where a BMC said that it is off, it is asked anew. A fencing is told by nobody a second time, so it stays, as what
+    nobody has checked since. A mark that somebody has set stands until they take it away; and that the power was on
+    speaks for nobody's death.
+    """
+    kept: tuple[Proof, ...] = ()
+    for proof in proofs:
+        kept = _with_older(kept, proof) if proof.at.monotonic < planned_until else (*kept, proof)
+    return kept
+
+
+def _with_older(proofs: tuple[Proof, ...], proof: Proof) -> tuple[Proof, ...]:
+    """With a proof of before the end of planned work, as far as it counts, unless there is a newer one of its kind."""
+    if proof.power is Power.OFF and proof.kind is ProofKind.BMC:
+        return proofs
+    if proof.power is Power.OFF and proof.kind is ProofKind.FENCED:
+        proof = replace(proof, kind=ProofKind.UNCHECKED)
+    same = [other for other in proofs if other.kind is proof.kind]
+    if any(other.at.monotonic > proof.at.monotonic for other in same):
+        return proofs
+    return (*(other for other in proofs if other.kind is not proof.kind), proof)
 
 
 def fresh(proofs: Sequence[Proof], now: float, limit: float) -> list[Proof]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from masakarimonitors.core.backoff import backoff
 from masakarimonitors.core.decision import Instant, Ruling, Verdict
 from masakarimonitors.hostmonitor.core import messages
-from masakarimonitors.hostmonitor.core.host import HostState
+from masakarimonitors.hostmonitor.core.host import HostState, after_work
 from masakarimonitors.hostmonitor.core.news import News
 from masakarimonitors.hostmonitor.core.observation import Membership, Registry
 from masakarimonitors.hostmonitor.core.outage import Fate, Outage
@@ -104,9 +104,9 @@ def _freed(host: HostState, now: Instant, *, ended: bool, news: bool = True) -> 
 
     An operator who puts a failed host on maintenance and takes it off again has looked at it: no storm holds it.
     """
-    outage = host.outage
     if ended:
-        host = replace(host, planned_until=now.monotonic)
+        host = after_work(host, now.monotonic)
+    outage = host.outage
     if outage is None:
         return host
     if news:

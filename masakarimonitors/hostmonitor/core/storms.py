@@ -16,7 +16,7 @@ from masakarimonitors.hostmonitor.core import messages
 from masakarimonitors.hostmonitor.core.host import HostState
 from masakarimonitors.hostmonitor.core.judge import Court
 from masakarimonitors.hostmonitor.core.matrix import Answer
-from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.core.outage import Outage, Phase
 
 CASCADE = datetime.timedelta(days=1)
@@ -63,12 +63,16 @@ def _evaluate_scope(
     weather: Weather,
 ) -> Weather:
     policy, before = court.policy.guard, weather.storms.get(scope)
-    held = {name for name, outage in members.items() if _waits(outage)} - weather.released.keys()
+    # What somebody works on is no weather: it joins when the work ends, and then it has failed since that moment.
+    failing = {
+        name for name, outage in members.items() if not outage.released and not _worked_on(hosts[name])
+    }
+    held = {name for name in failing if _waits(members[name])} - weather.released.keys()
     down = {name for name, outage in members.items() if _is_down(court, hosts[name], outage)}
     step = evaluate(
         before,
         scope,
-        {name: outage.failed.monotonic for name, outage in members.items() if not outage.released},
+        {name: max(members[name].failed.monotonic, hosts[name].planned_until) for name in failing},
         held,
         down=down,
         known=known,
@@ -105,6 +109,10 @@ def _told(
         yield Verdict(subject, Ruling.HELD, messages.storm(storm, known, policy), evidence=names, alarm=True)
     elif storm.stood and not before.stood:
         yield Verdict(subject, Ruling.HELD, messages.storm_stands(policy), evidence=names, alarm=True)
+
+
+def _worked_on(host: HostState) -> bool:
+    return host.work is not Work.NONE
 
 
 def _waits(outage: Outage) -> bool:

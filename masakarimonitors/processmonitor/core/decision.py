@@ -47,15 +47,16 @@ class State:
     """Every watched process, by process name.
 
     `remembered`: what an earlier life of the monitor kept of subjects that were not met in the list yet.
-    `list_fault`: why the list on disk is not the one in use; empty when it is. `asking`: masakari is to be asked
-    whether it holds this host on maintenance.
+    `list_fault`: why the list on disk is not the one in use; empty when it is. `list_read`: it was read at least once.
+    `asking`: masakari is to be asked whether it holds this host on maintenance.
     """
 
     processes: Mapping[str, WatchedProcess] = field(default_factory=dict)
     remembered: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
     list_fault: str = ""
-    lives: int = 0
     _: KW_ONLY
+    list_read: bool = False
+    lives: int = 0
     asking: bool = False
 
 
@@ -114,7 +115,7 @@ class Decider:
 
 
 def may_leave(state: State, told: Notification) -> bool:
-    """Whether a report may leave now: not before the start and the tries of this life have failed as well.
+    """Whether a report may leave at this moment: not while its process runs again, on probation.
 
     The name on the wire is what follows the last slash, and with the time at which it was made names the report.
     """
@@ -122,9 +123,7 @@ def may_leave(state: State, told: Notification) -> bool:
         return True
     last = told.process_name.rsplit("/", 1)[-1]
     meant = [one for one in state.processes.values() if one.name.rsplit("/", 1)[-1] == last]
-    if not meant:
-        return bool(state.processes)  # nobody's any more, once the list is known
-    return any(telling.may_leave(one, told.generated_time) for one in meant)
+    return all(telling.may_leave(one, told.generated_time) for one in meant)
 
 
 def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[State, Decision]:
@@ -150,7 +149,7 @@ def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[S
             subject, made, f"{subject} was reported before and is no longer on the list"
         )
     decision += Decision((Watch(read.entries),))
-    return State(kept, lives=lives, asking=state.asking), decision
+    return State(kept, list_read=True, lives=lives, asking=state.asking), decision
 
 
 def _new(

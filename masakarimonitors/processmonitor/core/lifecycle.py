@@ -289,7 +289,7 @@ def _failed(case: Case, stage: Appearing) -> Outcome:
     slow = outage.slow + 1
     # Doubling from the operator's own interval; the exponent is bounded because floats are.
     pause = min(case.policy.slow_interval, case.policy.interval * 2.0 ** min(slow, 30))
-    outage = replace(process.outage, slow=slow, confirmed=True)
+    outage = replace(process.outage, slow=slow)
     process = replace(process, stage=Down(), outage=outage, request_id=process.request_id + 1)
     process, wait = tries.wait(process, case.now.monotonic + pause)
     return process, decision + wait

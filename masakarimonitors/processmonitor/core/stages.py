@@ -141,14 +141,12 @@ Stage = Unseen | Unclear | Running | Grace | Trying | Appearing | Probation | Do
 class Outage:
     """From the first look that found it gone to its recovery, however often it appears in between.
 
-    `tries`: restarts tried; `slow`: how often they have all failed; `confirmed`: they have in this life of the
-    monitor, so that a report of it may leave. `trouble`: why the last try failed.
+    `tries`: restarts tried; `slow`: how often they have all failed. `trouble`: why the last try failed.
     """
 
     since: Instant
     tries: int = 0
     slow: int = 0
-    confirmed: bool = False
     report: Report = NO_REPORT
     trouble: str = ""
 

@@ -21,15 +21,7 @@ from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.processmonitor.core import reports
 from masakarimonitors.processmonitor.core.observation import ReportEnded
 from masakarimonitors.processmonitor.core.reports import NO_REPORT, Fate, Report
-from masakarimonitors.processmonitor.core.stages import (
-    Appearing,
-    Down,
-    Grace,
-    Kind,
-    Policy,
-    Trying,
-    WatchedProcess,
-)
+from masakarimonitors.processmonitor.core.stages import Kind, Policy, Probation, WatchedProcess
 
 Outcome = tuple[WatchedProcess, Decision]
 
@@ -152,13 +144,11 @@ def forget(subject: str, made: Report, why: str) -> Decision:
 
 
 def may_leave(process: WatchedProcess, made_at: datetime.datetime) -> bool:
-    """Whether its report of that time may leave now: its start and its tries have failed in this life, too."""
-    outage = process.outage
-    if outage is None or not outage.confirmed or process.blind:
-        return False
-    known = outage.report.made_at
-    return (known is None or known == made_at) and isinstance(
-        process.stage, Down | Grace | Trying | Appearing
+    """Whether its report of that time may leave now: not while it runs again."""
+    return not (
+        isinstance(process.stage, Probation)
+        and process.outage is not None
+        and process.outage.report.made_at in (None, made_at)
     )
 
 

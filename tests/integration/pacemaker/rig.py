@@ -157,9 +157,15 @@ class Host:
         own = os.readlink("/proc/self/ns/net")
         until(lambda: os.readlink(f"/proc/{init}/ns/net") != own, f"the network namespace of {self.name}")
         self._port = f"{self.name}x{self._boots}"
-        self.rig.in_switch(
-            "ip", "link", "add", self._port, "type", "veth", "peer", "name", "eth0", "netns", str(init)
-        )
+        # The card stays the same over a reboot. With another address it would be out of reach for the neighbours,
+        # which keep the old one for 8 s after their first word to it, and longer than anybody looks for signs of life.
+        card = [
+            "name",
+            "eth0",
+            "address",
+            f"02:00:0a:63:00:{int(ADDRESSES[self.name].rpartition('.')[2]):02x}",
+        ]
+        self.rig.in_switch("ip", "link", "add", self._port, "type", "veth", "peer", *card, "netns", str(init))
         self.plug()
         net = ["nsenter", "-t", str(init), "-n", "--"]
         for arguments in (

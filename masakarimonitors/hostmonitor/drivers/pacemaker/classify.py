@@ -11,13 +11,19 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting, Work
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon, Expected, MonNode, NodeState
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import (
+from masakarimonitors.hostmonitor.drivers.pacemaker.documents import (
     OFF,
+    Cib,
+    CrmMon,
+    Expected,
+    MonNode,
+    NodeState,
+    Worth,
+)
+from masakarimonitors.hostmonitor.drivers.pacemaker.record import (
     Fenced,
     Glance,
     HostRecord,
-    Worth,
     observe,
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.table import Condition, line_of
@@ -148,6 +154,7 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
             work=_work(node, seen, look.mon),
             goodbye_at=look.goodbyes.get(node.name),
             worth=look.worth.get(node.name, OFF),
+            connection_down=node.name in look.mon.connections and look.mon.connections[node.name].down,
         )
         record = after[node.name] = observe(records.get(node.name), glance, look.at, rules.patience)
         findings[node.name] = _find(record, look, node.name, rules, unwanted)

@@ -48,6 +48,7 @@ class _MonReader:
             self.connections[at.get("id", "")] = MonConnection(
                 stopped=at.get("target_role", "").lower() == "stopped",
                 managed=flag(at.get("managed")) is not False,
+                down=at.get("role", "").lower() in ("stopped", "starting"),
             )
         elif tag == "fence_event":
             self.fencings.append(at)

@@ -90,6 +90,22 @@ class Fencing:
     completed: datetime.datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a success of the devices by which a host can be fenced is worth.
+
+    `vain`: why it proves nothing, or empty. `resets`: what ran there has ended, but its power stays on (its
+    kernel has crashed, or a watchdog has reset it), so that it is about to be up again, as after a reboot.
+    """
+
+    vain: str = ""
+    resets: bool = False
+
+
+OFF = Worth()
+"""The power is taken."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonNode:
     """One node as crm_mon sees it; `standby` and `maintenance` are effective, from whichever place set."""
@@ -107,11 +123,12 @@ class MonConnection:
     """A remote's connection resource as crm_mon sees it, with templates, groups and defaults applied.
 
     `stopped`: its target role is Stopped, so nobody wants the remote. `managed` False: Pacemaker leaves
-    it alone, and neither reconnects nor recovers it.
+    it alone, and neither reconnects nor recovers it. `down`: it does not run now, or is being started.
     """
 
     stopped: bool
     managed: bool
+    down: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

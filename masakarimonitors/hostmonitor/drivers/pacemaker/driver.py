@@ -32,11 +32,11 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import open_quorum
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.elector import GroupElector
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import check, rings
+from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Worth
 from masakarimonitors.hostmonitor.drivers.pacemaker.effects import Effects
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_agents import Takes
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_watch import FencingWatch
 from masakarimonitors.hostmonitor.drivers.pacemaker.memory import HostMemory
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import Worth
 from masakarimonitors.hostmonitor.drivers.pacemaker.remarks import remarks
 from masakarimonitors.hostmonitor.drivers.pacemaker.rights import Run, RunByOutcome
 from masakarimonitors.hostmonitor.drivers.pacemaker.watch import Doors, Rhythm, Watch

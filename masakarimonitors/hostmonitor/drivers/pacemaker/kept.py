@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Mapping
 
 from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.hostmonitor.core.observation import Work
 from masakarimonitors.hostmonitor.drivers.pacemaker.record import Farewell, HostRecord
 
 
@@ -20,6 +21,8 @@ def kept(record: HostRecord) -> dict[str, JSON]:
         words["crashed"] = True
     if record.farewell is Farewell.SAID:
         words["goodbye"] = True
+    if record.work is not Work.NONE:
+        words["work"] = record.work.value
     if record.leaving_at is not None:
         words["leaving_at"] = record.leaving_at.wall.isoformat()
     if record.known is not None:
@@ -49,7 +52,15 @@ def restored(words: Mapping[str, JSON], now: Instant, looked_at: float | None = 
         fenced_at=_moment(words.get("fenced_at"), now),
         leaving_at=_moment(words.get("leaving_at"), now),
         rebooted=words.get("rebooted") is not False,
+        work=_work(words.get("work")),
     )
+
+
+def _work(words: JSON) -> Work:
+    try:
+        return Work(str(words))
+    except ValueError:
+        return Work.NONE
 
 
 def _moment(words: JSON, now: Instant) -> Instant | None:

@@ -12,7 +12,14 @@ from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Work
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Expected, Fencing, MonNode, NodeState
+from masakarimonitors.hostmonitor.drivers.pacemaker.documents import (
+    OFF,
+    Expected,
+    Fencing,
+    MonNode,
+    NodeState,
+    Worth,
+)
 
 FRESH = 240.0
 """Seconds for which a fencing proves that its host is off: twice as long as the core waits for an answer.
@@ -81,28 +88,13 @@ class Trouble(StrEnum):
     """Pacemaker wants to fence it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """What a success of the devices by which a host can be fenced is worth.
-
-    `vain`: why it proves nothing, or empty. `resets`: what ran there has ended, but its power stays on (its
-    kernel has crashed, or a watchdog has reset it), so that it is about to be up again, as after a reboot.
-    """
-
-    vain: str = ""
-    resets: bool = False
-
-
-OFF = Worth()
-"""The power is taken."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
     """All that one look says of one host.
 
     `wanted`: its connection resource shall run (always True of a member). `stonith`: fencing is in
     effect. `goodbye_at`: the monotonic second of a good-bye that an alert told of. `worth`: of a fencing.
+    `connection_down`: crm_mon says so of a remote's.
     """
 
     node: NodeState
@@ -113,6 +105,17 @@ class Glance:
     work: Work = Work.NONE
     goodbye_at: float | None = None
     worth: Worth = OFF
+    connection_down: bool = False
+
+    @property
+    def denied(self) -> bool:
+        """Whether node_state has a remote's connection, and crm_mon has not.
+
+        As a rule the latter is the one that is behind. But Pacemaker 2.1.5 may write a loss twice and take it back
+        each time, when the member that held the connection and the designated controller tell each other of it; and
+        as long as it does not manage the remote that stands.
+        """
+        return self.node.remote and self.node.in_ccm is True and self.connection_down
 
     @property
     def online(self) -> bool:
@@ -135,7 +138,8 @@ class HostRecord:
     `lost_since`: since when somebody misses it, None while nobody does. `crashed`: lost without a
     good-bye and not up since. `known`: the newest fencing on record when it was last up (None: not
     known); `fenced_key`, `fenced_at`, `rebooted`: the one since. `work`: planned work, which for a host
-    that is away is over only at `work_until`.
+    that is away lasts a while longer than until `work_ended`, the monotonic second at which Pacemaker was seen to have
+    ended it; kept until the host is up. `denied_since`: since when crm_mon has denied that a remote is connected.
     """
 
     remote: bool
@@ -154,7 +158,8 @@ class HostRecord:
     fenced_at: Instant | None = None
     rebooted: bool = False
     work: Work = Work.NONE
-    work_until: float | None = None
+    work_ended: float | None = None
+    denied_since: float | None = None
 
     @property
     def up(self) -> bool:
@@ -164,6 +169,13 @@ class HostRecord:
             and self.trouble is Trouble.CALM
             and (self.fenced is Fenced.NO or not self.remote)
         )
+
+    @property
+    def fenced_after_work(self) -> bool:
+        """Whether it was certainly fenced since its planned work has ended."""
+        if self.work_ended is None or self.fenced is not Fenced.FRESH or self.fenced_at is None:
+            return False
+        return self.fenced_at.monotonic > self.work_ended
 
 
 def observe(before: HostRecord | None, glance: Glance, now: Instant, patience: float) -> HostRecord:
@@ -179,7 +191,7 @@ def _nothing_new(old: HostRecord, glance: Glance) -> bool:
     return (
         old.up
         and (old.farewell, old.fenced, old.work) == (Farewell.NONE, Fenced.NO, glance.work)
-        and (old.work_until, old.leaving_at) == (None, None)
+        and (old.work_ended, old.leaving_at, old.connected_since) == (None, None, None)
         and old.known is not None
         and _key(glance) in ("", old.known)
         and old.remote is node.remote
@@ -188,13 +200,18 @@ def _nothing_new(old: HostRecord, glance: Glance) -> bool:
         and not (node.goodbye or node.fenced_at or glance.unclean)
         and glance.wanted
         and glance.goodbye_at is None
+        and not glance.denied
+        and old.denied_since is None
     )
 
 
 def observe_anew(before: HostRecord | None, glance: Glance, now: Instant, patience: float) -> HostRecord:
     """As `observe`, for a host of which anything may be new."""
+    old = before or HostRecord(remote=glance.node.remote)
+    denied_since = _since(old.denied_since, glance.denied, now.monotonic)
+    if denied_since is not None and now.monotonic - denied_since >= patience:
+        glance = replace(glance, node=replace(glance.node, in_ccm=False))
     node = glance.node
-    old = before or HostRecord(remote=node.remote)
     presence = _presence(node)
     after = _fencing(replace(old, remote=node.remote, presence=presence), glance, now)
     here = presence is Presence.HERE
@@ -220,6 +237,7 @@ def observe_anew(before: HostRecord | None, glance: Glance, now: Instant, patien
         known=(_key(glance) or old.known or "") if after.up else old.known,
         lost_since=_since(old.lost_since, missed, now.monotonic),
         looked_at=now.monotonic,
+        denied_since=denied_since,
     )
     return _with_work(old, after, glance, now.monotonic, patience)
 
@@ -362,12 +380,16 @@ def _dropped(old: HostRecord, after: HostRecord, glance: Glance, now: float) -> 
 
 
 def _with_work(old: HostRecord, after: HostRecord, glance: Glance, now: float, patience: float) -> HostRecord:
-    """Planned work, and a while of it after its end for a host that has to come back from it."""
+    """Planned work, and a while of it after its end for a host that has to come back from it.
+
+    A fencing of after its end leaves nothing to wait for. One of before it may have been part of the work: Pacemaker
+    does not see a remote come back from it before it manages it again.
+    """
     if glance.work is not Work.NONE:
-        return replace(after, work=glance.work, work_until=None)
-    if old.work is Work.NONE or after.up or after.fenced is Fenced.FRESH:
-        return replace(after, work=Work.NONE, work_until=None)
-    until = now + patience if old.work_until is None else old.work_until
-    if now >= until:
-        return replace(after, work=Work.NONE, work_until=None)
-    return replace(after, work_until=until)
+        return replace(after, work=glance.work, work_ended=None)
+    if (after.up and not glance.denied) or (old.work is Work.NONE and old.work_ended is None):
+        return replace(after, work=Work.NONE, work_ended=None)
+    ended = now if old.work_ended is None else old.work_ended
+    after = replace(after, work_ended=ended)
+    over = old.work is Work.NONE or now >= ended + patience or after.fenced_after_work
+    return replace(after, work=Work.NONE if over else old.work)

@@ -52,17 +52,19 @@ class ChangeTracker:
         works: Mapping[str, Work],
         at: Instant,
         asked: Instant | None = None,
+        ends: Mapping[str, Instant] | None = None,
     ) -> list[Observation]:
         """What this look adds to what the core knows; the view is good from when it was `asked` for (None: `at`).
 
-        Work that begins comes before the sample and work that ends after it: what it holds must not slip out.
+        `ends`: when the work on a host has ended, where that was before this look. Work that begins comes before the
+        sample and work that ends after it: what it holds must not slip out.
         """
         vanished = self.findings.keys() - findings.keys()
         # A resync looks each `resync` seconds, give or take: 0.9 keeps it from being told every other time.
         due = self._whole_at is None or at.monotonic - self._whole_at >= self.resync * 0.9
         whole = bool(vanished) or due
         told = {host for host in findings if whole or self.findings.get(host) != findings[host]}
-        work = self._work_news(findings, works, at, whole)
+        work = self._work_news(findings, works, at, whole, ends or {})
         news: list[Observation] = [seen for seen in work if seen.work is not Work.NONE]
         if told or whole or self._proven_at is None or at.monotonic - self._proven_at > self.renew:
             self._proven_at = at.monotonic
@@ -90,13 +92,19 @@ class ChangeTracker:
         return news
 
     def _work_news(
-        self, findings: Mapping[str, Finding], works: Mapping[str, Work], at: Instant, whole: bool
+        self,
+        findings: Mapping[str, Finding],
+        works: Mapping[str, Work],
+        at: Instant,
+        whole: bool,
+        ends: Mapping[str, Instant],
     ) -> list[WorkSeen]:
         news = []
         for host in findings:
             work = works.get(host, Work.NONE)
             if work is not self._works.get(host, Work.NONE) or (whole and work is not Work.NONE):
-                news.append(WorkSeen(host, work, f"pacemaker: {work.value}", at))
+                since = ends.get(host, at) if work is Work.NONE else at
+                news.append(WorkSeen(host, work, f"pacemaker: {work.value}", since))
             if work is Work.NONE:
                 self._works.pop(host, None)
             else:  # kept of one that vanishes, too: its end must be told when it is there again

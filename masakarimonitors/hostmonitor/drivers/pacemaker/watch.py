@@ -8,6 +8,7 @@ node itself, and a failure to look is blindness, never a failed host.
 
 import asyncio
 import contextlib
+import datetime
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -30,8 +31,8 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.commands import CannotLook, 
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError, QuorumFeed
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import LinkCheck, OwnLink
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import OFF, Fenced, Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.documents import OFF, Cib, CrmMon, Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.record import Fenced, HostRecord
 from masakarimonitors.hostmonitor.drivers.pacemaker.sight import Outcome, Sight, after
 from masakarimonitors.hostmonitor.drivers.pacemaker.tracker import ChangeTracker
 from masakarimonitors.system.clock import Clock, wait
@@ -95,6 +96,12 @@ class Doors:
     remembered: Callable[[Instant], Records] = lambda now: {}
     remember: Callable[[Records, Instant], None] = lambda records, now: None
     remarks: Callable[[Cib, CrmMon, bool], Sequence[str]] = lambda cib, mon, alerted: ()
+
+
+def _ended(record: HostRecord, now: Instant) -> Instant:
+    assert record.work_ended is not None
+    ago = datetime.timedelta(seconds=now.monotonic - record.work_ended)
+    return Instant(record.work_ended, now.wall - ago)
 
 
 class Watch:
@@ -338,7 +345,9 @@ class Watch:
         self._doors.remember(records, at)
         self._records, self._blind_told = records, None
         works = {host: records[host].work for host in findings}
-        for observation in self._tracker.tell(findings, works, at, asked):
+        # What was fenced since is proof, so its work ended before, not at this look.
+        ends = {host: _ended(records[host], at) for host in findings if records[host].fenced_after_work}
+        for observation in self._tracker.tell(findings, works, at, asked, ends):
             emit(observation)
         since = {host: records[host].lost_since for host in findings}
         back = {host: records[host].connected_since for host in context.goodbyes.keys() & findings.keys()}

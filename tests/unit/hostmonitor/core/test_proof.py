@@ -6,7 +6,7 @@ import pytest
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen, ProofKind
-from masakarimonitors.hostmonitor.core.proof import Evidence, Proof, expires, fresh, keep, weigh
+from masakarimonitors.hostmonitor.core.proof import Evidence, Proof, after_work, expires, fresh, keep, weigh
 
 EPOCH = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
 LIMIT = 240.0
@@ -83,3 +83,27 @@ def test_no_proof_takes_none_away() -> None:
 @pytest.mark.parametrize(("asked", "kind"), [(False, FENCED), (True, BMC)])
 def test_a_driver_that_does_not_say_what_it_rests_on(asked: bool, kind: ProofKind) -> None:
     assert keep((), seen(Power.OFF, None, asked))[0].kind is kind
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (proof(Power.OFF, FENCED), (proof(Power.OFF, UNCHECKED),)),
+        (proof(Power.OFF, BMC), ()),
+        (proof(Power.OFF, TAINT), (proof(Power.OFF, TAINT),)),
+        (proof(Power.OFF, UNCHECKED), (proof(Power.OFF, UNCHECKED),)),
+        (proof(Power.ON, BMC), (proof(Power.ON, BMC),)),
+    ],
+)
+def test_what_a_proof_is_worth_once_planned_work_has_ended(before: Proof, after: tuple[Proof, ...]) -> None:
+    assert after_work((before,), 10.0) == after
+    assert after_work((before,), 0.0) == (before,), "it is no older than the end"
+    seen = PowerSeen(host="node05", power=before.power, evidence="said so", at=before.at, kind=before.kind)
+    assert keep((), seen, 10.0) == after, "heard of only now, and as old"
+
+
+def test_what_nobody_has_checked_since_is_kept_once_and_no_older_than_known() -> None:
+    newer = proof(Power.OFF, UNCHECKED, 5.0)
+    assert after_work((proof(Power.OFF, FENCED, 1.0), newer), 10.0) == (newer,)
+    assert after_work((newer, proof(Power.OFF, FENCED, 1.0)), 10.0) == (newer,)
+    assert after_work((newer, proof(Power.OFF, FENCED, 6.0)), 10.0) == (proof(Power.OFF, UNCHECKED, 6.0),)

@@ -32,6 +32,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.documents import (
     MonConnection,
     MonNode,
     NodeState,
+    Worth,
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.record import (
     FRESH,
@@ -39,7 +40,6 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.record import (
     Farewell,
     Glance,
     HostRecord,
-    Worth,
     observe,
     observe_anew,
 )
@@ -454,16 +454,85 @@ def test_a_remote_lost_in_maintenance_is_planned_work_and_asked_about_when_that_
     assert story.work() is Work.NONE
 
 
-def test_planned_work_is_over_at_once_for_a_host_that_is_there_or_fenced() -> None:
-    for end in (remote(in_ccm=True), remote(fenced_at=1795335541)):
-        story = Remote()
-        story.up()
-        story.mon = {"maintenance": True}
+@pytest.mark.parametrize("stonith", [True, False])
+def test_a_remote_whose_loss_was_taken_back_is_missed_all_the_same(stonith: bool) -> None:
+    """Pacemaker 2.1.5 does that now and then in maintenance mode; crm_mon says for how long it is not connected."""
+    story = Remote(stonith=stonith)
+    story.up()
+    story.resource = MonConnection(stopped=False, managed=False, down=True)
+    story.up()
+    story.up(after=29)
+    assert story.see(remote(in_ccm=True)).condition is UNSURE
+    assert story.see(remote(in_ccm=True), after=30).condition is SUSPECT and story.work() is Work.MAINTENANCE
+    story.resource = MonConnection(stopped=False, managed=True, down=True)
+    story.see(remote(in_ccm=True))
+    assert story.see(remote(in_ccm=True), after=31).condition is SUSPECT and story.work() is Work.NONE
+    story.resource = MonConnection(stopped=False, managed=True)
+    story.up()
+
+
+@pytest.mark.parametrize("stonith", [True, False])
+def test_planned_work_is_not_over_for_a_remote_whose_loss_was_taken_back(stonith: bool) -> None:
+    """The loss is written once more when Pacemaker begins to connect again, and then it is no new one."""
+    story = Remote(stonith=stonith)
+    story.up()
+    story.resource = MonConnection(stopped=False, managed=False, down=True)
+    story.up()
+    story.resource = MonConnection(stopped=False, managed=True, down=True)
+    story.up()
+    assert story.work() is Work.MAINTENANCE
+    for _second in range(20):
         story.see(remote())
         assert story.work() is Work.MAINTENANCE
-        story.mon = {}
-        story.see(end)
-        assert story.work() is Work.NONE
+    story.resource = MonConnection(stopped=False, managed=True)
+    story.up()
+    assert story.work() is Work.NONE
+
+
+def test_a_remote_whose_connection_moves_or_is_looked_for_anew_is_up() -> None:
+    story = Remote()
+    story.up()
+    for _again in range(5):
+        story.resource = MonConnection(stopped=False, managed=True, down=True)
+        story.up(after=20)
+        story.resource = MonConnection(stopped=False, managed=True)
+        story.up()
+
+
+def at_work() -> Remote:
+    story = Remote()
+    story.up()
+    story.mon = {"maintenance": True}
+    story.see(remote())
+    assert story.work() is Work.MAINTENANCE
+    return story
+
+
+def test_planned_work_is_over_at_once_for_a_host_that_is_there() -> None:
+    story = at_work()
+    story.mon = {}
+    story.see(remote(in_ccm=True))
+    assert story.work() is Work.NONE and story.records["r9"].work_ended is None
+
+
+def test_planned_work_is_over_at_once_for_a_host_that_is_fenced_after_it() -> None:
+    story = at_work()
+    story.mon = {}
+    story.see(remote())
+    assert story.work() is Work.MAINTENANCE
+    assert story.see(remote(fenced_at=1795335541)).condition is DOWN
+    assert story.work() is Work.NONE and story.records["r9"].fenced_after_work
+
+
+def test_what_was_fenced_while_somebody_worked_on_it_is_given_a_while_to_come_back() -> None:
+    """It was restarted as part of the work, and Pacemaker connects to it again only when it manages it."""
+    story = at_work()
+    story.see(remote(fenced_at=1795335541))
+    story.mon = {}
+    assert story.see(remote(fenced_at=1795335541)).condition is DOWN
+    assert story.work() is Work.MAINTENANCE and not story.records["r9"].fenced_after_work
+    story.see(remote(fenced_at=1795335541), after=31)
+    assert story.work() is Work.NONE and not story.records["r9"].fenced_after_work
 
 
 def test_an_unmanaged_connection_is_planned_work() -> None:

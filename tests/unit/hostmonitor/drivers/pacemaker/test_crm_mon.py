@@ -74,6 +74,8 @@ def test_a_connection_resource_with_all_that_applies_to_it(agent: str) -> None:
     assert connection("role='Started' managed='true'") == MonConnection(stopped=False, managed=True)
     assert connection("target_role='Stopped' managed='true'") == MonConnection(stopped=True, managed=True)
     assert connection("managed='false'") == MonConnection(stopped=False, managed=False)
+    for role, down in {"Started": False, "Stopping": False, "Stopped": True, "Starting": True}.items():
+        assert connection(f"role='{role}'") == MonConnection(stopped=False, managed=True, down=down)
     assert crm_mon(resources="<resource id='x' resource_agent='ocf:heartbeat:IPaddr2'/>").connections == {}
 
 

@@ -11,7 +11,7 @@ from masakarimonitors.hostmonitor.drivers.base import Weight
 from masakarimonitors.hostmonitor.drivers.pacemaker import driver as pacemaker
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import Accounts
 from masakarimonitors.hostmonitor.drivers.pacemaker.commands import Commands
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Worth
 from masakarimonitors.system.command import Finished
 from tests.fixtures.fake_clock import FakeClock
 from tests.unit.hostmonitor.drivers.pacemaker.test_commands import Shell

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.hostmonitor.core.observation import Work
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Expected, NodeState
 from masakarimonitors.hostmonitor.drivers.pacemaker.kept import kept, restored
 from masakarimonitors.hostmonitor.drivers.pacemaker.record import (
@@ -35,6 +36,7 @@ LATER = Instant(50.0, WALL + datetime.timedelta(seconds=FRESH + 1))  # another s
         fenced_at=st.none() | st.just(NOW),
         leaving_at=st.none() | st.just(NOW),
         rebooted=st.booleans(),
+        work=st.sampled_from(Work),
     )
 )
 def test_what_is_kept_is_what_is_restored(record: HostRecord) -> None:
@@ -48,13 +50,26 @@ def test_what_is_kept_is_what_is_restored(record: HostRecord) -> None:
         fenced_at=record.fenced_at,
         leaving_at=record.leaving_at,
         rebooted=record.rebooted if record.fenced_key else True,
+        work=record.work,
     )
     assert restored(kept(record), NOW) == before
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=30)
 WORDS = st.sampled_from(
-    ["remote", "up", "crashed", "goodbye", "known", "fenced", "fenced_at", "leaving_at", "rebooted", "x"]
+    [
+        "remote",
+        "up",
+        "crashed",
+        "work",
+        "goodbye",
+        "known",
+        "fenced",
+        "fenced_at",
+        "leaving_at",
+        "rebooted",
+        "x",
+    ]
 )
 
 
@@ -139,3 +154,10 @@ def test_a_proof_from_the_future_is_no_proof() -> None:
     proven = observe(HostRecord(remote=False, crashed=True, looked_at=999.0, known=""), IN_HISTORY, NOW, 30.0)
     early = Instant(50.0, WALL - datetime.timedelta(hours=1))
     assert observe(restored(kept(proven), early, 49.0), IN_HISTORY, early, 30.0).fenced is Fenced.STALE
+
+
+def test_work_that_ends_while_the_monitor_is_away_ends_when_it_is_back() -> None:
+    """So that a host which has to come back from it is given the time for that."""
+    at_work = HostRecord(remote=False, seen_up=True, work=Work.MAINTENANCE)
+    first = observe(restored(kept(at_work), LATER), IN_HISTORY, LATER, patience=30.0)
+    assert (first.work, first.work_ended) == (Work.MAINTENANCE, LATER.monotonic)

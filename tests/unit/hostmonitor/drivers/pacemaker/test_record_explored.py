@@ -113,7 +113,7 @@ def cut(record: HostRecord) -> HostRecord:
         lost_since=since(record.lost_since, 0.0, GOODBYE, PATIENCE - 1, PATIENCE),
         fenced_at=moment(record.fenced_at, 0.0, FRESH, FRESH + 1),
         leaving_at=moment(record.leaving_at, GOODBYE, GOODBYE + 1),
-        work_until=NOW + PATIENCE - 1 if record.work_until is not None else None,
+        work_ended=NOW - 1 if record.work_ended is not None else None,
     )
 
 
@@ -201,6 +201,6 @@ def test_a_crash_is_not_excused_afterwards(moves: Moves) -> None:
 def test_planned_work_ends(moves: Moves) -> None:
     for before, glance, after in moves:
         if glance.work is Work.NONE and after.work is not Work.NONE:
-            assert after.work_until is not None and after.looked_at is not None
-            assert after.looked_at < after.work_until <= after.looked_at + PATIENCE
+            assert after.work_ended is not None and after.looked_at is not None
+            assert after.looked_at - PATIENCE < after.work_ended <= after.looked_at
             assert before.work is after.work and not after.up

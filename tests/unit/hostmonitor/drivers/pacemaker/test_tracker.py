@@ -82,6 +82,16 @@ def test_the_end_of_the_work_on_a_host_that_was_not_listed_meanwhile_is_told() -
     assert isinstance(ended, WorkSeen) and (ended.host, ended.work) == ("n2", Work.NONE)
 
 
+def test_work_that_ended_before_a_fencing_did_not_end_with_it() -> None:
+    """Otherwise the fencing would be older than the end, and would prove nothing."""
+    told = tracker()
+    told.tell({"n2": UP}, {"n2": Work.MAINTENANCE}, at(0))
+    down = Finding(Condition.DOWN, "fenced by n3", fenced_at=at(8))
+    *_, proof, ended = told.tell({"n2": down}, {}, at(9), ends={"n2": at(5)})
+    assert isinstance(proof, PowerSeen) and isinstance(ended, WorkSeen)
+    assert ended.at == at(5) and proof.at == at(8)
+
+
 def test_somebody_of_whom_more_is_to_come_is_looked_at_soon() -> None:
     told = tracker()
     told.tell({"n2": UP}, {}, at(0))

@@ -26,8 +26,8 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import LinkCheck
 from masakarimonitors.hostmonitor.drivers.pacemaker.crm_mon import read_crm_mon
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import GOODBYE, Farewell, HostRecord, Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon, Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.record import GOODBYE, Farewell, HostRecord
 from masakarimonitors.hostmonitor.drivers.pacemaker.watch import Doors, Rhythm, Watch
 from tests.fixtures.fake_clock import FakeClock, settle
 
