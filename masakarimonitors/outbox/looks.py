@@ -54,10 +54,12 @@ class Looks:
         now = self._clock.now()
         host = await self._host(hostname)
         unfinished: dict[str, Lane] = {}
+        changed: dict[str, float] = {}
         for status in UNFINISHED:
             for one in await newest_of(self._reader, host, VmNotification.type, status=status):
                 if one.status == status:  # a server that knows no such filter tells of them all
                     unfinished[one.uuid] = _lane(one.payload)
+                    changed[one.uuid] = self._monotonic(one.updated_at or one.created_at)
         signs: dict[str, Sign] = {}
         for uuid in tracked:
             if uuid not in unfinished:
@@ -86,6 +88,7 @@ class Looks:
             recovered=recovered,
             hosts=hosts,
             abandoned=frozenset(abandoned),
+            changed=changed,
         )
 
     async def _host_report(self, one: Stored) -> HostReport | None:
