@@ -68,7 +68,7 @@ class Looks:
         hosts: dict[str, HostReport] = {}
         abandoned: set[str] = set()
         back = _BEFORE + datetime.timedelta(seconds=oldest)
-        since = (now.wall - back).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
+        since = (self._date() - back).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
         asked = {"generated-since": since.isoformat()}
         for one in await newest_of(self._reader, host, HostNotification.type, **asked):
             if not _is_host_failure(one.payload):
@@ -120,8 +120,12 @@ class Looks:
     def _monotonic(self, moment: datetime.datetime) -> float:
         """A moment of masakari's clock by our monotonic one, rather too early than too late."""
         now = self._clock.now()
+        return now.monotonic - (self._date() - moment).total_seconds() - _ROUNDING
+
+    def _date(self) -> datetime.datetime:
+        """masakari's own time, as its last answer told it; ours where it does not."""
         date: datetime.datetime | None = getattr(self._reader, "date", None)
-        return now.monotonic - ((date or now.wall) - moment).total_seconds() - _ROUNDING
+        return date or self._clock.now().wall
 
 
 def _lane(payload: Mapping[str, object]) -> Lane:

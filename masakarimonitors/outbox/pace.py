@@ -305,7 +305,8 @@ def looked(pace: HostPace, look: Look, now: float) -> HostPace:
     return replace(
         pace,
         tracked=tracked,
-        recovered=look.recovered,
+        # What is seen as finished has finished by now, whatever the clocks say.
+        recovered={uuid: min(at, pace.recovered.get(uuid, now)) for uuid, at in look.recovered.items()},
         sight=Sight.SEEN,
         seen_at=now,
         looked_at=now,

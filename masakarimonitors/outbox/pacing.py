@@ -103,7 +103,6 @@ class Pacing:
         self._patience = patience
         self._on_fault = on_fault
         self._hosts: dict[str, _Host] = {}
-        self._made: dict[int, float] = {}
 
     def start(self) -> None:
         """Go on following what an earlier run has delivered."""
@@ -112,7 +111,8 @@ class Pacing:
             lane = lane_of(row.notification)
             if lane is None or row.notification is None:
                 continue
-            age = _age(row.updated or row.created, now)
+            # No more, so that it is looked at first, and then for a day: the wall clock may have been set meanwhile.
+            age = min(_age(row.updated or row.created, now), self._policy.patience)
             host = self._host(row.notification.hostname)
             host.pace = policy_of.remembered(host.pace, row.id, lane, row.followed, now.monotonic - age)
 
@@ -122,7 +122,7 @@ class Pacing:
         if lane is None or row.notification is None or not self._policy.limit:
             return GO
         host = self._host(row.notification.hostname)
-        one = Candidate(row=row.id, lane=lane, subject=row.subject, made=self._made_at(row, now))
+        one = Candidate(row=row.id, lane=lane, subject=row.subject, made=row.monotonic)
         host.pace = policy_of.arrived(host.pace, one, self._policy)
         ruling = self._judge(host, one, now)
         queue = host.queues[lane]
@@ -292,14 +292,6 @@ class Pacing:
 
     def _host(self, hostname: str) -> _Host:
         return self._hosts.setdefault(hostname, _Host())
-
-    def _made_at(self, row: Row, now: Instant) -> float:
-        """The monotonic second at which a row was made: a wall clock that jumps must not hold it, or let it go."""
-        if row.id not in self._made:
-            if len(self._made) > 2 * self._outbox.waiting + 1000:
-                self._made = {key: at for key, at in self._made.items() if self._outbox.is_pending(key)}
-            self._made[row.id] = now.monotonic - _age(row.created, now)
-        return self._made[row.id]
 
     def _tell_host(self, hostname: str, host: _Host, uuids: Iterable[str], fault: str) -> None:
         """People are told once of each such report of the whole host."""
