@@ -23,6 +23,7 @@ from masakarimonitors.outbox.pacing import Pacing
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.stages import Lane
 from masakarimonitors.outbox.timing import Timing
+from masakarimonitors.outbox.words import COVERED
 from masakarimonitors.system.clock import Clock, pause
 
 LOG = logging.getLogger(__name__)
@@ -138,6 +139,7 @@ class Delivery:
                 now = self._clock.now()
                 self.pacing.lapse(now)
                 row = self._next(now)
+                self.pacing.tell_covered()
                 for hostname in self.pacing.begin_looks(now):
                     offers.create_task(self.pacing.look(hostname))
                 if row is None:
@@ -194,9 +196,8 @@ class Delivery:
         ruling = self.pacing.admit(row, now)
         if not ruling.covered_by:
             return ruling.hold is None
-        words = f"masakari has recovered its whole host since (notification {ruling.covered_by})"
-        self._end(row, ReportStatus.WITHDRAWN, words, now)
-        LOG.info("The report about %s is taken back: %s", row.subject, words)
+        self._end(row, ReportStatus.WITHDRAWN, COVERED.format(uuid=ruling.covered_by), now)
+        self.pacing.covered(row, ruling.covered_by)
         self._push(0.0, row.subject)
         return False
 

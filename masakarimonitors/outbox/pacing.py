@@ -103,6 +103,8 @@ class Pacing:
         self._patience = patience
         self._on_fault = on_fault
         self._hosts: dict[str, _Host] = {}
+        # By masakari's uuid of a host's report: whose reports were taken back for it, of which nobody was told yet.
+        self._covered: dict[str, list[str]] = {}
 
     def start(self) -> None:
         """Go on following what an earlier run has delivered."""
@@ -170,6 +172,18 @@ class Pacing:
     def follows(self, row: Row) -> bool:
         """Whether it is looked at what becomes of such a row at masakari."""
         return self._policy.limit > 0 and lane_of(row.notification) is Lane.RECOVERED
+
+    def covered(self, row: Row, uuid: str) -> None:
+        """A report was taken back because masakari has recovered its whole host; `uuid`: its notification of that."""
+        self._covered.setdefault(uuid, []).append(row.subject)
+
+    def tell_covered(self) -> None:
+        """People are told of those that were taken back: what was dead before its host is not started with it."""
+        for uuid, subjects in self._covered.items():
+            told = words.TAKEN_BACK.format(uuid=uuid, subjects=", ".join(subjects))
+            self._on_fault(told)
+            LOG.warning(told)
+        self._covered.clear()
 
     def row_due(self, *, filed: bool = True) -> float | None:
         """The monotonic second at which the next one that waits may go, if nothing happens before.

@@ -9,6 +9,13 @@ LONG_HOST = (
     "host's instances wait for it, or have done: it has very many, or the engine is away, or was killed at its work. "
     "See the engine's log; when nobody works at it, put the host back into service, and recover its instances by hand"
 )
+COVERED = "masakari has recovered its whole host since (notification {uuid}); see whether it runs"
+TAKEN_BACK = (
+    "masakari has recovered a whole host (notification {uuid}), and the reports that still waited about its instances "
+    "are taken back, since they could restart what runs elsewhere by now: {subjects}. What was dead before its host "
+    "and is stopped in nova stays stopped when it is recovered with it. See whether each of them runs, and start it "
+    "by hand where it does not (`openstack server show`, `openstack server start`)"
+)
 OVERDUE = (
     "masakari's engine has not ended with the report about {about} for {minutes:.0f} minutes, which is longer than it "
     "needs: it is away, or was killed at its work, or waits for nova. The next reports go out all the same; see "
