@@ -140,7 +140,7 @@ class Delivery:
                 self.pacing.lapse(now)
                 row = self._next(now)
                 self.pacing.tell_covered()
-                for hostname in self.pacing.begin_looks(now):
+                for hostname in self.pacing.begin_looks(now, idle=self._is_shut(now)):
                     offers.create_task(self.pacing.look(hostname))
                 if row is None:
                     await pause(self._clock, self._pause(now), self._wake)
@@ -165,7 +165,7 @@ class Delivery:
 
     def _next(self, now: Instant) -> Row | None:
         """The next row to offer now, if any may be offered."""
-        if not self._has_room() or (self._breaker.open and now.monotonic < self._breaker.until):
+        if not self._has_room() or self._is_shut(now):
             return None
         while (subject := self._due_subject(now)) is not None:
             if subject in self._busy:
@@ -222,13 +222,20 @@ class Delivery:
 
     def _pause(self, now: Instant) -> float | None:
         """Seconds until something may be due; None when only an event can bring it."""
-        moments = [self.pacing.look_due(now)]
+        shut = self._is_shut(now)
+        moments = [self.pacing.look_due(idle=shut)]
+        if shut and not self._breaker.probing and self._outbox.waiting:
+            moments.append(self._breaker.until)  # what waits for a look has it then
         if self._has_room():
             filed = self._may_file()
             rows = [self._line.first_due(filed=filed), self.pacing.row_due(filed=filed)]
             moments += [max(moment, self._breaker.until) for moment in rows if moment is not None]
         known = [moment for moment in moments if moment is not None]
         return min(known) - now.monotonic if known else None
+
+    def _is_shut(self, now: Instant) -> bool:
+        """Whether nothing may be offered, since the API takes nothing: no look at it could let anything go."""
+        return self._breaker.open and (self._breaker.probing or now.monotonic < self._breaker.until)
 
     def _has_room(self) -> bool:
         """Whether a place is free for one more offer, now or when the pause of the breaker is over."""

@@ -181,7 +181,8 @@ def arrived(pace: HostPace, one: Candidate, policy: PacePolicy) -> HostPace:
         return pace
     # Only the latest few matter: it is told whether `together` are younger than a moment.
     young = dict(sorted({**pace.young, one.subject: one.made}.items(), key=lambda item: item[1]))
-    return replace(pace, young=dict(list(young.items())[-policy.together :]))
+    young = dict(list(young.items())[-policy.together :])
+    return replace(pace, young=young, moved_at=max(pace.moved_at, one.made))
 
 
 def judge(
@@ -322,7 +323,7 @@ def _host_as_seen(one: Tracked, seen: HostReport, now: float, before: Tracked | 
     return replace(one, doubtful=seen.doubtful)
 
 
-def next_look(pace: HostPace, now: float, policy: PacePolicy, hold: Hold | None) -> float | None:
+def next_look(pace: HostPace, policy: PacePolicy, hold: Hold | None) -> float | None:
     """The monotonic second of the next look at masakari; `hold`: why the first one waits, None when none does.
 
     The longer nothing has moved, the less often: a look is late by an eighth of what it waits for, at most.
@@ -336,7 +337,5 @@ def next_look(pace: HostPace, now: float, policy: PacePolicy, hold: Hold | None)
     if hold is None:
         idle = max(policy.idle_look, (pace.looked_at - pace.moved_at) / 8.0)
         return max(pace.looked_at, pace.moved_at) + min(idle, policy.blind_idle)
-    if hold is Hold.LOOK:
-        return now
     since = max(policy.soonest_look, (pace.looked_at - pace.moved_at) / 8.0)
     return pace.looked_at + min(since, policy.latest_look)

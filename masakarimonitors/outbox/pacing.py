@@ -197,17 +197,17 @@ class Pacing:
         held = [queue.ruling.until for queue in queues if queue.ruling.hold is not Hold.LOOK]
         return min((until for until in held if until is not None), default=None)
 
-    def look_due(self, now: Instant) -> float | None:
-        """The monotonic second at which `lapse` or `begin_looks` have something to do."""
+    def look_due(self, *, idle: bool = False) -> float | None:
+        """The monotonic second at which `lapse` or `begin_looks` (`idle` as there) have something to do."""
         moments: list[float | None] = []
         for host in self._hosts.values():
-            moments += [self._next_look(host, now), following.next_lapse(host.pace, self._policy)]
+            moments += [self._next_look(host, idle=idle), following.next_lapse(host.pace, self._policy)]
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def _next_look(self, host: _Host, now: Instant) -> float | None:
+    def _next_look(self, host: _Host, *, idle: bool) -> float | None:
         if host.looking:
             return None
-        return policy_of.next_look(host.pace, now.monotonic, self._policy, host.hold)
+        return policy_of.next_look(host.pace, self._policy, None if idle else host.hold)
 
     def lapse(self, now: Instant) -> None:
         """Whatever stands too long at masakari is waited for no longer."""
@@ -220,11 +220,14 @@ class Pacing:
             held = host.hold is Hold.HOST or any(one.was.lane is Lane.HOST for one in late)
             self._tell_host(name, host, long if held else (), words.LONG_HOST)
 
-    def begin_looks(self, now: Instant) -> list[str]:
-        """The hosts that are to be looked at now: `look` is called for each."""
+    def begin_looks(self, now: Instant, *, idle: bool = False) -> list[str]:
+        """The hosts that are to be looked at now: `look` is called for each.
+
+        `idle`: nothing could go now whatever was seen; looked at is only what stands there.
+        """
         hosts: list[str] = []
         for name, host in self._hosts.items():
-            due = self._next_look(host, now)
+            due = self._next_look(host, idle=idle)
             if due is not None and due <= now.monotonic:
                 host.looking = True
                 hosts.append(name)

@@ -170,7 +170,7 @@ def test_what_nobody_can_read_is_said_and_looked_at_further_and_told_again_when_
     late = T0 + POLICY.patience
     pace, told = lapsed(pace, late, POLICY)
     assert [end.stage for end in told] == [Stage.UNREAD] and pace.count(Lane.RECOVERED) == 0
-    assert next_look(pace, late, POLICY, None) is not None
+    assert next_look(pace, POLICY, None) is not None
     assert lapsed(pace, late + 60, POLICY)[1] == []
     pace = looked(pace, Look(began=late + 90, unfinished={"u1": Lane.RECOVERED}), late + 91)
     pace, told = lapsed(pace, late + 91, POLICY)
@@ -181,7 +181,7 @@ def test_what_nobody_can_read_is_said_and_looked_at_further_and_told_again_when_
 def test_what_stood_there_before_a_start_is_looked_at_before_anything_is_said_of_it(age: float) -> None:
     pace = remembered(HostPace(), 1, Lane.RECOVERED, "u1", T0 - age)
     assert lapsed(pace, T0, POLICY) == (pace, []) and next_lapse(pace, POLICY) is None
-    due = next_look(pace, T0, POLICY, None)
+    due = next_look(pace, POLICY, None)
     assert due is not None and due <= T0
     unfinished = looked(pace, Look(began=T0, unfinished={"u1": Lane.RECOVERED}), T0)
     assert [end.stage for end in lapsed(unfinished, T0, POLICY)[1]] == [Stage.OVERDUE]
@@ -216,7 +216,7 @@ def test_looks_are_rarer_the_longer_nothing_has_moved() -> None:
     pace = standing("u1", "u2")
     gaps = []
     for _ in range(60):
-        at = next_look(pace, pace.looked_at, POLICY, Hold.FULL)
+        at = next_look(pace, POLICY, Hold.FULL)
         assert at is not None
         gaps.append(at - pace.looked_at)
         pace = looked(pace, Look(began=at, unfinished=dict.fromkeys(("u1", "u2"), Lane.RECOVERED)), at)
@@ -225,7 +225,20 @@ def test_looks_are_rarer_the_longer_nothing_has_moved() -> None:
 
 def test_a_look_that_failed_is_not_made_again_at_once() -> None:
     pace = blinded(standing("u1"), T0 + 3, POLICY)
-    assert next_look(pace, T0 + 3, POLICY, Hold.LOOK) == T0 + 3 + POLICY.blind_interval
+    assert next_look(pace, POLICY, Hold.LOOK) == T0 + 3 + POLICY.blind_interval
+
+
+def test_a_look_that_let_nothing_go_is_not_made_again_at_once() -> None:
+    pace = replace(standing(), moved_at=T0)
+    soon = next_look(pace, POLICY, Hold.LOOK)
+    for _ in range(60):
+        assert soon is not None and soon >= pace.looked_at + POLICY.soonest_look
+        pace = looked(pace, Look(began=soon), soon)
+        before, soon = soon, next_look(pace, POLICY, Hold.LOOK)
+    assert (soon, before) == (pace.looked_at + POLICY.latest_look, pace.looked_at)
+    # What dies now waits for no more than the shortest pause.
+    pace = arrived(pace, one(1, before + 2), POLICY)
+    assert next_look(pace, POLICY, Hold.LOOK) == before + POLICY.soonest_look
 
 
 @pytest.mark.parametrize(
@@ -351,7 +364,7 @@ def goes_on(world: World) -> bool:
             ruling = judge(pace, head, after.now, SEARCH)
             if ruling is GO:
                 break
-            at = next_look(pace, after.now, SEARCH, ruling.hold)
+            at = next_look(pace, SEARCH, ruling.hold)
             if at is not None and at <= after.now:
                 unfinished = {f"u{row}": Lane.RECOVERED for row in after.there}
                 look = Look(began=after.now, unfinished=unfinished)
