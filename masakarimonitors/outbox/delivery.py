@@ -208,7 +208,7 @@ class Delivery:
         neighbours keeps failing on, does not hold up the next failure. Of what is unconfirmed only the time runs.
         """
         waiting = [row for row in self._outbox.unconfirmed(subject) if not self._expired(row, now)]
-        soonest = min((self._expires[row.id] for row in waiting), default=None)
+        soonest = min((self.timing.expires(row, now.monotonic) for row in waiting), default=None)
         for row in list(self._outbox.deliverable(subject)):
             if self._expired(row, now):
                 continue
