@@ -22,7 +22,7 @@ from masakarimonitors.core.decision import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.core.notification import ReportStatus, Settled
+from masakarimonitors.core.notification import Leave, ReportStatus, Settled
 from masakarimonitors.monitor import Monitor, O, S, Source
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
@@ -69,13 +69,13 @@ class Daemon(Generic[S, O]):
         """What the monitor watches, as it stands now."""
         return self._monitor.describe(self._state)
 
-    def may_offer(self, row: Row) -> bool:
+    def may_offer(self, row: Row) -> Leave:
         """Whether the monitor lets that report leave at this moment; safe to ask on any thread.
 
         Times go on while this process stands still, and a decision that takes the report back may only be due.
         """
         if row.notification is None:
-            return True
+            return Leave.NOW
         # The monitor knows it by the time at which it made it, whenever it is offered.
         told = replace(row.notification, generated_time=row.made_at)
         return self._monitor.may_offer(self._state, told, self._clock.now())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Woken
-from masakarimonitors.core.notification import Notification, Settled
+from masakarimonitors.core.notification import Leave, Notification, Settled
 from masakarimonitors.status.model import SubjectRow
 
 O = TypeVar("O")  # noqa: E741 - an observation of one monitor
@@ -65,9 +65,9 @@ class Monitor(Generic[S, O]):
     """Carried out before anything that waits on disk is delivered: a report from before a restart may be stale."""
     has_looked: Callable[[S], bool] = lambda state: True
     """Whether it has looked at the world since it started; until then reports of its last life are held."""
-    may_offer: Callable[[S, Notification, Instant], bool] = lambda state, notification, now: True
-    """Whether this report may leave at this moment: asked last of all, on any thread. What may not stays pending
-    until a decision takes it back, or until it may."""
+    may_offer: Callable[[S, Notification, Instant], Leave] = lambda state, notification, now: Leave.NOW
+    """Whether this report may leave at this moment: asked last of all, on any thread. What may not now stays
+    pending until a decision takes it back, or until it may; what never may is ended."""
     settled: Callable[[Settled, Instant], O | None] = lambda report, now: None
     """The end of one of its reports as an observation, if it wants to know."""
     watch_delivery: Callable[[Callable[[], str]], None] = lambda trouble: None

@@ -171,6 +171,11 @@ class Outbox:
                 self._know_again(row)
         self._writer.write([Put(row, durable)])
 
+    def take_back(self, row: Row, why: str, now: Instant) -> None:
+        """Withdraw this one row, if it is pending."""
+        if row.id in self._pending:
+            self._writer.write([self._take_back(row, why, now)])
+
     async def recent(self, limit: int = 50) -> list[Row]:
         """The newest rows in the store, for people; pending ones as they are now."""
         known = {row.id: row for row in [*await self._writer.recent(limit), *self._pending.unwritten()]}

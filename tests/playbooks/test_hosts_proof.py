@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from masakarimonitors.core.decision import Notify, Withdraw
 from masakarimonitors.hostmonitor.core.observation import Membership, Outcome, Power, PowerSeen, ProofKind
 from masakarimonitors.hostmonitor.core.state import ProofPolicy, undelivered
 from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, started, stopped
@@ -32,7 +33,20 @@ def test_r7_unknown_after_the_retries_and_normal_when_proof_comes_later() -> Non
     assert play.reports[-1] == started("node05")
 
 
-def test_that_unknown_has_arrived_says_nothing_of_the_normal_behind_it() -> None:
+def test_an_unknown_that_waits_for_masakari_does_not_stand_before_its_normal() -> None:
+    play = Play(RULES, api=False).all_up("node05").cut("node05").wait(2)
+    for _ in range(4):
+        play.answer(Power.NO_PROOF).wait(10)
+    assert play.reports == [stopped("node05", "UNKNOWN")] and play.withdrawn == []
+    play.wait(600).answer(Power.OFF)
+    assert [type(command) for command in play.commands if isinstance(command, Notify | Withdraw)] == [
+        Withdraw,
+        Notify,
+    ], "in this order, or it would take back the second"
+    assert play.reports == [stopped("node05", "UNKNOWN"), stopped("node05")]
+
+
+def test_that_unknown_has_arrived_all_the_same_says_nothing_of_the_normal_behind_it() -> None:
     play = Play(RULES, api=False).all_up("node05").cut("node05").wait(2)
     for _ in range(4):
         play.answer(Power.NO_PROOF).wait(10)

@@ -129,6 +129,8 @@ _OFFERS: Mapping[tuple[State, Fact], Move] = {
     (_F.EXPIRED, Fact.OFFERED): (_F.PENDING, (_A.MAKE,)),
     (_F.REFUSED, Fact.OFFERED): (_F.PENDING, (_A.MAKE,)),
     **{(fate, Fact.PROVEN): (_F.PENDING, (_A.MAKE,)) for fate in Fate if fate is not Fate.NONE},
+    # UNKNOWN is worth nothing beside the proof, and would stand before it for as long as masakari does not take it.
+    (_F.PENDING, Fact.PROVEN): (_F.PENDING, (_A.WITHDRAW, _A.MAKE)),
 }
 
 _ANSWERS: Mapping[tuple[State, Fact], Move] = {

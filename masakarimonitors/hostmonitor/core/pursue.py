@@ -167,6 +167,8 @@ def _offer(judgement: Judgement, case: Case, status: HostStatus) -> Judgement:
         cluster_status=ClusterStatus.OFFLINE,
         host_status=status,
     )
+    if Act.WITHDRAW in acts:
+        judgement = judgement.withdraw(messages.PROVEN_BY_NOW)
     judgement = judgement.do(Notify(notification, why, again or _twin_is_success(case), told_since(case)))
     new = Report(made_at=made_at, host_status=status, fate=fate)
     # What was found silent just now is tried again at its pace, while the report waits.
