@@ -219,6 +219,44 @@ def test_what_waits_for_masakari_and_can_be_proven_no_more_is_taken_back() -> No
     assert play.last("host:node05").alarm, "masakari may or may not have it, and nobody can prove it any more"
 
 
+DAY = 86400.0
+
+
+def wait_with_proof(play: Play, seconds: float) -> Play:
+    """Time passes, and whenever its power is asked for it is off."""
+    end = play.seconds + seconds
+    while play.seconds < end:
+        play.wait(120.0)
+        play.answer(Power.OFF, ProofKind.BMC)
+    return play
+
+
+def test_what_waits_for_masakari_until_it_would_be_given_up_as_too_old_is_made_anew() -> None:
+    play = Play(RULES, api=False).all_up("node05").cut("node05").answer(Power.OFF)
+    wait_with_proof(play, 1.9 * DAY)
+    assert play.reports == [stopped("node05")] * 2
+    assert play.withdrawn == ["host:node05"]
+    assert (play.now.wall - play.sent[-1].generated_time).total_seconds() < DAY - 3600
+
+
+def test_what_was_given_to_others_and_came_back_is_made_anew_in_its_time() -> None:
+    rules = pacemaker_policy(elected=True, proof=ProofPolicy())
+    play = Play(rules, api=False).all_up("node05").leads({}).cut("node05").answer(Power.OFF)
+    wait_with_proof(play, DAY / 2)
+    play.follows("node02", {}).wait(300).leads(None).answer(Power.OFF)
+    assert play.reports == [stopped("node05")] * 2
+    assert play.sent[0].generated_time == play.sent[1].generated_time
+    wait_with_proof(play, DAY / 2)
+    assert play.reports == [stopped("node05")] * 3
+    assert (play.now.wall - play.sent[-1].generated_time).total_seconds() < 7200
+
+
+def test_an_unknown_that_waits_is_made_anew_as_well() -> None:
+    play = Play(RULES, api=False).all_up("node05").cut("node05").wait(DAY)
+    assert play.reports == [stopped("node05", "UNKNOWN")] * 2
+    assert play.withdrawn == ["host:node05"]
+
+
 def test_proofs_that_contradict_each_other_hold_with_an_alarm() -> None:
     """A taint says off, the BMC says on: either somebody assumed a reboot, or it is the BMC of another host."""
     play = Play(RULES).all_up("node05").cut("node05").power("node05", Power.ON, kind=ProofKind.BMC)

@@ -23,6 +23,7 @@ UNPROVEN_NOW = (
     "that it is off does not stand any more (its proof is too old, or it answers): sent again if it does"
 )
 PROVEN_BY_NOW = "it said UNKNOWN; the failure is proven by now and told as NORMAL instead"
+OUTLIVED = "masakari would give it up as too old: told anew, if the host is seen to fail still"
 STALE = "not delivered before this monitor was restarted: sent again once the host is seen to fail still"
 OWN_BACK = "this host was reported by another monitor; its own is the reporter now and sees every link"
 RECOVERED_EARLY = "it came back before it was reported; nothing was sent"

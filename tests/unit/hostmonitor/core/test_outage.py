@@ -47,6 +47,8 @@ UNLISTED = {
     *((fate, Fact.PUT_BACK) for fate in Fate if fate not in ARRIVED),
     # a host without an outage has no report that could ease
     (Phase.WELL, Fact.EASES),
+    # only what waits grows old
+    *((fate, Fact.OUTLIVED) for fate in Fate if fate is not Fate.PENDING),
 }
 
 
