@@ -54,7 +54,7 @@ SEARCHES: tuple[tuple[Rules, tuple[str, ...], int, int], ...] = (
     (TWINS, ("nobody can be elected", *LOST_HERE), 150, 15_000),
     (PROOF, (), 600, 8_000),
     (PROOF, FENCED, 600, 8_000),
-    (PROOF, UNPROVEN, 150, 5_000),
+    (PROOF, UNPROVEN, 100, 5_000),
     (PROOF_AND_ELECTION, (), 500, 9_000),
     (PROOF_AND_ELECTION, FENCED, 300, 6_000),
     (PROOF_AND_ELECTION, ("nobody can be elected", "400 s pass", *FENCED), 200, 6_000),

@@ -8,9 +8,10 @@ import pytest
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, HostStatus, Leave
+from masakarimonitors.hostmonitor.core.inquiry import LIFE_AGE
 from masakarimonitors.hostmonitor.core.leaving import may_offer
-from masakarimonitors.hostmonitor.core.observation import Leader
-from masakarimonitors.hostmonitor.core.state import restore
+from masakarimonitors.hostmonitor.core.observation import Leader, Life, Power
+from masakarimonitors.hostmonitor.core.state import ProofPolicy, restore
 from tests.fixtures.host_play import Play, pacemaker_policy, policy, stopped
 
 
@@ -54,6 +55,37 @@ def test_a_failure_leaves_only_while_it_is_seen(who: tuple[Any, ...]) -> None:
 def test_a_link_that_decides_nothing_keeps_no_failure_from_leaving() -> None:
     play = Play(policy(), api=False).all_up("node05").wait(1)
     play.view("manage", good_for=5.0).cut("node05").wait(4)
+    assert play.reports == [stopped("node05")]
+    assert may_leave(play, 3600.0) is Leave.NOW
+
+
+def test_a_proof_that_is_too_old_lets_nothing_leave() -> None:
+    """The process stood still while a thread waited for a token, and the host may have been switched on since."""
+    rules = pacemaker_policy(proof=ProofPolicy())
+    play = Play(rules, api=False).all_up("node05").cut("node05").answer(Power.OFF)
+    assert play.reports == [stopped("node05")]
+    assert may_leave(play, 239.0) is Leave.NOW
+    assert may_leave(play, 240.0) is Leave.LATER
+
+
+def test_what_says_that_nothing_is_proven_needs_no_proof() -> None:
+    play = Play(pacemaker_policy(proof=ProofPolicy()), api=False).all_up("node05").cut("node05").wait(900.0)
+    assert play.reports == [stopped("node05", "UNKNOWN")]
+    assert may_leave(play, 3600.0) is Leave.NOW
+
+
+def test_where_nobody_checks_that_it_is_off_silence_of_long_ago_lets_nothing_leave() -> None:
+    rules = pacemaker_policy(check_life=True)
+    play = Play(rules, api=False).all_up("node05").cut("node05").wait(5)
+    assert play.reports == [stopped("node05")]
+    assert may_leave(play, LIFE_AGE - 6.0) is Leave.NOW
+    assert may_leave(play, LIFE_AGE) is Leave.LATER
+
+
+def test_one_that_is_known_to_live_is_recovered_whatever_answers() -> None:
+    """Its storage is gone, and the matrix asks for recovery."""
+    rules = policy(check_life=True, proof=ProofPolicy())
+    play = Play(rules, api=False, life=Life.ALIVE).all_up("node05").cut("node05", "storage").wait(5)
     assert play.reports == [stopped("node05")]
     assert may_leave(play, 3600.0) is Leave.NOW
 
