@@ -82,7 +82,11 @@ def wire(
     if driver.look_at_power is not None and conf.host.power_check_interval:
         heard = Overheard(policy.own, elected=policy.elected)
         rounds = BmcRounds(
-            driver.look_at_power, heard.looked_after, clock, float(conf.host.power_check_interval)
+            driver.look_at_power,
+            heard.looked_after,
+            clock,
+            float(conf.host.power_check_interval),
+            note=driver.note_power,
         )
         hearers.append(heard.hear)
         beside_driver.append(rounds)
