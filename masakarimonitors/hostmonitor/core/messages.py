@@ -15,6 +15,8 @@ from masakarimonitors.hostmonitor.core.proof import Evidence
 from masakarimonitors.hostmonitor.core.reporter import Reporter, Standing
 
 RECOVERED = "it is back on every link"
+PROVEN_BY_NOW = "it said UNKNOWN; the failure is proven by now and told as NORMAL instead"
+OUTLIVED = "masakari would give it up as too old: told anew, if the host is seen to fail still"
 HANDED_OVER = "this monitor is no longer the reporter: whoever reports now sends what is still open"
 TAKEN_OVER = "another monitor has reported it meanwhile"
 CLOSED_BY_OTHER = "the outage that it was made for is over, as another monitor has seen"
@@ -22,8 +24,6 @@ DOUBTFUL = "its failure is no longer seen and was not delivered: sent again if i
 UNPROVEN_NOW = (
     "that it is off does not stand any more (its proof is too old, or it answers): sent again if it does"
 )
-PROVEN_BY_NOW = "it said UNKNOWN; the failure is proven by now and told as NORMAL instead"
-OUTLIVED = "masakari would give it up as too old: told anew, if the host is seen to fail still"
 STALE = "not delivered before this monitor was restarted: sent again once the host is seen to fail still"
 OWN_BACK = "this host was reported by another monitor; its own is the reporter now and sees every link"
 RECOVERED_EARLY = "it came back before it was reported; nothing was sent"
