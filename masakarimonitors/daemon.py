@@ -9,7 +9,6 @@ status. Every task is supervised: one that fails is started again with backoff, 
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Generic
 
 from masakarimonitors.core.decision import (
@@ -26,6 +25,7 @@ from masakarimonitors.core.notification import Leave, ReportStatus, Settled
 from masakarimonitors.monitor import Monitor, O, S, Source
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
+from masakarimonitors.outbox.unconfirmed import PATIENCE, UnconfirmedReports
 from masakarimonitors.status.model import Record, SubjectRow
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.tasks import apart
@@ -38,9 +38,6 @@ _FIRST_RESTART = 1.0
 _LAST_RESTART = 60.0
 # Observations taken in one go before other tasks may run.
 _BATCH = 64
-# Reports of the last life wait so long (seconds) for a first look at what they are about. A world that
-# cannot be looked at must not hold them for ever: they were made on proof.
-_LOOK_PATIENCE = 30.0
 
 
 def _is_cancelled() -> bool:
@@ -61,24 +58,24 @@ class Daemon(Generic[S, O]):
         self._inbox: asyncio.Queue[O | Woken] = asyncio.Queue()
         self._state = monitor.state
         self._alarms: dict[str, asyncio.Task[None]] = {}
-        self._held = not monitor.has_looked(monitor.state)
-        if self._held:
-            outbox.hold()
+        self._unconfirmed = UnconfirmedReports(
+            outbox,
+            lambda report, now: monitor.judge_unconfirmed(self._state, report, now),
+            clock.now(),
+        )
 
     def subjects(self) -> Sequence[SubjectRow]:
-        """What the monitor watches, as it stands now."""
-        return self._monitor.describe(self._state)
+        """What the monitor watches, as it stands now, and its reports of the last life that nobody has confirmed."""
+        return [*self._unconfirmed.describe(self._clock.now()), *self._monitor.describe(self._state)]
 
     def may_offer(self, row: Row) -> Leave:
         """Whether the monitor lets that report leave at this moment; safe to ask on any thread.
 
         Times go on while this process stands still, and a decision that takes the report back may only be due.
         """
-        if row.notification is None:
-            return Leave.NOW
-        # The monitor knows it by the time at which it made it, whenever it is offered.
-        told = replace(row.notification, generated_time=row.made_at)
-        return self._monitor.may_offer(self._state, told, self._clock.now())
+        # The monitor knows it by the time at which it made it.
+        told = row.as_made
+        return Leave.NOW if told is None else self._monitor.may_offer(self._state, told, self._clock.now())
 
     def settled(self, row: Row) -> None:
         """One of its reports has ended: the monitor is told, and people when it was not delivered."""
@@ -97,14 +94,15 @@ class Daemon(Generic[S, O]):
         async with asyncio.TaskGroup() as tasks:
             for source in self._monitor.sources:
                 tasks.create_task(self._keep_running(source))
-            patience = tasks.create_task(self._release_late())
+            self._review()
+            tasks.create_task(self._review_late())
             try:
                 taken = 0
                 while True:
+                    before = self._state
                     self._take(await self._inbox.get(), tasks)
-                    if self._held and self._monitor.has_looked(self._state):
-                        self._release()
-                        patience.cancel()
+                    if self._state is not before:
+                        self._review()
                     taken += 1
                     if taken % _BATCH == 0:
                         await asyncio.sleep(0)
@@ -129,20 +127,16 @@ class Daemon(Generic[S, O]):
         for verdict in decision.verdicts:
             self._tell(verdict, now)
 
-    def _release(self) -> None:
-        # Whatever the first look has withdrawn is withdrawn by now.
-        self._held = False
-        self._outbox.release()
+    def _review(self) -> None:
+        """What waits of the last life, in the light of the state as it is now: confirmed, withdrawn, or kept."""
+        now = self._clock.now()
+        for verdict in self._unconfirmed.review(now):
+            self._tell(verdict, now)
 
-    async def _release_late(self) -> None:
-        await self._clock.sleep(_LOOK_PATIENCE)
-        if self._held:
-            LOG.warning(
-                "%s has seen nothing for %d s: what it could not deliver in its last run is delivered now",
-                self._monitor.name,
-                _LOOK_PATIENCE,
-            )
-            self._release()
+    async def _review_late(self) -> None:
+        """Time releases nothing; it only tells people of what still waits."""
+        await self._clock.sleep(PATIENCE)
+        self._review()
 
     def _tell(self, verdict: Verdict, now: Instant) -> None:
         self._record.verdict(verdict, now)

@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Woken
 from masakarimonitors.core.notification import Leave, Notification, Settled
+from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait
 from masakarimonitors.status.model import SubjectRow
 
 O = TypeVar("O")  # noqa: E741 - an observation of one monitor
@@ -50,6 +51,9 @@ async def _nothing() -> None:
     return None
 
 
+_NOBODY_JUDGES = wait("this monitor does not judge what it has reported in an earlier life")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Monitor(Generic[S, O]):
     """One monitor, wired but not running."""
@@ -61,10 +65,9 @@ class Monitor(Generic[S, O]):
     """The next state and what follows from one observation; pure, called for one after another."""
     sources: Sequence[Source[O]]
     effects: Effects[O] | None = None
-    first: Sequence[Command] = ()
-    """Carried out before anything that waits on disk is delivered: a report from before a restart may be stale."""
-    has_looked: Callable[[S], bool] = lambda state: True
-    """Whether it has looked at the world since it started; until then reports of its last life are held."""
+    judge_unconfirmed: Callable[[S, Unconfirmed, Instant], Word] = lambda state, report, now: _NOBODY_JUDGES
+    """Whether a report of its last life still holds, by what it knows now; pure. Asked of each whenever the state has
+    changed, until it says one or the other: only then is the report delivered, or taken back."""
     may_offer: Callable[[S, Notification, Instant], Leave] = lambda state, notification, now: Leave.NOW
     """Whether this report may leave at this moment: asked last of all, on any thread. What may not now stays
     pending until a decision takes it back, or until it may; what never may is ended."""

@@ -95,9 +95,7 @@ def wire(
 
     `arrivals` tells whether masakari has a report already; without it only its answers do. `pace`: how many reports
     about instances stand there at a time (by default as many as there are), counted by `looks`.
-    What it wants done first is in the outbox before anything can be delivered.
     """
-    outbox.submit(monitor.first, clock.now())
     record = Record(monitor.name, clock.now(), on_verdict)
     daemon = Daemon(monitor, outbox, clock, record)
 

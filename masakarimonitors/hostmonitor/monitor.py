@@ -12,14 +12,14 @@ from typing import Any
 from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
-from masakarimonitors.core.decision import JSON, Decision, Instant, Withdraw
+from masakarimonitors.core.decision import JSON, Decision, Instant
 from masakarimonitors.core.notification import HostEvent, HostNotification, ReportStatus, Settled
 from masakarimonitors.core.storm import GuardPolicy
-from masakarimonitors.hostmonitor.core import messages
 from masakarimonitors.hostmonitor.core.decision import Decider
 from masakarimonitors.hostmonitor.core.leaving import may_offer
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
-from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore, undelivered
+from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
+from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
 from masakarimonitors.hostmonitor.drivers import base, thirdparty
 from masakarimonitors.hostmonitor.drivers.base import Driver, Finding
 from masakarimonitors.hostmonitor.effects.bmc_rounds import BmcRounds, beside
@@ -91,15 +91,14 @@ def wire(
         hearers.append(heard.hear)
         beside_driver.append(rounds)
         decide = beside(decide)
-    state = restore(policy, memory)
     return Monitor[State, Observation](
         name="hostmonitor",
-        state=state,
-        first=[Withdraw(f"host:{host}", messages.STALE) for host in sorted(undelivered(state))],
+        state=restore(policy, memory),
         decide=decide,
         sources=[*(Tapped(source, hearers) for source in driver.sources), *beside_driver],
         effects=Routed(driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock)),
         describe=lambda state: describe(state, policy, driver.troubles()),
+        judge_unconfirmed=partial(judge_unconfirmed, policy),
         may_offer=partial(may_offer, policy),
         settled=settled,
         watch_delivery=path.watch_delivery,

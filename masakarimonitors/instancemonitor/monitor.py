@@ -4,6 +4,7 @@ The only file of this room that reads the configuration.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from oslo_config import cfg
@@ -13,7 +14,8 @@ from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.decision import Decider
 from masakarimonitors.instancemonitor.core.observation import Observation
-from masakarimonitors.instancemonitor.core.state import Policy, State, describe, has_looked, restore
+from masakarimonitors.instancemonitor.core.state import Policy, State, describe, restore
+from masakarimonitors.instancemonitor.core.unconfirmed import judge
 from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, own_names
 from masakarimonitors.instancemonitor.effects import Effects
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
@@ -65,7 +67,7 @@ def build(
         sources=sources,
         effects=effects,
         describe=_describe,
-        has_looked=lambda state: has_looked(state, uris),
+        judge_unconfirmed=partial(judge, uris),
         close=effects.close,
         watching=[f"the instances of {uri}" for uri in uris],
     )

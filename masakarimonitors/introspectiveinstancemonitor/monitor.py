@@ -5,7 +5,6 @@ The only file of this room that reads the configuration.
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 
 from oslo_config import cfg
@@ -16,7 +15,6 @@ from masakarimonitors.core.notification import Settled, VmNotification
 from masakarimonitors.core.storm import GuardPolicy, leading
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
-from masakarimonitors.introspectiveinstancemonitor.core.investigation import Finding
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
@@ -33,6 +31,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     misses_for,
     restore,
 )
+from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import judge
 from masakarimonitors.introspectiveinstancemonitor.effects import CounterReader
 from masakarimonitors.introspectiveinstancemonitor.sources.check_file import read
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
@@ -90,7 +89,7 @@ def build(
         sources=tuple(sources),
         effects=counters,
         describe=describe,
-        has_looked=partial(has_looked, uris),
+        judge_unconfirmed=lambda state, report, now: judge(policy, uris, state, report),
         settled=settled,
         close=counters.close,
         watching=(
@@ -111,31 +110,6 @@ def policy_of(conf: cfg.ConfigOpts, checks: Sequence[Check]) -> Policy:
         reports_per_hour=options.max_reports_per_hour,
         guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
     )
-
-
-def has_looked(uris: Sequence[str], state: State) -> bool:
-    """Whether the reports of the last life may be delivered: every libvirt has listed its guests, and every
-    guest that stood reported has been asked again, and looked at from outside if its report still waits."""
-    return (
-        all(uri in state.unwatched for uri in uris)
-        and all(
-            guest.heartbeat.phase is not Phase.REPORTED
-            or (guest.heartbeat.missed and _looked_at(guest))
-            # It is not asked, perhaps for days; masakari leaves it alone.
-            or guest.availability in (Availability.PAUSED, Availability.CRASHED)
-            for guest in state.guests.values()
-        )
-        # One that the first list could not read gets a second chance; after that it must not hold up the others.
-        and not any(
-            lists == 1 and uuid in state.kept and state.kept[uuid].reported
-            for unread in state.unread.values()
-            for uuid, lists in unread.items()
-        )
-    )
-
-
-def _looked_at(guest: Guest) -> bool:
-    return guest.waiting is None or guest.investigation.finding is not Finding.MORE
 
 
 def settled(report: Settled, now: Instant) -> ReportSettled | None:

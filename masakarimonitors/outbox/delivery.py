@@ -190,10 +190,11 @@ class Delivery:
     def _head(self, subject: str, now: Instant) -> tuple[Row | None, float | None]:
         """The subject's row that is due, or when the first will be.
 
-        Rows keep their order, except that one which waits for the duplicate window, or which the API
-        alone among its neighbours keeps failing on, does not hold up the next failure.
+        Rows keep their order, except that one which waits for the duplicate window, or which the API alone among its
+        neighbours keeps failing on, does not hold up the next failure. Of what is unconfirmed only the time runs.
         """
-        soonest: float | None = None
+        waiting = [row for row in self._outbox.unconfirmed(subject) if not self._expired(row, now)]
+        soonest = min((self._expires[row.id] for row in waiting), default=None)
         for row in list(self._outbox.deliverable(subject)):
             if self._expired(row, now):
                 continue
@@ -383,10 +384,8 @@ class Delivery:
                 # Rows that were withdrawn leave theirs behind.
                 self._expires = {key: at for key, at in self._expires.items() if self._outbox.is_pending(key)}
             # Counted by the monotonic clock from here on: a wall clock that jumps must not expire anything.
-            age = max(0.0, (now.wall - row.created).total_seconds())
-            self._expires[row.id] = now.monotonic + max(
-                self._policy.expiry - age, self._policy.retry_interval
-            )
+            left = self._policy.expiry - max(0.0, (now.wall - row.created).total_seconds())
+            self._expires[row.id] = now.monotonic + max(left, self._policy.retry_interval)
         if now.monotonic < self._expires[row.id]:
             return False
         self._end(row, ReportStatus.EXPIRED, row.answer, now)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from masakarimonitors.core.decision import JSON, Command, Instant, Notify, Remember, Withdraw
 from masakarimonitors.core.notification import ReportStatus, VmNotification
-from masakarimonitors.outbox.pending import Pending
+from masakarimonitors.outbox.pending import Pending, Standing
 from masakarimonitors.outbox.rows import Keep, Loaded, Put, Row, Write
 from masakarimonitors.outbox.store import Store
 from masakarimonitors.outbox.writer import Writer
@@ -81,7 +81,7 @@ class Outbox:
         return len(self._pending)
 
     async def open(self) -> None:
-        """Read what an earlier run left: pending rows are offered again, memory is handed to the monitor.
+        """Read what an earlier run left: pending rows wait to be confirmed, memory is handed to the monitor.
 
         Raises StoreFault when something is there that cannot be read at present.
         """
@@ -92,11 +92,7 @@ class Outbox:
         writes: list[Write] = []
         for command in commands:
             if isinstance(command, Notify):
-                row = self._row(command, now)
-                if row.is_death:
-                    writes += self._overtake(row, now)
-                self._pending.add(row, written=False)
-                writes.append(Put(row, durable=True))
+                writes += self._report(command, now)
             elif isinstance(command, Withdraw):
                 writes += self._withdraw(command, now)
             elif isinstance(command, Remember):
@@ -107,14 +103,21 @@ class Outbox:
                 writes.append(Keep(command.key, command.value))
         self._writer.write(writes)
 
-    def hold(self) -> None:
-        """Offer none of the rows that are pending now until `release`: what they say may be over by now."""
-        self._pending.hold()
+    def unconfirmed(self, subject: str | None = None) -> list[Row]:
+        """The rows of the last life, about `subject` or about all, that are neither confirmed nor withdrawn."""
+        if subject is None:
+            return self._pending.unconfirmed()
+        return [row for row in self._pending.of(subject) if self._pending.is_unconfirmed(row)]
 
-    def release(self) -> None:
-        """Let every row be offered."""
-        for subject in self._pending.release():
-            self._make_ready(subject)
+    def confirm(self, row: Row) -> None:
+        """The row of the last life still holds: it may be offered."""
+        if self._pending.confirm(row):
+            self._make_ready(row.subject)
+
+    def take_back(self, row: Row, why: str, now: Instant) -> None:
+        """The row, and no other of its subject, must not be delivered any more."""
+        if row.id in self._pending:
+            self._writer.write([self._take_back(row, why, now)])
 
     def take_ready(self) -> list[str]:
         """The subjects with rows that may be offered by now and could not when this was last asked."""
@@ -126,7 +129,7 @@ class Outbox:
         return iter(self._pending.subjects())
 
     def deliverable(self, subject: str) -> Iterator[Row]:
-        """The subject's pending rows that are written and are not held, oldest first."""
+        """The subject's pending rows that are written and not unconfirmed, oldest first."""
         return self._pending.deliverable(subject)
 
     def followed(self) -> list[Row]:
@@ -171,11 +174,6 @@ class Outbox:
                 self._know_again(row)
         self._writer.write([Put(row, durable)])
 
-    def take_back(self, row: Row, why: str, now: Instant) -> None:
-        """Withdraw this one row, if it is pending."""
-        if row.id in self._pending:
-            self._writer.write([self._take_back(row, why, now)])
-
     async def recent(self, limit: int = 50) -> list[Row]:
         """The newest rows in the store, for people; pending ones as they are now."""
         known = {row.id: row for row in [*await self._writer.recent(limit), *self._pending.unwritten()]}
@@ -195,6 +193,26 @@ class Outbox:
                 "; ".join(f"{row.subject} ({row.why})" for row in self._pending),
             )
         await self._writer.close()
+
+    def _report(self, command: Notify, now: Instant) -> Iterator[Write]:
+        for row in self.unconfirmed(command.notification.subject):
+            if row.repeats(command.notification):
+                # The very report that waits, made once more: its monitor has judged it anew, and it stands.
+                yield self._stand_by(row, command)
+                return
+            if row.says_as_much(command.notification):
+                yield self._take_back(row, "it was seen anew, and is reported anew", now)
+        row = self._row(command, now)
+        if row.is_death:
+            yield from self._overtake(row, now)
+        self._pending.add(row, Standing.UNWRITTEN)
+        yield Put(row, durable=True)
+
+    def _stand_by(self, row: Row, command: Notify) -> Write:
+        row = replace(row, why=command.why, in_doubt=row.in_doubt or command.again, since=command.since)
+        self._pending.change(row)
+        self.confirm(row)
+        return Put(row, durable=True)
 
     def _row(self, command: Notify, now: Instant) -> Row:
         row = Row.new(self._next_id, command.notification, command.why, now)
@@ -239,7 +257,8 @@ class Outbox:
 
     def _adopt(self, loaded: Loaded) -> None:
         for row in loaded.pending:
-            self._pending.add(row, written=True)
+            self._pending.add(row, Standing.UNCONFIRMED)
+            # It is not offered, but its time runs.
             self._make_ready(row.subject)
         self._followed = {row.id: row for row in loaded.followed}
         self._memory = dict(loaded.memory)

@@ -2,13 +2,37 @@
 
 In: rows as they are made, written and changed. Out: for each subject, the rows that may be offered now, oldest
 first, but the death of an instance before all that is said of it besides, and what masakari's engine only files
-after that on which it acts. A row that is not yet on disk, or that is held, holds up the later ones of its
-subject, and no row of another.
+after that on which it acts. A row that is not yet on disk holds up the later ones of its subject, and no row of
+another. One of the last life that its monitor has not confirmed is not offered, and holds up nothing: what was seen in
+this life is not in doubt because of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
 
 from masakarimonitors.outbox.rows import Row
+
+
+class Standing(StrEnum):
+    """Where a row stands that waits."""
+
+    UNWRITTEN = "not on disk yet"
+    UNCONFIRMED = "of the last life, and nobody has seen yet whether it still holds"
+    OFFERABLE = "may be offered"
+
+
+class Step(StrEnum):
+    """What moves it."""
+
+    WRITTEN = "written"
+    CONFIRMED = "confirmed"
+
+
+MOVES: Mapping[tuple[Standing, Step], Standing] = {
+    (Standing.UNWRITTEN, Step.WRITTEN): Standing.OFFERABLE,
+    (Standing.UNCONFIRMED, Step.CONFIRMED): Standing.OFFERABLE,
+}
+"""Every move that there is; a step without one changes nothing. Above all, no time is among the steps."""
 
 
 class Pending:
@@ -18,8 +42,8 @@ class Pending:
         """Nothing waits."""
         self._rows: dict[int, Row] = {}
         self._order: dict[str, list[int]] = {}
-        self._unwritten: set[int] = set()
-        self._held: set[int] = set()
+        # Of those that may be offered nothing stands here.
+        self._standing: dict[int, Standing] = {}
 
     def __len__(self) -> int:
         """How many rows wait."""
@@ -33,14 +57,14 @@ class Pending:
         """Whether that row still waits."""
         return row_id in self._rows
 
-    def add(self, row: Row, *, written: bool) -> None:
-        """A row that is new here; `written`: it is on disk already."""
+    def add(self, row: Row, standing: Standing) -> None:
+        """A row that is new here."""
         self._rows[row.id] = row
         order = self._order.setdefault(row.subject, [])
         order.append(row.id)
         order.sort(key=lambda row_id: (self._rows[row_id].rank, row_id))
-        if not written:
-            self._unwritten.add(row.id)
+        if standing is not Standing.OFFERABLE:
+            self._standing[row.id] = standing
 
     def change(self, row: Row) -> bool:
         """The row as it is now; False (and nothing is changed) when it waits no more."""
@@ -57,22 +81,22 @@ class Pending:
         order.remove(row.id)
         if not order:
             del self._order[row.subject]
-        self._unwritten.discard(row.id)
+        self._standing.pop(row.id, None)
 
     def note_written(self, row: Row) -> bool:
         """The row is on disk, or waits for a disk that takes nothing; False when that was known."""
-        known = row.id not in self._unwritten
-        self._unwritten.discard(row.id)
-        return not known
+        return self._step(row, Step.WRITTEN)
 
-    def hold(self) -> None:
-        """Offer none of the rows that wait now until `release`."""
-        self._held = set(self._rows)
+    def confirm(self, row: Row) -> bool:
+        """Its monitor has seen that what it says still holds; False when it needed nobody to say so."""
+        return self._step(row, Step.CONFIRMED)
 
-    def release(self) -> set[str]:
-        """Hold nothing back any more; the subjects of which rows were held."""
-        held, self._held = self._held, set()
-        return {row.subject for row_id in held if (row := self._rows.get(row_id))}
+    def _step(self, row: Row, step: Step) -> bool:
+        before = self._standing.get(row.id, Standing.OFFERABLE)
+        after = MOVES.get((before, step), before)
+        if after is Standing.OFFERABLE:
+            self._standing.pop(row.id, None)
+        return after is not before
 
     def subjects(self) -> list[str]:
         """Every subject with rows that wait."""
@@ -83,12 +107,25 @@ class Pending:
         return [self._rows[row_id] for row_id in self._order.get(subject, ())]
 
     def deliverable(self, subject: str) -> Iterator[Row]:
-        """The subject's rows up to the first that is not written or is held, in their order."""
+        """The subject's rows that may be offered, up to the first that is not written, in their order."""
         for row_id in self._order.get(subject, ()):
-            if row_id in self._unwritten or row_id in self._held:
-                return
-            yield self._rows[row_id]
+            match self._standing.get(row_id):
+                case Standing.UNWRITTEN:
+                    return
+                case None:
+                    yield self._rows[row_id]
 
     def unwritten(self) -> list[Row]:
         """The rows that have not reached the disk."""
-        return [self._rows[row_id] for row_id in self._rows if row_id in self._unwritten]
+        return self._that_stand(Standing.UNWRITTEN)
+
+    def unconfirmed(self) -> list[Row]:
+        """The rows of the last life of which nobody has said yet whether they still hold."""
+        return self._that_stand(Standing.UNCONFIRMED)
+
+    def is_unconfirmed(self, row: Row) -> bool:
+        """Whether the row is one of those."""
+        return self._standing.get(row.id) is Standing.UNCONFIRMED
+
+    def _that_stand(self, standing: Standing) -> list[Row]:
+        return [self._rows[row_id] for row_id, at in self._standing.items() if at is standing]

@@ -81,6 +81,24 @@ class Row:
         """Whether it is a word about an instance on which masakari's engine does not act."""
         return isinstance(self.notification, VmNotification) and not self.notification.is_acted_on
 
+    @property
+    def as_made(self) -> Notification | None:
+        """What it says, with the time at which it was made, whenever it is offered."""
+        return None if self.notification is None else replace(self.notification, generated_time=self.made_at)
+
+    def repeats(self, other: Notification) -> bool:
+        """Whether it is the very report that `other` is, with whatever time it is offered by now."""
+        return self.says_as_much(other) and self.made_at == other.generated_time
+
+    def says_as_much(self, other: Notification) -> bool:
+        """Whether it says of its subject what `other` says of the same, whenever either was made."""
+        said = self.notification
+        return (
+            said is not None
+            and (self.subject, said.hostname) == (other.subject, other.hostname)
+            and said.payload == other.payload
+        )
+
     def restamped(self, now: Instant) -> "Row":
         """The same failure, told with the present moment as its generated_time."""
         wire = json.loads(self.body)

@@ -15,6 +15,7 @@ from masakarimonitors.monitor import MasakariReader, Monitor
 from masakarimonitors.processmonitor.core.decision import Decider, State, restore
 from masakarimonitors.processmonitor.core.lifecycle import Phase, Policy, WatchedProcess
 from masakarimonitors.processmonitor.core.observation import Entry, Observation
+from masakarimonitors.processmonitor.core.unconfirmed import judge
 from masakarimonitors.processmonitor.effects import Effects, run_directly
 from masakarimonitors.processmonitor.sources import process_list
 from masakarimonitors.processmonitor.sources.process_list import ProcessList
@@ -55,7 +56,7 @@ def build(
         sources=(listed, processes),
         effects=Effects(processes, policy.command_timeout, run_directly, as_root),
         describe=lambda state: describe(state, policy),
-        has_looked=has_looked,
+        judge_unconfirmed=lambda state, report, now: judge(state, report),
         reload=listed.reload,
         watching=tuple(f"process {entry.process_name} (of {path})" for entry in entries),
         # Where reports go to a real masakari-api, nobody is told to kill anything.
@@ -73,13 +74,6 @@ def _entries(conf: cfg.ConfigOpts, path: str) -> tuple[Entry, ...]:
             f"The process list cannot be used, so it is not known which processes to watch:\n{fault}\nMend the"
             f" file, or name another one: {where(conf, 'process', 'process_list_path')}."
         ) from None
-
-
-def has_looked(state: State) -> bool:
-    """Whether every listed process has been looked for since the start."""
-    return bool(state.processes) and all(
-        process.phase is not Phase.UNSEEN for process in state.processes.values()
-    )
 
 
 def describe(state: State, policy: Policy) -> Sequence[SubjectRow]:

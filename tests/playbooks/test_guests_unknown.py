@@ -13,7 +13,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Census,
     LibvirtAway,
 )
-from masakarimonitors.introspectiveinstancemonitor.monitor import describe, has_looked
+from masakarimonitors.introspectiveinstancemonitor.monitor import describe
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.guest_play import A, B, Play
 
@@ -149,13 +149,13 @@ def test_the_alarm_ends_when_the_agent_is_back() -> None:
 
 
 def test_a_guest_that_the_first_list_could_not_read_is_not_gone() -> None:
-    play = healthy().seen(B).answers(B).goes_silent(times=3).restart_monitor()
+    play = healthy().seen(B).answers(B).goes_silent(times=3).restart_with_its_report()
     kept = dict(play.memory)
     play.seen(B).feed(Census(frozenset({B}), unread=frozenset({A})))
     assert play.memory == kept and not play.withdrawn
     assert play.rulings == [Ruling.BLIND]
     assert (row(play).state, row(play).alarm) == ("unknown", True)
-    assert not has_looked([""], play.state), "nobody has seen whether it is still silent"
+    assert play.waits_for == "libvirt lists it, but does not tell how it stands"
     play.seen()
     assert play.phase() is Phase.REPORTED
     play.feed(Census(frozenset({A, B})))
@@ -170,12 +170,14 @@ def test_a_guest_that_is_watched_and_cannot_be_read_stays_as_it_was_and_says_unk
     assert row(play).state == "error"
 
 
-def test_one_that_two_lists_could_not_read_does_not_hold_up_the_reports_of_the_others() -> None:
-    play = healthy().goes_silent(times=3).restart_monitor()
-    play.feed(Census(frozenset(), unread=frozenset({A})))
-    assert not has_looked([""], play.state)
-    play.feed(Census(frozenset(), unread=frozenset({A})))
-    assert has_looked([""], play.state)
+def test_one_that_no_list_can_read_does_not_hold_up_the_reports_of_the_others() -> None:
+    play = healthy().seen(B).answers(B).goes_silent(times=3).goes_silent(B, times=3)
+    play.restart_with_its_report(A, B).seen(B)
+    for _ in range(3):
+        play.feed(Census(frozenset({B}), unread=frozenset({A})))
+    play.misses(B).reads(B).after(10).misses(B).reads(B)
+    assert play.confirmed == [f"vm:{B}"] and [one.subject for one in play.unconfirmed] == [f"vm:{A}"]
+    assert not play.wait(7200).dropped and play.confirmed == [f"vm:{B}"], "it stays unconfirmed, however long"
 
 
 # Agents that cannot be reached.

@@ -215,13 +215,16 @@ def test_a_restart_reports_nothing_twice() -> None:
 
 def test_a_report_that_a_restart_finds_undelivered_waits_until_the_host_is_seen_again() -> None:
     play = Play(api=False).all_up("node05", "node06").cut("node05").cut("node06").wait(5)
-    play.start()
-    assert play.withdrawn == ["host:node05", "host:node06"]
+    first = play.sent[0]
+    play.start_with_its_reports()
+    assert len(play.unconfirmed) == 2
     for link in THREE:
         play.view(link).sees(link, {OWN: U, "node05": D, "node06": U}, whole=True)
+    assert (play.confirmed, play.dropped) == ([], ["host:node06"])
     play.wait(5)
     assert sorted(play.reports[2:]) == [stopped("node05"), started("node06")]
-    assert {sent.generated_time for sent in play.sent[:2]} == {play.sent[0].generated_time}
+    assert first in play.sent, "the same report, with the time of the first"
+    assert (play.confirmed, play.unconfirmed) == (["host:node05"], [])
 
 
 def test_a_recovery_during_a_restart_is_announced() -> None:

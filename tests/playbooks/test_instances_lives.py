@@ -17,7 +17,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     ProcessEnded,
     Reading,
 )
-from masakarimonitors.instancemonitor.core.state import describe, has_looked
+from masakarimonitors.instancemonitor.core.state import describe
 from masakarimonitors.instancemonitor.core.stories import QUIET
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
@@ -293,11 +293,12 @@ def test_reports_of_the_last_life_wait_for_a_second_look_at_who_is_missing() -> 
     play.event(STARTED)
     play.event(STOPPED, 5)
     play.restart()
-    assert not has_looked(play.state, [URI])
+    play.adopts_report_of()
+    assert play.waits_for == f"libvirt {URI} has not been read yet"
     play.census()
-    assert not has_looked(play.state, [URI])
+    assert len(play.unconfirmed) == 1
     assert play.census() == ["withdraw"]
-    assert has_looked(play.state, [URI])
+    assert play.dropped == [f"vm:{INSTANCE.uuid}"]
 
 
 def test_an_answer_removes_nothing() -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import HostEvent, HostNotification
+from masakarimonitors.core.unconfirmed import Unconfirmed
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.core.state import Policy
@@ -45,9 +46,13 @@ class Report:
 
 @dataclass
 class Outbox:
-    """Durable: it survives its monitor, and delivers while its host lives and the API answers."""
+    """Durable: it survives its monitor, and delivers while its host lives and the API answers.
+
+    `unconfirmed`: what the last life has left, until the monitor says a word on it.
+    """
 
     waiting: list[tuple[float, HostNotification]] = field(default_factory=list)
+    unconfirmed: list[tuple[float, HostNotification]] = field(default_factory=list)
 
 
 class Cloud:
@@ -248,7 +253,10 @@ class Monitor:
         self.play.seconds = self.cloud.now
         self.sight = dict.fromkeys(THREE, False)
         self.seen = (0, 0, 0)
-        self._carry_out()  # what must happen before anything waiting on disk is delivered
+        outbox = self.outbox
+        outbox.unconfirmed, outbox.waiting = outbox.unconfirmed + outbox.waiting, []
+        self.play.adopts(*(told for _, told in outbox.unconfirmed))
+        self._carry_out()
         for link in THREE:
             if (self.host, link) not in self.cloud.cut:
                 self.cloud.at(self.cloud.between((0.1, 1.0)), self._look(link))
@@ -337,16 +345,30 @@ class Monitor:
         line()
         self._carry_out()
 
+    def _offer(self, made: float, notification: HostNotification) -> None:
+        self.outbox.waiting.append((made, notification))
+        self.cloud.at(0.2, lambda: self.cloud.deliver(self, made, notification))
+
+    def _hear_words(self) -> None:
+        """What the last life has left is offered when it is confirmed, and else waits, or is gone."""
+        for made, told in list(self.outbox.unconfirmed):
+            if Unconfirmed(told.subject, told) in self.play.unconfirmed:
+                continue
+            self.outbox.unconfirmed.remove((made, told))
+            # What was made once more is among what was sent.
+            if told.subject in self.play.confirmed and told not in self.play.sent:
+                self._offer(made, told)
+
     def _carry_out(self) -> None:
         sent, withdrawn, ledgers = self.seen
+        self._hear_words()
         for host in {subject.removeprefix("host:") for subject in self.play.withdrawn[withdrawn:]}:
             self.outbox.waiting = [row for row in self.outbox.waiting if row[1].hostname != host]
         for notification in self.play.sent[sent:]:
             made = self.play.seconds
             self.cloud.note(f"MADE {notification.event.value} {notification.hostname} by {self.host}")
             self.cloud.made.append(Report(0.0, made, self.host, notification))
-            self.outbox.waiting.append((made, notification))
-            self.cloud.at(0.2, lambda n=notification, m=made: self.cloud.deliver(self, m, n))  # type: ignore[misc]
+            self._offer(made, notification)
         if self.play.ledgers[ledgers:] and self.cloud.leader == self.host and self.sight["manage"]:
             self.cloud.ledger = self.play.ledgers[-1]
         self.seen = (len(self.play.sent), len(self.play.withdrawn), len(self.play.ledgers))

@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 import datetime
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from masakarimonitors.core.decision import (
     Command,
@@ -15,10 +18,10 @@ from masakarimonitors.core.decision import (
     Ruling,
     Verdict,
     WakeAt,
-    Withdraw,
     Woken,
 )
 from masakarimonitors.core.notification import HostEvent, Leave, Notification, ProcessNotification
+from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, wait, withdraw
 from masakarimonitors.daemon import Daemon
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
@@ -278,55 +281,71 @@ async def test_a_bug_in_a_decision_is_shown_and_the_next_observation_is_judged()
         assert "a bug" in record.faults[0][1]
 
 
-async def test_reports_of_the_last_life_wait_for_a_first_look_and_may_be_withdrawn_by_it() -> None:
+@contextlib.asynccontextmanager
+async def second_life(
+    *left: str, judge: Callable[[State, Unconfirmed], Word] | None = None
+) -> AsyncIterator[tuple[FakeClock, Script, FakeApi, Record, Daemon[State, str]]]:
+    """A monitor whose last life left a report about each of these processes; its state tells what it judges by."""
     clock, store, source, api = FakeClock(), MemoryStore(), Script(), FakeApi()
     before = Outbox(store, clock)
     await before.open()
-    for name in ("up-again", "still-down"):
+    for name in left:
         died = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, name)
         before.submit([Notify(died, "it died")], clock.now())
     await before.close()
-
-    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
-        return (*state, str(observation)), Decision((Withdraw("process:up-again", "it runs"),))
-
     outbox = Outbox(store, clock)
     await outbox.open()
     monitor: Monitor[State, str] = Monitor(
-        name="testmonitor", state=(), decide=decide, sources=(source,), has_looked=bool
+        name="testmonitor", state=(), decide=remember, sources=(source,), describe=lambda state: ()
     )
-    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    if judge is not None:
+        monitor = replace(monitor, judge_unconfirmed=lambda state, report, now: judge(state, report))
+    record = Record("testmonitor", clock.now())
+    daemon = Daemon(monitor, outbox, clock, record)
     delivery = Delivery(outbox, api, DeliveryPolicy(), clock, on_settled=daemon.settled)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
-        await clock.advance(5)
-        assert api.offers == []
-        source.emit("a first look")
         await settle()
-        assert [offer["payload"]["process_name"] for offer in api.offers] == ["still-down"]
+        yield clock, source, api, record, daemon
         for task in running:
             task.cancel()
 
 
-async def test_a_world_that_cannot_be_looked_at_does_not_hold_a_report_for_ever() -> None:
-    clock, store, api = FakeClock(), MemoryStore(), FakeApi()
-    before = Outbox(store, clock)
-    await before.open()
-    died = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "x")
-    before.submit([Notify(died, "it died")], clock.now())
-    await before.close()
-    outbox = Outbox(store, clock)
-    await outbox.open()
-    monitor: Monitor[State, str] = Monitor(
-        name="testmonitor", state=(), decide=remember, sources=(Script(),), has_looked=bool
-    )
-    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
-    delivery = Delivery(outbox, api, DeliveryPolicy(), clock, on_settled=daemon.settled)
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
+async def test_each_report_of_the_last_life_waits_for_the_monitors_word_on_it() -> None:
+    def judge(state: State, report: Unconfirmed) -> Word:
+        words = {"up again": withdraw("it runs"), "still down": confirm("it is down")}
+        return words[state[-1]] if state and report.subject == "process:x" else wait("not seen yet")
+
+    for said, offered in (("up again", []), ("still down", ["x"])):
+        async with second_life("x", "y", judge=judge) as (clock, source, api, _, daemon):
+            await clock.advance(3600)
+            assert api.offers == []
+            assert [(row.subject, row.alarm) for row in daemon.subjects()] == [
+                ("process:x", True),
+                ("process:y", True),
+            ]
+            source.emit(said)
+            await settle()
+            assert [offer["payload"]["process_name"] for offer in api.offers] == offered
+            assert [row.subject for row in daemon.subjects()] == ["process:y"], "it holds up no other"
+
+
+async def test_who_waits_for_long_is_an_alarm_and_no_time_releases_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with second_life("x") as (clock, _, api, record, daemon):
         await clock.advance(29)
-        assert api.offers == []
+        assert [row.alarm for row in daemon.subjects()] == [False] and not record.verdicts
         await clock.advance(2)
-        assert len(api.offers) == 1
-        for task in running:
-            task.cancel()
+        assert [row.alarm for row in daemon.subjects()] == [True]
+        await clock.advance(7200)
+        assert api.offers == [] and len(record.verdicts) == 1, "said once"
+    (line,) = [entry for entry in caplog.records if "is not sent before it is known to hold" in entry.message]
+    assert line.levelname == "WARNING" and "recover it by hand" in line.message
+
+
+async def test_one_that_waits_for_a_day_is_given_up_with_a_word() -> None:
+    async with second_life("x") as (clock, _, api, record, daemon):
+        await clock.advance(86401)
+        assert api.offers == [] and daemon.subjects() == []
+        assert "was expired" in record.faults[0][1]

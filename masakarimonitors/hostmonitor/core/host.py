@@ -151,7 +151,7 @@ def _restore_outage(kept: Mapping[str, JSON]) -> Outage | None:
 
 
 def _restore_fate(kept: Mapping[str, JSON]) -> Fate:
-    """What was on its way when the monitor stopped is taken back first (`monitor.py` withdraws it)."""
+    """What was on its way when the monitor stopped is not offered until the host is seen to fail still."""
     delivered = kept.get("delivered") is True
     word = kept.get("fate")
     if word == Fate.ANOTHERS.value and delivered:

@@ -157,9 +157,9 @@ _DOUBTS: Mapping[tuple[State, Fact], Move] = {
     **{(fate, fact): (fate, ()) for fate in Fate for fact in (Fact.DOUBTED, Fact.DEPOSED)},
     (_F.PENDING, Fact.DOUBTED): (_F.TAKEN_BACK, (_A.WITHDRAW,)),
     (_F.PENDING, Fact.DEPOSED): (_F.TAKEN_BACK, (_A.WITHDRAW,)),
-    # What waits on disk from the last life is not offered before the host is seen again.
+    # What waits on disk from the last life is unconfirmed: not offered before the host is seen to fail still.
     **{(fate, Fact.STOPPED): (fate, ()) for fate in Fate},
-    (_F.PENDING, Fact.STOPPED): (_F.TAKEN_BACK, (_A.WITHDRAW,)),
+    (_F.PENDING, Fact.STOPPED): (_F.TAKEN_BACK, ()),
 }
 
 _OTHERS: Mapping[tuple[State, Fact], Move] = {

@@ -23,6 +23,7 @@ from masakarimonitors.conf.sections import api, privileged
 from masakarimonitors.conf.sections.host import OWN_DRIVERS
 from masakarimonitors.core.decision import Decision, Instant, Notify, Ruling, Verdict, Woken
 from masakarimonitors.core.notification import ClusterStatus, HostEvent, HostNotification, HostStatus
+from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait, withdraw
 from masakarimonitors.ha.masakari import open_door
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.system.clock import Clock
@@ -166,24 +167,39 @@ class ForeignSource:
             LOG.warning("The driver %s failed to stop: %r", self.name, error)
 
 
-def decide(state: None, observation: Said | Woken, now: Instant) -> tuple[None, Decision]:
+Last = Mapping[str, HostEvent]
+"""What the driver has said last of each host, in this life."""
+
+
+def decide(state: Last, observation: Said | Woken, now: Instant) -> tuple[Last, Decision]:
     """What the driver says is sent."""
     if isinstance(observation, Woken):
-        return None, Decision()
+        return state, Decision()
     notification = observation.notification
     why = f"the driver reported {notification.event.value} ({notification.host_status.value})"
     stopped = notification.event is HostEvent.STOPPED
     ruling = Ruling.REPORTED if stopped else Ruling.RECOVERED
     verdict = Verdict(notification.subject, ruling, why, alarm=stopped)
-    return None, Decision((Notify(notification, why),), (verdict,))
+    return {**state, notification.hostname: notification.event}, Decision(
+        (Notify(notification, why),), (verdict,)
+    )
 
 
-def monitor(name: str, make: Callable[[], Foreign], clock: Clock) -> Monitor[None, Said]:
+def judge_unconfirmed(state: Last, report: Unconfirmed, now: Instant) -> Word:
+    """A report of the last life: only what the driver has said since of the same host tells whether it holds."""
+    said = state.get(report.told.hostname)
+    if said is None:
+        return wait("the driver has said nothing of the host since this start, and nobody else judges for it")
+    return withdraw(f"the driver has said {said.value} since, which is reported")
+
+
+def monitor(name: str, make: Callable[[], Foreign], clock: Clock) -> Monitor[Last, Said]:
     """A host monitor around a third-party driver."""
     return Monitor(
         name="hostmonitor",
-        state=None,
+        state={},
         decide=decide,
+        judge_unconfirmed=judge_unconfirmed,
         sources=(ForeignSource(name, make, clock),),
         watching=(f"hosts, by the third-party driver {name}, which judges and elects by its own rules",),
     )

@@ -154,14 +154,6 @@ class State:
         return replace(self, instances={p: one for p, one in self.instances.items() if p != instance.place})
 
 
-def has_looked(state: State, uris: Iterable[str]) -> bool:
-    """Whether what was remembered was compared with every libvirt: who was not listed, twice; who had died, if read."""
-    return state.read.issuperset(uris) and not any(
-        one.unwatched and (one.missed == 1 or (one.unread is not None and one.phase in DEAD))
-        for one in state.instances.values()
-    )
-
-
 def scope_of(uri: str) -> str:
     """What the instances of one libvirt share, as a storm is named."""
     return f"instances of {uri}"

@@ -38,12 +38,14 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     KEY,
     READ_AGAIN,
+    TAKEN_BACK,
     Guest,
     Kept,
     Policy,
     Probe,
     State,
     apply,
+    excuse,
     memo,
     recent_reports,
     resume,
@@ -86,6 +88,11 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
         if kept.run == seen.run:
             probes = {HEARTBEAT: Probe()} | {name: Probe(phase=phase) for name, phase in kept.phases.items()}
             guest = replace(guest, probes=MappingProxyType(probes), waiting=kept.waiting)
+            # Seen so for the first time since the start, it is excused as if it had been seen so all along.
+            guest = excuse(guest, seen.availability)
+            if kept.reported and not guest.reported:
+                guest = replace(guest, waiting=None)
+                commands += (Withdraw(f"vm:{seen.uuid}", TAKEN_BACK),)
         elif kept.reported:
             commands += (Withdraw(f"vm:{seen.uuid}", "it was started anew while this monitor was away"),)
     if memo(kept) != memo(guest):

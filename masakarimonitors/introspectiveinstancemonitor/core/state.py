@@ -203,8 +203,7 @@ def apply(
         after = replace(after, waiting=None)
     if guest.reported and not after.reported:
         lasts = any(probe.phase is Phase.ERROR for probe in after.probes.values())
-        why = "it was found at work, or is excused, before the report left" if lasts else "the outage is over"
-        commands += (Withdraw(f"vm:{guest.uuid}", why),)
+        commands += (Withdraw(f"vm:{guest.uuid}", TAKEN_BACK if lasts else "the outage is over"),)
     if memo(guest) != memo(after):
         commands += (Remember(KEY + guest.uuid, memo(after)),)
     guests = MappingProxyType({**state.guests, guest.uuid: after})
@@ -217,8 +216,7 @@ def set_availability(guest: Guest, availability: Availability, now: Instant) -> 
         watched = availability is not Availability.AGENT_CLOSED or guest.heartbeat.unusable_since is not None
         return (guest, NOTHING) if watched else watch_channel(guest, now)
     verdicts: tuple[Verdict, ...] = ()
-    if availability in _EXCUSES:
-        guest = take_back(guest)
+    guest = excuse(guest, availability)
     silent = guest.heartbeat.phase in (Phase.ERROR, Phase.ACCUSED)
     if silent and availability is not Availability.RUNNING:
         sentence = f"{guest.name} is not judged now: {availability.value}"
@@ -230,6 +228,15 @@ def set_availability(guest: Guest, availability: Availability, now: Instant) -> 
 _EXCUSES = (Availability.BUSY, Availability.SHUTTING_DOWN, Availability.AGENT_CLOSED)
 """Whoever is so must not be started anew, not even by a report that was right when it was made. (masakari itself
 leaves a paused one alone, and a crashed one is dead.)"""
+
+
+TAKEN_BACK = "it was found at work, or is excused, before the report left"
+"""Why a report about a guest that is still silent is withdrawn."""
+
+
+def excuse(guest: Guest, availability: Availability) -> Guest:
+    """Of one that is seen so, and whose report still waits: it is not reported, if that excuses it."""
+    return take_back(guest) if availability in _EXCUSES else guest
 
 
 def take_back(guest: Guest) -> Guest:

@@ -4,7 +4,7 @@ In: the list as read, sightings, ends of commands, wake-ups. Out: what to watch,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, WakeAt, Woken
 from masakarimonitors.processmonitor.core import lifecycle
@@ -27,12 +27,14 @@ class State:
     """Every watched process, by process name.
 
     `remembered`: subjects reported by an earlier run of the monitor and not met in the list yet.
-    `list_fault`: why the list on disk is not the one in use; empty when it is.
+    `list_fault`: why the list on disk is not the one in use; empty when it is. `list_read`: it was read at least once.
     """
 
     processes: Mapping[str, WatchedProcess] = field(default_factory=dict)
     remembered: frozenset[str] = frozenset()
     list_fault: str = ""
+    _: KW_ONLY
+    list_read: bool = False
     lives: int = 0
 
 
@@ -93,4 +95,4 @@ def _read(state: State, read: ListRead) -> tuple[State, Decision]:
     for subject in sorted(state.remembered - {lifecycle.subject_of(name) for name in kept}):
         decision += lifecycle.forget(subject, f"{subject} was reported before and is no longer on the list")
     decision += Decision((Watch(tuple(kept)),))
-    return State(kept, lives=lives), decision
+    return State(kept, list_read=True, lives=lives), decision

@@ -30,6 +30,7 @@ from masakarimonitors.outbox.pacing import OFF, Pacing
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.system.clock import Clock, SystemClock
+from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_clock import EPOCH
 
 PATIENCE = 120.0
@@ -78,6 +79,7 @@ async def way(
     clock = clock or SystemClock()
     outbox = Outbox(SqliteStore(folder / "outbox.sqlite"), clock)
     await outbox.open()
+    confirm_all(outbox)
     arrivals = Arrivals(ReportFinder(api))
     pacing = Pacing(outbox, clock, pace, Looks(api, clock))
     delivery = Delivery(outbox, api, policy, clock, random.Random(1), arrivals=arrivals, pacing=pacing)

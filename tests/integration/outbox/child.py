@@ -20,6 +20,7 @@ from oslo_config import cfg
 from masakarimonitors.cmd.wiring import api_client, wire
 from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, Notify, Remember, Woken
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
+from masakarimonitors.core.unconfirmed import confirm
 from masakarimonitors.masakari_api import MasakariApi, Outcome
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery import DeliveryPolicy
@@ -157,7 +158,13 @@ async def live(
     api = api_client(cfg.ConfigOpts(), endpoint)
     memory: Mapping[str, Mapping[str, JSON]] = outbox.memory
     reported = frozenset(key.removeprefix("reported:") for key in memory)
-    monitor = Monitor[Reported, str](name="child", state=reported, decide=decide, sources=[Down(count)])
+    monitor = Monitor[Reported, str](
+        name="child",
+        state=reported,
+        decide=decide,
+        sources=[Down(count)],
+        judge_unconfirmed=lambda state, report, now: confirm("it is down for good"),
+    )
     wired = wire(monitor, outbox, MortalApi(api, passing), policy, clock)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]

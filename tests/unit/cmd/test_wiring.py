@@ -15,7 +15,6 @@ from masakarimonitors.core.decision import (
     Decision,
     Instant,
     Notify,
-    Remember,
     Ruling,
     Verdict,
     Woken,
@@ -112,7 +111,6 @@ async def test_a_wired_monitor_reports_hears_how_it_ended_and_shows_all_of_it() 
         state=0,
         decide=decide,
         sources=[Once()],
-        first=[Remember("started", {})],
         settled=lambda report, now: f"{report.subject} {report.status}",
         describe=lambda state: [SubjectRow("process:x", f"reported {state}")],
     )
@@ -121,7 +119,6 @@ async def test_a_wired_monitor_reports_hears_how_it_ended_and_shows_all_of_it() 
     wired = wire(
         monitor, outbox, api, DeliveryPolicy(), clock, on_verdict=lambda verdict, at: told.append(verdict.why)
     )
-    assert "started" in outbox.memory
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
         await settle()

@@ -44,6 +44,8 @@ def openAuth(uri, credentials, flags):
 SCRIPT = """\
 import json, sys
 from masakarimonitors import conf
+from masakarimonitors.core.notification import VmNotification
+from masakarimonitors.core.unconfirmed import Unconfirmed
 from masakarimonitors.instancemonitor import monitor
 from masakarimonitors.instancemonitor.core.observation import Census
 from masakarimonitors.system.clock import SystemClock
@@ -62,11 +64,15 @@ except conf.ConfigFault as fault:
 else:
     said["watching"] = list(built.watching)
     said["sources"] = [source.name for source in built.sources]
-    state, said["has_looked"] = built.state, []
+    state, said["words"], now = built.state, [], clock.now()
+    died = VmNotification(
+        "c", now.wall, event="LIFECYCLE", instance_uuid="i", vir_domain_event="STOPPED_FAILED"
+    )
     for uri in ["", *loaded.libvirt.connection_uri.split(",")]:
         if uri:
             state, _ = built.decide(state, Census(uri, (), 0), clock.now())
-        said["has_looked"].append(built.has_looked(state))
+        word = built.judge_unconfirmed(state, Unconfirmed("vm:i", died), now)
+        said["words"].append([word.say.value, word.why])
 print(json.dumps(said))
 """
 
@@ -101,13 +107,19 @@ def test_processes_are_watched_where_they_can_be_seen_and_are_wanted(
     assert said["sources"] == sources
 
 
-def test_it_has_looked_when_every_libvirt_has_listed_its_instances(tmp_path: Path) -> None:
+def test_a_death_of_the_last_life_is_judged_once_every_libvirt_has_listed_its_instances(
+    tmp_path: Path,
+) -> None:
     said = start(tmp_path, "connection_uri = qemu+tcp://192.0.2.1/system,qemu+tcp://192.0.2.2/system")
     assert said["watching"] == [
         "the instances of qemu+tcp://192.0.2.1/system",
         "the instances of qemu+tcp://192.0.2.2/system",
     ]
-    assert said["has_looked"] == [False, False, True]
+    assert said["words"] == [
+        ["wait", "libvirt qemu+tcp://192.0.2.1/system has not been read yet"],
+        ["wait", "libvirt qemu+tcp://192.0.2.2/system has not been read yet"],
+        ["withdraw", "no configured libvirt knows the instance ([libvirt] connection_uri)"],
+    ]
     assert said["obstacle"] == ""
 
 

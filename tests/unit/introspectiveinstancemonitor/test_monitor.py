@@ -8,7 +8,6 @@ from masakarimonitors import conf
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus, Settled
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
-    HEARTBEAT,
     Availability,
     Census,
     Inconclusive,
@@ -16,7 +15,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     ReportSettled,
     Unwatched,
 )
-from masakarimonitors.introspectiveinstancemonitor.monitor import describe, has_looked, policy_of, settled
+from masakarimonitors.introspectiveinstancemonitor.monitor import describe, policy_of, settled
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.guest_play import RUN, A, Play
 
@@ -70,35 +69,6 @@ def test_a_check_that_fails_comes_before_the_heartbeat_one_that_never_passed_aft
     assert row(play).state == "error" and "check web; missed 1 in a row" in row(play).detail
 
 
-def test_reports_of_the_last_life_wait_until_their_guests_were_asked_again() -> None:
-    play = Play().seen().answers().goes_silent(times=3).restart_monitor()
-    assert not has_looked([""], play.state)
-    play.seen()
-    assert not has_looked([""], play.state)
-    play.feed(Census(frozenset({A})))
-    assert not has_looked([""], play.state)
-    play.feed(Inconclusive(uuid=A, run=RUN, probe=HEARTBEAT, in_reply_to=99, why="the connection broke"))
-    assert not has_looked([""], play.state)
-    play.misses().reads()
-    assert not has_looked([""], play.state), "it may be at work again"
-    play.after(10).misses().reads()
-    assert has_looked([""], play.state)
-
-
-def test_a_report_of_the_last_life_whose_guest_works_again_is_taken_back() -> None:
-    play = Play().seen().answers().goes_silent(times=3).restart_monitor().seen().feed(Census(frozenset({A})))
-    play.misses().reads()
-    assert not has_looked([""], play.state)
-    play.after(10).misses().reads(cpu=10**9, requests=40)
-    assert play.withdrawn == [f"vm:{A}"] and has_looked([""], play.state)
-
-
-def test_what_masakari_has_of_the_last_life_is_not_looked_at_any_more() -> None:
-    play = Play().seen().answers().goes_silent(times=3).settled().restart_monitor().seen()
-    play.feed(Census(frozenset({A}))).misses()
-    assert has_looked([""], play.state) and not play.asked
-
-
 def test_the_end_of_a_report_is_told_with_the_moment_at_which_it_was_made() -> None:
     play = Play().seen().answers().goes_silent(times=3)
     (notify,) = [command for command in play.commands if isinstance(command, Notify)]
@@ -109,29 +79,6 @@ def test_the_end_of_a_report_is_told_with_the_moment_at_which_it_was_made() -> N
         assert settled(ended, play.now) == ReportSettled(A, made_at)
     process = ProcessNotification("compute1", made_at, HostEvent.STOPPED, "nova-compute")
     assert settled(Settled("process:nova-compute", process, ReportStatus.DELIVERED), play.now) is None
-
-
-def test_with_nothing_reported_the_lists_are_enough() -> None:
-    play = Play().seen().answers().restart_monitor().seen()
-    assert not has_looked(["", "another"], play.state)
-    play.feed(Census(frozenset({A})))
-    assert not has_looked(["", "another"], play.state)
-    play.feed(Census(frozenset(), where="another"))
-    assert has_looked(["", "another"], play.state)
-
-
-def test_a_paused_guest_that_was_reported_does_not_hold_up_the_reports_of_the_others() -> None:
-    play = Play().seen().answers().goes_silent(times=3).restart_monitor()
-    play.seen(availability=Availability.PAUSED).feed(Census(frozenset({A})))
-    assert has_looked([""], play.state)
-
-
-def test_one_that_cannot_be_asked_for_long_does_not_hold_them_up_either() -> None:
-    play = Play().seen().answers().goes_silent(times=3).restart_monitor().seen().feed(Census(frozenset({A})))
-    play.cannot_be_asked(seconds=90)
-    assert not has_looked([""], play.state)
-    play.cannot_be_asked(seconds=90)
-    assert has_looked([""], play.state)
 
 
 def test_the_options_become_the_policy_and_the_threshold_counts_as_openstacks(tmp_path: Path) -> None:

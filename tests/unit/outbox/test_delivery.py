@@ -22,6 +22,7 @@ from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row, Write
 from masakarimonitors.outbox.store import MemoryStore
+from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 
@@ -71,6 +72,7 @@ async def stage(
     store = store or MemoryStore()
     outbox = Outbox(store, clock)
     await outbox.open()
+    confirm_all(outbox)
     api = FakeApi(answer)
     delivery = Delivery(
         outbox,

@@ -21,6 +21,7 @@ from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Write
 from masakarimonitors.outbox.store import MemoryStore
+from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 
@@ -104,6 +105,7 @@ class Life:
 
     async def start(self) -> None:
         await self.outbox.open()
+        confirm_all(self.outbox)
         policy = DeliveryPolicy(retry_max=3, concurrency=2)
         delivery = Delivery(self.outbox, self._api, policy, self.clock, random.Random(1))
         loop = asyncio.get_running_loop()

@@ -21,6 +21,7 @@ from masakarimonitors.outbox.pacing import Pacing
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.stages import Lane
 from masakarimonitors.outbox.store import MemoryStore
+from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.fixtures.fake_engine import HOST, FakeEngine
 
@@ -79,6 +80,7 @@ async def stage(
     api = on.engine if on else engine or FakeEngine(clock)
     outbox = Outbox(store, clock)
     await outbox.open()
+    confirm_all(outbox)
     faults: list[str] = []
     pacing = Pacing(outbox, clock, pace, Looks(api, clock), patience=patience, on_fault=faults.append)
     delivery = Delivery(outbox, api, DeliveryPolicy(), clock, random.Random(1), pacing=pacing)

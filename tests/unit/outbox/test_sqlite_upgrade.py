@@ -18,6 +18,7 @@ from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Put, Row
 from masakarimonitors.outbox.sqlite import SqliteStore, read_only
 from tests.fixtures import old_state
+from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_clock import FakeClock, settle
 
 pytestmark = pytest.mark.parametrize("monitor", old_state.MONITORS)
@@ -46,6 +47,7 @@ async def upgraded(folder: Path, monitor: str, answer: Outcome) -> AsyncIterator
     clock, api = FakeClock(), Recording(answer)
     outbox = Outbox(OnThisThread(old_state.copy_to(folder) / f"{monitor}.sqlite"), clock)
     await outbox.open()
+    confirm_all(outbox)
     delivery = Delivery(outbox, api, DeliveryPolicy(), clock, random.Random(1))
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(outbox.run()), tasks.create_task(delivery.run())]

@@ -8,8 +8,8 @@ from oslo_config import cfg
 from masakarimonitors import conf
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.processmonitor.core.decision import State
-from masakarimonitors.processmonitor.core.observation import Entry, ListBroken, Presence
-from masakarimonitors.processmonitor.monitor import build, describe, has_looked
+from masakarimonitors.processmonitor.core.observation import ListBroken, Presence
+from masakarimonitors.processmonitor.monitor import build, describe
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock
@@ -58,16 +58,6 @@ def test_a_list_that_cannot_be_used_is_a_fault_that_names_its_line_and_the_optio
 def test_only_what_was_remembered_of_processes_is_taken_over(tmp_path: Path) -> None:
     monitor = build(options(tmp_path), {"process:x": {}, "something else": {}}, FakeClock(), FakeApi())
     assert monitor.state == State(remembered=frozenset({"process:x"}))
-
-
-def test_it_has_looked_when_every_process_was_seen_or_missed() -> None:
-    assert not has_looked(State())
-    play = Play(NOVA, Entry(process_name="p"))
-    assert not has_looked(play.state)
-    play.running()
-    assert not has_looked(play.state)
-    play.gone("p")
-    assert has_looked(play.state)
 
 
 def rows(play: Play) -> list[SubjectRow]:

@@ -12,6 +12,7 @@ import pytest
 from masakarimonitors import conf
 from masakarimonitors.core.decision import Instant, Notify
 from masakarimonitors.core.notification import HostNotification
+from masakarimonitors.core.unconfirmed import Say, Unconfirmed
 from masakarimonitors.ha import masakari
 from masakarimonitors.hostmonitor.drivers import thirdparty
 from masakarimonitors.hostmonitor.host_handler import driver
@@ -62,7 +63,7 @@ async def test_it_runs_unchanged_on_a_thread_and_its_report_goes_out() -> None:
     assert isinstance(command, Notify) and isinstance(command.notification, HostNotification)
     assert command.notification.hostname == "node05"
     assert command.notification.generated_time == datetime.datetime(2026, 11, 22, 8, 5, tzinfo=datetime.UTC)
-    assert state is None
+    assert state == {"node05": command.notification.event}
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert await asyncio.to_thread(Old.made[0].stopping.wait, 30)
@@ -95,6 +96,18 @@ async def test_a_driver_that_fails_ends_its_source_with_the_reason() -> None:
     with pytest.raises(RuntimeError, match="SystemExit: no cluster here"):
         async with asyncio.timeout(30):
             await source.run(lambda said: None)
+
+
+def test_only_what_the_driver_says_itself_tells_whether_a_report_of_the_last_life_holds() -> None:
+    now = Instant(0.0, EPOCH)
+    monitor = thirdparty.monitor("old", Old, FakeClock())
+    left = Unconfirmed("host:node05", thirdparty.read(event(), now))
+    assert monitor.judge_unconfirmed(monitor.state, left, now).say is Say.WAIT
+    other = thirdparty.Said(thirdparty.read(event(hostname="node06"), now))
+    state, _ = monitor.decide(monitor.state, other, now)
+    assert monitor.judge_unconfirmed(state, left, now).say is Say.WAIT
+    state, _ = monitor.decide(state, thirdparty.Said(thirdparty.read(event(), now)), now)
+    assert monitor.judge_unconfirmed(state, left, now).say is Say.WITHDRAW
 
 
 def event(**changes: Any) -> dict[str, Any]:

@@ -1,0 +1,76 @@
+"""A report that the instance monitor's last life left undelivered: does it still hold? Pure.
+
+In: where its instance stands at each configured libvirt. A death holds when its own libvirt was read in this life and
+still shows the instance as dead, and every other one was read, too: it may live there. What masakari's engine only
+files accuses nobody, and holds as it stands.
+"""
+
+from collections.abc import Sequence
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.notification import VmNotification
+from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.state import Instance, State
+
+_LEFT = 2
+"""From so many censuses on that do not list it, an instance that vanished by dying has vanished."""
+
+
+def judge(uris: Sequence[str], state: State, report: Unconfirmed, now: Instant) -> Word:
+    """Whether the report still holds; `uris`: the libvirts that are configured."""
+    told = report.told
+    if not isinstance(told, VmNotification):
+        return forget("it is about no instance")
+    if not told.is_acted_on:
+        return confirm("masakari only files it")
+    for uri in uris:
+        if uri in state.away:
+            return wait(f"libvirt {uri} is away, so nobody can see how the instance stands there")
+        if uri not in state.settled:
+            return wait(f"libvirt {uri} has not been read yet")
+    places = [state.instances.get((uri, told.instance_uuid)) for uri in uris]
+    known = [one for one in places if one is not None]
+    for one in known:
+        obstacle = _unseen(one)
+        if obstacle:
+            return wait(obstacle)
+    if not known:
+        return forget("no configured libvirt knows the instance ([libvirt] connection_uri)")
+    return _of_death(known) if told.is_death else _of_io_error(known, now)
+
+
+def _unseen(instance: Instance) -> str:
+    """Why it is not known how it stands, or nothing."""
+    name, uri = instance.identity.name, instance.identity.uri
+    if instance.unread is not None:
+        return f"libvirt {uri} does not tell how {name} stands"
+    if 0 < instance.missed < _LEFT or (instance.number < 0 and not instance.missed):
+        return f"libvirt {uri} did not list {name}, and is asked once more"
+    if instance.before_reboot and instance.phase in DEAD:
+        return (
+            f"{name} was not seen to run since this host was restarted, and whether it was recovered with its host "
+            "cannot be seen from here"
+        )
+    return ""
+
+
+def _of_death(known: Sequence[Instance]) -> Word:
+    alive = [one for one in known if one.phase in (Phase.UP, Phase.ARRIVING)]
+    if alive:
+        return withdraw(f"it is {alive[0].phase.value} at {alive[0].identity.uri}")
+    if any(one.phase in DEAD for one in known):
+        # Whether it has lived again unseen does not matter: it is off, and nobody is known to have wanted that.
+        return confirm("libvirt was read, and it is still dead")
+    if any(one.phase is Phase.UNSURE for one in known):
+        return wait("it is off, and whether it died cannot be told")
+    return withdraw("it is off because somebody wanted it so")
+
+
+def _of_io_error(known: Sequence[Instance], now: Instant) -> Word:
+    up = [one for one in known if one.phase is Phase.UP]
+    if not up:
+        return withdraw("it does not run any more")
+    if any(one.stories.failing and one.stories.quiet_at > now.monotonic for one in up):
+        return confirm("it runs, and its I/O errors are not over")
+    return withdraw("its I/O errors are over")

@@ -1,0 +1,27 @@
+"""Each phase of an instance has its word on a death of the last life; tests/playbooks plays them."""
+
+import pytest
+
+from masakarimonitors.core.notification import HostEvent, ProcessNotification
+from masakarimonitors.core.unconfirmed import Say, Unconfirmed
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.state import Instance, State
+from masakarimonitors.instancemonitor.core.unconfirmed import judge
+from tests.fixtures.instance_play import INSTANCE, URI, Play
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_only_the_dead_are_confirmed(phase: Phase) -> None:
+    play = Play()
+    one = Instance(identity=INSTANCE, key="k", phase=phase)
+    play.state = State(instances={one.place: one}, settled=frozenset({URI}))
+    play.adopts_report_of()
+    assert bool(play.confirmed) is (phase in DEAD)
+    assert bool(play.unconfirmed) is (phase is Phase.UNSURE)
+
+
+def test_what_is_about_no_instance_is_forgotten() -> None:
+    play = Play()
+    told = ProcessNotification("c", play.now.wall, HostEvent.STOPPED, "x")
+    word = judge((URI,), play.state, Unconfirmed("process:x", told), play.now)
+    assert (word.say, word.forgotten) == (Say.WITHDRAW, True)

@@ -1,0 +1,28 @@
+"""How a guest stands decides on a report of the last life; tests/playbooks plays it."""
+
+import pytest
+
+from masakarimonitors.core.notification import HostEvent, ProcessNotification
+from masakarimonitors.core.unconfirmed import Say, Unconfirmed
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
+from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, State
+from tests.fixtures.guest_play import RUN, A, Play, report_of
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_no_phase_confirms_before_another_question(phase: Phase) -> None:
+    play = Play()
+    guest = Guest(uuid=A, name="i", run=RUN, probes={HEARTBEAT: Probe(phase=phase)})
+    play.state = State(guests={A: guest})
+    play.adopts(report_of(A, play.now.wall))
+    assert play.confirmed == []
+    waits = phase in (Phase.REPORTED, Phase.DISCOVERY, Phase.UNUSABLE)
+    assert bool(play.unconfirmed) is waits
+
+
+def test_what_is_about_no_guest_is_forgotten() -> None:
+    play = Play()
+    told = ProcessNotification("c", play.now.wall, HostEvent.STOPPED, "x")
+    word = play.judge_unconfirmed(Unconfirmed("process:x", told))
+    assert (word.say, word.forgotten) == (Say.WITHDRAW, True)
