@@ -142,6 +142,21 @@ async def on_maintenance(api: Reader, stored: Stored) -> bool | None:
     return said if isinstance(said, bool) else None
 
 
+async def has_host(api: Reader, segment_uuid: str, host_uuid: str, hostname: str) -> bool:
+    """Whether masakari has that host under that uuid still; raises LookupFailed."""
+    path = f"/segments/{quote(segment_uuid, safe='')}/hosts/{quote(host_uuid, safe='')}"
+    try:
+        answer = await api.get(path)
+    except LookupFailed as fault:
+        if fault.unknown:
+            return False
+        raise
+    host = answer.get("host") if isinstance(answer, dict) else None
+    if not isinstance(host, dict):
+        raise LookupFailed(f"GET {path}: an answer without host")
+    return _text(host, "name").casefold() == hostname.casefold()
+
+
 async def find_host(api: Reader, hostname: str) -> SegmentHost:
     """The host by its name, through as many segments as it takes; LookupFailed when it is in none."""
     for segment in await segments(api):

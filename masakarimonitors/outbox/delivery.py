@@ -24,6 +24,8 @@ from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pacing import Pacing
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.stages import Lane
+from masakarimonitors.outbox.timing import Timing
+from masakarimonitors.outbox.words import COVERED
 from masakarimonitors.system.clock import Clock, pause
 
 LOG = logging.getLogger(__name__)
@@ -89,9 +91,8 @@ class Delivery:
         self._rng = rng or random.Random(random.getrandbits(64))
         self._breaker = CircuitBreaker()
         self._line = Line()
-        self._due: dict[int, float] = {}
-        self._expires: dict[int, float] = {}
-        self._window: set[int] = set()
+        self.timing = Timing(policy.expiry, outbox.is_pending)
+        """When each row is due, and when it is given up."""
         self._busy: dict[str, bool] = {}  # whether the engine only files it
         self._on_settled = on_settled
         self._may_offer = may_offer
@@ -125,7 +126,8 @@ class Delivery:
                 now = self._clock.now()
                 self.pacing.lapse(now)
                 row = self._next(now)
-                for hostname in self.pacing.begin_looks(now):
+                self.pacing.tell_covered()
+                for hostname in self.pacing.begin_looks(now, idle=self._is_shut(now)):
                     offers.create_task(self.pacing.look(hostname))
                 if row is None:
                     await pause(self._clock, self._pause(now), self._wake)
@@ -150,7 +152,7 @@ class Delivery:
 
     def _next(self, now: Instant) -> Row | None:
         """The next row to offer now, if any may be offered."""
-        if not self._has_room() or (self._breaker.open and now.monotonic < self._breaker.until):
+        if not self._has_room() or self._is_shut(now):
             return None
         while (subject := self._due_subject(now)) is not None:
             if subject in self._busy:
@@ -181,9 +183,8 @@ class Delivery:
         ruling = self.pacing.admit(row, now)
         if not ruling.covered_by:
             return ruling.hold is None
-        words = f"masakari has recovered its whole host since (notification {ruling.covered_by})"
-        self._end(row, ReportStatus.WITHDRAWN, words, now)
-        LOG.info("The report about %s is taken back: %s", row.subject, words)
+        self._end(row, ReportStatus.WITHDRAWN, COVERED.format(uuid=ruling.covered_by), now)
+        self.pacing.covered(row, ruling.covered_by)
         self._push(0.0, row.subject)
         return False
 
@@ -194,27 +195,34 @@ class Delivery:
         neighbours keeps failing on, does not hold up the next failure. Of what is unconfirmed only the time runs.
         """
         waiting = [row for row in self._outbox.unconfirmed(subject) if not self._expired(row, now)]
-        soonest = min((self._expires[row.id] for row in waiting), default=None)
+        soonest = min((self.timing.expires(row, now.monotonic) for row in waiting), default=None)
         for row in list(self._outbox.deliverable(subject)):
             if self._expired(row, now):
                 continue
-            due = self._due.get(row.id, 0.0)
+            due = self.timing.due(row.id)
             if due <= now.monotonic:
                 return row, None
             soonest = due if soonest is None else min(soonest, due)
-            if row.id not in self._window and row.attempts <= self._policy.retry_max:
+            if not self.timing.in_window(row.id) and row.attempts <= self._policy.retry_max:
                 break
         return None, soonest
 
     def _pause(self, now: Instant) -> float | None:
         """Seconds until something may be due; None when only an event can bring it."""
-        moments = [self.pacing.look_due(now)]
+        shut = self._is_shut(now)
+        moments = [self.pacing.look_due(idle=shut)]
+        if shut and not self._breaker.probing and self._outbox.waiting:
+            moments.append(self._breaker.until)  # what waits for a look has it then
         if self._has_room():
             filed = self._may_file()
             rows = [self._line.first_due(filed=filed), self.pacing.row_due(filed=filed)]
             moments += [max(moment, self._breaker.until) for moment in rows if moment is not None]
         known = [moment for moment in moments if moment is not None]
         return min(known) - now.monotonic if known else None
+
+    def _is_shut(self, now: Instant) -> bool:
+        """Whether nothing may be offered, since the API takes nothing: no look at it could let anything go."""
+        return self._breaker.open and (self._breaker.probing or now.monotonic < self._breaker.until)
 
     def _has_room(self) -> bool:
         """Whether a place is free for one more offer, now or when the pause of the breaker is over."""
@@ -227,8 +235,7 @@ class Delivery:
         probe = self._breaker.open
         uuid, host_uuid = "", ""
         try:
-            if row.id in self._window:
-                self._window.discard(row.id)
+            if self.timing.leave_window(row.id):
                 row = row.restamped(self._clock.now())
             if self._may_offer(row) is not Leave.NOW:
                 self._not_now(row)
@@ -267,7 +274,7 @@ class Delivery:
             self._outbox.take_back(row, NOT_ITS_REPORT, now)
             self._forget(row)
         else:
-            self._due[row.id] = self._held.hold(row, now.monotonic)
+            self.timing.wait(row.id, self._held.hold(row, now.monotonic))
             self._outbox.settle(row)
 
     async def _send(self, row: Row) -> Outcome:
@@ -294,7 +301,7 @@ class Delivery:
                 arrival = replace(arrival, presence=Presence.NEVER_OFFERED)
         now = self._clock.now()
         words = f"{outcome.answer} ({arrival.evidence})" if arrival.evidence else outcome.answer
-        self._due.pop(row.id, None)
+        self.timing.answered(row.id)
         match FATES[answer, arrival.presence]:
             case Fate.DELIVERED:
                 uuid = outcome.uuid if isinstance(outcome, Delivered) else arrival.uuid
@@ -324,8 +331,7 @@ class Delivery:
     def _wait_for_window(self, row: Row, answer: str, now: Instant) -> None:
         """An older report of the same kind hides this one: left at that, a second, real failure would be lost."""
         wait = self._policy.duplicate_window + _WINDOW_MARGIN
-        self._due[row.id] = now.monotonic + wait
-        self._window.add(row.id)
+        self.timing.wait(row.id, now.monotonic + wait, window=True)
         # Synced, or a power cut would leave the doubt, and with it the next "duplicate" would pass for ours.
         self._outbox.settle(replace(row, in_doubt=False, answer=answer, updated=now.wall), durable=True)
         log = LOG.info if row.reoffered else LOG.warning
@@ -343,7 +349,7 @@ class Delivery:
         self._outbox.settle(replace(row, in_doubt=in_doubt, answer=outcome.answer, updated=now.wall))
         jitter = self._rng.random()
         if outcome.row_only:
-            self._due[row.id] = now.monotonic + self._policy.delay(row.attempts, jitter)
+            self.timing.wait(row.id, now.monotonic + self._policy.delay(row.attempts, jitter))
             LOG.warning("masakari-api failed on the report about %s (%s); kept", row.subject, outcome.answer)
         elif fresh:
             failures = self._breaker.failures + 1
@@ -373,20 +379,11 @@ class Delivery:
             LOG.info("Delivered the report about %s (try %d): %s", row.subject, row.attempts, answer)
 
     def _forget(self, row: Row) -> None:
-        self._expires.pop(row.id, None)
-        self._due.pop(row.id, None)
-        self._window.discard(row.id)
+        self.timing.forget(row.id)
         self._held.let_go(row)
 
     def _expired(self, row: Row, now: Instant) -> bool:
-        if row.id not in self._expires:
-            if len(self._expires) > 2 * self._outbox.waiting + 1000:
-                # Rows that were withdrawn leave theirs behind.
-                self._expires = {key: at for key, at in self._expires.items() if self._outbox.is_pending(key)}
-            # Counted by the monotonic clock from here on: a wall clock that jumps must not expire anything.
-            left = self._policy.expiry - max(0.0, (now.wall - row.created).total_seconds())
-            self._expires[row.id] = now.monotonic + max(left, self._policy.retry_interval)
-        if now.monotonic < self._expires[row.id]:
+        if not self.timing.is_over(row, now.monotonic):
             return False
         self._end(row, ReportStatus.EXPIRED, row.answer, now)
         LOG.error(

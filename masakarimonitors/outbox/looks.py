@@ -6,6 +6,7 @@ question for each of ours that is in none of them; nothing that makes masakari-a
 
 import datetime
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from masakarimonitors.core.notification import (
     ENGINE_ACTS_ON,
@@ -15,7 +16,15 @@ from masakarimonitors.core.notification import (
     VmNotification,
 )
 from masakarimonitors.masakari_api import LookupFailed
-from masakarimonitors.masakari_lists import Reader, Stored, find_host, newest_of, notification, on_maintenance
+from masakarimonitors.masakari_lists import (
+    Reader,
+    Stored,
+    find_host,
+    has_host,
+    newest_of,
+    notification,
+    on_maintenance,
+)
 from masakarimonitors.outbox.pace import HostReport, Look
 from masakarimonitors.outbox.stages import Lane, Sign
 from masakarimonitors.system.clock import Clock
@@ -28,8 +37,20 @@ _BEFORE = datetime.timedelta(hours=2)
 _TAKEN_UP = 180.0
 """So many seconds after it has begun with a host's report the engine has long set the host on maintenance: it does so
 first of all. A host that is in service by then was put back by somebody, and nobody recovers it."""
+_KNOWN = 120.0
+"""Seconds for which masakari's uuid of a host is believed: one that is registered anew has another, and nothing of what
+stands there is listed under the old one."""
 _ROUNDING = 1.0
 """Seconds by which masakari's times are uncertain: its database may keep whole ones only, and so does a Date header."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """masakari's uuid of a host, and of its segment (empty: not known), as of monotonic second `at`."""
+
+    uuid: str
+    segment: str
+    at: float
 
 
 class Looks:
@@ -39,34 +60,47 @@ class Looks:
         """Nothing is known yet."""
         self._reader = reader
         self._clock = clock
-        self._hosts: dict[str, str] = {}
+        self._hosts: dict[str, _Known] = {}
 
     def learn(self, hostname: str, host_uuid: str) -> None:
         """masakari calls that host so."""
         if host_uuid:
-            self._hosts[hostname] = host_uuid
+            before = self._hosts.get(hostname)
+            segment = before.segment if before is not None and before.uuid == host_uuid else ""
+            self._hosts[hostname] = _Known(host_uuid, segment, self._clock.now().monotonic)
 
     async def look(self, hostname: str, tracked: Iterable[str], oldest: float = 0.0) -> Look:
         """How the host's reports stand, above all those of `tracked` (masakari's uuids); raises LookupFailed.
 
         `oldest`: the age in seconds of the oldest report that waits; its host may have been recovered since.
         """
+        try:
+            return await self._look(hostname, tracked, oldest)
+        except LookupFailed as fault:
+            if fault.unknown:
+                self._hosts.pop(hostname, None)
+            raise
+
+    async def _look(self, hostname: str, tracked: Iterable[str], oldest: float) -> Look:
         now = self._clock.now()
         host = await self._host(hostname)
         unfinished: dict[str, Lane] = {}
+        changed: dict[str, float] = {}
         for status in UNFINISHED:
             for one in await newest_of(self._reader, host, VmNotification.type, status=status):
                 if one.status == status:  # a server that knows no such filter tells of them all
+                    self._note_segment(hostname, one)
                     unfinished[one.uuid] = _lane(one.payload)
+                    changed[one.uuid] = self._monotonic(one.updated_at or one.created_at)
         signs: dict[str, Sign] = {}
         for uuid in tracked:
             if uuid not in unfinished:
-                signs[uuid] = await self._sign(uuid)
+                signs[uuid] = await self._sign(hostname, uuid)
         recovered: dict[str, float] = {}
         hosts: dict[str, HostReport] = {}
         abandoned: set[str] = set()
         back = _BEFORE + datetime.timedelta(seconds=oldest)
-        since = (now.wall - back).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
+        since = (self._date() - back).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
         asked = {"generated-since": since.isoformat()}
         for one in await newest_of(self._reader, host, HostNotification.type, **asked):
             if not _is_host_failure(one.payload):
@@ -86,6 +120,7 @@ class Looks:
             recovered=recovered,
             hosts=hosts,
             abandoned=frozenset(abandoned),
+            changed=changed,
         )
 
     async def _host_report(self, one: Stored) -> HostReport | None:
@@ -97,28 +132,53 @@ class Looks:
             return HostReport(changed, doubtful=False)
         try:
             kept = await on_maintenance(self._reader, one)
-        except LookupFailed:
+        except LookupFailed as fault:
+            if fault.unknown:  # that host is registered no more under this uuid
+                self._hosts = {
+                    name: known for name, known in self._hosts.items() if known.uuid != one.host_uuid
+                }
             return HostReport(changed, doubtful=True)
         if kept is None:
             return HostReport(changed, doubtful=True)
         return HostReport(changed, doubtful=False) if kept else None
 
     async def _host(self, hostname: str) -> str:
-        if hostname not in self._hosts:
-            self._hosts[hostname] = (await find_host(self._reader, hostname)).uuid
-        return self._hosts[hostname]
+        known, now = self._hosts.get(hostname), self._clock.now().monotonic
+        if known is None or (now >= known.at + _KNOWN and not await self._is_still(known, hostname)):
+            self._hosts.pop(hostname, None)
+            found = await find_host(self._reader, hostname)
+            known = _Known(found.uuid, found.segment.uuid, now)
+        elif now >= known.at + _KNOWN:
+            known = replace(known, at=now)
+        self._hosts[hostname] = known
+        return known.uuid
 
-    async def _sign(self, uuid: str) -> Sign:
+    async def _is_still(self, known: "_Known", hostname: str) -> bool:
+        """Whether masakari has that host under that uuid; where its segment is not known it is looked for anew."""
+        return bool(known.segment) and await has_host(self._reader, known.segment, known.uuid, hostname)
+
+    def _note_segment(self, hostname: str, one: Stored) -> None:
+        """Through its segment a host can be asked for by itself, however many others there are."""
+        known = self._hosts.get(hostname)
+        if known is not None and not known.segment and known.uuid == one.host_uuid:
+            self._hosts[hostname] = replace(known, segment=one.segment_uuid)
+
+    async def _sign(self, hostname: str, uuid: str) -> Sign:
         stored = await notification(self._reader, uuid)
         if stored is None:
             return Sign.UNKNOWN
+        self._note_segment(hostname, stored)
         return _SIGNS.get(stored.status, Sign.UNFINISHED)
 
     def _monotonic(self, moment: datetime.datetime) -> float:
         """A moment of masakari's clock by our monotonic one, rather too early than too late."""
         now = self._clock.now()
+        return now.monotonic - (self._date() - moment).total_seconds() - _ROUNDING
+
+    def _date(self) -> datetime.datetime:
+        """masakari's own time, as its last answer told it; ours where it does not."""
         date: datetime.datetime | None = getattr(self._reader, "date", None)
-        return now.monotonic - ((date or now.wall) - moment).total_seconds() - _ROUNDING
+        return date or self._clock.now().wall
 
 
 def _lane(payload: Mapping[str, object]) -> Lane:

@@ -39,6 +39,7 @@ class Outbox:
 
         `on_written` is told the subject of each row as it reaches the store.
         """
+        self._clock = clock
         self._pending = Pending()
         self._followed: dict[int, Row] = {}
         self._memory: dict[str, Mapping[str, JSON]] = {}
@@ -256,8 +257,9 @@ class Outbox:
         self.news.set()
 
     def _adopt(self, loaded: Loaded) -> None:
+        now = self._clock.now()
         for row in loaded.pending:
-            self._pending.add(row, Standing.UNCONFIRMED)
+            self._pending.add(row.adopted(now), Standing.UNCONFIRMED)
             # It is not offered, but its time runs.
             self._make_ready(row.subject)
         self._followed = {row.id: row for row in loaded.followed}

@@ -7,7 +7,7 @@ host's own evacuation, and other hosts', waiting. Nothing here waits for ever: w
 the engine can take is not waited for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
@@ -103,7 +103,8 @@ class Look:
     `began`: the monotonic second at which it was begun. `unfinished`: by uuid, with its lane. `signs`: how those of
     ours that are not among them stand. `recovered`: the reports of the whole host that the engine has finished, with
     the monotonic second (of our clock) at which it did. `hosts`: more of those of the whole host that are unfinished.
-    `abandoned`: those that are, and at which nobody works any more.
+    `abandoned`: those that are, and at which nobody works any more. `changed`: when masakari last changed unfinished
+    ones about instances (monotonic second of our clock), as far as is known.
     """
 
     began: float
@@ -112,6 +113,7 @@ class Look:
     recovered: Mapping[str, float] = field(default_factory=dict)
     hosts: Mapping[str, HostReport] = field(default_factory=dict)
     abandoned: frozenset[str] = frozenset()
+    changed: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,16 +136,6 @@ class Ruling:
     hold: Hold | None = None
     until: float | None = None
     covered_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A report as it was tracked under `uuid`; what was seen of it, and what it has come to: an end, or overdue."""
-
-    uuid: str
-    was: Tracked
-    sign: Sign
-    stage: Stage
 
 
 GO = Ruling()
@@ -189,7 +181,8 @@ def arrived(pace: HostPace, one: Candidate, policy: PacePolicy) -> HostPace:
         return pace
     # Only the latest few matter: it is told whether `together` are younger than a moment.
     young = dict(sorted({**pace.young, one.subject: one.made}.items(), key=lambda item: item[1]))
-    return replace(pace, young=dict(list(young.items())[-policy.together :]))
+    young = dict(list(young.items())[-policy.together :])
+    return replace(pace, young=young, moved_at=max(pace.moved_at, one.made))
 
 
 def judge(
@@ -304,14 +297,17 @@ def looked(pace: HostPace, look: Look, now: float) -> HostPace:
         if stage in KEPT:
             tracked[uuid] = replace(one, stage=stage)
     for uuid, lane in look.unfinished.items():
-        tracked.setdefault(uuid, Tracked(lane=lane, stage=Stage.STANDING, since=now))
+        # It may have been left there long before anybody looked.
+        since = min(look.changed.get(uuid, now), now)
+        tracked.setdefault(uuid, Tracked(lane=lane, stage=Stage.STANDING, since=since))
     for uuid, host in look.hosts.items():
         tracked[uuid] = _host_as_seen(tracked[uuid], host, now, pace.tracked.get(uuid))
     moved = tracked.keys() != pace.tracked.keys()
     return replace(
         pace,
         tracked=tracked,
-        recovered=look.recovered,
+        # What is seen as finished has finished by now, whatever the clocks say.
+        recovered={uuid: min(at, pace.recovered.get(uuid, now)) for uuid, at in look.recovered.items()},
         sight=Sight.SEEN,
         seen_at=now,
         looked_at=now,
@@ -327,57 +323,7 @@ def _host_as_seen(one: Tracked, seen: HostReport, now: float, before: Tracked | 
     return replace(one, doubtful=seen.doubtful)
 
 
-def ended(pace: HostPace, look: Look) -> Iterator[Ended]:
-    """What a look tells of ours that have come to their end, before it is taken in by `looked`."""
-    for uuid, one in pace.tracked.items():
-        sign = look.signs.get(uuid)
-        if one.row is None or sign is None or one.stage is Stage.OFFERED:
-            continue
-        stage = MOVES[one.stage, sign]
-        if stage not in KEPT:
-            yield Ended(uuid, one, sign, stage)
-
-
-def _patience(one: Tracked, policy: PacePolicy) -> float:
-    return policy.host_patience if one.lane is Lane.HOST and not one.doubtful else policy.patience
-
-
-def lapsed(pace: HostPace, now: float, policy: PacePolicy) -> tuple[HostPace, list[Ended]]:
-    """Nobody waits for what stands longer than the engine can take: the pace then, and what is newly so."""
-    late: list[Ended] = []
-    tracked = dict(pace.tracked)
-    for uuid, one in pace.tracked.items():
-        if one.stage is Stage.STANDING:
-            patience = _patience(one, policy)
-        elif one.stage is Stage.OVERDUE:
-            patience = policy.lapse
-        else:
-            continue
-        if now < one.since + patience:
-            continue
-        read = pace.sight is Sight.SEEN and now < one.since + policy.lapse
-        sign = Sign.LATE if read else Sign.UNREAD
-        stage = MOVES[one.stage, sign]
-        late.append(Ended(uuid, one, sign, stage))
-        tracked[uuid] = replace(one, stage=stage)
-        if stage not in KEPT:
-            del tracked[uuid]
-    return (replace(pace, tracked=tracked), late) if late else (pace, late)
-
-
-def long_hosts(pace: HostPace, now: float, policy: PacePolicy) -> list[str]:
-    """The reports of the whole host that stand for longer than an instance's may: people are to know."""
-    hosts = {uuid: one.since for uuid, one in pace.tracked.items() if one.lane is Lane.HOST}
-    return [uuid for uuid, since in hosts.items() if now >= since + policy.patience]
-
-
-def next_lapse(pace: HostPace, policy: PacePolicy) -> float | None:
-    """The monotonic second at which the first one that is waited for is waited for no longer."""
-    standing = (one for one in pace.tracked.values() if one.stage is Stage.STANDING)
-    return min((one.since + _patience(one, policy) for one in standing), default=None)
-
-
-def next_look(pace: HostPace, now: float, policy: PacePolicy, hold: Hold | None) -> float | None:
+def next_look(pace: HostPace, policy: PacePolicy, hold: Hold | None) -> float | None:
     """The monotonic second of the next look at masakari; `hold`: why the first one waits, None when none does.
 
     The longer nothing has moved, the less often: a look is late by an eighth of what it waits for, at most.
@@ -391,7 +337,5 @@ def next_look(pace: HostPace, now: float, policy: PacePolicy, hold: Hold | None)
     if hold is None:
         idle = max(policy.idle_look, (pace.looked_at - pace.moved_at) / 8.0)
         return max(pace.looked_at, pace.moved_at) + min(idle, policy.blind_idle)
-    if hold is Hold.LOOK:
-        return now
     since = max(policy.soonest_look, (pace.looked_at - pace.moved_at) / 8.0)
     return pace.looked_at + min(since, policy.latest_look)

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.masakari_api import LookupFailed
+from masakarimonitors.outbox import following, words
 from masakarimonitors.outbox import pace as policy_of
+from masakarimonitors.outbox.following import Ended
 from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.pace import GO, Candidate, Ended, Hold, HostPace, PacePolicy, Ruling, Sight
+from masakarimonitors.outbox.pace import GO, Candidate, Hold, HostPace, PacePolicy, Ruling, Sight
 from masakarimonitors.outbox.rows import Row
-from masakarimonitors.outbox.stages import Lane, Sign, Stage, lane_of
+from masakarimonitors.outbox.stages import TOO_LONG, Lane, Sign, Stage, lane_of
 from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
@@ -101,7 +103,8 @@ class Pacing:
         self._patience = patience
         self._on_fault = on_fault
         self._hosts: dict[str, _Host] = {}
-        self._made: dict[int, float] = {}
+        # By masakari's uuid of a host's report: whose reports were taken back for it, of which nobody was told yet.
+        self._covered: dict[str, list[str]] = {}
 
     def start(self) -> None:
         """Go on following what an earlier run has delivered."""
@@ -110,7 +113,8 @@ class Pacing:
             lane = lane_of(row.notification)
             if lane is None or row.notification is None:
                 continue
-            age = _age(row.updated or row.created, now)
+            # No more, so that it is looked at first, and then for a day: the wall clock may have been set meanwhile.
+            age = min(_age(row.updated or row.created, now), self._policy.patience)
             host = self._host(row.notification.hostname)
             host.pace = policy_of.remembered(host.pace, row.id, lane, row.followed, now.monotonic - age)
 
@@ -120,7 +124,7 @@ class Pacing:
         if lane is None or row.notification is None or not self._policy.limit:
             return GO
         host = self._host(row.notification.hostname)
-        one = Candidate(row=row.id, lane=lane, subject=row.subject, made=self._made_at(row, now))
+        one = Candidate(row=row.id, lane=lane, subject=row.subject, made=row.monotonic)
         host.pace = policy_of.arrived(host.pace, one, self._policy)
         ruling = self._judge(host, one, now)
         queue = host.queues[lane]
@@ -169,6 +173,18 @@ class Pacing:
         """Whether it is looked at what becomes of such a row at masakari."""
         return self._policy.limit > 0 and lane_of(row.notification) is Lane.RECOVERED
 
+    def covered(self, row: Row, uuid: str) -> None:
+        """A report was taken back because masakari has recovered its whole host; `uuid`: its notification of that."""
+        self._covered.setdefault(uuid, []).append(row.subject)
+
+    def tell_covered(self) -> None:
+        """People are told of those that were taken back: what was dead before its host is not started with it."""
+        for uuid, subjects in self._covered.items():
+            told = words.TAKEN_BACK.format(uuid=uuid, subjects=", ".join(subjects))
+            self._on_fault(told)
+            LOG.warning(told)
+        self._covered.clear()
+
     def row_due(self, *, filed: bool = True) -> float | None:
         """The monotonic second at which the next one that waits may go, if nothing happens before.
 
@@ -181,34 +197,37 @@ class Pacing:
         held = [queue.ruling.until for queue in queues if queue.ruling.hold is not Hold.LOOK]
         return min((until for until in held if until is not None), default=None)
 
-    def look_due(self, now: Instant) -> float | None:
-        """The monotonic second at which `lapse` or `begin_looks` have something to do."""
+    def look_due(self, *, idle: bool = False) -> float | None:
+        """The monotonic second at which `lapse` or `begin_looks` (`idle` as there) have something to do."""
         moments: list[float | None] = []
         for host in self._hosts.values():
-            moments += [self._next_look(host, now), policy_of.next_lapse(host.pace, self._policy)]
+            moments += [self._next_look(host, idle=idle), following.next_lapse(host.pace, self._policy)]
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def _next_look(self, host: _Host, now: Instant) -> float | None:
+    def _next_look(self, host: _Host, *, idle: bool) -> float | None:
         if host.looking:
             return None
-        return policy_of.next_look(host.pace, now.monotonic, self._policy, host.hold)
+        return policy_of.next_look(host.pace, self._policy, None if idle else host.hold)
 
     def lapse(self, now: Instant) -> None:
         """Whatever stands too long at masakari is waited for no longer."""
         for name, host in self._hosts.items():
-            host.pace, late = policy_of.lapsed(host.pace, now.monotonic, self._policy)
+            host.pace, late = following.lapsed(host.pace, now.monotonic, self._policy)
             for one in late:
                 self._tell(one, now)
-            long = policy_of.long_hosts(host.pace, now.monotonic, self._policy)
+            long = following.long_hosts(host.pace, now.monotonic, self._policy)
             # That a host of many instances takes so long is a fault only for those that wait for it, or did.
             held = host.hold is Hold.HOST or any(one.was.lane is Lane.HOST for one in late)
-            self._tell_host(name, host, long if held else (), _LONG_HOST)
+            self._tell_host(name, host, long if held else (), words.LONG_HOST)
 
-    def begin_looks(self, now: Instant) -> list[str]:
-        """The hosts that are to be looked at now: `look` is called for each."""
+    def begin_looks(self, now: Instant, *, idle: bool = False) -> list[str]:
+        """The hosts that are to be looked at now: `look` is called for each.
+
+        `idle`: nothing could go now whatever was seen; looked at is only what stands there.
+        """
         hosts: list[str] = []
         for name, host in self._hosts.items():
-            due = self._next_look(host, now)
+            due = self._next_look(host, idle=idle)
             if due is not None and due <= now.monotonic:
                 host.looking = True
                 hosts.append(name)
@@ -237,10 +256,10 @@ class Pacing:
                     self._policy.blind_interval,
                 )
             return
-        for one in policy_of.ended(host.pace, seen):
+        for one in following.ended(host.pace, seen):
             self._tell(one, now)
         host.pace = policy_of.looked(host.pace, seen, now.monotonic)
-        self._tell_host(hostname, host, seen.abandoned, _ABANDONED)
+        self._tell_host(hostname, host, seen.abandoned, words.ABANDONED)
         if before is Sight.BLIND:
             LOG.info("masakari's notifications of %s can be read again", hostname)
 
@@ -284,26 +303,18 @@ class Pacing:
 
     @property
     def overdue(self) -> int:
-        """How many stand there for longer than the engine can take."""
+        """How many stand there for longer than the engine can take, as far as anybody can read."""
         tracked = [one for host in self._hosts.values() for one in host.pace.tracked.values()]
-        return sum(one.stage is Stage.OVERDUE for one in tracked)
+        return sum(one.stage in TOO_LONG for one in tracked)
 
     def _host(self, hostname: str) -> _Host:
         return self._hosts.setdefault(hostname, _Host())
 
-    def _made_at(self, row: Row, now: Instant) -> float:
-        """The monotonic second at which a row was made: a wall clock that jumps must not hold it, or let it go."""
-        if row.id not in self._made:
-            if len(self._made) > 2 * self._outbox.waiting + 1000:
-                self._made = {key: at for key, at in self._made.items() if self._outbox.is_pending(key)}
-            self._made[row.id] = now.monotonic - _age(row.created, now)
-        return self._made[row.id]
-
-    def _tell_host(self, hostname: str, host: _Host, uuids: Iterable[str], words: str) -> None:
+    def _tell_host(self, hostname: str, host: _Host, uuids: Iterable[str], fault: str) -> None:
         """People are told once of each such report of the whole host."""
         for uuid in sorted(set(uuids) - host.told):
             host.told.add(uuid)
-            told = words.format(about=f"{hostname} (notification {uuid})", minutes=self._policy.patience / 60)
+            told = fault.format(about=f"{hostname} (notification {uuid})", minutes=self._policy.patience / 60)
             self._on_fault(told)
             LOG.error(told)
 
@@ -317,42 +328,22 @@ class Pacing:
             f"{row.subject} (notification {one.uuid})",
             f"{row.answer}; the engine: {one.sign.value}",
         )
-        if one.stage is Stage.OVERDUE:
-            self._on_fault(_OVERDUE.format(about=about, minutes=self._policy.patience / 60))
-            LOG.error(_OVERDUE.format(about=about, minutes=self._policy.patience / 60))
+        if one.stage in TOO_LONG:
+            late = words.UNREAD if one.stage is Stage.UNREAD else words.OVERDUE
+            told = late.format(about=about, minutes=self._policy.patience / 60)
+            self._on_fault(told)
+            LOG.error(told)
             return
         self._outbox.end_following(row.id, answer, now)
         if one.stage is Stage.GIVEN_UP:
-            self._on_fault(_GIVEN_UP.format(about=about))
-            LOG.error(_GIVEN_UP.format(about=about))
+            self._on_fault(words.GIVEN_UP.format(about=about))
+            LOG.error(words.GIVEN_UP.format(about=about))
         elif one.sign is Sign.IGNORED:
-            LOG.warning(_IGNORED.format(about=about))
+            LOG.warning(words.IGNORED.format(about=about))
+        elif one.stage is Stage.FORGOTTEN:
+            LOG.warning(words.FORGOTTEN.format(about=about, why=one.sign.value))
         else:
             LOG.info("masakari and the report about %s: %s", about, one.sign.value)
-
-
-_ABANDONED = (
-    "masakari shows the recovery of {about} as unfinished, but the host is in service: the engine was killed at its "
-    "work, and nobody recovers that host. What dies there is reported again; see to the instances that were there then"
-)
-_LONG_HOST = (
-    "masakari's engine has not ended with the recovery of {about} for {minutes:.0f} minutes, and reports of that "
-    "host's instances wait for it, or have done: it has very many, or the engine is away, or was killed at its work. "
-    "See the engine's log; when nobody works at it, put the host back into service, and recover its instances by hand"
-)
-_OVERDUE = (
-    "masakari's engine has not ended with the report about {about} for {minutes:.0f} minutes, which is longer than it "
-    "needs: it is away, or was killed at its work, or waits for nova. The next reports go out all the same; see "
-    "`openstack notification show` and the engine's log, and recover the instance by hand"
-)
-_GIVEN_UP = (
-    "masakari's engine has given up the report about {about} after two tries: the instance is not recovered. See the "
-    "engine's log, and recover the instance by hand"
-)
-_IGNORED = (
-    "masakari's engine has ignored the report about {about}: the instance is paused or rescued in nova, or its "
-    "failover segment is disabled. It is not recovered"
-)
 
 
 def _age(moment: datetime.datetime, now: Instant) -> float:

@@ -30,7 +30,8 @@ class Row:
     the decision made it; `reoffered` says that it is told with a fresh one since, because an older report
     hid it. `since`: an equal report that was generated since then, by whomever, tells of the same failure; it is not on
     disk, and after a restart `made_at` counts. `followed` is masakari's uuid of it while its engine is not known to
-    have ended with it, and somebody wants to know; else empty.
+    have ended with it, and somebody wants to know; else empty. `monotonic`: the second of this process's clock at which
+    it was made; for one of an earlier run as far as the wall clock told at the start. It is not on disk.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Row:
     answer: str = ""
     updated: datetime.datetime | None = None
     followed: str = ""
+    monotonic: float = field(default=0.0, compare=False)
 
     @classmethod
     def new(cls, row_id: int, notification: Notification, why: str, now: Instant) -> "Row":
@@ -62,7 +64,13 @@ class Row:
             created=now.wall,
             made_at=notification.generated_time,
             updated=now.wall,
+            monotonic=now.monotonic,
         )
+
+    def adopted(self, now: Instant) -> "Row":
+        """As this process counts its age; one that says to be of the future was made now, as far as anybody knows."""
+        age = max(0.0, (now.wall - self.created).total_seconds())
+        return replace(self, monotonic=now.monotonic - age)
 
     @property
     def is_death(self) -> bool:

@@ -39,6 +39,63 @@ async def test_the_host_is_found_once_and_not_asked_for_where_an_answer_has_told
     assert all(path.startswith("/notifications") for path in other.asked)
 
 
+class Anew(FakeLists):
+    """After `anew` the host has another uuid, as one that was taken out of its segment and put in again."""
+
+    anew = False
+
+    def _hosts(self, segment: str) -> list[dict[str, object]]:
+        found = super()._hosts(segment)
+        for one in found:
+            if self.anew and one["name"] == HOST:
+                one["uuid"] = "anew"
+        return found
+
+    def report_host(self) -> str:
+        uuid = self.file(HOST, "COMPUTE_HOST", HOST_DOWN, STAMP, status="new")
+        self.notifications[-1]["source_host_uuid"] = "anew"
+        return uuid
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_a_host_that_is_registered_anew_is_found_again_in_some_minutes(told: bool) -> None:
+    """`told`: its uuid is known from an answer to a report, and its segment from the report as masakari lists it."""
+    known, clock = Anew({"first": ["other"], "second": [HOST]}), FakeClock()
+    at = Looks(known, clock)
+    if told:
+        at.learn(HOST, f"uuid-of-{HOST}")
+        known.file(HOST, "VM", DIED, STAMP, status="new")
+    await at.look(HOST, ())
+    known.anew = True
+    host = known.report_host()
+    await clock.advance(300)
+    assert host in (await at.look(HOST, ())).unfinished
+
+
+async def test_a_host_that_stays_what_it_was_is_asked_for_with_one_request_in_minutes() -> None:
+    known, clock = lists(), FakeClock()
+    at = Looks(known, clock)
+    at.learn(HOST, f"uuid-of-{HOST}")
+    known.file(HOST, "VM", DIED, STAMP, status="new")
+    for _ in range(60):
+        await at.look(HOST, ())
+        await clock.advance(10)
+    asked = [path for path in known.asked if path.startswith("/segments")]
+    assert 3 <= len(asked) <= 6 and set(asked) == {f"/segments/uuid-of-second/hosts/uuid-of-{HOST}"}
+
+
+async def test_a_host_whose_uuid_masakari_knows_no_more_is_found_again_at_the_next_look() -> None:
+    known, clock = Anew({"all": [HOST]}), FakeClock()
+    at = Looks(known, clock)
+    uuid = known.file(HOST, "COMPUTE_HOST", HOST_DOWN, STAMP, status="running")
+    known.date = EPOCH + datetime.timedelta(seconds=600)
+    await at.look(HOST, ())
+    known.anew = True
+    assert (await at.look(HOST, ())).hosts[uuid].doubtful
+    host = known.report_host()
+    assert host in (await at.look(HOST, ())).unfinished
+
+
 async def test_a_host_that_is_registered_nowhere_cannot_be_looked_at() -> None:
     with pytest.raises(LookupFailed, match="in none of masakari's failover segments"):
         await looks(lists()).look("nowhere", ())

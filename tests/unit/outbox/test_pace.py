@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from masakarimonitors.outbox.following import ended, lapsed, long_hosts, next_lapse
 from masakarimonitors.outbox.pace import (
     GO,
     Candidate,
@@ -19,12 +20,8 @@ from masakarimonitors.outbox.pace import (
     answered,
     arrived,
     blinded,
-    ended,
     judge,
-    lapsed,
-    long_hosts,
     looked,
-    next_lapse,
     next_look,
     offered,
     remembered,
@@ -168,11 +165,26 @@ def test_blind_the_burst_is_what_was_free_when_sight_was_lost() -> None:
     assert judge(pace, one(2, now), now, POLICY) == Ruling(Hold.UNSEEN, now + POLICY.blind_interval)
 
 
-def test_what_nobody_can_read_is_dropped_without_an_alarm() -> None:
+def test_what_nobody_can_read_is_said_and_looked_at_further_and_told_again_when_it_still_stands() -> None:
     pace = blinded(remembered(HostPace(), 1, Lane.RECOVERED, "u1", T0), T0, POLICY)
-    pace, late = lapsed(pace, T0 + POLICY.patience, POLICY)
-    assert [end.stage for end in late] == [Stage.FORGOTTEN]
-    assert next_look(pace, T0 + POLICY.patience, POLICY, None) is None
+    late = T0 + POLICY.patience
+    pace, told = lapsed(pace, late, POLICY)
+    assert [end.stage for end in told] == [Stage.UNREAD] and pace.count(Lane.RECOVERED) == 0
+    assert next_look(pace, POLICY, None) is not None
+    assert lapsed(pace, late + 60, POLICY)[1] == []
+    pace = looked(pace, Look(began=late + 90, unfinished={"u1": Lane.RECOVERED}), late + 91)
+    pace, told = lapsed(pace, late + 91, POLICY)
+    assert [end.stage for end in told] == [Stage.OVERDUE]
+
+
+@pytest.mark.parametrize("age", [POLICY.patience, POLICY.lapse])
+def test_what_stood_there_before_a_start_is_looked_at_before_anything_is_said_of_it(age: float) -> None:
+    pace = remembered(HostPace(), 1, Lane.RECOVERED, "u1", T0 - age)
+    assert lapsed(pace, T0, POLICY) == (pace, []) and next_lapse(pace, POLICY) is None
+    due = next_look(pace, POLICY, None)
+    assert due is not None and due <= T0
+    unfinished = looked(pace, Look(began=T0, unfinished={"u1": Lane.RECOVERED}), T0)
+    assert [end.stage for end in lapsed(unfinished, T0, POLICY)[1]] == [Stage.OVERDUE]
 
 
 def test_what_the_engine_never_ends_is_looked_at_for_a_day_and_then_dropped() -> None:
@@ -182,6 +194,14 @@ def test_what_the_engine_never_ends_is_looked_at_for_a_day_and_then_dropped() ->
     assert lapsed(pace, T0 + POLICY.lapse - 1, POLICY)[1] == []
     pace, late = lapsed(pace, T0 + POLICY.lapse, POLICY)
     assert [end.stage for end in late] == [Stage.FORGOTTEN] and not pace.tracked
+
+
+def test_what_another_sender_left_there_days_ago_is_not_counted_and_is_no_news_at_each_look() -> None:
+    left = Look(began=T0, unfinished={"x": Lane.RECOVERED}, changed={"x": T0 - 2 * POLICY.lapse})
+    pace, late = lapsed(looked(HostPace(), left, T0), T0, POLICY)
+    assert [end.was.row for end in late] == [None] and pace.count(Lane.RECOVERED) == 0
+    again = looked(pace, replace(left, began=T0 + 60), T0 + 60)
+    assert lapsed(again, T0 + 60, POLICY) == (again, []) and again.moved_at == pace.moved_at
 
 
 def test_the_end_of_ours_is_told_with_its_sign_and_that_of_others_is_not() -> None:
@@ -196,7 +216,7 @@ def test_looks_are_rarer_the_longer_nothing_has_moved() -> None:
     pace = standing("u1", "u2")
     gaps = []
     for _ in range(60):
-        at = next_look(pace, pace.looked_at, POLICY, Hold.FULL)
+        at = next_look(pace, POLICY, Hold.FULL)
         assert at is not None
         gaps.append(at - pace.looked_at)
         pace = looked(pace, Look(began=at, unfinished=dict.fromkeys(("u1", "u2"), Lane.RECOVERED)), at)
@@ -205,7 +225,20 @@ def test_looks_are_rarer_the_longer_nothing_has_moved() -> None:
 
 def test_a_look_that_failed_is_not_made_again_at_once() -> None:
     pace = blinded(standing("u1"), T0 + 3, POLICY)
-    assert next_look(pace, T0 + 3, POLICY, Hold.LOOK) == T0 + 3 + POLICY.blind_interval
+    assert next_look(pace, POLICY, Hold.LOOK) == T0 + 3 + POLICY.blind_interval
+
+
+def test_a_look_that_let_nothing_go_is_not_made_again_at_once() -> None:
+    pace = replace(standing(), moved_at=T0)
+    soon = next_look(pace, POLICY, Hold.LOOK)
+    for _ in range(60):
+        assert soon is not None and soon >= pace.looked_at + POLICY.soonest_look
+        pace = looked(pace, Look(began=soon), soon)
+        before, soon = soon, next_look(pace, POLICY, Hold.LOOK)
+    assert (soon, before) == (pace.looked_at + POLICY.latest_look, pace.looked_at)
+    # What dies now waits for no more than the shortest pause.
+    pace = arrived(pace, one(1, before + 2), POLICY)
+    assert next_look(pace, POLICY, Hold.LOOK) == before + POLICY.soonest_look
 
 
 @pytest.mark.parametrize(
@@ -331,7 +364,7 @@ def goes_on(world: World) -> bool:
             ruling = judge(pace, head, after.now, SEARCH)
             if ruling is GO:
                 break
-            at = next_look(pace, after.now, SEARCH, ruling.hold)
+            at = next_look(pace, SEARCH, ruling.hold)
             if at is not None and at <= after.now:
                 unfinished = {f"u{row}": Lane.RECOVERED for row in after.there}
                 look = Look(began=after.now, unfinished=unfinished)

@@ -3,7 +3,7 @@
 import itertools
 
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, VmNotification
-from masakarimonitors.outbox.stages import COUNTED, KEPT, MOVES, Lane, Sign, Stage, lane_of
+from masakarimonitors.outbox.stages import COUNTED, KEPT, MOVES, TOO_LONG, Lane, Sign, Stage, lane_of
 from tests.fixtures.fake_clock import EPOCH
 
 OVER = {Stage.NOT_TAKEN, Stage.ENDED, Stage.GIVEN_UP, Stage.FORGOTTEN}
@@ -26,15 +26,15 @@ def test_the_lane_is_that_which_the_engine_takes() -> None:
 def test_every_sign_of_what_is_kept_has_a_move_and_what_is_over_has_none() -> None:
     at_masakari = set(Sign) - {Sign.TAKEN, Sign.NOT_TAKEN}
     assert {sign for stage, sign in MOVES if stage is Stage.OFFERED} == {Sign.TAKEN, Sign.NOT_TAKEN}
-    for stage in (Stage.STANDING, Stage.OVERDUE):
+    for stage in (Stage.STANDING, *TOO_LONG):
         assert {sign for known, sign in MOVES if known is stage} == at_masakari
     assert not [stage for stage, _ in MOVES if stage in OVER]
-    assert set(Stage) - OVER == KEPT and {Stage.OVERDUE} == KEPT - COUNTED
+    assert set(Stage) - OVER == KEPT and TOO_LONG == KEPT - COUNTED
 
 
 def test_nothing_that_is_not_waited_for_is_waited_for_again() -> None:
     """Else a report could take its place for ever, a patience at a time."""
-    reached = {Stage.OVERDUE}
+    reached = set(TOO_LONG)
     for _, sign in itertools.product(Stage, Sign):
         reached |= {MOVES[stage, sign] for stage in reached & KEPT if (stage, sign) in MOVES}
     assert not reached & COUNTED
