@@ -21,7 +21,7 @@ from masakarimonitors.core.decision import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.core.notification import ReportStatus, Settled
+from masakarimonitors.core.notification import Leave, ReportStatus, Settled
 from masakarimonitors.monitor import Monitor, O, S, Source
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
@@ -68,14 +68,14 @@ class Daemon(Generic[S, O]):
         """What the monitor watches, as it stands now, and its reports of the last life that nobody has confirmed."""
         return [*self._unconfirmed.describe(self._clock.now()), *self._monitor.describe(self._state)]
 
-    def may_offer(self, row: Row) -> bool:
+    def may_offer(self, row: Row) -> Leave:
         """Whether the monitor lets that report leave at this moment; safe to ask on any thread.
 
         Times go on while this process stands still, and a decision that takes the report back may only be due.
         """
         # The monitor knows it by the time at which it made it.
         told = row.as_made
-        return told is None or self._monitor.may_offer(self._state, told, self._clock.now())
+        return Leave.NOW if told is None else self._monitor.may_offer(self._state, told, self._clock.now())
 
     def settled(self, row: Row) -> None:
         """One of its reports has ended: the monitor is told, and people when it was not delivered."""

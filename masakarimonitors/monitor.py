@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Woken
-from masakarimonitors.core.notification import Notification, Settled
+from masakarimonitors.core.notification import Leave, Notification, Settled
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait
 from masakarimonitors.status.model import SubjectRow
 
@@ -68,9 +68,9 @@ class Monitor(Generic[S, O]):
     judge_unconfirmed: Callable[[S, Unconfirmed, Instant], Word] = lambda state, report, now: _NOBODY_JUDGES
     """Whether a report of its last life still holds, by what it knows now; pure. Asked of each whenever the state has
     changed, until it says one or the other: only then is the report delivered, or taken back."""
-    may_offer: Callable[[S, Notification, Instant], bool] = lambda state, notification, now: True
-    """Whether this report may leave at this moment: asked last of all, on any thread. What may not stays pending
-    until a decision takes it back, or until it may."""
+    may_offer: Callable[[S, Notification, Instant], Leave] = lambda state, notification, now: Leave.NOW
+    """Whether this report may leave at this moment: asked last of all, on any thread. What may not now stays
+    pending until a decision takes it back, or until it may; what never may is ended."""
     settled: Callable[[Settled, Instant], O | None] = lambda report, now: None
     """The end of one of its reports as an observation, if it wants to know."""
     watch_delivery: Callable[[Callable[[], str]], None] = lambda trouble: None

@@ -98,7 +98,11 @@ def wire(
     """
     record = Record(monitor.name, clock.now(), on_verdict)
     daemon = Daemon(monitor, outbox, clock, record)
-    pacing = Pacing(outbox, clock, pace, looks, on_fault=lambda text: record.fault(text, clock.now()))
+
+    def tell(text: str) -> None:
+        record.fault(text, clock.now())
+
+    pacing = Pacing(outbox, clock, pace, looks, on_fault=tell)
     delivery = Delivery(
         outbox,
         api,
@@ -108,6 +112,7 @@ def wire(
         arrivals=arrivals,
         may_offer=daemon.may_offer,
         pacing=pacing,
+        on_fault=tell,
     )
     monitor.watch_delivery(lambda: delivery.trouble)
     status = MonitorStatus(record, daemon.subjects, lambda: _outbox_row(outbox, delivery))

@@ -8,7 +8,7 @@ A notification in the outbox is a report; how it ended comes back to the monitor
 import datetime
 import re
 from dataclasses import KW_ONLY, dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any
 
 ENGINE_ACTS_ON = frozenset(
@@ -53,6 +53,14 @@ class ReportStatus(StrEnum):
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+
+
+class Leave(Enum):
+    """Whether a report may leave for masakari at one moment, as its monitor sees it then."""
+
+    NOW = "it may"
+    LATER = "not now: its monitor takes it back within moments, or stands by it again"
+    NEVER = "it is not its monitor's report any more"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,11 @@ from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Decision, Instant
-from masakarimonitors.core.notification import (
-    HostEvent,
-    HostNotification,
-    Notification,
-    ReportStatus,
-    Settled,
-)
+from masakarimonitors.core.notification import HostEvent, HostNotification, ReportStatus, Settled
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.decision import Decider
-from masakarimonitors.hostmonitor.core.judge import Court
+from masakarimonitors.hostmonitor.core.leaving import may_offer
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
-from masakarimonitors.hostmonitor.core.outage import Fate
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
 from masakarimonitors.hostmonitor.drivers import base, thirdparty
@@ -89,7 +82,11 @@ def wire(
     if driver.look_at_power is not None and conf.host.power_check_interval:
         heard = Overheard(policy.own, elected=policy.elected)
         rounds = BmcRounds(
-            driver.look_at_power, heard.looked_after, clock, float(conf.host.power_check_interval)
+            driver.look_at_power,
+            heard.looked_after,
+            clock,
+            float(conf.host.power_check_interval),
+            note=driver.note_power,
         )
         hearers.append(heard.hear)
         beside_driver.append(rounds)
@@ -197,25 +194,6 @@ def settled(report: Settled, now: Instant) -> Answered | None:
         why=report.answer,
         at=now,
     )
-
-
-def may_offer(policy: Policy, state: State, told: Notification, now: Instant) -> bool:
-    """Whether `told`, as it was made, may leave: a failure is told by whoever reports, while it is seen.
-
-    Also in the moment after its authority, or its sight of a link that decides, has ended: times go on while the
-    process stands still, and the decision that takes the report back may only be due.
-    """
-    if not isinstance(told, HostNotification) or told.event is not HostEvent.STOPPED:
-        return True
-    cluster, host = state.cluster, state.hosts.get(told.hostname)
-    if not cluster.reporter.reports or cluster.reporter.due(now.monotonic) is not None:
-        return False
-    report = host.outage.report if host is not None and host.outage is not None else None
-    if host is None or report is None or report.fate is not Fate.PENDING:
-        return False
-    if (report.made_at, report.host_status) != (told.generated_time, told.host_status):
-        return False
-    return Court(cluster=cluster, policy=policy, now=now).asks_recovery(host)
 
 
 def _watching(driver: Driver, policy: Policy) -> Sequence[str]:

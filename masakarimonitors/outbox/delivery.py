@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.core.notification import Leave, ReportStatus
 from masakarimonitors.masakari_api import Api, Delivered, Duplicate, NotSent, Outcome, Refused, Unreachable
 from masakarimonitors.outbox import fates
 from masakarimonitors.outbox.arrivals import Arrival, Arrivals
+from masakarimonitors.outbox.breaker import CircuitBreaker
 from masakarimonitors.outbox.fates import FATES, Fate, Presence, answer_of, must_ask
+from masakarimonitors.outbox.held import NOT_ITS_REPORT, HeldBack
 from masakarimonitors.outbox.line import Line
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pacing import Pacing
@@ -30,8 +32,6 @@ LOG = logging.getLogger(__name__)
 
 # Waited beyond the API's duplicate window, for clocks that differ between hosts (seconds).
 _WINDOW_MARGIN = 5.0
-# Seconds until a report that may not leave is looked at again.
-_HELD_BACK = 1.0
 # So many places are never taken by words that the engine only files: a death finds one free.
 _KEPT_FREE = 2
 
@@ -61,21 +61,6 @@ class DeliveryPolicy:
         return min(doubled, self.backoff_limit) * (0.75 + 0.25 * jitter)
 
 
-@dataclass(slots=True, kw_only=True)
-class _CircuitBreaker:
-    """Whether the API as a whole answers; open, it lets one probe through at a time."""
-
-    failures: int = 0
-    until: float = 0.0
-    opened_at: float = 0.0
-    probing: bool = False
-    reason: str = ""
-
-    @property
-    def open(self) -> bool:
-        return self.failures > 0
-
-
 class Delivery:
     """The worker that offers rows until each is settled."""
 
@@ -89,27 +74,29 @@ class Delivery:
         *,
         on_settled: Callable[[Row], None] = lambda row: None,
         arrivals: Arrivals | None = None,
-        may_offer: Callable[[Row], bool] = lambda row: True,
+        may_offer: Callable[[Row], Leave] = lambda row: Leave.NOW,
         pacing: Pacing | None = None,
+        on_fault: Callable[[str], None] = lambda text: None,
     ) -> None:
         """The only one that takes from `outbox`; `on_settled` is told each row that it brings to an end.
 
         `arrivals` tells whether masakari has a report; without it nobody can. `may_offer` is asked before a row is
         offered, and again on another thread at the moment in which it would leave. `pacing` holds back reports about
-        instances that masakari's engine could not work on yet; without it none are.
+        instances that masakari's engine could not work on yet; without it none are. `on_fault`: for people.
         """
         self._outbox = outbox
         self._api = api
         self._policy = policy
         self._clock = clock
         self._rng = rng or random.Random(random.getrandbits(64))
-        self._breaker = _CircuitBreaker()
+        self._breaker = CircuitBreaker()
         self._line = Line()
         self.timing = Timing(policy.expiry, outbox.is_pending)
         """When each row is due, and when it is given up."""
         self._busy: dict[str, bool] = {}  # whether the engine only files it
         self._on_settled = on_settled
         self._may_offer = may_offer
+        self._held = HeldBack(outbox, on_fault)
         self._arrivals = arrivals or Arrivals()
         self.pacing = pacing or Pacing(outbox, clock)
         """Who waits for masakari's engine, and what stands there."""
@@ -250,9 +237,10 @@ class Delivery:
         try:
             if self.timing.leave_window(row.id):
                 row = row.restamped(self._clock.now())
-            if not self._may_offer(row):
-                self._hold_back(row)
+            if self._may_offer(row) is not Leave.NOW:
+                self._not_now(row)
                 return
+            self._held.let_go(row)
             doubted = row.in_doubt
             offered = replace(row, attempts=row.attempts + 1, in_doubt=True, updated=self._clock.now().wall)
             # Synced the first time: after a power cut nobody could tell an answer "duplicate" to this very row
@@ -261,7 +249,7 @@ class Delivery:
                 return
             outcome = await self._send(offered)
             if isinstance(outcome, NotSent):
-                self._hold_back(row)
+                self._not_now(row)
             elif isinstance(outcome, Unreachable):
                 fresh = probe or generation == self._breaker.opened_at
                 self._unreachable(offered, doubted, outcome, self._clock.now(), fresh=fresh)
@@ -276,16 +264,23 @@ class Delivery:
             self._push(0.0, row.subject)
             self._wake.set()
 
-    def _hold_back(self, row: Row) -> None:
-        """It may not leave now: as it was before it was tried. Whoever has made it is about to take it back."""
-        self.timing.wait(row.id, self._clock.now().monotonic + _HELD_BACK)
-        self._outbox.settle(row)
-        LOG.info("The report about %s is held back: its monitor may not report at this moment", row.subject)
+    def _not_now(self, row: Row) -> None:
+        """It has not left: as it was before it was tried, or ended where no decision would take it back any more."""
+        now = self._clock.now()
+        if not self._outbox.is_pending(row.id):
+            self._held.let_go(row)
+        elif self._may_offer(row) is Leave.NEVER:
+            LOG.warning("Took back the report about %s: %s", row.subject, NOT_ITS_REPORT)
+            self._outbox.take_back(row, NOT_ITS_REPORT, now)
+            self._forget(row)
+        else:
+            self.timing.wait(row.id, self._held.hold(row, now.monotonic))
+            self._outbox.settle(row)
 
     async def _send(self, row: Row) -> Outcome:
         def may_send() -> bool:
             # It may have been taken back while a token was asked for.
-            return self._outbox.is_pending(row.id) and self._may_offer(row)
+            return self._outbox.is_pending(row.id) and self._may_offer(row) is Leave.NOW
 
         try:
             return await self._api.send(row.body, may_send)
@@ -367,7 +362,7 @@ class Delivery:
                 sum(1 for _ in self._outbox.subjects()),
                 delay,
             )
-            self._breaker = _CircuitBreaker(
+            self._breaker = CircuitBreaker(
                 failures=failures,
                 until=now.monotonic + delay,
                 opened_at=now.monotonic,
@@ -379,9 +374,13 @@ class Delivery:
         ended = replace(row, status=status, in_doubt=False, answer=answer, updated=now.wall)
         self._outbox.settle(ended)
         self._on_settled(ended)
-        self.timing.forget(row.id)
+        self._forget(row)
         if status is ReportStatus.DELIVERED:
             LOG.info("Delivered the report about %s (try %d): %s", row.subject, row.attempts, answer)
+
+    def _forget(self, row: Row) -> None:
+        self.timing.forget(row.id)
+        self._held.let_go(row)
 
     def _expired(self, row: Row, now: Instant) -> bool:
         if not self.timing.is_over(row, now.monotonic):

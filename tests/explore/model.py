@@ -22,8 +22,9 @@ from masakarimonitors.core.decision import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.core.notification import HostEvent, HostNotification, HostStatus
+from masakarimonitors.core.notification import ClusterStatus, HostEvent, HostNotification, HostStatus, Leave
 from masakarimonitors.hostmonitor.core.decision import Decider
+from masakarimonitors.hostmonitor.core.leaving import may_offer
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.matrix import Answer, Matrix
 from masakarimonitors.hostmonitor.core.observation import (
@@ -61,6 +62,8 @@ RECOVERY = 219.0
 GOOD_FOR = 8.0
 AGAIN = 21.0
 """Seconds after which it has been said often enough that nobody can be elected."""
+HELD_BACK = 1.0
+"""Seconds until the outbox asks again whether a row may leave."""
 TWIN = 0.02
 """Seconds within which two workers of masakari do not see what the other has accepted."""
 NONE = "none"
@@ -364,8 +367,31 @@ class Model:
 
     # -- masakari -------------------------------------------------------------------------------
 
-    def offer(self, number: int, row: Row) -> Row:
-        """The row arrives; how it is answered stands in it."""
+    def offer(self, number: int, row: Row) -> Row | None:
+        """The row leaves, if its monitor lets it, and arrives; as it flies from then on. None: it has not left."""
+        offered = None
+        match self._may_leave(number, row):
+            case Leave.NOW:
+                offered = self._arrive(number, row)
+                self.swap(number, row, offered)
+            case Leave.LATER:
+                self.swap(number, row, replace(row, due=self.seconds + HELD_BACK))
+            case Leave.NEVER:
+                self.swap(number, row, None)
+        return offered
+
+    def _may_leave(self, number: int, row: Row) -> Leave:
+        told = HostNotification(
+            row.host,
+            row.made,
+            event=HostEvent.STOPPED,
+            cluster_status=ClusterStatus.OFFLINE,
+            host_status=row.status,
+        )
+        return may_offer(self.deciders[number].policy, self.minds[number].state, told, self.now)
+
+    def _arrive(self, number: int, row: Row) -> Row:
+        """How it is answered stands in it."""
         who = f"m{number}"
         if self.up_where_seen(row.host):
             raise Violation(f"{who} offers a failure of {row.host}, which is up wherever it is seen")
@@ -494,11 +520,9 @@ class Model:
             for number, row in due:
                 if row not in self.minds[number].rows:
                     continue
-                if not row.flying:
-                    offered = self.offer(number, row)
-                    self.swap(number, row, offered)
-                    row = offered
-                self.answer(number, row)
+                flying = row if row.flying else self.offer(number, row)
+                if flying is not None:
+                    self.answer(number, flying)
 
     # -- the same moment ------------------------------------------------------------------------
 

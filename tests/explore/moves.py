@@ -184,7 +184,7 @@ def _row(model: Model, number: int, row: Row) -> Iterator[tuple[str, Act]]:
     elif model.api == "up" and 0 <= row.due <= model.seconds:
         yield f"{told} is offered and answered", lambda m: _deliver(m, number, row)
         if "slow" in model.rules.moves:
-            yield f"{told} is offered", lambda m: m.swap(number, row, m.offer(number, row))
+            yield f"{told} is offered", lambda m: _offer(m, number, row)
     elif model.api == "down" and "expire" in model.rules.moves:
         yield f"{told} expires", lambda m: _expire(m, number, row)
 
@@ -193,10 +193,14 @@ def _lose_answer(model: Model, number: int, row: Row) -> None:
     model.swap(number, row, None if row.due < 0 else replace(row, flying=""))
 
 
+def _offer(model: Model, number: int, row: Row) -> None:
+    model.offer(number, row)
+
+
 def _deliver(model: Model, number: int, row: Row) -> None:
     offered = model.offer(number, row)
-    model.swap(number, row, offered)
-    model.answer(number, offered)
+    if offered is not None:
+        model.answer(number, offered)
 
 
 def _expire(model: Model, number: int, row: Row) -> None:

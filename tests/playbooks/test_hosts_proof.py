@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from masakarimonitors.core.decision import Notify, Withdraw
 from masakarimonitors.hostmonitor.core.observation import Membership, Outcome, Power, PowerSeen, ProofKind
 from masakarimonitors.hostmonitor.core.state import ProofPolicy, undelivered
 from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, started, stopped
@@ -32,7 +33,20 @@ def test_r7_unknown_after_the_retries_and_normal_when_proof_comes_later() -> Non
     assert play.reports[-1] == started("node05")
 
 
-def test_that_unknown_has_arrived_says_nothing_of_the_normal_behind_it() -> None:
+def test_an_unknown_that_waits_for_masakari_does_not_stand_before_its_normal() -> None:
+    play = Play(RULES, api=False).all_up("node05").cut("node05").wait(2)
+    for _ in range(4):
+        play.answer(Power.NO_PROOF).wait(10)
+    assert play.reports == [stopped("node05", "UNKNOWN")] and play.withdrawn == []
+    play.wait(600).answer(Power.OFF)
+    assert [type(command) for command in play.commands if isinstance(command, Notify | Withdraw)] == [
+        Withdraw,
+        Notify,
+    ], "in this order, or it would take back the second"
+    assert play.reports == [stopped("node05", "UNKNOWN"), stopped("node05")]
+
+
+def test_that_unknown_has_arrived_all_the_same_says_nothing_of_the_normal_behind_it() -> None:
     play = Play(RULES, api=False).all_up("node05").cut("node05").wait(2)
     for _ in range(4):
         play.answer(Power.NO_PROOF).wait(10)
@@ -203,6 +217,44 @@ def test_what_waits_for_masakari_and_can_be_proven_no_more_is_taken_back() -> No
     play.wait(600)
     assert play.reports == [stopped("node05")]
     assert play.last("host:node05").alarm, "masakari may or may not have it, and nobody can prove it any more"
+
+
+DAY = 86400.0
+
+
+def wait_with_proof(play: Play, seconds: float) -> Play:
+    """Time passes, and whenever its power is asked for it is off."""
+    end = play.seconds + seconds
+    while play.seconds < end:
+        play.wait(120.0)
+        play.answer(Power.OFF, ProofKind.BMC)
+    return play
+
+
+def test_what_waits_for_masakari_until_it_would_be_given_up_as_too_old_is_made_anew() -> None:
+    play = Play(RULES, api=False).all_up("node05").cut("node05").answer(Power.OFF)
+    wait_with_proof(play, 1.9 * DAY)
+    assert play.reports == [stopped("node05")] * 2
+    assert play.withdrawn == ["host:node05"]
+    assert (play.now.wall - play.sent[-1].generated_time).total_seconds() < DAY - 3600
+
+
+def test_what_was_given_to_others_and_came_back_is_made_anew_in_its_time() -> None:
+    rules = pacemaker_policy(elected=True, proof=ProofPolicy())
+    play = Play(rules, api=False).all_up("node05").leads({}).cut("node05").answer(Power.OFF)
+    wait_with_proof(play, DAY / 2)
+    play.follows("node02", {}).wait(300).leads(None).answer(Power.OFF)
+    assert play.reports == [stopped("node05")] * 2
+    assert play.sent[0].generated_time == play.sent[1].generated_time
+    wait_with_proof(play, DAY / 2)
+    assert play.reports == [stopped("node05")] * 3
+    assert (play.now.wall - play.sent[-1].generated_time).total_seconds() < 7200
+
+
+def test_an_unknown_that_waits_is_made_anew_as_well() -> None:
+    play = Play(RULES, api=False).all_up("node05").cut("node05").wait(DAY)
+    assert play.reports == [stopped("node05", "UNKNOWN")] * 2
+    assert play.withdrawn == ["host:node05"]
 
 
 def test_proofs_that_contradict_each_other_hold_with_an_alarm() -> None:

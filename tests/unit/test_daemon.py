@@ -20,7 +20,7 @@ from masakarimonitors.core.decision import (
     WakeAt,
     Woken,
 )
-from masakarimonitors.core.notification import HostEvent, Notification, ProcessNotification
+from masakarimonitors.core.notification import HostEvent, Leave, Notification, ProcessNotification
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, wait, withdraw
 from masakarimonitors.daemon import Daemon
 from masakarimonitors.monitor import Monitor
@@ -171,7 +171,9 @@ async def test_the_monitor_is_asked_by_its_state_of_now_whether_a_report_may_lea
         state=(),
         decide=remember,
         sources=(source,),
-        may_offer=lambda state, told, now: state == ("report",) and now.monotonic < until,
+        may_offer=lambda state, told, now: (
+            Leave.NOW if state == ("report",) and now.monotonic < until else Leave.LATER
+        ),
     )
     daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
     api = FakeApi()
@@ -195,9 +197,9 @@ def test_it_is_asked_about_the_report_as_it_was_made() -> None:
     """Also when it is offered with a later time."""
     clock, asked = FakeClock(), list[Notification]()
 
-    def may_offer(state: State, told: Notification, now: Instant) -> bool:
+    def may_offer(state: State, told: Notification, now: Instant) -> Leave:
         asked.append(told)
-        return False
+        return Leave.LATER
 
     monitor: Monitor[State, str] = Monitor(
         name="testmonitor", state=(), decide=remember, sources=(), may_offer=may_offer
@@ -206,7 +208,7 @@ def test_it_is_asked_about_the_report_as_it_was_made() -> None:
     told = ProcessNotification("node01", clock.now().wall, event=HostEvent.STOPPED, process_name="n")
     row = Row.new(1, told, "", clock.now())
     later = Instant(clock.now().monotonic + 60, clock.now().wall + datetime.timedelta(seconds=60))
-    assert not daemon.may_offer(row.restamped(later))
+    assert daemon.may_offer(row.restamped(later)) is Leave.LATER
     assert asked == [told]
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from masakarimonitors.hostmonitor.core import matrix
 from masakarimonitors.hostmonitor.core.decision import Decider as HostDecider
+from masakarimonitors.hostmonitor.core.leaving import may_offer
 from masakarimonitors.hostmonitor.core.observation import Membership, Sample, Sighting, View
 from masakarimonitors.hostmonitor.core.state import Policy as HostPolicy
 from masakarimonitors.hostmonitor.core.state import restore as restore_hosts
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_host
-from masakarimonitors.hostmonitor.monitor import may_offer
 from masakarimonitors.instancemonitor.core import observation as instances
 from masakarimonitors.instancemonitor.core.decision import Decider as InstanceDecider
 from masakarimonitors.instancemonitor.core.state import Policy as InstancePolicy

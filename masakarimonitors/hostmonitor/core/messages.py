@@ -15,6 +15,8 @@ from masakarimonitors.hostmonitor.core.proof import Evidence
 from masakarimonitors.hostmonitor.core.reporter import Reporter, Standing
 
 RECOVERED = "it is back on every link"
+PROVEN_BY_NOW = "it said UNKNOWN; the failure is proven by now and told as NORMAL instead"
+OUTLIVED = "masakari would give it up as too old: told anew, if the host is seen to fail still"
 HANDED_OVER = "this monitor is no longer the reporter: whoever reports now sends what is still open"
 TAKEN_OVER = "another monitor has reported it meanwhile"
 CLOSED_BY_OTHER = "the outage that it was made for is over, as another monitor has seen"

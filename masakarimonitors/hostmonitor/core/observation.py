@@ -216,7 +216,8 @@ class Registry:
     """Which hosts masakari has in its failover segments: host -> its `on_maintenance`.
 
     `hosts=None`: the look-up failed (`why`); that holds nothing. `disabled`: those of them whose segment is
-    disabled: masakari accepts a report about them and recovers nothing. `segments`: host -> its segment's name.
+    disabled: masakari accepts a report about them and recovers nothing. `segments`: host -> its segment's name. `at`:
+    when the reading began, for it takes many requests, and what it says of a host may be as old as that.
     """
 
     hosts: Mapping[str, bool] | None

@@ -44,7 +44,7 @@ class Fate(StrEnum):
     REFUSED = "refused"
     """masakari has refused it: the failure is not told. Offered anew."""
     EXPIRED = "expired"
-    """It could not be delivered until it was too old. Made anew."""
+    """It could not be delivered until it was too old, for the outbox or for masakari. Made anew."""
     ANOTHERS = "another's"
     """masakari has it, from another monitor."""
 
@@ -68,6 +68,8 @@ class Fact(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     EXPIRED = "expired"
+    OUTLIVED = "outlived masakari's patience"
+    """It is so old that masakari would take it and give it up."""
     DOUBTED = "doubted"
     """The accusation cannot be upheld at this moment: not seen to fail, or its proof is too old."""
     DEPOSED = "no longer the reporter"
@@ -129,6 +131,8 @@ _OFFERS: Mapping[tuple[State, Fact], Move] = {
     (_F.EXPIRED, Fact.OFFERED): (_F.PENDING, (_A.MAKE,)),
     (_F.REFUSED, Fact.OFFERED): (_F.PENDING, (_A.MAKE,)),
     **{(fate, Fact.PROVEN): (_F.PENDING, (_A.MAKE,)) for fate in Fate if fate is not Fate.NONE},
+    # UNKNOWN is worth nothing beside the proof, and would stand before it for as long as masakari does not take it.
+    (_F.PENDING, Fact.PROVEN): (_F.PENDING, (_A.WITHDRAW, _A.MAKE)),
 }
 
 _ANSWERS: Mapping[tuple[State, Fact], Move] = {
@@ -141,6 +145,7 @@ _ANSWERS: Mapping[tuple[State, Fact], Move] = {
     (_F.ACCEPTED, Fact.REFUSED): (_F.ACCEPTED, ()),
     (_F.ANOTHERS, Fact.REFUSED): (_F.ANOTHERS, ()),
     (_F.PENDING, Fact.EXPIRED): (_F.EXPIRED, ()),
+    (_F.PENDING, Fact.OUTLIVED): (_F.EXPIRED, (_A.WITHDRAW,)),
     (_F.TAKEN_BACK, Fact.EXPIRED): (_F.EXPIRED, ()),
     (_F.EXPIRED, Fact.EXPIRED): (_F.EXPIRED, ()),
     (_F.REFUSED, Fact.EXPIRED): (_F.REFUSED, ()),

@@ -55,6 +55,11 @@ def pursue(judgement: Judgement, cluster: Cluster, policy: Policy, now: Instant)
         return judgement
     case = _case(judgement, cluster, policy, now)
     report = case.outage.report
+    if report is not None and report.fate is Fate.PENDING:
+        end = _end_of_life(case, report)
+        if case.monotonic >= end:
+            return pursue(judgement.meets(Fact.OUTLIVED, messages.OUTLIVED), cluster, policy, now)
+        judgement = judgement.again(end)
     if report is not None and report.host_status is HostStatus.NORMAL:
         if report.arrived:
             return _go_by(judgement, case, report)
@@ -129,6 +134,12 @@ def _uphold(judgement: Judgement, case: Case) -> Judgement:
     return judgement.meets(Fact.DOUBTED, messages.UNPROVEN_NOW)
 
 
+def _end_of_life(case: Case, report: Report) -> float:
+    """The monotonic second from which the report is too old to be told as it is."""
+    age = (case.now.wall - report.made_at).total_seconds()
+    return case.monotonic + REPORT_LIFE - age
+
+
 def _keep(judgement: Judgement, hold: Hold) -> Judgement:
     """Held: what was asked is asked, the reason is told, and the time of the next look kept."""
     if hold.questions is not None:
@@ -154,7 +165,7 @@ def _offer(judgement: Judgement, case: Case, status: HostStatus) -> Judgement:
     later = report is not None and report.host_status is not status
     fate, acts = move(case.outage.fate, Fact.PROVEN if later else Fact.OFFERED)
     assert isinstance(fate, Fate)
-    old = report is not None and (case.now.wall - report.made_at).total_seconds() > REPORT_LIFE
+    old = report is not None and case.monotonic >= _end_of_life(case, report)
     again = Act.REPEAT in acts and not old
     made_at = report.made_at if again and report is not None else case.now.wall
     asked = case.unproven and case.policy.check_life
@@ -167,12 +178,15 @@ def _offer(judgement: Judgement, case: Case, status: HostStatus) -> Judgement:
         cluster_status=ClusterStatus.OFFLINE,
         host_status=status,
     )
+    if Act.WITHDRAW in acts:
+        judgement = judgement.withdraw(messages.PROVEN_BY_NOW)
     judgement = judgement.do(Notify(notification, why, again or _twin_is_success(case), told_since(case)))
     new = Report(made_at=made_at, host_status=status, fate=fate)
     # What was found silent just now is tried again at its pace, while the report waits.
     questions = replace(case.outage.questions.anew(), life_seen=case.outage.questions.life_seen)
     gap = case.outage.gap and again
     judgement = judgement.in_outage(report=new, questions=questions, gap=gap, excused_since=None)
+    judgement = judgement.again(_end_of_life(case, new))
     detail = f"{status.value} {made_at.isoformat()}{' again' if again else ''}"
     judgement = judgement.tell(Reason.SENT, Ruling.REPORTED, why, alarm=True, detail=detail)
     if case.cluster.segments.recovers_nothing(judgement.name):

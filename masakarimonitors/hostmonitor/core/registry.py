@@ -36,7 +36,7 @@ def take_registry(policy: Policy, state: State, registry: Registry, now: Instant
     segments = Segments(
         hosts={name.casefold(): name for name in registry.hosts},
         answered=True,
-        read_at=now.monotonic,
+        read_at=registry.at.monotonic,
         disabled=frozenset(name.casefold() for name in registry.disabled),
         named={name.casefold(): segment for name, segment in registry.segments.items()},
     )

@@ -90,8 +90,8 @@ class Segments:
     """What masakari's failover segments are known to hold; names as masakari's database compares them, casefolded.
 
     `hosts`: folded name -> the name as it is registered; None while unknown. `answered`: a look-up has answered, even
-    by failing. `read_at`: the monotonic second of the last one that succeeded. `disabled`: the folded names of hosts
-    in segments of which masakari recovers nothing. `named`: folded name -> the name of its segment.
+    by failing. `read_at`: the monotonic second at which the last one that succeeded began. `disabled`: the folded names
+    of hosts in segments of which masakari recovers nothing. `named`: folded name -> the name of its segment.
     """
 
     hosts: Mapping[str, str] | None = None

@@ -19,7 +19,7 @@ from oslo_config.cfg import ConfigOpts
 
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.hostmonitor.core.matrix import Matrix
-from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation
+from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation, Power
 from masakarimonitors.hostmonitor.power.check import Proof
 from masakarimonitors.monitor import Effects, Source
 from masakarimonitors.system.clock import Clock
@@ -65,6 +65,8 @@ class Driver:
     """What the driver knows of a host's addresses at present, for signs of life; () when nothing is known."""
     look_at_power: Callable[[str], Awaitable[Proof | None]] | None = None
     """One look at the BMCs of a host that is up (`Prover.look`), for the rounds; None of a host without a BMC."""
+    note_power: Callable[[str, Power], None] = lambda host, said: None
+    """Told what the rounds have found (`Prover.note`): what the BMCs of a host have said while it was up."""
     troubles: Callable[[], Sequence[str]] = lambda: ()
     """What hinders its sources at this moment though they see; the status shows each sentence as an alarm."""
     on_path: Callable[[bool], None] = lambda works: None

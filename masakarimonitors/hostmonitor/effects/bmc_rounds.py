@@ -2,7 +2,8 @@
 
 In: who is up, and one look at a host's BMCs at a time. Out: `BmcSeen` for each host whose BMC does not say "on", and
 once more when it does again; `judged` makes verdicts of them, beside the core and without its state. A BMC that says
-off while its host is up belongs to another host, and would one day prove the wrong one dead; one that cannot be asked
+off while its host is up belongs to another host, and would one day prove the wrong one dead, so it is not asked for
+proof any more; one that cannot be asked
 will prove nothing when its host has failed.
 """
 
@@ -39,13 +40,23 @@ class BmcRounds:
     name = "BMC rounds"
 
     def __init__(
-        self, look: Look, hosts: Callable[[Instant], Sequence[str]], clock: Clock, interval: float
+        self,
+        look: Look,
+        hosts: Callable[[Instant], Sequence[str]],
+        clock: Clock,
+        interval: float,
+        *,
+        note: Callable[[str, Power], None] = lambda host, said: None,
     ) -> None:
-        """`hosts` says at any moment whose BMCs this monitor may look at: hosts that are up."""
+        """`hosts` says at any moment whose BMCs this monitor may look at: hosts that are up.
+
+        `note` is told what those of a host have said while it was up: whoever asks them for proof must know.
+        """
         self._look = look
         self._hosts = hosts
         self._clock = clock
         self._interval = interval
+        self._note = note
         self._looked: dict[str, float] = {}
         self._bad: set[str] = set()
 
@@ -76,6 +87,7 @@ class BmcRounds:
         now = self._clock.now()
         if proof is None or host not in self._hosts(now):
             return
+        self._note(host, proof.power)
         bad = proof.power is not Power.ON
         if bad or host in self._bad:
             emit(BmcSeen(host, proof, now))
@@ -88,8 +100,8 @@ def judged(seen: BmcSeen) -> Decision:
         case Power.OFF:
             ruling, alarm = Ruling.SUSPECTED, True
             why = (
-                f"its BMC says off while {seen.host} is up: it belongs to another host, whose death would be proven "
-                "by mistake; correct the power_config_file or the fencing device"
+                f"its BMC says off while {seen.host} is up: it belongs to another host, and is no proof of anything "
+                "until it says on; correct the power_config_file or the fencing device"
             )
         case Power.ON:
             ruling, alarm, why = Ruling.RECOVERED, False, f"it says that {seen.host} is on, as it is"

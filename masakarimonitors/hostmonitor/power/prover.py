@@ -130,6 +130,8 @@ class Prover:
         self._known = merged(self._listed, {})
         self._doubtful = shared(self._known)
         self._said: frozenset[str] = frozenset()
+        # By host: those of its BMCs that have said off while it was up.
+        self._wrong: dict[str, tuple[Address, ...]] = {}
         # First looks, made before anybody asks for proof: by host.
         self._ahead: dict[str, _Ahead] = {}
 
@@ -143,6 +145,17 @@ class Prover:
     def addresses(self, host: str) -> tuple[Address, ...]:
         """Every BMC known for `host`: the file's, or else the learned ones; none that another host has, too."""
         return () if host.lower() in self._doubtful else self._known.get(host.lower(), ())
+
+    def note(self, host: str, said: Power) -> None:
+        """What the BMCs of `host` have said while it was up. Those that said off are asked for no proof of its death
+        until they have said on, or others take their place; NO_PROOF changes nothing."""
+        match said:
+            case Power.OFF:
+                self._wrong[host.lower()] = self.addresses(host)
+            case Power.ON:
+                self._wrong.pop(host.lower(), None)
+            case Power.NO_PROOF:
+                pass
 
     def complaints(self) -> Sequence[str]:
         """What is known to be wrong before anybody is asked: BMCs of two hosts, passwords that cannot be read."""
@@ -160,6 +173,8 @@ class Prover:
         now = self._clock.now().monotonic
         self._ahead = {name: one for name, one in self._ahead.items() if now < one.until}
         addresses = self.addresses(host)
+        if self._is_wrong(host):
+            return
         if addresses and host.lower() not in self._ahead and len(self._ahead) < _AHEAD_AT_ONCE:
             look = asyncio.get_running_loop().create_task(self._check.look(addresses))
             self._ahead[host.lower()] = _Ahead(addresses, look, now + _AHEAD_KEPT)
@@ -167,8 +182,12 @@ class Prover:
     async def prove(self, request: CheckPower) -> PowerSeen:
         """Ask; exactly one answer, NO_PROOF on any error."""
         host, addresses = request.host, self.addresses(request.host)
-        proof = self._refused(host) or await self._check.check(
-            host, addresses, self._witnesses(host), await self._looked(host, addresses)
+        proof = (
+            self._refused(host)
+            or self._doubted(host)
+            or await self._check.check(
+                host, addresses, self._witnesses(host), await self._looked(host, addresses)
+            )
         )
         return PowerSeen(
             host=request.host,
@@ -210,6 +229,20 @@ class Prover:
         words = self._doubtful.get(host.lower())
         if words is None:
             return None
+        return Proof(power=Power.NO_PROOF, evidence=words, at=self._clock.now(), lack=Lack.FAULT)
+
+    def _is_wrong(self, host: str) -> bool:
+        addresses = self.addresses(host)
+        return bool(addresses) and self._wrong.get(host.lower()) == addresses
+
+    def _doubted(self, host: str) -> Proof | None:
+        if not self._is_wrong(host):
+            return None
+        devices = ", ".join(address.device for address in self.addresses(host))
+        words = (
+            f"its BMC ({devices}) said off while {host} was up: it belongs to another host and proves nothing until it "
+            "says on while this one is up; correct the power_config_file or the fencing device"
+        )
         return Proof(power=Power.NO_PROOF, evidence=words, at=self._clock.now(), lack=Lack.FAULT)
 
     def _warn(self) -> None:

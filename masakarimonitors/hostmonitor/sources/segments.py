@@ -105,6 +105,7 @@ class Segments:
 
     async def _read(self) -> Registry:
         self._api.count = 0
+        began = self._clock.now()
         found: list[SegmentHost] = []
         known = await segments(self._api)
         for segment in known:
@@ -118,7 +119,7 @@ class Segments:
         return Registry(
             {host.name: host.on_maintenance for host in found},
             why,
-            self._clock.now(),
+            began,
             disabled=disabled,
             segments={host.name: host.segment.name for host in found},
         )

@@ -1,5 +1,4 @@
 import datetime
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,11 @@ from masakarimonitors.core.notification import (
 )
 from masakarimonitors.hostmonitor import monitor as wiring
 from masakarimonitors.hostmonitor.core import matrix
-from masakarimonitors.hostmonitor.core.observation import Leader, Outcome
-from masakarimonitors.hostmonitor.core.state import restore
+from masakarimonitors.hostmonitor.core.observation import Outcome
 from masakarimonitors.hostmonitor.drivers.base import Driver
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import EPOCH, FakeClock
-from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, stopped
+from tests.fixtures.host_play import OWN
 
 NOW = Instant(1000.0, EPOCH)
 
@@ -143,71 +141,3 @@ def test_where_nothing_can_be_proven_it_settles_longer(tmp_path: Path) -> None:
     conf = conf_of(tmp_path, "[host]\nunproven_settle_time = 12.5\n")
     rules = wiring.policy_of(conf, driver())
     assert (rules.unproven_settle, rules.settle, rules.check_life) == (12.5, 2.0, True)
-
-
-STOPPED = HostNotification(
-    "node05",
-    EPOCH,
-    event=HostEvent.STOPPED,
-    cluster_status=ClusterStatus.OFFLINE,
-    host_status=HostStatus.NORMAL,
-)
-
-
-def failing(*words: Any, good_for: float = 10.0, seconds: float = 5.0) -> Play:
-    """node05 is down on the one link, as this monitor sees `good_for` seconds, and was told, but not delivered."""
-    rules = pacemaker_policy(elected=bool(words))
-    play = Play(rules, api=False).all_up("node05")
-    play.feed(*words) if words else None
-    play.wait(1)
-    play.view("cluster", good_for=good_for).cut("node05").wait(seconds)
-    assert play.reports == [stopped("node05")]
-    return play
-
-
-def may_leave(play: Play, seconds: float, **changes: Any) -> bool:
-    """Whether the report may leave so much later, though no decision has noticed yet."""
-    at = Instant(play.seconds + seconds, play.now.wall + datetime.timedelta(seconds=seconds))
-    return wiring.may_offer(play.rules, play.state, replace(play.sent[-1], **changes), at)
-
-
-def elected(good_for: float) -> Leader:
-    return Leader(why="it has the lock", at=Play().now, ledger=None, good_for=good_for)
-
-
-def test_a_failure_leaves_only_while_its_monitor_reports() -> None:
-    play = failing(elected(8.0))
-    assert may_leave(play, 1.9)
-    assert not may_leave(play, 2.0), "though no decision has noticed it yet"
-    assert may_leave(play, 2.0, event=HostEvent.STARTED), "nothing is evacuated by it"
-    play.follows("node02")
-    assert not may_leave(play, 0.0)
-
-
-def test_nothing_leaves_before_anybody_is_elected(tmp_path: Path) -> None:
-    policy = wiring.policy_of(conf_of(tmp_path), driver(elected=True))
-    assert not wiring.may_offer(policy, restore(policy, {}), STOPPED, NOW)
-
-
-@pytest.mark.parametrize("who", [(), (elected(1e6),)], ids=["all report", "elected"])
-def test_a_failure_leaves_only_while_it_is_seen(who: tuple[Any, ...]) -> None:
-    play = failing(*who)
-    assert may_leave(play, 4.9)
-    assert not may_leave(play, 5.0), "the process may have stood still for hours"
-
-
-def test_a_link_that_decides_nothing_keeps_no_failure_from_leaving() -> None:
-    play = Play(policy(), api=False).all_up("node05").wait(1)
-    play.view("manage", good_for=5.0).cut("node05").wait(4)
-    assert play.reports == [stopped("node05")]
-    assert may_leave(play, 3600.0)
-
-
-def test_only_the_report_that_the_monitor_stands_by_leaves() -> None:
-    play = failing()
-    earlier = play.sent[-1].generated_time - datetime.timedelta(seconds=1)
-    assert not may_leave(play, 0.0, generated_time=earlier)
-    assert not may_leave(play, 0.0, host_status=HostStatus.UNKNOWN)
-    assert not may_leave(play, 0.0, hostname="node06")
-    play.delivered("node05")
-    assert not may_leave(play, 0.0)

@@ -33,7 +33,14 @@ async def test_a_bmc_of_another_host_is_an_alarm_before_a_host_fails_and_accuses
         words = f"fence-{host}: BMC 10.0.0.7 says power off"
         return Proof(power=Power.OFF, evidence=words, at=clock.now(), kind=ProofKind.BMC)
 
-    driver = Driver(name="test", matrix=matrix.single("cluster"), sources=(source,), look_at_power=look)
+    noted: list[tuple[str, Power]] = []
+    driver = Driver(
+        name="test",
+        matrix=matrix.single("cluster"),
+        sources=(source,),
+        look_at_power=look,
+        note_power=lambda *said: noted.append(said),
+    )
     outbox = Outbox(MemoryStore(), clock)
     await outbox.open()
     conf = options.load(["--config-file", str(tmp_path / "x.conf")])
@@ -49,3 +56,4 @@ async def test_a_bmc_of_another_host_is_an_alarm_before_a_host_fails_and_accuses
     assert "its BMC says off while node05 is up: it belongs to another host" in caplog.text
     assert "fence-node05: BMC 10.0.0.7 says power off" in caplog.text
     assert api.offers == []
+    assert noted == [("node05", Power.OFF)], "whoever would ask it for proof knows"

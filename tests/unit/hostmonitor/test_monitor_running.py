@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors import conf as options
-from masakarimonitors.cmd.wiring import wire
+from masakarimonitors.cmd.wiring import delivery_policy, wire
 from masakarimonitors.hostmonitor import monitor as wiring
 from masakarimonitors.hostmonitor.core import matrix
 from masakarimonitors.hostmonitor.core.observation import (
@@ -23,7 +24,6 @@ from masakarimonitors.hostmonitor.core.observation import (
 from masakarimonitors.hostmonitor.drivers.base import Driver
 from masakarimonitors.hostmonitor.sources.path import QUESTION
 from masakarimonitors.masakari_api import Delivered, Unreachable
-from masakarimonitors.outbox.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.store import MemoryStore
 from tests.fixtures.fake_api import FakeApi
@@ -64,12 +64,12 @@ class Script:
 class Stage:
     """What survives a restart: the disk, the API, the clock."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, text: str = "") -> None:
         self.clock = FakeClock()
         self.store = MemoryStore()
         self.lists = FakeLists({"all": ["node05"]})
         self.api = FakeApi(lists=self.lists)
-        (folder / "x.conf").write_text(f"[DEFAULT]\nhostname = {OWN}\n")
+        (folder / "x.conf").write_text(f"[DEFAULT]\nhostname = {OWN}\n{text}")
         self.conf = options.load(["--config-file", str(folder / "x.conf")])
 
     @contextlib.asynccontextmanager
@@ -82,7 +82,7 @@ class Stage:
         if on_path is not None:
             driver = replace(driver, elected=True, on_path=on_path)
         monitor = wiring.wire(self.conf, driver, outbox.memory, self.clock, self.api)
-        wired = wire(monitor, outbox, self.api, DeliveryPolicy(), self.clock)
+        wired = wire(monitor, outbox, self.api, delivery_policy(self.conf, "hostmonitor"), self.clock)
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
             await settle()
@@ -177,3 +177,19 @@ async def test_where_nobody_is_elected_nobody_asks_for_the_way(stage: Stage) -> 
     async with stage.monitor():
         await stage.clock.advance(3600.0)
     assert stage.api.asked and QUESTION not in stage.api.asked
+
+
+async def test_a_report_that_may_wait_for_days_is_not_older_than_masakari_takes(tmp_path: Path) -> None:
+    """What was generated a day ago it accepts, and gives up."""
+    stage = Stage(tmp_path, "notification_expiry = 604800\n")
+    stage.api.answer = lambda notification: Unreachable("refused", maybe_accepted=False)
+    async with stage.monitor() as source:
+        await source.sees(node05=Membership.UP)
+        await source.sees(node05=Membership.DOWN)
+        await stage.clock.advance(1.5 * 86400.0)
+        stage.api.offers.clear()
+        stage.api.answer = lambda notification: Delivered("202")
+        await stage.clock.advance(600.0)
+        [offer] = stage.api.offers
+        generated = datetime.datetime.fromisoformat(offer["generated_time"]).replace(tzinfo=datetime.UTC)
+        assert (stage.clock.now().wall - generated).total_seconds() < 82800.0 + 600.0

@@ -12,6 +12,7 @@ import pytest
 from masakarimonitors.core.decision import Command, Notify, Remember, Withdraw
 from masakarimonitors.core.notification import (
     HostEvent,
+    Leave,
     ProcessNotification,
     ReportStatus,
 )
@@ -64,7 +65,8 @@ async def stage(
     policy: DeliveryPolicy = POLICY,
     arrivals: Arrivals | None = None,
     on_settled: Callable[[Row], None] = lambda row: None,
-    may_offer: Callable[[Row], bool] = lambda row: True,
+    may_offer: Callable[[Row], Leave] = lambda row: Leave.NOW,
+    on_fault: Callable[[str], None] = lambda text: None,
 ) -> AsyncIterator[Stage]:
     clock = clock or FakeClock()
     store = store or MemoryStore()
@@ -81,6 +83,7 @@ async def stage(
         on_settled=on_settled,
         arrivals=arrivals,
         may_offer=may_offer,
+        on_fault=on_fault,
     )
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(outbox.run()), tasks.create_task(delivery.run())]
@@ -304,7 +307,7 @@ async def test_what_is_withdrawn_while_a_token_is_asked_for_does_not_leave() -> 
 
 async def test_what_may_not_be_offered_stays_as_it_is_until_it_may_or_is_taken_back() -> None:
     allowed = {"process:b"}
-    async with stage(may_offer=lambda row: row.subject in allowed) as on:
+    async with stage(may_offer=lambda row: Leave.NOW if row.subject in allowed else Leave.LATER) as on:
         await on.submit(on.report("a"), on.report("b"), on.report("c"))
         await on.clock.advance(POLICY.backoff_limit)
         assert on.names() == ["b"], "it does not hold up the others, and is no trouble of the API"
@@ -321,12 +324,12 @@ async def test_what_may_not_be_offered_stays_as_it_is_until_it_may_or_is_taken_b
 
 async def test_what_may_not_be_offered_any_more_when_there_is_a_token_does_not_leave() -> None:
     """Whether the API has it is as little in doubt as before."""
-    allowed = True
+    allowed = Leave.NOW
     async with stage(may_offer=lambda row: allowed) as on:
         on.api.no_token = asyncio.Event()
         await on.submit(on.report("a"))
         assert on.api.waiting == 1
-        allowed = False
+        allowed = Leave.LATER
         on.api.no_token.set()
         await on.clock.advance(POLICY.retry_interval)
         [row] = on.rows()
@@ -334,7 +337,7 @@ async def test_what_may_not_be_offered_any_more_when_there_is_a_token_does_not_l
 
 
 async def test_what_may_not_be_offered_any_more_is_given_up_at_its_time() -> None:
-    async with stage(may_offer=lambda row: False) as on:
+    async with stage(may_offer=lambda row: Leave.LATER) as on:
         await on.submit(on.report("a"))
         await on.clock.advance(POLICY.expiry + POLICY.backoff_limit)
         assert (on.statuses(), on.api.offers) == (["expired"], [])

@@ -68,6 +68,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         elected=elector is not None,
         on_path=elector.on_path if elector is not None else lambda works: None,
         look_at_power=proof.look if asks else None,
+        note_power=proof.note,
         endpoints=nodes.endpoints,
     )
 

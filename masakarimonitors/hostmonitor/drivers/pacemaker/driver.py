@@ -110,6 +110,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         closers=[close],
         on_path=elector.on_path if elector is not None else lambda works: None,
         look_at_power=prover.look if prover is not None else None,
+        note_power=prover.note if prover is not None else lambda host, said: None,
         endpoints=context.endpoints,
         troubles=watch.troubles,
     )

@@ -47,6 +47,8 @@ UNLISTED = {
     *((fate, Fact.PUT_BACK) for fate in Fate if fate not in ARRIVED),
     # a host without an outage has no report that could ease
     (Phase.WELL, Fact.EASES),
+    # only what waits grows old
+    *((fate, Fact.OUTLIVED) for fate in Fate if fate is not Fate.PENDING),
 }
 
 
@@ -82,6 +84,13 @@ def test_what_masakari_cannot_have_is_made_anew(fate: Fate) -> None:
 
 def test_what_masakari_may_have_is_repeated_as_it_was() -> None:
     assert move(Fate.TAKEN_BACK, Fact.OFFERED) == (Fate.PENDING, (Act.REPEAT,))
+
+
+def test_what_waits_is_taken_back_before_another_report_is_made() -> None:
+    """The outbox keeps the order of what it has of one host, and only the last one is its monitor's."""
+    for (state, fact), (_, acts) in TABLE.items():
+        if state is Fate.PENDING and Act.MAKE in acts:
+            assert acts == (Act.WITHDRAW, Act.MAKE), fact
 
 
 def test_refused_is_never_arrived_and_an_alarm() -> None:

@@ -113,7 +113,7 @@ def test_what_is_sent_once_more_is_the_same_or_made_anew(fate: Fate, again: bool
 
 
 def test_what_is_almost_a_day_old_is_made_anew() -> None:
-    for seconds, again in ((2.0 + REPORT_LIFE, True), (2.1 + REPORT_LIFE, False)):
+    for seconds, again in ((1.9 + REPORT_LIFE, True), (2.0 + REPORT_LIFE, False)):
         (note,) = notes(run(seconds=seconds, report=sent(Fate.TAKEN_BACK)))
         assert note.again is again
 

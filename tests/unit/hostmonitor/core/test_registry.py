@@ -53,6 +53,13 @@ def take(
     )
 
 
+def test_a_reading_says_what_was_when_it_began() -> None:
+    state = State(hosts={}, cluster=Cluster(views=dict.fromkeys(THREE, SEEN)))
+    later = Instant(NOW.monotonic + 240.0, NOW.wall + datetime.timedelta(seconds=240.0))
+    news = take_registry(policy(lookup=True), state, Registry({"node05": False}, "GET", NOW), later)
+    assert news.cluster.segments.read_at == NOW.monotonic
+
+
 def test_a_reading_that_fails_changes_nothing_that_is_known() -> None:
     before: dict[str, Any] = {
         "segments": Segments(hosts={"node05": "node05"}),

@@ -36,6 +36,7 @@ class Stage:
         self.up = sorted(bmcs)
         self.looked: list[tuple[float, str]] = []
         self.seen: list[BmcSeen] = []
+        self.noted: list[tuple[str, Power]] = []
         self.goes_down_when_looked_at = ""
 
     async def look(self, host: str) -> Proof | None:
@@ -51,7 +52,9 @@ class Stage:
         return self.up
 
     async def play(self, seconds: float, interval: float = DAY) -> None:
-        rounds = BmcRounds(self.look, self.hosts, self.clock, interval)
+        rounds = BmcRounds(
+            self.look, self.hosts, self.clock, interval, note=lambda *said: self.noted.append(said)
+        )
         running = asyncio.get_running_loop().create_task(rounds.run(self.seen.append))
         await self.clock.advance(seconds)
         running.cancel()
@@ -91,7 +94,7 @@ async def test_a_host_that_fails_meanwhile_is_no_wrong_mapping() -> None:
     stage = Stage(n1=[Power.OFF])
     stage.goes_down_when_looked_at = "n1"
     await stage.play(3600.0)
-    assert stage.looked and stage.seen == []
+    assert stage.looked and stage.seen == [] and stage.noted == []
 
 
 async def test_a_host_without_a_bmc_is_no_alarm() -> None:
@@ -104,6 +107,7 @@ async def test_what_is_mended_is_told_once_and_what_is_not_again_and_again() -> 
     stage = Stage(n1=[Power.OFF, Power.OFF, Power.OFF, Power.OFF, Power.ON])
     await stage.play(4 * DAY + 600.0)
     assert [one.proof.power for one in stage.seen] == [Power.OFF, Power.OFF, Power.ON]
+    assert stage.noted[:3] == [("n1", Power.OFF), ("n1", Power.OFF), ("n1", Power.ON)]
 
 
 @pytest.mark.parametrize(

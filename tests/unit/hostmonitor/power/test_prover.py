@@ -186,6 +186,42 @@ async def test_of_very_many_that_begin_to_be_lost_only_some_are_looked_at_ahead(
     prover.close()
 
 
+async def test_a_bmc_that_has_said_off_while_its_host_was_up_proves_nothing_until_it_says_on() -> None:
+    clock = FakeClock()
+    prover = Prover(PowerPolicy(apart=2.0, timeout=30.0), clock)
+    async with serving(Service(n1="Off")) as service:
+        prover.learn({"n1": (device("d", host=service.url, speaks=Speaks.REDFISH),)})
+        looked = await prover.look("n1")
+        assert looked is not None and looked.power is Power.OFF
+        prover.note("N1", Power.OFF)
+        service.asked.clear()
+        prover.expect("n1")
+        for said in (None, Power.NO_PROOF):
+            if said is not None:
+                prover.note("n1", said)
+            seen = await proven(prover, clock)
+            assert (seen.power, seen.kind) == (Power.NO_PROOF, None)
+            assert "d) said off while n1 was up" in seen.evidence
+        assert not service.asked, "it is not even asked"
+        looked = await prover.look("n1")
+        assert looked is not None and looked.power is Power.OFF, "the rounds go on asking it"
+        prover.note("n1", Power.ON)
+        assert (await proven(prover, clock)).power is Power.OFF
+    prover.close()
+
+
+async def test_a_bmc_that_takes_the_place_of_a_wrong_one_is_asked() -> None:
+    clock = FakeClock()
+    prover = Prover(PowerPolicy(apart=2.0, timeout=30.0), clock)
+    async with serving(Service(n1="Off")) as wrong, serving(Service(n1="Off")) as right:
+        prover.learn({"n1": (device("d", host=wrong.url, speaks=Speaks.REDFISH),)})
+        prover.note("n1", Power.OFF)
+        prover.learn({"n1": (device("e", host=right.url, speaks=Speaks.REDFISH),)})
+        assert (await proven(prover, clock)).power is Power.OFF
+    assert right.asked and not wrong.asked
+    prover.close()
+
+
 def test_the_options_become_the_policy() -> None:
     class Options:
         ipmi_timeout = 7.0

@@ -63,6 +63,24 @@ async def test_hosts_of_a_disabled_segment_are_named() -> None:
     assert "3 of them in disabled ones" in seen.why
 
 
+async def test_a_reading_is_as_old_as_its_first_answer() -> None:
+    """What it says of a host of the first segment may have changed before the last one was read."""
+    clock = FakeClock()
+
+    class Slow(FakeLists):
+        async def get(self, path: str) -> object:
+            document = await super().get(path)
+            await clock.sleep(6.0)
+            return document
+
+    api, seen = Slow({f"rack-{n:02}": [f"node{n:02}"] for n in range(40)}), list[Registry]()
+    began = clock.now()
+    task = asyncio.get_running_loop().create_task(Segments(api, clock, 60.0).run(seen.append))
+    await clock.advance(600.0)
+    task.cancel()
+    assert seen[0].at == began and len(seen[0].hosts or {}) == 40
+
+
 async def test_it_reads_again_every_interval() -> None:
     assert len(await read(FakeLists(TWO), 180.0)) == 4
 

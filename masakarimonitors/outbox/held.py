@@ -1,0 +1,61 @@
+"""Rows that their monitor does not let leave: since when, and from when on that is an alarm.
+
+In: each row that was not let go, or that was. Out: when it is asked about again, and words for people. The decision
+that takes such a report back follows within moments; where none does, nobody else would say so.
+"""
+
+import logging
+from collections.abc import Callable
+
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.rows import Row
+
+LOG = logging.getLogger(__name__)
+
+AGAIN = 1.0
+"""Seconds until a report that may not leave is looked at again."""
+NOT_ITS_REPORT = "its monitor does not tell this of it any more"
+"""Why a report is taken back which no decision would take back."""
+PATIENCE = 60.0
+"""Seconds after which a decision should long have taken it back, or let it go."""
+
+
+class HeldBack:
+    """The rows that are held back at present."""
+
+    def __init__(self, outbox: Outbox, on_fault: Callable[[str], None]) -> None:
+        """`on_fault` is told, once for each row, what people must look at."""
+        self._outbox = outbox
+        self._on_fault = on_fault
+        self._since: dict[int, float] = {}
+        self._told: set[int] = set()
+
+    def hold(self, row: Row, now: float) -> float:
+        """The row may not leave at monotonic second `now`; the second at which it is asked about again."""
+        if row.id not in self._since:
+            self._since[row.id] = now
+            LOG.info(
+                "The report about %s is held back: its monitor may not report at this moment", row.subject
+            )
+            self._tidy()
+        held = now - self._since[row.id]
+        if held >= PATIENCE and row.id not in self._told:
+            self._told.add(row.id)
+            words = (
+                f"the report about {row.subject} waits for {held:.0f} s because its monitor neither lets it go nor "
+                "takes it back: masakari does not know of it. Look whether the failure is real, and recover by hand"
+            )
+            LOG.error("%s", words)
+            self._on_fault(words)
+        return now + AGAIN
+
+    def let_go(self, row: Row) -> None:
+        """It leaves, or has ended."""
+        self._since.pop(row.id, None)
+        self._told.discard(row.id)
+
+    def _tidy(self) -> None:
+        """Rows that were withdrawn leave theirs behind."""
+        if len(self._since) > 2 * self._outbox.waiting + 1000:
+            self._since = {key: at for key, at in self._since.items() if self._outbox.is_pending(key)}
+            self._told &= self._since.keys()
