@@ -3,7 +3,7 @@
 import pytest
 
 from masakarimonitors.core.decision import JSON, Notify, Remember, Ruling, Withdraw
-from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.core.notification import Leave, ReportStatus
 from masakarimonitors.processmonitor.core.decision import MAINTENANCE, may_leave
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
@@ -28,7 +28,7 @@ def down(**options: float) -> Play:
 
 def leaves(play: Play) -> bool:
     """Whether the last report that was made may leave."""
-    return may_leave(play.state, notified(play.all_commands)[-1].notification)
+    return may_leave(play.state, notified(play.all_commands)[-1].notification) is Leave.NOW
 
 
 # -- somebody else starts it again ----------------------------------------------------------------------
@@ -321,7 +321,7 @@ def test_reports_of_others_may_leave_whatever_it_does() -> None:
     notify = notified(play.all_commands)[0].notification
     play.running()
     assert not leaves(play)
-    assert may_leave(Play().state, notify)
+    assert may_leave(Play().state, notify) is Leave.NOW
 
 
 def test_an_outage_after_another_boot_is_a_new_one() -> None:

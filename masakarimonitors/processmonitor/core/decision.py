@@ -17,7 +17,7 @@ from masakarimonitors.core.decision import (
     WakeAt,
     Woken,
 )
-from masakarimonitors.core.notification import Notification, ProcessNotification
+from masakarimonitors.core.notification import Leave, Notification, ProcessNotification
 from masakarimonitors.processmonitor.core import lifecycle, reports, telling
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
@@ -114,16 +114,17 @@ class Decider:
         return replace(state, processes={**state.processes, process.name: after}), decision
 
 
-def may_leave(state: State, told: Notification) -> bool:
-    """Whether a report may leave at this moment: not while its process runs again, on probation.
+def may_leave(state: State, told: Notification) -> Leave:
+    """Whether a report may leave at this moment: later, while its process runs again, on probation.
 
     The name on the wire is what follows the last slash, and with the time at which it was made names the report.
     """
     if not isinstance(told, ProcessNotification):
-        return True
+        return Leave.NOW
     last = told.process_name.rsplit("/", 1)[-1]
     meant = [one for one in state.processes.values() if one.name.rsplit("/", 1)[-1] == last]
-    return all(telling.may_leave(one, told.generated_time) for one in meant)
+    runs_again = any(telling.runs_again(one, told.generated_time) for one in meant)
+    return Leave.LATER if runs_again else Leave.NOW
 
 
 def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[State, Decision]:

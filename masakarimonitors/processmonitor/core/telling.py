@@ -143,9 +143,9 @@ def forget(subject: str, made: Report, why: str) -> Decision:
     )
 
 
-def may_leave(process: WatchedProcess, made_at: datetime.datetime) -> bool:
-    """Whether its report of that time may leave now: not while it runs again."""
-    return not (
+def runs_again(process: WatchedProcess, made_at: datetime.datetime) -> bool:
+    """Whether what its report of that time says may be over: it is on probation."""
+    return (
         isinstance(process.stage, Probation)
         and process.outage is not None
         and process.outage.report.made_at in (None, made_at)
