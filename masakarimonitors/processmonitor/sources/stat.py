@@ -33,7 +33,7 @@ class Stat:
 
 def read_stat(pid: int, proc: str = "/proc") -> Stat:
     """The state of this process; OSError when there is none."""
-    fields = read(f"{proc}/{pid}/stat").rpartition(b")")[2].split()
+    fields = read(f"{proc}/{pid}/stat").rpartition(b")")[2].split(None, 26)
     return Stat(
         state=fields[0],
         parent=int(fields[1]),
