@@ -57,6 +57,22 @@ def test_a_lease_that_is_taken_too_soon_is_found_out(
     assert "all lead" in account.violation
 
 
+@pytest.mark.parametrize(
+    "what",
+    [
+        "the Lease is deleted, and made anew without a holder",
+        "the Lease is emptied",
+    ],
+)
+def test_a_lease_that_was_made_anew_is_nobodys_until_its_holder_has_stopped(what: str) -> None:
+    begin = LEASE.quiet()
+    leader = next(i for i, node in enumerate(begin.nodes) if node.leads)
+    cut = next(then for name, _, then in LEASE.moves(begin) if name == f"{leader} reaches: False")
+    begin = next(then for name, _, then in LEASE.moves(cut) if name == what)
+    account = LEASE.search(begin, 1).run(Limits(states=300))
+    assert not account.violation, str(account)
+
+
 CLIENT = "masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election"
 
 
