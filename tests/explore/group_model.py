@@ -7,6 +7,7 @@ ring, in its own time, and what was said meanwhile comes after that; a side with
 then. Time passes by ticks of four seconds; now is always 0, and every moment is kept as how long ago it was.
 """
 
+import datetime
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,6 +45,7 @@ LONGEST = 20
 DOUBT = 25.0 - AUTHORITY
 POLICY = ElectionPolicy(doubt=DOUBT)
 
+_DAWN = datetime.datetime.fromtimestamp(0, datetime.UTC)
 Side = frozenset[int]
 Said = tuple[Process, bytes | None]
 """What a process says, in the order of its ring; None: that it is no member any more."""
@@ -336,7 +338,7 @@ def _beat(world: World, i: int) -> World:
     if node.view.me is not None:
         world = _say(world.put(i, node), i, WAY_MESSAGES[node.delivers])
     node = world.nodes[i]
-    view, answer = election.waited(node.view, 0.0)
+    view, answer = election.waited(node.view, 0.0, _DAWN)
     world = world.put(i, node._replace(view=_plain(view), had_turn=True))
     return world if answer is None else _say(world, i, answer)
 
