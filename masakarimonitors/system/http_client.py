@@ -106,7 +106,7 @@ class HttpClient:
         """
         asked = _events(method, target, {"Host": self._authority, **headers}, body)
         async with self._free:
-            while (kept := self._kept()) is not None:
+            while (kept := await self._kept()) is not None:
                 found = await self._ask(kept, asked, is_new=False)
                 if found is not None:
                     return found
@@ -125,13 +125,19 @@ class HttpClient:
             self._drop(writer)
         self._idle.clear()
 
-    def _kept(self) -> Streams | None:
-        """An idle connection that the server has not ended, as far as is known."""
+    async def _kept(self) -> Streams | None:
+        """An idle connection on which the server has said nothing, as far as has come here."""
         while self._idle:
             reader, writer = self._idle.pop()
-            if not (reader.at_eof() or writer.is_closing()):
+            fit = False
+            try:
+                # Whatever it said was for nobody: an end, or what would be taken for the answer to this request.
+                fit = await _is_silent(reader) and not writer.is_closing()
+            finally:
+                if not fit:
+                    self._drop(writer)
+            if fit:
                 return reader, writer
-            self._drop(writer)
         return None
 
     async def _ask(self, streams: Streams, asked: tuple[_Asked, ...], *, is_new: bool) -> Response | None:
@@ -160,6 +166,22 @@ class HttpClient:
     def _drop(self, writer: asyncio.StreamWriter) -> None:
         self._open.discard(writer)
         writer.transport.abort()
+
+
+async def _is_silent(reader: asyncio.StreamReader) -> bool:
+    """Whether neither a byte nor an end has come."""
+    # What the kernel has by now, as after a standstill of this process, is read in one turn of the loop and told of in
+    # the next.
+    for _ in range(2):
+        await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(0):
+            await reader.read(1)
+    except TimeoutError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _events(method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> tuple[_Asked, ...]:

@@ -7,6 +7,7 @@ ring, in its own time, and what was said meanwhile comes after that; a side with
 then. Time passes by ticks of four seconds; now is always 0, and every moment is kept as how long ago it was.
 """
 
+import datetime
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -94,13 +95,15 @@ class Ring(NamedTuple):
 
 class World(NamedTuple):
     """All monitors and the network. `sides`: who reaches each other; `forming`: for how many ticks a side has been
-    forming its ring; `still`: the host whose Corosync stands still."""
+    forming its ring; `still`: the host whose Corosync stands still; `written`: how many ledgers were, which is all that
+    the wall clock counts."""
 
     nodes: tuple[Node, ...]
     rings: tuple[Ring, ...] = (Ring(ALL),)
     sides: frozenset[Side] = frozenset({ALL})
     forming: tuple[tuple[Side, int], ...] = ()
     still: int | None = None
+    written: int = 0
 
     def put(self, i: int, node: Node) -> "World":
         return self._replace(nodes=(*self.nodes[:i], node, *self.nodes[i + 1 :]))
@@ -110,6 +113,11 @@ class World(NamedTuple):
 
     def whole(self, ring: Ring) -> bool:
         return ring.agreed and ring.hosts in self.sides and self.still not in ring.hosts
+
+    @property
+    def wall(self) -> datetime.datetime:
+        """When the next ledger is written."""
+        return datetime.datetime.fromtimestamp(self.written + 1, datetime.UTC)
 
     def runs(self, i: int) -> bool:
         return self.nodes[i].runs and not self.nodes[i].hangs
@@ -172,6 +180,8 @@ def _process(world: World, i: int) -> Iterator[tuple[str, int, World]]:
     yield f"{i} delivers: {not node.delivers}", 1, _say_way(world, i, not node.delivers)
     if _quorate(world, i):
         yield f"{i} sees: {not node.sighted}", 1, _sight(world, i, not node.sighted)
+    if node.leads > 0:
+        yield f"{i} reports", 1, _report(world, i)
     if node.member:
         yield f"{i} looks before it reads", 1, _judge(_beat(world, i), i)[0]
 
@@ -336,9 +346,18 @@ def _beat(world: World, i: int) -> World:
     if node.view.me is not None:
         world = _say(world.put(i, node), i, WAY_MESSAGES[node.delivers])
     node = world.nodes[i]
-    view, answer = election.waited(node.view, 0.0)
+    view, answer = election.waited(node.view, 0.0, world.wall)
+    if view.serial > node.view.serial:
+        world = world._replace(written=world.written + 1)
     world = world.put(i, node._replace(view=_plain(view), had_turn=True))
     return world if answer is None else _say(world, i, answer)
+
+
+def _report(world: World, i: int) -> World:
+    node = world.nodes[i]
+    view, message = election.published(node.view, Times(), world.wall)
+    world = world.put(i, node._replace(view=_plain(view)))._replace(written=world.written + 1)
+    return _say(world, i, message)
 
 
 def _take(world: World, i: int, news: News) -> World:
@@ -347,7 +366,9 @@ def _take(world: World, i: int, news: News) -> World:
     if isinstance(news, GroupMessage):
         if news.sender == me and node.under_way:
             node = node._replace(proven=node.under_way[0], under_way=node.under_way[1:])
-        return world.put(i, node._replace(view=_plain(election.received(node.view, news, 0.0))))
+        reply = election.answer(node.view, news)
+        world = world.put(i, node._replace(view=_plain(election.received(node.view, news, 0.0))))
+        return world if reply is None else _say(world, i, reply)
     view, answers = election.changed(node.view, news, me, 0.0)
     world = world.put(i, node._replace(view=_plain(view), changed=0))
     if news.joined and view.me is not None:
@@ -364,7 +385,6 @@ def _plain(view: GroupView) -> GroupView:
         heard=Times(view.heard),
         led=Times(view.led),
         ledger=None if view.ledger is None else Times(),
-        serial=min(view.serial, 3),
     )
 
 
@@ -469,7 +489,10 @@ def unsettled(world: World) -> str:
     if leaders != [best]:
         return f"of {able} that can lead {leaders} does, and {best} should"
     lost = [i for i in able if i != best and world.nodes[i].follows != best]
-    return f"{lost} does not follow {best}" if lost else ""
+    if lost:
+        return f"{lost} does not follow {best}"
+    known = {i: world.nodes[i].view.serial for i in able}
+    return f"{best} leads by an old ledger: {known}" if known[best] < max(known.values()) else ""
 
 
 def talk(world: World) -> World:

@@ -26,7 +26,7 @@ POLICY = ElectionPolicy(deciding=frozenset({"link"}), superior=2, yields=1, doub
 # As the real ones stand to each other: renew < deadline < duration.
 DEADLINE, DURATION = 2, 3
 MISSING = DEADLINE
-"""So long nobody makes a Lease anew that is not there."""
+"""So long nobody makes a Lease anew that is not there, or acquires one that was made anew."""
 LONGEST = 25
 
 Fitness = tuple[bool, bool]
@@ -34,17 +34,18 @@ Fitness = tuple[bool, bool]
 
 
 class Lease(NamedTuple):
-    """What stands there; `holder` None: it was released."""
+    """What stands there; `holder` None: it was released; `blank`: nobody has ever held it."""
 
     holder: int | None = None
     claim: Fitness | None = None
     challenge: tuple[int, Fitness] | None = None
+    blank: bool = False
 
 
 class Node(NamedTuple):
     """One monitor: what it knows, what it last said, and what is wrong with it. `read`: whether it has read a Lease, or
-    that there is none; `current`: nobody has written since; `renewed`: it was renewed since; `alive`: so long it
-    counts as held."""
+    that there is none; `met`: it has ever read one; `another`: the one that it read last was deleted since; `current`:
+    nobody has written since; `renewed`: it was renewed since; `alive`: so long it counts as held."""
 
     standing: Standing = Standing.SEEKING
     known: int = 0
@@ -54,10 +55,13 @@ class Node(NamedTuple):
     back: int = 0
     read: bool = False
     lease: Lease | None = None
+    met: bool = False
+    another: bool = False
     current: bool = False
     renewed: bool = False
     alive: int = 0
     missing: int = 0
+    anew: int = 0
     until: int = 0
     leads: int = 0
     follows: int | None = None
@@ -97,6 +101,8 @@ def moves(world: World) -> Iterator[tuple[str, int, World]]:
     yield f"writes {'fail' if world.writable else 'go well'}", 1, world._replace(writable=not world.writable)
     if world.lease is not None:
         yield "the Lease is deleted", 1, _written(world, None)
+        yield "the Lease is deleted, and made anew without a holder", 1, _made_anew(world, Lease(blank=True))
+        yield "the Lease is emptied", 1, _written(world, Lease(blank=True))
     for i, node in enumerate(world.nodes):
         yield f"{i} {'stops' if node.runs else 'goes on'}", 1, world.put(i, node._replace(runs=not node.runs))
         if not node.runs:
@@ -118,6 +124,7 @@ def tick(world: World) -> World:
             back=max(node.back - 1, 0),
             alive=max(node.alive - 1, 0),
             missing=max(node.missing - 1, 0),
+            anew=max(node.anew - 1, 0),
             until=max(node.until - 1, 0),
             leads=max(node.leads - 1, 0),
             had_turn=False,
@@ -159,19 +166,31 @@ def _read(world: World, node: Node) -> Node:
         return node._replace(
             read=True, lease=None, current=True, renewed=False, missing=MISSING if gone else node.missing
         )
-    anew = node.lease is None or node.renewed
-    alive = DURATION + 1 if anew else node.alive
-    return node._replace(read=True, lease=world.lease, current=True, renewed=False, alive=alive, missing=0)
+    fresh = node.lease is None or node.renewed
+    alive = DURATION + 1 if fresh else node.alive
+    emptied = world.lease.blank and not (node.lease is not None and node.lease.blank)
+    return node._replace(
+        read=True,
+        lease=world.lease,
+        met=True,
+        another=False,
+        current=True,
+        renewed=False,
+        alive=alive,
+        missing=0,
+        anew=MISSING if emptied or (node.met and node.another) else node.anew,
+    )
 
 
 def _holder(i: int, node: Node) -> Holder:
     if not node.read or (node.lease is None and node.missing > 0):
         return Holder.UNKNOWN
-    if node.lease is None or node.lease.holder is None:
-        return Holder.NOBODY
-    if node.lease.holder == i:
-        return Holder.OWN
-    return Holder.OTHER if node.alive > 0 else Holder.NOBODY
+    holder = None if node.lease is None else node.lease.holder
+    if holder not in (None, i) and node.alive > 0:
+        return Holder.OTHER
+    if node.lease is not None and node.anew > 0:
+        return Holder.UNKNOWN
+    return Holder.OWN if holder == i else Holder.NOBODY
 
 
 def _candidate(i: int, claim: Fitness) -> Candidate:
@@ -237,15 +256,25 @@ def _put(
     world = _written(world, lease, renews)
     if lost:
         return world
-    own = world.nodes[i]._replace(lease=lease, current=True, renewed=False, missing=0)
+    own = world.nodes[i]._replace(
+        lease=lease, met=True, another=False, current=True, renewed=False, missing=0
+    )
     if renews:
         own = own._replace(alive=DURATION + 1)
     return world.put(i, own if until is None else own._replace(until=until))
 
 
 def _written(world: World, lease: Lease | None, renews: bool = True) -> World:
-    nodes = tuple(node._replace(current=False, renewed=node.renewed or renews) for node in world.nodes)
+    gone = world.lease is None or lease is None
+    nodes = tuple(
+        node._replace(current=False, renewed=node.renewed or renews, another=node.another or gone)
+        for node in world.nodes
+    )
     return world._replace(nodes=nodes, lease=lease)
+
+
+def _made_anew(world: World, lease: Lease) -> World:
+    return _written(_written(world, None), lease)
 
 
 # --- what must hold -------------------------------------------------------------------------------------------

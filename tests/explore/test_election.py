@@ -57,6 +57,22 @@ def test_a_lease_that_is_taken_too_soon_is_found_out(
     assert "all lead" in account.violation
 
 
+@pytest.mark.parametrize(
+    "what",
+    [
+        "the Lease is deleted, and made anew without a holder",
+        "the Lease is emptied",
+    ],
+)
+def test_a_lease_that_was_made_anew_is_nobodys_until_its_holder_has_stopped(what: str) -> None:
+    begin = LEASE.quiet()
+    leader = next(i for i, node in enumerate(begin.nodes) if node.leads)
+    cut = next(then for name, _, then in LEASE.moves(begin) if name == f"{leader} reaches: False")
+    begin = next(then for name, _, then in LEASE.moves(cut) if name == what)
+    account = LEASE.search(begin, 1).run(Limits(states=300))
+    assert not account.violation, str(account)
+
+
 CLIENT = "masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election"
 
 
@@ -86,6 +102,36 @@ def test_a_group_that_counts_too_soon_on_its_leaders_end_is_found_out(
     monkeypatch.setattr(what, seconds)
     account = GROUPS[0].search(begin, 1).run(Limits(states=400))
     assert "all lead" in account.violation, str(account)
+
+
+def told(*names: str) -> World:
+    """The group after these moves, each with time to be heard of by all."""
+    world = GROUPS[0].quiet()
+    for name in names:
+        world = after(world, name)
+        for _ in range(8):
+            world = GROUPS[0].let_be(world)
+    return world
+
+
+BLIND = ("0 reports", "0 reports", "0 sees: False")
+"""0 goes blind, and remembers what it has reported."""
+
+
+def test_who_comes_back_with_an_old_ledger_takes_over_what_was_written_since() -> None:
+    begin = after(told(*BLIND, "1 is killed and starts", "1 reports"), "0 sees: True")
+    account = GROUPS[0].search(begin, 1).run(Limits(states=200))
+    assert not account.violation, str(account)
+
+
+def test_an_old_ledger_that_nobody_corrects_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All have left the group, and the one that left it first comes back first."""
+    begin = after(told(*BLIND, "1 reports", "1 sees: False", "0 sees: True"), "1 sees: True")
+    sound = GROUPS[0].search(begin, 1).run(Limits(states=200))
+    assert not sound.violation, str(sound)
+    monkeypatch.setattr(f"{CLIENT}.answer", lambda view, message: None)
+    account = GROUPS[0].search(begin, 0).run(Limits(states=20))
+    assert "by an old ledger" in account.violation, str(account)
 
 
 def test_a_group_in_which_who_hangs_is_never_passed_over_is_found_out(

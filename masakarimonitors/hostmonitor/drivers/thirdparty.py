@@ -2,8 +2,9 @@
 
 In: the events that it sends through `masakarimonitors.ha.masakari`. Out: the same notifications,
 through our outbox. Such a driver judges for itself, so nothing of `core/decision.py` applies to it: no
-samples, no settling, no storm guard, no election. The start says so. What else such drivers import
-(`host_handler`, `ha`, `objects`, `i18n`, `conf.CONF`) stands for them alone.
+samples, no settling, no storm guard, no election. The start says so. What is kept is that a failure which masakari
+has not heard of is not told once the driver takes it back, or has been silent for `LIFE` seconds. What else such
+drivers import (`host_handler`, `ha`, `objects`, `i18n`, `conf.CONF`) stands for them alone.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import datetime
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from oslo_config import cfg
@@ -21,9 +22,26 @@ from masakarimonitors import conf as options
 from masakarimonitors.conf import opts
 from masakarimonitors.conf.sections import api, privileged
 from masakarimonitors.conf.sections.host import OWN_DRIVERS
-from masakarimonitors.core.decision import Decision, Instant, Notify, Ruling, Verdict, Woken
-from masakarimonitors.core.notification import ClusterStatus, HostEvent, HostNotification, HostStatus
-from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait, withdraw
+from masakarimonitors.core.decision import (
+    Decision,
+    Instant,
+    Notify,
+    Ruling,
+    Verdict,
+    WakeAt,
+    Withdraw,
+    Woken,
+)
+from masakarimonitors.core.notification import (
+    ClusterStatus,
+    HostEvent,
+    HostNotification,
+    HostStatus,
+    Leave,
+    Notification,
+    Settled,
+)
+from masakarimonitors.core.unconfirmed import Unconfirmed, Word, forget, withdraw
 from masakarimonitors.ha.masakari import open_door
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.system.clock import Clock
@@ -167,33 +185,97 @@ class ForeignSource:
             LOG.warning("The driver %s failed to stop: %r", self.name, error)
 
 
-Last = Mapping[str, HostEvent]
-"""What the driver has said last of each host, in this life."""
+LIFE = 300.0
+"""Seconds for which a failure waits for masakari after the driver has said it last. Upstream's monitors tried for two
+minutes by default and gave up. Longer than masakari takes reports for duplicates (180 s), and no longer: most drivers
+say a failure once, and many never say that a host is back."""
 
 
-def decide(state: Last, observation: Said | Woken, now: Instant) -> tuple[Last, Decision]:
-    """What the driver says is sent."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Failures of one host that the driver has said in this life and masakari does not have yet.
+
+    `said`: their times of generation. `until`: the monotonic second from which they are too old to be true.
+    """
+
+    said: frozenset[datetime.datetime]
+    until: float
+
+
+State = Mapping[str, Waiting]
+"""By subject."""
+
+
+def decide(state: State, observation: Said | Settled | Woken, now: Instant) -> tuple[State, Decision]:
+    """What the driver says is sent; a return, or `LIFE` without a word, takes back what masakari does not have yet."""
     if isinstance(observation, Woken):
-        return state, Decision()
+        return _grown_old(state, observation.key, now)
+    if isinstance(observation, Settled):
+        return _ended(state, observation), Decision()
     notification = observation.notification
+    subject = notification.subject
     why = f"the driver reported {notification.event.value} ({notification.host_status.value})"
-    stopped = notification.event is HostEvent.STOPPED
-    ruling = Ruling.REPORTED if stopped else Ruling.RECOVERED
-    verdict = Verdict(notification.subject, ruling, why, alarm=stopped)
-    return {**state, notification.hostname: notification.event}, Decision(
-        (Notify(notification, why),), (verdict,)
+    if notification.event is HostEvent.STARTED:
+        verdict = Verdict(subject, Ruling.RECOVERED, why)
+        return _without(state, subject), Decision(
+            (Withdraw(subject, why), Notify(notification, why)), (verdict,)
+        )
+    before = state.get(subject)
+    said = (before.said if before else frozenset()) | {notification.generated_time}
+    waiting = Waiting(said, now.monotonic + LIFE)
+    verdict = Verdict(subject, Ruling.REPORTED, why, alarm=True)
+    commands = (Notify(notification, why), WakeAt(subject, waiting.until))
+    return {**state, subject: waiting}, Decision(commands, (verdict,))
+
+
+def _grown_old(state: State, subject: str, now: Instant) -> tuple[State, Decision]:
+    waiting = state.get(subject)
+    if waiting is None or now.monotonic < waiting.until:
+        return state, Decision()
+    why = (
+        f"masakari-api did not take the report within {LIFE:.0f} s, and the driver has not said since whether the host "
+        "is still down: it is given up. Look at the host; if it needs recovery, recover it by hand"
+    )
+    verdict = Verdict(subject, Ruling.WITHDRAWN, why, alarm=True)
+    return _without(state, subject), Decision((Withdraw(subject, why),), (verdict,))
+
+
+def _ended(state: State, report: Settled) -> State:
+    waiting = state.get(report.subject)
+    if waiting is None:
+        return state
+    said = waiting.said - {report.made_at or report.notification.generated_time}
+    return {**state, report.subject: replace(waiting, said=said)} if said else _without(state, report.subject)
+
+
+def _without(state: State, subject: str) -> State:
+    return {other: waiting for other, waiting in state.items() if other != subject}
+
+
+def may_offer(state: State, notification: Notification, now: Instant) -> Leave:
+    """Whether it may leave: a failure only if the driver has said it in this life, lately, and no return since."""
+    if not isinstance(notification, HostNotification) or notification.event is HostEvent.STARTED:
+        return Leave.NOW
+    waiting = state.get(notification.subject)
+    if waiting is None or notification.generated_time not in waiting.said:
+        return Leave.NEVER
+    return Leave.NOW if now.monotonic < waiting.until else Leave.LATER
+
+
+def judge_unconfirmed(state: State, report: Unconfirmed, now: Instant) -> Word:
+    """A report of the last life: nobody but the driver could say whether it holds, and what it says is sent anew."""
+    if isinstance(report.told, HostNotification) and report.told.event is HostEvent.STARTED:
+        return withdraw("whether the host is still up the driver says anew")
+    return forget(
+        "only a third-party driver judges for the host, and it cannot be asked whether it still fails"
     )
 
 
-def judge_unconfirmed(state: Last, report: Unconfirmed, now: Instant) -> Word:
-    """A report of the last life: only what the driver has said since of the same host tells whether it holds."""
-    said = state.get(report.told.hostname)
-    if said is None:
-        return wait("the driver has said nothing of the host since this start, and nobody else judges for it")
-    return withdraw(f"the driver has said {said.value} since, which is reported")
+def _settled(report: Settled, now: Instant) -> Settled:
+    return report
 
 
-def monitor(name: str, make: Callable[[], Foreign], clock: Clock) -> Monitor[Last, Said]:
+def monitor(name: str, make: Callable[[], Foreign], clock: Clock) -> Monitor[State, Said | Settled]:
     """A host monitor around a third-party driver."""
     return Monitor(
         name="hostmonitor",
@@ -201,5 +283,7 @@ def monitor(name: str, make: Callable[[], Foreign], clock: Clock) -> Monitor[Las
         decide=decide,
         judge_unconfirmed=judge_unconfirmed,
         sources=(ForeignSource(name, make, clock),),
+        may_offer=may_offer,
+        settled=_settled,
         watching=(f"hosts, by the third-party driver {name}, which judges and elects by its own rules",),
     )

@@ -7,6 +7,7 @@ configuration that was copied, and its "off" would prove the wrong host dead.
 import contextlib
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from masakarimonitors.hostmonitor.power.bmc import Address, Speaks
 from masakarimonitors.hostmonitor.power.redact import place
@@ -26,21 +27,70 @@ def merged(
 
 
 def shared(by_host: Mapping[str, Sequence[Address]]) -> Mapping[str, str]:
-    """The hosts that have a BMC in common with another, in lower case, each with the words that say so."""
-    by_server: dict[tuple[str, int, Speaks], list[tuple[str, str]]] = {}
-    for host, addresses in by_host.items():
-        for address in addresses:
-            by_server.setdefault(_server(address), []).append((host.lower(), _part(address)))
+    """The hosts that have a BMC in common with another, in lower case, each with the words that say so.
+
+    A BMC answers in several ways at one address; two ports of one protocol may be two BMCs behind a router (`beside`).
+    """
     found: dict[str, str] = {}
-    for server, owners in by_server.items():
-        for hosts in _in_conflict(owners):
-            words = (
-                f"{_few(hosts)} name the same BMC ({server[2].value} {server[0]}:{server[1]}), which controls one "
-                "host: it is asked for none of them"
-            )
+    for name, doors in _by_name(by_host).items():
+        for hosts, where in _together(name, doors):
+            words = f"{_few(hosts)} name the same BMC ({where}), which controls one host: it is asked for none of them"
             for host in hosts:
                 found.setdefault(host, words)
     return found
+
+
+def beside(by_host: Mapping[str, Sequence[Address]]) -> Sequence[str]:
+    """Where hosts name one address with several ports of one protocol: BMCs behind a router, or one that two name."""
+    found = []
+    for name, doors in _by_name(by_host).items():
+        hosts = sorted({door.owner for door in doors})
+        ports = sorted({door.port for door in doors})
+        if len(hosts) > 1 and len(ports) > 1 and len({door.way for door in doors}) == 1:
+            found.append(
+                f"{_few(hosts)} name BMCs at one address, {name}, with different ports of {doors[0].way} "
+                f"({', '.join(map(str, ports[:3]))}{', ...' if len(ports) > 3 else ''}): right only where a router "
+                "leads each port to a BMC of its own, for each is believed about its own host"
+            )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """One way to a BMC at some address. `way`: ipmi, http or https; `part` as `_part` says."""
+
+    owner: str
+    speaks: Speaks
+    way: str
+    port: int
+    part: str
+
+
+def _by_name(by_host: Mapping[str, Sequence[Address]]) -> Mapping[str, Sequence[_Door]]:
+    found: dict[str, list[_Door]] = {}
+    for host, addresses in by_host.items():
+        for address in addresses:
+            name, way, port = _server(address)
+            found.setdefault(name, []).append(_Door(host.lower(), address.speaks, way, port, _part(address)))
+    return found
+
+
+def _together(name: str, doors: Sequence[_Door]) -> Iterator[tuple[Sequence[str], str]]:
+    """Hosts, in order, that own the same BMC at one address, and where that is."""
+    ways = " and ".join(sorted({door.way for door in doors}))
+    if len({door.speaks for door in doors}) > 1:
+        # A blade by IPMI and a system by Redfish have no name in common.
+        groups = [(f"{ways} {name}", [(door.owner, "") for door in doors])]
+    elif len({door.way for door in doors}) > 1:
+        groups = [(f"{ways} {name}", [(door.owner, door.part) for door in doors])]
+    else:
+        groups = [
+            (f"{ways} {name}:{port}", [(door.owner, door.part) for door in doors if door.port == port])
+            for port in sorted({door.port for door in doors})
+        ]
+    for where, owners in groups:
+        for hosts in _in_conflict(owners):
+            yield hosts, where
 
 
 def _in_conflict(owners: Sequence[tuple[str, str]]) -> Iterator[Sequence[str]]:
@@ -61,21 +111,26 @@ def _few(hosts: Sequence[str]) -> str:
     return " and ".join(hosts[:3]) + (f" and {len(hosts) - 3} more" if len(hosts) > 3 else "")
 
 
-def _server(address: Address) -> tuple[str, int, Speaks]:
-    """Where it answers, however it was written."""
+def _server(address: Address) -> tuple[str, str, int]:
+    """Where it answers, however it was written: the name or address, the way, the port."""
     host, port = place(address.host), address.port or _PORTS[address.speaks]
+    way = address.speaks.value
     if "://" in host:
         scheme, _, rest = host.partition("://")
-        host, port = rest.partition("/")[0], 80 if scheme.lower() == "http" else 443
+        way = "http" if scheme.lower() == "http" else "https"
+        host, port = rest.partition("/")[0], 80 if way == "http" else 443
         name, colon, digits = host.rpartition(":")
         if colon and digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_PORT:
             host, port = name, int(digits)
-    elif address.speaks is Speaks.REDFISH and not address.port and not address.tls:
-        port = 80
+    elif address.speaks is Speaks.REDFISH:
+        way = "https" if address.tls else "http"
+        if not address.port and not address.tls:
+            port = 80
     host = host.strip("[]").rstrip(".").lower()
     with contextlib.suppress(ValueError):
-        host = str(ipaddress.ip_address(host))
-    return host, port, address.speaks
+        one = ipaddress.ip_address(host)
+        host = str((one.ipv4_mapped if isinstance(one, ipaddress.IPv6Address) else None) or one)
+    return host, way, port
 
 
 def _part(address: Address) -> str:

@@ -27,7 +27,7 @@ from masakarimonitors.hostmonitor.power.bmc import (
 from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Look, PowerCheck, Proof
 from masakarimonitors.hostmonitor.power.ipmi import Ipmi
 from masakarimonitors.hostmonitor.power.names import Names
-from masakarimonitors.hostmonitor.power.ownership import merged, shared
+from masakarimonitors.hostmonitor.power.ownership import beside, merged, shared
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.yaml_file import YamlFileFault
 
@@ -134,6 +134,7 @@ class Prover:
         self._wrong: dict[str, tuple[Address, ...]] = {}
         # First looks, made before anybody asks for proof: by host.
         self._ahead: dict[str, _Ahead] = {}
+        self._warn()
 
     def learn(self, addresses: Mapping[str, Sequence[Address]]) -> None:
         """Take over where a driver has found BMCs, by host; the newest word replaces the one before."""
@@ -250,7 +251,10 @@ class Prover:
         found = frozenset(self.complaints())
         for words in sorted(found - self._said):
             LOG.warning("A BMC that could prove nothing if its host failed now: %s", words)
-        self._said = found
+        remarks = frozenset(beside(self._known))
+        for words in sorted(remarks - self._said):
+            LOG.warning("BMCs that may be one: %s", words)
+        self._said = found | remarks
 
 
 def _unreadable(addresses: Sequence[Address]) -> Sequence[str]:

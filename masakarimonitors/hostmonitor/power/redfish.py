@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -24,14 +24,14 @@ from aiohttp.abc import AbstractResolver
 from masakarimonitors.hostmonitor.core.observation import Power
 from masakarimonitors.hostmonitor.power.bmc import REDFISH_ROOT, Address, Lack, Reading, SecretFault, Uptime
 from masakarimonitors.hostmonitor.power.names import NameFault, Names
-from masakarimonitors.hostmonitor.power.redact import shown
+from masakarimonitors.hostmonitor.power.redact import place, shown
 from masakarimonitors.system import tcp
 from masakarimonitors.system.tcp import Knock
 
 _LARGEST = 1 << 20
 """Bytes of one document; the largest that BMCs send, a system with all of its links, has some ten thousand."""
 
-_REDIRECTS = 3
+_REDIRECTED = frozenset({301, 302, 303, 307, 308})
 _KNOCK = 3.0
 """Seconds for finding out whether a BMC that gave no answer is there at all."""
 
@@ -130,14 +130,15 @@ class Redfish:
         self, session: aiohttp.ClientSession, address: Address, path: str, login: str
     ) -> Mapping[str, Any]:
         """One JSON object; raises _NoProof."""
-        # Of each request and not of the session: aiohttp then takes it off when it is led to another server.
-        headers = {aiohttp.hdrs.AUTHORIZATION: login}
+        url, headers = base_url(address) + path, {aiohttp.hdrs.AUTHORIZATION: login}
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                session.get(base_url(address) + path, headers=headers, max_redirects=_REDIRECTS) as answer,
-            ):
-                return _document(answer.status, await _body(answer), path)
+            async with asyncio.timeout(self._timeout):
+                for _ in range(2):
+                    async with session.get(url, headers=headers, allow_redirects=False) as answer:
+                        if answer.status not in _REDIRECTED:
+                            return _document(answer.status, await _body(answer), path)
+                        url = _same_place(url, answer.headers.get(aiohttp.hdrs.LOCATION, ""))
+            raise _NoProof(Lack.ODD, f"{path} refers to itself")
         except TimeoutError:
             if await self._is_silent(address):
                 raise _NoProof(Lack.SILENT, f"no answer within {self._timeout:.0f} s") from None
@@ -174,6 +175,34 @@ def _tls(address: Address) -> ssl.SSLContext | bool:
     except (OSError, ValueError) as fault:
         why = getattr(fault, "strerror", None) or fault
         raise _NoProof(Lack.FAULT, f"its CA file {address.verify} cannot be used ({why})") from None
+
+
+def _same_place(url: str, location: str) -> str:
+    """Where one is led to, if it is the same path of the same BMC but for a slash or for TLS; raises _NoProof.
+
+    Another server, and another path, would speak of another system, and get the password.
+    """
+    scheme, name, port, path = _parts(url)
+    same = {(scheme, name, port, path)}
+    if (scheme, port) == ("http", 80):
+        same.add(("https", name, 443, path))
+    try:
+        target = urljoin(url, location)
+        if _parts(target) in same:
+            return target
+    except ValueError:
+        target = "what is no URL"
+    words = f"it refers to {place(target)} instead of answering; where that is the BMC, name it in its place"
+    raise _NoProof(Lack.FAULT, words)
+
+
+def _parts(url: str) -> tuple[str, str, int, str]:
+    """Scheme, name, port, and path and query; raises ValueError, also where a login stands in it."""
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ValueError("an URL with a login")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", port, f"{parts.path.rstrip('/')}?{parts.query}"
 
 
 async def _body(answer: aiohttp.ClientResponse) -> bytes:

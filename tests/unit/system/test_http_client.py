@@ -298,6 +298,35 @@ async def test_a_kept_connection_that_has_ended_costs_nothing(tmp_path: Path) ->
         assert server.connections == 3
 
 
+@pytest.mark.parametrize("word", [PLAIN, b"H", head(status="408 Request Timeout")])
+async def test_what_is_said_on_an_idle_connection_is_not_taken_for_the_next_answer(
+    tmp_path: Path, word: bytes
+) -> None:
+    said = asyncio.Event()
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number in itertools.count():
+            line = await reader.readuntil(END)
+            body = line.split()[1]
+            writer.write(head(f"Content-Length: {len(body)}") + body)
+            await writer.drain()
+            if not number and not said.is_set():
+                await go.wait()
+                writer.write(word)
+                await writer.drain()
+                said.set()
+
+    go = asyncio.Event()
+    async with serving(tmp_path / "s", play) as (client, server):
+        assert (await client.request("GET", "/one", {})).body == b"/one"
+        go.set()
+        await said.wait()
+        # It has just been written, and this process has not looked at its sockets since.
+        for path in ("/two", "/three"):
+            assert (await client.request("GET", path, {})).body == path.encode()
+        assert server.connections == 2
+
+
 async def test_a_request_that_is_cancelled_takes_its_connection_with_it(tmp_path: Path) -> None:
     """Its answer would be taken for that of the next."""
 

@@ -47,6 +47,7 @@ LOG = logging.getLogger(__name__)
 _SEES = frozenset({LINK})
 POLICY = ElectionPolicy(deciding=_SEES)
 _DELETED = "there is no Lease, and whoever held one may still report"
+_MADE_ANEW = "the Lease was made anew, and whoever held the one before may still report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +109,11 @@ class LeaseElector:
         # What was read last, None: nothing that is true by now; `_exists`: whether there is a Lease at all.
         self._seen: LeaseSeen | None = None
         self._exists: bool | None = None
-        # Since when it has been seen that there is none.
+        # Since when it has been seen that there is none; when one was seen that was made anew or emptied.
         self._missing_since = math.inf
+        self._anew_at = -math.inf
+        # Which one was seen last, also while there is none; None: none yet.
+        self._uid: str | None = None
         # The renewal that was seen last, and when it was seen first.
         self._renewal = ""
         self._changed_at = -math.inf
@@ -191,9 +195,16 @@ class LeaseElector:
         self._read_fault = ""
         self._take(None if body is None else read_lease(body))
 
-    def _take(self, seen: LeaseSeen | None) -> None:
-        self._seen, self._exists = seen, seen is not None
+    def _take(self, seen: LeaseSeen | None, *, written: bool = False) -> None:
+        """What stands there; `written`: this monitor has just written it, and knew what it wrote over."""
+        before, self._seen, self._exists = self._seen, seen, seen is not None
         now = self._clock.now().monotonic
+        if seen is not None:
+            # Nobody who releases a Lease leaves it blank: it was emptied, or a holder of an earlier one may be unaware.
+            emptied = seen.blank and not (before is not None and before.blank)
+            if not written and (emptied or self._uid not in (None, seen.uid)):
+                self._anew_at = now
+            self._uid = seen.uid
         self._missing_since = math.inf if seen is not None else min(self._missing_since, now)
         if seen is not None and seen.renewal != self._renewal:
             self._renewal, self._changed_at = seen.renewal, now
@@ -202,14 +213,24 @@ class LeaseElector:
         seen = self._seen
         if seen is None:
             return Holder.UNKNOWN if self._exists is None or self._was_deleted(now) else Holder.NOBODY
-        if seen.leader == self._own:
-            return Holder.OWN
         free = not seen.leader or now - self._changed_at > seen.duration
-        return Holder.NOBODY if free else Holder.OTHER
+        own = seen.leader == self._own
+        if self._was_made_anew(now) and (own or free):
+            return Holder.UNKNOWN
+        return Holder.OWN if own else Holder.NOBODY if free else Holder.OTHER
 
     def _was_deleted(self, now: float) -> bool:
         """Whether the Lease may have been deleted so lately that its holder does not know it yet, and reports."""
         return self._exists is False and now - self._missing_since < self._timings.deadline
+
+    def _was_made_anew(self, now: float) -> bool:
+        """Whether it was replaced or emptied so lately that whoever held it may not know it yet, and reports."""
+        return self._exists is True and now - self._anew_at < self._timings.deadline
+
+    def _why_closed(self, now: float) -> str:
+        if self._was_made_anew(now) and self._holder(now) is Holder.UNKNOWN:
+            return _MADE_ANEW
+        return _DELETED if self._was_deleted(now) else ""
 
     def _candidate(self) -> Candidate:
         return Candidate(self._own, _SEES if self._sees else frozenset(), self._delivers)
@@ -226,7 +247,7 @@ class LeaseElector:
             challenge=None if seen is None else seen.challenge,
             certain_until=self._renewed_at + self._timings.deadline,
             announced=not due and own == leader and self._draft.wanted is None,
-            why=self._read_fault or self._act_fault or (_DELETED if self._was_deleted(now) else ""),
+            why=self._read_fault or self._act_fault or self._why_closed(now),
         )
 
     def _judge(self) -> Act:
@@ -303,7 +324,8 @@ class LeaseElector:
         self._renewed_at = -math.inf
 
     async def _put(self, api: LeaseApi, body: dict[str, object]) -> None:
-        self._take(read_lease(await api.write_lease(self._namespace, body, self._timings.patience)))
+        written = await api.write_lease(self._namespace, body, self._timings.patience)
+        self._take(read_lease(written), written=True)
 
     async def _leave(self, api: LeaseApi) -> None:
         """At a clean stop another monitor may acquire the Lease moments later."""

@@ -23,13 +23,16 @@ CHALLENGE = "masakari-monitors/challenge"
 class LeaseSeen:
     """The Lease as it stands.
 
-    `leader`: the node that holds it, empty when nobody does. `version`: for a conditional write.
+    `uid`: another one is another Lease of the same name. `leader`: the node that holds it, empty when nobody does.
+    `blank`: nobody has ever held it. `version`: for a conditional write.
     `renewal`: changes whenever somebody acquires or renews it. `duration`: seconds. `ledger`: None when it
     is missing or cannot be read. `about`: what the holder has written about itself, None when an older release
     holds it. `challenge`: who asks for it.
     """
 
+    uid: str
     leader: str
+    blank: bool
     version: str
     renewal: str
     duration: float
@@ -48,7 +51,9 @@ def read_lease(lease: Mapping[str, Any]) -> LeaseSeen:
     about = read_candidate(str(notes.get(LEADER) or "").encode())
     leader = str(spec.get("holderIdentity") or "")
     return LeaseSeen(
+        uid=str(metadata.get("uid") or ""),
         leader=leader,
+        blank=not leader and not spec.get("renewTime"),
         version=str(metadata.get("resourceVersion") or ""),
         renewal=f"{leader} {spec.get('renewTime')} {spec.get('leaseTransitions')}",
         duration=float(spec.get("leaseDurationSeconds") or 0),

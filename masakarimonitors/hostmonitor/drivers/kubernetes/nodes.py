@@ -166,6 +166,8 @@ class Nodes:
         return seen
 
     def _say_all(self, emit: Emit) -> None:
+        for node in self._nodes.values():
+            self._say_work_goes_on(node, emit, again=True)
         hosts = {name: self._sighting(node) for name, node in self._nodes.items()}
         emit(Sample(LINK, hosts, self._clock.now(), whole=True))
         self._stale = not self._proven
@@ -179,21 +181,30 @@ class Nodes:
             return Sighting(Membership.UNKNOWN, f"this monitor runs there ({node.sighting.evidence})")
         return node.sighting
 
-    def _say_marks(self, node: NodeSeen, emit: Emit) -> None:
-        if self._own is not None and node.name == self._own.name:
+    def _say_work_goes_on(self, node: NodeSeen, emit: Emit, *, again: bool) -> None:
+        """Before what is seen of the Node, so that no loss slips out. `again`: the core may have forgotten the host."""
+        if self._is_own(node) or node.work is Work.NONE:
             return
-        now = self._clock.now()
-        if node.work is not self._works.get(node.name, Work.NONE):
+        if again or self._works.get(node.name) is not node.work:
             self._works[node.name] = node.work
-            evidence = "its Node is cordoned" if node.work is Work.CORDONED else "its Node is not cordoned"
-            emit(WorkSeen(node.name, node.work, evidence, now))
+            emit(WorkSeen(node.name, node.work, "its Node is cordoned", self._clock.now()))
+
+    def _is_own(self, node: NodeSeen) -> bool:
+        return self._own is not None and node.name == self._own.name
+
+    def _say_marks(self, node: NodeSeen, emit: Emit) -> None:
+        if self._is_own(node):
+            return
+        # Kept of one that is deleted, too: the end of its work must be told when it is there again.
+        if node.work is Work.NONE and self._works.pop(node.name, None) is not None:
+            emit(WorkSeen(node.name, Work.NONE, "its Node is not cordoned", self._clock.now()))
         if node.proven_off:
             emit(
                 PowerSeen(
                     host=node.name,
                     power=Power.OFF,
                     evidence=f"its Node was tainted {OUT_OF_SERVICE} after it was lost",
-                    at=now,
+                    at=self._clock.now(),
                     kind=ProofKind.TAINT,
                 )
             )
@@ -268,6 +279,7 @@ class Nodes:
         self._nodes[seen.name] = seen
         if self._own is not None and seen.name == self._own.name:
             self._own = seen
+        self._say_work_goes_on(seen, emit, again=before is None)
         # A node is told again for every image and heartbeat: only its condition matters here.
         if before is None or before.sighting != seen.sighting:
             emit(self._sample(seen.name, self._sighting(seen)))

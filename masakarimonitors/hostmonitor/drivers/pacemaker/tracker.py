@@ -102,7 +102,9 @@ class ChangeTracker:
         news = []
         for host in findings:
             work = works.get(host, Work.NONE)
-            if work is not self._works.get(host, Work.NONE) or (whole and work is not Work.NONE):
+            # Of one that was not there the core may have forgotten it.
+            again = whole or host not in self.findings
+            if work is not self._works.get(host, Work.NONE) or (again and work is not Work.NONE):
                 since = ends.get(host, at) if work is Work.NONE else at
                 news.append(WorkSeen(host, work, f"pacemaker: {work.value}", since))
             if work is Work.NONE:

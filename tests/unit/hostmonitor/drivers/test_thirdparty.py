@@ -58,12 +58,11 @@ async def test_it_runs_unchanged_on_a_thread_and_its_report_goes_out() -> None:
     running = asyncio.get_running_loop().create_task(monitor.sources[0].run(seen.put_nowait))
     async with asyncio.timeout(30):
         said = await seen.get()
-    state, decision = monitor.decide(monitor.state, said, FakeClock().now())
-    (command,) = decision.commands
-    assert isinstance(command, Notify) and isinstance(command.notification, HostNotification)
+    _, decision = monitor.decide(monitor.state, said, FakeClock().now())
+    (command,) = [one for one in decision.commands if isinstance(one, Notify)]
+    assert isinstance(command.notification, HostNotification)
     assert command.notification.hostname == "node05"
     assert command.notification.generated_time == datetime.datetime(2026, 11, 22, 8, 5, tzinfo=datetime.UTC)
-    assert state == {"node05": command.notification.event}
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert await asyncio.to_thread(Old.made[0].stopping.wait, 30)
@@ -98,16 +97,14 @@ async def test_a_driver_that_fails_ends_its_source_with_the_reason() -> None:
             await source.run(lambda said: None)
 
 
-def test_only_what_the_driver_says_itself_tells_whether_a_report_of_the_last_life_holds() -> None:
+@pytest.mark.parametrize(("word", "forgotten"), [("STOPPED", True), ("STARTED", False)])
+def test_nobody_can_say_whether_a_report_of_the_last_life_holds(word: str, forgotten: bool) -> None:
     now = Instant(0.0, EPOCH)
     monitor = thirdparty.monitor("old", Old, FakeClock())
-    left = Unconfirmed("host:node05", thirdparty.read(event(), now))
-    assert monitor.judge_unconfirmed(monitor.state, left, now).say is Say.WAIT
-    other = thirdparty.Said(thirdparty.read(event(hostname="node06"), now))
-    state, _ = monitor.decide(monitor.state, other, now)
-    assert monitor.judge_unconfirmed(state, left, now).say is Say.WAIT
-    state, _ = monitor.decide(state, thirdparty.Said(thirdparty.read(event(), now)), now)
-    assert monitor.judge_unconfirmed(state, left, now).say is Say.WITHDRAW
+    payload = {"event": word, "cluster_status": "OFFLINE", "host_status": "NORMAL"}
+    left = Unconfirmed("host:node05", thirdparty.read(event(payload=payload), now))
+    judged = monitor.judge_unconfirmed(monitor.state, left, now)
+    assert (judged.say, judged.forgotten) == (Say.WITHDRAW, forgotten)
 
 
 def event(**changes: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.hostmonitor.power.bmc import Address, Literal, Speaks
-from masakarimonitors.hostmonitor.power.ownership import merged, shared
+from masakarimonitors.hostmonitor.power.ownership import beside, merged, shared
 
 IPMI = Address(device="d", speaks=Speaks.IPMI, host="10.0.0.1", user="u", secret=Literal("p"))
 REDFISH = replace(IPMI, speaks=Speaks.REDFISH, host="bmc-1")
@@ -36,6 +36,13 @@ def test_what_is_listed_replaces_what_was_learned_and_case_does_not_count() -> N
         # "Its only system" is whichever the other names.
         (REDFISH, replace(REDFISH, system="/redfish/v1/Systems/1")),
         (replace(REDFISH, system="/redfish/v1/Systems/1/"), replace(REDFISH, system="/redfish/v1/Systems/1")),
+        # One BMC, and another way to it.
+        (IPMI, replace(REDFISH, host="10.0.0.1")),
+        (replace(IPMI, target="0x72"), replace(REDFISH, host="10.0.0.1", system="/s/1")),
+        (REDFISH, replace(REDFISH, tls=False)),
+        (REDFISH, replace(REDFISH, host="http://bmc-1")),
+        (IPMI, replace(IPMI, host="::ffff:10.0.0.1")),
+        (IPMI, replace(REDFISH, host="https://[::ffff:a00:1]:8443/")),
     ],
 )
 def test_one_bmc_for_two_hosts_is_a_mistake_of_both(one: Address, other: Address) -> None:
@@ -50,13 +57,24 @@ def test_one_bmc_for_two_hosts_is_a_mistake_of_both(one: Address, other: Address
         (IPMI, replace(IPMI, host="10.0.0.2")),
         (IPMI, replace(IPMI, port=6230)),
         (replace(IPMI, target="0x72"), replace(IPMI, target="0x74")),
-        (IPMI, replace(REDFISH, host="10.0.0.1")),
+        (IPMI, replace(REDFISH, host="10.0.0.2")),
         (replace(REDFISH, system="/s/1"), replace(REDFISH, system="/s/2")),
-        (REDFISH, replace(REDFISH, host="http://bmc-1")),
+        (replace(REDFISH, system="/s/1"), replace(REDFISH, system="/s/2", tls=False)),
+        (REDFISH, replace(REDFISH, port=8443)),
     ],
 )
 def test_two_bmcs_are_two(one: Address, other: Address) -> None:
     assert shared({"n1": (one,), "n2": (other,)}) == {}
+
+
+def test_different_ports_of_one_address_are_told_and_asked() -> None:
+    """As many BMCs may stand behind a router that tells them apart by port."""
+    known = {"n1": (IPMI,), "N2": (replace(IPMI, port=6230),), "n3": (replace(IPMI, host="10.0.0.3"),)}
+    assert shared(known) == {}
+    (words,) = beside(known)
+    assert "n1 and n2 name BMCs at one address, 10.0.0.1" in words and "(623, 6230)" in words
+    assert beside({"n1": (IPMI, replace(IPMI, port=6230)), "n2": (REDFISH,)}) == []
+    assert beside({"n1": (REDFISH,), "n2": (replace(REDFISH, system="/s/2"),)}) == []
 
 
 def test_two_devices_of_one_host_may_name_one_bmc() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,17 @@ async def test_one_bmc_of_two_hosts_is_asked_for_neither_and_this_is_said_once(
     assert caplog.text.count("n1 and n2 name the same BMC") == 1
     prover.learn({})
     assert [address.host for address in prover.addresses("n1")] == ["b1"]
+
+
+def test_bmcs_that_may_be_one_are_warned_of_and_asked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    prover = Prover(PowerPolicy(), FakeClock())
+    for _ in range(2):
+        prover.learn({"n1": (device("d", host="b1"),), "n2": (replace(device("d", host="b1"), port=6230),)})
+    assert prover.addresses("n1") and prover.addresses("n2") and prover.complaints() == []
+    (words,) = [record.getMessage() for record in caplog.records]
+    assert words.startswith("BMCs that may be one: n1 and n2 ")
 
 
 def test_passwords_of_pacemaker_s_store_that_cannot_be_read_are_said_when_they_are_learned(

@@ -147,11 +147,38 @@ async def test_a_document_without_an_end_is_not_read_to_it() -> None:
     assert (reading.lack, "sends more than 1 MiB" in reading.evidence) == (Lack.ODD, True)
 
 
-async def test_a_password_is_not_carried_to_another_server() -> None:
-    async with serving(Service(n1="Off")) as thief, serving(Service(n1="Off")) as service:
-        service.instead[""] = web.Response(status=307, headers={"Location": f"{thief.url}{ROOT}/Systems"})
-        await read(service)
-    assert thief.asked == {"/Systems": None}
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("at", ["", "/Systems/n1"])
+async def test_another_server_is_not_asked_and_gets_no_password(status: int, at: str) -> None:
+    async with serving(Service(n1="Off", n2="Off")) as other, serving(Service(n1="On")) as service:
+        headers = {"Location": f"{other.url}{ROOT}{at}"}
+        service.instead[at] = web.Response(status=status, headers=headers)
+        reading = await read(service)
+    assert (reading.power, reading.lack) == (Power.NO_PROOF, Lack.FAULT)
+    assert f"refers to {other.url}" in reading.evidence
+    assert other.asked == {}
+
+
+@pytest.mark.parametrize(
+    "location", [f"{ROOT}/Systems/n2", "n2", "/", "//", "http://[", "//a:b@127.0.0.1/", ""]
+)
+async def test_another_path_of_the_same_server_is_not_asked(location: str) -> None:
+    async with serving(Service(n1="On", n2="Off")) as service:
+        service.instead["/Systems/n1"] = web.Response(status=302, headers={"Location": location})
+        reading = await read(service, f"{ROOT}/Systems/n1")
+    assert (reading.power, "/Systems/n2" in service.asked) == (Power.NO_PROOF, False)
+
+
+async def test_a_slash_more_or_less_is_the_same_path() -> None:
+    class Strict(Service):
+        async def answer(self, request: web.Request) -> web.Response:
+            if request.path.endswith("/"):
+                return web.Response(status=308, headers={"Location": request.path.rstrip("/")})
+            return await super().answer(request)
+
+    async with serving(Strict(n1="Off")) as service:
+        assert (await read(service)).power is Power.OFF
+        assert (await read(service, f"{ROOT}/Systems/n1/")).power is Power.OFF
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,9 @@ messages to send.
   release, which says nothing of it, all go by the order alone, and so elect the same one.
 - After a change that brought newcomers, the lowest informed member sends what it knows of the ways, and the ledger;
   with its delivery every member is informed, and the leadership passes at that very point of the common order.
-- A ledger has a serial number; the highest wins, so a stale side of a healed partition loses.
+- A ledger has a serial number that is not below the wall clock's milliseconds when a leader wrote it: the highest is
+  the newest, also of monitors that were started anew meanwhile, and wins. So the stale side of a healed partition
+  loses, and one that comes back with an old memory; one that is told an older ledger than its own says so.
 - Whoever is elected leads only once nobody who went without a word can still lead: AUTHORITY seconds after it was last
   heard of. A host that was cut off, or whose Corosync hangs, may run on. That is waited for of those alone who may have
   led: who was the leader by this order at some moment of the last AUTHORITY seconds before it was lost. Whom nobody
@@ -25,6 +27,7 @@ messages to send.
   seconds: a newcomer's stale memory must not pass for what is reported now.
 """
 
+import datetime
 import json
 import math
 from collections.abc import Mapping
@@ -179,29 +182,36 @@ def received(view: GroupView, message: GroupMessage, now: float) -> GroupView:
     return view
 
 
-def waited(view: GroupView, now: float) -> tuple[GroupView, bytes | None]:
-    """Time has passed: one whom nobody told says so to all; no ledger becomes an empty one."""
+def waited(view: GroupView, now: float, wall: datetime.datetime) -> tuple[GroupView, bytes | None]:
+    """Time has passed, `wall` is an aware time: one whom nobody told says so to all; no ledger becomes an empty one."""
     if view.me is None or now - view.joined_at < PATIENCE:
         return view, None
     if view.me not in view.informed:
         clear_at = max(view.clear_at, view.joined_at + AUTHORITY)  # nobody has told of one that went before
         return replace(view, joined_at=now, clear_at=clear_at), encode(None, view.serial)
     if view.ledger is None and view.leader(now) == view.me:
-        return published(view, {})
+        return published(view, {}, wall)
     return view, None
 
 
 def answer(view: GroupView, message: GroupMessage) -> bytes | None:
-    """What is said, if anything, to one that nobody has informed; `view` as it was before its message."""
+    """What is said, if anything, to one that nobody has informed, or that informs us of an older ledger than ours;
+    `view` as it was before its message."""
     told = decode(message.payload)
-    if told is None or told[1] is not None or message.sender == view.me or view.ledger is None:
+    if told is None or message.sender == view.me or view.ledger is None:
         return None
-    return encode(view.ledger, view.serial) if view.me in sorted(view.informed)[:ANSWERING] else None
+    serial, ledger = told
+    if ledger is None:
+        speaks = view.me in sorted(view.informed)[:ANSWERING]
+    else:
+        speaks = view.me not in view.informed and serial < view.serial
+    return encode(view.ledger, view.serial) if speaks else None
 
 
-def published(view: GroupView, entries: Ledger) -> tuple[GroupView, bytes]:
-    """The leader has reported something: the ledger, as a message for all members."""
-    after = replace(view, serial=view.serial + 1, ledger=dict(entries))
+def published(view: GroupView, entries: Ledger, wall: datetime.datetime) -> tuple[GroupView, bytes]:
+    """The leader has reported something at `wall` (aware): the ledger, as a message for all members."""
+    serial = max(view.serial + 1, int(wall.timestamp() * 1000))
+    after = replace(view, serial=serial, ledger=dict(entries))
     return after, encode(after.ledger, after.serial)
 
 

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from masakarimonitors.hostmonitor.core import election as core
@@ -156,12 +157,13 @@ class GroupElector:
         beaten = self._clock.now().monotonic
         try:
             while self._context.sighted.is_set() and not gone.is_set():
-                now = self._clock.now().monotonic
+                at = self._clock.now()
+                now = at.monotonic
                 leads = self._view.leader(now) == self._view.me
                 if now - beaten >= (LEADERS_BEAT if leads else BEAT) and self._view.me is not None:
                     beaten = now
                     self._send(WAY_MESSAGES[self._delivers])
-                self._view, answer = election.waited(self._view, now)
+                self._view, answer = election.waited(self._view, now, at.wall)
                 if answer is not None:
                     self._send(answer)
                 with contextlib.suppress(CorosyncError):  # `news` will hear of it, too
@@ -273,7 +275,9 @@ class GroupElector:
     def publish(self, entries: Ledger) -> None:
         """Tell all monitors what is reported, as soon as Corosync takes it; in the group only its leader does."""
         leads = self._election.standing is Standing.LEADING
-        if self._view.me is not None and not leads:
-            return
-        self._view, message = election.published(self._view, entries)
-        self._send(message)
+        if self._view.me is None:
+            # Nobody hears of it, and it must not pass for newer than what the group's leader writes meanwhile.
+            self._view = replace(self._view, ledger=dict(entries))
+        elif leads:
+            self._view, message = election.published(self._view, entries, self._clock.now().wall)
+            self._send(message)

@@ -107,6 +107,26 @@ async def test_a_lease_that_was_deleted_is_made_anew_once_its_holder_has_stopped
         assert leads.at.monotonic >= led.at.monotonic + (led.good_for or 0.0)
 
 
+@pytest.mark.parametrize(("uid", "holder"), [("two", ""), ("two", "n1"), ("two", "n2"), ("one", "")])
+async def test_a_lease_that_was_made_anew_is_acquired_once_its_holder_has_stopped(
+    tmp_path: Path, uid: str, holder: str
+) -> None:
+    """Who holds it may not reach the API server, and then does not know that its Lease is gone, or was emptied."""
+    async with Replay().serve() as server:
+        before = held_by("n1")
+        before["metadata"]["uid"] = "one"
+        before["spec"]["leaseDurationSeconds"] = 3600
+        server.lease = before
+        async with listening(elector(tmp_path, server, "n2")) as heard:
+            await heard.until(Follower, lambda said: said.leader == "n1")
+            after, at = len(heard), SystemClock().now().monotonic
+            anew = held_by(holder) if holder else {"metadata": {"name": "l"}, "spec": {}}
+            anew["metadata"] |= {"uid": uid, "resourceVersion": "anew"}
+            server.lease = anew
+            leads = await heard.until(Leader, after=after)
+            assert leads.at.monotonic >= at + BRISK.deadline
+
+
 async def test_a_leader_that_cannot_renew_stops_reporting_before_another_may_begin(tmp_path: Path) -> None:
     async with Replay().serve() as server, listening(elector(tmp_path, server, "n1")) as heard:
         await heard.until(Leader)

@@ -140,6 +140,26 @@ async def test_a_cordon_is_planned_work_until_it_ends(tmp_path: Path) -> None:
         assert [seen.host for seen in heard if isinstance(seen, WorkSeen)] == ["n1", "n1"]
 
 
+async def test_work_that_goes_on_is_told_before_each_whole_list_and_of_each_node_that_is_new(
+    tmp_path: Path,
+) -> None:
+    """The core may have forgotten the host meanwhile, and must not report it when it is lost."""
+    cordoned, other = node("n1", "True", cordoned=True), node("n2", "True")
+    async with Replay([cordoned, other]).serve() as server, nodes(tmp_path, server) as heard:
+        await server.watching.wait()
+        server.push({"type": "DELETED", "object": cordoned})
+        await heard.until(Sample, says("n1", Membership.LEFT))
+        after = len(heard)
+        server.push({"type": "ADDED", "object": cordoned})
+        await heard.until(Sample, says("n1", Membership.UP), after)
+        words = [seen for seen in heard[after:] if isinstance(seen, WorkSeen | Sample)]
+        assert isinstance(words[0], WorkSeen) and (words[0].host, words[0].work) == ("n1", Work.CORDONED)
+        after = len(heard)
+        server.cut()
+        whole = await heard.until(Sample, lambda seen: seen.whole, after)
+        assert "n1" in {seen.host for seen in heard[after : heard.index(whole)] if isinstance(seen, WorkSeen)}
+
+
 async def test_a_remediation_that_cordons_what_is_lost_is_no_planned_work(tmp_path: Path) -> None:
     async with Replay([node("n1", "True")]).serve() as server, nodes(tmp_path, server) as heard:
         await server.watching.wait()

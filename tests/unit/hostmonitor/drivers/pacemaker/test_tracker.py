@@ -74,6 +74,15 @@ def test_work_is_told_again_with_each_whole_sample_while_it_lasts() -> None:
     assert kinds(told.tell({"n2": UP}, {}, at(62))) == [View, Sample]
 
 
+def test_work_on_a_host_that_is_listed_again_is_told_again() -> None:
+    """The core may have forgotten the host meanwhile."""
+    told = tracker()
+    planned = {"n2": Work.MAINTENANCE}
+    told.tell({"n2": UP, "n3": UP}, planned, at(0))
+    told.tell({"n3": UP}, {}, at(1))
+    assert kinds(told.tell({"n2": UP, "n3": UP}, planned, at(2))) == [WorkSeen, View, Sample]
+
+
 def test_the_end_of_the_work_on_a_host_that_was_not_listed_meanwhile_is_told() -> None:
     told = tracker()
     told.tell({"n2": UP, "n3": UP}, {"n2": Work.MAINTENANCE}, at(0))

@@ -36,20 +36,33 @@ class World:
         self.ways: dict[Process, bool] = {}
         # Of an older release: they say nothing of their ways.
         self.old: set[Process] = set()
+        # What those remember that have left the group and go on running.
+        self.memories: dict[Process, GroupView] = {}
+
+    @property
+    def wall(self) -> datetime.datetime:
+        return AT + datetime.timedelta(seconds=self.now)
 
     def settle(self) -> None:
         while self.queue:
             sender, payload = self.queue.pop(0)
             if sender not in self.views:
                 continue  # it died before the message was ordered
+            message = GroupMessage(sender, payload)
             for me, view in self.views.items():
-                self.views[me] = election.received(view, GroupMessage(sender, payload), self.now)
+                reply = election.answer(view, message)
+                self.queue += [(me, reply)] if reply is not None else []
+                self.views[me] = election.received(view, message, self.now)
 
-    def change(self, joined: tuple[Process, ...] = (), left: tuple[Process, ...] = ()) -> None:
+    def change(
+        self, joined: tuple[Process, ...] = (), left: tuple[Process, ...] = (), *, remember: bool = False
+    ) -> None:
+        """`remember`: who joins has run since it left, and was not started anew."""
         for who in left:
-            del self.views[who]
+            gone = self.views.pop(who)
+            self.memories[who] = GroupView(serial=gone.serial, ledger=gone.ledger)
         for who in joined:
-            self.views[who] = GroupView()
+            self.views[who] = self.memories.pop(who, GroupView()) if remember else GroupView()
         event = GroupChanged(tuple(sorted(self.views)), joined, left)
         for me, view in list(self.views.items()):
             self.views[me], answers = election.changed(view, event, me, self.now)
@@ -63,7 +76,7 @@ class World:
             self.queue.append((who, WAY_MESSAGES[works]))
 
     def publish(self, who: Process, ledger: election.Ledger) -> None:
-        self.views[who], message = election.published(self.views[who], ledger)
+        self.views[who], message = election.published(self.views[who], ledger, self.wall)
         self.queue.append((who, message))
 
     def wait(self, seconds: float, silent: frozenset[Process] = frozenset()) -> None:
@@ -72,7 +85,7 @@ class World:
             for who in list(self.views):
                 if who in silent:
                     continue
-                self.views[who], answer = election.waited(self.views[who], self.now)
+                self.views[who], answer = election.waited(self.views[who], self.now, self.wall)
                 if answer is not None:
                     self.queue.append((who, answer))
                 self.queue.append((who, BEAT if who in self.old else WAY_MESSAGES[self.ways.get(who)]))
@@ -322,16 +335,58 @@ def test_what_cannot_be_read_is_a_beat(payload: bytes) -> None:
     assert after.ledger is None
 
 
+OLD, NEW = {"dead-long-ago": ENTRY}, {"dead-now": ENTRY}
+
+
+def test_an_old_memory_does_not_overwrite_what_monitors_that_were_started_anew_have_written() -> None:
+    world = World()
+    world.change(joined=(A,))
+    for _ in range(57):
+        world.publish(A, OLD)
+    world.change(left=(A,))
+    world.wait(60)
+    world.change(joined=(B,))
+    world.wait(7)
+    world.change(joined=(C,))
+    world.settle()
+    world.publish(B, NEW)
+    world.settle()
+    world.change(joined=(A,), remember=True)
+    world.settle()
+    assert world.leaders() == {A}
+    assert [view.ledger for view in world.views.values()] == [NEW] * 3
+
+
+def test_who_comes_back_first_with_an_old_memory_learns_of_a_newer_one() -> None:
+    """All were out of the group for some time, and one of them for longer."""
+    world = World()
+    for who in (A, B):
+        world.change(joined=(who,))
+        world.settle()
+    world.publish(A, OLD)
+    world.settle()
+    world.change(left=(A,))
+    world.wait(60)
+    world.publish(B, NEW)
+    world.settle()
+    world.change(left=(B,))
+    for who in (A, B):
+        world.change(joined=(who,), remember=True)
+        world.settle()
+    assert world.leaders() == {A}
+    assert [view.ledger for view in world.views.values()] == [NEW] * 2
+
+
 @settings(max_examples=200)
-@given(st.lists(st.tuples(st.sampled_from("jlpswn"), st.integers(1, 4)), max_size=20))
+@given(st.lists(st.tuples(st.sampled_from("jrlpswn"), st.integers(1, 4)), max_size=20))
 def test_any_coming_and_going_ends_with_one_leader_who_knows_the_last_ledger(
     story: list[tuple[str, int]],
 ) -> None:
     world, last = World(), None
     for what, node in story:
         who = (node, 100)
-        if what == "j" and who not in world.views:
-            world.change(joined=(who,))
+        if what in "jr" and who not in world.views:
+            world.change(joined=(who,), remember=what == "r" and last is not None)
         elif what == "l" and who in world.views:
             world.settle()
             world.change(left=(who,))
@@ -362,7 +417,7 @@ def test_one_that_hangs_informs_nobody_and_yet_two_never_take_themselves_for_the
     change = GroupChanged((hangs, new, stays), joined=(new,))
     views = {stays: election.changed(kept, change, stays, 100.0)[0]}
     views[new], _ = election.changed(GroupView(serial=3), change, new, 100.0)
-    views[new], plea = election.waited(views[new], 100.0 + PATIENCE)
+    views[new], plea = election.waited(views[new], 100.0 + PATIENCE, AT)
     assert plea is not None and views[new].leader(105.0) == hangs
     message = GroupMessage(new, plea)
     told = election.answer(views[stays], message)
