@@ -38,6 +38,7 @@ from masakarimonitors.outbox.pace import PacePolicy
 from masakarimonitors.outbox.pacing import Pacing
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.exchange import bound
 from tests.fixtures.waiting import eventually
 from tests.integration.cloud.recovery import Recovery, recovery
 from tests.integration.cloud.rig import SERVICE_PASSWORD, services
@@ -74,7 +75,7 @@ async def _monitor(where: dict[str, str], host: str, limit: int, instances: list
         project_domain_name="Default",
     )
     adapter = Adapter(
-        Session(auth=auth, timeout=60), service_type="instance-ha", endpoint_override=where["endpoint"]
+        bound(Session(auth=auth, timeout=60)), service_type="instance-ha", endpoint_override=where["endpoint"]
     )
     api, clock = MasakariApi(adapter), SystemClock()
     outbox = Outbox(SqliteStore(Path(where["folder"]) / "outbox.sqlite"), clock)

@@ -1,21 +1,24 @@
 """The far end of the path: one notification, one POST, one of four outcomes.
 
-Built on keystoneauth1, so every auth plugin and session option of `[api]` works. Its calls block,
-so they run on a bounded pool of threads that share one session: one token, kept-alive connections.
+Built on keystoneauth1, so every auth plugin and session option of `[api]` works. Its calls block, so they run on
+bounded pools of threads that share one session: one token, kept-alive connections. Each call has one time for all of
+it, keystone included, after which neither its caller nor its thread waits any more.
 Answers are judged by masakari-api's v1 contract; nothing here retries or remembers.
 """
 
-import asyncio
 import datetime
 import email.utils
 import json
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import requests
 from keystoneauth1 import exceptions as ks_exceptions
+
+from masakarimonitors.system.exchange import Exchange
+from masakarimonitors.system.threads import NoThread, Pool
 
 # With its defaults the API sleeps up to 5 s on every POST; less than 15 s would call a slow answer none.
 MINIMUM_TIMEOUT = 15.0
@@ -23,6 +26,19 @@ TIMEOUT = 30.0
 """Seconds that one call may take when `[api] timeout` is not set: twice the least that makes sense."""
 _CONNECT_TIMEOUT = 10.0
 _ANSWER_LENGTH = 500
+_SLACK = 0.5
+"""Seconds after which a caller goes on although its thread does not: it may hang where no time is heeded, as in the
+question for a name's address. Whatever it comes back with, nothing leaves any more."""
+LARGEST_ANSWER = 1 << 16
+"""Bytes that are read of the answer to a report; masakari-api's own have some hundreds."""
+LARGEST_LIST = 1 << 24
+"""Bytes that a page of a list may have: masakari-api puts 1,000 items on one unless its `osapi_max_limit` says
+otherwise, of about 1 KiB each. A catalogue of keystone's may have as much."""
+_ENOUGH = 1 / 3
+"""The share of its time that a report must have left when it leaves: one whose answer can hardly come in time would
+only be in doubt."""
+_FAULTS = (ks_exceptions.ClientException, requests.RequestException, OSError, ValueError, RecursionError)
+"""What comes of answers that cannot be used; the last two of JSON that is none, or nested without end."""
 _LISTING_VERSION = "instance-ha 1.2"
 """The first microversion that promises to show whether a segment is enabled."""
 _STRANGE = "masakari-api does not answer like this; is the endpoint of service instance-ha right?"
@@ -109,11 +125,17 @@ class MasakariApi:
     def __init__(
         self, adapter: Any, *, api_version: str = "v1", timeout: float = TIMEOUT, threads: int = 8
     ) -> None:
-        """`adapter` is a keystoneauth1.adapter.Adapter; `timeout` (seconds) is raised to 15 when lower."""
+        """`adapter` is a keystoneauth1.adapter.Adapter, its session `bound` (system/exchange.py).
+
+        `timeout`: seconds for one call, from its place in line to the last byte; `threads`: calls of each kind at once.
+        """
         self._adapter = adapter
         self._version = api_version
-        self._timeout = (_CONNECT_TIMEOUT, max(timeout, MINIMUM_TIMEOUT))
-        self._pool = ThreadPoolExecutor(threads, "masakari-api")
+        self._seconds = timeout
+        self._timeout = (_CONNECT_TIMEOUT, timeout)
+        # Two pools: questions that hang must not keep reports from leaving.
+        self._posts = Pool("masakari-report", threads)
+        self._gets = Pool("masakari-ask", threads)
         # False once the API has said that it is older than the microversion that is asked for.
         self._versioned = True
         self.date: datetime.datetime | None = None
@@ -121,15 +143,30 @@ class MasakariApi:
 
     async def send(self, body: str, may_send: Callable[[], bool] = _always) -> Outcome:
         """Offer one notification in its wire form, if it may still be sent when there is a token for it."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._post, body, may_send)
+        exchange = Exchange(self._seconds, LARGEST_LIST)
+        try:
+            return await self._posts.call(
+                lambda: self._post(body, may_send, exchange), self._seconds + _SLACK
+            )
+        except TimeoutError:
+            return Unreachable(_too_late(exchange), maybe_accepted=True)
+        except NoThread as fault:
+            return Unreachable(str(fault), maybe_accepted=False)
 
     async def get(self, path: str) -> Any:
         """Read `path` ("/segments"), relative to the service's endpoint; raises LookupFailed."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._get, path)
+        exchange = Exchange(self._seconds, LARGEST_LIST)
+        try:
+            return await self._gets.call(lambda: self._get(path, exchange), self._seconds + _SLACK)
+        except TimeoutError as fault:
+            raise LookupFailed(f"GET {path}: {_too_late(exchange)}") from fault
+        except NoThread as fault:
+            raise LookupFailed(f"GET {path}: {fault}") from fault
 
     def close(self) -> None:
-        """Take no more calls; those in flight are left to their time-outs."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Take no more calls; those in flight are left to their time, and keep nobody from ending."""
+        self._posts.close()
+        self._gets.close()
 
     def _url(self, path: str) -> str:
         endpoint = self._adapter.get_endpoint()
@@ -141,56 +178,79 @@ class MasakariApi:
             base = f"{base}/{self._version}"
         return base + path
 
-    def _post(self, body: str, may_send: Callable[[], bool]) -> Outcome:
-        outcome = self._try_post(body, may_send)
-        if outcome is None:
-            # keystoneauth1 would do this by itself, and would not ask whether it may still be sent.
-            outcome = self._try_post(body, may_send, again=True)
+    def _post(self, body: str, may_send: Callable[[], bool], exchange: Exchange) -> Outcome:
+        with exchange.here():
+            outcome = self._try_post(body, may_send, exchange)
+            if outcome is None:
+                # keystoneauth1 would do this by itself, and would not ask whether it may still be sent.
+                outcome = self._try_post(body, may_send, exchange, again=True)
         return outcome or NotSent()
 
-    def _try_post(self, body: str, may_send: Callable[[], bool], *, again: bool = False) -> Outcome | None:
+    def _try_post(
+        self, body: str, may_send: Callable[[], bool], exchange: Exchange, *, again: bool = False
+    ) -> Outcome | None:
         """One try; None: the token is not accepted any more, and was thrown away."""
+        exchange.largest = LARGEST_LIST
         try:
             url = self._url("/notifications")
             self._adapter.get_token()
-        except ks_exceptions.ClientException as error:
-            return Unreachable(
-                f"no token or endpoint from keystone: {_first_line(error)}", maybe_accepted=False
-            )
+        except _FAULTS as error:
+            why = _seen(error, exchange)
+            return Unreachable(f"no token or endpoint from keystone: {why}", maybe_accepted=False)
+        if not exchange.has(_ENOUGH):
+            why = f"of the {exchange.seconds:g} s for a try too little was left once there was a token"
+            return Unreachable(f"{why}; nothing was sent, the next try has the token", maybe_accepted=False)
         if not may_send():
             return NotSent()
+        exchange.largest = LARGEST_ANSWER
         try:
             response = self._adapter.post(
-                url, json=json.loads(body), timeout=self._timeout, raise_exc=False, allow_reauth=False
+                url,
+                json=json.loads(body),
+                timeout=self._timeout,
+                raise_exc=False,
+                allow_reauth=False,
+                redirect=False,
             )
             if response.status_code == 401 and not again and self._adapter.invalidate():
                 return None
-        except ks_exceptions.ClientException as error:
-            return Unreachable(_first_line(error), maybe_accepted=not _never_sent(error))
+        except _FAULTS as error:
+            # Who has begun to answer is there: only this report has to be tried again.
+            row_only = exchange.over and exchange.answering
+            return Unreachable(
+                _seen(error, exchange), maybe_accepted=not _never_sent(error), row_only=row_only
+            )
         self.date = _date(response) or self.date
-        return judge(response.status_code, response.text or "")
+        outcome = judge(response.status_code, response.text or "")
+        if isinstance(outcome, Unreachable) and exchange.remark:
+            return replace(outcome, answer=f"{outcome.answer}; {exchange.remark}")
+        return outcome
 
-    def _get(self, path: str) -> Any:
-        try:
-            versioned = self._versioned
-            response = self._ask(path, versioned)
-            if response.status_code == 406 and versioned:
-                self._versioned = False
-                response = self._ask(path, versioned=False)
-            if response.status_code != 200:
-                raise LookupFailed(
-                    f"GET {path}: {response.status_code} {_text(response.text)}",
-                    unknown=response.status_code == 404 and bool(_envelope(response.text or "")),
-                )
-            return response.json()
-        except (ks_exceptions.ClientException, ValueError) as error:
-            raise LookupFailed(f"GET {path}: {_first_line(error)}") from error
+    def _get(self, path: str, exchange: Exchange) -> Any:
+        with exchange.here():
+            try:
+                versioned = self._versioned
+                response = self._ask(path, versioned)
+                if response.status_code == 406 and versioned:
+                    self._versioned = False
+                    response = self._ask(path, versioned=False)
+                if response.status_code != 200:
+                    said = f"{response.status_code} {_text(response.text)}".strip()
+                    raise LookupFailed(
+                        f"GET {path}: {'; '.join(filter(None, (said, exchange.remark)))}",
+                        unknown=response.status_code == 404 and bool(_envelope(response.text or "")),
+                    )
+                return response.json()
+            except _FAULTS as error:
+                raise LookupFailed(f"GET {path}: {_seen(error, exchange)}") from error
 
     def _ask(self, path: str, versioned: bool) -> Any:
         # From 1.1 on the API has its engine tell of a single notification, and hangs where the engine is away.
         versioned = versioned and not path.startswith("/notifications/")
         headers = {"OpenStack-API-Version": _LISTING_VERSION} if versioned else {}
-        response = self._adapter.get(self._url(path), headers=headers, timeout=self._timeout, raise_exc=False)
+        response = self._adapter.get(
+            self._url(path), headers=headers, timeout=self._timeout, raise_exc=False, redirect=False
+        )
         self.date = _date(response) or self.date
         return response
 
@@ -271,22 +331,23 @@ def _date(response: Any) -> datetime.datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
 
 
-def _envelope(text: str) -> str:
-    """The one key that wraps each of masakari-api's answers, or nothing when it is no such answer."""
+def _parsed(text: str) -> dict[str, Any]:
+    """An answer's JSON object; an empty one when it is none."""
     try:
         parsed = json.loads(text)
-    except ValueError:
-        return ""
-    return str(next(iter(parsed), "")) if isinstance(parsed, dict) else ""
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _envelope(text: str) -> str:
+    """The one key that wraps each of masakari-api's answers, or nothing when it is no such answer."""
+    return str(next(iter(_parsed(text)), ""))
 
 
 def _inside(text: str) -> dict[str, Any]:
     """What the one key of an answer wraps; nothing when it is no such answer."""
-    try:
-        parsed = json.loads(text)
-    except ValueError:
-        return {}
-    inner = next(iter(parsed.values()), None) if isinstance(parsed, dict) else None
+    inner = next(iter(_parsed(text).values()), None)
     return inner if isinstance(inner, dict) else {}
 
 
@@ -301,3 +362,15 @@ def _text(text: str | None) -> str:
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     return " ".join(text.split())[:_ANSWER_LENGTH]
+
+
+def _too_late(exchange: Exchange) -> str:
+    if exchange.answering:
+        return f"an answer was begun, and not ended within {exchange.seconds:g} s"
+    return f"no answer within {exchange.seconds:g} s"
+
+
+def _seen(error: BaseException, exchange: Exchange) -> str:
+    """What has failed, in the words that tell most of it."""
+    said = _too_late(exchange) if exchange.over else _first_line(error)
+    return f"{said}; {exchange.remark}" if exchange.remark else said

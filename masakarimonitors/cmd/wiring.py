@@ -32,6 +32,7 @@ from masakarimonitors.outbox.sqlite import InUse, SqliteStore
 from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.exchange import bound
 
 LOG = logging.getLogger(__name__)
 
@@ -171,7 +172,8 @@ def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi
     if endpoint is not None:
         auth = loading.get_plugin_loader("none").load_from_options(endpoint=endpoint)
         session = loading.session.Session().load_from_options(auth=auth, timeout=TIMEOUT)
-        return MasakariApi(adapter.Adapter(session, service_type="instance-ha"))
+        bound(session)
+        return MasakariApi(adapter.Adapter(session, service_type="instance-ha"), timeout=TIMEOUT)
     if conf.api.auth_type == "password" and not conf.api.auth_section and not conf.api.auth_url:
         raise ConfigFault(
             "[api] does not say how masakari-api is reached. Set auth_url, username, password, project_name, "
@@ -186,6 +188,7 @@ def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi
     options = conf.api
     # Without one, keystone asked for a token could hold a thread for ever, and in the end all of them.
     session.timeout = max(float(options.timeout or TIMEOUT), MINIMUM_TIMEOUT)
+    bound(session)
     return MasakariApi(
         adapter.Adapter(
             session,

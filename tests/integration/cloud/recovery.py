@@ -16,6 +16,7 @@ from keystoneauth1.adapter import Adapter
 from keystoneauth1.session import Session
 
 from masakarimonitors.masakari_api import MasakariApi
+from masakarimonitors.system.exchange import bound
 from tests.fixtures.waiting import until
 from tests.integration.cloud.nova import PlayedNova
 from tests.integration.cloud.rig import SERVICE_PASSWORD, Cloud
@@ -64,7 +65,7 @@ class Recovery:
     def client(self, endpoint: str | None = None) -> MasakariApi:
         """As `[api]` builds it; `endpoint` stands in front of this masakari."""
         where = endpoint or self.cloud.endpoint
-        return MasakariApi(Adapter(self.session, service_type="instance-ha", endpoint_override=where))
+        return MasakariApi(Adapter(bound(self.session), service_type="instance-ha", endpoint_override=where))
 
     def statuses(self, host: str) -> list[str]:
         """What the engine says of each notification of a host, oldest first."""

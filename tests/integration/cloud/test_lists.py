@@ -27,6 +27,7 @@ from masakarimonitors.masakari_lists import ReportFinder, notification
 from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.stages import Lane, Sign
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.exchange import bound
 from tests.integration.cloud.rig import HOSTS, RESTING, Cloud, stamp
 
 pytestmark = pytest.mark.xdist_group("cloud")
@@ -48,7 +49,7 @@ class Short:
 @pytest.fixture
 def api(real_cloud: Cloud) -> Iterator[MasakariApi]:
     real_cloud.forget_notifications()
-    client = MasakariApi(Adapter(real_cloud.session(), service_type="instance-ha"))
+    client = MasakariApi(Adapter(bound(real_cloud.session()), service_type="instance-ha"))
     yield client
     client.close()
 

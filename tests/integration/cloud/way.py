@@ -30,6 +30,7 @@ from masakarimonitors.outbox.pacing import OFF, Pacing
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.system.clock import Clock, SystemClock
+from masakarimonitors.system.exchange import bound
 from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_clock import EPOCH
 
@@ -94,7 +95,7 @@ async def way(
 
 def client(session: Session, endpoint: str | None = None) -> MasakariApi:
     """As `[api]` builds it; `endpoint` goes around the catalogue."""
-    return MasakariApi(Adapter(session, service_type="instance-ha", endpoint_override=endpoint))
+    return MasakariApi(Adapter(bound(session), service_type="instance-ha", endpoint_override=endpoint))
 
 
 def accepted(session: Session) -> list[dict[str, Any]]:

@@ -1,0 +1,276 @@
+"""Exchanges of HTTP that end in time and stay small, whatever the other side sends.
+
+In: a session of keystoneauth1. Out: the same session, whose every request belongs to an `Exchange`: one time for
+connecting, sending and the whole answer, be it dripped byte by byte, and a bound on how much of it is kept. Requests to
+this computer itself go through no proxy; no redirect is followed: it would show credentials to whoever is there.
+"""
+
+import contextlib
+import http.client
+import io
+import ipaddress
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.utils import select_proxy
+
+DEFAULT = 30.0
+"""Seconds for a request that belongs to no exchange of its caller's."""
+LARGEST = 1 << 24
+"""Bytes that are kept of a body unless an exchange says otherwise."""
+_AROUND = 1 << 20
+"""Bytes on the wire that an answer may have besides its body: its head, and what frames its chunks."""
+_PIECE = 1 << 14
+"""Bytes of a body that are read at once, so that little is unpacked beyond its bound."""
+
+
+class Exchange:
+    """One or more requests of one thread that must all be over in the same time.
+
+    `largest`: bytes that are kept of each body; the rest is never read. `remark`: what was seen of the last answer that
+    its reader should know, or nothing. `answering`: the last request has got at least one byte of its answer.
+    """
+
+    def __init__(self, seconds: float, largest: int = LARGEST) -> None:
+        """Its time begins now, on whatever thread its requests will be made."""
+        self.seconds = seconds
+        self.largest = largest
+        self.remark = ""
+        self.answering = False
+        self._until = time.monotonic() + seconds
+        self._came = 0
+
+    @contextlib.contextmanager
+    def here(self) -> Iterator[None]:
+        """Until the end, requests of this thread belong to it."""
+        before = getattr(_of_thread, "exchange", None)
+        _of_thread.exchange = self
+        try:
+            yield
+        finally:
+            _of_thread.exchange = before
+
+    @property
+    def over(self) -> bool:
+        """Whether its time is up."""
+        return time.monotonic() >= self._until
+
+    def has(self, share: float) -> bool:
+        """Whether that share of its time is left (0..1)."""
+        return self._until - time.monotonic() >= share * self.seconds
+
+    def left(self) -> float:
+        """Seconds that are left, more than 0; raises TimeoutError when there are none."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"not over within {self.seconds:g} s")
+        return left
+
+    def end(self) -> None:
+        """Its time is up, whatever the clock says."""
+        self._until = min(self._until, time.monotonic())
+
+    def begin(self) -> None:
+        """The next request of it is about to be made."""
+        self._came, self.answering, self.remark = 0, False, ""
+
+    def came(self, count: int) -> None:
+        """So many bytes of an answer have come; raises OSError for an answer without end."""
+        self._came += count
+        self.answering = self.answering or count > 0
+        if self._came > self.largest + _AROUND:
+            raise OSError(f"the answer has more than {self.largest + _AROUND} bytes")
+
+
+_of_thread = threading.local()
+
+
+def _current() -> Exchange | None:
+    found: Exchange | None = getattr(_of_thread, "exchange", None)
+    return found
+
+
+def bound(session: Any) -> Any:
+    """The keystoneauth1 session, each of whose requests belongs to an `Exchange` now, those for its tokens too."""
+    session.redirect = False
+    transports = session.session
+    for prefix, adapter in tuple(transports.adapters.items()):
+        if isinstance(adapter, requests.adapters.HTTPAdapter):
+            transports.mount(prefix, BoundedAdapter(adapter))
+    return session
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of `url` is this computer, by its address or by the name localhost."""
+    host = (urlsplit(url).hostname or "").partition("%")[0]
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+class BoundedAdapter(requests.adapters.BaseAdapter):
+    """Makes requests through another adapter, within the `Exchange` of the thread."""
+
+    def __init__(self, inner: requests.adapters.HTTPAdapter) -> None:
+        """`inner` knows of TLS and keeps connections; they are made to heed the time from now on."""
+        super().__init__()
+        self._inner = inner
+        _heed_time(inner.poolmanager)
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """An answer whose body is read, as far as the exchange keeps it; raises requests.RequestException."""
+        exchange = _current()
+        if exchange is None:
+            with Exchange(DEFAULT).here():
+                return self.send(request, stream, timeout, verify, cert, proxies)
+        url = request.url or ""
+        exchange.begin()
+        used = {} if is_loopback(url) else dict(proxies or {})
+        proxy = select_proxy(url, used)
+        if proxy:
+            _heed_time(self._inner.proxy_manager_for(proxy))
+        # What comes packed may be a thousand times as large as what is counted on the wire.
+        request.headers["Accept-Encoding"] = "identity"
+        try:
+            within = _within(timeout, exchange.left())
+        except TimeoutError as fault:
+            raise requests.exceptions.ConnectTimeout(_no_time(url), request=request) from fault
+        response = self._inner.send(
+            request, stream=True, timeout=within, verify=verify, cert=cert, proxies=used
+        )
+        _read(response, exchange)
+        if response.is_redirect:
+            exchange.remark = (
+                f"{url} redirects to {_shown(response.headers['location'])}, which is not followed"
+            )
+        return response
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._inner.close()
+
+
+def _within(timeout: Any, left: float) -> tuple[float, float]:
+    """What requests may take to connect and to read, none longer than what is left (seconds)."""
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    return tuple(left if one is None else min(one, left) for one in (connect, read))  # type: ignore[return-value]
+
+
+def _read(response: requests.Response, exchange: Exchange) -> None:
+    """Read a body while the connection is still ours to end; afterwards it is what requests would have read."""
+    parts, length = list[bytes](), 0
+    try:
+        for part in response.raw.stream(_PIECE, decode_content=True):
+            parts.append(part)
+            length += len(part)
+            if length > exchange.largest:
+                exchange.remark = (
+                    f"its answer has more than {exchange.largest} bytes, of which no more were read"
+                )
+                break
+    except (urllib3.exceptions.HTTPError, OSError) as fault:
+        response.close()
+        raise requests.exceptions.ChunkedEncodingError(fault, request=response.request) from fault
+    if length > exchange.largest:
+        response.close()
+    whole = cast(Any, response)
+    whole._content, whole._content_consumed = b"".join(parts)[: exchange.largest], True
+    # All that is spoken here is JSON; to guess the encoding of anything else takes seconds.
+    response.encoding = "utf-8"
+
+
+def _shown(words: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in words)[:200]
+
+
+def _no_time(url: str) -> str:
+    return f"no time was left to ask {url}"
+
+
+def _heed_time(manager: Any) -> None:
+    """Have a urllib3 PoolManager make connections that heed the exchange of the thread that uses them."""
+    pools = manager.pool_classes_by_scheme
+    # Never changed in place: urllib3 has one such dictionary for everybody.
+    if not all(issubclass(pool.ConnectionCls, _Timely) for pool in pools.values()):
+        manager.pool_classes_by_scheme = {scheme: _timely(pool) for scheme, pool in pools.items()}
+
+
+def _timely(pool: Any) -> Any:
+    connection = type(pool.ConnectionCls.__name__, (_Timely, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+
+class _Wire(io.RawIOBase):
+    """What a socket sends: each wait for a piece of it is as long as the exchange has time left, and no longer."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        # The file, not the socket, keeps the connection open until the answer is read.
+        self._file = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        exchange = _current()
+        if exchange is None:
+            return cast("int | None", self._file.readinto(buffer))
+        self._sock.settimeout(exchange.left())
+        try:
+            count: int | None = self._file.readinto(buffer)
+        except TimeoutError:
+            # The kernel's clock may have run out a moment before ours.
+            exchange.end()
+            raise
+        exchange.came(count or 0)
+        return count
+
+    def close(self) -> None:
+        super().close()
+        self._file.close()
+
+
+class _Opened:
+    """A socket as http.client asks for it: something that makes a file."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Wire(self._sock))
+
+
+class _Answer(http.client.HTTPResponse):
+    def __init__(self, sock: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(cast(Any, _Opened(sock)), *arguments, **options)
+
+
+class _Timely:
+    """A urllib3 connection that is not used when it stands too late: a name of many silent addresses takes long."""
+
+    response_class = _Answer
+
+    def connect(self) -> None:
+        """Connect; raises urllib3's ConnectTimeoutError after the exchange's time, with nothing sent."""
+        super().connect()  # type: ignore[misc]
+        exchange = _current()
+        if exchange is not None and exchange.over:
+            self.close()  # type: ignore[attr-defined]
+            raise urllib3.exceptions.ConnectTimeoutError(self, f"connected after {exchange.seconds:g} s only")
