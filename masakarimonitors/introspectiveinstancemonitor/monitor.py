@@ -122,12 +122,12 @@ def settled(report: Settled, now: Instant) -> ReportSettled | None:
 
 def cannot_work(conf: cfg.ConfigOpts) -> str:
     """Why guests cannot be asked on this computer, or nothing; raises ConfigFault for a bad URI."""
-    uris = _uris(conf)
+    _named_uris(conf)
     try:
         binding.load()
     except binding.BindingMissing as fault:
         return str(fault)
-    return absent(uris)
+    return absent(_uris(conf))
 
 
 def try_agents(conf: cfg.ConfigOpts) -> Mapping[str, Unavailable | None]:
@@ -142,12 +142,27 @@ def try_agents(conf: cfg.ConfigOpts) -> Mapping[str, Unavailable | None]:
 
 
 def _uris(conf: cfg.ConfigOpts) -> tuple[str, ...]:
+    """The URIs of the options, each tried; raises ConfigFault for one that can never work, and without the binding."""
+    found = _named_uris(conf)
     try:
-        found = parse_uris(conf.libvirt.connection_uri)
         trial.check(found)
-    except (BadUri, binding.BindingMissing) as fault:
-        raise ConfigFault(f"{fault} ({where(conf, 'libvirt', 'connection_uri')})") from None
+    except BadUri as fault:
+        raise _bad_uri(conf, fault) from None
+    except binding.BindingMissing as fault:
+        raise ConfigFault(str(fault)) from None
     return found
+
+
+def _named_uris(conf: cfg.ConfigOpts) -> tuple[str, ...]:
+    """The URIs of the options, with nothing asked of libvirt; raises ConfigFault for one that is none."""
+    try:
+        return parse_uris(conf.libvirt.connection_uri)
+    except BadUri as fault:
+        raise _bad_uri(conf, fault) from None
+
+
+def _bad_uri(conf: cfg.ConfigOpts, fault: BadUri) -> ConfigFault:
+    return ConfigFault(f"{fault} ({where(conf, 'libvirt', 'connection_uri')})")
 
 
 def _pattern(conf: cfg.ConfigOpts) -> re.Pattern[str]:

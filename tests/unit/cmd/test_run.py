@@ -1,6 +1,10 @@
 """What `masakari-monitors run` tells a person at its start."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,7 @@ from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.store import MemoryStore
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock
+from tests.unit.cmd.conftest import Configure
 
 
 async def wired(name: str, watching: Sequence[str], try_this: Sequence[str] = ()) -> WiredMonitor:
@@ -60,3 +65,36 @@ async def test_of_what_there_is_not_nothing_is_said(capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out
     for words in ("status page", "To see it work", "not running"):
         assert words not in said
+
+
+# In a process of its own: a module that was imported cannot be taken back.
+WITHOUT_BINDING = """\
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from masakarimonitors import conf
+from masakarimonitors.cmd.masakari_monitors import parser
+from masakarimonitors.cmd.run import _choose
+arguments, rest = parser().parse_known_args(["check", "--offline", "--config-file", sys.argv[2]])
+arguments.run(arguments, rest)
+print(json.dumps(_choose(conf.load(["--config-file", sys.argv[2]]), None)))
+"""
+
+
+def test_without_libvirt_s_binding_everything_else_is_watched(tmp_path: Path, configure: Configure) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "libvirt.py").write_text("raise ImportError('no libvirt.so.0')\n")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_BINDING, tmp_path / "broken", configure()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *checked, chosen = done.stdout.splitlines()
+    names, not_here = json.loads(chosen)
+    assert "processmonitor" in names
+    for name in ("instancemonitor", "introspectiveinstancemonitor"):
+        why = "libvirt's Python binding cannot be imported (no libvirt.so.0)"
+        assert [line for line in not_here if line.startswith(f"{name}: {why}")]
+        assert [line for line in checked if line.startswith(f"warning  {name} cannot work here: {why}")]
