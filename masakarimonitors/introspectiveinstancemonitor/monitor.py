@@ -11,7 +11,7 @@ from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
-from masakarimonitors.core.notification import Settled, VmNotification
+from masakarimonitors.core.notification import ReportStatus, Settled, VmNotification
 from masakarimonitors.core.storm import GuardPolicy, leading
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
@@ -117,7 +117,8 @@ def settled(report: Settled, now: Instant) -> ReportSettled | None:
     told = report.notification
     if not isinstance(told, VmNotification):
         return None
-    return ReportSettled(told.instance_uuid, report.made_at or told.generated_time)
+    delivered = report.status is ReportStatus.DELIVERED
+    return ReportSettled(told.instance_uuid, report.made_at or told.generated_time, delivered)
 
 
 def cannot_work(conf: cfg.ConfigOpts) -> str:

@@ -68,13 +68,10 @@ class Decider:
                 return inventory.drop(state, observation.uuid, observation.why, now)
             case GuestSeen() | GuestRestarted():
                 return inventory.see(state, observation, now)
-            case ReportSettled(uuid, made_at):
+            case ReportSettled(uuid):
                 guest = state.guests.get(uuid)
-                return (
-                    apply(state, guest, partial(report.settle, made_at=made_at))
-                    if guest
-                    else (state, NOTHING)
-                )
+                settle = partial(report.settle, settled=observation, now=now)
+                return apply(state, guest, settle) if guest else (state, NOTHING)
             case Woken():
                 return self._wake(state, observation, now)
             case Answered() | Missed() | Inconclusive() | Counters() | NotKnown():

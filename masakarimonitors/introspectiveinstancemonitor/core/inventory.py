@@ -22,8 +22,10 @@ from masakarimonitors.core.decision import (
     WakeAt,
     Withdraw,
 )
+from masakarimonitors.introspectiveinstancemonitor.core.delivery import over
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import end
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
+from masakarimonitors.introspectiveinstancemonitor.core.limit import recent_reports
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
     AgentsInReach,
@@ -46,11 +48,9 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     State,
     apply,
     excuse,
+    forget_misses,
     memo,
-    recent_reports,
-    resume,
     set_availability,
-    suspend,
     watch_channel,
 )
 
@@ -86,12 +86,9 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
     if kept is not None:
         guest = replace(guest, reports=recent_reports(kept.reports, now.wall))
         if kept.run == seen.run:
-            probes = {HEARTBEAT: Probe()} | {name: Probe(phase=phase) for name, phase in kept.phases.items()}
-            guest = replace(guest, probes=MappingProxyType(probes), waiting=kept.waiting)
             # Seen so for the first time since the start, it is excused as if it had been seen so all along.
-            guest = excuse(guest, seen.availability)
-            if kept.reported and not guest.reported:
-                guest = replace(guest, waiting=None)
+            guest = excuse(replace(guest, probes=kept.probes), seen.availability)
+            if kept.waiting is not None and guest.waiting is None:
                 commands += (Withdraw(f"vm:{seen.uuid}", TAKEN_BACK),)
         elif kept.reported:
             commands += (Withdraw(f"vm:{seen.uuid}", "it was started anew while this monitor was away"),)
@@ -177,9 +174,39 @@ def _count_unread(state: State, census: Census) -> tuple[Mapping[str, int], tupl
     )
 
 
+def _suspend(guest: Guest) -> Guest:
+    """Nothing is known of it for a while: misses count from zero, what is counted in seconds stands until `_resume`."""
+    probes = {
+        name: replace(forget_misses(probe), unusable_since=probe.unusable_since)
+        for name, probe in guest.probes.items()
+    }
+    after = replace(guest, probes=MappingProxyType(probes))
+    return after if after.wanting else replace(after, investigation=end(guest.investigation))
+
+
+def _resume(guest: Guest, began: float, now: float) -> Guest:
+    """In sight again at monotonic second `now`: the seconds since `began` do not count, and start nothing anew."""
+
+    def later(since: float | None) -> float | None:
+        return None if since is None else since + now - max(since, began)
+
+    probes = {
+        name: replace(probe, unusable_since=later(probe.unusable_since))
+        for name, probe in guest.probes.items()
+    }
+    look = guest.investigation
+    look = replace(
+        look,
+        moved_at=later(look.moved_at),
+        dead_since=later(look.dead_since),
+        frozen_since=later(look.frozen_since),
+    )
+    return replace(guest, probes=MappingProxyType(probes), investigation=look)
+
+
 def _lose(state: State, where: str, now: Instant) -> State:
     """Its guests are out of sight from now on, if they are not already."""
-    guests = {u: suspend(guest) if guest.where == where else guest for u, guest in state.guests.items()}
+    guests = {u: _suspend(guest) if guest.where == where else guest for u, guest in state.guests.items()}
     return replace(
         state,
         guests=MappingProxyType(guests),
@@ -193,7 +220,7 @@ def _regain(state: State, where: str, now: Instant) -> State:
     if began is None or state.unseen(where):
         return state
     guests = {
-        u: resume(guest, began, now.monotonic) if guest.where == where else guest
+        u: _resume(guest, began, now.monotonic) if guest.where == where else guest
         for u, guest in state.guests.items()
     }
     return replace(
@@ -249,7 +276,7 @@ def reach_agents(
 
 def _restart(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:
     probes = {
-        name: Probe(phase=step(probe.phase, Move.RESTARTED))
+        name: Probe(phase=step(probe.phase, Move.RESTARTED), delivery=over(probe.delivery))
         for name, probe in guest.probes.items()
         if name == HEARTBEAT or probe.phase is not Phase.DISCOVERY
     }

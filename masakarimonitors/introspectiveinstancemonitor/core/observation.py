@@ -193,10 +193,11 @@ class NotKnown:
 
 @dataclass(frozen=True, slots=True)
 class ReportSettled:
-    """The report about a guest that was made at `made_at` waits no longer: delivered, refused, or too old."""
+    """The report about a guest that was made at `made_at` waits no longer: `delivered`, or refused, or too old."""
 
     uuid: str
     made_at: datetime.datetime
+    delivered: bool = True
 
 
 Observation = (

@@ -5,7 +5,6 @@ unless one of the reasons of `Hold` stands against it, and each is said once; a 
 holds.
 """
 
-import datetime
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -15,8 +14,11 @@ from types import MappingProxyType
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Notify, Ruling, Verdict, WakeAt
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.storm import Failing, GuardPolicy, StormRound, weigh
+from masakarimonitors.introspectiveinstancemonitor.core import delivery
+from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
-from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
+from masakarimonitors.introspectiveinstancemonitor.core.limit import recent_reports, report_limit_reached
+from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, ReportSettled
 from masakarimonitors.introspectiveinstancemonitor.core.silence import hold_back, read_counters
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     STORMS,
@@ -25,8 +27,6 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     Policy,
     State,
     apply,
-    recent_reports,
-    report_limit_reached,
     with_probe,
 )
 
@@ -59,9 +59,19 @@ def pursue(state: State, now: Instant, policy: Policy) -> tuple[State, Decision]
     return state, decision
 
 
-def settle(guest: Guest, made_at: datetime.datetime) -> tuple[Guest, Decision]:
-    """The report that was made at `made_at` waits no longer; nothing can be taken back any more."""
-    return (replace(guest, waiting=None), NOTHING) if guest.waiting == made_at else (guest, NOTHING)
+def settle(guest: Guest, settled: ReportSettled, now: Instant) -> tuple[Guest, Decision]:
+    """The report that was made at that moment waits no longer; it cannot be taken back any more."""
+    for name, probe in guest.probes.items():
+        if probe.delivery is Delivery.WAITING and probe.made_at == settled.made_at:
+            how = delivery.Step.DELIVERED if settled.delivered else delivery.Step.GIVEN_UP
+            after = replace(
+                probe,
+                delivery=delivery.step(probe.delivery, how),
+                made_at=None,
+                delivered_at=now.wall if settled.delivered else None,
+            )
+            return with_probe(guest, name, after), NOTHING
+    return guest, NOTHING
 
 
 def scopes(guest: Guest) -> tuple[str, ...]:
@@ -93,11 +103,22 @@ def _counts(state: State, guest: Guest) -> bool:
 
 def _obstacle(guest: Guest, name: str, now: Instant, policy: Policy) -> Hold | None:
     """Why it would not be reported though there were no storm."""
-    if guest.reported and name != HEARTBEAT:
+    if _is_told(guest, name, now):
         return Hold.ALREADY
     if report_limit_reached(guest.reports, now.wall, policy.reports_per_hour):
         return Hold.REPORT_LIMIT
     return None
+
+
+def _is_told(guest: Guest, name: str, now: Instant) -> bool:
+    """Whether its outage is reported by another of its probes.
+
+    A hung guest says more than a failed check: when the engine has had its time with the check's report, it is told.
+    """
+    if name != HEARTBEAT:
+        return guest.reported
+    others = (other for one, other in guest.probes.items() if one != name)
+    return any(delivery.is_under_way(one.delivery, one.delivered_at, now.wall) for one in others)
 
 
 def _settle(
@@ -109,7 +130,9 @@ def _settle(
         times = len(recent_reports(guest.reports, now.wall))
         return hold_back(guest, name, obstacle, f"{probe.charge}; reported {times} times within the hour")
     if obstacle is not None:
-        return hold_back(guest, name, obstacle, probe.charge)
+        # What ends this may be a sign of life: without another look nobody is accused then.
+        looked = with_probe(guest, name, replace(probe, charged_at=None))
+        return hold_back(looked, name, obstacle, probe.charge)
     if storm is not None:
         # The storm is said once for all.
         return with_probe(guest, name, replace(probe, hold=Hold.STORM)), NOTHING
@@ -133,9 +156,19 @@ def _report(guest: Guest, name: str, now: Instant, policy: Policy) -> tuple[Gues
         vir_domain_event="STOPPED_FAILED",
     )
     sentence = f"{guest.name}: {name} {probe.charge}"
-    after = with_probe(guest, name, replace(probe, phase=step(probe.phase, Move.REPORT), hold=None))
+    after = with_probe(
+        guest,
+        name,
+        replace(
+            probe,
+            phase=step(probe.phase, Move.REPORT),
+            hold=None,
+            delivery=delivery.step(probe.delivery, delivery.Step.MADE),
+            made_at=now.wall,
+        ),
+    )
     reports = (*recent_reports(guest.reports, now.wall), now.wall)
-    after = replace(after, reports=reports, waiting=now.wall)
+    after = replace(after, reports=reports)
     return after, Decision(
         (Notify(notification, sentence),),
         (Verdict(f"vm:{guest.uuid}", Ruling.REPORTED, sentence, evidence=probe.evidence, alarm=True),),

@@ -20,6 +20,7 @@ from masakarimonitors.core.decision import (
     WakeAt,
 )
 from masakarimonitors.introspectiveinstancemonitor.core import activity, investigation
+from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery, over
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import (
     QUIET,
     Finding,
@@ -75,7 +76,8 @@ def clear_misses(guest: Guest, answer: Answered) -> tuple[Guest, Decision]:
         # What the applications failed to do before that outage says nothing after it.
         others = {name: forget_misses(other) for name, other in guest.probes.items()}
         guest = replace(guest, probes=MappingProxyType(others))
-    after = with_probe(guest, answer.probe, Probe(phase=step(probe.phase, Move.ANSWERED)))
+    cleared = Probe(phase=step(probe.phase, Move.ANSWERED), delivery=over(probe.delivery))
+    after = with_probe(guest, answer.probe, cleared)
     commands: tuple[Command, ...] = ()
     if guest.investigation.stage is not Stage.IDLE and (answer.probe == HEARTBEAT or not after.wanting):
         after = replace(after, investigation=investigation.end(guest.investigation))
@@ -254,8 +256,11 @@ def judge_counters(guest: Guest, reading: Counters, now: Instant, policy: Policy
 
 
 def _next_look(guest: Guest, now: Instant) -> Decision:
-    """One that was reported is pinged less and less often; while its report waits, it is looked at all the same."""
-    if guest.waiting is None or not guest.reported:
+    """One that was reported is pinged less and less often; while its report waits, it is looked at all the same.
+
+    So is one that is held because another of its probes was reported: that ends with time.
+    """
+    if guest.waiting is None and all(probe.hold is not Hold.ALREADY for probe in guest.probes.values()):
         return NOTHING
     return Decision((WakeAt(READ_AGAIN + guest.uuid, now.monotonic + LOOKS_EVERY),))
 
@@ -301,7 +306,7 @@ def _conclude(
         case Phase.REPORTED if name == HEARTBEAT and look.finding is Finding.ALIVE and policy.io_check:
             return (
                 hold_back(take_back(guest), name, Hold.AT_WORK, look.words)
-                if guest.waiting
+                if probe.delivery is Delivery.WAITING
                 else (guest, NOTHING)
             )
         case Phase.ACCUSED if name != HEARTBEAT or look.finding is Finding.DEAD or not policy.io_check:

@@ -1,13 +1,13 @@
 """What the introspective monitor knows: its policy, and per guest the probes and past reports.
 
 All frozen; the decision makes new ones, and those changes of a guest that both the inventory and the
-judgement of silence make stand here, as does the rate limit of reports. What must outlive a restart of
+judgement of silence make stand here. What must outlive a restart of
 the monitor (was it healthy, was it reported, how often within the hour) is turned into plain JSON by
 `memo` and read back by `restore`.
 """
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -25,6 +25,8 @@ from masakarimonitors.core.decision import (
     Withdraw,
 )
 from masakarimonitors.core.storm import GuardPolicy, Storm
+from masakarimonitors.introspectiveinstancemonitor.core import delivery
+from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import QUIET, Investigation, end
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability, Unwatched
@@ -40,10 +42,6 @@ STILL_CLOSED = "closed:"
 
 STORMS = "storms"
 """The WakeAt key that asks whether a storm is over."""
-
-REPORT_WINDOW = datetime.timedelta(hours=1)
-"""What the rate limit of reports counts: a recovery that does not help must not become a reset loop. In wall
-time, because the past reports are kept on disk and must still mean something after the host was restarted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +92,8 @@ class Probe:
     and whose call is not back yet. `missed`: since this monitor started, the guest was asked and kept silent, or for
     long was asked in vain. `silent_since`: the first of the misses; `due_since`: the one that was enough;
     `unusable_since`: since when no reply has said anything. `charge`: what an accused one is accused of, and
-    `charged_at`: when a look last confirmed it.
+    `charged_at`: when a look last confirmed it. `delivery`: where its report stands, which was made at `made_at` and
+    delivered at `delivered_at`.
     """
 
     phase: Phase = Phase.DISCOVERY
@@ -108,12 +107,14 @@ class Probe:
     evidence: str = ""
     charge: str = ""
     charged_at: float | None = None
+    delivery: Delivery = Delivery.NONE
+    made_at: datetime.datetime | None = None
+    delivered_at: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
-    """One watched guest. `storages`: where its disks are; `investigation`: the look at it from outside; `waiting`:
-    when the report was made that still waits to be delivered."""
+    """One watched guest. `storages`: where its disks are; `investigation`: the look at it from outside."""
 
     uuid: str
     name: str
@@ -124,7 +125,6 @@ class Guest:
     probes: Mapping[str, Probe] = field(default_factory=lambda: MappingProxyType({HEARTBEAT: Probe()}))
     reports: tuple[datetime.datetime, ...] = ()
     investigation: Investigation = field(default_factory=Investigation)
-    waiting: datetime.datetime | None = None
 
     @property
     def heartbeat(self) -> Probe:
@@ -135,6 +135,11 @@ class Guest:
     def reported(self) -> bool:
         """Whether an outage of this guest stands reported."""
         return any(probe.phase is Phase.REPORTED for probe in self.probes.values())
+
+    @property
+    def waiting(self) -> datetime.datetime | None:
+        """When the report was made that still waits to be delivered, if one does; no two of a guest do."""
+        return next((p.made_at for p in self.probes.values() if p.delivery is Delivery.WAITING), None)
 
     @property
     def accused(self) -> tuple[str, ...]:
@@ -154,7 +159,10 @@ _TROUBLED = (Phase.ERROR, Phase.UNKNOWN, Phase.ACCUSED)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the disk says of a guest that has not been seen since the start, or that left."""
+    """What the disk says of a guest that has not been seen since the start, or that left.
+
+    `waiting`: when the report was made that still waits, `waits`: by which probe; `delivered`: when others were.
+    """
 
     run: str
     phases: Mapping[str, Phase]
@@ -162,11 +170,28 @@ class Kept:
     where: str = ""
     _: KW_ONLY
     waiting: datetime.datetime | None = None
+    waits: str = HEARTBEAT
+    delivered: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def reported(self) -> bool:
         """Whether an outage of this guest stood reported when this was written."""
         return Phase.REPORTED in self.phases.values()
+
+    @property
+    def probes(self) -> Mapping[str, Probe]:
+        """Its probes, to go on from."""
+        probes = {name: self._probe(name, phase) for name, phase in self.phases.items()}
+        return MappingProxyType({HEARTBEAT: Probe()} | probes)
+
+    def _probe(self, name: str, phase: Phase) -> Probe:
+        if phase is not Phase.REPORTED:
+            return Probe(phase=phase)
+        if name == self.waits and self.waiting is not None:
+            return Probe(phase=phase, delivery=Delivery.WAITING, made_at=self.waiting)
+        if name in self.delivered:
+            return Probe(phase=phase, delivery=Delivery.DELIVERED, delivered_at=self.delivered[name])
+        return Probe(phase=phase, delivery=Delivery.GIVEN_UP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +224,12 @@ def apply(
         # The usual case, a healthy guest that answers: a thousand of them must not be copied for each answer.
         return state, decision
     commands: tuple[Command, ...] = ()
-    if not after.reported:
-        after = replace(after, waiting=None)
-    if guest.reported and not after.reported:
+    over = any(
+        probe.phase is Phase.REPORTED and after.probes.get(name, Probe()).phase is not Phase.REPORTED
+        for name, probe in guest.probes.items()
+    )
+    # What waits of it is the report of one probe: that of another one, which masakari has, may end without it.
+    if over and after.waiting is None:
         lasts = any(probe.phase is Phase.ERROR for probe in after.probes.values())
         commands += (Withdraw(f"vm:{guest.uuid}", TAKEN_BACK if lasts else "the outage is over"),)
     if memo(guest) != memo(after):
@@ -240,12 +268,15 @@ def excuse(guest: Guest, availability: Availability) -> Guest:
 
 
 def take_back(guest: Guest) -> Guest:
-    """Of a guest whose report still waits: it is not reported; of any other: the guest as it is."""
-    if guest.waiting is None:
-        return guest
+    """The probe whose report still waits is not reported any more; what masakari has stays reported."""
     probes = {
-        name: replace(probe, phase=step(probe.phase, Move.TAKE_BACK))
-        if probe.phase is Phase.REPORTED
+        name: replace(
+            probe,
+            phase=step(probe.phase, Move.TAKE_BACK),
+            delivery=delivery.step(probe.delivery, delivery.Step.TAKEN_BACK),
+            made_at=None,
+        )
+        if probe.delivery is Delivery.WAITING
         else probe
         for name, probe in guest.probes.items()
     }
@@ -276,36 +307,6 @@ def reset_misses(guest: Guest) -> Guest:
     return replace(guest, probes=MappingProxyType(probes), investigation=end(guest.investigation))
 
 
-def suspend(guest: Guest) -> Guest:
-    """Nothing is known of it for a while: misses count from zero, what is counted in seconds stands until `resume`."""
-    probes = {
-        name: replace(forget_misses(probe), unusable_since=probe.unusable_since)
-        for name, probe in guest.probes.items()
-    }
-    after = replace(guest, probes=MappingProxyType(probes))
-    return after if after.wanting else replace(after, investigation=end(guest.investigation))
-
-
-def resume(guest: Guest, began: float, now: float) -> Guest:
-    """In sight again at monotonic second `now`: the seconds since `began` do not count, and start nothing anew."""
-
-    def later(since: float | None) -> float | None:
-        return None if since is None else since + now - max(since, began)
-
-    probes = {
-        name: replace(probe, unusable_since=later(probe.unusable_since))
-        for name, probe in guest.probes.items()
-    }
-    look = guest.investigation
-    look = replace(
-        look,
-        moved_at=later(look.moved_at),
-        dead_since=later(look.dead_since),
-        frozen_since=later(look.frozen_since),
-    )
-    return replace(guest, probes=MappingProxyType(probes), investigation=look)
-
-
 def forget_misses(probe: Probe) -> Probe:
     """The probe without what it has missed so far; what was reported stays so."""
     phase = step(probe.phase, Move.ACQUIT) if probe.phase is Phase.ACCUSED else probe.phase
@@ -321,22 +322,6 @@ def forget_misses(probe: Probe) -> Probe:
         charge="",
         charged_at=None,
     )
-
-
-def recent_reports(
-    reports: Iterable[datetime.datetime], now: datetime.datetime
-) -> tuple[datetime.datetime, ...]:
-    """The reports that still count at `now`, oldest first.
-
-    A report "in the future" (the wall clock was set back) counts for as long as one in the past would:
-    a clock step must not make room for more reports, nor forbid them for ever.
-    """
-    return tuple(sorted(report for report in reports if abs(now - report) < REPORT_WINDOW))
-
-
-def report_limit_reached(reports: Iterable[datetime.datetime], now: datetime.datetime, limit: int) -> bool:
-    """Whether `limit` reports (0: no limit) were already made within the hour before `now`."""
-    return limit > 0 and len(recent_reports(reports, now)) >= limit
 
 
 def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
@@ -357,8 +342,14 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
         return None
     reports: list[JSON] = [report.isoformat() for report in guest.reports]
     written: dict[str, JSON] = {"run": guest.run, "where": guest.where, "phases": worth, "reports": reports}
+    probes = guest.probes
     if guest.waiting is not None:
         written["waiting"] = guest.waiting.isoformat()
+        waits = next(name for name, probe in probes.items() if probe.delivery is Delivery.WAITING)
+        written |= {"waits": waits} if waits != HEARTBEAT else {}
+    delivered: dict[str, JSON] = {n: p.delivered_at.isoformat() for n, p in probes.items() if p.delivered_at}
+    if delivered:
+        written["delivered"] = delivered
     return written
 
 
@@ -384,14 +375,26 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
     phases, reports = value["phases"], value["reports"]
     if not isinstance(phases, dict) or not isinstance(reports, list):
         raise TypeError("phases must be a mapping and reports a list")
-    times = tuple(datetime.datetime.fromisoformat(str(report)) for report in reports)
-    waiting = datetime.datetime.fromisoformat(str(value["waiting"])) if "waiting" in value else None
-    if any(time.tzinfo is None for time in (*times, *filter(None, (waiting,)))):
-        raise ValueError("a report's time must be aware")
+    found = {name: Phase(str(phase)) for name, phase in phases.items()}
+    reported = [name for name, phase in found.items() if phase is Phase.REPORTED]
+    # An earlier release did not write whose report waits. Where two probes stood reported, the heartbeat was the later.
+    waits = HEARTBEAT if HEARTBEAT in reported else next(iter(reported), HEARTBEAT)
+    delivered = value.get("delivered", {})
+    if not isinstance(delivered, dict):
+        raise TypeError("delivered must be a mapping")
     return Kept(
         str(value["run"]),
-        {name: Phase(str(phase)) for name, phase in phases.items()},
-        times,
+        found,
+        tuple(_time(report) for report in reports),
         str(value["where"]),
-        waiting=waiting,
+        waiting=_time(value["waiting"]) if "waiting" in value else None,
+        waits=str(value.get("waits", waits)),
+        delivered=MappingProxyType({name: _time(at) for name, at in delivered.items()}),
     )
+
+
+def _time(value: JSON) -> datetime.datetime:
+    time = datetime.datetime.fromisoformat(str(value))
+    if time.tzinfo is None:
+        raise ValueError("a report's time must be aware")
+    return time

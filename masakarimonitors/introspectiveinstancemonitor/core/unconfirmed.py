@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed, Word, confirm, forget, wait, withdraw
+from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import Finding
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability
@@ -53,11 +54,10 @@ def _of_guest(policy: Policy, state: State, guest: Guest) -> Word:
         return confirm("libvirt says that its guest has crashed")
     if guest.availability is not Availability.RUNNING:
         return wait(f"it is not judged now: {guest.availability.value}")
-    words = [
-        _of_probe(policy, guest, name)
-        for name, probe in guest.probes.items()
-        if probe.phase is Phase.REPORTED and (name == HEARTBEAT or name in policy.failures)
-    ]
+    reported = {name: probe for name, probe in guest.probes.items() if probe.phase is Phase.REPORTED}
+    # It is the report of the probe whose report waits; an earlier release did not always say that one does.
+    whose = [name for name, probe in reported.items() if probe.delivery is Delivery.WAITING] or reported
+    words = [_of_probe(policy, guest, name) for name in whose if name == HEARTBEAT or name in policy.failures]
     if not words:
         return forget("the check that failed is not configured any more")
     return next((word for word in words if word.say is Say.CONFIRM), words[0])

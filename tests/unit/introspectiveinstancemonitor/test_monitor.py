@@ -77,6 +77,8 @@ def test_the_end_of_a_report_is_told_with_the_moment_at_which_it_was_made() -> N
     for told, made in ((later, made_at), (notify.notification, None)):
         ended = Settled(f"vm:{A}", told, ReportStatus.DELIVERED, made_at=made)
         assert settled(ended, play.now) == ReportSettled(A, made_at)
+        refused = replace(ended, status=ReportStatus.REFUSED)
+        assert settled(refused, play.now) == ReportSettled(A, made_at, delivered=False)
     process = ProcessNotification("compute1", made_at, HostEvent.STOPPED, "nova-compute")
     assert settled(Settled("process:nova-compute", process, ReportStatus.DELIVERED), play.now) is None
 

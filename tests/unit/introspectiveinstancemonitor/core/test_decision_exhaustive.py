@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.core.decision import Woken
+from masakarimonitors.introspectiveinstancemonitor.core.delivery import PATIENCE, Delivery, is_under_way
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import Finding, Investigation
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
@@ -65,6 +66,8 @@ EVENTS: dict[str, Event] = {
     "paused": lambda play: play.seen(availability=Availability.PAUSED),
     "agent closed": lambda play: play.seen(availability=Availability.AGENT_CLOSED),
     "masakari has it": lambda play: play.settled(),
+    "masakari refuses it": lambda play: play.settled(delivered=False),
+    "the engine's time is over": lambda play: play.after(PATIENCE.total_seconds()),
     "restarted": lambda play: play.feed(GuestRestarted(A, RUN, "rebooted")),
     "libvirt away": lambda play: play.feed(LibvirtAway("refused")),
     "libvirt back": lambda play: play.feed(Census(frozenset({A}))),
@@ -91,7 +94,8 @@ def shape(play: Play) -> tuple[Any, ...]:
 
     def probe(one: Probe) -> tuple[Any, ...]:
         ages = age(one.unusable_since, 1), age(one.charged_at, 1)
-        return one.phase, min(one.misses, 4), one.open_miss is None, one.hold, ages
+        told = one.delivery, is_under_way(one.delivery, one.delivered_at, play.now.wall)
+        return one.phase, min(one.misses, 4), one.open_miss is None, one.hold, ages, told
 
     def look(one: Investigation) -> tuple[Any, ...]:
         read = None if one.before is None else one.before.requests is None
@@ -101,7 +105,6 @@ def shape(play: Play) -> tuple[Any, ...]:
     where = (bool(play.state.away), bool(play.state.unaskable), tuple(play.state.storms))
     return (
         guest.availability,
-        guest.waiting is None,
         probes["heartbeat"],
         probes.get(WEB),
         look(guest.investigation),
@@ -141,6 +144,10 @@ WORLDS = {
         "answers", "misses", "check passes", "check fails", "check cannot be made", "stands still", "is migrated",
         "runs", "time passes",
     ),
+    "two reports": (
+        "answers", "misses", "check passes", "check fails", "stands still", "works", "is migrated", "runs",
+        "masakari has it", "masakari refuses it", "the engine's time is over",
+    ),
 }  # fmt: skip
 
 
@@ -159,7 +166,18 @@ def check(before: Guest, name: str, play: Play) -> None:
             lives = after.investigation.finding is Finding.ALIVE
             excused = after.availability is not Availability.RUNNING
             over = "answer" in name or "passes" in name or name == "restarted"
-            assert over or (before.waiting is not None and (lives or excused)), name
+            assert over or (was.delivery is Delivery.WAITING and (lives or excused)), name
+        assert (one.phase is Phase.REPORTED) is (one.delivery is not Delivery.NONE), name
+        if was.delivery is Delivery.WAITING and one.delivery is Delivery.NONE:
+            assert play.withdrawn, f"{name}: what waits of {probe} holds no longer"
+    waits = [one for one in after.probes.values() if one.delivery is Delivery.WAITING]
+    assert len(waits) <= 1, name
+    # What is withdrawn is all that waits: also that of a probe which still fails?
+    assert not play.withdrawn or play.notified or not waits, name
+    if play.notified:
+        stood = {n: one for n, one in before.probes.items() if after.probes[n].delivery is one.delivery}
+        now = play.now.wall
+        assert not any(is_under_way(one.delivery, one.delivered_at, now) for one in stood.values()), name
     assert not (before.reported and not after.reported) or play.withdrawn
     assert len(play.notified) <= 1
     assert not (play.notified and name in ("answers", "restarted", "is migrated")), name

@@ -4,12 +4,16 @@ import datetime
 from dataclasses import replace
 from types import MappingProxyType
 
+import pytest
+
 from masakarimonitors.core.decision import NOTHING, Instant, Notify, Ruling
 from masakarimonitors.core.storm import GuardPolicy
+from masakarimonitors.introspectiveinstancemonitor.core.delivery import PATIENCE, Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, ReadCounters
 from masakarimonitors.introspectiveinstancemonitor.core.report import FRESH, pursue, scopes
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Hold, Policy, Probe, State
+from masakarimonitors.outbox.pace import PacePolicy
 
 NOW = Instant(1000.0, datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC))
 POLICY = Policy(hostname="compute-1", guard=GuardPolicy(domain_threshold=50.0))
@@ -21,6 +25,10 @@ ACCUSED = Probe(
     charged_at=1000.0,
     evidence="no answer",
 )
+
+
+def told(delivery: Delivery, delivered_at: datetime.datetime | None = None) -> Probe:
+    return Probe(phase=Phase.REPORTED, delivery=delivery, delivered_at=delivered_at)
 
 
 def having(*probes: dict[str, Probe], **changes: object) -> State:
@@ -66,6 +74,28 @@ def test_a_second_check_of_an_outage_that_is_reported_is_held_and_said_once() ->
     assert state.guests["u0"].probes["web"].hold is Hold.ALREADY
     assert [verdict.ruling for verdict in decision.verdicts] == [Ruling.HELD]
     assert pursue(state, NOW, POLICY) == (state, NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("check", "obstacle"),
+    [
+        (told(Delivery.WAITING), Hold.ALREADY),
+        (told(Delivery.DELIVERED, delivered_at=NOW.wall - PATIENCE / 2), Hold.ALREADY),
+        (told(Delivery.DELIVERED, delivered_at=NOW.wall + PATIENCE / 2), Hold.ALREADY),
+        (told(Delivery.DELIVERED, delivered_at=NOW.wall - PATIENCE), None),
+        (told(Delivery.GIVEN_UP), None),
+    ],
+)
+def test_a_hung_guest_whose_check_is_reported_waits_for_what_masakari_does_about_that(
+    check: Probe, obstacle: Hold | None
+) -> None:
+    state, decision = pursue(having({"web": check, HEARTBEAT: ACCUSED}), NOW, POLICY)
+    assert state.guests["u0"].heartbeat.hold is obstacle
+    assert any(isinstance(command, Notify) for command in decision.commands) is (obstacle is None)
+
+
+def test_the_engine_has_as_long_as_the_outbox_gives_it() -> None:
+    assert PacePolicy().patience == PATIENCE.total_seconds()
 
 
 def test_a_report_beyond_the_limit_of_the_hour_is_held() -> None:

@@ -5,9 +5,10 @@ import json
 from dataclasses import replace
 from types import MappingProxyType
 
+from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
-from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, memo, restore
+from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, memo, restore, with_probe
 from tests.fixtures.guest_play import A, Play
 
 WRITTEN = (
@@ -48,9 +49,33 @@ def test_the_key_is_the_guests_uuid() -> None:
 
 def test_a_report_that_waits_is_remembered_as_one_that_can_be_taken_back() -> None:
     waiting = GUEST.reports[0]
-    written = json.dumps(memo(replace(GUEST, waiting=waiting)))
+    probe = replace(GUEST.heartbeat, delivery=Delivery.WAITING, made_at=waiting)
+    written = json.dumps(memo(with_probe(GUEST, HEARTBEAT, probe)))
     assert written == WRITTEN.removesuffix("}") + ', "waiting": "2026-06-01T12:00:00+00:00"}'
     kept = restore({f"guest:{A}": json.loads(written)}, ("qemu:///system",)).kept[A]
     assert kept.waiting == waiting and json.dumps(memo(kept)) == written
+    assert kept.probes[HEARTBEAT].made_at == waiting
     naive = json.loads(written) | {"waiting": "2026-06-01T12:00:00"}
     assert not restore({f"guest:{A}": naive}).kept, "not as it is written"
+
+
+def test_of_two_reported_probes_it_is_remembered_whose_report_waits_and_when_the_other_was_delivered() -> (
+    None
+):
+    waiting = GUEST.reports[0]
+    probes = {
+        "web": Probe(phase=Phase.REPORTED, delivery=Delivery.WAITING, made_at=waiting),
+        HEARTBEAT: Probe(phase=Phase.REPORTED, delivery=Delivery.DELIVERED, delivered_at=waiting),
+        "db": Probe(phase=Phase.REPORTED, delivery=Delivery.GIVEN_UP),
+    }
+    written = memo(replace(GUEST, probes=MappingProxyType(probes)))
+    assert written is not None and written["waits"] == "web"
+    kept = restore({f"guest:{A}": written}, ("qemu:///system",)).kept[A]
+    assert dict(kept.probes) == probes and memo(kept) == written
+
+
+def test_whose_report_waits_an_earlier_release_did_not_write() -> None:
+    earlier = json.loads(WRITTEN) | {"waiting": "2026-06-01T12:00:00+00:00"}
+    earlier["phases"] = {"heartbeat": "healthy", "web": "reported"}
+    probes = restore({f"guest:{A}": earlier}).kept[A].probes
+    assert probes["web"].delivery is Delivery.WAITING and probes[HEARTBEAT].delivery is Delivery.NONE

@@ -4,6 +4,7 @@ import pytest
 
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed
+from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, State
@@ -26,3 +27,15 @@ def test_what_is_about_no_guest_is_forgotten() -> None:
     told = ProcessNotification("c", play.now.wall, HostEvent.STOPPED, "x")
     word = play.judge_unconfirmed(Unconfirmed("process:x", told))
     assert (word.say, word.forgotten) == (Say.WITHDRAW, True)
+
+
+def test_a_check_that_masakari_has_does_not_confirm_the_report_of_a_hang_that_waits() -> None:
+    play = Play(failures={"web": 2})
+    now = play.now.wall
+    probes = {
+        HEARTBEAT: Probe(phase=Phase.REPORTED, delivery=Delivery.WAITING, made_at=now, missed=True),
+        "web": Probe(phase=Phase.REPORTED, delivery=Delivery.DELIVERED, delivered_at=now, missed=True),
+    }
+    play.state = State(guests={A: Guest(uuid=A, name="i", run=RUN, probes=probes)})
+    play.adopts(report_of(A, now))
+    assert play.confirmed == [] and play.unconfirmed

@@ -3,7 +3,7 @@ import datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masakarimonitors.introspectiveinstancemonitor.core.state import recent_reports, report_limit_reached
+from masakarimonitors.introspectiveinstancemonitor.core.limit import recent_reports, report_limit_reached
 
 NOON = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.UTC)
 
