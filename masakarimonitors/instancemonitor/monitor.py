@@ -13,8 +13,10 @@ from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.decision import Decider
+from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import Observation
-from masakarimonitors.instancemonitor.core.state import Policy, State, describe, restore
+from masakarimonitors.instancemonitor.core.shown import describe
+from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.instancemonitor.core.unconfirmed import judge
 from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, own_names
 from masakarimonitors.instancemonitor.effects import Effects

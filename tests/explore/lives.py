@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from masakarimonitors.core.decision import JSON, Decision, Instant, Notify, Remember, Withdraw, Woken
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.instancemonitor.core.decision import Decider
+from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import (
     Ask,
     Asked,
@@ -26,7 +27,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     ProcessEnded,
     Reading,
 )
-from masakarimonitors.instancemonitor.core.state import Policy, State, restore
+from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.explore.search import Violation
 from tests.fixtures.instance_play import INSTANCE, URI

@@ -12,7 +12,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Reading,
     WatchdogFired,
 )
-from masakarimonitors.instancemonitor.core.state import describe
+from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 

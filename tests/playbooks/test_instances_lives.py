@@ -17,7 +17,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     ProcessEnded,
     Reading,
 )
-from masakarimonitors.instancemonitor.core.state import describe
+from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.stories import QUIET
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running

@@ -7,7 +7,8 @@ from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.io_storm import WAIT
 from masakarimonitors.instancemonitor.core.observation import Identity, IoFailed
-from masakarimonitors.instancemonitor.core.state import State, describe
+from masakarimonitors.instancemonitor.core.shown import describe
+from masakarimonitors.instancemonitor.core.state import State
 from masakarimonitors.instancemonitor.core.stories import QUIET
 from masakarimonitors.libvirt.domain_state import Lifecycle
 from tests.fixtures.instance_play import URI, Play, running

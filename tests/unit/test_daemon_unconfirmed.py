@@ -14,8 +14,8 @@ from masakarimonitors.hostmonitor.core.state import restore as restore_hosts
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_host
 from masakarimonitors.instancemonitor.core import observation as instances
 from masakarimonitors.instancemonitor.core.decision import Decider as InstanceDecider
+from masakarimonitors.instancemonitor.core.memory import restore as restore_instances
 from masakarimonitors.instancemonitor.core.state import Policy as InstancePolicy
-from masakarimonitors.instancemonitor.core.state import restore as restore_instances
 from masakarimonitors.instancemonitor.core.unconfirmed import judge as judge_instance
 from masakarimonitors.introspectiveinstancemonitor import monitor as guest_monitor
 from masakarimonitors.introspectiveinstancemonitor.core import observation as guests

@@ -5,7 +5,6 @@ against this, what died while nobody listened is noticed at the next start. And 
 life that began later and is over was seen by nobody.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 
@@ -20,14 +19,14 @@ from masakarimonitors.core.decision import (
     Verdict,
     Withdraw,
 )
-from masakarimonitors.core.storm import GuardPolicy, Storm, leading
+from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity, Reading
 from masakarimonitors.instancemonitor.core.stories import Stories
 
 # Keys and values on disk are older than these names and stay: "machine:" and "condition".
-_HOST = "host"
-_PREFIX = "machine:"
+HOST = "host"
+PREFIX = "machine:"
 
 Place = tuple[str, str]
 """One instance at one libvirt: URI and uuid. During a live migration an instance has two places."""
@@ -138,7 +137,7 @@ class State:
         if found is not None:
             return found
         # The uuid alone, as ever, unless the instance is known at another libvirt, too.
-        key = _PREFIX + identity.uuid
+        key = PREFIX + identity.uuid
         if any(one.key == key for one in self.instances.values()):
             key += f"@{identity.uri}"
         # What it was before the first look, its log tells; but not whether the host ended it.
@@ -280,22 +279,6 @@ def dismiss_strangers(state: State) -> tuple[State, Decision]:
     return state, decision
 
 
-def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
-    """For the status: subject, state, detail, alarm; what is away first, then instances by name."""
-    for uri, seen in sorted(state.away.items()):
-        yield f"libvirt:{uri}", "away", seen, True
-    for storm in leading(state.storms):
-        detail = f"{len(storm.failed)} instances have I/O errors together; their reports are held"
-        yield f"storm:{storm.scope}", "storm", detail, True
-    for instance in sorted(state.instances.values(), key=lambda one: (one.identity.name, one.place)):
-        alarm = instance.phase in (*DEAD, Phase.UNSURE) or bool(instance.alarm)
-        subject, name = subject_of(instance.identity), instance.identity.name
-        if instance.halted:
-            yield subject, "stands still", f"{name}: {instance.halted}", True
-        else:
-            yield subject, instance.phase.value, name, alarm
-
-
 def _value(instance: Instance) -> dict[str, JSON] | None:
     """What is written to disk about an instance; one that is down needs no memory."""
     if instance.phase is Phase.DOWN:
@@ -335,66 +318,4 @@ def memo_host(boot_id: str, looked: Mapping[str, float], older: Iterable[str] = 
         value["looked"] = dict(looked)
     if names := sorted(older):
         value["older"] = list(names)
-    return Remember(_HOST, value)
-
-
-def restore(
-    memory: Mapping[str, Mapping[str, JSON]], boot_id: str, uris: Iterable[str] | None = None
-) -> State:
-    """The state that an earlier run left on disk; what cannot be understood counts as never seen.
-
-    `uris`: those that are configured now (None: all that are remembered); what was seen at others is kept apart.
-    """
-    host = memory.get(_HOST, {})
-    rebooted = host.get("boot_id", boot_id) != boot_id
-    looked, told = host.get("looked"), host.get("older")
-    older = {str(uri) for uri in told} if isinstance(told, list) else set()
-    if rebooted:
-        older |= {*(looked if isinstance(looked, dict) else ()), *(uris or ())}
-    found = [
-        instance
-        for key, value in memory.items()
-        if (instance := _restored(key, value, rebooted=rebooted or str(value.get("uri")) in older))
-        is not None
-    ]
-    configured = None if uris is None else set(uris)
-    return State(
-        instances={one.place: one for one in found if configured is None or one.identity.uri in configured},
-        strangers=tuple(
-            one for one in found if configured is not None and one.identity.uri not in configured
-        ),
-        rebooted=rebooted,
-        older=frozenset(older),
-        awaited=frozenset(configured or ()),
-        looked={uri: _number(at) for uri, at in looked.items()} if isinstance(looked, dict) else {},
-    )
-
-
-def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instance | None:
-    name, uri = value.get("name"), value.get("uri")
-    phase = {phase.value: phase for phase in Phase}.get(str(value.get("condition")))
-    if not key.startswith(_PREFIX) or not isinstance(name, str) or not isinstance(uri, str) or phase is None:
-        return None
-    uuid = key.removeprefix(_PREFIX).partition("@")[0]
-    # On another boot libvirt counts its domains anew.
-    run = 0 if rebooted else int(_number(value.get("run")))
-    return Instance(
-        identity=Identity(uuid, name, uri, run),
-        key=key,
-        phase=phase,
-        number=-1,
-        since=_number(value.get("since")),
-        reported=_number(value.get("reported")),
-        held=_number(value.get("held")),
-        defined=False if value.get("defined") is False else None,
-        ended=value.get("ended") is True,
-        unwatched=True,
-        before_reboot=rebooted or value.get("before_reboot") is True,
-        stories=Stories(failing_since=_number(value.get("io_error")), due=value.get("io_error_due") is True),
-    )
-
-
-def _number(value: JSON) -> float:
-    """A number of a memory; what is none is 0."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if good else 0.0  # type: ignore[arg-type]
+    return Remember(HOST, value)

@@ -6,7 +6,7 @@ import pytest
 
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import Power, Reading
-from masakarimonitors.instancemonitor.core.state import describe
+from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.libvirt.domain_state import (
     Lifecycle,
     Shutdown,

@@ -7,8 +7,9 @@ import pytest
 
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
+from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import Identity
-from masakarimonitors.instancemonitor.core.state import State, memo, memo_host, restore
+from masakarimonitors.instancemonitor.core.state import State, memo, memo_host
 from masakarimonitors.instancemonitor.core.stories import Stories
 
 UUID = "11111111-1111-4111-8111-111111111111"

@@ -2,8 +2,9 @@
 
 import pytest
 
+from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import Identity
-from masakarimonitors.instancemonitor.core.state import memo, restore
+from masakarimonitors.instancemonitor.core.state import memo
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures import old_state
 from tests.fixtures.instance_play import URI, Play, off, running

@@ -1,0 +1,75 @@
+"""What an earlier run of the instance monitor left on disk, read back. Pure.
+
+It is written together with each change of what is known (`state.py`). What cannot be understood counts as never seen.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from masakarimonitors.core.decision import JSON
+from masakarimonitors.instancemonitor.core.lifecycle import Phase
+from masakarimonitors.instancemonitor.core.observation import Identity
+from masakarimonitors.instancemonitor.core.state import HOST, PREFIX, Instance, State
+from masakarimonitors.instancemonitor.core.stories import Stories
+
+
+def restore(
+    memory: Mapping[str, Mapping[str, JSON]], boot_id: str, uris: Iterable[str] | None = None
+) -> State:
+    """The state that an earlier run left on disk; what cannot be understood counts as never seen.
+
+    `uris`: those that are configured now (None: all that are remembered); what was seen at others is kept apart.
+    """
+    host = memory.get(HOST, {})
+    rebooted = host.get("boot_id", boot_id) != boot_id
+    looked, told = host.get("looked"), host.get("older")
+    older = {str(uri) for uri in told} if isinstance(told, list) else set()
+    if rebooted:
+        older |= {*(looked if isinstance(looked, dict) else ()), *(uris or ())}
+    found = [
+        instance
+        for key, value in memory.items()
+        if (instance := _restored(key, value, rebooted=rebooted or str(value.get("uri")) in older))
+        is not None
+    ]
+    configured = None if uris is None else set(uris)
+    return State(
+        instances={one.place: one for one in found if configured is None or one.identity.uri in configured},
+        strangers=tuple(
+            one for one in found if configured is not None and one.identity.uri not in configured
+        ),
+        rebooted=rebooted,
+        older=frozenset(older),
+        awaited=frozenset(configured or ()),
+        looked={uri: _number(at) for uri, at in looked.items()} if isinstance(looked, dict) else {},
+    )
+
+
+def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instance | None:
+    name, uri = value.get("name"), value.get("uri")
+    phase = {phase.value: phase for phase in Phase}.get(str(value.get("condition")))
+    if not key.startswith(PREFIX) or not isinstance(name, str) or not isinstance(uri, str) or phase is None:
+        return None
+    uuid = key.removeprefix(PREFIX).partition("@")[0]
+    # On another boot libvirt counts its domains anew.
+    run = 0 if rebooted else int(_number(value.get("run")))
+    return Instance(
+        identity=Identity(uuid, name, uri, run),
+        key=key,
+        phase=phase,
+        number=-1,
+        since=_number(value.get("since")),
+        reported=_number(value.get("reported")),
+        held=_number(value.get("held")),
+        defined=False if value.get("defined") is False else None,
+        ended=value.get("ended") is True,
+        unwatched=True,
+        before_reboot=rebooted or value.get("before_reboot") is True,
+        stories=Stories(failing_since=_number(value.get("io_error")), due=value.get("io_error_due") is True),
+    )
+
+
+def _number(value: JSON) -> float:
+    """A number of a memory; what is none is 0."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if good else 0.0  # type: ignore[arg-type]

@@ -1,0 +1,23 @@
+"""What the status shows of the instances. Pure."""
+
+from collections.abc import Iterable
+
+from masakarimonitors.core.storm import leading
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.state import State, subject_of
+
+
+def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
+    """For the status: subject, state, detail, alarm; what is away first, then instances by name."""
+    for uri, seen in sorted(state.away.items()):
+        yield f"libvirt:{uri}", "away", seen, True
+    for storm in leading(state.storms):
+        detail = f"{len(storm.failed)} instances have I/O errors together; their reports are held"
+        yield f"storm:{storm.scope}", "storm", detail, True
+    for instance in sorted(state.instances.values(), key=lambda one: (one.identity.name, one.place)):
+        alarm = instance.phase in (*DEAD, Phase.UNSURE) or bool(instance.alarm)
+        subject, name = subject_of(instance.identity), instance.identity.name
+        if instance.halted:
+            yield subject, "stands still", f"{name}: {instance.halted}", True
+        else:
+            yield subject, instance.phase.value, name, alarm
