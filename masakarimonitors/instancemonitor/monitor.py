@@ -15,6 +15,7 @@ from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.decision import Decider
 from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import Observation
+from masakarimonitors.instancemonitor.core.offer import may_offer
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.instancemonitor.core.unconfirmed import judge
@@ -70,6 +71,7 @@ def build(
         effects=effects,
         describe=_describe,
         judge_unconfirmed=partial(judge, uris),
+        may_offer=may_offer,
         close=effects.close,
         watching=[f"the instances of {uri}" for uri in uris],
     )

@@ -27,6 +27,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     ProcessEnded,
     Reading,
 )
+from masakarimonitors.instancemonitor.core.offer import may_offer
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.explore.search import Violation
@@ -39,7 +40,6 @@ Mind = Callable[[State, Observation | Woken, Instant], tuple[State, Decision]]
 STEP = 10.0
 """Seconds that each move takes."""
 
-_SUBJECT = f"vm:{INSTANCE.uuid}"
 _POWER = {
     "running": Power.RUNNING,
     "starting": Power.STARTING,
@@ -57,11 +57,12 @@ class Truth:
     seen: bool = False
     """The monitor was told that it was up."""
     reported: bool = False
-    alarmed: bool = False
     deleted: bool = False
     """It was undefined after its end, or came back in another way."""
     hidden: bool = False
     """A monitor has ended that was shown nothing of it."""
+    removed: bool = False
+    """It was undefined after its end, and the monitor was told so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,14 +128,12 @@ class Lives:
                 case Notify(notification=VmNotification(vir_domain_event="STOPPED_FAILED")):
                     world = self._accused(world)
                 case Withdraw(only=only) if not only:
-                    world = replace(world, pending=False)
+                    world = _taken_back(world)
                 case Remember(key=key, value=None):
                     memory.pop(key, None)
                 case Remember(key=key, value=value) if value is not None:
                     memory[key] = value
         world = replace(world, memory=memory)
-        if any(verdict.alarm and verdict.subject == _SUBJECT for verdict in decision.verdicts):
-            world = replace(world, truth=replace(world.truth, alarmed=True))
         asked = any(isinstance(command, Ask) for command in decision.commands)
         if asked:
             reading = self.reading(world) if world.libvirtd else None
@@ -225,6 +224,12 @@ class Lives:
         yield "it panics", qemu == "running" and up, self._panics
         yield "somebody switches it off", alive and up, self._destroyed
         yield "it is undefined", up and world.defined and (off or alive), self._undefined
+        yield "it is defined anew", off and up and world.defined, self._defined_anew
+        yield (
+            "it is defined anew, and looked at meanwhile",
+            off and world.hears and world.defined,
+            self._looked_between,
+        )
         yield "it is defined", up and not world.defined and (off or alive) and not left, self._defined
         yield "libvirtd ends", up and (off or alive), self._libvirtd_ends
         yield "libvirtd returns", not up, self._libvirtd_returns
@@ -236,7 +241,7 @@ class Lives:
         yield "its log is rotated", not left and qemu != "arriving", self._rotated
         yield "its QEMU is seen to have ended", world.monitor and not world.eyed and off, self._second_eye
         yield "libvirt is asked", world.hears, self.look
-        yield "the report is delivered", world.pending, lambda w: replace(w, pending=False)
+        yield "the report is delivered", world.pending and self._may_leave(world), self._delivered
         yield "all is looked at twice", world.hears and off | alive, self.settle
 
     def _start_begins(self, w: World) -> World:
@@ -295,12 +300,37 @@ class Lives:
     def _undefined(self, w: World) -> World:
         # Of a running one it is known to vanish by dying only if that was heard; else it looks like one that was moved.
         if w.qemu == "off" or not w.hears:
-            w = replace(w, truth=replace(w.truth, deleted=True))
+            w = replace(w, truth=replace(w.truth, deleted=True, removed=w.qemu == "off" and w.hears))
         return self.event(replace(w, defined=False), Lifecycle.UNDEFINED)
 
     def _defined(self, w: World) -> World:
         reason = ShutoffReason.UNKNOWN if w.qemu == "off" else w.reason
+        w = replace(w, truth=replace(w.truth, removed=False))
         return self.event(replace(w, defined=True, reason=reason), Lifecycle.DEFINED)
+
+    def _defined_anew(self, w: World) -> World:
+        """So nova begins to start one that is off."""
+        w = self.event(replace(w, defined=False), Lifecycle.UNDEFINED)
+        return self.event(replace(w, defined=True, reason=ShutoffReason.UNKNOWN), Lifecycle.DEFINED)
+
+    def _looked_between(self, w: World) -> World:
+        w = self.look(self.event(replace(w, defined=False), Lifecycle.UNDEFINED))
+        return self.event(replace(w, defined=True, reason=ShutoffReason.UNKNOWN), Lifecycle.DEFINED)
+
+    def _may_leave(self, w: World) -> bool:
+        told = VmNotification(
+            "compute-1",
+            EPOCH,
+            event="LIFECYCLE",
+            instance_uuid=INSTANCE.uuid,
+            vir_domain_event="STOPPED_FAILED",
+        )
+        return may_offer(w.state, told, Instant(w.seconds, EPOCH))
+
+    def _delivered(self, w: World) -> World:
+        if w.truth.removed:
+            raise Violation("a report leaves of one that was removed, and may live elsewhere")
+        return replace(w, pending=False)
 
     def _libvirtd_ends(self, w: World) -> World:
         w = replace(w, libvirtd=False)
@@ -345,11 +375,13 @@ class Lives:
         """Whatever has died is known by now, and nobody who is well stands reported."""
         w = self.look(self.look(w))
         truth = w.truth
-        if truth.fate == "died" and not (truth.reported or truth.alarmed or truth.deleted or _stands(w)):
+        if truth.fate == "died" and not (truth.reported or truth.deleted or _stands(w)):
             if truth.seen:
                 raise Violation("a death of what was seen up is lost")
             if _is_proven(w) and not truth.hidden:
                 raise Violation("a life that nobody saw is neither reported nor an alarm")
+        if w.pending and w.defined and truth.fate == "died" and not self._may_leave(w):
+            raise Violation("a report is held, though its instance is here and off")
         told = w.readable and (w.words or w.reason not in (ShutoffReason.UNKNOWN, ShutoffReason.FAILED))
         if w.pending and (truth.fate == "alive" or (told and truth.fate == "planned")):
             raise Violation(f"a report waits, though its last life is {truth.fate}")
@@ -359,6 +391,12 @@ class Lives:
 def _is_proven(world: World) -> bool:
     """Whether libvirt or the log tells that its last life died."""
     return world.reason is ShutoffReason.CRASHED or (world.readable and world.words == "crashed")
+
+
+def _taken_back(world: World) -> World:
+    """Nobody was told of it, unless the report had left before."""
+    truth = replace(world.truth, reported=world.truth.reported and not world.pending)
+    return replace(world, pending=False, truth=truth)
 
 
 def _stands(world: World) -> bool:

@@ -16,6 +16,15 @@ from masakarimonitors.libvirt.domain_state import ShutoffReason
 from tests.explore.lives import Lives, Mind, first, key, mind, played
 from tests.explore.search import Account, Limits, Search
 
+UNTOLD = (
+    "its log can(not) be read",
+    "the monitor ends",
+    "its QEMU is killed",
+    "libvirtd forgets why",
+    "the monitor returns",
+)
+"""A life that ended, and nothing tells how: an alarm."""
+
 
 def searched(core: Mind, states: int, *begins: str) -> Account:
     lives = Lives(core)
@@ -36,6 +45,8 @@ def test_nothing_is_lost_and_nobody_is_accused() -> None:
         ("libvirtd ends", "its QEMU is killed"),
         ("its QEMU is killed", "the monitor ends"),
         ("it is undefined", "libvirtd ends"),
+        ("its QEMU is killed", "it is defined anew"),
+        UNTOLD,
     ],
 )
 def test_nor_after_it_has_died_or_its_host_was_restarted(begins: tuple[str, ...]) -> None:
@@ -128,6 +139,12 @@ MUTANTS: tuple[tuple[Phase, Fact, Move], ...] = (
     (Phase.FAILED, Fact.STARTING, (Phase.UP, (Act.WITHDRAW,))),
     (Phase.FAILED, Fact.ENDED, (Phase.FAILED, (Act.REPORT,))),
     (Phase.FAILED, Fact.STOPPED, (Phase.DOWN, ())),
+    (Phase.FAILED, Fact.UNDEFINED, (Phase.DOWN, (Act.WITHDRAW, Act.SAY_OVER))),
+    (Phase.FAILED, Fact.UNDEFINED, (Phase.FAILED, ())),
+    (Phase.REMOVED, Fact.LIVES, (Phase.UP, ())),
+    (Phase.REMOVED, Fact.DIED, (Phase.REMOVED, ())),
+    (Phase.REMOVED, Fact.LEFT, (Phase.DOWN, (Act.FORGET,))),
+    (Phase.UNSURE, Fact.UNDEFINED, (Phase.DOWN, ())),
     (Phase.PANICKED, Fact.ENDED, (Phase.FAILED, (Act.REPORT,))),
     (Phase.PANICKED, Fact.STOPPED, (Phase.DOWN, ())),
 )
@@ -139,7 +156,10 @@ def test_a_table_with_one_wrong_move_is_found_out(
     phase: Phase, fact: Fact, instead: Move, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(TABLE, (phase, fact), instead)
-    account = searched(mind(), 9_000, *({Phase.FAILED: ("its QEMU is killed",)}.get(phase, ())))
+    killed = ("its QEMU is killed",) if phase in (Phase.FAILED, Phase.REMOVED) else ()
+    account = searched(
+        mind(), 9_000, *(UNTOLD if (phase, fact) == (Phase.UNSURE, Fact.UNDEFINED) else killed)
+    )
     assert account.violation, str(account)
 
 

@@ -211,7 +211,7 @@ class Decider:
             ended = heard and seen.instance.uri in state.away
             instance = replace(instance, ended=instance.ended or ended)
             state, decision = keep(state, instance, self.policy.boot_id, now)
-            if instance.phase in (Phase.FAILED, Phase.DOWN):
+            if instance.phase in (Phase.FAILED, Phase.REMOVED, Phase.DOWN):
                 return state, decision
         return state, decision + Decision((Ask(instance.identity if instance else seen.instance),))
 
@@ -377,6 +377,10 @@ def _moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
         instance = replace(instance, defined=known.defined or None)
     if seen.fact in (*_HERE, Fact.ARRIVES, Fact.PANICKED):
         instance = replace(instance, ended=False, before_reboot=False)
+    if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:
+        instance = replace(
+            instance, ended=False, held=0.0
+        )  # it is off, so that does not make it vanish by dying
     if seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING):
         instance = replace(instance, halted="", signalled=False)
     return instance if seen.fact in _SILENT else replace(instance, alarm="")

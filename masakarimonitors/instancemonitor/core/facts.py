@@ -123,7 +123,7 @@ def of_absence(known: Instance, *, now: float) -> Seen | None:
     # Its definition had been removed while it ran, so that its death, too, makes it vanish.
     if known.phase is Phase.FAILED and now - known.reported < _KEEP_TRANSIENT:
         return None
-    if known.phase in (Phase.UP, Phase.UNSURE) and known.ended and not known.before_reboot:
+    if known.phase is Phase.UP and known.ended and not known.before_reboot:
         return _DIED_ASIDE
     if known.phase is Phase.UP and known.unwatched:
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"

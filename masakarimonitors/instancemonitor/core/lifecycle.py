@@ -29,9 +29,12 @@ class Phase(StrEnum):
     """Reported: the guest crashed, its QEMU still lives."""
     FAILED = "failed"
     """Reported: its QEMU is gone."""
+    REMOVED = "removed"
+    """Reported, and its definition was removed since: it was moved away or deleted, or is about to be started anew, for
+    which nova defines it again. What is not delivered waits until that is known."""
 
 
-DEAD = (Phase.PANICKED, Phase.FAILED)
+DEAD = (Phase.PANICKED, Phase.FAILED, Phase.REMOVED)
 """Reported, and not seen to run since."""
 
 
@@ -139,7 +142,8 @@ _UNSURE: Mapping[Fact, Move] = {
     _F.ENDED: (_P.UNSURE, ()),
     _F.DIED: (_P.FAILED, (_A.REPORT,)),
     _F.STOPPED: (_P.DOWN, (_A.SAY_STOPPED,)),
-    _F.UNDEFINED: (_P.DOWN, ()),
+    # whether for good, the next censuses tell
+    _F.UNDEFINED: (_P.UNSURE, ()),
     _F.LEFT: (_P.DOWN, (_A.SAY_STOPPED, _A.FORGET)),
     _F.UNSURE: (_P.UNSURE, (_A.ALARM,)),
     _F.ORPHANED: (_P.UNSURE, (_A.ALARM,)),
@@ -170,10 +174,15 @@ _FAILED: Mapping[Fact, Move] = {
     _F.ENDED: (_P.FAILED, ()),
     _F.DIED: (_P.FAILED, ()),
     _F.STOPPED: (_P.DOWN, _OVER),
-    _F.UNDEFINED: (_P.DOWN, _OVER),
+    # nova starts one that is off by removing its definition and making it anew, and that start may fail
+    _F.UNDEFINED: (_P.REMOVED, ()),
     _F.LEFT: (_P.DOWN, (*_OVER, _A.FORGET)),
     _F.UNSURE: (_P.FAILED, (_A.ALARM,)),
     _F.ORPHANED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
+}
+_REMOVED: Mapping[Fact, Move] = {
+    **_FAILED,
+    _F.STARTING: (_P.REMOVED, ()),
 }
 
 TABLE: Mapping[tuple[Phase, Fact], Move] = {
@@ -185,6 +194,7 @@ TABLE: Mapping[tuple[Phase, Fact], Move] = {
         (_P.UNSURE, _UNSURE),
         (_P.PANICKED, _PANICKED),
         (_P.FAILED, _FAILED),
+        (_P.REMOVED, _REMOVED),
     )
     for fact, move in moves.items()
 }
