@@ -48,6 +48,7 @@ MEANINGS: Mapping[Fact, str] = {
     Fact.UNDEFINED: "libvirt forgets its definition, now or as soon as its QEMU ends.",
     Fact.LEFT: "Two censuses in a row did not list it.",
     Fact.UNSURE: "It is off, and nothing that can be read tells why.",
+    Fact.HOST_RESTARTED: "It is off, and was reported as dead before this host was restarted.",
     Fact.ORPHANED: "libvirt calls it off, but its QEMU lives.",
 }
 

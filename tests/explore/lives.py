@@ -330,6 +330,8 @@ class Lives:
     def _delivered(self, w: World) -> World:
         if w.truth.removed:
             raise Violation("a report leaves of one that was removed, and may live elsewhere")
+        if w.truth.fate == "host":
+            raise Violation("a report of before a restart of the host leaves after it")
         return replace(w, pending=False)
 
     def _libvirtd_ends(self, w: World) -> World:
@@ -380,7 +382,7 @@ class Lives:
                 raise Violation("a death of what was seen up is lost")
             if _is_proven(w) and not truth.hidden:
                 raise Violation("a life that nobody saw is neither reported nor an alarm")
-        if w.pending and w.defined and truth.fate == "died" and not self._may_leave(w):
+        if w.pending and w.defined and truth.fate in ("died", "host") and not self._may_leave(w):
             raise Violation("a report is held, though its instance is here and off")
         told = w.readable and (w.words or w.reason not in (ShutoffReason.UNKNOWN, ShutoffReason.FAILED))
         if w.pending and (truth.fate == "alive" or (told and truth.fate == "planned")):

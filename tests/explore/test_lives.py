@@ -46,6 +46,7 @@ def test_nothing_is_lost_and_nobody_is_accused() -> None:
         ("its QEMU is killed", "the monitor ends"),
         ("it is undefined", "libvirtd ends"),
         ("its QEMU is killed", "it is defined anew"),
+        ("its QEMU is killed", "the host is restarted"),
         UNTOLD,
     ],
 )
@@ -144,6 +145,7 @@ MUTANTS: tuple[tuple[Phase, Fact, Move], ...] = (
     (Phase.REMOVED, Fact.LIVES, (Phase.UP, ())),
     (Phase.REMOVED, Fact.DIED, (Phase.REMOVED, ())),
     (Phase.REMOVED, Fact.LEFT, (Phase.DOWN, (Act.FORGET,))),
+    (Phase.FAILED, Fact.HOST_RESTARTED, (Phase.FAILED, ())),
     (Phase.UNSURE, Fact.UNDEFINED, (Phase.DOWN, ())),
     (Phase.PANICKED, Fact.ENDED, (Phase.FAILED, (Act.REPORT,))),
     (Phase.PANICKED, Fact.STOPPED, (Phase.DOWN, ())),

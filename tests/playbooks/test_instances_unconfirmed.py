@@ -69,11 +69,29 @@ def test_it_waits_for_every_libvirt_for_it_may_live_there() -> None:
 
 def test_after_a_restart_of_the_host_nobody_can_see_whether_it_was_recovered_with_it() -> None:
     play = died(boot_id="boot-2")
-    play.census(off(ShutoffReason.UNKNOWN, last_words="crashed"))
-    play.wait(3600)
-    assert "whether it was recovered with its host" in play.waits_for
-    play.census(running())
-    assert (play.confirmed, play.dropped) == ([], [SUBJECT])
+    assert play.census(off(ShutoffReason.UNKNOWN, last_words="crashed")) == ["withdraw"] and play.alarm
+    assert play.confirmed == []
+
+
+def test_nor_while_libvirt_does_not_tell_how_it_stands() -> None:
+    play = died(boot_id="boot-2")
+    play.census(Reading(instance=INSTANCE, power=Power.UNKNOWN))
+    assert play.waits_for and play.confirmed == []
+
+
+def test_one_whose_definition_was_removed_is_waited_for() -> None:
+    play = Play()
+    play.census(running(persistent=True))
+    play.event(Lifecycle.STOPPED, Stopped.FAILED)
+    play.event(Lifecycle.UNDEFINED)
+    play.restart(uris=(URI,))
+    play.adopts_report_of()
+    play.event(Lifecycle.DEFINED)
+    play.census(Reading(instance=INSTANCE, power=Power.STARTING))
+    assert play.confirmed == []
+    play.event(Lifecycle.STOPPED, Stopped.FAILED)
+    play.census(off(ShutoffReason.FAILED, last_words="crashed"))
+    assert play.confirmed == [SUBJECT]
 
 
 def test_one_that_vanished_by_dying_is_confirmed_once_two_censuses_have_not_listed_it() -> None:

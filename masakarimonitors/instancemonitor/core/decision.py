@@ -258,7 +258,8 @@ class Decider:
         if then is Phase.UNSURE and known.missed >= _MISSES:
             instance = replace(instance, held=now.wall.timestamp())
         if Act.REPORT in acts:
-            instance = replace(instance, reported=now.wall.timestamp(), life=started)
+            told = now.wall.timestamp()
+            instance = replace(instance, reported=told, life=started, before_reboot=False)
         if then is Phase.UP and (another or known.phase is not Phase.UP):
             instance = replace(instance, since=now.wall.timestamp())
         if another:

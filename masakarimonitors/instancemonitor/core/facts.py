@@ -121,6 +121,8 @@ def of_absence(known: Instance, *, now: float) -> Seen | None:
     if known.defined is not False:
         return left
     # Its definition had been removed while it ran, so that its death, too, makes it vanish.
+    if known.phase is Phase.FAILED and known.before_reboot:
+        return Seen(Fact.HOST_RESTARTED, _OUTDATED, "not defined")
     if known.phase is Phase.FAILED and now - known.reported < _KEEP_TRANSIENT:
         return None
     if known.phase is Phase.UP and known.ended and not known.before_reboot:
@@ -145,6 +147,10 @@ _DIED_ASIDE = Seen(
     Fact.DIED,
     "its QEMU process ended while libvirtd was away, or just before that, and nobody had stopped it",
     "process gone, not defined",
+)
+_OUTDATED = (
+    "its death was reported before this host was restarted, and it may run elsewhere by now, so what was not delivered "
+    "of that is withdrawn; look whether it was recovered"
 )
 _BEGAN = Seen(Fact.LIVES, "it was started again, unseen")
 _UNTOLD = (
@@ -221,6 +227,8 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
     died = fate is Fate.DIED
     if died and whose is _Whose.UNSEEN and not reading.arrived and known.phase in (Phase.DOWN, *DEAD):
         return _BEGAN, Seen(Fact.DIED, why, evidence)
+    if known.phase in DEAD and known.before_reboot:
+        return (Seen(Fact.HOST_RESTARTED, _OUTDATED, evidence),)
     if known.phase in DEAD:
         return (
             Seen(Fact.DIED, why, evidence) if whose is _Whose.KNOWN else Seen(Fact.UNSURE, _UNTOLD, evidence),

@@ -63,6 +63,8 @@ class Fact(StrEnum):
     """libvirt does not know it any more."""
     UNSURE = "cannot be told"
     """It is off, and what is seen of it does not tell why."""
+    HOST_RESTARTED = "host restarted"
+    """It is off, or gone, and what was seen of it was seen before its host was restarted: it may run elsewhere."""
     ORPHANED = "off, with a living QEMU"
     """libvirt calls it off, but its QEMU lives: the next start makes a second copy."""
 
@@ -100,6 +102,7 @@ _UP: Mapping[Fact, Move] = {
     _F.UNDEFINED: (_P.UP, ()),
     _F.LEFT: (_P.DOWN, (_A.END_STORY, _A.SAY_STOPPED, _A.FORGET)),
     _F.UNSURE: (_P.UNSURE, (_A.END_STORY, _A.ALARM)),
+    _F.HOST_RESTARTED: (_P.UNSURE, (_A.END_STORY, _A.ALARM)),
     _F.ORPHANED: (_P.UNSURE, (_A.ALARM,)),
 }
 _ARRIVING: Mapping[Fact, Move] = {
@@ -115,6 +118,7 @@ _ARRIVING: Mapping[Fact, Move] = {
     _F.LEFT: (_P.DOWN, (_A.SAY_STOPPED, _A.FORGET)),
     # it may never have run here, so nothing that is read later of it may be reported
     _F.UNSURE: (_P.DOWN, (_A.ALARM,)),
+    _F.HOST_RESTARTED: (_P.DOWN, (_A.ALARM,)),
     _F.ORPHANED: (_P.ARRIVING, (_A.ALARM,)),
 }
 _DOWN: Mapping[Fact, Move] = {
@@ -130,6 +134,7 @@ _DOWN: Mapping[Fact, Move] = {
     _F.UNDEFINED: (_P.DOWN, ()),
     _F.LEFT: (_P.DOWN, (_A.FORGET,)),
     _F.UNSURE: (_P.DOWN, (_A.ALARM,)),
+    _F.HOST_RESTARTED: (_P.DOWN, (_A.ALARM,)),
     _F.ORPHANED: (_P.DOWN, (_A.ALARM,)),
 }
 _UNSURE: Mapping[Fact, Move] = {
@@ -146,6 +151,7 @@ _UNSURE: Mapping[Fact, Move] = {
     _F.UNDEFINED: (_P.UNSURE, ()),
     _F.LEFT: (_P.DOWN, (_A.SAY_STOPPED, _A.FORGET)),
     _F.UNSURE: (_P.UNSURE, (_A.ALARM,)),
+    _F.HOST_RESTARTED: (_P.UNSURE, (_A.ALARM,)),
     _F.ORPHANED: (_P.UNSURE, (_A.ALARM,)),
 }
 _PANICKED: Mapping[Fact, Move] = {
@@ -162,6 +168,7 @@ _PANICKED: Mapping[Fact, Move] = {
     _F.LEFT: (_P.DOWN, (*_OVER, _A.FORGET)),
     # another life may have ended, unseen
     _F.UNSURE: (_P.FAILED, (_A.ALARM,)),
+    _F.HOST_RESTARTED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
     _F.ORPHANED: (_P.PANICKED, (_A.ALARM,)),
 }
 _FAILED: Mapping[Fact, Move] = {
@@ -178,6 +185,8 @@ _FAILED: Mapping[Fact, Move] = {
     _F.UNDEFINED: (_P.REMOVED, ()),
     _F.LEFT: (_P.DOWN, (*_OVER, _A.FORGET)),
     _F.UNSURE: (_P.FAILED, (_A.ALARM,)),
+    # its host may have been recovered meanwhile, and with it this one, elsewhere
+    _F.HOST_RESTARTED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
     _F.ORPHANED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
 }
 _REMOVED: Mapping[Fact, Move] = {

@@ -2,17 +2,21 @@
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import Notification, VmNotification
-from masakarimonitors.instancemonitor.core.lifecycle import Phase
-from masakarimonitors.instancemonitor.core.state import State
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.state import Instance, State
 
 
 def may_offer(state: State, told: Notification, now: Instant) -> bool:
     """Whether `told` may leave: not while it is open whether its instance is still to be found here.
 
     One whose definition was removed after its death may live elsewhere by now. It is either defined here again, or the
-    next censuses do not list it, with which its report is withdrawn.
+    next censuses do not list it, with which its report is withdrawn. So may one that died before this host was
+    restarted, until it is looked at.
     """
     return not isinstance(told, VmNotification) or not any(
-        one.phase is Phase.REMOVED and one.identity.uuid == told.instance_uuid
-        for one in state.instances.values()
+        one.identity.uuid == told.instance_uuid and _may_be_elsewhere(one) for one in state.instances.values()
     )
+
+
+def _may_be_elsewhere(instance: Instance) -> bool:
+    return instance.phase is Phase.REMOVED or (instance.phase in DEAD and instance.before_reboot)

@@ -297,7 +297,7 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["defined"] = False
     if instance.ended:
         value["ended"] = True
-    if instance.before_reboot and instance.phase not in DEAD:
+    if instance.before_reboot:
         value["before_reboot"] = True
     if instance.stories.failing_since:
         value["io_error"] = instance.stories.failing_since

@@ -66,6 +66,7 @@ def test_what_lives_is_up(phase: Phase, fact: Fact) -> None:
 @pytest.mark.parametrize("phase", Phase)
 def test_what_cannot_be_told_is_an_alarm_also_of_one_that_is_reported_already(phase: Phase) -> None:
     assert Act.ALARM in move(phase, Fact.UNSURE)[1]
+    assert Act.ALARM in move(phase, Fact.HOST_RESTARTED)[1]
     assert Act.ALARM in move(phase, Fact.ORPHANED)[1]
 
 
@@ -77,7 +78,8 @@ def test_only_who_has_left_is_forgotten(phase: Phase) -> None:
 
 def test_no_way_through_the_table_reports_twice_without_a_sight_of_life() -> None:
     """Every walk of four facts, from every phase: between two reports a QEMU or a guest of it was seen alive."""
-    sights = {*HERE, Fact.PANICKED, Fact.ORPHANED}
+    # What libvirt knows of a death after a restart of the host is of a life after it.
+    sights = {*HERE, Fact.PANICKED, Fact.ORPHANED, Fact.HOST_RESTARTED}
     for start in Phase:
         for walk in itertools.product(Fact, repeat=4):
             phase, seen = start, start in (Phase.UP, Phase.UNSURE)

@@ -6,7 +6,7 @@ import pytest
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, VmNotification
-from masakarimonitors.instancemonitor.core.lifecycle import Phase
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.offer import may_offer
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from tests.fixtures.instance_play import INSTANCE
@@ -24,6 +24,12 @@ def test_only_what_was_removed_waits(phase: Phase) -> None:
     assert may_offer(state, DIED, NOW) is (phase is not Phase.REMOVED)
     process = ProcessNotification("compute-1", NOW.wall, HostEvent.STOPPED, "nova-compute")
     assert may_offer(state, process, NOW)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_what_is_dead_since_before_a_restart_of_the_host_waits_to_be_looked_at(phase: Phase) -> None:
+    instance = Instance(identity=INSTANCE, key="key", phase=phase, before_reboot=True)
+    assert may_offer(State(instances={instance.place: instance}), DIED, NOW) is (phase not in DEAD)
 
 
 def test_of_one_that_is_not_known_nothing_waits() -> None:

@@ -16,8 +16,8 @@ def test_only_the_dead_are_confirmed(phase: Phase) -> None:
     one = Instance(identity=INSTANCE, key="k", phase=phase)
     play.state = State(instances={one.place: one}, settled=frozenset({URI}))
     play.adopts_report_of()
-    assert bool(play.confirmed) is (phase in DEAD)
-    assert bool(play.unconfirmed) is (phase is Phase.UNSURE)
+    assert bool(play.confirmed) is (phase in DEAD and phase is not Phase.REMOVED)
+    assert bool(play.unconfirmed) is (phase in (Phase.UNSURE, Phase.REMOVED))
 
 
 def test_what_is_about_no_instance_is_forgotten() -> None:

@@ -1,0 +1,63 @@
+"""What was seen of instances before their host was restarted: they may run elsewhere by now."""
+
+import pytest
+
+from masakarimonitors.core.decision import Notify
+from masakarimonitors.instancemonitor.core.lifecycle import Phase
+from masakarimonitors.instancemonitor.core.observation import Power, Reading
+from masakarimonitors.instancemonitor.core.offer import may_offer
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped
+from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
+
+
+def rebooted(*, again: bool = False, persistent: bool = True) -> tuple[Play, Notify]:
+    """It died, masakari-api was out of reach, its host was restarted; `again`: and then the monitor once more."""
+    play = Play()
+    play.census(running(persistent=persistent))
+    play.event(Lifecycle.STOPPED, Stopped.FAILED)
+    (notify,) = [command for command in play.commands if isinstance(command, Notify)]
+    play.wait(900)
+    play.restart(boot_id="boot-2", uris=[URI])
+    if again:
+        play.census(Reading(instance=INSTANCE, power=Power.UNKNOWN))
+        play.restart(uris=[URI])
+    assert not may_offer(play.state, notify.notification, play.now)
+    return play, notify
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    "found",
+    [
+        off(ShutoffReason.UNKNOWN, last_words="crashed"),
+        off(ShutoffReason.UNKNOWN),
+        off(ShutoffReason.UNKNOWN, log_read=False),
+        off(ShutoffReason.FAILED, last_words="crashed"),
+    ],
+)
+def test_a_death_from_before_a_restart_of_the_host_is_an_alarm_and_not_delivered(
+    found: Reading, again: bool
+) -> None:
+    play, _ = rebooted(again=again)
+    assert play.census(found) == ["withdraw"] and play.alarm
+    assert play.state.instances[URI, INSTANCE.uuid].phase is Phase.UNSURE
+    assert "may run elsewhere" in play.verdicts[-1].why
+    assert not play.census(found), "nor at any other look"
+
+
+def test_so_is_that_of_one_whose_definition_vanished_with_it() -> None:
+    play, _ = rebooted(persistent=False)
+    play.census()
+    assert play.census() == ["withdraw"] and play.alarm
+
+
+def test_one_that_runs_here_again_is_back() -> None:
+    play, _ = rebooted()
+    assert play.census(running()) == ["withdraw"] and play.ruling == "recovered"
+
+
+def test_a_life_that_began_and_died_since_is_reported() -> None:
+    play, _ = rebooted()
+    later = play.now.wall.timestamp() - 60
+    found = off(ShutoffReason.CRASHED, last_words="crashed", started=later)
+    assert play.census(found) == ["withdraw", "report LIFECYCLE/STOPPED_FAILED"]
