@@ -18,15 +18,15 @@ from masakarimonitors.core.decision import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.instancemonitor.core import by_hand, facts, first_look, io_storm
+from masakarimonitors.instancemonitor.core import by_hand, facts, first_look, io_storm, noting
 from masakarimonitors.instancemonitor.core.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
+from masakarimonitors.instancemonitor.core.noting import HERE
 from masakarimonitors.instancemonitor.core.observation import (
     Ask,
     Asked,
     Census,
     DomainEvent,
-    Identity,
     LibvirtAway,
     LibvirtBack,
     LifecycleChanged,
@@ -58,10 +58,7 @@ from masakarimonitors.libvirt.domain_state import Lifecycle
 
 # Missing from so many censuses in a row an instance has left: one may have been made while it moved.
 _MISSES = 2
-_HERE = (Fact.LIVES, Fact.STANDS)
 _DEATHS = (Fact.ENDED, Fact.PANICKED)
-# What leaves it open whether the reason for an alarm is gone.
-_SILENT = (Fact.STARTING, Fact.UNDEFINED)
 
 Outcome = tuple[State, Decision]
 
@@ -114,7 +111,8 @@ class Decider:
         told = fact = facts.of_event(seen)
         # The end of what was being started, or could not be read, does not tell of the life before that.
         unread = known.unread if told is not None and told.fact is Fact.ENDED else None
-        instance = replace(_named(known, seen.instance), number=seen.number, missed=0, unread=unread)
+        instance = replace(noting.named(known, seen.instance), number=seen.number, missed=0, unread=unread)
+        instance = replace(instance, untold=False)
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
             fact = None  # a start that failed; of the life before it a census reads how it ended
@@ -173,15 +171,15 @@ class Decider:
             and first_look.accuses(known.phase, seen)
         ):
             return first_look.put_aside(state, reading, after, now)
-        instance = _read(known, reading, looked)
-        decision = NOTHING
+        instance, decision = noting.read(known, reading, looked), noting.say_untold(known, reading)
         for fact in seen:
             state, more = self._apply(state, instance, fact, now, started=reading.started)
             decision += more
             instance = state.known(reading.instance)
         if not seen:
             unwatched = known.unwatched and reading.power is Power.UNKNOWN
-            state, decision = keep(state, replace(instance, unwatched=unwatched), self.policy.boot_id, now)
+            state, more = keep(state, replace(instance, unwatched=unwatched), self.policy.boot_id, now)
+            decision += more
         state, halted = by_hand.stand_still(state, state.known(reading.instance), reading.halt)
         state, more = rest(state, state.known(reading.instance), self.policy, now)
         return state, decision + halted + more
@@ -246,10 +244,10 @@ class Decider:
         seen = first_look.checked(state, known, seen)
         then, acts = move(known.phase, seen.fact)
         absent = known.place not in state.instances or known.defined is False
-        instance = _moved(known, then, seen, new=absent and known.identity.uri in state.read)
+        instance = noting.moved(known, then, seen, new=absent and known.identity.uri in state.read)
         decision = NOTHING
         another = _another_life(state, known)
-        if seen.fact in _HERE and (another or (seen.news and seen.fact is Fact.LIVES)):
+        if seen.fact in HERE and (another or (seen.news and seen.fact is Fact.LIVES)):
             acts = (Act.END_STORY, *acts)
         for act in acts:
             instance, more = self._act(act, known, instance, seen, now)
@@ -269,7 +267,7 @@ class Decider:
             return state.drop(instance), decision + more
         state, more = keep(state, instance, self.policy.boot_id, now)
         decision += more
-        if seen.fact in _HERE and then is Phase.UP and known.phase is not Phase.UP:
+        if seen.fact in HERE and then is Phase.UP and known.phase is not Phase.UP:
             state, more = self._end_elsewhere(state, instance, now)
             decision += more
         return state, decision
@@ -288,7 +286,7 @@ class Decider:
             case Act.END_STORY:
                 return end_story(instance, IO_ERRORS, seen.why)
             case Act.ALARM:
-                return _alarm(known, instance, seen)
+                return noting.raise_alarm(known, instance, seen)
             case Act.SAY_BACK:
                 ruling, told = Ruling.RECOVERED, f"{name} is back: {seen.why}"
             case Act.SAY_OVER:
@@ -336,65 +334,3 @@ def _is_known(state: State, instance: Instance) -> bool:
     """Whether it was heard of or read in this run; what is remembered may have been defined again since."""
     read = instance.identity.uri in state.read and instance.unread is None and instance.number == 0
     return instance.number > 0 or read
-
-
-def _named(known: Instance, identity: Identity) -> Instance:
-    """As it is seen now; what is off has no number, and keeps that of its last life."""
-    return replace(known, identity=replace(identity, run=identity.run or known.identity.run))
-
-
-def _read(known: Instance, reading: Reading, looked: float) -> Instance:
-    """With what a reading says beside the fact that it proves; `looked`: when its libvirt was looked at before."""
-    if reading.power is Power.UNKNOWN:
-        return replace(known, missed=0, unread=looked)
-    unread = looked if facts.hides_its_last_life(reading, known) else None
-    instance = replace(
-        _named(known, reading.instance), number=max(0, known.number), missed=0, unread=unread, crashed=False
-    )
-    if reading.power is Power.OFF:
-        instance = replace(instance, defined=True)
-    elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
-        pass  # what arrives is defined when it has arrived
-    elif reading.persistent is not None:
-        instance = replace(instance, defined=reading.persistent)
-    elif known.unwatched and known.defined is False:
-        instance = replace(instance, defined=None)  # it may have been defined again, unheard
-    if reading.power is Power.STARTING and known.phase is Phase.UP and known.unwatched:
-        instance = replace(instance, over=True)
-    if known.phase in DEAD and not known.life and not known.unwatched:
-        instance = replace(instance, life=reading.started)
-    return instance
-
-
-def _moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
-    """In its next phase, with what the fact says beside; `new`: its libvirt did not know it before."""
-    over = known.over and seen.fact in _SILENT
-    # Whether a reported one has lived again unseen stays a question until a reading answers it.
-    asked = known.unwatched and known.phase in DEAD and then in DEAD and seen.fact is not Fact.DIED
-    instance = replace(known, phase=then, unwatched=over or asked, over=over)
-    if seen.fact is Fact.ARRIVES and known.phase is not Phase.ARRIVING:
-        instance = replace(instance, defined=False if new else known.defined or None)
-    if seen.fact in _HERE and known.phase is Phase.ARRIVING:
-        instance = replace(instance, defined=known.defined or None)
-    if seen.fact in (*_HERE, Fact.ARRIVES, Fact.PANICKED):
-        instance = replace(instance, ended=False, before_reboot=False)
-    if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:
-        instance = replace(
-            instance, ended=False, held=0.0
-        )  # it is off, so that does not make it vanish by dying
-    if seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING):
-        instance = replace(instance, halted="", signalled=False)
-    return instance if seen.fact in _SILENT else replace(instance, alarm="")
-
-
-def _alarm(known: Instance, instance: Instance, seen: Seen) -> tuple[Instance, Decision]:
-    """Ask for a human, once for each reason."""
-    told = f"{instance.identity.name}: {seen.why}"
-    if seen.fact is Fact.UNSURE and known.phase in (Phase.UP, Phase.UNSURE):
-        name = instance.identity.name
-        told = f"{name} was up when last seen and is off now; it is not reported: {seen.why}. Look at it"
-    instance = replace(instance, alarm=told)
-    if told == known.alarm:
-        return instance, NOTHING
-    subject = subject_of(instance.identity)
-    return instance, Decision((), (Verdict(subject, Ruling.HELD, told, evidence=seen.evidence, alarm=True),))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from masakarimonitors.core.storm import leading
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
-from masakarimonitors.instancemonitor.core.state import State, subject_of
+from masakarimonitors.instancemonitor.core.state import UNTOLD, State, subject_of
 
 
 def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
@@ -19,5 +19,7 @@ def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
         subject, name = subject_of(instance.identity), instance.identity.name
         if instance.halted:
             yield subject, "stands still", f"{name}: {instance.halted}", True
+        elif instance.untold:
+            yield subject, "unknown", f"{name}: {UNTOLD}; last seen {instance.phase.value}", True
         else:
             yield subject, instance.phase.value, name, alarm

@@ -28,6 +28,8 @@ from masakarimonitors.instancemonitor.core.stories import Stories
 HOST = "host"
 PREFIX = "machine:"
 
+UNTOLD = "libvirt lists it, but does not tell how it stands"
+
 Place = tuple[str, str]
 """One instance at one libvirt: URI and uuid. During a live migration an instance has two places."""
 
@@ -60,7 +62,8 @@ class Instance:
     libvirt does not know it. `unwatched`: events of it may have been missed since it was last seen. `over`: that life
     has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known only from before this
     host was started. `missed`: censuses in a row that did not list it.
-    `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that.
+    `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that; `untold`: its
+    libvirt lists it, and does not tell how it stands.
     `alarm`: what was last said of it that asks for a human; `halted`: why it stands still, if nobody paused it;
     `signalled`: its QEMU was told by a signal to end.
     """
@@ -81,6 +84,7 @@ class Instance:
     before_reboot: bool = False
     missed: int = 0
     unread: float | None = None
+    untold: bool = False
     alarm: str = ""
     halted: str = ""
     signalled: bool = False

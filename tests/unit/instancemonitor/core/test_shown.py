@@ -30,6 +30,13 @@ def test_one_that_is_dead_or_of_which_it_is_not_known_asks_for_a_human(phase: Ph
     assert (shown, alarm) == (phase.value, phase in (*DEAD, Phase.UNSURE))
 
 
+@pytest.mark.parametrize("phase", Phase)
+def test_nothing_is_called_well_of_which_libvirt_does_not_tell(phase: Phase) -> None:
+    ((_, shown, detail, alarm),) = describe(having(replace(UP, phase=phase, untold=True)))
+    assert (shown, alarm) == ("unknown", True)
+    assert detail.endswith(f"does not tell how it stands; last seen {phase.value}")
+
+
 def test_one_that_stands_still_is_shown_so_with_the_reason() -> None:
     ((_, shown, detail, alarm),) = describe(having(replace(UP, halted="it has I/O errors")))
     assert (shown, detail, alarm) == ("stands still", f"{INSTANCE.name}: it has I/O errors", True)
