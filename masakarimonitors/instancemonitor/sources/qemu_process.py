@@ -12,19 +12,31 @@ import os
 import re
 import resource
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from masakarimonitors.instancemonitor.core.observation import Identity, Observation, ProcessEnded
 from masakarimonitors.instancemonitor.qemu_files import holder
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
 
 # Seconds between two looks for new pidfiles: one listing of a folder in memory.
 _LOOK_EVERY = 1.0
+# The kernel answers what a process was started with under a lock of its memory, which a QEMU in trouble (its host out
+# of memory, its storage gone) can hold for ever. So a thread asks, and for so many seconds it is waited for.
+_PATIENCE = 2.0
+# Threads for that; each QEMU in trouble keeps one.
+_AT_ONCE = 4
 _UUID = re.compile(rb"\0-uuid\0([0-9a-f-]{36})\0")
 # An argument of a QEMU that takes in a guest, by live migration or out of a file.
 _INCOMING = b"\0-incoming\0"
+
+
+def started_with(pid: int) -> bytes:
+    """The arguments of a process, each ended by a zero byte; blocks while its memory is locked. Raises OSError."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 class QemuProcesses:
@@ -32,8 +44,21 @@ class QemuProcesses:
 
     name = "qemu processes"
 
-    def __init__(self, directory: Path, uri: str, clock: Clock) -> None:
-        """`directory` holds libvirt's pidfiles; `uri` is where libvirt is asked about their instances."""
+    def __init__(
+        self,
+        directory: Path,
+        uri: str,
+        clock: Clock,
+        *,
+        started_with: Callable[[int], bytes] = started_with,
+    ) -> None:
+        """`directory` holds libvirt's pidfiles; `uri` is where libvirt is asked about their instances.
+
+        `started_with` reads the arguments of a process, and may block for ever.
+        """
+        self._started_with = started_with
+        # Of these it is still being read; touched by the threads, too.
+        self._asked: set[int] = set()
         self._directory = directory
         self._uri = uri
         self._clock = clock
@@ -43,11 +68,11 @@ class QemuProcesses:
 
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled."""
-        blind = False
+        blind, threads = False, Pool("qemu commands", _AT_ONCE)
         try:
             while True:
                 try:
-                    self._look(emit)
+                    await self._look(emit, threads)
                     blind = False
                 except OSError as error:
                     if not blind:
@@ -61,33 +86,37 @@ class QemuProcesses:
                     blind = True
                 await self._clock.sleep(_LOOK_EVERY)
         finally:
+            threads.close()
             for name in list(self._watched):
                 self._forget(name)
 
-    def _look(self, emit: Callable[[Observation], None]) -> None:
-        for entry in os.scandir(self._directory):
+    async def _look(self, emit: Callable[[Observation], None], threads: Pool) -> None:
+        for entry in list(os.scandir(self._directory)):
             name = entry.name.removesuffix(".pid")
             if name == entry.name or name == "driver" or name in self._watched:
                 continue
             if len(self._watched) >= self._limit:
                 return
-            # Gone, or not an instance's, or another's to read: nothing to watch.
+            # Gone, or not an instance's, or another's to read: nothing to watch. One that does not answer in time is
+            # tried again when its answer has come.
             with contextlib.suppress(OSError):
-                self._watch(name, Path(entry.path), emit)
+                await self._watch(name, Path(entry.path), emit, threads)
 
-    def _watch(self, name: str, pidfile: Path, emit: Callable[[Observation], None]) -> None:
+    async def _watch(
+        self, name: str, pidfile: Path, emit: Callable[[Observation], None], threads: Pool
+    ) -> None:
         pid = holder(pidfile)
-        if not pid:
+        if not pid or pid in self._asked:
             return
         pidfd = os.pidfd_open(pid)
         try:
             # Read after the pidfd was opened: what is read is of the very process that it stands for.
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            command = await threads.call(partial(self._read, pid), _PATIENCE)
             found = _UUID.search(command)
             if found is None or holder(pidfile) != pid:
                 os.close(pidfd)
                 return
-        except OSError:
+        except BaseException:
             os.close(pidfd)
             raise
         instance = Identity(found[1].decode(), name, self._uri)
@@ -98,6 +127,13 @@ class QemuProcesses:
             emit(ProcessEnded(instance, pid, arrived=_INCOMING in command))
 
         asyncio.get_running_loop().add_reader(pidfd, ended)
+
+    def _read(self, pid: int) -> bytes:
+        self._asked.add(pid)
+        try:
+            return self._started_with(pid)
+        finally:
+            self._asked.discard(pid)
 
     def _forget(self, name: str) -> None:
         pidfd, _pid = self._watched.pop(name)

@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from masakarimonitors.instancemonitor.core.observation import Identity, Observation, ProcessEnded
-from masakarimonitors.instancemonitor.sources.qemu_process import QemuProcesses
-from tests.fixtures.fake_clock import FakeClock
+from masakarimonitors.instancemonitor.sources.qemu_process import QemuProcesses, started_with
+from tests.fixtures.fake_clock import SteppedClock
 from tests.fixtures.instance_play import URI
 from tests.fixtures.pidfile import locked
 from tests.fixtures.waiting import PATIENCE
@@ -23,9 +24,9 @@ OTHER = "22222222-2222-4222-8222-222222222222"
 class Watching:
     """The source at work on a folder, with time in the test's hand."""
 
-    def __init__(self, directory: Path) -> None:
-        self.clock = FakeClock()
-        self.source = QemuProcesses(directory, URI, self.clock)
+    def __init__(self, directory: Path, read: Callable[[int], bytes] = started_with) -> None:
+        self.clock = SteppedClock()
+        self.source = QemuProcesses(directory, URI, self.clock, started_with=read)
         self.seen: asyncio.Queue[Observation] = asyncio.Queue()
 
     @contextlib.asynccontextmanager
@@ -40,7 +41,7 @@ class Watching:
                 await running
 
     async def looks_again(self) -> None:
-        await self.clock.advance(1.0)
+        await self.clock.go_on(1.0, step=1.0)
 
     async def told(self) -> Observation:
         async with asyncio.timeout(PATIENCE):
@@ -149,3 +150,35 @@ async def test_nothing_stays_open_when_it_ends(tmp_path: Path) -> None:
         async with Watching(tmp_path).at_work():
             assert opened() == before + 1
         assert opened() == before
+
+
+async def test_a_process_whose_memory_is_locked_holds_up_nobody_and_is_watched_when_it_is_free_again(
+    tmp_path: Path,
+) -> None:
+    """The kernel then answers nobody what it was started with; here a lock of ours stands for that."""
+    stuck, free = set[int](), threading.Event()
+    asked: list[int] = []
+
+    def read(pid: int) -> bytes:
+        asked.append(pid)
+        if pid in stuck:
+            assert threading.current_thread() is not threading.main_thread()
+            free.wait()
+        return started_with(pid)
+
+    watching = Watching(tmp_path, read)
+    with locked(tmp_path / "a.pid", "-uuid", UUID, "-x") as pid, contextlib.ExitStack() as others:
+        stuck.add(pid)
+        async with watching.at_work():
+            for name in ("b", "c", "d", "e", "f"):
+                other = others.enter_context(locked(tmp_path / f"{name}.pid", "-uuid", OTHER, "-x"))
+                await watching.looks_again()
+                os.kill(other, 9)
+                assert await watching.told() == ProcessEnded(Identity(OTHER, name, URI), other)
+            assert asked.count(pid) == 1, "one thread, however often it is looked at"
+            stuck.clear()
+            free.set()
+            while asked.count(pid) == 1:  # its thread has to come back first
+                await watching.looks_again()
+            os.kill(pid, 9)
+            assert await watching.told() == ProcessEnded(Identity(UUID, "a", URI), pid)
