@@ -112,7 +112,7 @@ class Decider:
         # The end of what was being started, or could not be read, does not tell of the life before that.
         unread = known.unread if told is not None and told.fact is Fact.ENDED else None
         instance = replace(noting.named(known, seen.instance), number=seen.number, missed=0, unread=unread)
-        instance = replace(instance, untold=False)
+        instance = replace(instance, untold=False, leaving=known.leaving or facts.begins_to_leave(seen))
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
             fact = None  # a start that failed; of the life before it a census reads how it ended

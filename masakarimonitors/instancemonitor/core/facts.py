@@ -85,6 +85,13 @@ def of_event(seen: DomainEvent) -> Seen | None:
     return None
 
 
+def begins_to_leave(seen: DomainEvent) -> bool:
+    """Whether its guest is held here for the end of a live migration, and goes on elsewhere if that succeeds."""
+    if not isinstance(seen, LifecycleChanged) or seen.event is not Lifecycle.SUSPENDED:
+        return False
+    return seen.detail in _OF_MIGRATION
+
+
 def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) -> tuple[Seen, ...]:
     """What a reading proves of an instance that was `known` so; in order, if it proves a life and its end.
 
@@ -125,7 +132,7 @@ def of_absence(known: Instance, *, now: float) -> Seen | None:
         return Seen(Fact.HOST_RESTARTED, _OUTDATED, "not defined")
     if known.phase is Phase.FAILED and now - known.reported < _KEEP_TRANSIENT:
         return None
-    if known.phase is Phase.UP and known.ended and not known.before_reboot:
+    if known.phase is Phase.UP and known.ended and not (known.before_reboot or known.leaving):
         return _DIED_ASIDE
     if known.phase is Phase.UP and known.unwatched:
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
@@ -235,6 +242,9 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
         )
     if died and known.phase is not Phase.DOWN and _may_be_aborted(reading, known):
         told = "its log tells of a later live migration, which may have been aborted, and not how the life before ended"
+        return (Seen(Fact.UNSURE, told, evidence),)
+    if died and known.phase in (Phase.UP, Phase.UNSURE) and known.leaving:
+        told = "it was being migrated when last heard of, and whether it goes on at the destination cannot be told"
         return (Seen(Fact.UNSURE, told, evidence),)
     if known.phase is Phase.DOWN:
         return _unknown_life(reading, whose, fate, looked, why)

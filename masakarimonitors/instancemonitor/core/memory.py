@@ -62,6 +62,7 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         reported=_number(value.get("reported")),
         held=_number(value.get("held")),
         defined=False if value.get("defined") is False else None,
+        leaving=value.get("leaving") is True,
         ended=value.get("ended") is True,
         unwatched=True,
         before_reboot=rebooted or value.get("before_reboot") is True,

@@ -57,8 +57,9 @@ class Instance:
     `identity.run` names the life that was last seen, `since` when it was first seen up (seconds since 1970; 0: not
     known). `number`: of its last event (0: none; -1: it is only remembered). `reported`: when its last death was
     reported; `life`: when by its log the life began that was last read of it since (0: none was); `held`: when it had
-    vanished and nothing told why. `defined`: whether libvirt keeps a definition of it (None: not told). `ended`: its
-    process ended while its libvirtd was away or fell silent, and nobody had stopped it; `crashed`: so says its log, and
+    vanished and nothing told why. `defined`: whether libvirt keeps a definition of it (None: not told). `leaving`: it
+    was held for the end of a live migration from here when last heard of, so it may run elsewhere. `ended`: its process
+    ended while its libvirtd was away or fell silent, and nobody had stopped it; `crashed`: so says its log, and
     libvirt does not know it. `unwatched`: events of it may have been missed since it was last seen. `over`: that life
     has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known only from before this
     host was started. `missed`: censuses in a row that did not list it.
@@ -77,6 +78,7 @@ class Instance:
     life: float = 0.0
     held: float = 0.0
     defined: bool | None = None
+    leaving: bool = False
     ended: bool = False
     crashed: bool = False
     unwatched: bool = False
@@ -299,6 +301,8 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["run"] = identity.run
     if instance.defined is False:
         value["defined"] = False
+    if instance.leaving:
+        value["leaving"] = True
     if instance.ended:
         value["ended"] = True
     if instance.before_reboot:
