@@ -48,7 +48,10 @@ class Effects:
         }
 
     async def perform(self, command: Command) -> Asked | None:
-        """The answer, or what the disk tells when libvirt is away; None when neither does: the next census tells."""
+        """The answer, or what the disk tells when libvirt is away, which may be nothing: the next censuses tell.
+
+        Every question is answered, for it is waited for; None only for a libvirt that is not configured.
+        """
         assert isinstance(command, Ask)
         if command.instance.uri not in self._sessions:
             return None  # remembered from a time in which another URI was configured
@@ -57,8 +60,7 @@ class Effects:
             try:
                 answer = await self._ask(command, after)
             except Unanswered:
-                traces = self._traces(command.instance)
-                return Asked(command.instance, None, after, traces) if traces else None
+                return Asked(command.instance, None, after, self._traces(command.instance))
             except Unavailable:
                 # A libvirtd that is ending lets go of its connections and of its lock one after the other.
                 answer = Asked(command.instance, None, after, self._traces(command.instance))

@@ -204,6 +204,7 @@ def test_whose_process_ended_before_libvirt_was_first_asked_was_up() -> None:
     play = Play()
     play.ended()
     assert play.asked(None) == [] and play.census() == ["ask"] and play.ruling == ""
+    play.asked(None)
     assert play.census() == [] and play.ruling == "planned"
 
 

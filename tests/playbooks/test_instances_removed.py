@@ -4,6 +4,7 @@ import pytest
 
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
+from masakarimonitors.instancemonitor.core.observation import Asked
 from masakarimonitors.instancemonitor.core.offer import may_offer
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
@@ -71,6 +72,38 @@ def test_others_do_not_wait_for_it() -> None:
     play.event(Lifecycle.STOPPED, Stopped.FAILED, OTHER)
     (notify,) = [command for command in play.commands if isinstance(command, Notify)]
     assert may_offer(play.state, notify.notification, play.now)
+
+
+def gone_while_away() -> Play:
+    """It was defined here, and is neither there nor heard of since; what its log tells is being asked."""
+    play = Play()
+    play.census(running(persistent=True))
+    play.restart(uris=[URI])
+    assert play.census() == ["ask"]
+    for _ in range(3):
+        assert play.census() == [] and phase(play) is Phase.UP and not play.verdicts, "nobody knows yet"
+    return play
+
+
+def test_one_that_is_gone_is_not_called_well_before_its_log_was_read() -> None:
+    play = gone_while_away()
+    play.see(Asked(INSTANCE, None, play.number, off(ShutoffReason.UNKNOWN, last_words="crashed")))
+    play.census()
+    assert play.alarm and "crashed" in play.verdicts[-1].why
+
+
+def test_nor_is_an_answer_waited_for_for_ever() -> None:
+    play = gone_while_away()
+    for _ in range(6):
+        play.census()
+    assert phase(play) is None and play.ruling == "planned"
+
+
+def test_when_its_log_tells_nothing_it_has_left() -> None:
+    play = gone_while_away()
+    play.asked(None)
+    play.census()
+    assert phase(play) is None and play.ruling == "planned"
 
 
 @pytest.mark.parametrize("returns", [True, False])

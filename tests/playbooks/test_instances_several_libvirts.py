@@ -87,6 +87,7 @@ def test_who_was_last_seen_at_a_libvirt_that_cannot_be_read_is_an_alarm() -> Non
     assert play.reports == [] and phase(play) == "unsure" and ELSEWHERE in str(play.told)
     play.see(LibvirtBack(ELSEWHERE))
     there(play)
+    play.asked(None, THERE)
     there(play)
     assert play.census(CRASHED) == [REPORT]
 

@@ -58,6 +58,8 @@ from masakarimonitors.libvirt.domain_state import Lifecycle
 
 # Missing from so many censuses in a row an instance has left: one may have been made while it moved.
 _MISSES = 2
+# From so many on, no answer is waited for any more that would tell whether it died.
+_PATIENCE = 10
 _DEATHS = (Fact.ENDED, Fact.PANICKED)
 
 Outcome = tuple[State, Decision]
@@ -72,6 +74,7 @@ class Decider:
     def __call__(self, state: State, seen: Observation | Woken, now: Instant) -> Outcome:
         """The next state, and what follows from what was seen."""
         state, first = dismiss_strangers(state)
+        state = noting.answered(state, seen)
         state, decision = self._decide(state, seen, now)
         state, storms = io_storm.pursue(state, self.policy, now)
         return state, first + decision + storms
@@ -187,11 +190,18 @@ class Decider:
     def _miss(self, state: State, instance: Instance, now: Instant) -> Outcome:
         known, instance = instance, replace(instance, missed=instance.missed + 1, over=instance.unwatched)
         seen, decision = None, NOTHING
-        if instance.missed >= _MISSES:
+        # One that was defined here leaves no other trace of its death than the log that was asked for.
+        waits = instance.asked and instance.defined is not False
+        if instance.missed >= (_PATIENCE if waits else _MISSES):
             seen = facts.of_absence(instance, now=now.wall.timestamp())
-        elif known.phase is Phase.UP and not known.ended and (known.unwatched or known.defined is False):
+        elif (
+            not known.missed
+            and known.phase is Phase.UP
+            and not known.ended
+            and (known.unwatched or known.defined is False)
+        ):
             # Without a definition it vanishes when it dies, which libvirtd may have found out unheard: its log tells.
-            decision = Decision((Ask(instance.identity),))
+            decision, instance = Decision((Ask(instance.identity),)), replace(instance, asked=True)
         if seen is None or (
             first_look.must_wait(state, instance.identity.uri) and first_look.accuses(instance.phase, (seen,))
         ):

@@ -6,8 +6,8 @@ from masakarimonitors.core.decision import NOTHING, Decision, Ruling, Verdict
 from masakarimonitors.instancemonitor.core import facts
 from masakarimonitors.instancemonitor.core.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
-from masakarimonitors.instancemonitor.core.observation import Identity, Power, Reading
-from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, subject_of
+from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading
+from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
 
 HERE = (Fact.LIVES, Fact.STANDS)
 """With these it is known to be here, and not to be over."""
@@ -23,10 +23,10 @@ def named(known: Instance, identity: Identity) -> Instance:
 def read(known: Instance, reading: Reading, looked: float) -> Instance:
     """With what a reading says beside the fact that it proves; `looked`: when its libvirt was looked at before."""
     if reading.power is Power.UNKNOWN:
-        return replace(known, missed=0, unread=looked, untold=True)
+        return replace(known, missed=0, asked=False, unread=looked, untold=True)
     unread = looked if facts.hides_its_last_life(reading, known) else None
     instance = replace(named(known, reading.instance), number=max(0, known.number), missed=0, unread=unread)
-    instance = replace(instance, untold=False, crashed=False)
+    instance = replace(instance, untold=False, asked=False, crashed=False)
     if reading.power is Power.OFF:
         instance = replace(instance, defined=True)
     elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
@@ -84,3 +84,11 @@ def say_untold(known: Instance, reading: Reading) -> Decision:
     told = f"{name}: {UNTOLD}; what was known of it stays"
     verdict = Verdict(subject_of(reading.instance), Ruling.BLIND, told, evidence=uri, alarm=True)
     return Decision(verdicts=(verdict,))
+
+
+def answered(state: State, seen: object) -> State:
+    """Without the question that this answers, whatever it says; it is no question any more once libvirt lists it."""
+    instance = (
+        state.instances.get((seen.instance.uri, seen.instance.uuid)) if isinstance(seen, Asked) else None
+    )
+    return state.put(replace(instance, asked=False)) if instance is not None and instance.asked else state

@@ -62,9 +62,9 @@ class Instance:
     ended while its libvirtd was away or fell silent, and nobody had stopped it; `crashed`: so says its log, and
     libvirt does not know it. `unwatched`: events of it may have been missed since it was last seen. `over`: that life
     has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known only from before this
-    host was started. `missed`: censuses in a row that did not list it.
-    `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that; `untold`: its
-    libvirt lists it, and does not tell how it stands.
+    host was started. `missed`: censuses in a row that did not list it; `asked`: what the disk tells of that is not
+    known yet. `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that;
+    `untold`: its libvirt lists it, and does not tell how it stands.
     `alarm`: what was last said of it that asks for a human; `halted`: why it stands still, if nobody paused it;
     `signalled`: its QEMU was told by a signal to end.
     """
@@ -85,6 +85,7 @@ class Instance:
     over: bool = False
     before_reboot: bool = False
     missed: int = 0
+    asked: bool = False
     unread: float | None = None
     untold: bool = False
     alarm: str = ""
