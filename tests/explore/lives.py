@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from masakarimonitors.core.decision import JSON, Decision, Instant, Notify, Remember, Withdraw, Woken
-from masakarimonitors.core.notification import VmNotification
+from masakarimonitors.core.notification import Leave, VmNotification
 from masakarimonitors.instancemonitor.core.decision import Decider
 from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import (
@@ -325,7 +325,7 @@ class Lives:
             instance_uuid=INSTANCE.uuid,
             vir_domain_event="STOPPED_FAILED",
         )
-        return may_offer(w.state, told, Instant(w.seconds, EPOCH))
+        return may_offer(w.state, told, Instant(w.seconds, EPOCH)) is Leave.NOW
 
     def _delivered(self, w: World) -> World:
         if w.truth.removed:

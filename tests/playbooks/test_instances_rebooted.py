@@ -3,6 +3,7 @@
 import pytest
 
 from masakarimonitors.core.decision import Notify
+from masakarimonitors.core.notification import Leave
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import Power, Reading
 from masakarimonitors.instancemonitor.core.offer import may_offer
@@ -21,7 +22,7 @@ def rebooted(*, again: bool = False, persistent: bool = True) -> tuple[Play, Not
     if again:
         play.census(Reading(instance=INSTANCE, power=Power.UNKNOWN))
         play.restart(uris=[URI])
-    assert not may_offer(play.state, notify.notification, play.now)
+    assert may_offer(play.state, notify.notification, play.now) is Leave.LATER
     return play, notify
 
 

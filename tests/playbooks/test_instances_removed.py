@@ -3,6 +3,7 @@
 import pytest
 
 from masakarimonitors.core.decision import Notify
+from masakarimonitors.core.notification import Leave
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import Asked
 from masakarimonitors.instancemonitor.core.offer import may_offer
@@ -25,7 +26,7 @@ def dead() -> tuple[Play, Notify]:
 
 def removed() -> tuple[Play, Notify]:
     play, notify = dead()
-    assert may_offer(play.state, notify.notification, play.now)
+    assert may_offer(play.state, notify.notification, play.now) is Leave.NOW
     assert not play.event(Lifecycle.UNDEFINED) and phase(play) is Phase.REMOVED
     return play, notify
 
@@ -33,9 +34,9 @@ def removed() -> tuple[Play, Notify]:
 def test_a_start_that_fails_after_a_death_loses_nothing() -> None:
     """nova defines an instance anew to start it; its host has no disk for it, say."""
     play, notify = removed()
-    assert not may_offer(play.state, notify.notification, play.now), "it may have been moved away"
+    assert may_offer(play.state, notify.notification, play.now) is Leave.LATER, "it may have been moved away"
     assert not play.event(Lifecycle.DEFINED) and not play.event(Lifecycle.STOPPED, Stopped.FAILED)
-    assert phase(play) is Phase.FAILED and may_offer(play.state, notify.notification, play.now)
+    assert phase(play) is Phase.FAILED and may_offer(play.state, notify.notification, play.now) is Leave.NOW
 
 
 def test_one_that_is_defined_again_and_not_started_is_as_dead_as_before() -> None:
@@ -43,7 +44,7 @@ def test_one_that_is_defined_again_and_not_started_is_as_dead_as_before() -> Non
     assert not play.census(), "a look in between"
     assert not play.event(Lifecycle.DEFINED)
     assert not play.census(off(ShutoffReason.UNKNOWN, last_words="crashed"))
-    assert phase(play) is Phase.FAILED and may_offer(play.state, notify.notification, play.now)
+    assert phase(play) is Phase.FAILED and may_offer(play.state, notify.notification, play.now) is Leave.NOW
 
 
 def test_one_that_starts_again_is_back() -> None:
@@ -61,7 +62,7 @@ def test_one_that_was_moved_away_or_deleted_is_withdrawn_by_the_second_census() 
 def test_what_was_removed_is_so_after_a_restart_of_the_monitor() -> None:
     play, notify = removed()
     play.restart(uris=[URI])
-    assert not may_offer(play.state, notify.notification, play.now)
+    assert may_offer(play.state, notify.notification, play.now) is Leave.LATER
     play.census()
     assert play.census() == ["withdraw"]
 
@@ -71,7 +72,7 @@ def test_others_do_not_wait_for_it() -> None:
     play.census(running(OTHER))
     play.event(Lifecycle.STOPPED, Stopped.FAILED, OTHER)
     (notify,) = [command for command in play.commands if isinstance(command, Notify)]
-    assert may_offer(play.state, notify.notification, play.now)
+    assert may_offer(play.state, notify.notification, play.now) is Leave.NOW
 
 
 def gone_while_away() -> Play:

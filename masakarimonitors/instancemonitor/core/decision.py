@@ -18,10 +18,10 @@ from masakarimonitors.core.decision import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.instancemonitor.core import by_hand, facts, first_look, io_storm, noting
+from masakarimonitors.instancemonitor.core import by_hand, facts, first_look, io_storm, marks
 from masakarimonitors.instancemonitor.core.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
-from masakarimonitors.instancemonitor.core.noting import HERE
+from masakarimonitors.instancemonitor.core.marks import HERE
 from masakarimonitors.instancemonitor.core.observation import (
     Ask,
     Asked,
@@ -74,7 +74,7 @@ class Decider:
     def __call__(self, state: State, seen: Observation | Woken, now: Instant) -> Outcome:
         """The next state, and what follows from what was seen."""
         state, first = dismiss_strangers(state)
-        state = noting.answered(state, seen)
+        state = marks.answered(state, seen)
         state, decision = self._decide(state, seen, now)
         state, storms = io_storm.pursue(state, self.policy, now)
         return state, first + decision + storms
@@ -114,7 +114,7 @@ class Decider:
         told = fact = facts.of_event(seen)
         # The end of what was being started, or could not be read, does not tell of the life before that.
         unread = known.unread if told is not None and told.fact is Fact.ENDED else None
-        instance = replace(noting.named(known, seen.instance), number=seen.number, missed=0, unread=unread)
+        instance = replace(marks.named(known, seen.instance), number=seen.number, missed=0, unread=unread)
         instance = replace(instance, untold=False, leaving=known.leaving or facts.begins_to_leave(seen))
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
@@ -174,7 +174,7 @@ class Decider:
             and first_look.accuses(known.phase, seen)
         ):
             return first_look.put_aside(state, reading, after, now)
-        instance, decision = noting.read(known, reading, looked), noting.say_untold(known, reading)
+        instance, decision = marks.read(known, reading, looked), marks.say_untold(known, reading)
         for fact in seen:
             state, more = self._apply(state, instance, fact, now, started=reading.started)
             decision += more
@@ -254,7 +254,7 @@ class Decider:
         seen = first_look.checked(state, known, seen)
         then, acts = move(known.phase, seen.fact)
         absent = known.place not in state.instances or known.defined is False
-        instance = noting.moved(known, then, seen, new=absent and known.identity.uri in state.read)
+        instance = marks.moved(known, then, seen, new=absent and known.identity.uri in state.read)
         decision = NOTHING
         another = _another_life(state, known)
         if seen.fact in HERE and (another or (seen.news and seen.fact is Fact.LIVES)):
@@ -296,7 +296,7 @@ class Decider:
             case Act.END_STORY:
                 return end_story(instance, IO_ERRORS, seen.why)
             case Act.ALARM:
-                return noting.raise_alarm(known, instance, seen)
+                return marks.raise_alarm(known, instance, seen)
             case Act.SAY_BACK:
                 ruling, told = Ruling.RECOVERED, f"{name} is back: {seen.why}"
             case Act.SAY_OVER:
