@@ -41,6 +41,8 @@ ELSEWHERE: dict[str, str] = {
     "introspectiveinstancemonitor/sources/agent_commands": "tests/unit/introspectiveinstancemonitor/"
     "sources/test_checks.py",
     "monitor": _WORDS,
+    "outbox/breaker": "a record that the delivery opens and closes: tests/unit/outbox/test_delivery.py",
+    "outbox/words": _WORDS,
     "processmonitor/core/observation": _WORDS,
     "processmonitor/core/stages": _WORDS,
     "processmonitor/core/telling": "sentences, which only a dialogue shows: tests/playbooks/test_processes_outages.py",
