@@ -55,7 +55,7 @@ def beside(by_host: Mapping[str, Sequence[Address]]) -> Sequence[str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Door:
     """One way to a BMC at some address. `way`: ipmi, http or https; `part` as `_part` says."""
 
@@ -71,7 +71,8 @@ def _by_name(by_host: Mapping[str, Sequence[Address]]) -> Mapping[str, Sequence[
     for host, addresses in by_host.items():
         for address in addresses:
             name, way, port = _server(address)
-            found.setdefault(name, []).append(_Door(host.lower(), address.speaks, way, port, _part(address)))
+            door = _Door(owner=host.lower(), speaks=address.speaks, way=way, port=port, part=_part(address))
+            found.setdefault(name, []).append(door)
     return found
 
 
