@@ -24,11 +24,12 @@ from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import MasakariReader, Memory, Monitor
 from masakarimonitors.outbox.arrivals import Arrivals
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.lock import InUse
 from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace import PacePolicy
 from masakarimonitors.outbox.pacing import OFF, Pacing
-from masakarimonitors.outbox.sqlite import InUse, SqliteStore
+from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
 from masakarimonitors.system.clock import Clock

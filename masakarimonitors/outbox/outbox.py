@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from masakarimonitors.core.decision import JSON, Command, Instant, Notify, Remember, Withdraw
 from masakarimonitors.core.notification import ReportStatus, VmNotification
+from masakarimonitors.outbox.disk import DEADLINE
 from masakarimonitors.outbox.pending import Pending, Standing
 from masakarimonitors.outbox.rows import Keep, Loaded, Put, Row, Write
 from masakarimonitors.outbox.store import Store
@@ -34,8 +35,9 @@ class Outbox:
         *,
         keep: int = 10_000,
         on_written: Callable[[str], None] = lambda subject: None,
+        deadline: float = DEADLINE,
     ) -> None:
-        """`keep` is how many ended rows stay in the store for people to look at.
+        """`keep` is how many ended rows stay in the store for people to look at; `deadline`: a writer's, in seconds.
 
         `on_written` is told the subject of each row as it reaches the store.
         """
@@ -51,6 +53,7 @@ class Outbox:
             adopt=self._adopt,
             everything=self._everything,
             on_written=self._note_written,
+            deadline=deadline,
         )
         self._on_written = on_written
         # Bodies of ended rows that masakari may have, oldest first: the same one made anew is no other report.
@@ -177,7 +180,7 @@ class Outbox:
 
     async def recent(self, limit: int = 50) -> list[Row]:
         """The newest rows in the store, for people; pending ones as they are now."""
-        known = {row.id: row for row in [*await self._writer.recent(limit), *self._pending.unwritten()]}
+        known = {row.id: row for row in [*await self._writer.recent(limit), *self._pending]}
         return sorted(known.values(), key=lambda row: -row.id)[:limit]
 
     async def run(self) -> None:

@@ -115,10 +115,6 @@ class Pending:
                 case None:
                     yield self._rows[row_id]
 
-    def unwritten(self) -> list[Row]:
-        """The rows that have not reached the disk."""
-        return self._that_stand(Standing.UNWRITTEN)
-
     def unconfirmed(self) -> list[Row]:
         """The rows of the last life of which nobody has said yet whether they still hold."""
         return self._that_stand(Standing.UNCONFIRMED)

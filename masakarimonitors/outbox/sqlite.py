@@ -7,18 +7,18 @@ again and ends in a "duplicate" answer). A lock on the file keeps two
 daemons from delivering the same rows.
 """
 
-import contextlib
 import datetime
-import fcntl
 import json
-import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.outbox.lock import InUse, Lock
 from masakarimonitors.outbox.rows import Loaded, Put, Row, Write, said_by
 from masakarimonitors.outbox.store import StoreFault
+from masakarimonitors.system import private_files
+from masakarimonitors.system.private_files import UnsafeFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -41,38 +41,30 @@ _VERSION = 1
 _BROKEN = ("malformed", "not a database", "unsupported file format", "no such table", "no such column")
 
 
-class InUse(Exception):
-    """Another process holds the lock of this outbox."""
-
-
 class SqliteStore:
     """Rows and remembered values in a file that survives SIGKILL and a power cut."""
 
     blocks = True
 
-    def __init__(self, path: Path, patience: float = 5.0) -> None:
+    def __init__(self, path: Path, patience: float = 5.0, lock: Lock | None = None) -> None:
         """Lock `path` for this process; raises InUse when another process has it, OSError when it cannot be made.
 
-        `patience`: seconds to wait for whoever else reads or writes the file (a backup, a curious person).
+        `patience`: seconds to wait for whoever else reads or writes the file (a backup, a curious person). `lock`: one
+        that is taken already, or, unless `held`, is taken when the file is first written. So it is where the disk takes
+        nothing at present.
         """
         self._path = path
         self._patience = patience
         self._db: sqlite3.Connection | None = None
         self._inode = 0
-        self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(self._lock)
-            raise InUse(
-                f"{path} is in use by process {holder}: the same monitor is already running with this "
-                f"state_path. Stop it first, or give this one a state_path of its own."
-            ) from None
-        # The pid is for people; a disk that has no room for it must not keep the monitor from watching.
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._lock, 0)
-            os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+        self._given_up = False
+        self._lock = lock or Lock(path)
+        if lock is None:
+            try:
+                self._lock.take()
+            except OSError as fault:
+                if fault.errno not in private_files.NO_ROOM:
+                    raise
 
     @property
     def where(self) -> str:
@@ -99,7 +91,7 @@ class SqliteStore:
             (highest,) = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()
             if db is not self._db:
                 db.close()
-        except (sqlite3.Error, ValueError, OSError) as error:
+        except (sqlite3.Error, ValueError, OSError, InUse) as error:
             raise self._fault(error, loading=True) from error
         return Loaded(pending, memory, highest + 1, followed)
 
@@ -114,20 +106,31 @@ class SqliteStore:
             try:
                 for write in writes:
                     _apply(db, write)
+                # Asked while the file is locked: who goes on without this store cannot have written before it.
+                if self._given_up:
+                    raise StoreFault(f"{self._path}: it took too long", lasting=False)
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-        except (sqlite3.Error, OSError, TypeError, ValueError) as error:
+        except (sqlite3.Error, OSError, InUse, TypeError, ValueError) as error:
             # The last two: a value that sqlite or JSON cannot hold. It must not end the writer.
+            raise self._fault(error) from error
+
+    def check(self) -> None:
+        """Whether the file and its lock are still where everybody else would look for them."""
+        try:
+            self._open()
+            self._check_in_place()
+        except (sqlite3.Error, OSError, InUse) as error:
             raise self._fault(error) from error
 
     def recent(self, limit: int) -> list[Row]:
         """The newest rows, newest first."""
         try:
             return _newest(self._open(), limit)
-        except (sqlite3.Error, ValueError) as error:
+        except (sqlite3.Error, ValueError, OSError, InUse) as error:
             raise self._fault(error) from error
 
     def prune(self, keep: int) -> None:
@@ -140,12 +143,13 @@ class SqliteStore:
             )
             self._open().execute("DELETE FROM made WHERE id NOT IN (SELECT id FROM outbox)")
             self._open().execute("DELETE FROM followed WHERE id NOT IN (SELECT id FROM outbox)")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError, InUse) as error:
             raise self._fault(error) from error
 
     def set_aside(self) -> str:
         """Rename the broken file (and its journal) with the moment in its name; the next write makes a new one."""
         self._close_database()
+        self._inode = 0
         if not self._path.exists():
             return "nothing (it was removed)"
         stamp = datetime.datetime.fromtimestamp(self._path.stat().st_mtime, datetime.UTC).strftime(
@@ -158,19 +162,36 @@ class SqliteStore:
             aside = self._path.with_name(f"{self._path.name}.broken-{stamp}-{number}")
         for suffix in ("-wal", "-shm", ""):
             part = Path(f"{self._path}{suffix}")
-            if part.exists():
+            if part.exists() and not self._given_up:
                 part.rename(f"{aside}{suffix}")
         return str(aside)
 
     def close(self) -> None:
         """Close the file and let go of its lock."""
         self._close_database()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if not self._given_up:
+            self._lock.release()
+
+    def renewed(self) -> "SqliteStore":
+        """Another store for the file, with the lock of this one, which commits nothing any more.
+
+        Its connection stays with the thread that is inside of it.
+        """
+        self._given_up = True
+        fresh = SqliteStore(self._path, self._patience, self._lock)
+        fresh._inode = self._inode
+        return fresh
 
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
+            # Somebody may have removed the folder; without one a second monitor would work beside this one.
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            self._lock.take()
+            # Only now: what another monitor has begun there since is not to be moved.
+            if self._inode and self._inode_there() != self._inode:
+                self._inode = 0
+                raise StoreFault(f"{self._path} was removed or replaced while in use", lasting=True)
+            private_files.make_database(self._path)
             db = sqlite3.connect(
                 self._path, isolation_level=None, check_same_thread=False, timeout=self._patience
             )
@@ -188,8 +209,7 @@ class SqliteStore:
             except BaseException:
                 db.close()
                 raise
-            self._path.chmod(0o600)
-            self._inode = self._path.stat().st_ino
+            self._inode = self._inode_there()
             self._db = db
         return self._db
 
@@ -201,7 +221,9 @@ class SqliteStore:
         """
         try:
             return self._open()
-        except sqlite3.Error:
+        except UnsafeFile:
+            raise
+        except (sqlite3.Error, OSError):
             # Exclusively, so that the journal's index stands in memory instead of in a file of its own.
             where = f"{self._path.absolute().as_uri()}?mode=rw"
             db = sqlite3.connect(where, uri=True, isolation_level=None, timeout=self._patience)
@@ -215,13 +237,17 @@ class SqliteStore:
 
     def _check_in_place(self) -> None:
         # sqlite would go on writing into a file that nobody finds again after the next start.
-        try:
-            inode = self._path.stat().st_ino
-        except FileNotFoundError:
-            inode = 0
-        if inode != self._inode:
+        if self._inode_there() == self._inode:
+            self._lock.take()
+        else:
             self._close_database()
-            raise StoreFault(f"{self._path} was removed or replaced while in use", lasting=True)
+            self._open()
+
+    def _inode_there(self) -> int:
+        try:
+            return self._path.lstat().st_ino
+        except FileNotFoundError:
+            return 0
 
     def _close_database(self) -> None:
         if self._db is not None:
@@ -235,8 +261,13 @@ class SqliteStore:
         except sqlite3.Error:
             self._db = None
         lasting = (isinstance(error, ValueError) and loading) or any(word in str(error) for word in _BROKEN)
-        unread = loading and not lasting and self._may_hold_something()
-        return StoreFault(f"{self._path}: {error}", lasting=lasting, unread=unread)
+        unread = loading and not lasting and (isinstance(error, UnsafeFile) or self._may_hold_something())
+        alone = (
+            "; as long as it is away, a second monitor may start"
+            if isinstance(error, FileNotFoundError)
+            else ""
+        )
+        return StoreFault(f"{self._path}: {error}{alone}", lasting=lasting, unread=unread)
 
     def _may_hold_something(self) -> bool:
         try:

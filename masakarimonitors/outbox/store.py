@@ -44,6 +44,9 @@ class Store(Protocol):
     def write(self, writes: Sequence[Write]) -> None:
         """All of them or none, in one transaction, synced when any asks for it; raises StoreFault."""
 
+    def check(self) -> None:
+        """Whether what is written would be found again; raises StoreFault."""
+
     def recent(self, limit: int) -> list[Row]:
         """The newest rows, newest first, whatever their status; raises StoreFault."""
 
@@ -52,6 +55,9 @@ class Store(Protocol):
 
     def set_aside(self) -> str:
         """Move a broken file out of the way, start an empty one, return the new name of the old."""
+
+    def renewed(self) -> "Store":
+        """Another store for the same file; this one, which a thread is still inside of, commits nothing any more."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -85,6 +91,9 @@ class MemoryStore:
             else:
                 self._memory[write.key] = write.value
 
+    def check(self) -> None:
+        """Memory is always found again."""
+
     def recent(self, limit: int) -> list[Row]:
         """The newest rows, newest first."""
         return [self._rows[key] for key in sorted(self._rows, reverse=True)[:limit]]
@@ -102,6 +111,10 @@ class MemoryStore:
     def set_aside(self) -> str:
         """Memory does not break; nothing to move."""
         return self.where
+
+    def renewed(self) -> "Store":
+        """Nobody hangs in memory; the same."""
+        return self
 
     def close(self) -> None:
         """Nothing to let go of."""

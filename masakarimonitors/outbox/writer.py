@@ -1,19 +1,19 @@
 """The writer: what the outbox says is kept, is kept, through full disks and broken files.
 
 In: writes, one after another. Out: transactions. Writes that wait at the same time share one (group
-commit). While the disk takes nothing the writes wait in memory, one for each row and key, and are tried
-again; a broken file is set aside, never silently replaced, and a new one gets everything that is pending
+commit). While the disk takes nothing, or does not answer, the writes wait in memory, one for each row and key, and are
+tried again; a broken file is set aside, never silently replaced, and a new one gets everything that is pending
 or remembered.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.outbox.disk import DEADLINE, Disk
 from masakarimonitors.outbox.rows import Loaded, Put, Row, Write
 from masakarimonitors.outbox.store import Store, StoreFault
 from masakarimonitors.system.clock import Clock, pause
@@ -21,7 +21,8 @@ from masakarimonitors.system.clock import Clock, pause
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# A full disk is looked at again this often (seconds), besides at every new row.
+# A full disk is looked at again this often (seconds), besides at every new row; one that takes all, when nothing
+# was written for so long.
 _RETRY = 30.0
 # Ended rows between two prunings of the store.
 _PRUNE_AFTER = 1000
@@ -39,13 +40,13 @@ class Writer:
         adopt: Callable[[Loaded], None],
         everything: Callable[[], Sequence[Write]],
         on_written: Callable[[Row], None],
+        deadline: float = DEADLINE,
     ) -> None:
-        """`keep` is how many ended rows stay in the store.
+        """`keep` is how many ended rows stay in the store; `deadline`: seconds until a disk counts as hung.
 
         `adopt` takes what the store held before; `everything` gives what a new store must hold;
         `on_written` is told each row that has been written, or that waits because it cannot be.
         """
-        self._store = store
         self._clock = clock
         self._keep = keep
         self._adopt = adopt
@@ -56,28 +57,31 @@ class Writer:
         self._wake = asyncio.Event()
         self._committing = asyncio.Lock()
         self._ended = 0
-        self._pool = ThreadPoolExecutor(1, "outbox") if store.blocks else None
+        self._disk = Disk(store, clock, deadline, self._wake.set)
+        self._unread = False
+        self._asking = False
         self.fault = ""
         """Empty, or why the rows are at present kept in memory only."""
 
     @property
     def keeps(self) -> bool:
         """Whether what is written outlives this process."""
-        return self._store.blocks and not self.fault
+        return self._disk.store.blocks and not self.fault
 
     @property
     def where(self) -> str:
         """For people: where the rows are kept."""
-        return self._store.where
+        return self._disk.store.where
 
     async def open(self) -> None:
         """Read what an earlier run left; raises StoreFault when something is there that cannot be read now.
 
         What waits in a store must be known before anything is judged: a report that turned up later would be
-        delivered without anybody having looked whether it still holds.
+        delivered without anybody having looked whether it still holds. A disk that does not answer is the exception:
+        nothing that waits for it would ever end, so the monitor works from memory, and what waits there waits on.
         """
         try:
-            loaded = await self._on_thread(self._store.load)
+            loaded = await self._disk.call(lambda store: store.load())
         except StoreFault as fault:
             if fault.lasting:
                 aside = await self._set_aside(fault)
@@ -88,10 +92,11 @@ class Writer:
                     fault,
                     aside,
                 )
-                loaded = await self._try(self._store.load, Loaded((), {}, self._fresh_id()))
+                loaded = await self._try(lambda store: store.load(), Loaded((), {}, self._fresh_id()))
             elif fault.unread:
                 raise
             else:
+                self._unread = self._disk.hangs
                 self._degrade(fault)
                 loaded = Loaded((), {}, self._fresh_id())
         self._adopt(loaded)
@@ -114,25 +119,36 @@ class Writer:
 
     async def recent(self, limit: int) -> list[Row]:
         """The newest rows of the store, newest first; none while it cannot be read."""
-        return await self._try(lambda: self._store.recent(limit), list[Row]())
+        return await self._try(lambda store: store.recent(limit), list[Row]())
 
     async def run(self) -> None:
         """Until cancelled, write what has been taken."""
-        while True:
-            await pause(self._clock, _RETRY if self.fault else None, self._wake)
-            await self._flush()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                wanted = await pause(
+                    self._clock, _RETRY if self._disk.store.blocks or self.fault else None, self._wake
+                )
+                if not self._disk.hangs:
+                    await (self._flush() if wanted or self.fault else asyncio.shield(self._look()))
+                    continue
+                # Nothing waits for a disk that may hang again: it is asked by a task beside this one.
+                self._go_on_from_memory()
+                if not self._asking and self._disk.is_worth_a_try():
+                    self._asking = True
+                    tasks.create_task(self._ask_again())
 
     async def finish(self) -> None:
         """Write what is left."""
+        if self._disk.hangs:
+            return
         async with self._committing:
             pass  # a transaction that a cancelled writer had begun gives back what it could not write
-        await self._flush()
+        if not self._disk.hangs:
+            await self._flush()
 
     async def close(self) -> None:
-        """Let go of the store."""
-        await self._on_thread(self._store.close)
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
+        """Let go of the store; a disk that does not answer is not waited for."""
+        await self._disk.close()
 
     async def _flush(self) -> None:
         writes, self._writes = self._writes, []
@@ -141,9 +157,28 @@ class Writer:
             return
         # Shielded: a cancelled writer must not leave a half-told transaction behind it.
         await asyncio.shield(self._commit(writes))
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        _let_go(waiting)
+
+    async def _look(self) -> None:
+        """A file that was removed, or a disk that hangs, is noticed before there is something to write."""
+        async with self._committing:
+            try:
+                await self._disk.call(lambda store: store.check())
+            except StoreFault as fault:
+                await self._after(fault, [])
+
+    def _go_on_from_memory(self) -> None:
+        self._writes = _latest(self._writes)
+        self._tell(self._writes)
+        waiting, self._waiting = self._waiting, []
+        _let_go(waiting)
+
+    async def _ask_again(self) -> None:
+        try:
+            await self._flush()
+        finally:
+            self._asking = False
+        self._wake.set()
 
     async def _commit(self, writes: list[Write]) -> None:
         async with self._committing:
@@ -151,21 +186,21 @@ class Writer:
 
     async def _write(self, writes: list[Write]) -> None:
         try:
-            await self._on_thread(lambda: self._store.write(writes))
+            await self._disk.call(lambda store: store.write(writes))
         except StoreFault as fault:
             await self._after(fault, writes)
         else:
             if self.fault:
-                LOG.warning(
-                    "The outbox is on disk again at %s; nothing was lost meanwhile", self._store.where
-                )
-                self.fault = ""
+                self._recover()
+        self._tell(writes)
+        if self._ended >= _PRUNE_AFTER:
+            self._ended = 0
+            await self._try(lambda store: store.prune(self._keep), None)
+
+    def _tell(self, writes: Sequence[Write]) -> None:
         for write in writes:
             if isinstance(write, Put):
                 self._on_written(write.row)
-        if self._ended >= _PRUNE_AFTER:
-            self._ended = 0
-            await self._try(lambda: self._store.prune(self._keep), None)
 
     async def _after(self, fault: StoreFault, writes: list[Write]) -> None:
         if not fault.lasting:
@@ -178,14 +213,28 @@ class Writer:
             "everything that is pending or remembered, so nothing of this run is lost.",
             fault,
             aside,
-            self._store.where,
+            self.where,
         )
         everything = list(self._everything())
         try:
-            await self._on_thread(lambda: self._store.write(everything))
+            await self._disk.call(lambda store: store.write(everything))
         except StoreFault as again:
             self._degrade(again)
             self._writes = _latest(everything + self._writes)
+        else:
+            if self.fault:
+                self._recover()
+
+    def _recover(self) -> None:
+        LOG.warning("The outbox is on disk again at %s; nothing was lost meanwhile", self.where)
+        if self._unread:
+            LOG.warning(
+                "What was in %s at the start of this monitor could not be read then, and is not sent unread: start the "
+                "monitor again to have it judged",
+                self.where,
+            )
+            self._unread = False
+        self.fault = ""
 
     def _degrade(self, fault: StoreFault) -> None:
         if not self.fault:
@@ -200,26 +249,27 @@ class Writer:
 
     async def _set_aside(self, fault: StoreFault) -> str:
         try:
-            return await self._on_thread(self._store.set_aside)
-        except OSError as error:
+            return await self._disk.call(lambda store: store.set_aside())
+        except (OSError, StoreFault) as error:
             self._degrade(StoreFault(f"{fault}; it could not be set aside: {error}", lasting=False))
-            return self._store.where
+            return self.where
 
     def _fresh_id(self) -> int:
         # Above every id that an unreadable file may hold: ids count from 1, this counts milliseconds since 1970.
         return int(self._clock.now().wall.timestamp() * 1000)
 
-    async def _try(self, call: Callable[[], T], otherwise: T) -> T:
+    async def _try(self, call: Callable[[Store], T], otherwise: T) -> T:
         try:
-            return await self._on_thread(call)
+            return await self._disk.call(call, anew=False)
         except StoreFault as fault:
             self._degrade(fault)
             return otherwise
 
-    async def _on_thread(self, call: Callable[[], T]) -> T:
-        if self._pool is None:
-            return call()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+
+def _let_go(waiting: Sequence[asyncio.Future[None]]) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
 
 
 def _latest(writes: Sequence[Write]) -> list[Write]:

@@ -1,8 +1,8 @@
 """Blocking calls, bounded: a pool of a few daemon threads, and callers that wait as long as they say.
 
-For what only knows how to block: libvirt, Corosync, /proc, the privileged helper. Neither a hung call
-nor a thread of these delays the end of the process. Where a call must be over before the process ends
-(the outbox's commits), concurrent.futures is right instead: it joins its threads at exit.
+For what only knows how to block: libvirt, Corosync, /proc, the privileged helper, a disk. Neither a hung call
+nor a thread of these delays the end of the process. Where a call should be over before the process ends
+(the outbox's last commit), its caller waits for it.
 """
 
 import asyncio

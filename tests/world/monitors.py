@@ -95,6 +95,14 @@ class Disk:
     def set_aside(self) -> str:
         return self._store.set_aside()
 
+    def check(self) -> None:
+        self._check()
+        if not self.cut:
+            self._store.check()
+
+    def renewed(self) -> Store:
+        return self
+
     def close(self) -> None:
         if not self.cut:
             self._store.close()

@@ -2,18 +2,21 @@
 
 import contextlib
 import datetime
+import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
+from masakarimonitors.outbox.lock import InUse
 from masakarimonitors.outbox.rows import Keep, Put, Row
-from masakarimonitors.outbox.sqlite import InUse, SqliteStore
+from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.outbox.store import StoreFault
 
 NOW = Instant(1.0, datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
@@ -149,10 +152,48 @@ def test_a_file_that_somebody_else_holds_is_left_unread_and_not_set_aside(tmp_pa
 
 
 def test_where_nothing_is_there_yet_nothing_is_left_unread(tmp_path: Path) -> None:
-    path = tmp_path / "outbox.sqlite"
-    store = SqliteStore(path)
-    path.symlink_to(tmp_path / "missing" / "outbox.sqlite")
+    folder = tmp_path / "state"
+    folder.mkdir()
+    store = SqliteStore(folder / "outbox.sqlite")
+    shutil.rmtree(folder)
+    folder.write_text("in its place")
     with pytest.raises(StoreFault) as fault:
         store.load()
     assert (fault.value.lasting, fault.value.unread) == (False, False)
     store.close()
+
+
+class Interrupted(Mapping[str, JSON]):
+    """A value that, as it is written, lets the store be given up: the moment before the commit."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self._meanwhile = meanwhile
+
+    def __getitem__(self, key: str) -> JSON:
+        raise KeyError(key)
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[str]:
+        self._meanwhile()
+        return iter(())
+
+
+def test_a_store_that_was_given_up_commits_nothing_and_leaves_the_lock_to_its_successor(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox.sqlite"
+    store = SqliteStore(path)
+    store.load()
+    fresh: list[SqliteStore] = []
+    with pytest.raises(StoreFault, match="took too long"):
+        store.write([Put(row(1)), Keep("a", Interrupted(lambda: fresh.append(store.renewed())))])
+    store.close()
+    (successor,) = fresh
+    assert successor.load().pending == ()
+    successor.write([Put(row(2))])
+    with pytest.raises(InUse):
+        SqliteStore(path)
+    successor.close()
+    SqliteStore(path).close()

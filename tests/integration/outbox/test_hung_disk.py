@@ -1,0 +1,82 @@
+"""A file system that really hangs: reports are offered all the same, and are on disk once it answers."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.core.decision import Notify
+from masakarimonitors.core.notification import HostEvent, ProcessNotification
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.system.clock import SystemClock
+from tests.fixtures.fake_clock import EPOCH
+from tests.fixtures.waiting import eventually
+
+TOOLS = ("mkfs.ext4", "mount", "umount", "fsfreeze")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small ext4 of this test's own; it is thawed and unmounted whatever happens."""
+    image, folder = tmp_path / "image", tmp_path / "disk"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    made = subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], capture_output=True, timeout=60)
+    if (
+        made.returncode
+        or subprocess.run(
+            ["mount", "-o", "loop", str(image), str(folder)], capture_output=True, timeout=60
+        ).returncode
+    ):
+        pytest.skip("no file system can be mounted from a file here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["fsfreeze", "-u", str(folder)], capture_output=True, timeout=60)
+        subprocess.run(["umount", str(folder)], check=True, timeout=60)
+
+
+def freeze(disk: Path, option: str = "-f") -> None:
+    subprocess.run(["fsfreeze", option, str(disk)], check=True, timeout=60)
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not all(shutil.which(tool) for tool in TOOLS),
+    reason="needs root, ext4 and fsfreeze for a file system that hangs",
+)
+async def test_reports_pass_by_a_disk_that_hangs_and_are_written_when_it_answers(disk: Path) -> None:
+    def report(name: str) -> Notify:
+        return Notify(ProcessNotification("c1", EPOCH, HostEvent.STOPPED, name), "it died")
+
+    def offered() -> set[str]:
+        return {subject for subject in outbox.subjects() if list(outbox.deliverable(subject))}
+
+    clock, path = SystemClock(), disk / "outbox.sqlite"
+    outbox = Outbox(SqliteStore(path), clock, deadline=1.0)
+    await outbox.open()
+    writer = asyncio.get_running_loop().create_task(outbox.run())
+    try:
+        freeze(disk)
+        try:
+            outbox.submit([report("a")], clock.now())
+            await eventually(lambda: offered() == {"process:a"}, "the report to be offered from memory")
+            assert "the disk does not answer" in outbox.fault
+        finally:
+            freeze(disk, "-u")
+        await eventually(lambda: not outbox.fault, "the disk to be used again")
+        outbox.submit([report("b")], clock.now())
+    finally:
+        writer.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await writer
+        await outbox.close()
+    store = SqliteStore(path)
+    assert [row.subject for row in store.load().pending] == ["process:a", "process:b"]
+    store.close()

@@ -1,0 +1,195 @@
+"""A disk that hangs: what goes on meanwhile, how it heals, and that nobody waits for it at the end."""
+
+import asyncio
+import contextlib
+import itertools
+import threading
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from masakarimonitors.core.decision import Notify
+from masakarimonitors.core.notification import HostEvent, ProcessNotification
+from masakarimonitors.outbox.disk import Answering, Seen, move
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.rows import Loaded, Write
+from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
+from tests.fixtures.fake_clock import EPOCH, FakeClock
+from tests.fixtures.waiting import eventually
+
+YES, NO, PERHAPS = Answering.YES, Answering.NO, Answering.PERHAPS
+
+
+@pytest.mark.parametrize(("state", "seen"), list(itertools.product(Answering, Seen)))
+def test_what_is_known_of_a_disk(state: Answering, seen: Seen) -> None:
+    expected = {
+        (YES, Seen.TIMED_OUT): NO,
+        (PERHAPS, Seen.TIMED_OUT): NO,
+        (NO, Seen.CAME_BACK): PERHAPS,
+        (NO, Seen.WAITED): PERHAPS,
+        (PERHAPS, Seen.ANSWERED): YES,
+    }
+    assert move(state, seen) is expected.get((state, seen), state)
+
+
+class Hanging(MemoryStore):
+    """While `hangs`, whoever calls waits; its successors are one disk with it."""
+
+    blocks = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thaw = threading.Event()
+        self.thaw.set()
+        self.calls = 0
+
+    def freeze(self) -> None:
+        self.thaw = threading.Event()
+
+    def _wait(self) -> None:
+        self.calls += 1
+        self.thaw.wait(60)
+
+    def load(self) -> Loaded:
+        self._wait()
+        return super().load()
+
+    def write(self, writes: Sequence[Write]) -> None:
+        self._wait()
+        super().write(writes)
+
+    def check(self) -> None:
+        self._wait()
+
+    def renewed(self) -> Store:
+        return Successor(self)
+
+
+class Successor(MemoryStore):
+    """What is asked instead of a store that hangs; the one that hangs writes nothing any more."""
+
+    blocks = True
+
+    def __init__(self, first: Hanging) -> None:
+        super().__init__()
+        self._first = first
+
+    def write(self, writes: Sequence[Write]) -> None:
+        self._first._wait()
+        MemoryStore.write(self._first, writes)
+
+    def renewed(self) -> Store:
+        return Successor(self._first)
+
+
+def report(name: str) -> Notify:
+    return Notify(ProcessNotification("c1", EPOCH, HostEvent.STOPPED, name), "it died")
+
+
+@contextlib.asynccontextmanager
+async def open_outbox(store: Store, clock: FakeClock, deadline: float = 0.05) -> AsyncIterator[Outbox]:
+    outbox = Outbox(store, clock, deadline=deadline)
+    await outbox.open()
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(outbox.run())
+        yield outbox
+        task.cancel()
+
+
+def offered(outbox: Outbox) -> set[str]:
+    return {subject for subject in outbox.subjects() if list(outbox.deliverable(subject))}
+
+
+async def test_reports_leave_from_memory_while_the_disk_hangs_and_it_heals_when_it_answers() -> None:
+    store, clock = Hanging(), FakeClock()
+    async with open_outbox(store, clock) as outbox:
+        store.freeze()
+        outbox.submit([report("a")], clock.now())
+        await eventually(lambda: offered(outbox) == {"process:a"}, "the report to be offered from memory")
+        assert "the disk does not answer" in outbox.fault
+        calls = store.calls
+        outbox.submit([report("b")], clock.now())
+        await eventually(lambda: offered(outbox) == {"process:a", "process:b"}, "the next one, too")
+        assert store.calls == calls  # a disk that hangs is left alone
+        assert {row.subject for row in await outbox.recent()} == {"process:a", "process:b"}
+        store.thaw.set()
+        await eventually(lambda: not outbox.fault, "the disk to be used again")
+        assert {row.subject for row in MemoryStore.load(store).pending} == {"process:a", "process:b"}
+    await outbox.close()
+
+
+async def test_a_call_that_never_comes_back_is_left_and_a_fresh_thread_goes_on() -> None:
+    store, clock = Hanging(), FakeClock()
+    async with open_outbox(store, clock) as outbox:
+        hung = store.thaw = threading.Event()
+        outbox.submit([report("a")], clock.now())
+        await eventually(lambda: bool(outbox.fault), "the disk to be found hanging")
+        store.freeze()  # what was called hangs for ever, and so does the next try
+        await clock.advance(30)
+        outbox.submit([report("b")], clock.now())
+        await eventually(lambda: offered(outbox) == {"process:a", "process:b"}, "what comes during that try")
+        store.thaw.set()
+        await eventually(lambda: not outbox.fault, "the disk to be used again")
+        assert {row.subject for row in MemoryStore.load(store).pending} == {"process:a", "process:b"}
+    await outbox.close()
+    hung.set()
+
+
+async def test_a_disk_that_hangs_is_noticed_before_there_is_something_to_write() -> None:
+    store, clock = Hanging(), FakeClock()
+    async with open_outbox(store, clock) as outbox:
+        store.freeze()
+        await clock.advance(30)
+        await eventually(lambda: "does not answer" in outbox.fault, "it to be noticed")
+        store.thaw.set()
+    await outbox.close()
+
+
+async def test_nobody_waits_at_the_end_for_a_disk_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
+    store, clock = Hanging(), FakeClock()
+    async with open_outbox(store, clock) as outbox:
+        store.freeze()
+        outbox.submit([report("a")], clock.now())
+        await eventually(lambda: bool(outbox.fault), "the disk to be found hanging")
+    await outbox.close()
+    assert not store.thaw.is_set()
+    assert "process:a (it died)" in caplog.text and "end with this process" in caplog.text
+    store.thaw.set()
+
+
+async def test_the_end_comes_also_when_the_disk_begins_to_hang_with_it() -> None:
+    store, clock = Hanging(), FakeClock()
+    async with open_outbox(store, clock) as outbox:
+        pass
+    store.freeze()
+    outbox.submit([report("a")], clock.now())
+    await outbox.close()
+    assert "does not answer" in outbox.fault
+    store.thaw.set()
+
+
+async def test_a_disk_that_hangs_at_the_start_is_memory_and_not_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, clock = Hanging(), FakeClock()
+    store.freeze()
+    async with open_outbox(store, clock) as outbox:
+        assert "does not answer" in outbox.fault
+        outbox.submit([report("a")], clock.now())
+        await eventually(lambda: offered(outbox) == {"process:a"}, "the report to be offered from memory")
+        store.thaw.set()
+        await eventually(lambda: not outbox.fault, "the disk to be used again")
+        assert "start the monitor again to have it judged" in caplog.text
+    await outbox.close()
+
+
+async def test_a_fault_that_comes_in_time_is_no_hang() -> None:
+    class Full(Hanging):
+        def write(self, writes: Sequence[Write]) -> None:
+            raise StoreFault("full", lasting=False)
+
+    store, clock = Full(), FakeClock()
+    async with open_outbox(store, clock) as outbox:
+        outbox.submit([report("a")], clock.now())
+        await eventually(lambda: outbox.fault == "full", "the fault to be told")
+    await outbox.close()
