@@ -44,6 +44,7 @@ from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.monitor import Source
 from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.privileged.runner import RunAsRoot
+from masakarimonitors.system.threads import Pool
 
 _KINDS = {"autodetect": None, "cluster": NodeKind.CLUSTER, "remote": NodeKind.REMOTE}
 
@@ -56,7 +57,9 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
     except ValueError as fault:
         raise ConfigFault(f"{where(conf, 'host', 'corosync_multicast_ports')}: {fault}") from None
     commands = Commands(_runner(conf, clock))
-    memory = HostMemory(functools.partial(state_path.resolve, conf))
+    memory = HostMemory(
+        functools.partial(state_path.find, conf, ".sqlite", ("hostmonitor",)), Pool("host memory").submit
+    )
     asks_bmc = not options.disable_ipmi_check
     rhythm = Rhythm(resync=options.monitoring_interval, stonith_wait=options.stonith_wait)
     poll = min(rhythm.resync, rhythm.unalerted)
@@ -76,7 +79,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
             look=commands.look,
             own_link=lambda node: check(listen, node, options.tcpdump_timeout, commands.run),
             worth=functools.partial(worth_of_fencing, commands),
-            remembered=memory.read,
+            remembered=memory.read_in_time,
             remember=memory.write,
             remarks=functools.partial(remarks, asks_bmc=asks_bmc, poll=poll),
         ),

@@ -77,6 +77,10 @@ class Rhythm:
         return self.resync + 2 * self.timeout + self.patience
 
 
+async def _nothing(now: Instant) -> Records:
+    return {}
+
+
 async def _believed(hosts: Set[str]) -> Mapping[str, Worth]:
     return dict.fromkeys(hosts, OFF)
 
@@ -93,7 +97,7 @@ class Doors:
     look: Callable[[float], Awaitable[tuple[Cib, CrmMon]]]
     own_link: Callable[[int | None], Awaitable[LinkCheck]]
     worth: Callable[[Set[str]], Awaitable[Mapping[str, Worth]]] = _believed
-    remembered: Callable[[Instant], Records] = lambda now: {}
+    remembered: Callable[[Instant], Awaitable[Records]] = _nothing
     remember: Callable[[Records, Instant], None] = lambda records, now: None
     remarks: Callable[[Cib, CrmMon, bool], Sequence[str]] = lambda cib, mon, alerted: ()
 
@@ -151,7 +155,7 @@ class Watch:
         self._sight = Sight(since=self._clock.now().monotonic)
         self._blind_told = None
         if self._records is None:
-            self._records = self._doors.remembered(self._clock.now())
+            self._records = await self._doors.remembered(self._clock.now())
         try:
             with self._listening():
                 await self._look_for_ever(emit)

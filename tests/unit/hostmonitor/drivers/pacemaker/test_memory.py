@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,53 @@ def test_when_it_last_looked_survives_the_restart_by_the_wall_clock(tmp_path: Pa
     assert memory(tmp_path).read(reborn)["r1"].looked_at == -13.0
     set_back = Instant(7.0, later(-20).wall)  # nobody knows how long ago that was
     assert memory(tmp_path).read(set_back)["r1"].looked_at is None
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text('{"hosts": {"r1": {}}}')
+    (tmp_path / FILE).symlink_to(victim)
+    kept = memory(tmp_path)
+    assert kept.read(NOW) == {}
+    assert "is not used: it is a symbolic link" in caplog.text
+    kept.write(RECORDS, NOW)
+    assert victim.read_text() == '{"hosts": {"r1": {}}}'
+    assert memory(tmp_path).read(NOW).keys() == {"r1"}
+
+
+def test_while_one_text_is_being_written_only_the_newest_waits(tmp_path: Path) -> None:
+    begun: list[Callable[[], object]] = []
+    kept = HostMemory(lambda: tmp_path, begun.append)
+    kept.read(NOW)
+    kept.write(RECORDS, NOW)
+    kept.write({}, later(1))
+    kept.write(RECORDS, later(2))
+    (work,) = begun
+    assert not (tmp_path / FILE).exists()
+    work()
+    assert memory(tmp_path).read(later(3)).keys() == {"r1"}
+    kept.write({}, later(4))
+    assert len(begun) == 2
+
+
+async def test_a_file_that_is_read_in_time_is_what_was_written(tmp_path: Path) -> None:
+    before = memory(tmp_path)
+    before.read(NOW)
+    before.write(RECORDS, NOW)
+    assert (await memory(tmp_path).read_in_time(NOW)).keys() == {"r1"}
+
+
+async def test_a_disk_that_does_not_answer_at_the_start_is_as_if_nothing_were_known(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    thawed = threading.Event()
+
+    def hang() -> None:
+        thawed.wait(60)
+
+    monkeypatch.setattr("masakarimonitors.hostmonitor.drivers.pacemaker.memory._DEADLINE", 0.05)
+    try:
+        assert await HostMemory(hang).read_in_time(NOW) == {}
+    finally:
+        thawed.set()
+    assert "the disk does not answer" in caplog.text

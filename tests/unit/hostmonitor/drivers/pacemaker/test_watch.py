@@ -95,11 +95,14 @@ class Stage:
                 look=self._look,
                 own_link=self._check_links,
                 worth=self._worth,
-                remembered=lambda now: self.remembered,
+                remembered=self._remembered,
                 remember=lambda records, now: self.kept.append(records),
                 remarks=lambda cib, mon, alerted: () if alerted else ("it is not alerted",),
             ),
         )
+
+    async def _remembered(self, now: object) -> dict[str, HostRecord]:
+        return self.remembered
 
     async def _worth(self, hosts: Set[str]) -> dict[str, Worth]:
         self.asked_worth += 1
