@@ -36,12 +36,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     for remark in unknown.remarks(conf, driver_loaded=True):
         print(f"warning  {remark}")
     print(f"ok       this host is called {conf.hostname}")
-    state = state_path.resolve(conf)
-    print(
-        f"ok       state is kept in {state}"
-        if state
-        else "warning  no writable folder for state: memory only"
-    )
+    faults += _state(conf)
     for name in wiring.MONITORS:
         try:
             obstacle = wiring.obstacle(name, conf)
@@ -74,6 +69,26 @@ def _show_processes(conf: cfg.ConfigOpts) -> None:
     with contextlib.suppress(ConfigFault, wiring.NotBuilt):  # said already
         for finding in wiring.monitor_module("processmonitor").check_list(conf):
             print(f"{'ok' if finding.fine else 'warning':8} {finding.text}")
+
+
+def _state(conf: cfg.ConfigOpts) -> int:
+    """Where monitors that run as this user would keep their state; nothing is made. The number of faults."""
+    try:
+        chosen, remarks = state_path.plan(conf, names=wiring.MONITORS)
+    except ConfigFault as fault:
+        print(f"FAULT    {fault}")
+        return 1
+    for remark in remarks:
+        print(f"warning  {remark}")
+    if chosen is None:
+        print("warning  no writable folder for state: memory only")
+    elif chosen.standing is not state_path.Standing.READY:
+        print(
+            f"warning  state belongs into {chosen.folder}, which takes nothing now ({chosen.seen}): memory only"
+        )
+    else:
+        print(f"ok       state is kept in {chosen.folder}")
+    return 0
 
 
 async def _ask_engines(conf: cfg.ConfigOpts) -> int:

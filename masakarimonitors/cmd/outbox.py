@@ -30,17 +30,17 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Print the newest reports."""
     conf = loader.load(rest, prog="masakari-monitors")
-    folder = state_path.resolve(conf)
+    folder = state_path.find(conf, ".sqlite", MONITORS)
     paths = [arguments.file] if arguments.file else [folder / f"{name}.sqlite" for name in MONITORS if folder]
     console = Console()
     for path in paths:
-        if not path.exists():
+        if not _is_there(path):
             if arguments.file:
                 raise ConfigFault(f"There is no file {path}.")
             continue
         try:
             rows = sqlite.read_only(path, arguments.limit)
-        except (sqlite3.Error, ValueError) as fault:
+        except (sqlite3.Error, ValueError, OSError) as fault:
             raise ConfigFault(f"{path} cannot be read as an outbox: {fault}") from fault
         table = Table("id", "made", "status", "tries", "report", "why", "last answer", title=str(path))
         for row in rows:
@@ -58,3 +58,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             table.add_row(*(escape(cell) for cell in cells))
         console.print(table)
     return 0
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as fault:
+        raise ConfigFault(f"{path} cannot be looked at by this user: {fault.strerror}") from fault

@@ -19,10 +19,12 @@ from oslo_config import cfg
 from masakarimonitors.cmd import wiring
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader, log, state_path, unknown
+from masakarimonitors.outbox.disk import DEADLINE
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.status import unix_socket
 from masakarimonitors.system import limits, systemd
 from masakarimonitors.system.clock import Clock, SystemClock
+from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
 
@@ -49,13 +51,13 @@ async def serve(
     clock = clock or SystemClock()
     for name in names:
         wiring.monitor_module(name)
-    state = state_path.resolve(conf)
+    state = await _state(conf, names)
     api = wiring.api_client(conf, endpoint)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(api.close)
         outboxes: dict[str, Outbox] = {}
         for name in names:
-            outboxes[name] = wiring.make_outbox(conf, state, name, clock, on_written)
+            outboxes[name] = await wiring.make_outbox(conf, state, name, clock, on_written)
             stack.push_async_callback(outboxes[name].close)
             await wiring.open_outbox(outboxes[name])
         running = [
@@ -81,6 +83,22 @@ async def serve(
                 # Those who submit end first; the writers then have the last word, in `close`.
                 for task in watchers + writers:
                     task.cancel()
+
+
+async def _state(conf: cfg.ConfigOpts, names: Sequence[str]) -> Path | None:
+    """The folder for state; where the disk does not answer, the one that would come first."""
+    pool = Pool("state")
+    try:
+        return await pool.call(lambda: state_path.resolve(conf, names=names), DEADLINE)
+    except TimeoutError:
+        folder = next(iter(state_path.folders(conf)), None)
+        LOG.error(
+            "The disk of the folder for state (%s) does not answer: monitors work from memory until it does",
+            folder,
+        )
+        return folder
+    finally:
+        pool.close()
 
 
 async def _show(

@@ -33,13 +33,18 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Read each monitor's socket under the state folder."""
     conf = loader.load(rest, prog="masakari-monitors")
-    folder = state_path.resolve(conf)
+    folder = state_path.find(conf, ".sock", MONITORS)
     console = Console()
     healthy, found = True, False
     for name in MONITORS if folder else ():
         assert folder is not None
         try:
             snapshot = unix_socket.read(folder / f"{name}.sock")
+        except PermissionError as fault:
+            console.print(
+                f"{name}: {escape(str(folder))} cannot be looked into by this user ({fault.strerror})"
+            )
+            continue
         except (OSError, ValueError):
             continue
         found = True

@@ -24,7 +24,8 @@ from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import MasakariReader, Memory, Monitor
 from masakarimonitors.outbox.arrivals import Arrivals
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.lock import InUse
+from masakarimonitors.outbox.disk import DEADLINE
+from masakarimonitors.outbox.lock import InUse, Lock
 from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace import PacePolicy
@@ -34,6 +35,7 @@ from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.exchange import bound
+from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
 
@@ -224,7 +226,7 @@ def pace_policy(conf: cfg.ConfigOpts) -> PacePolicy:
     return PacePolicy(limit=conf.callback.max_unfinished)
 
 
-def make_outbox(
+async def make_outbox(
     conf: cfg.ConfigOpts,
     state: Path | None,
     name: str,
@@ -232,14 +234,17 @@ def make_outbox(
     on_written: Callable[[str], None] = lambda subject: None,
 ) -> Outbox:
     """The outbox of a monitor under the state folder, or in memory without one; raises ConfigFault."""
-    store: Store
-    if state is None:
-        store = MemoryStore()
-    else:
+    store: Store = MemoryStore()
+    if state is not None:
+        path, pool = state / f"{name}.sqlite", Pool("outbox lock")
         try:
-            store = SqliteStore(state / f"{name}.sqlite")
+            store = await pool.call(lambda: SqliteStore(path), DEADLINE, too_late=lambda late: late.close())
+        except TimeoutError:
+            store = SqliteStore(path, lock=Lock(path))  # locked as soon as the disk answers
         except (InUse, OSError) as fault:
             raise ConfigFault(str(fault)) from fault
+        finally:
+            pool.close()
     return Outbox(store, clock, keep=conf.outbox_history_count, on_written=on_written)
 
 

@@ -1,19 +1,23 @@
 """Where a monitor keeps what must outlive it.
 
 A monitor that refuses to start protects nobody, so without any writable folder it works from memory
-and shouts. A folder that was named on purpose is different: somebody relies on it, so it must work.
+and shouts. A folder that was named on purpose is different: somebody relies on it, so it must work. A disk that only
+has no room is neither: what waits there counts, and it is written again as soon as the disk takes it.
 """
 
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from oslo_config import cfg
 
 from masakarimonitors.conf.faults import ConfigFault
 from masakarimonitors.conf.loader import where
+from masakarimonitors.system.private_files import NO_ROOM, folder_is_open_to
 
 _LOG = logging.getLogger(__name__)
 
@@ -21,38 +25,135 @@ SYSTEM = Path("/var/lib/masakarimonitors")
 """The folder of a packaged service."""
 
 
-def resolve(
-    conf: cfg.ConfigOpts, environ: Mapping[str, str] | None = None, system: Path = SYSTEM
-) -> Path | None:
-    """The folder for state, made if need be and writable; None (logged) means that only memory is left.
+class Standing(Enum):
+    """What a folder is good for."""
 
-    Raises `ConfigFault` when [DEFAULT] state_path names a folder that cannot be written.
+    READY = "it can be written"
+    FULL = "it is there and takes nothing at present"
+    OPEN = "others than root could put files there, and this is root"
+    UNUSABLE = "it cannot be had"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder that was looked at; `seen` says what is in the way."""
+
+    folder: Path
+    standing: Standing
+    seen: str = ""
+
+
+def resolve(
+    conf: cfg.ConfigOpts,
+    environ: Mapping[str, str] | None = None,
+    system: Path = SYSTEM,
+    *,
+    names: Sequence[str] = (),
+) -> Path | None:
+    """The folder for state, made if need be; None (logged) means that only memory is left.
+
+    A folder that already holds the outbox of one of the monitors `names` wins. One on a full disk is logged; it is
+    written later. Raises `ConfigFault` when [DEFAULT] state_path names a folder that cannot be written, or one is due
+    that is open to others.
     """
+    chosen, remarks = plan(conf, environ, system, names=names, look=_make)
+    if chosen is None:
+        _LOG.error(
+            "No folder for state is writable for uid %d: %s. Reports are kept in memory only: what is not "
+            "delivered when this process ends is lost, and what it has already reported may be reported again. "
+            "Set [DEFAULT] state_path to a writable folder, or StateDirectory=masakarimonitors in the systemd "
+            "unit.",
+            os.geteuid(),
+            "; ".join(remarks),
+        )
+        return None
+    for remark in remarks:
+        _LOG.warning("%s", remark)
+    if chosen.standing is Standing.FULL:
+        _LOG.error(
+            "The disk of the folder for state takes nothing: %s (%s). Reports are kept in memory until it does: what "
+            "is not delivered when this process ends before that is lost. Make room there, or mount it writable.",
+            chosen.folder,
+            chosen.seen,
+        )
+    return chosen.folder
+
+
+def plan(
+    conf: cfg.ConfigOpts,
+    environ: Mapping[str, str] | None = None,
+    system: Path = SYSTEM,
+    *,
+    names: Sequence[str],
+    look: Callable[[Path], tuple[Standing, str]] | None = None,
+) -> tuple[Place | None, Sequence[str]]:
+    """The folder that `resolve` would take, and what is to be said of others; nothing is made unless `look` does.
+
+    Raises `ConfigFault` as `resolve`.
+    """
+    look = look or _look
     if conf.state_path:
-        chosen = Path(conf.state_path).expanduser()
-        obstacle = _obstacle(chosen)
-        if obstacle:
+        folder = Path(conf.state_path).expanduser()
+        chosen = Place(folder, *look(folder))
+        if chosen.standing is Standing.UNUSABLE:
             raise ConfigFault(
                 f"{where(conf, 'DEFAULT', 'state_path')}: uid {os.geteuid()} cannot write there "
-                f"({obstacle}). Reports that are not yet delivered live in this folder. Make it writable "
+                f"({chosen.seen}). Reports that are not yet delivered live in this folder. Make it writable "
                 "for this user, or remove the option to let a usual folder be chosen."
             )
-        return chosen
-    tried = []
-    for candidate in _candidates(os.environ if environ is None else environ, system):
-        obstacle = _obstacle(candidate)
-        if not obstacle:
-            return candidate
-        tried.append(f"{candidate} ({obstacle})")
-    _LOG.error(
-        "No folder for state is writable for uid %d: tried %s. Reports are kept in memory only: what is not "
-        "delivered when this process ends is lost, and what it has already reported may be reported again. "
-        "Set [DEFAULT] state_path to a writable folder, or StateDirectory=masakarimonitors in the systemd "
-        "unit.",
-        os.geteuid(),
-        "; ".join(tried),
-    )
-    return None
+        if chosen.standing is Standing.OPEN:
+            raise ConfigFault(f"{where(conf, 'DEFAULT', 'state_path')}: {chosen.seen}")
+        return chosen, ()
+    possible = folders(conf, environ, system)
+    holding = [folder for folder in possible if any(_is_there(folder / f"{name}.sqlite") for name in names)]
+    passed: dict[Path, str] = {}
+    for folder in [*holding, *(folder for folder in possible if folder not in holding)]:
+        place = Place(folder, *look(folder))
+        if place.standing is Standing.OPEN and folder in holding:
+            raise ConfigFault(f"The outbox is in {folder}: {place.seen}")
+        if place.standing is Standing.READY or (place.standing is Standing.FULL and os.path.isdir(folder)):
+            return place, _remarks(possible, place, passed)
+        passed[folder] = place.seen
+    return None, _remarks(possible, None, passed)
+
+
+def folders(
+    conf: cfg.ConfigOpts, environ: Mapping[str, str] | None = None, system: Path = SYSTEM
+) -> Sequence[Path]:
+    """Every folder in which a monitor may keep its state, the likeliest first; nothing is touched."""
+    if conf.state_path:
+        return [Path(conf.state_path).expanduser()]
+    return list(_candidates(os.environ if environ is None else environ, system))
+
+
+def find(
+    conf: cfg.ConfigOpts,
+    suffix: str,
+    names: Sequence[str],
+    environ: Mapping[str, str] | None = None,
+    system: Path = SYSTEM,
+) -> Path | None:
+    """For whoever only reads: the first folder with a file `<name><suffix>`, else the likeliest; nothing is made."""
+    possible = folders(conf, environ, system)
+    there = (folder for folder in possible if any(_is_there(folder / f"{name}{suffix}") for name in names))
+    return next(there, possible[0] if possible else None)
+
+
+def _remarks(possible: Sequence[Path], chosen: Place | None, passed: Mapping[Path, str]) -> Sequence[str]:
+    remarks = [f"{folder} is passed over as a folder for state: {seen}" for folder, seen in passed.items()]
+    for folder in possible:
+        if chosen is None or folder == chosen.folder:
+            break
+        if folder not in passed:
+            remarks.append(
+                f"State is kept in {chosen.folder}, because the outbox is there already; {folder} would come first. "
+                "To move: stop the monitors, move the files, start them"
+            )
+    return remarks
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)
 
 
 def _candidates(environ: Mapping[str, str], system: Path) -> Iterator[Path]:
@@ -69,12 +170,37 @@ def _candidates(environ: Mapping[str, str], system: Path) -> Iterator[Path]:
         yield Path(home) / ".local/state/masakarimonitors"
 
 
-def _obstacle(folder: Path) -> str:
-    """Why no file can be written here, or nothing. Tried for real: modes do not tell of a full disk."""
+def _make(folder: Path) -> tuple[Standing, str]:
+    """Whether files can be written here, tried for real: modes do not tell of a full disk. The folder is made."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        others = folder_is_open_to(folder)
+        if others:
+            return Standing.OPEN, others
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-") as probe:
             probe.write(b"1")
     except OSError as fault:
-        return fault.strerror or str(fault)
-    return ""
+        return _standing(fault)
+    return Standing.READY, ""
+
+
+def _look(folder: Path) -> tuple[Standing, str]:
+    """Whether files could be written here, as far as looking tells."""
+    try:
+        nearest = next(part for part in (folder, *folder.parents) if part.exists())
+        if nearest == folder and (others := folder_is_open_to(folder)):
+            return Standing.OPEN, others
+        if not nearest.is_dir():
+            return Standing.UNUSABLE, f"{nearest} is no folder"
+        if os.statvfs(nearest).f_flag & os.ST_RDONLY:
+            return Standing.FULL, "it is mounted read-only"
+        if not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
+            return Standing.UNUSABLE, f"uid {os.geteuid()} may not write in {nearest}"
+    except OSError as fault:
+        return _standing(fault)
+    return Standing.READY, ""
+
+
+def _standing(fault: OSError) -> tuple[Standing, str]:
+    full = fault.errno in NO_ROOM
+    return Standing.FULL if full else Standing.UNUSABLE, fault.strerror or str(fault)

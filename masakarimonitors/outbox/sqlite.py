@@ -7,9 +7,13 @@ again and ends in a "duplicate" answer). A lock on the file keeps two
 daemons from delivering the same rows.
 """
 
+import contextlib
 import datetime
 import json
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -61,7 +65,7 @@ class SqliteStore:
         self._lock = lock or Lock(path)
         if lock is None:
             try:
-                self._lock.take()
+                self._take_lock()
             except OSError as fault:
                 if fault.errno not in private_files.NO_ROOM:
                     raise
@@ -184,9 +188,7 @@ class SqliteStore:
 
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
-            # Somebody may have removed the folder; without one a second monitor would work beside this one.
-            self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            self._lock.take()
+            self._take_lock()
             # Only now: what another monitor has begun there since is not to be moved.
             if self._inode and self._inode_there() != self._inode:
                 self._inode = 0
@@ -213,6 +215,11 @@ class SqliteStore:
             self._db = db
         return self._db
 
+    def _take_lock(self) -> None:
+        # Somebody may have removed the folder; without one a second monitor would work beside this one.
+        self._path.parent.mkdir(mode=0o700, exist_ok=True)
+        self._lock.take()
+
     def _open_to_read(self) -> sqlite3.Connection:
         """The database; where the disk has no room even to open it, a connection that only reads.
 
@@ -224,6 +231,8 @@ class SqliteStore:
         except UnsafeFile:
             raise
         except (sqlite3.Error, OSError):
+            if self._is_read_only():
+                return _connect_to_look(self._path)
             # Exclusively, so that the journal's index stands in memory instead of in a file of its own.
             where = f"{self._path.absolute().as_uri()}?mode=rw"
             db = sqlite3.connect(where, uri=True, isolation_level=None, timeout=self._patience)
@@ -234,6 +243,9 @@ class SqliteStore:
                 db.close()
                 raise
             return db
+
+    def _is_read_only(self) -> bool:
+        return bool(os.statvfs(self._path.parent).f_flag & os.ST_RDONLY)
 
     def _check_in_place(self) -> None:
         # sqlite would go on writing into a file that nobody finds again after the next start.
@@ -278,12 +290,29 @@ class SqliteStore:
 
 
 def read_only(path: Path, limit: int) -> list[Row]:
-    """The newest rows of an outbox file, without lock or change; raises sqlite3.Error, ValueError."""
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    """The newest rows of an outbox file, without lock or change; raises sqlite3.Error, ValueError, OSError."""
     try:
-        return _newest(db, limit)
-    finally:
-        db.close()
+        with contextlib.closing(_connect_to_look(path)) as db:
+            return _newest(db, limit)
+    except sqlite3.OperationalError:
+        # A journal whose index cannot be made beside it: nobody has the file open, and its disk may be full.
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "outbox.sqlite"
+            for suffix in ("", "-wal"):
+                if Path(f"{path}{suffix}").exists():
+                    shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
+            with contextlib.closing(sqlite3.connect(copy)) as db:
+                return _newest(db, limit)
+
+
+def _connect_to_look(path: Path) -> sqlite3.Connection:
+    """A connection that makes no file: sqlite would make a journal and its index even to read."""
+    uri = path.absolute().as_uri()
+    if not Path(f"{path}-wal").exists():
+        return sqlite3.connect(f"{uri}?immutable=1", uri=True)
+    if not Path(f"{path}-shm").exists():
+        raise sqlite3.OperationalError(f"{path}-shm is missing")
+    return sqlite3.connect(f"{uri}?mode=ro", uri=True)
 
 
 def _newest(db: sqlite3.Connection, limit: int) -> list[Row]:

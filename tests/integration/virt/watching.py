@@ -88,7 +88,7 @@ def watching(
         clock = SystemClock()
         written = write_conf(folder / "conf", sections_for(realm, uri, sections, **options))
         conf = loader.load(["--config-file", str(written)], default_config_dirs=[])
-        outbox = wiring.make_outbox(conf, folder, name, clock)
+        outbox = await wiring.make_outbox(conf, folder, name, clock)
         await outbox.open()
         try:
             monitor = wiring.build_monitor(name, conf, outbox.memory, clock, watch.api)

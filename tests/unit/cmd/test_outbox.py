@@ -90,3 +90,29 @@ def test_it_reads_while_the_monitor_runs_and_changes_nothing(
         assert store.recent(5) == [row(1)]
     finally:
         store.close()
+
+
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "stopped"])
+def test_reading_makes_no_file_beside_it(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], killed: bool
+) -> None:
+    path, aside = tmp_path / "state/processmonitor.sqlite", tmp_path / "aside"
+    aside.mkdir()
+    store = SqliteStore(path)
+    store.write([Put(row(1))])
+    for suffix in ("", "-wal") if killed else ():
+        (aside / f"a.sqlite{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
+    store.close()
+    if not killed:
+        path.rename(aside / "a.sqlite")
+    before = sorted(aside.iterdir())
+    assert run("outbox", "--file", str(aside / "a.sqlite")) == 0
+    assert "STOPPED nova-compute" in capsys.readouterr().out
+    assert sorted(aside.iterdir()) == before
+
+
+@pytest.mark.parametrize("tool", [("outbox",), ("status",), ("check", "--offline")])
+def test_reading_tools_make_no_folder(run: Run, tmp_path: Path, tool: tuple[str, ...]) -> None:
+    (tmp_path / "state").rmdir()
+    run(*tool)
+    assert not (tmp_path / "state").exists()

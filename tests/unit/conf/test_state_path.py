@@ -1,6 +1,10 @@
 """Where state goes, and what is said when it can go nowhere."""
 
+import contextlib
+import errno
 import logging
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +12,7 @@ from oslo_config import cfg
 
 from masakarimonitors import conf
 from masakarimonitors.conf import ConfigFault, state_path
+from masakarimonitors.conf.state_path import Standing
 
 
 @pytest.fixture
@@ -73,3 +78,104 @@ def test_nowhere_means_memory_and_an_error_that_helps(
 def test_nothing_is_left_behind_by_looking(tmp_path: Path) -> None:
     found = state_path.resolve(loaded(tmp_path, tmp_path / "s"), {})
     assert found is not None and list(found.iterdir()) == []
+
+
+@contextlib.contextmanager
+def disk_fault(monkeypatch: pytest.MonkeyPatch, number: int, folder: Path) -> Iterator[None]:
+    """Below `folder` no file can be made."""
+    really = os.open
+
+    def made(path: str, flags: int, *rest: int, **named: int) -> int:
+        if flags & os.O_CREAT and str(path).startswith(str(folder)):
+            raise OSError(number, os.strerror(number), path)
+        return really(path, flags, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", made)
+        yield
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_full_disk_is_no_reason_to_end_nor_to_go_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    system = tmp_path / "system"
+    system.mkdir()
+    with disk_fault(monkeypatch, number, system):
+        assert state_path.resolve(loaded(tmp_path, system), {}) == system
+        assert state_path.resolve(loaded(tmp_path), {"HOME": str(tmp_path)}, system) == system
+    assert caplog.text.count("takes nothing") == 2 and "Make room" in caplog.text
+    assert not (tmp_path / ".local").exists()
+
+
+def test_a_folder_that_is_refused_is_an_end_when_it_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "s").mkdir()
+    with (
+        disk_fault(monkeypatch, errno.EACCES, tmp_path / "s"),
+        pytest.raises(ConfigFault, match="cannot write there"),
+    ):
+        state_path.resolve(loaded(tmp_path, tmp_path / "s"), {})
+
+
+def test_the_folder_that_holds_the_outbox_wins_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = tmp_path / "home"
+    held = home / ".local/state/masakarimonitors"
+    held.mkdir(parents=True)
+    (held / "processmonitor.sqlite").touch()
+    environ, system = {"HOME": str(home)}, tmp_path / "system"
+    conf_ = loaded(tmp_path)
+    assert state_path.resolve(conf_, environ, system, names=["processmonitor"]) == held
+    assert f"{system} would come first" in caplog.text
+    assert not system.exists()
+    assert state_path.resolve(conf_, environ, system, names=["hostmonitor"]) == system
+
+
+def test_a_folder_that_is_passed_over_is_named(
+    tmp_path: Path, obstacle: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert state_path.resolve(loaded(tmp_path), {"HOME": str(tmp_path)}, obstacle / "x") is not None
+    assert f"{obstacle}/x is passed over as a folder for state: Not a directory" in caplog.text
+
+
+def test_looking_makes_nothing(tmp_path: Path, obstacle: Path) -> None:
+    system, environ = tmp_path / "var" / "system", {"HOME": str(tmp_path / "home")}
+    conf_ = loaded(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    chosen, remarks = state_path.plan(conf_, environ, system, names=["processmonitor"])
+    assert chosen is not None and (chosen.folder, chosen.standing, remarks) == (system, Standing.READY, [])
+    assert state_path.find(conf_, ".sock", ["processmonitor"], environ, system) == system
+    chosen, remarks = state_path.plan(conf_, environ, obstacle / "x", names=["processmonitor"])
+    assert chosen is not None and chosen.folder == tmp_path / "home/.local/state/masakarimonitors"
+    assert remarks == [f"{obstacle}/x is passed over as a folder for state: {obstacle} is no folder"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_reader_finds_the_folder_in_which_something_is(tmp_path: Path) -> None:
+    system, home = tmp_path / "system", tmp_path / "home"
+    environ, conf_ = {"HOME": str(home)}, loaded(tmp_path)
+    there = home / ".local/state/masakarimonitors"
+    there.mkdir(parents=True)
+    (there / "hostmonitor.sock").touch()
+    assert state_path.find(conf_, ".sock", ["processmonitor", "hostmonitor"], environ, system) == there
+    assert state_path.find(conf_, ".sqlite", ["hostmonitor"], environ, system) == system
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="asked of root alone")
+def test_root_takes_no_folder_in_which_others_can_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    system, environ = tmp_path / "system", {"HOME": str(tmp_path / "home")}
+    system.mkdir()
+    os.chown(system, 65534, 65534)
+    with pytest.raises(ConfigFault, match=r"state_path = .*belongs to uid 65534.*chown root:root"):
+        state_path.resolve(loaded(tmp_path, system), {})
+    found = state_path.resolve(loaded(tmp_path), environ, system, names=["processmonitor"])
+    assert found == tmp_path / "home/.local/state/masakarimonitors"
+    assert f"{system} is passed over" in caplog.text and "belongs to uid 65534" in caplog.text
+    (system / "processmonitor.sqlite").touch()
+    with pytest.raises(ConfigFault, match=r"The outbox is in .*belongs to uid 65534"):
+        state_path.resolve(loaded(tmp_path), environ, system, names=["processmonitor"])
