@@ -7,22 +7,31 @@ has it. The socket is the owner's alone.
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.threads import Pool
 
-# A reader that does not read is let go after this many seconds.
+LOG = logging.getLogger(__name__)
+
+# A reader that does not read is let go after this many seconds, and so is a disk that does not answer.
 _PATIENCE = 5.0
+# Seconds between two looks whether the socket is still where readers would find it.
+_LOOK = 30.0
 
 
 @contextlib.asynccontextmanager
 async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterator[None]:
-    """Answer on `path` while the block runs; raises OSError when the socket cannot be made."""
+    """Answer on `path` while the block runs, on a socket made anew when somebody removes it.
+
+    Raises OSError when it cannot be made, TimeoutError among them when the disk does not answer.
+    """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError):
@@ -31,17 +40,75 @@ async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterato
                 await writer.drain()
         writer.close()
 
-    path.unlink(missing_ok=True)
-    before = os.umask(0o177)
-    try:
-        server = await asyncio.start_unix_server(answer, path)
-    finally:
-        os.umask(before)
+    place = _Place(path)
+    server = await place.open(answer)
+
+    async def keep() -> None:
+        nonlocal server
+        while True:
+            await clock.sleep(_LOOK)
+            try:
+                if not await place.is_there():
+                    fresh = await place.open(answer)
+                    server.close()
+                    server = fresh
+                    LOG.warning("The status socket %s had been removed; it is there again", path)
+            except OSError as fault:
+                LOG.debug("The status socket %s cannot be looked at or made anew: %s", path, fault)
+
+    keeper = asyncio.get_running_loop().create_task(keep())
     try:
         yield
     finally:
+        keeper.cancel()
         server.close()
-        path.unlink(missing_ok=True)
+        await place.close()
+
+
+class _Place:
+    """Where the socket stands; what touches the disk is done by a thread, as that may hang."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pool = Pool("status socket")
+        self._inode = 0
+
+    async def open(
+        self, answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    ) -> asyncio.Server:
+        return await asyncio.start_unix_server(answer, sock=await self._pool.call(self._bind, _PATIENCE))
+
+    async def is_there(self) -> bool:
+        return await self._pool.call(lambda: self._inode_there() == self._inode, _PATIENCE)
+
+    async def close(self) -> None:
+        """Remove it, unless another has taken its place, or the disk does not answer."""
+        with contextlib.suppress(OSError):
+            await self._pool.call(self._remove, _PATIENCE)
+        self._pool.close()
+
+    def _bind(self) -> socket.socket:
+        self._path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX)
+        try:
+            # Private from the first moment on: what is made of a socket takes the mode of the socket itself.
+            os.fchmod(listening.fileno(), 0o600)
+            listening.bind(str(self._path))
+            self._inode = self._inode_there()
+        except BaseException:
+            listening.close()
+            raise
+        return listening
+
+    def _remove(self) -> None:
+        if self._inode_there() == self._inode:
+            self._path.unlink()
+
+    def _inode_there(self) -> int:
+        try:
+            return self._path.lstat().st_ino
+        except FileNotFoundError:
+            return 0
 
 
 def read(path: Path) -> dict[str, JSON]:

@@ -1,13 +1,15 @@
 """The socket beside the outbox: who may ask, and what is answered."""
 
 import asyncio
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.model import MonitorStatus
-from tests.fixtures.fake_clock import FakeClock
+from tests.fixtures.fake_clock import FakeClock, SteppedClock
 
 
 async def test_the_local_socket_answers_and_is_the_owner_s_alone(
@@ -30,3 +32,41 @@ async def test_a_stale_socket_of_a_killed_monitor_is_replaced(
     path.write_text("left behind")
     async with unix_socket.serve(status, clock, path):
         assert (await asyncio.to_thread(unix_socket.read, path))["monitor"] == "hostmonitor"
+
+
+async def test_a_removed_socket_is_made_anew(status: MonitorStatus, tmp_path: Path) -> None:
+    clock = SteppedClock()
+    path = tmp_path / "state" / "hostmonitor.sock"
+    path.parent.mkdir()
+    async with unix_socket.serve(status, clock, path):
+        shutil.rmtree(path.parent)
+        await clock.go_on(30, step=30)  # a look at a folder that is not there changes nothing
+        path.parent.mkdir()
+        await clock.go_on(30, step=30)
+        assert (await asyncio.to_thread(unix_socket.read, path))["monitor"] == "hostmonitor"
+        assert path.stat().st_mode & 0o077 == 0
+    assert not path.exists()
+
+
+async def test_what_another_has_put_in_its_place_is_left_there(
+    status: MonitorStatus, clock: FakeClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "hostmonitor.sock"
+    async with unix_socket.serve(status, clock, path):
+        path.rename(tmp_path / "aside")
+        path.write_text("another's")
+    assert path.read_text() == "another's"
+
+
+async def test_a_disk_that_does_not_answer_holds_up_nobody(
+    status: MonitorStatus, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thawed = threading.Event()
+    monkeypatch.setattr(unix_socket, "_PATIENCE", 0.05)
+    monkeypatch.setattr(unix_socket._Place, "_bind", lambda place: thawed.wait(60))
+    try:
+        with pytest.raises(OSError):
+            async with unix_socket.serve(status, clock, tmp_path / "hostmonitor.sock"):
+                raise AssertionError("it was served")
+    finally:
+        thawed.set()
