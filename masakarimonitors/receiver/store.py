@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masakarimonitors.receiver.schema import Report
+from masakarimonitors.system import private_files
 
 SEGMENT = "7b9a5a0e-7f0c-4f0e-9d5e-6d61736b6172"
 """The one failover segment that every host of this receiver belongs to."""
@@ -100,10 +101,15 @@ class Store:
         window: float = 180.0,
         keep: int = 100_000,
     ) -> None:
-        """Open or make the file; raises sqlite3.Error when it cannot be used."""
+        """Open or make the file, private to this user; raises sqlite3.Error when it cannot be used."""
         self._known = None if known_hosts is None else frozenset(known_hosts)
         self._window = datetime.timedelta(seconds=window)
         self._keep = keep
+        if database != ":memory:":
+            try:
+                private_files.make_database(Path(database))
+            except OSError as fault:
+                raise sqlite3.OperationalError(str(fault)) from fault
         self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False, timeout=10.0)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")

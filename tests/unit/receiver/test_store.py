@@ -1,6 +1,9 @@
 """The receiver's rules on hosts, maintenance and duplicates, against a plain model of masakari's."""
 
 import datetime
+import os
+import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -116,3 +119,19 @@ def test_any_run_of_reports_is_settled_as_the_rule_says(offers: list[tuple[int, 
         for r in reversed(store.notifications(Query()))
     ]
     assert stored == kept
+
+
+def test_its_file_is_private_and_no_link_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "receiver.sqlite"
+    before = os.umask(0)
+    try:
+        store = Store(path)
+        store.accept(stopped(), T0)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys([f"receiver.sqlite{part}" for part in ("", "-wal", "-shm")], 0o600)
+    (tmp_path / "link.sqlite").symlink_to(path)
+    with pytest.raises(sqlite3.OperationalError, match="is not used: it is a symbolic link"):
+        Store(tmp_path / "link.sqlite")
