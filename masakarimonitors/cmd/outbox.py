@@ -12,7 +12,7 @@ from rich.table import Table
 
 from masakarimonitors.cmd.wiring import MONITORS
 from masakarimonitors.conf import ConfigFault, loader, state_path
-from masakarimonitors.outbox import sqlite
+from masakarimonitors.outbox import reading
 
 
 def add_parser(commands: Any) -> None:
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
                 raise ConfigFault(f"There is no file {path}.")
             continue
         try:
-            rows = sqlite.read_only(path, arguments.limit)
+            rows = reading.read_only(path, arguments.limit)
         except (sqlite3.Error, ValueError, OSError) as fault:
             raise ConfigFault(f"{path} cannot be read as an outbox: {fault}") from fault
         table = Table("id", "made", "status", "tries", "report", "why", "last answer", title=str(path))

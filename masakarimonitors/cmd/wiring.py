@@ -101,6 +101,8 @@ def wire(
     about instances stand there at a time (by default as many as there are), counted by `looks`.
     """
     record = Record(monitor.name, clock.now(), on_verdict)
+    for one in outbox.unreadable:
+        record.fault(one, clock.now())
     daemon = Daemon(monitor, outbox, clock, record)
 
     def tell(text: str) -> None:

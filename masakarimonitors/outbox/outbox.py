@@ -62,6 +62,8 @@ class Outbox:
         self._ready: dict[str, None] = {}
         self.news = asyncio.Event()
         """Set when `take_ready` has something to give; whoever takes may wait on it."""
+        self.unreadable: Sequence[str] = ()
+        """For people: what an earlier run left that makes no sense, and is set aside."""
         self.counts: dict[ReportStatus, int] = dict.fromkeys(ReportStatus, 0)
 
     @property
@@ -266,6 +268,9 @@ class Outbox:
             # It is not offered, but its time runs.
             self._make_ready(row.subject)
         self._followed = {row.id: row for row in loaded.followed}
+        self.unreadable = loaded.unreadable
+        for one in loaded.unreadable:
+            LOG.error("%s", one)
         self._memory = dict(loaded.memory)
         self._next_id = loaded.next_id
 

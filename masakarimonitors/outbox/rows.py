@@ -146,9 +146,13 @@ Write = Put | Keep
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a store held when it was opened; `followed`: ended rows that are still followed."""
+    """What a store held when it was opened; `followed`: ended rows that are still followed.
+
+    `unreadable`: for people, one sentence for each thing that makes no sense.
+    """
 
     pending: tuple[Row, ...]
     memory: Mapping[str, Mapping[str, JSON]]
     next_id: int
     followed: tuple[Row, ...] = ()
+    unreadable: tuple[str, ...] = ()

@@ -7,39 +7,21 @@ again and ends in a "duplicate" answer). A lock on the file keeps two
 daemons from delivering the same rows.
 """
 
-import contextlib
 import datetime
-import json
 import os
-import shutil
 import sqlite3
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.outbox import table
 from masakarimonitors.outbox.lock import InUse, Lock
-from masakarimonitors.outbox.rows import Loaded, Put, Row, Write, said_by
+from masakarimonitors.outbox.reading import connect_to_look
+from masakarimonitors.outbox.rows import Loaded, Row, Write
 from masakarimonitors.outbox.store import StoreFault
 from masakarimonitors.system import private_files
 from masakarimonitors.system.private_files import UnsafeFile
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY, subject TEXT NOT NULL, body TEXT NOT NULL, why TEXT NOT NULL,
-    created TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, in_doubt INTEGER NOT NULL,
-    reoffered INTEGER NOT NULL, answer TEXT NOT NULL, updated TEXT
-);
-CREATE INDEX IF NOT EXISTS outbox_status ON outbox (status, id);
-CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS made (id INTEGER PRIMARY KEY, at TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS followed (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL);
-"""
-# Tables of their own, and not columns: an earlier release must be able to go on with this file. Only rows whose body
-# says another time than that with which they were made stand in the first, only those that are followed in the second.
-_MADE = "SELECT id, at FROM made"
-_FOLLOWED = "SELECT id, uuid FROM followed"
-_FOLLOWED_IDS = "SELECT id FROM followed"
 _VERSION = 1
 # What sqlite says when the file's content is broken, as opposed to a disk that is full or busy.
 _BROKEN = ("malformed", "not a database", "unsupported file format", "no such table", "no such column")
@@ -82,22 +64,16 @@ class SqliteStore:
             broken = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if broken != "ok":
                 raise StoreFault(f"{self._path}: {broken}", lasting=True)
-            beside = _Beside(db)
-            rows = db.execute(
-                "SELECT * FROM outbox WHERE status = ? ORDER BY id", (ReportStatus.PENDING.value,)
-            )
-            pending = tuple(beside.row(values) for values in rows)
-            followed: tuple[Row, ...] = ()
-            if beside.followed:
-                rows = db.execute(f"SELECT * FROM outbox WHERE id IN ({_FOLLOWED_IDS}) ORDER BY id")
-                followed = tuple(beside.row(values) for values in rows)
-            memory = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM memory")}
+            found = table.read_all(db)
+            if found.unreadable and db is self._db:
+                table.move_aside(db, found.unreadable)
             (highest,) = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()
             if db is not self._db:
                 db.close()
         except (sqlite3.Error, ValueError, OSError, InUse) as error:
             raise self._fault(error, loading=True) from error
-        return Loaded(pending, memory, highest + 1, followed)
+        unreadable = tuple(f"{self._path}: {one}" for one in found.unreadable)
+        return Loaded(found.pending, found.memory, highest + 1, found.followed, unreadable)
 
     def write(self, writes: Sequence[Write]) -> None:
         """One transaction; on any fault nothing of it is kept."""
@@ -109,7 +85,7 @@ class SqliteStore:
             db.execute("BEGIN IMMEDIATE")
             try:
                 for write in writes:
-                    _apply(db, write)
+                    table.apply(db, write)
                 # Asked while the file is locked: who goes on without this store cannot have written before it.
                 if self._given_up:
                     raise StoreFault(f"{self._path}: it took too long", lasting=False)
@@ -133,7 +109,7 @@ class SqliteStore:
     def recent(self, limit: int) -> list[Row]:
         """The newest rows, newest first."""
         try:
-            return _newest(self._open(), limit)
+            return table.newest(self._open(), limit)
         except (sqlite3.Error, ValueError, OSError, InUse) as error:
             raise self._fault(error) from error
 
@@ -197,6 +173,7 @@ class SqliteStore:
             db = sqlite3.connect(
                 self._path, isolation_level=None, check_same_thread=False, timeout=self._patience
             )
+            db.text_factory = table.text
             try:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = FULL")
@@ -206,7 +183,7 @@ class SqliteStore:
                         f"{self._path} was written by a newer release (format {version}, this one knows {_VERSION})",
                         lasting=True,
                     )
-                db.executescript(_SCHEMA)
+                db.executescript(table.SCHEMA)
                 db.execute(f"PRAGMA user_version = {_VERSION}")
             except BaseException:
                 db.close()
@@ -232,10 +209,11 @@ class SqliteStore:
             raise
         except (sqlite3.Error, OSError):
             if self._is_read_only():
-                return _connect_to_look(self._path)
+                return connect_to_look(self._path)
             # Exclusively, so that the journal's index stands in memory instead of in a file of its own.
             where = f"{self._path.absolute().as_uri()}?mode=rw"
             db = sqlite3.connect(where, uri=True, isolation_level=None, timeout=self._patience)
+            db.text_factory = table.text
             try:
                 db.execute("PRAGMA locking_mode = EXCLUSIVE")
                 db.execute("SELECT id FROM outbox LIMIT 1").fetchone()
@@ -287,117 +265,3 @@ class SqliteStore:
             return any(part.stat().st_size for part in parts)
         except OSError:
             return True
-
-
-def read_only(path: Path, limit: int) -> list[Row]:
-    """The newest rows of an outbox file, without lock or change; raises sqlite3.Error, ValueError, OSError."""
-    try:
-        with contextlib.closing(_connect_to_look(path)) as db:
-            return _newest(db, limit)
-    except sqlite3.OperationalError:
-        # A journal whose index cannot be made beside it: nobody has the file open, and its disk may be full.
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / "outbox.sqlite"
-            for suffix in ("", "-wal"):
-                if Path(f"{path}{suffix}").exists():
-                    shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
-            with contextlib.closing(sqlite3.connect(copy)) as db:
-                return _newest(db, limit)
-
-
-def _connect_to_look(path: Path) -> sqlite3.Connection:
-    """A connection that makes no file: sqlite would make a journal and its index even to read."""
-    uri = path.absolute().as_uri()
-    if not Path(f"{path}-wal").exists():
-        return sqlite3.connect(f"{uri}?immutable=1", uri=True)
-    if not Path(f"{path}-shm").exists():
-        raise sqlite3.OperationalError(f"{path}-shm is missing")
-    return sqlite3.connect(f"{uri}?mode=ro", uri=True)
-
-
-def _newest(db: sqlite3.Connection, limit: int) -> list[Row]:
-    beside = _Beside(db)
-    return [
-        beside.row(values) for values in db.execute("SELECT * FROM outbox ORDER BY id DESC LIMIT ?", (limit,))
-    ]
-
-
-class _Beside:
-    """What stands beside the rows; a file of an earlier release has nothing of it."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self.made = {
-            row_id: datetime.datetime.fromisoformat(at) for row_id, at in _if_there(db, "made", _MADE)
-        }
-        self.followed = dict(_if_there(db, "followed", _FOLLOWED))
-
-    def row(self, values: tuple[object, ...]) -> Row:
-        """One row of the table `outbox`, with what stands beside it."""
-        return _row(values, self.made, self.followed)
-
-
-def _if_there(db: sqlite3.Connection, table: str, select: str) -> list[tuple[int, str]]:
-    if db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is None:
-        return []
-    return db.execute(select).fetchall()
-
-
-def _apply(db: sqlite3.Connection, write: Write) -> None:
-    if isinstance(write, Put):
-        row = write.row
-        db.execute(
-            "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                row.id,
-                _text(row.subject),
-                row.body,
-                _text(row.why),
-                row.created.isoformat(),
-                row.status.value,
-                row.attempts,
-                row.in_doubt,
-                row.reoffered,
-                _text(row.answer),
-                row.updated.isoformat() if row.updated else None,
-            ),
-        )
-        if row.notification is None or row.made_at != row.notification.generated_time:
-            db.execute("INSERT OR REPLACE INTO made VALUES (?, ?)", (row.id, row.made_at.isoformat()))
-        if row.followed:
-            db.execute("INSERT OR REPLACE INTO followed VALUES (?, ?)", (row.id, _text(row.followed)))
-        else:
-            db.execute("DELETE FROM followed WHERE id = ?", (row.id,))
-    elif write.value is None:
-        db.execute("DELETE FROM memory WHERE key = ?", (_text(write.key),))
-    else:
-        value = json.dumps(dict(write.value))
-        db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (_text(write.key), value))
-
-
-def _text(text: str) -> str:
-    """What sqlite can take: a lone surrogate (a file name's odd byte, a server's odd JSON) as an escape."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _row(
-    values: tuple[object, ...], made: Mapping[int, datetime.datetime], followed: Mapping[int, str]
-) -> Row:
-    row_id, subject, body, why, created, status, attempts, in_doubt, reoffered, answer, updated = values
-    notification = said_by(str(body))
-    moment = datetime.datetime.fromisoformat(str(created))
-    return Row(
-        id=int(str(row_id)),
-        subject=str(subject),
-        body=str(body),
-        notification=notification,
-        why=str(why),
-        created=moment,
-        made_at=made.get(int(str(row_id)), notification.generated_time if notification else moment),
-        status=ReportStatus(str(status)),
-        attempts=int(str(attempts)),
-        in_doubt=bool(in_doubt),
-        reoffered=bool(reoffered),
-        answer=str(answer),
-        updated=datetime.datetime.fromisoformat(str(updated)) if updated is not None else None,
-        followed=followed.get(int(str(row_id)), ""),
-    )

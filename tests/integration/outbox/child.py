@@ -25,8 +25,9 @@ from masakarimonitors.masakari_api import MasakariApi, Outcome
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.reading import read_only
 from masakarimonitors.outbox.rows import Put, Row, Write
-from masakarimonitors.outbox.sqlite import SqliteStore, read_only
+from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.system.clock import Clock, SystemClock
 
 

@@ -1,6 +1,8 @@
 """Options become parts: what the API client asks of the network, and a monitor in its place."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from masakarimonitors.outbox.delivery import DeliveryPolicy
 from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace import PacePolicy
+from masakarimonitors.outbox.rows import Keep
+from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.outbox.store import MemoryStore
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_api import FakeApi
@@ -173,3 +177,21 @@ async def test_a_wired_monitor_shows_what_waits_for_masakari_and_what_it_has_giv
         assert ["vm:a" in text for _, text in wired.status.record.faults] == [True]
         for task in running:
             task.cancel()
+
+
+async def test_what_was_set_aside_at_the_start_is_shown_as_a_fault(tmp_path: Path) -> None:
+    path, clock = tmp_path / "outbox.sqlite", FakeClock()
+    store = SqliteStore(path)
+    store.write([Keep("a", {})])
+    store.close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE memory SET value = 'no JSON'")
+        db.commit()
+    outbox = Outbox(SqliteStore(path), clock)
+    await outbox.open()
+    monitor = Monitor[int, str](
+        name="testmonitor", state=0, decide=lambda state, seen, now: (state, NOTHING), sources=[]
+    )
+    wired = wire(monitor, outbox, FakeEngine(clock), DeliveryPolicy(), clock)
+    assert ["'a' cannot be read" in text for _, text in wired.status.record.faults] == [True]
+    await outbox.close()

@@ -15,8 +15,9 @@ from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.reading import read_only
 from masakarimonitors.outbox.rows import Put, Row
-from masakarimonitors.outbox.sqlite import SqliteStore, read_only
+from masakarimonitors.outbox.sqlite import SqliteStore
 from tests.fixtures import old_state
 from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_clock import FakeClock, settle
