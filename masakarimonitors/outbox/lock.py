@@ -21,8 +21,7 @@ class Lock:
         self._path = Path(f"{path}.lock")
         self._descriptor = -1
 
-    @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether it is held, and on the file that everybody else would find; raises OSError."""
         if self._descriptor < 0:
             return False
@@ -30,12 +29,12 @@ class Lock:
             found = self._path.lstat()
         except FileNotFoundError:
             return False
-        mine = os.fstat(self._descriptor)
-        return (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino)
+        held = os.fstat(self._descriptor)
+        return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
 
     def take(self) -> None:
         """Hold it, on a file made anew if need be; raises InUse, OSError."""
-        while not self.held:
+        while not self.is_held():
             fresh = self._open()
             try:
                 fcntl.flock(fresh, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -144,7 +144,7 @@ class Keep:
 Write = Put | Keep
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """What a store held when it was opened; `followed`: ended rows that are still followed.
 

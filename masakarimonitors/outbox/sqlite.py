@@ -36,8 +36,8 @@ class SqliteStore:
         """Lock `path` for this process; raises InUse when another process has it, OSError when it cannot be made.
 
         `patience`: seconds to wait for whoever else reads or writes the file (a backup, a curious person). `lock`: one
-        that is taken already, or, unless `held`, is taken when the file is first written. So it is where the disk takes
-        nothing at present.
+        that is held already, or else is taken when the file is first written. So it is where the disk takes nothing at
+        present.
         """
         self._path = path
         self._patience = patience
@@ -73,7 +73,13 @@ class SqliteStore:
         except (sqlite3.Error, ValueError, OSError, InUse) as error:
             raise self._fault(error, loading=True) from error
         unreadable = tuple(f"{self._path}: {one}" for one in found.unreadable)
-        return Loaded(found.pending, found.memory, highest + 1, found.followed, unreadable)
+        return Loaded(
+            pending=found.pending,
+            memory=found.memory,
+            next_id=highest + 1,
+            followed=found.followed,
+            unreadable=unreadable,
+        )
 
     def write(self, writes: Sequence[Write]) -> None:
         """One transaction; on any fault nothing of it is kept."""

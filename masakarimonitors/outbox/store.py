@@ -79,7 +79,8 @@ class MemoryStore:
         rows = [row for _, row in sorted(self._rows.items())]
         pending = tuple(row for row in rows if row.status is ReportStatus.PENDING)
         followed = tuple(row for row in rows if row.followed)
-        return Loaded(pending, dict(self._memory), max(self._rows, default=0) + 1, followed)
+        next_id = max(self._rows, default=0) + 1
+        return Loaded(pending=pending, memory=dict(self._memory), next_id=next_id, followed=followed)
 
     def write(self, writes: Sequence[Write]) -> None:
         """Apply all of them."""

@@ -92,13 +92,13 @@ class Writer:
                     fault,
                     aside,
                 )
-                loaded = await self._try(lambda store: store.load(), Loaded((), {}, self._fresh_id()))
+                loaded = await self._try(lambda store: store.load(), self._nothing())
             elif fault.unread:
                 raise
             else:
                 self._unread = self._disk.hangs
                 self._degrade(fault)
-                loaded = Loaded((), {}, self._fresh_id())
+                loaded = self._nothing()
         self._adopt(loaded)
 
     def write(self, writes: Sequence[Write]) -> None:
@@ -254,9 +254,9 @@ class Writer:
             self._degrade(StoreFault(f"{fault}; it could not be set aside: {error}", lasting=False))
             return self.where
 
-    def _fresh_id(self) -> int:
+    def _nothing(self) -> Loaded:
         # Above every id that an unreadable file may hold: ids count from 1, this counts milliseconds since 1970.
-        return int(self._clock.now().wall.timestamp() * 1000)
+        return Loaded(pending=(), memory={}, next_id=int(self._clock.now().wall.timestamp() * 1000))
 
     async def _try(self, call: Callable[[Store], T], otherwise: T) -> T:
         try:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.reading import read_only
 from masakarimonitors.outbox.rows import Keep, Put
 from masakarimonitors.outbox.sqlite import SqliteStore
 from tests.fixtures.fake_clock import FakeClock
@@ -92,11 +91,3 @@ def test_a_column_of_somebody_else_changes_nothing(tmp_path: Path) -> None:
     store.write([Put(row(3, "new"))])
     assert [one.id for one in store.recent(5)] == [3, 2, 1]
     store.close()
-
-
-def test_whoever_only_looks_sees_the_others_and_changes_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "outbox.sqlite"
-    broken(path, "body", "not json")
-    before = path.read_bytes()
-    assert [one.id for one in read_only(path, 5)] == [2]
-    assert path.read_bytes() == before
