@@ -80,13 +80,14 @@ async def test_a_removed_folder_is_noticed_and_made_anew_with_its_lock(
     async with open_outbox(store, clock, deadline=60.0) as opened:
         shutil.rmtree(folder)
         await clock.advance(30)
-        await opened.mark(next(opened.deliverable("process:told before")))
+        opened.submit([report("a")], clock.now())
+        await eventually(lambda: list(opened.deliverable("process:a")) != [], "the next report to be written")
         with pytest.raises(InUse, match=f"in use by process {os.getpid()}"):
             SqliteStore(folder / "outbox.sqlite")
     await opened.close()
     assert "was removed or replaced while in use" in caplog.text
     again = SqliteStore(folder / "outbox.sqlite")
-    assert [one.subject for one in again.load().pending] == ["process:told before"]
+    assert [one.subject for one in again.load().pending] == ["process:told before", "process:a"]
     again.close()
 
 
