@@ -87,13 +87,17 @@ def report(name: str) -> Notify:
 
 
 @contextlib.asynccontextmanager
-async def open_outbox(store: Store, clock: FakeClock, deadline: float = 0.05) -> AsyncIterator[Outbox]:
+async def open_outbox(store: Store, clock: FakeClock, deadline: float = 0.3) -> AsyncIterator[Outbox]:
     outbox = Outbox(store, clock, deadline=deadline)
     await outbox.open()
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(outbox.run())
         yield outbox
         task.cancel()
+
+
+def written(store: MemoryStore) -> set[str]:
+    return {row.subject for row in MemoryStore.load(store).pending}
 
 
 def offered(outbox: Outbox) -> set[str]:
@@ -114,7 +118,7 @@ async def test_reports_leave_from_memory_while_the_disk_hangs_and_it_heals_when_
         assert {row.subject for row in await outbox.recent()} == {"process:a", "process:b"}
         store.thaw.set()
         await eventually(lambda: not outbox.fault, "the disk to be used again")
-        assert {row.subject for row in MemoryStore.load(store).pending} == {"process:a", "process:b"}
+        await eventually(lambda: written(store) == {"process:a", "process:b"}, "all to be written")
     await outbox.close()
 
 
@@ -130,7 +134,7 @@ async def test_a_call_that_never_comes_back_is_left_and_a_fresh_thread_goes_on()
         await eventually(lambda: offered(outbox) == {"process:a", "process:b"}, "what comes during that try")
         store.thaw.set()
         await eventually(lambda: not outbox.fault, "the disk to be used again")
-        assert {row.subject for row in MemoryStore.load(store).pending} == {"process:a", "process:b"}
+        await eventually(lambda: written(store) == {"process:a", "process:b"}, "all to be written")
     await outbox.close()
     hung.set()
 
