@@ -285,7 +285,12 @@ class World:
 
     def until(self, what: str, look: Callable[[], object], within: float = PATIENCE) -> None:
         """Until `look` is true."""
-        until(look, what, within, every=0.1)
+        until(
+            look,
+            lambda: f"{what}; accepted were {self.reports()}; {self.evidence()}\n{shown_by_all()}",
+            within,
+            every=0.1,
+        )
 
     @contextlib.contextmanager
     def closing(self) -> Iterator["World"]:
