@@ -20,6 +20,7 @@ for pair in etc-corosync:/etc/corosync etc-pacemaker:/etc/pacemaker lib-pacemake
     mount --bind "$home/${pair%%:*}" "${pair#*:}"
 done
 mount --bind "$home/hosts" /etc/hosts
+mount --bind "$home/loadavg" /proc/loadavg
 mount -t overlay overlay -o "lowerdir=$sbin:$remote_sbin:/usr/sbin" /usr/sbin
 mkdir -p /var/log/pacemaker /var/log/corosync
 chown hacluster:haclient /var/log/pacemaker

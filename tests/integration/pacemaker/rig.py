@@ -74,6 +74,11 @@ CONNECTION = """  <primitive id="{name}" class="ocf" provider="pacemaker" type="
   </primitive>"""
 
 
+IDLE = "0.00 0.00 0.00 1/1 1\n"
+"""What /proc/loadavg says on every host. A Pacemaker that sees a busy computer does one thing at a time, and fencing
+may wait for minutes behind the tries to reach a dead remote."""
+
+
 class RigError(AssertionError):
     """The cluster did not come to the state that a test needs."""
 
@@ -130,6 +135,7 @@ class Host:
         (self.home / "etc-corosync" / "corosync.conf").write_text(COROSYNC.format(nodes=nodes))
         hosts = [f"{address} {name}" for name, address in ADDRESSES.items()]
         (self.home / "hosts").write_text("\n".join([*hosts, "127.0.0.1 localhost", ""]))
+        (self.home / "loadavg").write_text(IDLE)
 
     # --- power
 

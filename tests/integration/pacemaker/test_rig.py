@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fixtures.waiting import until
-from tests.integration.pacemaker.rig import Rig
+from tests.integration.pacemaker.rig import IDLE, Rig
 
 pytestmark = pytest.mark.xdist_group("pacemaker-members")
 
@@ -18,3 +18,8 @@ def test_a_power_cut_is_fenced_and_healed(rig: Rig) -> None:
 def test_everything_dies_with_its_process_1(rig: Rig) -> None:
     rig["r1"].power_cut()
     assert not rig["r1"].powered
+
+
+def test_hosts_do_not_see_the_load_of_the_computer(rig: Rig) -> None:
+    """Pacemaker would do less at a time, and fence late, while other tests run."""
+    assert {host.run("cat", "/proc/loadavg").stdout for host in rig.hosts.values()} == {IDLE}
