@@ -273,9 +273,12 @@ def _led(election: Election, facts: Facts, policy: ElectionPolicy, now: float) -
 def _free(election: Election, facts: Facts, policy: ElectionPolicy, now: float) -> Situation:
     since = now if election.free_since is None else election.free_since
     another = facts.challenge is not None and facts.challenge.node != facts.own.node
-    waits = another and fitter(facts.challenge, facts.own, policy.deciding)
-    # Whoever cannot deliver lets others try first, even if nobody has asked.
-    waits = waits or facts.own.delivers is False
+    fitter_asks = fitter(facts.challenge, facts.own, policy.deciding)
+    waits = another and fitter_asks
+    # Whoever cannot deliver lets others try first, even if nobody has asked; but not when it was given up to this one,
+    # or whoever did so would have it back, and be asked again, without an end.
+    given = facts.challenge is not None and not another and not fitter_asks
+    waits = waits or (facts.own.delivers is False and not given)
     if (waits and now - since < policy.yields) or now < election.back_at:
         return Situation.ASKED
     return Situation.FREE

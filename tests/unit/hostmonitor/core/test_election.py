@@ -43,6 +43,7 @@ OWN = seeing("own", *LINKS)
 OTHER = seeing("other", *LINKS)
 BETTER = seeing("better", *LINKS)
 BLINDER = seeing("blinder", "manage", "tenant")
+MUTE = seeing("own", *LINKS, delivers=False)
 
 
 def test_every_standing_has_a_move_in_every_situation() -> None:
@@ -93,8 +94,12 @@ ALL_FACTS = [
         (replace(FREE, own=BLINDER, challenge=BETTER), 0.0, Situation.ASKED),
         (replace(FREE, own=BLINDER, challenge=BETTER), 5.0, Situation.FREE),
         (replace(FREE, own=BLINDER, challenge=BLINDER), 0.0, Situation.FREE),
-        (replace(FREE, own=replace(OWN, delivers=False)), 0.0, Situation.ASKED),
-        (replace(FREE, own=replace(OWN, delivers=False)), 5.0, Situation.FREE),
+        (replace(FREE, own=MUTE), 0.0, Situation.ASKED),
+        (replace(FREE, own=MUTE), 5.0, Situation.FREE),
+        # It has asked for it, and whoever held it has given it up: to this one.
+        (replace(FREE, own=MUTE, challenge=MUTE), 0.0, Situation.FREE),
+        (replace(FREE, own=MUTE, challenge=replace(MUTE, delivers=True)), 0.0, Situation.ASKED),
+        (replace(FREE, own=MUTE, challenge=BLINDER), 0.0, Situation.ASKED),
         (FOLLOWS, 0.0, Situation.LED),
         (replace(FOLLOWS, leader=BLINDER), 9.9, Situation.LED),
         (replace(FOLLOWS, leader=BLINDER), 10.0, Situation.OUTDONE),
