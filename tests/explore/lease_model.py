@@ -26,7 +26,7 @@ POLICY = ElectionPolicy(deciding=frozenset({"link"}), superior=2, yields=1, doub
 # As the real ones stand to each other: renew < deadline < duration.
 DEADLINE, DURATION = 2, 3
 MISSING = DEADLINE
-"""So long nobody makes a Lease anew that is not there, or acquires one that was made anew."""
+"""So long nobody acquires a Lease that was made anew."""
 LONGEST = 25
 
 Fitness = tuple[bool, bool]
@@ -60,7 +60,6 @@ class Node(NamedTuple):
     current: bool = False
     renewed: bool = False
     alive: int = 0
-    missing: int = 0
     anew: int = 0
     until: int = 0
     leads: int = 0
@@ -123,7 +122,6 @@ def tick(world: World) -> World:
             unsure=_aged(node.unsure),
             back=max(node.back - 1, 0),
             alive=max(node.alive - 1, 0),
-            missing=max(node.missing - 1, 0),
             anew=max(node.anew - 1, 0),
             until=max(node.until - 1, 0),
             leads=max(node.leads - 1, 0),
@@ -147,12 +145,16 @@ def turn(world: World, i: int, *, lost: bool = False, reads: bool = True) -> Wor
     if node.reaches and reads:
         node = _read(world, node)
     elif not node.reaches and _holder(i, node) is not Holder.OWN:
-        node = node._replace(read=False, lease=None, missing=0)
+        node = node._replace(read=False, lease=None)
     # Electors look more often than they act: at the clock, at each answer.
     node, _ = _judge(i, node)
     node, act = _judge(i, node)
     world = world.put(i, node)
-    if act is Act.NOTHING or not node.reaches or not world.writable or not node.read:
+    if not node.reaches or not world.writable or not node.read:
+        return world
+    if node.lease is None:
+        return world if world.lease is not None else _make(world, i, lost)
+    if act is Act.NOTHING:
         return world
     if not node.current:
         return world  # somebody has written meanwhile: 409
@@ -162,13 +164,10 @@ def turn(world: World, i: int, *, lost: bool = False, reads: bool = True) -> Wor
 
 def _read(world: World, node: Node) -> Node:
     if world.lease is None:
-        gone = not node.read or node.lease is not None
-        return node._replace(
-            read=True, lease=None, current=True, renewed=False, missing=MISSING if gone else node.missing
-        )
+        return node._replace(read=True, lease=None, current=True, renewed=False)
     fresh = node.lease is None or node.renewed
     alive = DURATION + 1 if fresh else node.alive
-    emptied = world.lease.blank and not (node.lease is not None and node.lease.blank)
+    emptied = world.lease.blank and not (node.lease is not None and node.lease.blank and node.current)
     return node._replace(
         read=True,
         lease=world.lease,
@@ -177,18 +176,17 @@ def _read(world: World, node: Node) -> Node:
         current=True,
         renewed=False,
         alive=alive,
-        missing=0,
         anew=MISSING if emptied or (node.met and node.another) else node.anew,
     )
 
 
 def _holder(i: int, node: Node) -> Holder:
-    if not node.read or (node.lease is None and node.missing > 0):
+    if not node.read or node.lease is None:
         return Holder.UNKNOWN
-    holder = None if node.lease is None else node.lease.holder
+    holder = node.lease.holder
     if holder not in (None, i) and node.alive > 0:
         return Holder.OTHER
-    if node.lease is not None and node.anew > 0:
+    if node.anew > 0:
         return Holder.UNKNOWN
     return Holder.OWN if holder == i else Holder.NOBODY
 
@@ -249,6 +247,12 @@ def _carry_out(world: World, i: int, act: Act, lost: bool) -> World:
     return world
 
 
+def _make(world: World, i: int, lost: bool) -> World:
+    """There is none: one that nobody holds, and that nobody acquires yet."""
+    world = _put(world, i, Lease(blank=True), lost)
+    return world if lost else world.put(i, _judge(i, world.nodes[i]._replace(anew=MISSING))[0])
+
+
 def _put(
     world: World, i: int, lease: Lease, lost: bool, *, until: int | None = None, renews: bool = True
 ) -> World:
@@ -256,9 +260,7 @@ def _put(
     world = _written(world, lease, renews)
     if lost:
         return world
-    own = world.nodes[i]._replace(
-        lease=lease, met=True, another=False, current=True, renewed=False, missing=0
-    )
+    own = world.nodes[i]._replace(lease=lease, met=True, another=False, current=True, renewed=False)
     if renews:
         own = own._replace(alive=DURATION + 1)
     return world.put(i, own if until is None else own._replace(until=until))

@@ -151,7 +151,9 @@ class RealLease:
         if named != stands:
             raise ApiFault("the object has been modified", 409)
         self._version += 1
+        uid = self._lease["metadata"]["uid"] if self._lease else f"uid-{self._version}"
         self._lease = copy.deepcopy(dict(body))
+        self._lease["metadata"]["uid"] = uid
         self._lease["metadata"]["resourceVersion"] = str(self._version)
         return copy.deepcopy(self._lease)
 

@@ -2,7 +2,9 @@
 
 In: the Lease, whether this node's way to masakari works, `WriteLedger`. Out: `Leader`, `Follower`, `NoElection`. By
 which rules stands in `core/election.py`. The leader renews the Lease; one that has not been renewed for its duration,
-by the observer's own clock, may be acquired. The ledger of what was reported hangs on it as an annotation, so a
+by the observer's own clock, may be acquired. Where there is none, one is created that nobody holds, and acquired only
+after the time in which whoever held an earlier one must stop: as it is then still the same one, nobody can have
+acquired another meanwhile. The ledger of what was reported hangs on it as an annotation, so a
 successor reads it with the same answer that makes it the leader.
 """
 
@@ -34,6 +36,7 @@ from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
 from masakarimonitors.hostmonitor.drivers.kubernetes.api import Api, ApiFault, Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.lease import (
     LeaseSeen,
+    blank_lease,
     challenge_lease,
     read_lease,
     release_lease,
@@ -109,8 +112,7 @@ class LeaseElector:
         # What was read last, None: nothing that is true by now; `_exists`: whether there is a Lease at all.
         self._seen: LeaseSeen | None = None
         self._exists: bool | None = None
-        # Since when it has been seen that there is none; when one was seen that was made anew or emptied.
-        self._missing_since = math.inf
+        # When one was seen that was made anew or emptied.
         self._anew_at = -math.inf
         # Which one was seen last, also while there is none; None: none yet.
         self._uid: str | None = None
@@ -184,7 +186,7 @@ class LeaseElector:
         self._read_fault = f"the Lease cannot be read: {fault}"
         # Whose it was before is out of date, unless it is this node's: its own authority has an end.
         if self._holder(self._clock.now().monotonic) is not Holder.OWN:
-            self._seen, self._exists, self._missing_since = None, None, math.inf
+            self._seen, self._exists = None, None
         self._judge()
         return self._timings.refused if fault.status == 403 else self._timings.tick
 
@@ -195,33 +197,28 @@ class LeaseElector:
         self._read_fault = ""
         self._take(None if body is None else read_lease(body))
 
-    def _take(self, seen: LeaseSeen | None, *, written: bool = False) -> None:
-        """What stands there; `written`: this monitor has just written it, and knew what it wrote over."""
+    def _take(self, seen: LeaseSeen | None) -> None:
         before, self._seen, self._exists = self._seen, seen, seen is not None
         now = self._clock.now().monotonic
         if seen is not None:
             # Nobody who releases a Lease leaves it blank: it was emptied, or a holder of an earlier one may be unaware.
-            emptied = seen.blank and not (before is not None and before.blank)
-            if not written and (emptied or self._uid not in (None, seen.uid)):
+            # What was blank before, too, may have been held in between, if it was written since.
+            emptied = seen.blank and (before is None or before.version != seen.version)
+            if emptied or self._uid not in (None, seen.uid):
                 self._anew_at = now
             self._uid = seen.uid
-        self._missing_since = math.inf if seen is not None else min(self._missing_since, now)
         if seen is not None and seen.renewal != self._renewal:
             self._renewal, self._changed_at = seen.renewal, now
 
     def _holder(self, now: float) -> Holder:
         seen = self._seen
         if seen is None:
-            return Holder.UNKNOWN if self._exists is None or self._was_deleted(now) else Holder.NOBODY
+            return Holder.UNKNOWN
         free = not seen.leader or now - self._changed_at > seen.duration
         own = seen.leader == self._own
         if self._was_made_anew(now) and (own or free):
             return Holder.UNKNOWN
         return Holder.OWN if own else Holder.NOBODY if free else Holder.OTHER
-
-    def _was_deleted(self, now: float) -> bool:
-        """Whether the Lease may have been deleted so lately that its holder does not know it yet, and reports."""
-        return self._exists is False and now - self._missing_since < self._timings.deadline
 
     def _was_made_anew(self, now: float) -> bool:
         """Whether it was replaced or emptied so lately that whoever held it may not know it yet, and reports."""
@@ -230,7 +227,7 @@ class LeaseElector:
     def _why_closed(self, now: float) -> str:
         if self._was_made_anew(now) and self._holder(now) is Holder.UNKNOWN:
             return _MADE_ANEW
-        return _DELETED if self._was_deleted(now) else ""
+        return _DELETED if self._exists is False else ""
 
     def _candidate(self) -> Candidate:
         return Candidate(self._own, _SEES if self._sees else frozenset(), self._delivers)
@@ -271,10 +268,14 @@ class LeaseElector:
     async def _act(self, api: LeaseApi) -> None:
         """One act; a fault of it is kept and tried again, and does not keep from reading."""
         act, now = self._judge(), self._clock.now().monotonic
-        if act is Act.NOTHING or now < self._not_before:
+        missing = self._exists is False
+        if (act is Act.NOTHING and not missing) or now < self._not_before:
             return
         try:
-            await self._carry_out(api, act)
+            if missing:
+                await self._put(api, blank_lease(self._name))
+            else:
+                await self._carry_out(api, act)
             self._act_fault = ""
         except ApiFault as fault:
             if not self._act_fault:
@@ -292,7 +293,7 @@ class LeaseElector:
     async def _carry_out(self, api: LeaseApi, act: Act) -> None:
         seen = self._seen
         match act:
-            case Act.ACQUIRE | Act.RENEW | Act.ANNOUNCE | Act.DROP:
+            case Act.ACQUIRE | Act.RENEW | Act.ANNOUNCE | Act.DROP if seen is not None:
                 await self._hold(api, seen)
             case Act.CHALLENGE if seen is not None:
                 LOG.info("%s leads and is less fit to report than this node: challenging it", seen.leader)
@@ -301,7 +302,7 @@ class LeaseElector:
             case Act.RELEASE if seen is not None:
                 await self._release(api, seen)
 
-    async def _hold(self, api: LeaseApi, seen: LeaseSeen | None) -> None:
+    async def _hold(self, api: LeaseApi, seen: LeaseSeen) -> None:
         """Acquire the Lease or renew it; what a leader has to write down goes with it."""
         asked = self._clock.now()
         # Only what it wrote as the leader: what is found first decides what it may write on its first day.
@@ -325,7 +326,7 @@ class LeaseElector:
 
     async def _put(self, api: LeaseApi, body: dict[str, object]) -> None:
         written = await api.write_lease(self._namespace, body, self._timings.patience)
-        self._take(read_lease(written), written=True)
+        self._take(read_lease(written))
 
     async def _leave(self, api: LeaseApi) -> None:
         """At a clean stop another monitor may acquire the Lease moments later."""

@@ -16,6 +16,7 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.api import (
     ApiFault,
     Credentials,
 )
+from masakarimonitors.hostmonitor.drivers.kubernetes.lease import blank_lease
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames, find_own, who
 from masakarimonitors.hostmonitor.drivers.kubernetes.parse import NodeSeen, read_node
 
@@ -134,13 +135,7 @@ async def _lease(api: Api, namespace: str, name: str) -> Finding:
         body = await api.read_lease(namespace, name, _PATIENCE)
         if body is None:
             verb, made = "create", True
-            empty = {
-                "apiVersion": "coordination.k8s.io/v1",
-                "kind": "Lease",
-                "metadata": {"name": name},
-                "spec": {},
-            }
-            body = await api.write_lease(namespace, empty, _PATIENCE)
+            body = await api.write_lease(namespace, blank_lease(name), _PATIENCE)
         verb = "update"
         await api.write_lease(namespace, body, _PATIENCE, trial=True)
     except ApiFault as fault:

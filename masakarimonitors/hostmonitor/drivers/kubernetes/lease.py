@@ -68,7 +68,7 @@ def read_lease(lease: Mapping[str, Any]) -> LeaseSeen:
 
 
 def write_lease(
-    seen: LeaseSeen | None,
+    seen: LeaseSeen,
     name: str,
     own: Candidate,
     now: datetime.datetime,
@@ -81,8 +81,8 @@ def write_lease(
     `duration`: seconds. `ledger` None keeps the one that stands.
     """
     stamp = now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    before = (seen.body.get("spec") or {}) if seen else {}
-    same = seen is not None and seen.leader == own.node
+    before = seen.body.get("spec") or {}
+    same = seen.leader == own.node
     notes = _annotations(seen)
     notes.pop(CHALLENGE, None)
     notes[LEADER] = write_candidate(own).decode()
@@ -93,7 +93,7 @@ def write_lease(
         "leaseDurationSeconds": duration,
         "acquireTime": before.get("acquireTime") if same else stamp,
         "renewTime": stamp,
-        "leaseTransitions": (seen.transitions if seen else 0) + (0 if same else 1),
+        "leaseTransitions": seen.transitions + (0 if same else 1),
     }
     return _body(seen, name, notes, spec)
 
@@ -115,14 +115,19 @@ def release_lease(
     return _body(seen, name, notes, spec)
 
 
+def blank_lease(name: str) -> dict[str, Any]:
+    """One that nobody holds or has ever held."""
+    return _body(None, name, {}, {})
+
+
 def challenge_lease(seen: LeaseSeen, name: str, own: Candidate) -> dict[str, Any]:
     """The Lease as its holder has it, and that `own` asks for it."""
     notes = {**_annotations(seen), CHALLENGE: write_candidate(own).decode()}
     return _body(seen, name, notes, dict(seen.body.get("spec") or {}))
 
 
-def _annotations(seen: LeaseSeen | None) -> dict[str, str]:
-    return dict(((seen.body.get("metadata") or {}).get("annotations") or {}) if seen else {})
+def _annotations(seen: LeaseSeen) -> dict[str, str]:
+    return dict((seen.body.get("metadata") or {}).get("annotations") or {})
 
 
 def _body(

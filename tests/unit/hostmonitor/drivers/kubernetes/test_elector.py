@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core.election import ElectionPolicy
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, WriteLedger
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import Api, Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.api import Api, ApiFault, Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.elector import POLICY, ElectionTimings, LeaseElector
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_clock import FakeClock
@@ -42,9 +43,8 @@ async def test_one_of_three_monitors_reports(tmp_path: Path) -> None:
             name: await stack.enter_async_context(listening(elector(tmp_path, server, name)))
             for name in ("n0", "n1", "n2")
         }
-        await eventually(lambda: server.lease is not None, "a Lease")
-        assert server.lease is not None
-        leader = server.lease["spec"]["holderIdentity"]
+        await eventually(lambda: holder_of(server) != "", "a holder")
+        leader = holder_of(server)
         for name, each in heard.items():
             if name == leader:
                 said = await each.until(Leader)
@@ -99,12 +99,63 @@ async def test_a_lease_that_was_deleted_is_made_anew_once_its_holder_has_stopped
         heard = {"n1": one, "n2": two}
         after = {name: len(words) for name, words in heard.items()}
         server.lease = None
-        await two.until(NoElection, lambda said: "no Lease" in said.why, after["n2"])
-        await eventually(lambda: server.lease is not None, "a Lease")
+        await two.until(
+            NoElection, lambda said: "no Lease" in said.why or "made anew" in said.why, after["n2"]
+        )
+        await eventually(lambda: holder_of(server) != "", "a holder")
         holder = holder_of(server)
         led = [said for said in heard["n1"][: after["n1"]] if isinstance(said, Leader)][-1]
         leads = await heard[holder].until(Leader, after=after[holder])
         assert leads.at.monotonic >= led.at.monotonic + (led.good_for or 0.0)
+
+
+class Shelf:
+    """An API server with one Lease, and everybody's connection to it."""
+
+    def __init__(self) -> None:
+        self.lease: dict[str, Any] | None = None
+        self.reads = self.writes = 0
+
+    def put(self, body: dict[str, Any] | None) -> None:
+        self.writes += 1
+        if body is not None:
+            uid = self.lease["metadata"]["uid"] if self.lease else f"uid-{self.writes}"
+            body = body | {"metadata": body["metadata"] | {"resourceVersion": str(self.writes), "uid": uid}}
+        self.lease = body
+
+    async def read_lease(self, namespace: str, name: str, timeout: float) -> dict[str, Any] | None:
+        self.reads += 1
+        return self.lease
+
+    async def write_lease(self, namespace: str, body: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+        stands = self.lease["metadata"]["resourceVersion"] if self.lease else None
+        if body["metadata"].get("resourceVersion") != stands:
+            raise ApiFault("the object has been modified", 409)
+        self.put(dict(body))
+        assert self.lease is not None
+        return self.lease
+
+
+@pytest.mark.parametrize("gone", [None, {"metadata": {"name": "l"}, "spec": {}}], ids=["deleted", "emptied"])
+async def test_a_lease_that_was_held_between_two_looks_is_waited_for(gone: dict[str, Any] | None) -> None:
+    """Who finds none twice, or a blank one, cannot know that none was held in between: its holder may report."""
+    clock, shelf, timings = FakeClock(), Shelf(), ElectionTimings()
+    source = LeaseElector(
+        Credentials(), "default", "l", "n1", clock, timings, open_api=lambda _: contextlib.nullcontext(shelf)
+    )
+    async with listening(source) as heard:
+        for _ in range(80):
+            await clock.advance(timings.tick / 8)
+        assert not any(isinstance(said, Leader) for said in heard)
+        shelf.put(held_by("n2"))
+        held = clock.now().monotonic
+        await clock.advance(timings.tick / 8)
+        shelf.put(gone)
+        while not any(isinstance(said, Leader) for said in heard):
+            await clock.advance(timings.tick / 8)
+        assert clock.now().monotonic >= held + timings.deadline
+        # And not much later: what a successor waits is that, a look, and a look.
+        assert clock.now().monotonic <= held + timings.deadline + 2 * timings.renew + timings.tick
 
 
 @pytest.mark.parametrize(("uid", "holder"), [("two", ""), ("two", "n1"), ("two", "n2"), ("one", "")])
@@ -228,8 +279,7 @@ async def test_an_account_that_may_not_use_leases_means_no_election(tmp_path: Pa
 
 
 def holder_of(server: Replay) -> str:
-    assert server.lease is not None
-    return str(server.lease["spec"]["holderIdentity"])
+    return "" if server.lease is None else str(server.lease["spec"].get("holderIdentity") or "")
 
 
 def held_by(leader: str) -> dict[str, Any]:

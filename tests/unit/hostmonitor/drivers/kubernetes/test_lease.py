@@ -8,6 +8,7 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.lease import (
     CHALLENGE,
     LEADER,
     LEDGER,
+    blank_lease,
     challenge_lease,
     read_lease,
     release_lease,
@@ -45,7 +46,11 @@ def test_a_written_lease_counts_transitions_and_keeps_the_ledger() -> None:
     assert taken["spec"]["renewTime"] == "2026-01-01T00:00:00.000000Z"
     renewed = write_lease(read_lease(taken), "l", OWN, NOW, duration=15, ledger='{"x":1}')
     assert (renewed["spec"]["leaseTransitions"], renewed["metadata"]["annotations"][LEDGER]) == (4, '{"x":1}')
-    assert "resourceVersion" not in write_lease(None, "l", OWN, NOW, duration=15)["metadata"]
+
+
+def test_a_new_lease_is_held_by_nobody_and_was_never() -> None:
+    made = blank_lease("l")
+    assert "resourceVersion" not in made["metadata"] and read_lease(made).blank
 
 
 def test_a_challenge_changes_nothing_else_and_is_no_sign_of_life_of_the_leader() -> None:
@@ -75,11 +80,13 @@ def test_an_older_release_says_nothing_of_itself_and_what_its_predecessor_said_i
 
 def test_what_is_written_keeps_its_form() -> None:
     """Monitors of several releases elect one reporter together."""
-    assert write_lease(None, "l", OWN, NOW, duration=15, ledger="{}") == {
+    made = read_lease({"metadata": {"name": "l", "resourceVersion": "1"}, "spec": {}})
+    assert write_lease(made, "l", OWN, NOW, duration=15, ledger="{}") == {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {
             "name": "l",
+            "resourceVersion": "1",
             "annotations": {
                 "masakari-monitors/reported": "{}",
                 "masakari-monitors/leader": '{"node": "node-1", "sees": ["kubernetes"]}',
