@@ -366,9 +366,11 @@ def _take(world: World, i: int, news: News) -> World:
     if isinstance(news, GroupMessage):
         if news.sender == me and node.under_way:
             node = node._replace(proven=node.under_way[0], under_way=node.under_way[1:])
-        reply = election.answer(node.view, news)
+        replies = election.answer(node.view, news)
         world = world.put(i, node._replace(view=_plain(election.received(node.view, news, 0.0))))
-        return world if reply is None else _say(world, i, reply)
+        for reply in replies:
+            world = _say(world, i, reply)
+        return world
     view, answers = election.changed(node.view, news, me, 0.0)
     world = world.put(i, node._replace(view=_plain(view), changed=0))
     if news.joined and view.me is not None:

@@ -9,6 +9,8 @@ messages to send.
   received the ledger, so that it does not report again what is reported already. One whose way to masakari does not
   work comes after all others, once every one of them has said whether its own does: with a member of an older
   release, which says nothing of it, all go by the order alone, and so elect the same one.
+- Who comes before whom hangs on nothing but what all have heard in one order, never on who is silent: that each
+  knows by its own clock, and two that reckoned by different orders would both lead.
 - After a change that brought newcomers, the lowest informed member sends what it knows of the ways, and the ledger;
   with its delivery every member is informed, and the leadership passes at that very point of the common order.
 - A ledger has a serial number that is not below the wall clock's milliseconds when a leader wrote it: the highest is
@@ -22,7 +24,8 @@ messages to send.
   lives); every BEAT seconds each says whether its way works, which is its sign of life.
 - A newcomer that nobody informs within PATIENCE seconds (the lowest may hang) says so to all, and with the delivery of
   that every member is informed: at one point of the common order, or two would take themselves for the leader. The
-  lowest ANSWERING members that know the ledger send it then.
+  lowest ANSWERING members that know the ledger send it then, and what they know of the ways.
+- For a member that has fallen silent before it said anything of its way the leader says that it is not known.
 - A leader without a ledger, whose core has nothing to write down, has an empty one after PATIENCE
   seconds: a newcomer's stale memory must not pass for what is reported now.
 """
@@ -96,10 +99,16 @@ class GroupView:
 
     def leader(self, now: float) -> Process | None:
         """Who is the leader at monotonic second `now`; None while nobody informed is heard of."""
-        fit = [m for m in self.members & self.informed if now - self.heard.get(m, now) < SILENCE]
-        if all(member in self.delivers for member in fit):
+        known = self.members & self.informed
+        fit = [member for member in known if not self.is_silent(member, now)]
+        # Who is silent one learns before the other: whether the ways count must not hang on it.
+        if self.delivers.keys() >= known:
             return min(fit, key=lambda member: (self.delivers[member] is False, member), default=None)
         return min(fit, default=None)
+
+    def is_silent(self, member: Process, now: float) -> bool:
+        """Whether a member has not been heard of for so long, at monotonic second `now`, that it is passed over."""
+        return now - self.heard.get(member, now) >= SILENCE
 
 
 def changed(
@@ -160,6 +169,9 @@ def received(view: GroupView, message: GroupMessage, now: float) -> GroupView:
     heard = dict(view.heard)
     heard[message.sender] = now
     view = replace(view, heard=heard)
+    if message.payload == OLDER_BEAT:
+        # It goes by the order alone, whatever was said for it while it hung.
+        return replace(view, delivers={m: works for m, works in view.delivers.items() if m != message.sender})
     if (ways := decode_ways(message)) is not None:
         # What a member says itself is newer than what another knew of it when it was asked to tell.
         own = message.payload in WAY_MESSAGES.values()
@@ -183,29 +195,36 @@ def received(view: GroupView, message: GroupMessage, now: float) -> GroupView:
 
 
 def waited(view: GroupView, now: float, wall: datetime.datetime) -> tuple[GroupView, bytes | None]:
-    """Time has passed, `wall` is an aware time: one whom nobody told says so to all; no ledger becomes an empty one."""
+    """Time has passed, `wall` is an aware time: one whom nobody told says so to all; no ledger becomes an empty one;
+    the leader speaks for those who hang and have said nothing of their way."""
     if view.me is None or now - view.joined_at < PATIENCE:
         return view, None
     if view.me not in view.informed:
         clear_at = max(view.clear_at, view.joined_at + AUTHORITY)  # nobody has told of one that went before
         return replace(view, joined_at=now, clear_at=clear_at), encode(None, view.serial)
-    if view.ledger is None and view.leader(now) == view.me:
+    if view.leader(now) != view.me:
+        return view, None
+    if view.ledger is None:
         return published(view, {}, wall)
-    return view, None
+    mute = [m for m in view.members & view.informed if m not in view.delivers and view.is_silent(m, now)]
+    # It counts at all of them, here too, only from where it stands in the common order.
+    return view, encode_ways(dict.fromkeys(mute)) if mute else None
 
 
-def answer(view: GroupView, message: GroupMessage) -> bytes | None:
+def answer(view: GroupView, message: GroupMessage) -> tuple[bytes, ...]:
     """What is said, if anything, to one that nobody has informed, or that informs us of an older ledger than ours;
     `view` as it was before its message."""
     told = decode(message.payload)
     if told is None or message.sender == view.me or view.ledger is None:
-        return None
+        return ()
     serial, ledger = told
-    if ledger is None:
-        speaks = view.me in sorted(view.informed)[:ANSWERING]
-    else:
-        speaks = view.me not in view.informed and serial < view.serial
-    return encode(view.ledger, view.serial) if speaks else None
+    if ledger is not None:
+        corrects = view.me not in view.informed and serial < view.serial
+        return (encode(view.ledger, view.serial),) if corrects else ()
+    if view.me not in sorted(view.informed)[:ANSWERING]:
+        return ()
+    # Without the ways it would go by another order than those who were here before it.
+    return encode_ways(view.delivers), encode(view.ledger, view.serial)
 
 
 def published(view: GroupView, entries: Ledger, wall: datetime.datetime) -> tuple[GroupView, bytes]:
@@ -216,7 +235,9 @@ def published(view: GroupView, entries: Ledger, wall: datetime.datetime) -> tupl
 
 
 WAY_MESSAGES: Mapping[bool | None, bytes] = {True: b"way yes", False: b"way no", None: b"way unknown"}
-"""Whether the sender's own way to masakari works: its beat. A member of an older release sends another one."""
+"""Whether the sender's own way to masakari works: its beat."""
+OLDER_BEAT = b"beat"
+"""Of a member of an older release."""
 _WAYS = b"ways "
 _GONE = b"gone "
 LOOK_MESSAGE = b"look"

@@ -205,8 +205,7 @@ class GroupElector:
                     self._proven_at = self._under_way.popleft()
                 if event.sender != me:
                     self._hear(event.payload, now)
-                reply = election.answer(self._view, event)
-                if reply is not None:
+                for reply in election.answer(self._view, event):
                     self._send(reply)
                 self._view = election.received(self._view, event, now)
         self._flush(group)
