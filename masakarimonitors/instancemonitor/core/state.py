@@ -63,8 +63,9 @@ class Instance:
     libvirt does not know it. `unwatched`: events of it may have been missed since it was last seen. `over`: that life
     has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known only from before this
     host was started. `missed`: censuses in a row that did not list it; `asked`: what the disk tells of that is not
-    known yet. `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that;
-    `untold`: its libvirt lists it, and does not tell how it stands.
+    known yet. `as_of`: after which event the last look began that told of it, or did not list it. `unread`: since it
+    could not be read (None: it can), when its libvirt had been looked at before that; `untold`: its libvirt lists it,
+    and does not tell how it stands.
     `alarm`: what was last said of it that asks for a human; `halted`: why it stands still, if nobody paused it;
     `signalled`: its QEMU was told by a signal to end.
     """
@@ -86,6 +87,7 @@ class Instance:
     before_reboot: bool = False
     missed: int = 0
     asked: bool = False
+    as_of: int = 0
     unread: float | None = None
     untold: bool = False
     alarm: str = ""
@@ -112,19 +114,21 @@ class State:
     """All instances by their places, and for each URI that cannot be heard what was seen of it.
 
     `looked`: when each URI was last known to have been read (seconds since 1970); `read`: those that have been read
-    since the start; `rebooted`: what is remembered is of another boot of this host; `older`: the URIs that were last
-    looked at in another boot. `noted`: those whose look since the start is on disk; `due`: when those were read whose
-    look is not yet, since a reading of it waits; `settled`: those that nothing can have been missed at since their
-    last look; `leaving`: what is on disk of instances that need no memory from the next look on, with their URIs.
-    `strangers`: remembered of URIs that are no longer configured, and not yet forgotten. `awaited`: of several URIs
-    those whose first look is waited for; `aside`: the readings that wait for it; `waits`: whether the time for that
-    runs. `storms`: of I/O errors, by scope; `weigh_at`: the monotonic second at which these are weighed again.
+    since the start; `as_of`: after which event the last census of each began; `rebooted`: what is remembered is of
+    another boot of this host; `older`: the URIs that were last looked at in another boot. `noted`: those whose look
+    since the start is on disk; `due`: when those were read whose look is not yet, since a reading of it waits;
+    `settled`: those that nothing can have been missed at since their last look; `leaving`: what is on disk of instances
+    that need no memory from the next look on, with their URIs. `strangers`: remembered of URIs that are no longer
+    configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited for; `aside`: the
+    readings that wait for it; `waits`: whether the time for that runs. `storms`: of I/O errors, by scope; `weigh_at`:
+    the monotonic second at which these are weighed again.
     """
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)
     away: Mapping[str, str] = field(default_factory=dict)
     looked: Mapping[str, float] = field(default_factory=dict)
     read: frozenset[str] = frozenset()
+    as_of: Mapping[str, int] = field(default_factory=dict)
     rebooted: bool = False
     older: frozenset[str] = frozenset()
     noted: frozenset[str] = frozenset()
