@@ -26,8 +26,8 @@ UNTOLD = (
 """A life that ended, and nothing tells how: an alarm."""
 
 
-def searched(core: Mind, states: int, *begins: str) -> Account:
-    lives = Lives(core)
+def searched(core: Mind, states: int, *begins: str, late: bool = False) -> Account:
+    lives = Lives(core, late=late)
     return Search(played(lives, *begins), lives.moves, key, lambda world: None).run(Limits(states=states))
 
 
@@ -52,6 +52,21 @@ def test_nothing_is_lost_and_nobody_is_accused() -> None:
 )
 def test_nor_after_it_has_died_or_its_host_was_restarted(begins: tuple[str, ...]) -> None:
     account = searched(mind(), 3_000, *begins)
+    assert not account.violation, str(account)
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        (),
+        ("a census begins",),
+        ("it is migrated away", "a migration of it begins", "that migration is completed"),
+        ("its QEMU is killed", "a census begins", "it is undefined"),
+        ("libvirtd ends", "libvirtd returns", "a census begins"),
+    ],
+)
+def test_a_census_that_is_told_late_says_nothing_of_what_has_happened_since(begins: tuple[str, ...]) -> None:
+    account = searched(mind(), 4_000, *begins, late=True)
     assert not account.violation, str(account)
 
 
@@ -82,6 +97,27 @@ def of_memory(change: Callable[[Instance], Instance]) -> Mind:
         return core(replace(state, instances=known), seen, now)
 
     return broken
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: replace(state, as_of={}),
+        lambda state: replace(
+            state,
+            instances={at: replace(one, number=min(one.number, 0)) for at, one in state.instances.items()},
+        ),
+    ],
+    ids=["one that has left is forgotten as if it had never been", "no event is dated"],
+)
+def test_a_core_that_does_not_know_what_is_older_is_found_out(change: Callable[[State], State]) -> None:
+    core = mind()
+
+    def broken(state: State, seen: Observation | Woken, now: Instant) -> tuple[State, Decision]:
+        return core(change(state), seen, now)
+
+    account = searched(broken, 9_000, "a census begins", late=True)
+    assert "a census that was begun before" in account.violation, str(account)
 
 
 BROKEN: dict[str, Mind] = {

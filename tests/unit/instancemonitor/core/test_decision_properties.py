@@ -554,3 +554,18 @@ def test_one_that_died_in_a_live_snapshot_that_began_while_the_monitor_was_away(
     world.monitor_returns()
     world.rest()
     assert world.history[0].alarmed and not world.history[0].reported
+
+
+def test_a_census_that_is_older_than_its_leaving_while_its_guest_panics_at_the_other_libvirt() -> None:
+    world = World()
+    world.begin()
+    world.census_begins(URI)
+    world.migration_begins()
+    world.migration_is_completed(paused=False)
+    world.second_census(URI)
+    world.second_census(URI)
+    world.panic_and_stay()
+    world.what_is_late_arrives()
+    assert world.pending == ["STOPPED_FAILED"]
+    world.rest()
+    world.nobody_is_accused_falsely()
