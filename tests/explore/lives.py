@@ -18,6 +18,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Ask,
     Asked,
     Census,
+    Failed,
     LibvirtAway,
     LibvirtBack,
     LifecycleChanged,
@@ -76,6 +77,8 @@ class World:
     started: float = field(default=0.0, compare=False)
     arrived: bool = False
     readable: bool = True
+    failed: Failed = Failed.NOTHING
+    """What its log tells to have failed since that life."""
     before: tuple[str, float, bool] = field(default=("", 0.0, False), compare=False)
     """What the log told last before the migration that arrives."""
     untold: bool = False
@@ -169,6 +172,7 @@ class Lives:
             started=world.started if readable else 0.0,
             arrived=world.arrived and readable,
             log_read=readable,
+            failed=world.failed if readable else Failed.NOTHING,
         )
 
     def _traces(self, world: World) -> Reading | None:
@@ -183,6 +187,7 @@ class Lives:
             started=world.started,
             arrived=world.arrived,
             log_read=True,
+            failed=world.failed,
         )
 
     def census(self, world: World) -> Census:
@@ -261,20 +266,24 @@ class Lives:
     def _runs(self, w: World) -> World:
         truth = Truth(fate="alive", seen=w.hears)
         w = replace(w, qemu="running", words="", started=w.wall, arrived=False, truth=truth)
-        return self.event(w, Lifecycle.STARTED)
+        return self.event(replace(w, failed=Failed.NOTHING), Lifecycle.STARTED)
 
     def _start_fails(self, w: World) -> World:
-        return self.event(replace(w, qemu="off", reason=ShutoffReason.FAILED), Lifecycle.STOPPED, 5)
+        failed = Failed.ARRIVAL if w.failed is Failed.ARRIVAL else Failed.START
+        w = replace(w, qemu="off", reason=ShutoffReason.FAILED, failed=failed)
+        return self.event(w, Lifecycle.STOPPED, 5)
 
     def _arrives(self, w: World) -> World:
         w = replace(w, before=(w.words, w.started, w.arrived))
         w = replace(w, qemu="arriving", run=w.run + 1, words="", started=w.wall, arrived=True, eyed=True)
+        w = replace(w, failed=Failed.NOTHING)
         w = replace(w, truth=Truth())  # it runs elsewhere, so nobody has to be told of its last life here
         return self.event(w, Lifecycle.STARTED, 1)
 
     def _aborted(self, w: World) -> World:
         words, started, arrived = w.before
         w = replace(w, qemu="off", reason=ShutoffReason.FAILED, words=words, started=started, arrived=arrived)
+        w = replace(w, failed=Failed.ARRIVAL)
         return self.event(w, Lifecycle.STOPPED, 5)
 
     def _arrived(self, w: World) -> World:
@@ -388,6 +397,7 @@ class Lives:
 
     def _rotated(self, w: World) -> World:
         """It begins anew, empty, so that it no longer tells when its last life began."""
+        w = replace(w, failed=Failed.NOTHING)
         return replace(w, words="", started=0.0, arrived=False, before=("", 0.0, False))
 
     def _second_eye(self, w: World) -> World:

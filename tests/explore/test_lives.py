@@ -10,7 +10,13 @@ import pytest
 
 from masakarimonitors.core.decision import Decision, Instant, Woken
 from masakarimonitors.instancemonitor.core.lifecycle import TABLE, Act, Fact, Move, Phase
-from masakarimonitors.instancemonitor.core.observation import Asked, Census, Observation, Reading
+from masakarimonitors.instancemonitor.core.observation import (
+    Asked,
+    Census,
+    Failed,
+    Observation,
+    Reading,
+)
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.libvirt.domain_state import ShutoffReason
 from tests.explore.lives import Lives, Mind, first, key, mind, played
@@ -24,6 +30,16 @@ UNTOLD = (
     "the monitor returns",
 )
 """A life that ended, and nothing tells how: an alarm."""
+
+UNHEARD = (
+    "it is migrated away",
+    "all is looked at twice",
+    "a migration of it begins",
+    "the monitor ends",
+    "that migration is completed",
+    "its QEMU is killed",
+)
+"""A life that nobody saw: only the log tells that its migration to here was completed, once a start of it fails."""
 
 
 def searched(core: Mind, states: int, *begins: str, late: bool = False) -> Account:
@@ -48,6 +64,8 @@ def test_nothing_is_lost_and_nobody_is_accused() -> None:
         ("its QEMU is killed", "it is defined anew"),
         ("its QEMU is killed", "the host is restarted"),
         UNTOLD,
+        UNHEARD,
+        (*UNHEARD, "a start of it begins"),
     ],
 )
 def test_nor_after_it_has_died_or_its_host_was_restarted(begins: tuple[str, ...]) -> None:
@@ -134,6 +152,9 @@ BROKEN: dict[str, Mind] = {
     "a start that failed is a crash": of_readings(
         lambda one: replace(one, reason=ShutoffReason.CRASHED) if one.reason is ShutoffReason.FAILED else one
     ),
+    "what failed is always a migration": of_readings(
+        lambda one: replace(one, failed=Failed.ARRIVAL) if one.reason is ShutoffReason.FAILED else one
+    ),
     "no restart of the host is known": of_memory(lambda one: replace(one, before_reboot=False)),
     "no definition is known to be gone": of_memory(
         lambda one: replace(one, defined=True) if one.defined is False else one
@@ -147,6 +168,7 @@ BROKEN: dict[str, Mind] = {
 
 
 FROM = {
+    "what failed is always a migration": UNHEARD,
     # While its log can be read, a death is an alarm at least.
     "no definition is known to be gone": ("it is undefined", "its log can(not) be read"),
 }

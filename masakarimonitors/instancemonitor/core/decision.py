@@ -271,7 +271,7 @@ class Decider:
         if Act.REPORT in acts:
             told = now.wall.timestamp()
             instance = replace(instance, reported=told, life=started, before_reboot=False)
-        if then is Phase.UP and (another or known.phase is not Phase.UP):
+        if then in (Phase.UP, Phase.ARRIVING) and (another or known.phase is not then):
             instance = replace(instance, since=now.wall.timestamp())
         if another:
             instance = replace(instance, stories=replace(instance.stories, said={}))

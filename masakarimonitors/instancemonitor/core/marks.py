@@ -39,7 +39,7 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
         instance = replace(instance, defined=reading.persistent)
     elif known.unwatched and known.defined is False:
         instance = replace(instance, defined=None)  # it may have been defined again, unheard
-    if reading.power is Power.STARTING and known.phase is Phase.UP and known.unwatched:
+    if reading.power is Power.STARTING and known.phase in (Phase.UP, Phase.ARRIVING) and known.unwatched:
         instance = replace(instance, over=True)
     if known.phase in DEAD and not known.life and not known.unwatched:
         instance = replace(instance, life=reading.started)
