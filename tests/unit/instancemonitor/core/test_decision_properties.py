@@ -456,7 +456,11 @@ class World(RuleBasedStateMachine):
         self.play.alarms.clear()
 
     def begin_again(self) -> None:
+        """What ended before, nobody sees ending."""
         self.monitor = True
+        for at in self.libvirts.values():
+            for life in at.lives:
+                life.eyed = life.eyed or bool(life.end)
         self.play.restart(f"boot-{self.boots}", PLACES)
         for uri, at in self.libvirts.items():
             if at.heard:
