@@ -8,7 +8,7 @@ import socket
 import urllib.parse
 from typing import Any
 
-from masakarimonitors.instancemonitor.core.observation import Identity, Power, Reading
+from masakarimonitors.instancemonitor.core.observation import Failed, Identity, Power, Reading
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
 from masakarimonitors.libvirt.domain_state import (
     PAUSED_API_ERROR,
@@ -107,6 +107,7 @@ def read(domain: Any, uri: str, files: QemuFiles | None) -> Reading:
         started=log.started if log else 0.0,
         arrived=log.arrived if log else False,
         log_read=log is not None,
+        failed=log.failed if log else Failed.NOTHING,
         persistent=persistent,
     )
 
@@ -130,4 +131,5 @@ def read_traces(instance: Identity, files: QemuFiles | None) -> Reading | None:
         started=log.started,
         arrived=log.arrived,
         log_read=True,
+        failed=log.failed,
     )

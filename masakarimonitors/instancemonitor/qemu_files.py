@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from masakarimonitors.instancemonitor.core.observation import Process
+from masakarimonitors.instancemonitor.core.observation import Failed, Process
 
 _FLOCK = "hhqqi"  # struct flock of fcntl(2) on 64-bit Linux: type, whence, start, len, pid
 _TAIL = 64 * 1024
@@ -43,11 +43,13 @@ class Log:
 
     `last_words`: why libvirt ended it ("crashed", "destroyed"), empty if it goes on or is not told. `started`: when it
     began, in seconds since 1970; 0 when that is not told. `arrived`: it came by live migration or out of a file.
+    `failed`: what has failed since.
     """
 
     last_words: str = ""
     started: float = 0.0
     arrived: bool = False
+    failed: Failed = Failed.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +100,15 @@ def last_life(text: bytes) -> Log:
     # What stands before the first start is the end of a life whose beginning was cut off.
     stamps = [b"", *(start[1] for start in starts)]
     bounds = [0, *(start.start() for start in starts), len(text)]
+    failed = Failed.NOTHING
     for number in reversed(range(len(stamps))):
         stretch = text[bounds[number] : bounds[number + 1]]
         ends = [end[1].decode() for end in _SHUT_DOWN.finditer(stretch)]
+        arrived = _INCOMING in stretch
         if not ends or ends[-1] != _NOT_STARTED:
-            return Log(ends[-1] if ends else "", _seconds(stamps[number]), _INCOMING in stretch)
-    return Log()
+            return Log(ends[-1] if ends else "", _seconds(stamps[number]), arrived, failed)
+        failed = Failed.ARRIVAL if arrived or failed is Failed.ARRIVAL else Failed.START
+    return Log(failed=failed)
 
 
 def _seconds(stamp: bytes) -> float:

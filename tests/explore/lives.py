@@ -18,6 +18,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Ask,
     Asked,
     Census,
+    Failed,
     LibvirtAway,
     LibvirtBack,
     LifecycleChanged,
@@ -76,6 +77,8 @@ class World:
     started: float = field(default=0.0, compare=False)
     arrived: bool = False
     readable: bool = True
+    failed: Failed = Failed.NOTHING
+    """What its log tells to have failed since that life."""
     before: tuple[str, float, bool] = field(default=("", 0.0, False), compare=False)
     """What the log told last before the migration that arrives."""
     untold: bool = False
@@ -88,6 +91,8 @@ class World:
     seconds: float = field(default=1000.0, compare=False)
     number: int = field(default=0, compare=False)
     pending: bool = False
+    listing: Census | None = field(default=None, compare=False)
+    """A census that libvirt has answered, and that the monitor was not told yet."""
     truth: Truth = field(default_factory=Truth)
     state: State = field(default_factory=State, compare=False)
     memory: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict, compare=False)
@@ -111,10 +116,11 @@ def mind() -> Mind:
 
 
 class Lives:
-    """What may happen, with this `mind` in the monitor."""
+    """What may happen, with this `mind` in the monitor; `late`: a census may be told long after it was made."""
 
-    def __init__(self, core: Mind) -> None:
+    def __init__(self, core: Mind, *, late: bool = False) -> None:
         self._core = core
+        self._late = late
 
     # ---- what the monitor is told
 
@@ -166,6 +172,7 @@ class Lives:
             started=world.started if readable else 0.0,
             arrived=world.arrived and readable,
             log_read=readable,
+            failed=world.failed if readable else Failed.NOTHING,
         )
 
     def _traces(self, world: World) -> Reading | None:
@@ -180,11 +187,15 @@ class Lives:
             started=world.started,
             arrived=world.arrived,
             log_read=True,
+            failed=world.failed,
         )
 
-    def look(self, world: World) -> World:
+    def census(self, world: World) -> Census:
         reading = self.reading(world)
-        world = self.see(world, Census(URI, (reading,) if reading else (), world.number))
+        return Census(URI, (reading,) if reading else (), world.number)
+
+    def look(self, world: World) -> World:
+        world = self.see(world, self.census(world))
         return _seen(world) if world.qemu == "running" else world
 
     def event(self, world: World, event: Lifecycle, detail: int = 0) -> World:
@@ -241,6 +252,8 @@ class Lives:
         yield "its log is rotated", not left and qemu != "arriving", self._rotated
         yield "its QEMU is seen to have ended", world.monitor and not world.eyed and off, self._second_eye
         yield "libvirt is asked", world.hears, self.look
+        yield "a census begins", self._late and world.hears and world.listing is None, self._census_begins
+        yield "that census is told", world.monitor and world.listing is not None, self._census_is_told
         yield "the report is delivered", world.pending and self._may_leave(world), self._delivered
         yield "all is looked at twice", world.hears and off | alive, self.settle
 
@@ -253,20 +266,24 @@ class Lives:
     def _runs(self, w: World) -> World:
         truth = Truth(fate="alive", seen=w.hears)
         w = replace(w, qemu="running", words="", started=w.wall, arrived=False, truth=truth)
-        return self.event(w, Lifecycle.STARTED)
+        return self.event(replace(w, failed=Failed.NOTHING), Lifecycle.STARTED)
 
     def _start_fails(self, w: World) -> World:
-        return self.event(replace(w, qemu="off", reason=ShutoffReason.FAILED), Lifecycle.STOPPED, 5)
+        failed = Failed.ARRIVAL if w.failed is Failed.ARRIVAL else Failed.START
+        w = replace(w, qemu="off", reason=ShutoffReason.FAILED, failed=failed)
+        return self.event(w, Lifecycle.STOPPED, 5)
 
     def _arrives(self, w: World) -> World:
         w = replace(w, before=(w.words, w.started, w.arrived))
         w = replace(w, qemu="arriving", run=w.run + 1, words="", started=w.wall, arrived=True, eyed=True)
+        w = replace(w, failed=Failed.NOTHING)
         w = replace(w, truth=Truth())  # it runs elsewhere, so nobody has to be told of its last life here
         return self.event(w, Lifecycle.STARTED, 1)
 
     def _aborted(self, w: World) -> World:
         words, started, arrived = w.before
         w = replace(w, qemu="off", reason=ShutoffReason.FAILED, words=words, started=started, arrived=arrived)
+        w = replace(w, failed=Failed.ARRIVAL)
         return self.event(w, Lifecycle.STOPPED, 5)
 
     def _arrived(self, w: World) -> World:
@@ -334,8 +351,19 @@ class Lives:
             raise Violation("a report of before a restart of the host leaves after it")
         return replace(w, pending=False)
 
+    def _census_begins(self, w: World) -> World:
+        return replace(w, listing=self.census(w))
+
+    def _census_is_told(self, w: World) -> World:
+        assert w.listing is not None
+        told, overtaken = replace(w, listing=None), w.number > w.listing.after
+        told = self.see(told, w.listing)
+        if overtaken and _standing(told.state) != _standing(w.state):
+            raise Violation("a census that was begun before an event says something of its instance")
+        return told
+
     def _libvirtd_ends(self, w: World) -> World:
-        w = replace(w, libvirtd=False)
+        w = replace(w, libvirtd=False, listing=None)
         return self.see(w, LibvirtAway(URI, "gone")) if w.monitor else w
 
     def _libvirtd_returns(self, w: World) -> World:
@@ -348,7 +376,8 @@ class Lives:
 
     def _monitor_ends(self, w: World) -> World:
         hidden = w.truth.hidden or (w.truth.fate == "died" and not _is_proven(w))
-        return replace(w, monitor=False, eyed=True, truth=replace(w.truth, hidden=hidden))
+        truth = replace(w.truth, hidden=hidden)
+        return replace(w, monitor=False, eyed=True, listing=None, truth=truth)
 
     def _monitor_returns(self, w: World) -> World:
         w = _transient_unheard(w)
@@ -364,10 +393,11 @@ class Lives:
         w = replace(
             w, qemu="off", reason=ShutoffReason.UNKNOWN, libvirtd=True, untold=False, eyed=True, boot=2
         )
-        return self._monitor_returns(replace(w, monitor=False))
+        return self._monitor_returns(replace(w, monitor=False, listing=None))
 
     def _rotated(self, w: World) -> World:
         """It begins anew, empty, so that it no longer tells when its last life began."""
+        w = replace(w, failed=Failed.NOTHING)
         return replace(w, words="", started=0.0, arrived=False, before=("", 0.0, False))
 
     def _second_eye(self, w: World) -> World:
@@ -388,6 +418,11 @@ class Lives:
         if w.pending and (truth.fate == "alive" or (told and truth.fate == "planned")):
             raise Violation(f"a report waits, though its last life is {truth.fate}")
         return w
+
+
+def _standing(state: State) -> Hashable:
+    """What is known of the instance, if it is known."""
+    return tuple((one.phase, one.missed) for one in state.instances.values())
 
 
 def _is_proven(world: World) -> bool:
@@ -462,6 +497,7 @@ def key(world: World) -> Hashable:
     return (
         world,
         instances,
+        _awaited(world),
         tuple(sorted(world.state.read)),
         tuple(world.state.away),
         world.state.rebooted,
@@ -471,6 +507,17 @@ def key(world: World) -> Hashable:
         world.started > world.state.looked.get(URI, 0.0),
         tuple(_remembered(name, value, world) for name, value in sorted(world.memory.items())),
     )
+
+
+def _awaited(world: World) -> Hashable:
+    """What the census tells that is not told yet, and what is known to be newer."""
+    if world.listing is None:
+        return None
+    after, readings = world.listing.after, world.listing.readings
+    newer = tuple((one.number > after, one.as_of > after) for one in world.state.instances.values())
+    times = tuple((one.started == world.started, one.instance.run == world.run) for one in readings)
+    told = tuple(replace(one, started=0.0) for one in readings)
+    return world.number > after, world.state.as_of.get(URI, 0) > after, newer, times, told
 
 
 def _remembered(name: str, value: Mapping[str, JSON], world: World) -> Hashable:

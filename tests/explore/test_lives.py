@@ -10,7 +10,13 @@ import pytest
 
 from masakarimonitors.core.decision import Decision, Instant, Woken
 from masakarimonitors.instancemonitor.core.lifecycle import TABLE, Act, Fact, Move, Phase
-from masakarimonitors.instancemonitor.core.observation import Asked, Census, Observation, Reading
+from masakarimonitors.instancemonitor.core.observation import (
+    Asked,
+    Census,
+    Failed,
+    Observation,
+    Reading,
+)
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.libvirt.domain_state import ShutoffReason
 from tests.explore.lives import Lives, Mind, first, key, mind, played
@@ -25,9 +31,19 @@ UNTOLD = (
 )
 """A life that ended, and nothing tells how: an alarm."""
 
+UNHEARD = (
+    "it is migrated away",
+    "all is looked at twice",
+    "a migration of it begins",
+    "the monitor ends",
+    "that migration is completed",
+    "its QEMU is killed",
+)
+"""A life that nobody saw: only the log tells that its migration to here was completed, once a start of it fails."""
 
-def searched(core: Mind, states: int, *begins: str) -> Account:
-    lives = Lives(core)
+
+def searched(core: Mind, states: int, *begins: str, late: bool = False) -> Account:
+    lives = Lives(core, late=late)
     return Search(played(lives, *begins), lives.moves, key, lambda world: None).run(Limits(states=states))
 
 
@@ -48,10 +64,27 @@ def test_nothing_is_lost_and_nobody_is_accused() -> None:
         ("its QEMU is killed", "it is defined anew"),
         ("its QEMU is killed", "the host is restarted"),
         UNTOLD,
+        UNHEARD,
+        (*UNHEARD, "a start of it begins"),
     ],
 )
 def test_nor_after_it_has_died_or_its_host_was_restarted(begins: tuple[str, ...]) -> None:
     account = searched(mind(), 3_000, *begins)
+    assert not account.violation, str(account)
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        (),
+        ("a census begins",),
+        ("it is migrated away", "a migration of it begins", "that migration is completed"),
+        ("its QEMU is killed", "a census begins", "it is undefined"),
+        ("libvirtd ends", "libvirtd returns", "a census begins"),
+    ],
+)
+def test_a_census_that_is_told_late_says_nothing_of_what_has_happened_since(begins: tuple[str, ...]) -> None:
+    account = searched(mind(), 4_000, *begins, late=True)
     assert not account.violation, str(account)
 
 
@@ -84,6 +117,27 @@ def of_memory(change: Callable[[Instance], Instance]) -> Mind:
     return broken
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: replace(state, as_of={}),
+        lambda state: replace(
+            state,
+            instances={at: replace(one, number=min(one.number, 0)) for at, one in state.instances.items()},
+        ),
+    ],
+    ids=["one that has left is forgotten as if it had never been", "no event is dated"],
+)
+def test_a_core_that_does_not_know_what_is_older_is_found_out(change: Callable[[State], State]) -> None:
+    core = mind()
+
+    def broken(state: State, seen: Observation | Woken, now: Instant) -> tuple[State, Decision]:
+        return core(change(state), seen, now)
+
+    account = searched(broken, 9_000, "a census begins", late=True)
+    assert "a census that was begun before" in account.violation, str(account)
+
+
 BROKEN: dict[str, Mind] = {
     "a log that cannot be read says nothing": of_readings(
         lambda one: one if one.log_read else replace(one, log_read=True, started=1.0)
@@ -98,6 +152,9 @@ BROKEN: dict[str, Mind] = {
     "a start that failed is a crash": of_readings(
         lambda one: replace(one, reason=ShutoffReason.CRASHED) if one.reason is ShutoffReason.FAILED else one
     ),
+    "what failed is always a migration": of_readings(
+        lambda one: replace(one, failed=Failed.ARRIVAL) if one.reason is ShutoffReason.FAILED else one
+    ),
     "no restart of the host is known": of_memory(lambda one: replace(one, before_reboot=False)),
     "no definition is known to be gone": of_memory(
         lambda one: replace(one, defined=True) if one.defined is False else one
@@ -111,6 +168,7 @@ BROKEN: dict[str, Mind] = {
 
 
 FROM = {
+    "what failed is always a migration": UNHEARD,
     # While its log can be read, a death is an alarm at least.
     "no definition is known to be gone": ("it is undefined", "its log can(not) be read"),
 }

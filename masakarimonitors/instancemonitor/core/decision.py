@@ -18,7 +18,7 @@ from masakarimonitors.core.decision import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.instancemonitor.core import by_hand, facts, first_look, io_storm, marks
+from masakarimonitors.instancemonitor.core import by_hand, facts, first_look, io_storm, marks, order
 from masakarimonitors.instancemonitor.core.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
 from masakarimonitors.instancemonitor.core.marks import HERE
@@ -136,14 +136,17 @@ class Decider:
         return state, decision + said
 
     def _take_census(self, state: State, seen: Census, now: Instant) -> Outcome:
-        state, decision = begin_look(state, seen.uri), NOTHING
+        if order.is_outdated(state, seen):
+            return state, NOTHING
+        state, decision = order.take(begin_look(state, seen.uri), seen), NOTHING
         for reading in seen.readings:
             state, more = self._take_reading(state, reading, seen.after, now, of_all=True)
             decision += more
         there = {reading.instance.uuid for reading in seen.readings}
         for (uri, uuid), instance in state.instances.items():
-            if uri == seen.uri and uuid not in there and instance.number <= seen.after:
-                state, more = self._miss(state, instance, now)
+            missing = uri == seen.uri and uuid not in there
+            if missing and not order.is_overtaken(state, instance.place, seen.after):
+                state, more = self._miss(state, replace(instance, as_of=seen.after), now)
                 decision += more
         state = look_at(state, seen.uri, now)
         state, more = (state, NOTHING) if state.awaited else self._take_up(state, now)
@@ -163,9 +166,9 @@ class Decider:
     ) -> Outcome:
         """`of_all`: it is of a census, so what it tells may have happened long ago."""
         known = state.known(reading.instance)
+        if order.is_overtaken(state, known.place, after):
+            return state, NOTHING
         state = first_look.without(state, known.place)
-        if known.number > after:
-            return state, NOTHING  # an event has overtaken this reading
         looked = looked_at(state, known, now)
         seen = facts.of_reading(reading, known, looked=looked, now=now.wall.timestamp())
         if (
@@ -174,7 +177,7 @@ class Decider:
             and first_look.accuses(known.phase, seen)
         ):
             return first_look.put_aside(state, reading, after, now)
-        instance, decision = marks.read(known, reading, looked), marks.say_untold(known, reading)
+        instance, decision = marks.read(known, reading, looked, after), marks.say_untold(known, reading)
         for fact in seen:
             state, more = self._apply(state, instance, fact, now, started=reading.started)
             decision += more
@@ -230,7 +233,7 @@ class Decider:
         another census, if it was missed often enough before this was told.
         """
         instance = state.instances.get((seen.instance.uri, seen.instance.uuid))
-        if instance is None or instance.number > seen.after or seen.traces is None:
+        if instance is None or seen.traces is None or order.are_traces_overtaken(instance, seen.after):
             return state, NOTHING
         if instance.phase not in (Phase.UP, Phase.UNSURE):
             return state, NOTHING
@@ -268,7 +271,7 @@ class Decider:
         if Act.REPORT in acts:
             told = now.wall.timestamp()
             instance = replace(instance, reported=told, life=started, before_reboot=False)
-        if then is Phase.UP and (another or known.phase is not Phase.UP):
+        if then in (Phase.UP, Phase.ARRIVING) and (another or known.phase is not then):
             instance = replace(instance, since=now.wall.timestamp())
         if another:
             instance = replace(instance, stories=replace(instance.stories, said={}))

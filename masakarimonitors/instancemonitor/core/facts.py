@@ -12,6 +12,7 @@ from masakarimonitors.instancemonitor.core import shutoff
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
 from masakarimonitors.instancemonitor.core.observation import (
     DomainEvent,
+    Failed,
     LifecycleChanged,
     Power,
     Reading,
@@ -229,7 +230,7 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
     if fate is Fate.PLANNED and known.phase is not Phase.DOWN:
         return (Seen(Fact.STOPPED, why, evidence),)
     if known.phase is Phase.ARRIVING:
-        return _not_arrived(reading, known, fate, why)
+        return _not_arrived(reading, known, looked, fate, why)
     whose = _whose(reading, known, looked, now)
     died = fate is Fate.DIED
     if died and whose is _Whose.UNSEEN and not reading.arrived and known.phase in (Phase.DOWN, *DEAD):
@@ -262,14 +263,16 @@ def _unknown_life(reading: Reading, whose: _Whose, fate: Fate, looked: float, wh
     return (Seen(Fact.UNSURE, told, evidence),)
 
 
-def _not_arrived(reading: Reading, known: Instance, fate: Fate, why: str) -> tuple[Seen, ...]:
+def _not_arrived(reading: Reading, known: Instance, looked: float, fate: Fate, why: str) -> tuple[Seen, ...]:
     """Off, and last seen arriving. Whether it has arrived is known if nothing can have been missed since."""
     evidence = shutoff.describe(reading)
-    if reading.reason is ShutoffReason.FAILED or (fate is not Fate.PLANNED and not known.unwatched):
-        return (Seen(Fact.DIED, why, evidence),)
     if fate is Fate.PLANNED:
         return (Seen(Fact.STOPPED, why, evidence),)
-    of_this_life = reading.reason is not ShutoffReason.UNKNOWN or reading.arrived
+    if not known.unwatched or _is_aborted(reading, looked):
+        return (Seen(Fact.DIED, why, evidence),)
+    # A start that failed since hides by its reason how the life before it ended; the log tells of that life.
+    has_reason = reading.reason not in (ShutoffReason.UNKNOWN, ShutoffReason.FAILED)
+    of_this_life = (has_reason or reading.arrived) and not _may_be_aborted(reading, known)
     if fate is Fate.DIED and of_this_life and known.defined is False:
         # It was not defined here before: libvirt keeps only what has arrived.
         return Seen(Fact.LIVES, "its live migration to this host was completed"), Seen(
@@ -277,3 +280,17 @@ def _not_arrived(reading: Reading, known: Instance, fate: Fate, why: str) -> tup
         )
     told = "it is off, and whether its live migration to this host was completed before cannot be told"
     return (Seen(Fact.UNSURE, told, evidence),)
+
+
+def _is_aborted(reading: Reading, looked: float) -> bool:
+    """Whether what failed by libvirt's reason was the migration that was last heard of, and not a start since.
+
+    Only the log tells. Where it tells of nothing that has failed, it was a start if that has left its beginning there.
+    """
+    if reading.reason is not ShutoffReason.FAILED or not reading.log_read or reading.failed is Failed.START:
+        return False
+    if reading.failed is Failed.ARRIVAL:
+        return True
+    if reading.last_words == "" and reading.arrived:
+        return True
+    return reading.started > 0 and not 0 < looked < reading.started

@@ -20,13 +20,17 @@ def named(known: Instance, identity: Identity) -> Instance:
     return replace(known, identity=replace(identity, run=identity.run or known.identity.run))
 
 
-def read(known: Instance, reading: Reading, looked: float) -> Instance:
-    """With what a reading says beside the fact that it proves; `looked`: when its libvirt was looked at before."""
+def read(known: Instance, reading: Reading, looked: float, after: int) -> Instance:
+    """With what a reading, begun after event number `after`, says beside the fact that it proves.
+
+    `looked`: when its libvirt was looked at before (seconds since 1970). One that tells nothing is no newer than what
+    was known.
+    """
     if reading.power is Power.UNKNOWN:
         return replace(known, missed=0, asked=False, unread=looked, untold=True)
     unread = looked if facts.hides_its_last_life(reading, known) else None
     instance = replace(named(known, reading.instance), number=max(0, known.number), missed=0, unread=unread)
-    instance = replace(instance, untold=False, asked=False, crashed=False)
+    instance = replace(instance, untold=False, asked=False, crashed=False, as_of=after)
     if reading.power is Power.OFF:
         instance = replace(instance, defined=True)
     elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
@@ -35,7 +39,7 @@ def read(known: Instance, reading: Reading, looked: float) -> Instance:
         instance = replace(instance, defined=reading.persistent)
     elif known.unwatched and known.defined is False:
         instance = replace(instance, defined=None)  # it may have been defined again, unheard
-    if reading.power is Power.STARTING and known.phase is Phase.UP and known.unwatched:
+    if reading.power is Power.STARTING and known.phase in (Phase.UP, Phase.ARRIVING) and known.unwatched:
         instance = replace(instance, over=True)
     if known.phase in DEAD and not known.life and not known.unwatched:
         instance = replace(instance, life=reading.started)

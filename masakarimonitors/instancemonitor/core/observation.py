@@ -38,6 +38,16 @@ class Process(Enum):
     """It cannot be told: another host's instance, or the folder of pidfiles cannot be read."""
 
 
+class Failed(Enum):
+    """What libvirt's log of an instance tells to have failed since its last life, which is none itself."""
+
+    NOTHING = auto()
+    START = auto()
+    """Starts alone."""
+    ARRIVAL = auto()
+    """A live migration to this host, or that out of a file; whatever else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Which instance: `uuid` as libvirt writes it, `name` for people, `uri` where it was seen.
@@ -109,9 +119,9 @@ class Reading:
     last life, if `log_read`: the `last_words` ("crashed", "destroyed", ...) with which it ended, empty where the
     log tells of no end; when it `started` (seconds since 1970, 0 where the log does not tell); whether it
     `arrived`, by live migration or out of a file, so that it may have ended before its guest ever ran here.
-    Starts that failed are no lives. `persistent`: of one that is on, whether libvirt keeps a definition of it, so that
-    it will still be listed when it is off (None: not told). `halt`: why one that is paused was, where libvirt's reason
-    is one of those that its events have, too.
+    Starts that failed are no lives; `failed`: which of them the log tells of since. `persistent`: of one that is on,
+    whether libvirt keeps a definition of it, so that it will still be listed when it is off (None: not told). `halt`:
+    why one that is paused was, where libvirt's reason is one of those that its events have, too.
     """
 
     instance: Identity
@@ -122,6 +132,7 @@ class Reading:
     started: float = 0.0
     arrived: bool = False
     log_read: bool = False
+    failed: Failed = Failed.NOTHING
     persistent: bool | None = None
     halt: Suspended | None = None
 

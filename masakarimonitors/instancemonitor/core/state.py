@@ -54,19 +54,19 @@ class Policy:
 class Instance:
     """One instance at one libvirt, with the number of its last event; `key`: under which it is on disk.
 
-    `identity.run` names the life that was last seen, `since` when it was first seen up (seconds since 1970; 0: not
-    known). `number`: of its last event (0: none; -1: it is only remembered). `reported`: when its last death was
-    reported; `life`: when by its log the life began that was last read of it since (0: none was); `held`: when it had
-    vanished and nothing told why. `defined`: whether libvirt keeps a definition of it (None: not told). `leaving`: it
-    was held for the end of a live migration from here when last heard of, so it may run elsewhere. `ended`: its process
-    ended while its libvirtd was away or fell silent, and nobody had stopped it; `crashed`: so says its log, and
-    libvirt does not know it. `unwatched`: events of it may have been missed since it was last seen. `over`: that life
-    has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known only from before this
-    host was started. `missed`: censuses in a row that did not list it; `asked`: what the disk tells of that is not
-    known yet. `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that;
-    `untold`: its libvirt lists it, and does not tell how it stands.
-    `alarm`: what was last said of it that asks for a human; `halted`: why it stands still, if nobody paused it;
-    `signalled`: its QEMU was told by a signal to end.
+    `identity.run` names the life that was last seen, `since` when it was first seen up, or arriving (seconds since
+    1970; 0: not known). `number`: of its last event (0: none; -1: it is only remembered). `reported`: when its last
+    death was reported; `life`: when by its log the life began that was last read of it since (0: none was); `held`:
+    when it had vanished and nothing told why. `defined`: whether libvirt keeps a definition of it (None: not told).
+    `leaving`: it was held for the end of a live migration from here when last heard of, so it may run elsewhere.
+    `ended`: its process ended while its libvirtd was away or fell silent, and nobody had stopped it; `crashed`: so
+    says its log, and libvirt does not know it. `unwatched`: events of it may have been missed since it was last seen.
+    `over`: that life has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known only
+    from before this host was started. `missed`: censuses in a row that did not list it; `asked`: what the disk tells
+    of that is not known yet. `as_of`: after which event the last look began that told of it, or did not list it.
+    `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that; `untold`:
+    its libvirt lists it, and does not tell how it stands. `alarm`: what was last said of it that asks for a human;
+    `halted`: why it stands still, if nobody paused it; `signalled`: its QEMU was told by a signal to end.
     """
 
     identity: Identity
@@ -86,6 +86,7 @@ class Instance:
     before_reboot: bool = False
     missed: int = 0
     asked: bool = False
+    as_of: int = 0
     unread: float | None = None
     untold: bool = False
     alarm: str = ""
@@ -112,19 +113,21 @@ class State:
     """All instances by their places, and for each URI that cannot be heard what was seen of it.
 
     `looked`: when each URI was last known to have been read (seconds since 1970); `read`: those that have been read
-    since the start; `rebooted`: what is remembered is of another boot of this host; `older`: the URIs that were last
-    looked at in another boot. `noted`: those whose look since the start is on disk; `due`: when those were read whose
-    look is not yet, since a reading of it waits; `settled`: those that nothing can have been missed at since their
-    last look; `leaving`: what is on disk of instances that need no memory from the next look on, with their URIs.
-    `strangers`: remembered of URIs that are no longer configured, and not yet forgotten. `awaited`: of several URIs
-    those whose first look is waited for; `aside`: the readings that wait for it; `waits`: whether the time for that
-    runs. `storms`: of I/O errors, by scope; `weigh_at`: the monotonic second at which these are weighed again.
+    since the start; `as_of`: after which event the last census of each began; `rebooted`: what is remembered is of
+    another boot of this host; `older`: the URIs that were last looked at in another boot. `noted`: those whose look
+    since the start is on disk; `due`: when those were read whose look is not yet, since a reading of it waits;
+    `settled`: those that nothing can have been missed at since their last look; `leaving`: what is on disk of instances
+    that need no memory from the next look on, with their URIs. `strangers`: remembered of URIs that are no longer
+    configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited for; `aside`: the
+    readings that wait for it; `waits`: whether the time for that runs. `storms`: of I/O errors, by scope; `weigh_at`:
+    the monotonic second at which these are weighed again.
     """
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)
     away: Mapping[str, str] = field(default_factory=dict)
     looked: Mapping[str, float] = field(default_factory=dict)
     read: frozenset[str] = frozenset()
+    as_of: Mapping[str, int] = field(default_factory=dict)
     rebooted: bool = False
     older: frozenset[str] = frozenset()
     noted: frozenset[str] = frozenset()
@@ -294,7 +297,7 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
     value: dict[str, JSON] = {"name": identity.name, "uri": identity.uri, "condition": instance.phase.value}
     if instance.phase in DEAD:
         value["reported"] = instance.reported
-    if instance.since and instance.phase in (Phase.UP, Phase.UNSURE):
+    if instance.since and instance.phase in (Phase.UP, Phase.ARRIVING, Phase.UNSURE):
         value["since"] = instance.since
     if instance.held and instance.phase is Phase.UNSURE:
         value["held"] = instance.held

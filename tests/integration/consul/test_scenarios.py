@@ -12,7 +12,7 @@ from tests.fixtures.waiting import until
 from tests.integration.consul.cluster import MANAGE, STORAGE, TENANT, Datacentre, node_name
 from tests.integration.consul.watch import Watch, rows
 
-pytestmark = [pytest.mark.xdist_group("consul"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("consul-scenarios"), pytest.mark.timeout(300)]
 
 DOWN_5 = ("node05", "STOPPED")
 UP_5 = ("node05", "STARTED")

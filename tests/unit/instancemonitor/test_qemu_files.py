@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.instancemonitor.core.observation import Process
+from masakarimonitors.instancemonitor.core.observation import Failed, Process
 from masakarimonitors.instancemonitor.qemu_files import Log, QemuFiles, holder
 from tests.fixtures.pidfile import locked
 
 START = "2026-11-22 11:03:11.530+0000: starting up libvirt version: 9.0.0, package: 9.0.0-4\n"
 CRASHED = "2026-11-22 11:04:00.000+0000: shutting down, reason=crashed\n"
 FAILED = "2026-11-22 11:04:00.000+0000: shutting down, reason=failed\n"
+INCOMING = START + "-incoming defer \\\n"
 STARTED = datetime.datetime(2026, 11, 22, 11, 3, 11, 530000, tzinfo=datetime.UTC).timestamp()
 
 
@@ -55,10 +56,18 @@ def test_no_folder_proves_nothing(tmp_path: Path) -> None:
         (START + "qemu: terminating on signal 15 from pid 1\n", Log("", STARTED)),
         ("nothing of interest\n", Log()),
         # a start that failed is no life; what is told is of the one before it
-        (START + CRASHED + START + FAILED, Log("crashed", STARTED)),
-        (START + CRASHED + START + FAILED + START + FAILED, Log("crashed", STARTED)),
-        (START + FAILED, Log()),
-        (CRASHED + START + FAILED, Log("crashed")),
+        (START + CRASHED + START + FAILED, Log("crashed", STARTED, failed=Failed.START)),
+        (START + CRASHED + START + FAILED + START + FAILED, Log("crashed", STARTED, failed=Failed.START)),
+        (START + FAILED, Log(failed=Failed.START)),
+        (CRASHED + START + FAILED, Log("crashed", failed=Failed.START)),
+        # what came in and failed is none either, and is told apart from a start
+        (START + CRASHED + INCOMING + FAILED, Log("crashed", STARTED, failed=Failed.ARRIVAL)),
+        (
+            START + CRASHED + INCOMING + FAILED + START + FAILED,
+            Log("crashed", STARTED, failed=Failed.ARRIVAL),
+        ),
+        (INCOMING + FAILED, Log(failed=Failed.ARRIVAL)),
+        (INCOMING + CRASHED + START + FAILED, Log("crashed", STARTED, arrived=True, failed=Failed.START)),
         (START + "-incoming defer \\\n" + CRASHED, Log("crashed", STARTED, arrived=True)),
         (START + "-incoming defer \\\n" + FAILED + START + CRASHED, Log("crashed", STARTED)),
         ("", Log()),

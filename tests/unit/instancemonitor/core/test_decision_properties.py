@@ -20,6 +20,7 @@ from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.instancemonitor.core.observation import (
     Asked,
     Census,
+    Failed,
     Identity,
     IoFailed,
     LibvirtAway,
@@ -62,6 +63,10 @@ class Life:
     cut: bool = False
     """Its log was rotated after it had begun, so that it does not tell of that."""
     lost: bool = False
+    slipped: bool = False
+    """Its definition was removed while it ran and the monitor was away."""
+    traceless: bool = False
+    """So it vanished by its end, which looks like a move, and its log, too, did not tell of that for a while."""
 
     @property
     def died(self) -> bool:
@@ -178,6 +183,10 @@ class World(RuleBasedStateMachine):
         at = self.libvirts[uri]
         told = [life for life in at.lives if life.end != "failed" and not life.lost]
         last = told[-1] if told and at.log_readable else Life(0, 0.0)
+        since = [life for life in at.lives if life.end == "failed" and not life.lost and life.run > last.run]
+        failed = Failed.START if since and at.log_readable else Failed.NOTHING
+        if failed is Failed.START and any(life.incoming for life in since):
+            failed = Failed.ARRIVAL
         return Reading(
             instance=self.identity(uri),
             power=Power.OFF,
@@ -187,6 +196,7 @@ class World(RuleBasedStateMachine):
             started=0.0 if last.cut else last.started,
             arrived=last.incoming and not last.cut,
             log_read=at.log_readable,
+            failed=failed,
         )
 
     def answer(self, uri: str) -> Asked:
@@ -242,6 +252,7 @@ class World(RuleBasedStateMachine):
         at = self.libvirts[uri]
         assert at.life is not None
         at.life.end, at.life.defined = BY_REASON[reason], at.defined
+        at.life.traceless = at.life.slipped and not at.defined and not at.log_readable
         at.living, at.reason = False, reason
 
     @precondition(lambda self: self.idle())
@@ -379,6 +390,8 @@ class World(RuleBasedStateMachine):
         at = self.libvirts[uri]
         if at.heard and at.defined and (at.life is None or at.life.ran):
             at.defined = False
+            if at.life is not None:
+                at.life.slipped = not self.monitor
             self.event(uri, Lifecycle.UNDEFINED)
 
     @rule(uri=place)
@@ -419,12 +432,21 @@ class World(RuleBasedStateMachine):
     def log_is_lost_or_found(self, uri: str) -> None:
         at = self.libvirts[uri]
         at.log_readable = not at.log_readable
+        self.trace_is_lost(at)
 
     @rule(uri=place)
     def log_is_rotated(self, uri: str) -> None:
         if uri not in self.arriving():
             for life in self.libvirts[uri].lives:
                 life.cut, life.lost = True, life.lost or bool(life.end)
+            self.trace_is_lost(self.libvirts[uri])
+
+    def trace_is_lost(self, at: Libvirt) -> None:
+        for life in at.lives:
+            hidden = life.lost or not at.log_readable
+            life.traceless = life.traceless or (
+                life.slipped and bool(life.end) and not life.defined and hidden
+            )
 
     @precondition(lambda self: self.monitor)
     @rule()
@@ -434,7 +456,11 @@ class World(RuleBasedStateMachine):
         self.play.alarms.clear()
 
     def begin_again(self) -> None:
+        """What ended before, nobody sees ending."""
         self.monitor = True
+        for at in self.libvirts.values():
+            for life in at.lives:
+                life.eyed = life.eyed or bool(life.end)
         self.play.restart(f"boot-{self.boots}", PLACES)
         for uri, at in self.libvirts.items():
             if at.heard:
@@ -515,7 +541,7 @@ class World(RuleBasedStateMachine):
         removed = bool(last.end) and last.defined and not at.defined
         if last.died and not last.reported and not last.alarmed and not removed:
             told = at.reason is ShutoffReason.CRASHED or (at.log_readable and not last.lost)
-            assert not last.seen_up, "a death of what was seen up is lost"
+            assert not last.seen_up or last.traceless, "a death of what was seen up is lost"
             assert not (at.listed and told and at.lives[-1] is last), (
                 "an unseen life is neither reported nor an alarm"
             )
@@ -554,3 +580,18 @@ def test_one_that_died_in_a_live_snapshot_that_began_while_the_monitor_was_away(
     world.monitor_returns()
     world.rest()
     assert world.history[0].alarmed and not world.history[0].reported
+
+
+def test_a_census_that_is_older_than_its_leaving_while_its_guest_panics_at_the_other_libvirt() -> None:
+    world = World()
+    world.begin()
+    world.census_begins(URI)
+    world.migration_begins()
+    world.migration_is_completed(paused=False)
+    world.second_census(URI)
+    world.second_census(URI)
+    world.panic_and_stay()
+    world.what_is_late_arrives()
+    assert world.pending == ["STOPPED_FAILED"]
+    world.rest()
+    world.nobody_is_accused_falsely()

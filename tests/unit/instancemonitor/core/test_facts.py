@@ -9,6 +9,7 @@ from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
 from masakarimonitors.instancemonitor.core.observation import (
     ControlFailed,
     DomainEvent,
+    Failed,
     IoFailed,
     LifecycleChanged,
     Power,
@@ -241,6 +242,41 @@ def test_one_that_was_arriving_and_is_off(
     assert read(reading, instance(Phase.ARRIVING, defined=False)) == watched
     assert read(reading, instance(Phase.ARRIVING, unwatched=True)) == unwatched
     assert read(reading, instance(Phase.ARRIVING, unwatched=True, defined=False)) == new_here
+
+
+@pytest.mark.parametrize(
+    ("failed", "reading", "fact", "new_here"),
+    [
+        # a migration that has failed since its last life is the one that was last heard of
+        (Failed.ARRIVAL, off(FAILED, last_words="crashed"), [Fact.DIED], [Fact.DIED]),
+        (Failed.ARRIVAL, off(FAILED, last_words="crashed", arrived=True), [Fact.DIED], [Fact.DIED]),
+        # a start has failed, so that migration has not, whatever the reason says
+        (
+            Failed.START,
+            off(FAILED, last_words="crashed", arrived=True),
+            [Fact.UNSURE],
+            [Fact.LIVES, Fact.DIED],
+        ),
+        (Failed.START, off(FAILED, last_words="crashed"), [Fact.UNSURE], [Fact.UNSURE]),
+        (Failed.START, off(FAILED, last_words="destroyed", arrived=True), [Fact.STOPPED], [Fact.STOPPED]),
+        (Failed.START, off(FAILED, arrived=True), [Fact.UNSURE], [Fact.UNSURE]),
+        # the log tells of no failure: that of a start whose beginning it tells, or it was rotated since
+        (Failed.NOTHING, off(FAILED, started=NOW - 1), [Fact.UNSURE], [Fact.UNSURE]),
+        (Failed.NOTHING, off(FAILED, started=0.0), [Fact.UNSURE], [Fact.UNSURE]),
+        (Failed.NOTHING, off(FAILED, log_read=False), [Fact.UNSURE], [Fact.UNSURE]),
+        # its own beginning, and its end was not written down
+        (Failed.NOTHING, off(FAILED, arrived=True, started=NOW - 1), [Fact.DIED], [Fact.DIED]),
+    ],
+)
+def test_one_that_was_arriving_and_whose_last_start_failed(
+    failed: Failed, reading: Reading, fact: list[Fact], new_here: list[Fact]
+) -> None:
+    reading = replace(reading, failed=failed)
+    known = instance(Phase.ARRIVING, unwatched=True)
+    assert read(reading, known, looked=NOW - 10) == fact
+    assert read(reading, replace(known, defined=False), looked=NOW - 10) == new_here
+    expected = Fact.STOPPED if fact == [Fact.STOPPED] else Fact.DIED
+    assert read(reading, replace(known, unwatched=False), looked=NOW - 10) == [expected], "it was watched"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""What libvirt is asked takes time to come: which look is older than what is known already? Pure.
+
+A look, a census or an answer, knows nothing of what happened after it had begun, and may be told late. So it says
+nothing of an instance of which an event was heard, or another look judged, that came after its beginning. One that is
+not known, since it was never seen or is forgotten, is known by the last census all the same: that did not list it.
+"""
+
+from dataclasses import replace
+
+from masakarimonitors.instancemonitor.core.observation import Census
+from masakarimonitors.instancemonitor.core.state import Instance, Place, State
+
+
+def is_outdated(state: State, census: Census) -> bool:
+    """Whether a census that began later was judged before this one."""
+    return census.after < state.as_of.get(census.uri, 0)
+
+
+def take(state: State, census: Census) -> State:
+    """From now on what is not known at this libvirt is known not to have been there; what waits of it is over."""
+    there = {(census.uri, reading.instance.uuid) for reading in census.readings}
+    aside = {at: one for at, one in state.aside.items() if at[0] != census.uri or at in there}
+    return replace(state, as_of={**state.as_of, census.uri: census.after}, aside=aside)
+
+
+def is_overtaken(state: State, place: Place, after: int) -> bool:
+    """Whether a look that began after event number `after` is older than what is known of the instance at `place`."""
+    aside, instance = state.aside.get(place), state.instances.get(place)
+    if aside is not None and after < aside.after:
+        return True
+    if instance is None:
+        return after < state.as_of.get(place[0], 0)
+    return after < max(instance.number, instance.as_of)
+
+
+def are_traces_overtaken(instance: Instance, after: int) -> bool:
+    """Whether what the disk told then is older than what is known; that libvirt does not list it tells no more."""
+    return after < (instance.number if instance.missed else max(instance.number, instance.as_of))
