@@ -206,10 +206,11 @@ class Table:
 
 def _is_another(row: Held, other: Other) -> bool:
     """Whether another program has been executed in its place."""
-    if any(row.marks) and any(other.marks):
+    if row.marks and other.marks:
         return row.marks != other.marks
-    # Hidden from who is not root. A child that looked like its parent was about to execute something else.
-    return row.child
+    # Hidden from who is not root. A child that looked like its parent was about to execute something else, or is a
+    # daemon that gives itself a title once its parent has ended.
+    return row.child and not other.titled
 
 
 def _shows_the_same(row: Held, shown: Mapping[str, Found], marks: Marks) -> bool:

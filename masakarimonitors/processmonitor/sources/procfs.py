@@ -14,7 +14,7 @@ from enum import Enum
 
 from masakarimonitors.processmonitor.core.identity import UNNAMEABLE, identify
 from masakarimonitors.processmonitor.core.matching import Index, Match, Reason, mentions, printable
-from masakarimonitors.processmonitor.sources.stat import DEAD, Marks, Stat, read, read_stat
+from masakarimonitors.processmonitor.sources.stat import DEAD, Marks, Stat, is_rewritten, read, read_stat
 
 VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
 SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
@@ -93,11 +93,12 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """What a held pid looks like that an entry's patterns do not fit any more."""
+    """What a held pid looks like that an entry's patterns do not fit any more; `titled`: it has written that itself."""
 
     started: int
     marks: Marks
     looks: str
+    titled: bool = False
 
 
 class Depth(Enum):
@@ -260,7 +261,7 @@ class Scanner:
         if not set(names) <= {match.process_name for match in now.matches}:
             stat = read_stat(pid, self._proc)
             looks = printable(" ".join(_words(now.raw)))
-            others[pid] = Other(stat.started, stat.marks, looks)
+            others[pid] = Other(stat.started, stat.marks, looks, is_rewritten(now.raw))
 
     def _is_ours(self, pid: int, stat: Stat, own_commands: Collection[int]) -> bool:
         """Whether it is one of our running commands, of its session, or below it."""

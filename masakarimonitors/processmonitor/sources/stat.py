@@ -12,7 +12,7 @@ from masakarimonitors.processmonitor.core.identity import is_interpreter
 DEAD = frozenset({b"Z", b"X", b"x"})
 
 Marks = tuple[int, ...]
-"""Where the kernel has put a program's code and stack: another place after each exec. Empty or zeros when hidden."""
+"""Where the kernel has put a program's code and stack: another place after each exec. Empty when hidden."""
 
 # A command line longer than this is cut; what a process runs stands at its beginning.
 _LONGEST = 4096
@@ -40,8 +40,20 @@ def read_stat(pid: int, proc: str = "/proc") -> Stat:
         session=int(fields[3]),
         threads=int(fields[17]),
         started=int(fields[19]),
-        marks=tuple(int(field) for field in fields[23:26]),
+        # To who may not trace it the kernel shows 1, 1 and 0, of whatever program: no program's stack is at 0.
+        marks=tuple(map(int, fields[23:26])) if int(fields[25]) else (),
     )
+
+
+def is_rewritten(raw: bytes) -> bool:
+    """Whether a process has written this command line itself, as a title: none looks so after an exec.
+
+    A title is one piece, and what the old command line was longer by is left behind it as NULs, or nothing ends it.
+    """
+    if len(raw) >= _LONGEST:
+        return False
+    text = raw.rstrip(b"\0")
+    return len(raw) - len(text) != 1 or (b" " in text and b"\0" not in text)
 
 
 def read(path: str) -> bytes:

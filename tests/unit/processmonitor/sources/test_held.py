@@ -7,7 +7,7 @@ from masakarimonitors.processmonitor.sources.held import APART, Table
 from masakarimonitors.processmonitor.sources.procfs import Found, Other, Scan
 
 STRONG, WEAK = Reason("its executable is /usr/sbin/svc"), Reason("its title is a worker's", strong=False)
-HERE, ELSEWHERE, HIDDEN = (1, 2, 3), (4, 5, 6), (0, 0, 0)
+HERE, ELSEWHERE, HIDDEN = (1, 2, 3), (4, 5, 6), ()
 
 
 class Play:
@@ -108,6 +108,14 @@ def test_where_marks_are_hidden_only_a_child_of_the_same_is_let_go(play: Play) -
     other = {7: Other(10, HIDDEN, "x"), 8: Other(10, HIDDEN, "x")}
     play.sees(at=1.0, others=other)
     assert play.sees(at=2.0, others=other) == [7]
+
+
+def test_where_marks_are_hidden_a_daemon_that_gives_itself_a_title_stays(play: Play) -> None:
+    play.sees(strong(7, marks=HIDDEN), strong(8, marks=HIDDEN, parent=7))
+    play.fires(7)
+    for at in (1.0, 2.0, 3.0):
+        assert play.sees(at=at, others={8: Other(10, HIDDEN, "idle: waiting", titled=True)}) == [8]
+    assert not play.table.doubts
 
 
 def test_without_a_pidfd_it_leaves_when_it_is_no_longer_there_and_is_not_said_to_have_ended(

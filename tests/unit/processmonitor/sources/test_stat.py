@@ -22,6 +22,31 @@ def test_this_very_process_by_pid_and_start_time() -> None:
     assert 0 < started <= stat.ticks_now()
 
 
+@pytest.mark.parametrize(
+    ("shown", "marks"), [("1 1 0", ()), ("0 0 0", ()), ("4096 8192 140000", (4096, 8192, 140000))]
+)
+def test_marks_that_the_kernel_hides_are_none(shown: str, marks: tuple[int, ...], tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "stat").write_text(f"7 (a) b) S 1 7 7 {'0 ' * 13} 1 0 900 0 0 0 {shown} 0 0 0\n")
+    seen = stat.read_stat(7, str(tmp_path))
+    assert (seen.threads, seen.started, seen.marks) == (1, 900, marks)
+
+
+@pytest.mark.parametrize(
+    ("raw", "rewritten"),
+    [
+        (b"/usr/sbin/svc\0-x\0", False),
+        (b"/usr/sbin/svc\0", False),
+        (b"x" * 4096, False),
+        (b"svc: idle\0", True),
+        (b"svc: idle", True),
+        (b"idle\0\0\0\0", True),
+    ],
+)
+def test_a_command_line_that_a_process_has_written_itself(raw: bytes, rewritten: bool) -> None:
+    assert stat.is_rewritten(raw) is rewritten
+
+
 async def test_a_zombie_is_the_same_process_and_is_not_alive() -> None:
     with subprocess.Popen(["true"]) as process:  # noqa: ASYNC220 - it returns at once
         state = Path(f"/proc/{process.pid}/stat")
