@@ -3,6 +3,7 @@
 The only file of this room that reads the configuration.
 """
 
+import datetime
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,7 +17,8 @@ from masakarimonitors.core.notification import Settled
 from masakarimonitors.monitor import MasakariReader, Monitor
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
 from masakarimonitors.processmonitor.core.observation import Entry, MaintenanceSeen, Observation, ReportEnded
-from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, WatchedProcess
+from masakarimonitors.processmonitor.core.reports import recalled
+from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, WatchedProcess, subject_of
 from masakarimonitors.processmonitor.core.unconfirmed import judge
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
@@ -31,6 +33,19 @@ from masakarimonitors.system.yaml_file import YamlFileFault
 
 if TYPE_CHECKING:  # only `check` needs it
     from masakarimonitors.processmonitor.sources.overview import Finding
+
+
+def down_since(memory: Mapping[str, Mapping[str, JSON]], boot: str) -> Mapping[str, datetime.datetime]:
+    """When, in this boot, the last life saw each process gone that it has reported, by process_name."""
+    down: dict[str, datetime.datetime] = {}
+    for subject, kept in memory.items():
+        name = subject.removeprefix(subject_of(""))
+        report = recalled(kept)
+        moment = report.reported_at or report.made_at
+        if name == subject or moment is None or not boot or kept.get("boot") != boot or kept.get("over"):
+            continue
+        down[name] = moment
+    return down
 
 
 def build(
@@ -56,7 +71,9 @@ def build(
     )
     listed = ProcessList(path, clock)
     blindness = "" if options.own_pid_namespace else sees_the_host()
-    processes = Processes(clock, float(options.check_interval), blindness=blindness)
+    processes = Processes(
+        clock, float(options.check_interval), blindness=blindness, down=down_since(memory, policy.boot)
+    )
     as_root = run_directly if os.geteuid() == 0 else _as_root(conf)
     return Monitor(
         name="processmonitor",

@@ -61,6 +61,11 @@ class Table:
         # Of those that are weak only the later ones count then: a session of a dead server is not the server.
         self._strong_gone: dict[str, int] = {}
 
+    def was_down(self, process_name: str, tick: int) -> None:
+        """An earlier life saw all of it gone at this start time: what is weak and began before is left over."""
+        if tick > 0:
+            self._strong_gone.setdefault(process_name, tick)
+
     def keep_only(self, process_names: frozenset[str]) -> None:
         """Forget all that runs nothing of these."""
         for key, row in list(self.rows.items()):

@@ -6,10 +6,11 @@ scan per `check_interval` finds new ones and is the net. What is held and what l
 """
 
 import asyncio
+import datetime
 import functools
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.processmonitor.core.matching import Index, Pattern
@@ -17,7 +18,7 @@ from masakarimonitors.processmonitor.core.observation import Entry, Observation,
 from masakarimonitors.processmonitor.sources.held import APART, Key, Table
 from masakarimonitors.processmonitor.sources.patterns import NOBODY_KNOWN, as_written, follow_again
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
-from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, ticks_now
+from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, tick_of, ticks_now
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.limits import allowed_descriptors
 from masakarimonitors.system.threads import Pool
@@ -30,6 +31,7 @@ _SCAN_PATIENCE = 5.0
 _LOOK_AGAIN = 0.3
 # So many processes of one entry are held; of thousands the others are looked at.
 _PIDFDS = 32
+_NOTHING_DOWN: Mapping[str, datetime.datetime] = {}
 
 
 Follow = Callable[[Sequence[Pattern], Sequence[Entry], bool], tuple[Pattern, ...]]
@@ -51,11 +53,13 @@ class Processes:
         patience: float = _SCAN_PATIENCE,
         descriptors: Callable[[], int] = allowed_descriptors,
         follow: Follow = follow_again,
+        down: Mapping[str, datetime.datetime] = _NOTHING_DOWN,
     ) -> None:
         """Nothing is watched until `watch`; `check_interval`, and the `patience` with one scan, in seconds.
 
         `blindness`: why the host's processes cannot be seen from here; empty when they can. Of the `descriptors` that
-        may be open, half may hold processes; the others of these are looked at.
+        may be open, half may hold processes; the others of these are looked at. `down`: when, in this boot, an earlier
+        life saw all of an entry gone; workers and sessions of it that have lived since then are not the entry.
         """
         self._descriptors = descriptors
         self._follow_again = follow
@@ -67,6 +71,8 @@ class Processes:
         self._patience = patience
         self._scanner = scanner(Index(()), frozenset())
         self._table = Table(is_alive, ticks_now)
+        for name, moment in down.items():
+            self._table.was_down(name, tick_of(moment, clock.now().wall))
         self._presence: dict[str, Presence | None] = {}
         self._met: set[str] = set()
         self._entries: tuple[Entry, ...] = ()

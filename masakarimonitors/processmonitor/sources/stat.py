@@ -3,6 +3,7 @@
 Other files of a process that hangs in the kernel can hang the reader as well; this one and `comm` never do.
 """
 
+import datetime
 import os
 import time
 from dataclasses import dataclass
@@ -101,6 +102,12 @@ def may_run(pid: int, process_name: str) -> bool:
 def ticks_now() -> int:
     """This moment in the unit of `Stat.started`."""
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+
+
+def tick_of(moment: datetime.datetime, now: datetime.datetime) -> int:
+    """A moment of this boot in the unit of `Stat.started`, from the time of day `now`; never later than that."""
+    ago = max((now - moment).total_seconds(), 0.0)
+    return ticks_now() - int(ago * os.sysconf("SC_CLK_TCK"))
 
 
 def sees_the_host() -> str:

@@ -1,5 +1,6 @@
 """The process monitor as it is wired: what a configuration makes of it, and what the status shows."""
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,11 @@ from oslo_config import cfg
 
 from masakarimonitors import conf
 from masakarimonitors.conf import ConfigFault
+from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.processmonitor.core.decision import State
 from masakarimonitors.processmonitor.core.observation import ListBroken, Presence
-from masakarimonitors.processmonitor.monitor import build, describe
+from masakarimonitors.processmonitor.monitor import build, describe, down_since
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock
@@ -59,6 +61,22 @@ def test_a_list_that_cannot_be_used_is_a_fault_that_names_its_line_and_the_optio
 def test_only_what_was_remembered_of_processes_is_taken_over(tmp_path: Path) -> None:
     monitor = build(options(tmp_path), {"process:x": {}, "something else": {}}, FakeClock(), FakeApi())
     assert monitor.state == State(remembered={"process:x": {}})
+
+
+def test_what_the_last_life_saw_down_in_this_boot_is_known_by_the_moment_of_its_report() -> None:
+    noon = "2026-01-01T12:00:00+00:00"
+    before = "2026-01-01T11:59:00+00:00"
+    memory: dict[str, dict[str, JSON]] = {
+        "process:a": {"down_since": before, "reported_at": noon, "fate": "pending", "boot": "b"},
+        "process:b": {"down_since": before, "fate": "pending", "boot": "b"},
+        "process:of another boot": {"reported_at": noon, "fate": "pending", "boot": "c"},
+        "process:over": {"reported_at": noon, "fate": "delivered", "boot": "b", "over": True},
+        "process:of an earlier release": {},
+        "something else": {"reported_at": noon, "boot": "b"},
+    }
+    moment = datetime.datetime.fromisoformat
+    assert down_since(memory, "b") == {"a": moment(noon), "b": moment(before)}
+    assert down_since(memory, "") == {}
 
 
 def rows(play: Play) -> list[SubjectRow]:

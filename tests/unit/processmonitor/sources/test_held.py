@@ -143,6 +143,22 @@ def test_where_nothing_strong_was_ever_seen_what_is_weak_counts(play: Play) -> N
     assert play.sees(weak(8), weak(9)) == [8, 9]
 
 
+def test_what_was_left_over_when_an_earlier_life_saw_it_gone_does_not_count_in_this_one_either(
+    play: Play,
+) -> None:
+    play.table.was_down("svc", 500)
+    play.table.keep_only(frozenset({"svc"}))
+    assert play.sees(weak(8, started=499)) == []
+    assert "only workers or sessions of it are left (pid 8)" in play.table.evidence("svc")
+    assert play.sees(weak(8, started=499), weak(9, started=501)) == [9]
+    assert play.sees(weak(8, started=499), strong(10, started=502)) == [10, 8, 9]
+
+
+def test_what_was_down_before_this_boot_is_of_no_account(play: Play) -> None:
+    play.table.was_down("svc", -500)
+    assert play.sees(weak(8)) == [8]
+
+
 def test_what_is_taken_off_the_list_is_forgotten(play: Play) -> None:
     play.sees(strong(7))
     play.table.keep_only(frozenset({"another"}))

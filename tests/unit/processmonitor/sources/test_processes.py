@@ -9,12 +9,16 @@ import threading
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 from masakarimonitors.processmonitor.core.matching import Index, Pattern
 from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
 from masakarimonitors.processmonitor.sources.patterns import follow_again
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
+from masakarimonitors.processmonitor.sources.stat import read_stat, ticks_now
 from masakarimonitors.system.clock import SystemClock
+from tests.fixtures.waiting import eventually
 
 
 class Hanging:
@@ -95,6 +99,29 @@ async def test_who_cannot_see_the_host_calls_nothing_gone(tmp_path: Path) -> Non
             assert (await look(source, str(program))).presence is Presence.RUNNING
         finally:
             running.cancel()
+            process.kill()
+
+
+@pytest.mark.parametrize(("was_down", "presence"), [(True, Presence.GONE), (False, Presence.RUNNING)])
+async def test_a_worker_that_was_left_over_in_the_last_life_is_not_its_server(
+    was_down: bool, presence: Presence, tmp_path: Path
+) -> None:
+    program = tmp_path / "svc"
+    shutil.copy("/bin/sleep", program)
+    name = str(program)
+    with subprocess.Popen(["svc: worker process", "600"], executable=program) as process:  # noqa: ASYNC220
+        try:
+            began = read_stat(process.pid).started
+            await eventually(lambda: ticks_now() > began + 1, "a later moment")
+            clock = SystemClock()
+            source = Processes(clock, 3600, down={name: clock.now().wall} if was_down else {})
+            source.watch([Entry(process_name=name)])
+            running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+            try:
+                assert (await look(source, name)).presence is presence
+            finally:
+                running.cancel()
+        finally:
             process.kill()
 
 

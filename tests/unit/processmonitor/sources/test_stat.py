@@ -1,5 +1,6 @@
 """What one process's stat tells, on real processes."""
 
+import datetime
 import os
 import platform
 import shutil
@@ -77,6 +78,14 @@ async def test_a_process_that_lives_on_in_its_threads_is_alive() -> None:
         finally:
             process.kill()
     assert not stat.is_alive(process.pid, started)
+
+
+def test_a_moment_of_this_boot_as_a_start_time() -> None:
+    now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    before = stat.ticks_now()
+    ticks = stat.tick_of(now - datetime.timedelta(seconds=10), now) + 10 * os.sysconf("SC_CLK_TCK")
+    assert before <= ticks <= stat.ticks_now()
+    assert before <= stat.tick_of(now + datetime.timedelta(seconds=10), now) <= stat.ticks_now()
 
 
 @pytest.mark.parametrize(
