@@ -31,7 +31,8 @@ class Held:
     """One process that was found to run something of the list.
 
     `reasons`: for each process_name that it runs, why; `doubted`: since when (monotonic seconds) it has looked like
-    something else. `marks`: where its program stood in memory when it was found. `child`: its parent ran the same.
+    something else. `marks`: where its program stood in memory when it was found. `child`: its parent ran the same,
+    `parent`: that one's pid at the time. `left_over`: of these it was begun by a worker or session of a dead server.
     `pidfd`: whether there is one, whose firing is its end.
     """
 
@@ -40,6 +41,8 @@ class Held:
     marks: Marks
     reasons: Mapping[str, Reason]
     child: bool = False
+    parent: int = 0
+    left_over: frozenset[str] = frozenset()
     pidfd: bool = False
     doubted: Mapping[str, float] = field(default_factory=dict)
 
@@ -57,6 +60,8 @@ class Table:
         self._alive = alive
         self._ticks_now = ticks_now
         self._left: dict[str, list[str]] = {}
+        # Since the last scan was taken in: what it began may be found by the next one.
+        self._just_ended: list[Held] = []
         # Since when no process of an entry is left that is strong; -1 while there is one; absent: there was none yet.
         # Of those that are weak only the later ones count then: a session of a dead server is not the server.
         self._strong_gone: dict[str, int] = {}
@@ -80,6 +85,7 @@ class Table:
         row = self.rows.pop(key, None)
         self._changed()
         if row is not None:
+            self._just_ended.append(row)
             self._note(row, row.reasons, "ended")
 
     def hold(self, key: Key, pidfd: bool) -> None:
@@ -110,6 +116,7 @@ class Table:
             return
         self._changed()
         self._count_strong()
+        self._pass_on_what_is_left_over()
         self._recounted = True
         for name in [name for name in self._left if self.of(name)]:
             del self._left[name]
@@ -121,7 +128,7 @@ class Table:
         rows = self._all_of(process_name)
         since = self._strong_gone.get(process_name, 0)
         if since > 0 and not any(row.reasons[process_name].strong for row in rows):
-            rows = [row for row in rows if row.started > since]
+            rows = [row for row in rows if not _is_left_over(row, process_name, since)]
         rows = sorted(rows, key=lambda row: (not row.reasons[process_name].strong, row.started))
         self._counted[process_name] = rows
         return rows
@@ -166,7 +173,9 @@ class Table:
             return
         if row is None:
             child = bool(runs.get(one.parent, set()) & shown.keys())
-            row = Held(pid=one.pid, started=one.started, marks=one.marks, reasons={}, child=child)
+            row = Held(
+                pid=one.pid, started=one.started, marks=one.marks, reasons={}, child=child, parent=one.parent
+            )
         reasons = dict(row.reasons)
         for name, found in shown.items():
             if name not in reasons or found.reason.strong or not reasons[name].strong:
@@ -207,6 +216,30 @@ class Table:
         for name, at in self._strong_gone.items():
             if at < 0 and name not in strong:
                 self._strong_gone[name] = self._ticks_now()
+
+    def _pass_on_what_is_left_over(self) -> None:
+        """A session of a dead server forks for its client: that is no server either, though it began later."""
+        parents = {row.pid: row for row in (*self._just_ended, *self.rows.values())}
+        changed = True
+        while changed:
+            changed = False
+            for key, row in self.rows.items():
+                parent, names = parents.get(row.parent), set(row.left_over)
+                if parent is None or parent.started > row.started:
+                    continue
+                for name in row.reasons.keys() & parent.reasons.keys():
+                    since = self._strong_gone.get(name, 0)
+                    if since > 0 and not row.reasons[name].strong and _is_left_over(parent, name, since):
+                        names.add(name)
+                if names != row.left_over:
+                    changed = True
+                    self.rows[key] = parents[row.pid] = replace(row, left_over=frozenset(names))
+        self._just_ended.clear()
+
+
+def _is_left_over(row: Held, process_name: str, since: int) -> bool:
+    """Whether it is of a server of which nothing strong was left at the start time `since`."""
+    return not row.reasons[process_name].strong and (row.started <= since or process_name in row.left_over)
 
 
 def _is_another(row: Held, other: Other) -> bool:

@@ -39,8 +39,8 @@ def strong(pid: int, started: int = 10, marks: tuple[int, ...] = HERE, parent: i
     return Found(pid, started, STRONG, marks, parent=parent)
 
 
-def weak(pid: int, started: int = 10) -> Found:
-    return Found(pid, started, WEAK, HERE)
+def weak(pid: int, started: int = 10, parent: int = 1) -> Found:
+    return Found(pid, started, WEAK, HERE, parent=parent)
 
 
 @pytest.fixture
@@ -136,6 +136,34 @@ def test_a_worker_does_not_stand_for_a_dead_master(play: Play) -> None:
     assert play.table.evidence("svc") == "pid 7 ended; only workers or sessions of it are left (pid 8)"
     assert play.sees(weak(8), weak(9, started=2001)) == [9]
     assert play.sees(weak(8), strong(10)) == [10, 8, 9]
+
+
+def test_what_a_session_of_a_dead_server_begins_is_not_the_server(play: Play) -> None:
+    orphan = weak(8)
+    play.sees(strong(7), orphan)
+    play.fires(7)
+    play.ticks = 2000
+    assert play.sees(orphan) == []
+    fork, grandchild = weak(9, started=2001, parent=8), weak(10, started=2001, parent=9)
+    assert play.sees(grandchild, orphan, fork) == []
+    play.fires(8)
+    play.fires(9)
+    late = weak(11, started=2003, parent=9)  # begun just before that one's end
+    assert play.sees(grandchild, late) == []
+    assert play.sees(grandchild, late, weak(12, started=2004, parent=11)) == []
+    assert "only workers or sessions of it are left (pid 10, 11, 12)" in play.table.evidence("svc")
+
+
+def test_a_successor_that_is_weak_and_goes_to_the_background_counts(play: Play) -> None:
+    play.sees(strong(7), weak(8))
+    play.fires(7)
+    play.ticks = 2000
+    play.sees(weak(8))
+    successor = weak(9, started=2001)
+    assert play.sees(weak(8), successor) == [9]
+    assert play.sees(weak(8), successor, weak(10, started=2002, parent=9)) == [9, 10]
+    play.fires(9)
+    assert play.sees(weak(8), weak(10, started=2002, parent=9)) == [10]
 
 
 def test_where_nothing_strong_was_ever_seen_what_is_weak_counts(play: Play) -> None:
