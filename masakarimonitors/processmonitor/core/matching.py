@@ -26,6 +26,7 @@ class Pattern:
 
     `words`: its process_name. `target`: where its first word leads, links followed; `file`: device and inode of what
     stands there (None: nothing, or no path). `user`: the user id that its processes must have, None for any.
+    `stands`: a program of this very name stands, or has stood, on this host.
     """
 
     process_name: str
@@ -33,6 +34,7 @@ class Pattern:
     target: str
     file: tuple[int, int] | None = None
     user: int | None = None
+    stands: bool = False
 
     @classmethod
     def of(
@@ -127,9 +129,17 @@ def matches(entry: Pattern, identity: Identity) -> Reason | None:
     return _as_ours(entry, identity) or _by_program(entry, identity) or _by_script(entry, identity)
 
 
-def mentions(process_name: str, line: str) -> bool:
-    """Whether its text stands in this command line, as it would in the output of `ps`: this is no match."""
-    return process_name.strip() in line
+def mentions(process_name: str, line: str, whole: bool = False) -> bool:
+    """Whether its text stands in this command line, as it would in the output of `ps`: this is no match.
+
+    `whole`: it names a program of this host, not a part of a word. Where the name goes on, it is another program's
+    then: corosync-qdevice is not corosync.
+    """
+    text = process_name.strip()
+    if not whole or text not in line:
+        return text in line
+    before = "" if "/" in text else r"(?<![\w.-])"
+    return re.search(rf"{before}{re.escape(text)}(?![\w.-])", line) is not None
 
 
 def printable(text: str, longest: int = _LONGEST) -> str:

@@ -15,6 +15,8 @@ from masakarimonitors.processmonitor.core.observation import Entry
 NOBODY_KNOWN = -1
 """The user id of a user whom this host does not know: no process is that user's."""
 
+_FOLDERS = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin")
+
 
 def as_written(entries: Iterable[Entry]) -> Iterable[Pattern]:
     """The patterns of these entries before anything was looked at."""
@@ -51,7 +53,18 @@ def _with_user(pattern: Pattern, user: str | None) -> Pattern:
     return pattern if found is None else replace(pattern, user=found)
 
 
+def _stands(pattern: Pattern) -> bool:
+    """Whether the name that ends this entry's text is, in full, a program's of this host."""
+    last = pattern.words[-1]
+    if pattern.stands or last != pattern.script:  # an argument may be a part of a word
+        return pattern.stands
+    return any(os.path.isfile(os.path.join(folder, last)) for folder in ([""] if "/" in last else _FOLDERS))
+
+
 def _followed(pattern: Pattern) -> Pattern:
+    stands = _stands(pattern)
+    if stands != pattern.stands:
+        pattern = replace(pattern, stands=stands)
     first = pattern.words[0]
     if not first.startswith("/"):
         return pattern

@@ -195,8 +195,9 @@ class Scanner:
 
     def mention(self, process_name: str, own_commands: Collection[int] = ()) -> str:
         """Who shows this text in its command line without being it, at the last scan; "" for nobody."""
+        whole = any(one.stands for one in self.index.patterns if one.process_name == process_name)
         for pid, words in self._shown():
-            if not mentions(process_name, words):
+            if not mentions(process_name, words, whole):
                 continue
             try:
                 stat = read_stat(pid, self._proc)

@@ -207,6 +207,22 @@ def test_a_mention_is_what_ps_would_have_shown() -> None:
     assert not mentions("t121", line)
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("/usr/sbin/corosync", "/usr/sbin/corosync-qdevice -f"),
+        ("/usr/bin/nova-api", "/usr/bin/python3 /usr/bin/nova-api-metadata"),
+        ("/usr/sbin/pacemaker", "/usr/sbin/pacemakerd"),
+        ("sshd", "/usr/lib/openssh/sshd-session -R"),
+        ("compute", "/usr/bin/nova-compute"),
+        ("svc", "/usr/bin/my.svc"),
+    ],
+)
+def test_a_program_is_not_mentioned_by_the_name_of_another(name: str, line: str) -> None:
+    assert not mentions(name, line, whole=True)
+    assert mentions(name, f"{line} {name}", whole=True) and mentions(name, f"{line} --run={name}", whole=True)
+
+
 def test_a_script_named_by_a_relative_path_is_found_from_its_folder() -> None:
     argv = ["python3", "./nova-compute"]
     assert runs(NOVA, argv, PY, cwd="/usr/local/bin") == "yes"

@@ -38,6 +38,23 @@ def test_where_nothing_stands_any_more_the_last_that_stood_there_counts(tmp_path
     assert follow_again(first, entries) == first
 
 
+def test_an_entry_that_names_a_program_in_full_is_told_from_one_that_names_a_part_of_a_word(
+    tmp_path: Path,
+) -> None:
+    shutil.copy("/bin/true", tmp_path / "svc")
+    names = {f"{tmp_path}/svc": True, f"{tmp_path}/sv": False, "sh": True, "no-such-progr": False}
+    names |= {
+        f"/bin/sh {tmp_path}/svc": True,
+        f"/bin/sh {tmp_path}/sv": False,
+        f"{tmp_path}/svc --conf": False,
+    }
+    entries = [Entry(process_name=name) for name in names]
+    followed = follow_again(tuple(as_written(entries)), entries)
+    assert {pattern.process_name: pattern.stands for pattern in followed} == names
+    (tmp_path / "svc").unlink()
+    assert follow_again(followed, entries)[0].stands, "it has stood there"
+
+
 def test_a_user_is_looked_up_until_it_is_known() -> None:
     users = {"a": "root", "b": "no-such-user", "c": None}
     entries = [Entry(process_name=name, user=user) for name, user in users.items()]

@@ -151,6 +151,22 @@ async def test_whose_text_is_shown_is_mentioned_until_it_was_seen_running(tmp_pa
             process.kill()
 
 
+async def test_a_dead_program_is_not_held_by_one_whose_name_begins_with_its_own(tmp_path: Path) -> None:
+    dead, alive = tmp_path / "corosync", tmp_path / "corosync-qdevice"
+    for program in (dead, alive):
+        shutil.copy("/bin/sleep", program)
+    source = Processes(SystemClock(), 3600)
+    source.watch([Entry(process_name=str(dead))])
+    with subprocess.Popen([alive, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+        running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+        try:
+            seen = await look(source, str(dead))
+            assert (seen.presence, seen.mention) == (Presence.GONE, "")
+        finally:
+            running.cancel()
+            process.kill()
+
+
 async def test_few_descriptors_hold_the_first_of_each_and_the_others_are_looked_at(tmp_path: Path) -> None:
     programs = [tmp_path / "one", tmp_path / "two"]
     for program in programs:
