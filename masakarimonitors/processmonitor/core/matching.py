@@ -19,6 +19,9 @@ _MASTER = frozenset({"master", "main", "parent", "listener"})
 _WORKER = frozenset({"worker", "workers", "child", "pool"})
 _LONGEST = 80
 
+NOBODY_KNOWN = -1
+"""The user id of a user whom this host does not know: no process is that user's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:

@@ -65,6 +65,8 @@ class Table:
         # Since when no process of an entry is left that is strong; -1 while there is one; absent: there was none yet.
         # Of those that are weak only the later ones count then: a session of a dead server is not the server.
         self._strong_gone: dict[str, int] = {}
+        # Entries that were given another user: whom that excludes is held for what counts no more.
+        self._other_user: frozenset[str] = frozenset()
 
     def was_down(self, process_name: str, tick: int) -> None:
         """An earlier life saw all of it gone at this start time: what is weak and began before is left over."""
@@ -79,6 +81,10 @@ class Table:
         for name in (self._left.keys() | self._strong_gone.keys()) - process_names:
             self._left.pop(name, None)
             self._strong_gone.pop(name, None)
+
+    def other_user(self, process_names: frozenset[str]) -> None:
+        """These have been given another user since their rows were found."""
+        self._other_user |= process_names
 
     def fired(self, key: Key) -> None:
         """Its pidfd has fired: it has ended."""
@@ -190,7 +196,14 @@ class Table:
             self._note(row, row.reasons, "is no longer in /proc")
             del self.rows[key]
             return
-        if other is None or other.started != row.started or not _is_another(row, other):
+        if other is None or other.started != row.started:
+            return
+        excluded = missing & other.excluded & self._other_user
+        if excluded:
+            self._note(row, set(excluded), "is not of the user that the list gives")
+            self._put(key, row, {name: why for name, why in row.reasons.items() if name not in excluded})
+            return
+        if not _is_another(row, other):
             return
         doubted = {**dict.fromkeys(missing, now), **row.doubted}
         gone = {name for name in missing if now - doubted[name] >= APART}

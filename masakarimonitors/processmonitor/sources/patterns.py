@@ -9,11 +9,8 @@ import pwd
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from masakarimonitors.processmonitor.core.matching import Pattern
+from masakarimonitors.processmonitor.core.matching import NOBODY_KNOWN, Pattern
 from masakarimonitors.processmonitor.core.observation import Entry
-
-NOBODY_KNOWN = -1
-"""The user id of a user whom this host does not know: no process is that user's."""
 
 _FOLDERS = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin")
 

@@ -13,10 +13,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.processmonitor.core.matching import Index, Pattern
+from masakarimonitors.processmonitor.core.matching import NOBODY_KNOWN, Index, Pattern
 from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
 from masakarimonitors.processmonitor.sources.held import APART, Key, Table
-from masakarimonitors.processmonitor.sources.patterns import NOBODY_KNOWN, as_written, follow_again
+from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, tick_of, ticks_now
 from masakarimonitors.system.clock import Clock
@@ -93,6 +93,12 @@ class Processes:
 
     def watch(self, entries: Sequence[Entry]) -> None:
         """Watch exactly these; each one's presence is emitted after the next scan."""
+        users = {entry.process_name: entry.user for entry in self._entries}
+        others = frozenset(
+            one.process_name for one in entries if users.get(one.process_name, one.user) != one.user
+        )
+        self._table.other_user(others)
+        self._met -= others  # one that does not fit is held, as at a start
         self._lists += 1
         self._followed = False
         self._entries = tuple(entries)

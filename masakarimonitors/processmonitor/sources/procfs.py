@@ -13,7 +13,14 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
 
 from masakarimonitors.processmonitor.core.identity import UNNAMEABLE, identify
-from masakarimonitors.processmonitor.core.matching import Index, Match, Reason, mentions, printable
+from masakarimonitors.processmonitor.core.matching import (
+    NOBODY_KNOWN,
+    Index,
+    Match,
+    Reason,
+    mentions,
+    printable,
+)
 from masakarimonitors.processmonitor.sources.stat import DEAD, Marks, Stat, is_rewritten, read, read_stat
 
 VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
@@ -93,12 +100,16 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """What a held pid looks like that an entry's patterns do not fit any more; `titled`: it has written that itself."""
+    """What a held pid looks like that an entry's patterns do not fit any more.
+
+    `titled`: it has written that itself. `excluded`: the process_names whose `user` is another than the process's.
+    """
 
     started: int
     marks: Marks
     looks: str
     titled: bool = False
+    excluded: frozenset[str] = frozenset()
 
 
 class Depth(Enum):
@@ -262,7 +273,17 @@ class Scanner:
         if not set(names) <= {match.process_name for match in now.matches}:
             stat = read_stat(pid, self._proc)
             looks = printable(" ".join(_words(now.raw)))
-            others[pid] = Other(stat.started, stat.marks, looks, is_rewritten(now.raw))
+            excluded = self._excluded(pid, names)
+            others[pid] = Other(stat.started, stat.marks, looks, is_rewritten(now.raw), excluded)
+
+    def _excluded(self, pid: int, names: Collection[str]) -> frozenset[str]:
+        users = {
+            one.process_name: one.user for one in self.index.patterns if one.user not in (None, NOBODY_KNOWN)
+        }
+        if users.keys().isdisjoint(names):
+            return frozenset()
+        user = _user(f"{self._proc}/{pid}/status")
+        return frozenset(name for name in names if user is not None and users.get(name, user) != user)
 
     def _is_ours(self, pid: int, stat: Stat, own_commands: Collection[int]) -> bool:
         """Whether it is one of our running commands, of its session, or below it."""

@@ -195,6 +195,15 @@ def test_what_is_taken_off_the_list_is_forgotten(play: Play) -> None:
     assert play.sees(weak(8)) == [8]
 
 
+def test_only_an_entry_that_was_given_another_user_lets_go_whom_that_excludes(play: Play) -> None:
+    other = {7: Other(10, HERE, "svc", excluded=frozenset({"svc"}))}
+    play.sees(strong(7))
+    assert play.sees(at=1.0, others=other) == [7], "it has taken another user for a moment"
+    play.table.other_user(frozenset({"svc"}))
+    assert play.sees(at=2.0, others={7: Other(10, HERE, "idle")}) == [7]
+    assert play.sees(at=3.0, others=other) == []
+
+
 def test_of_many_the_first_few_are_named(play: Play) -> None:
     play.sees(*(strong(pid, started=pid) for pid in range(1, 10)))
     assert play.table.evidence("svc").startswith("pid 1, 2, 3, 4, 5 and 4 more: ")

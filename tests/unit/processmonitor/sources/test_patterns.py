@@ -4,8 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
+from masakarimonitors.processmonitor.core.matching import NOBODY_KNOWN
 from masakarimonitors.processmonitor.core.observation import Entry
-from masakarimonitors.processmonitor.sources.patterns import NOBODY_KNOWN, as_written, follow_again, user_id
+from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again, user_id
 
 
 def test_a_link_is_followed_whenever_it_is_looked_at(tmp_path: Path) -> None:

@@ -125,6 +125,29 @@ async def test_a_worker_that_was_left_over_in_the_last_life_is_not_its_server(
             process.kill()
 
 
+async def test_whom_a_user_that_is_added_excludes_counts_no_more(tmp_path: Path) -> None:
+    program = tmp_path / "svc"
+    shutil.copy("/bin/sleep", program)
+    name = str(program)
+    source = Processes(SystemClock(), 3600)
+    with subprocess.Popen([program, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+        running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+        try:
+            for user, presence in (
+                (None, Presence.RUNNING),
+                (str(os.geteuid()), Presence.RUNNING),
+                (str(os.geteuid() + 1), Presence.GONE),
+            ):
+                source.watch([Entry(process_name=name, user=user)])
+                seen = await look(source, name)
+                assert seen.presence is presence
+            assert seen.evidence == f"pid {process.pid} is not of the user that the list gives"
+            assert f"pid {process.pid} shows" in seen.mention, "as for a user that was mistyped"
+        finally:
+            running.cancel()
+            process.kill()
+
+
 async def test_an_entry_of_an_unknown_user_is_unknown() -> None:
     source = Processes(SystemClock(), 3600)
     source.watch([Entry(process_name="/usr/bin/no-such-thing", user="no-such-user")])
