@@ -62,6 +62,9 @@ class Table:
         self._left: dict[str, list[str]] = {}
         # Since the last scan was taken in: what it began may be found by the next one.
         self._just_ended: list[Held] = []
+        # When the last scan was taken in, and when the last strong process of an entry was seen to end.
+        self._taken_at = 0
+        self._ended_at: dict[str, int] = {}
         # Since when no process of an entry is left that is strong; -1 while there is one; absent: there was none yet.
         # Of those that are weak only the later ones count then: a session of a dead server is not the server.
         self._strong_gone: dict[str, int] = {}
@@ -81,6 +84,7 @@ class Table:
         for name in (self._left.keys() | self._strong_gone.keys()) - process_names:
             self._left.pop(name, None)
             self._strong_gone.pop(name, None)
+            self._ended_at.pop(name, None)
 
     def other_user(self, process_names: frozenset[str]) -> None:
         """These have been given another user since their rows were found."""
@@ -92,6 +96,9 @@ class Table:
         self._changed()
         if row is not None:
             self._just_ended.append(row)
+            self._ended_at |= dict.fromkeys(
+                (name for name, why in row.reasons.items() if why.strong), self._ticks_now()
+            )
             self._note(row, row.reasons, "ended")
 
     def hold(self, key: Key, pidfd: bool) -> None:
@@ -102,6 +109,7 @@ class Table:
     def take(self, scan: Scan, now: float, ended: frozenset[Key]) -> None:
         """What a scan that began at monotonic second `now` has shown; `ended`: who has ended, be it after that."""
         before = dict(self.rows)
+        last_seen, self._taken_at = self._taken_at, self._ticks_now()
         present: dict[Key, dict[str, Found]] = {}
         for name, several in scan.found.items():
             for one in several:
@@ -121,7 +129,7 @@ class Table:
         if self._recounted and self.rows == before:
             return
         self._changed()
-        self._count_strong()
+        self._count_strong(last_seen)
         self._pass_on_what_is_left_over()
         self._recounted = True
         for name in [name for name in self._left if self.of(name)]:
@@ -222,13 +230,17 @@ class Table:
         for name in names:
             self._left.setdefault(name, []).append(f"pid {row.pid} {how}")
 
-    def _count_strong(self) -> None:
+    def _count_strong(self, last_seen: int) -> None:
+        """`last_seen`: when the scan before this one was taken in.
+
+        Of those whose end was seen that moment counts: a successor may begin right after it, before this scan.
+        """
         strong = {name for row in self.rows.values() for name, why in row.reasons.items() if why.strong}
         for name in strong:
             self._strong_gone[name] = -1
         for name, at in self._strong_gone.items():
             if at < 0 and name not in strong:
-                self._strong_gone[name] = self._ticks_now()
+                self._strong_gone[name] = max(last_seen, self._ended_at.get(name, 0))
 
     def _pass_on_what_is_left_over(self) -> None:
         """A session of a dead server forks for its client: that is no server either, though it began later."""
@@ -252,7 +264,7 @@ class Table:
 
 def _is_left_over(row: Held, process_name: str, since: int) -> bool:
     """Whether it is of a server of which nothing strong was left at the start time `since`."""
-    return not row.reasons[process_name].strong and (row.started <= since or process_name in row.left_over)
+    return not row.reasons[process_name].strong and (row.started < since or process_name in row.left_over)
 
 
 def _is_another(row: Held, other: Other) -> bool:

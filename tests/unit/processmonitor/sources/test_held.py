@@ -166,6 +166,28 @@ def test_a_successor_that_is_weak_and_goes_to_the_background_counts(play: Play) 
     assert play.sees(weak(8), weak(10, started=2002, parent=9)) == [10]
 
 
+def test_a_weak_successor_that_began_before_the_next_scan_was_taken_in_counts(play: Play) -> None:
+    play.sees(strong(7), weak(8))
+    play.ticks = 1100
+    play.fires(7)
+    play.ticks = 1200
+    assert play.sees(weak(8, started=1099)) == [], "a worker of the dead one"
+    assert play.sees(weak(9, started=1100)) == [9], "begun in the same tick"
+    play.ticks = 4000
+    assert play.sees(weak(9, started=1100), weak(10, started=1150)) == [9, 10]
+
+
+def test_without_a_pidfd_a_weak_one_that_began_after_the_last_look_at_the_strong_one_counts(
+    play: Play,
+) -> None:
+    play.sees(strong(101), weak(102, started=999))
+    play.ticks = 1100
+    assert play.sees(strong(101)) == [101, 102], "nothing has changed"
+    play.alive.discard((101, 10))
+    play.ticks = 1200
+    assert play.sees(weak(102, started=999), weak(103, started=1099), weak(104, started=1100)) == [104]
+
+
 def test_where_nothing_strong_was_ever_seen_what_is_weak_counts(play: Play) -> None:
     assert play.sees(weak(8)) == [8]
     assert play.sees(weak(8), weak(9)) == [8, 9]
