@@ -82,6 +82,7 @@ class Identity:
     module. `arguments`: what follows program, script or module. `title`: the whole title, if it has rewritten its
     command line, and `said` what that says beyond the name. `user`: the effective user id. `multicall`: many programs
     in one file, such as busybox; only `shown` tells which. `replaced`: the file was deleted or replaced since.
+    `loaded`: the kernel says that it runs a program loader; `program` is what its command line says of what that runs.
     """
 
     program: str
@@ -96,6 +97,7 @@ class Identity:
     user: int | None = None
     multicall: bool = False
     replaced: bool = False
+    loaded: bool = False
 
     @property
     def titled(self) -> bool:
@@ -138,14 +140,14 @@ def identify(
     """
     program = exe.removesuffix(DELETED)
     plain = _REPLACED.sub("", program)
-    replaced, program = plain != exe, plain
+    replaced, program, loaded = plain != exe, plain, False
     words = " ".join(argv).split()
     if not argv or not words:
         return None
     if _LOADER.fullmatch(posixpath.basename(program)):
-        loaded = _loaded(argv, posixpath.basename(program))
-        if loaded:
-            argv, program, file = loaded, loaded[0], None
+        by_loader = _loaded(argv, posixpath.basename(program))
+        if by_loader:
+            argv, program, file, loaded = by_loader, by_loader[0], None, True
             words = " ".join(argv).split()
     said, title = _said(argv, words), ""
     if said or len(argv) == 1 < len(words):
@@ -174,6 +176,7 @@ def identify(
         user=user,
         multicall=multicall,
         replaced=replaced,
+        loaded=loaded,
     )
 
 

@@ -175,7 +175,7 @@ def _by_title(entry: Pattern, it: Identity) -> Reason | None:
     shown = f'its title is "{printable(it.title)}"'
     executable = not it.interpreted and _is_executable(entry, it)
     if len(entry.words) == 1 and executable and not _names_it(entry, it):
-        return Reason(f"its executable is {it.program}; {shown}", strong=False)
+        return Reason(f"{_kernel_says(it)}; {shown}", strong=False)
     if not _names_it(entry, it) or not (executable or _believed(entry, it)):
         return None
     inner = [word.strip("[]()") for word in it.said]
@@ -186,7 +186,7 @@ def _by_title(entry: Pattern, it: Identity) -> Reason | None:
     elif it.program and not (executable or it.interpreted):
         if start < 0 and not entry.bare:
             return None  # of the same name, and nothing says that it is the one of this path
-        shown += f", by root or its own user, and its executable is {it.program}"
+        shown += f", by root or its own user, and {_kernel_says(it)}"
     own = {part for word in it.said[: start if start >= 0 else None] for part in _WORD.findall(word.lower())}
     itself = start >= 0 or _shows_command_line(it) or own & _MASTER
     return Reason(shown, strong=bool(itself) and not own & _WORKER)
@@ -211,17 +211,22 @@ def _by_program(entry: Pattern, it: Identity) -> Reason | None:
     if not spaced and _is_executable(entry, it):
         since = ", deleted or replaced since" if it.replaced else ""
         # "(wsgi:keystone", as Apache's helpers call themselves.
-        return Reason(f"its executable is {it.program}{since}", strong=not it.shown.startswith("("))
+        return Reason(f"{_kernel_says(it)}{since}", strong=not it.shown.startswith("("))
     if not spaced and not _is_shown(entry, it):
         return None
     called = f'it was run as "{printable(it.shown)}"'
+    if it.loaded and not it.interpreted:
+        why = f"{called} by root or its own user, and {_kernel_says(it)}"
+        return Reason(why, strong=False) if _vouched(entry, it) else None
+    if it.interpreted and it.user is not None and not _vouched(entry, it):
+        return Reason(f"{called} by user {it.user}, and {_kernel_says(it)}", strong=False)
     if not it.program or it.interpreted or spaced or _is_variant(entry, it):
         hidden = "" if it.program else ", and its executable is hidden"
         return (
             Reason(called + hidden) if it.shown == entry.words[0] or spaced else _as_called(entry, it, called)
         )
     if _believed(entry, it) and (entry.bare or "/" in it.shown):
-        return Reason(f"{called} by root or its own user, and its executable is {it.program}", strong=False)
+        return Reason(f"{called} by root or its own user, and {_kernel_says(it)}", strong=False)
     return None
 
 
@@ -235,7 +240,7 @@ def _as_called(entry: Pattern, it: Identity, called: str) -> Reason | None:
 
 def _is_executable(entry: Pattern, it: Identity) -> bool:
     """Whether the kernel says that it runs the entry's program."""
-    if not it.program:
+    if not it.program or it.loaded:
         return False
     if entry.bare:
         return posixpath.basename(it.program) == entry.name and not it.multicall
@@ -261,9 +266,17 @@ def _is_variant(entry: Pattern, it: Identity) -> bool:
 
 def _believed(entry: Pattern, it: Identity) -> bool:
     """Whether its own word on what it is counts: root's, its entry's user's, or where nothing could contradict."""
-    return (
-        not it.program or it.interpreted or it.user == 0 or (entry.user is not None and it.user == entry.user)
-    )
+    return not it.program or it.interpreted or _vouched(entry, it)
+
+
+def _vouched(entry: Pattern, it: Identity) -> bool:
+    """Whether it is of somebody who may say what it is: root, or its entry's user."""
+    return it.user == 0 or (entry.user is not None and it.user == entry.user)
+
+
+def _kernel_says(it: Identity) -> str:
+    """What the kernel says of it, which is nothing of what a program loader runs."""
+    return "a program loader runs it" if it.loaded else f"its executable is {it.program}"
 
 
 def _by_script(entry: Pattern, it: Identity) -> Reason | None:

@@ -85,8 +85,6 @@ def runs(
         ("/usr/sbin/mysqld", ["mysqld"], "/usr/sbin/mysqld.#prelink#.AbC (deleted)"),
         (NOVA, ["/usr/bin/python3-dbg", NOVA], "/usr/bin/python3.11-dbg"),
         (NOVA, ["/usr/bin/python3.11t", NOVA], "/usr/bin/python3.11t"),
-        ("/usr/bin/foo", ["/lib64/ld-linux.so.2", "--library-path", "/x", "/usr/bin/foo"], "/usr/lib/ld-linux.so.2"),
-        ("/usr/bin/foo", ["/usr/bin/qemu-aarch64-static", "/usr/bin/foo", "-x"], "/usr/bin/qemu-aarch64-static"),
         ("/sbin/syslogd", ["/sbin/syslogd", "-n"], "/bin/busybox"),
         ("/sbin/syslogd", ["busybox", "syslogd", "-n"], "/bin/busybox"),
         ("syslogd", ["syslogd", "-n"], "/bin/busybox"),
@@ -177,6 +175,36 @@ def test_a_name_that_the_executable_contradicts_is_weakly_believed_of_root_and_o
     assert runs("svc", ["svc: master process /usr/sbin/svc"], "/opt/.svc", user=0) == "yes"
     assert runs("svc", ["svc: worker process"], "/opt/.svc", user=0) == "weakly"
     assert runs("/usr/sbin/svc", ["svc: worker process"], "/opt/.svc", user=0) == "no"
+
+
+@pytest.mark.parametrize(
+    ("argv", "exe"),
+    [
+        (["/lib64/ld-linux.so.2", "--library-path", "/x", "/usr/bin/foo"], "/usr/lib/ld-linux.so.2"),
+        (["/usr/bin/qemu-aarch64-static", "/usr/bin/foo", "-x"], "/usr/bin/qemu-aarch64-static"),
+        (["/usr/bin/foo", "/bin/sleep", "3"], "/lib64/ld-linux-x86-64.so.2"),
+    ],
+)
+def test_what_a_program_loader_runs_is_weakly_believed_of_root_and_of_the_entrys_user(
+    argv: list[str], exe: str
+) -> None:
+    for name in ("/usr/bin/foo", "foo"):
+        assert runs(name, argv, exe, user=0) == "weakly"
+        assert runs(name, argv, exe, user=42, only=42) == "weakly"
+        assert runs(name, argv, exe, user=42) == "no"
+    identity = identify(argv, exe, user=0)
+    assert identity is not None
+    reason = matches(pattern_of("/usr/bin/foo"), identity)
+    assert reason is not None and reason.why.endswith("by root or its own user, and a program loader runs it")
+
+
+def test_an_interpreter_that_anybody_has_called_so_is_the_process_only_weakly() -> None:
+    for name in (NOVA, "nova-compute"):
+        assert runs(name, [NOVA, "-c", "pass"], PY, user=42) == "weakly"
+        assert runs(name, [NOVA, "-c", "pass"], PY, user=0) == "yes"
+        assert runs(name, [NOVA, "-c", "pass"], PY, user=42, only=42) == "yes"
+        assert runs(name, ["/usr/bin/python3", NOVA], PY, user=42) == "yes"
+        assert runs(name, [f"nova-compute: master process [{NOVA}]"], PY, user=42) == "yes"
 
 
 def test_an_entry_with_a_user_is_run_by_that_user_alone() -> None:
