@@ -276,7 +276,7 @@ def _vouched(entry: Pattern, it: Identity) -> bool:
 
 def _kernel_says(it: Identity) -> str:
     """What the kernel says of it, which is nothing of what a program loader runs."""
-    return "a program loader runs it" if it.loaded else f"its executable is {it.program}"
+    return "a program loader runs it" if it.loaded else f"its executable is {printable(it.program)}"
 
 
 def _by_script(entry: Pattern, it: Identity) -> Reason | None:

@@ -229,6 +229,25 @@ def test_what_stands_in_a_sentence_is_one_short_line() -> None:
     assert len(printable("x" * 1000)) < 100
 
 
+@pytest.mark.parametrize(
+    ("pattern", "argv", "folder"),
+    [
+        ("svc", ["svc"], ""),
+        ("svc", ["any: thing"], ""),
+        ("svc", ["svc: worker process"], "another-"),
+        ("svc", ["svc", "-x"], "another-"),
+        ("/usr/sbin/svc", ["/usr/sbin/svc"], "another-"),
+    ],
+)
+def test_the_path_of_an_executable_breaks_no_line(pattern: str, argv: list[str], folder: str) -> None:
+    exe = f"/tmp/\udcff\nERROR forged \x1b[31m/{folder}svc"
+    identity = identify(argv, exe, user=0)
+    assert identity is not None
+    reason = matches(pattern_of(pattern), identity)
+    assert reason is not None and "its executable is /tmp/??ERROR forged ?[31m" in reason.why
+    assert reason.why.isprintable()
+
+
 def test_a_mention_is_what_ps_would_have_shown() -> None:
     line = "/opt/t120-agent --config /etc/x/agent.conf"
     assert mentions("t120-ag", line) and mentions("--config /etc/x/agent.conf ", line)
