@@ -28,14 +28,21 @@ def follow_again(
     return tuple(
         pattern
         if links_only and not pattern.linked
-        else _with_user(_followed(pattern), users.get(pattern.process_name))
+        else _as_it_is_now(pattern, users.get(pattern.process_name))
         for pattern in patterns
     )
 
 
+def _as_it_is_now(pattern: Pattern, user: str | None) -> Pattern:
+    try:
+        return _with_user(_followed(pattern), user)
+    except ValueError:  # no path and no user can be called so: the other entries are seen all the same
+        return pattern
+
+
 def user_id(user: str) -> int | None:
     """The id of a user by name or number; None when this host knows none of that name."""
-    if user.isdigit():
+    if user.isascii() and user.isdecimal():
         return int(user)
     try:
         return pwd.getpwnam(user).pw_uid

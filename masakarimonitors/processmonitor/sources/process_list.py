@@ -112,6 +112,8 @@ def _value(name: str, node: yaml.Node, faults: Faults) -> str | bool | None:
         faults.add(node, f"{name} is empty")
     elif node.tag != _STRING:
         faults.add(node, f"{name} must be text, not {_shown(node)}; put it in quotes")
+    elif any("\ud800" <= letter <= "\udfff" for letter in node.value):
+        faults.add(node, f"{name} contains a surrogate, half of a character; write the character itself")
     elif "\0" in node.value:
         faults.add(node, f"{name} contains a NUL character")
     elif name == "process_name" and node.value.rstrip().endswith("/"):

@@ -63,3 +63,12 @@ def test_a_user_is_looked_up_until_it_is_known() -> None:
     assert [pattern.user for pattern in written] == [NOBODY_KNOWN, NOBODY_KNOWN, None]
     assert [pattern.user for pattern in follow_again(written, entries)] == [0, NOBODY_KNOWN, None]
     assert (user_id("65534"), user_id("root"), user_id("no-such-user")) == (65534, 0, None)
+    assert [user_id(number) for number in ("²", "٣", "")] == [None, None, None]
+
+
+def test_an_entry_that_no_system_call_takes_is_left_as_it_is_and_the_others_are_looked_at() -> None:
+    users = {"/\ud800": None, "odd user": "\ud800", "good": "root"}
+    entries = [Entry(process_name=name, user=user) for name, user in users.items()]
+    written = tuple(as_written(entries))
+    odd, of_nobody, good = follow_again(written, entries)
+    assert (odd, of_nobody) == written[:2] and good.user == 0
