@@ -115,7 +115,7 @@ class Decider:
 
 
 def may_leave(state: State, told: Notification) -> Leave:
-    """Whether a report may leave at this moment: later, while its process runs again, on probation.
+    """Whether a report may leave at this moment: later, unless its process was seen to be gone when last looked at.
 
     The name on the wire is what follows the last slash, and with the time at which it was made names the report.
     """
@@ -123,8 +123,8 @@ def may_leave(state: State, told: Notification) -> Leave:
         return Leave.NOW
     last = told.process_name.rsplit("/", 1)[-1]
     meant = [one for one in state.processes.values() if one.name.rsplit("/", 1)[-1] == last]
-    runs_again = any(telling.runs_again(one, told.generated_time) for one in meant)
-    return Leave.LATER if runs_again else Leave.NOW
+    may_be_over = any(telling.may_be_over(one, told.generated_time) for one in meant)
+    return Leave.LATER if may_be_over else Leave.NOW
 
 
 def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[State, Decision]:

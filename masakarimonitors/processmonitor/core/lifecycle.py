@@ -66,7 +66,7 @@ def sighted(process: WatchedProcess, seen: Sighting, now: Instant, policy: Polic
     if seen.at.monotonic < process.seen_at:
         # Overtaken by a newer look; but whoever waits for this answer must not wait for ever.
         return tries.look(process, now) if answer else (process, NOTHING)
-    process = replace(process, seen_at=seen.at.monotonic)
+    process = replace(process, seen_at=seen.at.monotonic, presence=seen.presence)
     if seen.presence is Presence.UNKNOWN:
         return _unknown(process, seen, answer, now)
     fact = Fact.RUNS if seen.presence is Presence.RUNNING else Fact.GONE

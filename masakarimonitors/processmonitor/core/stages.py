@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.processmonitor.core.observation import Entry, Step
+from masakarimonitors.processmonitor.core.observation import Entry, Presence, Step
 from masakarimonitors.processmonitor.core.reports import NO_REPORT, Report
 
 SHORTEST_INTERVAL = 1.0
@@ -156,7 +156,7 @@ class WatchedProcess:
     """One entry of the list and everything known about it.
 
     `request_id`: the request whose reply counts. `due`: when to act if no answer comes. `ends`: the latest times at
-    which it ended. `blind`: it cannot be seen. `told`: the report that masakari has of an outage that is over;
+    which it ended. `presence`: as it was last seen, whatever its stage makes of that. `blind`: it cannot be seen. `told`: the report that masakari has of an outage that is over;
     `taken_back`: the last one that was withdrawn, which may have been on its way.
     """
 
@@ -168,6 +168,7 @@ class WatchedProcess:
     outage: Outage | None = None
     ends: tuple[float, ...] = ()
     often: bool = False
+    presence: Presence = Presence.UNKNOWN
     blind: bool = False
     told: Report | None = None
     taken_back: Report | None = None

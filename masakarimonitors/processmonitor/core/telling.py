@@ -19,9 +19,9 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.processmonitor.core import reports
-from masakarimonitors.processmonitor.core.observation import ReportEnded
+from masakarimonitors.processmonitor.core.observation import Presence, ReportEnded
 from masakarimonitors.processmonitor.core.reports import NO_REPORT, Fate, Report
-from masakarimonitors.processmonitor.core.stages import Kind, Policy, Probation, WatchedProcess
+from masakarimonitors.processmonitor.core.stages import Kind, Policy, WatchedProcess
 
 Outcome = tuple[WatchedProcess, Decision]
 
@@ -143,10 +143,10 @@ def forget(subject: str, made: Report, why: str) -> Decision:
     )
 
 
-def runs_again(process: WatchedProcess, made_at: datetime.datetime) -> bool:
-    """Whether what its report of that time says may be over: it is on probation."""
+def may_be_over(process: WatchedProcess, made_at: datetime.datetime) -> bool:
+    """Whether what its report of that time says may be over: it was seen to run since, or cannot be seen."""
     return (
-        isinstance(process.stage, Probation)
+        process.presence is not Presence.GONE
         and process.outage is not None
         and process.outage.report.made_at in (None, made_at)
     )
