@@ -16,6 +16,7 @@ from masakarimonitors.core.notification import Settled
 from masakarimonitors.monitor import MasakariReader, Monitor
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
 from masakarimonitors.processmonitor.core.observation import Entry, MaintenanceSeen, Observation, ReportEnded
+from masakarimonitors.processmonitor.core.reports import Fate
 from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, WatchedProcess
 from masakarimonitors.processmonitor.core.unconfirmed import judge
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
@@ -167,7 +168,10 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
     if process.often:
         detail.append(f"ended {len(process.ends)} times within an hour")
     if process.told is not None:
-        detail.append("masakari was told, and holds this host on maintenance")
+        was = "was" if process.told.fate is Fate.DELIVERED else "may have been"
+        detail.append(f"masakari {was} told, and holds this host on maintenance")
+    elif process.taken_back is not None:
+        detail.append("its report was taken back, but may have arrived: masakari is asked what it made of it")
     if outage is not None and outage.trouble and not isinstance(process.stage, Running):
         detail.append(outage.trouble)
     alarm = process.reported or process.often or process.told is not None or bool(held)

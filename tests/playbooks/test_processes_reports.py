@@ -1,8 +1,9 @@
 """Reports about processes: when one may leave, what masakari may have of one that was taken back, and what is lost."""
 
-from masakarimonitors.core.notification import Leave
+from masakarimonitors.core.notification import Leave, ReportStatus
 from masakarimonitors.processmonitor.core.decision import may_leave
-from masakarimonitors.processmonitor.core.observation import Presence
+from masakarimonitors.processmonitor.core.observation import LookUpMaintenance, MaintenanceSeen, Presence
+from masakarimonitors.processmonitor.monitor import describe
 from tests.fixtures.process_play import NOVA, Play, notified
 
 SUBJECT = f"process:{NOVA.process_name}"
@@ -43,3 +44,67 @@ def test_a_report_does_not_leave_while_its_process_cannot_be_seen() -> None:
     assert play.stage == "Down" and not leaves(play)
     play.gone()
     assert leaves(play)
+
+
+# -- what masakari may have of one that was taken back ----------------------------------------------------
+
+
+def test_masakari_is_asked_what_it_made_of_one_that_was_taken_back_and_a_maintenance_is_an_alarm() -> None:
+    play = down()
+    play.running()
+    play.survives()
+    assert play.memory[SUBJECT]["over"] is True
+    play.wait(60)
+    assert play.asked == [LookUpMaintenance()]
+    play.tell(MaintenanceSeen(True, play.now))
+    (verdict,) = play.verdicts
+    assert verdict.alarm and "may have been told" in verdict.why
+    (row,) = describe(play.state, play.policy)
+    assert row.alarm and "may have been told" in row.detail
+    play.wait(400)
+    play.tell(MaintenanceSeen(False, play.now))
+    assert play.process.over is None and not play.memory and not play.alarms
+
+
+def test_one_that_was_taken_back_is_forgotten_when_masakari_had_time_to_act_and_did_not() -> None:
+    play = down()
+    play.wait(1000)  # what counts is when it can have left last
+    play.running()
+    play.survives()
+    play.wait(60)
+    play.tell(MaintenanceSeen(False, play.now))
+    assert play.process.taken_back is not None
+    play.wait(400)
+    play.tell(MaintenanceSeen(False, play.now))
+    assert play.process.taken_back is None and not play.memory and not play.alarms
+
+
+def test_the_next_life_of_the_monitor_asks_too() -> None:
+    play = down()
+    play.running()
+    play.survives()
+    later = Play(NOVA, memory=play.memory)
+    later.running()
+    assert later.stage == "Running"
+    later.wait(60)
+    later.tell(MaintenanceSeen(True, later.now))
+    assert later.verdicts[0].alarm and later.process.told is not None
+
+
+def test_one_that_was_taken_back_and_refused_may_have_arrived_before() -> None:
+    play = down()
+    play.running()
+    play.survives()
+    play.report_ends(ReportStatus.REFUSED)
+    play.wait(60)
+    play.tell(MaintenanceSeen(True, play.now))
+    assert play.process.told is not None
+
+
+def test_an_entry_that_leaves_the_list_takes_what_was_taken_back_with_it() -> None:
+    play = down()
+    play.running()
+    play.survives()
+    later = Play(memory=play.memory)
+    play.list_is()
+    assert not play.memory and not later.memory

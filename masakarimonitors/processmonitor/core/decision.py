@@ -88,7 +88,7 @@ class Decider:
             case ListBroken(why=why):
                 return replace(state, list_fault=why), NOTHING
             case MaintenanceSeen():
-                return _maintenance(state, observation)
+                return _maintenance(state, observation, self.policy)
             case Woken(key=key) if key == MAINTENANCE:
                 if _must_ask(state.processes.values()):
                     return state, Decision((LookUpMaintenance(),))
@@ -141,10 +141,16 @@ def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[S
     for name, process in state.processes.items():
         if name not in kept:
             decision += Decision((WakeAt(process.subject, None),))
-            made = process.outage.report if process.reported and process.outage is not None else process.told
-            if made is not None:
-                decision += telling.forget(process.subject, made, f"{name} was taken off the list")
+            if process.reported and process.outage is not None:
+                decision += telling.forget(
+                    process.subject, process.outage.report, f"{name} was taken off the list"
+                )
+            elif process.over is not None:
+                decision += Decision((Remember(process.subject, None),))
     for subject in sorted(state.remembered.keys() - {subject_of(name) for name in kept}):
+        if state.remembered[subject].get("over"):
+            decision += Decision((Remember(subject, None),))
+            continue
         made = reports.recalled(state.remembered[subject])
         decision += telling.forget(
             subject, made, f"{subject} was reported before and is no longer on the list"
@@ -165,6 +171,8 @@ def _new(
         # Reported before this start: all is tried once more, and reported no second time.
         since = Instant(now.monotonic, made.made_at or now.wall.replace(microsecond=0))
         return replace(process, outage=Outage(since=since, report=made)), NOTHING
+    if kept.get("over") and made.may_be_withdrawn:  # it was taken back, and may have arrived before
+        return replace(process, taken_back=made), NOTHING
     if made.fate is not reports.Fate.DELIVERED:
         return process, Decision((Remember(process.subject, None),))
     why = (
@@ -177,11 +185,14 @@ def _new(
     )
 
 
-def _maintenance(state: State, seen: MaintenanceSeen) -> tuple[State, Decision]:
+def _maintenance(state: State, seen: MaintenanceSeen, policy: Policy) -> tuple[State, Decision]:
     decision, processes = NOTHING, dict(state.processes)
-    if seen.on_maintenance is False:
+    if seen.on_maintenance is not None:
         for name, process in state.processes.items():
-            processes[name], told = telling.maintenance_ended(process, seen.at)
+            if seen.on_maintenance:
+                processes[name], told = telling.on_maintenance(process, policy)
+            else:
+                processes[name], told = telling.maintenance_ended(process, seen.at, policy)
             decision += told
     state = replace(state, processes=processes)
     if _must_ask(processes.values()):
@@ -191,6 +202,6 @@ def _maintenance(state: State, seen: MaintenanceSeen) -> tuple[State, Decision]:
 
 def _must_ask(processes: Iterable[WatchedProcess]) -> bool:
     return any(
-        one.told is not None or (one.outage is not None and one.outage.report.was_not_taken)
+        one.over is not None or (one.outage is not None and one.outage.report.was_not_taken)
         for one in processes
     )

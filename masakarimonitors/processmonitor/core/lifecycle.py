@@ -163,7 +163,7 @@ def _still_runs(case: Case) -> Outcome:
     assert isinstance(stage, Probation)
     if not case.answer or case.at.monotonic < stage.until:
         return case.process, NOTHING
-    process, told = telling.recovered(case.process, stage.kind, case.policy, case.why)
+    process, told = telling.recovered(case.process, stage.kind, case.now, case.policy, case.why)
     process, decision = _settle_down(process)
     return process, told + decision
 

@@ -156,8 +156,10 @@ class WatchedProcess:
     """One entry of the list and everything known about it.
 
     `request_id`: the request whose reply counts. `due`: when to act if no answer comes. `ends`: the latest times at
-    which it ended. `presence`: as it was last seen, whatever its stage makes of that. `blind`: it cannot be seen. `told`: the report that masakari has of an outage that is over;
-    `taken_back`: the last one that was withdrawn, which may have been on its way.
+    which it ended. `presence`: as it was last seen, whatever its stage makes of that. `blind`: it cannot be seen.
+    `told`: the report of an outage that is over which masakari has, or may have while it holds this host on
+    maintenance; `taken_back`: the last one that was withdrawn, which may have arrived before, for its answer was lost
+    or it was on its way. Its `reported_at` is when it was taken back: the last moment at which it can have left.
     """
 
     entry: Entry
@@ -188,6 +190,11 @@ class WatchedProcess:
         prefix = "" if step is Step.MAIN else f"{step.value}_"
         line: str | None = getattr(self.entry, f"{prefix}{kind.value}_command")
         return line
+
+    @property
+    def over(self) -> Report | None:
+        """The report of an outage that is over of which masakari may make something yet."""
+        return self.taken_back or self.told
 
     @property
     def reported(self) -> bool:

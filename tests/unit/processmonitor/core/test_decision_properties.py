@@ -229,7 +229,7 @@ class World(RuleBasedStateMachine):
     def what_is_remembered_is_what_is_reported(self) -> None:
         if hasattr(self, "state"):
             processes = self.state.processes.values()
-            told = {c.subject for c in processes if c.reported or c.told is not None}
+            told = {c.subject for c in processes if c.reported or c.over is not None}
             assert told == set(self.memory)
             pending = {
                 c.subject for c in processes if c.outage is not None and c.outage.report.fate is Fate.PENDING
