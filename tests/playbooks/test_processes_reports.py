@@ -1,10 +1,19 @@
 """Reports about processes: when one may leave, what masakari may have of one that was taken back, and what is lost."""
 
+import pytest
+
+from masakarimonitors.core.decision import Ruling
 from masakarimonitors.core.notification import Leave, ReportStatus
 from masakarimonitors.processmonitor.core.decision import may_leave
-from masakarimonitors.processmonitor.core.observation import LookUpMaintenance, MaintenanceSeen, Presence
+from masakarimonitors.processmonitor.core.observation import (
+    CommandEnded,
+    LookUpMaintenance,
+    MaintenanceSeen,
+    Presence,
+    Run,
+)
 from masakarimonitors.processmonitor.monitor import describe
-from tests.fixtures.process_play import NOVA, Play, notified
+from tests.fixtures.process_play import FULL, NOVA, Play, notified
 
 SUBJECT = f"process:{NOVA.process_name}"
 
@@ -108,3 +117,23 @@ def test_an_entry_that_leaves_the_list_takes_what_was_taken_back_with_it() -> No
     later = Play(memory=play.memory)
     play.list_is()
     assert not play.memory and not later.memory
+
+
+# -- a shortage of the monitor's own after the main command -----------------------------------------------
+
+
+def test_a_shortage_after_the_main_command_neither_repeats_it_nor_keeps_a_report_back() -> None:
+    play = Play(FULL, retries=0, patience=30.0)
+    play.running()
+    play.gone()
+    play.ends(0)
+    play.answer(Presence.GONE)
+    play.ends(0)
+    play.runs("post-restart")
+    (run,) = play.asked
+    assert isinstance(run, Run)
+    begun = play.now.monotonic
+    play.tell(CommandEnded(run.process_name, run.request_id, None, "no processes", shortage=True))
+    assert play.verdicts[0].ruling is Ruling.BLIND and play.verdicts[0].alarm
+    assert len(notified(play.stays_gone())) == 1
+    assert play.now.monotonic - begun == pytest.approx(30.0)

@@ -95,9 +95,21 @@ def command_failed(case: Case) -> Outcome:
 
 
 def short(case: Case) -> Outcome:
-    """This monitor lacks something of its own: that is no try, and says nothing about the service."""
+    """This monitor lacks something of its own: that is no try, and says nothing about the service.
+
+    A try whose main command has succeeded stands, and its service is waited for: run anew it would begin anew.
+    """
     process, stage = case.process, case.process.stage
     assert isinstance(stage, Trying) and process.outage is not None
+    if stage.step is Step.POST:
+        why = (
+            f"no command can be started after the one of {process.name}, which is this monitor's own shortage"
+        )
+        told = Decision(
+            verdicts=(Verdict(process.subject, Ruling.BLIND, why, evidence=case.why, alarm=True),)
+        )
+        process, decision = has_begun(replace(case, process=troubled(process, case.why, case.at)))
+        return process, told + decision
     why = f"no command can be started for {process.name}, which is this monitor's own shortage: no try is counted"
     told = Decision(verdicts=(Verdict(process.subject, Ruling.BLIND, why, evidence=case.why, alarm=True),))
     tries = process.outage.tries - (stage.kind is Kind.RESTART)
