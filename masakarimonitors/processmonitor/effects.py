@@ -1,7 +1,8 @@
 """The effects of the process monitor: looks at /proc, and the operator's commands.
 
 In: `Watch`, `Look`, `Run` and `LookUpMaintenance` from the decision. Out: the answers as observations. A command's
-exit code decides; what it wrote is logged. No command is started beside one of the same process that still runs.
+exit code decides; what it wrote is logged. No command is started beside one of the same process that still runs,
+whoever has forgotten that one meanwhile: its end is waited for, and is the answer to both if both are the same step.
 """
 
 import asyncio
@@ -94,6 +95,8 @@ class Effects:
         self._maintenance = maintenance
         # Commands that could not be killed, by process_name: (pid, start time).
         self._hung: dict[str, list[tuple[int, int]]] = {}
+        # What runs now, by process_name: how it will have ended.
+        self._running: dict[str, asyncio.Future[tuple[Run, CommandEnded]]] = {}
 
     async def perform(self, asked: Command) -> Observation | None:
         """Carry out one command; every `Look` and `Run` is answered."""
@@ -109,6 +112,34 @@ class Effects:
         return None
 
     async def _run(self, run: Run) -> CommandEnded:
+        """Run it, unless another command of the same process runs: that one is waited for instead."""
+        if (earlier := self._running.get(run.process_name)) is not None:
+            return await self._instead(run, earlier)
+        ended: asyncio.Future[tuple[Run, CommandEnded]] = asyncio.get_running_loop().create_future()
+        self._running[run.process_name] = ended
+        try:
+            answer = await self._run_alone(run)
+            ended.set_result((run, answer))
+            return answer
+        finally:
+            del self._running[run.process_name]
+            ended.cancel()
+
+    async def _instead(self, run: Run, earlier: asyncio.Future[tuple[Run, CommandEnded]]) -> CommandEnded:
+        name, what = run.process_name, run.what
+        LOG.warning("%s: its %s is not started beside an earlier command, which still runs", name, what)
+        await asyncio.wait((earlier,))  # which is not cancelled with this one
+        if earlier.cancelled():
+            return CommandEnded(
+                name, run.request_id, None, f"its {what} was not started: an earlier one was cut off"
+            )
+        before, done = earlier.result()
+        why = f"its {what} was not started beside an earlier command of it: {done.evidence}"
+        if _step(before.what) != _step(what):
+            return CommandEnded(name, run.request_id, None, why)
+        return CommandEnded(name, run.request_id, done.exit_code, why, shortage=done.shortage)
+
+    async def _run_alone(self, run: Run) -> CommandEnded:
         if hung := self._still_hung(run.process_name):
             why = f"an earlier command (pid {hung}) could not be killed and still runs; no other is started beside it"
             LOG.warning("%s: its %s is not started: %s", run.process_name, run.what, why)
@@ -184,6 +215,11 @@ class Effects:
         log("%s: its %s %s%s", run.process_name, run.what, ending, said)
         last = _tail(done.errors or done.output, _SHOWN)
         return f"its {run.what} {ending}" + (f": {last}" if last else "")
+
+
+def _step(what: str) -> str:
+    """Which step of a try it is, whichever kind of try: "pre", "post", or "" for the main one."""
+    return what.split("_")[0] if what.startswith(("pre_", "post_")) else ""
 
 
 def _code(done: command.Finished) -> int | None:

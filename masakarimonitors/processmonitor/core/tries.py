@@ -108,8 +108,8 @@ def short(case: Case) -> Outcome:
         told = Decision(
             verdicts=(Verdict(process.subject, Ruling.BLIND, why, evidence=case.why, alarm=True),)
         )
-        process, decision = has_begun(replace(case, process=troubled(process, case.why, case.at)))
-        return process, told + decision
+        waiting, asked = has_begun(replace(case, process=troubled(process, case.why, case.at)))
+        return waiting, told + asked
     why = f"no command can be started for {process.name}, which is this monitor's own shortage: no try is counted"
     told = Decision(verdicts=(Verdict(process.subject, Ruling.BLIND, why, evidence=case.why, alarm=True),))
     tries = process.outage.tries - (stage.kind is Kind.RESTART)
