@@ -67,6 +67,18 @@ def test_at_start_somebody_else_may_be_starting_it_too() -> None:
     play.runs("start")
 
 
+def test_without_a_grace_a_successor_that_takes_over_at_that_moment_gets_no_command() -> None:
+    play = Play(NOVA, grace=0.0)
+    play.running()
+    play.see(Presence.GONE)  # one pid has ended; nobody else was looked at
+    play.answer(Presence.RUNNING)
+    assert play.stage == "Running"
+    assert not any(isinstance(command, Run) for command in play.all_commands)
+    play.see(Presence.GONE)
+    play.answer(Presence.GONE)
+    play.runs("restart")
+
+
 # -- commands -------------------------------------------------------------------------------------------
 
 

@@ -228,11 +228,15 @@ def _count(case: Case) -> Outcome:
 
 
 def _fall(case: Case, kind: Kind) -> Outcome:
-    """It is gone: somebody else may be about to start it again, as in an orderly restart."""
+    """It is gone: somebody else may be about to start it again, as in an orderly restart.
+
+    Without a grace, too, what was noticed by itself is looked at once more, at everybody: who has long been something
+    else may be taking its place at this very moment.
+    """
     process = replace(case.process, outage=case.process.outage or Outage(since=case.at))
-    if case.policy.restart_grace <= 0:
+    if case.policy.restart_grace <= 0 and case.answer:
         return tries.begin(process, kind, case)
-    until = case.at.monotonic + case.policy.restart_grace
+    until = case.at.monotonic + max(0.0, case.policy.restart_grace)
     return tries.look(replace(process, stage=Grace(until, kind, tries.FIRST_PAUSE)), case.now)
 
 
