@@ -369,7 +369,8 @@ def test_what_was_not_sent_before_another_boot_is_the_report_of_what_is_down_aft
     assert not later.confirmed
     later.fail_a_try()
     assert later.confirmed == [SUBJECT]
-    assert not notified(later.all_commands)
+    (told,) = notified(later.all_commands)  # the very one that waits
+    assert told.again and told.notification == notified(first.all_commands)[0].notification
 
 
 def test_what_recovered_while_nobody_looked_is_still_held_on_maintenance() -> None:

@@ -139,3 +139,25 @@ def test_a_shortage_after_the_main_command_neither_repeats_it_nor_keeps_a_report
     assert play.verdicts[0].ruling is Ruling.BLIND and play.verdicts[0].alarm
     assert len(notified(play.stays_gone())) == 1
     assert play.now.monotonic - begun == pytest.approx(30.0)
+
+
+# -- a monitor that was killed between the end of its report and the note of it ---------------------------
+
+
+def test_what_was_pending_and_waits_nowhere_is_told_again_once_and_as_one_that_may_have_arrived() -> None:
+    first = down(retries=0)
+    assert first.memory[SUBJECT]["fate"] == "pending"
+    later = Play(NOVA, memory=first.memory, retries=0)
+    later.gone()
+    later.fail_a_try()
+    later.fail_a_try()
+    (told,) = notified(later.all_commands)
+    assert told.again and told.notification == notified(first.all_commands)[0].notification
+    for _ in range(5):
+        later.to_next_alarm()
+        later.stays_gone()
+        later.ends(1)
+        later.stays_gone()
+    assert len(notified(later.all_commands)) == 1
+    later.report_ends(ReportStatus.REFUSED)
+    assert later.process.outage is not None and later.process.outage.report.was_not_taken

@@ -170,7 +170,7 @@ def _new(
     if not reports.is_of_an_earlier_outage(kept, policy.boot):
         # Reported before this start: all is tried once more, and reported no second time.
         since = Instant(now.monotonic, made.made_at or now.wall.replace(microsecond=0))
-        return replace(process, outage=Outage(since=since, report=made)), NOTHING
+        return replace(process, outage=Outage(since=since, report=replace(made, earlier=True))), NOTHING
     if kept.get("over") and made.may_be_withdrawn:  # it was taken back, and may have arrived before
         return replace(process, taken_back=made), NOTHING
     if made.fate is not reports.Fate.DELIVERED:

@@ -40,7 +40,8 @@ def report(process: WatchedProcess, now: Instant, policy: Policy, evidence: str)
     outage = process.outage
     assert outage is not None
     again = outage.report.was_not_taken and now.monotonic >= outage.report.again_at
-    if outage.report is not NO_REPORT and not again:
+    lost = outage.report.may_be_lost
+    if outage.report is not NO_REPORT and not again and not lost:
         return process, NOTHING
     since = outage.since.wall
     why = (
@@ -49,11 +50,16 @@ def report(process: WatchedProcess, now: Instant, policy: Policy, evidence: str)
     )
     if again:
         why += f"; the report was {outage.report.fate.value} before, and is offered again"
+    if lost:  # where its row still waits, it is this one made once more
+        why += "; it was reported before this monitor was restarted, and is told again in case that was lost"
     notification = ProcessNotification(policy.hostname, since, HostEvent.STOPPED, process.name)
     made = Report(fate=Fate.PENDING, made_at=since, reported_at=now.wall, ended=outage.report.ended)
     evidence = "; ".join(part for part in (evidence, outage.trouble) if part)
     decision = Decision(
-        (Notify(notification, why), Remember(process.subject, reports.remembered(made, policy.boot))),
+        (
+            Notify(notification, why, again=lost),
+            Remember(process.subject, reports.remembered(made, policy.boot)),
+        ),
         (Verdict(process.subject, Ruling.REPORTED, why, evidence=evidence, alarm=True),),
     )
     return replace(process, outage=replace(outage, report=made)), decision
