@@ -161,3 +161,15 @@ def test_what_was_pending_and_waits_nowhere_is_told_again_once_and_as_one_that_m
     assert len(notified(later.all_commands)) == 1
     later.report_ends(ReportStatus.REFUSED)
     assert later.process.outage is not None and later.process.outage.report.was_not_taken
+
+
+def test_an_answer_about_the_maintenance_that_is_lost_is_asked_for_again() -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    play.running()
+    play.survives()
+    for _ in range(3):
+        play.to_next_alarm()
+        assert play.asked == [LookUpMaintenance()]
+    play.tell(MaintenanceSeen(False, play.now))
+    assert not play.alarms

@@ -40,6 +40,8 @@ MAINTENANCE = "masakari's maintenance"
 """The key of the wake-up at which masakari is asked whether it holds this host on maintenance."""
 
 _ASK_EVERY = 60.0
+# After so long without an answer it is lost, and asked for again.
+_ANSWERED_WITHIN = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ class Decider:
                 return _maintenance(state, observation, self.policy)
             case Woken(key=key) if key == MAINTENANCE:
                 if _must_ask(state.processes.values()):
-                    return state, Decision((LookUpMaintenance(),))
+                    again = WakeAt(MAINTENANCE, now.monotonic + _ANSWERED_WITHIN)
+                    return state, Decision((LookUpMaintenance(), again))
                 return replace(state, asking=False), NOTHING
             case ReportEnded(subject=subject) | Woken(key=subject):
                 name = subject.removeprefix(subject_of(""))
@@ -197,7 +200,7 @@ def _maintenance(state: State, seen: MaintenanceSeen, policy: Policy) -> tuple[S
     state = replace(state, processes=processes)
     if _must_ask(processes.values()):
         return state, decision + Decision((WakeAt(MAINTENANCE, seen.at.monotonic + _ASK_EVERY),))
-    return replace(state, asking=False), decision
+    return replace(state, asking=False), decision + Decision((WakeAt(MAINTENANCE, None),))
 
 
 def _must_ask(processes: Iterable[WatchedProcess]) -> bool:
