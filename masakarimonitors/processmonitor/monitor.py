@@ -70,6 +70,7 @@ def build(
         describe=lambda state: describe(state, policy),
         judge_unconfirmed=lambda state, report, now: judge(state, report),
         may_offer=lambda state, told, now: may_leave(state, told),
+        held_patience=policy.returning,
         settled=settled,
         reload=listed.reload,
         watching=tuple(f"process {entry.process_name} (of {path})" for entry in entries),

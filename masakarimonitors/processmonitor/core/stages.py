@@ -15,6 +15,9 @@ SHORTEST_INTERVAL = 1.0
 
 HOUR = 3600.0
 
+COMMAND_GRACE = 30.0
+"""Seconds after a command's time-out in which its end must have been told."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -50,6 +53,13 @@ class Policy:
     def probation(self) -> float:
         """Seconds for which it must run before it has recovered."""
         return 2 * self.interval
+
+    @property
+    def returning(self) -> float:
+        """Seconds from the first sight of one that returns to its recovery or its next end, at most, with a margin:
+        the command that has brought it back may run on, and what follows that one takes its time too.
+        """
+        return 2 * (self.command_timeout + COMMAND_GRACE) + self.probation + 30.0
 
 
 class Kind(StrEnum):

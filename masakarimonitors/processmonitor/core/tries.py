@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict, WakeAt
 from masakarimonitors.processmonitor.core.observation import Look, Run, Step
 from masakarimonitors.processmonitor.core.stages import (
+    COMMAND_GRACE,
     Appearing,
     Kind,
     Outage,
@@ -23,8 +24,6 @@ LOOK_PATIENCE = 10.0
 
 FIRST_PAUSE = 0.05
 """Seconds from one look to the next while something may appear; twice as long each time."""
-
-_COMMAND_GRACE = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +144,7 @@ def run(process: WatchedProcess, kind: Kind, step: Step, case: Case) -> Outcome:
     if not line:  # the list was reloaded meanwhile and no longer has it
         return appear(process, kind, case.now, case.now.monotonic + case.policy.interval)
     request_id = process.request_id + 1
-    due = case.now.monotonic + case.policy.command_timeout + _COMMAND_GRACE
+    due = case.now.monotonic + case.policy.command_timeout + COMMAND_GRACE
     what = f"{kind.value}_command" if step is Step.MAIN else f"{step.value}_{kind.value}_command"
     process = replace(process, stage=Trying(kind=kind, step=step), request_id=request_id, due=due)
     run = Run(

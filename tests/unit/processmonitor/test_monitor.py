@@ -35,6 +35,15 @@ def test_what_is_watched_is_told_by_name(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("interval", [5, 60, 600])
+def test_a_report_may_be_held_back_for_a_whole_probation_and_the_commands_before(
+    tmp_path: Path, interval: int
+) -> None:
+    more = f"restart_interval = {interval}\ncommand_timeout = 60\n"
+    monitor = build(options(tmp_path, more=more), {}, FakeClock(), FakeApi())
+    assert monitor.held_patience >= 2 * interval + 60
+
+
 @pytest.mark.parametrize(
     ("embedded", "hints"),
     [("true", ["pkill -9 -f /usr/bin/nova-compute", "pkill -9 -f 'odd name'"]), ("false", [])],
