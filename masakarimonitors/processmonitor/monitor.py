@@ -14,6 +14,7 @@ from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import Settled
 from masakarimonitors.monitor import MasakariReader, Monitor
+from masakarimonitors.processmonitor.core import commands
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
 from masakarimonitors.processmonitor.core.observation import Entry, MaintenanceSeen, Observation, ReportEnded
 from masakarimonitors.processmonitor.core.reports import Fate
@@ -21,6 +22,7 @@ from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear
 from masakarimonitors.processmonitor.core.unconfirmed import judge
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
+from masakarimonitors.processmonitor.sources.commands import Commands
 from masakarimonitors.processmonitor.sources.process_list import ProcessList
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.stat import sees_the_host
@@ -56,6 +58,7 @@ def build(
         boot=boot_id(""),
     )
     listed = ProcessList(path, clock)
+    own_commands = Commands()
     blindness = "" if options.own_pid_namespace else sees_the_host()
     processes = Processes(clock, float(options.check_interval), blindness=blindness)
     as_root = run_directly if os.geteuid() == 0 else _as_root(conf)
@@ -63,9 +66,15 @@ def build(
         name="processmonitor",
         state=restore({key: value for key, value in memory.items() if key.startswith("process:")}),
         decide=Decider(policy),
-        sources=(listed, processes),
+        sources=(listed, processes, own_commands),
         effects=Effects(
-            processes, policy.command_timeout, run_directly, as_root, _maintenance(api, conf.hostname, clock)
+            processes,
+            policy.command_timeout,
+            run_directly,
+            as_root,
+            _maintenance(api, conf.hostname, clock),
+            tell=own_commands.tell,
+            left=commands.recalled(memory, policy.boot),
         ),
         describe=lambda state: describe(state, policy),
         judge_unconfirmed=lambda state, report, now: judge(state, report),

@@ -18,9 +18,10 @@ from masakarimonitors.core.decision import (
     Woken,
 )
 from masakarimonitors.core.notification import Leave, Notification, ProcessNotification
-from masakarimonitors.processmonitor.core import lifecycle, reports, telling
+from masakarimonitors.processmonitor.core import commands, lifecycle, reports, telling
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
+    CommandsRun,
     Entry,
     ListBroken,
     ListRead,
@@ -89,6 +90,8 @@ class Decider:
                 return _read(state, observation, now, self.policy)
             case ListBroken(why=why):
                 return replace(state, list_fault=why), NOTHING
+            case CommandsRun():
+                return state, commands.remember(observation, self.policy.boot)
             case MaintenanceSeen():
                 return _maintenance(state, observation, self.policy)
             case Woken(key=key) if key == MAINTENANCE:

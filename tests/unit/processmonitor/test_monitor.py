@@ -1,5 +1,6 @@
 """The process monitor as it is wired: what a configuration makes of it, and what the status shows."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,13 @@ from masakarimonitors import conf
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.processmonitor.core.decision import State
-from masakarimonitors.processmonitor.core.observation import ListBroken, Presence
+from masakarimonitors.processmonitor.core.observation import (
+    CommandsRun,
+    ListBroken,
+    Observation,
+    Presence,
+    Run,
+)
 from masakarimonitors.processmonitor.monitor import build, describe
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_api import FakeApi
@@ -68,6 +75,19 @@ def test_a_list_that_cannot_be_used_is_a_fault_that_names_its_line_and_the_optio
 def test_only_what_was_remembered_of_processes_is_taken_over(tmp_path: Path) -> None:
     monitor = build(options(tmp_path), {"process:x": {}, "something else": {}}, FakeClock(), FakeApi())
     assert monitor.state == State(remembered={"process:x": {}})
+
+
+async def test_which_commands_run_is_observed_for_the_next_life(tmp_path: Path) -> None:
+    monitor = build(options(tmp_path), {}, FakeClock(), FakeApi())
+    seen: asyncio.Queue[Observation] = asyncio.Queue()
+    (source,) = [one for one in monitor.sources if one.name == "commands"]
+    running = asyncio.get_running_loop().create_task(source.run(seen.put_nowait))
+    assert monitor.effects is not None
+    await monitor.effects.perform(
+        Run(process_name="p", request_id=1, what="restart_command", command_line="true", run_as_root=False)
+    )
+    assert [type(await seen.get()) for _ in range(2)] == [CommandsRun, CommandsRun]
+    running.cancel()
 
 
 def rows(play: Play) -> list[SubjectRow]:
