@@ -71,6 +71,8 @@ class Monitor(Generic[S, O]):
     may_offer: Callable[[S, Notification, Instant], Leave] = lambda state, notification, now: Leave.NOW
     """Whether this report may leave at this moment: asked last of all, on any thread. What may not now stays
     pending until a decision takes it back, or until it may; what never may is ended."""
+    held_patience: float = 60.0
+    """Seconds for which it may say "later" of a report without anything being wrong."""
     settled: Callable[[Settled, Instant], O | None] = lambda report, now: None
     """The end of one of its reports as an observation, if it wants to know."""
     watch_delivery: Callable[[Callable[[], str]], None] = lambda trouble: None

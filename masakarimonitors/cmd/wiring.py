@@ -119,6 +119,7 @@ def wire(
         may_offer=daemon.may_offer,
         pacing=pacing,
         on_fault=tell,
+        held_patience=monitor.held_patience,
     )
     monitor.watch_delivery(lambda: delivery.trouble)
     status = MonitorStatus(record, daemon.subjects, lambda: _outbox_row(outbox, delivery))

@@ -18,7 +18,7 @@ from masakarimonitors.outbox import fates
 from masakarimonitors.outbox.arrivals import Arrival, Arrivals
 from masakarimonitors.outbox.breaker import CircuitBreaker
 from masakarimonitors.outbox.fates import FATES, Fate, Presence, answer_of, must_ask
-from masakarimonitors.outbox.held import NOT_ITS_REPORT, HeldBack
+from masakarimonitors.outbox.held import NOT_ITS_REPORT, PATIENCE, HeldBack
 from masakarimonitors.outbox.line import Line
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pacing import Pacing
@@ -77,12 +77,14 @@ class Delivery:
         may_offer: Callable[[Row], Leave] = lambda row: Leave.NOW,
         pacing: Pacing | None = None,
         on_fault: Callable[[str], None] = lambda text: None,
+        held_patience: float = PATIENCE,
     ) -> None:
         """The only one that takes from `outbox`; `on_settled` is told each row that it brings to an end.
 
         `arrivals` tells whether masakari has a report; without it nobody can. `may_offer` is asked before a row is
         offered, and again on another thread at the moment in which it would leave. `pacing` holds back reports about
-        instances that masakari's engine could not work on yet; without it none are. `on_fault`: for people.
+        instances that masakari's engine could not work on yet; without it none are. `on_fault`: for people, of a row,
+        too, that may not leave for `held_patience` seconds.
         """
         self._outbox = outbox
         self._api = api
@@ -96,7 +98,7 @@ class Delivery:
         self._busy: dict[str, bool] = {}  # whether the engine only files it
         self._on_settled = on_settled
         self._may_offer = may_offer
-        self._held = HeldBack(outbox, on_fault)
+        self._held = HeldBack(outbox, on_fault, held_patience)
         self._arrivals = arrivals or Arrivals()
         self.pacing = pacing or Pacing(outbox, clock)
         """Who waits for masakari's engine, and what stands there."""

@@ -17,15 +17,16 @@ AGAIN = 1.0
 NOT_ITS_REPORT = "its monitor does not tell this of it any more"
 """Why a report is taken back which no decision would take back."""
 PATIENCE = 60.0
-"""Seconds after which a decision should long have taken it back, or let it go."""
+"""Seconds after which most decisions should long have taken it back, or let it go."""
 
 
 class HeldBack:
     """The rows that are held back at present."""
 
-    def __init__(self, outbox: Outbox, on_fault: Callable[[str], None]) -> None:
-        """`on_fault` is told, once for each row, what people must look at."""
+    def __init__(self, outbox: Outbox, on_fault: Callable[[str], None], patience: float = PATIENCE) -> None:
+        """`on_fault` is told, once for each row, what people must look at; `patience`: after how many seconds."""
         self._outbox = outbox
+        self._patience = patience
         self._on_fault = on_fault
         self._since: dict[int, float] = {}
         self._told: set[int] = set()
@@ -39,7 +40,7 @@ class HeldBack:
             )
             self._tidy()
         held = now - self._since[row.id]
-        if held >= PATIENCE and row.id not in self._told:
+        if held >= self._patience and row.id not in self._told:
             self._told.add(row.id)
             words = (
                 f"the report about {row.subject} waits for {held:.0f} s because its monitor neither lets it go nor "

@@ -280,7 +280,8 @@ def blinded(pace: HostPace, now: float, policy: PacePolicy) -> HostPace:
     if pace.sight is Sight.BLIND or (pace.sight is Sight.SEEN and now - pace.seen_at < policy.blind_after):
         return pace
     free = float(max(0, policy.limit - pace.count(Lane.RECOVERED)))
-    burst = Budget(min(free, _burst(pace, now, policy)), now)
+    # While masakari answered each one waited for a look: whatever went then is no debt for those that go blindly.
+    burst = Budget(min(free, max(0.0, _burst(pace, now, policy))), now)
     files = Budget(float(max(0, policy.filed_limit - pace.count(Lane.FILED))), now)
     return replace(pace, sight=Sight.BLIND, burst=burst, files=files)
 

@@ -1,19 +1,23 @@
 """The effects of the process monitor: looks at /proc, and the operator's commands.
 
 In: `Watch`, `Look`, `Run` and `LookUpMaintenance` from the decision. Out: the answers as observations. A command's
-exit code decides; what it wrote is logged. No command is started beside one of the same process that still runs.
+exit code decides; what it wrote is logged. No command is started beside one of the same process that still runs,
+whoever has forgotten that one meanwhile, or left it at the monitor's last end: its end is waited for, and is the answer
+to both if both are the same step of this life.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import shlex
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from masakarimonitors.core.decision import Command
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
+    CommandsRun,
     Entry,
     Look,
     LookUpMaintenance,
@@ -85,15 +89,25 @@ class Effects:
         as_user: Runner,
         as_root: Runner,
         maintenance: Maintenance | None = None,
+        *,
+        tell: Callable[[CommandsRun], None] = lambda seen: None,
+        left: Mapping[str, Sequence[tuple[int, int]]] | None = None,
     ) -> None:
-        """`timeout` in seconds, for each command; `as_root` runs those with run_as_root."""
+        """`timeout` in seconds, for each command; `as_root` runs those with run_as_root.
+
+        `tell` is told which commands run; `left`: those which the last life of this monitor was told of, and has left.
+        """
         self._processes = processes
         self._timeout = timeout
         self._as_user = as_user
         self._as_root = as_root
         self._maintenance = maintenance
+        self._tell = tell
+        self._left = dict(left or {})
         # Commands that could not be killed, by process_name: (pid, start time).
         self._hung: dict[str, list[tuple[int, int]]] = {}
+        # What runs now, by process_name: how it will have ended.
+        self._running: dict[str, asyncio.Future[tuple[Run, CommandEnded]]] = {}
 
     async def perform(self, asked: Command) -> Observation | None:
         """Carry out one command; every `Look` and `Run` is answered."""
@@ -109,6 +123,52 @@ class Effects:
         return None
 
     async def _run(self, run: Run) -> CommandEnded:
+        """Run it, unless another command of the same process runs: that one is waited for instead."""
+        if (earlier := self._running.get(run.process_name)) is not None:
+            return await self._instead(run, earlier)
+        ended: asyncio.Future[tuple[Run, CommandEnded]] = asyncio.get_running_loop().create_future()
+        self._running[run.process_name] = ended
+        try:
+            answer = await self._run_alone(run)
+            ended.set_result((run, answer))
+            return answer
+        finally:
+            del self._running[run.process_name]
+            ended.cancel()
+
+    async def _instead(self, run: Run, earlier: asyncio.Future[tuple[Run, CommandEnded]]) -> CommandEnded:
+        name, what = run.process_name, run.what
+        LOG.warning("%s: its %s is not started beside an earlier command, which still runs", name, what)
+        await asyncio.wait((earlier,))  # which is not cancelled with this one
+        if earlier.cancelled():
+            return CommandEnded(
+                name, run.request_id, None, f"its {what} was not started: an earlier one was cut off"
+            )
+        before, done = earlier.result()
+        why = f"its {what} was not started beside an earlier command of it: {done.evidence}"
+        if _step(before.what) != _step(what):
+            return CommandEnded(name, run.request_id, None, why)
+        return CommandEnded(name, run.request_id, done.exit_code, why, shortage=done.shortage)
+
+    async def _outlast(self, run: Run) -> CommandEnded | None:
+        """Wait for a command that the last life of this monitor has left, as for one of this life; None for none."""
+        left = [key for key in self._left.pop(run.process_name, ()) if is_alive(*key)]
+        if not left:
+            return None
+        pids = ", ".join(str(pid) for pid, _ in left)
+        why = f"a command that this monitor left at its last end (pid {pids}) still ran; no other is started beside it"
+        LOG.warning("%s: its %s is not started: %s", run.process_name, run.what, why)
+        self._left[run.process_name] = left
+        until = asyncio.get_running_loop().time() + self._timeout
+        for pid, began in left:
+            with contextlib.suppress(OSError), contextlib.closing(command.PidWatch(pid)) as watch:
+                if is_alive(pid, began):
+                    await watch.wait(max(0.0, until - asyncio.get_running_loop().time()))
+        return CommandEnded(run.process_name, run.request_id, None, why)
+
+    async def _run_alone(self, run: Run) -> CommandEnded:
+        if (outlasted := await self._outlast(run)) is not None:
+            return outlasted
         if hung := self._still_hung(run.process_name):
             why = f"an earlier command (pid {hung}) could not be killed and still runs; no other is started beside it"
             LOG.warning("%s: its %s is not started: %s", run.process_name, run.what, why)
@@ -118,6 +178,7 @@ class Effects:
 
         def started(pid: int) -> None:
             ours[pid] = _started(pid)
+            self._tell(CommandsRun(run.process_name, tuple(ours.items())))
             self._processes.command_started(pid)
             LOG.info("%s: running its %s (pid %d): %s", run.process_name, run.what, pid, run.command_line)
 
@@ -142,11 +203,13 @@ class Effects:
             shortage = isinstance(error, OSError) and error.errno in SHORTAGE
             LOG.warning("%s: its %s cannot be started: %s", run.process_name, run.what, error)
             why = f"its {run.what} cannot be started: {error}"
+            self._tell_hung(run.process_name, ours)
             return CommandEnded(run.process_name, run.request_id, None, why, shortage=shortage)
         finally:
             for pid in ours:
                 self._processes.command_ended(pid)
         self._note_hung(run.process_name, done, ours)
+        self._tell_hung(run.process_name, ours)
         return CommandEnded(run.process_name, run.request_id, _code(done), self._log(run, done))
 
     def _note_hung(self, name: str, done: command.Finished, ours: dict[int, int]) -> None:
@@ -154,6 +217,10 @@ class Effects:
             survivors = {pid: _started(pid) for pid in done.survivors} | ours
             hung = [(pid, at) for pid, at in survivors.items() if at and pid not in done.spared]
             self._hung[name] = [key for key in hung if is_alive(*key)]
+
+    def _tell_hung(self, name: str, ours: Mapping[int, int]) -> None:
+        if ours:
+            self._tell(CommandsRun(name, tuple(self._hung.get(name, ()))))
 
     def _still_hung(self, name: str) -> str:
         hung = [key for key in self._hung.pop(name, []) if is_alive(*key)]
@@ -184,6 +251,11 @@ class Effects:
         log("%s: its %s %s%s", run.process_name, run.what, ending, said)
         last = _tail(done.errors or done.output, _SHOWN)
         return f"its {run.what} {ending}" + (f": {last}" if last else "")
+
+
+def _step(what: str) -> str:
+    """Which step of a try it is, whichever kind of try: "pre", "post", or "" for the main one."""
+    return what.split("_")[0] if what.startswith(("pre_", "post_")) else ""
 
 
 def _code(done: command.Finished) -> int | None:

@@ -15,13 +15,15 @@ from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import Settled
 from masakarimonitors.monitor import MasakariReader, Monitor
+from masakarimonitors.processmonitor.core import commands
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
 from masakarimonitors.processmonitor.core.observation import Entry, MaintenanceSeen, Observation, ReportEnded
-from masakarimonitors.processmonitor.core.reports import recalled
+from masakarimonitors.processmonitor.core.reports import Fate, recalled
 from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, WatchedProcess, subject_of
 from masakarimonitors.processmonitor.core.unconfirmed import judge
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
+from masakarimonitors.processmonitor.sources.commands import Commands
 from masakarimonitors.processmonitor.sources.process_list import ProcessList
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.stat import sees_the_host
@@ -70,6 +72,7 @@ def build(
         boot=boot_id(""),
     )
     listed = ProcessList(path, clock)
+    own_commands = Commands()
     blindness = "" if options.own_pid_namespace else sees_the_host()
     processes = Processes(
         clock, float(options.check_interval), blindness=blindness, down=down_since(memory, policy.boot)
@@ -79,13 +82,20 @@ def build(
         name="processmonitor",
         state=restore({key: value for key, value in memory.items() if key.startswith("process:")}),
         decide=Decider(policy),
-        sources=(listed, processes),
+        sources=(listed, processes, own_commands),
         effects=Effects(
-            processes, policy.command_timeout, run_directly, as_root, _maintenance(api, conf.hostname, clock)
+            processes,
+            policy.command_timeout,
+            run_directly,
+            as_root,
+            _maintenance(api, conf.hostname, clock),
+            tell=own_commands.tell,
+            left=commands.recalled(memory, policy.boot),
         ),
         describe=lambda state: describe(state, policy),
         judge_unconfirmed=lambda state, report, now: judge(state, report),
         may_offer=lambda state, told, now: may_leave(state, told),
+        held_patience=policy.returning,
         settled=settled,
         reload=listed.reload,
         watching=tuple(f"process {entry.process_name} (of {path})" for entry in entries),
@@ -184,7 +194,10 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
     if process.often:
         detail.append(f"ended {len(process.ends)} times within an hour")
     if process.told is not None:
-        detail.append("masakari was told, and holds this host on maintenance")
+        was = "was" if process.told.fate is Fate.DELIVERED else "may have been"
+        detail.append(f"masakari {was} told, and holds this host on maintenance")
+    elif process.taken_back is not None:
+        detail.append("its report was taken back, but may have arrived: masakari is asked what it made of it")
     if outage is not None and outage.trouble and not isinstance(process.stage, Running):
         detail.append(outage.trouble)
     alarm = process.reported or process.often or process.told is not None or bool(held)

@@ -67,6 +67,18 @@ def test_at_start_somebody_else_may_be_starting_it_too() -> None:
     play.runs("start")
 
 
+def test_without_a_grace_a_successor_that_takes_over_at_that_moment_gets_no_command() -> None:
+    play = Play(NOVA, grace=0.0)
+    play.running()
+    play.see(Presence.GONE)  # one pid has ended; nobody else was looked at
+    play.answer(Presence.RUNNING)
+    assert play.stage == "Running"
+    assert not any(isinstance(command, Run) for command in play.all_commands)
+    play.see(Presence.GONE)
+    play.answer(Presence.GONE)
+    play.runs("restart")
+
+
 # -- commands -------------------------------------------------------------------------------------------
 
 
@@ -357,7 +369,8 @@ def test_what_was_not_sent_before_another_boot_is_the_report_of_what_is_down_aft
     assert not later.confirmed
     later.fail_a_try()
     assert later.confirmed == [SUBJECT]
-    assert not notified(later.all_commands)
+    (told,) = notified(later.all_commands)  # the very one that waits
+    assert told.again and told.notification == notified(first.all_commands)[0].notification
 
 
 def test_what_recovered_while_nobody_looked_is_still_held_on_maintenance() -> None:

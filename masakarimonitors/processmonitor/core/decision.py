@@ -18,9 +18,10 @@ from masakarimonitors.core.decision import (
     Woken,
 )
 from masakarimonitors.core.notification import Leave, Notification, ProcessNotification
-from masakarimonitors.processmonitor.core import lifecycle, reports, telling
+from masakarimonitors.processmonitor.core import commands, lifecycle, reports, telling
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
+    CommandsRun,
     Entry,
     ListBroken,
     ListRead,
@@ -40,6 +41,8 @@ MAINTENANCE = "masakari's maintenance"
 """The key of the wake-up at which masakari is asked whether it holds this host on maintenance."""
 
 _ASK_EVERY = 60.0
+# After so long without an answer it is lost, and asked for again.
+_ANSWERED_WITHIN = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,14 @@ class Decider:
                 return _read(state, observation, now, self.policy)
             case ListBroken(why=why):
                 return replace(state, list_fault=why), NOTHING
+            case CommandsRun():
+                return state, commands.remember(observation, self.policy.boot)
             case MaintenanceSeen():
-                return _maintenance(state, observation)
+                return _maintenance(state, observation, self.policy)
             case Woken(key=key) if key == MAINTENANCE:
                 if _must_ask(state.processes.values()):
-                    return state, Decision((LookUpMaintenance(),))
+                    again = WakeAt(MAINTENANCE, now.monotonic + _ANSWERED_WITHIN)
+                    return state, Decision((LookUpMaintenance(), again))
                 return replace(state, asking=False), NOTHING
             case ReportEnded(subject=subject) | Woken(key=subject):
                 name = subject.removeprefix(subject_of(""))
@@ -115,7 +121,7 @@ class Decider:
 
 
 def may_leave(state: State, told: Notification) -> Leave:
-    """Whether a report may leave at this moment: later, while its process runs again, on probation.
+    """Whether a report may leave at this moment: later, unless its process was seen to be gone when last looked at.
 
     The name on the wire is what follows the last slash, and with the time at which it was made names the report.
     """
@@ -123,8 +129,8 @@ def may_leave(state: State, told: Notification) -> Leave:
         return Leave.NOW
     last = told.process_name.rsplit("/", 1)[-1]
     meant = [one for one in state.processes.values() if one.name.rsplit("/", 1)[-1] == last]
-    runs_again = any(telling.runs_again(one, told.generated_time) for one in meant)
-    return Leave.LATER if runs_again else Leave.NOW
+    may_be_over = any(telling.may_be_over(one, told.generated_time) for one in meant)
+    return Leave.LATER if may_be_over else Leave.NOW
 
 
 def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[State, Decision]:
@@ -141,10 +147,16 @@ def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[S
     for name, process in state.processes.items():
         if name not in kept:
             decision += Decision((WakeAt(process.subject, None),))
-            made = process.outage.report if process.reported and process.outage is not None else process.told
-            if made is not None:
-                decision += telling.forget(process.subject, made, f"{name} was taken off the list")
+            if process.reported and process.outage is not None:
+                decision += telling.forget(
+                    process.subject, process.outage.report, f"{name} was taken off the list"
+                )
+            elif process.over is not None:
+                decision += Decision((Remember(process.subject, None),))
     for subject in sorted(state.remembered.keys() - {subject_of(name) for name in kept}):
+        if state.remembered[subject].get("over"):
+            decision += Decision((Remember(subject, None),))
+            continue
         made = reports.recalled(state.remembered[subject])
         decision += telling.forget(
             subject, made, f"{subject} was reported before and is no longer on the list"
@@ -164,7 +176,9 @@ def _new(
     if not reports.is_of_an_earlier_outage(kept, policy.boot):
         # Reported before this start: all is tried once more, and reported no second time.
         since = Instant(now.monotonic, made.made_at or now.wall.replace(microsecond=0))
-        return replace(process, outage=Outage(since=since, report=made)), NOTHING
+        return replace(process, outage=Outage(since=since, report=replace(made, earlier=True))), NOTHING
+    if kept.get("over") and made.may_be_withdrawn:  # it was taken back, and may have arrived before
+        return replace(process, taken_back=made), NOTHING
     if made.fate is not reports.Fate.DELIVERED:
         return process, Decision((Remember(process.subject, None),))
     why = (
@@ -177,20 +191,23 @@ def _new(
     )
 
 
-def _maintenance(state: State, seen: MaintenanceSeen) -> tuple[State, Decision]:
+def _maintenance(state: State, seen: MaintenanceSeen, policy: Policy) -> tuple[State, Decision]:
     decision, processes = NOTHING, dict(state.processes)
-    if seen.on_maintenance is False:
+    if seen.on_maintenance is not None:
         for name, process in state.processes.items():
-            processes[name], told = telling.maintenance_ended(process, seen.at)
+            if seen.on_maintenance:
+                processes[name], told = telling.on_maintenance(process, policy)
+            else:
+                processes[name], told = telling.maintenance_ended(process, seen.at, policy)
             decision += told
     state = replace(state, processes=processes)
     if _must_ask(processes.values()):
         return state, decision + Decision((WakeAt(MAINTENANCE, seen.at.monotonic + _ASK_EVERY),))
-    return replace(state, asking=False), decision
+    return replace(state, asking=False), decision + Decision((WakeAt(MAINTENANCE, None),))
 
 
 def _must_ask(processes: Iterable[WatchedProcess]) -> bool:
     return any(
-        one.told is not None or (one.outage is not None and one.outage.report.was_not_taken)
+        one.over is not None or (one.outage is not None and one.outage.report.was_not_taken)
         for one in processes
     )

@@ -66,7 +66,7 @@ def sighted(process: WatchedProcess, seen: Sighting, now: Instant, policy: Polic
     if seen.at.monotonic < process.seen_at:
         # Overtaken by a newer look; but whoever waits for this answer must not wait for ever.
         return tries.look(process, now) if answer else (process, NOTHING)
-    process = replace(process, seen_at=seen.at.monotonic)
+    process = replace(process, seen_at=seen.at.monotonic, presence=seen.presence)
     if seen.presence is Presence.UNKNOWN:
         return _unknown(process, seen, answer, now)
     fact = Fact.RUNS if seen.presence is Presence.RUNNING else Fact.GONE
@@ -163,7 +163,7 @@ def _still_runs(case: Case) -> Outcome:
     assert isinstance(stage, Probation)
     if not case.answer or case.at.monotonic < stage.until:
         return case.process, NOTHING
-    process, told = telling.recovered(case.process, stage.kind, case.policy, case.why)
+    process, told = telling.recovered(case.process, stage.kind, case.now, case.policy, case.why)
     process, decision = _settle_down(process)
     return process, told + decision
 
@@ -228,11 +228,15 @@ def _count(case: Case) -> Outcome:
 
 
 def _fall(case: Case, kind: Kind) -> Outcome:
-    """It is gone: somebody else may be about to start it again, as in an orderly restart."""
+    """It is gone: somebody else may be about to start it again, as in an orderly restart.
+
+    Without a grace, too, what was noticed by itself is looked at once more, at everybody: who has long been something
+    else may be taking its place at this very moment.
+    """
     process = replace(case.process, outage=case.process.outage or Outage(since=case.at))
-    if case.policy.restart_grace <= 0:
+    if case.policy.restart_grace <= 0 and case.answer:
         return tries.begin(process, kind, case)
-    until = case.at.monotonic + case.policy.restart_grace
+    until = case.at.monotonic + max(0.0, case.policy.restart_grace)
     return tries.look(replace(process, stage=Grace(until, kind, tries.FIRST_PAUSE)), case.now)
 
 

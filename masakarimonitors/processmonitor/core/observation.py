@@ -95,6 +95,14 @@ class CommandEnded:
         return self.exit_code == 0
 
 
+@dataclass(frozen=True, slots=True)
+class CommandsRun:
+    """Which commands of one process run now: (pid, start time in clock ticks since boot) of each."""
+
+    process_name: str
+    running: tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportEnded:
     """A report about `subject`, made at `made_at`, is no longer pending; `why`: masakari's words, or the monitor's."""
@@ -114,7 +122,7 @@ class MaintenanceSeen:
     at: Instant
 
 
-Observation = ListRead | ListBroken | Sighting | CommandEnded | ReportEnded | MaintenanceSeen
+Observation = ListRead | ListBroken | Sighting | CommandsRun | CommandEnded | ReportEnded | MaintenanceSeen
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Report:
 
     `made_at`: its generated_time (None: not kept by an earlier release). `reported_at`: when it was made. `ended`:
     how often it was refused or has expired; `again_at`: from which monotonic second on it may be offered again.
-    `why`: masakari's last words.
+    `why`: masakari's last words. `earlier`: an earlier life of the monitor has made it, and no more is known of it.
     """
 
     fate: Fate
@@ -44,6 +44,12 @@ class Report:
     ended: int = 0
     again_at: float = 0.0
     why: str = ""
+    earlier: bool = False
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether it may have ended, and the note of how with the monitor's life: nobody would offer it again."""
+        return self.earlier and self.fate is Fate.PENDING and self.made_at is not None
 
     @property
     def may_be_withdrawn(self) -> bool:

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.processmonitor.core.observation import Entry, Step
+from masakarimonitors.processmonitor.core.observation import Entry, Presence, Step
 from masakarimonitors.processmonitor.core.reports import NO_REPORT, Report
 
 SHORTEST_INTERVAL = 1.0
 """Seconds: a shorter restart_interval would use up all tries before any service could appear."""
 
 HOUR = 3600.0
+
+COMMAND_GRACE = 30.0
+"""Seconds after a command's time-out in which its end must have been told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,13 @@ class Policy:
     def probation(self) -> float:
         """Seconds for which it must run before it has recovered."""
         return 2 * self.interval
+
+    @property
+    def returning(self) -> float:
+        """Seconds from the first sight of one that returns to its recovery or its next end, at most, with a margin:
+        the command that has brought it back may run on, and what follows that one takes its time too.
+        """
+        return 2 * (self.command_timeout + COMMAND_GRACE) + self.probation + 30.0
 
 
 class Kind(StrEnum):
@@ -156,8 +166,10 @@ class WatchedProcess:
     """One entry of the list and everything known about it.
 
     `request_id`: the request whose reply counts. `due`: when to act if no answer comes. `ends`: the latest times at
-    which it ended. `blind`: it cannot be seen. `told`: the report that masakari has of an outage that is over;
-    `taken_back`: the last one that was withdrawn, which may have been on its way.
+    which it ended. `presence`: as it was last seen, whatever its stage makes of that. `blind`: it cannot be seen.
+    `told`: the report of an outage that is over which masakari has, or may have while it holds this host on
+    maintenance; `taken_back`: the last one that was withdrawn, which may have arrived before, for its answer was lost
+    or it was on its way. Its `reported_at` is when it was taken back: the last moment at which it can have left.
     """
 
     entry: Entry
@@ -168,6 +180,7 @@ class WatchedProcess:
     outage: Outage | None = None
     ends: tuple[float, ...] = ()
     often: bool = False
+    presence: Presence = Presence.UNKNOWN
     blind: bool = False
     told: Report | None = None
     taken_back: Report | None = None
@@ -187,6 +200,11 @@ class WatchedProcess:
         prefix = "" if step is Step.MAIN else f"{step.value}_"
         line: str | None = getattr(self.entry, f"{prefix}{kind.value}_command")
         return line
+
+    @property
+    def over(self) -> Report | None:
+        """The report of an outage that is over of which masakari may make something yet."""
+        return self.taken_back or self.told
 
     @property
     def reported(self) -> bool:

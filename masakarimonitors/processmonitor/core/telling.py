@@ -5,9 +5,11 @@ is kept on disk with it, and the sentence. Only what was not sent is said to be 
 """
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import replace
 
 from masakarimonitors.core.decision import (
+    JSON,
     NOTHING,
     Decision,
     Instant,
@@ -19,9 +21,9 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.processmonitor.core import reports
-from masakarimonitors.processmonitor.core.observation import ReportEnded
+from masakarimonitors.processmonitor.core.observation import Presence, ReportEnded
 from masakarimonitors.processmonitor.core.reports import NO_REPORT, Fate, Report
-from masakarimonitors.processmonitor.core.stages import Kind, Policy, Probation, WatchedProcess
+from masakarimonitors.processmonitor.core.stages import Kind, Policy, WatchedProcess
 
 Outcome = tuple[WatchedProcess, Decision]
 
@@ -38,7 +40,8 @@ def report(process: WatchedProcess, now: Instant, policy: Policy, evidence: str)
     outage = process.outage
     assert outage is not None
     again = outage.report.was_not_taken and now.monotonic >= outage.report.again_at
-    if outage.report is not NO_REPORT and not again:
+    lost = outage.report.may_be_lost
+    if outage.report is not NO_REPORT and not again and not lost:
         return process, NOTHING
     since = outage.since.wall
     why = (
@@ -47,17 +50,22 @@ def report(process: WatchedProcess, now: Instant, policy: Policy, evidence: str)
     )
     if again:
         why += f"; the report was {outage.report.fate.value} before, and is offered again"
+    if lost:  # where its row still waits, it is this one made once more
+        why += "; it was reported before this monitor was restarted, and is told again in case that was lost"
     notification = ProcessNotification(policy.hostname, since, HostEvent.STOPPED, process.name)
     made = Report(fate=Fate.PENDING, made_at=since, reported_at=now.wall, ended=outage.report.ended)
     evidence = "; ".join(part for part in (evidence, outage.trouble) if part)
     decision = Decision(
-        (Notify(notification, why), Remember(process.subject, reports.remembered(made, policy.boot))),
+        (
+            Notify(notification, why, again=lost),
+            Remember(process.subject, reports.remembered(made, policy.boot)),
+        ),
         (Verdict(process.subject, Ruling.REPORTED, why, evidence=evidence, alarm=True),),
     )
     return replace(process, outage=replace(outage, report=made)), decision
 
 
-def recovered(process: WatchedProcess, kind: Kind, policy: Policy, evidence: str) -> Outcome:
+def recovered(process: WatchedProcess, kind: Kind, now: Instant, policy: Policy, evidence: str) -> Outcome:
     """It has survived its probation: the outage is over."""
     made = process.outage.report if process.outage is not None else NO_REPORT
     tries = process.outage.tries if process.outage is not None else 0
@@ -67,10 +75,12 @@ def recovered(process: WatchedProcess, kind: Kind, policy: Policy, evidence: str
     if made.fate is Fate.DELIVERED:
         return _masakari_was_told(process, made, policy, f"{why}; ", evidence)
     decision = Decision(verdicts=(Verdict(process.subject, Ruling.RECOVERED, why, evidence=evidence),))
+    if made.may_be_withdrawn:
+        # It may have arrived by now: only masakari can say whether it has made something of it.
+        process = replace(process, taken_back=replace(made, reported_at=now.wall))
     if made is not NO_REPORT:
-        decision += forget(process.subject, made, f"{process.name} runs again")
-    taken_back = made if made.may_be_withdrawn else None
-    return replace(process, taken_back=taken_back), decision
+        decision += forget(process.subject, made, f"{process.name} runs again", _kept(process, policy))
+    return process, decision
 
 
 def settled(process: WatchedProcess, ended: ReportEnded, policy: Policy) -> Outcome:
@@ -91,7 +101,6 @@ def settled(process: WatchedProcess, ended: ReportEnded, policy: Policy) -> Outc
         return replace(process, outage=replace(outage, report=after)), decision
     if process.taken_back is not None and _is(process.taken_back, ended):
         after = reports.settled(process.taken_back, ended.status, ended.why, ended.at.monotonic)
-        process = replace(process, taken_back=None)
         if after.fate is Fate.DELIVERED:  # it was on its way when it was taken back
             return _masakari_was_told(process, after, policy, f"{process.name} runs again; ", ended.why)
     return process, NOTHING
@@ -100,23 +109,52 @@ def settled(process: WatchedProcess, ended: ReportEnded, policy: Policy) -> Outc
 def _masakari_was_told(
     process: WatchedProcess, made: Report, policy: Policy, before: str, evidence: str
 ) -> Outcome:
+    sure = made.fate is Fate.DELIVERED
     why = (
-        f"{before}masakari was told that it was down, and holds this host on maintenance: nothing on it is recovered"
-        " until somebody ends the maintenance there"
+        f"{before}masakari {'was' if sure else 'may have been'} told that it was down, and holds this host on"
+        " maintenance: nothing on it is recovered until somebody ends the maintenance there"
     )
     alarm = Verdict(process.subject, Ruling.RECOVERED, why, evidence=evidence, alarm=True)
-    kept = Remember(process.subject, reports.remembered(made, policy.boot, over=True))
-    return replace(process, told=made), Decision((kept,), (alarm,))
+    process = replace(process, told=made, taken_back=None)
+    kept = () if process.reported and not _is_over(process, made) else (_keep(process, policy),)
+    return process, Decision(kept, (alarm,))
 
 
-def maintenance_ended(process: WatchedProcess, at: Instant) -> Outcome:
+def _is_over(process: WatchedProcess, made: Report) -> bool:
+    return process.outage is not None and process.outage.report is made
+
+
+def _kept(process: WatchedProcess, policy: Policy) -> Mapping[str, JSON] | None:
+    """What is kept on disk of a process none of whose reports is of the present."""
+    return None if process.over is None else reports.remembered(process.over, policy.boot, over=True)
+
+
+def _keep(process: WatchedProcess, policy: Policy) -> Remember:
+    return Remember(process.subject, _kept(process, policy))
+
+
+def on_maintenance(process: WatchedProcess, policy: Policy) -> Outcome:
+    """Masakari holds the host on maintenance: a report that was taken back may have brought that about."""
+    if process.taken_back is None:
+        return process, NOTHING
+    return _masakari_was_told(
+        process, process.taken_back, policy, f"{process.name} runs again; ", "masakari-api"
+    )
+
+
+def maintenance_ended(process: WatchedProcess, at: Instant, policy: Policy) -> Outcome:
     """The host is not on maintenance in masakari (any more): what was told has had its consequences, or none."""
-    decision = NOTHING
+    decision, before = NOTHING, process.over
+    if process.taken_back is not None and _before(process.taken_back.reported_at, at.wall):
+        process = replace(process, taken_back=None)
     if process.told is not None and _before(process.told.reported_at, at.wall):
         why = f"this host is no longer on maintenance in masakari, which was told of {process.name}"
-        verdict = Verdict(process.subject, Ruling.RECOVERED, why, evidence="masakari-api")
-        decision = Decision((Remember(process.subject, None),) if not process.reported else (), (verdict,))
+        decision = Decision(
+            verdicts=(Verdict(process.subject, Ruling.RECOVERED, why, evidence="masakari-api"),)
+        )
         process = replace(process, told=None)
+    if process.over is not before and not process.reported:
+        decision += Decision((_keep(process, policy),))
     outage = process.outage
     if outage is not None and outage.report.was_not_taken and outage.report.again_at > at.monotonic:
         process = replace(
@@ -133,20 +171,20 @@ def _before(reported_at: datetime.datetime | None, at: datetime.datetime) -> boo
 _ACTS_WITHIN = 300.0
 
 
-def forget(subject: str, made: Report, why: str) -> Decision:
-    """The outage of `subject` is over, or nobody's business any more: take back what may be, and forget it."""
+def forget(subject: str, made: Report, why: str, kept: Mapping[str, JSON] | None = None) -> Decision:
+    """The outage of `subject` is over, or nobody's business any more: take back what may be, and keep only `kept`."""
     if not made.may_be_withdrawn:
-        return Decision((Remember(subject, None),))
+        return Decision((Remember(subject, kept),))
     why = f"{why}: what was not yet sent must not be sent"
     return Decision(
-        (Withdraw(subject, why), Remember(subject, None)), (Verdict(subject, Ruling.WITHDRAWN, why),)
+        (Withdraw(subject, why), Remember(subject, kept)), (Verdict(subject, Ruling.WITHDRAWN, why),)
     )
 
 
-def runs_again(process: WatchedProcess, made_at: datetime.datetime) -> bool:
-    """Whether what its report of that time says may be over: it is on probation."""
+def may_be_over(process: WatchedProcess, made_at: datetime.datetime) -> bool:
+    """Whether what its report of that time says may be over: it was seen to run since, or cannot be seen."""
     return (
-        isinstance(process.stage, Probation)
+        process.presence is not Presence.GONE
         and process.outage is not None
         and process.outage.report.made_at in (None, made_at)
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict, WakeAt
 from masakarimonitors.processmonitor.core.observation import Look, Run, Step
 from masakarimonitors.processmonitor.core.stages import (
+    COMMAND_GRACE,
     Appearing,
     Kind,
     Outage,
@@ -23,8 +24,6 @@ LOOK_PATIENCE = 10.0
 
 FIRST_PAUSE = 0.05
 """Seconds from one look to the next while something may appear; twice as long each time."""
-
-_COMMAND_GRACE = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +94,21 @@ def command_failed(case: Case) -> Outcome:
 
 
 def short(case: Case) -> Outcome:
-    """This monitor lacks something of its own: that is no try, and says nothing about the service."""
+    """This monitor lacks something of its own: that is no try, and says nothing about the service.
+
+    A try whose main command has succeeded stands, and its service is waited for: run anew it would begin anew.
+    """
     process, stage = case.process, case.process.stage
     assert isinstance(stage, Trying) and process.outage is not None
+    if stage.step is Step.POST:
+        why = (
+            f"no command can be started after the one of {process.name}, which is this monitor's own shortage"
+        )
+        told = Decision(
+            verdicts=(Verdict(process.subject, Ruling.BLIND, why, evidence=case.why, alarm=True),)
+        )
+        waiting, asked = has_begun(replace(case, process=troubled(process, case.why, case.at)))
+        return waiting, told + asked
     why = f"no command can be started for {process.name}, which is this monitor's own shortage: no try is counted"
     told = Decision(verdicts=(Verdict(process.subject, Ruling.BLIND, why, evidence=case.why, alarm=True),))
     tries = process.outage.tries - (stage.kind is Kind.RESTART)
@@ -133,7 +144,7 @@ def run(process: WatchedProcess, kind: Kind, step: Step, case: Case) -> Outcome:
     if not line:  # the list was reloaded meanwhile and no longer has it
         return appear(process, kind, case.now, case.now.monotonic + case.policy.interval)
     request_id = process.request_id + 1
-    due = case.now.monotonic + case.policy.command_timeout + _COMMAND_GRACE
+    due = case.now.monotonic + case.policy.command_timeout + COMMAND_GRACE
     what = f"{kind.value}_command" if step is Step.MAIN else f"{step.value}_{kind.value}_command"
     process = replace(process, stage=Trying(kind=kind, step=step), request_id=request_id, due=due)
     run = Run(

@@ -27,8 +27,8 @@ _left_open: list[Launched] = []
 
 
 @monitors_priv.entrypoint
-def start(argv: list[str], place: str, word: str) -> tuple[int, str]:
-    """Start `argv` and hand its output over: its pid, or 0 and what is wrong.
+def start(argv: list[str], place: str, word: str) -> tuple[int, str, int]:
+    """Start `argv` and hand its output over: its pid, or 0 and what is wrong, in words and as an errno (0: none).
 
     The pid stays taken until `finish` or `abandon`.
     """
@@ -36,14 +36,18 @@ def start(argv: list[str], place: str, word: str) -> tuple[int, str]:
     try:
         launched = Launched(argv, None, "/")
     except (OSError, ValueError) as error:
-        return 0, str(error)
+        return 0, str(error), _errno(error)
     _running[launched.pid] = launched
     try:
         hand_over(place, word, launched.outputs)
     except OSError as error:
         abandon(launched.pid)
-        return 0, f"its output could not be handed over: {error}"
-    return launched.pid, ""
+        return 0, f"its output could not be handed over: {error}", _errno(error)
+    return launched.pid, "", 0
+
+
+def _errno(error: Exception) -> int:
+    return (isinstance(error, OSError) and error.errno) or 0
 
 
 @monitors_priv.entrypoint

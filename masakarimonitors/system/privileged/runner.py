@@ -80,9 +80,13 @@ class RunAsRoot:
         self, order: _Order, timeout: float, started: Callable[[int], None], keep: int
     ) -> Finished:
         begun = time.monotonic()
-        pid, fault = await self._call(functools.partial(_start, order), max(timeout, _CALL_TIMEOUT))
+        pid, fault, number = await self._call(functools.partial(_start, order), max(timeout, _CALL_TIMEOUT))
         if not pid:
-            raise OSError(fault)
+            error = OSError(fault)
+            error.errno = (
+                number or None
+            )  # its words say it already; whether it is a shortage is told by this alone
+            raise error
         await order.output.take()
         started(pid)
         with contextlib.closing(PidWatch(pid)) as watch:
@@ -134,13 +138,13 @@ def _user_id(user: str | None) -> int:
     return 0
 
 
-def _start(order: _Order) -> tuple[int, str]:
+def _start(order: _Order) -> tuple[int, str, int]:
     from oslo_privsep.daemon import FailedToDropPrivileges
 
     from masakarimonitors.system.privileged import helper
 
     try:
-        pid, fault = helper.start(order.argv, order.output.place, order.output.word)
+        pid, fault, number = helper.start(order.argv, order.output.place, order.output.word)
     except FailedToDropPrivileges as error:
         raise OSError(
             f"the privileged helper cannot be started ({error}); check [masakarimonitors_privileged]"
@@ -149,7 +153,7 @@ def _start(order: _Order) -> tuple[int, str]:
     order.pid = int(pid)
     if order.abandoned:
         _let_go(order)
-    return int(pid), str(fault)
+    return int(pid), str(fault), int(number)
 
 
 def _finish(order: _Order, keep: int) -> tuple[int, bytes, bytes]:

@@ -19,6 +19,7 @@ from masakarimonitors.core.notification import (
 from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Refused, Unreachable
 from masakarimonitors.outbox.arrivals import Arrivals
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.held import PATIENCE
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row, Write
 from masakarimonitors.outbox.store import MemoryStore
@@ -67,6 +68,7 @@ async def stage(
     on_settled: Callable[[Row], None] = lambda row: None,
     may_offer: Callable[[Row], Leave] = lambda row: Leave.NOW,
     on_fault: Callable[[str], None] = lambda text: None,
+    held_patience: float = PATIENCE,
 ) -> AsyncIterator[Stage]:
     clock = clock or FakeClock()
     store = store or MemoryStore()
@@ -84,6 +86,7 @@ async def stage(
         arrivals=arrivals,
         may_offer=may_offer,
         on_fault=on_fault,
+        held_patience=held_patience,
     )
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(outbox.run()), tasks.create_task(delivery.run())]

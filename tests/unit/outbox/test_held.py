@@ -45,6 +45,16 @@ async def test_what_is_held_back_for_long_is_an_alarm_once() -> None:
         assert len(told) == 2 and "process:b" in told[1]
 
 
+async def test_what_its_monitor_takes_its_time_over_is_none_before_that() -> None:
+    told: list[str] = []
+    async with stage(may_offer=lambda row: Leave.LATER, on_fault=told.append, held_patience=300.0) as on:
+        await on.submit(on.report("a"))
+        await on.clock.advance(299.0)
+        assert told == []
+        await on.clock.advance(2.0)
+        assert len(told) == 1
+
+
 async def test_what_is_let_go_or_taken_back_in_time_is_none() -> None:
     told: list[str] = []
     leave = Leave.LATER

@@ -154,6 +154,18 @@ def test_what_was_seen_of_a_host_holds_nothing_when_nothing_can_be_read_any_more
     assert judge(blinded(pace, now, POLICY), one(1), now, POLICY) is GO
 
 
+def test_what_has_gone_by_sight_is_no_debt_once_sight_is_lost() -> None:
+    pace, now = HostPace(), T0
+    for row in range(300):  # a fast engine: each is finished at the next look
+        pace = answered(offered(pace, one(row), now, POLICY), row, f"u{row}", now + 0.1)
+        now += 1.0
+        pace = looked(pace, Look(began=now, signs={f"u{row}": Sign.FINISHED}), now)
+    pace = blinded(pace, now + POLICY.blind_after, POLICY)
+    assert pace.sight is Sight.BLIND
+    until = judge(pace, one(999, made=now), now + POLICY.blind_after, POLICY).until
+    assert until is None or until <= now + POLICY.blind_after + POLICY.blind_interval
+
+
 def test_blind_the_burst_is_what_was_free_when_sight_was_lost() -> None:
     pace = blinded(standing("u1"), T0 + 1, POLICY)
     assert pace.sight is Sight.SEEN

@@ -1,5 +1,6 @@
 """The process monitor as it is wired: what a configuration makes of it, and what the status shows."""
 
+import asyncio
 import datetime
 from pathlib import Path
 
@@ -11,7 +12,13 @@ from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.processmonitor.core.decision import State
-from masakarimonitors.processmonitor.core.observation import ListBroken, Presence
+from masakarimonitors.processmonitor.core.observation import (
+    CommandsRun,
+    ListBroken,
+    Observation,
+    Presence,
+    Run,
+)
 from masakarimonitors.processmonitor.monitor import build, describe, down_since
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_api import FakeApi
@@ -35,6 +42,15 @@ def test_what_is_watched_is_told_by_name(tmp_path: Path) -> None:
         f"process /usr/bin/nova-compute (of {tmp_path}/list.yaml)",
         f"process odd name (of {tmp_path}/list.yaml)",
     ]
+
+
+@pytest.mark.parametrize("interval", [5, 60, 600])
+def test_a_report_may_be_held_back_for_a_whole_probation_and_the_commands_before(
+    tmp_path: Path, interval: int
+) -> None:
+    more = f"restart_interval = {interval}\ncommand_timeout = 60\n"
+    monitor = build(options(tmp_path, more=more), {}, FakeClock(), FakeApi())
+    assert monitor.held_patience >= 2 * interval + 60
 
 
 @pytest.mark.parametrize(
@@ -77,6 +93,19 @@ def test_what_the_last_life_saw_down_in_this_boot_is_known_by_the_moment_of_its_
     moment = datetime.datetime.fromisoformat
     assert down_since(memory, "b") == {"a": moment(noon), "b": moment(before)}
     assert down_since(memory, "") == {}
+
+
+async def test_which_commands_run_is_observed_for_the_next_life(tmp_path: Path) -> None:
+    monitor = build(options(tmp_path), {}, FakeClock(), FakeApi())
+    seen: asyncio.Queue[Observation] = asyncio.Queue()
+    (source,) = [one for one in monitor.sources if one.name == "commands"]
+    running = asyncio.get_running_loop().create_task(source.run(seen.put_nowait))
+    assert monitor.effects is not None
+    await monitor.effects.perform(
+        Run(process_name="p", request_id=1, what="restart_command", command_line="true", run_as_root=False)
+    )
+    assert [type(await seen.get()) for _ in range(2)] == [CommandsRun, CommandsRun]
+    running.cancel()
 
 
 def rows(play: Play) -> list[SubjectRow]:

@@ -131,8 +131,7 @@ def check(what: str, before: WatchedProcess, after: WatchedProcess, decision: De
     told = [verdict.ruling for verdict in decision.verdicts]
     for command in decision.commands:
         if isinstance(command, Run) and not command.what.startswith("post"):
-            fresh = what in ("GONE True", "GONE False") and isinstance(before.stage, Running)
-            assert fresh or what == "GONE True", (what, before, command)
+            assert what == "GONE True", (what, before, command)
         if isinstance(command, Notify):
             assert what == "GONE True" and isinstance(before.stage, Appearing), (what, before)
             fate = before.outage.report.fate if before.outage is not None else Fate.NOT_MADE

@@ -36,7 +36,7 @@ async def ended(pid: int) -> None:
 
 
 async def test_a_command_is_started_and_its_end_is_told_once(output: Handover) -> None:
-    pid, fault = helper.start(["sh", "-c", "echo out; echo err >&2; exit 3"], output.place, output.word)
+    pid, fault, _ = helper.start(["sh", "-c", "echo out; echo err >&2; exit 3"], output.place, output.word)
     assert pid and fault == ""
     await output.take()
     await ended(pid)
@@ -51,13 +51,13 @@ async def test_a_command_is_started_and_its_end_is_told_once(output: Handover) -
 async def test_a_command_that_cannot_be_started_has_no_pid_and_a_reason(
     output: Handover, argv: list[str]
 ) -> None:
-    pid, fault = helper.start(argv, output.place, output.word)
+    pid, fault, _ = helper.start(argv, output.place, output.word)
     assert pid == 0 and fault
 
 
 def test_a_command_whose_output_nobody_takes_is_killed(tmp_path: Path) -> None:
     argv = ["sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 1000"]
-    pid, fault = helper.start(argv, "masakari-monitors-nobody", "word")
+    pid, fault, _ = helper.start(argv, "masakari-monitors-nobody", "word")
     assert pid == 0 and "could not be handed over: " in fault
     file = tmp_path / "pid"
     assert not file.exists() or not file.read_text() or not alive(int(file.read_text()))
@@ -70,7 +70,7 @@ def test_the_end_of_a_command_of_an_earlier_helper_is_not_known() -> None:
 
 async def test_a_command_is_killed_with_all_that_it_started(tmp_path: Path, output: Handover) -> None:
     script = f"setsid sh -c 'echo $$ > {tmp_path}/child; exec sleep 1000' & wait"
-    pid, _ = helper.start(["sh", "-c", script], output.place, output.word)
+    pid, *_ = helper.start(["sh", "-c", script], output.place, output.word)
     file = tmp_path / "child"
     await eventually(lambda: file.exists() and file.read_text().strip(), "its pid")
     helper.kill(pid)
@@ -80,7 +80,7 @@ async def test_a_command_is_killed_with_all_that_it_started(tmp_path: Path, outp
 
 
 async def test_a_command_starts_in_the_root_folder(output: Handover) -> None:
-    pid, _ = helper.start(["pwd"], output.place, output.word)
+    pid, *_ = helper.start(["pwd"], output.place, output.word)
     await output.take()
     await ended(pid)
     assert helper.finish(pid) == 0
@@ -88,7 +88,7 @@ async def test_a_command_starts_in_the_root_folder(output: Handover) -> None:
 
 
 async def test_an_abandoned_command_is_killed_and_nothing_is_kept_of_it(output: Handover) -> None:
-    pid, _ = helper.start(["sleep", "1000"], output.place, output.word)
+    pid, *_ = helper.start(["sleep", "1000"], output.place, output.word)
     await output.take()
     files = open_files()
     helper.abandon(pid)
@@ -108,7 +108,7 @@ async def test_an_abandoned_command_that_could_not_be_killed_is_collected_when_i
     def short_of_processes(pid: int) -> None:
         raise BlockingIOError("Resource temporarily unavailable")
 
-    pid, _ = helper.start(["sleep", "1000"], output.place, output.word)
+    pid, *_ = helper.start(["sleep", "1000"], output.place, output.word)
     await output.take()
     files = open_files()
     with monkeypatch.context() as patched, pytest.raises(BlockingIOError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -44,6 +45,20 @@ async def test_what_cannot_be_started_is_an_oserror_and_was_never_started() -> N
     with pytest.raises(OSError, match="/no/such/program"):
         await RunAsRoot([], [])(["/no/such/program"], 30.0, pids.append)
     assert pids == []
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.EMFILE, errno.ENOENT])
+async def test_why_it_cannot_be_started_is_told_as_of_a_command_of_our_own(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def launch(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "program")
+
+    monkeypatch.setattr(helper, "Launched", launch)
+    with pytest.raises(OSError, match="program") as raised:
+        await RunAsRoot([], [])(["program"], 30.0, lambda pid: None)
+    assert raised.value.errno == number
+    assert str(raised.value) == f"[Errno {number}] {os.strerror(number)}: 'program'"
 
 
 async def test_a_command_that_hangs_is_killed_at_its_time_with_its_children(tmp_path: Path) -> None:

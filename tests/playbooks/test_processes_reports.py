@@ -1,0 +1,175 @@
+"""Reports about processes: when one may leave, what masakari may have of one that was taken back, and what is lost."""
+
+from dataclasses import replace
+
+import pytest
+
+from masakarimonitors.core.decision import Ruling
+from masakarimonitors.core.notification import Leave, ReportStatus
+from masakarimonitors.processmonitor.core.decision import may_leave
+from masakarimonitors.processmonitor.core.observation import (
+    CommandEnded,
+    LookUpMaintenance,
+    MaintenanceSeen,
+    Presence,
+    Run,
+)
+from masakarimonitors.processmonitor.monitor import describe
+from tests.fixtures.process_play import FULL, NOVA, Play, notified
+
+SUBJECT = f"process:{NOVA.process_name}"
+
+
+def down(**options: float) -> Play:
+    """It died, nothing helped, and masakari is to be told."""
+    play = Play(NOVA, **options)  # type: ignore[arg-type]
+    play.running()
+    play.gone()
+    play.until_reported()
+    return play
+
+
+def leaves(play: Play) -> bool:
+    """Whether the last report that was made may leave."""
+    return may_leave(play.state, notified(play.all_commands)[-1].notification) is Leave.NOW
+
+
+# -- when a report may leave ----------------------------------------------------------------------------
+
+
+def test_a_report_does_not_leave_while_its_process_runs_and_its_command_still_waits() -> None:
+    play = down()
+    play.to_next_alarm()
+    play.answer(Presence.GONE)
+    play.runs("restart")  # a slow try, whose command waits until the service is ready
+    assert leaves(play)
+    play.running()
+    assert play.stage == "Trying" and not leaves(play)
+    play.gone()
+    assert leaves(play)
+
+
+def test_a_report_does_not_leave_while_its_process_cannot_be_seen() -> None:
+    play = down()
+    play.see(Presence.UNKNOWN)
+    assert play.stage == "Down" and not leaves(play)
+    play.gone()
+    assert leaves(play)
+
+
+# -- what masakari may have of one that was taken back ----------------------------------------------------
+
+
+def test_masakari_is_asked_what_it_made_of_one_that_was_taken_back_and_a_maintenance_is_an_alarm() -> None:
+    play = down()
+    play.running()
+    play.survives()
+    assert play.memory[SUBJECT]["over"] is True
+    play.wait(60)
+    assert play.asked == [LookUpMaintenance()]
+    play.tell(MaintenanceSeen(True, play.now))
+    (verdict,) = play.verdicts
+    assert verdict.alarm and "may have been told" in verdict.why
+    (row,) = describe(play.state, play.policy)
+    assert row.alarm and "may have been told" in row.detail
+    play.wait(400)
+    play.tell(MaintenanceSeen(False, play.now))
+    assert play.process.over is None and not play.memory and not play.alarms
+
+
+def test_one_that_was_taken_back_is_forgotten_when_masakari_had_time_to_act_and_did_not() -> None:
+    play = down()
+    play.wait(1000)  # what counts is when it can have left last
+    play.running()
+    play.survives()
+    play.wait(60)
+    play.tell(MaintenanceSeen(False, play.now))
+    assert play.process.taken_back is not None
+    play.wait(400)
+    play.tell(MaintenanceSeen(False, play.now))
+    assert play.process == replace(play.process, taken_back=None) and not play.memory and not play.alarms
+
+
+def test_the_next_life_of_the_monitor_asks_too() -> None:
+    play = down()
+    play.running()
+    play.survives()
+    later = Play(NOVA, memory=play.memory)
+    later.running()
+    assert later.stage == "Running"
+    later.wait(60)
+    later.tell(MaintenanceSeen(True, later.now))
+    assert later.verdicts[0].alarm and later.process.told is not None
+
+
+def test_one_that_was_taken_back_and_refused_may_have_arrived_before() -> None:
+    play = down()
+    play.running()
+    play.survives()
+    play.report_ends(ReportStatus.REFUSED)
+    play.wait(60)
+    play.tell(MaintenanceSeen(True, play.now))
+    assert play.process.told is not None
+
+
+def test_an_entry_that_leaves_the_list_takes_what_was_taken_back_with_it() -> None:
+    play = down()
+    play.running()
+    play.survives()
+    later = Play(memory=play.memory)
+    play.list_is()
+    assert not play.memory and not later.memory
+
+
+# -- a shortage of the monitor's own after the main command -----------------------------------------------
+
+
+def test_a_shortage_after_the_main_command_neither_repeats_it_nor_keeps_a_report_back() -> None:
+    play = Play(FULL, retries=0, patience=30.0)
+    play.running()
+    play.gone()
+    play.ends(0)
+    play.answer(Presence.GONE)
+    play.ends(0)
+    play.runs("post-restart")
+    (run,) = play.asked
+    assert isinstance(run, Run)
+    begun = play.now.monotonic
+    play.tell(CommandEnded(run.process_name, run.request_id, None, "no processes", shortage=True))
+    assert play.verdicts[0].ruling is Ruling.BLIND and play.verdicts[0].alarm
+    assert len(notified(play.stays_gone())) == 1
+    assert play.now.monotonic - begun == pytest.approx(30.0)
+
+
+# -- a monitor that was killed between the end of its report and the note of it ---------------------------
+
+
+def test_what_was_pending_and_waits_nowhere_is_told_again_once_and_as_one_that_may_have_arrived() -> None:
+    first = down(retries=0)
+    assert first.memory[SUBJECT]["fate"] == "pending"
+    later = Play(NOVA, memory=first.memory, retries=0)
+    later.gone()
+    later.fail_a_try()
+    later.fail_a_try()
+    (told,) = notified(later.all_commands)
+    assert told.again and told.notification == notified(first.all_commands)[0].notification
+    for _ in range(5):
+        later.to_next_alarm()
+        later.stays_gone()
+        later.ends(1)
+        later.stays_gone()
+    assert len(notified(later.all_commands)) == 1
+    later.report_ends(ReportStatus.REFUSED)
+    assert later.process.outage is not None and later.process.outage.report.was_not_taken
+
+
+def test_an_answer_about_the_maintenance_that_is_lost_is_asked_for_again() -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    play.running()
+    play.survives()
+    for _ in range(3):
+        play.to_next_alarm()
+        assert play.asked == [LookUpMaintenance()]
+    play.tell(MaintenanceSeen(False, play.now))
+    assert not play.alarms
