@@ -301,7 +301,9 @@ def gone(member: Member | None, last: Membership, known: Known, alive: Mapping[s
         if not member.server or known is Known.LEFT:
             return LEFT
         return BURIED if known is Known.FAILED else LEFT if last is Membership.UP else REMOVED_SERVER
-    if known is Known.FAILED:
+    # A leader buries servers alone; a lost client is listed as critical. One that is listed no more has left, or was
+    # sent away, while this agent has heard a peer call it dead before the good-bye itself reached it.
+    if known is Known.FAILED and (member is None or member.server):
         return BURIED
     return UNKNOWN_TO_GOSSIP if member is None else REMOVED
 

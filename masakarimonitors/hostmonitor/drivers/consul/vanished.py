@@ -18,8 +18,9 @@ from masakarimonitors.hostmonitor.drivers.consul.places import Places
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 
 MEMBERS = "/v1/agent/members"
-# Gossip may lag some moments behind the leader: a vanished node is looked up so often, a second apart.
-_LOOKUPS = 10
+# Gossip may lag behind the leader: a vanished node is looked up so often, a second apart. An agent that has missed a
+# good-bye hears of it when it exchanges all that it knows with another, which it does every 30 s.
+_LOOKUPS = 40
 
 
 async def read_members(agent: Agent, timeout: float) -> dict[str, parse.Member]:

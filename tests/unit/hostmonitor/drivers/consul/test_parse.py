@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.parse import (
     Catalog,
@@ -153,6 +153,23 @@ def test_an_answer_of_another_form_is_an_error_and_never_a_listing_of_nonsense(b
             read(body)
         except ValueError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("server", "last", "told"),
+    [
+        (False, Membership.UP, parse.REMOVED),
+        (False, Membership.UNKNOWN, parse.REMOVED),
+        (True, Membership.UNKNOWN, parse.BURIED),
+    ],
+)
+def test_a_client_that_is_listed_no_more_is_not_buried_by_a_peer_that_missed_its_goodbye(
+    server: bool, last: Membership, told: Sighting
+) -> None:
+    """Consul's leader takes servers alone out of the catalogue by itself; gossip says `left` of the client later."""
+    assert parse.gone(Member(Gossip.FAILED, server), last, Known.FAILED, {}) is told
+    if not server:
+        assert parse.gone(Member(Gossip.LEFT, server), last, Known.FAILED, {}) is parse.LEFT
 
 
 @given(
