@@ -6,7 +6,7 @@ export PYTHON
 .PHONY: help setup run demo test check unit explore churn bench docs sample lock clean
 
 BIN := .venv/bin
-JOBS ?= 4
+JOBS ?= 5
 PYTEST_ARGS ?=
 QUICKSTART := etc/quickstart.conf
 

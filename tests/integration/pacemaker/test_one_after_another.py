@@ -5,7 +5,7 @@ import pytest
 from tests.integration.pacemaker.rig import MEMBERS, REMOTES
 from tests.integration.pacemaker.world import World
 
-pytestmark = [pytest.mark.xdist_group("pacemaker-remotes"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.xdist_group("pacemaker-unfenced"), pytest.mark.timeout(400)]
 
 # As kolla-ansible deploys it: nothing proves a death, so that a goodbye missed would be a false accusation.
 UNPROVEN = {"disable_ipmi_check": "true", "pacemaker_node_type": "cluster", "restrict_to_remotes": "true"}

@@ -4,7 +4,7 @@ import pytest
 
 from tests.integration.pacemaker.world import World
 
-pytestmark = [pytest.mark.xdist_group("pacemaker-remotes"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.xdist_group("pacemaker-unfenced"), pytest.mark.timeout(400)]
 
 
 def test_a_user_of_haclient_alone_sees_by_pacemakers_own_word(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.pacemaker.rig import MEMBERS
 from tests.integration.pacemaker.world import World
 
-pytestmark = [pytest.mark.xdist_group("pacemaker-remotes"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.xdist_group("pacemaker-unfenced"), pytest.mark.timeout(400)]
 
 KOLLA = {"disable_ipmi_check": "true", "pacemaker_node_type": "cluster"}
 
