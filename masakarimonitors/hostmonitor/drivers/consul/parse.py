@@ -301,9 +301,10 @@ def gone(member: Member | None, last: Membership, known: Known, alive: Mapping[s
         if not member.server or known is Known.LEFT:
             return LEFT
         return BURIED if known is Known.FAILED else LEFT if last is Membership.UP else REMOVED_SERVER
-    # A leader buries servers alone; a lost client is listed as critical. One that is listed no more has left, or was
-    # sent away, while this agent has heard a peer call it dead before the good-bye itself reached it.
-    if known is Known.FAILED and (member is None or member.server):
+    # A leader that was followed lists a lost client as critical. One that it listed as well until it was listed no more
+    # has left, or was sent away; this agent has heard a peer call it dead before the good-bye itself reached it.
+    went = member is not None and not member.server and last is Membership.UP
+    if known is Known.FAILED and not went:
         return BURIED
     return UNKNOWN_TO_GOSSIP if member is None else REMOVED
 
