@@ -47,11 +47,14 @@ def test_r9_all_networks_cut_at_once_is_one_report_and_one_back(watch: Watch, ca
 
 
 def test_management_and_tenant_cut_alone_need_no_recovery(watch: Watch) -> None:
-    """Its instances still reach their disks: the default matrix lets them run."""
+    """Its instances still reach their disks: the default matrix lets them run.
+
+    Both are clients: a server may be out of the catalogue a second after its loss, which not everybody then sees.
+    """
     watch.cluster.cut(5, MANAGE)
-    watch.cluster.cut(2, TENANT)
+    watch.cluster.cut(4, TENANT)
     watch.until_shown(5, ["partly down"], watch.others(5))
-    watch.until_shown(2, ["partly down"], watch.running)
+    watch.until_shown(4, ["partly down"], watch.others(4))
     watch.ends_with()
 
 
