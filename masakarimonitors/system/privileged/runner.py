@@ -16,6 +16,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TypeVar
 
 from masakarimonitors.system.command import OUTPUT_LIMIT, Finished, PidWatch, text
@@ -138,10 +139,26 @@ def _user_id(user: str | None) -> int:
     return 0
 
 
+def _helper() -> ModuleType:
+    """What the helper does for us, whose next call starts another one where its connection was reset.
+
+    oslo.privsep ends its reading thread then, and takes the connection for one that stands: it knows the end of a
+    file alone as the end of its helper.
+    """
+    from masakarimonitors.privsep import monitors_priv
+    from masakarimonitors.system.privileged import helper
+
+    channel = monitors_priv.channel
+    if channel is not None and channel.running and not channel.reader_thread.is_alive():
+        LOG.warning("The connection to the privileged helper was reset: another one is started")
+        channel.running = False
+    return helper
+
+
 def _start(order: _Order) -> tuple[int, str, int]:
     from oslo_privsep.daemon import FailedToDropPrivileges
 
-    from masakarimonitors.system.privileged import helper
+    helper = _helper()
 
     try:
         pid, fault, number = helper.start(order.argv, order.output.place, order.output.word)
@@ -157,7 +174,7 @@ def _start(order: _Order) -> tuple[int, str, int]:
 
 
 def _finish(order: _Order, keep: int) -> tuple[int, bytes, bytes]:
-    from masakarimonitors.system.privileged import helper
+    helper = _helper()
 
     try:
         code = int(helper.finish(order.pid))
@@ -171,13 +188,13 @@ def _finish(order: _Order, keep: int) -> tuple[int, bytes, bytes]:
 
 
 def _kill(pid: int) -> None:
-    from masakarimonitors.system.privileged import helper
+    helper = _helper()
 
     helper.kill(pid)
 
 
 def _let_go(order: _Order) -> None:
-    from masakarimonitors.system.privileged import helper
+    helper = _helper()
 
     pid, order.pid = order.pid, 0
     if pid:

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,29 @@ def helper_in_this_process() -> Iterator[None]:
     yield
     monitors_priv.set_client_mode(True)
     cfg.CONF.clear()
+
+
+class Connection:
+    """As oslo.privsep keeps it: `reader` is the thread that reads it."""
+
+    def __init__(self, reader: threading.Thread) -> None:
+        self.running = True
+        self.reader_thread = reader
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_a_helper_whose_connection_was_reset_is_not_spoken_to_for_ever(
+    reset: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread has died without a word; what is not running any more, oslo.privsep starts anew."""
+    reader = threading.Thread(target=lambda: None) if reset else threading.current_thread()
+    if reset:
+        reader.start()
+        reader.join()
+    connection = Connection(reader)
+    monkeypatch.setattr(monitors_priv, "channel", connection)
+    await RunAsRoot([], [])(["true"], 30.0, lambda pid: None)
+    assert connection.running is not reset
 
 
 async def test_how_a_command_ended_is_told_as_of_any_other() -> None:
