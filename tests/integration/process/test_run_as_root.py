@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -203,15 +204,25 @@ async def test_when_sudo_refuses_the_process_is_reported_and_the_log_says_why(
     assert "check [masakarimonitors_privileged] helper_command and the sudoers rule" in log(watching)
 
 
-async def test_a_helper_that_was_killed_is_started_again(zoo: Zoo, watching: Watching, sudo: Sudo) -> None:
+@pytest.mark.parametrize("asked", [False, True], ids=["at rest", "while it is asked"])
+async def test_a_helper_that_was_killed_is_started_again(
+    asked: bool, zoo: Zoo, watching: Watching, sudo: Sudo
+) -> None:
+    """One that is killed before it has read what it is asked resets the connection instead of closing it."""
     name, tries = zoo.folder / "nova-compute", zoo.folder / "tries"
     command = f"sh -c 'echo x >> {tries}; exit 1'"
     watching.list({"process_name": str(name), "restart_command": command, "run_as_root": True})
     # More tries than it takes to look.
-    async with at_work(watching, sudo, restart_retries=1000):
+    async with at_work(watching, sudo, restart_retries=1000, command_timeout=5):
         await eventually(lambda: helpers(str(watching.folder)), "the helper")
         await eventually(lambda: tries.exists(), "a try")
-        os.kill(helpers(str(watching.folder))[0], 9)
+        (helper,) = helpers(str(watching.folder))
+        if asked:
+            os.kill(helper, signal.SIGSTOP)
+            log = watching.folder / "monitor.log"
+            begun = log.read_text().count(" begins ")
+            await eventually(lambda: log.read_text().count(" begins ") > begun, "the next to be asked for")
+        os.kill(helper, signal.SIGKILL)
         before = len(tries.read_text().splitlines())
         await eventually(lambda: len(tries.read_text().splitlines()) > before, "another try")
     assert len(sudo.asked) == 2
