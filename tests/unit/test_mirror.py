@@ -36,6 +36,7 @@ ELSEWHERE: dict[str, str] = {
     "cmd/demo": "a program that is played as a whole: tests/integration/console/test_scripts.py",
     "hostmonitor/core/observation": _WORDS,
     "instancemonitor/core/observation": _WORDS,
+    "instancemonitor/core/order": "orders, which only a dialogue shows: tests/playbooks/test_instances_order.py",
     "instancemonitor/effects": _LIBVIRT + "tests/integration/virt/test_instancemonitor_away.py",
     "introspectiveinstancemonitor/effects": _GUEST,
     "introspectiveinstancemonitor/sources/agent_commands": "tests/unit/introspectiveinstancemonitor/"

@@ -98,7 +98,7 @@ class Scan:
     others: Mapping[int, "Other"] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
     """What a held pid looks like that an entry's patterns do not fit any more.
 
@@ -274,7 +274,13 @@ class Scanner:
             stat = read_stat(pid, self._proc)
             looks = printable(" ".join(_words(now.raw)))
             excluded = self._excluded(pid, names)
-            others[pid] = Other(stat.started, stat.marks, looks, is_rewritten(now.raw), excluded)
+            others[pid] = Other(
+                started=stat.started,
+                marks=stat.marks,
+                looks=looks,
+                titled=is_rewritten(now.raw),
+                excluded=excluded,
+            )
 
     def _excluded(self, pid: int, names: Collection[str]) -> frozenset[str]:
         users = {

@@ -58,7 +58,9 @@ def test_what_is_held_stays_while_looks_do_not_find_it(play: Play) -> None:
 def test_a_changed_title_means_nothing(play: Play) -> None:
     play.sees(strong(7))
     for at in range(20):
-        assert play.sees(at=at, others={7: Other(10, HERE, "idle: waiting for jobs")}) == [7]
+        assert play.sees(
+            at=at, others={7: Other(started=10, marks=HERE, looks="idle: waiting for jobs")}
+        ) == [7]
     assert not play.table.doubts
 
 
@@ -77,7 +79,7 @@ def test_a_scan_that_began_before_its_end_does_not_bring_it_back(play: Play) -> 
 
 def test_another_executable_is_believed_at_the_second_look(play: Play) -> None:
     play.sees(strong(7))
-    other = {7: Other(10, ELSEWHERE, "sleep 1000")}
+    other = {7: Other(started=10, marks=ELSEWHERE, looks="sleep 1000")}
     assert play.sees(at=1.0, others=other) == [7]
     assert play.table.doubts
     assert play.sees(at=1.0 + APART / 2, others=other) == [7]
@@ -88,24 +90,24 @@ def test_another_executable_is_believed_at_the_second_look(play: Play) -> None:
 
 def test_a_doubt_is_over_when_it_shows_itself_again(play: Play) -> None:
     play.sees(strong(7))
-    assert play.sees(at=1.0, others={7: Other(10, ELSEWHERE, "loader")}) == [7]
+    assert play.sees(at=1.0, others={7: Other(started=10, marks=ELSEWHERE, looks="loader")}) == [7]
     assert play.sees(strong(7, marks=ELSEWHERE), at=1.2) == [7]
     assert not play.table.doubts
     # It has executed itself anew: its new place in memory is no sign of another program.
-    assert play.sees(at=9.0, others={7: Other(10, ELSEWHERE, "idle")}) == [7]
+    assert play.sees(at=9.0, others={7: Other(started=10, marks=ELSEWHERE, looks="idle")}) == [7]
     assert not play.table.doubts
 
 
 def test_another_process_of_the_same_id_is_not_compared(play: Play) -> None:
     play.sees(strong(7))
     for at in (1.0, 2.0):
-        assert play.sees(at=at, others={7: Other(99, ELSEWHERE, "another")}) == [7]
+        assert play.sees(at=at, others={7: Other(started=99, marks=ELSEWHERE, looks="another")}) == [7]
 
 
 def test_where_marks_are_hidden_only_a_child_of_the_same_is_let_go(play: Play) -> None:
     play.sees(strong(7, marks=HIDDEN))
     play.sees(strong(7, marks=HIDDEN), strong(8, marks=HIDDEN, parent=7))
-    other = {7: Other(10, HIDDEN, "x"), 8: Other(10, HIDDEN, "x")}
+    other = {7: Other(started=10, marks=HIDDEN, looks="x"), 8: Other(started=10, marks=HIDDEN, looks="x")}
     play.sees(at=1.0, others=other)
     assert play.sees(at=2.0, others=other) == [7]
 
@@ -114,7 +116,9 @@ def test_where_marks_are_hidden_a_daemon_that_gives_itself_a_title_stays(play: P
     play.sees(strong(7, marks=HIDDEN), strong(8, marks=HIDDEN, parent=7))
     play.fires(7)
     for at in (1.0, 2.0, 3.0):
-        assert play.sees(at=at, others={8: Other(10, HIDDEN, "idle: waiting", titled=True)}) == [8]
+        assert play.sees(
+            at=at, others={8: Other(started=10, marks=HIDDEN, looks="idle: waiting", titled=True)}
+        ) == [8]
     assert not play.table.doubts
 
 
@@ -218,11 +222,11 @@ def test_what_is_taken_off_the_list_is_forgotten(play: Play) -> None:
 
 
 def test_only_an_entry_that_was_given_another_user_lets_go_whom_that_excludes(play: Play) -> None:
-    other = {7: Other(10, HERE, "svc", excluded=frozenset({"svc"}))}
+    other = {7: Other(started=10, marks=HERE, looks="svc", excluded=frozenset({"svc"}))}
     play.sees(strong(7))
     assert play.sees(at=1.0, others=other) == [7], "it has taken another user for a moment"
     play.table.other_user(frozenset({"svc"}))
-    assert play.sees(at=2.0, others={7: Other(10, HERE, "idle")}) == [7]
+    assert play.sees(at=2.0, others={7: Other(started=10, marks=HERE, looks="idle")}) == [7]
     assert play.sees(at=3.0, others=other) == []
 
 
