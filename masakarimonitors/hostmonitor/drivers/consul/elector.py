@@ -120,7 +120,9 @@ class Elector:
         holds = self._holder() is Holder.OWN
         self._session.doubt("this monitor stops")
         with contextlib.suppress(AgentFault, TimeoutError):
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(
+                3.0
+            ):  # a busy store answers in that time; one that hangs is not waited for
                 try:
                     if holds:
                         await self._hand_over(session)

@@ -333,7 +333,9 @@ class LeaseElector:
         if self._holder(self._clock.now().monotonic) is not Holder.OWN:
             return
         with contextlib.suppress(ApiFault, TimeoutError):
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(
+                3.0
+            ):  # a busy store answers in that time; one that hangs is not waited for
                 await self._read(api)
                 if self._seen is not None and self._seen.leader == self._own:
                     await self._release(api, self._seen)
