@@ -51,9 +51,10 @@ from masakarimonitors.hostmonitor.core.observation import (
     WriteLedger,
 )
 from masakarimonitors.hostmonitor.core.reporter import STAGGER_RANKS, STAGGER_STEP
-from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore, undelivered
+from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from tests.explore.search import Violation
 from tests.explore.shape import BEGIN, Shape
+from tests.fixtures.outages import undelivered
 
 EPOCH = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
 WINDOW = 180.0

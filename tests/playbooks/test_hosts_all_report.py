@@ -10,8 +10,9 @@ from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core import matrix
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import Life, Membership, Outcome, Power
-from masakarimonitors.hostmonitor.core.state import ProofPolicy, undelivered
+from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, shipped_policy, started, stopped
+from tests.fixtures.outages import undelivered
 
 ELECTED = policy(elected=True, look_up_reports=True)
 ALL = policy(look_up_reports=True)

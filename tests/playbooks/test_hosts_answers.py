@@ -14,8 +14,9 @@ from masakarimonitors.hostmonitor.core.observation import (
     Power,
     ProofKind,
 )
-from masakarimonitors.hostmonitor.core.state import ProofPolicy, undelivered
+from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import OWN, THREE, Play, pacemaker_policy, policy, started, stopped
+from tests.fixtures.outages import undelivered
 
 MAINTENANCE = "409 Host node05 is under maintenance"
 ONE = {"node05": False}

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from masakarimonitors.core.decision import Notify, Withdraw
 from masakarimonitors.hostmonitor.core.observation import Membership, Outcome, Power, PowerSeen, ProofKind
-from masakarimonitors.hostmonitor.core.state import ProofPolicy, undelivered
+from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, started, stopped
+from tests.fixtures.outages import undelivered
 
 RULES = pacemaker_policy(proof=ProofPolicy(retries=3, interval=10.0))
 

@@ -5,7 +5,7 @@ host's change among 10,000 copies one dictionary and no more.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from masakarimonitors.core.backoff import backoff
@@ -154,14 +154,6 @@ class State:
     troubled: frozenset[str] = frozenset()
     agenda: Mapping[str, float] = field(default_factory=dict)
     wake_at: float | None = None
-
-
-def undelivered(state: State) -> Iterator[str]:
-    """Hosts whose report is not known to have arrived."""
-    for name in state.troubled:
-        outage = state.hosts[name].outage
-        if outage is not None and outage.report is not None and not outage.report.arrived:
-            yield name
 
 
 def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:

@@ -3,9 +3,10 @@
 from masakarimonitors.hostmonitor.core.host import HostState, memo
 from masakarimonitors.hostmonitor.core.observation import Membership, Power
 from masakarimonitors.hostmonitor.core.outage import Fate
-from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, restore, undelivered
+from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, restore
 from tests.fixtures import old_state
 from tests.fixtures.host_play import THREE, Play, policy, started, stopped
+from tests.fixtures.outages import undelivered
 from tests.fixtures.playbook import EPOCH
 
 MEMORY = old_state.memory("hostmonitor")
