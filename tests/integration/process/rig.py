@@ -69,9 +69,8 @@ class Zoo:
         return process
 
     def run_as(self, argv0: str, program: str | Path, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a program that calls itself something else."""
-        code = "import os,sys; os.execv(sys.argv[1], sys.argv[2:])"
-        return self.run(sys.executable, "-c", code, program, argv0, *arguments)
+        """Start a program that calls itself something else from its first moment on."""
+        return self.run(argv0, *arguments, executable=program)
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         process.kill()

@@ -300,10 +300,11 @@ async def test_a_session_of_a_dead_server_is_not_the_server(zoo: Zoo) -> None:
     binary = zoo.binary("sshd")
     server = zoo.run(binary, "1000")
     session = zoo.run_as("sshd: root@pts/0", binary, "1000")
+    for process, called in ((server, bytes(binary)), (session, b"sshd:")):
+        cmdline = Path(f"/proc/{process.pid}/cmdline")
+        await eventually(functools.partial(contains, cmdline, called), "it to run")
     async with Eyesight().at_work(str(binary)) as eyes:
-        await eyes.comes_to_see(str(binary))
-        cmdline = Path(f"/proc/{session.pid}/cmdline")
-        await eventually(lambda: cmdline.read_bytes().startswith(b"sshd:"), "the session")
+        assert await eyes.sees(str(binary))
         zoo.kill(server)
         await eyes.is_told(Presence.GONE, str(binary))
     assert session.poll() is None
