@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from masakarimonitors.outbox.store import Store, StoreFault
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.tasks import apart
 from masakarimonitors.system.threads import NoThread, Pool
 
 LOG = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class Disk:
     async def close(self) -> None:
         """Let go of the store; what hangs is not waited for."""
         with contextlib.suppress(StoreFault):
-            await self.call(lambda store: store.close(), anew=False)
+            await apart(self.call(lambda store: store.close(), anew=False))
         if self._thread is not None:
             self._thread.pool.close()
 

@@ -107,7 +107,7 @@ class Elector:
             try:
                 await apart(self._take_part())
             finally:
-                await self._leave()
+                await apart(self._leave())
 
     async def _take_part(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -120,9 +120,8 @@ class Elector:
         holds = self._holder() is Holder.OWN
         self._session.doubt("this monitor stops")
         with contextlib.suppress(AgentFault, TimeoutError):
-            async with asyncio.timeout(
-                3.0
-            ):  # a busy store answers in that time; one that hangs is not waited for
+            # A busy store answers in that time; one that hangs is not waited for.
+            async with asyncio.timeout(3.0):
                 try:
                     if holds:
                         await self._hand_over(session)

@@ -173,7 +173,7 @@ class LeaseElector:
                             await self._act(api)
                             await pause(self._clock, self._timings.renew, self._news)
                     except asyncio.CancelledError:
-                        await self._leave(api)
+                        await apart(self._leave(api))
                         raise
             except ApiFault as fault:
                 seconds = self._hindered(fault)
@@ -333,9 +333,8 @@ class LeaseElector:
         if self._holder(self._clock.now().monotonic) is not Holder.OWN:
             return
         with contextlib.suppress(ApiFault, TimeoutError):
-            async with asyncio.timeout(
-                3.0
-            ):  # a busy store answers in that time; one that hangs is not waited for
+            # A busy store answers in that time; one that hangs is not waited for.
+            async with asyncio.timeout(3.0):
                 await self._read(api)
                 if self._seen is not None and self._seen.leader == self._own:
                     await self._release(api, self._seen)
