@@ -8,6 +8,7 @@ import datetime
 import math
 from dataclasses import replace
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core import messages
 from masakarimonitors.hostmonitor.core.gates import (
@@ -281,10 +282,10 @@ def told_by_another(case: Case, hold: Hold) -> Hold:
     return replace(asked, until=hold.until)
 
 
-def still_excused(case: Case, since: float) -> Hold:
-    """masakari has a report, of this failure or of one before it, with which its engine has not finished since
-    monotonic second `since`: that is an alarm after a while, and at once where masakari would take no other report."""
-    due = since if on_maintenance(case) else since + EXCUSED_FOR
+def still_excused(case: Case, since: Instant) -> Hold:
+    """masakari has a report, of this failure or of one before it, with which its engine has not finished since `since`:
+    that is an alarm after a while, and at once where masakari would take no other report."""
+    due = case.monotonic if on_maintenance(case) else _excused_until(case, since)
     late = case.monotonic >= due
     hold = Hold(
         reason=Reason.UNFINISHED,
@@ -300,6 +301,14 @@ def still_excused(case: Case, since: float) -> Hold:
         return replace(hold, until=min(hold.until, again))
     asked = _ask_list(case, hold, HostStatus.NORMAL)
     return replace(asked, until=min(hold.until, asked.until))
+
+
+def _excused_until(case: Case, since: Instant) -> float:
+    """The monotonic second; of what began before a restart the wall clock tells, unless it was set back."""
+    if since.monotonic > -math.inf:
+        return since.monotonic + EXCUSED_FOR
+    passed = (case.now.wall - since.wall).total_seconds()
+    return case.monotonic + EXCUSED_FOR - passed if passed >= 0 else case.monotonic
 
 
 def _ask_list(

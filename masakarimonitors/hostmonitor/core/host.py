@@ -103,6 +103,8 @@ def _memo_report(outage: Outage, report: Report) -> dict[str, JSON]:
         kept["why"] = report.why
     if report.settled_at is not None:
         kept["settled_at"] = report.settled_at.isoformat()
+    if outage.excused_since is not None:
+        kept["excused"] = outage.excused_since.wall.isoformat()
     if outage.failed.wall != report.made_at:
         kept["failed"] = outage.failed.wall.isoformat()
     return kept
@@ -141,12 +143,14 @@ def _restore_outage(kept: Mapping[str, JSON]) -> Outage | None:
         why=str(kept.get("why", "")),
         settled_at=_moment(kept.get("settled_at")),
     )
+    excused = _moment(kept.get("excused"))
     return Outage(
         failed=Instant(-math.inf, _moment(kept.get("failed")) or made_at),
         phase=Phase.UNSURE,
         gap=True,
         report=report,
         maintenance_seen=kept.get("maintained") is True,
+        excused_since=Instant(-math.inf, excused) if excused is not None and report.arrived else None,
     )
 
 

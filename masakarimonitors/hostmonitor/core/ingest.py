@@ -215,11 +215,11 @@ def _take_found(policy: Policy, state: State, found: ReportsFound, now: Instant)
     return of_judgements(state.cluster, [judgement])
 
 
-def _excused_since(outage: Outage, found: ReportsFound, now: Instant) -> float | None:
+def _excused_since(outage: Outage, found: ReportsFound, now: Instant) -> Instant | None:
     """Since when only what masakari's engine has not finished with keeps a failure from being told."""
     if not found.found or found.finished or found.in_reply_to.unfinished_since is None:
         return None
-    return now.monotonic if outage.excused_since is None else outage.excused_since
+    return now if outage.excused_since is None else outage.excused_since
 
 
 _FACTS: Mapping[Outcome, Fact] = {

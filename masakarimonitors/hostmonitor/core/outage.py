@@ -253,9 +253,9 @@ class Outage:
     beginning was seen here, so the host was up before it. `gap`: it was not seen to fail all the time since its report,
     so it may have been up since, and this be another failure. `returned_at`: when it last ceased to ask for recovery.
     `released`: a storm held it and let it go. `maintenance_seen`: masakari has put the host on maintenance since its
-    report. `excused_since`: the monotonic second since which only a report that masakari's engine has not finished with
-    keeps it from being told. `refusals`: how often masakari has refused its report without news. `stagger`: this
-    monitor's turn while all report. `questions`: what is asked about it.
+    report. `excused_since`: since when only a report that masakari's engine has not finished with keeps it from being
+    told; before a restart only the wall time is known. `refusals`: how often masakari has refused its report without
+    news. `stagger`: this monitor's turn while all report. `questions`: what is asked about it.
     """
 
     failed: Instant
@@ -267,7 +267,7 @@ class Outage:
     report: Report | None = None
     released: bool = False
     maintenance_seen: bool = False
-    excused_since: float | None = None
+    excused_since: Instant | None = None
     refusals: int = 0
     stagger: float | None = None
     questions: Inquiry = field(default_factory=Inquiry)

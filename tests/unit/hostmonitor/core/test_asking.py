@@ -1,5 +1,7 @@
 """The gates that ask: one question at a time, each with an end, and what its answer opens."""
 
+import datetime
+import math
 from typing import Any
 
 import pytest
@@ -306,26 +308,37 @@ def test_a_flag_is_not_what_its_engine_began_with_long_before() -> None:
     assert (question.touched_since - EPOCH).total_seconds() == -50.0 - WINDOW
 
 
+SINCE = Instant(FAILED, EPOCH)
+
+
 @pytest.mark.parametrize(
     ("seconds", "flagged", "alarm"),
     [(EXCUSED_FOR - 1, False, False), (EXCUSED_FOR, False, True), (0.0, True, True)],
 )
 def test_what_is_not_finished_with_is_an_alarm_in_the_end(seconds: float, flagged: bool, alarm: bool) -> None:
     answer = {"questions": found(True, at=FAILED + seconds), **report(Fate.ANOTHERS)}
-    hold = still_excused(case(seconds, cluster=read(0.0, flagged=flagged), rules=LOOK, outage=answer), FAILED)
+    hold = still_excused(case(seconds, cluster=read(0.0, flagged=flagged), rules=LOOK, outage=answer), SINCE)
     assert (hold.reason, hold.alarm, bool(hold.why)) == (Reason.UNFINISHED, alarm, alarm)
     assert hold.commands == ()
+
+
+@pytest.mark.parametrize(("before", "alarm"), [(EXCUSED_FOR - 1, False), (EXCUSED_FOR, True), (-1.0, True)])
+def test_what_excused_it_before_a_restart_goes_on_by_the_wall_clock(before: float, alarm: bool) -> None:
+    answer = {"questions": found(True), **report(Fate.ANOTHERS)}
+    since = Instant(-math.inf, EPOCH - datetime.timedelta(seconds=before))
+    hold = still_excused(case(0.0, cluster=read(0.0, flagged=False), rules=LOOK, outage=answer), since)
+    assert hold.alarm is alarm, "a clock that was set back tells nothing"
 
 
 def test_it_is_asked_about_again_while_it_is_not_finished_with() -> None:
     facts = read(0.0, flagged=True)
     answer = {"questions": found(True), **report(Fate.ANOTHERS), "gap": True}
-    assert still_excused(case(WINDOW - 1, cluster=facts, rules=LOOK, outage=answer), FAILED).commands == ()
-    hold = still_excused(case(WINDOW, cluster=facts, rules=LOOK, outage=answer), FAILED)
+    assert still_excused(case(WINDOW - 1, cluster=facts, rules=LOOK, outage=answer), SINCE).commands == ()
+    hold = still_excused(case(WINDOW, cluster=facts, rules=LOOK, outage=answer), SINCE)
     (question,) = asked_of(hold)
     assert question.unfinished_since is not None and question.touched_since is None
     waiting = {**answer, "questions": hold.questions}
-    assert still_excused(case(WINDOW + 1, cluster=facts, rules=LOOK, outage=waiting), FAILED).commands == ()
+    assert still_excused(case(WINDOW + 1, cluster=facts, rules=LOOK, outage=waiting), SINCE).commands == ()
 
 
 def found(value: bool | None, at: float = FAILED, status: HostStatus = NORMAL) -> Inquiry:

@@ -3,6 +3,7 @@
 import datetime
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,17 @@ def test_when_its_last_outage_ended_survives_by_the_wall_clock() -> None:
     assert restore({"up": True}, ("a",)).outage_ended is None
 
 
+@pytest.mark.parametrize("fate", [Fate.ANOTHERS, Fate.REFUSED])
+def test_since_when_its_failure_is_excused_survives_by_the_wall_clock(fate: Fate) -> None:
+    excused = replace(outage(fate), excused_since=Instant(7.0, LATER))
+    kept = json.loads(json.dumps(memo(HostState(links=(DOWN,), outage=excused), ("a",))))
+    assert kept["excused"] == "2026-11-22T08:00:30+00:00"
+    restored = restore(kept, ("a",)).outage
+    # Only what masakari has can excuse a failure.
+    known = Instant(-math.inf, LATER) if fate is Fate.ANOTHERS else None
+    assert restored is not None and restored.excused_since == known
+
+
 def test_of_a_new_host_nothing_is_kept() -> None:
     assert memo(new_host(3), ("a", "b", "c")) is None
 
@@ -113,7 +125,8 @@ JSON = st.recursive(
 )
 
 
-KEYS = ["up", "links", "reported", "reported_at", "delivered", "fate", "why", "settled_at", "failed", "ended"]
+KEYS = ["up", "links", "reported", "reported_at", "delivered", "fate", "why", "settled_at", "failed"]
+KEYS += ["ended", "excused"]
 WORDS = ["NORMAL", "refused", "2026-11-22T08:00:00", "2026-11-22T08:00:00+00:00"]
 
 

@@ -217,20 +217,20 @@ def test_what_masakari_does_not_have_or_say_stays_to_be_told(value: bool | None)
     assert take(found(True), node05=host(outage=outage())).hosts == {}
 
 
-@pytest.mark.parametrize("before", [None, 5.0])
+@pytest.mark.parametrize("before", [None, Instant(5.0, EPOCH)])
 @pytest.mark.parametrize(
     ("changes", "since"),
     [({}, "kept"), ({"finished": True}, None), ({"found": False}, None), ({"found": None}, "left")],
 )
 def test_since_when_masakari_does_not_finish_with_it(
-    changes: dict[str, Any], since: str | None, before: float | None
+    changes: dict[str, Any], since: str | None, before: Instant | None
 ) -> None:
     look = replace(LOOK, unfinished_since=EPOCH)
     questions = Inquiry(lookup=look, lookup_until=1010.0)
     answer = replace(found(True), in_reply_to=look, **changes)
     after = one(take(answer, node05=host(outage=outage(questions=questions, excused_since=before))))
     assert after.outage is not None
-    first = NOW.monotonic if since == "kept" else None
+    first = NOW if since == "kept" else None
     assert after.outage.excused_since == (None if since is None else first if before is None else before)
 
 
