@@ -55,6 +55,30 @@ def test_what_was_silent_before_the_work_ended_is_tried_again(work: Work) -> Non
     assert play.reports == []
 
 
+@pytest.mark.parametrize("work", WORKS)
+def test_work_that_begins_while_a_report_waits_for_masakari_takes_it_back(work: Work) -> None:
+    """Somebody has come to the host, and may switch it on before masakari can be reached."""
+    rules = pacemaker_policy(proof=ProofPolicy())
+    play = Play(rules, api=False).all_up("node05").cut("node05").power("node05", Power.OFF).wait(5)
+    assert play.reports == [stopped("node05")] and play.withdrawn == []
+    play.work("node05", work)
+    assert play.withdrawn == ["host:node05"]
+    assert play.last("host:node05").alarm and "lost while it is" in play.last("host:node05").why
+    play.wait(600).work("node05", Work.NONE).wait(1)
+    assert len(play.reports) == 1, "its proof is of before"
+    play.power("node05", Power.OFF)
+    assert play.reports == [stopped("node05")] * 2 and play.sent[0] == play.sent[1]
+
+
+def test_after_the_work_a_bmc_is_asked_at_once_however_often_it_was_asked_before() -> None:
+    rules = pacemaker_policy(proof=ProofPolicy())
+    play = Play(rules).all_up("node05").cut("node05").wait(3600)
+    play.work("node05", Work.MAINTENANCE).wait(1)
+    before = len(play.asked)
+    play.work("node05", Work.NONE).wait(0.1)
+    assert len(play.asked) == before + 1
+
+
 def test_what_was_silent_before_masakaris_maintenance_ended_is_tried_again() -> None:
     rules = pacemaker_policy(proof=ProofPolicy(), unproven_settle=4.0, check_life=True)
     play = Play(rules, life=None).all_up("node05").cut("node05").answer(Power.OFF, ProofKind.UNCHECKED)

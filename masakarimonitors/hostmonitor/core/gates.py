@@ -146,10 +146,15 @@ def seen_in_service(case: Case) -> Hold | None:
     return None
 
 
+def worked_on(case: Case) -> bool:
+    """Whether somebody works on it in the cluster engine: they may switch it on at any moment."""
+    return case.host.work is not Work.NONE
+
+
 def no_planned_work(case: Case) -> Hold | None:
     """What somebody works on, here or in masakari, is not taken from them."""
-    work = case.host.work
-    if work is not Work.NONE:
+    if worked_on(case):
+        work = case.host.work
         return Hold(reason=Reason.WORK, why=messages.planned_work(work), alarm=True, detail=work.value)
     report = case.outage.report
     unreported = report is None or report.host_status is HostStatus.UNKNOWN

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core import proof
+from masakarimonitors.hostmonitor.core.inquiry import Inquiry
 from masakarimonitors.hostmonitor.core.membership import BLANK, MemberRecord, restore_member
 from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.core.outage import Fact, Fate, Outage, Phase, Report, move
@@ -62,7 +63,7 @@ def after_work(host: HostState, at: float) -> HostState:
     """
     outage = host.outage
     if outage is not None:
-        outage = replace(outage, questions=outage.questions.anew())
+        outage = replace(outage, questions=Inquiry())
     return replace(host, planned_until=at, proofs=proof.after_work(host.proofs, at), outage=outage)
 
 

@@ -10,7 +10,7 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, HostStatus, Leave
 from masakarimonitors.hostmonitor.core.inquiry import LIFE_AGE
 from masakarimonitors.hostmonitor.core.leaving import may_offer
-from masakarimonitors.hostmonitor.core.observation import Leader, Life, Power
+from masakarimonitors.hostmonitor.core.observation import Leader, Life, Power, Work
 from masakarimonitors.hostmonitor.core.state import ProofPolicy, restore
 from tests.fixtures.host_play import Play, pacemaker_policy, policy, stopped
 
@@ -66,6 +66,14 @@ def test_a_proof_that_is_too_old_lets_nothing_leave() -> None:
     assert play.reports == [stopped("node05")]
     assert may_leave(play, 239.0) is Leave.NOW
     assert may_leave(play, 240.0) is Leave.LATER
+
+
+def test_nothing_leaves_of_a_host_on_which_somebody_works() -> None:
+    """The decision that takes it back may only be due."""
+    play = failing()
+    host = replace(play.state.hosts["node05"], work=Work.MAINTENANCE)
+    state = replace(play.state, hosts={**play.state.hosts, "node05": host})
+    assert may_offer(play.rules, state, play.sent[-1], play.now) is Leave.LATER
 
 
 def test_what_says_that_nothing_is_proven_needs_no_proof() -> None:
