@@ -188,6 +188,30 @@ def test_proof_is_voided_by_one_sighting_also_when_that_is_not_firm() -> None:
     assert proof_asked(play) >= 1
 
 
+def test_what_a_bmc_was_asked_before_the_host_was_seen_up_proves_nothing_when_it_answers() -> None:
+    """It was off and has come up again; then it is lost to its cluster alone, and the answer is still on its way."""
+    play = Play(replace(RULES, samples=2)).all_up("node05").wait(30).cut("node05").wait(10)
+    early, looked = play.asked[-1], play.now
+    play.wait(1).heal("node05").wait(1).cut("node05").wait(1)
+    late = PowerSeen(
+        host="node05", power=Power.OFF, evidence="bmc", at=looked, in_reply_to=early, kind=ProofKind.BMC
+    )
+    play.feed(late).wait(30)
+    assert play.reports == []
+    assert play.asked[-1] != early, "it is asked anew"
+    play.answer(Power.OFF)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_question_that_its_host_has_outlived_is_no_try_without_proof() -> None:
+    rules = policy(proof=ProofPolicy(retries=0), check_life=True)
+    play = Play(rules).all_up("node05").cut("node05").wait(5)
+    play.heal("node05", "manage").wait(5)
+    assert play.reports == [] and [question.attempt for question in play.asked] == [1, 1]
+    play.answer(Power.NO_PROOF)
+    assert play.reports == [stopped("node05", "UNKNOWN")]
+
+
 def test_each_sending_needs_proof_also_after_a_hand_over() -> None:
     rules = pacemaker_policy(elected=True, proof=ProofPolicy())
     play = Play(rules, api=False).all_up("node05").leads({}).cut("node05").answer(Power.OFF)

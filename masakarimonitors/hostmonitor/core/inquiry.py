@@ -61,6 +61,12 @@ class Inquiry:
             power_next=self.power_next,
         )
 
+    def power_voided(self) -> "Inquiry":
+        """As if the question about power that is open had not been asked: its answer would be about what is over."""
+        if self.power is None:
+            return self
+        return replace(self, attempts=self.attempts - 1, power=None, power_next=-math.inf)
+
     def power_closed(self, next_at: float) -> "Inquiry":
         """After the open question about power was answered or given up."""
         return replace(self, power=None, power_next=next_at)

@@ -66,3 +66,11 @@ def test_after_a_break_only_the_search_for_proof_goes_on() -> None:
 def test_a_question_about_power_that_is_closed_leaves_when_to_ask_again() -> None:
     closed = Inquiry(attempts=1, power=CheckPower("a", 1, 1), power_until=9.0).power_closed(20.0)
     assert (closed.power, closed.power_next, closed.attempts) == (None, 20.0, 1)
+
+
+def test_a_question_about_power_that_is_voided_was_never_asked() -> None:
+    asked = Inquiry(attempts=2, power=CheckPower("a", 2, 7), power_until=120.0, power_next=60.0)
+    void = asked.power_voided()
+    assert (void.power, void.attempts) == (None, 1) and void.power_next < 0.0
+    closed = Inquiry(attempts=2, power_next=60.0)
+    assert closed.power_voided() is closed, "an answer that has come has been counted"
