@@ -31,6 +31,7 @@ class Overheard:
         self._own = own
         self._links: dict[str, dict[str, Sighting]] = {}
         self._proven_until: dict[str, float] = {}
+        self._complete: set[str] = set()
         self._alone_until = -math.inf
         self._all_report_from = math.inf if elected else -math.inf
 
@@ -41,9 +42,14 @@ class Overheard:
                 if seen.whole or seen.link not in self._links:
                     self._links[seen.link] = {}
                 self._links[seen.link].update(seen.hosts)
+                if seen.whole:
+                    self._complete.add(seen.link)
             case View():
                 until = seen.at.monotonic + seen.good_for if seen.proven else -math.inf
                 self._proven_until[seen.link] = until
+                if not seen.proven:
+                    # Who was up before it lost sight may be dead: the next whole sample says who is up.
+                    self._complete.discard(seen.link)
             case Leader():
                 self._reports(alone_until=seen.at.monotonic + seen.good_for)
             case Follower():
@@ -65,9 +71,10 @@ class Overheard:
         return (next((host for host in others if host > self._own), others[0]),)
 
     def up(self, now: Instant) -> set[str]:
-        """The hosts that are up on every link, each seen by a view that is proven now."""
+        """The hosts that are up on every link, each seen by a view that is proven now, and complete since it is."""
         if not self._links or any(
-            now.monotonic >= self._proven_until.get(link, -math.inf) for link in self._links
+            link not in self._complete or now.monotonic >= self._proven_until.get(link, -math.inf)
+            for link in self._links
         ):
             return set()
         seen: dict[str, set[Membership]] = {}

@@ -93,6 +93,15 @@ def test_changes_and_whole_samples_are_told_apart() -> None:
     assert after(view(), sample(n1=UP, n2=UP), sample(n2=UP), ALONE) == ["n2"]
 
 
+def test_after_a_loss_of_sight_nobody_is_up_before_a_whole_sample() -> None:
+    """The host may have died meanwhile, and its BMC would be right to say off."""
+    seen: list[Observation] = [view(), sample(n2=UP, n3=UP), ALONE]
+    assert after(*seen, view(proven=False), view()) == []
+    assert after(*seen, view(proven=False), view(), sample(n3=UP, whole=False)) == []
+    assert after(*seen, view(proven=False), view(), sample(n3=UP)) == ["n3"]
+    assert after(*seen, view(proven=False), sample(n3=UP), view()) == ["n3"], "in either order"
+
+
 async def test_whoever_listens_hears_first_and_the_core_hears_all() -> None:
     said: list[tuple[str, Any]] = []
 
