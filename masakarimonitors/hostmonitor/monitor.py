@@ -22,7 +22,7 @@ from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, 
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
 from masakarimonitors.hostmonitor.drivers import base, thirdparty
 from masakarimonitors.hostmonitor.drivers.base import Driver, Finding
-from masakarimonitors.hostmonitor.effects.bmc_rounds import BmcRounds, beside
+from masakarimonitors.hostmonitor.effects.bmc_rounds import BmcRounds, beside, remembered
 from masakarimonitors.hostmonitor.effects.life import SignsOfLife
 from masakarimonitors.hostmonitor.effects.reports import ReportLookups
 from masakarimonitors.hostmonitor.effects.routing import Routed
@@ -78,6 +78,8 @@ def wire(
         for closer in driver.closers:
             await closer()
 
+    wrong_bmcs = remembered(memory)
+    driver.recall_power(wrong_bmcs)
     decide: Callable[[State, Any, Instant], tuple[State, Decision]] = Decider(policy)
     if driver.look_at_power is not None and conf.host.power_check_interval:
         heard = Overheard(policy.own, elected=policy.elected)
@@ -87,6 +89,7 @@ def wire(
             clock,
             float(conf.host.power_check_interval),
             note=driver.note_power,
+            bad=wrong_bmcs,
         )
         hearers.append(heard.hear)
         beside_driver.append(rounds)

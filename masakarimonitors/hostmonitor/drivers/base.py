@@ -10,7 +10,7 @@ observations of `core/observation.py` and answers the commands that it is asked.
 import importlib
 import importlib.metadata
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -65,8 +65,10 @@ class Driver:
     """What the driver knows of a host's addresses at present, for signs of life; () when nothing is known."""
     look_at_power: Callable[[str], Awaitable[Proof | None]] | None = None
     """One look at the BMCs of a host that is up (`Prover.look`), for the rounds; None of a host without a BMC."""
-    note_power: Callable[[str, Power], None] = lambda host, said: None
+    note_power: Callable[[str, Power], Sequence[str]] = lambda host, said: ()
     """Told what the rounds have found (`Prover.note`): what the BMCs of a host have said while it was up."""
+    recall_power: Callable[[Mapping[str, Sequence[str]]], None] = lambda wrong: None
+    """Told before a source runs what `note_power` returned last, by host, in the life before (`Prover.recall`)."""
     troubles: Callable[[], Sequence[str]] = lambda: ()
     """What hinders its sources at this moment though they see; the status shows each sentence as an alarm."""
     on_path: Callable[[bool], None] = lambda works: None

@@ -55,6 +55,29 @@ def beside(by_host: Mapping[str, Sequence[Address]]) -> Sequence[str]:
     return found
 
 
+def identity(address: Address) -> str:
+    """Which BMC, or which part of one, it is: the same however it is spelled and whatever opens it; without secrets."""
+    name, way, port = _server(address)
+    return f"{way} {name}:{port} {_part(address)}".rstrip()
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two identities may be one BMC: reached in another way, or by whoever names no part of it."""
+    (way, place, part), (other_way, other_place, other_part) = _apart(one), _apart(other)
+    if way == other_way and place != other_place:
+        return False
+    if place.rpartition(":")[0] != other_place.rpartition(":")[0]:
+        return False
+    speaks_alike = (way == Speaks.IPMI.value) is (other_way == Speaks.IPMI.value)
+    return not speaks_alike or not part or not other_part or part == other_part
+
+
+def _apart(one: str) -> tuple[str, str, str]:
+    way, _, rest = one.partition(" ")
+    place_, _, part = rest.partition(" ")
+    return way, place_, part
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Door:
     """One way to a BMC at some address. `way`: ipmi, http or https; `part` as `_part` says."""

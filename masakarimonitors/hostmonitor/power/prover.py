@@ -6,7 +6,7 @@ In: where BMCs are (the power_config_file, and what a driver learns from its clu
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,7 +27,7 @@ from masakarimonitors.hostmonitor.power.bmc import (
 from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Look, PowerCheck, Proof
 from masakarimonitors.hostmonitor.power.ipmi import Ipmi
 from masakarimonitors.hostmonitor.power.names import Names
-from masakarimonitors.hostmonitor.power.ownership import beside, merged, shared
+from masakarimonitors.hostmonitor.power.ownership import beside, identity, is_same, merged, shared
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.yaml_file import YamlFileFault
 
@@ -130,8 +130,9 @@ class Prover:
         self._known = merged(self._listed, {})
         self._doubtful = shared(self._known)
         self._said: frozenset[str] = frozenset()
-        # By host: those of its BMCs that have said off while it was up.
-        self._wrong: dict[str, tuple[Address, ...]] = {}
+        # By host: those BMCs (`identity`) that have said off while it was up, and those that were last looked at.
+        self._wrong: dict[str, frozenset[str]] = {}
+        self._looked_at: dict[str, frozenset[str]] = {}
         # First looks, made before anybody asks for proof: by host.
         self._ahead: dict[str, _Ahead] = {}
         self._warn()
@@ -147,16 +148,54 @@ class Prover:
         """Every BMC known for `host`: the file's, or else the learned ones; none that another host has, too."""
         return () if host.lower() in self._doubtful else self._known.get(host.lower(), ())
 
-    def note(self, host: str, said: Power) -> None:
-        """What the BMCs of `host` have said while it was up. Those that said off are asked for no proof of its death
-        until they have said on, or others take their place; NO_PROOF changes nothing."""
+    def note(self, host: str, said: Power) -> Sequence[str]:
+        """What the BMCs of `host` have said while it was up, when they were last looked at. Those that said off are
+        asked for no proof of its death until they have said on, or others take their place; NO_PROOF changes nothing.
+
+        Returned is which are known to be wrong now, for `recall` after a restart.
+        """
+        name = host.lower()
+        looked_at = self._looked_at.get(name) or _identities(self.addresses(host))
+        wrong = self._wrong.get(name, frozenset())
         match said:
             case Power.OFF:
-                self._wrong[host.lower()] = self.addresses(host)
+                wrong |= looked_at
             case Power.ON:
-                self._wrong.pop(host.lower(), None)
+                wrong -= _same(wrong, looked_at)
             case Power.NO_PROOF:
                 pass
+        self._wrong[name] = wrong
+        return sorted(wrong)
+
+    def recall(self, wrong: Mapping[str, Sequence[str]]) -> None:
+        """What `note` has returned last of each host before a restart."""
+        self._wrong = {host.lower(): frozenset(ones) for host, ones in wrong.items()}
+        for host, ones in sorted(wrong.items()):
+            LOG.warning(
+                "The BMC %s said off while %s was up, before this monitor was restarted: it proves nothing of "
+                "that host until it says on while the host is up, or until another takes its place",
+                " and ".join(ones),
+                host,
+            )
+
+    def doubts_fencing(self, host: str, by_devices: Mapping[str, Sequence[Address]]) -> str:
+        """Why it proves nothing that `host` was fenced by one of its devices, of which these are the BMCs by host.
+
+        Empty where nothing is known against it. A BMC of another host has switched that one off.
+        """
+        name = host.lower()
+        own = merged({}, by_devices).get(name, ())
+        wrong = self._wrong.get(name, frozenset())
+        devices = ", ".join(address.device for address in own if _same(wrong, {identity(address)}))
+        if devices:
+            return (
+                f"the BMC of its fencing device ({devices}) said off while {host} was up, so another host may have "
+                "been switched off in its place"
+            )
+        everyone = merged({}, by_devices)
+        for owner, address in self._listed.items():
+            everyone = {**everyone, owner.lower(): (*everyone.get(owner.lower(), ()), address)}
+        return shared(everyone).get(name, "") if own else ""
 
     def complaints(self) -> Sequence[str]:
         """What is known to be wrong before anybody is asked: BMCs of two hosts, passwords that cannot be read."""
@@ -205,6 +244,7 @@ class Prover:
         if refused is not None:
             return refused
         addresses = self.addresses(host)
+        self._looked_at[host.lower()] = _identities(addresses)
         return await self._check.once(addresses) if addresses else None
 
     def close(self) -> None:
@@ -233,8 +273,7 @@ class Prover:
         return Proof(power=Power.NO_PROOF, evidence=words, at=self._clock.now(), lack=Lack.FAULT)
 
     def _is_wrong(self, host: str) -> bool:
-        addresses = self.addresses(host)
-        return bool(addresses) and self._wrong.get(host.lower()) == addresses
+        return bool(_same(self._wrong.get(host.lower(), frozenset()), _identities(self.addresses(host))))
 
     def _doubted(self, host: str) -> Proof | None:
         if not self._is_wrong(host):
@@ -255,6 +294,15 @@ class Prover:
         for words in sorted(remarks - self._said):
             LOG.warning("BMCs that may be one: %s", words)
         self._said = found | remarks
+
+
+def _identities(addresses: Sequence[Address]) -> frozenset[str]:
+    return frozenset(map(identity, addresses))
+
+
+def _same(ones: frozenset[str], others: Set[str]) -> frozenset[str]:
+    """Those of `ones` that may be one of the others."""
+    return frozenset(one for one in ones if any(is_same(one, other) for other in others))
 
 
 def _unreadable(addresses: Sequence[Address]) -> Sequence[str]:

@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from masakarimonitors import conf as options
 from masakarimonitors.cmd.wiring import wire
+from masakarimonitors.core.decision import JSON
 from masakarimonitors.hostmonitor import monitor as wiring
 from masakarimonitors.hostmonitor.core import matrix
 from masakarimonitors.hostmonitor.core.observation import Membership, Power, ProofKind
 from masakarimonitors.hostmonitor.drivers.base import Driver
-from masakarimonitors.hostmonitor.power.check import Proof
+from masakarimonitors.hostmonitor.effects.bmc_rounds import MISSED_WITHIN
+from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Proof
 from masakarimonitors.outbox.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.store import MemoryStore
@@ -20,40 +23,76 @@ from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.unit.hostmonitor.test_monitor_running import Script
 
+Memory = Mapping[str, Mapping[str, JSON]]
+
+
+class Stage:
+    """One life of a monitor whose BMC of node05 says `word`: what was noted, recalled and remembered."""
+
+    def __init__(self, folder: Path, word: Power, memory: Memory) -> None:
+        self.clock, self.api = FakeClock(), FakeApi()
+        self.word = word
+        self.noted: list[tuple[str, Power]] = []
+        self.recalled: list[Mapping[str, Sequence[str]]] = []
+        self.source = Script(self.clock)
+        path = folder / "x.conf"
+        path.write_text("[DEFAULT]\nhostname = node01\n[host]\nsegment_lookup = false\n")
+        self.conf = options.load(["--config-file", str(path)])
+        self.memory = memory
+
+    async def look(self, host: str) -> Proof:
+        words = f"fence-{host}: BMC 10.0.0.7 says power {self.word.value}"
+        return Proof(power=self.word, evidence=words, at=self.clock.now(), kind=ProofKind.BMC)
+
+    def note(self, host: str, said: Power) -> Sequence[str]:
+        self.noted.append((host, said))
+        return ["ipmi 10.0.0.7:623"] if said is Power.OFF else []
+
+    async def play(self, seconds: float) -> Memory:
+        """What it remembers in the end."""
+        driver = Driver(
+            name="test",
+            matrix=matrix.single("cluster"),
+            sources=(self.source,),
+            look_at_power=self.look,
+            note_power=self.note,
+            recall_power=self.recalled.append,
+        )
+        outbox = Outbox(MemoryStore(), self.clock)
+        await outbox.open()
+        monitor = wiring.wire(self.conf, driver, self.memory, self.clock, self.api)
+        wired = wire(monitor, outbox, self.api, DeliveryPolicy(), self.clock)
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
+            await settle()
+            await self.source.sees(node05=Membership.UP)
+            await self.clock.advance(seconds)
+            for task in running:
+                task.cancel()
+        await outbox.close()
+        return outbox.memory
+
+
+SEEN = 60.0 + LOOKS_APART + MISSED_WITHIN + 1.0
+
 
 async def test_a_bmc_of_another_host_is_an_alarm_before_a_host_fails_and_accuses_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    clock, api = FakeClock(), FakeApi()
-    (tmp_path / "x.conf").write_text("[DEFAULT]\nhostname = node01\n[host]\nsegment_lookup = false\n")
-    source = Script(clock)
-
-    async def look(host: str) -> Proof:
-        words = f"fence-{host}: BMC 10.0.0.7 says power off"
-        return Proof(power=Power.OFF, evidence=words, at=clock.now(), kind=ProofKind.BMC)
-
-    noted: list[tuple[str, Power]] = []
-    driver = Driver(
-        name="test",
-        matrix=matrix.single("cluster"),
-        sources=(source,),
-        look_at_power=look,
-        note_power=lambda *said: noted.append(said),
-    )
-    outbox = Outbox(MemoryStore(), clock)
-    await outbox.open()
-    conf = options.load(["--config-file", str(tmp_path / "x.conf")])
-    wired = wire(wiring.wire(conf, driver, {}, clock, api), outbox, api, DeliveryPolicy(), clock)
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
-        await settle()
-        await source.sees(node05=Membership.UP)
-        await clock.advance(71.0)
-        for task in running:
-            task.cancel()
-    await outbox.close()
+    stage = Stage(tmp_path, Power.OFF, {})
+    await stage.play(SEEN)
     assert "its BMC says off while node05 is up: it belongs to another host" in caplog.text
     assert "fence-node05: BMC 10.0.0.7 says power off" in caplog.text
-    assert api.offers == []
-    assert noted == [("node05", Power.OFF)], "whoever would ask it for proof knows"
+    assert stage.api.offers == []
+    assert stage.noted == [("node05", Power.OFF)], "whoever would ask it for proof knows"
+
+
+async def test_the_next_life_knows_it_until_it_says_on(tmp_path: Path) -> None:
+    kept = await Stage(tmp_path, Power.OFF, {}).play(SEEN)
+    assert kept["bmc:node05"] == {"wrong": ["ipmi 10.0.0.7:623"]}
+    still = Stage(tmp_path, Power.OFF, kept)
+    kept = await still.play(30.0)
+    assert still.recalled == [{"node05": ["ipmi 10.0.0.7:623"]}] and still.noted == []
+    mended = Stage(tmp_path, Power.ON, kept)
+    assert "bmc:node05" not in await mended.play(SEEN)

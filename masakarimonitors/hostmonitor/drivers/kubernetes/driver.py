@@ -69,6 +69,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         on_path=elector.on_path if elector is not None else lambda works: None,
         look_at_power=proof.look if asks else None,
         note_power=proof.note,
+        recall_power=proof.recall,
         endpoints=nodes.endpoints,
     )
 

@@ -9,7 +9,7 @@ import functools
 import ipaddress
 import os
 import socket
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 
 from oslo_config.cfg import ConfigOpts
@@ -35,11 +35,14 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import che
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Worth
 from masakarimonitors.hostmonitor.drivers.pacemaker.effects import Effects
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_agents import Takes
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_devices import FencingDevices
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_watch import FencingWatch
 from masakarimonitors.hostmonitor.drivers.pacemaker.memory import HostMemory
 from masakarimonitors.hostmonitor.drivers.pacemaker.remarks import remarks
 from masakarimonitors.hostmonitor.drivers.pacemaker.rights import Run, RunByOutcome
 from masakarimonitors.hostmonitor.drivers.pacemaker.watch import Doors, Rhythm, Watch
+from masakarimonitors.hostmonitor.power.bmc import Address
+from masakarimonitors.hostmonitor.power.ownership import shared
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.monitor import Source
 from masakarimonitors.system.clock import Clock, SystemClock
@@ -65,6 +68,8 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
     poll = min(rhythm.resync, rhythm.unalerted)
     context = DriverContext()
     elector = None if options.reporter == "all" else GroupElector(clock, context, os.getpid())
+    prover = Prover(PowerPolicy.of(options), clock) if asks_bmc else None
+    doubts = prover.doubts_fencing if prover is not None else _doubts_shared
     watch = Watch(
         clock,
         context,
@@ -78,7 +83,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
             quorum=functools.partial(open_quorum, commands.run),
             look=commands.look,
             own_link=lambda node: check(listen, node, options.tcpdump_timeout, commands.run),
-            worth=functools.partial(worth_of_fencing, commands),
+            worth=functools.partial(worth_of_fencing, commands, doubts=doubts),
             remembered=memory.read_in_time,
             remember=memory.write,
             remarks=functools.partial(remarks, asks_bmc=asks_bmc, poll=poll),
@@ -86,7 +91,6 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         pass_on=elector.pass_on if elector is not None else lambda leaving: None,
     )
     sources: list[Source[Observation]] = [watch] if elector is None else [watch, elector]
-    prover = None if not asks_bmc else Prover(PowerPolicy.of(options), clock)
     if prover is not None:
         sources.append(FencingWatch(commands.fencing_devices, prover.learn, clock))
     effects = Effects(
@@ -113,7 +117,8 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         closers=[close],
         on_path=elector.on_path if elector is not None else lambda works: None,
         look_at_power=prover.look if prover is not None else None,
-        note_power=prover.note if prover is not None else lambda host, said: None,
+        note_power=prover.note if prover is not None else lambda host, said: (),
+        recall_power=prover.recall if prover is not None else lambda wrong: None,
         endpoints=context.endpoints,
         troubles=watch.troubles,
     )
@@ -129,14 +134,28 @@ def cannot_work(conf: ConfigOpts) -> str:
     return "" if found_kind() is not None else "neither corosync nor pacemaker-remoted runs on this host"
 
 
-async def worth_of_fencing(commands: Commands, hosts: Set[str]) -> Mapping[str, Worth]:
+Doubts = Callable[[str, Mapping[str, Sequence[Address]]], str]
+"""Why a fencing of a host proves nothing, by the BMCs of all fencing devices; empty where nothing is against it."""
+
+
+def _doubts_shared(host: str, by_devices: Mapping[str, Sequence[Address]]) -> str:
+    return shared(by_devices).get(host.lower(), "")
+
+
+async def worth_of_fencing(
+    commands: Commands, hosts: Set[str], doubts: Doubts = _doubts_shared
+) -> Mapping[str, Worth]:
     """For each fenced host, what a success of the devices that may have fenced it is worth; raises CannotLook."""
     devices = await commands.fencing_devices()
-    found = {host: devices.proves(host) for host in hosts}
-    return {
-        host: Worth("" if one.takes >= Takes.RUN else one.why, resets=one.takes is Takes.RUN)
-        for host, one in found.items()
-    }
+    return {host: _worth(devices, host, doubts) for host in hosts}
+
+
+def _worth(devices: FencingDevices, host: str, doubts: Doubts) -> Worth:
+    proves = devices.proves(host)
+    if proves.takes < Takes.RUN:
+        return Worth(proves.why)
+    vain = devices.wrong_hosts.get(host.lower(), "") or doubts(host, devices.by_host)
+    return Worth(vain, resets=proves.takes is Takes.RUN)
 
 
 async def check_engine(conf: ConfigOpts, own: str) -> Sequence[Finding]:

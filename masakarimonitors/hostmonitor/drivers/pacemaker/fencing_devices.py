@@ -39,12 +39,14 @@ class FencingDevices:
     """What the CIB says about BMCs: addresses by host, remarks about devices that prove nothing by theirs.
 
     `agents`: those of the enabled devices that name a host, by the host in lower case; under "" those of devices that
-    name no host and may fence any.
+    name no host and may fence any. `wrong_hosts`: by the host in lower case, why a device that names it may have
+    switched off another one.
     """
 
     by_host: Mapping[str, tuple[Address, ...]]
     remarks: tuple[str, ...] = ()
     agents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    wrong_hosts: Mapping[str, str] = field(default_factory=dict)
 
     def proves(self, host: str) -> Proves:
         """What a success of fencing `host` is worth, of which it is not known by which of its devices it was."""
@@ -84,7 +86,7 @@ def find(resources: Element) -> FencingDevices:
             found.add(device, agent, values)
         except _NotUsed as why:
             found.remarks.append(f"{device} ({agent}): {why}")
-    return FencingDevices(found.by_host, tuple(found.remarks), found.agents)
+    return FencingDevices(found.by_host, tuple(found.remarks), found.agents, found.wrong_hosts)
 
 
 class _NotUsed(Exception):
@@ -97,6 +99,7 @@ class _Found:
     def __init__(self) -> None:
         self.by_host: dict[str, tuple[Address, ...]] = {}
         self.agents: dict[str, tuple[str, ...]] = {}
+        self.wrong_hosts: dict[str, str] = {}
         self.remarks: list[str] = []
 
     def add(self, device: str, agent: str, values: Mapping[str, str]) -> None:
@@ -109,7 +112,12 @@ class _Found:
             raise _NotUsed("it does not name its hosts (pcmk_host_list or pcmk_host_map)")
         if len(hosts) > 1 and address.speaks is Speaks.IPMI:
             # One IPMI BMC controls one host: which of these it is cannot be told, so it proves nothing.
-            raise _NotUsed(f"it names {len(hosts)} hosts, but an IPMI BMC controls one")
+            why = f"it names {len(hosts)} hosts, but an IPMI BMC controls one"
+            if (
+                "pcmk_host_argument" not in values
+            ):  # whoever has each plug passed as an address names one BMC for each
+                self.wrong_hosts.update(dict.fromkeys((host.lower() for host in hosts), f"{device}: {why}"))
+            raise _NotUsed(why)
         for host, plug in hosts.items():
             found = _for_plugs(address, plug, single=len(hosts) == 1)
             if not found:

@@ -1,13 +1,22 @@
 """Rounds among the BMCs of hosts that are up: who is looked at, how often, and what is said of it."""
 
 import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling
+from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, Remember, Ruling
 from masakarimonitors.hostmonitor.core.observation import Power, ProofKind
-from masakarimonitors.hostmonitor.effects.bmc_rounds import BmcRounds, BmcSeen, beside, judged
+from masakarimonitors.hostmonitor.effects.bmc_rounds import (
+    MISSED_WITHIN,
+    BmcRounds,
+    BmcSeen,
+    beside,
+    judged,
+    remembered,
+)
 from masakarimonitors.hostmonitor.power.bmc import Lack
 from masakarimonitors.hostmonitor.power.check import Proof
 from tests.fixtures.fake_clock import EPOCH, FakeClock
@@ -51,10 +60,12 @@ class Stage:
     def hosts(self, now: Instant) -> Sequence[str]:
         return self.up
 
-    async def play(self, seconds: float, interval: float = DAY) -> None:
-        rounds = BmcRounds(
-            self.look, self.hosts, self.clock, interval, note=lambda *said: self.noted.append(said)
-        )
+    def note(self, host: str, said: Power) -> Sequence[str]:
+        self.noted.append((host, said))
+        return [f"ipmi bmc-of-{host}:623"] if said is Power.OFF else []
+
+    async def play(self, seconds: float, interval: float = DAY, bad: Sequence[str] = ()) -> None:
+        rounds = BmcRounds(self.look, self.hosts, self.clock, interval, note=self.note, bad=bad)
         running = asyncio.get_running_loop().create_task(rounds.run(self.seen.append))
         await self.clock.advance(seconds)
         running.cancel()
@@ -79,15 +90,53 @@ async def test_hosts_that_are_not_ours_to_look_at_are_left_alone() -> None:
     assert stage.looked == []
 
 
-@pytest.mark.parametrize("word", [Power.OFF, Power.NO_PROOF])
-async def test_what_does_not_say_on_is_looked_at_again_before_it_is_told(word: Power) -> None:
-    stage = Stage(n1=[word, word])
+async def test_what_gives_no_proof_is_looked_at_again_before_it_is_told() -> None:
+    stage = Stage(n1=[Power.NO_PROOF])
     await stage.play(71.0)
     assert stage.looked == [(60.0, "n1"), (70.0, "n1")]
-    assert [(one.host, one.proof.power) for one in stage.seen] == [("n1", word)]
-    passing = Stage(n1=[word, Power.ON])
+    assert [(one.host, one.proof.power) for one in stage.seen] == [("n1", Power.NO_PROOF)]
+    passing = Stage(n1=[Power.NO_PROOF, Power.ON])
     await passing.play(71.0)
     assert passing.seen == []
+
+
+async def test_what_says_off_is_looked_at_until_the_host_would_have_been_missed() -> None:
+    stage = Stage(n1=[Power.OFF])
+    await stage.play(70.0 + MISSED_WITHIN - 1.0)
+    assert stage.noted == [] and stage.seen == []
+    await stage.play(62.0 + MISSED_WITHIN + 10.0)
+    assert stage.noted == [("n1", Power.OFF)]
+    assert [(one.host, one.proof.power, one.wrong) for one in stage.seen] == [
+        ("n1", Power.OFF, ("ipmi bmc-of-n1:623",))
+    ]
+
+
+@pytest.mark.parametrize("words", [[Power.OFF, Power.ON], [Power.OFF, Power.OFF, Power.ON]])
+async def test_what_says_on_at_last_belongs_to_its_host(words: list[Power | None]) -> None:
+    stage = Stage(n1=words)
+    await stage.play(600.0)
+    assert stage.noted == [("n1", Power.ON)] and stage.seen == []
+
+
+async def test_a_host_that_has_just_died_and_is_not_missed_yet_has_no_wrong_bmc() -> None:
+    """Its BMC is right; were it not believed, nothing could prove the death of its host."""
+    stage = Stage(n1=[Power.OFF])
+
+    async def missed() -> None:
+        await stage.clock.sleep(60.0 + 45.0)
+        stage.up.remove("n1")
+
+    missing = asyncio.get_running_loop().create_task(missed())
+    await stage.play(3600.0)
+    await missing
+    assert len(stage.looked) == 2 and stage.noted == [] and stage.seen == []
+
+
+async def test_those_that_were_wrong_before_a_restart_are_looked_at_first_and_end_when_they_say_on() -> None:
+    stage = Stage(n1=[Power.ON], n2=[Power.ON], n3=[Power.ON])
+    await stage.play(121.0, bad=["n3"])
+    assert stage.looked == [(60.0, "n3"), (120.0, "n1")]
+    assert [(one.host, one.proof.power, one.wrong) for one in stage.seen] == [("n3", Power.ON, ())]
 
 
 async def test_a_host_that_fails_meanwhile_is_no_wrong_mapping() -> None:
@@ -104,7 +153,7 @@ async def test_a_host_without_a_bmc_is_no_alarm() -> None:
 
 
 async def test_what_is_mended_is_told_once_and_what_is_not_again_and_again() -> None:
-    stage = Stage(n1=[Power.OFF, Power.OFF, Power.OFF, Power.OFF, Power.ON])
+    stage = Stage(n1=[*[Power.OFF] * 6, Power.ON])
     await stage.play(4 * DAY + 600.0)
     assert [one.proof.power for one in stage.seen] == [Power.OFF, Power.OFF, Power.ON]
     assert stage.noted[:3] == [("n1", Power.OFF), ("n1", Power.OFF), ("n1", Power.ON)]
@@ -121,9 +170,27 @@ async def test_what_is_mended_is_told_once_and_what_is_not_again_and_again() -> 
 def test_the_verdict_on_a_bmc(power: Power, ruling: Ruling, alarm: bool, words: str) -> None:
     decision = judged(BmcSeen("n1", proof(power), NOW))
     (verdict,) = decision.verdicts
-    assert decision.commands == ()
     assert (verdict.subject, verdict.ruling, verdict.alarm) == ("bmc:n1", ruling, alarm)
     assert words in verdict.why and verdict.evidence == "so it said"
+
+
+def test_which_are_wrong_outlasts_a_restart_until_they_say_on() -> None:
+    wrong = BmcSeen("n1", proof(Power.OFF), NOW, ("ipmi b:623",))
+    (kept,) = judged(wrong).commands
+    assert isinstance(kept, Remember) and kept.value is not None
+    assert remembered({kept.key: json.loads(json.dumps(kept.value))}) == {"n1": ["ipmi b:623"]}
+    assert judged(replace(wrong, proof=proof(Power.NO_PROOF))).commands == ()
+    assert judged(BmcSeen("n1", proof(Power.ON), NOW)).commands == (Remember(kept.key, None),)
+
+
+def test_what_cannot_be_understood_of_the_memory_is_left_out() -> None:
+    odd: dict[str, dict[str, JSON]] = {
+        "bmc:n1": {"wrong": "all"},
+        "bmc:n2": {},
+        "host:n3": {"wrong": ["b"]},
+        "bmc:n4": {"wrong": [7]},
+    }
+    assert remembered(odd) == {}
 
 
 def test_the_core_never_hears_of_it_and_hears_everything_else() -> None:

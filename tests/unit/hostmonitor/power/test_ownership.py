@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.hostmonitor.power.bmc import Address, Literal, Speaks
-from masakarimonitors.hostmonitor.power.ownership import beside, merged, shared
+from masakarimonitors.hostmonitor.power.ownership import beside, identity, is_same, merged, shared
 
 IPMI = Address(device="d", speaks=Speaks.IPMI, host="10.0.0.1", user="u", secret=Literal("p"))
 REDFISH = replace(IPMI, speaks=Speaks.REDFISH, host="bmc-1")
@@ -49,6 +49,7 @@ def test_one_bmc_for_two_hosts_is_a_mistake_of_both(one: Address, other: Address
     found = shared({"n1": (one,), "N2": (other,)})
     assert set(found) == {"n1", "n2"}
     assert "n1 and n2 name the same BMC" in found["n1"] == found["n2"]
+    assert is_same(identity(one), identity(other)) and is_same(identity(other), identity(one))
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,14 @@ def test_one_bmc_for_two_hosts_is_a_mistake_of_both(one: Address, other: Address
 )
 def test_two_bmcs_are_two(one: Address, other: Address) -> None:
     assert shared({"n1": (one,), "n2": (other,)}) == {}
+    assert not is_same(identity(one), identity(other))
+
+
+def test_the_identity_of_a_bmc_holds_no_secret_and_no_login() -> None:
+    secret = replace(
+        REDFISH, host="https://admin:geheim@bmc-1:8443/", user="someone", secret=Literal("geheim")
+    )
+    assert identity(replace(secret, system="/s/1")) == "https bmc-1:8443 /s/1"
 
 
 def test_different_ports_of_one_address_are_told_and_asked() -> None:

@@ -234,6 +234,69 @@ async def test_a_bmc_that_takes_the_place_of_a_wrong_one_is_asked() -> None:
     prover.close()
 
 
+async def test_a_wrong_bmc_stays_wrong_with_a_new_password_and_by_another_way() -> None:
+    prover = Prover(PowerPolicy(timeout=0.1), FakeClock())
+    wrong = device("d", host="127.0.0.1", speaks=Speaks.REDFISH, port=1)
+    prover.learn({"n1": (wrong,)})
+    assert prover.note("n1", Power.OFF) == ["https 127.0.0.1:1"]
+    for other in (
+        replace(wrong, secret=Literal("new"), device="e"),
+        replace(wrong, host="https://127.0.0.1:1/"),
+        replace(wrong, speaks=Speaks.IPMI, port=0),
+    ):
+        prover.learn({"n1": (other,)})
+        assert "said off while n1 was up" in (await prover.prove(CheckPower("n1", 1))).evidence
+    prover.close()
+
+
+async def test_what_is_noted_is_about_those_that_were_looked_at() -> None:
+    """The mapping was corrected between the look and its word: nothing was seen of the new one."""
+    clock = FakeClock()
+    prover = Prover(PowerPolicy(apart=2.0, timeout=30.0), clock)
+    async with serving(Service(n1="Off")) as wrong, serving(Service(n1="Off")) as right:
+        prover.learn({"n1": (device("d", host=wrong.url, speaks=Speaks.REDFISH),)})
+        await prover.look("n1")
+        prover.learn({"n1": (device("e", host=right.url, speaks=Speaks.REDFISH),)})
+        prover.note("n1", Power.OFF)
+        assert (await proven(prover, clock)).power is Power.OFF
+    prover.close()
+
+
+async def test_what_was_wrong_before_a_restart_is_wrong_until_it_says_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = FakeClock()
+    async with serving(Service(n1="Off")) as service:
+        where = {"n1": (device("d", host=service.url, speaks=Speaks.REDFISH),)}
+        before = Prover(PowerPolicy(apart=2.0, timeout=30.0), clock)
+        before.learn(where)
+        kept = before.note("N1", Power.OFF)
+        prover = Prover(PowerPolicy(apart=2.0, timeout=30.0), clock)
+        prover.recall({"N1": kept})
+        prover.learn(where)
+        assert "said off while N1 was up, before this monitor was restarted" in caplog.text
+        seen = await proven(prover, clock)
+        assert (seen.power, seen.kind) == (Power.NO_PROOF, None) and not service.asked
+        assert prover.note("n1", Power.ON) == []
+        assert (await proven(prover, clock)).power is Power.OFF
+    before.close()
+    prover.close()
+
+
+def test_a_fencing_through_a_wrong_bmc_or_one_of_two_hosts_is_doubted(tmp_path: Path) -> None:
+    prover = Prover(PowerPolicy(config_file=listed(tmp_path)), FakeClock())
+    devices = {"N2": (device("d2"),), "n3": (device("d3", host="B1"),)}
+    assert prover.doubts_fencing("n2", devices) == ""
+    # The power_config_file has b1 for n1.
+    assert "n1 and n3 name the same BMC (ipmi b1:623)" in prover.doubts_fencing("n3", devices)
+    assert prover.doubts_fencing("n1", devices) == "", "no device of it goes through that BMC"
+    prover.learn(devices)
+    prover.note("n2", Power.OFF)
+    words = prover.doubts_fencing("N2", devices)
+    assert words.startswith("the BMC of its fencing device (d2) said off while N2 was up")
+    assert prover.doubts_fencing("n2", {"n2": (device("d9"),)}) == "", "another has taken its place"
+
+
 def test_the_options_become_the_policy() -> None:
     class Options:
         ipmi_timeout = 7.0

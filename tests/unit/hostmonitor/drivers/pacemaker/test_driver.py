@@ -6,12 +6,14 @@ import pytest
 from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, loader
+from masakarimonitors.hostmonitor.core.observation import Power
 from masakarimonitors.hostmonitor.drivers import base
 from masakarimonitors.hostmonitor.drivers.base import Weight
 from masakarimonitors.hostmonitor.drivers.pacemaker import driver as pacemaker
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import Accounts
 from masakarimonitors.hostmonitor.drivers.pacemaker.commands import Commands
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Worth
+from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.system.command import Finished
 from tests.fixtures.fake_clock import FakeClock
 from tests.unit.hostmonitor.drivers.pacemaker.test_commands import Shell
@@ -156,12 +158,49 @@ async def test_a_fencing_that_takes_nothing_or_only_the_storage_proves_nothing(a
     assert worth["n2"].vain and not worth["n2"].resets
 
 
+@pytest.mark.parametrize(
+    ("names", "vain"),
+    [
+        ([("10.0.0.2", "n2"), ("10.0.0.3", "n3")], ""),
+        ([("10.0.0.2", "n2"), ("10.0.0.2", "N3")], "n2 and n3 name the same BMC"),
+        ([("10.0.0.2", "n2 n3")], "d0: it names 2 hosts, but an IPMI BMC controls one"),
+    ],
+)
+async def test_a_fencing_by_a_bmc_that_two_hosts_name_proves_neither_off(
+    names: list[tuple[str, str]], vain: str
+) -> None:
+    """It may have switched off the other one."""
+    cib = stonith(*(("fence_ipmilan", {"ip": ip, "pcmk_host_list": hosts}) for ip, hosts in names))
+    worth = await pacemaker.worth_of_fencing(cib, {"n2", "N3"})
+    assert bool(worth["n2"].vain) is bool(worth["N3"].vain) is bool(vain)
+    assert worth["n2"].vain.startswith(vain)
+
+
+async def test_a_fencing_by_a_bmc_that_said_off_while_its_host_was_up_proves_nothing() -> None:
+    prover = Prover(PowerPolicy(), FakeClock())
+    cib = stonith(("fence_ipmilan", {"ip": "10.0.0.2", "pcmk_host_list": "n2"}))
+    prover.recall({"n2": ["ipmi 10.0.0.2:623"]})
+    worth = await pacemaker.worth_of_fencing(cib, {"n2", "n3"}, prover.doubts_fencing)
+    assert "(d0) said off while n2 was up" in worth["n2"].vain and not worth["n3"].vain
+    prover.note("n2", Power.NO_PROOF)
+    prover.learn((await cib.fencing_devices()).by_host)
+    prover.note("n2", Power.ON)
+    worth = await pacemaker.worth_of_fencing(cib, {"n2"}, prover.doubts_fencing)
+    assert worth == {"n2": Worth()}
+    prover.close()
+
+
 def devices(agents: list[str]) -> Commands:
     """A CIB in which each of these agents may fence n2."""
-    hosts = '<instance_attributes><nvpair name="pcmk_host_list" value="n2"/></instance_attributes>'
-    primitives = "".join(
-        f'<primitive id="d{number}" class="stonith" type="{agent}">{hosts}</primitive>'
-        for number, agent in enumerate(agents)
-    )
+    return stonith(*((agent, {"pcmk_host_list": "n2"}) for agent in agents))
+
+
+def stonith(*given: tuple[str, dict[str, str]]) -> Commands:
+    """A CIB with these fencing devices, d0 and so on: the agent of each, and its parameters."""
+    primitives = ""
+    for number, (agent, values) in enumerate(given):
+        pairs = "".join(f'<nvpair name="{name}" value="{value}"/>' for name, value in values.items())
+        attributes = f"<instance_attributes>{pairs}</instance_attributes>"
+        primitives += f'<primitive id="d{number}" class="stonith" type="{agent}">{attributes}</primitive>'
     text = f"<resources>{primitives}</resources>"
     return Commands(Shell(Finished(exit_code=0, output=text, timed_out=False, seconds=0.1)))

@@ -273,3 +273,14 @@ def test_the_recorded_cib_with_mixed_agents() -> None:
         "n1": [("fence-n1-redfish", "redfish")],
     }
     assert [remark.split(" ")[0] for remark in found.remarks] == ["fence-all"]
+
+
+def test_an_ipmi_device_of_several_hosts_may_switch_off_another_one() -> None:
+    found = read(primitive("d", "fence_ipmilan", ip="b", pcmk_host_list="N1 n2"))
+    assert set(found.wrong_hosts) == {"n1", "n2"} and "d: it names 2 hosts" in found.wrong_hosts["n1"]
+    passed_on = read(
+        primitive("d", "fence_ipmilan", ip="b", pcmk_host_map="n1:b1;n2:b2", pcmk_host_argument="ip")
+    )
+    assert passed_on.wrong_hosts == {}, "each host's own BMC is named by its plug"
+    one_each = read(primitive("d", "fence_redfish", ip="b", pcmk_host_map="n1:1;n2:2"))
+    assert one_each.wrong_hosts == {}
