@@ -28,11 +28,11 @@ def test_after_the_longer_time_and_silence_it_is_reported_without_the_word_prove
 
 def test_signs_of_life_are_looked_for_just_before_the_end_of_the_settling() -> None:
     """So that nothing is waited for after it, and what was silent was so a moment ago."""
-    play = Play(RULES, life=None).all_up("node05").cut("node05").wait(24.9)
+    play = Play(RULES, life=None).all_up("node05").cut("node05").wait(17.9)
     assert play.asked_life == []
     play.wait(0.2).breathes(Life.SILENT)
     assert len(play.asked_life) == 1 and play.reports == []
-    play.wait(4.7)
+    play.wait(11.7)
     assert play.reports == []
     play.wait(0.3)
     assert play.reports == [stopped("node05")]
@@ -84,7 +84,7 @@ def test_where_nothing_can_be_tried_it_is_reported_and_that_is_said() -> None:
 
 
 def test_an_answer_that_never_comes_holds_for_some_seconds_only() -> None:
-    play = Play(RULES, life=None).all_up("node05").cut("node05").wait(49.9)
+    play = Play(RULES, life=None).all_up("node05").cut("node05").wait(42.9)
     assert play.reports == []
     play.wait(0.2)
     assert play.reports == [stopped("node05")]

@@ -17,13 +17,13 @@ from masakarimonitors.hostmonitor.core.observation import (
 )
 
 LIFE_LIMIT = 25.0
-"""Seconds for one answer about signs of life: a TCP connection that nobody refuses takes a few seconds to give up, and
-may stand in line behind those of other hosts. Whoever answers must have done so before."""
+"""Seconds for one answer about signs of life: a TCP connection that nobody refuses takes a few seconds to give up, is
+tried twice, and may stand in line behind those of other hosts. Whoever answers must have done so before."""
 LIFE_INTERVAL = 30.0
 """Seconds until a host that still answers is tried again."""
-LIFE_LEAD = 5.0
-"""Seconds before the end of its settling at which signs of life are looked for: a connection that nobody refuses takes
-3 s to give up."""
+LIFE_LEAD = 12.0
+"""Seconds before the end of its settling at which signs of life are looked for: two rounds of 3 s, after which a
+connection that nobody refuses is given up, 5 s apart."""
 LIFE_AGE = 60.0
 """Seconds for which "nothing answers" may be relied on."""
 LOOKUP_LIMIT = 30.0

@@ -2,13 +2,14 @@
 
 In: one `CheckLife`. Out: one `LifeSeen`, always, within `LONGEST` seconds, and `TIMEOUT` more for names. Every
 address that the driver knows of the host is tried by TCP at the same time; one that is accepted *or refused* is a
-living kernel, and ends the question.
-A host that answers may have lost its agent alone, and evacuating it would start its instances twice.
+living kernel, and ends the question. Otherwise all are tried once more, `APART` seconds later: `ROUNDS` says what two
+rounds say together. A host that answers may have lost its agent alone, and evacuating it would start its instances
+twice.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -23,16 +24,35 @@ from masakarimonitors.system.tcp import Knock
 TIMEOUT = 3.0
 """Seconds for each try: TCP repeats its first packet after 1 s (RFC 6298), so one lost packet is forgiven."""
 
-_AT_ONCE = 128
-"""Connections in flight, of all hosts together: far below the 1024 descriptors that a process usually has."""
+APART = 5.0
+"""Seconds from one round of tries to the next: longer than a network that forms its spanning tree or its routes anew
+after the loss of a link drops everything, as a rule, and than a host that is paused for a moment."""
+
+_AT_ONCE = 384
+"""Connections in flight, of all hosts together: well below the 1024 descriptors that a process usually has."""
 
 LONGEST = LIFE_LIMIT - 5.0
 """Seconds in which a question is answered, its time in line behind those of other hosts included: an answer that the
 decision has given up is lost, and with it perhaps the only sign of life."""
 
+_ROUND = (LONGEST - APART) / 2
+"""Seconds for one round."""
+
+ROUNDS: Mapping[tuple[Life, Life], Life] = {
+    (Life.SILENT, Life.SILENT): Life.SILENT,
+    (Life.SILENT, Life.UNKNOWN): Life.UNKNOWN,
+    (Life.SILENT, Life.ALIVE): Life.ALIVE,
+    (Life.UNKNOWN, Life.SILENT): Life.UNKNOWN,
+    (Life.UNKNOWN, Life.UNKNOWN): Life.UNKNOWN,
+    (Life.UNKNOWN, Life.ALIVE): Life.ALIVE,
+}
+"""What two rounds say together: silence is only what was silent at both. Life at the first needs no second."""
+
 _ANSWERS = {Knock.ACCEPTED: "accepts connections", Knock.REFUSED: "refuses connections"}
 
 Try = Callable[[str, int, float], Awaitable[tuple[Knock, str]]]
+Tried = tuple[Endpoint, Knock, str]
+"""One try that has ended: of what, how, and why, in a clause."""
 LookUp = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
@@ -87,11 +107,19 @@ class SignsOfLife:
                 else f"no address of {host} is known"
             )
             return Life.UNKNOWN, why
+        first = await self._round(others)
+        if first[0] is Life.ALIVE:
+            return first
+        await self._clock.sleep(APART)
+        return together(first, await self._round(others))
+
+    async def _round(self, others: Sequence[Endpoint]) -> tuple[Life, str]:
+        """Until one answers, all have ended, or the time is over."""
         tries = [asyncio.get_running_loop().create_task(self._try(one)) for one in others]
-        ended: list[tuple[Endpoint, Knock, str]] = []
+        ended: list[Tried] = []
         try:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LONGEST):
+                async with asyncio.timeout(_ROUND):
                     for first in asyncio.as_completed(tries):
                         ended.append(await first)
                         if ended[-1][1] in _ANSWERS:
@@ -110,14 +138,22 @@ class SignsOfLife:
             return [endpoint]
         return [replace(endpoint, address=address) for address in addresses]
 
-    async def _try(self, endpoint: Endpoint) -> tuple[Endpoint, Knock, str]:
+    async def _try(self, endpoint: Endpoint) -> Tried:
         async with self._free:
             how, why = await self._knock(endpoint.address, endpoint.port, TIMEOUT)
         return endpoint, how, why
 
 
-def judged(ended: Sequence[tuple[Endpoint, Knock, str]], of: int) -> tuple[Life, str]:
-    """What the tries that have ended say together, of so many that were to be made.
+def together(first: tuple[Life, str], second: tuple[Life, str]) -> tuple[Life, str]:
+    """What two rounds say, and the evidence of it; the first was no life."""
+    life = ROUNDS[first[0], second[0]]
+    if life is second[0]:
+        return life, f"{second[1]}{f', twice {APART:.0f} s apart' * (life is Life.SILENT)}"
+    return life, f"{first[1]}; {APART:.0f} s later {second[1]}"
+
+
+def judged(ended: Sequence[Tried], of: int) -> tuple[Life, str]:
+    """What the tries of one round that have ended say together, of so many that were to be made.
 
     An address to which there is no route counts for nothing, so that a family of addresses which this host does not
     have (IPv6) keeps no host from being found silent; but one that could not be tried for want of something here
@@ -129,7 +165,7 @@ def judged(ended: Sequence[tuple[Endpoint, Knock, str]], of: int) -> tuple[Life,
     words = "; ".join(f"{_shown(endpoint)}: {why}" for endpoint, _, why in ended)
     hows = {how for _, how, _ in ended}
     if len(ended) < of:
-        words = f"not all of its {of} addresses could be tried in {LONGEST:.0f} s{': ' * bool(words)}{words}"
+        words = f"not all of its {of} addresses could be tried in {_ROUND:g} s{': ' * bool(words)}{words}"
         return Life.UNKNOWN, words
     if Knock.SHORTAGE in hows or Knock.SILENT not in hows:
         return Life.UNKNOWN, f"this monitor cannot try it ({words})"

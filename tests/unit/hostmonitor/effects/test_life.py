@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.inquiry import LIFE_LIMIT
+from masakarimonitors.hostmonitor.core.inquiry import LIFE_AGE, LIFE_INTERVAL, LIFE_LEAD, LIFE_LIMIT
 from masakarimonitors.hostmonitor.core.observation import CheckLife, Life, LifeSeen
 from masakarimonitors.hostmonitor.drivers.base import Endpoint
-from masakarimonitors.hostmonitor.effects.life import LONGEST, SignsOfLife
+from masakarimonitors.hostmonitor.effects.life import APART, LONGEST, ROUNDS, TIMEOUT, SignsOfLife
 from masakarimonitors.hostmonitor.power.names import NameFault
 from masakarimonitors.system.tcp import Knock
 from tests.fixtures.fake_clock import FakeClock
@@ -47,13 +47,27 @@ class Network:
 
 
 async def look(network: Network, *endpoints: Endpoint, own: Sequence[str] = ()) -> LifeSeen:
+    clock = FakeClock()
     life = SignsOfLife(
         lambda host: endpoints if host == "n1" else (),
-        FakeClock(),
+        clock,
         knock=network.knock,
         leads_elsewhere=lambda address: address not in own,
     )
-    return await life.check(ASKED)
+    return await answered(life, clock)
+
+
+async def answered(life: SignsOfLife, clock: FakeClock) -> LifeSeen:
+    """The answer, however many rounds it takes."""
+    asking = asyncio.get_running_loop().create_task(life.check(ASKED))
+    try:
+        while not asking.done():
+            await asyncio.sleep(0)
+            await clock.advance(0.5)
+        return await asking
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +91,40 @@ async def test_one_answer_is_life_and_only_silence_of_all_is_silence(
     seen = await look(Network(p3121=remote, p22=ssh), REMOTE, SSH)
     assert (seen.life, seen.host, seen.in_reply_to) == (life, "n1", ASKED)
     assert words in seen.evidence
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "life", "words"),
+    [
+        (Knock.SILENT, Knock.SILENT, Life.SILENT, "ssh 192.0.2.1:22: so says 22, twice 5 s apart"),
+        (Knock.SILENT, Knock.ACCEPTED, Life.ALIVE, "ssh 192.0.2.1:22 accepts connections"),
+        (Knock.SILENT, Knock.REFUSED, Life.ALIVE, "ssh 192.0.2.1:22 refuses connections"),
+        (Knock.SILENT, Knock.SHORTAGE, Life.UNKNOWN, "cannot try"),
+        (Knock.SHORTAGE, Knock.SILENT, Life.UNKNOWN, "; 5 s later ssh 192.0.2.1:22: so says 22"),
+        (Knock.SHORTAGE, Knock.SHORTAGE, Life.UNKNOWN, "cannot try"),
+        (Knock.SHORTAGE, Knock.REFUSED, Life.ALIVE, "refuses"),
+    ],
+)
+async def test_silence_is_what_was_silent_at_two_rounds(
+    first: Knock, second: Knock, life: Life, words: str
+) -> None:
+    network = Network(p22=first)
+    clock = FakeClock()
+    signs = SignsOfLife(lambda host: [SSH], clock, knock=network.knock, leads_elsewhere=lambda address: True)
+    asking = asyncio.get_running_loop().create_task(signs.check(ASKED))
+    await eventually(lambda: len(network.left) == 1, "the first round")
+    await clock.advance(APART - 0.1)
+    assert not asking.done() and len(network.tried) == 1
+    network.answers["p22"] = second
+    await clock.advance(0.1)
+    seen = await asking
+    assert (seen.life, seen.at.monotonic) == (life, 1000.0) and words in seen.evidence
+    assert len(network.tried) == 2
+
+
+def test_every_two_rounds_have_a_word() -> None:
+    """What lives at the first needs no second."""
+    assert set(ROUNDS) == {(one, other) for one in Life for other in Life if one is not Life.ALIVE}
 
 
 async def test_the_first_that_answers_ends_the_question_and_leaves_nobody_behind() -> None:
@@ -113,10 +161,10 @@ async def test_endpoints_that_cannot_be_had_are_an_unknown_answer() -> None:
 
 async def test_many_hosts_share_a_bounded_number_of_tries() -> None:
     network = Network(p22=Knock.SILENT)
-    endpoints = [Endpoint(f"192.0.2.{n}", 22, "ssh") for n in range(200)]
+    endpoints = [Endpoint(f"192.0.2.{n}", 22, "ssh") for n in range(600)]
     seen = await look(network, *endpoints)
     assert seen.life is Life.SILENT
-    assert len(network.tried) == 200 and network.at_once <= 128
+    assert len(network.tried) == 2 * 600 and network.at_once <= 384
 
 
 async def test_cancelling_ends_every_try() -> None:
@@ -135,6 +183,8 @@ async def test_an_ipv6_address_is_shown_as_one() -> None:
 
 def test_an_answer_comes_before_the_decision_has_given_it_up() -> None:
     assert LONGEST + 1 < LIFE_LIMIT
+    assert 2 * TIMEOUT + APART < LIFE_LEAD, "in time for the end of the settling, where nobody stands in line"
+    assert LIFE_INTERVAL + LIFE_LIMIT < LIFE_AGE, "silence is found anew before it is too old"
 
 
 async def test_a_host_that_is_known_by_name_is_tried_at_its_addresses() -> None:
@@ -163,6 +213,7 @@ async def test_a_name_that_leads_nowhere_is_no_silence() -> None:
     async def look_up(host: str, port: int) -> Sequence[str]:
         raise NameFault("its name cannot be looked up")
 
-    life = SignsOfLife(lambda host: [Endpoint("n1.example", 22, "ssh")], FakeClock(), look_up=look_up)
-    seen = await life.check(ASKED)
+    clock = FakeClock()
+    life = SignsOfLife(lambda host: [Endpoint("n1.example", 22, "ssh")], clock, look_up=look_up)
+    seen = await answered(life, clock)
     assert seen.life is Life.UNKNOWN and "n1.example" in seen.evidence
