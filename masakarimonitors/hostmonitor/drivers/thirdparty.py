@@ -3,8 +3,9 @@
 In: the events that it sends through `masakarimonitors.ha.masakari`. Out: the same notifications,
 through our outbox. Such a driver judges for itself, so nothing of `core/decision.py` applies to it: no
 samples, no settling, no storm guard, no election. The start says so. What is kept is that a failure which masakari
-has not heard of is not told once the driver takes it back, or has been silent for `LIFE` seconds. What else such
-drivers import (`host_handler`, `ha`, `objects`, `i18n`, `conf.CONF`) stands for them alone.
+has not heard of is not told once the driver takes it back, or has been silent for longer than it wanted it tried
+(`LIFE` seconds at least). What else such drivers import (`host_handler`, `ha`, `objects`, `i18n`, `conf.CONF`) stands
+for them alone.
 """
 
 import asyncio
@@ -84,9 +85,11 @@ class Foreign(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The driver has sent this."""
+    """The driver has sent this, `at` that moment, and wants it tried for `patience` seconds."""
 
     notification: HostNotification
+    at: Instant
+    patience: float = 0.0
 
 
 class EventFault(ValueError):
@@ -136,9 +139,10 @@ class ForeignSource:
         drivers: list[Foreign] = []
         leaving = threading.Event()
 
-        def deliver(event: Mapping[str, Any]) -> None:
+        def deliver(event: Mapping[str, Any], patience: float) -> None:
+            now = self._clock.now()
             try:
-                said = Said(read(event, self._clock.now()))
+                said = Said(read(event, now), now, patience)
             except EventFault as fault:
                 LOG.error(
                     "The driver %s sent what masakari would refuse; it is dropped: %s", self.name, fault
@@ -186,9 +190,9 @@ class ForeignSource:
 
 
 LIFE = 300.0
-"""Seconds for which a failure waits for masakari after the driver has said it last. Upstream's monitors tried for two
-minutes by default and gave up. Longer than masakari takes reports for duplicates (180 s), and no longer: most drivers
-say a failure once, and many never say that a host is back."""
+"""Seconds for which a failure waits for masakari after the driver has said it last, unless the driver wants it tried
+for longer. Longer than masakari takes reports for duplicates (180 s), or the next failure of the host would be lost;
+and no longer: most drivers say a failure once, and many never say that a host is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,7 @@ State = Mapping[str, Waiting]
 
 
 def decide(state: State, observation: Said | Settled | Woken, now: Instant) -> tuple[State, Decision]:
-    """What the driver says is sent; a return, or `LIFE` without a word, takes back what masakari does not have yet."""
+    """What the driver says is sent; a return, or too long a silence, takes back what masakari does not have yet."""
     if isinstance(observation, Woken):
         return _grown_old(state, observation.key, now)
     if isinstance(observation, Settled):
@@ -222,7 +226,9 @@ def decide(state: State, observation: Said | Settled | Woken, now: Instant) -> t
         )
     before = state.get(subject)
     said = (before.said if before else frozenset()) | {notification.generated_time}
-    waiting = Waiting(said, now.monotonic + LIFE)
+    # From when the driver has said it, however late this is decided; another word takes no time from the one before.
+    until = observation.at.monotonic + max(LIFE, observation.patience)
+    waiting = Waiting(said, max(until, before.until) if before else until)
     verdict = Verdict(subject, Ruling.REPORTED, why, alarm=True)
     commands = (Notify(notification, why), WakeAt(subject, waiting.until))
     return {**state, subject: waiting}, Decision(commands, (verdict,))
@@ -233,8 +239,8 @@ def _grown_old(state: State, subject: str, now: Instant) -> tuple[State, Decisio
     if waiting is None or now.monotonic < waiting.until:
         return state, Decision()
     why = (
-        f"masakari-api did not take the report within {LIFE:.0f} s, and the driver has not said since whether the host "
-        "is still down: it is given up. Look at the host; if it needs recovery, recover it by hand"
+        "masakari-api has not taken the report for as long as it may wait, and the driver has not said since whether "
+        "the host is still down: it is given up. Look at the host; if it needs recovery, recover it by hand"
     )
     verdict = Verdict(subject, Ruling.WITHDRAWN, why, alarm=True)
     return _without(state, subject), Decision((Withdraw(subject, why),), (verdict,))

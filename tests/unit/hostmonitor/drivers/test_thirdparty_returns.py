@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
@@ -57,11 +58,15 @@ class Stage:
                 task.cancel()
         await outbox.close()
 
-    async def says(self, event: str, host_status: str = "NORMAL") -> None:
+    async def says(
+        self, event: str, host_status: str = "NORMAL", *, ago: float = 0.0, patience: float = 120.0
+    ) -> None:
         online = "ONLINE" if event == "STARTED" else "OFFLINE"
         payload = {"event": event, "cluster_status": online, "host_status": host_status}
         body = {"type": "COMPUTE_HOST", "hostname": "node05", "payload": payload}
-        self.voice.emit(Said(read({"notification": body}, self.clock.now())))
+        now = self.clock.now()
+        at = Instant(now.monotonic - ago, now.wall - datetime.timedelta(seconds=ago))
+        self.voice.emit(Said(read({"notification": body}, at), at, patience))
         await settle()
 
     def answers(self, *, working: bool) -> None:
@@ -91,6 +96,26 @@ async def test_a_failure_of_which_the_driver_says_no_more_is_given_up_and_a_pers
         await stage.clock.advance(LIFE)
         assert await stage.told_when_back() == []
         assert "recover it by hand" in stage.alarms[-1]
+
+
+async def test_a_failure_waits_from_when_it_was_said_not_from_when_it_was_heard() -> None:
+    """The loop stood still behind a disk, and the host may be back for long."""
+    stage = Stage()
+    async with stage.life():
+        await stage.says("STOPPED", ago=LIFE)
+        assert await stage.told_when_back() == []
+        assert "recover it by hand" in stage.alarms[-1]
+
+
+async def test_a_failure_waits_for_as_long_as_its_driver_wants_it_tried() -> None:
+    """The operator has raised the retries, because masakari-api takes a while to come back."""
+    stage = Stage()
+    async with stage.life():
+        await stage.says("STOPPED", patience=4 * LIFE)
+        await stage.clock.advance(1)
+        await stage.says("STOPPED")
+        await stage.clock.advance(3 * LIFE)
+        assert await stage.told_when_back() == ["STOPPED", "STOPPED"]
 
 
 async def test_a_failure_that_the_driver_says_again_goes_on_waiting() -> None:
