@@ -146,15 +146,10 @@ def seen_in_service(case: Case) -> Hold | None:
     return None
 
 
-def worked_on(case: Case) -> bool:
-    """Whether somebody works on it in the cluster engine: they may switch it on at any moment."""
-    return case.host.work is not Work.NONE
-
-
 def no_planned_work(case: Case) -> Hold | None:
     """What somebody works on, here or in masakari, is not taken from them."""
-    if worked_on(case):
-        work = case.host.work
+    work = case.host.work
+    if work is not Work.NONE:
         return Hold(reason=Reason.WORK, why=messages.planned_work(work), alarm=True, detail=work.value)
     report = case.outage.report
     unreported = report is None or report.host_status is HostStatus.UNKNOWN
@@ -244,3 +239,7 @@ BEFORE_PROOF: Sequence[Gate] = (
     is_reporter,
 )
 """The gates that ask nothing, in their order."""
+
+WHILE_IT_WAITS: Sequence[Gate] = (no_planned_work, no_storm)
+"""Those that take a NORMAL back which waits for masakari: who works on the host may switch it on before it leaves, and
+what keeps many hosts from this monitor's sight may keep masakari from it, too, and heal there first."""

@@ -6,7 +6,7 @@ times go on while the process stands still, and the decision that takes it back 
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, HostNotification, HostStatus, Leave, Notification
-from masakarimonitors.hostmonitor.core.gates import Case, worked_on
+from masakarimonitors.hostmonitor.core.gates import WHILE_IT_WAITS, Case, first_hold
 from masakarimonitors.hostmonitor.core.inquiry import LIFE_AGE
 from masakarimonitors.hostmonitor.core.judge import Court
 from masakarimonitors.hostmonitor.core.observation import Life
@@ -39,9 +39,12 @@ def may_offer(policy: Policy, state: State, told: Notification, now: Instant) ->
 
 
 def _stands(case: Case) -> bool:
-    """Whether nobody works on it, and its proof is fresh now; or, where nobody has checked that it is off, that nothing
+    """Whether nothing holds it, and its proof is fresh now; or, where nobody has checked that it is off, that nothing
     of it answers."""
-    if worked_on(case) or case.evidence not in (Evidence.OFF, Evidence.UNCHECKED):
+    if first_hold(case, WHILE_IT_WAITS) is not None or case.evidence not in (
+        Evidence.OFF,
+        Evidence.UNCHECKED,
+    ):
         return False
     if not (case.unproven and case.policy.check_life):
         return True

@@ -24,7 +24,7 @@ DOUBTFUL = "its failure is no longer seen and was not delivered: sent again if i
 UNPROVEN_NOW = (
     "that it is off does not stand any more (its proof is too old, or it answers): sent again if it does"
 )
-WORKED_ON = "somebody has begun to work on the host, and it was not delivered: sent again if it fails still after that"
+HELD_AGAIN = "it is held again and was not delivered: sent again when nothing holds it any more"
 OWN_BACK = "this host was reported by another monitor; its own is the reporter now and sees every link"
 RECOVERED_EARLY = "it came back before it was reported; nothing was sent"
 LOOKUP = "held: it was never seen in service here, and masakari has not yet said whether it is registered"

@@ -22,7 +22,7 @@ from masakarimonitors.hostmonitor.core.asking import (
     upheld,
 )
 from masakarimonitors.hostmonitor.core.earlier import About, failure_of, unread, unread_at
-from masakarimonitors.hostmonitor.core.gates import BEFORE_PROOF, Case, Gate, Hold, first_hold, worked_on
+from masakarimonitors.hostmonitor.core.gates import BEFORE_PROOF, WHILE_IT_WAITS, Case, Gate, Hold, first_hold
 from masakarimonitors.hostmonitor.core.judge import Court
 from masakarimonitors.hostmonitor.core.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outage import Act, Fact, Fate, Phase, Report, move
@@ -127,9 +127,9 @@ def _tell_reported(judgement: Judgement, report: Report) -> Judgement:
 
 
 def _uphold(judgement: Judgement, case: Case) -> Judgement:
-    """What waits for masakari must be true at the moment at which it is delivered, and nobody at work on the host."""
-    if worked_on(case):
-        return judgement.meets(Fact.DOUBTED, messages.WORKED_ON)
+    """What waits for masakari must be true at the moment at which it is delivered, and nothing hold it by then."""
+    if first_hold(case, WHILE_IT_WAITS) is not None:
+        return judgement.meets(Fact.DOUBTED, messages.HELD_AGAIN)
     hold = upheld(case)
     if hold is not None:
         return _keep(judgement, hold)
