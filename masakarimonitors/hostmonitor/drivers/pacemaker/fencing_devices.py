@@ -113,9 +113,9 @@ class _Found:
         if len(hosts) > 1 and address.speaks is Speaks.IPMI:
             # One IPMI BMC controls one host: which of these it is cannot be told, so it proves nothing.
             why = f"it names {len(hosts)} hosts, but an IPMI BMC controls one"
-            if (
-                "pcmk_host_argument" not in values
-            ):  # whoever has each plug passed as an address names one BMC for each
+            # Unless they are names of one host, or each has its own BMC, whose address is its plug.
+            several = len({host.lower().partition(".")[0] for host in hosts}) > 1
+            if several and "pcmk_host_argument" not in values:
                 self.wrong_hosts.update(dict.fromkeys((host.lower() for host in hosts), f"{device}: {why}"))
             raise _NotUsed(why)
         for host, plug in hosts.items():

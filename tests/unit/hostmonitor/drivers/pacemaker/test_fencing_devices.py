@@ -282,5 +282,7 @@ def test_an_ipmi_device_of_several_hosts_may_switch_off_another_one() -> None:
         primitive("d", "fence_ipmilan", ip="b", pcmk_host_map="n1:b1;n2:b2", pcmk_host_argument="ip")
     )
     assert passed_on.wrong_hosts == {}, "each host's own BMC is named by its plug"
+    two_names = read(primitive("d", "fence_ipmilan", ip="b", pcmk_host_list="n1 n1.example"))
+    assert two_names.wrong_hosts == {}, "it is one host"
     one_each = read(primitive("d", "fence_redfish", ip="b", pcmk_host_map="n1:1;n2:2"))
     assert one_each.wrong_hosts == {}
