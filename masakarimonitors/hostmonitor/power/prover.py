@@ -183,8 +183,8 @@ class Prover:
 
         Empty where nothing is known against it. A BMC of another host has switched that one off.
         """
-        name = host.lower()
-        own = merged({}, by_devices).get(name, ())
+        name, named = host.lower(), dict(merged({}, by_devices))
+        own = named.get(name, ())
         wrong = self._wrong.get(name, frozenset())
         devices = ", ".join(address.device for address in own if _same(wrong, {identity(address)}))
         if devices:
@@ -192,10 +192,9 @@ class Prover:
                 f"the BMC of its fencing device ({devices}) said off while {host} was up, so another host may have "
                 "been switched off in its place"
             )
-        everyone = merged({}, by_devices)
         for owner, address in self._listed.items():
-            everyone = {**everyone, owner.lower(): (*everyone.get(owner.lower(), ()), address)}
-        return shared(everyone).get(name, "") if own else ""
+            named[owner.lower()] = (*named.get(owner.lower(), ()), address)
+        return shared(named).get(name, "") if own else ""
 
     def complaints(self) -> Sequence[str]:
         """What is known to be wrong before anybody is asked: BMCs of two hosts, passwords that cannot be read."""
