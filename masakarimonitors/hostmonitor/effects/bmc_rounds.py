@@ -23,6 +23,9 @@ MISSED_WITHIN = 180.0
 as a rule, 50 with Kubernetes' defaults, 120 where a remote's monitor operation is slow. A BMC that says off meanwhile
 is right."""
 
+AGAIN = 3600.0
+"""Seconds until one is looked at again that was not up all the time until its BMC was known: others come between."""
+
 MEMORY = "bmc:"
 """`Remember` keys: this, then the host's name."""
 
@@ -92,7 +95,9 @@ class BmcRounds:
     async def _visit(self, host: str, emit: Callable[[Any], None]) -> None:
         self._looked[host] = self._clock.now().monotonic
         proof = await self._look(host)
-        if proof is not None and proof.power is not Power.ON:
+        if proof is None:
+            return
+        if proof.power is not Power.ON:
             # BMCs restart, answers get lost, hosts are switched off: what counts is seen again while the host is up.
             proof = await self._look_again(host, LOOKS_APART)
         if proof is not None and proof.power is Power.OFF:
@@ -100,6 +105,8 @@ class BmcRounds:
             proof = await self._look_again(host, MISSED_WITHIN)
         now = self._clock.now()
         if proof is None or host not in self._hosts(now):
+            # It is down, or was out of sight for a moment: not to be left for a whole interval.
+            self._looked[host] = now.monotonic - self._interval + min(self._interval, AGAIN)
             return
         wrong = tuple(self._note(host, proof.power))
         bad = proof.power is not Power.ON

@@ -10,6 +10,7 @@ import pytest
 from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, Remember, Ruling
 from masakarimonitors.hostmonitor.core.observation import Power, ProofKind
 from masakarimonitors.hostmonitor.effects.bmc_rounds import (
+    AGAIN,
     MISSED_WITHIN,
     BmcRounds,
     BmcSeen,
@@ -130,6 +131,22 @@ async def test_a_host_that_has_just_died_and_is_not_missed_yet_has_no_wrong_bmc(
     await stage.play(3600.0)
     await missing
     assert len(stage.looked) == 2 and stage.noted == [] and stage.seen == []
+
+
+async def test_a_host_that_was_out_of_sight_meanwhile_is_looked_at_again_soon() -> None:
+    """A view that lapses must not leave a wrong BMC unknown for a day, nor a flapping host take all the time."""
+    stage = Stage(n1=[Power.OFF], n2=[Power.ON])
+
+    async def blink() -> None:
+        await stage.clock.sleep(60.0 + 10.0 + MISSED_WITHIN - 1.0)
+        stage.up.remove("n1")
+        await stage.clock.sleep(2.0)
+        stage.up.append("n1")
+
+    blinking = asyncio.get_running_loop().create_task(blink())
+    await stage.play(2 * AGAIN)
+    await blinking
+    assert stage.noted == [("n2", Power.ON), ("n1", Power.OFF)]
 
 
 async def test_those_that_were_wrong_before_a_restart_are_looked_at_first_and_end_when_they_say_on() -> None:
