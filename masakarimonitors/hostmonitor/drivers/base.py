@@ -67,12 +67,12 @@ class Driver:
     """One look at the BMCs of a host that is up (`Prover.look`), for the rounds; None of a host without a BMC."""
     note_power: Callable[[str, Power], Sequence[str]] = lambda host, said: ()
     """Told what the rounds have found (`Prover.note`): what the BMCs of a host have said while it was up."""
-    recall_power: Callable[[Mapping[str, Sequence[str]]], None] = lambda wrong: None
-    """Told before a source runs what `note_power` returned last, by host, in the life before (`Prover.recall`)."""
     troubles: Callable[[], Sequence[str]] = lambda: ()
     """What hinders its sources at this moment though they see; the status shows each sentence as an alarm."""
     on_path: Callable[[bool], None] = lambda works: None
     """Told whether this monitor's own way to masakari works, whenever that changes: part of its claim to report."""
+    recall_power: Callable[[Mapping[str, Sequence[str]]], None] = lambda wrong: None
+    """Told before a source runs what `note_power` returned last, by host, in the life before (`Prover.recall`)."""
 
 
 class Build(Protocol):

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen
-from masakarimonitors.hostmonitor.power import config_file
+from masakarimonitors.hostmonitor.power import config_file, ownership
 from masakarimonitors.hostmonitor.power.bmc import (
     Address,
     Bmc,
@@ -27,7 +27,7 @@ from masakarimonitors.hostmonitor.power.bmc import (
 from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Look, PowerCheck, Proof
 from masakarimonitors.hostmonitor.power.ipmi import Ipmi
 from masakarimonitors.hostmonitor.power.names import Names
-from masakarimonitors.hostmonitor.power.ownership import beside, identity, is_same, merged, shared
+from masakarimonitors.hostmonitor.power.ownership import beside, merged, shared
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.yaml_file import YamlFileFault
 
@@ -186,7 +186,7 @@ class Prover:
         name, named = host.lower(), dict(merged({}, by_devices))
         own = named.get(name, ())
         wrong = self._wrong.get(name, frozenset())
-        devices = ", ".join(address.device for address in own if _same(wrong, {identity(address)}))
+        devices = ", ".join(address.device for address in own if _same(wrong, {ownership.identity(address)}))
         if devices:
             return (
                 f"the BMC of its fencing device ({devices}) said off while {host} was up, so another host may have "
@@ -296,12 +296,12 @@ class Prover:
 
 
 def _identities(addresses: Sequence[Address]) -> frozenset[str]:
-    return frozenset(map(identity, addresses))
+    return frozenset(map(ownership.identity, addresses))
 
 
 def _same(ones: frozenset[str], others: Set[str]) -> frozenset[str]:
     """Those of `ones` that may be one of the others."""
-    return frozenset(one for one in ones if any(is_same(one, other) for other in others))
+    return frozenset(one for one in ones if any(ownership.is_same(one, other) for other in others))
 
 
 def _unreadable(addresses: Sequence[Address]) -> Sequence[str]:
