@@ -164,7 +164,7 @@ class Host:
         until(lambda: os.readlink(f"/proc/{init}/ns/net") != own, f"the network namespace of {self.name}")
         self._port = f"{self.name}x{self._boots}"
         # The card stays the same over a reboot. With another address it would be out of reach for the neighbours,
-        # which keep the old one for 8 s after their first word to it, and longer than anybody looks for signs of life.
+        # which keep the old one for 8 s after their first word to it, while others look for signs of life.
         card = [
             "name",
             "eth0",
