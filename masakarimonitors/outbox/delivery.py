@@ -135,8 +135,9 @@ class Delivery:
                     await pause(self._clock, self._pause(now), self._wake)
                     continue
                 self._busy[row.subject] = row.is_filed
-                self._breaker.probing = self._breaker.open
-                offers.create_task(self._offer(row))
+                # Decided once: an answer to an older offer may close the breaker before this one has begun.
+                self._breaker.probing = probe = self._breaker.open
+                offers.create_task(self._offer(row, probe=probe))
 
     def _ready(self, subject: str) -> None:
         """A row of the subject has reached the disk."""
@@ -232,9 +233,8 @@ class Delivery:
             return not self._breaker.probing
         return len(self._busy) < self._policy.concurrency
 
-    async def _offer(self, row: Row) -> None:
+    async def _offer(self, row: Row, *, probe: bool) -> None:
         generation = self._breaker.opened_at
-        probe = self._breaker.open
         uuid, host_uuid = "", ""
         try:
             if self.timing.leave_window(row.id):
