@@ -41,6 +41,7 @@ class Seen(Enum):
 
     ANSWERED = "a call came back within its time"
     TIMED_OUT = "a call did not"
+    NOT_ASKED = "a call could not be made: there is no thread for it"
     CAME_BACK = "a call that had hung came back"
     WAITED = "it was left alone for long enough"
 
@@ -50,6 +51,8 @@ _MOVES = {
     (Answering.NO, Seen.CAME_BACK): Answering.PERHAPS,
     (Answering.NO, Seen.WAITED): Answering.PERHAPS,
     (Answering.PERHAPS, Seen.TIMED_OUT): Answering.NO,
+    # Or it would be asked again at once, and for ever, by a process that has no thread left.
+    (Answering.PERHAPS, Seen.NOT_ASKED): Answering.NO,
     (Answering.PERHAPS, Seen.ANSWERED): Answering.YES,
 }
 
@@ -103,6 +106,9 @@ class Disk:
             async with asyncio.timeout(self._deadline):
                 answer = await asyncio.get_running_loop().run_in_executor(self._thread, function, store)
         except NoThread as shortage:
+            if self.hangs:
+                self._see(Seen.NOT_ASKED)
+                self._wait_longer()
             raise StoreFault(f"{store.where}: {shortage}", lasting=False) from shortage
         except TimeoutError:
             self._leave()
@@ -129,8 +135,7 @@ class Disk:
         assert self._thread is not None
         loop, hung, left = asyncio.get_running_loop(), self._thread.pool, self._store
         self._see(Seen.TIMED_OUT)
-        self._until = self._clock.now().monotonic + self._patience
-        self._patience = min(self._patience * 2, _LAST_TRY)
+        self._wait_longer()
         self._store, self._thread = left.renewed(), _Thread()
 
         def came_back() -> None:
@@ -141,6 +146,11 @@ class Disk:
         # Its only thread gets there when the hung call is over.
         hung.submit(came_back)
         hung.close()
+
+    def _wait_longer(self) -> None:
+        """Left alone from now on, twice as long as the last time."""
+        self._until = self._clock.now().monotonic + self._patience
+        self._patience = min(self._patience * 2, _LAST_TRY)
 
     def _came_back(self) -> None:
         self._see(Seen.CAME_BACK)

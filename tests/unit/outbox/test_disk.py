@@ -25,6 +25,7 @@ def test_what_is_known_of_a_disk(state: Answering, seen: Seen) -> None:
     expected = {
         (YES, Seen.TIMED_OUT): NO,
         (PERHAPS, Seen.TIMED_OUT): NO,
+        (PERHAPS, Seen.NOT_ASKED): NO,
         (NO, Seen.CAME_BACK): PERHAPS,
         (NO, Seen.WAITED): PERHAPS,
         (PERHAPS, Seen.ANSWERED): YES,
@@ -196,4 +197,30 @@ async def test_a_fault_that_comes_in_time_is_no_hang() -> None:
     async with open_outbox(store, clock) as outbox:
         outbox.submit([report("a")], clock.now())
         await eventually(lambda: outbox.fault == "full", "the fault to be told")
+    await outbox.close()
+
+
+async def test_a_disk_that_hung_is_not_asked_without_pause_while_no_thread_can_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts: list[threading.Thread] = []
+
+    def shortage(thread: threading.Thread) -> None:
+        starts.append(thread)
+        raise RuntimeError("can't start new thread")
+
+    store, clock = Hanging(), FakeClock()
+    async with open_outbox(store, clock) as outbox:
+        store.freeze()
+        outbox.submit([report("a")], clock.now())
+        await eventually(lambda: bool(outbox.fault), "the disk to be found hanging")
+        with monkeypatch.context() as context:
+            context.setattr(threading.Thread, "start", shortage)
+            await clock.advance(30)
+            assert len(starts) == 1 and "no thread can be started" in outbox.fault
+            await clock.advance(119)
+            assert len(starts) == 2
+        store.thaw.set()
+        await clock.advance(120)
+        await eventually(lambda: written(store) == {"process:a"}, "all to be written")
     await outbox.close()
