@@ -5,6 +5,7 @@ asks has a report to deliver.
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass
 
 from masakarimonitors.core.decision import Instant
@@ -13,6 +14,8 @@ from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import ReportFinder, Stored, near
 from masakarimonitors.outbox.fates import Presence
 from masakarimonitors.outbox.rows import Row
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Arrivals:
             return Arrival(
                 Presence.UNKNOWN, f"masakari's notifications could not be read within {self._patience:.0f} s"
             )
+        except Exception as error:  # an odd row, or an odd answer, must not end the delivery of all others
+            LOG.exception(
+                "Looking for the report about %s at masakari failed in an unforeseen way", row.subject
+            )
+            return Arrival(Presence.UNKNOWN, f"masakari's notifications: {type(error).__name__}: {error}")
         if found is None:
             return Arrival(Presence.ABSENT, "masakari has no such notification of this failure")
         return Arrival(Presence.THERE, f"masakari has it as notification {found.uuid}", found.uuid)

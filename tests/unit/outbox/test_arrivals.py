@@ -155,3 +155,12 @@ async def test_what_cannot_be_known_is_unknown() -> None:
     ):
         seen = await looking.look(looked_at, moment(1))
         assert seen.presence is Presence.UNKNOWN and seen.evidence
+
+
+@pytest.mark.parametrize("made", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59-12:00"])
+async def test_a_row_whose_times_are_out_of_all_reason_is_not_the_end_of_whoever_asks(made: str) -> None:
+    row = replace(Row.new(1, DIED, "it died", moment(0)), made_at=datetime.datetime.fromisoformat(made))
+    lists = FakeLists({"all": ["c1"]})
+    lists.file("c1", "PROCESS", {"event": "STOPPED"}, wire(0))
+    arrival = await Arrivals(ReportFinder(lists)).look(row, moment(60))
+    assert arrival.presence in (Presence.UNKNOWN, Presence.ABSENT)
