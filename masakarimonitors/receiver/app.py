@@ -7,6 +7,8 @@ subscribers. Nothing is recovered, and the log says so.
 
 import asyncio
 import contextlib
+import dataclasses
+import datetime
 import functools
 import json
 import logging
@@ -39,6 +41,8 @@ Response = web.StreamResponse
 
 _LARGEST_BODY = 114_688
 """Bytes; oslo.middleware's `max_request_body_size`, which masakari-api runs with."""
+_EVERY = 1_000_000
+"""So many notifications are as good as all."""
 _SHOWN = 50
 """Notifications on the page for people."""
 _PREFIXES = ("", "/v1", "/v1/{project:[0-9a-f-]+}")
@@ -79,6 +83,8 @@ class Receiver:
     ) -> None:
         """Nothing is opened before `serve`."""
         self._status = "finished" if finishes else "new"
+        # What an engine, played by somebody, has said of single ones since, and when.
+        self._said: dict[str, tuple[str, datetime.datetime]] = {}
         self._clock = clock
         self._delay = delay
         self._fault = fault
@@ -137,7 +143,7 @@ class Receiver:
 
     async def notifications(self, query: Query | None = None) -> Sequence[Accepted]:
         """What was accepted, newest first; everything (up to a million) without a query."""
-        return await self._on_disk(self._stored.notifications, query or Query(limit=1_000_000))
+        return await self._on_disk(self._stored.notifications, query or Query(limit=_EVERY))
 
     async def set_maintenance(self, hostname: str, on: bool) -> None:
         """Flag a host, known or not: while on maintenance, all that it reports is refused with 409."""
@@ -145,6 +151,10 @@ class Receiver:
         hosts = await self._on_disk(self._stored.hosts)
         identity = next(host.uuid for host in hosts if host.name == hostname)
         await self._on_disk(self._stored.set_maintenance, identity, on)
+
+    def set_status(self, uuid: str, status: str) -> None:
+        """From now on that notification is shown so ("running", "error", "failed"), as if an engine had said it."""
+        self._said[uuid] = (status, self._clock.now().wall)
 
     @property
     def _stored(self) -> Store:
@@ -213,13 +223,21 @@ class Receiver:
 
     async def _list(self, request: Request) -> Response:
         try:
-            query = views.wanted(request.query, self._status)
-            rows = await self._matching(query) if query is not None else []
+            rows = await self._matching(views.wanted(request.query), request.query.get("status"))
         except Invalid as error:
             return views.fault(400, str(error))
-        return views.json_response({"notifications": [views.notification(row, self._status) for row in rows]})
+        return views.json_response({"notifications": [self._shown(row) for row in rows]})
 
-    async def _matching(self, query: Query) -> Sequence[Accepted]:
+    def _shown(self, row: Accepted) -> dict[str, Any]:
+        status, updated = self._said.get(row.uuid, (self._status, None))
+        return views.notification(row, status, updated)
+
+    async def _matching(self, query: Query, status: str | None) -> Sequence[Accepted]:
+        if status is not None and self._said:
+            every = await self._matching(dataclasses.replace(query, limit=_EVERY), None)
+            return [row for row in every if self._shown(row)["status"] == status][: query.limit]
+        if status not in (None, self._status):
+            return []
         if query.before is not None and not await self._on_disk(self._stored.holds, query.before):
             raise views.no_marker(str(query.before))
         return await self._on_disk(self._stored.notifications, query)
@@ -229,7 +247,7 @@ class Receiver:
         row = await self._on_disk(self._stored.notification, views.plain(identity))
         if row is None:
             return views.fault(404, f"No notification with id {identity}.")
-        return views.json_response({"notification": views.notification(row, self._status)})
+        return views.json_response({"notification": self._shown(row)})
 
     async def _segments(self, request: Request) -> Response:
         return _page("segments", [views.SEGMENT_VIEW], request)

@@ -48,10 +48,8 @@ SEGMENT_VIEW: dict[str, Any] = {
 }
 
 
-def wanted(query: Mapping[str, str], status: str = "new") -> Query | None:
-    """The filters of a list of notifications that all have one `status`; None when none can match; raises Invalid."""
-    if query.get("status", status) != status:
-        return None
+def wanted(query: Mapping[str, str]) -> Query:
+    """The filters of a list of notifications, without their status; raises Invalid."""
     since = query.get("generated-since")
     return Query(
         type=_optional(query.get("type")),
@@ -115,8 +113,10 @@ def fault(status: int, message: str) -> web.Response:
     )
 
 
-def notification(row: Accepted, status: str = "new") -> dict[str, Any]:
-    """One notification; nobody works on it, so its status is that of them all."""
+def notification(
+    row: Accepted, status: str = "new", updated: datetime.datetime | None = None
+) -> dict[str, Any]:
+    """One notification; `status` as of `updated` (None: since it was accepted)."""
     return {
         "id": row.id,
         "notification_uuid": row.uuid,
@@ -129,6 +129,7 @@ def notification(row: Accepted, status: str = "new") -> dict[str, Any]:
         "message": None,
         "created_at": _time(row.created_at),
         **_NEVER_CHANGED,
+        "updated_at": None if updated is None else _time(updated),
     }
 
 

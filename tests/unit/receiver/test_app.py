@@ -284,3 +284,20 @@ async def test_one_that_finishes_keeps_no_sender_waiting(http: aiohttp.ClientSes
             assert [one["notification_uuid"] for one in listed] == found
         async with http.get(f"{url}/v1/notifications/{uuid}") as answer:
             assert (await answer.json())["notification"]["status"] == "finished"
+
+
+async def test_each_notification_is_shown_as_a_played_engine_has_left_it(http: aiohttp.ClientSession) -> None:
+    played = receiver()
+    async with played.serve() as url:
+        uuids = []
+        for name in ("a", "b"):
+            async with http.post(f"{url}/v1/notifications", json=report(name)) as answer:
+                uuids.append((await answer.json())["notification"]["notification_uuid"])
+        played.set_status(uuids[0], "failed")
+        async with http.get(f"{url}/v1/notifications/{uuids[0]}") as answer:
+            one = (await answer.json())["notification"]
+        assert one["status"] == "failed" and one["updated_at"] >= one["created_at"]
+        for query, found in (("new", [uuids[1]]), ("failed", [uuids[0]]), ("finished", [])):
+            async with http.get(f"{url}/v1/notifications", params={"status": query}) as answer:
+                listed = (await answer.json())["notifications"]
+            assert [one["notification_uuid"] for one in listed] == found
