@@ -89,6 +89,14 @@ class Daemon(Generic[S, O]):
         if observation is not None:
             self._inbox.put_nowait(observation)
 
+    def is_well(self, subject: str) -> str:
+        """Why that subject needs nobody any more, as the monitor sees it now; empty if it does, or nobody knows."""
+        try:
+            return self._monitor.is_well(self._state, subject)
+        except Exception:  # nothing is well because of a bug
+            LOG.exception("%s could not say whether %s is well", self._monitor.name, subject)
+            return ""
+
     async def run(self) -> None:
         """Until cancelled; a bug in a decision is logged and the state kept, never silently passed over."""
         async with asyncio.TaskGroup() as tasks:

@@ -68,6 +68,9 @@ class Monitor(Generic[S, O]):
     judge_unconfirmed: Callable[[S, Unconfirmed, Instant], Word] = lambda state, report, now: _NOBODY_JUDGES
     """Whether a report of its last life still holds, by what it knows now; pure. Asked of each whenever the state has
     changed, until it says one or the other: only then is the report delivered, or taken back."""
+    is_well: Callable[[S, str], str] = lambda state, subject: ""
+    """Why nobody need see to that subject any more, although masakari did not recover it: it was seen in this life to
+    be well. Empty when it was not, or when that cannot be said; pure. Nothing hangs on it but that an alarm ends."""
     may_offer: Callable[[S, Notification, Instant], Leave] = lambda state, notification, now: Leave.NOW
     """Whether this report may leave at this moment: asked last of all, on any thread. What may not now stays
     pending until a decision takes it back, or until it may; what never may is ended."""

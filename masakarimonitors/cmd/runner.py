@@ -73,6 +73,7 @@ async def serve(
             for one in running:
                 watchers.append(tasks.create_task(one.delivery.run()))
                 watchers.append(tasks.create_task(one.daemon.run()))
+                watchers.append(tasks.create_task(one.follower.run()))
             _on_hangup(running)
             systemd.notify("READY=1")
             started(running, page)

@@ -70,6 +70,9 @@ def _show(console: Console, snapshot: Any) -> None:
     console.print(
         f"reports: {outbox['pending']} waiting{', ' if counts else ''}{counts}; kept in {outbox['where']}"
     )
+    delivered = [f"{count} {state}" for state, count in outbox.get("delivered", {}).items() if count]
+    if delivered:
+        console.print(f"of what masakari has: {', '.join(delivered)} (delivered is not recovered)")
     for trouble in (outbox["disk_fault"], outbox["api_trouble"], *(f["text"] for f in snapshot["faults"])):
         if trouble:
             console.print(f"[red]{escape(trouble)}[/red]")

@@ -20,16 +20,18 @@ from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import Instant, Verdict
 from masakarimonitors.daemon import Daemon
 from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, TIMEOUT, Api, MasakariApi
-from masakarimonitors.masakari_lists import ReportFinder
+from masakarimonitors.masakari_lists import Reader, ReportFinder
 from masakarimonitors.monitor import MasakariReader, Memory, Monitor
 from masakarimonitors.outbox.arrivals import Arrivals
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.disk import DEADLINE
+from masakarimonitors.outbox.follower import Follower
 from masakarimonitors.outbox.lock import InUse, Lock
 from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace import PacePolicy
 from masakarimonitors.outbox.pacing import OFF, Pacing
+from masakarimonitors.outbox.progress import FollowPolicy
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
@@ -72,6 +74,7 @@ class WiredMonitor:
     outbox: Outbox
     delivery: Delivery
     daemon: Daemon[Any, Any]
+    follower: Follower
     status: MonitorStatus
 
     @property
@@ -94,11 +97,14 @@ def wire(
     arrivals: Arrivals | None = None,
     pace: PacePolicy = OFF,
     looks: Looks | None = None,
+    reader: Reader | None = None,
+    follow: FollowPolicy | None = None,
 ) -> WiredMonitor:
     """Put a monitor between its open outbox and masakari-api; `on_verdict` is told each of its verdicts.
 
     `arrivals` tells whether masakari has a report already; without it only its answers do. `pace`: how many reports
-    about instances stand there at a time (by default as many as there are), counted by `looks`.
+    about instances stand there at a time (by default as many as there are), counted by `looks`. `reader` tells what
+    becomes of those that masakari has, and `follow` says how often it is asked; without it nobody follows them.
     """
     record = Record(monitor.name, clock.now(), on_verdict)
     for one in outbox.unreadable:
@@ -108,7 +114,8 @@ def wire(
     def tell(text: str) -> None:
         record.fault(text, clock.now())
 
-    pacing = Pacing(outbox, clock, pace, looks, on_fault=tell)
+    follower = Follower(outbox, clock, reader, follow, is_well=daemon.is_well)
+    pacing = Pacing(outbox, clock, pace, looks, on_fault=tell, on_seen=follower.seen)
     delivery = Delivery(
         outbox,
         api,
@@ -122,11 +129,22 @@ def wire(
         held_patience=monitor.held_patience,
     )
     monitor.watch_delivery(lambda: delivery.trouble)
-    status = MonitorStatus(record, daemon.subjects, lambda: _outbox_row(outbox, delivery))
-    return WiredMonitor(monitor=monitor, outbox=outbox, delivery=delivery, daemon=daemon, status=status)
+    status = MonitorStatus(
+        record,
+        lambda: [*daemon.subjects(), *follower.describe()],
+        lambda: _outbox_row(outbox, delivery, follower),
+    )
+    return WiredMonitor(
+        monitor=monitor,
+        outbox=outbox,
+        delivery=delivery,
+        daemon=daemon,
+        follower=follower,
+        status=status,
+    )
 
 
-def _outbox_row(outbox: Outbox, delivery: Delivery) -> OutboxRow:
+def _outbox_row(outbox: Outbox, delivery: Delivery, follower: Follower) -> OutboxRow:
     return OutboxRow(
         where=outbox.where,
         pending=outbox.waiting,
@@ -136,6 +154,7 @@ def _outbox_row(outbox: Outbox, delivery: Delivery) -> OutboxRow:
         waiting=[WaitingRow(one.subject, one.why) for one in delivery.pacing.waiting()],
         unfinished=delivery.pacing.unfinished,
         overdue=delivery.pacing.overdue,
+        delivered=follower.counts(),
     )
 
 
@@ -161,6 +180,8 @@ def build(
         arrivals=arrivals,
         pace=pace_policy(conf),
         looks=Looks(api, clock),
+        reader=api,
+        follow=follow_policy(name),
     )
 
 
@@ -227,6 +248,11 @@ def delivery_policy(conf: cfg.ConfigOpts, name: str) -> DeliveryPolicy:
 def pace_policy(conf: cfg.ConfigOpts) -> PacePolicy:
     """How many reports about the instances of one host stand at masakari at a time."""
     return PacePolicy(limit=conf.callback.max_unfinished)
+
+
+def follow_policy(name: str) -> FollowPolicy:
+    """How often masakari is asked what becomes of reports: hosts are told by one monitor, all else by each host's."""
+    return FollowPolicy(late_gap=10.0) if name == "hostmonitor" else FollowPolicy()
 
 
 async def make_outbox(

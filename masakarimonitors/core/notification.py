@@ -122,6 +122,11 @@ class HostNotification(_Notification):
     type = "COMPUTE_HOST"
 
     @property
+    def is_acted_on(self) -> bool:
+        """Whether masakari's engine evacuates the host because of it."""
+        return self.event is HostEvent.STOPPED and self.host_status is HostStatus.NORMAL
+
+    @property
     def subject(self) -> str:
         """Order is kept, and recovery withdraws, per subject."""
         return f"host:{self.hostname}"
@@ -144,6 +149,11 @@ class ProcessNotification(_Notification):
     process_name: str
 
     type = "PROCESS"
+
+    @property
+    def is_acted_on(self) -> bool:
+        """Whether masakari's engine takes the host out of service because of it."""
+        return self.event is HostEvent.STOPPED
 
     @property
     def subject(self) -> str:

@@ -18,7 +18,7 @@ from masakarimonitors.instancemonitor.core.observation import Observation
 from masakarimonitors.instancemonitor.core.offer import may_offer
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
-from masakarimonitors.instancemonitor.core.unconfirmed import judge
+from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
 from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, own_names
 from masakarimonitors.instancemonitor.effects import Effects
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
@@ -71,6 +71,7 @@ def build(
         effects=effects,
         describe=_describe,
         judge_unconfirmed=partial(judge, uris),
+        is_well=well,
         may_offer=may_offer,
         close=effects.close,
         watching=[f"the instances of {uri}" for uri in uris],

@@ -31,7 +31,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     misses_for,
     restore,
 )
-from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import judge
+from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import judge, well
 from masakarimonitors.introspectiveinstancemonitor.effects import CounterReader
 from masakarimonitors.introspectiveinstancemonitor.sources.check_file import read
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
@@ -90,6 +90,7 @@ def build(
         effects=counters,
         describe=describe,
         judge_unconfirmed=lambda state, report, now: judge(policy, uris, state, report),
+        is_well=well,
         settled=settled,
         close=counters.close,
         watching=(

@@ -307,7 +307,7 @@ class Delivery:
         match FATES[answer, arrival.presence]:
             case Fate.DELIVERED:
                 uuid = outcome.uuid if isinstance(outcome, Delivered) else arrival.uuid
-                followed = uuid if self.pacing.follows(row) else ""
+                followed = uuid if row.is_acted_on else ""
                 self._end(replace(row, followed=followed), ReportStatus.DELIVERED, words, now)
                 return uuid
             case Fate.SWALLOWED:

@@ -1,19 +1,18 @@
-"""What becomes of the reports that masakari has: which have ended, and which stand there for too long; pure.
+"""Which of the reports that masakari has stand there for so long that no other need wait for them; pure.
 
-In: what stands there, and the time. Out: the pace then, and what people are to know. What nobody can read has
-not ended.
+In: what stands there, and the time. Out: the pace then, and which are newly so. What nobody can read has not ended.
+What people are told of them is another matter (`follower`).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from masakarimonitors.outbox.pace import HostPace, Look, PacePolicy, Sight, Tracked
+from masakarimonitors.outbox.pace import HostPace, PacePolicy, Sight, Tracked
 from masakarimonitors.outbox.stages import KEPT, MOVES, TOO_LONG, Lane, Sign, Stage
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A report as it was tracked under `uuid`; what was seen of it; and its end, or that it stands too long."""
+class Late:
+    """A report as it was tracked under `uuid`, what has passed, and where it stands now."""
 
     uuid: str
     was: Tracked
@@ -21,24 +20,13 @@ class Ended:
     stage: Stage
 
 
-def ended(pace: HostPace, look: Look) -> Iterator[Ended]:
-    """What a look tells of ours that have come to their end, before it is taken in by `looked`."""
-    for uuid, one in pace.tracked.items():
-        sign = look.signs.get(uuid)
-        if one.row is None or sign is None or one.stage is Stage.OFFERED:
-            continue
-        stage = MOVES[one.stage, sign]
-        if stage not in KEPT:
-            yield Ended(uuid, one, sign, stage)
-
-
 def _patience(one: Tracked, policy: PacePolicy) -> float:
     return policy.host_patience if one.lane is Lane.HOST and not one.doubtful else policy.patience
 
 
-def lapsed(pace: HostPace, now: float, policy: PacePolicy) -> tuple[HostPace, list[Ended]]:
+def lapsed(pace: HostPace, now: float, policy: PacePolicy) -> tuple[HostPace, list[Late]]:
     """Nobody waits for what stands longer than the engine can take: the pace then, and what is newly so."""
-    late: list[Ended] = []
+    late: list[Late] = []
     if (
         pace.sight is Sight.UNASKED
     ):  # what stood there before a start may have ended since: the first look tells
@@ -56,7 +44,7 @@ def lapsed(pace: HostPace, now: float, policy: PacePolicy) -> tuple[HostPace, li
         if now < one.since + patience:
             continue
         stage = MOVES[one.stage, sign]
-        late.append(Ended(uuid, one, sign, stage))
+        late.append(Late(uuid, one, sign, stage))
         tracked[uuid] = replace(one, stage=stage)
         if stage not in KEPT:
             del tracked[uuid]

@@ -26,6 +26,7 @@ from masakarimonitors.masakari_lists import (
     on_maintenance,
 )
 from masakarimonitors.outbox.pace import HostReport, Look
+from masakarimonitors.outbox.progress import Seen
 from masakarimonitors.outbox.stages import Lane, Sign
 from masakarimonitors.system.clock import Clock
 
@@ -86,16 +87,20 @@ class Looks:
         host = await self._host(hostname)
         unfinished: dict[str, Lane] = {}
         changed: dict[str, float] = {}
+        found: dict[str, Stored | None] = {}
         for status in UNFINISHED:
             for one in await newest_of(self._reader, host, VmNotification.type, status=status):
                 if one.status == status:  # a server that knows no such filter tells of them all
                     self._note_segment(hostname, one)
+                    found[one.uuid] = one
                     unfinished[one.uuid] = _lane(one.payload)
                     changed[one.uuid] = self._monotonic(one.updated_at or one.created_at)
         signs: dict[str, Sign] = {}
-        for uuid in tracked:
+        ours = list(tracked)
+        for uuid in ours:
             if uuid not in unfinished:
-                signs[uuid] = await self._sign(hostname, uuid)
+                found[uuid] = stored = await notification(self._reader, uuid)
+                signs[uuid] = self._sign(hostname, stored)
         recovered: dict[str, float] = {}
         hosts: dict[str, HostReport] = {}
         abandoned: set[str] = set()
@@ -121,6 +126,7 @@ class Looks:
             hosts=hosts,
             abandoned=frozenset(abandoned),
             changed=changed,
+            seen={uuid: self._seen(found[uuid]) for uuid in ours},
         )
 
     async def _host_report(self, one: Stored) -> HostReport | None:
@@ -163,12 +169,14 @@ class Looks:
         if known is not None and not known.segment and known.uuid == one.host_uuid:
             self._hosts[hostname] = replace(known, segment=one.segment_uuid)
 
-    async def _sign(self, hostname: str, uuid: str) -> Sign:
-        stored = await notification(self._reader, uuid)
+    def _sign(self, hostname: str, stored: Stored | None) -> Sign:
         if stored is None:
             return Sign.UNKNOWN
         self._note_segment(hostname, stored)
         return _SIGNS.get(stored.status, Sign.UNFINISHED)
+
+    def _seen(self, stored: Stored | None) -> Seen | None:
+        return None if stored is None else seen_of(stored, self._date())
 
     def _monotonic(self, moment: datetime.datetime) -> float:
         """A moment of masakari's clock by our monotonic one, rather too early than too late."""
@@ -179,6 +187,14 @@ class Looks:
         """masakari's own time, as its last answer told it; ours where it does not."""
         date: datetime.datetime | None = getattr(self._reader, "date", None)
         return date or self._clock.now().wall
+
+
+def seen_of(stored: Stored, date: datetime.datetime) -> Seen:
+    """What a look has shown of one; `date`: masakari's own time."""
+    return Seen(
+        status=stored.status,
+        seconds=max(0.0, (date - (stored.updated_at or stored.created_at)).total_seconds()),
+    )
 
 
 def _lane(payload: Mapping[str, object]) -> Lane:

@@ -23,6 +23,12 @@ LOG = logging.getLogger(__name__)
 
 # So many reports that masakari may have, or has, are known again when they are made anew.
 _KNOWN_AGAIN = 1000
+# Between masakari-api's answer to a report and what became of it then.
+_ENGINE = "; the engine: "
+_NOT_FOLLOWED = (
+    "masakari has the report about %s and did not say as which notification: what becomes of it is not followed here. "
+    "See `openstack notification list`"
+)
 
 
 class Outbox:
@@ -62,6 +68,8 @@ class Outbox:
         self._ready: dict[str, None] = {}
         self.news = asyncio.Event()
         """Set when `take_ready` has something to give; whoever takes may wait on it."""
+        self.followed_news = asyncio.Event()
+        """Set when `followed` has one more; whoever follows may wait on it."""
         self.unreadable: Sequence[str] = ()
         """For people: what an earlier run left that makes no sense, and is set aside."""
         self.counts: dict[ReportStatus, int] = dict.fromkeys(ReportStatus, 0)
@@ -142,16 +150,23 @@ class Outbox:
         """The ended rows with which masakari's engine is not known to have ended, oldest first."""
         return list(self._followed.values())
 
-    def followed_row(self, row_id: int) -> Row | None:
-        """That row, if it is followed."""
-        return self._followed.get(row_id)
-
-    def end_following(self, row_id: int, answer: str, now: Instant) -> Row | None:
-        """What became of a followed row at masakari is known: kept as its answer; the row as it is now."""
-        row = self._followed.pop(row_id, None)
+    def note_followed(self, row_id: int, word: str) -> Row | None:
+        """masakari says `word` of a followed row by now: kept with its answer; the row as it is now."""
+        row = self._followed.get(row_id)
         if row is None:
             return None
-        row = replace(row, followed="", answer=answer, updated=now.wall)
+        row = replace(row, answer=f"{row.answer.split(_ENGINE)[0]}{_ENGINE}{word}")
+        self._followed[row_id] = row
+        self._writer.write([Put(row)])
+        return row
+
+    def end_following(self, row_id: int, word: str) -> Row | None:
+        """The same, and it is the last word: the row is followed no longer."""
+        row = self.note_followed(row_id, word)
+        if row is None:
+            return None
+        del self._followed[row_id]
+        row = replace(row, followed="")
         self._writer.write([Put(row)])
         return row
 
@@ -176,6 +191,9 @@ class Outbox:
             self.counts[row.status] += 1
             if row.followed:
                 self._followed[row.id] = row
+                self.followed_news.set()
+            elif row.status is ReportStatus.DELIVERED and row.is_acted_on:
+                LOG.warning(_NOT_FOLLOWED, row.subject)
             if row.status is ReportStatus.DELIVERED:
                 self._know_again(row)
         self._writer.write([Put(row, durable)])

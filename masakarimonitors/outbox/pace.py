@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
 from masakarimonitors.outbox.budget import UNSPENT, Budget
+from masakarimonitors.outbox.progress import Seen
 from masakarimonitors.outbox.stages import COUNTED, KEPT, MOVES, Lane, Sign, Stage
 
 
@@ -104,7 +105,8 @@ class Look:
     ours that are not among them stand. `recovered`: the reports of the whole host that the engine has finished, with
     the monotonic second (of our clock) at which it did. `hosts`: more of those of the whole host that are unfinished.
     `abandoned`: those that are, and at which nobody works any more. `changed`: when masakari last changed unfinished
-    ones about instances (monotonic second of our clock), as far as is known.
+    ones about instances (monotonic second of our clock), as far as is known. `seen`: of ours, what masakari says
+    (None: it knows no such one).
     """
 
     began: float
@@ -114,6 +116,7 @@ class Look:
     hosts: Mapping[str, HostReport] = field(default_factory=dict)
     abandoned: frozenset[str] = frozenset()
     changed: Mapping[str, float] = field(default_factory=dict)
+    seen: Mapping[str, Seen | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

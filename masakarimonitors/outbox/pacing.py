@@ -1,27 +1,27 @@
 """The pace at which reports about instances leave: who waits, who goes next, and the looks at masakari for that.
 
 In: reports that are due, and what became of each offer. Out: the one that may go now, oldest first; what waits
-and why. It looks at masakari when the policy (`pace`) asks for it, and tells people what the engine has given
-up. A look that fails costs nothing but speed.
+and why. It looks at masakari when the policy (`pace`) asks for it, and hands on what was seen of its reports. A look
+that fails costs nothing but speed.
 """
 
 import asyncio
 import datetime
 import heapq
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.outbox import following, words
 from masakarimonitors.outbox import pace as policy_of
-from masakarimonitors.outbox.following import Ended
 from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace import GO, Candidate, Hold, HostPace, PacePolicy, Ruling, Sight
+from masakarimonitors.outbox.progress import Seen
 from masakarimonitors.outbox.rows import Row
-from masakarimonitors.outbox.stages import TOO_LONG, Lane, Sign, Stage, lane_of
+from masakarimonitors.outbox.stages import TOO_LONG, Lane, Stage, lane_of
 from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
@@ -91,8 +91,11 @@ class Pacing:
         *,
         patience: float = 20.0,
         on_fault: Callable[[str], None] = lambda text: None,
+        on_seen: Callable[[Mapping[str, Seen | None]], None] = lambda seen: None,
     ) -> None:
         """`looks` reads masakari; without it nothing is seen of it. `on_fault` is told what people must look at.
+
+        `on_seen` is told what each look has shown of this monitor's own reports, so that nobody need look again.
 
         A look that takes longer than `patience` (seconds) has failed: whoever waits for it goes on without.
         """
@@ -102,6 +105,7 @@ class Pacing:
         self._looks = looks
         self._patience = patience
         self._on_fault = on_fault
+        self._on_seen = on_seen
         self._hosts: dict[str, _Host] = {}
         # By masakari's uuid of a host's report: whose reports were taken back for it, of which nobody was told yet.
         self._covered: dict[str, list[str]] = {}
@@ -112,7 +116,7 @@ class Pacing:
         for row in self._outbox.followed() if self._policy.limit else ():
             lane = lane_of(row.notification)
             if lane is None or row.notification is None:
-                continue
+                continue  # of hosts and processes nothing waits
             # No more, so that it is looked at first, and then for a day: the wall clock may have been set meanwhile.
             age = min(_age(row.updated or row.created, now), self._policy.patience)
             host = self._host(row.notification.hostname)
@@ -169,10 +173,6 @@ class Pacing:
         host = self._hosts[row.notification.hostname]
         host.pace = policy_of.answered(host.pace, row.id, uuid, self._clock.now().monotonic)
 
-    def follows(self, row: Row) -> bool:
-        """Whether it is looked at what becomes of such a row at masakari."""
-        return self._policy.limit > 0 and lane_of(row.notification) is Lane.RECOVERED
-
     def covered(self, row: Row, uuid: str) -> None:
         """A report was taken back because masakari has recovered its whole host; `uuid`: its notification of that."""
         self._covered.setdefault(uuid, []).append(row.subject)
@@ -213,8 +213,6 @@ class Pacing:
         """Whatever stands too long at masakari is waited for no longer."""
         for name, host in self._hosts.items():
             host.pace, late = following.lapsed(host.pace, now.monotonic, self._policy)
-            for one in late:
-                self._tell(one, now)
             long = following.long_hosts(host.pace, now.monotonic, self._policy)
             # That a host of many instances takes so long is a fault only for those that wait for it, or did.
             held = host.hold is Hold.HOST or any(one.was.lane is Lane.HOST for one in late)
@@ -256,8 +254,7 @@ class Pacing:
                     self._policy.blind_interval,
                 )
             return
-        for one in following.ended(host.pace, seen):
-            self._tell(one, now)
+        self._on_seen(seen.seen)
         host.pace = policy_of.looked(host.pace, seen, now.monotonic)
         self._tell_host(hostname, host, seen.abandoned, words.ABANDONED)
         if before is Sight.BLIND:
@@ -317,33 +314,6 @@ class Pacing:
             told = fault.format(about=f"{hostname} (notification {uuid})", minutes=self._policy.patience / 60)
             self._on_fault(told)
             LOG.error(told)
-
-    def _tell(self, one: Ended, now: Instant) -> None:
-        if one.was.row is None:
-            return
-        row = self._outbox.followed_row(one.was.row)
-        if row is None:
-            return
-        about, answer = (
-            f"{row.subject} (notification {one.uuid})",
-            f"{row.answer}; the engine: {one.sign.value}",
-        )
-        if one.stage in TOO_LONG:
-            late = words.UNREAD if one.stage is Stage.UNREAD else words.OVERDUE
-            told = late.format(about=about, minutes=self._policy.patience / 60)
-            self._on_fault(told)
-            LOG.error(told)
-            return
-        self._outbox.end_following(row.id, answer, now)
-        if one.stage is Stage.GIVEN_UP:
-            self._on_fault(words.GIVEN_UP.format(about=about))
-            LOG.error(words.GIVEN_UP.format(about=about))
-        elif one.sign is Sign.IGNORED:
-            LOG.warning(words.IGNORED.format(about=about))
-        elif one.stage is Stage.FORGOTTEN:
-            LOG.warning(words.FORGOTTEN.format(about=about, why=one.sign.value))
-        else:
-            LOG.info("masakari and the report about %s: %s", about, one.sign.value)
 
 
 def _age(moment: datetime.datetime, now: Instant) -> float:

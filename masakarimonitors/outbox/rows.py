@@ -90,6 +90,11 @@ class Row:
         return isinstance(self.notification, VmNotification) and not self.notification.is_acted_on
 
     @property
+    def is_acted_on(self) -> bool:
+        """Whether masakari's engine is to recover something because of it, so that what becomes of it is followed."""
+        return self.notification is not None and self.notification.is_acted_on
+
+    @property
     def as_made(self) -> Notification | None:
         """What it says, with the time at which it was made, whenever it is offered."""
         return None if self.notification is None else replace(self.notification, generated_time=self.made_at)

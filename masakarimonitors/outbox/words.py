@@ -1,5 +1,7 @@
 """What people are told of the reports that masakari has."""
 
+from masakarimonitors.outbox.progress import Progress
+
 ABANDONED = (
     "masakari shows the recovery of {about} as unfinished, but the host is in service: the engine was killed at its "
     "work, and nobody recovers that host. What dies there is reported again; see to the instances that were there then"
@@ -16,25 +18,63 @@ TAKEN_BACK = (
     "and is stopped in nova stays stopped when it is recovered with it. See whether each of them runs, and start it "
     "by hand where it does not (`openstack server show`, `openstack server start`)"
 )
-OVERDUE = (
-    "masakari's engine has not ended with the report about {about} for {minutes:.0f} minutes, which is longer than it "
-    "needs: it is away, or was killed at its work, or waits for nova. The next reports go out all the same; see "
-    "`openstack notification show` and the engine's log, and recover the instance by hand"
+NOT_RECOVERED = {
+    "COMPUTE_HOST": "the instances of {hostname} are not recovered",
+    "VM": "the instance {subject} on {hostname} is not recovered",
+    "PROCESS": "{hostname}, on which {subject} is down, is not taken out of service",
+}
+"""What it means when masakari does not act on a report of that type, as far as masakari shows."""
+PROGRESS = {
+    Progress.DELIVERED: (
+        "masakari has the report about {about}, and whether its engine has begun with it was not seen yet: nothing is "
+        "known of a recovery"
+    ),
+    Progress.WORKED_ON: "masakari's engine is at work on the report about {about}, for {minutes:.0f} minutes by now",
+    Progress.NOT_BEGUN: (
+        "masakari's engine has not begun with the report about {about} for {minutes:.0f} minutes: {what}. It is away, "
+        "or busy with earlier reports of that host. See that masakari-engine runs and reaches its message queue; until "
+        "it does, recover by hand. It may still take the report up"
+    ),
+    Progress.TRIED_ONCE: (
+        "masakari's engine has failed with the report about {about} and tries it once more: as far as masakari says, "
+        "{what} so far. See the engine's log"
+    ),
+    Progress.STUCK: (
+        "masakari's engine has not ended with the report about {about} for {minutes:.0f} minutes, which is longer than "
+        "any of its own waits: as far as anybody can see, {what}. It is away, or was killed at its work, or has very "
+        "many instances to move, or waits for nova. See its log and `openstack notification show`, and recover by hand "
+        "what does not run. The report is not sent again"
+    ),
+    Progress.FINISHED: (
+        "masakari has finished with the report about {about}. That is no proof of a recovery: it finishes, too, with "
+        "instances that it is not asked to recover, such as those without HA_Enabled where that is wanted"
+    ),
+    Progress.IGNORED: (
+        "masakari's engine has ignored the report about {about}, and {what}: its failover segment is disabled, or the "
+        "instance is paused or rescued in nova. See `openstack segment show` (enabled), and recover by hand"
+    ),
+    Progress.FAILED: (
+        "masakari's engine has given up the report about {about} after two tries: as far as masakari says, {what}. "
+        "Some of it may be all the same: see which instances run (`openstack notification show`, the engine's log), "
+        "and recover the others by hand"
+    ),
+    Progress.CLEARED: "the report about {about}, which masakari did not act upon, needs nobody any more: {why}",
+    Progress.FORGOTTEN: (
+        "Nobody here follows the report about {about} any more, and that it was recovered was not seen (at masakari: "
+        "{why}). Unless somebody has seen to it already, see whether it runs"
+    ),
+}
+"""What is said of a report that masakari has, by where it stands."""
+BLIND = (
+    "masakari's notifications cannot be read ({why}): what becomes of {count} delivered report(s) is not known. Give "
+    "the user of [api] the right to read notifications (in masakari's default policy the role admin), or mend what "
+    "keeps masakari-api from answering. This is said once; they are followed as soon as it answers"
 )
 UNREAD = (
-    "Nobody here can tell what masakari's engine has made of the report about {about} for {minutes:.0f} minutes: "
-    "masakari's notifications cannot be read at present. It is looked at again as soon as they can; see `openstack "
-    "notification show`, and whether the instance runs"
+    "what has become of {count} delivered report(s) is not known here for {minutes:.0f} minutes, since masakari's "
+    "notifications cannot be read ({why}): see `openstack notification list`, and whether what was reported runs"
 )
-FORGOTTEN = (
-    "Nobody here follows the report about {about} any more, and its end at masakari's engine was not seen (at "
-    "masakari: {why}). See whether the instance runs"
-)
-GIVEN_UP = (
-    "masakari's engine has given up the report about {about} after two tries: the instance is not recovered. See the "
-    "engine's log, and recover the instance by hand"
-)
-IGNORED = (
-    "masakari's engine has ignored the report about {about}: the instance is paused or rescued in nova, or its "
-    "failover segment is disabled. It is not recovered"
+TOO_MANY = (
+    "The report about {about} is followed no longer: more than {most} are unfinished at masakari. See `openstack "
+    "notification list`"
 )

@@ -20,7 +20,7 @@ from masakarimonitors.processmonitor.core.decision import Decider, State, may_le
 from masakarimonitors.processmonitor.core.observation import Entry, MaintenanceSeen, Observation, ReportEnded
 from masakarimonitors.processmonitor.core.reports import Fate, recalled
 from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, WatchedProcess, subject_of
-from masakarimonitors.processmonitor.core.unconfirmed import judge
+from masakarimonitors.processmonitor.core.unconfirmed import judge, well
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
 from masakarimonitors.processmonitor.sources.commands import Commands
@@ -94,6 +94,7 @@ def build(
         ),
         describe=lambda state: describe(state, policy),
         judge_unconfirmed=lambda state, report, now: judge(state, report),
+        is_well=well,
         may_offer=lambda state, told, now: may_leave(state, told),
         held_patience=policy.returning,
         settled=settled,

@@ -54,6 +54,9 @@ def _monitor(status: MonitorStatus, clock: Clock) -> Iterable[str]:
         or "none settled yet"
     )
     yield f"<p>Reports: {outbox.pending} waiting, {escape(counts)}. Kept in {escape(outbox.where)}.</p>"
+    delivered = ", ".join(f"{count} {state}" for state, count in outbox.delivered.items() if count)
+    if delivered:
+        yield f"<p>Of what masakari has: {escape(delivered)}. Delivered is not recovered.</p>"
     for trouble in filter(None, (outbox.disk_fault, outbox.api_trouble)):
         yield f"<p class=alarm>{escape(trouble)}</p>"
     for at, text in record.faults:

@@ -61,6 +61,11 @@ class _Statuses(Collector):
             "Reports that stand at masakari for longer than its engine needs.",
             labels=["monitor"],
         )
+        delivered = GaugeMetricFamily(
+            f"{_PREFIX}_outbox_delivered",
+            "Delivered reports that masakari was not seen to finish with, by where they stand there.",
+            labels=["monitor", "state"],
+        )
         disk = GaugeMetricFamily(
             f"{_PREFIX}_outbox_in_memory", "1 while the outbox cannot be written to disk.", labels=["monitor"]
         )
@@ -91,12 +96,14 @@ class _Statuses(Collector):
             paced.add_metric([name], len(outbox.waiting))
             unfinished.add_metric([name], outbox.unfinished)
             overdue.add_metric([name], outbox.overdue)
+            for state, count in outbox.delivered.items():
+                delivered.add_metric([name, state], count)
             for became, count in outbox.counts.items():
                 settled.add_metric([name, became], count)
             disk.add_metric([name], float(bool(outbox.disk_fault)))
             api.add_metric([name], float(not outbox.api_trouble))
             faults.add_metric([name], len(record.faults))
-        outboxes = [pending, paced, unfinished, overdue, settled, disk]
+        outboxes = [pending, paced, unfinished, overdue, delivered, settled, disk]
         return [up, source, failures, subjects, held, alarms, rulings, *outboxes, api, faults]
 
 

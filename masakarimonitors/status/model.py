@@ -5,8 +5,8 @@ metrics and `masakari-monitors status` are drawn. Nothing here decides anything.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 
 from masakarimonitors.core.decision import JSON, Instant, Verdict
 
@@ -54,7 +54,8 @@ class OutboxRow:
     """Where reports are kept, how many wait, what became of the others, and what is in the way.
 
     `waiting`: those that wait for their turn at masakari's engine. `unfinished`: how many of ours and others' of the
-    same host it has not ended with, as last seen; `overdue`: how many for longer than it needs.
+    same host it has not ended with, as last seen; `overdue`: how many for longer than it needs. `delivered`: how
+    many of those that masakari has stand where, in the words of the status.
     """
 
     where: str
@@ -65,6 +66,7 @@ class OutboxRow:
     waiting: Sequence[WaitingRow] = ()
     unfinished: int = 0
     overdue: int = 0
+    delivered: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ class MonitorStatus:
                 "waiting": [{"subject": one.subject, "why": one.why} for one in outbox.waiting],
                 "unfinished": outbox.unfinished,
                 "overdue": outbox.overdue,
+                "delivered": dict(outbox.delivered),
             },
             "rulings": dict(record.rulings),
             "verdicts": [

@@ -11,7 +11,7 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
-from masakarimonitors.instancemonitor.core.state import Instance, State
+from masakarimonitors.instancemonitor.core.state import Instance, State, subject_of
 
 _LEFT = 2
 """From so many censuses on that do not list it, an instance that vanished by dying has vanished."""
@@ -76,3 +76,12 @@ def _of_io_error(known: Sequence[Instance], now: Instant) -> Word:
     if any(one.stories.failing and one.stories.quiet_at > now.monotonic for one in up):
         return confirm("it runs, and its I/O errors are not over")
     return withdraw("its I/O errors are over")
+
+
+def well(state: State, subject: str) -> str:
+    """Why an instance needs nobody any more: it is up. One that was stopped in order may be half recovered."""
+    for one in state.instances.values():
+        uri = one.identity.uri
+        if subject_of(one.identity) == subject and one.phase is Phase.UP and uri in state.settled:
+            return f"it is up at {uri}" if uri not in state.away and one.unread is None else ""
+    return ""

@@ -77,3 +77,11 @@ def _of_probe(policy: Policy, guest: Guest, name: str) -> Word:
         return _CONFIRMED
     finding = guest.investigation.finding
     return _FOUND_DEAD if finding is Finding.DEAD else wait(_LOOKS[finding])
+
+
+def well(state: State, subject: str) -> str:
+    """Why a guest needs nobody any more: its agent answers. Empty when it does not, or cannot be asked."""
+    guest = state.guests.get(subject.removeprefix("vm:"))
+    if guest is None or guest.heartbeat.phase is not Phase.HEALTHY or state.unseen(guest.where):
+        return ""
+    return "its agent answers"

@@ -47,3 +47,11 @@ def judge(state: State, report: Unconfirmed) -> Word:
     if process.blind:
         return wait("whether it runs cannot be seen")
     return WORDS[type(process.stage)]
+
+
+def well(state: State, subject: str) -> str:
+    """Why a process needs nobody any more: it runs. Empty when it does not, or when nobody can see."""
+    process = state.processes.get(subject.removeprefix(subject_of("")))
+    return (
+        "it runs" if process is not None and not process.blind and isinstance(process.stage, Running) else ""
+    )

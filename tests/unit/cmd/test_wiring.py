@@ -151,7 +151,9 @@ async def test_a_wired_monitor_shows_what_waits_for_masakari_and_what_it_has_giv
         name="testmonitor", state=0, decide=lambda state, seen, now: (state, NOTHING), sources=[]
     )
     looks = Looks(engine, clock)
-    wired = wire(monitor, outbox, engine, DeliveryPolicy(), clock, pace=PacePolicy(), looks=looks)
+    wired = wire(
+        monitor, outbox, engine, DeliveryPolicy(), clock, pace=PacePolicy(), looks=looks, reader=engine
+    )
     died = [
         VmNotification(
             HOST,
@@ -163,7 +165,9 @@ async def test_a_wired_monitor_shows_what_waits_for_masakari_and_what_it_has_giv
         for name in "abc"
     ]
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
+        running = [
+            tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon, wired.follower)
+        ]
         outbox.submit([Notify(one, "it died") for one in died], clock.now())
         await clock.advance(20)
         shown = wired.status.outbox()
@@ -174,7 +178,8 @@ async def test_a_wired_monitor_shows_what_waits_for_masakari_and_what_it_has_giv
         engine.end("failed")
         await clock.advance(20)
         assert wired.status.outbox().waiting == []
-        assert ["vm:a" in text for _, text in wired.status.record.faults] == [True]
+        assert [row.subject for row in wired.status.subjects() if row.alarm] == ["vm:a"]
+        assert wired.status.outbox().delivered["failed at masakari"] == 1
         for task in running:
             task.cancel()
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.outbox.following import ended, lapsed, next_lapse
+from masakarimonitors.outbox.following import lapsed, next_lapse
 from masakarimonitors.outbox.pace import HostPace, Look, PacePolicy, blinded, looked, next_look, remembered
-from masakarimonitors.outbox.stages import Lane, Sign, Stage
+from masakarimonitors.outbox.stages import Lane, Stage
 
 POLICY = PacePolicy()
 T0 = 1000.0
@@ -54,11 +54,3 @@ def test_what_another_sender_left_there_days_ago_is_not_counted_and_is_no_news_a
     assert [end.was.row for end in late] == [None] and pace.count(Lane.RECOVERED) == 0
     again = looked(pace, replace(left, began=T0 + 60), T0 + 60)
     assert lapsed(again, T0 + 60, POLICY) == (again, []) and again.moved_at == pace.moved_at
-
-
-def test_the_end_of_ours_is_told_with_its_sign_and_that_of_others_is_not() -> None:
-    pace = remembered(standing("other"), 7, Lane.RECOVERED, "u7", T0)
-    look = Look(began=T0 + 1, unfinished={}, signs={"u7": Sign.FAILED})
-    ((uuid, was, sign, stage),) = [(e.uuid, e.was.row, e.sign, e.stage) for e in ended(pace, look)]
-    assert (uuid, was, sign, stage) == ("u7", 7, Sign.FAILED, Stage.GIVEN_UP)
-    assert not looked(pace, look, T0 + 1).tracked

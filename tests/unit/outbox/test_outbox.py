@@ -311,10 +311,11 @@ async def test_what_is_followed_is_known_at_the_next_start_until_its_end_is() ->
         await settle()
     async with writing(store, clock) as outbox:
         ((one,),) = [outbox.followed()]
-        assert outbox.followed_row(one.id) == one and one.followed == "u"
-        ended = outbox.end_following(one.id, "202 u; the engine: finished", clock.now())
+        assert one.followed == "u"
+        assert outbox.note_followed(one.id, "running") == replace(one, answer="202 u; the engine: running")
+        ended = outbox.end_following(one.id, "finished")
         assert ended is not None and ended.answer.endswith("finished")
-        assert outbox.followed() == [] and outbox.end_following(one.id, "", clock.now()) is None
+        assert outbox.followed() == [] and outbox.end_following(one.id, "") is None
         await settle()
     async with writing(store, clock) as outbox:
         assert outbox.followed() == []

@@ -14,6 +14,7 @@ from masakarimonitors.core.decision import Command, Notify, Withdraw
 from masakarimonitors.core.notification import ReportStatus, VmNotification
 from masakarimonitors.masakari_api import Duplicate, Outcome, Unreachable
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.follower import Follower
 from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace import Hold, PacePolicy
@@ -38,6 +39,7 @@ class Stage:
     outbox: Outbox
     engine: FakeEngine
     delivery: Delivery
+    follower: Follower
     faults: list[str] = field(default_factory=list)
 
     def report(self, name: str, words: tuple[str, str] = DIED, host: str = HOST) -> Notify:
@@ -61,6 +63,9 @@ class Stage:
         (row,) = [row for row in self.rows() if row.subject == f"vm:{name}"]
         return row.status.value
 
+    def alarms(self) -> list[str]:
+        return [row.detail for row in self.follower.describe() if row.alarm]
+
     def waiting(self) -> dict[str, str]:
         return {one.subject.removeprefix("vm:"): one.why for one in self.delivery.pacing.waiting()}
 
@@ -82,11 +87,20 @@ async def stage(
     await outbox.open()
     confirm_all(outbox)
     faults: list[str] = []
-    pacing = Pacing(outbox, clock, pace, Looks(api, clock), patience=patience, on_fault=faults.append)
+    follower = Follower(outbox, clock, api, rng=random.Random(1))
+    pacing = Pacing(
+        outbox,
+        clock,
+        pace,
+        Looks(api, clock),
+        patience=patience,
+        on_fault=faults.append,
+        on_seen=follower.seen,
+    )
     delivery = Delivery(outbox, api, DeliveryPolicy(), clock, random.Random(1), pacing=pacing)
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(outbox.run()), tasks.create_task(delivery.run())]
-        yield Stage(clock, store, outbox, api, delivery, faults)
+        running = [tasks.create_task(part.run()) for part in (outbox, delivery, follower)]
+        yield Stage(clock, store, outbox, api, delivery, follower, faults)
         for task in running:
             task.cancel()
     await outbox.close()
@@ -305,11 +319,14 @@ async def test_a_look_that_hangs_holds_nobody_for_ever() -> None:
 async def test_what_stands_longer_than_the_engine_can_take_is_not_waited_for_and_said() -> None:
     async with stage() as on:
         await on.die(*names(5))
-        await on.clock.advance(PACE.patience - 10)
-        assert (on.engine.taken(), on.faults) == (names(2), [])
+        await on.clock.advance(20)
+        for one in on.engine.unfinished():
+            one["status"] = "running"
+        await on.clock.advance(PACE.patience - 30)
+        assert (on.engine.taken(), on.alarms()) == (names(2), [])
         await on.clock.advance(60)
         assert on.engine.taken() == names(4)
-        assert len(on.faults) == 2 and "vm:i00" in on.faults[0] and "20 minutes" in on.faults[0]
+        assert len(on.alarms()) == 2 and "vm:i00" in on.alarms()[0] and "21 minutes" in on.alarms()[0]
         assert on.delivery.pacing.overdue == 2
         await on.clock.advance(PACE.patience + 60)
         assert on.engine.taken() == names(5)
@@ -322,9 +339,9 @@ async def test_what_the_engine_gives_up_is_said_and_what_it_has_ended_stands_wit
         on.engine.end("failed")
         on.engine.end("finished")
         await on.clock.advance(60)
-        assert len(on.faults) == 1 and "vm:a" in on.faults[0] and "by hand" in on.faults[0]
+        assert len(on.alarms()) == 1 and "vm:a" in on.alarms()[0] and "by hand" in on.alarms()[0]
         assert [row.answer.rsplit(": ", 1)[1] for row in on.rows()] == ["failed", "finished"]
-        assert [row.followed for row in on.rows()] == ["", ""]
+        assert [bool(row.followed) for row in on.rows()] == [True, False]
 
 
 async def test_what_the_engine_tries_once_more_still_stands_there() -> None:
@@ -357,7 +374,7 @@ async def test_a_restart_goes_on_counting_and_following() -> None:
         on.engine.end("failed")
         await on.clock.advance(30)
         assert on.engine.taken() == names(3)
-        assert len(on.faults) == 1 and "vm:i00" in on.faults[0]
+        assert len(on.alarms()) == 1 and "vm:i00" in on.alarms()[0]
 
 
 @pytest.mark.parametrize("away", [300.0, 6 * 3600.0])

@@ -126,4 +126,4 @@ async def test_a_report_of_an_earlier_run_is_followed_however_old_the_clock_make
         await clock.advance(120)
         on.engine.end("failed")
         await clock.advance(120)
-        assert "given up the report about vm:a" in on.faults[-1]
+        assert "given up the report about vm:a" in on.alarms()[-1]

@@ -32,7 +32,12 @@ def test_what_stands_at_masakari_is_counted(clock: FakeClock) -> None:
         waiting=[WaitingRow("vm:a", "because")],
         unfinished=2,
         overdue=4,
+        delivered={"being worked on": 1, "failed at masakari": 3},
     )
     text = metrics.render([MonitorStatus(Record("m", clock.now()), tuple, lambda: row)], clock).decode()
     for line in ("waiting", "1.0"), ("unfinished", "2.0"), ("overdue", "4.0"):
         assert f'masakari_monitors_outbox_{line[0]}{{monitor="m"}} {line[1]}' in text.splitlines()
+    for state, count in ("being worked on", "1.0"), ("failed at masakari", "3.0"):
+        assert (
+            f'masakari_monitors_outbox_delivered{{monitor="m",state="{state}"}} {count}' in text.splitlines()
+        )

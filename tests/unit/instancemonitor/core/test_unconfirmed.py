@@ -6,7 +6,7 @@ from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.state import Instance, State
-from masakarimonitors.instancemonitor.core.unconfirmed import judge
+from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
 from tests.fixtures.instance_play import INSTANCE, URI, Play
 
 
@@ -25,3 +25,13 @@ def test_what_is_about_no_instance_is_forgotten() -> None:
     told = ProcessNotification("c", play.now.wall, HostEvent.STOPPED, "x")
     word = judge((URI,), play.state, Unconfirmed("process:x", told), play.now)
     assert (word.say, word.forgotten) == (Say.WITHDRAW, True)
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("read", [True, False])
+def test_only_an_instance_that_is_seen_up_needs_nobody(phase: Phase, read: bool) -> None:
+    """One that is off in order may have been stopped for a recovery that went no further."""
+    one = Instance(identity=INSTANCE, key="k", phase=phase)
+    state = State(instances={one.place: one}, settled=frozenset({URI} if read else ()))
+    assert bool(well(state, f"vm:{INSTANCE.uuid}")) is (phase is Phase.UP and read)
+    assert not well(state, "vm:another")

@@ -8,6 +8,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, State
+from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import well
 from tests.fixtures.guest_play import RUN, A, Play, report_of
 
 
@@ -39,3 +40,10 @@ def test_a_check_that_masakari_has_does_not_confirm_the_report_of_a_hang_that_wa
     play.state = State(guests={A: Guest(uuid=A, name="i", run=RUN, probes=probes)})
     play.adopts(report_of(A, now))
     assert play.confirmed == [] and play.unconfirmed
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_only_a_guest_that_answers_needs_nobody(phase: Phase) -> None:
+    guest = Guest(uuid=A, name="i", run=RUN, probes={HEARTBEAT: Probe(phase=phase)})
+    assert bool(well(State(guests={A: guest}), f"vm:{A}")) is (phase is Phase.HEALTHY)
+    assert not well(State(), f"vm:{A}")

@@ -1,0 +1,339 @@
+"""What becomes of the reports that masakari has: each is looked at until masakari has ended with it, and told of.
+
+In: rows that were delivered, and masakari's words about them, by its own looks or by those of the pacing. Out: log
+lines, rows of the status, and the row's answer in the outbox. It promises: few requests (`FollowPolicy` says how few),
+nothing said that no look has shown, and one word for all when masakari cannot be read.
+"""
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from masakarimonitors.masakari_api import LookupFailed
+from masakarimonitors.masakari_lists import Reader, Stored, notification, on_maintenance
+from masakarimonitors.outbox import words
+from masakarimonitors.outbox.looks import seen_of
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.progress import (
+    ALARMS,
+    KEPT,
+    MOVES,
+    UNRECOVERED,
+    FollowPolicy,
+    Progress,
+    Said,
+    Seen,
+    said,
+)
+from masakarimonitors.outbox.rows import Row
+from masakarimonitors.status.model import SubjectRow
+from masakarimonitors.system.clock import Clock, pause
+
+LOG = logging.getLogger(__name__)
+
+MOST = 1000
+"""So many reports are followed at a time; of more, the oldest are let go."""
+READING = "masakari's notifications"
+"""The subject under which the status says that they cannot be read."""
+# After a start, the reports of before it are looked at within so many seconds, so that a thousand monitors that are
+# started together do not all ask at once.
+_FIRST = (10.0, 70.0)
+# Seconds until masakari is asked again when it could not be read: twice as many each time.
+_AGAIN, _LAST_AGAIN = 300.0, 3000.0
+# Looks on which it hangs when people are told of a report; those after them only show when an alarm is over.
+_EARLY = 4
+# Whether what has failed is over by now is asked (of the monitor itself) so often, in seconds.
+_REVIEW = 30.0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Report:
+    """One that is followed, from monotonic second `born` on; `due`: that of its next look."""
+
+    row: Row
+    born: float
+    due: float
+    progress: Progress = Progress.DELIVERED
+    looks: int = 0
+    seen: Seen | None = None
+    seen_at: float = 0.0
+    stored: Stored | None = None
+    # Whether masakari has its host on maintenance, as last seen.
+    rests: bool | None = None
+
+    @property
+    def uuid(self) -> str:
+        return self.row.followed
+
+    @property
+    def hostname(self) -> str:
+        return self.row.notification.hostname if self.row.notification else ""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether nothing hangs on its next look but that an alarm goes in time."""
+        return self.looks >= _EARLY if self.progress not in UNRECOVERED else self.rests is not None
+
+
+@dataclass(slots=True)
+class _Blind:
+    """Since when masakari cannot be read, why, when it is asked again, and how long it is left alone then."""
+
+    since: float
+    why: str
+    until: float
+    wait: float = _AGAIN
+
+
+class Follower:
+    """Follows what masakari has of one monitor's reports."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        clock: Clock,
+        reader: Reader | None = None,
+        policy: FollowPolicy | None = None,
+        *,
+        is_well: Callable[[str], str] = lambda subject: "",
+        rng: random.Random | None = None,
+    ) -> None:
+        """`reader` reads masakari; without it nothing is followed.
+
+        `is_well`: why an instance or a process (its subject) is well by now, as its monitor sees it; else empty.
+        """
+        self._outbox = outbox
+        self._clock = clock
+        self._reader = reader
+        self._policy = policy or FollowPolicy()
+        self._is_well = is_well
+        self._rng = rng or random.Random(random.getrandbits(64))
+        self._reports: dict[str, _Report] = {}
+        self._blind: _Blind | None = None
+        self._late_at = 0.0
+        self._begun = False
+
+    async def run(self) -> None:
+        """Until cancelled, take up what is delivered, and look at it when it is time to."""
+        if self._reader is None:
+            await self._idle()
+        while True:
+            self._take_up()
+            self._review()
+            now = self._clock.now().monotonic
+            report = self._next(now)
+            if report is None:
+                await pause(self._clock, self._pause(now), self._outbox.followed_news)
+                continue
+            await self._look(report, self._reader)
+            await self._clock.sleep(self._policy.gap)
+
+    async def _idle(self) -> NoReturn:
+        while True:
+            await pause(self._clock, None, self._outbox.followed_news)
+
+    def seen(self, looked: Mapping[str, Seen | None]) -> None:
+        """Somebody else has looked at these (by masakari's uuid; None: it knows no such one): they need no look now."""
+        self._take_up()
+        for uuid, seen in looked.items():
+            report = self._reports.get(uuid)
+            if report is not None and report.progress not in UNRECOVERED:
+                self._read_again()
+                self._note(report, seen)
+                report.due = self._clock.now().monotonic + self._policy.wait(report.looks)
+
+    def describe(self) -> Sequence[SubjectRow]:
+        """For the status: each that is followed, and where it stands; an alarm where a person must look."""
+        now = self._clock.now().monotonic
+        rows = [
+            SubjectRow(one.row.subject, one.progress.value, self._told(one, now), one.progress in ALARMS)
+            for one in self._reports.values()
+        ]
+        if self._blind is not None and self._reports:
+            long = now - self._blind.since >= self._policy.work
+            told = words.UNREAD.format(
+                count=len(self._reports), minutes=(now - self._blind.since) / 60, why=self._blind.why
+            )
+            rows.append(SubjectRow(READING, "unread", told, long))
+        return rows
+
+    def counts(self) -> Mapping[str, int]:
+        """How many that masakari has stand where, by the words of the status."""
+        counted = Counter(one.progress for one in self._reports.values())
+        return {progress.value: counted[progress] for progress in Progress if progress in KEPT}
+
+    def _take_up(self) -> None:
+        """What was delivered since; at the start all that an earlier run has left."""
+        now = self._clock.now()
+        for row in self._outbox.followed():
+            known = self._reports.get(row.followed)
+            if known is not None:
+                if known.row.id != row.id:  # masakari has taken both for one
+                    self._outbox.end_following(row.id, "the same notification as that of an earlier report")
+                continue
+            wait = self._rng.uniform(*_FIRST)
+            if self._begun:
+                self._replace(row)
+                wait = self._policy.wait(0) + self._rng.uniform(0.0, self._policy.spread)
+            self._reports[row.followed] = _Report(row=row, born=now.monotonic, due=now.monotonic + wait)
+        self._begun = True
+        for uuid in list(self._reports)[: max(0, len(self._reports) - MOST)]:
+            report = self._reports[uuid]
+            LOG.warning(words.TOO_MANY.format(about=_about(report), most=MOST))
+            self._end(report, f"{report.progress.value}; too many are followed")
+
+    def _replace(self, row: Row) -> None:
+        """What masakari has failed at before is no alarm of its own any more when the same subject is told anew."""
+        for report in list(self._reports.values()):
+            if report.row.subject == row.subject and report.progress in UNRECOVERED:
+                self._move(report, Said.OVER, "it was reported anew since")
+
+    def _review(self) -> None:
+        """What is over by now, or too old."""
+        now = self._clock.now().monotonic
+        for report in list(self._reports.values()):
+            if now - report.born >= self._policy.day:
+                self._move(report, Said.DAY)
+            elif report.progress in UNRECOVERED and (why := self._over(report)):
+                self._move(report, Said.OVER, why)
+
+    def _over(self, report: _Report) -> str:
+        # That a host is back says nothing of its instances: of a host, masakari's own flag counts.
+        return "" if _kind(report.row) == "COMPUTE_HOST" else self._is_well(report.row.subject)
+
+    def _next(self, now: float) -> _Report | None:
+        """The report that is to be looked at now; those before all others that have waited for longest."""
+        if self._blind is not None and now < self._blind.until:
+            return None
+        due = [one for one in self._reports.values() if self._due(one) <= now]
+        return min(due, key=lambda one: one.due, default=None)
+
+    def _due(self, report: _Report) -> float:
+        if report.progress in UNRECOVERED and not _shows_its_end(report):
+            return float("inf")
+        return max(report.due, self._late_at) if report.is_late else report.due
+
+    def _pause(self, now: float) -> float | None:
+        moments = [self._due(one) for one in self._reports.values()]
+        first = max(min(moments, default=float("inf")), self._blind.until if self._blind else 0.0)
+        if any(one.progress in UNRECOVERED for one in self._reports.values()):
+            first = min(first, now + _REVIEW)
+        oldest = min((one.born + self._policy.day for one in self._reports.values()), default=float("inf"))
+        first = min(first, oldest)
+        return None if first == float("inf") else max(first - now, 0.0)
+
+    async def _look(self, report: _Report, reader: Reader) -> None:
+        now = self._clock.now().monotonic
+        if report.is_late:
+            self._late_at = now + self._policy.late_gap
+        report.looks += 1
+        report.due = now + self._policy.wait(report.looks)
+        try:
+            if report.progress in UNRECOVERED and report.stored is not None:
+                rested, report.rests = report.rests, await on_maintenance(reader, report.stored)
+                if rested and report.rests is False:
+                    self._move(report, Said.OVER, "its host was put back into service at masakari")
+            else:
+                report.stored = stored = await notification(reader, report.uuid)
+                date = getattr(reader, "date", None) or self._clock.now().wall
+                self._note(report, seen_of(stored, date) if stored else None)
+        except LookupFailed as fault:
+            if fault.unknown:  # its host is registered no more
+                self._move(report, Said.OVER, "masakari knows its host no more")
+            else:
+                self._cannot_read(str(fault))
+                return
+        except Exception as error:  # what is followed later must not suffer from one odd answer
+            LOG.exception("A look at notification %s failed in an unforeseen way", report.uuid)
+            self._cannot_read(f"{type(error).__name__}: {error}")
+            return
+        self._read_again()
+
+    def _cannot_read(self, why: str) -> None:
+        now = self._clock.now().monotonic
+        if self._blind is None:
+            self._blind = _Blind(now, why, now + _AGAIN)
+            LOG.warning(words.BLIND.format(count=len(self._reports), why=why))
+        else:
+            wait = min(2 * self._blind.wait, _LAST_AGAIN)
+            self._blind = _Blind(self._blind.since, why, now + wait, wait)
+
+    def _read_again(self) -> None:
+        if self._blind is not None:
+            LOG.info("masakari's notifications can be read again: reports that it has are followed further")
+            self._blind = None
+
+    def _note(self, report: _Report, seen: Seen | None) -> None:
+        """A look has shown this of it."""
+        now = self._clock.now().monotonic
+        report.seen, report.seen_at = seen, now
+        self._move(report, said(seen, self._policy, queued=self._is_queued(report)))
+
+    def _is_queued(self, report: _Report) -> bool:
+        """Whether the engine, which takes one report of a host after another, is at work on another one of ours."""
+        return any(
+            one.progress is Progress.WORKED_ON and one.hostname == report.hostname
+            for one in self._reports.values()
+            if one is not report
+        )
+
+    def _move(self, report: _Report, what: Said, why: str = "") -> None:
+        before = report.progress
+        report.progress = MOVES.get((before, what), before)
+        if report.progress is before:
+            return
+        told = self._told(report, self._clock.now().monotonic, what, why)
+        level = logging.INFO
+        if report.progress in ALARMS:
+            level = logging.WARNING if report.progress is Progress.TRIED_ONCE else logging.ERROR
+        elif report.progress is Progress.FORGOTTEN:
+            level = logging.WARNING
+        LOG.log(level, "%s", told)
+        if report.progress not in KEPT:
+            self._end(
+                report, f"{before.value}, {report.progress.value}" if why else _word(report.progress, what)
+            )
+            return
+        if report.progress in UNRECOVERED:
+            report.due = self._clock.now().monotonic
+        report.row = self._outbox.note_followed(report.row.id, _word(report.progress, what)) or report.row
+        self._outbox.followed_news.set()
+
+    def _end(self, report: _Report, word: str) -> None:
+        del self._reports[report.uuid]
+        self._outbox.end_following(report.row.id, word)
+
+    def _told(self, report: _Report, now: float, what: Said | None = None, why: str = "") -> str:
+        seconds = report.seen.seconds + now - report.seen_at if report.seen else now - report.born
+        return words.PROGRESS[report.progress].format(
+            about=_about(report),
+            what=words.NOT_RECOVERED[_kind(report.row)].format(
+                subject=report.row.subject.partition(":")[2], hostname=report.hostname
+            ),
+            minutes=seconds / 60,
+            why=why or (what.value if what else ""),
+        )
+
+
+def _word(progress: Progress, what: Said) -> str:
+    """What is kept with the row: masakari's own word where it has said one."""
+    return what.value if what in _OWN_WORDS else progress.value
+
+
+_OWN_WORDS = frozenset({Said.NEW, Said.RUNNING, Said.ERROR, Said.FINISHED, Said.IGNORED, Said.FAILED})
+
+
+def _shows_its_end(report: _Report) -> bool:
+    """Whether masakari shows that somebody has seen to it: a host that was given up stays on maintenance until then."""
+    return report.progress is Progress.FAILED and _kind(report.row) != "VM" and report.stored is not None
+
+
+def _kind(row: Row) -> str:
+    return row.notification.type if row.notification else "VM"
+
+
+def _about(report: _Report) -> str:
+    return f"{report.row.subject} (notification {report.uuid})"
