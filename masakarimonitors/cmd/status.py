@@ -13,7 +13,7 @@ from masakarimonitors.cmd.wiring import MONITORS
 from masakarimonitors.conf import loader, state_path
 from masakarimonitors.status import unix_socket
 
-# Waiting reports shown; all of them are in the JSON.
+# Waiting and delivered reports shown; all of them are in the JSON.
 _WAITING = 20
 
 
@@ -82,6 +82,10 @@ def _show(console: Console, snapshot: Any) -> None:
         console.print(f"... and {len(waiting) - _WAITING} more")
     _table(console, "source", ("name", "state", "last_fault"), _rows(snapshot, "sources"))
     _table(console, "subject", ("subject", "state", "detail"), _rows(snapshot, "subjects"))
+    reports = sorted(snapshot.get("delivered", []), key=lambda row: not row["alarm"])
+    _table(console, "delivered report", ("subject", "state", "detail"), reports[:_WAITING])
+    if len(reports) > _WAITING:
+        console.print(f"... and {len(reports) - _WAITING} more")
     _table(
         console, "verdict", ("at", "subject", "ruling", "why", "evidence"), _rows(snapshot, "verdicts")[:20]
     )

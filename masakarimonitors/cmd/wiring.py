@@ -131,8 +131,9 @@ def wire(
     monitor.watch_delivery(lambda: delivery.trouble)
     status = MonitorStatus(
         record,
-        lambda: [*daemon.subjects(), *follower.describe()],
+        daemon.subjects,
         lambda: _outbox_row(outbox, delivery, follower),
+        follower.describe,
     )
     return WiredMonitor(
         monitor=monitor,

@@ -69,6 +69,10 @@ def _monitor(status: MonitorStatus, clock: Clock) -> Iterable[str]:
     rows = sorted(status.subjects(), key=lambda row: not row.alarm)
     shown = [(row.alarm, (row.subject, row.state, row.detail)) for row in rows[:_SUBJECTS]]
     yield _table(f"What it watches ({len(rows)})", ("subject", "state", "detail"), shown)
+    rows = sorted(status.delivered(), key=lambda row: not row.alarm)
+    if rows:
+        shown = [(row.alarm, (row.subject, row.state, row.detail)) for row in rows[:_SUBJECTS]]
+        yield _table(f"What masakari has ({len(rows)})", ("report about", "state", "detail"), shown)
     newest = list(reversed(record.verdicts))[:_VERDICTS]
     ruled = [
         (v.alarm, (f"{one.at.wall:%H:%M:%S}", v.subject, v.ruling, v.why, v.evidence))

@@ -38,7 +38,11 @@ class _Statuses(Collector):
             "Subjects of which a failure is not told, or would not be seen, by the reason.",
             labels=["monitor", "reason"],
         )
-        alarms = GaugeMetricFamily(f"{_PREFIX}_alarms", "Subjects that need a human.", labels=["monitor"])
+        alarms = GaugeMetricFamily(
+            f"{_PREFIX}_alarms",
+            "Subjects that need a human, and delivered reports that masakari does not recover.",
+            labels=["monitor"],
+        )
         rulings = CounterMetricFamily(
             f"{_PREFIX}_verdicts", "Verdicts by ruling.", labels=["monitor", "ruling"]
         )
@@ -88,7 +92,7 @@ class _Statuses(Collector):
                 subjects.add_metric([name, state], count)
             for reason, count in Counter(row.held for row in rows if row.held).items():
                 held.add_metric([name, reason], count)
-            alarms.add_metric([name], sum(row.alarm for row in rows))
+            alarms.add_metric([name], sum(row.alarm for row in [*rows, *status.delivered()]))
             for ruling, count in record.rulings.items():
                 rulings.add_metric([name, ruling], count)
             outbox = status.outbox()

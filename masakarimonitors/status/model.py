@@ -115,11 +115,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class MonitorStatus:
-    """What one monitor shows: its record, and its subjects and its outbox as they are when asked."""
+    """What one monitor shows: its record, and its subjects and its outbox as they are when asked.
+
+    `delivered`: the reports that masakari has and was not seen to finish with, by subject, and where each stands.
+    """
 
     record: Record
     subjects: Callable[[], Sequence[SubjectRow]]
     outbox: Callable[[], OutboxRow]
+    delivered: Callable[[], Sequence[SubjectRow]] = tuple
 
     def snapshot(self, now: Instant) -> dict[str, JSON]:
         """Everything, as JSON; ages are in seconds."""
@@ -138,16 +142,8 @@ class MonitorStatus:
                 }
                 for s in record.sources.values()
             ],
-            "subjects": [
-                {
-                    "subject": r.subject,
-                    "state": r.state,
-                    "detail": r.detail,
-                    "alarm": r.alarm,
-                    "held": r.held,
-                }
-                for r in self.subjects()
-            ],
+            "subjects": [_as_json(row) for row in self.subjects()],
+            "delivered": [_as_json(row) for row in self.delivered()],
             "outbox": {
                 "where": outbox.where,
                 "pending": outbox.pending,
@@ -173,3 +169,13 @@ class MonitorStatus:
             ],
             "faults": [{"at": at.wall.isoformat(), "text": text} for at, text in record.faults],
         }
+
+
+def _as_json(row: SubjectRow) -> dict[str, JSON]:
+    return {
+        "subject": row.subject,
+        "state": row.state,
+        "detail": row.detail,
+        "alarm": row.alarm,
+        "held": row.held,
+    }

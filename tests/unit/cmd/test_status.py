@@ -110,3 +110,19 @@ async def test_what_waits_for_masakari_is_shown_with_its_reason(
     said = capsys.readouterr().out
     assert said.count("2 of this host are being recovered") == 20
     assert "vm:00" in said and "... and 5 more" in said
+
+
+async def test_what_masakari_has_is_shown_with_where_it_stands_and_not_called_recovered(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    counts = {"delivered": 24, "failed at masakari": 1}
+    row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="", delivered=counts)
+    reports = [SubjectRow(f"vm:{number:02}", "delivered") for number in range(24)]
+    reports.append(SubjectRow("host:b", "failed at masakari", "see to it", True))
+    status = MonitorStatus(Record("hostmonitor", clock.now()), tuple, lambda: row, lambda: reports)
+    async with shown(tmp_path, clock, status):
+        await asyncio.to_thread(run, "status")
+    said = capsys.readouterr().out
+    assert "24 delivered, 1 failed at masakari (delivered is not recovered)" in said
+    assert said.index("host:b") < said.index("vm:00") and "vm:22" not in said and "... and 5 more" in said

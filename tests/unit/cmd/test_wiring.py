@@ -178,7 +178,7 @@ async def test_a_wired_monitor_shows_what_waits_for_masakari_and_what_it_has_giv
         engine.end("failed")
         await clock.advance(20)
         assert wired.status.outbox().waiting == []
-        assert [row.subject for row in wired.status.subjects() if row.alarm] == ["vm:a"]
+        assert [row.subject for row in wired.status.delivered() if row.alarm] == ["vm:a"]
         assert wired.status.outbox().delivered["failed at masakari"] == 1
         for task in running:
             task.cancel()

@@ -1,7 +1,7 @@
 """What a person sees of one monitor on the page."""
 
 from masakarimonitors.status import html
-from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
+from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
 from tests.fixtures.fake_clock import FakeClock
 
 
@@ -18,3 +18,19 @@ def test_what_waits_for_its_turn_is_shown_with_its_reason(clock: FakeClock) -> N
     page = html.render([MonitorStatus(Record("m", clock.now()), tuple, lambda: row)], clock)
     assert "What waits for its turn (1)" in page
     assert "<td>vm:a&lt;b</td><td>2 of this host are being recovered</td>" in page
+
+
+def test_what_masakari_has_and_has_not_ended_with_is_shown_with_its_state(clock: FakeClock) -> None:
+    counts = {"being worked on": 1, "failed at masakari": 1, "stuck at masakari": 0}
+    row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="", delivered=counts)
+    reports = [
+        SubjectRow("vm:a", "being worked on", "for 1 minutes"),
+        SubjectRow("host:<b>", "failed at masakari", "see to it", True),
+    ]
+    status = MonitorStatus(Record("m", clock.now()), tuple, lambda: row, lambda: reports)
+    page = html.render([status], clock)
+    assert "1 being worked on, 1 failed at masakari. Delivered is not recovered." in page
+    assert "What masakari has (2)" in page
+    alarm = "<tr class=alarm><td>host:&lt;b&gt;</td><td>failed at masakari</td><td>see to it</td></tr>"
+    assert alarm in page and page.index(alarm) < page.index("<td>vm:a</td>")
+    assert status.snapshot(clock.now())["delivered"][1]["alarm"] is True  # type: ignore[index,call-overload]

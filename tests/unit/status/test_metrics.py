@@ -1,7 +1,7 @@
 """What Prometheus sees of one monitor."""
 
 from masakarimonitors.status import metrics
-from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
+from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
 from tests.fixtures.fake_clock import FakeClock
 
 
@@ -34,7 +34,10 @@ def test_what_stands_at_masakari_is_counted(clock: FakeClock) -> None:
         overdue=4,
         delivered={"being worked on": 1, "failed at masakari": 3},
     )
-    text = metrics.render([MonitorStatus(Record("m", clock.now()), tuple, lambda: row)], clock).decode()
+    reports = [SubjectRow("host:b", "failed at masakari", "because", True), SubjectRow("vm:a", "delivered")]
+    status = MonitorStatus(Record("m", clock.now()), tuple, lambda: row, lambda: reports)
+    text = metrics.render([status], clock).decode()
+    assert 'masakari_monitors_alarms{monitor="m"} 1.0' in text.splitlines()
     for line in ("waiting", "1.0"), ("unfinished", "2.0"), ("overdue", "4.0"):
         assert f'masakari_monitors_outbox_{line[0]}{{monitor="m"}} {line[1]}' in text.splitlines()
     for state, count in ("being worked on", "1.0"), ("failed at masakari", "3.0"):
