@@ -10,7 +10,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import Reader, Stored, notification, on_maintenance
@@ -118,25 +117,33 @@ class Follower:
 
     async def run(self) -> None:
         """Until cancelled, take up what is delivered, and look at it when it is time to."""
-        if self._reader is None:
-            await self._idle()
         while True:
-            self._take_up()
-            self._review()
-            now = self._clock.now().monotonic
-            report = self._next(now)
-            if report is None:
-                await pause(self._clock, self._pause(now), self._outbox.followed_news)
-                continue
-            await self._look(report, self._reader)
-            await self._clock.sleep(self._policy.gap)
+            try:
+                await self._step()
+            except Exception:  # nobody who watches or delivers may end because of what is only told
+                LOG.exception(
+                    "Delivered reports could not be followed in an unforeseen way; it is tried again"
+                )
+                await self._clock.sleep(_AGAIN)
 
-    async def _idle(self) -> NoReturn:
-        while True:
+    async def _step(self) -> None:
+        if self._reader is None:
             await pause(self._clock, None, self._outbox.followed_news)
+            return
+        self._take_up()
+        self._review()
+        now = self._clock.now().monotonic
+        report = self._next(now)
+        if report is None:
+            await pause(self._clock, self._pause(now), self._outbox.followed_news)
+            return
+        await self._look(report, self._reader)
+        await self._clock.sleep(self._policy.gap)
 
     def seen(self, looked: Mapping[str, Seen | None]) -> None:
         """Somebody else has looked at these (by masakari's uuid; None: it knows no such one): they need no look now."""
+        if self._reader is None:
+            return
         self._take_up()
         for uuid, seen in looked.items():
             report = self._reports.get(uuid)

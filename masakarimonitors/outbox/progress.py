@@ -39,6 +39,7 @@ class Progress(StrEnum):
     FINISHED = "finished at masakari"
     IGNORED = "ignored by masakari"
     FAILED = "failed at masakari"
+    LOST = "unknown to masakari"
     CLEARED = "over"
     FORGOTTEN = "followed no longer"
 
@@ -47,7 +48,7 @@ UNENDED = frozenset(
     {Progress.DELIVERED, Progress.NOT_BEGUN, Progress.WORKED_ON, Progress.TRIED_ONCE, Progress.STUCK}
 )
 """Where masakari may still do something."""
-UNRECOVERED = frozenset({Progress.IGNORED, Progress.FAILED})
+UNRECOVERED = frozenset({Progress.IGNORED, Progress.FAILED, Progress.LOST})
 """Where it will do nothing more, although it was meant to."""
 KEPT = UNENDED | UNRECOVERED
 """Where a report is still followed."""
@@ -65,7 +66,7 @@ _LEADS_TO: Mapping[Said, Progress] = {
     Said.FINISHED: Progress.FINISHED,
     Said.IGNORED: Progress.IGNORED,
     Said.FAILED: Progress.FAILED,
-    Said.UNKNOWN: Progress.FORGOTTEN,
+    Said.UNKNOWN: Progress.LOST,
     Said.DAY: Progress.FORGOTTEN,
 }
 MOVES: Mapping[tuple[Progress, Said], Progress] = {

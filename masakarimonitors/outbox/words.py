@@ -58,6 +58,11 @@ PROGRESS = {
         "Some of it may be all the same: see which instances run (`openstack notification show`, the engine's log), "
         "and recover the others by hand"
     ),
+    Progress.LOST: (
+        "masakari has taken the report about {about}, and does not know it any more (404): if its engine had not ended "
+        "with it by then, {what}. Its database was restored or purged, or another masakari answers. See what runs, and "
+        "recover by hand what does not. The report is not sent again"
+    ),
     Progress.CLEARED: "the report about {about}, which masakari did not act upon, needs nobody any more: {why}",
     Progress.FORGOTTEN: (
         "Nobody here follows the report about {about} any more, and that it was recovered was not seen (at masakari: "

@@ -79,9 +79,13 @@ def _of_io_error(known: Sequence[Instance], now: Instant) -> Word:
 
 
 def well(state: State, subject: str) -> str:
-    """Why an instance needs nobody any more: it is up. One that was stopped in order may be half recovered."""
+    """Why an instance needs nobody any more: it is up, and its disks work.
+
+    One that is off, be it in order, may have been stopped for a recovery that went no further.
+    """
     for one in state.instances.values():
         uri = one.identity.uri
         if subject_of(one.identity) == subject and one.phase is Phase.UP and uri in state.settled:
-            return f"it is up at {uri}" if uri not in state.away and one.unread is None else ""
+            seen = uri not in state.away and one.unread is None and not one.stories.failing
+            return f"it is up at {uri}" if seen else ""
     return ""

@@ -123,6 +123,7 @@ MAKE: dict[str, Callable[[Stage], Notification]] = {
         ("error", Progress.TRIED_ONCE, True),
         ("ignored", Progress.IGNORED, True),
         ("failed", Progress.FAILED, True),
+        ("404", Progress.LOST, True),
     ],
 )
 async def test_each_kind_of_report_is_followed_and_what_is_not_recovered_is_named(
@@ -132,7 +133,9 @@ async def test_each_kind_of_report_is_followed_and_what_is_not_recovered_is_name
         await on.deliver(MAKE[kind](on))
         ((subject, first, quiet),) = on.shown()
         assert (first, quiet) == (Progress.DELIVERED, False)
-        if status != "new":
+        if status == "404":
+            on.engine.known.notifications.clear()
+        elif status != "new":
             on.says(status)
         await on.clock.advance(FIRST)
         assert on.shown() == [(subject, state, alarm)]
@@ -206,17 +209,6 @@ async def test_what_the_engine_only_files_is_not_followed() -> None:
         )
         await on.clock.advance(4000)
         assert (on.shown(), on.looks(), len(on.engine.offers)) == ([], 0, 3)
-
-
-async def test_what_masakari_knows_no_more_is_said_and_followed_no_longer(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with stage() as on:
-        await on.deliver(on.process())
-        on.engine.known.notifications.clear()
-        await on.clock.advance(FIRST)
-        assert on.shown() == []
-    assert "404" in caplog.text and "process:nova-compute" in caplog.text
 
 
 async def test_a_restart_goes_on_following_and_tells_again_what_failed() -> None:
@@ -374,3 +366,22 @@ async def test_an_odd_answer_is_no_end_of_following() -> None:
         on.engine.known.notifications[0]["created_at"] = "2026-01-01T00:00:00"
         await on.clock.advance(400)
         assert on.shown() == [("process:nova-compute", Progress.NOT_BEGUN, True)]
+
+
+async def test_a_bug_in_what_is_only_told_ends_neither_watching_nor_delivery(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with stage() as on:
+
+        def broken(_subject: str) -> str:
+            raise RuntimeError("a bug")
+
+        follower = Follower(on.outbox, on.clock, on.engine, POLICY, is_well=broken)
+        task = asyncio.get_running_loop().create_task(follower.run())
+        await on.deliver(on.process())
+        on.says("failed")
+        await on.clock.advance(FIRST + 60)
+        assert "could not be followed" in caplog.text and not task.done()
+        await on.deliver(on.process("x"))
+        assert len(on.engine.offers) == 2
+        task.cancel()

@@ -30,7 +30,7 @@ FOR_PEOPLE = {
     Said.FINISHED: Progress.FINISHED,
     Said.IGNORED: Progress.IGNORED,
     Said.FAILED: Progress.FAILED,
-    Said.UNKNOWN: Progress.FORGOTTEN,
+    Said.UNKNOWN: Progress.LOST,
     Said.DAY: Progress.FORGOTTEN,
     Said.OVER: None,
 }

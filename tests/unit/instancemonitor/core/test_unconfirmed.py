@@ -6,6 +6,7 @@ from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.state import Instance, State
+from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
 from tests.fixtures.instance_play import INSTANCE, URI, Play
 
@@ -35,3 +36,9 @@ def test_only_an_instance_that_is_seen_up_needs_nobody(phase: Phase, read: bool)
     state = State(instances={one.place: one}, settled=frozenset({URI} if read else ()))
     assert bool(well(state, f"vm:{INSTANCE.uuid}")) is (phase is Phase.UP and read)
     assert not well(state, "vm:another")
+
+
+def test_an_instance_whose_disk_fails_is_up_and_not_well() -> None:
+    one = Instance(identity=INSTANCE, key="k", phase=Phase.UP, stories=Stories(failing_since=1.0))
+    state = State(instances={one.place: one}, settled=frozenset({URI}))
+    assert not well(state, f"vm:{INSTANCE.uuid}")
