@@ -109,7 +109,8 @@ class Disk:
             if self.hangs:
                 self._see(Seen.NOT_ASKED)
                 self._wait_longer()
-            raise StoreFault(f"{store.where}: {shortage}", lasting=False) from shortage
+            # Unread at a start: what waits in the file is there, and whoever went on without it would forget it.
+            raise StoreFault(f"{store.where}: {shortage}", lasting=False, unread=True) from shortage
         except TimeoutError:
             self._leave()
             raise self._fault() from None

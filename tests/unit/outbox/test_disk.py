@@ -224,3 +224,16 @@ async def test_a_disk_that_hung_is_not_asked_without_pause_while_no_thread_can_b
         await clock.advance(120)
         await eventually(lambda: written(store) == {"process:a"}, "all to be written")
     await outbox.close()
+
+
+async def test_a_start_without_a_thread_to_read_the_file_with_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Begun all the same, it would forget what waits there, and what was reported."""
+
+    def shortage(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", shortage)
+    with pytest.raises(StoreFault, match="no thread can be started"):
+        await Outbox(Hanging(), FakeClock()).open()
