@@ -17,3 +17,13 @@ class CircuitBreaker:
     def open(self) -> bool:
         """Whether nobody knows it to answer."""
         return self.failures > 0
+
+    def failed(self, reason: str, now: float, delay: float) -> "CircuitBreaker":
+        """After one more failure at monotonic second `now`: nothing is tried for `delay` seconds."""
+        return CircuitBreaker(
+            failures=self.failures + 1,
+            until=now + delay,
+            opened_at=now,
+            probing=self.probing,
+            reason=reason,
+        )

@@ -97,8 +97,7 @@ class Delivery:
         """When each row is due, and when it is given up."""
         self._busy: dict[str, bool] = {}  # whether the engine only files it
         self._on_settled = on_settled
-        self._may_offer = may_offer
-        self._held = HeldBack(outbox, on_fault, held_patience)
+        self._held = HeldBack(outbox, on_fault, held_patience, may_offer)
         self._arrivals = arrivals or Arrivals()
         self.pacing = pacing or Pacing(outbox, clock)
         """Who waits for masakari's engine, and what stands there."""
@@ -239,7 +238,7 @@ class Delivery:
         try:
             if self.timing.leave_window(row.id):
                 row = row.restamped(self._clock.now())
-            if self._may_offer(row) is not Leave.NOW:
+            if self._held.may_offer(row) is not Leave.NOW:
                 self._not_now(row)
                 return
             self._held.let_go(row)
@@ -271,7 +270,7 @@ class Delivery:
         now = self._clock.now()
         if not self._outbox.is_pending(row.id):
             self._held.let_go(row)
-        elif self._may_offer(row) is Leave.NEVER:
+        elif self._held.may_offer(row) is Leave.NEVER:
             LOG.warning("Took back the report about %s: %s", row.subject, NOT_ITS_REPORT)
             self._outbox.take_back(row, NOT_ITS_REPORT, now)
             self._forget(row)
@@ -282,7 +281,7 @@ class Delivery:
     async def _send(self, row: Row) -> Outcome:
         def may_send() -> bool:
             # It may have been taken back while a token was asked for.
-            return self._outbox.is_pending(row.id) and self._may_offer(row) is Leave.NOW
+            return self._outbox.is_pending(row.id) and self._held.may_offer(row) is Leave.NOW
 
         try:
             return await self._api.send(row.body, may_send)
@@ -364,19 +363,16 @@ class Delivery:
                 sum(1 for _ in self._outbox.subjects()),
                 delay,
             )
-            self._breaker = CircuitBreaker(
-                failures=failures,
-                until=now.monotonic + delay,
-                opened_at=now.monotonic,
-                probing=self._breaker.probing,
-                reason=outcome.answer,
-            )
+            self._breaker = self._breaker.failed(outcome.answer, now.monotonic, delay)
 
     def _end(self, row: Row, status: ReportStatus, answer: str, now: Instant) -> None:
         ended = replace(row, status=status, in_doubt=False, answer=answer, updated=now.wall)
         self._outbox.settle(ended)
-        self._on_settled(ended)
         self._forget(row)
+        try:
+            self._on_settled(ended)
+        except Exception:  # it has ended whatever anybody makes of that
+            LOG.exception("That the report about %s has ended could not be told to its monitor", row.subject)
         if status is ReportStatus.DELIVERED:
             LOG.info("Delivered the report about %s (try %d): %s", row.subject, row.attempts, answer)
 

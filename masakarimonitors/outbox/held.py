@@ -7,6 +7,7 @@ that takes such a report back follows within moments; where none does, nobody el
 import logging
 from collections.abc import Callable
 
+from masakarimonitors.core.notification import Leave
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
 
@@ -23,13 +24,39 @@ PATIENCE = 60.0
 class HeldBack:
     """The rows that are held back at present."""
 
-    def __init__(self, outbox: Outbox, on_fault: Callable[[str], None], patience: float = PATIENCE) -> None:
-        """`on_fault` is told, once for each row, what people must look at; `patience`: after how many seconds."""
+    def __init__(
+        self,
+        outbox: Outbox,
+        on_fault: Callable[[str], None],
+        patience: float = PATIENCE,
+        may_offer: Callable[[Row], Leave] = lambda row: Leave.NOW,
+    ) -> None:
+        """`on_fault` is told, once for each row, what people must look at; `patience`: after how many seconds.
+
+        `may_offer` is the monitor's word on a row.
+        """
+        self._may_offer = may_offer
+        self._broken: set[int] = set()
         self._outbox = outbox
         self._patience = patience
         self._on_fault = on_fault
         self._since: dict[int, float] = {}
         self._told: set[int] = set()
+
+    def may_offer(self, row: Row) -> Leave:
+        """Whether its monitor lets it leave; safe to ask on any thread. A monitor that cannot say so lets nothing go.
+
+        One bug about one report must end neither the delivery of the others nor the process, and that at every start.
+        """
+        try:
+            return self._may_offer(row)
+        except Exception:
+            if row.id not in self._broken:
+                self._broken.add(row.id)
+                LOG.exception(
+                    "Whether the report about %s may leave could not be judged; it is held", row.subject
+                )
+            return Leave.LATER
 
     def hold(self, row: Row, now: float) -> float:
         """The row may not leave at monotonic second `now`; the second at which it is asked about again."""
@@ -54,9 +81,11 @@ class HeldBack:
         """It leaves, or has ended."""
         self._since.pop(row.id, None)
         self._told.discard(row.id)
+        self._broken.discard(row.id)
 
     def _tidy(self) -> None:
         """Rows that were withdrawn leave theirs behind."""
         if len(self._since) > 2 * self._outbox.waiting + 1000:
             self._since = {key: at for key, at in self._since.items() if self._outbox.is_pending(key)}
             self._told &= self._since.keys()
+            self._broken &= self._since.keys()

@@ -5,6 +5,7 @@ import asyncio
 from masakarimonitors.core.decision import Withdraw
 from masakarimonitors.core.notification import Leave
 from masakarimonitors.outbox.held import NOT_ITS_REPORT, PATIENCE
+from masakarimonitors.outbox.rows import Row
 from tests.unit.outbox.test_delivery import POLICY, stage
 
 
@@ -67,3 +68,27 @@ async def test_what_is_let_go_or_taken_back_in_time_is_none() -> None:
         leave = Leave.LATER
         await on.clock.advance(PATIENCE)
         assert (on.statuses(), told) == (["delivered", "withdrawn"], [])
+
+
+async def test_a_monitor_that_cannot_judge_one_report_holds_that_one_and_no_other() -> None:
+    told: list[str] = []
+
+    def may_offer(row: Row) -> Leave:
+        if row.subject == "process:a":
+            raise RuntimeError("a bug")
+        return Leave.NOW
+
+    async with stage(may_offer=may_offer, on_fault=told.append) as on:
+        await on.submit(on.report("a"), on.report("b"))
+        await on.clock.advance(PATIENCE + 2)
+        assert (on.statuses(), on.names()) == (["pending", "delivered"], ["b"])
+        assert len(told) == 1 and "process:a" in told[0]
+
+
+async def test_a_monitor_that_cannot_take_the_end_of_one_report_ends_nothing_else() -> None:
+    def on_settled(row: Row) -> None:
+        raise RuntimeError("a bug")
+
+    async with stage(on_settled=on_settled) as on:
+        await on.submit(on.report("a"), on.report("b"))
+        assert on.statuses() == ["delivered", "delivered"]
