@@ -23,10 +23,12 @@ from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.arrivals import Arrivals
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.follower import Follower
 from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace import PacePolicy
 from masakarimonitors.outbox.pacing import OFF, Pacing
+from masakarimonitors.outbox.progress import FollowPolicy
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.system.clock import Clock, SystemClock
@@ -45,10 +47,11 @@ def process(name: str = "nova-compute", host: str = "compute-1", at: float = 0.0
 
 @dataclass
 class Way:
-    """An outbox and its delivery, running."""
+    """An outbox, its delivery, and who follows what was delivered, running."""
 
     outbox: Outbox
     delivery: Delivery
+    follower: Follower
     clock: Clock
 
     def report(self, *notifications: Notification) -> None:
@@ -76,17 +79,19 @@ async def way(
     clock: Clock | None = None,
     policy: DeliveryPolicy = QUICK,
     pace: PacePolicy = OFF,
+    follow: FollowPolicy | None = None,
 ) -> AsyncIterator[Way]:
     clock = clock or SystemClock()
     outbox = Outbox(SqliteStore(folder / "outbox.sqlite"), clock)
     await outbox.open()
     confirm_all(outbox)
     arrivals = Arrivals(ReportFinder(api))
-    pacing = Pacing(outbox, clock, pace, Looks(api, clock))
+    follower = Follower(outbox, clock, api, follow)
+    pacing = Pacing(outbox, clock, pace, Looks(api, clock), on_seen=follower.seen)
     delivery = Delivery(outbox, api, policy, clock, random.Random(1), arrivals=arrivals, pacing=pacing)
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(outbox.run()), tasks.create_task(delivery.run())]
-        yield Way(outbox, delivery, clock)
+        running = [tasks.create_task(part.run()) for part in (outbox, delivery, follower)]
+        yield Way(outbox, delivery, follower, clock)
         for task in running:
             task.cancel()
     await outbox.close()
