@@ -23,8 +23,8 @@ messages to send.
 - A member that was silent for SILENCE seconds is passed over (its process hangs, though its host
   lives); every BEAT seconds each says whether its way works, which is its sign of life.
 - A newcomer that nobody informs within PATIENCE seconds (the lowest may hang) says so to all, and with the delivery of
-  that every member is informed: at one point of the common order, or two would take themselves for the leader. The
-  lowest ANSWERING members that know the ledger send it then, and what they know of the ways.
+  that every member is informed: at one point of the common order, or two would take themselves for the leader. All
+  send what they know of the ways then, and those that were informed the ledger: any number of the lowest may hang.
 - For a member that has fallen silent before it said anything of its way the leader says that it is not known.
 - A leader without a ledger, whose core has nothing to write down, has an empty one after PATIENCE
   seconds: a newcomer's stale memory must not pass for what is reported now.
@@ -46,8 +46,6 @@ AUTHORITY = 12.0
 """So long after it sent the last message that came back to it a leader leads at most. With the default token Corosync
 delivers nothing for up to 8 s while it finds out that a host is lost; a leader's beat comes on top of that."""
 LEADERS_BEAT = 3.0
-ANSWERING = 3
-"""So many members answer one that says that nobody has informed it: some of them may hang."""
 
 Ledger = Mapping[str, LedgerEntry]
 
@@ -215,16 +213,15 @@ def answer(view: GroupView, message: GroupMessage) -> tuple[bytes, ...]:
     """What is said, if anything, to one that nobody has informed, or that informs us of an older ledger than ours;
     `view` as it was before its message."""
     told = decode(message.payload)
-    if told is None or message.sender == view.me or view.ledger is None:
+    if told is None:
         return ()
     serial, ledger = told
+    known = () if view.ledger is None or message.sender == view.me else (encode(view.ledger, view.serial),)
     if ledger is not None:
-        corrects = view.me not in view.informed and serial < view.serial
-        return (encode(view.ledger, view.serial),) if corrects else ()
-    if view.me not in sorted(view.informed)[:ANSWERING]:
-        return ()
-    # Without the ways it would go by another order than those who were here before it.
-    return encode_ways(view.delivers), encode(view.ledger, view.serial)
+        return known if view.me not in view.informed and serial < view.serial else ()
+    # Now it counts at all of them who comes before whom, so all must know the ways; the sender may know the most.
+    ways = (encode_ways(view.delivers),) if view.delivers else ()
+    return (*ways, *known) if view.me in view.informed else ways
 
 
 def published(view: GroupView, entries: Ledger, wall: datetime.datetime) -> tuple[GroupView, bytes]:

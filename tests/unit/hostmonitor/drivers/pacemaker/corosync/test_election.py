@@ -431,13 +431,43 @@ def test_one_that_hangs_informs_nobody_and_yet_two_never_take_themselves_for_the
     assert views[new].clear_at == 100.0 + AUTHORITY
 
 
-def test_few_answer_one_that_nobody_has_informed() -> None:
-    members = frozenset((node, 1) for node in range(1, 9))
-    view = GroupView(members=members, informed=members, serial=1, ledger={})
-    plea = GroupMessage((9, 1), election.encode(None, 0))
-    answering = [me for me in sorted(members) if election.answer(replace(view, me=me), plea)]
-    assert answering == sorted(members)[: election.ANSWERING]
-    assert not election.answer(replace(view, me=(1, 1), ledger=None), plea)
+def test_all_that_know_answer_one_that_nobody_has_informed() -> None:
+    """As many as there are of the lowest may hang."""
+    members = frozenset((node, 1) for node in range(1, 11))
+    informed = frozenset((node, 1) for node in range(1, 9))
+    view = GroupView(members=members, informed=informed, delivers={(1, 1): True}, serial=1, ledger={})
+    plea, ways = GroupMessage((9, 1), election.encode(None, 0)), election.encode_ways({(1, 1): True})
+    assert {election.answer(replace(view, me=me), plea) for me in informed} == {(ways, election.encode({}, 1))}
+    # Who is not informed, the sender among them, may be the only one that knows the ways.
+    assert {election.answer(replace(view, me=me), plea) for me in members - informed} == {(ways,)}
+    assert election.answer(replace(view, me=(1, 1), ledger=None), plea) == (ways,)
+    assert not election.answer(replace(view, me=(9, 1), delivers={}), plea)
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_one_that_joins_while_the_three_lowest_hang_neither_leads_beside_another_nor_forgets(
+    reported: bool,
+) -> None:
+    """It would go by the order alone, for nobody tells it that those who hang have said that their ways work."""
+    world, newcomer, stays = World(), (4, 100), (5, 100)
+    lowest = [(node, 100) for node in (1, 2, 3)]
+    world.change(joined=(*lowest, stays))
+    world.path(newcomer, False)
+    world.settle()
+    if reported:
+        world.wait(PATIENCE + 1)
+        world.views[lowest[0]], message = election.published(world.views[lowest[0]], {"h": ENTRY}, world.wall)
+        world.queue.append((lowest[0], message))
+        world.settle()
+    world.wait(1)
+    world.hung.update(lowest)
+    world.change(joined=(newcomer,))
+    for _ in range(40):
+        world.wait(1)
+        leading = {me for me in (newcomer, stays) if world.views[me].leader(world.now) == me}
+        assert len(leading) <= 1
+    assert leading == {stays}
+    assert all(world.views[me].ledger == ({"h": ENTRY} if reported else {}) for me in (newcomer, stays))
 
 
 def test_a_newcomer_learns_the_way_of_one_that_hangs_from_whoever_informs_it() -> None:
