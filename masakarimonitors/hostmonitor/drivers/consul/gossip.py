@@ -9,7 +9,7 @@ Pure. Gossip is a witness here, never a judge: its `failed` counts only as long 
 been the one that was cut off, and only for a node that a leader, heard again, lists no more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from masakarimonitors.hostmonitor.drivers.consul.parse import Gossip, Known, Member
 
@@ -18,11 +18,13 @@ ALONE = 20.0
 an agent whose suspicion others confirm)."""
 
 
-_A, _F, _L, _S, _U = Known.ALIVE, Known.FAILED, Known.LEFT, Known.SILENT, Known.UNSEEN
+_A, _C, _F = Known.ALIVE, Known.CRITICAL, Known.FAILED
+_L, _S, _U = Known.LEFT, Known.SILENT, Known.UNSEEN
 
 MOVES: Mapping[tuple[Known, Gossip], tuple[Known, Known]] = {
     # Known before, and gossip's word: known after, by a sound look, and by one that may have missed anything.
     (_A, Gossip.ALIVE): (_A, _A),
+    (_C, Gossip.ALIVE): (_A, _A),
     (_F, Gossip.ALIVE): (_A, _A),
     (_L, Gossip.ALIVE): (_A, _A),
     (_S, Gossip.ALIVE): (_A, _A),
@@ -30,18 +32,21 @@ MOVES: Mapping[tuple[Known, Gossip], tuple[Known, Known]] = {
     # Only a node that lives can be on its way out; a leader that buries a crashed server has it called so, too, by
     # agents that have not heard of the crash yet: a server's is only believed when its host answers.
     (_A, Gossip.LEAVING): (_L, _L),
+    (_C, Gossip.LEAVING): (_L, _L),
     (_F, Gossip.LEAVING): (_L, _L),
     (_L, Gossip.LEAVING): (_L, _L),
     (_S, Gossip.LEAVING): (_L, _L),
     (_U, Gossip.LEAVING): (_L, _L),
     # Not a good-bye for sure: a leader may have buried a crashed server within one moment.
     (_A, Gossip.LEFT): (_U, _U),
+    (_C, Gossip.LEFT): (_C, _U),
     (_F, Gossip.LEFT): (_F, _U),
     (_L, Gossip.LEFT): (_L, _L),
     # Silent is said after a look (`fell_silent`); whoever was deaf since may have missed its return.
     (_S, Gossip.LEFT): (_S, _U),
     (_U, Gossip.LEFT): (_U, _U),
     (_A, Gossip.FAILED): (_F, _U),
+    (_C, Gossip.FAILED): (_C, _U),
     (_F, Gossip.FAILED): (_F, _U),
     # It came back and was lost, which nobody saw.
     (_L, Gossip.FAILED): (_U, _U),
@@ -49,6 +54,7 @@ MOVES: Mapping[tuple[Known, Gossip], tuple[Known, Known]] = {
     # It may have left while we were deaf: gossip that has not caught up with that goes on saying failed.
     (_U, Gossip.FAILED): (_U, _U),
     (_A, Gossip.NONE): (_U, _U),
+    (_C, Gossip.NONE): (_C, _U),
     (_F, Gossip.NONE): (_F, _U),
     (_L, Gossip.NONE): (_L, _L),
     (_S, Gossip.NONE): (_S, _U),
@@ -59,6 +65,7 @@ MOVES: Mapping[tuple[Known, Gossip], tuple[Known, Known]] = {
 UNTIL_BELIEVED: Mapping[Known, tuple[Known, Known]] = {
     # A failure that was seen stays seen: whoever calls it leaving now may be late to hear of its burial.
     _A: (_U, _U),
+    _C: (_C, _U),
     _F: (_F, _U),
     _L: (_L, _L),
     _S: (_S, _U),
@@ -92,7 +99,7 @@ class GossipMemory:
         if found is not None:
             return found
         passing = self._leaders.get(node)
-        return Known.UNSEEN if passing is None else Known.ALIVE if passing else Known.FAILED
+        return Known.UNSEEN if passing is None else Known.ALIVE if passing else Known.CRITICAL
 
     def others_answer(self, at: float) -> None:
         """A server other than our own agent has answered something: our agent is not alone at this moment."""
@@ -153,12 +160,13 @@ class GossipMemory:
         """The servers that fell silent."""
         return frozenset(node for node, known in self._differing.items() if known is Known.SILENT)
 
-    def forget(self) -> None:
-        """What differs from the leader's list has been told, and is kept by whom it was told: but for the silent.
+    def forget(self, unsettled: Collection[str] = ()) -> None:
+        """What differs from the leader's list has been told, and is kept by whom it was told.
 
-        Of those it may not be settled yet.
+        But for the silent, and for these: of those it may not be settled yet.
         """
-        self._differing = dict.fromkeys(self.silent, Known.SILENT)
+        kept = self.silent.union(unsettled)
+        self._differing = {node: known for node, known in self._differing.items() if node in kept}
 
 
 def status_of(member: Member | None) -> Gossip:

@@ -31,8 +31,13 @@ DOWN = Sighting(Membership.DOWN, "serfHealth critical")
 STILL_DOWN = Sighting(Membership.DOWN, "was critical when it was taken out of the catalogue")
 BURIED = Sighting(
     Membership.DOWN,
-    "lost while the datacentre had no leader: gossip called it failed while most others were heard, and it was "
-    "taken out of the catalogue since without having come back",
+    "lost, though no leader was seen to call it critical: gossip called it failed while most others were heard, and it "
+    "was taken out of the catalogue without having come back",
+)
+VANISHED = Sighting(
+    Membership.UNKNOWN,
+    "taken out of the catalogue without having been critical, and gossip calls it failed: it was lost, or it left and "
+    "this node's agent has missed its good-bye. Its host is asked, and what other agents have heard is awaited",
 )
 SILENT = Sighting(
     Membership.DOWN,
@@ -60,8 +65,10 @@ class Known(enum.Enum):
     """What was known of a node before its datacentre's leader listed it no more."""
 
     ALIVE = "alive"
+    CRITICAL = "critical"
+    """Its leader called it critical."""
     FAILED = "failed"
-    """Its leader called it critical, or gossip called it failed when our own agent was not the one cut off."""
+    """Gossip called it failed when our own agent was not the one cut off."""
     LEFT = "left"
     """It was seen to say good-bye; of a server: alive as it did."""
     SILENT = "silent"
@@ -296,16 +303,19 @@ def gone(member: Member | None, last: Membership, known: Known, alive: Mapping[s
         return elsewhere(twin)
     if last is Membership.DOWN:
         return STILL_DOWN
+    lost = known in (Known.CRITICAL, Known.FAILED)
     if member is not None and member.status in (Gossip.LEAVING, Gossip.LEFT):
         # A client's `left` is its own word, or an operator's.
         if not member.server or known is Known.LEFT:
             return LEFT
-        return BURIED if known is Known.FAILED else LEFT if last is Membership.UP else REMOVED_SERVER
-    # A leader that was followed lists a lost client as critical. One that it listed as well until it was listed no more
-    # has left, or was sent away; this agent has heard a peer call it dead before the good-bye itself reached it.
-    went = member is not None and not member.server and last is Membership.UP
-    if known is Known.FAILED and not went:
+        return BURIED if lost else LEFT if last is Membership.UP else REMOVED_SERVER
+    if known is Known.CRITICAL or (known is Known.FAILED and member is not None and member.server):
         return BURIED
+    # A leader that was followed lists a lost client as critical. One that it listed as well until it was listed no more
+    # has left, or was sent away; this agent has heard a peer call it dead before the good-bye itself reached it. Where
+    # the leader was not followed, that may be so, too; but a leader that is new takes out whom it has never heard of.
+    if known is Known.FAILED and last is not Membership.UP:
+        return VANISHED
     return UNKNOWN_TO_GOSSIP if member is None else REMOVED
 
 

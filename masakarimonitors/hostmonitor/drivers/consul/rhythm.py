@@ -1,6 +1,7 @@
 """How often a datacentre is asked, how long it may take to answer, and what reading may cost: numbers with reasons."""
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ class Rhythm:
     `alert_span` after something moved or failed; `patience`: of one short request; `wait`: of a
     blocking query, after which it answers anyway, so this is also the period of the resync; `load`: of
     reading a whole list, at the longest; `silence`: how long a server's host answers nothing until its
-    good-bye, which it was not seen to say, is taken for a burial.
+    good-bye, which it was not seen to say, is taken for a burial; `exchange`: after which an agent of a small
+    datacentre exchanges all that it knows with another (memberlist's PushPullInterval in a LAN).
     """
 
     probe: float = 2.0
@@ -24,6 +26,7 @@ class Rhythm:
     wait: float = 60.0
     load: float = 20.0
     silence: float = 30.0
+    exchange: float = 30.0
 
     def between_probes(self, members: int) -> float:
         """Seconds between two calm probes: every member probes the one leader, so it slows down with size.
@@ -38,6 +41,14 @@ class Rhythm:
         Reading 10,000 members takes some 60 ms: every fourth second then, as often as a crash could be missed.
         """
         return max(self.alert, min(members / 2500, 4 * self.alert))
+
+    def exchanges(self, members: int) -> int:
+        """After how many times `exchange` an agent has exchanged all that it knows: one more each time they double."""
+        return 1 if members <= 32 else 1 + math.ceil(math.log2(members / 32))
+
+    def unheard(self, members: int) -> float:
+        """How long one is called failed, and its host answers nothing, until no good-bye of it can still be unheard."""
+        return max(self.silence, 2 * self.exchange * self.exchanges(members))
 
     def reading(self, members: int) -> float:
         """How long reading a whole list may take, of so many members (0: not known).

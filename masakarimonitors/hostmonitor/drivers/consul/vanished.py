@@ -2,7 +2,8 @@
 
 In: nodes that vanished under a watch. Out: a `Sighting` of each, again whenever gossip says something else, until
 its word is settled. Of a server no good-bye is believed before its host has answered; one whose host stays silent was
-buried by its leader (`farewell.py`).
+buried by its leader (`farewell.py`). Nor is one believed dead that gossip alone calls failed, and that no leader has
+called critical: its good-bye may be unheard here.
 """
 
 import asyncio
@@ -14,12 +15,13 @@ from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault
 from masakarimonitors.hostmonitor.drivers.consul.farewell import OPEN, Answers, Farewell, Stage, ask
 from masakarimonitors.hostmonitor.drivers.consul.gossip import GossipMemory
+from masakarimonitors.hostmonitor.drivers.consul.parse import Known
 from masakarimonitors.hostmonitor.drivers.consul.places import Places
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 
 MEMBERS = "/v1/agent/members"
 # Gossip may lag behind the leader: a vanished node is looked up so often, a second apart. An agent that has missed a
-# good-bye hears of it when it exchanges all that it knows with another, which it does every 30 s.
+# good-bye hears of it when it exchanges all that it knows with another, every 30 s in a datacentre that is not large.
 _LOOKUPS = 40
 
 
@@ -95,7 +97,7 @@ class Vanished:
         self._on_fault = on_fault
         # What they were until they vanished: only so can `left` be believed.
         self._last: dict[str, Membership] = {}
-        # Whether those that were up have said good-bye themselves; of servers alone it is asked.
+        # Whether they have said good-bye themselves: asked of servers that were up, and of whoever is VANISHED.
         self._farewells: dict[str, Farewell] = {}
         self._silence = asyncio.Event()
         self._lookups: dict[str, int] = {}
@@ -116,13 +118,15 @@ class Vanished:
             self._last[node] = last
         if last is Membership.UP:
             self._farewells[node] = Farewell()
-        self._lookups[node] = _LOOKUPS
-        self._look_up.set()
+        self._begin(node)
 
     def resume(self, node: str) -> None:
-        """The node vanished under an earlier watch, and fell silent: its host is asked on, from the beginning."""
+        """The node vanished while nobody watched, and it is not settled how: its host is asked, from the beginning."""
         self._farewells[node] = Farewell()
-        self._lookups[node] = _LOOKUPS
+        self._begin(node)
+
+    def _begin(self, node: str) -> None:
+        self._lookups[node] = _LOOKUPS * self._rhythm.exchanges(self._memory.members)
         self._look_up.set()
 
     def back(self, node: str) -> None:
@@ -146,7 +150,7 @@ class Vanished:
             while self._lookups:
                 try:
                     members = await self.look()
-                    await self._ask_servers(members)
+                    await self._ask_hosts(members)
                 except AgentFault:
                     # Unexplained is UNKNOWN; the probe says whether the agent is gone altogether.
                     self._on_fault()
@@ -166,14 +170,22 @@ class Vanished:
                 await asyncio.sleep(self._rhythm.alert)
                 await self._ask(silent)
 
-    async def _ask_servers(self, members: dict[str, parse.Member]) -> None:
+    async def _ask_hosts(self, members: dict[str, parse.Member]) -> None:
         """A server that was up until it vanished may have been called failed and buried between two answers."""
+        alive = parse.living(members)
+        for node in self._lookups.keys() - self._farewells.keys():
+            if self._sighting(node, members.get(node), alive) is parse.VANISHED:
+                self._farewells[node] = Farewell()
         unasked: list[str] = []
-        for node in [node for node, one in self._farewells.items() if one.stage in OPEN and node in members]:
-            if not members[node].server:
-                # Nobody but itself, or an operator, has a client leave.
-                del self._farewells[node]
-                continue
+        for node in [node for node, one in self._farewells.items() if one.stage in OPEN]:
+            member = members.get(node)
+            if self._sighting(node, member, alive) is not parse.VANISHED:
+                if member is None:
+                    continue
+                if not member.server:
+                    # Nobody but itself, or an operator, has a client leave.
+                    del self._farewells[node]
+                    continue
             if self._onlooker.was_leaving(node):
                 self._farewells[node] = replace(self._farewells[node], leaving=True)
             if self._farewells[node].stage is Stage.UNASKED:
@@ -190,7 +202,7 @@ class Vanished:
             after = self._farewells[node] = before.asked(
                 found[node],
                 now,
-                long=self._rhythm.silence,
+                long=self._long(node),
                 lost_elsewhere=self._onlooker.lost_elsewhere(node),
             )
             if after.stage in (Stage.LIVES, Stage.DOUBTFUL):
@@ -200,13 +212,19 @@ class Vanished:
             if after.stage is Stage.SILENT:
                 self._silence.set()
 
+    def _long(self, node: str) -> float:
+        """Seconds of silence that settle it; by then a good-bye of whom gossip calls failed must be heard."""
+        if self._memory.known(node) is Known.FAILED:
+            return self._rhythm.unheard(self._memory.members)
+        return self._rhythm.silence
+
     def _explain(self, members: dict[str, parse.Member]) -> list[tuple[str, Sighting]]:
         found: list[tuple[str, Sighting]] = []
         alive = parse.living(members)
         for node, left in list(self._lookups.items()):
             sighting = self._sighting(node, members.get(node), alive)
             found.append((node, sighting))
-            if sighting is parse.REMOVED_SERVER and self._stage(node) in OPEN:
+            if sighting in (parse.REMOVED_SERVER, parse.VANISHED) and self._stage(node) in OPEN:
                 continue
             if parse.is_final(sighting) or left == 1:
                 del self._lookups[node]
@@ -221,10 +239,19 @@ class Vanished:
         return None if farewell is None else farewell.stage
 
     def _sighting(self, node: str, member: parse.Member | None, alive: Mapping[str, str]) -> Sighting:
-        stage = self._stage(node)
+        stage, known = self._stage(node), self._memory.known(node)
         last = self._last.get(node, Membership.UNKNOWN)
-        if stage not in (None, Stage.LIVES):
-            last = Membership.UNKNOWN
-        sighting = parse.gone(member, last, self._memory.known(node), alive)
-        buried = sighting is parse.REMOVED_SERVER and stage is Stage.BURIED
-        return parse.SILENT if buried else sighting
+        missed = False
+        if member is not None and member.server:
+            # Its leader was followed and has not called it lost: also a good-bye that is unheard here looks like that.
+            missed = last is Membership.UP and known is Known.FAILED
+            if missed or stage not in (None, Stage.LIVES):
+                last = Membership.UNKNOWN
+        sighting = parse.gone(member, last, Known.UNSEEN if missed else known, alive)
+        if missed and sighting is parse.REMOVED:
+            sighting = parse.VANISHED
+        return _BURIED.get(sighting, sighting) if stage is Stage.BURIED else sighting
+
+
+_BURIED = {parse.REMOVED_SERVER: parse.SILENT, parse.VANISHED: parse.BURIED}
+"""What is said instead of one whose host has answered nothing for long enough."""

@@ -116,9 +116,10 @@ class Watch:
         self._begun = True
         self._prover.begin()
         self._on_sample(hosts, True)
-        for node in self._memory.silent:
+        missed = {node for node, sighting in hosts.items() if sighting is parse.VANISHED}
+        for node in self._memory.silent | missed:
             self._vanished.resume(node)
-        self._memory.forget()
+        self._memory.forget(missed)
 
     def _fresh(self, as_of: float, good_for: float) -> None:
         """The copy is the leader's own, as of then."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from masakarimonitors.hostmonitor.core.observation import Membership, Observation, Sample, View
+from masakarimonitors.hostmonitor.core.observation import Membership, Observation, Sample, Sighting, View
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
 from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, ProvenLinks
 from masakarimonitors.hostmonitor.drivers.consul.farewell import Answers
@@ -55,10 +55,14 @@ class Heard:
                 self._more.clear()
                 await self._more.wait()
 
+    def sightings(self, host: str) -> list[Sighting]:
+        """All that was said of the host, in order."""
+        samples = [said for said in self.all if isinstance(said, Sample)]
+        return [sample.hosts[host] for sample in samples if host in sample.hosts]
+
     def ever(self, host: str) -> set[Membership]:
         """Every value that was ever said of the host."""
-        samples = [said for said in self.all if isinstance(said, Sample)]
-        return {sample.hosts[host].value for sample in samples if host in sample.hosts}
+        return {sighting.value for sighting in self.sightings(host)}
 
 
 async def all_answer(address: str, port: int) -> bool:

@@ -156,12 +156,24 @@ def test_an_answer_of_another_form_is_an_error_and_never_a_listing_of_nonsense(b
 
 
 def test_a_client_that_was_followed_until_it_left_is_not_buried_by_a_peer_that_missed_its_goodbye() -> None:
-    """Gossip says `left` later. A leader that is new buries clients, too, if it has never heard of them."""
+    """Gossip says `left` later."""
     lost, left = Member(Gossip.FAILED, server=False), Member(Gossip.LEFT, server=False)
     assert parse.gone(lost, Membership.UP, Known.FAILED, {}) is parse.REMOVED
     assert parse.gone(left, Membership.UP, Known.FAILED, {}) is parse.LEFT
-    assert parse.gone(lost, Membership.UNKNOWN, Known.FAILED, {}) is parse.BURIED
+    assert parse.gone(None, Membership.UP, Known.FAILED, {}) is parse.UNKNOWN_TO_GOSSIP
     assert parse.gone(Member(Gossip.FAILED, server=True), Membership.UP, Known.FAILED, {}) is parse.BURIED
+
+
+def test_a_client_that_nobody_followed_until_it_went_is_not_buried_by_gossip_alone() -> None:
+    """A leader that is new takes out clients of which it has never heard; but it may have left, and that be unheard."""
+    lost, left = Member(Gossip.FAILED, server=False), Member(Gossip.LEFT, server=False)
+    assert parse.gone(lost, Membership.UNKNOWN, Known.FAILED, {}) is parse.VANISHED
+    assert parse.gone(None, Membership.UNKNOWN, Known.FAILED, {}) is parse.VANISHED
+    assert parse.gone(left, Membership.UNKNOWN, Known.FAILED, {}) is parse.LEFT
+    for known in (Known.ALIVE, Known.LEFT, Known.SILENT, Known.UNSEEN):
+        assert parse.gone(lost, Membership.UNKNOWN, known, {}) is parse.REMOVED
+    # What its leader has called critical itself was lost.
+    assert parse.gone(lost, Membership.UNKNOWN, Known.CRITICAL, {}) is parse.BURIED
 
 
 @given(
@@ -172,7 +184,7 @@ def test_a_client_that_was_followed_until_it_left_is_not_buried_by_a_peer_that_m
 def test_gossip_alone_never_says_down(member: Member | None, last: Membership, known: Known) -> None:
     seen = parse.gone(member, last, known, {})
     if seen.value is Membership.DOWN:
-        assert last is Membership.DOWN or known is Known.FAILED
+        assert last is Membership.DOWN or known in (Known.CRITICAL, Known.FAILED)
         assert member is None or member.status != Gossip.ALIVE
     if last is Membership.DOWN and (member is None or member.status != Gossip.ALIVE):
         assert seen.value is Membership.DOWN

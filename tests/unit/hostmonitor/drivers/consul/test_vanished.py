@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
-from masakarimonitors.hostmonitor.core.observation import Membership
+import pytest
+
+from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
+from masakarimonitors.hostmonitor.drivers.consul import parse
+from masakarimonitors.hostmonitor.drivers.consul.farewell import Answers
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from tests.fixtures.fake_consul import FakeConsul
-from tests.unit.hostmonitor.drivers.consul.hearing import FAST, NODES, watching
+from tests.unit.hostmonitor.drivers.consul.hearing import FAST, NODES, Heard, all_answer, watching
 
 
 async def test_r2_a_leave_is_left_and_never_down(consul: FakeConsul) -> None:
@@ -45,7 +49,7 @@ async def test_a_server_that_crashed_and_was_removed_within_one_moment_has_not_l
         assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN}
 
 
-BRIEF = replace(FAST, silence=0.2)
+BRIEF = replace(FAST, silence=0.2, exchange=0.1)
 
 
 async def silent_host(address: str, port: int) -> bool:
@@ -126,6 +130,94 @@ async def test_a_silence_that_began_is_settled_under_the_next_watch(consul: Fake
         await heard.until(lambda: heard.proven is False)
         consul.fail()
         await heard.until(lambda: heard.values["node02"] is Membership.DOWN)
+
+
+@pytest.mark.parametrize(
+    ("answers", "ends"), [(silent_host, parse.BURIED), (all_answer, parse.REMOVED_SERVER)]
+)
+async def test_a_server_that_only_gossip_calls_failed_is_asked(
+    consul: FakeConsul, answers: Answers, ends: Sighting
+) -> None:
+    """Its leader, which was followed, has not called it critical: it may have said good-bye, which was not heard."""
+    async with watching(consul, BRIEF, answers=answers) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+            consul.members["node02"] = 4
+        await heard.until(lambda: heard.values["node02"] is Membership.UNKNOWN)
+        if ends is not parse.BURIED:
+            with consul.edit():
+                consul.members["node02"] = 3
+        await heard.until(lambda: heard.sightings("node02")[-1] is ends)
+        assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN, ends.value}
+
+
+async def lose_unfollowed(consul: FakeConsul, heard: Heard, node: str) -> None:
+    """While there is no leader gossip calls the node failed; the next leader does not list it."""
+    await heard.until(lambda: bool(heard.values))
+    consul.fail(leader=False)
+    await heard.until(lambda: heard.proven is False)
+    with consul.edit():
+        consul.leave(node)
+        consul.members[node] = 4
+    await consul.until_asked("/agent/members", times=2)
+    consul.fail()
+    await heard.until(lambda: heard.proven is True and heard.values[node] is not Membership.UP)
+
+
+async def test_a_client_that_was_not_followed_until_it_went_is_down_when_it_stays_silent(
+    consul: FakeConsul,
+) -> None:
+    """The leader is new, and has never heard of it."""
+    async with watching(consul, BRIEF, answers=silent_host) as heard:
+        await lose_unfollowed(consul, heard, "node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
+        assert heard.ever("node05") == {Membership.UP, Membership.UNKNOWN, Membership.DOWN}
+
+
+async def test_a_client_whose_good_bye_was_not_heard_here_is_not_called_down(consul: FakeConsul) -> None:
+    """It is off since; other agents have heard the good-bye, and this node's exchanges all that they know."""
+    patient = replace(FAST, silence=0.2, exchange=60.0)
+    async with watching(consul, patient, answers=silent_host) as heard:
+        await lose_unfollowed(consul, heard, "node05")
+        assert heard.values["node05"] is Membership.UNKNOWN
+        await consul.until_asked("/agent/members", times=60)
+        with consul.edit():
+            consul.members["node05"] = 3
+        await heard.until(lambda: heard.values["node05"] is Membership.LEFT)
+        assert Membership.DOWN not in heard.ever("node05")
+
+
+async def test_a_client_that_was_not_followed_and_answers_is_not_called_down(consul: FakeConsul) -> None:
+    async def answers(address: str, port: int) -> bool:
+        return address != consul.listens(3)
+
+    async with watching(consul, BRIEF, own="node01", answers=answers) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await lose_unfollowed(consul, heard, "node05")
+        with consul.edit():
+            consul.critical.add("node02")
+        # As long as another needs that is silent.
+        consul.fail(leader=False)
+        await heard.until(lambda: heard.proven is False)
+        with consul.edit():
+            consul.leave("node04")
+            consul.members["node04"] = 4
+        await consul.until_asked("/agent/members", times=2)
+        consul.fail()
+        await heard.until(lambda: heard.values["node04"] is Membership.DOWN)
+        assert heard.ever("node05") == {Membership.UP, Membership.UNKNOWN}
+
+
+async def test_who_was_not_followed_is_settled_under_the_next_watch(consul: FakeConsul) -> None:
+    async with watching(consul, replace(FAST, silence=1.0, exchange=0.5), answers=silent_host) as heard:
+        await lose_unfollowed(consul, heard, "node05")
+        assert heard.values["node05"] is Membership.UNKNOWN
+        consul.fail(leader=False)
+        await heard.until(lambda: heard.proven is False)
+        consul.fail()
+        await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
 
 
 async def test_a_client_that_leaves_is_not_knocked_at(consul: FakeConsul) -> None:

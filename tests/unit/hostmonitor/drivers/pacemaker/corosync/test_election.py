@@ -437,7 +437,9 @@ def test_all_that_know_answer_one_that_nobody_has_informed() -> None:
     informed = frozenset((node, 1) for node in range(1, 9))
     view = GroupView(members=members, informed=informed, delivers={(1, 1): True}, serial=1, ledger={})
     plea, ways = GroupMessage((9, 1), election.encode(None, 0)), election.encode_ways({(1, 1): True})
-    assert {election.answer(replace(view, me=me), plea) for me in informed} == {(ways, election.encode({}, 1))}
+    assert {election.answer(replace(view, me=me), plea) for me in informed} == {
+        (ways, election.encode({}, 1))
+    }
     # Who is not informed, the sender among them, may be the only one that knows the ways.
     assert {election.answer(replace(view, me=me), plea) for me in members - informed} == {(ways,)}
     assert election.answer(replace(view, me=(1, 1), ledger=None), plea) == (ways,)
