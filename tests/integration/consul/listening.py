@@ -9,7 +9,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from masakarimonitors.hostmonitor.core.observation import Membership, Observation, Sample, View
+from masakarimonitors.hostmonitor.core.observation import (
+    Membership,
+    Observation,
+    Sample,
+    View,
+    Work,
+    WorkSeen,
+)
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access
 from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, ProvenLinks
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
@@ -22,6 +29,7 @@ class Listening:
 
     def __init__(self) -> None:
         self.values: dict[str, Membership] = {}
+        self.works: dict[str, Work] = {}
         self.proven: bool | None = None
         self.why = ""
 
@@ -30,6 +38,8 @@ class Listening:
         if isinstance(said, Sample):
             known = {} if said.whole else self.values
             self.values = known | {host: sighting.value for host, sighting in said.hosts.items()}
+        elif isinstance(said, WorkSeen):
+            self.works = self.works | {said.host: said.work}
         elif isinstance(said, View):
             self.proven, self.why = said.proven, said.why
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
 from tests.fixtures.waiting import until
 from tests.integration.consul.cluster import MANAGE, Cluster, node_name
@@ -44,6 +44,30 @@ def test_a_node_that_only_consul_esm_probes(small_cluster: Cluster) -> None:
         until(lambda: heard.values.get("bare") is Membership.DOWN, lambda: heard.values)
         register("passing")
         until(lambda: heard.values.get("bare") is Membership.UP, lambda: heard.values)
+
+
+def test_maintenance_mode_is_seen_and_outlives_the_agent(small_cluster: Cluster) -> None:
+    access = Access(address=parse_address(f"unix://{small_cluster.socket(2, MANAGE)}"))
+
+    def maintain(enable: str) -> None:
+        small_cluster.ask(3, MANAGE, f"/v1/agent/maintenance?enable={enable}&reason=work", method="PUT")
+
+    with listening(small_cluster, 2, access) as heard:
+        until(lambda: heard.values.get("node03") is Membership.UP, lambda: heard.why)
+        maintain("true")
+        until(lambda: heard.works.get("node03") is Work.MAINTENANCE, lambda: heard.works)
+        small_cluster.kill(3, MANAGE)
+        until(lambda: heard.values["node03"] is Membership.DOWN, lambda: heard.values)
+        assert heard.works["node03"] is Work.MAINTENANCE
+        # Its agent is dead: the catalogue is where somebody can take it away.
+        check = {"Node": "node03", "CheckID": "_node_maintenance"}
+        small_cluster.ask(1, MANAGE, "/v1/catalog/deregister", method="PUT", body=check)
+        until(lambda: heard.works["node03"] is Work.NONE, lambda: heard.works)
+        small_cluster.start_agent(3, MANAGE)
+        until(lambda: heard.works["node03"] is Work.MAINTENANCE, "the agent remembers it")
+        maintain("false")
+        until(lambda: heard.works["node03"] is Work.NONE, lambda: heard.works)
+        until(lambda: heard.values["node03"] is Membership.UP, lambda: heard.values)
 
 
 def test_an_agent_that_comes_back_under_another_name_is_not_lost(small_cluster: Cluster) -> None:

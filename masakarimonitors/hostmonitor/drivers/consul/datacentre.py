@@ -1,22 +1,32 @@
 """One Consul datacentre: the source of one link.
 
-Out: `View` (is the datacentre's word proven right now?) and `Sample` (what its leader says of each
-host), as one watch after another shows them. When sight is lost it says so, once for each kind of
-fault, and begins anew.
+Out: `View` (is the datacentre's word proven right now?), `Sample` (what its leader says of each
+host) and `WorkSeen` (maintenance mode), as one watch after another shows them. When sight is lost it
+says so, once for each kind of fault, and begins anew.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-from masakarimonitors.hostmonitor.core.observation import Membership, Observation, Sample, Sighting, View
+from masakarimonitors.hostmonitor.core.observation import (
+    Membership,
+    Observation,
+    Sample,
+    Sighting,
+    View,
+    Work,
+    WorkSeen,
+)
+from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault
 from masakarimonitors.hostmonitor.drivers.consul.farewell import Answers, answers
 from masakarimonitors.hostmonitor.drivers.consul.gossip import GossipMemory
 from masakarimonitors.hostmonitor.drivers.consul.parse import Member
 from masakarimonitors.hostmonitor.drivers.consul.places import Places
+from masakarimonitors.hostmonitor.drivers.consul.planned import PlannedWork
 from masakarimonitors.hostmonitor.drivers.consul.prover import NotShown
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.hostmonitor.drivers.consul.vanished import Onlooker
@@ -107,12 +117,14 @@ class Datacentre:
         links: ProvenLinks,
         rhythm: Rhythm,
         *,
+        planned: PlannedWork | None = None,
         answers: Answers = answers,
         on_down: Callable[[str], None] = _unheard,
     ) -> None:
         """Nothing is opened before `run`.
 
-        `answers` tries whether a host is alive; `on_down` is called with each host that is seen to be lost here.
+        `planned`: what this and the other datacentres show of planned work. `answers` tries whether a host is alive;
+        `on_down` is called with each host that is seen to be lost here.
         """
         self.name = f"consul {link} ({access.address})"
         self.link = link
@@ -121,6 +133,7 @@ class Datacentre:
         self._clock = clock
         self._links = links
         self._rhythm = rhythm
+        self._planned = planned or PlannedWork()
         self._answers = answers
         self._on_down = on_down
         self._said: set[type[AgentFault]] = set()
@@ -187,6 +200,8 @@ class Datacentre:
             self._unsure,
             on_proof=partial(self._proven, emit),
             on_sample=partial(self._sample, emit),
+            on_work=partial(self._work, emit),
+            on_over=partial(self._work_over, emit),
             on_stuck=partial(self._links.stuck, self.link),
             on_own=self._own_agent,
         )
@@ -216,7 +231,22 @@ class Datacentre:
         for host, sighting in hosts.items() if not whole else ():
             if sighting.value is Membership.DOWN:
                 self._on_down(host)
+        for host in self._planned.hosts & hosts.keys():
+            # Of one that was not listed for a while the core may have forgotten it.
+            self._say_work(host, emit)
         emit(Sample(self.link, hosts, self._clock.now(), whole))
+
+    def _work(self, emit: Emit, work: Mapping[str, str]) -> None:
+        for host in self._planned.begins(self.link, work):
+            self._say_work(host, emit)
+
+    def _say_work(self, host: str, emit: Emit) -> None:
+        if (what := self._planned.of(host)) and parse.reportable(host):
+            emit(WorkSeen(host, Work.MAINTENANCE, f"Consul's maintenance mode: {what}", self._clock.now()))
+
+    def _work_over(self, emit: Emit, work: Mapping[str, str], listed: Collection[str]) -> None:
+        for host in filter(parse.reportable, self._planned.ends(self.link, work, listed)):
+            emit(WorkSeen(host, Work.NONE, "Consul's maintenance mode is over", self._clock.now()))
 
     def _lost(self, fault: AgentFault, emit: Emit) -> None:
         self._links.set(self.link, False)

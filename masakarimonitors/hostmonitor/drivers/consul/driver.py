@@ -26,6 +26,7 @@ from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_addr
 from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, ProvenLinks
 from masakarimonitors.hostmonitor.drivers.consul.election import ElectionTimings
 from masakarimonitors.hostmonitor.drivers.consul.elector import Elector
+from masakarimonitors.hostmonitor.drivers.consul.planned import PlannedWork
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.system.clock import Clock
@@ -78,8 +79,10 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
     asks = bool(conf.host.power_config_file) and not conf.host.disable_ipmi_check
     proof = Prover(PowerPolicy.of(conf.host), clock) if asks else None
     expect = expecting(proof, elector)
+    planned = PlannedWork()
     sources = [
-        Datacentre(link, access, own, clock, links, rhythm, on_down=expect) for link, access in agents.items()
+        Datacentre(link, access, own, clock, links, rhythm, planned=planned, on_down=expect)
+        for link, access in agents.items()
     ]
     return Driver(
         name="consul",

@@ -26,6 +26,15 @@ _BETWEEN = b"},{"
 EXTERNAL_HEALTH = "externalNodeHealth"
 """By this check consul-esm says whether a node without an agent answers; it counts where there is no serfHealth."""
 
+NODE_MAINTENANCE = "_node_maintenance"
+"""This check is there, and critical, while a node is in maintenance mode (`consul maint -enable`)."""
+
+SERVICE_MAINTENANCE = "_service_maintenance:"
+"""So begin the checks of services in maintenance mode; the service's id follows."""
+
+SERVICE_MAINTENANCE_NAME = "Service Maintenance Mode"
+"""Their name, by which they can be asked for in any release of Consul."""
+
 UP = Sighting(Membership.UP, "serfHealth passing")
 DOWN = Sighting(Membership.DOWN, "serfHealth critical")
 STILL_DOWN = Sighting(Membership.DOWN, "was critical when it was taken out of the catalogue")
@@ -107,6 +116,33 @@ def read_health(body: bytes) -> dict[str, bool]:
     Raises ValueError when the body is no list of checks.
     """
     return _health(check_rows(body))
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What a list of checks says. `health`: as `read_health`; `work`: node -> what of it is in maintenance mode."""
+
+    health: dict[str, bool]
+    work: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_checks(body: bytes) -> Checks:
+    """From /v1/health/state/any. Raises ValueError when the body is no list of checks."""
+    rows = check_rows(body)
+    return Checks(_health(rows), _work(rows))
+
+
+def _work(rows: list[tuple[str, str, str]]) -> dict[str, str]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for node, check, status in rows:
+        if _is_maintenance(check) and status == "critical":
+            service = check.removeprefix(SERVICE_MAINTENANCE)
+            found[node].append("its node" if check == NODE_MAINTENANCE else f"its service {service}")
+    return {node: " and ".join(sorted(what)) for node, what in found.items()}
+
+
+def _is_maintenance(check: str) -> bool:
+    return check == NODE_MAINTENANCE or check.startswith(SERVICE_MAINTENANCE)
 
 
 def _health(rows: list[tuple[str, str, str]]) -> dict[str, bool]:
@@ -207,11 +243,11 @@ def _rows(body: bytes, row: Callable[[dict[str, Any]], Any]) -> list[Any]:
 
 
 class HealthReader:
-    """Reads one list of checks after another, and parses only what is new: `read_health`'s words, sooner.
+    """Reads one list of checks after another, and parses only what is new: `read_checks`'s words, sooner.
 
     Of 10,000 checks one has changed: parsing them all takes 40 ms, for each of three networks, just when
     a host has failed; this takes a sixth of that. It remembers, by the hash of its text, each check that
-    was not critical.
+    was not critical and speaks of no maintenance.
 
     Whatever is cut in the wrong place (the separator within a string) is no JSON, and then the body
     is read as a whole: there is no wrong answer, only a slow one.
@@ -222,31 +258,32 @@ class HealthReader:
         # Hash of a check's text -> its node; "" for a check that says nothing of life.
         self._known: dict[int, str] = {}
 
-    def read(self, body: bytes) -> dict[str, bool]:
-        """Node -> whether the check of its life is other than critical; raises ValueError as `read_health` does."""
+    def read(self, body: bytes) -> Checks:
+        """What the list says; raises ValueError as `read_checks` does."""
         text = body.strip()
         if not (text.startswith(b"[{") and text.endswith(b"}]")):
-            return read_health(body)
+            return read_checks(body)
         try:
             pieces = text[2:-2].split(_BETWEEN)
             return self._pieces(pieces) if self._known else self._first(pieces, body)
         except ValueError:
-            return read_health(body)
+            return read_checks(body)
 
-    def _first(self, pieces: list[bytes], body: bytes) -> dict[str, bool]:
+    def _first(self, pieces: list[bytes], body: bytes) -> Checks:
         """All at once is faster where nothing is known."""
         rows = check_rows(body)
         if len(rows) == len(pieces) and not any(check == EXTERNAL_HEALTH for _, check, _ in rows):
             for piece, (name, check, status) in zip(pieces, rows, strict=True):
-                if check != SERF_HEALTH or status != "critical":
+                if not _is_maintenance(check) and (check != SERF_HEALTH or status != "critical"):
                     self._known[hash(piece)] = name if check == SERF_HEALTH else ""
-        return _health(rows)
+        return Checks(_health(rows), _work(rows))
 
-    def _pieces(self, pieces: list[bytes]) -> dict[str, bool]:
+    def _pieces(self, pieces: list[bytes]) -> Checks:
         # Whole lists at a time: a loop in Python over 10,000 checks would take three times as long.
         keys = list(map(hash, pieces))
         nodes = list(map(self._known.get, keys))
         critical: list[str] = []
+        work: list[tuple[str, str, str]] = []
         if None in nodes:
             for at, node in enumerate(nodes):
                 if node is None:
@@ -254,13 +291,16 @@ class HealthReader:
                     if check == EXTERNAL_HEALTH:
                         self._known.clear()
                         raise ValueError("which of two checks counts is for a reading of the whole")
-                    if check == SERF_HEALTH and status == "critical":
+                    if _is_maintenance(check):
+                        work.append((name, check, status))
+                    elif check == SERF_HEALTH and status == "critical":
                         # Those are few, and they are the ones to be read with care each time.
                         critical.append(name)
                     else:
                         nodes[at] = name if check == SERF_HEALTH else ""
         self._known = {key: node for key, node in zip(keys, nodes, strict=True) if node is not None}
-        return dict.fromkeys(filter(None, nodes), True) | dict.fromkeys(critical, False)
+        health = dict.fromkeys(filter(None, nodes), True) | dict.fromkeys(critical, False)
+        return Checks(health, _work(work))
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +309,8 @@ class Listing:
 
     health: Mapping[str, bool]
     catalog: Catalog
+    work: Mapping[str, str] = field(default_factory=dict)
+    """Node -> what of it is in maintenance mode."""
 
     def sighting(self, node: str) -> Sighting | None:
         """What the leader says of the node; None when nothing checks its life: then gossip must say why."""

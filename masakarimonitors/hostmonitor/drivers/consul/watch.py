@@ -6,7 +6,8 @@ nodes that vanish from both are explained by gossip. Here they are wired, and li
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
@@ -21,8 +22,11 @@ from masakarimonitors.system.clock import Clock
 
 HEALTH = "/v1/health/state/any"
 CATALOG = "/v1/catalog/nodes"
-# Only these checks say whether a node is alive; the others would be most of the body.
-_ONLY_LIFE = {"filter": f'CheckID == "{parse.SERF_HEALTH}" or CheckID == "{parse.EXTERNAL_HEALTH}"'}
+# Only these checks say whether a node is alive or worked on; the others would be most of the body.
+_IDS = (parse.SERF_HEALTH, parse.EXTERNAL_HEALTH, parse.NODE_MAINTENANCE)
+_WANTED = " or ".join(
+    [*(f'CheckID == "{one}"' for one in _IDS), f'Name == "{parse.SERVICE_MAINTENANCE_NAME}"']
+)
 
 
 def _nothing(*_: float) -> None:
@@ -45,6 +49,8 @@ class Watch:
         *,
         on_proof: Callable[[float], None],
         on_sample: Callable[[dict[str, Sighting], bool], None],
+        on_work: Callable[[Mapping[str, str]], None],
+        on_over: Callable[[Mapping[str, str], Collection[str]], None],
         on_stuck: Callable[[], None],
         on_own: Callable[[parse.Member], None],
     ) -> None:
@@ -54,13 +60,16 @@ class Watch:
         looks at gossip; `unsure` is set while it is not certain that everything is followed, so that gossip must be
         looked at. They outlive this watch.
         `on_proof` is called with the seconds for which the view is proven; `on_sample` with what was seen
-        of each host, and whether that is a whole listing; `on_stuck` when queries were found to hang; `on_own` with
-        what gossip says of our own agent, and may raise AgentFault.
+        of each host, and whether that is a whole listing; before that `on_work` with the hosts that are in maintenance
+        mode, and after that `on_over` with them and with all that are listed; `on_stuck` when queries were found to
+        hang; `on_own` with what gossip says of our own agent, and may raise AgentFault.
         """
         self._memory = memory
         self._places = places
         self._on_proof = on_proof
         self._on_sample = on_sample
+        self._on_work = on_work
+        self._on_over = on_over
         self._on_stuck = on_stuck
         self._on_own = on_own
         self._own = own
@@ -73,7 +82,7 @@ class Watch:
         )
         self._health = Follower(
             HEALTH,
-            _ONLY_LIFE,
+            {"filter": _WANTED},
             agent,
             rhythm,
             on_read=prover.read,
@@ -115,7 +124,9 @@ class Watch:
         self._prover.check_company(hosts.keys())
         self._begun = True
         self._prover.begin()
+        self._on_work(self._listing.work)
         self._on_sample(hosts, True)
+        self._on_over(self._listing.work, self._listing.health.keys())
         missed = {node for node, sighting in hosts.items() if sighting is parse.VANISHED}
         for node in self._memory.silent | missed:
             self._vanished.resume(node)
@@ -143,12 +154,12 @@ class Watch:
 
     def _take_health(self, body: bytes) -> None:
         try:
-            health = self._reader.read(body)
+            checks = self._reader.read(body)
         except ValueError as fault:
             raise AgentFault(str(fault)) from fault
-        self._prover.check(health)
-        self._expect(len(health))
-        self._apply(parse.Listing(health, self._listing.catalog))
+        self._prover.check(checks.health)
+        self._expect(len(checks.health))
+        self._apply(parse.Listing(checks.health, self._listing.catalog, checks.work))
 
     def _take_catalog(self, body: bytes) -> None:
         try:
@@ -156,13 +167,14 @@ class Watch:
         except ValueError as fault:
             raise AgentFault(str(fault)) from fault
         self._places.listed(catalog.addresses)
-        self._apply(parse.Listing(self._listing.health, catalog))
+        self._apply(replace(self._listing, catalog=catalog))
 
     def _apply(self, listing: parse.Listing) -> None:
         """Tell what changed; a node that vanished is told once gossip has said how it went."""
         before, self._listing = self._listing, listing
         if not self._begun:
             return
+        self._on_work(listing.work)
         told: dict[str, Sighting] = {}
         for node, sighting in parse.changes(before, listing):
             if sighting is None:
@@ -174,5 +186,6 @@ class Watch:
                 told[node] = sighting
         if told:
             self._on_sample(told, False)
+        self._on_over(listing.work, listing.health.keys())
         if told or self._vanished.open:
             self._prover.doubt()

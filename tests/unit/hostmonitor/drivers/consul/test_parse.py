@@ -216,7 +216,9 @@ CHECKS = st.lists(
     st.fixed_dictionaries(
         {
             "Node": st.sampled_from(["a", "b", "c,{", "d"]),
-            "CheckID": st.sampled_from(["serfHealth", "disk", "externalNodeHealth"]),
+            "CheckID": st.sampled_from(
+                ["serfHealth", "disk", "externalNodeHealth", "_node_maintenance", "_service_maintenance:},{"]
+            ),
             "Status": st.sampled_from(["passing", "critical", "warning"]),
             "Output": st.sampled_from(["", "},{", "}]", "[{", "\\"]),
             "Definition": st.just({}),
@@ -235,18 +237,67 @@ def test_reading_only_what_is_new_says_what_reading_all_says(
     reader = HealthReader()
     for checks in lists:
         body = json.dumps(checks, separators=(",", ":") if compact else None).encode()
-        assert reader.read(body) == parse.read_health(body)
+        assert reader.read(body) == parse.read_checks(body)
 
 
 @given(body=BODIES)
 def test_reading_only_what_is_new_refuses_what_reading_all_refuses(body: bytes) -> None:
     try:
-        expected = parse.read_health(body)
+        expected = parse.read_checks(body)
     except ValueError:
         with pytest.raises(ValueError):
             HealthReader().read(body)
     else:
         assert HealthReader().read(body) == expected
+
+
+MAINTENANCE = {
+    "Node": "node05",
+    "CheckID": "_node_maintenance",
+    "Name": "Node Maintenance Mode",
+    "Status": "critical",
+    "Notes": "new DIMMs",
+    "Output": "",
+    "ServiceID": "",
+    "ServiceName": "",
+    "ServiceTags": [],
+    "Type": "maintenance",
+    "Definition": {},
+    "CreateIndex": 14,
+    "ModifyIndex": 14,
+}
+"""What Consul 1.8 answers after `consul maint -enable -reason 'new DIMMs'`, and below of one of the node's services."""
+
+SERVICE = MAINTENANCE | {
+    "CheckID": "_service_maintenance:nova1",
+    "Name": "Service Maintenance Mode",
+    "ServiceID": "nova1",
+    "ServiceName": "nova-compute",
+}
+ALIVE = MAINTENANCE | {"CheckID": "serfHealth", "Name": "Serf Health Status", "Status": "passing", "Type": ""}
+
+
+@pytest.mark.parametrize(
+    ("checks", "work"),
+    [
+        ([ALIVE], {}),
+        ([ALIVE, MAINTENANCE], {"node05": "its node"}),
+        ([MAINTENANCE, SERVICE, ALIVE], {"node05": "its node and its service nova1"}),
+        (
+            [ALIVE, SERVICE, SERVICE | {"Node": "node06"}],
+            dict.fromkeys(["node05", "node06"], "its service nova1"),
+        ),
+        # Somebody else's check of a like name.
+        ([ALIVE, MAINTENANCE | {"Status": "passing"}, SERVICE | {"CheckID": "service_maintenance"}], {}),
+    ],
+)
+def test_maintenance_mode_is_no_failure_and_is_told_apart(
+    checks: list[dict[str, object]], work: dict[str, str]
+) -> None:
+    body = json.dumps(checks, separators=(",", ":")).encode()
+    reader = HealthReader()
+    for _ in range(3):
+        assert reader.read(body) == parse.read_checks(body) == parse.Checks({"node05": True}, work)
 
 
 def test_a_name_that_masakari_would_refuse_is_not_shown() -> None:
