@@ -125,10 +125,18 @@ def read_cib(text: str) -> Cib:
         stonith=flag(stonith) is not False,
         # Any other word is refused by Pacemaker, which then goes by its default.
         stonith_action="off" if action.lower() in ("off", "poweroff") else "reboot",
+        load_threshold=_share(properties.get("load-threshold", "")),
         nodes=tuple(_node_state(n) for n in reader.states if n.attributes.get("uname")),
         connections=reader.connections(),
         alerted=frozenset(reader.alerted),
     )
+
+
+def _share(percentage: str) -> float:
+    """A percentage as a share; what is none is refused by Pacemaker, which then goes by its default, 80 %."""
+    number, sign, rest = percentage.strip().partition("%")
+    usable = sign and not rest and is_number(number)
+    return int(number) / 100 if usable else 0.8
 
 
 def _node_state(node: _Node) -> NodeState:

@@ -64,14 +64,16 @@ class Cib:
 
     `connections`: remote node -> its connection resource, as configured. `stonith`, `stonith_action` ("off" or
     "reboot"): what the cluster's properties say; crm_mon knows the effective value of the first, and does not show
-    the second (lib/pengine/pe_output.c, up to Pacemaker 3.0.2). `alerted`: the recipients of alert agents; our
-    socket is among them when ours is installed.
+    the second (lib/pengine/pe_output.c, up to Pacemaker 3.0.2). `load_threshold`: the property load-threshold as a
+    share of a CPU (0.8 for 80 %); 0 or less: Pacemaker does not slow down under load. `alerted`: the recipients of
+    alert agents; our socket is among them when ours is installed.
     """
 
     quorate: bool
     nodes: tuple[NodeState, ...]
     stonith: bool = True
     stonith_action: str = "reboot"
+    load_threshold: float = 0.8
     connections: Mapping[str, Connection] = field(default_factory=dict)
     alerted: frozenset[str] = frozenset()
 

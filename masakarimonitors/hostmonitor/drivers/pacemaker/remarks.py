@@ -26,6 +26,18 @@ _ALONE = (
     "does not fence (a remote that is lost together with the node that holds its connection, say) is reported "
     "as UNKNOWN, which masakari does not act on."
 )
+_SLOW = (
+    "Fencing may come late while a member is busy, and it is the only proof here: where the load average of any of "
+    "the {members} members is above {load:.1f} for each of its CPUs (twice load-threshold, {threshold:.0f} %), "
+    "Pacemaker does one thing at a time after the loss of one, and tries to reach remote nodes may take that turn for "
+    "minutes. Until it is fenced a lost host is reported as UNKNOWN, which masakari does not act on. Raise the "
+    "cluster property load-threshold (to 400%, say), or let a BMC be asked (disable_ipmi_check = false, "
+    "power_config_file)."
+)
+_DEFAULT_LOAD = 0.8
+"""Pacemaker's own load-threshold; whoever has raised it has seen to that."""
+_FEW = 4
+"""So many members do one thing at a time when one of them is lost: half as many as are left, rounded down."""
 _UNALERTED = (
     "Pacemaker does not alert this monitor: a lost remote node is seen by polling, up to {poll:.0f} s later, and a "
     "clean stop of pacemaker_remoted cannot be told from a loss; run 'masakari-monitors pacemaker-alert "
@@ -43,6 +55,10 @@ def remarks(cib: Cib, mon: CrmMon, alerted: bool, *, asks_bmc: bool, poll: float
         found.append(_NO_FENCING if asks_bmc else _UNCHECKED)
     elif not asks_bmc:
         found.append(_ALONE)
+        members = sum(not node.remote for node in cib.nodes)
+        if cib.connections and members <= _FEW and 0 < cib.load_threshold <= _DEFAULT_LOAD:
+            share = cib.load_threshold
+            found.append(_SLOW.format(members=members, load=2 * share, threshold=100 * share))
     if not alerted:
         found.append(_UNALERTED.format(poll=poll))
     return found

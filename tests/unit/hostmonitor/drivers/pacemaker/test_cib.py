@@ -64,6 +64,25 @@ def test_quorum_is_read() -> None:
     assert read_cib((DATA / "healthy.cib.xml").read_text()).quorate
 
 
+@pytest.mark.parametrize(
+    ("value", "share"),
+    [
+        ("80%", 0.8),
+        (" 200% ", 2.0),
+        ("0%", 0.0),
+        ("50", 0.8),
+        ("much", 0.8),
+        ("-5%", 0.8),
+        ("", 0.8),
+        (None, 0.8),
+    ],
+)
+def test_how_much_load_slows_pacemaker_down_is_read(value: str | None, share: float) -> None:
+    pair = "" if value is None else f'<nvpair name="load-threshold" value="{value}"/>'
+    cib = read_cib(f"<cib><configuration><crm_config><s>{pair}</s></crm_config></configuration></cib>")
+    assert cib.load_threshold == share
+
+
 def test_fencing_is_read_by_its_old_and_its_new_names() -> None:
     def cib(**properties: str) -> Cib:
         pairs = "".join(
