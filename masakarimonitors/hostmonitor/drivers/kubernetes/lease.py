@@ -15,6 +15,8 @@ from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger
 LEDGER = "masakari-monitors/reported"
 LEADER = "masakari-monitors/leader"
 """What its holder is fit for, as it has written itself."""
+UNSAID = 15.0
+"""Seconds for which one has a Lease that does not say for how long: as long as one of this release."""
 CHALLENGE = "masakari-monitors/challenge"
 """Who asks the holder to give it up, because it is fitter to report."""
 
@@ -50,13 +52,14 @@ def read_lease(lease: Mapping[str, Any]) -> LeaseSeen:
     annotation = notes.get(LEDGER)
     about = read_candidate(str(notes.get(LEADER) or "").encode())
     leader = str(spec.get("holderIdentity") or "")
+    seconds = spec.get("leaseDurationSeconds") or 0
     return LeaseSeen(
         uid=str(metadata.get("uid") or ""),
         leader=leader,
         blank=not leader and not spec.get("renewTime"),
         version=str(metadata.get("resourceVersion") or ""),
         renewal=f"{leader} {spec.get('renewTime')} {spec.get('leaseTransitions')}",
-        duration=float(spec.get("leaseDurationSeconds") or 0),
+        duration=float(seconds) if seconds > 0 else UNSAID,
         transitions=int(spec.get("leaseTransitions") or 0),
         # One that is not there is not known: a Lease that was made anew looks the same.
         ledger=None if annotation is None else read_ledger(annotation),

@@ -235,6 +235,8 @@ WAY_MESSAGES: Mapping[bool | None, bytes] = {True: b"way yes", False: b"way no",
 """Whether the sender's own way to masakari works: its beat."""
 OLDER_BEAT = b"beat"
 """Of a member of an older release."""
+_DIGITS = 15
+"""As many has a serial number at most: milliseconds, for 30,000 years."""
 _WAYS = b"ways "
 _GONE = b"gone "
 LOOK_MESSAGE = b"look"
@@ -249,7 +251,7 @@ def encode(ledger: Ledger | None, serial: int) -> bytes:
 def decode(payload: bytes) -> tuple[int, Ledger | None] | None:
     """(serial, ledger), or None when the message is a beat or of a version that we do not know."""
     number, _, form = payload.partition(b" ")
-    if not number.isdigit():
+    if not number.isdigit() or len(number) > _DIGITS:
         return None
     ledger = read_ledger(form)
     if ledger is None and form != b"null":

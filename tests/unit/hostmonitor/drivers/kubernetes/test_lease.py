@@ -3,7 +3,10 @@
 import datetime
 from typing import Any
 
+import pytest
+
 from masakarimonitors.hostmonitor.core.candidate import Candidate, write_candidate
+from masakarimonitors.hostmonitor.drivers.kubernetes.elector import ElectionTimings
 from masakarimonitors.hostmonitor.drivers.kubernetes.lease import (
     CHALLENGE,
     LEADER,
@@ -100,3 +103,29 @@ def test_what_is_written_keeps_its_form() -> None:
             "leaseTransitions": 1,
         },
     }
+
+
+@pytest.mark.parametrize(
+    "note", ["", "node-9", "null", "[1]", "{}", '{"node": "a"}', '{"format": 7}', "[" * 100_000]
+)
+def test_what_a_holder_of_another_release_writes_of_itself_leaves_the_lease_its_own(note: str) -> None:
+    seen = read_lease(lease("a", **{LEADER: note, CHALLENGE: note, LEDGER: note}))
+    assert (seen.leader, seen.about, seen.challenge) == ("a", None, None)
+    assert seen.ledger is None or note == "{}"
+    assert not seen.blank
+
+
+@pytest.mark.parametrize("said", [None, 0, -1])
+def test_a_holder_that_does_not_say_for_how_long_has_it_for_as_long_as_one_of_this_release(
+    said: int | None,
+) -> None:
+    """Or its Lease would be free at once, and two would report."""
+    odd = lease("a")
+    odd["spec"]["leaseDurationSeconds"] = said
+    assert read_lease(odd).duration == ElectionTimings().duration
+    del odd["spec"]["leaseDurationSeconds"]
+    assert read_lease(odd).duration == ElectionTimings().duration
+
+
+def test_a_lease_without_a_spec_is_nobodys() -> None:
+    assert read_lease({"metadata": None, "spec": None}).blank
