@@ -57,6 +57,7 @@ class Daemon(Generic[S, O]):
         self._record = record
         self._inbox: asyncio.Queue[O | Woken] = asyncio.Queue()
         self._state = monitor.state
+        self._ended = False
         self._alarms: dict[str, asyncio.Task[None]] = {}
         self._unconfirmed = UnconfirmedReports(
             outbox,
@@ -75,6 +76,8 @@ class Daemon(Generic[S, O]):
         """
         # The monitor knows it by the time at which it made it.
         told = row.as_made
+        if self._ended:
+            return Leave.LATER
         return Leave.NOW if told is None else self._monitor.may_offer(self._state, told, self._clock.now())
 
     def settled(self, row: Row) -> None:
@@ -99,6 +102,7 @@ class Daemon(Generic[S, O]):
 
     async def run(self) -> None:
         """Until cancelled; a bug in a decision is logged and the state kept, never silently passed over."""
+        self._ended = False
         async with asyncio.TaskGroup() as tasks:
             for source in self._monitor.sources:
                 tasks.create_task(self._keep_running(source))
@@ -115,6 +119,8 @@ class Daemon(Generic[S, O]):
                     if taken % _BATCH == 0:
                         await asyncio.sleep(0)
             finally:
+                # From now on its sources give up by what right it reports, and nobody hears of that any more.
+                self._ended = True
                 await self._monitor.close()
 
     def _take(self, observation: O | Woken, tasks: asyncio.TaskGroup) -> None:

@@ -193,6 +193,39 @@ async def test_the_monitor_is_asked_by_its_state_of_now_whether_a_report_may_lea
             task.cancel()
 
 
+async def test_nothing_leaves_any_more_while_a_monitor_that_stops_hands_over() -> None:
+    """Its sources give up by what right it reports, and nobody hears of that; a thread may only now have its token."""
+    clock, leaving = FakeClock(), asyncio.Event()
+    handed_over = asyncio.Event()
+
+    class Elector(Script):
+        async def run(self, emit: Callable[[Any], None]) -> None:
+            try:
+                await super().run(emit)
+            finally:
+                leaving.set()
+                await handed_over.wait()
+
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor",
+        state=(),
+        decide=remember,
+        sources=(Elector(),),
+        may_offer=lambda state, told, now: Leave.NOW,
+    )
+    daemon = Daemon(monitor, Outbox(MemoryStore(), clock), clock, Record("testmonitor", clock.now()))
+    told = ProcessNotification("node01", clock.now().wall, event=HostEvent.STOPPED, process_name="n")
+    row = Row.new(1, told, "", clock.now())
+    running = asyncio.get_running_loop().create_task(daemon.run())
+    await settle()
+    assert daemon.may_offer(row) is Leave.NOW
+    running.cancel()
+    await leaving.wait()
+    assert daemon.may_offer(row) is Leave.LATER
+    handed_over.set()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 def test_it_is_asked_about_the_report_as_it_was_made() -> None:
     """Also when it is offered with a later time."""
     clock, asked = FakeClock(), list[Notification]()
