@@ -263,6 +263,8 @@ class Elector:
             case Act.RENEW | Act.ANNOUNCE:
                 await self._announce()
             case Act.CHALLENGE:
+                # Who can have none could not acquire the lock, and the leader would give it up in vain.
+                await self._session.ensure()
                 LOG.info("Another monitor leads and is less fit to report than this node: challenging it")
                 await self._keys.challenge(self._candidate())
                 self._election = self._election.challenged(_now())

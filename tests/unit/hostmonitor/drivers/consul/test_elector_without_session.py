@@ -187,3 +187,17 @@ async def test_who_cannot_release_the_lock_does_not_lead_again_for_the_one_that_
     await store.until(lambda: len([one for one in store.asked if one.startswith("GET /v1/kv/")]) > 3)
     assert a.history == ["-", "self", "-"]
     assert len([one for one in store.asked if "renew" in one]) <= renewals + 1, "it is left to end"
+
+
+async def test_who_can_have_no_session_does_not_ask_for_the_lock(run: Runs, store: FakeStore) -> None:
+    """It could not acquire it: the leader would give it up in vain, again and again."""
+    a = run("a", sees=("manage",))
+    await a.until(leads)
+    store.broken.add("PUT /v1/session/create")
+    b = run("b")
+    await b.until(follows("a"))
+    await until_asked(store, "PUT /v1/session/create", 3)
+    assert PREFIX + "challenge" not in store.keys
+    assert a.history == ["-", "self"]
+    store.broken.clear()
+    await b.until(leads)
