@@ -1,5 +1,6 @@
 """One group of monitors of several releases: whatever one of them says, it is no crash, and all elect the same one."""
 
+import datetime
 from dataclasses import replace
 
 import pytest
@@ -68,9 +69,5 @@ def test_a_newcomer_that_is_informed_in_an_unknown_form_asks_all(payload: bytes)
     view = election.received(view, GroupMessage(A, payload), 0.0)
     assert view.leader(0.0) == A
     view = replace(view, members=frozenset({A, B}))
-    _, plea = election.waited(view, election.PATIENCE, election_wall())
+    _, plea = election.waited(view, election.PATIENCE, datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
     assert plea is not None and election.decode(plea) == (0, None)
-
-
-def election_wall() -> election.datetime.datetime:
-    return election.datetime.datetime(2026, 1, 1, tzinfo=election.datetime.UTC)
