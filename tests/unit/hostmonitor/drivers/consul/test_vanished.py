@@ -176,6 +176,27 @@ async def test_a_client_that_was_not_followed_until_it_went_is_down_when_it_stay
         assert heard.ever("node05") == {Membership.UP, Membership.UNKNOWN, Membership.DOWN}
 
 
+async def test_a_client_that_its_last_leader_called_critical_stays_down(consul: FakeConsul) -> None:
+    """Its next one, a server that has just been started, has never heard of it: a good-bye is no explanation."""
+    patient = replace(FAST, exchange=3600.0)
+    async with watching(consul, patient, answers=all_answer) as heard:
+        await heard.until(lambda: bool(heard.values))
+        with consul.edit():
+            consul.critical.add("node05")
+            consul.members["node05"] = 4
+        await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
+        await consul.until_asked("/health/node/", times=3)
+        consul.fail(leader=False)
+        await heard.until(lambda: heard.proven is False)
+        with consul.edit():
+            consul.leave("node05")
+            consul.critical.clear()
+            consul.members["node05"] = 4
+        consul.fail()
+        await heard.until(lambda: heard.proven is True)
+        assert heard.ever("node05") == {Membership.UP, Membership.DOWN}
+
+
 async def test_a_client_whose_good_bye_was_not_heard_here_is_not_called_down(consul: FakeConsul) -> None:
     """It is off since; other agents have heard the good-bye, and this node's exchanges all that they know."""
     patient = replace(FAST, silence=0.2, exchange=60.0)
