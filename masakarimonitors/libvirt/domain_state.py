@@ -30,6 +30,8 @@ PAUSED_CRASHED = 10
 """virDomainPausedReason: its guest crashed, and QEMU keeps it for a post-mortem."""
 PAUSED_STARTING_UP = 11
 """virDomainPausedReason: QEMU is being started, which may still fail."""
+PAUSED_POSTCOPY = 12
+"""virDomainPausedReason: the source of a live migration by post-copy, whose guest runs at the destination by now."""
 
 PAUSED_IOERROR, PAUSED_WATCHDOG, PAUSED_POSTCOPY_FAILED, PAUSED_API_ERROR = 5, 6, 13, 14
 """virDomainPausedReason: nobody paused it, and it goes on only if somebody sees to it."""

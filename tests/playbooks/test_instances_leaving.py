@@ -1,10 +1,12 @@
 """The source of a live migration at its end: its guest may go on at the destination when nothing more is heard."""
 
+from dataclasses import replace
+
 import pytest
 
-from masakarimonitors.instancemonitor.core.observation import LibvirtAway, LibvirtBack, Reading
+from masakarimonitors.instancemonitor.core.observation import LibvirtAway, LibvirtBack, Power, Reading
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped, Suspended
-from tests.fixtures.instance_play import URI, Play, off, running
+from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
 
 REPORT = "report LIFECYCLE/STOPPED_FAILED"
 ENDS = [off(ShutoffReason.DAEMON), off(ShutoffReason.CRASHED), off(ShutoffReason.UNKNOWN)]
@@ -45,3 +47,36 @@ def test_one_whose_migration_failed_and_that_ran_on_here_is_reported_when_it_die
 def test_one_that_has_left_is_no_failure() -> None:
     play = leaving(Suspended.MIGRATED)
     assert REPORT not in play.event(Lifecycle.STOPPED, Stopped.MIGRATED) and not play.alarm
+
+
+HELD = [
+    Reading(instance=INSTANCE, power=Power.PAUSED, persistent=True, halt=Suspended.POSTCOPY),
+    Reading(instance=INSTANCE, power=Power.PAUSED, persistent=True, halt=Suspended.POSTCOPY_FAILED),
+    Reading(instance=INSTANCE, power=Power.MIGRATING, persistent=True, halt=Suspended.MIGRATED),
+]
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("held", HELD)
+@pytest.mark.parametrize("heard", [False, True])
+def test_one_that_is_read_as_held_for_its_migration_is_an_alarm_when_libvirtd_ends(
+    held: Reading, end: Reading, heard: bool
+) -> None:
+    """A migration by post-copy may last longer than it takes to the next census, or be under way at the start."""
+    play = leaving(Suspended.POSTCOPY) if heard else Play()
+    instance = replace(INSTANCE, run=7)
+    if not heard:
+        play.census(running(instance, persistent=True))
+        play.restart(uris=[URI])
+    assert REPORT not in play.census(replace(held, instance=instance))
+    play.see(LibvirtAway(URI, "away"))
+    play.see(LibvirtBack(URI))
+    assert REPORT not in play.census(end) and play.alarm
+
+
+def test_one_that_is_read_as_paused_by_somebody_since_does_not_leave_any_more() -> None:
+    play = leaving(Suspended.MIGRATED)
+    play.census(Reading(instance=INSTANCE, power=Power.PAUSED, persistent=True))
+    play.see(LibvirtAway(URI, "away"))
+    play.see(LibvirtBack(URI))
+    assert REPORT in play.census(off(ShutoffReason.CRASHED))

@@ -15,7 +15,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Reading,
 )
 from masakarimonitors.instancemonitor.core.shown import describe
-from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped, Suspended
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 
 STARTED, STOPPED, UNDEFINED = Lifecycle.STARTED, Lifecycle.STOPPED, Lifecycle.UNDEFINED
@@ -149,3 +149,45 @@ def test_with_one_libvirt_nothing_waits() -> None:
     play.census(running())
     play.restart(uris=[URI])
     assert play.census(CRASHED) == [REPORT]
+
+
+def at_both() -> Play:
+    """A live migration has brought it there, and its end here was not told yet."""
+    play = after_a_restart()
+    play.census(running(persistent=True), running(OTHER))
+    there(play)
+    play.event(STARTED, 1, THERE)
+    play.event(Lifecycle.SUSPENDED, Suspended.MIGRATED)
+    play.event(Lifecycle.RESUMED, 1, THERE)
+    return play
+
+
+@pytest.mark.parametrize(
+    "death", [(STOPPED, Stopped.FAILED), (STOPPED, Stopped.CRASHED), (Lifecycle.CRASHED, 0)]
+)
+def test_whose_qemu_dies_here_while_it_is_seen_to_run_there_is_not_accused(
+    death: tuple[Lifecycle, int],
+) -> None:
+    play = at_both()
+    assert play.event(*death) == [] and play.alarm and ELSEWHERE in play.verdicts[-1].why
+    assert play.census(CRASHED, running(OTHER)) == [] and phase(play) == "down", "the next look settles it"
+    assert play.event(STOPPED, Stopped.FAILED, THERE) == [REPORT], "its own death is one"
+
+
+def test_it_is_reported_at_the_next_look_if_its_end_there_was_only_told_late() -> None:
+    play = at_both()
+    play.event(Lifecycle.STOPPED, Stopped.MIGRATED)
+    play.event(STARTED, 1)
+    play.event(Lifecycle.RESUMED, 1)
+    assert play.event(STOPPED, Stopped.FAILED) == [] and play.alarm
+    play.event(STOPPED, Stopped.MIGRATED, THERE)
+    assert play.census(CRASHED, running(OTHER)) == [REPORT]
+
+
+def test_one_that_is_held_there_for_the_end_of_its_migration_dies_here() -> None:
+    play = at_both()
+    play.event(Lifecycle.STOPPED, Stopped.MIGRATED)
+    play.event(STARTED, 1)
+    play.event(Lifecycle.SUSPENDED, Suspended.MIGRATED, THERE)
+    play.event(Lifecycle.RESUMED, 1)
+    assert play.event(STOPPED, Stopped.FAILED) == [REPORT]

@@ -94,7 +94,7 @@ class Decider:
             case LibvirtAway(uri=uri, seen=said):
                 return mark_away(state, uri, said)
             case LibvirtBack(uri=uri):
-                return mark_back(state, uri)
+                return mark_back(state, uri, now)
             case Woken(key=first_look.FIRST_LOOK):
                 state, given_up = first_look.give_up(state)
                 state, decision = self._take_up(state, now)
@@ -113,9 +113,11 @@ class Decider:
         known = state.known(seen.instance)
         told = fact = facts.of_event(seen)
         # The end of what was being started, or could not be read, does not tell of the life before that.
-        unread = known.unread if told is not None and told.fact is Fact.ENDED else None
+        unread = known.unread if told is None or told.fact in (Fact.ENDED, Fact.UNDEFINED) else None
+        untold = known.untold and (told is None or told.fact is Fact.UNDEFINED)
         instance = replace(marks.named(known, seen.instance), number=seen.number, missed=0, unread=unread)
-        instance = replace(instance, untold=False, leaving=known.leaving or facts.begins_to_leave(seen))
+        leaving = known.leaving or facts.begins_to_leave(seen)
+        instance = replace(instance, untold=untold, leaving=leaving)
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
             fact = None  # a start that failed; of the life before it a census reads how it ended

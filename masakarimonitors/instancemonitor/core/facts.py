@@ -35,12 +35,16 @@ _KEEP_TRANSIENT = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A fact, the sentence that tells why it is one, and what was seen. `news`: libvirt told it as it happened."""
+    """A fact, the sentence that tells why it is one, and what was seen.
+
+    `news`: libvirt told it as it happened. `leaves`: its guest is held here for the end of a live migration.
+    """
 
     fact: Fact
     why: str
     evidence: str = ""
     news: bool = False
+    leaves: bool = False
 
 
 _STOPPED: dict[int, str] = {
@@ -103,10 +107,13 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
         case Power.RUNNING:
             return (Seen(Fact.LIVES, "libvirt says that it runs"),)
         case Power.PAUSED:
-            return (Seen(Fact.STANDS, "libvirt says that its QEMU lives"),)
+            leaves = reading.halt in _OF_MIGRATION
+            return (Seen(Fact.STANDS, "libvirt says that its QEMU lives", leaves=leaves),)
         case Power.STARTING:
             return (Seen(Fact.STARTING, "libvirt says that it is being started"),)
-        case Power.MIGRATING if not _leaves(reading, known):
+        case Power.MIGRATING if _leaves(reading, known):
+            return (Seen(Fact.STANDS, "libvirt says that a live migration takes it away", leaves=True),)
+        case Power.MIGRATING:
             return (Seen(Fact.ARRIVES, "libvirt says that a live migration brings it here"),)
         case Power.PANICKED:
             return _panicked(reading, known, looked, now)

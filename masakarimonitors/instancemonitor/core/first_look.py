@@ -22,6 +22,7 @@ FIRST_LOOK = "first look"
 """The WakeAt key that ends the waiting."""
 
 _ACCUSATIONS = (Fact.DIED, Fact.PANICKED, Fact.UNSURE)
+_DEATHS_AS_THEY_HAPPEN = (Fact.ENDED, Fact.PANICKED)
 
 
 def must_wait(state: State, uri: str) -> bool:
@@ -75,19 +76,27 @@ def _given_up(uri: str, state: State) -> Verdict:
 
 
 def checked(state: State, known: Instance, seen: Seen) -> Seen:
-    """What a reading or an absence proves, in the light of what is known of the same instance elsewhere."""
-    if seen.news or seen.fact not in _ACCUSATIONS:
+    """What was seen proves, in the light of what is known of the same instance elsewhere."""
+    if seen.fact not in (_DEATHS_AS_THEY_HAPPEN if seen.news else _ACCUSATIONS):
         return seen
-    for other in _elsewhere(state, known):
-        if other.phase is Phase.UP and not other.unwatched:
-            return Seen(Fact.STOPPED, f"it runs at {other.identity.uri}", seen.evidence)
-    if Act.REPORT not in move(known.phase, seen.fact)[1]:
+    runs = [other for other in _elsewhere(state, known) if _runs(other)]
+    if runs and not seen.news:
+        return Seen(Fact.STOPPED, f"it runs at {runs[0].identity.uri}", seen.evidence)
+    if runs and Act.REPORT in move(known.phase, seen.fact)[1]:
+        # Its end there may be told in a moment, over a connection of its own: the next look here settles it.
+        return Seen(Fact.UNSURE, f"{seen.why}, but it runs at {runs[0].identity.uri}", seen.evidence)
+    if seen.news or Act.REPORT not in move(known.phase, seen.fact)[1]:
         return seen
     for other in _elsewhere(state, known):
         if other.phase is Phase.UP:
             why = f"{seen.why}, but it was last seen up at {other.identity.uri}, too, which cannot be read at present"
             return Seen(Fact.UNSURE, why, seen.evidence)
     return seen
+
+
+def _runs(instance: Instance) -> bool:
+    """Whether it is seen to run there; one that is held there for the end of its migration does not go on there."""
+    return instance.phase is Phase.UP and not instance.unwatched and not instance.leaving
 
 
 def _elsewhere(state: State, known: Instance) -> Iterator[Instance]:

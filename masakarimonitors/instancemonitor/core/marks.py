@@ -57,7 +57,7 @@ def moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
     if seen.fact in HERE and known.phase is Phase.ARRIVING:
         instance = replace(instance, defined=known.defined or None)
     if seen.fact in (*HERE, Fact.ARRIVES, Fact.PANICKED):
-        instance = replace(instance, ended=False, leaving=False, before_reboot=False)
+        instance = replace(instance, ended=False, leaving=seen.leaves, before_reboot=False)
     if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:
         instance = replace(
             instance, ended=False, held=0.0

@@ -121,7 +121,8 @@ class Reading:
     `arrived`, by live migration or out of a file, so that it may have ended before its guest ever ran here.
     Starts that failed are no lives; `failed`: which of them the log tells of since. `persistent`: of one that is on,
     whether libvirt keeps a definition of it, so that it will still be listed when it is off (None: not told). `halt`:
-    why one that is paused was, where libvirt's reason is one of those that its events have, too.
+    why one that is paused was, where libvirt's reason is one of those that its events have, too: among them that its
+    guest goes on at the destination of a live migration, or is about to.
     """
 
     instance: Identity

@@ -258,15 +258,19 @@ def mark_away(state: State, uri: str, seen: str) -> tuple[State, Decision]:
     return state, Decision((), (verdict,))
 
 
-def mark_back(state: State, uri: str) -> tuple[State, Decision]:
+def mark_back(state: State, uri: str, now: Instant) -> tuple[State, Decision]:
     """The libvirt at `uri` is heard (again)."""
     if uri not in state.away:
         return state, NOTHING
+    instances = {
+        place: replace(one, stories=one.stories.heard_again(now)) if place[0] == uri else one
+        for place, one in state.instances.items()
+    }
     rest = {u: seen for u, seen in state.away.items() if u != uri}
     verdict = Verdict(
         f"libvirt:{uri}", Ruling.RECOVERED, "libvirt is heard again; its instances are being compared"
     )
-    return replace(state, away=rest), Decision((), (verdict,))
+    return replace(state, away=rest, instances=instances), Decision((), (verdict,))
 
 
 def dismiss_strangers(state: State) -> tuple[State, Decision]:

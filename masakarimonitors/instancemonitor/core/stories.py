@@ -65,6 +65,10 @@ class Stories:
         last = now.monotonic - max(0.0, now.wall.timestamp() - self.failing_since)
         return replace(self, failed_at=last, failing_from=last)
 
+    def heard_again(self, now: Instant) -> "Stories":
+        """There may have been an I/O error while nobody heard: quiet from now on."""
+        return replace(self, failed_at=now.monotonic) if self.failed_at > -math.inf else self
+
     def ended(self) -> "Stories":
         """Without its I/O errors."""
         return Stories(said=self.said)

@@ -80,13 +80,19 @@ def rest(state: State, instance: Instance, policy: Policy, now: Instant) -> Outc
 
 
 def take_quiet(state: State, key: str, policy: Policy, now: Instant) -> Outcome:
-    """So long after an I/O error: unless there was another, it is over, and nobody has to be told of it."""
+    """So long after an I/O error: unless there was another, it is over, and nobody has to be told of it.
+
+    That nobody could hear of another one is no sign that there was none.
+    """
     uuid, _, uri = key.partition("@")
     instance = state.instances.get((uri, uuid))
     if instance is None or not instance.stories.failing:
         return state, NOTHING
     if instance.stories.quiet_at > now.monotonic:
         return state, Decision((WakeAt(key, instance.stories.quiet_at),))
+    if uri in state.away:
+        # As long again as it takes at least; when it is heard again, it is counted from then on.
+        return state, Decision((WakeAt(key, now.monotonic + QUIET),))
     told = f"{instance.identity.name} has had no I/O error for {QUIET:g} s"
     if instance.stories.due:
         told += ", so it is not reported"

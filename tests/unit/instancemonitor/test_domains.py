@@ -1,5 +1,6 @@
 """How a domain's numbers become a reading, and when the disk is asked as well."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ class Domain:
     ],
 )
 def test_how_a_domain_stands(state: int, reason: int, power: Power, why: ShutoffReason) -> None:
-    found = read(Domain(state, reason), URI, None)
+    found = replace(read(Domain(state, reason), URI, None), halt=None)
     persistent = None if power in (Power.OFF, Power.UNKNOWN) else True
     assert found == Reading(
         instance=Identity(UUID, "instance-1", URI), power=power, reason=why, persistent=persistent
@@ -84,6 +85,8 @@ def test_how_a_domain_stands(state: int, reason: int, power: Power, why: Shutoff
     [
         (DomainState.PAUSED, 5, Suspended.IOERROR),
         (DomainState.PAUSED, 6, Suspended.WATCHDOG),
+        (DomainState.PAUSED, 2, Suspended.MIGRATED),
+        (DomainState.PAUSED, 12, Suspended.POSTCOPY),
         (DomainState.PAUSED, 13, Suspended.POSTCOPY_FAILED),
         (DomainState.PAUSED, 14, Suspended.API_ERROR),
         (DomainState.PAUSED, 1, None),

@@ -111,7 +111,8 @@ def test_a_pause_for_a_migration_is_an_arrival_unless_the_same_life_was_up_here(
     known = instance(Phase.UP, identity=replace(INSTANCE, run=before), unwatched=unwatched)
     # Where no number tells, it counts whether an arrival can have been missed.
     leaving = leaves if leaves is not None else not unwatched
-    assert read(reading, known) == ([] if leaving else [Fact.ARRIVES])
+    assert read(reading, known) == [Fact.STANDS if leaving else Fact.ARRIVES]
+    assert [one.leaves for one in of_reading(reading, known, looked=0.0, now=NOW)] == [leaving]
     for phase in (Phase.DOWN, Phase.ARRIVING, Phase.FAILED, Phase.UNSURE):
         assert read(reading, replace(known, phase=phase)) == [Fact.ARRIVES]
 

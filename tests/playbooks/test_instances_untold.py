@@ -1,0 +1,57 @@
+"""Dialogues about what an event leaves open, or that none could be heard: neither answers what was open before."""
+
+import pytest
+
+from masakarimonitors.instancemonitor.core.observation import IoFailed, LibvirtAway, LibvirtBack
+from masakarimonitors.instancemonitor.core.stories import QUIET
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
+from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
+
+REPORT = "report LIFECYCLE/STOPPED_FAILED"
+IO_REPORT = "report IO_ERROR/IO_ERROR_REPORT"
+
+
+@pytest.mark.parametrize("event", [Lifecycle.DEFINED, Lifecycle.UNDEFINED])
+def test_a_life_that_nobody_saw_is_found_though_the_instance_was_defined_anew_before_its_log_could_be_read(
+    event: Lifecycle,
+) -> None:
+    play = Play()
+    play.census(running(OTHER))
+    play.wait(100)
+    play.restart()
+    began = play.now.wall.timestamp() - 50
+    play.census(running(OTHER), off(ShutoffReason.UNKNOWN, log_read=False))
+    play.event(event)
+    play.wait(60)
+    play.census(running(OTHER), off(ShutoffReason.UNKNOWN, last_words="crashed", started=began))
+    assert play.reports or play.alarm
+
+
+def with_an_io_error() -> Play:
+    play = Play()
+    play.census(running())
+    play.number += 1
+    assert play.see(IoFailed(INSTANCE, play.number, 2, "vda")) == [IO_REPORT]
+    return play
+
+
+def test_io_errors_are_not_called_over_while_nobody_could_hear_of_another_one() -> None:
+    play = with_an_io_error()
+    play.see(LibvirtAway(URI, "away"))
+    play.wait(QUIET * 3)
+    assert play.told[-1].ruling.value == "blind"
+    play.see(LibvirtBack(URI))
+    told = len(play.told)
+    play.wait(QUIET - 1)
+    assert len(play.told) == told, "it was quiet for as long as nobody heard, which says nothing"
+    play.wait(2)
+    assert play.told[-1].ruling.value == "recovered"
+
+
+def test_what_was_quiet_before_nobody_could_hear_does_not_count() -> None:
+    play = with_an_io_error()
+    play.wait(QUIET - 10)
+    play.see(LibvirtAway(URI, "away"))
+    play.see(LibvirtBack(URI))
+    play.wait(QUIET - 1)
+    assert not any("no I/O error" in verdict.why for verdict in play.told)
