@@ -16,6 +16,7 @@ from masakarimonitors.core.storm import GuardPolicy, leading
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
     Availability,
@@ -29,7 +30,6 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     Probe,
     State,
     misses_for,
-    restore,
 )
 from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import judge, well
 from masakarimonitors.introspectiveinstancemonitor.effects import CounterReader

@@ -2,13 +2,13 @@
 
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Availability,
     Census,
     GuestSeen,
     LibvirtAway,
 )
-from masakarimonitors.introspectiveinstancemonitor.core.state import restore
 from tests.fixtures.guest_play import RUN, A, B, Play
 
 HERE, THERE = "qemu:///system", "qemu+tcp://there/system"

@@ -20,8 +20,8 @@ from masakarimonitors.instancemonitor.core.unconfirmed import judge as judge_ins
 from masakarimonitors.introspectiveinstancemonitor import monitor as guest_monitor
 from masakarimonitors.introspectiveinstancemonitor.core import observation as guests
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider as GuestDecider
+from masakarimonitors.introspectiveinstancemonitor.core.memory import restore as restore_guests
 from masakarimonitors.introspectiveinstancemonitor.core.state import Policy as GuestPolicy
-from masakarimonitors.introspectiveinstancemonitor.core.state import restore as restore_guests
 from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import judge as judge_guest
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped
 from masakarimonitors.monitor import Monitor

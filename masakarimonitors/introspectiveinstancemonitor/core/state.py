@@ -3,11 +3,11 @@
 All frozen; the decision makes new ones, and those changes of a guest that both the inventory and the
 judgement of silence make stand here. What must outlive a restart of
 the monitor (was it healthy, was it reported, how often within the hour) is turned into plain JSON by
-`memo` and read back by `restore`.
+`memo` and read back by `memory.py`.
 """
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -351,50 +351,3 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
     if delivered:
         written["delivered"] = delivered
     return written
-
-
-def restore(memory: Mapping[str, Mapping[str, JSON]], uris: Sequence[str] = ("",)) -> State:
-    """The state to start from; an entry that does not read as one written by `memo` is left out.
-
-    `uris` are the libvirts watched now; a guest remembered from another is looked for at the first.
-    """
-    kept: dict[str, Kept] = {}
-    for key, value in memory.items():
-        if not key.startswith(KEY):
-            continue
-        try:
-            found = _kept(value)
-        except (KeyError, TypeError, ValueError):
-            # Written by another version: forgetting a phase costs one discovery, not a false report.
-            continue
-        kept[key.removeprefix(KEY)] = found if found.where in uris else replace(found, where=uris[0])
-    return State(kept=MappingProxyType(kept))
-
-
-def _kept(value: Mapping[str, JSON]) -> Kept:
-    phases, reports = value["phases"], value["reports"]
-    if not isinstance(phases, dict) or not isinstance(reports, list):
-        raise TypeError("phases must be a mapping and reports a list")
-    found = {name: Phase(str(phase)) for name, phase in phases.items()}
-    reported = [name for name, phase in found.items() if phase is Phase.REPORTED]
-    # An earlier release did not write whose report waits. Where two probes stood reported, the heartbeat was the later.
-    waits = HEARTBEAT if HEARTBEAT in reported else next(iter(reported), HEARTBEAT)
-    delivered = value.get("delivered", {})
-    if not isinstance(delivered, dict):
-        raise TypeError("delivered must be a mapping")
-    return Kept(
-        str(value["run"]),
-        found,
-        tuple(_time(report) for report in reports),
-        str(value["where"]),
-        waiting=_time(value["waiting"]) if "waiting" in value else None,
-        waits=str(value.get("waits", waits)),
-        delivered=MappingProxyType({name: _time(at) for name, at in delivered.items()}),
-    )
-
-
-def _time(value: JSON) -> datetime.datetime:
-    time = datetime.datetime.fromisoformat(str(value))
-    if time.tzinfo is None:
-        raise ValueError("a report's time must be aware")
-    return time

@@ -7,8 +7,9 @@ from types import MappingProxyType
 
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
-from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, memo, restore, with_probe
+from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, memo, with_probe
 from tests.fixtures.guest_play import A, Play
 
 WRITTEN = (

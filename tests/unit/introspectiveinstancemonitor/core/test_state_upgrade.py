@@ -4,6 +4,7 @@ import datetime
 
 import pytest
 
+from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
     Answered,
@@ -11,7 +12,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Census,
     GuestSeen,
 )
-from masakarimonitors.introspectiveinstancemonitor.core.state import Policy, memo, restore
+from masakarimonitors.introspectiveinstancemonitor.core.state import Policy, memo
 from tests.fixtures import old_state
 from tests.fixtures.guest_play import Play
 

@@ -1,0 +1,61 @@
+"""What an earlier run of the introspective monitor left on disk, read back. Pure.
+
+It is written together with each change of what is known (`state.py`). What cannot be understood counts as never seen.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from masakarimonitors.core.decision import JSON
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
+from masakarimonitors.introspectiveinstancemonitor.core.state import KEY, Kept, State
+
+
+def restore(memory: Mapping[str, Mapping[str, JSON]], uris: Sequence[str] = ("",)) -> State:
+    """The state to start from; an entry that does not read as one written by `memo` is left out.
+
+    `uris` are the libvirts watched now; a guest remembered from another is looked for at the first.
+    """
+    kept: dict[str, Kept] = {}
+    for key, value in memory.items():
+        if not key.startswith(KEY):
+            continue
+        try:
+            found = _kept(value)
+        except (KeyError, TypeError, ValueError):
+            # Written by another version: forgetting a phase costs one discovery, not a false report.
+            continue
+        kept[key.removeprefix(KEY)] = found if found.where in uris else replace(found, where=uris[0])
+    return State(kept=MappingProxyType(kept))
+
+
+def _kept(value: Mapping[str, JSON]) -> Kept:
+    phases, reports = value["phases"], value["reports"]
+    if not isinstance(phases, dict) or not isinstance(reports, list):
+        raise TypeError("phases must be a mapping and reports a list")
+    found = {name: Phase(str(phase)) for name, phase in phases.items()}
+    reported = [name for name, phase in found.items() if phase is Phase.REPORTED]
+    # An earlier release did not write whose report waits. Where two probes stood reported, the heartbeat was the later.
+    waits = HEARTBEAT if HEARTBEAT in reported else next(iter(reported), HEARTBEAT)
+    delivered = value.get("delivered", {})
+    if not isinstance(delivered, dict):
+        raise TypeError("delivered must be a mapping")
+    return Kept(
+        str(value["run"]),
+        found,
+        tuple(_time(report) for report in reports),
+        str(value["where"]),
+        waiting=_time(value["waiting"]) if "waiting" in value else None,
+        waits=str(value.get("waits", waits)),
+        delivered=MappingProxyType({name: _time(at) for name, at in delivered.items()}),
+    )
+
+
+def _time(value: JSON) -> datetime.datetime:
+    time = datetime.datetime.fromisoformat(str(value))
+    if time.tzinfo is None:
+        raise ValueError("a report's time must be aware")
+    return time
