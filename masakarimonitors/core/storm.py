@@ -144,12 +144,13 @@ class Failing:
     """One that fails since monotonic second `since`, and all of its scopes.
 
     `waits`: its report is due, so that a storm in any of its scopes would hold it; False before that, and after it
-    was reported, when it only counts.
+    was reported, when it only counts. `seen`: its state can be told now.
     """
 
     since: float
     scopes: tuple[str, ...]
     waits: bool = False
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +217,7 @@ def weigh(
             holds,
             down=down,
             known=known[scope],
-            view_lost=False,
+            view_lost=not all(members[name].seen for name in holds),
             policy=policy,
             now=now,
         )

@@ -6,7 +6,7 @@ from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.io_storm import WAIT
-from masakarimonitors.instancemonitor.core.observation import Identity, IoFailed
+from masakarimonitors.instancemonitor.core.observation import Identity, IoFailed, LibvirtAway, LibvirtBack
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.state import State
 from masakarimonitors.instancemonitor.core.stories import QUIET
@@ -126,3 +126,30 @@ def test_what_waited_when_the_monitor_ended_is_reported_after_its_restart() -> N
     play.wait(WAIT)
     assert play.sent == ["instance-0"]
     assert play.state != State()
+
+
+@pytest.mark.parametrize("lasted", [30, 240])
+def test_a_restart_in_a_storm_reports_nobody_at_once_and_loses_nobody(lasted: int) -> None:
+    play = Fleet()
+    play.errors(10)
+    play.wait(WAIT)
+    play.keeps_failing(10, lasted)
+    play.restart()
+    play.census(*(running(one) for one in FLEET))
+    play.keeps_failing(10, 240)
+    assert play.sent == [] and play.storms()[-1] == "held"
+    play.keeps_failing(2, HOLD + QUIET + 60)
+    assert play.sent == ["instance-0", "instance-1"]
+
+
+def test_a_storm_whose_libvirt_is_away_is_not_over_before_its_instances_can_be_heard() -> None:
+    play = Fleet()
+    play.errors(10)
+    play.wait(WAIT)
+    play.see(LibvirtAway(URI, "gone"))
+    play.wait(HOLD + QUIET)
+    assert play.sent == [] and play.storms() == ["held"], "nobody can tell that they have no errors any more"
+    play.see(LibvirtBack(URI))
+    play.census(*(running(one) for one in FLEET))
+    play.wait(QUIET + 1)
+    assert play.sent == [] and play.storms() == ["held", "recovered"]

@@ -33,7 +33,7 @@ def pursue(state: State, policy: Policy, now: Instant) -> tuple[State, Decision]
         return _sleep(state, None)
     found = weigh(
         state.storms,
-        {key: _failing(one, now) for key, one in failing.items()},
+        {key: _failing(state, one, now) for key, one in failing.items()},
         Counter(scope_of(one.identity.uri) for one in state.instances.values() if one.phase is Phase.UP),
         policy=policy.guard,
         now=now.monotonic,
@@ -63,11 +63,12 @@ def _due_at(instance: Instance) -> float:
     return instance.stories.failing_from + WAIT
 
 
-def _failing(instance: Instance, now: Instant) -> Failing:
+def _failing(state: State, instance: Instance, now: Instant) -> Failing:
     return Failing(
         since=instance.stories.failing_from,
         scopes=(scope_of(instance.identity.uri),),
         waits=instance.stories.due and _due_at(instance) <= now.monotonic,
+        seen=instance.identity.uri not in state.away,
     )
 
 

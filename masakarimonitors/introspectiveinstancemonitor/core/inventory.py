@@ -39,6 +39,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
 )
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     KEY,
+    LASTING,
     READ_AGAIN,
     TAKEN_BACK,
     Guest,
@@ -175,9 +176,18 @@ def _count_unread(state: State, census: Census) -> tuple[Mapping[str, int], tupl
 
 
 def _suspend(guest: Guest) -> Guest:
-    """Nothing is known of it for a while: misses count from zero, what is counted in seconds stands until `_resume`."""
+    """Nothing is known of it for a while: misses count from zero, what is counted in seconds stands until `_resume`.
+
+    Nor does a storm that holds it end with that.
+    """
     probes = {
-        name: replace(forget_misses(probe), unusable_since=probe.unusable_since)
+        name: replace(
+            forget_misses(probe),
+            past_misses=probe.past_misses + probe.misses,
+            silent_since=probe.silent_since,
+            unusable_since=probe.unusable_since,
+            hold=probe.hold if probe.hold in LASTING else None,
+        )
         for name, probe in guest.probes.items()
     }
     after = replace(guest, probes=MappingProxyType(probes))
@@ -191,7 +201,9 @@ def _resume(guest: Guest, began: float, now: float) -> Guest:
         return None if since is None else since + now - max(since, began)
 
     probes = {
-        name: replace(probe, unusable_since=later(probe.unusable_since))
+        name: replace(
+            probe, silent_since=later(probe.silent_since), unusable_since=later(probe.unusable_since)
+        )
         for name, probe in guest.probes.items()
     }
     look = guest.investigation

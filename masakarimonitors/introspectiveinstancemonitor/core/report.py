@@ -41,7 +41,7 @@ def pursue(state: State, now: Instant, policy: Policy) -> tuple[State, Decision]
         return state, NOTHING
     found = weigh(
         state.storms,
-        {guest.uuid: _failing(guest, now, policy) for guest in state.guests.values() if _fails(guest)},
+        {guest.uuid: _failing(state, guest, now, policy) for guest in state.guests.values() if _fails(guest)},
         Counter(scope for guest in state.guests.values() if _counts(state, guest) for scope in scopes(guest)),
         policy=policy.guard,
         now=now.monotonic,
@@ -56,7 +56,22 @@ def pursue(state: State, now: Instant, policy: Policy) -> tuple[State, Decision]
             change = partial(_settle, name=name, storm=found.held.get(guest.uuid), now=now, policy=policy)
             state, more = apply(state, state.guests[guest.uuid], change)
             decision += more
+    for guest in [one for one in state.guests.values() if one.uuid not in found.held and _was_held(one)]:
+        state, more = apply(state, guest, _let_go)
+        decision += more
     return state, decision
+
+
+def _was_held(guest: Guest) -> tuple[str, ...]:
+    """The probes whose report a storm held when its libvirt was lost: each has to be found silent again."""
+    probes = guest.probes.items()
+    return tuple(name for name, one in probes if one.hold is Hold.STORM and one.phase is not Phase.ACCUSED)
+
+
+def _let_go(guest: Guest) -> tuple[Guest, Decision]:
+    for name in _was_held(guest):
+        guest = with_probe(guest, name, replace(guest.probes[name], hold=None))
+    return guest, NOTHING
 
 
 def settle(guest: Guest, settled: ReportSettled, now: Instant) -> tuple[Guest, Decision]:
@@ -81,24 +96,29 @@ def scopes(guest: Guest) -> tuple[str, ...]:
 
 def _fails(guest: Guest) -> bool:
     return any(
-        probe.silent_since is not None or probe.phase is Phase.ACCUSED for probe in guest.probes.values()
+        probe.silent_since is not None or probe.phase is Phase.ACCUSED or probe.hold is Hold.STORM
+        for probe in guest.probes.values()
     )
 
 
-def _failing(guest: Guest, now: Instant, policy: Policy) -> Failing:
-    since = [probe.silent_since for probe in guest.probes.values() if probe.silent_since is not None]
+def _failing(state: State, guest: Guest, now: Instant, policy: Policy) -> Failing:
+    silent = [probe.silent_since for probe in guest.probes.values() if probe.silent_since is not None]
     # One that could not be asked has missed nothing: it fails since it was found dead.
     dead_since = guest.investigation.dead_since
-    return Failing(
-        since=min(since, default=now.monotonic if dead_since is None else dead_since),
-        scopes=scopes(guest),
-        waits=any(_obstacle(guest, name, now, policy) is None for name in guest.accused),
-    )
+    since = min(silent, default=now.monotonic if dead_since is None else dead_since)
+    seen = not state.unseen(guest.where)
+    if not seen:
+        # As when it is seen again: what passes meanwhile does not count.
+        since += now.monotonic - max(since, state.unseen_since[guest.where])
+    waits = any(_obstacle(guest, name, now, policy) is None for name in guest.accused)
+    waits = waits or bool(_was_held(guest))
+    return Failing(since=since, scopes=scopes(guest), waits=waits, seen=seen)
 
 
 def _counts(state: State, guest: Guest) -> bool:
-    """Whether it is one of those whose silence would mean something."""
-    return not state.unseen(guest.where) and guest.heartbeat.phase not in (Phase.DISCOVERY, Phase.UNUSABLE)
+    """Whether it is one of those whose silence would mean something; out of sight, those whose silence does."""
+    judged = guest.heartbeat.phase not in (Phase.DISCOVERY, Phase.UNUSABLE)
+    return judged and (not state.unseen(guest.where) or _fails(guest))
 
 
 def _obstacle(guest: Guest, name: str, now: Instant, policy: Policy) -> Hold | None:

@@ -123,10 +123,14 @@ def count_miss(guest: Guest, miss: Missed, now: Instant, policy: Policy) -> tupl
     missed = replace(
         missed,
         misses=probe.misses + 1,
-        silent_since=now.monotonic if first else probe.silent_since,
+        silent_since=now.monotonic if probe.silent_since is None else probe.silent_since,
         due_since=now.monotonic if enough and probe.due_since is None else probe.due_since,
+        hold=None if enough and probe.hold is Hold.LOST else probe.hold,
     )
-    after = with_probe(guest, miss.probe, missed)
+    after, lost = with_probe(guest, miss.probe, missed), NOTHING
+    if not enough and missed.misses + missed.past_misses >= 2 * limit and missed.hold is not Hold.STORM:
+        # Never judged, whatever it is: people must know of it.
+        after, lost = hold_back(after, miss.probe, Hold.LOST, miss.evidence)
     after = replace(after, investigation=investigation.begin(after.investigation))
     verdicts: tuple[Verdict, ...] = ()
     if first:
@@ -136,7 +140,7 @@ def count_miss(guest: Guest, miss: Missed, now: Instant, policy: Policy) -> tupl
     if miss.probe == HEARTBEAT or first or enough:
         # Also before the limit: a later reading needs an earlier one to be compared with.
         commands = (read_counters(after, policy),)
-    return after, Decision(commands, verdicts)
+    return after, lost + Decision(commands, verdicts)
 
 
 def _silent_under_job(guest: Guest, evidence: str, now: Instant, policy: Policy) -> tuple[Guest, Decision]:
@@ -208,7 +212,9 @@ def _note_unusable(guest: Guest, name: str, now: Instant, policy: Policy) -> tup
     verdicts: tuple[Verdict, ...] = ()
     if phase is not probe.phase:
         # Misses that lie so far apart are not in a row.
-        probe = replace(probe, phase=phase, misses=0, silent_since=None, due_since=None, hold=None)
+        probe = replace(
+            probe, phase=phase, misses=0, past_misses=0, silent_since=None, due_since=None, hold=None
+        )
         words = f"{guest.name}: {name} has got no usable answer for {QUIET:.0f} s, so it is not known how it stands"
         verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.BLIND, words, evidence=probe.evidence, alarm=True),)
     after = with_probe(guest, name, probe)
@@ -378,7 +384,7 @@ def hold_back(guest: Guest, name: str, hold: Hold, evidence: str) -> tuple[Guest
     after = with_probe(guest, name, replace(probe, hold=hold, evidence=evidence))
     if probe.hold is hold:
         return after, NOTHING
-    ruling = Ruling.BLIND if hold is Hold.UNKNOWN else Ruling.HELD
+    ruling = Ruling.BLIND if hold in (Hold.UNKNOWN, Hold.LOST) else Ruling.HELD
     sentence = f"{guest.name}: {name} is lost, but it is not reported: {hold.value}"
     return after, Decision(
         verdicts=(Verdict(f"vm:{guest.uuid}", ruling, sentence, evidence=evidence, alarm=True),)

@@ -82,6 +82,11 @@ class Hold(StrEnum):
     REPORT_LIMIT = "it was reported too often within the hour"
     ALREADY = "another check of this guest is reported already"
     STORM = "many guests fell silent together"
+    LOST = "libvirt is lost again and again before it has missed enough in a row"
+
+
+LASTING = (Hold.STORM, Hold.LOST)
+"""These are not over when libvirt is lost once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +95,8 @@ class Probe:
 
     `misses`: unanswered in a row, each confirmed by the end of its call. `open_miss`: the request whose time is up
     and whose call is not back yet. `missed`: since this monitor started, the guest was asked and kept silent, or for
-    long was asked in vain. `silent_since`: the first of the misses; `due_since`: the one that was enough;
+    long was asked in vain. `past_misses`: those since its last answer that do not count any more, since its libvirt was
+    lost after them. `silent_since`: the first of all these; `due_since`: the one that was enough;
     `unusable_since`: since when no reply has said anything. `charge`: what an accused one is accused of, and
     `charged_at`: when a look last confirmed it. `delivery`: where its report stands, which was made at `made_at` and
     delivered at `delivered_at`.
@@ -100,6 +106,7 @@ class Probe:
     misses: int = 0
     open_miss: int | None = None
     missed: bool = False
+    past_misses: int = 0
     silent_since: float | None = None
     due_since: float | None = None
     unusable_since: float | None = None
@@ -315,6 +322,7 @@ def forget_misses(probe: Probe) -> Probe:
         phase=phase,
         misses=0,
         open_miss=None,
+        past_misses=0,
         silent_since=None,
         due_since=None,
         unusable_since=None,
