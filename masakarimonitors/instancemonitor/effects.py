@@ -87,7 +87,11 @@ class Effects:
             reading = await self._read(command.instance, libvirt)
         # libvirtd's answers overtake its events: told before them, this one would say less than they do.
         await self._lines[uri].let_pass()
-        return Asked(command.instance, reading, after, None if reading else self._traces(command.instance))
+        if reading is not None:
+            return Asked(command.instance, reading, after)
+        traces, files = self._traces(command.instance), files_of(uri, self._files)
+        mute = traces is None and files is not None and files.should_tell(command.instance.name)
+        return Asked(command.instance, None, after, traces, mute)
 
     async def _read(self, instance: Identity, libvirt: Session) -> Reading | None:
         """None for an instance that libvirt does not know."""

@@ -86,6 +86,20 @@ class QemuFiles:
         log = last_life(text)
         return log if log.last_words or not full else None
 
+    def should_tell(self, name: str) -> bool:
+        """Whether a log that tells nothing of the instance means something: those of others can be read here."""
+        try:
+            with (self.logs / f"{name}.log").open("rb"):
+                pass
+        except PermissionError:
+            return False
+        except FileNotFoundError:
+            if not any(self.logs.glob("*.log")):  # a container's own folder, or one that may not be listed
+                return False
+        except OSError:
+            pass  # the disk is broken, just there
+        return self.is_kept()
+
     def is_kept(self) -> bool:
         """Whether a living libvirtd has its own lock in the folder of pidfiles."""
         try:

@@ -144,7 +144,8 @@ class Lives:
         if asked:
             reading = self.reading(world) if world.libvirtd else None
             traces = None if reading else self._traces(world)
-            return self.see(world, Asked(INSTANCE, reading, world.number, traces))
+            mute = world.libvirtd and reading is None and traces is None
+            return self.see(world, Asked(INSTANCE, reading, world.number, traces, mute))
         return world
 
     def _accused(self, world: World) -> World:
@@ -479,7 +480,7 @@ def key(world: World) -> Hashable:
             min(one.number, 1),
             one.defined,
             one.ended,
-            one.crashed,
+            one.trace,
             one.unwatched,
             one.over,
             one.before_reboot,

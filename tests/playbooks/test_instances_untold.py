@@ -2,7 +2,13 @@
 
 import pytest
 
-from masakarimonitors.instancemonitor.core.observation import IoFailed, LibvirtAway, LibvirtBack
+from masakarimonitors.instancemonitor.core.observation import (
+    Asked,
+    IoFailed,
+    LibvirtAway,
+    LibvirtBack,
+    Reading,
+)
 from masakarimonitors.instancemonitor.core.stories import QUIET
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
@@ -55,3 +61,50 @@ def test_what_was_quiet_before_nobody_could_hear_does_not_count() -> None:
     play.see(LibvirtBack(URI))
     play.wait(QUIET - 1)
     assert not any("no I/O error" in verdict.why for verdict in play.told)
+
+
+def gone_unheard() -> Play:
+    """It had a definition and ran; then the monitor was away, and libvirt does not know it any more."""
+    play = Play()
+    play.census(running(persistent=True), running(OTHER))
+    play.restart()
+    assert play.census(running(OTHER)) == ["ask"]
+    return play
+
+
+def answer(play: Play, traces: Reading | None = None, *, mute: bool = False) -> None:
+    assert play.see(Asked(INSTANCE, None, play.number, traces, mute)) == []
+
+
+def test_one_that_is_gone_and_whose_log_tells_nothing_is_an_alarm_for_a_day() -> None:
+    """Its definition may have been removed while it ran, so that it vanished by its death."""
+    play = gone_unheard()
+    answer(play, mute=True)
+    assert (
+        play.census(running(OTHER)) == [] and play.alarm and "its log tells nothing" in play.verdicts[-1].why
+    )
+    for _ in range(3):
+        assert play.census(running(OTHER)) == [] and not play.verdicts
+    play.restart()
+    assert play.state.instances[URI, INSTANCE.uuid].phase == "unsure"
+    assert play.census(running(), running(OTHER)) == []
+    assert play.state.instances[URI, INSTANCE.uuid].phase == "up"
+
+
+@pytest.mark.parametrize("words", ["migrated", "destroyed", None])
+def test_one_whose_log_tells_that_it_was_moved_or_that_of_no_instance_here_is_none(words: str | None) -> None:
+    play = gone_unheard()
+    answer(play, off(ShutoffReason.UNKNOWN, last_words=words) if words else None)
+    assert play.census(running(OTHER)) == [] and not play.alarm
+    assert (URI, INSTANCE.uuid) not in play.state.instances
+
+
+def test_what_was_not_told_of_one_life_says_nothing_of_the_next() -> None:
+    play = gone_unheard()
+    answer(play, mute=True)
+    play.event(Lifecycle.STARTED)
+    play.see(LibvirtAway(URI, "away"))
+    play.see(LibvirtBack(URI))
+    assert play.census(running(OTHER)) == ["ask"]
+    answer(play, off(ShutoffReason.UNKNOWN, last_words="migrated"))
+    assert play.census(running(OTHER)) == [] and not play.alarm

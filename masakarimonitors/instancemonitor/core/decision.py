@@ -34,6 +34,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Power,
     ProcessEnded,
     Reading,
+    Trace,
 )
 from masakarimonitors.instancemonitor.core.state import (
     Instance,
@@ -87,7 +88,7 @@ class Decider:
                 return self._take_census(state, seen, now)
             case Asked(reading=Reading() as reading, after=after):
                 return self._take_reading(state, reading, after, now)
-            case Asked(traces=Reading()):
+            case Asked(traces=Reading()) | Asked(mute=True):
                 return self._take_traces(state, seen, now)
             case ProcessEnded():
                 return self._ask_about(state, seen, now)
@@ -235,14 +236,16 @@ class Decider:
         another census, if it was missed often enough before this was told.
         """
         instance = state.instances.get((seen.instance.uri, seen.instance.uuid))
-        if instance is None or seen.traces is None or order.are_traces_overtaken(instance, seen.after):
+        if instance is None or order.are_traces_overtaken(instance, seen.after):
             return state, NOTHING
         if instance.phase not in (Phase.UP, Phase.UNSURE):
             return state, NOTHING
+        if seen.traces is None:
+            return state.put(replace(instance, trace=Trace.MUTE)), NOTHING
         died = facts.has_died(seen.traces, instance)
         if not _is_known(state, instance) or (instance.missed and instance.defined is not False):
             # It may have died with its definition, which somebody has removed since.
-            return state.put(replace(instance, crashed=died)), NOTHING
+            return state.put(replace(instance, trace=Trace.CRASHED if died else Trace.NONE)), NOTHING
         ended = instance.ended or died
         state, decision = keep(state, replace(instance, ended=ended), self.policy.boot_id, now)
         if ended and instance.phase is Phase.UNSURE and instance.missed >= _MISSES:

@@ -17,6 +17,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Power,
     Reading,
     Rebooted,
+    Trace,
 )
 from masakarimonitors.instancemonitor.core.shutoff import Fate
 from masakarimonitors.instancemonitor.core.state import Instance
@@ -128,7 +129,10 @@ def of_absence(known: Instance, *, now: float) -> Seen | None:
     if known.phase is Phase.ARRIVING and known.ended:
         why = "its QEMU has ended, and whether its live migration to this host was completed before cannot be told"
         return Seen(Fact.UNSURE, why, "not defined")
-    if known.phase is Phase.UP and known.crashed and not known.before_reboot:
+    if known.phase is Phase.UP and known.trace is Trace.MUTE and known.unwatched and not known.before_reboot:
+        why = "libvirt no longer knows it, and its log tells nothing: it was moved away or deleted, or it died before"
+        return Seen(Fact.UNSURE, why, "not defined, log silent")
+    if known.phase is Phase.UP and known.trace is Trace.CRASHED and not known.before_reboot:
         why = "libvirt no longer knows it, and its log says that it crashed, before or after somebody removed it"
         return Seen(Fact.UNSURE, why, "not defined, log: crashed")
     if known.phase is Phase.UNSURE and known.held and now - known.held < _KEEP_TRANSIENT:

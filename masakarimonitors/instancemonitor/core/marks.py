@@ -6,7 +6,7 @@ from masakarimonitors.core.decision import NOTHING, Decision, Ruling, Verdict
 from masakarimonitors.instancemonitor.core import facts
 from masakarimonitors.instancemonitor.core.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
-from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading
+from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading, Trace
 from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
 
 HERE = (Fact.LIVES, Fact.STANDS)
@@ -30,7 +30,7 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
         return replace(known, missed=0, asked=False, unread=looked, untold=True)
     unread = looked if facts.hides_its_last_life(reading, known) else None
     instance = replace(named(known, reading.instance), number=max(0, known.number), missed=0, unread=unread)
-    instance = replace(instance, untold=False, asked=False, crashed=False, as_of=after)
+    instance = replace(instance, untold=False, asked=False, trace=Trace.NONE, as_of=after)
     if reading.power is Power.OFF:
         instance = replace(instance, defined=True)
     elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
@@ -57,7 +57,7 @@ def moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
     if seen.fact in HERE and known.phase is Phase.ARRIVING:
         instance = replace(instance, defined=known.defined or None)
     if seen.fact in (*HERE, Fact.ARRIVES, Fact.PANICKED):
-        instance = replace(instance, ended=False, leaving=seen.leaves, before_reboot=False)
+        instance = replace(instance, ended=False, leaving=seen.leaves, before_reboot=False, trace=Trace.NONE)
     if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:
         instance = replace(
             instance, ended=False, held=0.0

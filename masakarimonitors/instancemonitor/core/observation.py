@@ -48,6 +48,17 @@ class Failed(Enum):
     """A live migration to this host, or that out of a file; whatever else."""
 
 
+class Trace(Enum):
+    """What the disk tells of an instance that was up and that libvirt does not know any more."""
+
+    NONE = auto()
+    """Nothing that matters, or it was not asked."""
+    CRASHED = auto()
+    """It crashed, before or after its definition was removed."""
+    MUTE = auto()
+    """Nothing, although it should: its log is gone, cut off, or cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Which instance: `uuid` as libvirt writes it, `name` for people, `uri` where it was seen.
@@ -154,13 +165,15 @@ class Census:
 class Asked:
     """The answer to a question about one instance; `reading` is None when libvirt does not know it, or is away.
 
-    `traces`: what the disk tells then of one whose libvirtd cannot write there any more, or has written.
+    `traces`: what the disk tells then of one whose libvirtd cannot write there any more, or has written. `mute`: it
+    tells nothing, where that of another instance would be told.
     """
 
     instance: Identity
     reading: Reading | None
     after: int
     traces: Reading | None = None
+    mute: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
-from masakarimonitors.instancemonitor.core.observation import Identity, Reading
+from masakarimonitors.instancemonitor.core.observation import Identity, Reading, Trace
 from masakarimonitors.instancemonitor.core.stories import Stories
 
 # Keys and values on disk are older than these names and stay: "machine:" and "condition".
@@ -59,11 +59,11 @@ class Instance:
     death was reported; `life`: when by its log the life began that was last read of it since (0: none was); `held`:
     when it had vanished and nothing told why. `defined`: whether libvirt keeps a definition of it (None: not told).
     `leaving`: it was held for the end of a live migration from here when last heard of, so it may run elsewhere.
-    `ended`: its process ended while its libvirtd was away or fell silent, and nobody had stopped it; `crashed`: so
-    says its log, and libvirt does not know it. `unwatched`: events of it may have been missed since it was last seen.
-    `over`: that life has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known only
-    from before this host was started. `missed`: censuses in a row that did not list it; `asked`: what the disk tells
-    of that is not known yet. `as_of`: after which event the last look began that told of it, or did not list it.
+    `ended`: its process ended while its libvirtd was away or fell silent, and nobody had stopped it; `trace`: what the
+    disk tells of it now that libvirt does not know it. `unwatched`: events of it may have been missed since it was last
+    seen. `over`: that life has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known
+    only from before this host was started. `missed`: censuses in a row that did not list it; `asked`: what the disk
+    tells of that is not known yet. `as_of`: after which event the last look began that told of it, or did not list it.
     `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that; `untold`:
     its libvirt lists it, and does not tell how it stands. `alarm`: what was last said of it that asks for a human;
     `halted`: why it stands still, if nobody paused it; `signalled`: its QEMU was told by a signal to end.
@@ -80,7 +80,7 @@ class Instance:
     defined: bool | None = None
     leaving: bool = False
     ended: bool = False
-    crashed: bool = False
+    trace: Trace = Trace.NONE
     unwatched: bool = False
     over: bool = False
     before_reboot: bool = False

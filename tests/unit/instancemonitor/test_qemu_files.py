@@ -3,6 +3,7 @@
 import datetime
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +97,27 @@ def test_a_log_without_an_end_on_a_disk_without_room_says_nothing(
     assert files.log("vm") is None
     (files.logs / "vm.log").write_text(START + CRASHED)
     assert files.log("vm") == Log("crashed", STARTED)
+
+
+def test_a_log_that_tells_nothing_means_something_only_where_those_of_others_can_be_read(
+    files: QemuFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files.pids / "driver.pid").touch()
+    assert not files.should_tell("vm"), "a folder without logs is not libvirt's"
+    (files.logs / "other.log").write_text(START)
+    assert not files.should_tell("vm"), "nor is one beside which no libvirtd lives"
+    with locked(files.pids / "driver.pid"):
+        assert files.should_tell("vm") and files.should_tell("other")
+        for fault, tells in ((PermissionError(), False), (OSError(5, "I/O error"), True)):
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "open", _failing(Path.open, "vm.log", fault))
+                assert files.should_tell("vm") is tells
+
+
+def _failing(opens: Any, name: str, fault: OSError) -> Any:
+    def failing(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == name:
+            raise fault
+        return opens(path, *arguments, **options)
+
+    return failing

@@ -66,7 +66,7 @@ class Life:
     slipped: bool = False
     """Its definition was removed while it ran and the monitor was away."""
     traceless: bool = False
-    """So it vanished by its end, which looks like a move, and its log, too, did not tell of that for a while."""
+    """So it vanished by its end, which looks like a move, and its log, too, tells only of a life before."""
 
     @property
     def died(self) -> bool:
@@ -205,7 +205,8 @@ class World(RuleBasedStateMachine):
         if reading is None and self.libvirts[uri].log_readable:
             log = replace(self.log(uri), reason=ShutoffReason.UNKNOWN)
             traces = log if log.last_words else None
-        return Asked(self.identity(uri), reading, self.play.number, traces)
+        mute = reading is None and traces is None
+        return Asked(self.identity(uri), reading, self.play.number, traces, mute)
 
     def census(self, uri: str) -> Census:
         reading = self.reading(uri)
@@ -252,7 +253,6 @@ class World(RuleBasedStateMachine):
         at = self.libvirts[uri]
         assert at.life is not None
         at.life.end, at.life.defined = BY_REASON[reason], at.defined
-        at.life.traceless = at.life.slipped and not at.defined and not at.log_readable
         at.living, at.reason = False, reason
 
     @precondition(lambda self: self.idle())
@@ -443,9 +443,8 @@ class World(RuleBasedStateMachine):
 
     def trace_is_lost(self, at: Libvirt) -> None:
         for life in at.lives:
-            hidden = life.lost or not at.log_readable
             life.traceless = life.traceless or (
-                life.slipped and bool(life.end) and not life.defined and hidden
+                life.slipped and bool(life.end) and not life.defined and life.lost
             )
 
     @precondition(lambda self: self.monitor)

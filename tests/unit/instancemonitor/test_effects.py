@@ -1,0 +1,68 @@
+"""What a question about one instance is answered with, when libvirt does not know it and the disk is asked."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.instancemonitor.core.observation import Ask, Asked, Identity, Power
+from masakarimonitors.instancemonitor.domains import EventNumbers
+from masakarimonitors.instancemonitor.effects import Effects
+from masakarimonitors.instancemonitor.qemu_files import QemuFiles
+from masakarimonitors.libvirt.event_line import EventLine
+from tests.fixtures.fake_clock import SteppedClock
+from tests.fixtures.fake_libvirt import FakeDomain, FakeModule, impatient, played
+from tests.fixtures.pidfile import locked
+
+URI = "qemu:///system"
+START = "2026-11-22 11:03:11.530+0000: starting up libvirt version: 9.0.0\n"
+MIGRATED = "2026-11-22 11:04:00.000+0000: shutting down, reason=migrated\n"
+
+
+class NoEvents(EventLine):
+    """Nothing has happened that an answer would have to wait for."""
+
+    async def let_pass(self) -> None:
+        return
+
+
+def ask(module: FakeModule, files: QemuFiles, name: str = "vm") -> Asked:
+    async def asked() -> Asked:
+        effects = Effects(
+            SteppedClock(), EventNumbers(), files, {URI: NoEvents(URI)}, open_session=impatient(module, 10.0)
+        )
+        try:
+            answer = await effects.perform(Ask(Identity(f"uuid-of-{name}", name, URI)))
+        finally:
+            await effects.close()
+        assert answer is not None
+        return answer
+
+    return asyncio.run(asked())
+
+
+@pytest.mark.parametrize(
+    ("log", "mute", "words"),
+    [(None, True, None), ("", True, None), (START, True, None), (START + MIGRATED, False, "migrated")],
+)
+def test_a_log_that_tells_nothing_of_one_that_is_gone_is_told_of(
+    tmp_path: Path, log: str | None, mute: bool, words: str | None
+) -> None:
+    files = QemuFiles(tmp_path, tmp_path)
+    (tmp_path / "other.log").write_text(START)
+    if log is not None:
+        (tmp_path / "vm.log").write_text(log)
+    with played() as module, locked(tmp_path / "driver.pid"):
+        answer = ask(module, files)
+    assert answer.reading is None and answer.mute is mute
+    assert (answer.traces.last_words if answer.traces else None) == words
+
+
+def test_of_one_that_libvirt_knows_or_where_no_logs_can_be_read_it_is_not(tmp_path: Path) -> None:
+    files = QemuFiles(tmp_path, tmp_path)
+    with played() as module, locked(tmp_path / "driver.pid"):
+        assert not ask(module, files).mute
+        module.domains["vm"] = FakeDomain("vm", 5)
+        (tmp_path / "other.log").write_text(START)
+        answer = ask(module, files)
+    assert answer.reading is not None and answer.reading.power is Power.OFF and not answer.mute
