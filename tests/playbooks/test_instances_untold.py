@@ -1,9 +1,13 @@
 """Dialogues about what an event leaves open, or that none could be heard: neither answers what was open before."""
 
+import datetime
+
 import pytest
 
+from masakarimonitors.core.decision import Instant, Withdraw
 from masakarimonitors.instancemonitor.core.observation import (
     Asked,
+    Census,
     IoFailed,
     LibvirtAway,
     LibvirtBack,
@@ -108,3 +112,21 @@ def test_what_was_not_told_of_one_life_says_nothing_of_the_next() -> None:
     assert play.census(running(OTHER)) == ["ask"]
     answer(play, off(ShutoffReason.UNKNOWN, last_words="migrated"))
     assert play.census(running(OTHER)) == [] and not play.alarm
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_wall_clock_that_is_set_forward_does_not_forget_one_that_vanished_by_dying(reported: bool) -> None:
+    play = Play()
+    play.census(running(persistent=False), running(OTHER))
+    if reported:
+        assert play.event(Lifecycle.STOPPED, 5) == [REPORT]
+    else:
+        play.see(LibvirtAway(URI, "away"))
+        play.see(LibvirtBack(URI))
+        play.census(running(OTHER))
+        assert play.census(running(OTHER)) == [] and play.alarm
+    for days in (2, 2, 2):
+        later = Instant(play.now.monotonic, play.now.wall + datetime.timedelta(days=days))
+        play.state, decision = play.decide(play.state, Census(URI, (running(OTHER),), play.number), later)
+        assert not any(isinstance(command, Withdraw) for command in decision.commands)
+    assert play.state.instances[URI, INSTANCE.uuid].phase == ("failed" if reported else "unsure")

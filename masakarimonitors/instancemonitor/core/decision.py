@@ -199,7 +199,7 @@ class Decider:
         # One that was defined here leaves no other trace of its death than the log that was asked for.
         waits = instance.asked and instance.defined is not False
         if instance.missed >= (_PATIENCE if waits else _MISSES):
-            seen = facts.of_absence(instance, now=now.wall.timestamp())
+            seen = facts.of_absence(instance, now=now)
         elif (
             not known.missed
             and known.phase is Phase.UP
@@ -272,10 +272,11 @@ class Decider:
             decision += more
         decision += by_hand.runs_on(known, instance)
         if then is Phase.UNSURE and known.missed >= _MISSES:
-            instance = replace(instance, held=now.wall.timestamp())
+            instance = replace(instance, held=now.wall.timestamp(), noted_at=now.monotonic)
         if Act.REPORT in acts:
             told = now.wall.timestamp()
             instance = replace(instance, reported=told, life=started, before_reboot=False)
+            instance = replace(instance, noted_at=now.monotonic)
         if then in (Phase.UP, Phase.ARRIVING) and (another or known.phase is not then):
             instance = replace(instance, since=now.wall.timestamp())
         if another:

@@ -8,6 +8,7 @@ only the second time. What proves nothing becomes no fact.
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.instancemonitor.core import shutoff
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
 from masakarimonitors.instancemonitor.core.observation import (
@@ -123,8 +124,8 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
     return ()
 
 
-def of_absence(known: Instance, *, now: float) -> Seen | None:
-    """What it proves that libvirt did not list the instance, twice in a row; `now` is the wall clock."""
+def of_absence(known: Instance, *, now: Instant) -> Seen | None:
+    """What it proves that libvirt did not list the instance, twice in a row."""
     left = Seen(Fact.LEFT, "libvirt no longer knows it: it was moved away or deleted")
     if known.phase is Phase.ARRIVING and known.ended:
         why = "its QEMU has ended, and whether its live migration to this host was completed before cannot be told"
@@ -135,14 +136,14 @@ def of_absence(known: Instance, *, now: float) -> Seen | None:
     if known.phase is Phase.UP and known.trace is Trace.CRASHED and not known.before_reboot:
         why = "libvirt no longer knows it, and its log says that it crashed, before or after somebody removed it"
         return Seen(Fact.UNSURE, why, "not defined, log: crashed")
-    if known.phase is Phase.UNSURE and known.held and now - known.held < _KEEP_TRANSIENT:
+    if known.phase is Phase.UNSURE and known.held and _ago(known, known.held, now) < _KEEP_TRANSIENT:
         return _DIED_ASIDE if known.ended and not known.before_reboot else None
     if known.defined is not False:
         return left
     # Its definition had been removed while it ran, so that its death, too, makes it vanish.
     if known.phase is Phase.FAILED and known.before_reboot:
         return Seen(Fact.HOST_RESTARTED, _OUTDATED, "not defined")
-    if known.phase is Phase.FAILED and now - known.reported < _KEEP_TRANSIENT:
+    if known.phase is Phase.FAILED and _ago(known, known.reported, now) < _KEEP_TRANSIENT:
         return None
     if known.phase is Phase.UP and known.ended and not (known.before_reboot or known.leaving):
         return _DIED_ASIDE
@@ -150,6 +151,11 @@ def of_absence(known: Instance, *, now: float) -> Seen | None:
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
         return Seen(Fact.UNSURE, why, "not defined")
     return left
+
+
+def _ago(known: Instance, noted: float, now: Instant) -> float:
+    """Seconds since what was noted at `noted` (seconds since 1970), whatever was done to the wall clock meanwhile."""
+    return now.wall.timestamp() - noted if known.noted_at is None else now.monotonic - known.noted_at
 
 
 def has_died(traces: Reading, known: Instance) -> bool:

@@ -57,7 +57,8 @@ class Instance:
     `identity.run` names the life that was last seen, `since` when it was first seen up, or arriving (seconds since
     1970; 0: not known). `number`: of its last event (0: none; -1: it is only remembered). `reported`: when its last
     death was reported; `life`: when by its log the life began that was last read of it since (0: none was); `held`:
-    when it had vanished and nothing told why. `defined`: whether libvirt keeps a definition of it (None: not told).
+    when it had vanished and nothing told why; `noted_at`: the monotonic second of the last of these two (None: of an
+    earlier run). `defined`: whether libvirt keeps a definition of it (None: not told).
     `leaving`: it was held for the end of a live migration from here when last heard of, so it may run elsewhere.
     `ended`: its process ended while its libvirtd was away or fell silent, and nobody had stopped it; `trace`: what the
     disk tells of it now that libvirt does not know it. `unwatched`: events of it may have been missed since it was last
@@ -77,6 +78,7 @@ class Instance:
     reported: float = 0.0
     life: float = 0.0
     held: float = 0.0
+    noted_at: float | None = None
     defined: bool | None = None
     leaving: bool = False
     ended: bool = False

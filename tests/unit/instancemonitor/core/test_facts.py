@@ -1,9 +1,11 @@
 """What each thing that can be seen of an instance proves."""
 
+import datetime
 from dataclasses import replace
 
 import pytest
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.instancemonitor.core.facts import of_absence, of_event, of_reading
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
 from masakarimonitors.instancemonitor.core.observation import (
@@ -300,8 +302,11 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
         (instance(Phase.UNSURE, defined=False, held=NOW), None),
         (instance(Phase.UNSURE, defined=False, held=NOW - 86400.0), Fact.LEFT),
         (instance(Phase.ARRIVING, defined=False, unwatched=True), Fact.LEFT),
+        # in this life it is counted by a clock that nobody sets
+        (instance(Phase.FAILED, reported=NOW - 86400.0, noted_at=NOW, defined=False), None),
+        (instance(Phase.UNSURE, held=NOW, noted_at=NOW - 86400.0, defined=False), Fact.LEFT),
     ],
 )
 def test_one_that_is_not_listed_any_more(known: Instance, fact: Fact | None) -> None:
-    seen = of_absence(known, now=NOW)
+    seen = of_absence(known, now=Instant(NOW, datetime.datetime.fromtimestamp(NOW, datetime.UTC)))
     assert (seen.fact if seen else None) is fact
