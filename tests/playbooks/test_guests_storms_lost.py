@@ -9,8 +9,9 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     AgentsOutOfReach,
     Census,
     LibvirtAway,
+    NotKnown,
 )
-from tests.fixtures.guest_play import A, Play
+from tests.fixtures.guest_play import RUN, A, Play
 from tests.playbooks.test_guests_storms import GUESTS, alarms, host, silence, storm_verdicts
 
 HOLD = 300.0
@@ -60,6 +61,18 @@ def test_a_storm_whose_libvirt_is_lost_again_and_again_holds_nobody_for_ever() -
         assert play.seconds - began < 2 * TOGETHER
     assert play.seconds - began > TOGETHER
     assert sorted(reported) == GUESTS[:10]
+
+
+def test_nor_does_it_end_when_libvirt_is_back_and_cannot_tell_how_they_stand() -> None:
+    play = host()
+    silence(play, *EVERY, times=10)
+    lose(play)
+    for _ in range(10):
+        play.after(10)
+        for uuid in GUESTS[:10]:
+            play.misses(uuid)
+            assert not play.feed(NotKnown(uuid, RUN, "no answer in 5 s")).notified
+    assert alarms(play) == ["storm:guests"] and storm_verdicts(play) == [Ruling.HELD]
 
 
 def test_guests_that_answer_when_libvirt_is_back_end_the_storm() -> None:

@@ -280,7 +280,7 @@ def judge_unread(guest: Guest, answer: NotKnown, now: Instant, policy: Policy) -
 
     def conclude(guest: Guest, name: str) -> tuple[Guest, Decision]:
         probe = guest.probes[name]
-        if probe.phase is Phase.ACCUSED and probe.hold is Hold.STORM:
+        if probe.hold is Hold.STORM:
             # Held anyway, and said once for all; but it is not reported without another look.
             return with_probe(guest, name, replace(probe, charged_at=None)), NOTHING
         if probe.phase is Phase.ACCUSED:
