@@ -91,7 +91,7 @@ class Effects:
             return Asked(command.instance, reading, after)
         traces, files = self._traces(command.instance), files_of(uri, self._files)
         mute = traces is None and files is not None and files.should_tell(command.instance.name)
-        return Asked(command.instance, None, after, traces, mute)
+        return Asked(command.instance, None, after, traces, mute=mute)
 
     async def _read(self, instance: Identity, libvirt: Session) -> Reading | None:
         """None for an instance that libvirt does not know."""

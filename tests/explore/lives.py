@@ -145,7 +145,7 @@ class Lives:
             reading = self.reading(world) if world.libvirtd else None
             traces = None if reading else self._traces(world)
             mute = world.libvirtd and reading is None and traces is None
-            return self.see(world, Asked(INSTANCE, reading, world.number, traces, mute))
+            return self.see(world, Asked(INSTANCE, reading, world.number, traces, mute=mute))
         return world
 
     def _accused(self, world: World) -> World:

@@ -77,7 +77,7 @@ def gone_unheard() -> Play:
 
 
 def answer(play: Play, traces: Reading | None = None, *, mute: bool = False) -> None:
-    assert play.see(Asked(INSTANCE, None, play.number, traces, mute)) == []
+    assert play.see(Asked(INSTANCE, None, play.number, traces, mute=mute)) == []
 
 
 def test_one_that_is_gone_and_whose_log_tells_nothing_is_an_alarm_for_a_day() -> None:

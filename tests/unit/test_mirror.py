@@ -37,7 +37,6 @@ ELSEWHERE: dict[str, str] = {
     "hostmonitor/core/observation": _WORDS,
     "instancemonitor/core/observation": _WORDS,
     "instancemonitor/core/order": "orders, which only a dialogue shows: tests/playbooks/test_instances_order.py",
-    "instancemonitor/effects": _LIBVIRT + "tests/integration/virt/test_instancemonitor_away.py",
     "introspectiveinstancemonitor/effects": _GUEST,
     "introspectiveinstancemonitor/sources/agent_commands": "tests/unit/introspectiveinstancemonitor/"
     "sources/test_checks.py",

@@ -5,7 +5,7 @@ reading says only what is, and is judged against what was known of the instance 
 only the second time. What proves nothing becomes no fact.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import Enum, auto
 
 from masakarimonitors.core.decision import Instant
@@ -45,6 +45,7 @@ class Seen:
     fact: Fact
     why: str
     evidence: str = ""
+    _: KW_ONLY
     news: bool = False
     leaves: bool = False
 

@@ -5,7 +5,7 @@ Events and readings of state come from different threads; `number` puts them in 
 began (`after`) before an instance's last event knows less than that event and must not overrule it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum, auto
 
 from masakarimonitors.core.decision import Command
@@ -173,6 +173,7 @@ class Asked:
     reading: Reading | None
     after: int
     traces: Reading | None = None
+    _: KW_ONLY
     mute: bool = False
 
 

@@ -206,7 +206,7 @@ class World(RuleBasedStateMachine):
             log = replace(self.log(uri), reason=ShutoffReason.UNKNOWN)
             traces = log if log.last_words else None
         mute = reading is None and traces is None
-        return Asked(self.identity(uri), reading, self.play.number, traces, mute)
+        return Asked(self.identity(uri), reading, self.play.number, traces, mute=mute)
 
     def census(self, uri: str) -> Census:
         reading = self.reading(uri)
