@@ -4,7 +4,7 @@ import pytest
 
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import VmNotification
-from masakarimonitors.core.storm import GuardPolicy
+from masakarimonitors.core.storm import TOGETHER, GuardPolicy
 from masakarimonitors.instancemonitor.core.io_storm import WAIT
 from masakarimonitors.instancemonitor.core.observation import Identity, IoFailed, LibvirtAway, LibvirtBack
 from masakarimonitors.instancemonitor.core.shown import describe
@@ -142,14 +142,26 @@ def test_a_restart_in_a_storm_reports_nobody_at_once_and_loses_nobody(lasted: in
     assert play.sent == ["instance-0", "instance-1"]
 
 
-def test_a_storm_whose_libvirt_is_away_is_not_over_before_its_instances_can_be_heard() -> None:
+@pytest.mark.parametrize("away", [HOLD + QUIET, TOGETHER - QUIET])
+def test_a_storm_whose_libvirt_is_away_is_not_over_before_its_instances_can_be_heard(away: float) -> None:
     play = Fleet()
     play.errors(10)
     play.wait(WAIT)
     play.see(LibvirtAway(URI, "gone"))
-    play.wait(HOLD + QUIET)
+    play.wait(away)
     assert play.sent == [] and play.storms() == ["held"], "nobody can tell that they have no errors any more"
     play.see(LibvirtBack(URI))
     play.census(*(running(one) for one in FLEET))
     play.wait(QUIET + 1)
     assert play.sent == [] and play.storms() == ["held", "recovered"]
+
+
+def test_nor_does_it_let_anybody_go_after_an_hour_while_nobody_can_see_them() -> None:
+    play = Fleet()
+    play.errors(10)
+    play.wait(WAIT)
+    play.see(LibvirtAway(URI, "gone"))
+    for _ in range(5):
+        play.wait(TOGETHER / 2)
+        play.see(LibvirtAway(URI, "still gone"))
+    assert play.sent == [] and play.storms() == ["held"]

@@ -93,7 +93,7 @@ class Decider:
             case ProcessEnded():
                 return self._ask_about(state, seen, now)
             case LibvirtAway(uri=uri, seen=said):
-                return mark_away(state, uri, said)
+                return mark_away(state, uri, said, now)
             case LibvirtBack(uri=uri):
                 return mark_back(state, uri, now)
             case Woken(key=first_look.FIRST_LOOK):

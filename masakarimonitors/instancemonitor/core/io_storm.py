@@ -64,11 +64,15 @@ def _due_at(instance: Instance) -> float:
 
 
 def _failing(state: State, instance: Instance, now: Instant) -> Failing:
+    uri, since = instance.identity.uri, instance.stories.failing_from
+    if uri in state.away_since:
+        # As when it is heard again: what passes meanwhile does not count.
+        since += now.monotonic - max(since, state.away_since[uri])
     return Failing(
-        since=instance.stories.failing_from,
-        scopes=(scope_of(instance.identity.uri),),
+        since=since,
+        scopes=(scope_of(uri),),
         waits=instance.stories.due and _due_at(instance) <= now.monotonic,
-        seen=instance.identity.uri not in state.away,
+        seen=uri not in state.away,
     )
 
 

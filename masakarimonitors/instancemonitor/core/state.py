@@ -112,7 +112,8 @@ class Aside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """All instances by their places, and for each URI that cannot be heard what was seen of it.
+    """All instances by their places, and for each URI that cannot be heard what was seen of it, and since which
+    monotonic second (`away_since`).
 
     `looked`: when each URI was last known to have been read (seconds since 1970); `read`: those that have been read
     since the start; `as_of`: after which event the last census of each began; `rebooted`: what is remembered is of
@@ -127,6 +128,7 @@ class State:
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)
     away: Mapping[str, str] = field(default_factory=dict)
+    away_since: Mapping[str, float] = field(default_factory=dict)
     looked: Mapping[str, float] = field(default_factory=dict)
     read: frozenset[str] = frozenset()
     as_of: Mapping[str, int] = field(default_factory=dict)
@@ -245,7 +247,7 @@ def _host(state: State, boot_id: str) -> Remember:
     return memo_host(boot_id, state.looked, state.older - state.noted)
 
 
-def mark_away(state: State, uri: str, seen: str) -> tuple[State, Decision]:
+def mark_away(state: State, uri: str, seen: str, now: Instant) -> tuple[State, Decision]:
     """The libvirt at `uri` cannot be heard: said once, shown until it is back. What happens there is not seen."""
     if uri in state.away:
         return replace(state, away={**state.away, uri: seen}), NOTHING
@@ -256,7 +258,8 @@ def mark_away(state: State, uri: str, seen: str) -> tuple[State, Decision]:
     told = "instances there are not watched at present; what dies meanwhile is found when libvirt is back"
     verdict = Verdict(f"libvirt:{uri}", Ruling.BLIND, told, evidence=seen, alarm=True)
     away, settled = {**state.away, uri: seen}, state.settled - {uri}
-    state = replace(state, away=away, settled=settled, instances=instances)
+    since = {**state.away_since, uri: now.monotonic}
+    state = replace(state, away=away, away_since=since, settled=settled, instances=instances)
     return state, Decision((), (verdict,))
 
 
@@ -264,15 +267,17 @@ def mark_back(state: State, uri: str, now: Instant) -> tuple[State, Decision]:
     """The libvirt at `uri` is heard (again)."""
     if uri not in state.away:
         return state, NOTHING
+    since = state.away_since[uri]
     instances = {
-        place: replace(one, stories=one.stories.heard_again(now)) if place[0] == uri else one
+        place: replace(one, stories=one.stories.heard_again(since, now)) if place[0] == uri else one
         for place, one in state.instances.items()
     }
     rest = {u: seen for u, seen in state.away.items() if u != uri}
+    others = {u: at for u, at in state.away_since.items() if u != uri}
     verdict = Verdict(
         f"libvirt:{uri}", Ruling.RECOVERED, "libvirt is heard again; its instances are being compared"
     )
-    return replace(state, away=rest, instances=instances), Decision((), (verdict,))
+    return replace(state, away=rest, away_since=others, instances=instances), Decision((), (verdict,))
 
 
 def dismiss_strangers(state: State) -> tuple[State, Decision]:

@@ -65,9 +65,15 @@ class Stories:
         last = now.monotonic - max(0.0, now.wall.timestamp() - self.failing_since)
         return replace(self, failed_at=last, failing_from=last)
 
-    def heard_again(self, now: Instant) -> "Stories":
-        """There may have been an I/O error while nobody heard: quiet from now on."""
-        return replace(self, failed_at=now.monotonic) if self.failed_at > -math.inf else self
+    def heard_again(self, away_since: float, now: Instant) -> "Stories":
+        """There may have been an I/O error since monotonic second `away_since`, unheard: quiet from now on.
+
+        For how long it has failed is counted without the time in which nobody heard.
+        """
+        if self.failed_at == -math.inf:
+            return self
+        missed = now.monotonic - max(self.failing_from, away_since)
+        return replace(self, failed_at=now.monotonic, failing_from=self.failing_from + missed)
 
     def ended(self) -> "Stories":
         """Without its I/O errors."""

@@ -53,3 +53,12 @@ def test_errors_from_before_a_restart_are_over_if_they_began_long_ago(age: float
 def test_without_errors_there_is_nothing_to_look_at_again() -> None:
     none = Stories()
     assert none.look_again(at(0.0)) is none and not replace(none).failing
+
+
+def test_what_was_not_heard_counts_neither_as_quiet_nor_as_failing() -> None:
+    stories, _ = heard((IO_ERROR, 100.0))
+    again = stories.heard_again(150.0, at(1000.0))
+    assert again.quiet_at == 1000 + QUIET and again.failing_from == 950
+    within, _ = heard((IO_ERROR, 200.0))
+    assert within.heard_again(150.0, at(1000.0)).failing_from == 1000
+    assert Stories().heard_again(150.0, at(1000.0)) == Stories()
