@@ -1,5 +1,7 @@
 """A guest with more than one line of questioning: its outage is one, and each report ends with what it tells of."""
 
+import pytest
+
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import PATIENCE
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
@@ -49,3 +51,25 @@ def test_what_masakari_has_of_a_check_is_not_reported_again_because_a_hang_is_ta
 def test_the_report_of_a_hang_that_is_over_is_withdrawn_though_the_check_still_fails() -> None:
     play = twice_reported().answers()
     assert play.withdrawn == [f"vm:{A}"] and play.phase(probe=WEB) is Phase.REPORTED
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_a_check_that_is_not_configured_any_more_keeps_no_other_one_from_being_reported(
+    delivered: bool,
+) -> None:
+    play = Play(failures={WEB: 2, "db": 2}).seen().answers().answers(probe=WEB).answers(probe="db")
+    play.fails(WEB, times=2).settled(delivered=delivered).after(PATIENCE.total_seconds())
+    play.rule_by(failures={"db": 2}).restart_monitor()
+    play.seen().answers()
+    assert WEB not in play.state.guests[A].probes and not play.state.guests[A].reported
+    assert play.fails("db", times=2).notified == [REPORT]
+
+
+def test_nor_does_one_whose_report_waited_when_it_was_taken_out_of_the_configuration() -> None:
+    play = Play(failures={WEB: 2, "db": 2}).seen().answers().answers(probe=WEB).answers(probe="db")
+    play.fails(WEB, times=2)
+    play.rule_by(failures={"db": 2}).restart_with_its_report()
+    play.seen().answers()
+    assert play.dropped == [f"vm:{A}"]
+    play.settled(delivered=False)
+    assert play.fails("db", times=2).notified == [REPORT]

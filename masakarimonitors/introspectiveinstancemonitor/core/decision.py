@@ -67,7 +67,7 @@ class Decider:
             case GuestGone():
                 return inventory.drop(state, observation.uuid, observation.why, now)
             case GuestSeen() | GuestRestarted():
-                return inventory.see(state, observation, now)
+                return inventory.see(state, observation, now, self.policy)
             case ReportSettled(uuid):
                 guest = state.guests.get(uuid)
                 settle = partial(report.settle, settled=observation, now=now)

@@ -22,7 +22,7 @@ from masakarimonitors.core.decision import (
     WakeAt,
     Withdraw,
 )
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import over
+from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery, over
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import end
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
 from masakarimonitors.introspectiveinstancemonitor.core.limit import recent_reports
@@ -56,11 +56,13 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
 )
 
 
-def see(state: State, seen: GuestSeen | GuestRestarted, now: Instant) -> tuple[State, Decision]:
+def see(
+    state: State, seen: GuestSeen | GuestRestarted, now: Instant, policy: Policy
+) -> tuple[State, Decision]:
     """A guest is there, is another than before, or began anew."""
     guest = state.guests.get(seen.uuid)
     if guest is None:
-        return _add(state, seen, now) if isinstance(seen, GuestSeen) else (state, NOTHING)
+        return _add(state, seen, now, policy) if isinstance(seen, GuestSeen) else (state, NOTHING)
     if isinstance(seen, GuestRestarted) or seen.run != guest.run:
         why = seen.why if isinstance(seen, GuestRestarted) else "it runs anew"
         state, decision = apply(state, guest, partial(_restart, run=seen.run, why=why))
@@ -71,7 +73,7 @@ def see(state: State, seen: GuestSeen | GuestRestarted, now: Instant) -> tuple[S
     return apply(state, guest, partial(_update, seen=seen, now=now))
 
 
-def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
+def _add(state: State, seen: GuestSeen, now: Instant, policy: Policy) -> tuple[State, Decision]:
     """A guest that is new, or that is known from before a restart of this monitor."""
     kept = state.kept.get(seen.uuid)
     rest = MappingProxyType({uuid: k for uuid, k in state.kept.items() if uuid != seen.uuid})
@@ -88,7 +90,7 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
         guest = replace(guest, reports=recent_reports(kept.reports, now.wall))
         if kept.run == seen.run:
             # Seen so for the first time since the start, it is excused as if it had been seen so all along.
-            guest = excuse(replace(guest, probes=kept.probes), seen.availability)
+            guest = excuse(replace(guest, probes=_asked(kept, policy)), seen.availability)
             if kept.waiting is not None and guest.waiting is None:
                 commands += (Withdraw(f"vm:{seen.uuid}", TAKEN_BACK),)
         elif kept.reported:
@@ -98,6 +100,19 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
     guest, decision = watch_channel(guest, now)
     guests = MappingProxyType({**state.guests, seen.uuid: guest})
     return replace(state, guests=guests, kept=rest), Decision(commands) + decision
+
+
+def _asked(kept: Kept, policy: Policy) -> Mapping[str, Probe]:
+    """Its probes, without the checks that are not configured any more: no answer would ever end their outage.
+
+    One whose report waits is left: it is taken back with the words for that.
+    """
+    probes = {
+        name: probe
+        for name, probe in kept.probes.items()
+        if policy.asks(name) or probe.delivery is Delivery.WAITING
+    }
+    return MappingProxyType(probes)
 
 
 def drop(state: State, uuid: str, why: str, now: Instant) -> tuple[State, Decision]:

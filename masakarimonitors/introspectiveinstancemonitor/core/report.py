@@ -123,20 +123,23 @@ def _counts(state: State, guest: Guest) -> bool:
 
 def _obstacle(guest: Guest, name: str, now: Instant, policy: Policy) -> Hold | None:
     """Why it would not be reported though there were no storm."""
-    if _is_told(guest, name, now):
+    if _is_told(guest, name, now, policy):
         return Hold.ALREADY
     if report_limit_reached(guest.reports, now.wall, policy.reports_per_hour):
         return Hold.REPORT_LIMIT
     return None
 
 
-def _is_told(guest: Guest, name: str, now: Instant) -> bool:
+def _is_told(guest: Guest, name: str, now: Instant, policy: Policy) -> bool:
     """Whether its outage is reported by another of its probes.
 
-    A hung guest says more than a failed check: when the engine has had its time with the check's report, it is told.
+    A hung guest says more than a failed check: when the engine has had its time with the check's report, it is told. So
+    is whatever fails after a check by which nobody is asked any more: nothing would end its outage.
     """
-    if name != HEARTBEAT:
-        return guest.reported
+    if name != HEARTBEAT and any(
+        one.phase is Phase.REPORTED and policy.asks(other) for other, one in guest.probes.items()
+    ):
+        return True
     others = (other for one, other in guest.probes.items() if one != name)
     return any(delivery.is_under_way(one.delivery, one.delivered_at, now.wall) for one in others)
 

@@ -60,6 +60,10 @@ class Policy:
     reports_per_hour: int = 3
     guard: GuardPolicy = field(default_factory=lambda: GuardPolicy(domain_threshold=50.0))
 
+    def asks(self, probe: str) -> bool:
+        """Whether guests are asked by `probe`."""
+        return probe == HEARTBEAT or probe in self.failures
+
     def limit(self, probe: str) -> int:
         """Misses in a row that make a report for `probe`."""
         return self.threshold if probe == HEARTBEAT else self.failures.get(probe, self.threshold)

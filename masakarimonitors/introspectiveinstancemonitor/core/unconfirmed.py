@@ -57,7 +57,7 @@ def _of_guest(policy: Policy, state: State, guest: Guest) -> Word:
     reported = {name: probe for name, probe in guest.probes.items() if probe.phase is Phase.REPORTED}
     # It is the report of the probe whose report waits; an earlier release did not always say that one does.
     whose = [name for name, probe in reported.items() if probe.delivery is Delivery.WAITING] or reported
-    words = [_of_probe(policy, guest, name) for name in whose if name == HEARTBEAT or name in policy.failures]
+    words = [_of_probe(policy, guest, name) for name in whose if policy.asks(name)]
     if not words:
         return forget("the check that failed is not configured any more")
     return next((word for word in words if word.say is Say.CONFIRM), words[0])
