@@ -6,6 +6,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Availability,
     Census,
+    GuestGone,
     GuestSeen,
     LibvirtAway,
 )
@@ -35,6 +36,16 @@ def test_a_census_is_about_its_own_guests() -> None:
     assert set(play.state.guests) == {A, B}
     play.feed(Census(frozenset(), where=THERE))
     assert set(play.state.guests) == {A}
+
+
+def test_a_guest_that_a_live_migration_has_brought_to_another_one_is_watched_there() -> None:
+    play = both().feed(
+        GuestSeen(uuid=A, name="a", run="boot-9", availability=Availability.RUNNING, where=THERE)
+    )
+    play.answers(A, run="boot-9").feed(GuestGone(A, "it stopped", HERE))
+    assert play.phase(A) is Phase.HEALTHY and play.state.guests[A].where == THERE
+    play.feed(GuestGone(A, "it stopped", THERE))
+    assert set(play.state.guests) == {B}
 
 
 def test_a_question_goes_to_the_libvirt_of_its_guest() -> None:

@@ -56,10 +56,11 @@ class GuestSeen:
 
 @dataclass(frozen=True, slots=True)
 class GuestGone:
-    """A guest that is not running here any more, or has no channel to watch; `why` in words."""
+    """A guest that is not running at `where` any more, or has no channel to watch; `why` in words."""
 
     uuid: str
     why: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,7 +269,7 @@ class Inventory:
     def _leave(self, uuid: str, why: str, emit: Callable[[Observation], None]) -> None:
         if uuid in self._targets.by_uuid:
             self._targets.remove(uuid)
-            emit(GuestGone(uuid, why))
+            emit(GuestGone(uuid, why, self._uri))
 
     async def _ask(self, uuid: str) -> _Facts | _Unread | None:
         if uuid in self._under_way:
