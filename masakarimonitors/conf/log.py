@@ -7,6 +7,7 @@ from oslo_config import cfg
 from oslo_log import _options as oslo_log_options  # the only place where oslo.log lists its options
 from oslo_log import log as oslo_log
 
+from masakarimonitors.conf import log_lines
 from masakarimonitors.conf.faults import ConfigFault
 from masakarimonitors.version import VERSION
 
@@ -50,6 +51,7 @@ def set_up(conf: cfg.ConfigOpts) -> None:
             f"The log cannot be set up as the configuration says: {fault}. Look at log_file, log_dir, "
             "log_config_append and use_syslog in [DEFAULT], and at who may write there."
         ) from fault
+    log_lines.escape_all()
     logging.captureWarnings(True)
     if no_journal:
         _LOG.warning(

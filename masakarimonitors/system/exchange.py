@@ -19,6 +19,8 @@ import requests
 import urllib3
 from requests.utils import select_proxy
 
+from masakarimonitors.core.printable import printable
+
 DEFAULT = 30.0
 """Seconds for a request that belongs to no exchange of its caller's."""
 LARGEST = 1 << 24
@@ -158,7 +160,7 @@ class BoundedAdapter(requests.adapters.BaseAdapter):
         _read(response, exchange)
         if response.is_redirect:
             exchange.remark = (
-                f"{url} redirects to {_shown(response.headers['location'])}, which is not followed"
+                f"{url} redirects to {printable(response.headers['location'], 200)}, which is not followed"
             )
         return response
 
@@ -194,10 +196,6 @@ def _read(response: requests.Response, exchange: Exchange) -> None:
     whole._content, whole._content_consumed = b"".join(parts)[: exchange.largest], True
     # All that is spoken here is JSON; to guess the encoding of anything else takes seconds.
     response.encoding = "utf-8"
-
-
-def _shown(words: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in words)[:200]
 
 
 def _no_time(url: str) -> str:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
+from masakarimonitors.core.printable import printable
+
 LIMIT = 200
 """Characters that are shown of what somebody else says: a sentence or two."""
 
@@ -21,7 +23,7 @@ def shown(words: str, *secrets: str, limit: int = LIMIT) -> str:
     for secret in secrets:
         joined = " ".join(secret.split())  # as a tool that wraps its lines would have written it
         words = words.replace(joined, _MASK) if joined else words
-    return "".join(letter if letter.isprintable() else "?" for letter in words[:limit])
+    return printable(words[:limit])
 
 
 def _forms(secret: str) -> Iterator[str]:

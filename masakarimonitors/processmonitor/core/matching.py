@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from masakarimonitors.core.printable import printable
 from masakarimonitors.processmonitor.core.identity import Identity, family, is_interpreter
 
 _OURS = re.compile(r"masakari-((?:process|instance|introspectiveinstance|host)monitor)\Z")
@@ -145,10 +146,9 @@ def mentions(process_name: str, line: str, whole: bool = False) -> bool:
     return re.search(rf"{before}{re.escape(text)}(?![\w.-])", line) is not None
 
 
-def printable(text: str, longest: int = _LONGEST) -> str:
-    """Text from outside as it may stand in a sentence: on one line, and not longer than `longest` characters."""
-    safe = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return safe if len(safe) <= longest else f"{safe[:longest]}..."
+def brief(text: str) -> str:
+    """Text from outside as it may stand in a sentence: on one line, and not longer than a few words."""
+    return printable(text, _LONGEST)
 
 
 def _as_ours(entry: Pattern, it: Identity) -> Reason | None:
@@ -172,7 +172,7 @@ def _by_title(entry: Pattern, it: Identity) -> Reason | None:
 
     Only the program itself shows its path or calls itself the master; a worker or a session has a title as well.
     """
-    shown = f'its title is "{printable(it.title)}"'
+    shown = f'its title is "{brief(it.title)}"'
     executable = not it.interpreted and _is_executable(entry, it)
     if len(entry.words) == 1 and executable and not _names_it(entry, it):
         return Reason(f"{_kernel_says(it)}; {shown}", strong=False)
@@ -214,7 +214,7 @@ def _by_program(entry: Pattern, it: Identity) -> Reason | None:
         return Reason(f"{_kernel_says(it)}{since}", strong=not it.shown.startswith("("))
     if not spaced and not _is_shown(entry, it):
         return None
-    called = f'it was run as "{printable(it.shown)}"'
+    called = f'it was run as "{brief(it.shown)}"'
     if it.loaded and not it.interpreted:
         why = f"{called} by root or its own user, and {_kernel_says(it)}"
         return Reason(why, strong=False) if _vouched(entry, it) else None
@@ -276,14 +276,14 @@ def _vouched(entry: Pattern, it: Identity) -> bool:
 
 def _kernel_says(it: Identity) -> str:
     """What the kernel says of it, which is nothing of what a program loader runs."""
-    return "a program loader runs it" if it.loaded else f"its executable is {printable(it.program)}"
+    return "a program loader runs it" if it.loaded else f"its executable is {brief(it.program)}"
 
 
 def _by_script(entry: Pattern, it: Identity) -> Reason | None:
     run = it.script or it.module
     if not run:
         return None
-    how = f"it runs {'the module ' if it.module else ''}{printable(run)} with {printable(it.shown)}"
+    how = f"it runs {'the module ' if it.module else ''}{brief(run)} with {brief(it.shown)}"
     if _is_script(entry, run) and _follows(entry.words[1:], it.arguments):
         return Reason(how)
     # "/usr/bin/python /usr/bin/x" is what /usr/bin/x run by any python of that kind is called.

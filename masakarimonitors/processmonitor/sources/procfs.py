@@ -18,8 +18,8 @@ from masakarimonitors.processmonitor.core.matching import (
     Index,
     Match,
     Reason,
+    brief,
     mentions,
-    printable,
 )
 from masakarimonitors.processmonitor.sources.stat import DEAD, Marks, Stat, is_rewritten, read, read_stat
 
@@ -215,7 +215,7 @@ class Scanner:
             except OSError:
                 continue
             if stat.state not in DEAD and not (own_commands and self._is_ours(pid, stat, own_commands)):
-                return f'pid {pid} shows "{printable(words)}"'
+                return f'pid {pid} shows "{brief(words)}"'
         return ""
 
     def _shown(self) -> Sequence[tuple[int, str]]:
@@ -272,7 +272,7 @@ class Scanner:
     def _compare(self, others: dict[int, Other], pid: int, names: Collection[str], now: Known) -> None:
         if not set(names) <= {match.process_name for match in now.matches}:
             stat = read_stat(pid, self._proc)
-            looks = printable(" ".join(_words(now.raw)))
+            looks = brief(" ".join(_words(now.raw)))
             excluded = self._excluded(pid, names)
             others[pid] = Other(
                 started=stat.started,

@@ -28,7 +28,7 @@ def test_what_is_escaped_in_json_is_a_secret_too() -> None:
 
 
 def test_words_are_one_short_line_without_control_characters() -> None:
-    assert shown("a\n\n  b\x1b[31mc") == "a b?[31mc"
+    assert shown("a\n\n  b\x1b[31mc") == r"a b\x1b[31mc"
     assert shown("x" * 300) == "x" * 200
 
 
