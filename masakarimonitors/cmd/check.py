@@ -9,6 +9,7 @@ from typing import Any
 from oslo_config import cfg
 
 from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd.terminal import say
 from masakarimonitors.conf import ConfigFault, loader, state_path, unknown
 from masakarimonitors.hostmonitor.drivers.base import Weight
 from masakarimonitors.libvirt.faults import Unavailable
@@ -34,8 +35,8 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     with contextlib.suppress(ConfigFault, wiring.NotBuilt):
         wiring.obstacle("hostmonitor", conf)  # loads its driver, which may have options of its own
     for remark in unknown.remarks(conf, driver_loaded=True):
-        print(f"warning  {remark}")
-    print(f"ok       this host is called {conf.hostname}")
+        say(f"warning  {remark}")
+    say(f"ok       this host is called {conf.hostname}")
     faults += _state(conf)
     for name in wiring.MONITORS:
         try:
@@ -44,11 +45,9 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             obstacle = "not part of this release"
         except ConfigFault as fault:
             faults += 1
-            print(f"FAULT    {name}: {fault}")
+            say(f"FAULT    {name}: {fault}", lines=True)
             continue
-        print(
-            f"warning  {name} cannot work here: {obstacle}" if obstacle else f"ok       {name} can work here"
-        )
+        say(f"warning  {name} cannot work here: {obstacle}" if obstacle else f"ok       {name} can work here")
     _show_processes(conf)
     if not arguments.offline:
         faults += asyncio.run(_ask_engines(conf))
@@ -56,7 +55,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     try:
         client = wiring.api_client(conf)
     except ConfigFault as fault:
-        print(f"FAULT    {fault}")
+        say(f"FAULT    {fault}", lines=True)
         return 1
     if not arguments.offline:
         faults += asyncio.run(_ask(client, conf.hostname))
@@ -68,7 +67,7 @@ def _show_processes(conf: cfg.ConfigOpts) -> None:
     """What each entry of the process list matches now: an entry that fits its service no more is to be seen here."""
     with contextlib.suppress(ConfigFault, wiring.NotBuilt):  # said already
         for finding in wiring.monitor_module("processmonitor").check_list(conf):
-            print(f"{'ok' if finding.fine else 'warning':8} {finding.text}")
+            say(f"{'ok' if finding.fine else 'warning':8} {finding.text}")
 
 
 def _state(conf: cfg.ConfigOpts) -> int:
@@ -76,18 +75,18 @@ def _state(conf: cfg.ConfigOpts) -> int:
     try:
         chosen, remarks = state_path.plan(conf, names=wiring.MONITORS)
     except ConfigFault as fault:
-        print(f"FAULT    {fault}")
+        say(f"FAULT    {fault}", lines=True)
         return 1
-    for remark in remarks:
-        print(f"warning  {remark}")
+    for remark in filter(None, (*remarks, state_path.search(conf, ".sqlite", wiring.MONITORS).unknown)):
+        say(f"warning  {remark}")
     if chosen is None:
-        print("warning  no writable folder for state: memory only")
+        say("warning  no writable folder for state: memory only")
     elif chosen.standing is not state_path.Standing.READY:
-        print(
+        say(
             f"warning  state belongs into {chosen.folder}, which takes nothing now ({chosen.seen}): memory only"
         )
     else:
-        print(f"ok       state is kept in {chosen.folder}")
+        say(f"ok       state is kept in {chosen.folder}")
     return 0
 
 
@@ -102,11 +101,11 @@ async def _ask_engines(conf: cfg.ConfigOpts) -> int:
             continue
         except ConfigFault as fault:
             faults += 1
-            print(f"FAULT    {name}: {fault}")
+            say(f"FAULT    {name}: {fault}", lines=True)
             continue
         for finding in findings:
             faults += finding.weight is Weight.FAULT
-            print(f"{finding.weight.value:8} {finding.text}")
+            say(f"{finding.weight.value:8} {finding.text}")
     return faults
 
 
@@ -120,7 +119,7 @@ def _try_agents(conf: cfg.ConfigOpts) -> int:
     for uri, fault in found.items():
         weight, text = agents_reached(uri, fault)
         faults += weight is Weight.FAULT
-        print(f"{weight.value:8} {text}")
+        say(f"{weight.value:8} {text}")
     return faults
 
 
@@ -140,22 +139,18 @@ async def _ask(client: Any, hostname: str) -> int:
             hosts = await hosts_of(client, segment)
             found = next((host for host in hosts if host.name == hostname), None)
             if found is not None:
-                print(f"ok       masakari-api knows {hostname} in segment {segment.name}")
+                say(f"ok       masakari-api knows {hostname} in segment {segment.name}")
                 if found.on_maintenance:
-                    print(
-                        f"warning  {hostname} is on maintenance in masakari: high availability is off for it"
-                    )
+                    say(f"warning  {hostname} is on maintenance in masakari: high availability is off for it")
                 if not segment.enabled:
-                    print(
+                    say(
                         f"warning  segment {segment.name} is disabled: masakari accepts reports about its hosts "
                         "and recovers nothing"
                     )
                 return 0
     except LookupFailed as fault:
-        print(f"FAULT    masakari-api gave no usable answer: {fault}")
+        say(f"FAULT    masakari-api gave no usable answer: {fault}")
         return 1
-    print(f"FAULT    masakari-api answers, but {hostname} is in none of its {len(known)} segments: it would")
-    print(
-        "         refuse every report. Register the host, or set [DEFAULT] hostname to the registered name."
-    )
+    say(f"FAULT    masakari-api answers, but {hostname} is in none of its {len(known)} segments: it would")
+    say("         refuse every report. Register the host, or set [DEFAULT] hostname to the registered name.")
     return 1

@@ -26,6 +26,7 @@ from masakarimonitors.cmd import runner
 from masakarimonitors.cmd.run import say
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.core.decision import Instant, Ruling, Verdict
+from masakarimonitors.core.printable import printable
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system.clock import SystemClock
 
@@ -209,7 +210,9 @@ async def _play(conf: cfg.ConfigOpts, folder: Path) -> int:
         console.print("  Every verdict with its reason:")
         for one in monitors[0].status.record.verdicts:
             console.print(
-                f"    {one.verdict.ruling.value:<10} {one.verdict.why}", markup=False, highlight=False
+                f"    {one.verdict.ruling.value:<10} {printable(one.verdict.why)}",
+                markup=False,
+                highlight=False,
             )
     return 0 if arrived else 1
 

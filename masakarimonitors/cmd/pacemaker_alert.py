@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from masakarimonitors.cmd.terminal import say
 from masakarimonitors.conf import loader
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import install as alerts
 
@@ -33,8 +34,8 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         if arguments.action == "show":
             shown = alerts.show(arguments.path)
             named = shown.configured_path
-            print(f"CIB:  {named} -> {shown.recipient}" if named else "CIB:  does not name the alert agent")
-            print(f"file: {shown.file}")
+            say(f"CIB:  {named} -> {shown.recipient}" if named else "CIB:  does not name the alert agent")
+            say(f"file: {shown.file}")
             return 0
         if arguments.action == "install":
             configured = loader.load(rest, prog="masakari-monitors").host.pacemaker_alert_socket
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         else:
             done = alerts.remove(arguments.path)
     except alerts.AlertFault as fault:
-        print(f"masakari-monitors: {fault}", file=sys.stderr)
+        say(f"masakari-monitors: {fault}", lines=True, to=sys.stderr)
         return 1
-    print("\n".join(done))
+    say("\n".join(done), lines=True)
     return 0

@@ -11,6 +11,7 @@ from typing import Any
 from oslo_config import cfg
 
 from masakarimonitors.cmd import runner
+from masakarimonitors.cmd.terminal import say
 from masakarimonitors.conf import ConfigFault, state_path
 from masakarimonitors.system.clock import SystemClock
 
@@ -35,8 +36,8 @@ async def _run(conf: cfg.ConfigOpts) -> None:
     stop = asyncio.Event()
     runner.stop_on_signals(stop)
     async with embedded_receiver(conf) as url:
-        print(f"Receiving reports at {url}/v1 (auth_type = none, endpoint = {url}/v1); page: {url}/")
-        print("Reports are kept and shown; nothing is recovered. Ctrl-C stops it.", flush=True)
+        say(f"Receiving reports at {url}/v1 (auth_type = none, endpoint = {url}/v1); page: {url}/")
+        say("Reports are kept and shown; nothing is recovered. Ctrl-C stops it.", now=True)
         await stop.wait()
 
 

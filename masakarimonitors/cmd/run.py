@@ -8,7 +8,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import runner, wiring
+from masakarimonitors.cmd import runner, terminal, wiring
 from masakarimonitors.cmd.receiver import embedded_receiver
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault
@@ -79,19 +79,21 @@ def _choose(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> tuple[list[st
 
 def say(running: Sequence[WiredMonitor], not_here: Sequence[str], where: str, page: str) -> None:
     """Plain words for the terminal: what is watched, where reports go, how to see it work."""
-    print("\nmasakari-monitors is running.\n")
+    terminal.say("\nmasakari-monitors is running.\n", lines=True)
     for one in running:
-        print(f"  {one.name}")
+        terminal.say(f"  {one.name}")
         for line in one.monitor.watching:
-            print(f"    {line}")
+            terminal.say(f"    {line}")
     for line in not_here:
-        print(f"  not running: {line}")
-    print(f"\n  reports go to  {where}")
+        terminal.say(f"  not running: {line}")
+    terminal.say()
+    terminal.say(f"  reports go to  {where}")
     for one in running:
-        print(f"  kept on disk   {one.outbox.where}")
+        terminal.say(f"  kept on disk   {one.outbox.where}")
     if page:
-        print(f"  status page    {page}")
+        terminal.say(f"  status page    {page}")
     hints = [hint for one in running for hint in one.monitor.try_this]
     if hints:
-        print(f"\n  To see it work, type in another terminal:\n\n      {hints[0]}\n")
-    print("  Ctrl-C stops it.\n", flush=True)
+        terminal.say("\n  To see it work, type in another terminal:\n", lines=True)
+        terminal.say(f"      {hints[0]}\n", lines=True)
+    terminal.say("  Ctrl-C stops it.\n", lines=True, now=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd import terminal, wiring
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader, log, state_path, unknown
 from masakarimonitors.outbox.disk import DEADLINE
@@ -201,7 +201,7 @@ def guarded(prog: str, run: Callable[[], None]) -> int:
     try:
         run()
     except (ConfigFault, wiring.NotBuilt) as fault:
-        print(f"{prog}: {fault}", file=sys.stderr)
+        terminal.say(f"{prog}: {fault}", lines=True, to=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -2,15 +2,20 @@
 
 import argparse
 import json
+import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from masakarimonitors.cmd.terminal import say
 from masakarimonitors.cmd.wiring import MONITORS
 from masakarimonitors.conf import loader, state_path
+from masakarimonitors.core.printable import printable
 from masakarimonitors.status import unix_socket
 
 # Waiting and delivered reports shown; all of them are in the JSON.
@@ -33,29 +38,34 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Read each monitor's socket under the state folder."""
     conf = loader.load(rest, prog="masakari-monitors")
-    folder = state_path.find(conf, ".sock", MONITORS)
+    there = state_path.search(conf, ".sock", MONITORS)
     console = Console()
-    healthy, found = True, False
-    for name in MONITORS if folder else ():
-        assert folder is not None
+    healthy, shown, closed = True, False, there.unknown
+    for path in _sockets(there):
         try:
-            snapshot = unix_socket.read(folder / f"{name}.sock")
-        except PermissionError as fault:
-            console.print(
-                f"{name}: {escape(str(folder))} cannot be looked into by this user ({fault.strerror})"
-            )
+            snapshot = unix_socket.read(path)
+        except PermissionError:
+            closed = f"uid {os.geteuid()} may not ask {path}. Ask as root, or as the user that the monitors run as."
             continue
         except (OSError, ValueError):
             continue
-        found = True
+        shown = True
         if arguments.json:
             print(json.dumps(snapshot))
         else:
             _show(console, snapshot)
         healthy = healthy and all(source["state"] == "running" for source in _rows(snapshot, "sources"))
-    if not found:
-        console.print(f"No monitor is running with its state in {folder}.")
-    return 0 if found and healthy else 1
+    if closed:
+        say(closed, to=sys.stderr)
+    elif not shown:
+        say(f"No monitor is running with its state in {there.folder}.")
+    return 0 if shown and healthy else 1
+
+
+def _sockets(there: state_path.Found) -> Sequence[Path]:
+    if there.folder is None or there.folder in there.closed:
+        return ()
+    return [there.folder / f"{name}.sock" for name in MONITORS]
 
 
 def _rows(snapshot: Any, key: str) -> list[dict[str, Any]]:
@@ -66,16 +76,18 @@ def _rows(snapshot: Any, key: str) -> list[dict[str, Any]]:
 def _show(console: Console, snapshot: Any) -> None:
     outbox = snapshot["outbox"]
     counts = ", ".join(f"{count} {status}" for status, count in outbox["counts"].items() if count)
-    console.rule(f"{snapshot['monitor']}, up {snapshot['up_seconds']:.0f} s")
+    console.rule(_text(f"{snapshot['monitor']}, up {snapshot['up_seconds']:.0f} s"))
     console.print(
-        f"reports: {outbox['pending']} waiting{', ' if counts else ''}{counts}; kept in {outbox['where']}"
+        _text(
+            f"reports: {outbox['pending']} waiting{', ' if counts else ''}{counts}; kept in {outbox['where']}"
+        )
     )
     delivered = [f"{count} {state}" for state, count in outbox.get("delivered", {}).items() if count]
     if delivered:
-        console.print(f"of what masakari has: {', '.join(delivered)} (delivered is not recovered)")
+        console.print(_text(f"of what masakari has: {', '.join(delivered)} (delivered is not recovered)"))
     for trouble in (outbox["disk_fault"], outbox["api_trouble"], *(f["text"] for f in snapshot["faults"])):
         if trouble:
-            console.print(f"[red]{escape(trouble)}[/red]")
+            console.print(_text(trouble, "red"))
     waiting = [{"subject": row["subject"], "waiting": row["why"]} for row in outbox.get("waiting", [])]
     _table(console, "waiting report", ("subject", "waiting"), waiting[:_WAITING])
     if len(waiting) > _WAITING:
@@ -91,11 +103,15 @@ def _show(console: Console, snapshot: Any) -> None:
     )
 
 
+def _text(words: str, style: str = "") -> Text:
+    return Text(printable(words), style)
+
+
 def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     table = Table(*columns, title=f"{title}s", title_justify="left", expand=False)
     for row in rows:
         alarm = row.get("alarm") or row.get("state") == "failed"
-        table.add_row(*(escape(str(row[column])) for column in columns), style="red" if alarm else None)
+        table.add_row(*(_text(str(row[column])) for column in columns), style="red" if alarm else None)
     console.print(table)

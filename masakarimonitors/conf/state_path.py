@@ -5,6 +5,7 @@ and shouts. A folder that was named on purpose is different: somebody relies on 
 has no room is neither: what waits there counts, and it is written again as soon as the disk takes it.
 """
 
+import contextlib
 import logging
 import os
 import tempfile
@@ -32,6 +33,24 @@ class Standing(Enum):
     FULL = "it is there and takes nothing at present"
     OPEN = "others than root could put files there, and this is root"
     UNUSABLE = "it cannot be had"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The folder that somebody who only reads would look into, and those that this user may not look into."""
+
+    folder: Path | None
+    closed: Sequence[Path] = ()
+
+    @property
+    def unknown(self) -> str:
+        """What this user cannot know, and what to do; or nothing."""
+        if not self.closed:
+            return ""
+        return (
+            f"uid {os.geteuid()} may not look into {', '.join(map(str, self.closed))}: what monitors keep there is not "
+            "shown. Ask as root, or as the user that the monitors run as."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +153,30 @@ def find(
     system: Path = SYSTEM,
 ) -> Path | None:
     """For whoever only reads: the first folder with a file `<name><suffix>`, else the likeliest; nothing is made."""
+    return search(conf, suffix, names, environ, system).folder
+
+
+def search(
+    conf: cfg.ConfigOpts,
+    suffix: str,
+    names: Sequence[str],
+    environ: Mapping[str, str] | None = None,
+    system: Path = SYSTEM,
+) -> Found:
+    """As `find`, and which folders are closed to this user."""
     possible = folders(conf, environ, system)
-    there = (folder for folder in possible if any(_is_there(folder / f"{name}{suffix}") for name in names))
-    return next(there, possible[0] if possible else None)
+    closed: tuple[Path, ...] = ()
+    for folder in possible:
+        try:
+            for name in names:
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    (folder / f"{name}{suffix}").lstat()
+                    return Found(folder, closed)
+        except PermissionError:
+            closed += (folder,)
+        except OSError:  # what else is the matter with it is said where it is used
+            continue
+    return Found(possible[0] if possible else None, closed)
 
 
 def _remarks(possible: Sequence[Path], chosen: Place | None, passed: Mapping[Path, str]) -> Sequence[str]:

@@ -169,3 +169,14 @@ def test_a_missing_right_is_a_fault_and_what_may_pass_is_a_warning() -> None:
     for refused, weight in ((True, Weight.FAULT), (False, Weight.WARNING)):
         found, text = agents_reached("qemu:///system", Unavailable("it says no", refused=refused))
         assert found is weight and text.endswith("no guest agent at qemu:///system can be asked: it says no")
+
+
+def test_a_name_in_a_file_forges_no_line(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure("[process]\n\x1b[2Jcheck = 1\n")
+    run("check", "--offline")
+    said = capsys.readouterr().out
+    assert (
+        r"unknown option [process] \x1b[2Jcheck is ignored" in said and said.replace("\n", "").isprintable()
+    )

@@ -116,3 +116,13 @@ def test_reading_tools_make_no_folder(run: Run, tmp_path: Path, tool: tuple[str,
     (tmp_path / "state").rmdir()
     run(*tool)
     assert not (tmp_path / "state").exists()
+
+
+def test_what_a_stranger_wrote_moves_no_cursor(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "\x1b[2J :warning:"
+    write(tmp_path / "state/processmonitor.sqlite", [row(1, hostile, why=hostile, answer=hostile)])
+    assert run("outbox") == 0
+    said = capsys.readouterr().out
+    assert said.replace("\n", "").isprintable() and said.count(r"\x1b[2J :warning:") == 3

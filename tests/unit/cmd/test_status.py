@@ -126,3 +126,20 @@ async def test_what_masakari_has_is_shown_with_where_it_stands_and_not_called_re
     said = capsys.readouterr().out
     assert "24 delivered, 1 failed at masakari (delivered is not recovered)" in said
     assert said.index("host:b") < said.index("vm:00") and "vm:22" not in said and "... and 5 more" in said
+
+
+async def test_what_a_stranger_wrote_moves_no_cursor(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock, hostile = FakeClock(), "\x1b[2J\x1b]0;title\x07 :warning: [red]"
+    status = monitor("processmonitor", clock, disk=hostile, api=hostile)
+    status.record.source(hostile, "failed", hostile, clock.now())
+    status.record.fault(hostile, clock.now())
+    status.record.verdict(
+        Verdict(f"process:{hostile}", Ruling.REPORTED, hostile, evidence=hostile), clock.now()
+    )
+    async with shown(tmp_path, clock, status):
+        await asyncio.to_thread(run, "status")
+    said = capsys.readouterr().out
+    assert said.replace("\n", "").isprintable()
+    assert said.count(r"\x1b[2J\x1b]0;title\x07 :warning: [red]") >= 8

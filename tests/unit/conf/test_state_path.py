@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from masakarimonitors import conf
 from masakarimonitors.conf import ConfigFault, state_path
-from masakarimonitors.conf.state_path import Standing
+from masakarimonitors.conf.state_path import Found, Standing
 
 
 @pytest.fixture
@@ -147,7 +147,8 @@ def test_looking_makes_nothing(tmp_path: Path, obstacle: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     chosen, remarks = state_path.plan(conf_, environ, system, names=["processmonitor"])
     assert chosen is not None and (chosen.folder, chosen.standing, remarks) == (system, Standing.READY, [])
-    assert state_path.find(conf_, ".sock", ["processmonitor"], environ, system) == system
+    found = state_path.search(conf_, ".sock", ["processmonitor"], environ, system)
+    assert (found.folder, found.unknown) == (system, "")
     chosen, remarks = state_path.plan(conf_, environ, obstacle / "x", names=["processmonitor"])
     assert chosen is not None and chosen.folder == tmp_path / "home/.local/state/masakarimonitors"
     assert remarks == [f"{obstacle}/x is passed over as a folder for state: {obstacle} is no folder"]
@@ -160,7 +161,8 @@ def test_a_reader_finds_the_folder_in_which_something_is(tmp_path: Path) -> None
     there = home / ".local/state/masakarimonitors"
     there.mkdir(parents=True)
     (there / "hostmonitor.sock").touch()
-    assert state_path.find(conf_, ".sock", ["processmonitor", "hostmonitor"], environ, system) == there
+    found = state_path.search(conf_, ".sock", ["processmonitor", "hostmonitor"], environ, system)
+    assert found == Found(there)
     assert state_path.find(conf_, ".sqlite", ["hostmonitor"], environ, system) == system
 
 
