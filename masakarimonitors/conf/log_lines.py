@@ -10,7 +10,7 @@ import logging
 import re
 import traceback
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from masakarimonitors.core.printable import printable
 
@@ -35,9 +35,9 @@ class Escaping(logging.Formatter):
             safe.msg, safe.args = printable(record.getMessage()), ()
         if record.exc_info and not record.exc_text:
             safe.exc_text = self.formatException(record.exc_info)
-        text = self._inner.format(safe)
+        text: Any = self._inner.format(safe)
         if not isinstance(text, str):  # fluentd gets the record as a mapping
-            return text
+            return cast(str, text)
         head, tail = _split(text, safe)
         if not _has_lines(
             self._inner

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.socket_path import SocketPath, Taken
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterato
 
     async def keep() -> None:
         nonlocal server
+        told = ""
         while True:
             await clock.sleep(_LOOK)
             try:
@@ -53,6 +54,11 @@ async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterato
                     server.close()
                     server = fresh
                     LOG.warning("The status socket %s had been removed; it is there again", path)
+                    told = ""
+            except Taken as fault:
+                if str(fault) != told:
+                    told = str(fault)
+                    LOG.warning("The status socket is gone, and cannot be made anew: %s", fault)
             except OSError as fault:
                 LOG.debug("The status socket %s cannot be looked at or made anew: %s", path, fault)
 
@@ -69,9 +75,8 @@ class _Place:
     """Where the socket stands; what touches the disk is done by a thread, as that may hang."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = SocketPath(path)
         self._pool = Pool("status socket")
-        self._inode = 0
 
     async def open(
         self, answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -79,36 +84,16 @@ class _Place:
         return await asyncio.start_unix_server(answer, sock=await self._pool.call(self._bind, _PATIENCE))
 
     async def is_there(self) -> bool:
-        return await self._pool.call(lambda: self._inode_there() == self._inode, _PATIENCE)
+        return await self._pool.call(self._path.is_there, _PATIENCE)
 
     async def close(self) -> None:
         """Remove it, unless another has taken its place, or the disk does not answer."""
         with contextlib.suppress(OSError):
-            await self._pool.call(self._remove, _PATIENCE)
+            await self._pool.call(self._path.remove, _PATIENCE)
         self._pool.close()
 
     def _bind(self) -> socket.socket:
-        self._path.unlink(missing_ok=True)
-        listening = socket.socket(socket.AF_UNIX)
-        try:
-            # Private from the first moment on: what is made of a socket takes the mode of the socket itself.
-            os.fchmod(listening.fileno(), 0o600)
-            listening.bind(str(self._path))
-            self._inode = self._inode_there()
-        except BaseException:
-            listening.close()
-            raise
-        return listening
-
-    def _remove(self) -> None:
-        if self._inode_there() == self._inode:
-            self._path.unlink()
-
-    def _inode_there(self) -> int:
-        try:
-            return self._path.lstat().st_ino
-        except FileNotFoundError:
-            return 0
+        return self._path.bind(mode=0o600)
 
 
 def read(path: Path) -> dict[str, JSON]:

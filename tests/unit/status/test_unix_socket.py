@@ -1,7 +1,9 @@
 """The socket beside the outbox: who may ask, and what is answered."""
 
 import asyncio
+import logging
 import shutil
+import socket
 import threading
 from pathlib import Path
 
@@ -29,7 +31,8 @@ async def test_a_stale_socket_of_a_killed_monitor_is_replaced(
     status: MonitorStatus, clock: FakeClock, tmp_path: Path
 ) -> None:
     path = tmp_path / "hostmonitor.sock"
-    path.write_text("left behind")
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
     async with unix_socket.serve(status, clock, path):
         assert (await asyncio.to_thread(unix_socket.read, path))["monitor"] == "hostmonitor"
 
@@ -55,6 +58,21 @@ async def test_what_another_has_put_in_its_place_is_left_there(
     async with unix_socket.serve(status, clock, path):
         path.rename(tmp_path / "aside")
         path.write_text("another's")
+    assert path.read_text() == "another's"
+
+
+async def test_what_another_has_put_in_its_place_is_told_once_and_stays(
+    status: MonitorStatus, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = SteppedClock()
+    path = tmp_path / "hostmonitor.sock"
+    async with unix_socket.serve(status, clock, path):
+        path.unlink()
+        path.write_text("another's")
+        with caplog.at_level(logging.WARNING):
+            await clock.go_on(120, step=30)
+        (said,) = [one.getMessage() for one in caplog.records]
+        assert "an ordinary file stands there" in said and str(path) in said
     assert path.read_text() == "another's"
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import GROUP, Senders
+from masakarimonitors.system.socket_path import SocketPath
 
 _CREDENTIALS = struct.Struct("iII")
 """unix(7), struct ucred: process, user and group of the sender, filled in or checked by the kernel."""
@@ -28,23 +29,17 @@ class Alerts:
     """Calls `poke(text)` for each alert of somebody who is believed, in the running loop, until closed."""
 
     def __init__(self, path: Path, poke: Callable[[str], None], senders: Senders | None = None) -> None:
-        """Bind to `path`, in the place of a socket left behind. Raises OSError."""
-        self._path = path
+        """Bind to `path`, in the place of a socket that an ended process left behind. Raises Taken, OSError."""
+        self._path = SocketPath(path)
         self._poke = poke
         self._senders = Senders(path) if senders is None else senders
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._socket = self._path.bind(socket.SOCK_DGRAM, mode=0o600, credentials=True)
         try:
-            # Before there is a path: what arrives earlier would bear no credentials.
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-            self._socket.bind(str(path))
             self.writers = _let_pacemaker_write(path, self._senders.group)
         except OSError:
             self._socket.close()
             raise
-        self._inode = path.stat().st_ino
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket.fileno(), self._read)
 
@@ -73,8 +68,7 @@ class Alerts:
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
         with contextlib.suppress(OSError):
-            if self._path.stat().st_ino == self._inode:
-                self._path.unlink()
+            self._path.remove()
 
 
 def _let_pacemaker_write(path: Path, group: int | None) -> str:

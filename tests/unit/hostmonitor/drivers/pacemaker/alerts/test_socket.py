@@ -15,6 +15,7 @@ import pytest
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import Accounts, Senders
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.socket import Alerts
+from masakarimonitors.system.socket_path import Taken
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users, which only root may")
 
@@ -169,10 +170,22 @@ async def test_a_monitor_outside_pacemakers_group_lets_that_group_write_and_no_s
 
 async def test_a_socket_left_behind_is_replaced_and_a_successors_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "alert.sock"
-    path.touch()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ended:
+        ended.bind(str(path))
     first = Alerts(path, lambda text: None)
+    with pytest.raises(Taken, match="a process answers there already"):
+        Alerts(path, lambda text: None)
+    path.unlink()
     second = Alerts(path, lambda text: None)
     first.close()
     assert path.exists()
     second.close()
     assert not path.exists()
+
+
+async def test_what_is_not_its_own_is_left_there(tmp_path: Path) -> None:
+    path = tmp_path / "alert.sock"
+    path.write_text("precious")
+    with pytest.raises(Taken, match="an ordinary file stands there"):
+        Alerts(path, lambda text: None)
+    assert path.read_text() == "precious"
