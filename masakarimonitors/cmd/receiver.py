@@ -4,15 +4,16 @@ import argparse
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from oslo_config import cfg
 
 from masakarimonitors.cmd import runner
 from masakarimonitors.cmd.terminal import say
-from masakarimonitors.conf import ConfigFault, state_path
+from masakarimonitors.conf import ConfigFault
 from masakarimonitors.system.clock import SystemClock
 
 
@@ -46,20 +47,33 @@ async def embedded_receiver(conf: cfg.ConfigOpts) -> Any:
     """The receiver of `[receiver]`, in this process; gives its endpoint."""
     from masakarimonitors.receiver.app import Receiver
 
-    state = state_path.resolve(conf)
+    state = await runner.state_folder(conf, ())
     database: Path | str = conf.receiver.database or (state / "receiver.sqlite" if state else ":memory:")
-    receiver = Receiver(database if database == ":memory:" else Path(database), SystemClock(), finishes=True)
+    receiver = Receiver(
+        database if database == ":memory:" else Path(database),
+        SystemClock(),
+        finishes=True,
+        names=[*conf.receiver.names, *runner.own_names(conf), *_endpoints(conf)],
+    )
     async with contextlib.AsyncExitStack() as stack:
         try:
             url = await stack.enter_async_context(receiver.serve(conf.receiver.listen, conf.receiver.port))
+        except (TimeoutError, sqlite3.Error) as fault:
+            seen = "its disk does not answer" if isinstance(fault, TimeoutError) else str(fault)
+            raise ConfigFault(
+                f"The receiver cannot use its database {database} ({seen}). Name a writable file with "
+                f"[receiver] database, or move a broken one aside; :memory: needs none."
+            ) from fault
         except OSError as fault:
             raise ConfigFault(
                 f"The receiver cannot listen on {conf.receiver.listen} port {conf.receiver.port} ({fault}). "
                 f"Choose another with [receiver] port; 0 takes a free one."
             ) from fault
-        except sqlite3.Error as fault:
-            raise ConfigFault(
-                f"The receiver cannot use its database {database} ({fault}). Name a writable file with "
-                f"[receiver] database, or move a broken one aside; :memory: needs none."
-            ) from fault
         yield url
+
+
+def _endpoints(conf: cfg.ConfigOpts) -> Iterator[str]:
+    """The hosts at which monitors with this configuration ask for masakari-api."""
+    for option in ("endpoint", "endpoint_override"):
+        with contextlib.suppress(cfg.NoSuchOptError, ValueError):
+            yield urlsplit(conf.api[option] or "").hostname or ""

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,7 +52,7 @@ async def serve(
     clock = clock or SystemClock()
     for name in names:
         wiring.monitor_module(name)
-    state = await _state(conf, names)
+    state = await state_folder(conf, names)
     api = wiring.api_client(conf, endpoint)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(api.close)
@@ -86,7 +87,7 @@ async def serve(
                     task.cancel()
 
 
-async def _state(conf: cfg.ConfigOpts, names: Sequence[str]) -> Path | None:
+async def state_folder(conf: cfg.ConfigOpts, names: Sequence[str]) -> Path | None:
     """The folder for state; where the disk does not answer, the one that would come first."""
     pool = Pool("state")
     try:
@@ -100,6 +101,11 @@ async def _state(conf: cfg.ConfigOpts, names: Sequence[str]) -> Path | None:
         return folder
     finally:
         pool.close()
+
+
+def own_names(conf: cfg.ConfigOpts) -> Sequence[str]:
+    """What this host is called, by masakari and by itself; no web page can have such a name."""
+    return conf.hostname, socket.gethostname()
 
 
 async def _show(
@@ -126,7 +132,12 @@ async def _show(
 
     try:
         return await stack.enter_async_context(
-            web.serve([one.status for one in running], clock, conf.status.listen)
+            web.serve(
+                [one.status for one in running],
+                clock,
+                conf.status.listen,
+                names=[*conf.status.names, *own_names(conf)],
+            )
         )
     except (OSError, OverflowError) as fault:
         LOG.error(

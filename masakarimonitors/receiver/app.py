@@ -12,8 +12,8 @@ import datetime
 import functools
 import json
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +31,11 @@ from masakarimonitors.receiver.store import (
     Query,
     Store,
 )
+from masakarimonitors.system import http_server
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.http_connection import Limits
+from masakarimonitors.system.http_server import HttpServer
+from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
 
@@ -39,10 +43,15 @@ T = TypeVar("T")
 Request = web.Request
 Response = web.StreamResponse
 
-_LARGEST_BODY = 114_688
-"""Bytes; oslo.middleware's `max_request_body_size`, which masakari-api runs with."""
 _EVERY = 1_000_000
 """So many notifications are as good as all."""
+_LIMITS = Limits(body=114_688, connections=64, idle=60.0)
+"""Bodies as oslo.middleware's `max_request_body_size` has it, which masakari-api runs with.
+
+Each monitor holds a few connections, and asks again within a minute as long as something is under way.
+"""
+_PATIENCE = 15.0
+"""Seconds for the disk to answer: more than sqlite waits for whoever else holds the file."""
 _SHOWN = 50
 """Notifications on the page for people."""
 _PREFIXES = ("", "/v1", "/v1/{project:[0-9a-f-]+}")
@@ -67,7 +76,8 @@ class Receiver:
     `window`: seconds within which an equal report is a duplicate. `delay`: seconds before each report
     is settled (masakari-api itself takes 0 to 5). `fault`: for tests of what stands in front of it.
     `finishes`: each notification is shown as finished as soon as it was taken, so that no sender waits for an engine
-    that is not there; otherwise as new, as by a masakari-api without its engine.
+    that is not there; otherwise as new, as by a masakari-api without its engine. `names`: what this host is called by
+    those who ask, besides localhost and the host that it listens at.
     """
 
     def __init__(
@@ -80,43 +90,50 @@ class Receiver:
         delay: float = 0.0,
         fault: Fault | None = None,
         finishes: bool = False,
+        names: Collection[str] = (),
     ) -> None:
         """Nothing is opened before `serve`."""
         self._status = "finished" if finishes else "new"
         # What an engine, played by somebody, has said of single ones since, and when.
         self._said: dict[str, tuple[str, datetime.datetime]] = {}
+        self._names = names
         self._clock = clock
         self._delay = delay
         self._fault = fault
         self._known_hosts = known_hosts
         self._open = functools.partial(Store, database, known_hosts=known_hosts, window=window)
         self._listeners: list[Callable[[Accepted], None]] = []
-        self._thread: ThreadPoolExecutor | None = None
+        self._pool: Pool | None = None
         self._store: Store | None = None
 
     @contextlib.asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
         """Listen while the block runs; gives the base URL, which is the endpoint and, in a browser, the page.
 
-        Port 0 takes a free one. Raises OSError when the address cannot be had, sqlite3.Error when the
-        database cannot be used.
+        Port 0 takes a free one. Raises OSError when the address cannot be had, TimeoutError among them when the disk
+        does not answer, sqlite3.Error when the database cannot be used.
         """
-        with contextlib.ExitStack() as stack:
-            self._thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="receiver-store"))
-            self._store = await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
-            stack.callback(self._store.close)
+        async with contextlib.AsyncExitStack() as stack:
+            self._pool = Pool("receiver's store")
+            stack.push_async_callback(self._close)
+            self._store = await self._pool.call(self._open, _PATIENCE, too_late=lambda late: late.close())
             await self._on_disk(self._store.register, sorted(self._known_hosts or ()), self._clock.now().wall)
-            runner = web.AppRunner(self._app(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
-            await runner.setup()
-            try:
-                site = web.TCPSite(runner, host, port)
-                await site.start()
-                name, number, *_ = runner.addresses[0]
-                url = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
-                LOG.warning("embedded receiver at %s: reports are kept and shown, NOTHING IS RECOVERED", url)
-                yield url
-            finally:
-                await runner.cleanup()
+            listening = await http_server.listen(host, port)
+            url = http_server.url_of(listening[0])
+            server = HttpServer(
+                limits=_LIMITS, names=[*self._names, host], option="[receiver] names", refuse=views.fault
+            )
+            await stack.enter_async_context(server.serve(self._app(server), listening, patience=1.0))
+            LOG.warning("embedded receiver at %s: reports are kept and shown, NOTHING IS RECOVERED", url)
+            yield url
+
+    async def _close(self) -> None:
+        """Let go of the file; a disk that does not answer holds up nobody."""
+        assert self._pool is not None
+        with contextlib.suppress(OSError, sqlite3.Error):
+            if self._store is not None:
+                await self._pool.call(self._store.close, _PATIENCE, always=True)
+        self._pool.close()
 
     @contextlib.contextmanager
     def subscribed(self, listener: Callable[[Accepted], None]) -> Iterator[None]:
@@ -163,10 +180,12 @@ class Receiver:
         return self._store
 
     async def _on_disk(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+        assert self._pool is not None
+        return await self._pool.call(lambda: call(*arguments), _PATIENCE)
 
-    def _app(self) -> web.Application:
-        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_faults_as_json, _versions])
+    def _app(self, server: HttpServer) -> web.Application:
+        middlewares = [server.guard, _faults_as_json, _versions]
+        app = web.Application(client_max_size=_LIMITS.body, middlewares=middlewares)
         app.router.add_get("/healthcheck", _healthcheck)
         app.router.add_get("/", self._front)
         app.router.add_get("/v1{slash:/?}", _version)
@@ -316,3 +335,5 @@ async def _faults_as_json(request: Request, handler: Callable[[Request], Any]) -
         return await handler(request)
     except web.HTTPException as error:
         return views.fault(error.status, error.reason)
+    except TimeoutError:
+        return views.fault(503, "The disk under the receiver's database does not answer.")

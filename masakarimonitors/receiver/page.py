@@ -9,8 +9,9 @@ from masakarimonitors.receiver.store import Accepted
 HEADERS = {
     "Cache-Control": "no-store",
     # The page needs its own style and nothing else: what a notification says can never run.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "Refresh": "2",
+    "X-Content-Type-Options": "nosniff",
 }
 
 _STYLE = """

@@ -5,34 +5,56 @@ Imported only when it is asked for: aiohttp and prometheus_client cost a monitor
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 from aiohttp import web
 
 from masakarimonitors.status import html, metrics
 from masakarimonitors.status.model import MonitorStatus
+from masakarimonitors.system import http_server
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.http_connection import Limits
+from masakarimonitors.system.http_server import HttpServer, plainly
+from masakarimonitors.system.socket_path import SocketPath
+from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
 
+LIMITS = Limits()
+"""Nobody sends a body here."""
+
+_TEXT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+# Seconds for the disk to answer on which a socket's path stands.
+_PATIENCE = 5.0
+
 
 @contextlib.asynccontextmanager
-async def serve(statuses: Sequence[MonitorStatus], clock: Clock, listen: str) -> AsyncIterator[str]:
+async def serve(
+    statuses: Sequence[MonitorStatus],
+    clock: Clock,
+    listen: str,
+    *,
+    names: Collection[str] = (),
+    limits: Limits = LIMITS,
+) -> AsyncIterator[str]:
     """Listen while the block runs, on `host:port`, `[address]:port` or a socket's path; gives where.
 
-    Raises OSError when the address cannot be had.
+    `names`: what this host is called by those who look, besides localhost and the host of `listen`. Raises OSError when
+    the address cannot be had.
     """
 
     async def show(request: web.Request) -> web.Response:
         return web.Response(text=html.render(statuses, clock), content_type="text/html", headers=html.HEADERS)
 
     async def as_json(request: web.Request) -> web.Response:
-        return web.json_response([status.snapshot(clock.now()) for status in statuses])
+        return web.json_response([status.snapshot(clock.now()) for status in statuses], headers=_TEXT)
 
     async def as_metrics(request: web.Request) -> web.Response:
         return web.Response(
-            body=metrics.render(statuses, clock), headers={"Content-Type": "text/plain; version=0.0.4"}
+            body=metrics.render(statuses, clock),
+            headers={**_TEXT, "Content-Type": "text/plain; version=0.0.4"},
         )
 
     async def health(request: web.Request) -> web.Response:
@@ -42,29 +64,54 @@ async def serve(statuses: Sequence[MonitorStatus], clock: Clock, listen: str) ->
             for source in status.record.sources.values()
             if source.state != "running"
         ]
-        return web.Response(text="\n".join(blind or ["OK"]) + "\n", status=503 if blind else 200)
+        return web.Response(
+            text="\n".join(blind or ["OK"]) + "\n", status=503 if blind else 200, headers=_TEXT
+        )
 
-    app = web.Application()
+    server = HttpServer(limits=limits, names=[*names, _host(listen)], option="[status] names")
+    app = web.Application(client_max_size=limits.body, middlewares=[server.guard, _in_words])
     app.router.add_get("/", show)
     app.router.add_get("/status.json", as_json)
     app.router.add_get("/metrics", as_metrics)
     app.router.add_get("/healthz", health)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
-    await runner.setup()
-    try:
-        path = listen.removeprefix("unix://")
-        if path.startswith("/"):
-            Path(path).unlink(missing_ok=True)
-            site: web.BaseSite = web.UnixSite(runner, path)
-            await site.start()
+    async with contextlib.AsyncExitStack() as stack:
+        path = _path(listen)
+        if path:
+            place, pool = SocketPath(Path(path)), Pool("status page")
+            stack.callback(pool.close)
+            listening = [await pool.call(place.bind, _PATIENCE, too_late=lambda late: late.close())]
+            stack.push_async_callback(_remove, place, pool)
             where = f"unix://{path}"
         else:
             host, _, port = listen.rpartition(":")
-            site = web.TCPSite(runner, host.strip("[]"), int(port))
-            await site.start()
-            name, number, *_ = runner.addresses[0]
-            where = f"http://[{name}]:{number}/" if ":" in name else f"http://{name}:{number}/"
+            listening = list(await http_server.listen(host.strip("[]"), int(port)))
+            where = f"{http_server.url_of(listening[0])}/"
+        await stack.enter_async_context(server.serve(app, listening, patience=0.5))
         LOG.info("status at %s", where)
         yield where
-    finally:
-        await runner.cleanup()
+
+
+@web.middleware
+async def _in_words(request: web.Request, handler: http_server.Handler) -> web.StreamResponse:
+    """What aiohttp itself refuses, with what there is instead."""
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        return plainly(404, "There is nothing here but /, /status.json, /metrics and /healthz.")
+    except web.HTTPMethodNotAllowed:
+        return plainly(405, "This is for looking only: ask by GET or HEAD.")
+
+
+async def _remove(place: SocketPath, pool: Pool) -> None:
+    with contextlib.suppress(OSError):
+        await pool.call(place.remove, _PATIENCE)
+
+
+def _path(listen: str) -> str:
+    path = listen.removeprefix("unix://")
+    return path if path.startswith("/") else ""
+
+
+def _host(listen: str) -> str:
+    """The name or address that was asked for; of a path nothing."""
+    return "" if _path(listen) else listen.rpartition(":")[0]

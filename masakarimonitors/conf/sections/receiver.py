@@ -26,6 +26,14 @@ OPTIONS: list[cfg.Opt] = [
         help="Port that the receiver listens on; 0 takes a free one and says which. The default is "
         "masakari-api's.",
     ),
+    cfg.ListOpt(
+        "names",
+        default=[],
+        metavar="name or address, ...",
+        help="Further names and addresses by which the receiver is asked, without ports. It answers to localhost, to "
+        "the host in listen and in [api] endpoint, to the address at which it is asked, to [DEFAULT] hostname and to "
+        "this host's own name, and refuses any other, so that no web page can report to it.",
+    ),
     cfg.StrOpt(
         "database",
         sample_default="<state_path>/receiver.sqlite",

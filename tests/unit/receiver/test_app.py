@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from masakarimonitors.receiver import app
 from masakarimonitors.receiver.app import Lost, Receiver
 from masakarimonitors.receiver.schema import Report
-from masakarimonitors.receiver.store import SEGMENT, Accepted
+from masakarimonitors.receiver.store import SEGMENT, Accepted, Store
 from masakarimonitors.system.clock import SystemClock
 
 T0 = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
@@ -301,3 +303,64 @@ async def test_each_notification_is_shown_as_a_played_engine_has_left_it(http: a
             async with http.get(f"{url}/v1/notifications", params={"status": query}) as answer:
                 listed = (await answer.json())["notifications"]
             assert [one["notification_uuid"] for one in listed] == found
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null", "Content-Type": "text/plain"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "compute-1:15868"}, 202),
+        ({"Host": "localhost"}, 202),
+    ],
+)
+async def test_no_web_page_reports_anything(
+    http: aiohttp.ClientSession, headers: dict[str, str], status: int
+) -> None:
+    embedded = receiver(names=["compute-1"])
+    async with embedded.serve() as url:
+        async with http.post(f"{url}/notifications", data=json.dumps(report()), headers=headers) as answer:
+            assert answer.status == status
+            if status != 202:
+                (envelope,) = (await answer.json()).values()
+                assert (envelope["code"], bool(envelope["message"])) == (status, True)
+        assert len(await embedded.notifications()) == (status == 202)
+
+
+async def test_only_a_post_changes_anything(http: aiohttp.ClientSession) -> None:
+    embedded = receiver()
+    async with embedded.serve() as url:
+        for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"):
+            for path in ("/", "/notifications", "/v1/notifications", "/segments", "/healthcheck"):
+                async with http.request(method, url + path, json=report()) as answer:
+                    assert answer.status == (200 if method in ("GET", "HEAD") else 405)
+        assert await embedded.notifications() == []
+
+
+async def test_a_disk_that_does_not_answer_holds_up_nobody(
+    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thawed = threading.Event()
+    embedded = receiver()
+    async with embedded.serve() as url:
+        monkeypatch.setattr(app, "_PATIENCE", 0.05)
+        monkeypatch.setattr(Store, "notifications", lambda *_: thawed.wait(PATIENCE))
+        async with http.get(f"{url}/notifications") as answer:
+            assert answer.status == 503 and "does not answer" in await answer.text()
+        async with http.get(f"{url}/healthcheck") as answer:
+            assert answer.status == 200
+        thawed.set()
+
+
+async def test_a_database_that_cannot_be_opened_in_time_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    thawed = threading.Event()
+    monkeypatch.setattr(app, "_PATIENCE", 0.05)
+    monkeypatch.setattr(Store, "__init__", lambda *_, **__: thawed.wait(PATIENCE) and None)
+    try:
+        with pytest.raises(TimeoutError):
+            async with receiver().serve():
+                raise AssertionError("it serves")
+    finally:
+        thawed.set()

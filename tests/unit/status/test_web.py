@@ -1,12 +1,17 @@
 """The status over HTTP."""
 
+import asyncio
+import socket
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from masakarimonitors.status import web
 from masakarimonitors.status.model import MonitorStatus, Record
+from masakarimonitors.system.socket_path import Taken
 from tests.fixtures.fake_clock import FakeClock
+from tests.fixtures.waiting import PATIENCE
 
 
 async def test_http_serves_page_json_metrics_and_a_health_that_knows_blindness(
@@ -35,3 +40,70 @@ async def test_http_on_a_unix_socket(status: MonitorStatus, clock: FakeClock, tm
             client.get("/healthz") as answer,
         ):
             assert answer.status == 503
+
+
+async def ask(url: str, words: bytes) -> bytes:
+    """All that is answered to these bytes until the server hangs up."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))
+    writer.write(words)
+    async with asyncio.timeout(PATIENCE):
+        said = await reader.read()
+    writer.close()
+    return said
+
+
+@pytest.mark.parametrize("path", ["/", "/status.json", "/metrics", "/healthz"])
+async def test_a_name_that_a_web_page_may_have_made_up_is_shown_nothing(
+    status: MonitorStatus, clock: FakeClock, path: str
+) -> None:
+    async with web.serve([status], clock, "127.0.0.1:0", names=["compute-1"]) as url:
+        get = f"GET {path} HTTP/1.1\r\nConnection: close\r\n"
+        refused = await ask(url, f"{get}Host: evil.example\r\n\r\n".encode())
+        cross = await ask(url, f"{get}Host: localhost\r\nSec-Fetch-Site: cross-site\r\n\r\n".encode())
+        shown = await ask(url, f"{get}Host: compute-1:1\r\n\r\n".encode())
+    assert refused.startswith(b"HTTP/1.1 421 ") and b"[status] names" in refused
+    assert cross.startswith(b"HTTP/1.1 403 ")
+    assert shown.split()[1] in (b"200", b"503") and b"nosniff" in shown
+    assert b"hostmonitor" not in refused + cross
+
+
+async def test_what_is_asked_in_vain_is_answered_with_what_there_is(
+    status: MonitorStatus, clock: FakeClock
+) -> None:
+    async with web.serve([status], clock, "127.0.0.1:0") as url, aiohttp.ClientSession(url) as client:
+        async with client.get("/nope") as answer:
+            assert (answer.status, "/status.json" in await answer.text()) == (404, True)
+        async with client.post("/") as answer:
+            assert (answer.status, "for looking only" in await answer.text()) == (405, True)
+
+
+async def test_a_thousand_who_ask_nothing_keep_nobody_from_looking(
+    status: MonitorStatus, clock: FakeClock
+) -> None:
+    async with web.serve([status], clock, "127.0.0.1:0") as url:
+        port = int(url.rstrip("/").rpartition(":")[2])
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(1000)]
+        said = await ask(url, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert said.startswith(b"HTTP/1.1 503 ") and said.endswith(b"OSError: gone\n")
+        for _, writer in idle:
+            writer.close()
+
+
+async def test_a_file_at_the_path_is_left_and_a_dead_socket_is_not(
+    status: MonitorStatus, clock: FakeClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "status"
+    path.write_text("precious")
+    with pytest.raises(Taken, match="an ordinary file stands there"):
+        async with web.serve([status], clock, str(path)):
+            pass
+    assert path.read_text() == "precious"
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as ended:
+        ended.bind(str(path))
+    async with web.serve([status], clock, str(path)):
+        with pytest.raises(Taken, match="a process answers there already"):
+            async with web.serve([status], clock, str(path)):
+                pass
+        assert path.is_socket()
+    assert not path.exists()

@@ -1,0 +1,109 @@
+"""The life of one connection, without a socket: each stage with its deadline, and who makes room for whom."""
+
+import asyncio
+
+import pytest
+
+from masakarimonitors.system.http_connection import MOVES, Connection, Connections, Limits, Seen, Stage
+
+
+class Transport(asyncio.Transport):
+    """What was sent, and how it ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+        self.ended = asyncio.Event()
+        self.how = ""
+        self.unread = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent += data
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def close(self) -> None:
+        self.how = self.how or "closed"
+        self.ended.set()
+
+    def abort(self) -> None:
+        self.how = self.how or "aborted"
+        self.ended.set()
+
+
+def connected(all_: Connections) -> tuple[Connection, Transport]:
+    connection, transport = Connection(all_, asyncio.Protocol()), Transport()
+    connection.connection_made(transport)
+    return connection, transport
+
+
+def test_every_stage_can_be_lost_and_a_closed_one_stays_closed() -> None:
+    for stage in Stage:
+        expected = None if stage is Stage.CLOSED else Stage.CLOSED
+        assert MOVES.get((stage, Seen.LOST)) is expected
+    assert not any(before is Stage.CLOSED for before, _ in MOVES)
+
+
+async def test_one_request_after_another() -> None:
+    connection, transport = connected(Connections(Limits()))
+    stages = []
+    for _ in range(2):
+        stages.append(connection.stage)
+        connection.data_received(b"GET")
+        connection.data_received(b" / ")
+        stages.append(connection.stage)
+        connection.see(Seen.ASKED)
+        connection.data_received(b"the next")
+        stages.append(connection.stage)
+        connection.see(Seen.ANSWERED)
+    connection.connection_lost(None)
+    assert stages == 2 * [Stage.OPEN, Stage.READING, Stage.ANSWERING]
+    assert connection.stage is Stage.CLOSED and transport.how == ""
+
+
+@pytest.mark.parametrize(
+    ("began", "unread", "how", "sent"),
+    [(False, 0, "aborted", b""), (True, 0, "closed", b"408"), (True, 10, "aborted", b"")],
+    ids=["nothing asked", "half asked", "an answer unread"],
+)
+async def test_each_stage_has_its_deadline(began: bool, unread: int, how: str, sent: bytes) -> None:
+    connection, transport = connected(Connections(Limits(request=0.01, idle=0.01)))
+    transport.unread = unread
+    if began:
+        connection.data_received(b"GET")
+    await transport.ended.wait()
+    assert transport.how == how and sent in transport.sent and bool(transport.sent) == bool(sent)
+
+
+async def test_who_is_answered_stays_and_who_never_asked_goes_first() -> None:
+    all_ = Connections(Limits(connections=3))
+    (busy, _), (known, at_known), (_, at_silent) = (connected(all_) for _ in range(3))
+    for one in (busy, known):
+        one.see(Seen.ASKED)
+    known.see(Seen.ANSWERED)
+    _, at_first = connected(all_)
+    assert (at_silent.how, at_known.how) == ("aborted", "")
+    connected(all_)
+    assert at_first.how == "aborted", "it has never asked, either"
+
+
+async def test_where_all_are_answered_the_newcomer_is_told_so() -> None:
+    all_ = Connections(Limits(connections=1))
+    busy, at_busy = connected(all_)
+    busy.see(Seen.ASKED)
+    refused, at_refused = connected(all_)
+    assert at_refused.sent.startswith(b"HTTP/1.1 503 ") and at_refused.how == "closed" and at_busy.how == ""
+    refused.data_received(b"GET")
+    refused.eof_received()
+    refused.pause_writing()
+    refused.resume_writing()
+    refused.connection_lost(None)
+    assert all_.of(at_busy) is busy and all_.of(at_refused) is None
+
+
+async def test_more_bytes_than_any_request_has_end_it() -> None:
+    connection, transport = connected(Connections(Limits(body=10)))
+    for _ in range(600):
+        connection.data_received(b"x" * 1024)
+    assert transport.how == "aborted" and connection.stage is Stage.CLOSED
