@@ -5,6 +5,7 @@ was seen, where, what it means and what to do.
 """
 
 import os
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -14,6 +15,11 @@ from masakarimonitors.conf.files import Setting
 
 # Characters of a value that stand in a message; a longer one is still recognised.
 _SHOWN = 200
+
+# Options that are secret by their names, whether or not the library that declares them says so.
+_SECRET = re.compile(r"pass(word|wd|code|phrase)|token|secret|credential|private|otp", re.IGNORECASE)
+# Who logs in, and with which password, in the URL of a connection.
+_LOGIN = re.compile(r"(?<=://)\S*@")
 
 
 class ConfigFault(Exception):
@@ -39,7 +45,7 @@ def setting_of(option: cfg.Opt, section: str, settings: Sequence[Setting]) -> Se
 
 
 def describe(option: cfg.Opt, section: str, settings: Sequence[Setting]) -> str:
-    """`[section] name = value (file, line n)`; a secret's value is never shown."""
+    """`[section] name = value (file, line n)`; a secret's value is never shown, nor a login in a URL."""
     variable = f"OS_{section}__{option.dest}".upper()
     setting = setting_of(option, section, settings)
     if variable in os.environ:
@@ -49,8 +55,14 @@ def describe(option: cfg.Opt, section: str, settings: Sequence[Setting]) -> str:
         section = setting.section
     else:
         return f"[{section}] {option.dest}"
-    shown = "<secret>" if option.secret else textwrap.shorten(value, _SHOWN, placeholder=" ...")
-    return f"[{section}] {name} = {shown} ({place})"
+    return f"[{section}] {name} = {_shown(option, name, value)} ({place})"
+
+
+def _shown(option: cfg.Opt, name: str, value: str) -> str:
+    if option.secret or _SECRET.search(name) or _SECRET.search(str(option.dest)):
+        return "<secret>"
+    # Masked before it is cut: half a password is one, too.
+    return textwrap.shorten(_LOGIN.sub("<secret>@", value), _SHOWN, placeholder=" ...")
 
 
 def expected(option: cfg.Opt) -> str:

@@ -74,6 +74,14 @@ def read(paths: Sequence[str]) -> list[Setting]:
     return settings
 
 
+def broken_at(fault: BaseException) -> str:
+    """The end of a sentence on a file that cannot be parsed: the line and why, and nothing of what stands in it."""
+    cause = fault.__cause__ or fault.__context__
+    if isinstance(cause, iniparser.ParseError):
+        return f", line {cause.lineno}, is broken: {cause.msg}"
+    return " is broken"
+
+
 def chosen(
     argv: Sequence[str],
     prog: str,

@@ -108,8 +108,9 @@ def _parse(
     except cfg.ConfigDirNotFoundError as fault:
         raise ConfigFault(f"{fault}. Name an existing folder with --config-dir.") from None
     except cfg.ConfigFileParseError as fault:
+        # What stands in the line is not said: it may be a part of a password.
         raise ConfigFault(
-            f"Configuration file {fault.config_file} is broken {fault.msg}. Each line is a [section], "
+            f"Configuration file {fault.config_file}{files.broken_at(fault)}. Each line is a [section], "
             "a name = value, or a comment that starts with #."
         ) from None
     except UnicodeDecodeError as fault:

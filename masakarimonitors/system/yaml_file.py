@@ -4,6 +4,7 @@ Text comes in, and goes as YAML nodes to a walk of the reader's own, which knows
 say and in which words it refuses it; out goes what the walk has read, or a `YamlFileFault`.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,6 +12,8 @@ from typing import TypeVar
 import yaml
 
 T = TypeVar("T")
+
+_QUOTED = re.compile(r"(?<=alias |nchor |andle )(['\"]).*\1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +107,6 @@ def _not_yaml(text: str, error: yaml.MarkedYAMLError | yaml.reader.ReaderError) 
         return Fault(line, column, f"a character that YAML forbids, so this is not YAML: {error.reason}")
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    what = " ".join(part for part in (error.context, error.problem) if part)
+    # A name that it quotes may be a part of a password that begins with a star, an ampersand or an exclamation mark.
+    what = " ".join(_QUOTED.sub("that is not shown", part) for part in (error.context, error.problem) if part)
     return Fault(line, column, f"this is not YAML: {what}")

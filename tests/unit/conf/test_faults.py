@@ -56,6 +56,29 @@ def test_the_last_assignment_counts_under_whichever_name() -> None:
             [setting("receiver", "password", "hush", 3)],
             "[receiver] password = <secret> (/etc/a.conf, line 3)",
         ),
+        *(
+            (
+                cfg.StrOpt(name),
+                [setting("receiver", name, "hush", 3)],
+                f"[receiver] {name} = <secret> (/etc/a.conf, line 3)",
+            )
+            for name in ("bmc_password", "access_token", "client_secret", "passcode", "idp_otp_key")
+        ),
+        (
+            cfg.StrOpt("name", deprecated_name="admin_password"),
+            [setting("receiver", "admin_password", "hush", 3)],
+            "[receiver] admin_password = <secret> (/etc/a.conf, line 3)",
+        ),
+        (
+            cfg.StrOpt("connection"),
+            [setting("receiver", "connection", "mysql://me:hu/s@h@db/x?y=1", 3)],
+            "[receiver] connection = mysql://<secret>@db/x?y=1 (/etc/a.conf, line 3)",
+        ),
+        (
+            cfg.StrOpt("connection"),
+            [setting("receiver", "connection", "x " * 90 + "mysql://me:" + "hush" * 90 + "@db", 3)],
+            "[receiver] connection = " + "x " * 90 + "mysql://<secret>@db (/etc/a.conf, line 3)",
+        ),
     ],
 )
 def test_an_assignment_is_described_as_it_was_written(

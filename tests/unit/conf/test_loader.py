@@ -1,5 +1,6 @@
 """Loading and validating: what an operator reads when a file is wrong."""
 
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,25 @@ def test_a_wrong_environment_variable_is_named(tmp_path: Path, monkeypatch: pyte
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
     said = fault(tmp_path, "[process]\ncheck_interval = 3\nnonsense\n")
-    assert "monitors.conf:3" in said and "nonsense" in said
+    assert "monitors.conf, line 3, is broken: No ':' or '=' found in assignment." in said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "hunter2secret",
+            "password hunter2secret",
+            "= hunter2secret",
+            "[hunter2secret",
+            "[api]hunter2secret",
+        ),
+        *("[DEFAULT]\n\n  hunter2secret", "[]hunter2secret"),
+    ],
+)
+def test_nothing_of_a_broken_line_is_said(tmp_path: Path, line: str) -> None:
+    said = fault(tmp_path, f"[api]\n{line}\n")
+    assert re.search(r"monitors\.conf, line [234], is broken: ", said) and "hunter2" not in said
 
 
 def test_a_missing_file_is_named() -> None:
