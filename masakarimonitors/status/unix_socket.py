@@ -81,7 +81,9 @@ class _Place:
     async def open(
         self, answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
     ) -> asyncio.Server:
-        return await asyncio.start_unix_server(answer, sock=await self._pool.call(self._bind, _PATIENCE))
+        # asyncio takes, and without descriptors logs, as many at a time as may wait; whoever asks waits for its turn.
+        bound = await self._pool.call(self._bind, _PATIENCE)
+        return await asyncio.start_unix_server(answer, sock=bound, backlog=1)
 
     async def is_there(self) -> bool:
         return await self._pool.call(self._path.is_there, _PATIENCE)

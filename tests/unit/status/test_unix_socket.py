@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import shutil
 import socket
 import threading
@@ -12,6 +13,7 @@ import pytest
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.model import MonitorStatus
 from tests.fixtures.fake_clock import FakeClock, SteppedClock
+from tests.fixtures.waiting import PATIENCE, eventually
 
 
 async def test_the_local_socket_answers_and_is_the_owner_s_alone(
@@ -88,3 +90,23 @@ async def test_a_disk_that_does_not_answer_holds_up_nobody(
                 raise AssertionError("it was served")
     finally:
         thawed.set()
+
+
+async def test_without_descriptors_one_line_is_said_and_not_a_hundred(
+    status: MonitorStatus, clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "hostmonitor.sock"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    loop = asyncio.get_running_loop()
+    async with unix_socket.serve(status, clock, path):
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.setblocking(False)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (caller.fileno() + 1, hard))
+            try:
+                await loop.sock_connect(caller, str(path))
+                await eventually(lambda: caplog.records, "it is said")
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            assert len(caplog.records) == 1 and "out of system resource" in caplog.text
+            async with asyncio.timeout(PATIENCE):  # and it is answered as soon as there are descriptors again
+                assert b"hostmonitor" in await loop.sock_recv(caller, 65536)
