@@ -1,8 +1,11 @@
 """The privileged context of oslo.privsep, under the name that deployed sudoers rules contain.
 
-Importing this module imports oslo.privsep; do it only when a privileged command is first needed.
+Importing this module imports oslo.privsep; do it only when a privileged command is first needed. It is the first of
+ours that the helper imports, so what the helper must never do is kept from it here: to log what it was asked and
+answers.
 """
 
+import logging
 from collections.abc import Sequence
 
 from oslo_config import cfg
@@ -15,6 +18,24 @@ monitors_priv = priv_context.PrivContext(
     capabilities=[],
 )
 
+OPTIONS: dict[str, cfg.Opt] = {
+    "process": cfg.StrOpt("process_list_path", default="/etc/masakarimonitors/process_list.yaml"),
+    "host": cfg.StrOpt("monitoring_driver", default="default"),
+}
+"""The options of ours that the helper heeds, by section; a test compares them with those of the monitors."""
+
+
+class _Silence(logging.Filter):
+    """At DEBUG oslo.privsep logs each answer, and each exception with its values: passwords may be among them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.DEBUG
+
+
+# Both names that oslo.privsep has given its logger. No level that an operator sets for them overrules a filter.
+for _name in ("oslo.privsep.daemon", "oslo_privsep.daemon"):
+    logging.getLogger(_name).addFilter(_Silence())
+
 
 def configure(config_files: Sequence[str], config_dirs: Sequence[str]) -> None:
     """Let the helper be started with exactly these files, as our own configuration was read.
@@ -24,3 +45,31 @@ def configure(config_files: Sequence[str], config_dirs: Sequence[str]) -> None:
     arguments = [part for path in config_files for part in ("--config-file", path)]
     arguments += [part for path in config_dirs for part in ("--config-dir", path)]
     cfg.CONF(args=arguments, project="masakarimonitors", default_config_files=[], default_config_dirs=[])
+
+
+def started_with() -> tuple[list[str], list[str]]:
+    """The configuration files and folders that this process was started with."""
+    return list(cfg.CONF.config_file or ()), list(cfg.CONF.config_dir or ())
+
+
+def read_option(section: str) -> str:
+    """The option of `OPTIONS`, as those files have it. Nothing else counts, no variable of the environment either.
+
+    Raises ValueError when they cannot be read.
+    """
+    files, folders = started_with()
+    conf = cfg.ConfigOpts()
+    conf.register_opt(OPTIONS[section], group=section)
+    arguments = [part for path in files for part in ("--config-file", path)]
+    arguments += [part for path in folders for part in ("--config-dir", path)]
+    try:
+        conf(
+            args=arguments,
+            project="masakarimonitors",
+            default_config_files=[],
+            default_config_dirs=[],
+            use_env=False,
+        )
+        return str(conf[section][OPTIONS[section].dest])
+    except cfg.Error as fault:
+        raise ValueError(f"{type(fault).__name__} in the configuration") from None

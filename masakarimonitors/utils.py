@@ -103,7 +103,22 @@ except ImportError:
 
 @privsep.monitors_priv.entrypoint
 def privsep_execute(*cmd: Any, **how: Any) -> tuple[Any, Any]:
-    """As `execute`, by the privileged helper ([masakarimonitors_privileged])."""
+    """As `execute`, by the privileged helper ([masakarimonitors_privileged]).
+
+    The one way by which an argument vector reaches root: nobody knows what such drivers need. So it is open only where
+    the helper's own configuration names one; PermissionError elsewhere.
+    """
+    from masakarimonitors.system.privileged.configuration import Refused, third_party_driver
+
+    try:
+        may = third_party_driver()
+    except Refused as why:
+        raise PermissionError(str(why)) from None
+    if not may:
+        raise PermissionError(
+            "the privileged helper runs commands of a third-party host driver only, and its configuration names none:"
+            " set [host] monitoring_driver there"
+        )
     found: tuple[Any, Any] = _execute(*cmd, **how)
     return found
 

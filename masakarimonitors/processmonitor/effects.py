@@ -61,13 +61,13 @@ Spare = Callable[[], Awaitable[Collection[int]]]
 
 
 class Runner(Protocol):
-    """Runs argv with a time-out in seconds; tells the pid as soon as it is known; OSError when it cannot start.
+    """Runs a command with a time-out in seconds; tells the pid as soon as it is known; OSError when it cannot start.
 
-    Whom `spare` names when the time is up is left alive, as far as the runner can do so.
+    Whom `spare` names when the time is up is left alive. A command whose caller is cancelled goes on.
     """
 
     def __call__(
-        self, argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
+        self, run: Run, timeout: float, started: Callable[[int], None], spare: Spare, /
     ) -> Awaitable[command.Finished]:
         """How it ended."""
 
@@ -192,17 +192,17 @@ class Effects:
                 return ()
 
         try:
-            done = await runner(shlex.split(run.command_line), self._timeout, started, spare)
+            done = await runner(run, self._timeout, started, spare)
         except asyncio.CancelledError:
-            for pid in (
-                ours if runner is self._as_user else ()
-            ):  # the privileged helper ends what it has started
+            for pid in ours:
                 LOG.info("%s: its %s (pid %d) goes on without this monitor", run.process_name, run.what, pid)
             raise
         except (OSError, ValueError) as error:
             shortage = isinstance(error, OSError) and error.errno in SHORTAGE
             LOG.warning("%s: its %s cannot be started: %s", run.process_name, run.what, error)
             why = f"its {run.what} cannot be started: {error}"
+            # What can be ended by the privileged helper alone runs on without it.
+            self._hung[run.process_name] = [key for key in ours.items() if is_alive(*key)]
             self._tell_hung(run.process_name, ours)
             return CommandEnded(run.process_name, run.request_id, None, why, shortage=shortage)
         finally:
@@ -276,14 +276,14 @@ def _started(pid: int) -> int:
 
 
 async def run_directly(
-    argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
+    run: Run, timeout: float, started: Callable[[int], None], spare: Spare
 ) -> command.Finished:
     """As the user that the monitor runs as, who may stop meanwhile: the command goes on then.
 
     Neither our credentials nor what the service manager has told us reach it.
     """
     return await command.run(
-        argv,
+        shlex.split(run.command_line),
         timeout=timeout,
         env=command.clean_environment(os.environ),
         started=started,

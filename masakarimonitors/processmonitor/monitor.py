@@ -4,6 +4,7 @@ The only file of this room that reads the configuration.
 """
 
 import datetime
+import logging
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +18,13 @@ from masakarimonitors.core.notification import Settled
 from masakarimonitors.monitor import MasakariReader, Monitor
 from masakarimonitors.processmonitor.core import commands
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
-from masakarimonitors.processmonitor.core.observation import Entry, MaintenanceSeen, Observation, ReportEnded
+from masakarimonitors.processmonitor.core.observation import (
+    Entry,
+    MaintenanceSeen,
+    Observation,
+    ReportEnded,
+    Run,
+)
 from masakarimonitors.processmonitor.core.reports import Fate, recalled
 from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, WatchedProcess, subject_of
 from masakarimonitors.processmonitor.core.unconfirmed import judge, well
@@ -31,10 +38,13 @@ from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock, boot_id
 from masakarimonitors.system.command import Finished
 from masakarimonitors.system.privileged.runner import RunAsRoot
+from masakarimonitors.system.trusted_file import complaint, others_could_write
 from masakarimonitors.system.yaml_file import YamlFileFault
 
 if TYPE_CHECKING:  # only `check` needs it
     from masakarimonitors.processmonitor.sources.overview import Finding
+
+LOG = logging.getLogger(__name__)
 
 
 def down_since(memory: Mapping[str, Mapping[str, JSON]], boot: str) -> Mapping[str, datetime.datetime]:
@@ -77,7 +87,10 @@ def build(
     processes = Processes(
         clock, float(options.check_interval), blindness=blindness, down=down_since(memory, policy.boot)
     )
-    as_root = run_directly if os.geteuid() == 0 else _as_root(conf)
+    is_root = os.geteuid() == 0
+    if not is_root and (why := not_roots(conf, entries)):
+        LOG.warning("No command will be run as root: the privileged helper refuses this list. %s", why)
+    as_root = run_directly if is_root else _as_root(conf)
     return Monitor(
         name="processmonitor",
         state=restore({key: value for key, value in memory.items() if key.startswith("process:")}),
@@ -121,12 +134,29 @@ def settled(report: Settled, now: Instant) -> Observation | None:
 def _as_root(conf: cfg.ConfigOpts) -> Runner:
     run_as_root = RunAsRoot(tuple(conf.config_file or ()), tuple(conf.config_dir or ()))
 
-    async def run(
-        argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
-    ) -> Finished:
-        return await run_as_root(argv, timeout, started)
+    async def run(run: Run, timeout: float, started: Callable[[int], None], spare: Spare) -> Finished:
+        def start(place: str, word: str) -> tuple[int, str, int]:
+            from masakarimonitors.processmonitor import privileged  # and with it oslo.privsep
+
+            seen = privileged.digest(run.command_line)
+            answer: tuple[int, str, int] = privileged.start(
+                run.process_name, run.what.value, seen, place, word
+            )
+            return answer
+
+        program = shlex.split(run.command_line)[0]
+        return await run_as_root(program, start, timeout, started, spare=spare, leave=True)
 
     return run
+
+
+def not_roots(conf: cfg.ConfigOpts, entries: Sequence[Entry]) -> str:
+    """Empty, or why the privileged helper runs none of the commands that the list wants to be run as root."""
+    if not any(entry.run_as_root for entry in entries):
+        return ""
+    return complaint(conf.process.process_list_path) or others_could_write(
+        conf.config_file or (), conf.config_dir or ()
+    )
 
 
 def _maintenance(
@@ -161,10 +191,15 @@ def _entries(conf: cfg.ConfigOpts, path: str) -> tuple[Entry, ...]:
 
 def check_list(conf: cfg.ConfigOpts) -> "Sequence[Finding]":
     """What each entry of the list matches now, or nearly matches; raises ConfigFault when it cannot be used."""
-    from masakarimonitors.processmonitor.sources.overview import overview
+    from masakarimonitors.processmonitor.sources.overview import Finding, overview
 
     entries = _entries(conf, conf.process.process_list_path)
-    return overview(entries, "" if conf.process.own_pid_namespace else sees_the_host())
+    findings = overview(entries, "" if conf.process.own_pid_namespace else sees_the_host())
+    if why := not_roots(conf, entries):
+        # Whoever checks may be root; whether the monitor will be, nobody knows here.
+        text = f"processes: a monitor that is not root itself will get no command run as root: {why}"
+        findings.insert(0, Finding(False, text))
+    return findings
 
 
 def describe(state: State, policy: Policy) -> Sequence[SubjectRow]:

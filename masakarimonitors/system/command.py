@@ -75,9 +75,19 @@ class Launched:
     """A command that was started and not yet collected; its pid stays ours until `collect`."""
 
     def __init__(
-        self, argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, keep: int = OUTPUT_LIMIT
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None,
+        cwd: str | None,
+        keep: int = OUTPUT_LIMIT,
+        *,
+        umask: int = -1,
+        before: Callable[[list[int]], None] = lambda outputs: None,
     ) -> None:
-        """Start `argv`, or raise OSError: no such program, not executable, too many processes."""
+        """Start `argv`, or raise OSError: no such program, not executable, too many processes.
+
+        `umask` -1: our own. `before` gets the `outputs` ahead of the start; when it raises, nothing is started.
+        """
         self._keep = keep
         self._read: list[int] = []
         # Who kills and who collects come from different threads of the helper.
@@ -90,6 +100,7 @@ class Launched:
                 started.callback(os.close, writer)
                 self._read.append(reader)
                 write.append(writer)
+            before(self.outputs)
             self._popen = subprocess.Popen(
                 list(argv),
                 stdin=subprocess.DEVNULL,
@@ -97,6 +108,7 @@ class Launched:
                 stderr=write[1],
                 env=dict(env) if env is not None else None,
                 cwd=cwd,
+                umask=umask,
                 start_new_session=True,
             )
             undo.pop_all()
@@ -114,29 +126,30 @@ class Launched:
             _trim(reader, max(_TRIM_ABOVE, self._keep))
 
     def kill(
-        self, kill: Callable[[int], None] | None = None, *, spare: Collection[int] = ()
+        self,
+        kill: Callable[[int, Collection[int]], Mapping[int, int]] = kill_tree,
+        *,
+        spare: Collection[int] = (),
     ) -> Mapping[int, int]:
         """Kill the command and all that it started; one that was collected has no pid any more, and nobody is killed.
 
-        `kill` does it in another way than `kill_tree`; the command is not collected meanwhile. `spare`: whom (by pid)
+        `kill` may do it in another way; the command is not collected meanwhile. `spare`: whom (by pid)
         to let live, with all that is below them. Returns whom it has killed, with their start times, as `kill_tree`.
         """
         with self._held:
-            if self._popen.returncode is not None:
-                return {}
-            if kill is None:
-                return kill_tree(self.pid, spare)
-            kill(self.pid)
-            return {}
+            return kill(self.pid, spare) if self._popen.returncode is None else {}
 
     def collect(self) -> tuple[int, bytes, bytes]:
         """Reap the command, which has ended: exit code, stdout, stderr.
 
         Raises subprocess.TimeoutExpired when it has not ended (0.2 s of grace, and they block).
         """
+        return (self.reap(), *self.written())
+
+    def reap(self) -> int:
+        """The same, its exit code alone: what it has written is somebody else's to read."""
         with self._held:
-            code = self._popen.wait(_REAP_WITHIN)
-        return (code, *self.written())
+            return self._popen.wait(_REAP_WITHIN)
 
     def has_ended(self) -> bool:
         """Whether it has ended and waits to be collected, or was."""
@@ -310,7 +323,7 @@ async def run(
                     timed_out = time.monotonic() >= begun + timeout
                     if timed_out:
                         spared = tuple(sorted(await spare())) if spare is not None else ()
-                        survivors = await _outlive(launched.kill(spare=spared), watch)
+                        survivors = await outlive(launched.kill(spare=spared), watch)
                         break
             finally:
                 ended = watch.ended
@@ -347,8 +360,8 @@ def _collected(launched: Launched) -> tuple[int, bytes, bytes] | None:
     return None
 
 
-async def _outlive(victims: Mapping[int, int], watch: PidWatch) -> tuple[int, ...]:
-    """Which of the killed still run after a while."""
+async def outlive(victims: Mapping[int, int], watch: PidWatch) -> tuple[int, ...]:
+    """Which of the killed (by pid, with start times) still run after 5 s; `watch` is on the one that began it all."""
     end = time.monotonic() + _DIE_WITHIN
     while left := still_alive(victims):
         if time.monotonic() >= end:

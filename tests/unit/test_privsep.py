@@ -1,5 +1,9 @@
 """The privileged helper's command line, argument by argument: deployed sudoers rules compare all of it."""
 
+import fnmatch
+import logging
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +11,7 @@ import pytest
 from oslo_config import cfg
 
 from masakarimonitors import privsep
+from masakarimonitors.conf import opts
 
 CONTEXT = ["--privsep_context", "masakarimonitors.privsep.monitors_priv", "--privsep_sock_path", "/s"]
 
@@ -43,3 +48,45 @@ def test_the_operators_own_command_stands_in_the_section_that_is_documented(tmp_
         *CONTEXT,
     ]
     assert privsep.monitors_priv.conf.capabilities == []
+
+
+def test_what_the_helper_heeds_is_declared_as_the_monitors_declare_it() -> None:
+    for section, ours in privsep.OPTIONS.items():
+        theirs = next(one for one in opts.SECTIONS if one.name == section)
+        option = next(one for one in theirs.options if one.name == ours.name)
+        assert (type(ours), ours.dest, ours.default) == (type(option), option.dest, option.default)
+        assert not option.deprecated_opts
+
+
+@pytest.mark.parametrize("name", ["oslo.privsep.daemon", "oslo_privsep.daemon"])
+def test_no_level_lets_an_answer_of_the_helper_into_a_log(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger(name)
+    with caplog.at_level(logging.DEBUG, logger=name):
+        logger.debug("privsep: reply[%(msgid)s]: %(reply)s", {"msgid": 1, "reply": "password"})
+        logger.info("privsep daemon starting")
+    assert [record.getMessage() for record in caplog.records] == ["privsep daemon starting"]
+
+
+def test_the_sample_of_a_sudoers_rule_fits_the_helper_and_nothing_else(tmp_path: Path) -> None:
+    """sudo compares a rule's arguments, joined by spaces, as fnmatch(3) does: a star would let more of them in."""
+    text = (Path(__file__).parents[2] / "etc/sudoers.d/masakari-monitors").read_text().replace("\\\n", "")
+    (rule,) = (line for line in text.splitlines() if line and not line.startswith("#"))
+    user, _, command = rule.partition(" ALL=(root) NOPASSWD: ")
+    assert user == "masakari" and "*" not in command and "?" not in command
+    program, _, arguments = command.partition(" ")
+    assert program == "/usr/bin/privsep-helper"
+
+    for _ in range(100):
+        folder = tempfile.mkdtemp()
+        os.rmdir(folder)
+        given = [
+            "--config-file",
+            "/etc/masakarimonitors/masakarimonitors.conf",
+            *CONTEXT[:-1],
+            f"{folder}/privsep.sock",
+        ]
+        assert fnmatch.fnmatchcase(" ".join(given).replace(tempfile.gettempdir(), "/tmp"), arguments)
+    more = [*given[:-1], "/tmp/x", "--log-config-append", "/tmp/mine/privsep.sock"]
+    assert not fnmatch.fnmatchcase(" ".join(more), arguments)

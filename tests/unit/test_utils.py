@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from oslo_config import cfg
 
-from masakarimonitors import utils
+from masakarimonitors import privsep, utils
 
 
 def test_a_command_gives_what_it_printed() -> None:
@@ -53,6 +54,26 @@ def test_a_command_is_tried_as_often_as_is_asked(tmp_path: Path) -> None:
 def test_a_command_for_root_goes_to_the_helper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(utils, "privsep_execute", lambda *cmd, **how: ("by the helper", cmd))
     assert utils.execute("id", run_as_root=True) == ("by the helper", ("id",))
+
+
+@pytest.mark.parametrize(("driver", "may"), [("default", False), ("consul", False), ("vendor", True)])
+def test_the_helper_takes_a_command_only_where_its_configuration_names_a_third_party_driver(
+    driver: str, may: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.conf"
+    file.write_text(f"[host]\nmonitoring_driver = {driver}\n")
+    privsep.configure([str(file)], [])
+    privsep.monitors_priv.set_client_mode(False)  # as in the helper
+    try:
+        if may:
+            assert utils.execute("echo", "x", run_as_root=True)[0] == "x\n"
+            return
+        with pytest.raises(PermissionError, match="monitoring_driver"):
+            utils.execute("touch", str(tmp_path / "ran"), run_as_root=True)
+        assert not (tmp_path / "ran").exists()
+    finally:
+        privsep.monitors_priv.set_client_mode(True)
+        cfg.CONF.clear()
 
 
 def test_a_temporary_folder_is_gone_afterwards(tmp_path: Path) -> None:

@@ -75,6 +75,22 @@ class Step(StrEnum):
     POST = "post"
 
 
+class CommandKey(StrEnum):
+    """The commands of an entry, by their keys in the list."""
+
+    START = "start_command"
+    PRE_START = "pre_start_command"
+    POST_START = "post_start_command"
+    RESTART = "restart_command"
+    PRE_RESTART = "pre_restart_command"
+    POST_RESTART = "post_restart_command"
+
+    def of(self, entry: Entry) -> str | None:
+        """The command line that the entry gives, if any."""
+        line: str | None = getattr(entry, self.value)
+        return line
+
+
 @dataclass(frozen=True, slots=True)
 class CommandEnded:
     """A `Run` came to its end; `exit_code` is None when it could not be started or was killed at its time-out.
@@ -146,7 +162,7 @@ class Run(Command):
 
     process_name: str
     request_id: int
-    what: str
+    what: CommandKey
     command_line: str
     run_as_root: bool
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.processmonitor.core.observation import Entry, Presence, Step
+from masakarimonitors.processmonitor.core.observation import CommandKey, Entry, Presence, Step
 from masakarimonitors.processmonitor.core.reports import NO_REPORT, Report
 
 SHORTEST_INTERVAL = 1.0
@@ -67,6 +67,10 @@ class Kind(StrEnum):
 
     START = "start"
     RESTART = "restart"
+
+    def key(self, step: Step) -> CommandKey:
+        """The command of this step of such a try."""
+        return CommandKey(f"{'' if step is Step.MAIN else f'{step.value}_'}{self.value}_command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +201,7 @@ class WatchedProcess:
 
     def command(self, kind: Kind, step: Step) -> str | None:
         """The command line of this step of such a try, if the list gives one."""
-        prefix = "" if step is Step.MAIN else f"{step.value}_"
-        line: str | None = getattr(self.entry, f"{prefix}{kind.value}_command")
-        return line
+        return kind.key(step).of(self.entry)
 
     @property
     def over(self) -> Report | None:

@@ -145,12 +145,11 @@ def run(process: WatchedProcess, kind: Kind, step: Step, case: Case) -> Outcome:
         return appear(process, kind, case.now, case.now.monotonic + case.policy.interval)
     request_id = process.request_id + 1
     due = case.now.monotonic + case.policy.command_timeout + COMMAND_GRACE
-    what = f"{kind.value}_command" if step is Step.MAIN else f"{step.value}_{kind.value}_command"
     process = replace(process, stage=Trying(kind=kind, step=step), request_id=request_id, due=due)
     run = Run(
         process_name=process.name,
         request_id=request_id,
-        what=what,
+        what=kind.key(step),
         command_line=line,
         run_as_root=process.entry.run_as_root,
     )

@@ -30,8 +30,9 @@ _TRUE = frozenset({"yes", "true", "on"})
 
 # One stat() a second costs nothing measurable, and an operator does not wait for more.
 _LOOK_EVERY = 1.0
-# Longer ones would take the loop's time, and no host has so many services.
-_LONGEST = 1 << 20
+LONGEST = 1 << 20
+"""Bytes of a list. Longer ones would take the loop's time, and no host has so many services."""
+
 _RECENT = 2.0
 
 
@@ -151,11 +152,16 @@ def read(path: str) -> tuple[Entry, ...]:
             kind = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(kind):
                 raise _whole_file(path, "cannot be read: it is no ordinary file")
-            raw = file.read(_LONGEST + 1)
-        if len(raw) > _LONGEST:
-            raise _whole_file(path, f"is larger than {_LONGEST >> 20} MiB, as no list of processes is")
+            raw = file.read(LONGEST + 1)
+        if len(raw) > LONGEST:
+            raise _whole_file(path, f"is larger than {LONGEST >> 20} MiB, as no list of processes is")
     except OSError as error:
         raise _whole_file(path, f"cannot be read: {error.strerror}") from error
+    return parse_raw(raw, path)
+
+
+def parse_raw(raw: bytes, path: str) -> tuple[Entry, ...]:
+    """The entries of what stands in the file; raises YamlFileFault as `parse`."""
     try:
         return parse(raw.decode("utf-8-sig"), path)
     except UnicodeDecodeError as error:

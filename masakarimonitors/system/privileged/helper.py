@@ -1,77 +1,163 @@
 """The helper's half of running a command as root: what oslo.privsep executes in its root process.
 
-Short calls, so that fifty commands at once never wait for the helper's few threads: `start` one, `finish` it (how did
-it end), `kill` it, or `abandon` one of which nobody wants to hear any more. The monitor itself waits, on a pidfd of the
-helper's child, and reads what the command has printed from the files that were handed over to it (handover.py).
-Imported by the monitor only when first needed. The privileged context stands in
-`masakarimonitors.privsep`, a name that deployed sudoers rules contain.
+No argument vector comes in here. What may be run is made in root's process itself, by the entry points called `start`
+of those who have something to run (`processmonitor/privileged.py`, `hostmonitor/drivers/pacemaker/privileged.py`): from
+the list that root alone can write, or from a closed table. They give it to `launch`; what follows is the same for all,
+in short calls, so that fifty commands at once never wait for the helper's few threads: `finish` it (how did it end),
+`kill` it, `leave` it alone, or `abandon` one of which nobody wants to hear any more. The monitor itself waits, on a
+pidfd of the helper's child, and reads what the command has printed from the files that were handed over to it
+(handover.py). Nothing is raised from here: oslo.privsep logs exceptions with their values. Imported by the monitor only
+when first needed. The privileged context stands in `masakarimonitors.privsep`, a name that deployed sudoers rules
+contain.
 """
 
 import os
+import re
 import subprocess
 import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import StrEnum
 
 from masakarimonitors.privsep import monitors_priv
-from masakarimonitors.system.command import Launched, kill_tree, tree
+from masakarimonitors.system.command import OUTPUT_LIMIT, Launched, clean_environment, kill_tree, tree
+from masakarimonitors.system.privileged.configuration import Refused
 from masakarimonitors.system.privileged.handover import hand_over
+from masakarimonitors.system.process_tree import still_alive
+
+Started = tuple[int, str, int]
+"""The command's pid; or 0, what is wrong in words, and the same as an errno (0: none)."""
+
+
+class End(StrEnum):
+    """What `finish` knows of a command. UNKNOWN: another helper has started it, or it was finished before."""
+
+    ENDED = "ended"
+    RUNNING = "running"
+    UNKNOWN = "unknown"
+
+
+_PLACE = re.compile(r"masakari-monitors-[0-9a-f]{32}\Z")
+_WORD = re.compile(r"[0-9a-f]{32}\Z")
+
+_UMASK = 0o022
+"""oslo.privsep gives its helper 0, and what a command then makes, all may write."""
+
+_LOOK_EVERY = 0.5
+"""Seconds from one look at what the commands have written to the next."""
 
 _lock = threading.Lock()
-"""oslo.privsep makes calls side by side."""
+"""oslo.privsep makes calls side by side. Held as well while anything of `Launched` is trimmed or closed."""
 
 _running: dict[int, Launched] = {}
-_abandoned: list[Launched] = []
-"""Killed commands that had not ended by then: they hang in the kernel."""
+_unasked: list[Launched] = []
+"""Commands that still run and that nobody will ask for: left alone, or killed in vain, for they hang in the kernel."""
 
 _left_open: list[Launched] = []
 """Commands that have ended and whose output some daemon of theirs may still write to."""
 
+_keeper: list[threading.Thread] = []
+"""The thread that keeps their output small, if there is anything to keep."""
 
-@monitors_priv.entrypoint
-def start(argv: list[str], place: str, word: str) -> tuple[int, str, int]:
-    """Start `argv` and hand its output over: its pid, or 0 and what is wrong, in words and as an errno (0: none).
 
-    The pid stays taken until `finish` or `abandon`.
+class _NotTakenError(Exception):
+    """The monitor has not taken the command's output, so the command was not started."""
+
+
+def launch(argv_of: Callable[[], Sequence[str]], place: str, word: str, keep: int = OUTPUT_LIMIT) -> Started:
+    """Hand over the output of what `argv_of` gives (or Refused), and start it. For entry points; raises nothing.
+
+    The pid stays taken until `finish`, `leave` or `abandon`. `keep`: bytes of each of stdout and stderr.
     """
-    _sweep()
     try:
-        launched = Launched(argv, None, "/")
-    except (OSError, ValueError) as error:
-        return 0, str(error), _errno(error)
-    _running[launched.pid] = launched
-    try:
-        hand_over(place, word, launched.outputs)
+        if not (_PLACE.match(place) and _WORD.match(word)):
+            raise Refused(
+                "the monitor does not say where it takes the output: it is of another release; restart it"
+            )
+        return _launch(argv_of(), place, word, keep)
+    except Refused as why:
+        return 0, str(why), 0
+    except _NotTakenError as fault:
+        number = fault.args[0] or 0
+        return 0, f"its output could not be handed over: {os.strerror(number)}", number
     except OSError as error:
-        abandon(launched.pid)
-        return 0, f"its output could not be handed over: {error}", _errno(error)
+        # Not str(error): it names the program, and where a list says PASSWORD=x program, that is the password.
+        number = error.errno or 0
+        return 0, os.strerror(number), number
+    except Exception as error:  # noqa: BLE001 - oslo.privsep would log it with all that it holds
+        return 0, f"the privileged helper failed ({type(error).__name__})", 0
+
+
+def _launch(argv: Sequence[str], place: str, word: str, keep: int) -> Started:
+    def before(outputs: list[int]) -> None:
+        try:
+            hand_over(place, word, outputs)
+        except OSError as error:
+            raise _NotTakenError(error.errno) from None
+
+    environment = clean_environment(os.environ)
+    launched = Launched(argv, environment, "/", keep, umask=_UMASK, before=before)
+    with _lock:
+        _running[launched.pid] = launched
+        if not _keeper:
+            _begin_to_keep()
     return launched.pid, "", 0
 
 
-def _errno(error: Exception) -> int:
-    return (isinstance(error, OSError) and error.errno) or 0
+def _begin_to_keep() -> None:
+    _keeper.append(threading.Thread(target=_keep, name="output", daemon=True))
+    try:
+        _keeper[0].start()
+    except RuntimeError:  # no thread can be had: the next command tries again; until then, output only grows
+        _keeper.clear()
 
 
 @monitors_priv.entrypoint
-def finish(pid: int) -> int:
-    """The exit code of a command that has ended; KeyError for one of an earlier helper.
+def start(argv: Sequence[str], place: str, word: str) -> Started:
+    """What monitors of earlier releases ask for, which run on when the package is upgraded under them: refused."""
+    return (
+        0,
+        "the monitor runs an earlier release than its privileged helper, which takes no commands: restart it",
+        0,
+    )
 
-    Never what it has printed: oslo.privsep logs what is returned here when `debug` is set. Raises
-    subprocess.TimeoutExpired when it has not ended.
+
+@monitors_priv.entrypoint
+def finish(pid: int) -> tuple[str, int]:
+    """How a command has ended, as an `End`, and its exit code if it has.
+
+    Never what it has printed: oslo.privsep logs what is returned here when `debug` is set.
     """
-    launched = _running[pid]
-    code = launched.collect()[0]
     with _lock:
-        _running.pop(pid, None)
+        launched = _running.get(pid)
+    if launched is None:
+        return End.UNKNOWN.value, 0
+    try:
+        code = launched.reap()
+    except subprocess.TimeoutExpired:
+        return End.RUNNING.value, 0
+    with _lock:
+        if _running.get(pid) is launched:  # once it is reaped, its pid may be that of a new command
+            del _running[pid]
         _left_open.append(launched)
-    _sweep()
-    return code
+        _sweep()
+    return End.ENDED.value, code
 
 
 @monitors_priv.entrypoint
-def kill(pid: int) -> None:
-    """Kill the command and all that it started."""
-    launched = _running.get(pid)
-    if launched is not None:
-        launched.kill(_kill)
+def kill(pid: int, spare: Sequence[int] = ()) -> list[tuple[int, int]]:
+    """Kill the command and all that it started, but `spare` and what is below those; whom, with their start times."""
+    with _lock:
+        launched = _running.get(pid)
+    return [] if launched is None else list(_killed(launched, tuple(spare)).items())
+
+
+@monitors_priv.entrypoint
+def leave(pid: int) -> None:
+    """Let the command go on; nothing of it is kept once it has ended."""
+    with _lock:
+        launched = _running.pop(pid, None)
+        if launched is not None:
+            _unasked.append(launched)
 
 
 @monitors_priv.entrypoint
@@ -81,38 +167,62 @@ def abandon(pid: int) -> None:
         launched = _running.pop(pid, None)
     if launched is None:
         return
-    try:
-        launched.kill(_kill)
-    finally:
-        with _lock:
-            try:
-                launched.collect()
-            except subprocess.TimeoutExpired:
-                _abandoned.append(launched)
-            else:
-                _left_open.append(launched)
+    _killed(launched)
+    with _lock:
+        _unasked.append(launched)
         _sweep()
 
 
-def _kill(pid: int) -> None:
-    kill_tree(pid)
+def _killed(launched: Launched, spare: Collection[int] = ()) -> Mapping[int, int]:
+    try:
+        return launched.kill(_kill, spare=spare)
+    except OSError:  # short of something: who runs on is seen by whoever asked
+        return {}
+
+
+def _kill(pid: int, spare: Collection[int]) -> Mapping[int, int]:
+    victims = kill_tree(pid, spare)
     # The helper itself has no capabilities (not even to kill a child that changed its user), but what
     # root executes has.
-    rest = [str(one) for one in tree(pid)]
-    subprocess.run(
-        ["/bin/sh", "-c", 'kill -KILL "$@"', "sh", *rest], check=False, stderr=subprocess.DEVNULL, timeout=10
-    )
+    rest = [str(one) for one in tree(pid, spare) | set(still_alive(victims))]
+    if rest:
+        _kill_as_root(rest)
+    return victims
+
+
+def _kill_as_root(pids: Sequence[str]) -> None:
+    try:
+        subprocess.run(
+            ["/bin/sh", "-c", 'kill -KILL "$@"', "sh", *pids],
+            check=False,
+            stderr=subprocess.DEVNULL,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return  # likewise
+
+
+def _keep() -> None:
+    """As long as there is anything to keep: drop output that is too much, reap what has ended, close what is done."""
+    pause = threading.Event()
+    while True:
+        with _lock:
+            for launched in (*_running.values(), *_unasked):
+                launched.trim()
+            _sweep()
+            if not (_running or _unasked or _left_open):
+                _keeper.clear()
+                return
+        pause.wait(_LOOK_EVERY)
 
 
 def _sweep() -> None:
     """Reap what has ended meanwhile, and close what nobody writes to any more."""
-    with _lock:
-        for launched in [one for one in _abandoned if _has_ended(one.pid)]:
-            _abandoned.remove(launched)
-            launched.collect()
-            _left_open.append(launched)
-        _left_open[:] = [one for one in _left_open if one.let_go()]
-
-
-def _has_ended(pid: int) -> bool:
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    for launched in [one for one in _unasked if one.has_ended()]:
+        try:
+            launched.reap()
+        except subprocess.TimeoutExpired:
+            continue
+        _unasked.remove(launched)
+        _left_open.append(launched)
+    _left_open[:] = [one for one in _left_open if one.let_go()]

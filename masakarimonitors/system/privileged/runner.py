@@ -1,25 +1,25 @@
 """The monitor's half of running a command as root: asks the helper, and waits for the command's end.
 
-In comes an argument vector, out goes how it ended. The helper (oslo.privsep's) is started when the first
+In comes whom to ask for which command, out goes how it ended. The helper (oslo.privsep's) is started when the first
 command needs it: until then neither its library nor its process costs memory. The command's exit is
-seen on a pidfd of our own, so no thread of the helper waits for it. A command whose caller has gone, at whichever
-moment, is killed, and the helper keeps nothing of it.
+seen on a pidfd of our own, so no thread of the helper waits for it. A command whose caller has gone is killed, or left
+alone where its caller wants that, and the helper keeps nothing of it.
 """
 
+import asyncio
 import contextlib
 import functools
 import logging
 import os
 import pwd
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeVar
 
-from masakarimonitors.system.command import OUTPUT_LIMIT, Finished, PidWatch, text
+from masakarimonitors.system.command import OUTPUT_LIMIT, Finished, PidWatch, outlive, text
 from masakarimonitors.system.privileged.handover import Handover
 from masakarimonitors.system.threads import Pool
 
@@ -31,21 +31,29 @@ _CALL_TIMEOUT = 20.0
 _DIE_WITHIN = 5.0
 
 
+Start = Callable[[str, str], tuple[int, str, int]]
+"""Asks the helper to start one command and to hand its output over, at that place and with that word: an entry point
+of its own (`helper.Started`). Called on the thread that speaks with the helper, where oslo.privsep may be imported."""
+
+
 @dataclass(kw_only=True)
 class _Order:
     """One command, as the thread that speaks with the helper knows it. `pid` 0: it does not run, or no longer.
 
-    `abandoned`: its caller has gone; written by the loop's thread alone, as `pid` is by the other.
+    `abandoned`: its caller has gone; `goes_on`: and wants it to go on. Both are written by the loop's thread alone, as
+    `pid` is by the other.
     """
 
-    argv: list[str]
+    program: str
+    start: Start
     output: Handover
     pid: int = 0
     abandoned: bool = False
+    goes_on: bool = False
 
 
 class RunAsRoot:
-    """Callable like `command.run`: `await run_as_root(argv, timeout, started)`."""
+    """Runs as root what a `Start` asks for: `await run_as_root(program, start, timeout, started)`."""
 
     def __init__(self, config_files: Sequence[str], config_dirs: Sequence[str]) -> None:
         """The configuration that the helper is to be started with, as deployed sudoers rules expect it."""
@@ -56,21 +64,27 @@ class RunAsRoot:
 
     async def __call__(
         self,
-        argv: Sequence[str],
+        program: str,
+        start: Start,
         timeout: float,
         started: Callable[[int], None],
         *,
         keep: int = OUTPUT_LIMIT,
+        spare: Callable[[], Awaitable[Collection[int]]] | None = None,
+        leave: bool = False,
     ) -> Finished:
-        """Run `argv` to its end, at most `timeout` seconds; OSError when it or the helper cannot be started.
+        """Run it to its end, at most `timeout` seconds; OSError when it or the helper cannot be started.
 
-        `keep`: bytes kept of each of stdout and stderr, for the few commands that print more.
+        `program`: what is named when it cannot be started.
+        `keep`: bytes kept of each of stdout and stderr, for the few commands that print more. `spare`, `leave`: as
+        `command.run`; a command whose caller goes before `started` was told is killed all the same, since nobody would
+        know of it.
         """
         if self._helpers_users is None:
             self._helpers_users = await self._call(self._configure, max(timeout, _CALL_TIMEOUT))
-        order = _Order(argv=list(argv), output=Handover(self._helpers_users))
+        order = _Order(program=program, start=start, output=Handover(self._helpers_users))
         try:
-            return await self._run(order, timeout, started, keep)
+            return await self._run(order, timeout, started, keep, spare, leave)
         finally:
             order.abandoned = True
             order.output.close()
@@ -78,23 +92,34 @@ class RunAsRoot:
                 self._thread().submit(functools.partial(_let_go, order))
 
     async def _run(
-        self, order: _Order, timeout: float, started: Callable[[int], None], keep: int
+        self,
+        order: _Order,
+        timeout: float,
+        started: Callable[[int], None],
+        keep: int,
+        spare: Callable[[], Awaitable[Collection[int]]] | None,
+        leave: bool,
     ) -> Finished:
         begun = time.monotonic()
         pid, fault, number = await self._call(functools.partial(_start, order), max(timeout, _CALL_TIMEOUT))
         if not pid:
-            error = OSError(fault)
-            error.errno = (
-                number or None
-            )  # its words say it already; whether it is a shortage is told by this alone
-            raise error
+            # A command that could not be started says so as one of our own; without a number, the helper refuses it.
+            raise OSError(number, fault, order.program) if number else OSError(fault)
         await order.output.take()
         started(pid)
-        with contextlib.closing(PidWatch(pid)) as watch:
-            timed_out = not await watch.wait(begun + timeout - time.monotonic())
-            if timed_out:
-                await self._call(functools.partial(_kill, pid), _CALL_TIMEOUT)
-                await watch.wait(_DIE_WITHIN)
+        spared: tuple[int, ...] = ()
+        survivors: tuple[int, ...] = ()
+        try:
+            with contextlib.closing(PidWatch(pid)) as watch:
+                timed_out = not await watch.wait(begun + timeout - time.monotonic())
+                if timed_out:
+                    spared = tuple(sorted(await spare())) if spare is not None else ()
+                    order.goes_on = pid in spared
+                    victims = await self._call(functools.partial(_kill, pid, spared), _CALL_TIMEOUT)
+                    survivors = await outlive(victims, watch)
+        except asyncio.CancelledError:
+            order.goes_on = order.goes_on or leave
+            raise
         code, stdout, stderr = await self._call(functools.partial(_finish, order, keep), _CALL_TIMEOUT)
         return Finished(
             exit_code=code,
@@ -102,6 +127,8 @@ class RunAsRoot:
             timed_out=timed_out,
             seconds=time.monotonic() - begun,
             errors=text(stderr),
+            spared=spared,
+            survivors=survivors,
         )
 
     async def _call(self, function: Callable[[], T], timeout: float) -> T:
@@ -158,10 +185,9 @@ def _helper() -> ModuleType:
 def _start(order: _Order) -> tuple[int, str, int]:
     from oslo_privsep.daemon import FailedToDropPrivileges
 
-    helper = _helper()
-
+    _helper()
     try:
-        pid, fault, number = helper.start(order.argv, order.output.place, order.output.word)
+        pid, fault, number = order.start(order.output.place, order.output.word)
     except FailedToDropPrivileges as error:
         raise OSError(
             f"the privileged helper cannot be started ({error}); check [masakarimonitors_privileged]"
@@ -176,21 +202,20 @@ def _start(order: _Order) -> tuple[int, str, int]:
 def _finish(order: _Order, keep: int) -> tuple[int, bytes, bytes]:
     helper = _helper()
 
-    try:
-        code = int(helper.finish(order.pid))
-        order.pid = 0
-    except KeyError:
-        order.pid = 0
-        raise OSError("the privileged helper was restarted while the command ran") from None
-    except subprocess.TimeoutExpired:
-        code = -signal.SIGKILL  # it hangs in the kernel, killed; nothing more can be done about it
+    code = -signal.SIGKILL
+    if not order.goes_on:
+        end, ended_with = helper.finish(order.pid)
+        if end == helper.End.UNKNOWN:
+            order.pid = 0
+            raise OSError("the privileged helper was restarted while the command ran")
+        if end == helper.End.ENDED:
+            order.pid, code = 0, int(ended_with)
+        # else it hangs in the kernel, killed; nothing more can be done about it
     return (code, *order.output.read(keep))
 
 
-def _kill(pid: int) -> None:
-    helper = _helper()
-
-    helper.kill(pid)
+def _kill(pid: int, spare: Sequence[int]) -> Mapping[int, int]:
+    return {int(victim): int(at) for victim, at in _helper().kill(pid, list(spare))}
 
 
 def _let_go(order: _Order) -> None:
@@ -198,4 +223,4 @@ def _let_go(order: _Order) -> None:
 
     pid, order.pid = order.pid, 0
     if pid:
-        helper.abandon(pid)
+        (helper.leave if order.goes_on else helper.abandon)(pid)

@@ -15,6 +15,7 @@ import pytest
 
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
+    CommandKey,
     Entry,
     Look,
     LookUpMaintenance,
@@ -70,14 +71,14 @@ class Runner:
     def __init__(self, outcome: Finished | OSError, source: ProcessSource | None = None) -> None:
         self.outcome = outcome
         self.source = source or ProcessSource()
-        self.asked: list[tuple[list[str], float]] = []
+        self.asked: list[tuple[str, float]] = []
         self.seen: set[int] = set()
         self.pid = NO_PID
 
     async def __call__(
-        self, argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
+        self, run: Run, timeout: float, started: Callable[[int], None], spare: Spare
     ) -> Finished:
-        self.asked.append((list(argv), timeout))
+        self.asked.append((run.command_line, timeout))
         started(self.pid)
         self.seen = set(self.source.own_commands)
         await asyncio.sleep(0)
@@ -92,7 +93,11 @@ def effects(user: Runner, root: Runner | None = None) -> Effects:
 
 def run(line: str, run_as_root: bool = False) -> Run:
     return Run(
-        process_name="p", request_id=7, what="restart_command", command_line=line, run_as_root=run_as_root
+        process_name="p",
+        request_id=7,
+        what=CommandKey.RESTART,
+        command_line=line,
+        run_as_root=run_as_root,
     )
 
 
@@ -107,10 +112,10 @@ async def test_a_look_is_answered() -> None:
     assert isinstance(answer, Sighting) and answer.in_reply_to == 3
 
 
-async def test_r15_quotes_are_kept_together() -> None:
-    runner = Runner(Finished(exit_code=0, output="", timed_out=False, seconds=0.1))
-    await effects(runner).perform(run("""sh -c 'a "b c"' "d e" f\\ g"""))
-    assert runner.asked == [(["sh", "-c", 'a "b c"', "d e", "f g"], 60.0)]
+async def test_r15_quotes_are_kept_together(tmp_path: Path) -> None:
+    line = f"""sh -c 'printf "%s|" "$@" > {tmp_path}/said' sh "d e" f\\ g"""
+    await Effects(ProcessSource(), 60.0, run_directly, run_directly).perform(run(line))
+    assert (tmp_path / "said").read_text() == "d e|f g|"
 
 
 async def test_r15_stderr_with_exit_0_is_success() -> None:
@@ -165,8 +170,8 @@ async def test_only_commands_with_run_as_root_run_as_root() -> None:
     both = effects(user, root)
     await both.perform(run("a"))
     await both.perform(run("b", run_as_root=True))
-    assert [argv for argv, _ in user.asked] == [["a"]]
-    assert [argv for argv, _ in root.asked] == [["b"]]
+    assert user.asked == [("a", 60.0)]
+    assert root.asked == [("b", 60.0)]
 
 
 async def test_our_own_commands_are_known_while_they_run_and_no_longer() -> None:
@@ -217,14 +222,12 @@ async def test_the_service_of_a_command_that_never_ends_is_left_running(tmp_path
     pid_file = tmp_path / "pid"
     runs: list[Run] = []
 
-    async def directly(
-        argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
-    ) -> Finished:
+    async def directly(asked: Run, timeout: float, started: Callable[[int], None], spare: Spare) -> Finished:
         async def whom() -> Collection[int]:
             runs.append(run("x"))
             return {int(pid_file.read_text())}
 
-        return await run_directly(argv, timeout, started, whom)
+        return await run_directly(asked, timeout, started, whom)
 
     line = f"sh -c 'sleep 600 & echo $! > {pid_file}; sleep 601'"
     answer = await Effects(source, 1.0, directly, directly).perform(run(line))

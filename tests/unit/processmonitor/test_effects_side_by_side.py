@@ -2,11 +2,11 @@
 
 import asyncio
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
-from masakarimonitors.processmonitor.core.observation import CommandEnded, CommandsRun, Run
+from masakarimonitors.processmonitor.core.observation import CommandEnded, CommandKey, CommandsRun, Run
 from masakarimonitors.processmonitor.effects import Effects, Spare, run_directly
 from masakarimonitors.processmonitor.sources.stat import read_stat
 from masakarimonitors.system.command import Finished
@@ -18,32 +18,34 @@ class Slow:
     """A command that ends when it is told to."""
 
     def __init__(self) -> None:
-        self.asked: list[Sequence[str]] = []
+        self.asked: list[str] = []
         self.may_end = asyncio.Event()
 
     async def __call__(
-        self, argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
+        self, run: Run, timeout: float, started: Callable[[int], None], spare: Spare
     ) -> Finished:
-        self.asked.append(argv)
+        self.asked.append(run.command_line)
         await self.may_end.wait()
-        return Finished(exit_code=3 if argv == ["fails"] else 0, output="", timed_out=False, seconds=0.1)
+        return Finished(
+            exit_code=3 if run.command_line == "fails" else 0, output="", timed_out=False, seconds=0.1
+        )
 
 
-def run(line: str, request_id: int, what: str = "restart_command", name: str = "p") -> Run:
+def run(line: str, request_id: int, what: CommandKey = CommandKey.RESTART, name: str = "p") -> Run:
     return Run(process_name=name, request_id=request_id, what=what, command_line=line, run_as_root=False)
 
 
 @pytest.mark.parametrize(
     ("line", "what", "code"),
     [
-        ("x", "start_command", 0),
-        ("fails", "start_command", 3),
-        ("x", "pre_start_command", None),
-        ("x", "post_restart_command", None),
+        ("x", CommandKey.START, 0),
+        ("fails", CommandKey.START, 3),
+        ("x", CommandKey.PRE_START, None),
+        ("x", CommandKey.POST_RESTART, None),
     ],
 )
 async def test_a_second_command_waits_for_the_first_and_has_its_end_where_it_is_the_same_step(
-    line: str, what: str, code: int | None
+    line: str, what: CommandKey, code: int | None
 ) -> None:
     slow = Slow()
     effects = Effects(ProcessSource(), 60.0, slow, slow)
@@ -55,14 +57,14 @@ async def test_a_second_command_waits_for_the_first_and_has_its_end_where_it_is_
         await eventually(lambda: len(slow.asked) == 2, "the one of another process")
         assert not second.done()
         slow.may_end.set()
-    assert slow.asked == [[line], ["z"]]
+    assert slow.asked == [line, "z"]
     assert first.result() is not None and other.result() is not None
     answer = second.result()
     assert isinstance(answer, CommandEnded)
     assert (answer.in_reply_to, answer.exit_code) == (2, code)
     assert "not started beside an earlier command" in answer.evidence
     await effects.perform(run("after", 4))
-    assert slow.asked[-1] == ["after"]
+    assert slow.asked[-1] == "after"
 
 
 async def test_what_waits_for_one_that_is_cut_off_is_answered_and_the_next_one_starts() -> None:
@@ -95,9 +97,7 @@ async def test_a_command_that_cannot_be_killed_is_told_to_run_on() -> None:
     told: list[CommandsRun] = []
     with subprocess.Popen(["sleep", "600"]) as hung:  # noqa: ASYNC220 - it returns at once
 
-        async def hangs(
-            argv: Sequence[str], timeout: float, started: Callable[[int], None], spare: Spare
-        ) -> Finished:
+        async def hangs(asked: Run, timeout: float, started: Callable[[int], None], spare: Spare) -> Finished:
             started(hung.pid)
             return Finished(exit_code=-9, output="", timed_out=True, seconds=60.0)
 
@@ -119,14 +119,14 @@ async def test_a_command_that_the_last_life_has_left_is_waited_for() -> None:
                 first = tasks.create_task(effects.perform(run("x", 1)))
                 other = tasks.create_task(effects.perform(run("z", 2, name="another")))
                 await eventually(other.done, "the one of another process")
-                assert not first.done() and runner.asked == [["z"]]
+                assert not first.done() and runner.asked == ["z"]
                 left.kill()
         finally:
             left.kill()
     answer = first.result()
     assert isinstance(answer, CommandEnded) and not answer.ok and f"pid {left.pid}" in answer.evidence
     await effects.perform(run("after", 3))
-    assert runner.asked[-1] == ["after"]
+    assert runner.asked[-1] == "after"
 
 
 async def test_one_of_the_last_life_that_runs_on_is_outlasted_by_none() -> None:

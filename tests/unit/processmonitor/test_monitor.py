@@ -13,6 +13,7 @@ from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.processmonitor.core.decision import State
 from masakarimonitors.processmonitor.core.observation import (
+    CommandKey,
     CommandsRun,
     ListBroken,
     Observation,
@@ -102,7 +103,7 @@ async def test_which_commands_run_is_observed_for_the_next_life(tmp_path: Path) 
     running = asyncio.get_running_loop().create_task(source.run(seen.put_nowait))
     assert monitor.effects is not None
     await monitor.effects.perform(
-        Run(process_name="p", request_id=1, what="restart_command", command_line="true", run_as_root=False)
+        Run(process_name="p", request_id=1, what=CommandKey.RESTART, command_line="true", run_as_root=False)
     )
     assert [type(await seen.get()) for _ in range(2)] == [CommandsRun, CommandsRun]
     running.cancel()

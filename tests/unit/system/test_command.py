@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +134,12 @@ def test_only_a_pid_that_is_still_its_own_is_killed(collected: bool) -> None:
     if collected:
         launched.collect()
     killed: list[int] = []
-    launched.kill(killed.append)
+
+    def kill(pid: int, spare: Collection[int]) -> Mapping[int, int]:
+        killed.append(pid)
+        return {}
+
+    launched.kill(kill)
     assert killed == ([] if collected else [launched.pid])
     launched.collect()
     launched.let_go()

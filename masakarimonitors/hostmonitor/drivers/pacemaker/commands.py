@@ -8,7 +8,6 @@ not ask Pacemaker itself runs them as root, as deployed sudoers rules let it.
 import asyncio
 import contextlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,11 +18,9 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_devices import (
     FencingDevices,
     read_fencing_devices,
 )
+from masakarimonitors.hostmonitor.drivers.pacemaker.operations import KEEP, Asked, Operation
 from masakarimonitors.hostmonitor.drivers.pacemaker.rights import Run
 from masakarimonitors.system.command import Finished, run
-
-KEEP = 64 << 20
-"""Bytes of output that are kept: the CIB of a thousand remote nodes is some megabytes."""
 
 
 class CannotLook(Exception):
@@ -37,9 +34,9 @@ class NodeKind(StrEnum):
     REMOTE = "remote"
 
 
-async def run_directly(argv: Sequence[str], timeout: float) -> Finished:
+async def run_directly(asked: Asked, timeout: float) -> Finished:
     """With our own rights."""
-    return await run(argv, timeout=timeout, keep=KEEP)
+    return await run(asked.argv, timeout=timeout, keep=KEEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +48,8 @@ class Commands:
     async def look(self, timeout: float) -> tuple[Cib, CrmMon]:
         """Both documents, read side by side within `timeout` seconds. Raises `CannotLook`."""
         async with asyncio.TaskGroup() as both:
-            cib = both.create_task(self._output("cibadmin", "--query", timeout=timeout))
-            mon = both.create_task(self._output("crm_mon", "--output-as=xml", timeout=timeout))
+            cib = both.create_task(self._output(Operation.CIB, timeout))
+            mon = both.create_task(self._output(Operation.STATUS, timeout))
         for text in (cib.result(), mon.result()):
             if isinstance(text, CannotLook):
                 raise text
@@ -63,7 +60,7 @@ class Commands:
 
     async def fencing_devices(self, timeout: float = 10.0) -> FencingDevices:
         """What the CIB's `<resources>` say of BMCs. Raises `CannotLook`."""
-        text = await self._output("cibadmin", "--query", "--scope", "resources", timeout=timeout)
+        text = await self._output(Operation.RESOURCES, timeout)
         if isinstance(text, CannotLook):
             raise text
         try:
@@ -71,11 +68,12 @@ class Commands:
         except Unreadable as fault:
             raise CannotLook(str(fault)) from None
 
-    async def _output(self, *argv: str, timeout: float) -> str | CannotLook:
+    async def _output(self, operation: Operation, timeout: float) -> str | CannotLook:
         # Failures are returned, not raised: both commands are always waited for, and neither is left behind.
-        name = argv[0]
+        asked = Asked(operation)
+        name = asked.program
         try:
-            done = await self.run(argv, timeout)
+            done = await self.run(asked, timeout)
         except OSError as fault:
             return CannotLook(
                 f"{name} cannot be run ({fault.strerror or fault}): is pacemaker-cli-utils installed?"

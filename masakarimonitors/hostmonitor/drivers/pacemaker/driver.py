@@ -21,7 +21,6 @@ from masakarimonitors.hostmonitor.drivers.base import Driver, Finding, Weight
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import ACCOUNTS_MISSING, known_accounts
 from masakarimonitors.hostmonitor.drivers.pacemaker.classify import LINK, Rules
 from masakarimonitors.hostmonitor.drivers.pacemaker.commands import (
-    KEEP,
     CannotLook,
     Commands,
     NodeKind,
@@ -38,6 +37,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_agents import Takes
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_devices import FencingDevices
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_watch import FencingWatch
 from masakarimonitors.hostmonitor.drivers.pacemaker.memory import HostMemory
+from masakarimonitors.hostmonitor.drivers.pacemaker.operations import KEEP, Asked
 from masakarimonitors.hostmonitor.drivers.pacemaker.remarks import remarks
 from masakarimonitors.hostmonitor.drivers.pacemaker.rights import Run, RunByOutcome
 from masakarimonitors.hostmonitor.drivers.pacemaker.watch import Doors, Rhythm, Watch
@@ -46,6 +46,7 @@ from masakarimonitors.hostmonitor.power.ownership import shared
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.monitor import Source
 from masakarimonitors.system.clock import Clock, SystemClock
+from masakarimonitors.system.command import Finished
 from masakarimonitors.system.privileged.runner import RunAsRoot
 from masakarimonitors.system.threads import Pool
 
@@ -200,9 +201,17 @@ def _runner(conf: ConfigOpts, clock: Clock) -> Run:
     """With our own rights where they are enough, as root where they are refused."""
     if os.geteuid() == 0:
         return run_directly
-    as_root = RunAsRoot(tuple(conf.config_file or ()), tuple(conf.config_dir or ()))
-    return RunByOutcome(
-        run_directly,
-        lambda argv, timeout: as_root(argv, timeout, lambda pid: None, keep=KEEP),
-        lambda: clock.now().monotonic,
-    )
+    run_as_root = RunAsRoot(tuple(conf.config_file or ()), tuple(conf.config_dir or ()))
+
+    async def as_root(asked: Asked, timeout: float) -> Finished:
+        def start(place: str, word: str) -> tuple[int, str, int]:
+            from masakarimonitors.hostmonitor.drivers.pacemaker import privileged  # and with it oslo.privsep
+
+            answer: tuple[int, str, int] = privileged.start(
+                asked.operation.value, list(asked.arguments), place, word
+            )
+            return answer
+
+        return await run_as_root(asked.program, start, timeout, lambda pid: None, keep=KEEP)
+
+    return RunByOutcome(run_directly, as_root, lambda: clock.now().monotonic)

@@ -1,19 +1,20 @@
 """With whose rights a command is run: the monitor's own, or root's where those are refused.
 
-In: an argument vector. Out: how it ended. Each command is tried with our own rights first, and as root when
+In: an operation. Out: how it ended. Each command is tried with our own rights first, and as root when
 that fails; what worked is remembered for each command, because being allowed to ask Pacemaker (group
 haclient) says nothing of Corosync (uidgid.d) or of the network (tcpdump).
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
+from masakarimonitors.hostmonitor.drivers.pacemaker.operations import Asked
 from masakarimonitors.system.command import Finished
 
 LOG = logging.getLogger(__name__)
 
-Run = Callable[[Sequence[str], float], Awaitable[Finished]]
-"""Runs a command for at most so many seconds; OSError when it cannot be started."""
+Run = Callable[[Asked, float], Awaitable[Finished]]
+"""Runs a command of the table for at most so many seconds; OSError when it cannot be started."""
 
 _AGAIN = 60.0
 """Seconds before the privileged helper is tried again after it could not be started: sudo logs each attempt."""
@@ -30,21 +31,21 @@ class RunByOutcome:
         self._needs_root: set[str] = set()
         self._no_helper_until = 0.0
 
-    async def __call__(self, argv: Sequence[str], timeout: float) -> Finished:
+    async def __call__(self, asked: Asked, timeout: float) -> Finished:
         """Run it; OSError when it can be started in neither way."""
-        name = argv[0]
+        name = asked.program
         if name in self._needs_root:
             try:
-                return await self._as_root(argv, timeout)
+                return await self._as_root(asked, timeout)
             except OSError as gone:
                 # The helper has gone: perhaps our own rights have come meanwhile.
                 self._needs_root.discard(name)
                 self._helper_failed(name, gone)
-        done, fault = await _ended(self._directly, argv, timeout)
+        done, fault = await _ended(self._directly, asked, timeout)
         if (done is not None and _answered(name, done)) or self._now() < self._no_helper_until:
             return _given(done, fault)
         try:
-            privileged = await self._as_root(argv, timeout)
+            privileged = await self._as_root(asked, timeout)
         except OSError as refused:
             if not isinstance(fault, FileNotFoundError):
                 self._helper_failed(name, refused)
@@ -64,9 +65,9 @@ def _answered(name: str, done: Finished) -> bool:
     return done.ok or done.timed_out or (name.startswith("corosync-") and bool(done.output.strip()))
 
 
-async def _ended(run: Run, argv: Sequence[str], timeout: float) -> tuple[Finished | None, OSError | None]:
+async def _ended(run: Run, asked: Asked, timeout: float) -> tuple[Finished | None, OSError | None]:
     try:
-        return await run(argv, timeout), None
+        return await run(asked, timeout), None
     except OSError as fault:
         return None, fault
 

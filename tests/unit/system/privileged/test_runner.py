@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
-import subprocess
-import sys
+import signal
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -15,9 +14,10 @@ import pytest
 from oslo_config import cfg
 
 from masakarimonitors.privsep import monitors_priv
+from masakarimonitors.processmonitor.sources.stat import read_stat
 from masakarimonitors.system.command import tree
 from masakarimonitors.system.privileged import helper
-from masakarimonitors.system.privileged.runner import RunAsRoot
+from masakarimonitors.system.privileged.runner import RunAsRoot, Start
 from tests.fixtures.lifeline import alive
 from tests.fixtures.waiting import eventually
 
@@ -31,6 +31,11 @@ def helper_in_this_process() -> Iterator[None]:
     yield
     monitors_priv.set_client_mode(True)
     cfg.CONF.clear()
+
+
+def asking(*argv: str) -> tuple[str, Start]:
+    """What a `Start` of root's half comes to: the program's name, and the wish to have it run."""
+    return argv[0], lambda place, word: helper.launch(lambda: argv, place, word)
 
 
 class Connection:
@@ -52,13 +57,15 @@ async def test_a_helper_whose_connection_was_reset_is_not_spoken_to_for_ever(
         reader.join()
     connection = Connection(reader)
     monkeypatch.setattr(monitors_priv, "channel", connection)
-    await RunAsRoot([], [])(["true"], 30.0, lambda pid: None)
+    await RunAsRoot([], [])(*asking("true"), 30.0, lambda pid: None)
     assert connection.running is not reset
 
 
 async def test_how_a_command_ended_is_told_as_of_any_other() -> None:
     pids: list[int] = []
-    done = await RunAsRoot([], [])(["sh", "-c", "echo $$; printf '\\377' >&2; exit 3"], 30.0, pids.append)
+    done = await RunAsRoot([], [])(
+        *asking("sh", "-c", "echo $$; printf '\\377' >&2; exit 3"), 30.0, pids.append
+    )
     assert (done.exit_code, done.timed_out, done.errors) == (3, False, "\\xff")
     assert [done.output.strip()] == [str(pid) for pid in pids]
     assert 0 < done.seconds < 30
@@ -67,7 +74,7 @@ async def test_how_a_command_ended_is_told_as_of_any_other() -> None:
 async def test_what_cannot_be_started_is_an_oserror_and_was_never_started() -> None:
     pids: list[int] = []
     with pytest.raises(OSError, match="/no/such/program"):
-        await RunAsRoot([], [])(["/no/such/program"], 30.0, pids.append)
+        await RunAsRoot([], [])(*asking("/no/such/program"), 30.0, pids.append)
     assert pids == []
 
 
@@ -75,19 +82,19 @@ async def test_what_cannot_be_started_is_an_oserror_and_was_never_started() -> N
 async def test_why_it_cannot_be_started_is_told_as_of_a_command_of_our_own(
     number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def launch(*_: object) -> None:
+    def launch(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number), "program")
 
     monkeypatch.setattr(helper, "Launched", launch)
     with pytest.raises(OSError, match="program") as raised:
-        await RunAsRoot([], [])(["program"], 30.0, lambda pid: None)
+        await RunAsRoot([], [])(*asking("program"), 30.0, lambda pid: None)
     assert raised.value.errno == number
     assert str(raised.value) == f"[Errno {number}] {os.strerror(number)}: 'program'"
 
 
 async def test_a_command_that_hangs_is_killed_at_its_time_with_its_children(tmp_path: Path) -> None:
     script = f"sleep 1000 & echo $! > {tmp_path}/child; wait"
-    done = await RunAsRoot([], [])(["sh", "-c", script], 2.0, lambda pid: None)
+    done = await RunAsRoot([], [])(*asking("sh", "-c", script), 2.0, lambda pid: None)
     assert done.timed_out and done.exit_code == -9
     child = int((tmp_path / "child").read_text())
     await eventually(lambda: not alive(child), "the end of the child")
@@ -96,12 +103,12 @@ async def test_a_command_that_hangs_is_killed_at_its_time_with_its_children(tmp_
 async def test_cancelling_kills_the_command_too() -> None:
     pids: list[int] = []
     run = RunAsRoot([], [])
-    running = asyncio.get_running_loop().create_task(run(["sleep", "1000"], 1000.0, pids.append))
+    running = asyncio.get_running_loop().create_task(run(*asking("sleep", "1000"), 1000.0, pids.append))
     await eventually(lambda: pids, "its pid")
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
-    await run(["true"], 30.0, lambda pid: None)  # what was asked before has been done by now
+    await run(*asking("true"), 30.0, lambda pid: None)  # what was asked before has been done by now
     await eventually(lambda: not alive(pids[0]), "its end")
 
 
@@ -109,12 +116,12 @@ async def test_cancelling_kills_the_command_too() -> None:
 async def test_a_cancelled_command_leaves_nothing_behind_in_the_helper(moment: str, tmp_path: Path) -> None:
     """Neither its process nor its two files, at whichever moment its caller goes; both are ours here."""
     run = RunAsRoot([], [])
-    await run(["true"], 30.0, lambda pid: None)
+    await run(*asking("true"), 30.0, lambda pid: None)
     files, processes = open_files(), tree(os.getpid())
     for number in range(10):
         running = asyncio.Event()
-        argv = ["sh", "-c", f"touch {tmp_path}/{number}; exec sleep 1000"]
-        task = asyncio.get_running_loop().create_task(run(argv, 1000.0, partial(_note, running)))
+        argv = ("sh", "-c", f"touch {tmp_path}/{number}; exec sleep 1000")
+        task = asyncio.get_running_loop().create_task(run(*asking(*argv), 1000.0, partial(_note, running)))
         if moment == "asked":
             await asyncio.sleep(0)
         elif moment == "started":
@@ -125,7 +132,7 @@ async def test_a_cancelled_command_leaves_nothing_behind_in_the_helper(moment: s
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    await run(["true"], 30.0, lambda pid: None)  # what was asked before has been done by now
+    await run(*asking("true"), 30.0, lambda pid: None)  # what was asked before has been done by now
     await only(processes, files)
 
 
@@ -135,15 +142,15 @@ def _note(running: asyncio.Event, pid: int) -> None:
 
 async def test_a_command_that_cannot_be_watched_leaves_nothing_behind() -> None:
     run = RunAsRoot([], [])
-    await run(["true"], 30.0, lambda pid: None)
+    await run(*asking("true"), 30.0, lambda pid: None)
     files, processes = open_files(), tree(os.getpid())
 
     def broken(pid: int) -> None:
         raise RuntimeError("its caller has a fault")
 
     with pytest.raises(RuntimeError):
-        await run(["sleep", "1000"], 1000.0, broken)
-    await run(["true"], 30.0, lambda pid: None)
+        await run(*asking("sleep", "1000"), 1000.0, broken)
+    await run(*asking("true"), 30.0, lambda pid: None)
     await only(processes, files)
 
 
@@ -155,7 +162,7 @@ async def only(processes: set[int], files: int) -> None:
     """What hangs for a moment longer is let go of by the helper's next call."""
     await eventually(
         lambda: (
-            helper.start(["/no/such/program"], "", "")
+            helper.launch(lambda: ["/no/such/program"], "", "")
             and tree(os.getpid()) <= processes
             and open_files() <= files
         ),
@@ -168,7 +175,7 @@ async def test_one_runner_runs_many_commands_side_by_side(tmp_path: Path) -> Non
     script = f"touch {tmp_path}/$0; while [ $(ls {tmp_path} | wc -l) -lt 10 ]; do sleep 0.05; done"
     run = RunAsRoot([], [])
     done = await asyncio.gather(
-        *(run(["sh", "-c", script, str(n)], 60.0, lambda pid: None) for n in range(10))
+        *(run(*asking("sh", "-c", script, str(n)), 60.0, lambda pid: None) for n in range(10))
     )
     assert all(one.ok for one in done)
 
@@ -176,69 +183,132 @@ async def test_one_runner_runs_many_commands_side_by_side(tmp_path: Path) -> Non
 async def test_the_helper_is_configured_with_the_files_of_the_monitor(tmp_path: Path) -> None:
     file = tmp_path / "a.conf"
     file.write_text("[masakarimonitors_privileged]\nuser = somebody\n")
-    assert (await RunAsRoot([str(file)], [])(["true"], 30.0, lambda pid: None)).ok
+    assert (await RunAsRoot([str(file)], [])(*asking("true"), 30.0, lambda pid: None)).ok
     assert cfg.CONF.config_file == [str(file)]
     assert monitors_priv.conf.user == "somebody"
 
 
 async def test_what_a_command_prints_is_kept_as_far_as_is_asked() -> None:
     run = RunAsRoot([], [])
-    argv = ["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo end"]
-    assert len((await run(argv, 60.0, lambda pid: None)).output) == 1 << 20
-    done = await run(argv, 60.0, lambda pid: None, keep=64 << 20)
+    argv = ("sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo end")
+    assert len((await run(*asking(*argv), 60.0, lambda pid: None)).output) == 1 << 20
+    done = await run(*asking(*argv), 60.0, lambda pid: None, keep=64 << 20)
     assert len(done.output) == 3_000_004 and done.output.endswith("xend\n")
 
 
 async def test_no_descriptor_is_left_behind(tmp_path: Path) -> None:
     run = RunAsRoot([], [])
-    await run(["true"], 30.0, lambda pid: None)
+    await run(*asking("true"), 30.0, lambda pid: None)
     before = len(os.listdir("/proc/self/fd"))
     for argv in (["true"], ["sh", "-c", "exit 3"], ["echo", "x"]):
-        await run(argv, 30.0, lambda pid: None)
+        await run(*asking(*argv), 30.0, lambda pid: None)
     with contextlib.suppress(OSError):
-        await run(["/no/such/program"], 30.0, lambda pid: None)
+        await run(*asking("/no/such/program"), 30.0, lambda pid: None)
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
-_SECRET = "Tr0ub4dor"
-_PROGRAM = """
-import asyncio, sys
-from oslo_config import cfg
-from oslo_log import log
-from masakarimonitors.system.privileged.runner import RunAsRoot
-
-conf = cfg.ConfigOpts()
-log.register_options(conf)
-conf(["--config-file", sys.argv[1]])
-log.setup(conf, "test")
-
-async def main():
-    done = await RunAsRoot([sys.argv[1]], [])(["printenv", "PASSWORD"], 60.0, lambda pid: None)
-    assert done.output == sys.argv[2] + "\\n", done
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="oslo.privsep's helper must be root")
-def test_not_even_with_debug_does_the_helper_log_what_a_command_prints(tmp_path: Path) -> None:
-    """The real helper, in a process of its own, as oslo.privsep starts it, and every logger at DEBUG."""
-    file = tmp_path / "a.conf"
-    helper = Path(sys.executable).parent / "privsep-helper"
-    file.write_text(
-        "[DEFAULT]\ndebug = true\ndefault_log_levels = oslo.privsep.daemon=DEBUG,oslo_privsep.daemon=DEBUG\n"
-        f"[masakarimonitors_privileged]\nhelper_command = {helper} --config-file {file}\n"
+async def test_a_command_that_is_to_go_on_does_when_its_caller_goes_and_nothing_is_kept_of_it(
+    tmp_path: Path,
+) -> None:
+    run = RunAsRoot([], [])
+    await run(*asking("true"), 30.0, lambda pid: None)
+    files = open_files()
+    running = asyncio.Event()
+    script = (
+        f"echo $$ > {tmp_path}/pid; while ! test -e {tmp_path}/go; do sleep 0.01; done; touch {tmp_path}/done"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, str(file), _SECRET],
-        cwd=Path(__file__).parents[4],
-        env={**os.environ, "PASSWORD": _SECRET, "PYTHONPATH": str(Path(__file__).parents[4])},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    task = asyncio.get_running_loop().create_task(
+        run(*asking("sh", "-c", script), 1000.0, partial(_note, running), leave=True)
     )
-    assert ran.returncode == 0, ran.stderr
-    logged = ran.stdout + ran.stderr
-    assert "privsep: reply[" in logged, "the answers are logged"
-    assert _SECRET not in logged
+    await running.wait()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await run(*asking("true"), 30.0, lambda pid: None)  # what was asked before has been done by now
+    (tmp_path / "go").touch()
+    await eventually((tmp_path / "done").exists, "the end of the command")
+    pid = int((tmp_path / "pid").read_text())
+    await eventually(lambda: not os.path.exists(f"/proc/{pid}"), "that it is collected")
+    await eventually(lambda: open_files() <= files, "its files to be closed")
+
+
+async def test_a_command_that_was_not_known_yet_when_its_caller_went_is_ended(tmp_path: Path) -> None:
+    """Nobody could wait for its end: neither this life of the monitor nor the next."""
+    run = RunAsRoot([], [])
+    await run(*asking("true"), 30.0, lambda pid: None)
+    script = f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 1000"
+    program, start = asking("sh", "-c", script)
+
+    def slowly(place: str, word: str) -> tuple[int, str, int]:
+        answer = start(place, word)
+        loop.call_soon_threadsafe(task.cancel)
+        gone.wait()
+        return answer
+
+    loop, gone = asyncio.get_running_loop(), threading.Event()
+    told: list[int] = []
+    task = loop.create_task(run(program, slowly, 1000.0, told.append, leave=True))
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    gone.set()
+    await run(*asking("true"), 30.0, lambda pid: None)  # what was asked before has been done by now
+    assert told == []
+    file = tmp_path / "pid"
+    await eventually(lambda: not file.exists() or not alive(int(file.read_text())), "its end")
+
+
+@pytest.mark.parametrize("itself", [False, True])
+async def test_a_command_that_hangs_is_ended_without_the_service_that_runs_by_then(
+    itself: bool, tmp_path: Path
+) -> None:
+    """Also where the command has become the service: then it goes on, and is collected when it ends."""
+    script = f"sleep 1000 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/itself; wait"
+
+    async def services() -> set[int]:
+        return {int((tmp_path / ("itself" if itself else "child")).read_text())}
+
+    run = RunAsRoot([], [])
+    done = await run(*asking("sh", "-c", script), 1.0, lambda pid: None, spare=services, leave=True)
+    child, leader = (int((tmp_path / name).read_text()) for name in ("child", "itself"))
+    try:
+        assert done.timed_out and done.spared == ((leader,) if itself else (child,))
+        assert done.survivors == ()
+        assert alive(child) and alive(leader) is itself
+    finally:
+        for pid in (child, leader) if itself else (child,):
+            os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: not os.path.exists(f"/proc/{leader}"), "that it is collected")
+
+
+async def test_one_that_nobody_could_kill_is_told_to_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pids: list[int] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(helper, "kill_tree", _with_no_effect)
+        patched.setattr(helper, "tree", lambda pid, spare: set())
+        patched.setattr(helper, "still_alive", lambda victims: ())
+        done = await RunAsRoot([], [])(*asking("sleep", "1000"), 1.0, pids.append)
+        assert done.timed_out and done.survivors == tuple(pids)
+    os.kill(pids[0], signal.SIGKILL)
+
+
+def _with_no_effect(root: int, spare: object) -> dict[int, int]:
+    return {root: read_stat(root).started}
+
+
+async def test_what_another_helper_has_started_is_not_known_to_have_worked() -> None:
+    """The first was killed meanwhile, and what it has started ended unseen."""
+
+    def forget(pid: int) -> None:
+        helper.leave(pid)
+
+    with pytest.raises(OSError, match="was restarted while the command ran"):
+        await RunAsRoot([], [])(*asking("true"), 30.0, forget)
+
+
+async def test_what_the_helper_refuses_is_an_oserror_of_no_number_with_its_words() -> None:
+    def refuses(place: str, word: str) -> tuple[int, str, int]:
+        return 0, "not from this list", 0
+
+    with pytest.raises(OSError, match=r"\Anot from this list\Z") as raised:
+        await RunAsRoot([], [])("program", refuses, 30.0, lambda pid: None)
+    assert raised.value.errno is None

@@ -21,6 +21,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import (
     Process,
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import is_number
+from masakarimonitors.hostmonitor.drivers.pacemaker.operations import Asked, Operation
 from masakarimonitors.hostmonitor.drivers.pacemaker.rights import Run
 from masakarimonitors.system.threads import Pool
 
@@ -239,7 +240,7 @@ class PacemakersQuorum:
 async def ask_quorumtool(run: Run, timeout: float) -> tuple[bool, int | None]:
     """Whether Corosync has quorum, and our node id, by command. Raises `CorosyncError`."""
     try:
-        done = await run(["corosync-quorumtool", "-s"], timeout)
+        done = await run(Asked(Operation.QUORUM), timeout)
     except OSError as fault:
         raise CorosyncError(f"corosync-quorumtool cannot be run ({fault.strerror or fault})") from None
     if done.timed_out:

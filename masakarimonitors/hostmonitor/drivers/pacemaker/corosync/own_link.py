@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Finding
 from masakarimonitors.hostmonitor.drivers.pacemaker.commands import run_directly
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import is_number
+from masakarimonitors.hostmonitor.drivers.pacemaker.operations import Asked, NoSuchOperationError, Operation
 from masakarimonitors.hostmonitor.drivers.pacemaker.rights import Run
 from masakarimonitors.hostmonitor.drivers.pacemaker.table import Condition
 
@@ -97,7 +98,7 @@ async def check(
 
 async def _ask_corosync(own: int | None, run: Run) -> LinkCheck:
     try:
-        done = await run(["corosync-cfgtool", "-s"], _ASK)
+        done = await run(Asked(Operation.LINKS), _ASK)
     except OSError as fault:
         return LinkCheck(None, f"corosync-cfgtool cannot be run ({fault.strerror or fault})")
     if done.timed_out:
@@ -108,10 +109,12 @@ async def _ask_corosync(own: int | None, run: Run) -> LinkCheck:
 async def _listen(ring: Ring, timeout: float, run: Run) -> LinkCheck:
     where = f"{ring.interface}, port {ring.port}"
     try:
-        addresses = await run(["ip", "-o", "addr", "show", "dev", ring.interface], _ASK)
+        addresses = await run(Asked(Operation.ADDRESSES, (ring.interface,)), _ASK)
         if not addresses.ok:
             return LinkCheck(None, f"{where}: no such interface")
-        done = await run(tcpdump(ring, _ADDRESS.findall(addresses.output)), timeout)
+        done = await run(packet(ring, _ADDRESS.findall(addresses.output)), timeout)
+    except NoSuchOperationError as fault:
+        return LinkCheck(None, f"{where}: {fault}")
     except OSError as fault:
         return LinkCheck(None, f"{where}: tcpdump cannot be run ({fault.strerror or fault})")
     if done.ok:
@@ -121,16 +124,9 @@ async def _listen(ring: Ring, timeout: float, run: Run) -> LinkCheck:
     return LinkCheck(None, f"{where}: tcpdump failed: {' '.join(done.errors.split())[-200:]}")
 
 
-def tcpdump(ring: Ring, own_addresses: Sequence[str]) -> list[str]:
-    """The command that ends with the first packet of corosync on `ring` that somebody else sent.
-
-    Incoming packets only, and none from our own addresses: multicast loops our own back to us.
-    """
-    ours = " or ".join(f"src host {address}" for address in own_addresses)
-    wanted = f"udp and (port {ring.port} or port {ring.port - 1})"
-    if ours:
-        wanted = f"{wanted} and not ({ours})"
-    return ["tcpdump", "-i", ring.interface, "-n", "-p", "-Q", "in", "-c", "1", wanted]
+def packet(ring: Ring, own_addresses: Sequence[str]) -> Asked:
+    """What ends with the first packet of corosync on `ring` that somebody else sent."""
+    return Asked(Operation.PACKET, (ring.interface, str(ring.port), *own_addresses))
 
 
 class OwnLink:

@@ -1,10 +1,9 @@
 """The commands that look at Pacemaker: which are run, and what an unanswered one is."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.commands import CannotLook, Commands
+from masakarimonitors.hostmonitor.drivers.pacemaker.operations import Asked
 from masakarimonitors.system.command import Finished
 
 
@@ -13,10 +12,10 @@ class Shell:
 
     def __init__(self, ending: Finished | OSError) -> None:
         self.ending = ending
-        self.ran: list[Sequence[str]] = []
+        self.ran: list[Asked] = []
 
-    async def __call__(self, argv: Sequence[str], timeout: float) -> Finished:
-        self.ran.append(argv)
+    async def __call__(self, asked: Asked, timeout: float) -> Finished:
+        self.ran.append(asked)
         if isinstance(self.ending, OSError):
             raise self.ending
         return self.ending
@@ -43,7 +42,7 @@ async def test_nothing_that_hangs_on_a_remote_is_ever_run() -> None:
     shell = Shell(Finished(exit_code=1, output="", timed_out=False, seconds=0.1))
     with pytest.raises(CannotLook):
         await Commands(shell).look(5.0)
-    assert {argv[0] for argv in shell.ran} == {"cibadmin", "crm_mon"}
+    assert {asked.program for asked in shell.ran} == {"cibadmin", "crm_mon"}
 
 
 async def test_what_cibadmin_has_printed_is_never_shown_and_what_it_complains_about_is() -> None:

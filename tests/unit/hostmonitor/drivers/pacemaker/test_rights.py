@@ -1,14 +1,13 @@
 """Whose rights a command gets: by what came of it, for each command alone."""
 
-from collections.abc import Sequence
-
 import pytest
 
+from masakarimonitors.hostmonitor.drivers.pacemaker.operations import Asked, Operation
 from masakarimonitors.hostmonitor.drivers.pacemaker.rights import RunByOutcome
 from masakarimonitors.system.command import Finished
 
-CIBADMIN = ["cibadmin", "--query"]
-QUORUMTOOL = ["corosync-quorumtool", "-s"]
+CIBADMIN = Asked(Operation.CIB)
+QUORUMTOOL = Asked(Operation.QUORUM)
 
 
 def ended(code: int = 0, output: str = "", errors: str = "", timed_out: bool = False) -> Finished:
@@ -23,9 +22,9 @@ class Rights:
         self.others = others
         self.ran: list[str] = []
 
-    async def __call__(self, argv: Sequence[str], timeout: float) -> Finished:
-        self.ran.append(argv[0])
-        ending = self.others.get(argv[0].replace("-", "_"), self.ending)
+    async def __call__(self, asked: Asked, timeout: float) -> Finished:
+        self.ran.append(asked.program)
+        ending = self.others.get(asked.program.replace("-", "_"), self.ending)
         if isinstance(ending, OSError):
             raise ending
         return ending

@@ -4,9 +4,9 @@ import pytest
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import (
     Ring,
+    packet,
     read_cfgtool,
     rings,
-    tcpdump,
 )
 
 HEALTHY = """Local node ID 1, transport knet
@@ -54,6 +54,6 @@ def test_what_cannot_be_meant_is_refused(interfaces: str, ports: str, words: str
 
 
 def test_tcpdump_hears_others_only() -> None:
-    command = tcpdump(Ring("eth0", 5405), ["10.0.0.1", "fe80::1"])
+    command = packet(Ring("eth0", 5405), ["10.0.0.1", "fe80::1"]).argv
     assert command[command.index("-Q") + 1] == "in"
     assert command[-1] == "udp and (port 5405 or port 5404) and not (src host 10.0.0.1 or src host fe80::1)"
