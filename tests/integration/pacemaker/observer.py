@@ -54,7 +54,7 @@ def become_ordinary(group: str) -> None:
     for module in (
         "oslo_privsep.daemon",
         "masakarimonitors.privsep",
-        "masakarimonitors.system.privileged.helper",
+        "masakarimonitors.hostmonitor.drivers.pacemaker.privileged",
     ):
         importlib.import_module(module)
     os.setgroups([grp.getgrnam(group).gr_gid])

@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -100,13 +100,18 @@ async def sudo(tmp_path: Path) -> AsyncIterator[Sudo]:
 
 
 @contextlib.asynccontextmanager
-async def at_work(watching: Watching, sudo: Sudo, **process: object) -> AsyncIterator[int]:
-    """The monitor as nobody, with a `sudo` of ours first in its PATH; gives its pid."""
+async def at_work(
+    watching: Watching, sudo: Sudo, before: Callable[[], None] = lambda: None, **process: object
+) -> AsyncIterator[int]:
+    """The monitor as nobody, with a `sudo` of ours first in its PATH; gives its pid; `before` it is started."""
     async with watching.receiving():
         config = watching.configure(**process)
-        for path in (watching.folder, watching.process.state, *watching.folder.rglob("*")):
-            if not path.is_socket():
-                shutil.chown(path, NOBODY, NOBODY)
+        logs, zoo = watching.folder / "logs", watching.folder / "zoo"
+        logs.mkdir()
+        # The list and the configuration stay root's, as what root is to act upon must.
+        for path in (logs, watching.process.state, zoo, *zoo.rglob("*")):
+            shutil.chown(path, NOBODY, NOBODY)
+        before()
         for parent in watching.folder.parents:
             if not parent.stat().st_mode & 0o001:
                 parent.chmod(parent.stat().st_mode | 0o011)
@@ -114,7 +119,7 @@ async def at_work(watching: Watching, sudo: Sudo, **process: object) -> AsyncIte
         user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         user += ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"]
         argv = [*user, sys.executable, "-c", MONITOR, "--config-file", str(config)]
-        argv += ["--log-file", str(watching.folder / "monitor.log")]
+        argv += ["--log-file", str(logs / "monitor.log")]
         env = {
             **os.environ,
             "PATH": f"{sudo.bin}:{os.environ['PATH']}",
@@ -126,7 +131,7 @@ async def at_work(watching: Watching, sudo: Sudo, **process: object) -> AsyncIte
 
 def log(watching: Watching) -> str:
     return "".join(
-        path.read_text() for name in ("monitor.log", "out") if (path := watching.folder / name).exists()
+        path.read_text() for name in ("logs/monitor.log", "out") if (path := watching.folder / name).exists()
     )
 
 
@@ -219,10 +224,62 @@ async def test_a_helper_that_was_killed_is_started_again(
         (helper,) = helpers(str(watching.folder))
         if asked:
             os.kill(helper, signal.SIGSTOP)
-            log = watching.folder / "monitor.log"
-            begun = log.read_text().count(" begins ")
-            await eventually(lambda: log.read_text().count(" begins ") > begun, "the next to be asked for")
+            begun = log(watching).count(" begins ")
+            await eventually(lambda: log(watching).count(" begins ") > begun, "the next to be asked for")
         os.kill(helper, signal.SIGKILL)
         before = len(tries.read_text().splitlines())
         await eventually(lambda: len(tries.read_text().splitlines()) > before, "another try")
     assert len(sudo.asked) == 2
+
+
+@pytest.mark.parametrize("whose", ["its list", "its configuration"])
+async def test_what_the_monitors_user_could_have_written_root_does_not_run(
+    whose: str, zoo: Zoo, watching: Watching, sudo: Sudo
+) -> None:
+    name, ran = zoo.folder / "nova-compute", zoo.folder / "ran"
+    watching.list({"process_name": str(name), "restart_command": f"touch {ran}", "run_as_root": True})
+
+    def give_away() -> None:
+        path = watching.list_path if whose == "its list" else watching.process.conf
+        shutil.chown(path, NOBODY)
+
+    async with at_work(watching, sudo, before=give_away):
+        await watching.reported(1)
+    assert not ran.exists()
+    assert "No command will be run as root" in log(watching), "it is said before anything has died"
+    assert f"belongs to uid {NOBODY}. After a look at it: chown root:root" in log(watching)
+
+
+async def test_a_command_of_root_goes_on_when_the_monitor_stops(
+    zoo: Zoo, watching: Watching, sudo: Sudo
+) -> None:
+    name = zoo.folder / "nova-compute"
+    waits = f"while ! test -e {zoo.folder}/go; do sleep 0.05; done"
+    script = f"echo $$ > {zoo.folder}/pid; {waits}; id -u > {zoo.folder}/uid"
+    watching.list({"process_name": str(name), "restart_command": f"sh -c '{script}'", "run_as_root": True})
+    async with at_work(watching, sudo) as pid:
+        await eventually(lambda: pid_in(zoo.folder / "pid"), "the command")
+        await eventually(lambda: "running its restart_command" in log(watching), "that the monitor knows it")
+        os.kill(pid, signal.SIGTERM)
+        await eventually(lambda: not alive(pid), "the end of the monitor")
+        await eventually(lambda: helpers(str(watching.folder)) == [], "the end of its helper")
+        command = pid_in(zoo.folder / "pid")
+        assert alive(command)
+        (zoo.folder / "go").touch()
+        await eventually(lambda: not alive(command), "its end")
+    assert (zoo.folder / "uid").read_text() == "0\n"
+    assert "goes on without this monitor" in log(watching)
+
+
+async def test_the_service_of_a_command_of_root_that_hangs_is_left_running(
+    zoo: Zoo, watching: Watching, sudo: Sudo
+) -> None:
+    """It would be killed with the command, since nothing has made a daemon of it."""
+    script = zoo.script("nova-compute", SERVICE)
+    hung = f"sh -c '{script} & sleep 1001'"
+    watching.list({"process_name": str(script), "restart_command": hung, "run_as_root": True})
+    async with at_work(watching, sudo, command_timeout=3):
+        await eventually(lambda: "was left running" in log(watching), "the end of the command")
+        await eventually(lambda: "runs again" in log(watching), "its recovery")
+        assert alive(pid_in(Path(f"{script}.pid")))
+    assert watching.accepted == []

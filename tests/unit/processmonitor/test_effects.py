@@ -217,6 +217,21 @@ async def test_a_leader_that_runs_on_was_not_killed_whatever_its_runner_says() -
             hung.kill()
 
 
+async def test_no_command_is_started_beside_one_that_nobody_could_end(tmp_path: Path) -> None:
+    """The privileged helper that had started it has gone, and no other can kill it."""
+    with subprocess.Popen(["sleep", "600"]) as hung:  # noqa: ASYNC220 - it returns at once
+        try:
+            runner = Runner(OSError("the privileged helper was restarted while the command ran"))
+            runner.pid = hung.pid
+            both = effects(runner)
+            await both.perform(run("x", run_as_root=True))
+            second = await both.perform(run("x", run_as_root=True))
+            assert isinstance(second, CommandEnded) and not second.ok
+            assert f"pid {hung.pid}" in second.evidence and len(runner.asked) == 1
+        finally:
+            hung.kill()
+
+
 async def test_the_service_of_a_command_that_never_ends_is_left_running(tmp_path: Path) -> None:
     source = ProcessSource()
     pid_file = tmp_path / "pid"

@@ -1,7 +1,9 @@
 """The process monitor as it is wired: what a configuration makes of it, and what the status shows."""
 
 import asyncio
+import dataclasses
 import datetime
+import os
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,15 @@ from masakarimonitors.processmonitor.core.decision import State
 from masakarimonitors.processmonitor.core.observation import (
     CommandKey,
     CommandsRun,
+    Entry,
     ListBroken,
     Observation,
     Presence,
     Run,
+    Step,
 )
-from masakarimonitors.processmonitor.monitor import build, describe, down_since
+from masakarimonitors.processmonitor.core.stages import Kind
+from masakarimonitors.processmonitor.monitor import build, check_list, describe, down_since
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock
@@ -176,3 +181,51 @@ def test_a_broken_list_stands_before_its_processes() -> None:
     broken, process = rows(play)
     assert (broken.subject, broken.detail, broken.alarm) == ("process list", "line 2: no such key", True)
     assert process.state == "running"
+
+
+AS_ROOT = "- process_name: x\n  restart_command: y\n  run_as_root: true\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="looks at files of root's")
+def test_a_list_that_others_can_write_is_named_before_anything_dies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The privileged helper will run none of its commands; a monitor that is root itself asks no helper."""
+    loaded = options(tmp_path, AS_ROOT)
+    path, file = tmp_path / "list.yaml", tmp_path / "monitors.conf"
+    path.chmod(0o644)
+    file.chmod(0o644)
+
+    def said() -> str:
+        caplog.clear()
+        build(loaded, {}, FakeClock(), FakeApi())
+        return caplog.text
+
+    assert said() == "" and not [one for one in check_list(loaded) if "run as root" in one.text]
+    path.chmod(0o664)
+    assert said() == ""
+    monkeypatch.setattr(os, "geteuid", lambda: 64001)
+    assert f"chmod go-w {path}" in said()
+    first, *_ = check_list(loaded)
+    assert not first.fine and f"chmod go-w {path}" in first.text
+    path.chmod(0o644)
+    file.chmod(0o666)
+    assert f"chmod go-w {file}" in said()
+    path.write_text(LIST)
+    assert said() == "", "nothing of it is to be run as root"
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("step", Step)
+def test_each_step_of_a_try_is_one_key_of_the_list(kind: Kind, step: Step) -> None:
+    """What is asked of the privileged helper is one of these, and nothing else."""
+    commands = {key.value: key.value for key in CommandKey}
+    entry = Entry(process_name="x", **commands)  # type: ignore[arg-type]
+    prefix = "" if step is Step.MAIN else f"{step}_"
+    assert kind.key(step).of(entry) == f"{prefix}{kind}_command"
+
+
+def test_the_keys_are_all_the_commands_that_an_entry_can_have() -> None:
+    assert {key.value for key in CommandKey} == {
+        field.name for field in dataclasses.fields(Entry) if field.name.endswith("_command")
+    }

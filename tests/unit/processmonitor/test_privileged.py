@@ -27,6 +27,11 @@ NAME = "/usr/sbin/x"
 SECRET = "Tr0ub4dor"
 
 
+def shortly(value: object) -> str:
+    """The name of a case: it stands in the environment of what a test starts, where there is not much room."""
+    return repr(value)[:9]
+
+
 class Roots:
     """A folder of root's with a configuration that names a list."""
 
@@ -98,7 +103,9 @@ async def test_the_command_of_the_list_is_run_and_no_other(key: str, roots: Root
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x", f"{NAME}\n", f"{NAME}\x1b[2J\r\n{SECRET}", "\0", "x" * 10_000_000, 7, None]
+    "name",
+    ["", "x", f"{NAME}\n", f"{NAME}\x1b[2J\r\n{SECRET}", "\0", "x" * 10_000_000, 7, None],
+    ids=shortly,
 )
 async def test_what_the_list_does_not_name(name: Any, roots: Roots, output: Handover) -> None:
     assert f"{roots.list}, as the privileged helper reads it now, does not name" in refused(
@@ -107,7 +114,9 @@ async def test_what_the_list_does_not_name(name: Any, roots: Roots, output: Hand
 
 
 @pytest.mark.parametrize(
-    "key", ["process_name", "user", "__class__", "", SECRET, "x" * 10_000_000, 7, None, ()]
+    "key",
+    ["process_name", "user", "__class__", "", SECRET, "x" * 10_000_000, 7, None, ()],
+    ids=shortly,
 )
 async def test_what_is_no_command_of_an_entry(key: Any, roots: Roots, output: Handover) -> None:
     assert "the keys are start_command, pre_start_command" in refused(roots, output, key=key)
@@ -125,7 +134,9 @@ async def test_an_entry_that_is_not_to_run_as_root(
     assert "run_as_root: true" in refused(roots, output)
 
 
-@pytest.mark.parametrize("seen", [digest("true"), "", SECRET, "x" * 10_000_000, 7, None, b"\xff"])
+@pytest.mark.parametrize(
+    "seen", [digest("true"), "", SECRET, "x" * 10_000_000, 7, None, b"\xff"], ids=shortly
+)
 async def test_a_list_that_has_changed_since_the_monitor_has_read_it(
     seen: Any, roots: Roots, output: Handover
 ) -> None:
@@ -163,6 +174,7 @@ async def test_two_entries_of_one_name(roots: Roots, output: Handover) -> None:
         b"[" * 100_000,
         b"!!python/object/apply:os.system ['true']",
     ],
+    ids=shortly,
 )
 async def test_a_list_that_cannot_be_used_is_not_shown(text: bytes, roots: Roots, output: Handover) -> None:
     roots.list.write_bytes(text)

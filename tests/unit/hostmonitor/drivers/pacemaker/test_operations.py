@@ -56,7 +56,7 @@ def test_what_is_no_interface(name: str, operation: Operation) -> None:
         ("eth0",),
         *(
             ("eth0", port)
-            for port in ("", "0", "65536", "-1", "5405 or port 22", "\u0665", "1e3", "9" * 10_000, "+5")
+            for port in ("", "0", "65536", "-1", "5405 or port 22", "\u0665", "1e3", "9" * 100, "+5")
         ),
         *(
             ("eth0", "5405", one)

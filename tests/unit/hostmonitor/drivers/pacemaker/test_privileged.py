@@ -71,6 +71,7 @@ async def test_an_operation_of_the_table_is_run(
         ("x" * 10_000_000, []),
         ("addresses", ["x" * 10_000_000]),
     ],
+    ids=lambda value: repr(value)[:9],
 )
 async def test_everything_else_is_refused_and_not_shown(
     operation: Any, arguments: Any, output: Handover
