@@ -60,13 +60,17 @@ def _argv(process_name: str, key: str, seen: str) -> list[str]:
     return shlex.split(line)
 
 
+# Fifty processes that die at once are fifty requests, and a long list takes a fraction of a second.
+_understood = functools.lru_cache(maxsize=1)(parse_raw)
+
+
 def _entries(path: str) -> tuple[Entry, ...]:
     try:
-        return parse_raw(read_trusted(path, LONGEST), path)
+        return _understood(read_trusted(path, LONGEST), path)
     except Untrusted as why:
         raise Refused(str(why)) from None
     except OSError as error:
-        raise Refused(f"{path} cannot be read by root: {error.strerror}") from None
+        raise Refused(f"{path} cannot be read by the privileged helper: {error.strerror}") from None
     except YamlFileFault as fault:
         # What is wrong may show what stands there; where it is does not.
         line = fault.faults[0].line

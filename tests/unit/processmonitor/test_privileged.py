@@ -223,7 +223,7 @@ async def test_a_link_that_another_user_has_put_there(roots: Roots, output: Hand
 
 async def test_a_list_that_is_not_there(roots: Roots, output: Handover) -> None:
     roots.list.unlink()
-    assert f"{roots.list} cannot be read by root: No such file" in refused(roots, output)
+    assert f"{roots.list} cannot be read by the privileged helper: No such file" in refused(roots, output)
 
 
 async def test_a_list_that_the_monitors_user_has_named(roots: Roots, output: Handover) -> None:
