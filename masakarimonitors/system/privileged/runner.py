@@ -193,6 +193,12 @@ def _start(order: _Order) -> tuple[int, str, int]:
             f"the privileged helper cannot be started ({error}); check [masakarimonitors_privileged]"
             " helper_command and the sudoers rule of the monitor's user"
         ) from error
+    except (ImportError, NameError) as error:
+        # What oslo.privsep's daemon answers where there is no such function, or none that may be called.
+        raise OSError(
+            "the privileged helper does not know what it is asked: it belongs to another release than this monitor;"
+            " have [masakarimonitors_privileged] helper_command start the privsep-helper that was installed with it"
+        ) from error
     order.pid = int(pid)
     if order.abandoned:
         _let_go(order)

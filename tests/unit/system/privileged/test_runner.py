@@ -305,6 +305,17 @@ async def test_what_another_helper_has_started_is_not_known_to_have_worked() -> 
         await RunAsRoot([], [])(*asking("true"), 30.0, forget)
 
 
+@pytest.mark.parametrize("error", [ImportError("no such class"), NameError("not exported")])
+async def test_a_helper_of_another_release_is_named(error: Exception) -> None:
+    """sudo may find the one that a package has installed, though the monitor runs from an environment of its own."""
+
+    def unknown(place: str, word: str) -> tuple[int, str, int]:
+        raise error
+
+    with pytest.raises(OSError, match="another release"):
+        await RunAsRoot([], [])("program", unknown, 30.0, lambda pid: None)
+
+
 async def test_what_the_helper_refuses_is_an_oserror_of_no_number_with_its_words() -> None:
     def refuses(place: str, word: str) -> tuple[int, str, int]:
         return 0, "not from this list", 0
