@@ -278,7 +278,8 @@ async def test_the_service_of_a_command_of_root_that_hangs_is_left_running(
     script = zoo.script("nova-compute", SERVICE)
     hung = f"sh -c '{script} & sleep 1001'"
     watching.list({"process_name": str(script), "restart_command": hung, "run_as_root": True})
-    async with at_work(watching, sudo, command_timeout=3):
+    # More tries than it takes the service to appear within the time of a command.
+    async with at_work(watching, sudo, restart_retries=1000, command_timeout=3):
         await eventually(lambda: "was left running" in log(watching), "the end of the command")
         await eventually(lambda: "runs again" in log(watching), "its recovery")
         assert alive(pid_in(Path(f"{script}.pid")))

@@ -262,22 +262,24 @@ async def test_a_command_that_hangs_is_ended_without_the_service_that_runs_by_th
     itself: bool, tmp_path: Path
 ) -> None:
     """Also where the command has become the service: then it goes on, and is collected when it ends."""
-    script = f"sleep 1000 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/itself; wait"
+    leader = f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/itself"
+    script = f"sleep 1000 & echo $! > {tmp_path}/child; {leader}; wait"
 
     async def services() -> set[int]:
+        await eventually((tmp_path / "itself").exists, "its pid")
         return {int((tmp_path / ("itself" if itself else "child")).read_text())}
 
     run = RunAsRoot([], [])
     done = await run(*asking("sh", "-c", script), 1.0, lambda pid: None, spare=services, leave=True)
-    child, leader = (int((tmp_path / name).read_text()) for name in ("child", "itself"))
+    child, shell = (int((tmp_path / name).read_text()) for name in ("child", "itself"))
     try:
-        assert done.timed_out and done.spared == ((leader,) if itself else (child,))
+        assert done.timed_out and done.spared == ((shell,) if itself else (child,))
         assert done.survivors == ()
-        assert alive(child) and alive(leader) is itself
+        assert alive(child) and alive(shell) is itself
     finally:
-        for pid in (child, leader) if itself else (child,):
+        for pid in (child, shell) if itself else (child,):
             os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: not os.path.exists(f"/proc/{leader}"), "that it is collected")
+    await eventually(lambda: not os.path.exists(f"/proc/{shell}"), "that it is collected")
 
 
 async def test_one_that_nobody_could_kill_is_told_to_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
