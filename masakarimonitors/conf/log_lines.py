@@ -36,6 +36,8 @@ class Escaping(logging.Formatter):
         if record.exc_info and not record.exc_text:
             safe.exc_text = self.formatException(record.exc_info)
         text: Any = self._inner.format(safe)
+        # As every formatter leaves it behind: what others have hung on the record may read it.
+        record.message = getattr(safe, "message", "")
         if not isinstance(text, str):  # fluentd gets the record as a mapping
             return cast(str, text)
         head, tail = _split(text, safe)

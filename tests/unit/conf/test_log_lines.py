@@ -39,6 +39,7 @@ def test_a_record_is_left_as_it_was_for_other_handlers() -> None:
     made = record("%s", HOSTILE)
     formatted(made)
     assert made.getMessage() == HOSTILE and made.args == (HOSTILE,) and made.exc_text is None
+    assert made.message == SHOWN
 
 
 def test_a_traceback_keeps_its_lines_and_an_exception_gets_one() -> None:
@@ -69,6 +70,7 @@ def test_colours_are_those_of_the_formatter() -> None:
 def test_each_handler_is_made_to_write_so_once() -> None:
     logger, handler = logging.getLogger("tests.log_lines"), logging.StreamHandler()
     logger.addHandler(handler)
+    others = [(one, one.formatter) for one in logging.getLogger().handlers]
     try:
         escape_all()
         first = handler.formatter
@@ -77,7 +79,8 @@ def test_each_handler_is_made_to_write_so_once() -> None:
         assert handler.format(record("%s", HOSTILE)) == SHOWN
     finally:
         logger.removeHandler(handler)
-    escape_all()
+        for other, formatter in others:
+            other.setFormatter(formatter)
 
 
 SCRIPT = f"""
