@@ -1,19 +1,29 @@
 """The one reader of operators' YAML files: every fault at once, each with its line and column.
 
 Text comes in, and goes as YAML nodes to a walk of the reader's own, which knows what this file must
-say and in which words it refuses it; out goes what the walk has read, or a `YamlFileFault`.
+say and in which words it refuses it; out goes what the walk has read, or a `YamlFileFault`. What is small
+as text and endless once its aliases are followed is refused before anybody walks it.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
 T = TypeVar("T")
 
 _QUOTED = re.compile(r"(?<=alias |nchor |andle )(['\"]).*\1")
+
+LARGEST = 1 << 20
+"""Characters of a text, and of all that its aliases make of it: no file of an operator's is so long."""
+_MOST_NODES = 100_000
+"""Words, lists and groups of a text, aliases followed: some 6,000 hosts with all that can be said of a BMC."""
+_MOST_FAULTS = 100
+"""More are not named: nobody mends them all in one go, and how many there are is the writer's choice."""
+_LONGEST = 2000
+"""Characters of one fault's words, in which words of the file may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,10 @@ class YamlFileFault(ValueError):
         super().__init__(between.join(f"{before}{fault}" for fault in self.faults))
 
 
+class _Enough(Exception):
+    """So much is wrong that the rest is not looked at."""
+
+
 class Faults:
     """All that one walk over a file's nodes has found, in the order in which it was met."""
 
@@ -50,7 +64,10 @@ class Faults:
 
     def add(self, node: yaml.Node | None, what: str) -> None:
         """Name a fault where `node` begins; an empty file has no node, and its fault stands at the top."""
+        if len(self.found) >= _MOST_FAULTS:
+            raise _Enough
         mark = node.start_mark if node is not None else None
+        what = "".join(letter if letter.isprintable() else "?" for letter in what[:_LONGEST])
         self.found.append(Fault(mark.line + 1, mark.column + 1, what) if mark else Fault(1, 1, what))
 
     def keys(
@@ -82,16 +99,117 @@ def read(
     """
     faults = Faults()
     try:
-        value = walk(yaml.compose(text, Loader=yaml.SafeLoader), faults)
+        value = walk(_compose(text), faults)
         if not faults.found:
             return value
-    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
+    except _Enough:
+        faults.found.append(Fault(0, 0, f"more is wrong than these {_MOST_FAULTS}: mend them first"))
+    except yaml.MarkedYAMLError as error:
+        # The walk has asked for a merge that cannot be.
         faults.found.append(_not_yaml(text, error))
-    except RecursionError:
-        faults.found.append(
-            Fault(1, 1, "lists or mappings stand inside of each other, hundreds deep: too deep to read")
-        )
+    except _Refused as refusal:
+        faults.found.append(refusal.fault)
     raise YamlFileFault(faults.found, before=before, between=between)
+
+
+def load(text: str) -> Any:
+    """What a text says as plain values, for files whose form others have laid down; raises `YamlFileFault`.
+
+    The message does not quote the text, which may hold secrets.
+    """
+    try:
+        root = _compose(text)
+        return None if root is None else yaml.constructor.SafeConstructor().construct_document(root)
+    except _Refused as refusal:
+        where = refusal.fault
+        raise YamlFileFault([Fault(where.line, where.column, "it is not YAML that can be used")]) from None
+    # A date that no calendar has, a number without digits.
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError):
+        raise YamlFileFault([Fault(0, 0, "a value in it makes no sense")]) from None
+
+
+class _Refused(Exception):
+    """The text has no nodes to walk."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+class _Loader(yaml.SafeLoader):
+    """Makes nodes of a text, of bounded number."""
+
+    nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            mark = self.peek_event().start_mark
+            raise _Refused(
+                Fault(mark.line + 1, mark.column + 1, f"more than {_MOST_NODES} values: {_TOO_LARGE}")
+            )
+        return super().compose_node(parent, index)
+
+
+_TOO_LARGE = "the file is too large to read"
+
+
+def _compose(text: str) -> yaml.Node | None:
+    """The root node of a text; raises _Refused."""
+    if len(text) > LARGEST:
+        raise _Refused(Fault(0, 0, f"more than {LARGEST} characters: {_TOO_LARGE}"))
+    try:
+        root: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
+        raise _Refused(_not_yaml(text, error)) from None
+    except RecursionError:
+        words = "lists or mappings stand inside of each other, hundreds deep: too deep to read"
+        raise _Refused(Fault(1, 1, words)) from None
+    if root is not None:
+        _weigh(root)
+    return root
+
+
+def _weigh(root: yaml.Node) -> None:
+    """Raises _Refused for aliases that lead back to where they stand, and for those that make too much of it."""
+    # Nodes and characters of each node with all that is in it; none while it is being weighed.
+    weights: dict[int, tuple[int, int] | None] = {}
+    waiting = [root]
+    while waiting:
+        node = waiting[-1]
+        if weights.get(id(node)) is not None:
+            waiting.pop()
+            continue
+        inner = _inside(node)
+        if id(node) not in weights:
+            weights[id(node)] = None
+            for one in inner:
+                if id(one) not in weights:
+                    waiting.append(one)
+                elif weights[id(one)] is None:
+                    raise _refused(one, "an alias in it leads back to it, so it has no end")
+            if waiting[-1] is not node:
+                continue
+        waiting.pop()
+        found = [weight for one in inner if (weight := weights[id(one)]) is not None]
+        nodes = 1 + sum(weight[0] for weight in found)
+        letters = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
+        letters += sum(weight[1] for weight in found)
+        if nodes > _MOST_NODES or letters > LARGEST:
+            raise _refused(
+                node, "its aliases make more of it than any such file has; write out what is meant"
+            )
+        weights[id(node)] = nodes, letters
+
+
+def _inside(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _refused(node: yaml.Node, what: str) -> _Refused:
+    return _Refused(Fault(node.start_mark.line + 1, node.start_mark.column + 1, what))
 
 
 def merge(node: yaml.MappingNode) -> None:
