@@ -1,0 +1,86 @@
+"""How everything here is driven: how many examples, what counts as a fault, and when one is still at it.
+
+`make test` plays the same examples each time, so few that they take seconds; `make fuzz` plays others, many more,
+for as long as it is told to (`python -m tests.fuzz`).
+"""
+
+import os
+import signal
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+from hypothesis import HealthCheck, settings
+
+T = TypeVar("T")
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+"""Examples of each property of ordinary cost; 0: the few of `make test`, the same each time."""
+
+_FEW = 60
+_ENOUGH = 10.0
+"""Seconds of this process's own time, so a busy computer does not count; no example needs a tenth of them."""
+
+MOST = 1 << 20 if EXAMPLES else 1 << 17
+"""Bytes of the largest input; a mebibyte is the most that readers of files take, and takes seconds."""
+
+
+def fuzzed(cost: float = 1.0) -> settings:
+    """For `@fuzzed()`; `cost`: how many times as long an example takes as an ordinary one."""
+    return settings(
+        max_examples=max(10, round((EXAMPLES or _FEW) / cost)),
+        derandomize=not EXAMPLES,
+        database=None,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
+
+
+class _StillAtIt(BaseException):
+    """No Exception, so that nothing that is tested takes it for a fault of its input."""
+
+
+@contextmanager
+def ends() -> Iterator[None]:
+    """What is done inside ends; otherwise an AssertionError says where it was, instead of a run that hangs."""
+
+    def tell(_signal: int, frame: FrameType | None) -> None:
+        code = frame.f_code if frame is not None else None
+        raise _StillAtIt(f"{code.co_filename}:{frame.f_lineno}" if code and frame else "somewhere in C")
+
+    before = signal.signal(signal.SIGVTALRM, tell)
+    signal.setitimer(signal.ITIMER_VIRTUAL, _ENOUGH)
+    try:
+        yield
+    except _StillAtIt as where:
+        raise AssertionError(f"after {_ENOUGH:g} s of work it has not come to an end, at {where}") from None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def read_or_refused(call: Callable[[], T], *refusals: type[Exception]) -> T | None:
+    """What `call` makes of its input; None when it refuses it as it says that it does. All else is a fault."""
+    with ends():
+        try:
+            return call()
+        except refusals as refusal:
+            # Whoever shows it has to print it.
+            str(refusal)
+            return None
+
+
+ENDURABLE = 128 << 20
+"""Bytes that no input of a mebibyte may take."""
+
+
+def memory_of(call: Callable[[], object]) -> int:
+    """Bytes that `call` held at its worst moment, beyond what was there before."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
