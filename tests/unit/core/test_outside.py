@@ -1,0 +1,60 @@
+"""Text of others: one kind of fault, whatever is wrong with it."""
+
+import pytest
+
+from masakarimonitors.core.outside import read_json, read_xml, refuse_doctype
+
+
+@pytest.mark.parametrize("text", ['{"a": [1, null]}', b'{"a": [1, null]}'])
+def test_json(text: str | bytes) -> None:
+    assert read_json(text) == {"a": [1, None]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        "NaN",
+        "[Infinity]",
+        "-Infinity",
+        "9" * 5000,
+        b"\xff",
+        b'"\xed\xa0"',
+    ],
+)
+def test_what_is_no_json(text: str | bytes) -> None:
+    with pytest.raises(ValueError):
+        read_json(text)
+
+
+def test_xml() -> None:
+    assert read_xml("<?xml version='1.0'?>\n<!-- <!DOCTYPE a> -->\n<a b='c'><d/></a>")[0].tag == "d"
+    assert read_xml("<a><![CDATA[<!DOCTYPE a>]]></a>").text == "<!DOCTYPE a>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "<a>", "<a/><b/>", "<a>&b;</a>", "<a>\0</a>", "<a>\ud800</a>", "<a b='1' b='2'/>", "<a:b/>"],
+)
+def test_what_is_no_xml(text: str) -> None:
+    with pytest.raises(ValueError):
+        read_xml(text)
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n ", "<?xml version='1.0'?>", "<!-- x --><?p?> <!---->"])
+def test_no_document_type(before: str) -> None:
+    text = f"{before}<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"
+    with pytest.raises(ValueError, match="document type"):
+        refuse_doctype(text)
+    with pytest.raises(ValueError, match="document type|well-formed"):
+        read_xml(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["<!--" * 50_000, "<?" * 50_000, " " * 100_000, "<?x?>" * 50_000, "<!---->" * 50_000]
+)
+def test_looking_for_one_comes_to_an_end(text: str) -> None:
+    refuse_doctype(text)
