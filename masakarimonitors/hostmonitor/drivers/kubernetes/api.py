@@ -7,7 +7,6 @@ plugins) is looked at again at each request; all else is read when the connectio
 
 import base64
 import contextlib
-import json
 import os
 import socket
 import ssl
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from masakarimonitors.core.outside import read_json
 from masakarimonitors.hostmonitor.drivers.kubernetes.exec_plugin import PluginFault, Printed, run_plugin
 from masakarimonitors.hostmonitor.drivers.kubernetes.kubeconfig import (
     Access,
@@ -43,6 +43,10 @@ _NODES_A_PAGE = 25
 _LEASES_A_PAGE = 500
 _LONGEST_LINE = 8 << 20
 """Bytes of one watch event; etcd takes no object above 1.5 MB."""
+_LARGEST_ANSWER = 64 << 20
+"""Bytes of one answer, unpacked: a page of Nodes that are each as large as etcd takes one."""
+_MOST_PAGES = 10_000
+"""Of one list: a quarter of a million Nodes."""
 _CONNECT = 5.0
 
 
@@ -134,7 +138,7 @@ class Api:
         async with self._ask("GET", "/api/v1/nodes", limits, params) as response:
             _notice_a_dead_peer(response)
             async for line in _lines(response):
-                event = json.loads(line)
+                event = read_json(line)
                 kind, item = str(event.get("type")), _mapping(event.get("object"))
                 if kind == "ERROR":
                     raise ApiFault(str(item.get("message") or item)[:300], int(item.get("code") or 0))
@@ -176,20 +180,21 @@ class Api:
         self, path: str, params: Params, limit: int, timeout: float
     ) -> AsyncIterator[Mapping[str, Any]]:
         following = ""
-        while True:
+        for _ in range(_MOST_PAGES):
             more: Params = {"continue": following} if following else {}
             page = await self._json("GET", path, timeout, {**params, "limit": limit, **more})
             yield page
             following = str(_mapping(page.get("metadata")).get("continue") or "")
             if not following:
                 return
+        raise ApiFault(f"{self._access.server} lists {path} without end")
 
     async def _json(
         self, method: str, path: str, timeout: float, params: Params | None = None, body: Any = None
     ) -> Mapping[str, Any]:
         limits = aiohttp.ClientTimeout(total=timeout)
         async with self._ask(method, path, limits, params or {}, body) as response:
-            answer = json.loads(await response.read())
+            answer = read_json(await _body(response))
             if not isinstance(answer, dict):
                 raise ApiFault(f"{self._access.server} answers what no API server says")
             return answer
@@ -255,7 +260,7 @@ class Api:
             self._printed = None  # the plugin is asked again
         text = (await response.content.read(4096)).decode("utf-8", "replace")
         with contextlib.suppress(ValueError, AttributeError):
-            text = str(json.loads(text).get("message") or text)
+            text = str(read_json(text).get("message") or text)
         raise ApiFault(f"{response.status} {' '.join(text.split())[:500]}", response.status)
 
 
@@ -277,6 +282,16 @@ def _items(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ApiFault("the answer is no list of objects")
     return items
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """A whole answer; raises ApiFault for one without end."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _LARGEST_ANSWER:
+            raise ApiFault(f"an answer is longer than {_LARGEST_ANSWER >> 20} MiB")
+    return bytes(body)
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

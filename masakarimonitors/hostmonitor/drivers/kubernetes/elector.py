@@ -195,7 +195,7 @@ class LeaseElector:
     async def _read(self, api: LeaseApi) -> None:
         body = await api.read_lease(self._namespace, self._name, self._timings.patience)
         self._read_fault = ""
-        self._take(None if body is None else read_lease(body))
+        self._take(None if body is None else _lease(body))
 
     def _take(self, seen: LeaseSeen | None) -> None:
         before, self._seen, self._exists = self._seen, seen, seen is not None
@@ -326,7 +326,7 @@ class LeaseElector:
 
     async def _put(self, api: LeaseApi, body: dict[str, object]) -> None:
         written = await api.write_lease(self._namespace, body, self._timings.patience)
-        self._take(read_lease(written))
+        self._take(_lease(written))
 
     async def _leave(self, api: LeaseApi) -> None:
         """At a clean stop another monitor may acquire the Lease moments later."""
@@ -338,3 +338,11 @@ class LeaseElector:
                 await self._read(api)
                 if self._seen is not None and self._seen.leader == self._own:
                     await self._release(api, self._seen)
+
+
+def _lease(body: Mapping[str, Any]) -> LeaseSeen:
+    """What an answer shows; raises ApiFault."""
+    try:
+        return read_lease(body)
+    except ValueError as fault:
+        raise ApiFault(f"the API server sent {fault}") from fault

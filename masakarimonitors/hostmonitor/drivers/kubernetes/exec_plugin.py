@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from masakarimonitors.core.outside import read_json
 from masakarimonitors.hostmonitor.drivers.kubernetes.kubeconfig import Access, Plugin
 from masakarimonitors.system import command
 
@@ -54,7 +55,7 @@ async def run_plugin(plugin: Plugin, access: Access) -> Printed:
         ended = f"did not end within {_LIMIT:g} s" if done.timed_out else f"ended with {done.exit_code}"
         raise PluginFault(f"the exec plugin {name} {ended}: {' '.join(done.errors.split())[:300]}")
     try:
-        return read_printed(json.loads(done.output))
+        return read_printed(read_json(done.output))
     except (ValueError, TypeError, AttributeError) as fault:
         raise PluginFault(
             f"the exec plugin {name} printed no ExecCredential with a token or a certificate"
@@ -67,11 +68,14 @@ def read_printed(document: Mapping[str, Any]) -> Printed:
     token, certificate = status.get("token"), status.get("clientCertificateData")
     if not token and not certificate:
         raise ValueError("neither a token nor a certificate")
+    key = status.get("clientKeyData")
+    if not all(part is None or isinstance(part, str) for part in (token, certificate, key)):
+        raise ValueError("credentials that are no text")
     expires = status.get("expirationTimestamp")
     when = datetime.datetime.fromisoformat(expires) if expires else None
     if when is not None and when.tzinfo is None:
         raise ValueError("a moment without a zone")
-    return Printed(token, certificate, status.get("clientKeyData"), when)
+    return Printed(token, certificate, key, when)
 
 
 def _cluster(access: Access) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
+from masakarimonitors.system import yaml_file
 
 POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its service account: `token` (renewed about hourly by the kubelet) and `ca.crt`."""
@@ -143,10 +143,10 @@ def _read_files(paths: list[Path], context: str | None) -> Access:
 
 def _document(path: Path) -> Mapping[str, Any]:
     try:
-        document = yaml.safe_load(_text_of(path))
-    except yaml.YAMLError as fault:
-        # Without the parser's own words, which may quote a line with a secret.
-        raise AccessFault(f"{path} is not YAML") from fault
+        document = yaml_file.load(_text_of(path))
+    except yaml_file.YamlFileFault as fault:
+        # Its words quote nothing: a line may hold a secret.
+        raise AccessFault(f"{path} is not YAML ({fault})") from fault
     if not isinstance(document, dict):
         raise AccessFault(f"{path} is no kubeconfig file")
     return document

@@ -56,7 +56,7 @@ class KubeletLeases:
         found = await self._read(api, self._pace.patience, name)
         self.own = self.own.hear(_stamps(found), self._clock.now())
         duration = found.get(name, {}).get("leaseDurationSeconds")
-        if isinstance(duration, int) and duration > 0:
+        if isinstance(duration, int) and 0 < duration < 1 << 31:
             self.own_duration = float(duration)
 
     async def look(self, api: Api) -> None:

@@ -46,13 +46,22 @@ class LeaseSeen:
 
 
 def read_lease(lease: Mapping[str, Any]) -> LeaseSeen:
-    """From a Lease object of coordination.k8s.io/v1."""
+    """From a Lease object of coordination.k8s.io/v1; raises ValueError when it is none."""
+    try:
+        return _read(lease)
+    except (TypeError, AttributeError) as fault:
+        raise ValueError(f"a Lease that cannot be read ({type(fault).__name__}: {fault})") from fault
+
+
+def _read(lease: Mapping[str, Any]) -> LeaseSeen:
     metadata, spec = lease.get("metadata") or {}, lease.get("spec") or {}
-    notes = metadata.get("annotations") or {}
+    notes: Mapping[str, Any] = metadata.get("annotations") or {}
+    if not isinstance(notes, dict) or not isinstance(spec, dict):
+        raise TypeError("its parts are no objects")
     annotation = notes.get(LEDGER)
     about = read_candidate(str(notes.get(LEADER) or "").encode())
     leader = str(spec.get("holderIdentity") or "")
-    seconds = spec.get("leaseDurationSeconds") or 0
+    seconds = _whole(spec.get("leaseDurationSeconds"))
     return LeaseSeen(
         uid=str(metadata.get("uid") or ""),
         leader=leader,
@@ -60,7 +69,7 @@ def read_lease(lease: Mapping[str, Any]) -> LeaseSeen:
         version=str(metadata.get("resourceVersion") or ""),
         renewal=f"{leader} {spec.get('renewTime')} {spec.get('leaseTransitions')}",
         duration=float(seconds) if seconds > 0 else UNSAID,
-        transitions=int(spec.get("leaseTransitions") or 0),
+        transitions=_whole(spec.get("leaseTransitions")),
         # One that is not there is not known: a Lease that was made anew looks the same.
         ledger=None if annotation is None else read_ledger(annotation),
         body=lease,
@@ -68,6 +77,15 @@ def read_lease(lease: Mapping[str, Any]) -> LeaseSeen:
         about=about if about is not None and about.node == leader else None,
         challenge=read_candidate(str(notes.get(CHALLENGE) or "").encode()),
     )
+
+
+def _whole(value: object) -> int:
+    """A number as the API has it, of 31 bits; 0 where it says none. Raises ValueError."""
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or not -1 << 31 <= value < 1 << 31:
+        raise ValueError(f"a Lease that cannot be read ({value!r:.40} stands where a number must)")
+    return value
 
 
 def write_lease(

@@ -71,7 +71,7 @@ def read_node(node: Mapping[str, Any]) -> NodeSeen:
     """From a Node object; raises ValueError when it is none."""
     try:
         return _read(node)
-    except (KeyError, TypeError, AttributeError) as fault:
+    except (KeyError, TypeError, AttributeError, OverflowError) as fault:
         raise ValueError(f"a Node that cannot be read ({type(fault).__name__}: {fault})") from fault
 
 
@@ -97,11 +97,16 @@ def _read(node: Mapping[str, Any]) -> NodeSeen:
         cordoned=_mark(cordon, lost_at),
         heartbeat=str(ready.get("lastHeartbeatTime") or ""),
         addresses=tuple(str(one["address"]) for one in addresses if one.get("type") == "InternalIP"),
-        kubelet_port=int(endpoint.get("Port") or 0),
+        kubelet_port=_port(endpoint.get("Port")),
         hostname=next((str(one["address"]) for one in addresses if one.get("type") == "Hostname"), ""),
         boot_id=str((status.get("nodeInfo") or {}).get("bootID") or ""),
     )
     return _told(seen)
+
+
+def _port(value: object) -> int:
+    """0 where there is none that can be connected to."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536 else 0
 
 
 def _sighting(ready: Mapping[str, Any]) -> Sighting:
