@@ -8,8 +8,10 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.documents import (
     Expected,
     NodeState,
     Unreadable,
+    enter,
     flag,
     is_number,
+    leave,
     number,
     parse,
 )
@@ -49,7 +51,7 @@ class _CibReader:
     def start(self, tag: str, at: dict[str, str]) -> None:
         """A start tag."""
         path = self._path
-        path.append(tag)
+        enter(path, tag)
         if len(path) == 1:
             if tag != "cib":
                 raise Unreadable(f"cibadmin printed <{tag}>, not <cib>")
@@ -67,7 +69,7 @@ class _CibReader:
 
     def end(self, tag: str) -> None:
         """An end tag."""
-        self._path.pop()
+        leave(self._path, tag)
         if tag in ("primitive", "template"):
             self._primitive = None
 

@@ -9,7 +9,9 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.documents import (
     MonConnection,
     MonNode,
     Unreadable,
+    enter,
     flag,
+    leave,
     parse,
 )
 
@@ -32,7 +34,7 @@ class _MonReader:
     def start(self, tag: str, at: dict[str, str]) -> None:
         """A start tag."""
         path = self._path
-        path.append(tag)
+        enter(path, tag)
         if len(path) == 1:
             self.root = tag
         elif tag == "node" and path[1:] == ["nodes", "node"] and at.get("name"):
@@ -64,7 +66,7 @@ class _MonReader:
 
     def end(self, tag: str) -> None:
         """An end tag."""
-        self._path.pop()
+        leave(self._path, tag)
 
 
 def read_crm_mon(text: str) -> CrmMon:

@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Protocol
 from xml.parsers import expat
 
+from masakarimonitors.core.outside import DEEPEST, refuse_doctype
+
 _YES = frozenset({"true", "yes", "on", "1", "y"})
 _NO = frozenset({"false", "no", "off", "0", "n", "offline"})
 _DIGITS = 18
@@ -196,6 +198,19 @@ class Reader(Protocol):
         """An end tag."""
 
 
+def enter(path: list[str], tag: str) -> None:
+    """One element further in. Raises `Unreadable` where it is deeper than any document of Pacemaker's goes."""
+    path.append(tag)
+    if len(path) > DEEPEST:
+        raise Unreadable(f"more than {DEEPEST} elements stand inside of each other")
+
+
+def leave(path: list[str], tag: str) -> None:
+    """Out of an element again. Raises `Unreadable` where one that is passed over has stood inside of itself."""
+    if path.pop() != tag:
+        raise Unreadable(f"the element {tag[:40]!r} stands inside of itself")
+
+
 def parse(text: str, reader: Reader, what: str) -> None:
     """Read `text` (`what`, for messages) through `reader`. Raises `Unreadable`."""
     parser = expat.ParserCreate()
@@ -205,9 +220,9 @@ def parse(text: str, reader: Reader, what: str) -> None:
         reader.start(tag, at)
         if tag in skipped:
             parser.StartElementHandler = None
-            parser.EndElementHandler = leave
+            parser.EndElementHandler = back
 
-    def leave(tag: str) -> None:
+    def back(tag: str) -> None:
         if tag in skipped:
             parser.StartElementHandler = start
             parser.EndElementHandler = reader.end
@@ -216,6 +231,9 @@ def parse(text: str, reader: Reader, what: str) -> None:
     parser.StartElementHandler = start
     parser.EndElementHandler = reader.end
     try:
+        refuse_doctype(text)
         parser.Parse(text, True)
-    except expat.ExpatError as fault:
-        raise Unreadable(f"{what} is not well-formed XML ({fault}): {text[:60]!r}") from None
+    # ValueError: a document type, or what is no character.
+    except (expat.ExpatError, ValueError) as fault:
+        words = "is not well-formed XML" if isinstance(fault, expat.ExpatError) else "cannot be read"
+        raise Unreadable(f"{what} {words} ({fault}): {text[:60]!r}") from None

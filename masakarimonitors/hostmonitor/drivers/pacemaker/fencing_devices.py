@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError, fromstring
+from xml.etree.ElementTree import Element
 
+from masakarimonitors.core.outside import read_xml
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Unreadable, is_number
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_agents import Proves, weakest, what_it_proves
 from masakarimonitors.hostmonitor.power.bmc import (
@@ -56,8 +57,8 @@ class FencingDevices:
 def read_fencing_devices(text: str) -> FencingDevices:
     """Read what `cibadmin --query --scope resources` printed. Raises `Unreadable`."""
     try:
-        return find(fromstring(text))
-    except ParseError as fault:
+        return find(read_xml(text))
+    except ValueError as fault:
         raise Unreadable(f"cibadmin printed no XML ({fault})") from None
 
 

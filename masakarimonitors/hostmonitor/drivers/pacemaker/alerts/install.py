@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
+from masakarimonitors.core.outside import read_xml
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import agent
 
 PATH = Path("/var/lib/pacemaker/masakari-monitors-alert")
@@ -73,8 +74,8 @@ def show(path: Path = PATH) -> Shown:
     """What stands in the CIB and on this node. Raises `AlertFault` when the CIB cannot be read."""
     document = _cibadmin("--query")
     try:
-        alert = ET.fromstring(document).find(f"./configuration/alerts/alert[@id='{ALERT_ID}']")
-    except ET.ParseError as fault:
+        alert = read_xml(document).find(f"./configuration/alerts/alert[@id='{ALERT_ID}']")
+    except ValueError as fault:
         raise AlertFault(f"cibadmin --query printed no XML ({fault}); is this a cluster node?") from None
     recipient = alert.find("recipient") if alert is not None else None
     installed = _installed(path)

@@ -137,6 +137,11 @@ def test_where_a_remotes_daemon_listens() -> None:
         '<cib><status><node_state uname="r" remote_node="1" node_fenced="²"/></status></cib>',
         f'<cib><status><node_state uname="r" remote_node="1" node_fenced="{"9" * 5000}"/></status></cib>',
         "Call cib_query failed (-13): Permission denied",
+        "<!DOCTYPE cib [<!ENTITY a 'b'>]><cib/>",
+        "<cib>\ud800</cib>",
+        pytest.param("<cib>" + "<a>" * 9000 + "</a>" * 9000 + "</cib>", id="deep"),
+        "<cib><lrm><lrm/></lrm></cib>",
+        "<cib><status><node_state><lrm><lrm/></lrm></node_state></status></cib>",
     ],
 )
 def test_an_odd_cib_is_unreadable_and_breaks_nothing(text: str) -> None:
@@ -149,7 +154,7 @@ def test_an_odd_cib_is_unreadable_and_breaks_nothing(text: str) -> None:
     [
         "<cib><node/></cib>",
         "<cib><nvpair/></cib>",
-        "<cib>" + "<a>" * 9000 + "</a>" * 9000 + "</cib>",
+        "<cib>" + "<a>" * 100 + "</a>" * 100 + "</cib>",
         '<cib><status><node_state uname="r" in_ccm="²"/></status></cib>',
         "<cib><lrm_x/><primitive/></cib>",
     ],
