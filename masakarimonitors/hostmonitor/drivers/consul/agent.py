@@ -7,7 +7,6 @@ In: an address as an operator writes it, and requests. Out: answers with Consul'
 import asyncio
 import functools
 import ipaddress
-import json
 import os
 import ssl
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
+from masakarimonitors.core.outside import read_json
 from masakarimonitors.system.http_client import HttpClient, HttpFault, to_port, to_socket
 
 Params = Mapping[str, str | int]
@@ -131,7 +131,7 @@ class Answer:
     def json(self) -> Any:
         """The body, parsed. Raises AgentFault when it is no JSON."""
         try:
-            return json.loads(self.body)
+            return read_json(self.body)
         except ValueError as fault:
             raise AgentFault(
                 f"the answer is no JSON ({self.body[:60]!r}): is this a Consul agent?"

@@ -9,12 +9,12 @@ what an older one does not write is taken for not known.
 
 import base64
 import binascii
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from masakarimonitors.core.outside import read_json
 from masakarimonitors.hostmonitor.core.candidate import Candidate, read_candidate
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger
 
@@ -110,9 +110,11 @@ def read_record(body: bytes, prefix: str, index: int = 0) -> ElectionRecord:
     # One that is not there is not known: a store that was emptied looks the same.
     ledger: Mapping[str, LedgerEntry] | None = None
     try:
-        rows = {row["Key"]: row for row in json.loads(body)}
+        rows = {row["Key"]: row for row in read_json(body)}
         values = {key.removeprefix(prefix): base64.b64decode(row["Value"] or "") for key, row in rows.items()}
-        session = rows.get(prefix + LOCK, {}).get("Session", "")
+        session = rows.get(prefix + LOCK, {}).get("Session") or ""
+        if not isinstance(session, str):
+            raise TypeError("a session without a name")
     except (TypeError, KeyError, AttributeError, binascii.Error) as fault:
         raise ValueError(f"not what Consul's key-value store answers: {fault!r}") from fault
     if session:

@@ -235,7 +235,7 @@ def _rows(body: bytes, row: Callable[[dict[str, Any]], Any]) -> list[Any]:
     """The objects of a list, each as the tuple that `row` made of it (plain JSON has no tuples)."""
     try:
         rows = json.loads(body, object_hook=row)
-    except (ValueError, KeyError, TypeError, RecursionError) as fault:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as fault:
         raise ValueError(f"not what Consul answers: {fault!r}") from fault
     if not isinstance(rows, list) or not all(isinstance(r, tuple) and isinstance(r[0], str) for r in rows):
         raise ValueError(f"not what Consul answers: {body[:60]!r}")
