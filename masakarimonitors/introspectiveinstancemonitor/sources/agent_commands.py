@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from masakarimonitors.core.outside import read_json
 from masakarimonitors.introspectiveinstancemonitor.sources.agent import Asking, NotAsked, Refused, ask
 from masakarimonitors.introspectiveinstancemonitor.sources.output import End, end_of
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Target
@@ -77,7 +78,7 @@ class AgentCommands:
         Raises what `agent.ask` and a session raise, and ValueError for an answer that makes no sense.
         """
         words = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
-        pid = (await self._ask(target, "guest-exec", words, Lane.QUICK))["pid"]
+        pid = (await self._ask(target, "guest-exec", words, Lane.QUICK)).get("pid")
         if isinstance(pid, bool) or not isinstance(pid, int):
             raise ValueError(f"the agent calls {pid!r:.80} a process")
         return pid
@@ -126,7 +127,7 @@ def _read(command: str, answer: str) -> dict[str, Any]:
         raise Refused(
             f"the agent answered {command} with {len(answer)} characters; at most {_LONGEST} are read"
         )
-    told = json.loads(answer)
+    told = read_json(answer)
     found = told.get("return") if isinstance(told, dict) else None
     if not isinstance(found, dict):
         raise Refused(f"the agent answered {command} with {answer[:80]!r}")

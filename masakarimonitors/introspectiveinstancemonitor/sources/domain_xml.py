@@ -4,9 +4,10 @@ Text in, a `Description` out; no I/O. The channel is found by its target's name 
 the list: domains with a second channel (SPICE, a vendor's agent) have it in any place.
 """
 
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from xml.etree.ElementTree import Element
 
+from masakarimonitors.core.outside import read_xml
 from masakarimonitors.libvirt.storage import storages_of
 
 AGENT = "org.qemu.guest_agent.0"
@@ -51,13 +52,13 @@ class Description:
 def describe(text: str) -> Description:
     """Read a domain's XML; raises ValueError when it is none."""
     try:
-        root = ET.fromstring(text)
-    except ET.ParseError as error:
+        root = read_xml(text)
+    except ValueError as error:
         raise ValueError(f"this is no domain XML: {error}") from error
     return Description(_channel(root), _nova(root), storages_of(root))
 
 
-def _channel(root: ET.Element) -> Channel | None:
+def _channel(root: Element) -> Channel | None:
     for channel in root.iterfind("./devices/channel"):
         target = channel.find("target")
         if target is None or target.get("name") != AGENT:
@@ -68,7 +69,7 @@ def _channel(root: ET.Element) -> Channel | None:
     return None
 
 
-def _nova(root: ET.Element) -> Nova:
+def _nova(root: Element) -> Nova:
     # The namespace carries nova's version (.../nova/1.0, 1.1); only the local names are stable.
     instance = root.find("./metadata/{*}instance")
     if instance is None:
