@@ -68,7 +68,8 @@ class QemuFiles:
             # libvirt removes the file when it has seen the process end. Missing, it proves something only
             # where libvirtd keeps its files indeed: an empty folder of a container's own proves nothing.
             return Process.GONE if self.is_kept() else Process.UNSEEN
-        except OSError:
+        except (OSError, ValueError):
+            # ValueError: a name that no file can have.
             return Process.UNSEEN
 
     def log(self, name: str) -> Log | None:
@@ -81,7 +82,7 @@ class QemuFiles:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
                 text = file.read()
                 full = os.fstatvfs(file.fileno()).f_bavail == 0
-        except OSError:
+        except (OSError, ValueError):
             return None
         log = last_life(text)
         return log if log.last_words or not full else None
