@@ -5,6 +5,7 @@ somebody sends on purpose.
 """
 
 import copy
+import functools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -123,7 +124,7 @@ def bent_json(draw: st.DrawFn, samples: Sequence[Json], most: int = 4) -> Json:
                 st.sampled_from([[old], {"x": old}, str(old), len(str(old)), bool(old), json.dumps(str(old))])
             )
         else:
-            holder[last] = draw(any_json)
+            holder[last] = copy.deepcopy(draw(any_json))
     return root[0]
 
 
@@ -157,6 +158,7 @@ def bent_text(draw: st.DrawFn, samples: Sequence[str], tokens: Sequence[str], mo
     return text
 
 
+@functools.lru_cache(maxsize=64)
 def _cuts(text: str) -> list[int]:
     """Where words begin and end: what is cut there is bent, and not only broken."""
     edges = [
