@@ -326,7 +326,8 @@ def _date(response: Any) -> datetime.datetime | None:
     """What the answer's Date header says; RFC 9110 has it in GMT."""
     try:
         moment = email.utils.parsedate_to_datetime(str(response.headers.get("Date")))
-    except ValueError:
+    # What is no date may be any of these, by the place where its reading ends.
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
 

@@ -20,6 +20,10 @@ _ROUNDING = datetime.timedelta(seconds=1)
 """masakari's database may keep whole seconds only (MySQL's DATETIME), cut off or rounded."""
 
 
+_LONGEST = 100_000
+"""Items of one list; more than any cloud has. masakari keeps a notification for as long as its operator lets it."""
+
+
 class Reader(Protocol):
     """What reading needs of the client. One that knows the API's own time tells it as `date` (aware)."""
 
@@ -80,6 +84,8 @@ async def pages(api: Reader, path: str, key: str, **filters: str) -> list[Mappin
         if not fresh:
             return list(found.values())
         found |= fresh
+        if len(found) > _LONGEST:
+            raise LookupFailed(f"GET {path}: more than {_LONGEST} {key}, a list without end")
         marker = _number(items[-1], path)
 
 
@@ -284,7 +290,8 @@ def _moment(item: Mapping[str, Any], key: str) -> datetime.datetime:
 
 def _text(item: Mapping[str, Any], key: str) -> str:
     value = item.get(key)
-    if not isinstance(value, str) or not value:
+    # Half a character cannot be asked about, nor compared with what is sent.
+    if not isinstance(value, str) or not value or any("\ud800" <= letter <= "\udfff" for letter in value):
         raise LookupFailed(f"an item of masakari-api's answer has no {key}")
     return value
 
