@@ -100,8 +100,8 @@ class SqliteStore:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-        except (sqlite3.Error, OSError, InUse, TypeError, ValueError) as error:
-            # The last two: a value that sqlite or JSON cannot hold. It must not end the writer.
+        except (sqlite3.Error, OSError, InUse, TypeError, ValueError, OverflowError) as error:
+            # The last three: a value that sqlite or JSON cannot hold. It must not end the writer.
             raise self._fault(error) from error
 
     def check(self) -> None:

@@ -34,6 +34,7 @@ _ASIDE = (
 )
 # By name: whoever adds a column of his own must not make the rest unreadable.
 _COLUMNS = "id, subject, body, why, created, status, attempts, in_doubt, reoffered, answer, updated"
+_MOST = 1 << 53
 _ENDED = tuple(status.value for status in ReportStatus if status is not ReportStatus.PENDING)
 
 
@@ -184,10 +185,13 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _row(values: tuple[object, ...], made: Mapping[int, object], followed: Mapping[int, str]) -> Row:
+def _row(values: tuple[object, ...], made: Mapping[int, object], followed: Mapping[int, object]) -> Row:
     """One row of the table; raises ValueError, TypeError, RecursionError when it makes no sense."""
     row_id, subject, body, why, created, status, attempts, in_doubt, reoffered, answer, updated = values
-    number = int(str(row_id))
+    number, tried = int(str(row_id)), int(str(attempts))
+    # What is counted on from would soon be more than a file can hold.
+    if not 0 <= number < _MOST or not 0 <= tried < _MOST:
+        raise ValueError("it has a number that no row comes to")
     if not isinstance(body, str) or not isinstance(json.loads(body), dict):
         raise ValueError("its body is no JSON object")
     body.encode()
@@ -206,12 +210,12 @@ def _row(values: tuple[object, ...], made: Mapping[int, object], followed: Mappi
         created=moment,
         made_at=made_at,
         status=ReportStatus(str(status)),
-        attempts=int(str(attempts)),
+        attempts=tried,
         in_doubt=bool(in_doubt),
         reoffered=bool(reoffered),
         answer=str(answer),
         updated=_moment(updated, "updated") if updated is not None else None,
-        followed=followed.get(number, ""),
+        followed=said if isinstance(said := followed.get(number), str) else "",
     )
 
 
