@@ -41,7 +41,8 @@ def render(statuses: Sequence[MonitorStatus], clock: Clock) -> str:
         "<p class=quiet>Also here: <a href=status.json>status.json</a>, <a href=metrics>metrics</a>,"
     )
     parts.append(" <a href=healthz>healthz</a>. Renewed every 5 s.</p></body></html>")
-    return "".join(parts)
+    # Half a character, as of a file's odd name, is none that a page can carry.
+    return "".join(parts).encode("utf-8", "backslashreplace").decode()
 
 
 def _monitor(status: MonitorStatus, clock: Clock) -> Iterable[str]:
