@@ -16,15 +16,6 @@ T = TypeVar("T")
 
 _QUOTED = re.compile(r"(?<=alias |nchor |andle )(['\"]).*\1")
 
-LARGEST = 1 << 20
-"""Characters of a text, and of all that its aliases make of it: no file of an operator's is so long."""
-_MOST_NODES = 100_000
-"""Words, lists and groups of a text, aliases followed: some 6,000 hosts with all that can be said of a BMC."""
-_MOST_FAULTS = 100
-"""More are not named: nobody mends them all in one go, and how many there are is the writer's choice."""
-_LONGEST = 2000
-"""Characters of one fault's words, in which words of the file may stand."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -49,6 +40,16 @@ class YamlFileFault(ValueError):
         """Sort the faults by their place, and join them."""
         self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.column)))
         super().__init__(between.join(f"{before}{fault}" for fault in self.faults))
+
+
+LARGEST = 1 << 20
+"""Characters of a text, and of all that its aliases make of it: no file of an operator's is so long."""
+_MOST_NODES = 100_000
+"""Words, lists and groups of a text, aliases followed: some 6,000 hosts with all that can be said of a BMC."""
+_MOST_FAULTS = 100
+"""More are not named: nobody mends them all in one go, and how many there are is the writer's choice."""
+_LONGEST = 2000
+"""Characters of one fault's words, in which words of the file may stand."""
 
 
 class _Enough(Exception):

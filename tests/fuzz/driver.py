@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 T = TypeVar("T")
 
@@ -33,6 +33,11 @@ def fuzzed(cost: float = 1.0) -> settings:
         max_examples=max(10, round((EXAMPLES or _FEW) / cost)),
         derandomize=not EXAMPLES,
         database=None,
+        # To explain a failure takes minutes; to make it smaller is worth them where nobody waits for the tests.
+        phases=(Phase.explicit, Phase.generate, Phase.shrink)
+        if EXAMPLES
+        else (Phase.explicit, Phase.generate),
+        print_blob=True,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )
