@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 export PYTHON
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check unit explore churn bench docs sample lock clean
+.PHONY: help setup run demo test check unit explore fuzz churn bench docs sample audit lock clean
 
 BIN := .venv/bin
 JOBS ?= 5
@@ -44,13 +44,17 @@ check: setup ## lint, format, types, and who may import whom
 	@echo "+ lint-imports";        $(BIN)/lint-imports --no-logo >.venv/lint-imports.out || { cat .venv/lint-imports.out; exit 1; }
 
 unit: setup ## the tests that need no real system
-	@echo "+ pytest tests/unit tests/playbooks tests/simulation tests/world tests/explore"
+	@echo "+ pytest tests/unit tests/playbooks tests/simulation tests/world tests/explore tests/fuzz"
 	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup \
-	    tests/unit tests/playbooks tests/simulation tests/world tests/explore $(PYTEST_ARGS)
+	    tests/unit tests/playbooks tests/simulation tests/world tests/explore tests/fuzz $(PYTEST_ARGS)
 
 explore: setup ## everything that can happen around the host monitor's core and in elections, until Ctrl-C
 	@echo "+ python -m tests.explore"
 	@$(BIN)/python -m tests.explore
+
+fuzz: setup ## bent input of every kind to every reader, other each time; MINUTES=10, SEED=... repeats a round
+	@echo "+ python -m tests.fuzz $(MINUTES)"
+	@EXAMPLES="$(EXAMPLES)" SEED="$(SEED)" $(BIN)/python -m tests.fuzz "$(MINUTES)"
 
 churn: setup ## random operations on real instances with deaths between; SEED=..., OPERATIONS=10000
 	@echo "+ python -m tests.integration.virt"
@@ -69,6 +73,9 @@ docs: setup ## the documentation (docs/_build/html) and the man page (docs/_buil
 sample: setup ## renew the sample configuration from the options
 	@echo "+ oslo-config-generator"
 	@$(BIN)/oslo-config-generator --config-file tools/config-generator.conf
+
+audit: ## whether a version of constraints.lock has a known vulnerability, or that it could not be checked
+	@PYTHON="$(PYTHON)" tools/audit.sh
 
 lock: ## renew constraints.lock with the newest allowed versions
 	@PYTHON="$(PYTHON)" tools/lock.sh
