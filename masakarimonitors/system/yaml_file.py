@@ -145,7 +145,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.nodes += 1
         if self.nodes > _MOST_NODES:
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise _Refused(
                 Fault(mark.line + 1, mark.column + 1, f"more than {_MOST_NODES} values: {_TOO_LARGE}")
             )

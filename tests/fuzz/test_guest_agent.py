@@ -52,7 +52,7 @@ class _Session:
 
 
 @asynccontextmanager
-async def session(_uri: str, _purpose: str, **_options: Any) -> AsyncIterator[Session]:
+async def session(uri: str, purpose: str, **options: Any) -> AsyncIterator[Session]:
     yield cast(Session, _Session())
 
 
