@@ -25,6 +25,7 @@ from masakarimonitors.hostmonitor.drivers.consul.parse import (
     Listing,
     changes,
     read_catalog,
+    read_checks,
     read_health,
     read_members,
     reportable,
@@ -43,6 +44,7 @@ def sample(name: str, most: int = 3) -> Any:
 HEALTH = sample("baseline_health_state_any_m")
 CATALOG = sample("baseline_catalog_nodes_m")
 MEMBERS = sample("baseline_agent_members_from_client_node04_m")
+HEALTH.append({**HEALTH[0], "CheckID": "_node_maintenance", "Status": "critical"})
 LEADER = {"node": "node01", "sees": ["manage", "tenant"], "delivers": True, "beat": 7}
 LEDGER = {
     "node07": {"host_status": "NORMAL", "reported_at": "2026-11-22T08:00:00+00:00", "delivered": True},
@@ -68,12 +70,12 @@ RECORD = [key("reporter", LEADER), key("ledger", LEDGER), key("challenge", LEADE
 @fuzzed()
 @given(health=bent_json([HEALTH]), catalog=bent_json([CATALOG]), members=bent_json([MEMBERS]))
 def test_a_listing_is_read_or_refused(health: Any, catalog: Any, members: Any) -> None:
-    checks = read_or_refused(lambda: read_health(json_bytes(health)), ValueError)
+    checks = read_or_refused(lambda: read_checks(json_bytes(health)), ValueError)
     nodes = read_or_refused(lambda: read_catalog(json_bytes(catalog)), ValueError)
     heard = read_or_refused(lambda: read_members(json_bytes(members)), ValueError)
     if checks is None or nodes is None or heard is None:
         return
-    listing = Listing(checks, nodes)
+    listing = Listing(checks.health, nodes, checks.work)
     seen = whole(listing, heard, lambda _node: Known.UNSEEN)
     assert all(reportable(node) and isinstance(one.value, Membership) for node, one in seen.items())
     before = Listing(read_health(json_bytes(HEALTH)), read_catalog(json_bytes(CATALOG)))
@@ -86,7 +88,7 @@ def test_reading_what_is_new_says_what_reading_it_whole_says(bodies: list[Any]) 
     reader = HealthReader()
     for body in map(json_bytes, bodies):
         body = body.replace(b"}, {", b"},{")
-        expected = read_or_refused(lambda body=body: read_health(body), ValueError)  # type: ignore[misc]
+        expected = read_or_refused(lambda body=body: read_checks(body), ValueError)  # type: ignore[misc]
         assert read_or_refused(lambda body=body: reader.read(body), ValueError) == expected  # type: ignore[misc]
 
 
@@ -112,7 +114,7 @@ def test_text_that_is_cut_or_put_together_wrongly(text: str) -> None:
     body = text.encode("utf-8", "surrogatepass")
     reader = HealthReader()
     reader.read(json.dumps(HEALTH, separators=(",", ":")).encode())
-    expected = read_or_refused(lambda: read_health(body), ValueError)
+    expected = read_or_refused(lambda: read_checks(body), ValueError)
     assert read_or_refused(lambda: reader.read(body), ValueError) == expected
 
 

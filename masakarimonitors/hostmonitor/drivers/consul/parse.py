@@ -155,7 +155,12 @@ def check_rows(body: bytes) -> list[tuple[str, str, str]]:
     """Node, CheckID and Status of each check of a list. Raises ValueError when it is none."""
 
     def check(fields: dict[str, Any]) -> tuple[str, str, str] | None:
-        return (fields["Node"], fields["CheckID"], fields["Status"]) if "CheckID" in fields else None
+        if "CheckID" not in fields:
+            return None
+        node, name, status = fields["Node"], fields["CheckID"], fields["Status"]
+        if isinstance(name, str) and isinstance(status, str):
+            return node, name, status
+        raise TypeError("a check without a name, or without a state, which would be no critical one")
 
     return _rows(body, check)
 

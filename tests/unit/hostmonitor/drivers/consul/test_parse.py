@@ -358,3 +358,13 @@ def test_a_member_is_read_with_its_place_and_its_id() -> None:
     assert gossip["node04"] == Member(
         Gossip.ALIVE, False, ("192.168.101.4", 8501), "7ba3d158-1ffd-2d16-ea1c-049a482100bf"
     )
+
+
+@pytest.mark.parametrize(
+    "odd", [{"CheckID": None}, {"CheckID": 1}, {"Status": None}, {"Status": ["critical"]}]
+)
+def test_a_check_without_a_name_or_a_state_is_not_what_consul_answers(odd: dict[str, Any]) -> None:
+    check = {"Node": "a", "CheckID": "serfHealth", "Status": "critical", **odd}
+    for read in (parse.read_health, parse.read_checks):
+        with pytest.raises(ValueError, match="not what Consul answers"):
+            read(json.dumps([check]).encode())
