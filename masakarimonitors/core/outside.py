@@ -1,13 +1,13 @@
 """Text that others wrote, JSON and XML, read so that all that can be wrong with it is one kind of fault.
 
 In: the text, as it came. Out: plain values, or a ValueError whose words say what is wrong; whoever reads it by these
-needs to know no other exception of the parsers, and nothing small becomes large by being read. Pure.
+needs to know no other exception of the parsers, and nothing small becomes large by being read. Pure; what makes a
+tree of XML is `system/xml_text.py`.
 """
 
 import json
 import re
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError, fromstring
 
 DEEPEST = 200
 """Elements of XML that may stand inside of each other: libvirt and Pacemaker stay below 20."""
@@ -32,12 +32,3 @@ def refuse_doctype(text: str) -> None:
     """Raises ValueError where a document type is declared: its entities make anything of a few bytes."""
     if _DOCTYPE.match(text):
         raise ValueError("it declares a document type, as no document does that is read here")
-
-
-def read_xml(text: str) -> Element:
-    """The root element of a document; raises ValueError."""
-    refuse_doctype(text)
-    try:
-        return fromstring(text)
-    except ParseError as fault:
-        raise ValueError(f"not well-formed XML: {fault}") from None

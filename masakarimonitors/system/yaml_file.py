@@ -124,8 +124,16 @@ def load(text: str) -> Any:
     except _Refused as refusal:
         where = refusal.fault
         raise YamlFileFault([Fault(where.line, where.column, "it is not YAML that can be used")]) from None
-    # A date that no calendar has, a number without digits.
-    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError):
+    # A date that no calendar has, a number without digits, what says of itself that it is either.
+    except (
+        yaml.YAMLError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ):
         raise YamlFileFault([Fault(0, 0, "a value in it makes no sense")]) from None
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from masakarimonitors.core.outside import read_json, read_xml, refuse_doctype
+from masakarimonitors.core.outside import read_json, refuse_doctype
+from masakarimonitors.system.xml_text import read_xml
 
 
 @pytest.mark.parametrize("text", ['{"a": [1, null]}', b'{"a": [1, null]}'])

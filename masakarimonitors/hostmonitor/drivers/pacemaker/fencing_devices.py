@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from masakarimonitors.core.outside import read_xml
 from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Unreadable, is_number
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_agents import Proves, weakest, what_it_proves
 from masakarimonitors.hostmonitor.power.bmc import (
@@ -26,6 +25,7 @@ from masakarimonitors.hostmonitor.power.bmc import (
     Speaks,
 )
 from masakarimonitors.hostmonitor.power.redact import holds_login
+from masakarimonitors.system.xml_text import read_xml
 
 # fence_ipmilan under its other names; those of the second set speak lanplus unless told otherwise.
 _IPMI_PLAIN = {"fence_ipmilan", "fence_idrac", "fence_imm"}
