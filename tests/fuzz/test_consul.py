@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from masakarimonitors.hostmonitor.core.ledger import read_ledger, write_ledger
 from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.drivers.consul.election import read_record
 from masakarimonitors.hostmonitor.drivers.consul.parse import (
+    Checks,
     HealthReader,
     Known,
     Listing,
@@ -64,6 +66,11 @@ def key(name: str, value: Any) -> dict[str, Any]:
     }
 
 
+def named(checks: Checks) -> Checks:
+    """Without what is said of a node without a name, which is shown nowhere."""
+    return replace(checks, health={node: up for node, up in checks.health.items() if node})
+
+
 RECORD = [key("reporter", LEADER), key("ledger", LEDGER), key("challenge", LEADER)]
 
 
@@ -88,8 +95,9 @@ def test_reading_what_is_new_says_what_reading_it_whole_says(bodies: list[Any]) 
     reader = HealthReader()
     for body in map(json_bytes, bodies):
         body = body.replace(b"}, {", b"},{")
-        expected = read_or_refused(lambda body=body: read_checks(body), ValueError)  # type: ignore[misc]
-        assert read_or_refused(lambda body=body: reader.read(body), ValueError) == expected  # type: ignore[misc]
+        expected = read_or_refused(lambda body=body: named(read_checks(body)), ValueError)  # type: ignore[misc]
+        found = read_or_refused(lambda body=body: named(reader.read(body)), ValueError)  # type: ignore[misc]
+        assert found == expected
 
 
 TOKENS = (
@@ -114,8 +122,8 @@ def test_text_that_is_cut_or_put_together_wrongly(text: str) -> None:
     body = text.encode("utf-8", "surrogatepass")
     reader = HealthReader()
     reader.read(json.dumps(HEALTH, separators=(",", ":")).encode())
-    expected = read_or_refused(lambda: read_checks(body), ValueError)
-    assert read_or_refused(lambda: reader.read(body), ValueError) == expected
+    expected = read_or_refused(lambda: named(read_checks(body)), ValueError)
+    assert read_or_refused(lambda: named(reader.read(body)), ValueError) == expected
 
 
 @fuzzed()
