@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from masakarimonitors.core.printable import printable
+
 T = TypeVar("T")
 
 _QUOTED = re.compile(r"(?<=alias |nchor |andle )(['\"]).*\1")
@@ -68,7 +70,7 @@ class Faults:
         if len(self.found) >= _MOST_FAULTS:
             raise _Enough
         mark = node.start_mark if node is not None else None
-        what = "".join(letter if letter.isprintable() else "?" for letter in what[:_LONGEST])
+        what = printable(what, _LONGEST)
         self.found.append(Fault(mark.line + 1, mark.column + 1, what) if mark else Fault(1, 1, what))
 
     def keys(

@@ -5,7 +5,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.processmonitor.core.matching import mentions, printable
+from masakarimonitors.core.printable import printable
+from masakarimonitors.processmonitor.core.matching import mentions
 from masakarimonitors.processmonitor.sources import stat
 from tests.fuzz.driver import fuzzed, read_or_refused
 from tests.fuzz.shapes import any_text

@@ -52,7 +52,7 @@ def test_a_fault_is_one_line_of_printable_words() -> None:
         assert isinstance(root, yaml.ScalarNode)
         faults.add(root, f"{root.value} is wrong")
 
-    with pytest.raises(YamlFileFault, match=r"^line 1, column 1: a\?\[31mb\?c is wrong$"):
+    with pytest.raises(YamlFileFault, match=r"^line 1, column 1: a\\x1b\[31mb\\nc is wrong$"):
         read(r'"a\e[31mb\nc"', walk)
 
 
