@@ -203,6 +203,8 @@ class Effects:
             why = f"its {run.what} cannot be started: {error}"
             # What can be ended by the privileged helper alone runs on without it.
             self._hung[run.process_name] = [key for key in ours.items() if is_alive(*key)]
+            if isinstance(error, command.NotBegun):
+                self._hung[run.process_name] += [(pid, error.killed[pid]) for pid in error.survivors]
             self._tell_hung(run.process_name, ours)
             return CommandEnded(run.process_name, run.request_id, None, why, shortage=shortage)
         finally:

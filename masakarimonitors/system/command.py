@@ -1,7 +1,8 @@
 """Running an outside command: no shell, a time-out, and nothing left behind.
 
 `run` starts the command in a session of its own, sees its exit through a pidfd (no thread, no
-SIGCHLD) and kills its whole tree when the time is up, but for what it is asked to spare. Output goes
+SIGCHLD) and kills its whole tree when the time is up, but for what it is asked to spare. A thread starts it
+(launching.py). Output goes
 to unlinked files, not to pipes: a daemon that the command leaves behind may keep them open without
 holding us up, and is not killed by SIGPIPE when we close or die. The blocking pieces above `run` serve
 the privileged helper too.
@@ -21,6 +22,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from masakarimonitors.system import limits
+from masakarimonitors.system.launching import NotBegun as NotBegun
+from masakarimonitors.system.launching import launch, reap_later, watch_left_open
 from masakarimonitors.system.process_tree import kill_tree as kill_tree
 from masakarimonitors.system.process_tree import still_alive
 from masakarimonitors.system.process_tree import tree as tree
@@ -32,7 +35,6 @@ _TRIM_ABOVE = 4 << 20
 """A command, or a daemon left by it, that writes more than this many bytes loses the older ones."""
 
 _TRIM_EVERY = 0.5
-_LEFT_OPEN_EVERY = 30.0
 _DIE_WITHIN = 5.0
 _REAP_WITHIN = 0.2
 _LOOK_EVERY = 0.05
@@ -86,7 +88,9 @@ class Launched:
     ) -> None:
         """Start `argv`, or raise OSError: no such program, not executable, too many processes.
 
-        `umask` -1: our own. `before` gets the `outputs` ahead of the start; when it raises, nothing is started.
+        Blocks for as long as the kernel needs to find and read the program: for ever, if it lies on a file system
+        that does not answer. `umask` -1: our own. `before` gets the `outputs` ahead of the start; when it raises,
+        nothing is started.
         """
         self._keep = keep
         self._read: list[int] = []
@@ -272,22 +276,6 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not _OURS_ALONE.match(name)}
 
 
-def _watch_left_open(loop: asyncio.AbstractEventLoop, launched: Launched) -> None:
-    if launched.let_go():
-        loop.call_later(_LEFT_OPEN_EVERY, _watch_left_open, loop, launched)
-
-
-def _reap_later(loop: asyncio.AbstractEventLoop, launched: Launched) -> None:
-    """It goes on without us; once it has ended, nothing of it is kept."""
-    if launched.has_ended():
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            launched.collect()
-        _watch_left_open(loop, launched)
-    else:
-        launched.trim()
-        loop.call_later(_LEFT_OPEN_EVERY, _reap_later, loop, launched)
-
-
 async def run(
     argv: Sequence[str],
     *,
@@ -304,11 +292,16 @@ async def run(
     `started` is told the pid, which leads the command's session, as soon as there is one. `keep`:
     bytes kept of each of stdout and stderr, for the few commands that print more. `spare` is asked, when the
     time is up, whom of the command's processes (by pid) to let live, with all that is below them.
-    Raises OSError when it cannot be started. When the time is up, or the caller is cancelled, the
-    command is killed with everything that it started; with `leave`, one whose caller is cancelled goes on.
+    Raises OSError when it cannot be started, NotBegun when the kernel has not executed it by then. When the time is
+    up, or the caller is cancelled, the command is killed with everything that it started; with `leave`, one whose
+    caller is cancelled goes on, if `started` was told of it.
     """
     begun = time.monotonic()
-    launched = Launched(argv, env, cwd, keep)
+    try:
+        launched = await launch(lambda before: Launched(argv, env, cwd, keep, before=before), timeout)
+    except NotBegun as hung:
+        hung.survivors = await outlive(hung.killed)
+        raise
     code, stdout, stderr = -signal.SIGKILL, b"", b""
     ended = timed_out = left = False
     spared: tuple[int, ...] = ()
@@ -339,10 +332,10 @@ async def run(
         collected = None if goes_on else _collected(launched)
         if collected is None:
             stdout, stderr = launched.written()
-            _reap_later(loop, launched)
+            reap_later(loop, launched)
         else:
             code, stdout, stderr = collected
-            _watch_left_open(loop, launched)
+            watch_left_open(loop, launched)
     return Finished(
         exit_code=code,
         output=text(stdout),
@@ -360,12 +353,12 @@ def _collected(launched: Launched) -> tuple[int, bytes, bytes] | None:
     return None
 
 
-async def outlive(victims: Mapping[int, int], watch: PidWatch) -> tuple[int, ...]:
+async def outlive(victims: Mapping[int, int], watch: PidWatch | None = None) -> tuple[int, ...]:
     """Which of the killed (by pid, with start times) still run after 5 s; `watch` is on the one that began it all."""
     end = time.monotonic() + _DIE_WITHIN
     while left := still_alive(victims):
         if time.monotonic() >= end:
             return left
-        if watch.ended or not await watch.wait(_LOOK_EVERY):
+        if watch is None or watch.ended or not await watch.wait(_LOOK_EVERY):
             await asyncio.sleep(_LOOK_EVERY)
     return ()

@@ -23,6 +23,12 @@ def _relations() -> dict[int, tuple[int, int, int]]:
     return found
 
 
+def children() -> list[int]:
+    """The pids of our own children that live."""
+    own = os.getpid()
+    return [pid for pid, (parent, _, _) in _relations().items() if parent == own]
+
+
 def tree(root: int, spare: Collection[int] = ()) -> set[int]:
     """`root`, all its living descendants, and all of the session that it leads; without `spare` and those below it."""
     return set(_tree(root, spare))

@@ -79,6 +79,11 @@ class Pool:
         try:
             async with asyncio.timeout(timeout):
                 return await answer
+        except (TimeoutError, asyncio.CancelledError):
+            # Both may come in the turn in which the answer does: nobody has it then, and nothing was settled too late.
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                settle(answer.result(), None)
+            raise
         finally:
             gone.set()
 

@@ -320,3 +320,19 @@ async def test_masakari_is_asked_whether_it_holds_this_host_on_maintenance() -> 
 
     answer = await Effects(runner.source, 60.0, runner, runner, ask).perform(LookUpMaintenance())
     assert isinstance(answer, MaintenanceSeen) and answer.on_maintenance
+
+
+async def test_a_command_whose_program_cannot_be_read_is_one_that_cannot_be_started(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    fd = os.open(program, os.O_RDONLY)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        effects = Effects(ProcessSource(), 0.5, run_directly, run_directly)
+        answer = await effects.perform(run(str(program)))
+    finally:
+        os.close(fd)
+    assert isinstance(answer, CommandEnded) and answer.exit_code is None and not answer.shortage
+    assert "cannot be started" in answer.evidence and "lies does not answer" in answer.evidence

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from masakarimonitors.system.threads import NoThread, Pool
-from tests.fixtures.waiting import until
+from tests.fixtures.cancelling import cancel_in_every_turn
+from tests.fixtures.waiting import PATIENCE, eventually, until
 
 
 async def test_a_result_and_an_exception_come_back() -> None:
@@ -152,3 +153,25 @@ async def test_the_last_work_of_a_pool_is_done_although_all_its_calls_hang() -> 
 
 def _threads(name: str) -> int:
     return sum(thread.name == name for thread in threading.enumerate())
+
+
+async def test_what_comes_in_the_turn_of_the_cancellation_is_let_go_too() -> None:
+    pool, taken, late = Pool("test"), list[object](), list[object]()
+    begun = 0
+
+    async def call() -> None:
+        taken.append(await pool.call(object, PATIENCE, too_late=late.append))
+
+    async def begin() -> asyncio.Task[None]:
+        nonlocal begun
+        begun += 1
+        task, made = asyncio.get_running_loop().create_task(call()), threading.Event()
+        await asyncio.sleep(0)  # it stands in line now
+        pool.submit(made.set)
+        made.wait()
+        return task
+
+    await cancel_in_every_turn(begin)
+    await eventually(lambda: len(taken) + len(late) == begun, "each of them, with one or the other")
+    assert len(taken) == 1 and begun > 1
+    pool.close()

@@ -1,0 +1,151 @@
+"""A program that cannot be read yet: the loop goes on, and nothing is left of whoever is not waited for any more.
+
+A lease on the program's file stands for the dead storage: the kernel lets nobody open it before the lease is gone.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.system import command
+from masakarimonitors.system.command import Launched
+from masakarimonitors.system.launching import being_started
+from masakarimonitors.system.process_tree import children
+from tests.fixtures.cancelling import cancel_in_every_turn
+from tests.fixtures.waiting import eventually, until
+
+pytestmark = pytest.mark.xdist_group("process")
+
+
+class Unreachable:
+    """A program that leaves a file behind when it is executed, on storage that does not answer until `answer`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.ran = folder / "program", folder / "ran"
+        self.path.write_text(f"#!/bin/sh\ntouch {self.ran}\n")
+        self.path.chmod(0o755)
+        self._fd: int | None = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.fcntl(self._fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(self._fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+
+    def answer(self) -> None:
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            os.close(fd)
+
+
+@pytest.fixture
+def unreachable(tmp_path: Path) -> Iterator[Unreachable]:
+    program = Unreachable(tmp_path)
+    yield program
+    program.answer()
+
+
+def _waiting() -> bool:
+    """Whether a child of ours waits for such a program."""
+    for pid in children():
+        with contextlib.suppress(OSError):
+            if "break_lease" in Path(f"/proc/{pid}/wchan").read_text():
+                return True
+    return False
+
+
+async def test_the_loop_goes_on_while_a_program_cannot_be_read(unreachable: Unreachable) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(command.run([str(unreachable.path)], timeout=60))
+        # Whoever blocks the loop never gets here before the kernel takes the lease away, and the program has run.
+        await eventually(lambda: _waiting(), "its process")
+        assert not unreachable.ran.exists()
+        unreachable.answer()
+        assert (await running).ok
+    assert unreachable.ran.exists()
+
+
+async def test_a_program_that_has_not_begun_in_its_time_never_runs(unreachable: Unreachable) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(command.NotBegun, match="lies does not answer") as fault:
+        await command.run([str(unreachable.path)], timeout=0.5)
+    assert fault.value.killed and fault.value.survivors == ()
+    unreachable.answer()
+    await eventually(lambda: not children(), "the end of its process")
+    assert not unreachable.ran.exists()
+    # The lease's own descriptor is closed by now.
+    await eventually(lambda: len(os.listdir("/proc/self/fd")) < before, "its files, closed")
+
+
+@pytest.mark.parametrize("leave", [False, True])
+async def test_whoever_is_cancelled_meanwhile_leaves_none_that_runs_later(
+    unreachable: Unreachable, leave: bool
+) -> None:
+    task = asyncio.get_running_loop().create_task(
+        command.run([str(unreachable.path)], timeout=60, leave=leave)
+    )
+    await eventually(lambda: _waiting(), "its process")
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    unreachable.answer()
+    await eventually(lambda: not children(), "the end of its process")
+    assert not unreachable.ran.exists()
+
+
+async def test_two_that_wait_are_told_apart(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+    one, other = (Unreachable(folder) for folder in folders)
+    with contextlib.ExitStack() as undo:
+        for each in (one, other):
+            undo.callback(each.answer)
+        async with asyncio.TaskGroup() as tasks:
+            kept = tasks.create_task(command.run([str(other.path)], timeout=60))
+            await eventually(lambda: len(children()) == 1, "the process that is waited for")
+            with pytest.raises(command.NotBegun):
+                await command.run([str(one.path)], timeout=0.5)
+            one.answer()
+            other.answer()
+            assert (await kept).ok
+    assert other.ran.exists() and not one.ran.exists()
+
+
+async def test_a_cancellation_at_any_moment_of_the_start_leaves_nothing() -> None:
+    async def begin() -> asyncio.Task[command.Finished]:
+        return asyncio.get_running_loop().create_task(command.run(["sleep", "0.05"], timeout=60))
+
+    await cancel_in_every_turn(begin)
+    await eventually(lambda: not children(), "the end of all")
+
+
+def test_a_child_is_known_by_its_output_before_it_is_ours_to_name(unreachable: Unreachable) -> None:
+    kept: list[int] = []
+    begun: list[Launched] = []
+
+    def start() -> None:
+        begun.append(
+            Launched(
+                [str(unreachable.path)], None, None, before=lambda outputs: kept.append(os.dup(outputs[0]))
+            )
+        )
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    until(lambda: _waiting(), "its process")
+    pid = being_started(kept[0])
+    unreachable.answer()
+    thread.join()
+    assert pid == begun[0].pid
+    begun[0].kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        begun[0].collect()
+    begun[0].let_go()
+    assert being_started(kept[0]) == 0
+    os.close(kept[0])
