@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,9 +56,9 @@ async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> None:
         )
 
         def started(running: Sequence[WiredMonitor], page: str) -> None:
-            # A terminal that has gone or a full disk behind it is no reason to stop watching.
-            with contextlib.suppress(OSError):
-                say(running, not_here, where, page)
+            # A terminal that has gone or that nobody reads is no reason to stop watching.
+            with contextlib.suppress(RuntimeError):  # no thread
+                threading.Thread(target=_say, args=(running, not_here, where, page), daemon=True).start()
 
         await runner.serve(conf, names, stop=stop, endpoint=endpoint, started=started)
 
@@ -75,6 +76,12 @@ def _choose(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> tuple[list[st
         else:
             names.append(name)
     return names, not_here
+
+
+def _say(running: Sequence[WiredMonitor], not_here: Sequence[str], where: str, page: str) -> None:
+    # Nor is one that lacks a letter.
+    with contextlib.suppress(OSError, ValueError):
+        say(running, not_here, where, page)
 
 
 def say(running: Sequence[WiredMonitor], not_here: Sequence[str], where: str, page: str) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from masakarimonitors.conf import ConfigFault, loader, log, state_path, unknown
 from masakarimonitors.outbox.disk import DEADLINE
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.status import unix_socket
-from masakarimonitors.system import limits, systemd
+from masakarimonitors.system import limits, log_writer, systemd
 from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.threads import Pool
 
@@ -170,13 +171,21 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
 
 def leave(code: int) -> None:
-    """End now. Threads that still wait for an answer from outside must not hold up the end: what they
-    were doing is on disk and is done again at the next start."""
+    """End now, within a second. Threads that still wait for an answer from outside must not hold up the end: what
+    they were doing is on disk and is done again at the next start. Nor must whoever does not take our last words."""
+    last = threading.Thread(target=_last_words, name="last words", daemon=True)
+    with contextlib.suppress(RuntimeError):  # there can be no thread
+        last.start()
+        last.join(log_writer.LAST_WORDS)
+    os._exit(code)
+
+
+def _last_words() -> None:
+    log_writer.finish()
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # nobody can read it any more
             stream.flush()
-    os._exit(code)
 
 
 def load(argv: Sequence[str], prog: str, **options: Any) -> cfg.ConfigOpts:

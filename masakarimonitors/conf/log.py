@@ -9,6 +9,7 @@ from oslo_log import log as oslo_log
 
 from masakarimonitors.conf import log_lines
 from masakarimonitors.conf.faults import ConfigFault
+from masakarimonitors.system import log_writer
 from masakarimonitors.version import VERSION
 
 _LOG = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ def set_up(conf: cfg.ConfigOpts) -> None:
 
     Raises `ConfigFault` when that place cannot be used. A journal that cannot be spoken to directly
     (its Python binding is missing) is not fatal: standard error reaches the same journal under systemd.
+    From here on a thread writes the log, and nobody waits for it.
     """
     no_journal = conf.use_journal and importlib.util.find_spec("systemd") is None
     if no_journal:
@@ -53,6 +55,7 @@ def set_up(conf: cfg.ConfigOpts) -> None:
         ) from fault
     log_lines.escape_all()
     logging.captureWarnings(True)
+    log_writer.take_over()
     if no_journal:
         _LOG.warning(
             "use_journal is set, but the Python package systemd-python is not installed: logging to "

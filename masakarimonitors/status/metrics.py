@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from masakarimonitors.status.model import MonitorStatus
+from masakarimonitors.system import log_writer
 from masakarimonitors.system.clock import Clock
 
 _PREFIX = "masakari_monitors"
@@ -79,6 +80,11 @@ class _Statuses(Collector):
         faults = GaugeMetricFamily(
             f"{_PREFIX}_faults", "Faults inside the monitor that are shown.", labels=["monitor"]
         )
+        log = CounterMetricFamily(
+            f"{_PREFIX}_log_lines_lost",
+            "Lines that nothing took or that were refused, in this process.",
+            value=log_writer.lost_lines(),
+        )
         now = self._clock.now()
         for status in self._statuses:
             record = status.record
@@ -108,7 +114,7 @@ class _Statuses(Collector):
             api.add_metric([name], float(not outbox.api_trouble))
             faults.add_metric([name], len(record.faults))
         outboxes = [pending, paced, unfinished, overdue, delivered, settled, disk]
-        return [up, source, failures, subjects, held, alarms, rulings, *outboxes, api, faults]
+        return [up, source, failures, subjects, held, alarms, rulings, *outboxes, api, faults, log]
 
 
 def render(statuses: Sequence[MonitorStatus], clock: Clock) -> bytes:
