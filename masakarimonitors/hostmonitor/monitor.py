@@ -6,7 +6,6 @@ Reads the configuration; only the drivers' own `build` functions do so beside it
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
@@ -35,6 +34,7 @@ from masakarimonitors.hostmonitor.status import describe
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import MasakariReader, Monitor, Source
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.operators_file import Unreadable, in_time, read_text
 from masakarimonitors.system.yaml_file import YamlFileFault
 
 
@@ -169,8 +169,8 @@ def _domains(conf: cfg.ConfigOpts) -> Mapping[str, str]:
             )
         return {}
     try:
-        return parse_domains(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YamlFileFault) as fault:
+        return in_time(path, lambda: parse_domains(read_text(path)))
+    except (Unreadable, YamlFileFault) as fault:
         raise ConfigFault(
             f"The failure domains of {path} cannot be used: {fault}. Mend the file, or name another one: "
             f"{where(conf, 'host', 'failure_domains_file')}."

@@ -181,7 +181,7 @@ def _maintenance(
 
 def _entries(conf: cfg.ConfigOpts, path: str) -> tuple[Entry, ...]:
     try:
-        return process_list.read(path)
+        return process_list.read_in_time(path)
     except YamlFileFault as fault:
         raise ConfigFault(
             f"The process list cannot be used, so it is not known which processes to watch:\n{fault}\nMend the"

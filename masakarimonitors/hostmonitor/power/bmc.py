@@ -16,6 +16,7 @@ from typing import Protocol
 from masakarimonitors.hostmonitor.core.observation import Power
 from masakarimonitors.hostmonitor.power.redact import place
 from masakarimonitors.system.command import run
+from masakarimonitors.system.operators_file import LONGEST, Unreadable, read_aside
 
 # A script that prints a password has this many seconds.
 _SCRIPT_TIMEOUT = 10.0
@@ -43,8 +44,11 @@ class InFile:
     path: Path
 
     async def reveal(self) -> str:
-        """The password; raises SecretFault."""
-        return self.read()
+        """The password; raises SecretFault, also when the file's file system does not answer in time."""
+        try:
+            return await read_aside(self.path, self.read)
+        except Unreadable as fault:
+            raise SecretFault(f"{self.path} {fault}") from fault
 
     def read(self) -> str:
         """The password; raises SecretFault."""
@@ -95,7 +99,8 @@ def fault_of(secret: Secret) -> str:
 def read_private(path: Path) -> str:
     """The text of a file that others cannot read; raises SecretFault."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # What is no file (a pipe that nobody fills) would never come to its end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
             if mode & (stat.S_IROTH | stat.S_IWOTH):
@@ -103,7 +108,12 @@ def read_private(path: Path) -> str:
                     f"{path} holds a password and everyone may read or write it (mode {stat.S_IMODE(mode):04o}): "
                     f"refused. Change the password, then `chmod o-rwx {path}`."
                 )
-            return file.read()
+            if stat.S_ISFIFO(mode):
+                raise SecretFault(f"{path} cannot be read: it is no ordinary file")
+            text = file.read(LONGEST + 1)
+            if len(text) > LONGEST:
+                raise SecretFault(f"{path} is larger than {LONGEST >> 20} MiB, as no such file is")
+            return text
     except OSError as fault:
         raise SecretFault(f"{path} cannot be read: {fault.strerror}") from fault
     except UnicodeDecodeError as fault:

@@ -7,13 +7,13 @@ guest it matches.
 
 import re
 import uuid
-from pathlib import Path
 
 import yaml
 
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
 from masakarimonitors.introspectiveinstancemonitor.sources.output import BadExpression, Expression
+from masakarimonitors.system.operators_file import Unreadable, in_time, read_text
 from masakarimonitors.system.yaml_file import Fault, Faults, YamlFileFault
 from masakarimonitors.system.yaml_file import read as read_yaml
 
@@ -25,12 +25,11 @@ _TEXTS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "times
 
 
 def read(path: str) -> tuple[Check, ...]:
-    """The checks of the file at `path`; raises `YamlFileFault`."""
+    """The checks of the file at `path`; raises `YamlFileFault`, also when its file system does not answer in time."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise YamlFileFault([Fault(1, 1, f"it cannot be read: {error}")], before=f"{path}, ") from error
-    return parse(text, path)
+        return in_time(path, lambda: parse(read_text(path), path))
+    except Unreadable as error:
+        raise YamlFileFault([Fault(1, 1, f"it {error}")], before=f"{path}, ") from error
 
 
 def parse(text: str, where: str) -> tuple[Check, ...]:

@@ -2,22 +2,24 @@
 
 Out: `ListRead` at start and after each change, `ListBroken` when the new text cannot be used; then
 the last good list stays in force. A change is seen by the file's stamp, so an editor that replaces
-the file, a link that is switched and a copy in place are all noticed, on any file system.
+the file, a link that is switched and a copy in place are all noticed, on any file system. One that does not
+answer is a broken list.
 """
 
 import asyncio
 import difflib
 import logging
-import os
 import shlex
-import stat
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Protocol, TypeVar
 
 import yaml
 
 from masakarimonitors.processmonitor.core.observation import Entry, ListBroken, ListRead, Observation
 from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.operators_file import LONGEST as LONGEST
+from masakarimonitors.system.operators_file import Reader, Stamp, Unreadable, in_time, read_bytes, stamp_of
 from masakarimonitors.system.yaml_file import Fault, Faults, YamlFileFault, merge
 from masakarimonitors.system.yaml_file import read as read_yaml
 
@@ -30,8 +32,6 @@ _TRUE = frozenset({"yes", "true", "on"})
 
 # One stat() a second costs nothing measurable, and an operator does not wait for more.
 _LOOK_EVERY = 1.0
-LONGEST = 1 << 20
-"""Bytes of a list. Longer ones would take the loop's time, and no host has so many services."""
 
 _RECENT = 2.0
 
@@ -133,30 +133,23 @@ def _shown(node: yaml.Node) -> str:
     return "a list" if isinstance(node, yaml.SequenceNode) else "a group"
 
 
-_Stamp = tuple[int, int, int, int]
-
-
-def _stamp(path: str) -> _Stamp | None:
+def read_in_time(path: str) -> tuple[Entry, ...]:
+    """As `read`, by a thread: raises YamlFileFault also when the file system does not answer within 10 s."""
     try:
-        seen = os.stat(path)
-    except OSError:
-        return None
-    return seen.st_mtime_ns, seen.st_size, seen.st_ino, seen.st_dev
+        return in_time(path, lambda: read(path))
+    except Unreadable as error:
+        raise _whole_file(path, str(error)) from error
 
 
 def read(path: str) -> tuple[Entry, ...]:
-    """The entries of the file at `path`; raises YamlFileFault, also when it cannot be read at all."""
+    """The entries of the file at `path`; raises YamlFileFault, also when it cannot be read at all.
+
+    Blocks for as long as the file's file system does.
+    """
     try:
-        # What is no file (a pipe that nobody fills) would never come to its end.
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            kind = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(kind):
-                raise _whole_file(path, "cannot be read: it is no ordinary file")
-            raw = file.read(LONGEST + 1)
-        if len(raw) > LONGEST:
-            raise _whole_file(path, f"is larger than {LONGEST >> 20} MiB, as no list of processes is")
-    except OSError as error:
-        raise _whole_file(path, f"cannot be read: {error.strerror}") from error
+        raw = read_bytes(path)
+    except Unreadable as error:
+        raise _whole_file(path, str(error)) from error
     return parse_raw(raw, path)
 
 
@@ -171,15 +164,29 @@ def parse_raw(raw: bytes, path: str) -> tuple[Entry, ...]:
         raise YamlFileFault([fault], before=f"{path}, ") from error
 
 
+T = TypeVar("T")
+
+
+class Calls(Protocol):
+    """Calls what may hang, within a time."""
+
+    async def call(self, read: Callable[[], T]) -> T:
+        """What it returns or raises; Unreadable when it does not in time."""
+
+    def close(self) -> None:
+        """Nothing more is called."""
+
+
 class ProcessList:
     """The source that reads the list, and reads it again whenever it changes."""
 
     name = "process list"
 
-    def __init__(self, path: str, clock: Clock) -> None:
-        """`path` as configured; nothing is read yet."""
+    def __init__(self, path: str, clock: Clock, reader: Calls | None = None) -> None:
+        """`path` as configured; nothing is read yet. `reader` calls whatever may hang on the file's account."""
         self._path = path
         self._clock = clock
+        self._reader = reader
         self._asked = asyncio.Event()
 
     def reload(self) -> None:
@@ -188,15 +195,21 @@ class ProcessList:
 
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """The list once, then again upon each change; a fault is emitted and logged once per change."""
+        reader = self._reader or Reader(self._path)
+        try:
+            await self._follow(reader, emit)
+        finally:
+            reader.close()
+
+    async def _follow(self, reader: Calls, emit: Callable[[Observation], None]) -> None:
         told: tuple[Entry, ...] | str | None = None
-        known: _Stamp | None = None
+        known: Stamp | None = None
         unsure = True
         asked = self._asked.is_set()
         self._asked.clear()
         while True:
-            stamp = _stamp(self._path)
-            if asked or unsure or stamp != known:
-                outcome = self._read()
+            stamp, outcome = await self._look(reader, None if asked or unsure else known)
+            if outcome is not None:
                 # Half-written and half-replaced files are common: a fault counts if it is still there
                 # at the next look.
                 fresh_fault = isinstance(outcome, str) and stamp != known and told is not None and not asked
@@ -211,11 +224,27 @@ class ProcessList:
                 known = stamp
             asked = await pause(self._clock, _LOOK_EVERY, self._asked)
 
-    def _read(self) -> tuple[Entry, ...] | str:
+    async def _look(
+        self, reader: Calls, unless: Stamp | None
+    ) -> tuple[Stamp | None, tuple[Entry, ...] | str | None]:
+        """The file's stamp and what it says, or what is wrong with it; None for what it says if the stamp is `unless`.
+
+        A file that does not answer has no stamp, nor has one that is not there: each is read at every look.
+        """
+
+        def look() -> tuple[Stamp | None, tuple[Entry, ...] | str | None]:
+            stamp = stamp_of(self._path)
+            if stamp is not None and stamp == unless:
+                return stamp, None
+            try:
+                return stamp, read(self._path)
+            except YamlFileFault as fault:
+                return stamp, str(fault)
+
         try:
-            return read(self._path)
-        except YamlFileFault as fault:
-            return str(fault)
+            return await reader.call(look)
+        except Unreadable as fault:
+            return None, str(_whole_file(self._path, str(fault)))
 
     def _tell(self, outcome: tuple[Entry, ...] | str, emit: Callable[[Observation], None]) -> None:
         if isinstance(outcome, str):

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from masakarimonitors.core.outside import read_json
 from masakarimonitors.system.http_client import HttpClient, HttpFault, to_port, to_socket
+from masakarimonitors.system.operators_file import Unreadable, read_aside
 
 Params = Mapping[str, str | int]
 _NO_PARAMS: Params = {}
@@ -182,10 +183,12 @@ class Agent:
         accept: int,
     ) -> Answer:
         where = self._access.address
+        # Apart from the agent's time: a token file on dead storage says nothing about the agent.
+        headers = await self._headers()
         try:
             # One limit for everything (connecting, waiting, reading): a cut network answers nothing at all.
             async with asyncio.timeout(timeout):
-                response = await self._pool().request(method, _target(path, params), self._headers(), body)
+                response = await self._pool().request(method, _target(path, params), headers, body)
         except TimeoutError:
             raise Unreachable(f"the agent {where} gave no answer within {timeout:.0f} s") from None
         except ssl.SSLCertVerificationError as fault:
@@ -230,12 +233,19 @@ class Agent:
             context.verify_mode = ssl.CERT_NONE
         return context
 
-    def _headers(self) -> Mapping[str, str]:
-        if self._access.token_file:
-            token = _token_in(self._access.token_file)
+    async def _headers(self) -> Mapping[str, str]:
+        if path := self._access.token_file:
+            try:
+                token = await read_aside(path, lambda: _token_in(path), _TOKEN_WITHIN)
+            except Unreadable as fault:
+                raise Forbidden(f"the token file {path} {fault}") from fault
         else:
             token = _usable(self._access.token, "the token")
         return {"X-Consul-Token": token} if token else {}
+
+
+_TOKEN_WITHIN = 1.0
+"""Seconds for a token file, beside those for the agent."""
 
 
 def _target(path: str, params: Params) -> str:

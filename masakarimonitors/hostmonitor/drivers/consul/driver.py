@@ -9,7 +9,6 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from oslo_config import cfg
@@ -30,6 +29,7 @@ from masakarimonitors.hostmonitor.drivers.consul.planned import PlannedWork
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.operators_file import Unreadable, in_time, read_text
 from masakarimonitors.system.yaml_file import YamlFileFault
 
 LOG = logging.getLogger(__name__)
@@ -165,13 +165,9 @@ def _matrix(conf: cfg.ConfigOpts) -> matrix.Matrix:
         judged = matrix.default(configured)
     else:
         try:
-            read = input_files.parse_matrix(Path(path).read_text(encoding="utf-8"))
-        except OSError as fault:
-            raise ConfigFault(
-                f"[consul] matrix_config_file = {path} cannot be read: {fault.strerror}."
-            ) from fault
-        except UnicodeDecodeError as fault:
-            raise ConfigFault(f"[consul] matrix_config_file = {path} is not UTF-8 text: {fault}.") from fault
+            read = in_time(path, lambda: input_files.parse_matrix(read_text(path)))
+        except Unreadable as fault:
+            raise ConfigFault(f"[consul] matrix_config_file = {path}: {fault}.") from fault
         except YamlFileFault as fault:
             faults = "".join(f"\n  {path}, {one}" for one in fault.faults)
             raise ConfigFault(

@@ -27,6 +27,7 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.kubeconfig import (
     find_access,
 )
 from masakarimonitors.system.clock import Clock, SystemClock
+from masakarimonitors.system.operators_file import Unreadable, read_aside, read_text
 from masakarimonitors.version import VERSION
 
 __all__ = ["Api", "ApiFault", "Credentials"]
@@ -230,11 +231,13 @@ class Api:
         access, headers = self._access, {}
         token = access.token
         try:
-            if access.token_file is not None:
-                token = access.token_file.read_text(encoding="utf-8").strip()
+            if (path := access.token_file) is not None:
+                token = (await read_aside(path, lambda: read_text(path))).strip()
             elif access.plugin is not None and token is None:
                 token = await self._ask_plugin()
-        except (PluginFault, OSError, UnicodeDecodeError, ssl.SSLError) as fault:
+        except Unreadable as fault:
+            raise ApiFault(f"no usable credentials: {path} {fault}") from fault
+        except (PluginFault, OSError, ssl.SSLError) as fault:
             raise ApiFault(f"no usable credentials: {fault}") from fault
         if token:
             headers["Authorization"] = f"Bearer {token}"

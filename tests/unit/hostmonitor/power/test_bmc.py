@@ -1,5 +1,6 @@
 """How a BMC's password is had, and that it never shows itself."""
 
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -180,3 +181,15 @@ def test_what_is_wrong_with_a_password_is_known_before_it_is_needed(tmp_path: Pa
     assert "everyone may read" in fault_of(InFile(write(tmp_path / "open", PASSWORD, 0o644)))
     for path in (tmp_path / "none", Path("a\0b"), write(tmp_path / "no-program", "x", 0o600)):
         assert "is not there or cannot be run" in fault_of(FromScript(path))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "long"])
+async def test_what_is_no_password_file_hangs_nobody(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "password"
+    if kind == "pipe":
+        os.mkfifo(path, 0o600)
+    else:
+        path.write_text("x" * (1 << 21))
+        path.chmod(0o600)
+    with pytest.raises(SecretFault, match="no ordinary file" if kind == "pipe" else "larger than 1 MiB"):
+        await InFile(path).reveal()

@@ -4,15 +4,19 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from masakarimonitors.processmonitor.core.observation import Entry, ListBroken, ListRead, Observation
 from masakarimonitors.processmonitor.sources.process_list import ProcessList, parse, read
+from masakarimonitors.system.operators_file import Unreadable
 from masakarimonitors.system.yaml_file import YamlFileFault
 from tests.fixtures.fake_clock import FakeClock
+from tests.fixtures.waiting import PATIENCE, eventually
 
 MANUAL = """\
 # Define the monitoring processes as follows:
@@ -123,13 +127,32 @@ def test_a_file_that_is_not_text_is_named_by_line(tmp_path: Path) -> None:
     assert (fault.value.faults[0].line, fault.value.faults[0].column) == (2, 18)
 
 
+T = TypeVar("T")
+
+
+class Answering:
+    """Calls at once, unless nothing answers."""
+
+    def __init__(self) -> None:
+        self.answers = True
+
+    async def call(self, read: Callable[[], T]) -> T:
+        if not self.answers:
+            raise Unreadable("cannot be read: nothing answers")
+        return read()
+
+    def close(self) -> None:
+        pass
+
+
 class Reading:
     """The source at work on a real file, with time in the test's hand."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.clock = FakeClock()
-        self.source = ProcessList(str(path), self.clock)
+        self.disk = Answering()
+        self.source = ProcessList(str(path), self.clock, self.disk)
         self.seen: list[Observation] = []
 
     @contextlib.asynccontextmanager
@@ -257,3 +280,41 @@ async def test_sighup_reads_an_unchanged_list_again_and_shouts_about_a_broken_on
         assert len(await reading.after()) == 1
         reading.source.reload()
         assert isinstance((await reading.after(0))[0], ListBroken)
+
+
+async def test_a_file_that_does_not_answer_is_a_broken_list_told_once_until_it_answers(
+    reading: Reading, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with reading.at_work():
+        reading.disk.answers = False
+        (broken,) = await reading.after(60)
+        assert isinstance(broken, ListBroken) and str(reading.path) in broken.why
+        errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+        assert len(errors) == 1 and f"{reading.path}: cannot be read: nothing answers" in errors[0]
+        reading.disk.answers = True
+        assert reading.names(await reading.after()) == ["a"]
+
+
+async def test_the_loop_goes_on_and_ends_while_the_file_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks at the file on the loop never comes back here."""
+    path, reached, answers = tmp_path / "list", threading.Event(), threading.Event()
+    plain = os.stat
+
+    def hang(place: str, **more: object) -> os.stat_result:
+        if place == str(path):
+            reached.set()
+            assert answers.wait(PATIENCE)
+        return plain(place, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", hang)
+    source = ProcessList(str(path), FakeClock())
+    task = asyncio.get_running_loop().create_task(source.run(lambda seen: None))
+    try:
+        await eventually(reached.is_set, "the look at the file")
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled() and not answers.is_set()
+    finally:
+        answers.set()
