@@ -1,17 +1,25 @@
-"""The umbrella command: run any set of monitors in one process, and the operator's tools."""
+"""The umbrella command: run any set of monitors in one process, and the operator's tools.
+
+What takes time to import is imported after the signals are held, which would end the process before.
+"""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from masakarimonitors.cmd import check, demo, outbox, pacemaker_alert, receiver, run, runner, status
+from masakarimonitors.system import signals
 from masakarimonitors.version import VERSION
 
 PROG = "masakari-monitors"
 
+_SERVICES = ("run", "receiver")
+"""Those that stay until they are stopped; the others are ended by whatever ends a person's command."""
+
 
 def parser() -> argparse.ArgumentParser:
     """All subcommands; what they do not know themselves goes to oslo.config (--config-file, --debug ...)."""
+    from masakarimonitors.cmd import check, demo, outbox, pacemaker_alert, receiver, run, status
+
     top = argparse.ArgumentParser(
         prog=PROG,
         description="Notices failed processes, instances and hosts of an OpenStack cloud and tells masakari-api.",
@@ -26,7 +34,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one subcommand and end with its exit code."""
+    signals.hold()
+    from masakarimonitors.cmd import runner
+
     arguments, rest = parser().parse_known_args(argv if argv is not None else sys.argv[1:])
+    if arguments.command not in _SERVICES:
+        signals.release()
     code = 0
 
     def call() -> None:

@@ -1,23 +1,33 @@
-"""The console scripts of the four monitors: each runs one until a signal stops it."""
+"""The console scripts of the four monitors: each runs one until a signal stops it.
 
-from masakarimonitors.cmd import runner
+What takes time to import is imported after the signals are held, which would end the process before.
+"""
+
+from masakarimonitors.system import signals
+
+
+def _run(name: str) -> None:
+    signals.hold()
+    from masakarimonitors.cmd import runner
+
+    runner.main(name)
 
 
 def processmonitor() -> None:
     """masakari-processmonitor."""
-    runner.main("processmonitor")
+    _run("processmonitor")
 
 
 def instancemonitor() -> None:
     """masakari-instancemonitor."""
-    runner.main("instancemonitor")
+    _run("instancemonitor")
 
 
 def introspectiveinstancemonitor() -> None:
     """masakari-introspectiveinstancemonitor."""
-    runner.main("introspectiveinstancemonitor")
+    _run("introspectiveinstancemonitor")
 
 
 def hostmonitor() -> None:
     """masakari-hostmonitor."""
-    runner.main("hostmonitor")
+    _run("hostmonitor")

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import functools
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +12,9 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd import runner, terminal, wiring
 from masakarimonitors.cmd.receiver import embedded_receiver
+from masakarimonitors.cmd.reloading import Again
 from masakarimonitors.cmd.wiring import WiredMonitor
-from masakarimonitors.conf import ConfigFault
+from masakarimonitors.conf import ConfigFault, loader
 
 
 def add_parser(commands: Any) -> None:
@@ -35,11 +37,12 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT."""
     conf = runner.load(rest, "masakari-monitors")
-    asyncio.run(_run(conf, arguments.monitor))
+    again = functools.partial(loader.load, rest, prog="masakari-monitors")
+    asyncio.run(_run(conf, arguments.monitor, again))
     return 0
 
 
-async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> None:
+async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None, again: Again) -> None:
     stop = asyncio.Event()
     runner.stop_on_signals(stop)
     names, not_here = _choose(conf, wanted)
@@ -60,7 +63,7 @@ async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> None:
             with contextlib.suppress(RuntimeError):  # no thread
                 threading.Thread(target=_say, args=(running, not_here, where, page), daemon=True).start()
 
-        await runner.serve(conf, names, stop=stop, endpoint=endpoint, started=started)
+        await runner.serve(conf, names, stop=stop, endpoint=endpoint, started=started, again=again)
 
 
 def _choose(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:

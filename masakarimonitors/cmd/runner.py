@@ -6,25 +6,27 @@ non-zero on anything fatal, so that a service manager starts it again.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import terminal, wiring
+from masakarimonitors.cmd import inspection, terminal, wiring
+from masakarimonitors.cmd.reloading import Again, Reloading
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader, log, state_path, unknown
 from masakarimonitors.outbox.disk import DEADLINE
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.status import unix_socket
-from masakarimonitors.system import limits, log_writer, systemd
+from masakarimonitors.system import limits, log_writer, loop_watch, signals, systemd
 from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.threads import Pool
 
@@ -45,11 +47,14 @@ async def serve(
     started: Started = lambda running, page: None,
     on_verdict: wiring.OnVerdict = lambda verdict, at: None,
     on_written: Callable[[str], None] = lambda subject: None,
+    again: Again | None = None,
 ) -> None:
     """Run the named monitors until `stop` is set; raises ConfigFault before anything is watched.
 
-    `on_verdict` is told each verdict, `on_written` the subject of each report that reaches the disk.
+    `on_verdict` is told each verdict, `on_written` the subject of each report that reaches the disk. `again` loads the
+    configuration once more, on SIGHUP. A loop that stalls ends the process.
     """
+    signals.hold()
     clock = clock or SystemClock()
     for name in names:
         wiring.monitor_module(name)
@@ -57,6 +62,7 @@ async def serve(
     api = wiring.api_client(conf, endpoint)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(api.close)
+        stack.enter_context(loop_watch.watched(conf.loop_stall_limit))
         outboxes: dict[str, Outbox] = {}
         for name in names:
             outboxes[name] = await wiring.make_outbox(conf, state, name, clock, on_written)
@@ -76,7 +82,9 @@ async def serve(
                 watchers.append(tasks.create_task(one.delivery.run()))
                 watchers.append(tasks.create_task(one.daemon.run()))
                 watchers.append(tasks.create_task(one.follower.run()))
-            _on_hangup(running)
+            reloading = Reloading(conf, again, running)
+            watchers.append(tasks.create_task(reloading.run()))
+            stack.enter_context(_heard(reloading.ask, lambda: inspection.write(conf, running, clock)))
             systemd.notify("READY=1")
             started(running, page)
             try:
@@ -147,13 +155,22 @@ async def _show(
         return ""
 
 
-def _on_hangup(running: Sequence[WiredMonitor]) -> None:
-    def reload() -> None:
-        LOG.info("SIGHUP: reading again what can be read again")
-        for one in running:
-            one.monitor.reload()
+@contextlib.contextmanager
+def _heard(on_hangup: Callable[[], None], on_question: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, SIGHUP and SIGUSR2 have these called by the loop."""
+    loop = asyncio.get_running_loop()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+    def have_called(act: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
+            loop.call_soon_threadsafe(act)
+
+    for number, act in ((signal.SIGHUP, on_hangup), (signal.SIGUSR2, on_question)):
+        signals.listen(number, functools.partial(have_called, act))
+    try:
+        yield
+    finally:
+        for number in signals.HELD:
+            signals.forget(number)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -205,8 +222,9 @@ def main(name: str) -> None:
     async def run(conf: cfg.ConfigOpts) -> None:
         stop = asyncio.Event()
         stop_on_signals(stop)
-        await serve(conf, [name], stop=stop, started=_say_started)
+        await serve(conf, [name], stop=stop, started=_say_started, again=again)
 
+    again = functools.partial(loader.load, sys.argv[1:], prog=prog)
     leave(guarded(prog, lambda: asyncio.run(run(load(sys.argv[1:], prog)))))
 
 

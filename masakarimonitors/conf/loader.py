@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from oslo_config import cfg
 
@@ -65,6 +65,22 @@ def where(conf: cfg.ConfigOpts, section: str, name: str) -> str:
         if option.dest == name:
             return describe(option, section, files.read(files.loaded(conf)))
     return f"[{section}] {name}"
+
+
+def differing(conf: cfg.ConfigOpts, fresh: cfg.ConfigOpts, without: Collection[str] = ()) -> list[str]:
+    """Which options have another value in a configuration that was loaded later, as `[section] name`.
+
+    `without` are names in [DEFAULT] that do not count.
+    """
+    found = []
+    for section, options in _known(conf).items():
+        one, other = (each if section == "DEFAULT" else each[section] for each in (conf, fresh))
+        for option in options:
+            if section == "DEFAULT" and option.dest in without:
+                continue
+            if option.dest in one and option.dest in other and one[option.dest] != other[option.dest]:
+                found.append(f"[{section}] {option.dest}")
+    return sorted(set(found))
 
 
 def _parse(

@@ -35,6 +35,67 @@ def options() -> list[cfg.Opt]:
     return [option for _, group in oslo_log_options.list_opts() for option in group]
 
 
+def renew(conf: cfg.ConfigOpts, fresh: cfg.ConfigOpts) -> None:
+    """Take over the levels of the log from what was loaded again; or what stands in the file of `log_config_append`.
+
+    Raises `ConfigFault`, and nothing has changed then. Blocks.
+    """
+    if conf.log_config_append:
+        _append_again(conf.log_config_append)
+        return
+    wanted = _levels(fresh)
+    try:
+        for level in wanted.values():
+            logging.NullHandler().setLevel(level)
+    except ValueError as fault:
+        raise ConfigFault(f"[DEFAULT] default_log_levels: {fault}") from fault
+    logging.getLogger().setLevel(logging.DEBUG if fresh.debug else logging.INFO)
+    for name in (_levels(conf) | _levelled).keys() - wanted.keys():
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    for name, level in wanted.items():
+        logging.getLogger(name).setLevel(level)
+    _levelled.clear()
+    _levelled.update(wanted)
+
+
+_levelled: dict[str, str] = {}
+"""What was taken over last, beside what the first configuration has set."""
+
+RENEWED = frozenset({"debug", "default_log_levels"})
+"""The options of [DEFAULT] that `renew` takes over."""
+
+
+def _append_again(path: str) -> None:
+    # It holds the one lock of all logging while it closes the handlers that it replaces, one after another.
+    if not log_writer.finish():
+        raise ConfigFault(f"{path} is not read again while nothing takes the log.")
+    before = [
+        (one, one.level, one.propagate, list(one.handlers))
+        for one in (logging.getLogger(), *logging.root.manager.loggerDict.values())
+        if isinstance(one, logging.Logger)
+    ]
+    try:
+        oslo_log._load_log_config(path)
+    except (
+        oslo_log.LogConfigError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ImportError,
+        SyntaxError,
+    ) as fault:
+        for logger, level, propagate, handlers in before:
+            logger.setLevel(level)
+            logger.propagate, logger.handlers = propagate, handlers
+        raise ConfigFault(f"[DEFAULT] log_config_append: {fault}") from fault
+    log_writer.take_over()
+
+
+def _levels(conf: cfg.ConfigOpts) -> dict[str, str]:
+    pairs = (pair.partition("=") for pair in conf.default_log_levels)
+    return {name: level for name, _, level in pairs if level}
+
+
 def set_up(conf: cfg.ConfigOpts) -> None:
     """Send logging where the configuration says.
 

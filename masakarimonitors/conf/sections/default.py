@@ -52,6 +52,16 @@ OPTIONS: list[cfg.Opt] = [
         "to look at; the oldest go first. The default is a few megabytes. Reports that still wait are never "
         "counted and never dropped.",
     ),
+    cfg.IntOpt(
+        "loop_stall_limit",
+        default=60,
+        min=0,
+        help="Seconds for which a monitor may do nothing at all (its loop stands still) before it ends itself "
+        "with exit code 70, the stacks of all its threads in the log, so that whatever started it starts it "
+        "anew. For containers and service managers that have no watchdog; where systemd's is set, the shorter "
+        "of the two counts. Time for which the process or the whole machine is stopped does not count. 0: "
+        "never.",
+    ),
     cfg.StrOpt(
         "tempdir",
         help="Folder for temporary files. Accepted so that deployed files keep loading; it has no effect, "

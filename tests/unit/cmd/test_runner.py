@@ -6,7 +6,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -106,7 +107,6 @@ class Serving:
             await self.begun.wait()
             yield self
             stop.set()
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
 
 
 async def test_a_report_goes_all_the_way_and_whoever_asked_is_told(
@@ -198,3 +198,40 @@ async def test_a_monitor_that_is_none_of_this_release_opens_nothing(
     with pytest.raises(NotBuilt, match="masakari-receiver is not part of this release"):
         await runner.serve(loaded, ["processmonitor", "receiver"], stop=asyncio.Event())
     assert list((tmp_path / "state").iterdir()) == []
+
+
+async def test_the_loop_is_watched_from_before_the_start_to_the_end(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+
+    @contextlib.contextmanager
+    def watched(limit: float) -> Iterator[None]:
+        told.append(limit)
+        yield
+        told.append("over")
+
+    monkeypatch.setattr(runner.loop_watch, "watched", watched)
+    file = configure()
+    file.write_text(file.read_text().replace("[process]", "loop_stall_limit = 7\n[process]", 1))
+    async with Serving().at_work(file):
+        assert told == [7]
+    assert told == [7, "over"]
+
+
+async def test_whoever_cannot_take_our_last_words_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    script = (
+        "import os, sys\nfrom masakarimonitors.cmd import runner\n"
+        "sys.stdout.write('x' * 5000)\nos.set_blocking(1, False)\n"
+        "try:\n    while True: os.write(1, b'x')\nexcept BlockingIOError: os.set_blocking(1, True)\n"
+        "runner.leave(3)\n"
+    )
+    try:
+        environ = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+        ended = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=writer, env=environ)
+        async with asyncio.timeout(PATIENCE):
+            assert await ended.wait() == 3
+    finally:
+        os.close(reader)
+        os.close(writer)

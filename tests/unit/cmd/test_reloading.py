@@ -1,0 +1,131 @@
+"""SIGHUP: the levels of the log are taken over; a broken configuration changes nothing and is named in one line."""
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.cmd.reloading import Reloading
+from masakarimonitors.conf import loader
+from tests.fixtures.waiting import PATIENCE, eventually
+
+CONF = "[DEFAULT]\nhostname = compute-1\nlog_file = {folder}/log\n"
+
+
+class Reloaded:
+    """A configuration that is changed and read again; with the levels of the log put back afterwards."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "conf"
+        self.text = CONF.format(folder=folder)
+        self.write("")
+        self.argv = ["--config-file", str(self.file)]
+        self.conf = loader.load(self.argv, default_config_dirs=[])
+
+    def write(self, more: str) -> None:
+        self.file.write_text(self.text + more)
+
+    async def hang_up(self, caplog: pytest.LogCaptureFixture) -> list[str]:
+        """What is logged as an error or a warning until all is read."""
+        caplog.clear()
+        ended = asyncio.Event()
+
+        def again() -> object:
+            try:
+                return loader.load(self.argv, default_config_dirs=[])
+            finally:
+                loop.call_soon_threadsafe(ended.set)
+
+        loop = asyncio.get_running_loop()
+        reloading = Reloading(self.conf, again, [])
+        task = loop.create_task(reloading.run())
+        reloading.ask()
+        await ended.wait()
+        await eventually(lambda: reloading.idle, "the end of it")
+        task.cancel()
+        await asyncio.wait({task})
+        return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.fixture
+def reloaded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Reloaded:
+    names = ("", "amqp", "masakarimonitors.somewhere", "keystoneauth")
+    for name in names:
+        caplog.set_level(logging.getLogger(name).level, name)  # put back at the end
+    return Reloaded(tmp_path)
+
+
+async def test_the_levels_of_the_log_are_taken_over(
+    reloaded: Reloaded, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloaded.write("debug = true\ndefault_log_levels = masakarimonitors.somewhere=ERROR\n")
+    assert await reloaded.hang_up(caplog) == []
+    assert logging.getLogger().level == logging.DEBUG
+    assert logging.getLogger("masakarimonitors.somewhere").level == logging.ERROR
+    assert logging.getLogger("keystoneauth").level == logging.NOTSET
+    reloaded.write("")
+    await reloaded.hang_up(caplog)
+    assert logging.getLogger().level == logging.INFO
+    assert logging.getLogger("masakarimonitors.somewhere").level == logging.NOTSET
+    assert logging.getLogger("keystoneauth").level == logging.WARNING
+
+
+async def test_what_needs_a_restart_is_named_without_its_value(
+    reloaded: Reloaded, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloaded.write("[process]\nrestart_retries = 7\n[consul]\ntoken = hunter2\n")
+    (line,) = await reloaded.hang_up(caplog)
+    assert (
+        "need a restart" in line
+        and "[consul] token, [process] restart_retries" in line
+        and "hunter2" not in line
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ("debug = true\n[process]\nrestart_retries = many\n[host]\nsettle_time = -1\n", "restart_retries"),
+        ("debug = true\nnonsense\n", "is broken"),
+        ("debug = true\ndefault_log_levels = amqp=LOUD\n", "LOUD"),
+    ],
+)
+async def test_a_broken_configuration_changes_nothing_and_is_one_line(
+    reloaded: Reloaded, caplog: pytest.LogCaptureFixture, broken: str, says: str
+) -> None:
+    before = logging.getLogger().level
+    reloaded.write(broken)
+    (line,) = [line for line in await reloaded.hang_up(caplog) if "SIGHUP" in line]
+    assert says in line and (says == "LOUD" or str(reloaded.file) in line) and "\n" not in line
+    assert logging.getLogger().level == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "from masakarimonitors.cmd.monitors import processmonitor as main",
+        "from masakarimonitors.cmd.masakari_monitors import main; sys.argv.insert(1, 'run')",
+    ],
+)
+def test_a_signal_before_everything_is_imported_does_not_end_the_process(
+    tmp_path: Path, number: signal.Signals, script: str
+) -> None:
+    """The first module that takes time to import stands for all of them: the signal comes in its middle."""
+    (tmp_path / "asyncio.py").write_text(
+        f"import os, signal, sys\nos.kill(os.getpid(), {int(number)})\nsys.exit('went on')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {script}; main()"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env={**os.environ},
+    )
+    assert (done.returncode, done.stderr.strip()) == (1, "went on")
