@@ -54,6 +54,19 @@ async def _nothing() -> None:
 _NOBODY_JUDGES = wait("this monitor does not judge what it has reported in an earlier life")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """A file of the operator that was read at the start, and is read again on SIGHUP."""
+
+    path: str
+    read: Callable[[], Any]
+    """What it says now, comparable; blocks. Raises ConfigFault for what an operator must mend."""
+    in_force: Any
+    """What it said at the start."""
+    apply: Callable[[Any], None] | None = None
+    """Puts what it says in force; None where only a restart does."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Monitor(Generic[S, O]):
     """One monitor, wired but not running."""
@@ -81,7 +94,9 @@ class Monitor(Generic[S, O]):
     watch_delivery: Callable[[Callable[[], str]], None] = lambda trouble: None
     """Told once where to ask what trouble the delivery of its reports has (nothing while there is none)."""
     reload: Callable[[], None] = lambda: None
-    """Called on SIGHUP."""
+    """Called on SIGHUP, for what a source follows by itself."""
+    files: Sequence[InputFile] = ()
+    """What is read again on SIGHUP beside that."""
     close: Callable[[], Awaitable[None]] = _nothing
     """Called when the daemon stops."""
     describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()

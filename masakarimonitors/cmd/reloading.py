@@ -2,17 +2,19 @@
 
 The configuration is read as at the start, by a thread. What of it counts at once are the levels of the log (`debug`,
 `default_log_levels`, and what `log_config_append` names); whoever changed another option is told that it waits for a
-restart. Each monitor reads its own files.
+restart. So is whoever changed a file that is wired into a monitor; it is read all the same, for its faults.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from oslo_config import cfg
 
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader, log
+from masakarimonitors.monitor import InputFile
 from masakarimonitors.system.operators_file import Unreadable, read_aside
 
 LOG = logging.getLogger(__name__)
@@ -34,6 +36,8 @@ class Reloading:
         self._running = running
         self._asked = asyncio.Event()
         self._reads = False
+        # What each file said when it was read last without a fault, by its place.
+        self._said: dict[tuple[str, int], Any] = {}
 
     @property
     def idle(self) -> bool:
@@ -54,7 +58,35 @@ class Reloading:
             for one in self._running:
                 one.monitor.reload()
             await self._options()
+            for one in self._running:
+                for at, file in enumerate(one.monitor.files):
+                    await self._file((one.name, at), file)
             self._reads = False
+
+    async def _file(self, place: tuple[str, int], file: InputFile) -> None:
+        try:
+            await self._take_over(place, file)
+        except Exception:
+            LOG.exception("SIGHUP: %s cannot be read again", file.path)
+
+    async def _take_over(self, place: tuple[str, int], file: InputFile) -> None:
+        try:
+            says = await read_aside(file.path, file.read)
+        except (ConfigFault, Unreadable) as fault:
+            LOG.error(
+                "SIGHUP: %s has a fault, so what it said before stays in force: %s",
+                file.path,
+                _in_one_line(fault),
+            )
+            return
+        if says == self._said.get(place, file.in_force):
+            return
+        self._said[place] = says
+        if file.apply is None:
+            LOG.warning("SIGHUP: %s has changed; what it says now needs a restart", file.path)
+        else:
+            file.apply(says)
+            LOG.info("SIGHUP: %s has changed, and what it says now is in force", file.path)
 
     async def _options(self) -> None:
         again = self._again
@@ -69,10 +101,15 @@ class Reloading:
         try:
             waiting = await read_aside("the configuration", renew, _DEADLINE)
         except (ConfigFault, Unreadable) as fault:
-            words = "; ".join(line.strip() for line in str(fault).splitlines())
-            LOG.error("SIGHUP: the configuration has a fault, so nothing of it has changed: %s", words)
+            LOG.error(
+                "SIGHUP: the configuration has a fault, so nothing of it has changed: %s", _in_one_line(fault)
+            )
         except (Exception, SystemExit):  # of a library that reads it
             LOG.exception("SIGHUP: the configuration cannot be read, so nothing of it has changed")
         else:
             if waiting:
                 LOG.warning("SIGHUP: these options have changed and need a restart: %s", ", ".join(waiting))
+
+
+def _in_one_line(fault: Exception) -> str:
+    return "; ".join(line.strip() for line in str(fault).splitlines())

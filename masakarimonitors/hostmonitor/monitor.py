@@ -32,7 +32,7 @@ from masakarimonitors.hostmonitor.sources.path import OwnPath
 from masakarimonitors.hostmonitor.sources.segments import Segments
 from masakarimonitors.hostmonitor.status import describe
 from masakarimonitors.masakari_lists import ReportFinder
-from masakarimonitors.monitor import MasakariReader, Monitor, Source
+from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.operators_file import Unreadable, in_time, read_text
 from masakarimonitors.system.yaml_file import YamlFileFault
@@ -105,6 +105,7 @@ def wire(
         may_offer=partial(may_offer, policy),
         settled=settled,
         watch_delivery=path.watch_delivery,
+        files=[*driver.files, *_domains_file(conf, policy.domains)],
         close=close,
         watching=_watching(driver, policy),
     )
@@ -175,6 +176,11 @@ def _domains(conf: cfg.ConfigOpts) -> Mapping[str, str]:
             f"The failure domains of {path} cannot be used: {fault}. Mend the file, or name another one: "
             f"{where(conf, 'host', 'failure_domains_file')}."
         ) from fault
+
+
+def _domains_file(conf: cfg.ConfigOpts, domains: Mapping[str, str]) -> Sequence[InputFile]:
+    path = conf.host.failure_domains_file
+    return (InputFile(path=path, read=lambda: _domains(conf), in_force=domains),) if path else ()
 
 
 _OUTCOMES: Mapping[ReportStatus, Outcome] = {

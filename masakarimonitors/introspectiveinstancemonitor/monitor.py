@@ -42,7 +42,7 @@ from masakarimonitors.introspectiveinstancemonitor.sources.targets import Target
 from masakarimonitors.libvirt import binding, trial
 from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
-from masakarimonitors.monitor import MasakariReader, Monitor, Source
+from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.yaml_file import YamlFileFault
@@ -93,6 +93,7 @@ def build(
         is_well=well,
         settled=settled,
         close=counters.close,
+        files=_files(conf, checks),
         watching=(
             *(f"guests of {uri} whose agent's socket matches {pattern.pattern}" for uri in uris),
             *(f"check {check.name}" for check in checks),
@@ -176,6 +177,11 @@ def _pattern(conf: cfg.ConfigOpts) -> re.Pattern[str]:
             f"{where(conf, 'introspectiveinstancemonitor', 'qemu_guest_agent_sock_path')} is no regular "
             f"expression ({error}), so no guest agent can be found. Correct it; the default fits nova's instances."
         ) from None
+
+
+def _files(conf: cfg.ConfigOpts, checks: Sequence[Check]) -> Sequence[InputFile]:
+    path = conf.introspectiveinstancemonitor.checks_file
+    return (InputFile(path=path, read=lambda: _checks(conf), in_force=checks),) if path else ()
 
 
 def _checks(conf: cfg.ConfigOpts) -> tuple[Check, ...]:

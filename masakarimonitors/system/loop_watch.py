@@ -2,7 +2,7 @@
 
 For whoever starts it anew: systemd, whose own watchdog may be shorter, or what has none, as containers, sysvinit and
 runit. A thread looks. It counts the time that it has seen pass itself, so that a process that was stopped, or a
-machine that was paused, has not stood still. A library that holds Python's own lock while it hangs stops this thread,
+host that was paused, has not stood still. A library that holds Python's own lock while it hangs stops this thread,
 too; only systemd's watchdog sees that.
 """
 

@@ -59,7 +59,7 @@ OPTIONS: list[cfg.Opt] = [
         help="Seconds for which a monitor may do nothing at all (its loop stands still) before it ends itself "
         "with exit code 70, the stacks of all its threads in the log, so that whatever started it starts it "
         "anew. For containers and service managers that have no watchdog; where systemd's is set, the shorter "
-        "of the two counts. Time for which the process or the whole machine is stopped does not count. 0: "
+        "of the two counts. Time for which the process or the whole host is stopped does not count. 0: "
         "never.",
     ),
     cfg.StrOpt(

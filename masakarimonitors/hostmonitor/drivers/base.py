@@ -21,7 +21,7 @@ from masakarimonitors.conf import ConfigFault
 from masakarimonitors.hostmonitor.core.matrix import Matrix
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation, Power
 from masakarimonitors.hostmonitor.power.check import Proof
-from masakarimonitors.monitor import Effects, Source
+from masakarimonitors.monitor import Effects, InputFile, Source
 from masakarimonitors.system.clock import Clock
 
 GROUP = "hostmonitor.driver"
@@ -67,6 +67,8 @@ class Driver:
     """One look at the BMCs of a host that is up (`Prover.look`), for the rounds; None of a host without a BMC."""
     note_power: Callable[[str, Power], Sequence[str]] = lambda host, said: ()
     """Told what the rounds have found (`Prover.note`): what the BMCs of a host have said while it was up."""
+    files: Sequence[InputFile] = ()
+    """The operator's files that it was made from; read again on SIGHUP."""
     troubles: Callable[[], Sequence[str]] = lambda: ()
     """What hinders its sources at this moment though they see; the status shows each sentence as an alarm."""
     on_path: Callable[[bool], None] = lambda works: None

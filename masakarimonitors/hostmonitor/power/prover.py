@@ -5,6 +5,7 @@ In: where BMCs are (the power_config_file, and what a driver learns from its clu
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Look, PowerChe
 from masakarimonitors.hostmonitor.power.ipmi import Ipmi
 from masakarimonitors.hostmonitor.power.names import Names
 from masakarimonitors.hostmonitor.power.ownership import beside, merged, shared
+from masakarimonitors.monitor import InputFile
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.operators_file import Unreadable, in_time
 from masakarimonitors.system.yaml_file import YamlFileFault
 
 LOG = logging.getLogger(__name__)
@@ -116,7 +119,9 @@ class Prover:
     def __init__(self, policy: PowerPolicy, clock: Clock) -> None:
         """Read the power_config_file, if there is one; raises PowerConfigFault."""
         self._clock = clock
-        self._listed = _listed(policy.config_file)
+        self._file = policy.config_file
+        self._listed = _listed_in_time(policy.config_file)
+        self._learned: Mapping[str, Sequence[Address]] = {}
         self._names = Names(policy.timeout)
         self._check = PowerCheck(
             {
@@ -139,7 +144,23 @@ class Prover:
 
     def learn(self, addresses: Mapping[str, Sequence[Address]]) -> None:
         """Take over where a driver has found BMCs, by host; the newest word replaces the one before."""
-        known = merged(self._listed, addresses)
+        self._learned = addresses
+        self._take_over()
+
+    def files(self) -> Sequence[InputFile]:
+        """The power_config_file, as what is read again while this runs."""
+        if self._file is None:
+            return ()
+        read = functools.partial(_listed, self._file)
+        return (InputFile(path=str(self._file), read=read, in_force=self._listed, apply=self._relist),)
+
+    def _relist(self, listed: Mapping[str, Address]) -> None:
+        """What the power_config_file says now."""
+        self._listed = listed
+        self._take_over()
+
+    def _take_over(self) -> None:
+        known = merged(self._listed, self._learned)
         if known != self._known:
             self._known, self._doubtful = known, shared(known)
             self._warn()
@@ -308,6 +329,13 @@ def _unreadable(addresses: Sequence[Address]) -> Sequence[str]:
     """What is wrong with the passwords of these BMCs, as far as it can be known before they are needed."""
     found = ((address, fault_of(address.secret)) for address in addresses)
     return [f"{address.device}: {fault}" for address, fault in found if fault]
+
+
+def _listed_in_time(path: Path | None) -> Mapping[str, Address]:
+    try:
+        return {} if path is None else in_time(path, lambda: _listed(path))
+    except Unreadable as fault:
+        raise PowerConfigFault(f"[host] power_config_file = {path} {fault}") from fault
 
 
 def _listed(path: Path | None) -> Mapping[str, Address]:

@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from masakarimonitors.cmd.reloading import Reloading
-from masakarimonitors.conf import loader
+from masakarimonitors.cmd.wiring import WiredMonitor
+from masakarimonitors.conf import ConfigFault, loader
+from masakarimonitors.monitor import InputFile
 from tests.fixtures.waiting import PATIENCE, eventually
 
 CONF = "[DEFAULT]\nhostname = compute-1\nlog_file = {folder}/log\n"
@@ -30,7 +34,9 @@ class Reloaded:
     def write(self, more: str) -> None:
         self.file.write_text(self.text + more)
 
-    async def hang_up(self, caplog: pytest.LogCaptureFixture) -> list[str]:
+    async def hang_up(
+        self, caplog: pytest.LogCaptureFixture, running: Sequence[WiredMonitor] = ()
+    ) -> list[str]:
         """What is logged as an error or a warning until all is read."""
         caplog.clear()
         ended = asyncio.Event()
@@ -42,7 +48,7 @@ class Reloaded:
                 loop.call_soon_threadsafe(ended.set)
 
         loop = asyncio.get_running_loop()
-        reloading = Reloading(self.conf, again, [])
+        reloading = Reloading(self.conf, again, running)
         task = loop.create_task(reloading.run())
         reloading.ask()
         await ended.wait()
@@ -103,6 +109,51 @@ async def test_a_broken_configuration_changes_nothing_and_is_one_line(
     (line,) = [line for line in await reloaded.hang_up(caplog) if "SIGHUP" in line]
     assert says in line and (says == "LOUD" or str(reloaded.file) in line) and "\n" not in line
     assert logging.getLogger().level == before
+
+
+class Files:
+    """A monitor of which only the files matter."""
+
+    name = "somemonitor"
+
+    def __init__(self, *files: InputFile) -> None:
+        self.monitor = self
+        self.files = files
+
+    def reload(self) -> None:
+        pass
+
+
+async def test_a_file_is_put_in_force_or_waits_for_a_restart_and_a_fault_is_one_line(
+    reloaded: Reloaded, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: dict[str, object] = {"live": 1, "wired": 1, "broken": 1}
+    applied: list[object] = []
+
+    def reads(name: str) -> Callable[[], object]:
+        def read() -> object:
+            if isinstance(said[name], Exception):
+                raise said[name]
+            return said[name]
+
+        return read
+
+    running: Any = [
+        Files(
+            InputFile(path="live", read=reads("live"), in_force=1, apply=applied.append),
+            InputFile(path="wired", read=reads("wired"), in_force=1),
+            InputFile(path="broken", read=reads("broken"), in_force=1, apply=applied.append),
+        )
+    ]
+    assert await reloaded.hang_up(caplog, running) == [] and applied == []
+    said.update(live=2, wired=2, broken=ConfigFault("line 1: no\nline 2: neither"))
+    lines = await reloaded.hang_up(caplog, running)
+    assert applied == [2]
+    assert [line for line in lines if "wired" in line and "needs a restart" in line]
+    (fault,) = [line for line in lines if "broken" in line]
+    assert fault.endswith("stays in force: line 1: no; line 2: neither")
+    said.update(broken=RuntimeError("a slip"))
+    assert any("broken cannot be read again" in line for line in await reloaded.hang_up(caplog, running))
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])

@@ -37,7 +37,7 @@ def test_a_loop_that_turns_is_never_too_long() -> None:
 
 @pytest.mark.parametrize("away", [61.0, 3600.0, 1e6])
 def test_time_in_which_nobody_looked_is_no_stall(away: float) -> None:
-    """The process was stopped or the machine paused: both threads come back, in whichever order."""
+    """The process was stopped or the host paused: both threads come back, in whichever order."""
     stall = Stall(60.0)
     stall.look(1, 1000.0)
     assert not stall.look(1, 1000.0 + away)

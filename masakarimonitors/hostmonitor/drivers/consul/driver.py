@@ -28,6 +28,7 @@ from masakarimonitors.hostmonitor.drivers.consul.elector import Elector
 from masakarimonitors.hostmonitor.drivers.consul.planned import PlannedWork
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
+from masakarimonitors.monitor import InputFile
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.operators_file import Unreadable, in_time, read_text
 from masakarimonitors.system.yaml_file import YamlFileFault
@@ -91,6 +92,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         effects=_Effects(proof, elector),
         needs_proof=proof is not None,
         elected=elector is not None,
+        files=[*_matrix_file(conf, judged), *(() if proof is None else proof.files())],
         closers=[] if proof is None else [_closer(proof)],
         endpoints=lambda host: endpoints(sources, host),
         look_at_power=None if proof is None else proof.look,
@@ -151,6 +153,11 @@ def _refuse_one_agent_twice(agents: Mapping[str, Access]) -> None:
                 f"[consul] agent_{link} and agent_{other} are the same agent, {access.address}: then one "
                 "failed network would count as two. Give each datacentre's own agent, or shorten the matrix."
             )
+
+
+def _matrix_file(conf: cfg.ConfigOpts, judged: matrix.Matrix) -> Sequence[InputFile]:
+    path = conf.consul.matrix_config_file
+    return (InputFile(path=path, read=lambda: _matrix(conf), in_force=judged),) if path else ()
 
 
 def _matrix(conf: cfg.ConfigOpts) -> matrix.Matrix:
