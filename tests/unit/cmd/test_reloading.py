@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from oslo_config import cfg
 
 from masakarimonitors.cmd.reloading import Reloading
 from masakarimonitors.cmd.wiring import WiredMonitor
@@ -41,7 +42,7 @@ class Reloaded:
         caplog.clear()
         ended = asyncio.Event()
 
-        def again() -> object:
+        def again() -> cfg.ConfigOpts:
             try:
                 return loader.load(self.argv, default_config_dirs=[])
             finally:
@@ -132,9 +133,10 @@ async def test_a_file_is_put_in_force_or_waits_for_a_restart_and_a_fault_is_one_
 
     def reads(name: str) -> Callable[[], object]:
         def read() -> object:
-            if isinstance(said[name], Exception):
-                raise said[name]
-            return said[name]
+            says = said[name]
+            if isinstance(says, Exception):
+                raise says
+            return says
 
         return read
 

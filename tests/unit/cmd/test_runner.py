@@ -21,6 +21,7 @@ from masakarimonitors.core.decision import Ruling
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.status import unix_socket
+from masakarimonitors.system import loop_watch
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.waiting import PATIENCE, eventually
 from tests.unit.cmd.conftest import Configure
@@ -211,7 +212,7 @@ async def test_the_loop_is_watched_from_before_the_start_to_the_end(
         yield
         told.append("over")
 
-    monkeypatch.setattr(runner.loop_watch, "watched", watched)
+    monkeypatch.setattr(loop_watch, "watched", watched)
     file = configure()
     file.write_text(file.read_text().replace("[process]", "loop_stall_limit = 7\n[process]", 1))
     async with Serving().at_work(file):
