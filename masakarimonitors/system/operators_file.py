@@ -6,10 +6,13 @@ other of the same file is begun beside it.
 """
 
 import asyncio
+import contextlib
 import os
 import stat
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from masakarimonitors.system.threads import NoThread, Pool
@@ -94,8 +97,16 @@ def _silent(deadline: float) -> str:
     return f"cannot be read: the file system that it lies on has not answered within {deadline:g} s"
 
 
-_hung: dict[str, threading.Event] = {}
-"""By path: what will be set when a read comes back for which nobody waits any more."""
+@dataclass(slots=True)
+class _Left:
+    """A read for which nobody waits any more; `back` is set when it returns. `hung`: it was not in time."""
+
+    back: threading.Event
+    hung: bool
+
+
+_left: dict[str, _Left] = {}
+"""By path."""
 
 
 class Reader:
@@ -109,10 +120,10 @@ class Reader:
 
     async def call(self, read: Callable[[], T]) -> T:
         """What `read` returns or raises; Unreadable when it has not within its time, or an earlier one still hangs."""
-        earlier = _hung.get(self._path)
-        if earlier is not None and not earlier.is_set():
-            raise Unreadable(_silent(self._deadline))
-        _hung.pop(self._path, None)
+        earlier = _left.get(self._path)
+        if earlier is not None and not earlier.back.is_set():
+            await self._outwait(earlier)
+        _left.pop(self._path, None)
         back = threading.Event()
 
         def work() -> T:
@@ -126,11 +137,21 @@ class Reader:
         except NoThread as shortage:
             raise Unreadable(f"cannot be read: {shortage}") from shortage
         except TimeoutError:
-            _hung[self._path] = back
+            _left[self._path] = _Left(back, hung=True)
             raise Unreadable(_silent(self._deadline)) from None
         except asyncio.CancelledError:
-            _hung[self._path] = back
+            _left[self._path] = _Left(back, hung=False)
             raise
+
+    async def _outwait(self, earlier: _Left) -> None:
+        """One whose caller was cancelled may be about to come back; of one that was not in time that is known."""
+        if not earlier.hung:
+            # One that is cancelled here leaves a thread that ends by itself.
+            with contextlib.suppress(NoThread):
+                waited = partial(earlier.back.wait, self._deadline)
+                earlier.hung = not await self._pool.call(waited, 2 * self._deadline)
+        if earlier.hung:
+            raise Unreadable(_silent(self._deadline))
 
     def close(self) -> None:
         """Let its thread end when it can; nobody waits for it."""

@@ -31,7 +31,7 @@ from masakarimonitors.hostmonitor.power.names import Names
 from masakarimonitors.hostmonitor.power.ownership import beside, merged, shared
 from masakarimonitors.monitor import InputFile
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.operators_file import Unreadable, in_time
+from masakarimonitors.system.operators_file import Unreadable, in_time, read_aside
 from masakarimonitors.system.yaml_file import YamlFileFault
 
 LOG = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ _AHEAD_AT_ONCE = 16
 """Hosts that are looked at ahead; whoever asks for proof must not stand in line behind them."""
 _AHEAD_KEPT = 60.0
 """Seconds after which a look that nobody has asked for is forgotten."""
+
+_PROVES_NOTHING = "A BMC that could prove nothing if its host failed now: %s"
 
 
 class PowerOptions(Protocol):
@@ -135,6 +137,8 @@ class Prover:
         self._known = merged(self._listed, {})
         self._doubtful = shared(self._known)
         self._said: frozenset[str] = frozenset()
+        self._said_of_secrets: frozenset[str] = frozenset()
+        self._looking: asyncio.Task[None] | None = None
         # By host: those BMCs (`identity`) that have said off while it was up, and those that were last looked at.
         self._wrong: dict[str, frozenset[str]] = {}
         self._looked_at: dict[str, frozenset[str]] = {}
@@ -219,11 +223,7 @@ class Prover:
 
     def complaints(self) -> Sequence[str]:
         """What is known to be wrong before anybody is asked: BMCs of two hosts, passwords that cannot be read."""
-        found = {
-            *self._doubtful.values(),
-            *(fault for each in self._known.values() for fault in _unreadable(each)),
-        }
-        return sorted(found)
+        return sorted({*self._doubtful.values(), *_all_unreadable(self._known)})
 
     def expect(self, host: str) -> None:
         """`host` begins to be lost: look at its BMCs now, for the first time of two, without waiting for a question.
@@ -271,6 +271,8 @@ class Prover:
         """Ask no more."""
         for one in self._ahead.values():
             one.look.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
         self._names.end()
 
     async def _looked(self, host: str, addresses: tuple[Address, ...]) -> Look | None:
@@ -306,14 +308,42 @@ class Prover:
         return Proof(power=Power.NO_PROOF, evidence=words, at=self._clock.now(), lack=Lack.FAULT)
 
     def _warn(self) -> None:
-        """Log each complaint when it is new."""
-        found = frozenset(self.complaints())
+        """Log each complaint when it is new; those of passwords when they have been looked at."""
+        found = frozenset(self._doubtful.values())
         for words in sorted(found - self._said):
-            LOG.warning("A BMC that could prove nothing if its host failed now: %s", words)
+            LOG.warning(_PROVES_NOTHING, words)
         remarks = frozenset(beside(self._known))
         for words in sorted(remarks - self._said):
             LOG.warning("BMCs that may be one: %s", words)
         self._said = found | remarks
+        self._look_at_secrets()
+
+    def _look_at_secrets(self) -> None:
+        # Whatever lies on a disk may hang there, and whoever learns of BMCs must not hang with it.
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._tell_of_secrets(_all_unreadable(self._known))
+            return
+        if self._looking is not None:
+            self._looking.cancel()
+        self._looking = loop.create_task(self._look_aside(self._known))
+
+    async def _look_aside(self, known: Mapping[str, Sequence[Address]]) -> None:
+        try:
+            found = await read_aside("passwords of BMCs", lambda: _all_unreadable(known))
+        except Unreadable as fault:
+            found = frozenset({f"a password file {fault}"})
+        self._tell_of_secrets(found)
+
+    def _tell_of_secrets(self, found: frozenset[str]) -> None:
+        for words in sorted(found - self._said_of_secrets):
+            LOG.warning(_PROVES_NOTHING, words)
+        self._said_of_secrets = found
+
+
+def _all_unreadable(known: Mapping[str, Sequence[Address]]) -> frozenset[str]:
+    return frozenset(fault for each in known.values() for fault in _unreadable(each))
 
 
 def _identities(addresses: Sequence[Address]) -> frozenset[str]:

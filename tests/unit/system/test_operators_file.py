@@ -121,3 +121,30 @@ async def test_who_stops_does_not_wait_for_it(storage: Storage, tmp_path: Path) 
     task.cancel()
     await asyncio.wait({task})
     assert task.cancelled()
+
+
+async def test_a_read_whose_caller_was_cancelled_is_waited_for_and_has_not_hung(
+    storage: Storage, tmp_path: Path
+) -> None:
+    loop = asyncio.get_running_loop()
+    first = loop.create_task(read_aside(tmp_path, storage.read))
+    await asyncio.to_thread(storage.reached.wait, PATIENCE)
+    first.cancel()
+    await asyncio.wait({first})
+    second = loop.create_task(read_aside(tmp_path, lambda: "the next"))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not second.done()
+    storage.answers.set()
+    assert await second == "the next"
+
+
+async def test_one_that_never_comes_back_is_waited_for_once(storage: Storage, tmp_path: Path) -> None:
+    first = asyncio.get_running_loop().create_task(read_aside(tmp_path, storage.read))
+    await asyncio.to_thread(storage.reached.wait, PATIENCE)
+    first.cancel()
+    await asyncio.wait({first})
+    for _ in range(2):
+        with pytest.raises(Unreadable, match="has not answered"):
+            await read_aside(tmp_path, storage.read, 0.05)
+    assert storage.calls == 1
