@@ -10,8 +10,8 @@ import os
 import re
 import sys
 import threading
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from types import FrameType
 
 from oslo_config import cfg
 
@@ -23,6 +23,7 @@ from masakarimonitors.version import VERSION
 
 LOG = logging.getLogger(__name__)
 
+_FRAMES = 4
 _TASKS = 300
 _SUBJECTS = 200
 """Of each so many at most, those that need a human first: the log keeps some thousand lines."""
@@ -54,8 +55,7 @@ def _threads() -> Iterator[str]:
     frames = sys._current_frames()
     yield f"threads: {len(frames)}"
     for ident, frame in frames.items():
-        stack = traceback.extract_stack(frame)
-        yield f"  {names.get(ident, 'not one of Python')}: {_place(stack)}"
+        yield f"  {names.get(ident, 'not one of Python')}: {_place(frame)}"
 
 
 def _tasks() -> Iterator[str]:
@@ -68,8 +68,13 @@ def _tasks() -> Iterator[str]:
     yield from _more(len(tasks), _TASKS)
 
 
-def _place(stack: traceback.StackSummary) -> str:
-    return " < ".join(f"{one.filename}:{one.lineno} {one.name}" for one in reversed(stack[-4:]))
+def _place(frame: FrameType | None) -> str:
+    """Where it stands and who has called it, without a look at the source files: they lie on a disk."""
+    places: list[str] = []
+    while frame is not None and len(places) < _FRAMES:
+        places.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}")
+        frame = frame.f_back
+    return " < ".join(places)
 
 
 def _more(count: int, shown: int) -> Iterator[str]:
