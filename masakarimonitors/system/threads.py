@@ -77,11 +77,14 @@ class Pool:
 
         self.submit(work)
         try:
-            async with asyncio.timeout(timeout):
-                return await answer
+            # No time-out that is an exception: in a task that was cancelled before it would be a cancellation.
+            await asyncio.wait({answer}, timeout=timeout)
+            if not answer.done():
+                raise TimeoutError
+            return answer.result()
         except (TimeoutError, asyncio.CancelledError):
-            # Both may come in the turn in which the answer does: nobody has it then, and nothing was settled too late.
-            if answer.done() and not answer.cancelled() and answer.exception() is None:
+            # Either may come in the turn in which the answer does: nobody has it then, and it was not settled too late.
+            if not answer.cancel() and answer.exception() is None:
                 settle(answer.result(), None)
             raise
         finally:
