@@ -88,6 +88,7 @@ def _append_again(path: str) -> None:
             logger.setLevel(level)
             logger.propagate, logger.handlers = propagate, handlers
         raise ConfigFault(f"[DEFAULT] log_config_append: {fault}") from fault
+    log_lines.escape_all()
     log_writer.take_over()
 
 

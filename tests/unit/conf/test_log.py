@@ -80,3 +80,39 @@ def test_a_journal_without_its_binding_is_replaced_by_standard_error(tmp_path: P
         import systemd  # type: ignore[import-not-found] # noqa: F401
     except ImportError:
         assert "systemd-python is not installed" in ran.stderr and "an event" in ran.stderr
+
+
+_RENEWED = """
+import logging, os, sys
+from pathlib import Path
+from masakarimonitors import conf
+from masakarimonitors.conf import log
+file = Path(sys.argv[1])
+text = file.read_text()
+loaded = conf.load(["--log-config-append", str(file)], default_config_files=[], default_config_dirs=[])
+log.set_up(loaded)
+LOG = logging.getLogger("masakarimonitors.somewhere")
+LOG.info("first")
+for number, more in enumerate(("[loggers]\\n", text.replace("sys.stdout", "sys.nothing"), text.replace(">", "}"))):
+    file.write_text(more)
+    os.utime(file, (number, number))
+    try:
+        log.renew(loaded, loaded)
+    except conf.ConfigFault as fault:
+        LOG.info("fault")
+LOG.info("a\\nb")
+"""
+
+
+def test_an_appended_log_configuration_is_read_again_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "logging.conf"
+    file.write_text(
+        "[loggers]\nkeys=root\n[handlers]\nkeys=out\n[formatters]\nkeys=plain\n"
+        "[logger_root]\nlevel=INFO\nhandlers=out\n"
+        "[handler_out]\nclass=StreamHandler\nformatter=plain\nargs=(sys.stdout,)\n"
+        "[formatter_plain]\nformat=>%(message)s\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", _RENEWED, str(file)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.stdout.splitlines() == [">first", ">fault", ">fault", "}a\\nb"], ran.stderr
