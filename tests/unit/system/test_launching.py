@@ -19,7 +19,6 @@ from masakarimonitors.system import command
 from masakarimonitors.system.command import Launched
 from masakarimonitors.system.launching import being_started
 from masakarimonitors.system.process_tree import children
-from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.waiting import eventually, until
 
 pytestmark = pytest.mark.xdist_group("process")
@@ -115,14 +114,6 @@ async def test_two_that_wait_are_told_apart(tmp_path: Path) -> None:
             other.answer()
             assert (await kept).ok
     assert other.ran.exists() and not one.ran.exists()
-
-
-async def test_a_cancellation_at_any_moment_of_the_start_leaves_nothing() -> None:
-    async def begin() -> asyncio.Task[command.Finished]:
-        return asyncio.get_running_loop().create_task(command.run(["sleep", "0.05"], timeout=60))
-
-    await cancel_in_every_turn(begin)
-    await eventually(lambda: not children(), "the end of all")
 
 
 def test_a_child_is_known_by_its_output_before_it_is_ours_to_name(unreachable: Unreachable) -> None:
