@@ -135,7 +135,7 @@ def test_what_is_no_file_is_not_waited_for(file: Path) -> None:
         read_trusted(str(file / "below"), LIMIT, US)
 
 
-@pytest.mark.parametrize("path", ["/proc/self/cmdline", "/proc/self/fd/0", f"/proc/{os.getpid()}/environ"])
+@pytest.mark.parametrize("path", ["/proc/self/cmdline", "/proc/self/fd/0", "/proc/thread-self/environ"])
 def test_what_a_process_says_of_itself_is_no_file_of_roots(path: str) -> None:
     """The command line of a program that runs as root shows what a user has given it, as a file of root's."""
     refuses(Path(path), "no file on a disk")
