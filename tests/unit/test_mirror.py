@@ -25,6 +25,7 @@ OF_THE_TREE = {
     "test_records",
     "test_samples",
     "test_tools",
+    "test_tools_audit",
 }
 
 _WORDS = "words and plain records, in which nothing is done"
