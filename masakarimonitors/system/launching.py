@@ -21,6 +21,10 @@ from masakarimonitors.system.threads import NoThread, Pool
 if TYPE_CHECKING:
     from masakarimonitors.system.command import Launched
 
+# By vfork, Python's own lock is held until the kernel has begun to execute the program: a thread would help nobody. The
+# documentation of `subprocess` names this switch; what it costs is a copy of our page tables, a millisecond or two.
+subprocess._USE_VFORK = False  # type: ignore[misc]
+
 _LEFT_OPEN_EVERY = 30.0
 
 Start = Callable[[Callable[[list[int]], None]], "Launched"]

@@ -288,17 +288,18 @@ async def test_a_command_that_is_the_service_itself_is_left_running() -> None:
         os.kill(told[0], signal.SIGKILL)
 
 
-async def test_one_that_is_to_be_left_goes_on_when_its_caller_is_cancelled(tmp_path: Path) -> None:
-    script = f"echo $$ > {tmp_path}/pid; sleep 1000"
-    task = asyncio.get_running_loop().create_task(run(["sh", "-c", script], timeout=1000, leave=True))
-    pid_file = tmp_path / "pid"
-    await eventually(lambda: pid_file.exists() and pid_file.read_text(), "its pid")
+async def test_one_that_is_to_be_left_goes_on_when_its_caller_is_cancelled() -> None:
+    told: list[int] = []
+    task = asyncio.get_running_loop().create_task(
+        run(["sleep", "1000"], timeout=1000, started=told.append, leave=True)
+    )
+    # One that nobody has been told of ends with its caller.
+    await eventually(lambda: told, "its pid")
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-    pid = int(pid_file.read_text())
-    assert alive(pid)
-    os.killpg(pid, signal.SIGKILL)
+    assert alive(told[0])
+    os.killpg(told[0], signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
