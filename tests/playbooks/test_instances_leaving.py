@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.instancemonitor.core.observation import LibvirtAway, LibvirtBack, Power, Reading
-from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped, Suspended
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Started, Stopped, Suspended
 from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
 
 REPORT = "report LIFECYCLE/STOPPED_FAILED"
@@ -80,3 +80,20 @@ def test_one_that_is_read_as_paused_by_somebody_since_does_not_leave_any_more() 
     play.see(LibvirtAway(URI, "away"))
     play.see(LibvirtBack(URI))
     assert REPORT in play.census(off(ShutoffReason.CRASHED))
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_one_that_was_brought_back_from_a_file_and_is_kept_paused_is_reported_when_it_dies(
+    end: Reading,
+) -> None:
+    """libvirt reads as if a live migration held it; no event has told of one."""
+    play = Play()
+    play.census(running(persistent=True))
+    play.event(Lifecycle.STOPPED, Stopped.SAVED)
+    play.event(Lifecycle.STARTED, Started.RESTORED)
+    play.event(Lifecycle.SUSPENDED, Suspended.RESTORED)
+    for _ in range(2):
+        play.census(HELD[-1])
+    play.see(LibvirtAway(URI, "away"))
+    play.see(LibvirtBack(URI))
+    assert REPORT in play.census(end)

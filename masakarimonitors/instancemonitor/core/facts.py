@@ -115,7 +115,14 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
         case Power.STARTING:
             return (Seen(Fact.STARTING, "libvirt says that it is being started"),)
         case Power.MIGRATING if _leaves(reading, known):
-            return (Seen(Fact.STANDS, "libvirt says that a live migration takes it away", leaves=True),)
+            # One that was brought back from a file and is kept paused is read so, too: whether it leaves is told by
+            # events, and counts as told only where they may have been missed.
+            leaves = known.leaving or known.unwatched
+            return (
+                Seen(Fact.STANDS, "libvirt says that a live migration takes it away", leaves=leaves)
+                if leaves
+                else Seen(Fact.STANDS, "libvirt says that its QEMU lives"),
+            )
         case Power.MIGRATING:
             return (Seen(Fact.ARRIVES, "libvirt says that a live migration brings it here"),)
         case Power.PANICKED:
