@@ -238,7 +238,8 @@ class MasakariApi:
                     said = f"{response.status_code} {_text(response.text)}".strip()
                     raise LookupFailed(
                         f"GET {path}: {'; '.join(filter(None, (said, exchange.remark)))}",
-                        unknown=response.status_code == 404 and bool(_envelope(response.text or "")),
+                        unknown=response.status_code == 404
+                        and _envelope(response.text or "") == "itemNotFound",
                     )
                 return response.json()
             except _FAULTS as error:

@@ -57,6 +57,8 @@ class _Report:
     due: float
     progress: Progress = Progress.DELIVERED
     looks: int = 0
+    # How often in a row masakari has known no such notification: what stands before it may say so once.
+    unknown: int = 0
     seen: Seen | None = None
     seen_at: float = 0.0
     stored: Stored | None = None
@@ -120,10 +122,11 @@ class Follower:
         while True:
             try:
                 await self._step()
-            except Exception:  # nobody who watches or delivers may end because of what is only told
+            except Exception as error:  # nobody who watches or delivers may end because of what is only told
                 LOG.exception(
                     "Delivered reports could not be followed in an unforeseen way; it is tried again"
                 )
+                self._cannot_read(f"{type(error).__name__}: {error}")
                 await self._clock.sleep(_AGAIN)
 
     async def _step(self) -> None:
@@ -149,8 +152,8 @@ class Follower:
             report = self._reports.get(uuid)
             if report is not None and report.progress not in UNRECOVERED:
                 self._read_again()
-                self._note(report, seen)
                 report.due = self._clock.now().monotonic + self._policy.wait(report.looks)
+                self._note(report, seen)
 
     def describe(self) -> Sequence[SubjectRow]:
         """For the status: each that is followed, and where it stands; an alarm where a person must look."""
@@ -276,6 +279,10 @@ class Follower:
     def _note(self, report: _Report, seen: Seen | None) -> None:
         """A look has shown this of it."""
         now = self._clock.now().monotonic
+        report.unknown = report.unknown + 1 if seen is None else 0
+        if report.unknown == 1:
+            report.due = min(report.due, now + self._policy.begin)
+            return
         report.seen, report.seen_at = seen, now
         self._move(report, said(seen, self._policy, queued=self._is_queued(report)))
 

@@ -254,7 +254,10 @@ class Pacing:
                     self._policy.blind_interval,
                 )
             return
-        self._on_seen(seen.seen)
+        try:
+            self._on_seen(seen.seen)
+        except Exception:  # what is only told must not end what delivers
+            LOG.exception("What was seen of delivered reports could not be told in an unforeseen way")
         host.pace = policy_of.looked(host.pace, seen, now.monotonic)
         self._tell_host(hostname, host, seen.abandoned, words.ABANDONED)
         if before is Sight.BLIND:

@@ -101,8 +101,11 @@ def test_answers_are_one_bounded_line() -> None:
 class OldAdapter:
     """An API of no microversions beyond the first: 406 for a later one."""
 
-    def __init__(self, status: int = 406, date: str = "Thu, 01 Jan 2026 12:00:00 GMT") -> None:
+    def __init__(
+        self, status: int = 406, date: str = "Thu, 01 Jan 2026 12:00:00 GMT", *, fault: str = "itemNotFound"
+    ) -> None:
         self.status = status
+        self.text = f'{{"{fault}": {{"message": "no"}}}}'
         self.headers = {"Date": date} if date else {}
         self.asked: list[str] = []
 
@@ -114,7 +117,7 @@ class OldAdapter:
         status = self.status if self.asked[-1] else 200
         return SimpleNamespace(
             status_code=status,
-            text='{"x": {"message": "no"}}',
+            text=self.text,
             headers=self.headers,
             json=lambda: {"segments": []},
         )
@@ -237,11 +240,19 @@ async def test_a_single_notification_is_asked_for_so_that_the_api_need_not_ask_i
     api.close()
 
 
-@pytest.mark.parametrize(("status", "unknown"), [(404, True), (403, False), (503, False)])
+@pytest.mark.parametrize(
+    ("status", "fault", "unknown"),
+    [
+        (404, "itemNotFound", True),
+        (404, "error", False),  # of what stands before masakari
+        (403, "forbidden", False),
+        (503, "itemNotFound", False),
+    ],
+)
 async def test_what_masakari_does_not_know_is_told_from_what_it_does_not_tell(
-    status: int, unknown: bool
+    status: int, fault: str, unknown: bool
 ) -> None:
-    api = MasakariApi(OldAdapter(status=status))
+    api = MasakariApi(OldAdapter(status=status, fault=fault))
     with pytest.raises(LookupFailed) as failed:
         await api.get("/segments")
     assert failed.value.unknown is unknown

@@ -95,7 +95,7 @@ async def stage(
         Looks(api, clock),
         patience=patience,
         on_fault=faults.append,
-        on_seen=follower.seen,
+        on_seen=lambda looked: follower.seen(looked),
     )
     delivery = Delivery(outbox, api, DeliveryPolicy(), clock, random.Random(1), pacing=pacing)
     async with asyncio.TaskGroup() as tasks:
@@ -128,6 +128,21 @@ async def test_two_of_a_host_stand_at_masakari_and_the_rest_go_oldest_first_as_t
             assert on.engine.taken() == names(gone + 2)
         assert (on.engine.most, on.waiting()) == (2, {})
         assert {row.status for row in on.rows()} == {ReportStatus.DELIVERED}
+
+
+async def test_a_bug_in_what_is_only_told_ends_no_delivery(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(looked: object) -> None:
+        raise RuntimeError("a bug")
+
+    async with stage() as on:
+        monkeypatch.setattr(on.follower, "seen", broken)
+        await on.die(*names(3))
+        await on.clock.advance(30)
+        on.engine.end()
+        await on.clock.advance(20)
+        assert on.engine.taken() == names(3) and "could not be told" in caplog.text
 
 
 async def test_nothing_is_paced_when_the_option_says_so() -> None:
