@@ -222,6 +222,12 @@ class Receiver:
     async def _settle(self, report: Report) -> Response:
         try:
             accepted = await self._on_disk(self._stored.accept, report, self._clock.now().wall)
+        except TimeoutError:
+            # Not 503, which says that nothing was taken: the thread may write it down all the same.
+            return views.fault(
+                504,
+                "The disk under the receiver's database does not answer; the notification may have been kept.",
+            )
         except HostUnknown:
             return views.fault(400, f"Host with name {report.hostname} could not be found.")
         except OnMaintenance:

@@ -82,7 +82,7 @@ class _Place:
         self, answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
     ) -> asyncio.Server:
         # asyncio takes, and without descriptors logs, as many at a time as may wait; whoever asks waits for its turn.
-        bound = await self._pool.call(self._bind, _PATIENCE)
+        bound = await self._pool.call(self._bind, _PATIENCE, too_late=self._drop)
         return await asyncio.start_unix_server(answer, sock=bound, backlog=1)
 
     async def is_there(self) -> bool:
@@ -96,6 +96,12 @@ class _Place:
 
     def _bind(self) -> socket.socket:
         return self._path.bind(mode=0o600)
+
+    def _drop(self, late: socket.socket) -> None:
+        """Nobody answers at what was bound too late: it must not stand there as if somebody did."""
+        late.close()
+        with contextlib.suppress(OSError):
+            self._path.remove()
 
 
 def read(path: Path) -> dict[str, JSON]:

@@ -351,6 +351,9 @@ async def test_a_disk_that_does_not_answer_holds_up_nobody(
             assert answer.status == 503 and "does not answer" in await answer.text()
         async with http.get(f"{url}/healthcheck") as answer:
             assert answer.status == 200
+        # It may be written down all the same: not what a client takes for "nothing was taken".
+        async with http.post(f"{url}/notifications", json=report()) as answer:
+            assert answer.status == 504 and "may have been kept" in await answer.text()
         thawed.set()
 
 
