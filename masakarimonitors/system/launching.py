@@ -81,13 +81,18 @@ class _Stdout:
         self._closed = False
 
     def keep(self, outputs: list[int]) -> None:
-        """Called on the thread that starts the command."""
+        """Called on the thread that starts the command; raises OSError when nobody waits for that any more."""
         with self._lock:
-            if not self._closed:
-                self._fd = os.dup(outputs[0])
+            if self._closed:
+                # The thread may have hung ahead of this, on the files of the output. Who was told that nothing has
+                # begun may have begun another by now.
+                raise OSError(errno.ECANCELED, "nobody waits for it any more")
+            self._fd = os.dup(outputs[0])
 
     def kill(self) -> Mapping[int, int]:
-        """Kill whoever has it; whom (by pid), with start times."""
+        """Kill whoever has it, and let nobody get it from now on; whom it has killed (by pid), with start times."""
+        with self._lock:
+            self._closed = True
         pid = being_started(self._fd) if self._fd is not None else 0
         return kill_tree(pid) if pid else {}
 
@@ -97,6 +102,7 @@ class _Stdout:
             self._closed = True
             if self._fd is not None:
                 os.close(self._fd)
+                self._fd = None
 
 
 def being_started(stdout: int) -> int:

@@ -19,7 +19,7 @@ from masakarimonitors.system import command
 from masakarimonitors.system.command import Launched
 from masakarimonitors.system.launching import being_started
 from masakarimonitors.system.process_tree import children
-from tests.fixtures.waiting import eventually, until
+from tests.fixtures.waiting import PATIENCE, eventually, until
 
 pytestmark = pytest.mark.xdist_group("process")
 
@@ -79,6 +79,42 @@ async def test_a_program_that_has_not_begun_in_its_time_never_runs(unreachable: 
     assert not unreachable.ran.exists()
     # The lease's own descriptor is closed by now.
     await eventually(lambda: len(os.listdir("/proc/self/fd")) < before, "its files, closed")
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_thread_that_hangs_ahead_of_the_start_starts_nothing_later(
+    cancelled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of the output are on storage that does not answer, until nobody waits for the command any more."""
+    files, reached, answers = command._unlinked_file, threading.Event(), threading.Event()
+    begun: list[str] = []
+
+    def slow() -> tuple[int, int]:
+        reached.set()
+        assert answers.wait(PATIENCE)
+        return files()
+
+    def start(*_: object, **__: object) -> None:
+        begun.append("started")
+        raise OSError("started")
+
+    monkeypatch.setattr(command, "_unlinked_file", slow)
+    monkeypatch.setattr(subprocess, "Popen", start)
+    before = len(os.listdir("/proc/self/fd"))
+    loop, timeout = asyncio.get_running_loop(), PATIENCE if cancelled else 0.05
+    try:
+        while not reached.is_set():  # what is given up ahead of its thread's first step is never begun anyway
+            running = loop.create_task(command.run(["/bin/true"], timeout=timeout))
+            if cancelled:
+                await eventually(reached.is_set, "its thread")
+                running.cancel()
+            await asyncio.wait({running})
+            assert running.cancelled() if cancelled else isinstance(running.exception(), command.NotBegun)
+            timeout *= 2
+    finally:
+        answers.set()
+    await eventually(lambda: all(one.name != "launch" for one in threading.enumerate()), "the thread's end")
+    assert begun == [] and len(os.listdir("/proc/self/fd")) <= before
 
 
 @pytest.mark.parametrize("leave", [False, True])
