@@ -76,20 +76,20 @@ def _append_again(path: str) -> None:
     ]
     try:
         oslo_log._load_log_config(path)
-    except (
-        oslo_log.LogConfigError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        ImportError,
-        SyntaxError,
-    ) as fault:
+    except Exception as fault:
+        # Whatever it is: the file holds expressions that are evaluated, and every handler is taken away before that.
         for logger, level, propagate, handlers in before:
             logger.setLevel(level)
             logger.propagate, logger.handlers = propagate, handlers
-        raise ConfigFault(f"[DEFAULT] log_config_append: {fault}") from fault
+        raise ConfigFault(f"[DEFAULT] log_config_append: {_said(fault)}") from fault
     log_lines.escape_all()
     log_writer.take_over()
+
+
+def _said(fault: Exception) -> str:
+    """Its words; the kind of those that were not written for an operator comes with them."""
+    ours = isinstance(fault, oslo_log.LogConfigError | OSError)
+    return str(fault) if ours else f"{type(fault).__name__}: {fault}"
 
 
 def _levels(conf: cfg.ConfigOpts) -> dict[str, str]:
@@ -110,9 +110,9 @@ def set_up(conf: cfg.ConfigOpts) -> None:
         conf.set_override("use_stderr", True)
     try:
         oslo_log.setup(conf, "masakarimonitors", VERSION, fix_eventlet=False)
-    except (OSError, RuntimeError, oslo_log.LogConfigError) as fault:
+    except Exception as fault:  # what the file of log_config_append has evaluated may raise anything
         raise ConfigFault(
-            f"The log cannot be set up as the configuration says: {fault}. Look at log_file, log_dir, "
+            f"The log cannot be set up as the configuration says: {_said(fault)}. Look at log_file, log_dir, "
             "log_config_append and use_syslog in [DEFAULT], and at who may write there."
         ) from fault
     log_lines.escape_all()

@@ -66,9 +66,15 @@ def test_an_appended_log_configuration_is_used(tmp_path: Path) -> None:
 
 
 def test_a_broken_log_configuration_is_a_fault(tmp_path: Path) -> None:
-    (tmp_path / "logging.conf").write_text("[loggers]\n")
-    ran = run("--log-config-append", str(tmp_path / "logging.conf"))
-    assert ran.returncode == 1 and "FAULT The log cannot be set up" in ran.stderr
+    handler = (
+        "[loggers]\nkeys=root\n[handlers]\nkeys=out\n[formatters]\nkeys=\n[logger_root]\nhandlers=out\n"
+        "[handler_out]\nclass=StreamHandler\nargs=(stdout,)\n"
+    )
+    for broken in ("[loggers]\n", handler):
+        (tmp_path / "logging.conf").write_text(broken)
+        ran = run("--log-config-append", str(tmp_path / "logging.conf"))
+        assert ran.returncode == 1 and "FAULT The log cannot be set up" in ran.stderr
+        assert "Traceback" not in ran.stderr
 
 
 def test_a_journal_without_its_binding_is_replaced_by_standard_error(tmp_path: Path) -> None:
@@ -93,7 +99,8 @@ loaded = conf.load(["--log-config-append", str(file)], default_config_files=[], 
 log.set_up(loaded)
 LOG = logging.getLogger("masakarimonitors.somewhere")
 LOG.info("first")
-for number, more in enumerate(("[loggers]\\n", text.replace("sys.stdout", "sys.nothing"), text.replace(">", "}"))):
+broken = [text.replace("sys.stdout", slip) for slip in ("sys.nothing", "nothing", "1 / 0", "[][0]")]
+for number, more in enumerate(("[loggers]\\n", *broken, text.replace(">", "}"))):
     file.write_text(more)
     os.utime(file, (number, number))
     try:
@@ -115,4 +122,4 @@ def test_an_appended_log_configuration_is_read_again_and_a_broken_one_changes_no
     ran = subprocess.run(
         [sys.executable, "-c", _RENEWED, str(file)], capture_output=True, text=True, timeout=60, check=False
     )
-    assert ran.stdout.splitlines() == [">first", ">fault", ">fault", "}a\\nb"], ran.stderr
+    assert ran.stdout.splitlines() == [">first", *[">fault"] * 5, "}a\\nb"], ran.stderr
