@@ -133,7 +133,8 @@ class Reader:
                 back.set()
 
         try:
-            return await self._pool.call(work, self._deadline)
+            # Always: one that is skipped, because its caller left before the thread came to it, would never be back.
+            return await self._pool.call(work, self._deadline, always=True)
         except NoThread as shortage:
             raise Unreadable(f"cannot be read: {shortage}") from shortage
         except TimeoutError:

@@ -17,7 +17,7 @@ from masakarimonitors.system.operators_file import (
     read_text,
     stamp_of,
 )
-from tests.fixtures.waiting import PATIENCE
+from tests.fixtures.waiting import PATIENCE, eventually
 
 
 def test_a_text_is_read_whole(tmp_path: Path) -> None:
@@ -137,6 +137,24 @@ async def test_a_read_whose_caller_was_cancelled_is_waited_for_and_has_not_hung(
     assert not second.done()
     storage.answers.set()
     assert await second == "the next"
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_read_that_was_given_up_before_its_thread_came_to_it_does_not_count_as_hung_for_good(
+    cancelled: bool, tmp_path: Path
+) -> None:
+    reader, comes = Reader(tmp_path, PATIENCE if cancelled else 0.01), threading.Event()
+    reader._pool.submit(lambda: comes.wait(PATIENCE))
+    first = asyncio.get_running_loop().create_task(reader.call(lambda: "given up"))
+    await asyncio.sleep(0)
+    if cancelled:
+        first.cancel()
+    await asyncio.wait({first})
+    assert first.cancelled() if cancelled else isinstance(first.exception(), Unreadable)
+    comes.set()
+    reader.close()
+    await eventually(lambda: all(one.name != reader._pool._name for one in threading.enumerate()), "its end")
+    assert await read_aside(tmp_path, lambda: "the next", PATIENCE) == "the next"
 
 
 async def test_one_that_never_comes_back_is_waited_for_once(storage: Storage, tmp_path: Path) -> None:
