@@ -85,7 +85,8 @@ async def serve(
             reloading = Reloading(conf, again, running)
             watchers.append(tasks.create_task(reloading.run()))
             stack.enter_context(_heard(reloading.ask, lambda: inspection.write(conf, running, clock)))
-            systemd.notify("READY=1")
+            if not systemd.notify("READY=1"):
+                watchers.append(tasks.create_task(systemd.insist("READY=1", clock)))
             started(running, page)
             try:
                 await stop.wait()

@@ -9,20 +9,37 @@ import socket
 
 from masakarimonitors.system.clock import Clock
 
+_AGAIN = 1.0
+"""Seconds until what a busy service manager could not take is sent again."""
 
-def notify(message: str) -> None:
-    """Send `message` ("READY=1"); does nothing when not run by systemd, and never raises."""
+
+def notify(message: str) -> bool:
+    """Send `message` ("READY=1"); does nothing when not run by systemd, and never raises nor blocks.
+
+    False: the service manager has not read what it was sent before, and there is no room; it is worth another try.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
-        return
+        return True
     if address.startswith("@"):
         address = "\0" + address[1:]
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        with socket.socket(
+            socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        ) as out:
             out.sendto(message.encode(), address)
+    except BlockingIOError:
+        return False
     except OSError:
         # A service manager that went away is no reason to stop watching.
-        return
+        return True
+    return True
+
+
+async def insist(message: str, clock: Clock) -> None:
+    """Send `message`, again and again for as long as the service manager has no room for it."""
+    while not notify(message):
+        await clock.sleep(_AGAIN)
 
 
 def watchdog_interval() -> float | None:
@@ -40,5 +57,5 @@ async def feed_watchdog(clock: Clock) -> None:
     """Until cancelled, tell systemd that the loop turns."""
     interval = watchdog_interval()
     while interval is not None:
-        notify("WATCHDOG=1")
-        await clock.sleep(interval)
+        # A sign that finds no room is not left to the next one, which would come when the watchdog already bites.
+        await clock.sleep(interval if notify("WATCHDOG=1") else min(_AGAIN, interval))

@@ -1,14 +1,17 @@
 """What the service manager hears."""
 
 import asyncio
+import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from masakarimonitors.system import systemd
 from tests.fixtures.fake_clock import FakeClock, settle
+from tests.fixtures.waiting import PATIENCE
 
 
 def test_without_a_service_manager_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +43,60 @@ async def test_ready_and_signs_of_life_arrive(monkeypatch: pytest.MonkeyPatch, t
             await clock.advance(5)
             assert manager.recv(100) == b"WATCHDOG=1"
             feeding.cancel()
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[socket.socket]:
+    """A service manager that reads nothing, and whose queue is full; whoever waits for it here is ended."""
+    path = tmp_path / "notify"
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as others,
+    ):
+        manager.bind(str(path))
+        manager.setblocking(False)
+        others.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                others.sendto(b"of another service", str(path))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        monkeypatch.setenv("WATCHDOG_USEC", "10000000")
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(PATIENCE)
+        yield manager
+        socket.setdefaulttimeout(before)
+
+
+def heard(manager: socket.socket) -> set[bytes]:
+    """All that stands in its queue."""
+    told = set()
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            told.add(manager.recv(100))
+    return told
+
+
+async def test_nobody_waits_for_a_service_manager_that_does_not_read_and_it_is_told_later(
+    busy: socket.socket,
+) -> None:
+    clock = FakeClock()
+    assert not systemd.notify("READY=1")
+    async with asyncio.TaskGroup() as tasks:
+        watchers = [
+            tasks.create_task(systemd.feed_watchdog(clock)),
+            tasks.create_task(systemd.insist("READY=1", clock)),
+        ]
+        await settle()
+        assert heard(busy) == {b"of another service"}
+        await clock.advance(1)  # well within what the watchdog allows
+        assert heard(busy) == {b"READY=1", b"WATCHDOG=1"}
+        await clock.advance(4)
+        assert heard(busy) == set()
+        await clock.advance(1)
+        assert heard(busy) == {b"WATCHDOG=1"}
+        for watcher in watchers:
+            watcher.cancel()
 
 
 @pytest.mark.parametrize(("usec", "pid"), [("", ""), ("x", ""), ("10000000", "1"), ("0", "")])
