@@ -8,6 +8,7 @@ alone where its caller wants that, and the helper keeps nothing of it.
 
 import asyncio
 import contextlib
+import errno
 import functools
 import logging
 import os
@@ -21,7 +22,7 @@ from typing import TypeVar
 
 from masakarimonitors.system.command import OUTPUT_LIMIT, Finished, PidWatch, outlive, text
 from masakarimonitors.system.privileged.handover import Handover
-from masakarimonitors.system.threads import Pool
+from masakarimonitors.system.threads import NoThread, Pool
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,6 +30,7 @@ T = TypeVar("T")
 # A call to the running helper takes a millisecond or two; killing a tree that hangs, some seconds.
 _CALL_TIMEOUT = 20.0
 _DIE_WITHIN = 5.0
+_LET_GO_EVERY = 5.0
 
 
 Start = Callable[[str, str], tuple[int, str, int]]
@@ -89,7 +91,17 @@ class RunAsRoot:
             order.abandoned = True
             order.output.close()
             if order.pid:
-                self._thread().submit(functools.partial(_let_go, order))
+                self._let_go(asyncio.get_running_loop(), order)
+
+    def _let_go(self, loop: asyncio.AbstractEventLoop, order: _Order) -> None:
+        """Have the helper end it, or leave it alone, as soon as there is a thread that asks."""
+        try:
+            self._thread().submit(functools.partial(_let_go, order))
+        except NoThread as shortage:
+            LOG.warning(
+                "What %s has left in the privileged helper stays there for now: %s", order.program, shortage
+            )
+            loop.call_later(_LET_GO_EVERY, self._let_go, loop, order)
 
     async def _run(
         self,
@@ -134,6 +146,8 @@ class RunAsRoot:
     async def _call(self, function: Callable[[], T], timeout: float) -> T:
         try:
             return await self._thread().call(function, timeout, always=True)
+        except NoThread as shortage:
+            raise BlockingIOError(errno.EAGAIN, str(shortage)) from shortage
         except TimeoutError:
             self._pool = None  # whatever hangs there, the next command gets another thread
             raise OSError(

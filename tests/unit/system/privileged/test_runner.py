@@ -16,7 +16,7 @@ from oslo_config import cfg
 from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.processmonitor.sources.stat import read_stat
 from masakarimonitors.system.command import tree
-from masakarimonitors.system.privileged import helper
+from masakarimonitors.system.privileged import helper, runner
 from masakarimonitors.system.privileged.runner import RunAsRoot, Start
 from tests.fixtures.lifeline import alive
 from tests.fixtures.waiting import eventually
@@ -90,6 +90,37 @@ async def test_why_it_cannot_be_started_is_told_as_of_a_command_of_our_own(
         await RunAsRoot([], [])(*asking("program"), 30.0, lambda pid: None)
     assert raised.value.errno == number
     assert str(raised.value) == f"[Errno {number}] {os.strerror(number)}: 'program'"
+
+
+def _no_thread(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+async def test_a_shortage_of_threads_is_told_as_one_of_processes_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunAsRoot([], [])
+    with monkeypatch.context() as shortage:
+        shortage.setattr(threading.Thread, "start", _no_thread)
+        with pytest.raises(OSError, match="TasksMax") as raised:
+            await run(*asking("true"), 30.0, lambda pid: None)
+    assert raised.value.errno == errno.EAGAIN
+    assert (await run(*asking("true"), 30.0, lambda pid: None)).ok
+
+
+async def test_a_shortage_of_threads_keeps_no_cancelled_command_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its caller is told what it would be otherwise, and the helper is asked again to end the command."""
+    monkeypatch.setattr(runner, "_LET_GO_EVERY", 0.01)
+    run, pids = RunAsRoot([], []), list[int]()
+    running = asyncio.get_running_loop().create_task(run(*asking("sleep", "1000"), 1000.0, pids.append))
+    await eventually(lambda: pids, "its pid")
+    with monkeypatch.context() as shortage:
+        shortage.setattr(threading.Thread, "start", _no_thread)
+        run._pool = None  # as after a call that the helper has not answered in time
+        running.cancel()
+        await asyncio.wait({running})
+        assert running.cancelled() and alive(pids[0])
+    await eventually(lambda: not alive(pids[0]), "its end")
 
 
 async def test_a_command_that_hangs_is_killed_at_its_time_with_its_children(tmp_path: Path) -> None:
