@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.instancemonitor.core.observation import LibvirtAway, LibvirtBack, Power, Reading
+from masakarimonitors.instancemonitor.core.observation import (
+    Asked,
+    LibvirtAway,
+    LibvirtBack,
+    Power,
+    Reading,
+)
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Started, Stopped, Suspended
 from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
 
@@ -97,3 +103,26 @@ def test_one_that_was_brought_back_from_a_file_and_is_kept_paused_is_reported_wh
     play.see(LibvirtAway(URI, "away"))
     play.see(LibvirtBack(URI))
     assert REPORT in play.census(end)
+
+
+@pytest.mark.parametrize(("persistent", "heard"), [(True, False), (True, True), (False, True)])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_one_that_left_unheard_and_whose_log_tells_nothing_is_an_alarm_at_every_look(
+    persistent: bool, heard: bool, restarted: bool
+) -> None:
+    play = leaving(Suspended.MIGRATED) if heard else Play()
+    play.census(held_here(persistent) if heard else running(persistent=persistent))
+    play.see(LibvirtAway(URI, "away"))
+    assert play.ended() == ["ask"]
+    play.see(Asked(INSTANCE, None, play.number, mute=True))
+    play.see(LibvirtBack(URI))
+    said = play.census() + play.census()
+    assert REPORT not in said and play.alarm
+    if restarted:
+        play.restart(uris=[URI])
+    for _ in range(4):
+        assert play.census() == [], "what was not known does not become known by itself"
+
+
+def held_here(persistent: bool) -> Reading:
+    return replace(HELD[-1], persistent=persistent)

@@ -145,7 +145,7 @@ def of_absence(known: Instance, *, now: Instant) -> Seen | None:
         why = "libvirt no longer knows it, and its log says that it crashed, before or after somebody removed it"
         return Seen(Fact.UNSURE, why, "not defined, log: crashed")
     if known.phase is Phase.UNSURE and known.held and _ago(known, known.held, now) < _KEEP_TRANSIENT:
-        return _DIED_ASIDE if known.ended and not known.before_reboot else None
+        return _DIED_ASIDE if _vanished_by_dying(known) else None
     if known.defined is not False:
         return left
     # Its definition had been removed while it ran, so that its death, too, makes it vanish.
@@ -153,12 +153,17 @@ def of_absence(known: Instance, *, now: Instant) -> Seen | None:
         return Seen(Fact.HOST_RESTARTED, _OUTDATED, "not defined")
     if known.phase is Phase.FAILED and _ago(known, known.reported, now) < _KEEP_TRANSIENT:
         return None
-    if known.phase is Phase.UP and known.ended and not (known.before_reboot or known.leaving):
+    if known.phase is Phase.UP and _vanished_by_dying(known):
         return _DIED_ASIDE
     if known.phase is Phase.UP and known.unwatched:
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
         return Seen(Fact.UNSURE, why, "not defined")
     return left
+
+
+def _vanished_by_dying(known: Instance) -> bool:
+    """Whether the end of its process made it vanish; one that is defined vanishes only when somebody removes it."""
+    return known.ended and known.defined is False and not (known.before_reboot or known.leaving)
 
 
 def _ago(known: Instance, noted: float, now: Instant) -> float:
