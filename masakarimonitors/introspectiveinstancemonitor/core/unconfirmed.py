@@ -79,9 +79,18 @@ def _of_probe(policy: Policy, guest: Guest, name: str) -> Word:
     return _FOUND_DEAD if finding is Finding.DEAD else wait(_LOOKS[finding])
 
 
+_ILL = (Phase.UNKNOWN, Phase.ERROR, Phase.ACCUSED, Phase.REPORTED)
+"""A probe that stands so has answered before, and does not now."""
+
+
 def well(state: State, subject: str) -> str:
-    """Why a guest needs nobody any more: its agent answers. Empty when it does not, or cannot be asked."""
+    """Why a guest needs nobody any more: its agent answers, and none of its checks fails.
+
+    Empty when that is not so, or when it cannot be asked. Its agent can answer while the check that was reported fails.
+    """
     guest = state.guests.get(subject.removeprefix("vm:"))
     if guest is None or guest.heartbeat.phase is not Phase.HEALTHY or state.unseen(guest.where):
+        return ""
+    if any(probe.phase in _ILL for probe in guest.probes.values()):
         return ""
     return "its agent answers"

@@ -47,3 +47,23 @@ def test_only_a_guest_that_answers_needs_nobody(phase: Phase) -> None:
     guest = Guest(uuid=A, name="i", run=RUN, probes={HEARTBEAT: Probe(phase=phase)})
     assert bool(well(State(guests={A: guest}), f"vm:{A}")) is (phase is Phase.HEALTHY)
     assert not well(State(), f"vm:{A}")
+
+
+@pytest.mark.parametrize(
+    ("phase", "needs_nobody"),
+    [
+        (Phase.DISCOVERY, True),
+        (Phase.UNUSABLE, True),
+        (Phase.HEALTHY, True),
+        (Phase.UNKNOWN, False),
+        (Phase.ERROR, False),
+        (Phase.ACCUSED, False),
+        (Phase.REPORTED, False),
+    ],
+)
+def test_a_guest_whose_agent_answers_while_a_check_of_it_fails_needs_somebody(
+    phase: Phase, needs_nobody: bool
+) -> None:
+    probes = {HEARTBEAT: Probe(phase=Phase.HEALTHY), "web": Probe(phase=phase)}
+    guest = Guest(uuid=A, name="i", run=RUN, probes=probes)
+    assert bool(well(State(guests={A: guest}), f"vm:{A}")) is needs_nobody
