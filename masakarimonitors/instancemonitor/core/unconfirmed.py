@@ -86,6 +86,7 @@ def well(state: State, subject: str) -> str:
     for one in state.instances.values():
         uri = one.identity.uri
         if subject_of(one.identity) == subject and one.phase is Phase.UP and uri in state.settled:
-            seen = uri not in state.away and one.unread is None and not one.stories.failing
-            return f"it is up at {uri}" if seen else ""
+            # One that the last census did not list is kept as up until it is known why.
+            seen = uri not in state.away and one.unread is None and not one.missed
+            return f"it is up at {uri}" if seen and not one.stories.failing else ""
     return ""

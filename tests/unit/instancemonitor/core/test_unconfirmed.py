@@ -8,7 +8,7 @@ from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
-from tests.fixtures.instance_play import INSTANCE, URI, Play
+from tests.fixtures.instance_play import INSTANCE, URI, Play, running
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -42,3 +42,13 @@ def test_an_instance_whose_disk_fails_is_up_and_not_well() -> None:
     one = Instance(identity=INSTANCE, key="k", phase=Phase.UP, stories=Stories(failing_since=1.0))
     state = State(instances={one.place: one}, settled=frozenset({URI}))
     assert not well(state, f"vm:{INSTANCE.uuid}")
+
+
+def test_an_instance_that_is_not_listed_any_more_is_not_well_before_it_is_known_why() -> None:
+    play = Play()
+    play.census(running(persistent=True))
+    assert well(play.state, f"vm:{INSTANCE.uuid}")
+    play.census()
+    assert not well(play.state, f"vm:{INSTANCE.uuid}")
+    play.census(running(persistent=True))
+    assert well(play.state, f"vm:{INSTANCE.uuid}")
