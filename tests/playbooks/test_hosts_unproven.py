@@ -1,9 +1,11 @@
 """Where nothing can prove that a host is off: a longer time to settle, and signs of life, before NORMAL."""
 
+from dataclasses import replace
+
 import pytest
 
 from masakarimonitors.hostmonitor.core import matrix
-from masakarimonitors.hostmonitor.core.observation import Life, Membership, Power, ProofKind
+from masakarimonitors.hostmonitor.core.observation import Life, LifeSeen, Membership, Power, ProofKind
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import Play, policy, shipped_policy, stopped
 
@@ -120,6 +122,27 @@ def test_a_link_that_comes_up_while_it_fails_settles_it_anew() -> None:
     play = Play(RULES).all_up("node05").cut("node05").wait(29).heal("node05", "manage").wait(1.9)
     assert play.reports == []
     play.heal("node05").wait(600)
+    assert play.reports == []
+
+
+def test_silence_of_before_the_host_was_seen_up_says_nothing_of_it_after_that() -> None:
+    """It was off and boots: what was asked before, or answered before, is about what is over."""
+    play = Play(RULES, life=None).all_up("node05").cut("node05").wait(18)
+    early = play.asked_life[-1]
+    play.wait(2).heal("node05", "manage").wait(2).cut("node05", "manage").wait(7)
+    late = LifeSeen(host="node05", life=Life.SILENT, evidence="ssh", at=play.now, in_reply_to=early)
+    play.feed(late).wait(11)
+    assert play.asked_life[-1] != early, "it is asked anew"
+    play.breathes(Life.ALIVE).wait(30)
+    assert play.reports == []
+
+
+def test_silence_is_voided_by_one_sighting_also_when_that_is_not_firm() -> None:
+    play = Play(replace(RULES, samples=2), life=None).all_up("node05").wait(30).cut("node05").wait(30)
+    assert len(play.asked_life) == 1 and play.reports == []
+    play.breathes(Life.SILENT).heal("node05", "manage").wait(1).cut("node05", "manage").wait(25)
+    assert len(play.asked_life) == 2
+    play.breathes(Life.ALIVE).wait(30)
     assert play.reports == []
 
 

@@ -104,14 +104,15 @@ def _take_sample(policy: Policy, state: State, sample: Sample, now: Instant) -> 
 
 
 def _on_link(before: HostState, at: int, new: MemberRecord) -> HostState:
-    """One more sighting; being seen up is the end of every proof that the host is off, also of one that is on its way,
-    and settles it anew."""
+    """One more sighting; being seen up is the end of every proof that the host is off, and of its silence, also of what
+    is on its way, and settles it anew."""
     links = (*before.links[:at], new, *before.links[at + 1 :])
     outage = before.outage
     risen = new.value is Membership.UP and before.links[at].value is not Membership.UP
     if outage is not None and risen:
         since = max(outage.since, new.since) if outage.phase is Phase.FAILING else outage.since
-        outage = replace(outage, since=since, questions=outage.questions.power_voided())
+        questions = outage.questions.power_voided().life_voided()
+        outage = replace(outage, since=since, questions=questions)
     return HostState(
         links=links,
         seen_in_service=before.seen_in_service,

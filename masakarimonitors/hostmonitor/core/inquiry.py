@@ -67,6 +67,14 @@ class Inquiry:
             return self
         return replace(self, attempts=self.attempts - 1, power=None, power_next=-math.inf)
 
+    def life_voided(self) -> "Inquiry":
+        """As if nobody had asked for signs of life: a silence of before, or one on its way, is about what is over.
+
+        What has answered goes on to count as that until it is silent.
+        """
+        alive = self.life_seen is not None and self.life_seen.life is Life.ALIVE
+        return replace(self, life=None, life_until=-math.inf, life_seen=self.life_seen if alive else None)
+
     def power_closed(self, next_at: float) -> "Inquiry":
         """After the open question about power was answered or given up."""
         return replace(self, power=None, power_next=next_at)

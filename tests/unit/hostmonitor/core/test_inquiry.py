@@ -74,3 +74,11 @@ def test_a_question_about_power_that_is_voided_was_never_asked() -> None:
     assert (void.power, void.attempts) == (None, 1) and void.power_next < 0.0
     closed = Inquiry(attempts=2, power_next=60.0)
     assert closed.power_voided() is closed, "an answer that has come has been counted"
+
+
+def test_silence_that_is_voided_was_never_asked_for_and_what_has_answered_stays() -> None:
+    silent = Inquiry(life=CheckLife("a", 2), life_until=25.0, life_seen=life(Life.SILENT))
+    assert silent.life_voided() == Inquiry()
+    assert silent.life_voided().life_answered(life(Life.SILENT, 2)) == Inquiry()
+    alive = Inquiry(life=CheckLife("a", 2), life_seen=life(Life.ALIVE))
+    assert alive.life_voided() == Inquiry(life_seen=life(Life.ALIVE))
