@@ -59,6 +59,10 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         rhythm=rhythm,
         on_sight=_ignore if elector is None else elector.on_sight,
     )
+
+    async def close() -> None:
+        proof.close()
+
     return Driver(
         name="kubernetes",
         matrix=matrix.single(LINK),
@@ -70,6 +74,8 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         look_at_power=proof.look if asks else None,
         note_power=proof.note,
         recall_power=proof.recall,
+        files=proof.files() if asks else (),
+        closers=[close],
         endpoints=nodes.endpoints,
     )
 

@@ -10,6 +10,7 @@ from masakarimonitors.conf import ConfigFault
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen
 from masakarimonitors.hostmonitor.drivers.base import Weight
 from masakarimonitors.hostmonitor.drivers.kubernetes.driver import build, check_engine
+from masakarimonitors.hostmonitor.power.prover import Prover
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.kubernetes_replay import Replay
 from tests.unit.hostmonitor.drivers.kubernetes.hearing import node
@@ -48,6 +49,24 @@ def test_with_bmcs_proof_is_needed_unless_the_check_is_disabled(tmp_path: Path) 
     assert asks.needs_proof and asks.look_at_power is not None
     disabled = build(load(tmp_path, options + "disable_ipmi_check = true\n"), "n1", FakeClock())
     assert not disabled.needs_proof and disabled.look_at_power is None
+
+
+async def test_the_file_with_the_bmcs_is_read_again_while_it_runs_and_they_are_let_go_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Prover] = []
+    monkeypatch.setattr(Prover, "close", lambda prover: closed.append(prover))
+    path = power_file(tmp_path)
+    options = f"[host]\npower_config_file = {path}\n"
+    driver = build(load(tmp_path, options), "n1", FakeClock())
+    (file,) = driver.files
+    assert file.path == str(path) and file.read() == file.in_force and file.apply is not None
+    path.write_text(path.read_text().replace("n2:", "n3:"))
+    assert set(file.read()) == {"n3"}
+    for closer in driver.closers:
+        await closer()
+    assert len(closed) == 1
+    assert build(load(tmp_path, options + "disable_ipmi_check = true\n"), "n1", FakeClock()).files == ()
 
 
 def test_when_all_report_nobody_is_elected(tmp_path: Path) -> None:
