@@ -1,7 +1,7 @@
 """What passes by on its way to the core, for those beside it who need to know who is up and who reports.
 
 In: every observation that a driver's sources emit. Out: the hosts that this monitor may look after beside its judging:
-those that are up now, all of them while it alone reports, and one while all do.
+those that are up now and that nobody works on, all of them while it alone reports, and one while all do.
 """
 
 import math
@@ -18,6 +18,8 @@ from masakarimonitors.hostmonitor.core.observation import (
     Sample,
     Sighting,
     View,
+    Work,
+    WorkSeen,
 )
 from masakarimonitors.hostmonitor.core.reporter import ELECTION_PATIENCE
 from masakarimonitors.monitor import Source
@@ -32,6 +34,7 @@ class Overheard:
         self._links: dict[str, dict[str, Sighting]] = {}
         self._proven_until: dict[str, float] = {}
         self._complete: set[str] = set()
+        self._worked_on: set[str] = set()
         self._alone_until = -math.inf
         self._all_report_from = math.inf if elected else -math.inf
 
@@ -50,6 +53,10 @@ class Overheard:
                 if not seen.proven:
                     # Who was up before it lost sight may be dead: the next whole sample says who is up.
                     self._complete.discard(seen.link)
+            case WorkSeen(host, Work.NONE):
+                self._worked_on.discard(host)
+            case WorkSeen(host):
+                self._worked_on.add(host)
             case Leader():
                 self._reports(alone_until=seen.at.monotonic + seen.good_for)
             case Follower():
@@ -61,7 +68,8 @@ class Overheard:
 
     def looked_after(self, now: Instant) -> Sequence[str]:
         """The hosts to look after, in order: all that are up, or the next one after this host by name, or none."""
-        hosts = sorted(self.up(now))
+        # What somebody works on may be switched off before it is seen down, and its BMC would be right to say off.
+        hosts = sorted(self.up(now) - self._worked_on)
         if now.monotonic < self._alone_until:
             return hosts
         others = [host for host in hosts if host != self._own]

@@ -14,6 +14,8 @@ from masakarimonitors.hostmonitor.core.observation import (
     Sample,
     Sighting,
     View,
+    Work,
+    WorkSeen,
 )
 from masakarimonitors.hostmonitor.core.reporter import ELECTION_PATIENCE
 from masakarimonitors.hostmonitor.sources.overheard import Overheard, Tapped
@@ -100,6 +102,20 @@ def test_after_a_loss_of_sight_nobody_is_up_before_a_whole_sample() -> None:
     assert after(*seen, view(proven=False), view(), sample(n3=UP, whole=False)) == []
     assert after(*seen, view(proven=False), view(), sample(n3=UP)) == ["n3"]
     assert after(*seen, view(proven=False), sample(n3=UP), view()) == ["n3"], "in either order"
+
+
+def test_nobody_looks_after_a_host_that_somebody_works_on() -> None:
+    """It may be switched off by them, and its BMC would be right to say off."""
+
+    def work(value: Work) -> WorkSeen:
+        return WorkSeen("n2", value, "", NOW)
+
+    seen = (view(), sample(n1=UP, n2=UP, n3=UP), ALONE)
+    for begun in set(Work) - {Work.NONE}:
+        assert after(*seen, work(begun)) == ["n1", "n3"]
+        assert after(work(begun), *seen) == ["n1", "n3"]
+        assert after(*seen, work(begun), AMONG_ALL) == ["n3"], "the next one after this host is another"
+        assert after(*seen, work(begun), work(Work.NONE)) == ["n1", "n2", "n3"]
 
 
 async def test_whoever_listens_hears_first_and_the_core_hears_all() -> None:
