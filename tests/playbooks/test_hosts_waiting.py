@@ -8,6 +8,37 @@ from masakarimonitors.hostmonitor.core.observation import Membership
 from tests.fixtures.host_play import Play, policy, stopped
 
 HOSTS = [f"node{n:02}" for n in range(2, 11)]
+UNPROVEN = policy(unproven_settle=30.0, check_life=True)
+
+
+def test_a_host_that_boots_while_its_report_waits_is_not_accused_by_the_network_that_comes_last() -> None:
+    play = Play(UNPROVEN, api=False).all_up("node05").cut("node05").wait(40)
+    assert play.reports == [stopped("node05")] and play.withdrawn == []
+    play.life = None
+    play.heal("node05", "manage")
+    assert play.withdrawn == ["host:node05"]
+    play.heal("node05", "tenant").wait(1)
+    assert may_offer(play.rules, play.state, play.sent[0], play.now) is not Leave.NOW
+    play.wait(20).heal("node05", "storage").wait(600)
+    assert [one for one in play.reports if one[1] == "STOPPED"] == [stopped("node05")]
+
+
+def test_a_host_whose_link_falls_again_while_its_report_waits_is_told_when_it_has_settled_anew() -> None:
+    play = Play(UNPROVEN, api=False).all_up("node05").cut("node05").wait(40)
+    play.heal("node05", "manage").cut("node05", "manage").wait(29)
+    assert play.withdrawn == ["host:node05"] and len(play.reports) == 1
+    play.wait(2)
+    assert play.reports == [stopped("node05")] * 2 and play.notified[-1].again
+
+
+def test_nothing_leaves_of_a_host_that_has_not_settled_anew() -> None:
+    play = Play(policy(), api=False).all_up(*HOSTS).cut(HOSTS[0], "storage").wait(5)
+    host = play.state.hosts[HOSTS[0]]
+    assert host.outage is not None
+    risen = replace(host, outage=replace(host.outage, since=play.seconds))
+    state = replace(play.state, hosts={**play.state.hosts, HOSTS[0]: risen})
+    assert may_offer(play.rules, play.state, play.sent[0], play.now) is Leave.NOW
+    assert may_offer(play.rules, state, play.sent[0], play.now) is Leave.LATER
 
 
 def lost_one_by_one(api: bool) -> Play:

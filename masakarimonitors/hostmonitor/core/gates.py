@@ -240,6 +240,7 @@ BEFORE_PROOF: Sequence[Gate] = (
 )
 """The gates that ask nothing, in their order."""
 
-WHILE_IT_WAITS: Sequence[Gate] = (no_planned_work, no_storm)
-"""Those that take a NORMAL back which waits for masakari: who works on the host may switch it on before it leaves, and
-what keeps many hosts from this monitor's sight may keep masakari from it, too, and heal there first."""
+WHILE_IT_WAITS: Sequence[Gate] = (settled, no_planned_work, no_storm)
+"""Those that take a NORMAL back which waits for masakari: a host that comes up meanwhile settles anew, who works on it
+may switch it on before it leaves, and what keeps many hosts from this monitor's sight may keep masakari from it, too,
+and heal there first."""
