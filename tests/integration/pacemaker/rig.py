@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.fixtures import lifeline
@@ -270,8 +271,12 @@ class Host:
             and dc.get("with_quorum") == "true"
         )
 
-    def online(self) -> set[str]:
-        """Which hosts this host's pacemaker calls online, ready and not to be fenced."""
+    def joined(self) -> set[str]:
+        """Which hosts this host's pacemaker calls online and not to be fenced, in standby or maintenance, too."""
+        return self.online(but=("unclean", "pending"))
+
+    def online(self, but: Sequence[str] = ("unclean", "pending", "standby", "maintenance")) -> set[str]:
+        """Which hosts this host's pacemaker calls online, and none of `but`: ready, and not to be fenced."""
         cib, mon = self.xml("cibadmin", "--query"), self.xml("crm_mon", "--output-as=xml")
         if cib is None or mon is None:
             return set()
@@ -281,7 +286,7 @@ class Host:
             for n in mon.findall("./nodes/node")
             if n.get("online") == "true"
             and n.get("name") in joined
-            and not any(n.get(flag) == "true" for flag in ("unclean", "pending", "standby", "maintenance"))
+            and not any(n.get(flag) == "true" for flag in but)
         }
 
 
@@ -366,6 +371,14 @@ class Rig:
         for host in self.hosts.values():
             host.power_on()
         until(self._quorate, "quorum after healing", 120, every=0.5)
+        # Where a test has switched fencing off, a member that has not joined again yet would be shot once it is on.
+        with contextlib.suppress(NotInTime):
+            until(
+                lambda: all(self[member].joined() >= set(MEMBERS) for member in MEMBERS),
+                "all members joined",
+                40,
+                every=0.25,
+            )
         self._reset_configuration(alerts)
         for name in were_off:
             self.reconnect(name)
