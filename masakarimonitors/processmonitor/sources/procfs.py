@@ -61,6 +61,10 @@ _ONLOOKERS = frozenset(
     }
 )
 
+# In the middle of an exec a process has no command line, for a fraction of a millisecond or until the kernel lets it
+# go on: so many seconds lie between looks.
+_EXEC_PAUSES = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
@@ -152,6 +156,8 @@ class Scanner:
         self._known: dict[int, Known] = {}
         self._lines: tuple[object, Sequence[tuple[int, str]]] = (None, ())
         self._settled: frozenset[str] = frozenset()
+        # Since when a process (by pid) that is none of the kernel's has had no command line (monotonic seconds).
+        self._blank: dict[int, float] = {}
 
     def scan(
         self,
@@ -197,6 +203,7 @@ class Scanner:
                     unseen[pid] = f"{error.filename or self._proc}: {error.strerror}"
         self.reading = 0
         self._known = seen
+        self._blank = {pid: since for pid, since in self._blank.items() if pid in unseen}
         if not partial:
             long_ago = time.monotonic() - self._settled_after
             self._settled = frozenset(
@@ -231,10 +238,12 @@ class Scanner:
         return self._lines[1]
 
     def _look_closer(self, name: str, raw: bytes, before: Known | None) -> Known:
-        if not raw:  # a kernel thread, a zombie, or a process in the middle of an exec
+        if not raw:
             if before is not None and not before.raw:
                 return before
-            return Known(raw=b"", exe="", matches=(), at=time.monotonic())
+            raw = self._after_its_exec(name)
+            if not raw:
+                return Known(raw=b"", exe="", matches=(), at=time.monotonic())
         exe = self._executable(name)
         if before is not None and (before.raw, before.exe) == (raw, exe):
             return before
@@ -249,6 +258,24 @@ class Scanner:
             if int(name) == os.getpid():  # we are none of them, but the monitors that we run
                 matches = tuple(one for one in matches if "masakari-monitors run" in one.reason.why)
         return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic())
+
+    def _after_its_exec(self, name: str) -> bytes:
+        """The command line of a process that had none a moment ago; empty for who has none: the kernel's, a zombie.
+
+        OSError when it still has none, unless that has been so for long: it may be about to become anything.
+        """
+        path = f"{self._proc}/{name}/cmdline"
+        for pause in _EXEC_PAUSES:
+            stat = read_stat(int(name), self._proc)
+            if stat.kernel or stat.state in DEAD:
+                return b""
+            time.sleep(pause)
+            if raw := read(path):
+                return raw
+        now = time.monotonic()
+        if now - self._blank.setdefault(int(name), now) >= self._settled_after:
+            return b""
+        raise OSError(errno.EBUSY, "it has no command line yet, as in the middle of an exec", path)
 
     def _executable(self, name: str) -> str:
         try:

@@ -15,6 +15,8 @@ DEAD = frozenset({b"Z", b"X", b"x"})
 Marks = tuple[int, ...]
 """Where the kernel has put a program's code and stack: another place after each exec. Empty when hidden."""
 
+# PF_KTHREAD of include/linux/sched.h.
+_KERNEL_THREAD = 0x00200000
 # A command line longer than this is cut; what a process runs stands at its beginning.
 _LONGEST = 4096
 _HOSTS_PID_NAMESPACE = "pid:[4026531836]"
@@ -22,7 +24,7 @@ _HOSTS_PID_NAMESPACE = "pid:[4026531836]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stat:
-    """What is needed of proc_pid_stat(5); `started` in clock ticks since boot."""
+    """What is needed of proc_pid_stat(5); `started` in clock ticks since boot, `kernel`: a thread of the kernel's."""
 
     state: bytes
     parent: int
@@ -30,6 +32,7 @@ class Stat:
     threads: int
     started: int
     marks: Marks
+    kernel: bool = False
 
 
 def read_stat(pid: int, proc: str = "/proc") -> Stat:
@@ -41,6 +44,7 @@ def read_stat(pid: int, proc: str = "/proc") -> Stat:
         session=int(fields[3]),
         threads=int(fields[17]),
         started=int(fields[19]),
+        kernel=bool(int(fields[6]) & _KERNEL_THREAD),
         # To who may not trace it the kernel shows 1, 1 and 0, of whatever program: no program's stack is at 0.
         marks=tuple(map(int, fields[23:26])) if int(fields[25]) else (),
     )

@@ -300,6 +300,9 @@ async def test_a_command_goes_on_when_the_monitor_stops(
     working = Effects(source, 60.0, run_directly, run_directly).perform(run(line))
     task = asyncio.get_running_loop().create_task(working)
     await eventually(lambda: pid_file.exists() and len(pid_file.read_text().split()) == 2, "the command")
+    await eventually(
+        lambda: source.own_commands, "that the monitor knows of it: one that it does not ends with it"
+    )
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

@@ -17,13 +17,10 @@ import pytest
 from masakarimonitors.system.command import OUTPUT_LIMIT, Launched, PidWatch, clean_environment, run
 from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.lifeline import alive
+from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("process")
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 async def test_exit_code_and_both_streams() -> None:
@@ -54,7 +51,7 @@ async def test_what_cannot_be_started_is_an_oserror(program: str) -> None:
     before = open_files()
     with pytest.raises(OSError, match=program):
         await run([program], timeout=30)
-    assert open_files() == before
+    assert not opened_since(before)
 
 
 async def test_bytes_that_are_no_text_are_shown() -> None:
@@ -97,7 +94,7 @@ async def test_whoever_fails_when_told_the_pid_leaves_nothing_behind() -> None:
     with pytest.raises(RuntimeError):
         await run(["sleep", "1000"], timeout=1000, started=broken)
     await eventually(lambda: not alive(pids[0]), "its end")
-    assert open_files() == before
+    assert not opened_since(before)
 
 
 async def test_a_command_for_which_descriptors_are_short_leaves_none_behind(
@@ -123,7 +120,7 @@ async def test_a_command_for_which_descriptors_are_short_leaves_none_behind(
                 break
             except OSError as fault:
                 assert fault.errno == errno.EMFILE
-        assert open_files() == before
+        assert not opened_since(before)
     assert 1 < enough < 99
 
 
@@ -218,7 +215,7 @@ async def test_no_descriptor_is_left() -> None:
     before = open_files()
     for _ in range(5):
         await run(["sh", "-c", "echo x"], timeout=30)
-    assert open_files() == before
+    assert not opened_since(before)
 
 
 async def test_fifty_at_once_run_side_by_side(tmp_path: Path) -> None:

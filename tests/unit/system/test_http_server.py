@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import os
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from masakarimonitors.system import http_server
 from masakarimonitors.system.http_connection import Limits
 from masakarimonitors.system.http_server import HttpServer
 from masakarimonitors.system.socket_path import SocketPath
+from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.waiting import PATIENCE, eventually
 
 LONG = 600.0
@@ -84,22 +84,18 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
     return b"".join(parts)
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
 CLOSE = b"GET / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
 
 
 async def test_a_thousand_who_ask_nothing_keep_nobody_out() -> None:
     async with Served()() as served:
-        before = descriptors()
+        before = open_files()
         idle = [await served.connect() for _ in range(1000)]
         for _, writer in idle:
             writer.write(b"GET / HTTP/1.1\r\n")
         assert (await served.ask(CLOSE)).endswith(b"hello")
         # Of those that are open, the server has the 32 that it allows itself.
-        assert descriptors() <= before + 1000 + 32 + 2
+        assert len(opened_since(before)) <= 1000 + 32 + 2
         for _, writer in idle:
             writer.close()
 
@@ -178,9 +174,9 @@ async def test_an_answer_that_nobody_reads_is_given_up() -> None:
             caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             caller.connect(served.listening[0].getsockname())
             caller.send(b"GET /much HTTP/1.1\r\n" + HOST + b"\r\n")
-            before = descriptors()
+            before = open_files()
             await eventually(lambda: served.much, "it is being answered")
-            await eventually(lambda: descriptors() == before, "the server has hung up")
+            await eventually(lambda: not opened_since(before), "the server has hung up")
 
 
 @pytest.mark.parametrize(

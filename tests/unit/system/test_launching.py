@@ -19,6 +19,7 @@ from masakarimonitors.system import command
 from masakarimonitors.system.command import Launched
 from masakarimonitors.system.launching import being_started
 from masakarimonitors.system.process_tree import children
+from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.waiting import PATIENCE, eventually, until
 
 pytestmark = pytest.mark.xdist_group("process")
@@ -70,7 +71,7 @@ async def test_the_loop_goes_on_while_a_program_cannot_be_read(unreachable: Unre
 
 
 async def test_a_program_that_has_not_begun_in_its_time_never_runs(unreachable: Unreachable) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     with pytest.raises(command.NotBegun, match="lies does not answer") as fault:
         await command.run([str(unreachable.path)], timeout=0.5)
     assert fault.value.killed and fault.value.survivors == ()
@@ -78,7 +79,7 @@ async def test_a_program_that_has_not_begun_in_its_time_never_runs(unreachable: 
     await eventually(lambda: not children(), "the end of its process")
     assert not unreachable.ran.exists()
     # The lease's own descriptor is closed by now.
-    await eventually(lambda: len(os.listdir("/proc/self/fd")) < before, "its files, closed")
+    await eventually(lambda: not opened_since(before), "its files, closed")
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
@@ -100,7 +101,7 @@ async def test_a_thread_that_hangs_ahead_of_the_start_starts_nothing_later(
 
     monkeypatch.setattr(command, "_unlinked_file", slow)
     monkeypatch.setattr(subprocess, "Popen", start)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     loop, timeout = asyncio.get_running_loop(), PATIENCE if cancelled else 0.05
     try:
         while not reached.is_set():  # what is given up ahead of its thread's first step is never begun anyway
@@ -114,7 +115,7 @@ async def test_a_thread_that_hangs_ahead_of_the_start_starts_nothing_later(
     finally:
         answers.set()
     await eventually(lambda: all(one.name != "launch" for one in threading.enumerate()), "the thread's end")
-    assert begun == [] and len(os.listdir("/proc/self/fd")) <= before
+    assert begun == [] and not opened_since(before)
 
 
 @pytest.mark.parametrize("leave", [False, True])

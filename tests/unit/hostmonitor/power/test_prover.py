@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen, ProofKind
 from masakarimonitors.hostmonitor.power.bmc import Address, InFile, Lack, Literal, Speaks
 from masakarimonitors.hostmonitor.power.prover import PowerConfigFault, PowerPolicy, Prover
+from masakarimonitors.system.command import Finished
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.waiting import eventually
 from tests.unit.hostmonitor.power.test_redfish import Service, serving
@@ -82,10 +84,15 @@ def test_passwords_of_pacemaker_s_store_that_cannot_be_read_are_said_when_they_a
     assert prover.complaints() == [f"d: {tmp_path}/none cannot be read: No such file or directory"]
 
 
-async def test_silence_is_compared_with_bmcs_of_other_hosts() -> None:
+async def test_silence_is_compared_with_bmcs_of_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole management network that is silent here says nothing of any host."""
+
+    async def waits_in_vain(argv: Sequence[str], *, timeout: float, env: Mapping[str, str]) -> Finished:
+        return Finished(exit_code=-9, output="", timed_out=True, seconds=timeout)
+
+    monkeypatch.setattr("masakarimonitors.hostmonitor.power.ipmi.run", waits_in_vain)
     clock = FakeClock()
-    policy = PowerPolicy(timeout=0.1, unreachable_means_off=True, apart=2.0)
+    policy = PowerPolicy(timeout=5.0, unreachable_means_off=True, apart=2.0)
     prover = Prover(policy, clock)
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,

@@ -14,6 +14,7 @@ from masakarimonitors.instancemonitor.core.observation import Identity, Observat
 from masakarimonitors.instancemonitor.sources.qemu_process import QemuProcesses, started_with
 from tests.fixtures.fake_clock import SteppedClock
 from tests.fixtures.instance_play import URI
+from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.pidfile import locked
 from tests.fixtures.waiting import PATIENCE
 
@@ -142,14 +143,11 @@ async def test_a_folder_that_cannot_be_read_is_told_once_and_looked_at_again(
 
 
 async def test_nothing_stays_open_when_it_ends(tmp_path: Path) -> None:
-    def opened() -> int:
-        return len(os.listdir("/proc/self/fd"))
-
     with locked(tmp_path / "a.pid", "-uuid", UUID, "-x"):
-        before = opened()
+        before = open_files()
         async with Watching(tmp_path).at_work():
-            assert opened() == before + 1
-        assert opened() == before
+            assert len(opened_since(before)) == 1
+        assert not opened_since(before)
 
 
 async def test_a_process_whose_memory_is_locked_holds_up_nobody_and_is_watched_when_it_is_free_again(

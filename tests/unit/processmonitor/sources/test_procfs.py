@@ -3,6 +3,7 @@
 import os
 import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,11 +33,12 @@ class Proc:
         state: str = "S",
         user: int = 0,
         marks: int = 5,
+        kernel: bool = False,
     ) -> None:
         folder = self.path / str(pid)
         folder.mkdir(exist_ok=True)
         (folder / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in argv))
-        rest = " ".join("0" for _ in range(15))
+        rest = f"0 0 {0x00208040 if kernel else 0x00400000} " + " ".join("0" for _ in range(12))
         places = f"{started} 0 0 0 {marks} {marks} {marks}"
         (folder / "stat").write_text(f"{pid} (a) name) {state} {parent} {pid} {session} {rest} {places}\n")
         (folder / "status").write_text(f"Name:\tname\nUid:\t0\t{user}\t0\t0\n")
@@ -203,6 +205,34 @@ def test_a_held_pid_that_shows_something_else_is_told_with_where_its_program_sta
     scan = scanner.scan(held={7: {NOVA}, 8: {NOVA}})
     assert set(scan.others) == {7}
     assert (scan.others[7].marks, scan.others[7].looks) == ((9, 9, 9), "/bin/sleep 60")
+
+
+def test_who_is_in_the_middle_of_an_exec_is_looked_at_once_it_is_over(
+    proc: Proc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proc.runs(7, state="R")
+    monkeypatch.setattr("time.sleep", lambda pause: proc.runs(7, NOVA))
+    assert pids(proc.scanner().scan()) == {7}
+
+
+def test_of_who_has_no_command_line_yet_nothing_is_said_until_it_has_had_none_for_long(proc: Proc) -> None:
+    proc.runs(7, state="R")
+    scanner = proc.scanner(settled_after=0.2)
+    seen = scanner.scan()
+    assert seen.unread == "" and "no command line yet" in seen.unseen[7]
+    while 7 in seen.unseen:
+        seen = scanner.scan()
+    proc.runs(7, NOVA)
+    assert pids(scanner.scan()) == {7}
+
+
+@pytest.mark.parametrize("what", [{"kernel": True}, {"state": "Z"}])
+def test_a_thread_of_the_kernel_and_a_zombie_have_none_for_good(
+    proc: Proc, monkeypatch: pytest.MonkeyPatch, what: dict[str, Any]
+) -> None:
+    proc.runs(7, **what)
+    monkeypatch.setattr("time.sleep", lambda pause: pytest.fail("nobody waits for it"))
+    assert proc.scanner().scan() == Scan({})
 
 
 def test_whose_text_stands_in_a_command_line_is_mentioned(proc: Proc) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from masakarimonitors.system.privileged.handover import Handover, hand_over
 from tests.fixtures.cancelling import cancel_in_every_turn
+from tests.fixtures.open_files import open_files, opened_since
 
 STRANGER = 64001
 
@@ -32,10 +33,6 @@ def files(*contents: bytes) -> list[int]:
             file.flush()
             found.append(os.dup(file.fileno()))
     return found
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 async def test_the_files_of_whoever_knows_the_word_are_taken_and_read(output: Handover) -> None:
@@ -71,7 +68,7 @@ async def test_who_does_not_know_the_word_is_passed_over_and_his_files_are_close
     for file in (*theirs, *ours):
         os.close(file)
     output.close()
-    assert open_files() <= before + 2
+    assert len(opened_since(before)) <= 2
 
 
 # As another user, it calls as often as it can, and says how often it was let in and shown out.
@@ -155,7 +152,7 @@ async def test_what_is_handed_over_and_never_taken_is_closed() -> None:
         os.close(file)
     with contextlib.suppress(asyncio.CancelledError):
         await one.take(within=0.0)
-    assert open_files() <= before
+    assert not opened_since(before)
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -15,6 +15,7 @@ from masakarimonitors.system.command import tree
 from masakarimonitors.system.privileged import helper
 from masakarimonitors.system.privileged.handover import Handover
 from tests.fixtures.lifeline import alive
+from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("process")
@@ -64,10 +65,10 @@ async def test_a_command_that_cannot_be_started_has_no_pid_and_a_reason(
 
 def test_a_command_whose_output_nobody_takes_is_not_started(tmp_path: Path) -> None:
     argv = ["touch", str(tmp_path / "ran")]
-    files, processes = open_files(), tree(os.getpid())
+    before, processes = open_files(), tree(os.getpid())
     pid, fault, number = helper.launch(lambda: argv, f"masakari-monitors-{'0' * 32}", "0" * 32)
     assert (pid, number) == (0, errno.ECONNREFUSED) and "could not be handed over: " in fault
-    assert (open_files(), tree(os.getpid())) == (files, processes)
+    assert not opened_since(before) and tree(os.getpid()) == processes
     assert not (tmp_path / "ran").exists()
 
 
@@ -103,14 +104,15 @@ async def test_a_command_starts_in_the_root_folder(output: Handover) -> None:
 
 
 async def test_an_abandoned_command_is_killed_and_nothing_is_kept_of_it(output: Handover) -> None:
+    before = open_files()
     pid, *_ = launch(output, "sleep", "1000")
     await output.take()
-    files = open_files()
+    files = opened_since(before)
     helper.abandon(pid)
     await ended(pid)
     helper.abandon(pid)
     assert helper.finish(pid) == ("unknown", 0)
-    await eventually(lambda: open_files() <= files - 2, "its files")
+    await eventually(lambda: len(files & open_files()) <= len(files) - 2, "its files")
 
 
 async def test_an_abandoned_command_that_could_not_be_killed_is_collected_when_it_ends(
@@ -119,15 +121,16 @@ async def test_an_abandoned_command_that_could_not_be_killed_is_collected_when_i
     def short_of_processes(pid: int, spare: object) -> None:
         raise BlockingIOError("Resource temporarily unavailable")
 
+    before = open_files()
     pid, *_ = launch(output, "sleep", "1000")
     await output.take()
-    files = open_files()
+    files = opened_since(before)
     with monkeypatch.context() as patched:
         patched.setattr(helper, "kill_tree", short_of_processes)
         helper.abandon(pid)
     assert alive(pid)
     os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: open_files() <= files - 2, "its files")
+    await eventually(lambda: len(files & open_files()) <= len(files) - 2, "its files")
     assert not os.path.exists(f"/proc/{pid}")
 
 
@@ -152,14 +155,14 @@ async def test_a_service_is_spared_with_what_is_below_it(tmp_path: Path, output:
 async def test_a_command_that_is_left_goes_on_and_is_collected_when_it_ends(
     tmp_path: Path, output: Handover
 ) -> None:
-    files = open_files()
+    before = open_files()
     pid, *_ = launch(output, "sh", "-c", f"while ! test -e {tmp_path}/go; do sleep 0.01; done")
     helper.leave(pid)
     assert alive(pid) and helper.finish(pid) == ("unknown", 0) and helper.kill(pid) == []
     assert alive(pid)
     (tmp_path / "go").touch()
     await eventually(lambda: not os.path.exists(f"/proc/{pid}"), "that it is collected")
-    await eventually(lambda: open_files() <= files + 2, "its files; two more were handed over")
+    await eventually(lambda: len(opened_since(before)) <= 2, "its files; two more were handed over")
 
 
 async def test_a_command_gets_what_is_its_own_and_nothing_of_the_helpers(
@@ -234,7 +237,3 @@ async def test_a_fault_of_the_helpers_own_is_an_answer_without_words_of_others(o
 def pid_in(file: Path) -> int:
     text = file.read_text() if file.exists() else ""
     return int(text) if text.endswith("\n") else 0
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))

@@ -19,6 +19,7 @@ from masakarimonitors.system.command import tree
 from masakarimonitors.system.privileged import helper, runner
 from masakarimonitors.system.privileged.runner import RunAsRoot, Start
 from tests.fixtures.lifeline import alive
+from tests.fixtures.open_files import Files, open_files, opened_since
 from tests.fixtures.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("process")
@@ -185,19 +186,15 @@ async def test_a_command_that_cannot_be_watched_leaves_nothing_behind() -> None:
     await only(processes, files)
 
 
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
-async def only(processes: set[int], files: int) -> None:
+async def only(processes: set[int], files: Files) -> None:
     """What hangs for a moment longer is let go of by the helper's next call."""
     await eventually(
         lambda: (
             helper.launch(lambda: ["/no/such/program"], "", "")
             and tree(os.getpid()) <= processes
-            and open_files() <= files
+            and not opened_since(files)
         ),
-        lambda: f"{tree(os.getpid())} and {open_files()} files are left, not only {processes} and {files}",
+        lambda: f"{tree(os.getpid())} are left, not only {processes}; and {opened_since(files)}",
     )
 
 
@@ -230,12 +227,12 @@ async def test_what_a_command_prints_is_kept_as_far_as_is_asked() -> None:
 async def test_no_descriptor_is_left_behind(tmp_path: Path) -> None:
     run = RunAsRoot([], [])
     await run(*asking("true"), 30.0, lambda pid: None)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files()
     for argv in (["true"], ["sh", "-c", "exit 3"], ["echo", "x"]):
         await run(*asking(*argv), 30.0, lambda pid: None)
     with contextlib.suppress(OSError):
         await run(*asking("/no/such/program"), 30.0, lambda pid: None)
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert not opened_since(before)
 
 
 async def test_a_command_that_is_to_go_on_does_when_its_caller_goes_and_nothing_is_kept_of_it(
@@ -260,7 +257,7 @@ async def test_a_command_that_is_to_go_on_does_when_its_caller_goes_and_nothing_
     await eventually((tmp_path / "done").exists, "the end of the command")
     pid = int((tmp_path / "pid").read_text())
     await eventually(lambda: not os.path.exists(f"/proc/{pid}"), "that it is collected")
-    await eventually(lambda: open_files() <= files, "its files to be closed")
+    await eventually(lambda: not opened_since(files), "its files to be closed")
 
 
 async def test_a_command_that_was_not_known_yet_when_its_caller_went_is_ended(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import Accounts, Senders
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.socket import Alerts
 from masakarimonitors.system.socket_path import Taken
+from tests.fixtures.open_files import open_files, opened_since
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users, which only root may")
 
@@ -117,11 +118,11 @@ async def test_who_becomes_known_later_is_believed_from_then_on(path: Path) -> N
 async def test_file_descriptors_that_come_along_are_not_taken(path: Path) -> None:
     with listening(path) as alerts, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
         door.connect(str(path))
-        before = len(os.listdir("/proc/self/fd"))
+        before = open_files()
         along = array.array("i", [door.fileno()] * 4)
         door.sendmsg([b"look"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, along)])
         assert await heard_by(alerts) == "look"
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert not opened_since(before)
 
 
 LISTEN = (
