@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 export PYTHON
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check unit explore fuzz churn bench docs sample audit lock clean
+.PHONY: help setup run demo test check unit explore fuzz churn soak bench docs sample audit lock clean
 
 BIN := .venv/bin
 JOBS ?= 5
@@ -59,6 +59,10 @@ fuzz: setup ## bent input of every kind to every reader, other each time; MINUTE
 churn: setup ## random operations on real instances with deaths between; SEED=..., OPERATIONS=10000
 	@echo "+ python -m tests.integration.virt"
 	@$(BIN)/python -m tests.integration.virt "$(SEED)" $(or $(OPERATIONS),10000)
+
+soak: setup ## a storm of everything over a monitor: deaths, masakari, disk, crashes; SEED=..., MINUTES=5
+	@echo "+ python -m tests.integration.soak"
+	@$(BIN)/python -m tests.integration.soak "$(SEED)" $(or $(MINUTES),5)
 
 bench: setup ## measured figures against their bars, as a table
 	@echo "+ python -m benchmarks"
