@@ -133,8 +133,12 @@ class Walk:
         uuid = self.instance.uuid
         self._tally.deaths[self.name] += 1
         self.instance.kill()
-        until(lambda: self.instance.state[0] == libvirt.VIR_DOMAIN_SHUTOFF, "libvirtd to notice")
+        self.noticed()
         self.reported(watch, uuid)
+
+    def noticed(self) -> None:
+        """Returns when libvirtd knows of its end; the monitor may have known, and reported, before."""
+        until(lambda: self.instance.state[0] == libvirt.VIR_DOMAIN_SHUTOFF, "libvirtd to notice")
 
     def reported(self, watch: Watch, uuid: str) -> None:
         """Returns when as many deaths were reported as there were; who starts it before that ends its outage."""
@@ -194,4 +198,5 @@ def _die_while_libvirtd_is_away(
         tally.done["kill while libvirtd is away"] += 1
     realm.start_libvirtd()
     for walk in dying:
+        walk.noticed()
         walk.reported(watch, running[walk])
