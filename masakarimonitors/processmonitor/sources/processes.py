@@ -27,6 +27,8 @@ LOG = logging.getLogger(__name__)
 
 # Reading the command line of a process that hangs in the kernel (dead storage) can hang with it.
 _SCAN_PATIENCE = 5.0
+# A look that gets on is slow, on a host that has much to do, and not hung: so many times the patience it may take.
+_GETS_ON = 12
 # A process first seen at a death may be a fork of the dead one, about to become another program.
 _LOOK_AGAIN = 0.3
 # So many processes of one entry are held; of thousands the others are looked at.
@@ -55,7 +57,7 @@ class Processes:
         follow: Follow = follow_again,
         down: Mapping[str, datetime.datetime] = _NOTHING_DOWN,
     ) -> None:
-        """Nothing is watched until `watch`; `check_interval`, and the `patience` with one scan, in seconds.
+        """Nothing is watched until `watch`; `check_interval`, and the `patience` with one process, in seconds.
 
         `blindness`: why the host's processes cannot be seen from here; empty when they can. Of the `descriptors` that
         may be open, half may hold processes; the others of these are looked at. `down`: when, in this boot, an earlier
@@ -119,7 +121,7 @@ class Processes:
         """The pids that run this entry now, those below our own commands as well; TimeoutError when /proc hangs."""
         once, thread = self._make_scanner(self._scanner.index, self._scanner.avoid), Pool("procfs-once")
         try:
-            scan = await thread.call(once.scan, self._patience)
+            scan = await self._scan(once, once.scan, thread)
         finally:
             thread.close()
         return frozenset(found.pid for found in scan.found.get(process_name, ()))
@@ -173,7 +175,7 @@ class Processes:
                     scanner.scan, frozenset(self._own_commands), depth, self._table.names()
                 )
                 try:
-                    scan = await thread.call(scan_now, self._patience)
+                    scan = await self._scan(scanner, scan_now, thread)
                 except TimeoutError:
                     scan = self._stuck(scanner, thread)
                     thread.close()
@@ -191,6 +193,23 @@ class Processes:
             self._following = False
             for key in list(self._pidfds):
                 self._release(key)
+
+    async def _scan(self, scanner: Scanner, scan: Callable[[], Scan], thread: Pool) -> Scan:
+        """What `scan` of the scanner returns; TimeoutError once it has stood still at one process for our patience.
+
+        Seen twice, half of it apart: where this whole process was held up, its time is over the moment it goes on.
+        """
+        scanning = asyncio.get_running_loop().create_task(thread.call(scan, _GETS_ON * self._patience))
+        at, still = scanner.reading, 0
+        try:
+            while not (await asyncio.wait({scanning}, timeout=self._patience / 2))[0]:
+                before, at = at, scanner.reading
+                still = still + 1 if at == before else 0
+                if still == 2:
+                    raise TimeoutError
+            return scanning.result()
+        finally:
+            scanning.cancel()
 
     async def _follow(self, depth: Depth, thread: Pool) -> Pool:
         """Follow the links of the list again: what stands on dead storage does not answer, and keeps its thread then.

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,19 @@ from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import read_stat, ticks_now
 from masakarimonitors.system.clock import SystemClock
-from tests.fixtures.waiting import eventually
+from tests.fixtures.lifeline import executes
+from tests.fixtures.open_files import Files, open_files, opened_since
+from tests.fixtures.waiting import PATIENCE, eventually, until
+
+# Of a real look at this host's processes: none of it stands still for so long, but what is to hang.
+IMPATIENT = 1.0
+
+
+def begun(argv: Sequence[str | os.PathLike[str]], **options: Any) -> subprocess.Popen[bytes]:
+    """A process that runs its program by now; the caller ends it."""
+    process = subprocess.Popen(argv, **options)
+    until(lambda: executes(process.pid), "it to run")
+    return process
 
 
 class Hanging:
@@ -48,7 +61,7 @@ class Hanging:
 
 @contextlib.asynccontextmanager
 async def watching(hanging: Hanging, *names: str) -> AsyncIterator[Processes]:
-    source = Processes(SystemClock(), 3600, scanner=hanging, patience=0.2)
+    source = Processes(SystemClock(), 3600, scanner=hanging, patience=IMPATIENT)
     source.watch([Entry(process_name=name) for name in names])
     emitted: list[Observation] = []
     running = asyncio.create_task(source.run(emitted.append))  # noqa: TID251
@@ -62,7 +75,7 @@ async def watching(hanging: Hanging, *names: str) -> AsyncIterator[Processes]:
 
 
 async def look(source: Processes, name: str) -> Sighting:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         return await source.look(name, 1)
 
 
@@ -71,7 +84,7 @@ async def test_a_process_that_hangs_since_before_the_start_is_unknown_until_it_a
 ) -> None:
     program = tmp_path / "nova-compute-of-this-test"
     shutil.copy("/bin/sleep", program)
-    with subprocess.Popen([program, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+    with begun([program, "600"]) as process:
         try:
             hanging = Hanging(process.pid)
             async with watching(hanging, str(program), "/usr/bin/no-such-thing") as source:
@@ -79,10 +92,51 @@ async def test_a_process_that_hangs_since_before_the_start_is_unknown_until_it_a
                 assert (await look(source, str(program))).presence is Presence.UNKNOWN
                 assert (await look(source, "/usr/bin/no-such-thing")).presence is Presence.GONE
                 hanging.answers.set()
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE):
                     while (await look(source, str(program))).presence is not Presence.RUNNING:
                         pass
         finally:
+            process.kill()
+
+
+class Slow(Scanner):
+    """Reads one process after another, for longer than anybody has patience with one; hangs at none."""
+
+    looks = 0
+    over = threading.Event()
+
+    @property
+    def reading(self) -> int:
+        """The next one each time it is asked: the look is over when it was asked four times."""
+        self.looks += 1
+        if self.looks == 4:
+            self.over.set()
+        return self.looks
+
+    @reading.setter
+    def reading(self, pid: int) -> None:
+        pass
+
+    def scan(self, *asked: Any) -> Scan:
+        assert self.over.wait(PATIENCE)
+        return super().scan(*asked)
+
+
+async def test_a_look_that_gets_on_is_slow_and_accuses_no_process_of_hanging(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = tmp_path / "seen"
+    shutil.copy("/bin/sleep", program)
+    Slow.over.clear()
+    source = Processes(SystemClock(), 3600, scanner=Slow, patience=IMPATIENT)
+    source.watch([Entry(process_name=str(program))])
+    with begun([program, "600"]) as process:
+        running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+        try:
+            assert (await look(source, str(program))).presence is Presence.RUNNING
+            assert "did not answer" not in caplog.text
+        finally:
+            running.cancel()
             process.kill()
 
 
@@ -91,7 +145,7 @@ async def test_who_cannot_see_the_host_calls_nothing_gone(tmp_path: Path) -> Non
     shutil.copy("/bin/sleep", program)
     source = Processes(SystemClock(), 3600, blindness="this monitor stands in a pid namespace of its own")
     source.watch([Entry(process_name=str(program)), Entry(process_name="/usr/bin/no-such-thing")])
-    with subprocess.Popen([program, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+    with begun([program, "600"]) as process:
         running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
         try:
             unseen = await look(source, "/usr/bin/no-such-thing")
@@ -109,7 +163,7 @@ async def test_a_worker_that_was_left_over_in_the_last_life_is_not_its_server(
     program = tmp_path / "svc"
     shutil.copy("/bin/sleep", program)
     name = str(program)
-    with subprocess.Popen(["svc: worker process", "600"], executable=program) as process:  # noqa: ASYNC220
+    with begun(["svc: worker process", "600"], executable=program) as process:
         try:
             began = read_stat(process.pid).started
             await eventually(lambda: ticks_now() > began + 1, "a later moment")
@@ -130,7 +184,7 @@ async def test_whom_a_user_that_is_added_excludes_counts_no_more(tmp_path: Path)
     shutil.copy("/bin/sleep", program)
     name = str(program)
     source = Processes(SystemClock(), 3600)
-    with subprocess.Popen([program, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+    with begun([program, "600"]) as process:
         running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
         try:
             for user, presence in (
@@ -164,7 +218,7 @@ async def test_whose_text_is_shown_is_mentioned_until_it_was_seen_running(tmp_pa
     shutil.copy("/bin/sleep", agent)
     source = Processes(SystemClock(), 3600)
     source.watch([Entry(process_name=f"{tmp_path}/some-ag")])
-    with subprocess.Popen([agent, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+    with begun([agent, "600"]) as process:
         running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
         try:
             seen = await look(source, f"{tmp_path}/some-ag")
@@ -180,7 +234,7 @@ async def test_a_dead_program_is_not_held_by_one_whose_name_begins_with_its_own(
         shutil.copy("/bin/sleep", program)
     source = Processes(SystemClock(), 3600)
     source.watch([Entry(process_name=str(dead))])
-    with subprocess.Popen([alive, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+    with begun([alive, "600"]) as process:
         running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
         try:
             seen = await look(source, str(dead))
@@ -196,17 +250,17 @@ async def test_few_descriptors_hold_the_first_of_each_and_the_others_are_looked_
         shutil.copy("/bin/sleep", program)
     source = Processes(SystemClock(), 3600, descriptors=lambda: 6)
     source.watch([Entry(process_name=str(program)) for program in programs])
-    processes = [subprocess.Popen([program, "600"]) for program in programs for _ in range(4)]  # noqa: ASYNC220
-    before = held()
+    processes = [begun([program, "600"]) for program in programs for _ in range(4)]
+    before = open_files()
     running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
     try:
         for program in programs:
             assert (await look(source, str(program))).presence is Presence.RUNNING
-        assert held() - before == 3
+        assert held_since(before) == 3
         for process in processes[:4]:
             process.kill()
             process.wait()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while (await look(source, str(programs[0]))).presence is not Presence.GONE:
                 pass
         assert (await look(source, str(programs[1]))).presence is Presence.RUNNING
@@ -217,9 +271,8 @@ async def test_few_descriptors_hold_the_first_of_each_and_the_others_are_looked_
             process.wait()
 
 
-def held() -> int:
-    names = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
-    return sum("pidfd" in os.readlink(name) for name in names if os.path.lexists(name))
+def held_since(before: Files) -> int:
+    return sum("pidfd" in leads_to for _, leads_to in opened_since(before))
 
 
 async def test_a_link_that_does_not_answer_holds_up_nobody(tmp_path: Path) -> None:
@@ -234,16 +287,16 @@ async def test_a_link_that_does_not_answer_holds_up_nobody(tmp_path: Path) -> No
         answers.wait(60)
         return follow_again(patterns, entries, links_only)
 
-    source = Processes(SystemClock(), 3600, patience=0.2, follow=hangs)
+    source = Processes(SystemClock(), 3600, patience=IMPATIENT, follow=hangs)
     source.watch([Entry(process_name=str(program)), Entry(process_name="/usr/bin/a-link-perhaps")])
-    with subprocess.Popen([program, "600"]) as process:  # noqa: ASYNC220 - it returns at once
+    with begun([program, "600"]) as process:
         running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
         try:
             assert (await look(source, str(program))).presence is Presence.RUNNING
             assert (await look(source, "/usr/bin/a-link-perhaps")).presence is Presence.UNKNOWN
             assert asked.is_set() and not answers.is_set()
             answers.set()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while (await look(source, "/usr/bin/a-link-perhaps")).presence is not Presence.GONE:
                     pass
         finally:
