@@ -29,6 +29,7 @@ from masakarimonitors.processmonitor.effects import Effects, Spare, run_directly
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.command import Finished
 from tests.fixtures.lifeline import alive
+from tests.fixtures.patient_launch import start_in_any_time
 from tests.fixtures.waiting import eventually
 
 NO_PID = 1 << 30
@@ -232,7 +233,10 @@ async def test_no_command_is_started_beside_one_that_nobody_could_end(tmp_path: 
             hung.kill()
 
 
-async def test_the_service_of_a_command_that_never_ends_is_left_running(tmp_path: Path) -> None:
+async def test_the_service_of_a_command_that_never_ends_is_left_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_in_any_time(monkeypatch)
     source = ProcessSource()
     pid_file = tmp_path / "pid"
     runs: list[Run] = []
@@ -240,12 +244,13 @@ async def test_the_service_of_a_command_that_never_ends_is_left_running(tmp_path
     async def directly(asked: Run, timeout: float, started: Callable[[int], None], spare: Spare) -> Finished:
         async def whom() -> Collection[int]:
             runs.append(run("x"))
+            await eventually(lambda: pid_file.exists() and pid_file.read_text().strip(), "its pid")
             return {int(pid_file.read_text())}
 
         return await run_directly(asked, timeout, started, whom)
 
     line = f"sh -c 'sleep 600 & echo $! > {pid_file}; sleep 601'"
-    answer = await Effects(source, 1.0, directly, directly).perform(run(line))
+    answer = await Effects(source, 0.1, directly, directly).perform(run(line))
     pid = int(pid_file.read_text())
     try:
         assert isinstance(answer, CommandEnded) and answer.exit_code is None

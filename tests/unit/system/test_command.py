@@ -18,9 +18,21 @@ from masakarimonitors.system.command import OUTPUT_LIMIT, Launched, PidWatch, cl
 from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.lifeline import alive
 from tests.fixtures.open_files import open_files, opened_since
+from tests.fixtures.patient_launch import start_in_any_time
 from tests.fixtures.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("process")
+
+
+@pytest.fixture
+def started_in_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    start_in_any_time(monkeypatch)
+
+
+def pid_in(file: Path) -> int:
+    """What a shell wrote there, 0 while it has not."""
+    text = file.read_text() if file.exists() else ""
+    return int(text) if text.endswith("\n") else 0
 
 
 async def test_exit_code_and_both_streams() -> None:
@@ -58,17 +70,19 @@ async def test_bytes_that_are_no_text_are_shown() -> None:
     assert (await run(["printf", r"\377ok"], timeout=30)).output == "\\xffok"
 
 
+@pytest.mark.usefixtures("started_in_any_time")
 async def test_a_hung_command_is_killed_with_its_children(tmp_path: Path) -> None:
-    script = (
-        f"sleep 1000 & echo $! > {tmp_path}/child; "
-        f"setsid sh -c 'echo $$ > {tmp_path}/other-session; exec sleep 1000' & "
-        "wait"
-    )
-    done = await run(["sh", "-c", script], timeout=1.0)
+    files = [tmp_path / name for name in ("child", "other-session")]
+    script = f"sleep 1000 & echo $! > {files[0]}; setsid sh -c 'echo $$ > {files[1]}; exec sleep 1000' & wait"
+
+    async def spare() -> list[int]:
+        await eventually(lambda: all(map(pid_in, files)), "all of them")
+        return []
+
+    done = await run(["sh", "-c", script], timeout=0.1, spare=spare)
     assert done.timed_out and not done.ok
-    for name in ("child", "other-session"):
-        pid = int((tmp_path / name).read_text())
-        await eventually(lambda pid=pid: not alive(pid), f"the end of the {name}")  # type: ignore[misc]
+    for pid in map(pid_in, files):
+        await eventually(lambda pid=pid: not alive(pid), f"the end of {pid}")  # type: ignore[misc]
 
 
 async def test_cancelling_kills_the_command_too(tmp_path: Path) -> None:
@@ -80,7 +94,8 @@ async def test_cancelling_kills_the_command_too(tmp_path: Path) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-    assert not alive(int(pid_file.read_text()))
+    pid = int(pid_file.read_text())
+    await eventually(lambda: not alive(pid), "its end")
 
 
 async def test_whoever_fails_when_told_the_pid_leaves_nothing_behind() -> None:
@@ -255,15 +270,19 @@ def test_who_opens_the_output_of_a_command_does_not_end_us() -> None:
     assert (ran.returncode, ran.stdout) == (0, ""), ran
 
 
+@pytest.mark.usefixtures("started_in_any_time")
 async def test_whom_it_is_asked_to_spare_lives_on_with_all_below(tmp_path: Path) -> None:
     service = f"sh -c 'sleep 1001 & echo $! > {tmp_path}/below; wait' & echo $! > {tmp_path}/service"
     script = f"{service}; sleep 1002 & echo $! > {tmp_path}/other; wait"
 
-    async def spare() -> list[int]:
-        return [int((tmp_path / "service").read_text())]
+    files = {name: tmp_path / name for name in ("service", "below", "other")}
 
-    done = await run(["sh", "-c", script], timeout=1.0, spare=spare)
-    pids = {name: int((tmp_path / name).read_text()) for name in ("service", "below", "other")}
+    async def spare() -> list[int]:
+        await eventually(lambda: all(map(pid_in, files.values())), "all of them")
+        return [pid_in(files["service"])]
+
+    done = await run(["sh", "-c", script], timeout=0.1, spare=spare)
+    pids = {name: pid_in(file) for name, file in files.items()}
     try:
         assert done.timed_out and done.spared == (pids["service"],) and done.survivors == ()
         assert alive(pids["service"]) and alive(pids["below"]) and not alive(pids["other"])
@@ -272,13 +291,14 @@ async def test_whom_it_is_asked_to_spare_lives_on_with_all_below(tmp_path: Path)
             os.kill(pids[name], signal.SIGKILL)
 
 
+@pytest.mark.usefixtures("started_in_any_time")
 async def test_a_command_that_is_the_service_itself_is_left_running() -> None:
     told: list[int] = []
 
     async def spare() -> list[int]:
         return told
 
-    done = await run(["sleep", "1000"], timeout=0.5, started=told.append, spare=spare)
+    done = await run(["sleep", "1000"], timeout=0.1, started=told.append, spare=spare)
     try:
         assert done.spared == (told[0],) and alive(told[0])
     finally:

@@ -20,7 +20,7 @@ from masakarimonitors.system.command import Launched
 from masakarimonitors.system.launching import being_started
 from masakarimonitors.system.process_tree import children
 from tests.fixtures.open_files import open_files, opened_since
-from tests.fixtures.waiting import PATIENCE, eventually, until
+from tests.fixtures.waiting import PATIENCE, eventually, growing, until
 
 pytestmark = pytest.mark.xdist_group("process")
 
@@ -72,9 +72,12 @@ async def test_the_loop_goes_on_while_a_program_cannot_be_read(unreachable: Unre
 
 async def test_a_program_that_has_not_begun_in_its_time_never_runs(unreachable: Unreachable) -> None:
     before = open_files()
-    with pytest.raises(command.NotBegun, match="lies does not answer") as fault:
-        await command.run([str(unreachable.path)], timeout=0.5)
-    assert fault.value.killed and fault.value.survivors == ()
+    for seconds in growing(0.5, "its process"):
+        with pytest.raises(command.NotBegun, match="lies does not answer") as fault:
+            await command.run([str(unreachable.path)], timeout=seconds)
+        if fault.value.killed:
+            break
+    assert fault.value.survivors == ()
     unreachable.answer()
     await eventually(lambda: not children(), "the end of its process")
     assert not unreachable.ran.exists()

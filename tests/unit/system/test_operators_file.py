@@ -96,12 +96,13 @@ def test_before_the_loop_turns_nobody_waits_longer_than_said(storage: Storage) -
 async def test_a_read_that_hangs_is_given_up_and_no_other_is_begun_beside_it(
     storage: Storage, tmp_path: Path
 ) -> None:
-    reader = Reader(tmp_path, 0.05)
+    reader = Reader(tmp_path, 0.05)  # which may be over before its thread comes to it
     for _ in range(3):
         with pytest.raises(Unreadable, match="has not answered"):
             await reader.call(storage.read)
     with pytest.raises(Unreadable, match="has not answered"):
         await read_aside(tmp_path, storage.read)
+    await eventually(storage.reached.is_set, "its thread")
     assert storage.calls == 1
     assert await read_aside(tmp_path / "another", lambda: "fine") == "fine"
     storage.answers.set()

@@ -10,6 +10,7 @@ import pytest
 from masakarimonitors.hostmonitor.core.observation import Power
 from masakarimonitors.hostmonitor.power.bmc import Address, InFile, Lack, Literal, Reading, Speaks
 from masakarimonitors.hostmonitor.power.ipmi import Ipmi
+from tests.fixtures.waiting import growing
 
 PASSWORD = "correct-horse"
 BMC = Address(device="fence-1", speaks=Speaks.IPMI, host="bmc-1", user="admin", secret=Literal(PASSWORD))
@@ -144,10 +145,16 @@ async def test_only_a_bmc_that_answers_nothing_at_all_is_silent(
     """Whether ipmitool gave up or had to be killed: whatever it has printed, is not its word."""
     program = tool(tmp_path, line)
     at = replace(BMC, host="127.0.0.1", port=silent)
-    reading = await ask(program, at, timeout=1.0)
+    for seconds in growing(1.0, "the program"):
+        reading = await ask(program, at, timeout=seconds)
+        if "has not begun to execute it" not in reading.evidence:
+            break
     assert (reading.power, reading.lack) == (Power.NO_PROOF, Lack.SILENT)
     assert reading.evidence.endswith(", and no answer to IPMI's ping either")
-    reading = await ask(program, replace(at, port=closed), timeout=1.0)
+    for seconds in growing(1.0, "the program"):
+        reading = await ask(program, replace(at, port=closed), timeout=seconds)
+        if "has not begun to execute it" not in reading.evidence:
+            break
     assert (reading.power, reading.lack) == (Power.NO_PROOF, Lack.FAULT)
     assert reading.evidence.endswith("; its IPMI port is closed")
 

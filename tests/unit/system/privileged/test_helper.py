@@ -68,7 +68,7 @@ def test_a_command_whose_output_nobody_takes_is_not_started(tmp_path: Path) -> N
     before, processes = open_files(), tree(os.getpid())
     pid, fault, number = helper.launch(lambda: argv, f"masakari-monitors-{'0' * 32}", "0" * 32)
     assert (pid, number) == (0, errno.ECONNREFUSED) and "could not be handed over: " in fault
-    assert not opened_since(before) and tree(os.getpid()) == processes
+    assert not opened_since(before) and tree(os.getpid()) <= processes
     assert not (tmp_path / "ran").exists()
 
 

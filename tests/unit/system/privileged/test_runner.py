@@ -125,10 +125,16 @@ async def test_a_shortage_of_threads_keeps_no_cancelled_command_alive(
 
 
 async def test_a_command_that_hangs_is_killed_at_its_time_with_its_children(tmp_path: Path) -> None:
-    script = f"sleep 1000 & echo $! > {tmp_path}/child; wait"
-    done = await RunAsRoot([], [])(*asking("sh", "-c", script), 2.0, lambda pid: None)
+    file = tmp_path / "child"
+    script = f"sleep 1000 & echo $! > {tmp_path}/new; mv {tmp_path}/new {file}; wait"
+
+    async def nobody() -> set[int]:
+        await eventually(file.exists, "the child")
+        return set()
+
+    done = await RunAsRoot([], [])(*asking("sh", "-c", script), 0.1, lambda pid: None, spare=nobody)
     assert done.timed_out and done.exit_code == -9
-    child = int((tmp_path / "child").read_text())
+    child = int(file.read_text())
     await eventually(lambda: not alive(child), "the end of the child")
 
 
