@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 from masakarimonitors.hostmonitor.core.observation import Membership, Observation, Sample, Sighting, View
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
@@ -17,7 +18,9 @@ NODES = [f"node{n:02d}" for n in range(1, 6)]
 OWN = "node04"
 # Fast, so that the tests are; no test waits for a time to pass, all wait for what must be seen. But patient: an answer
 # that comes late on a busy computer is no loss of sight.
-FAST = Rhythm(probe=0.05, alert=0.02, alert_span=1.0, patience=1.0, wait=1.0, load=15.0)
+FAST = Rhythm(probe=0.05, alert=0.02, alert_span=1.0, patience=15.0, wait=1.0, load=15.0)
+# Where the agent or a server behind it is to hang.
+IMPATIENT = replace(FAST, patience=1.0)
 
 
 class Heard:

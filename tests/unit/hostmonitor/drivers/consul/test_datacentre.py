@@ -11,13 +11,21 @@ from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, P
 from masakarimonitors.hostmonitor.drivers.consul.parse import Gossip
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_consul import FakeConsul
-from tests.unit.hostmonitor.drivers.consul.hearing import FAST, NODES, OWN, Heard, all_answer, watching
+from tests.unit.hostmonitor.drivers.consul.hearing import (
+    FAST,
+    IMPATIENT,
+    NODES,
+    OWN,
+    Heard,
+    all_answer,
+    watching,
+)
 
 
 @pytest.mark.parametrize("fault", ["leader", "silent", "allowed"])
 async def test_sight_is_lost_and_found_and_nobody_was_down(consul: FakeConsul, fault: str) -> None:
     """No leader; an agent that hangs; a token that lost its rights (200 and an empty list, the ACL trap)."""
-    async with watching(consul) as heard:
+    async with watching(consul, IMPATIENT if fault == "silent" else FAST) as heard:
         await heard.until(lambda: bool(heard.values))
         consul.fail(**{fault: fault == "silent"})
         await heard.until(lambda: heard.proven is False)

@@ -8,7 +8,7 @@ from masakarimonitors.hostmonitor.core.observation import Membership, View
 from masakarimonitors.hostmonitor.drivers.consul.prover import Freshness
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from tests.fixtures.fake_consul import FakeConsul
-from tests.unit.hostmonitor.drivers.consul.hearing import OWN, watching
+from tests.unit.hostmonitor.drivers.consul.hearing import IMPATIENT, OWN, watching
 
 
 async def test_a_list_without_ourselves_is_an_error(consul: FakeConsul) -> None:
@@ -56,7 +56,7 @@ async def test_one_missed_probe_is_no_loss_of_sight(consul: FakeConsul) -> None:
 
 
 async def test_a_view_lapses_by_itself_when_the_source_hangs(consul: FakeConsul) -> None:
-    async with watching(consul) as heard:
+    async with watching(consul, IMPATIENT) as heard:
         await heard.until(lambda: bool(heard.values))
         views = [said for said in heard.all if isinstance(said, View)]
         assert all(0 < view.good_for < 10 for view in views)
@@ -65,7 +65,7 @@ async def test_a_view_lapses_by_itself_when_the_source_hangs(consul: FakeConsul)
 @pytest.mark.parametrize("fault", ["refused", "hangs"])
 async def test_a_leader_whose_list_does_not_come_proves_nothing(consul: FakeConsul, fault: str) -> None:
     """Probes succeed all the time; what they show is not followed."""
-    async with watching(consul) as heard:
+    async with watching(consul, IMPATIENT) as heard:
         await heard.until(lambda: bool(heard.values))
         consul.fail_list(**{fault: True})
         with consul.edit():
