@@ -8,6 +8,7 @@ import asyncio
 import errno
 import ipaddress
 import os
+import select
 import socket
 from enum import StrEnum
 
@@ -43,13 +44,35 @@ async def knock(address: str, port: int, timeout: float) -> tuple[Knock, str]:
     try:
         with socket.socket(family, socket.SOCK_STREAM) as one:
             one.setblocking(False)
-            async with asyncio.timeout(timeout):
-                await asyncio.get_running_loop().sock_connect(one, target)
-            return Knock.ACCEPTED, "it accepts connections"
-    except OSError as fault:  # a TimeoutError, too
-        if fault.errno is None:
-            return Knock.SILENT, f"no answer within {timeout:g} s"
-        return _of(fault.errno), os.strerror(fault.errno)
+            number = one.connect_ex(target)
+            if number == errno.EINPROGRESS:
+                await _ended(one, timeout)
+                # The kernel's word, not our clock's: this process may have stood still while an answer came.
+                if not _has_ended(one):
+                    return Knock.SILENT, f"no answer within {timeout:g} s"
+                number = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    except OSError as fault:
+        number = fault.errno or errno.EIO
+    return (_of(number), os.strerror(number)) if number else (Knock.ACCEPTED, "it accepts connections")
+
+
+async def _ended(one: socket.socket, seconds: float) -> None:
+    """Until the kernel has something to say of the connection, or the time is over."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    waiting = loop.create_task(ended.wait())
+    loop.add_writer(one, ended.set)
+    try:
+        await asyncio.wait({waiting}, timeout=seconds)
+    finally:
+        loop.remove_writer(one)
+        waiting.cancel()
+
+
+def _has_ended(one: socket.socket) -> bool:
+    look = select.poll()
+    look.register(one, select.POLLOUT)
+    return bool(look.poll(0))
 
 
 def resolved(address: str, port: int) -> tuple[int, SocketAddress]:

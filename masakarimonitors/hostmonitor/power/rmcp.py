@@ -18,11 +18,10 @@ PORT = 623
 _PRESENCE_PING = bytes.fromhex("0600ff06 000011be 80000000")
 _CAPABILITIES = bytes.fromhex("0600ff07 00 00000000 00000000 09 2018c8 81 00 38 8e04 b5")
 
-_TIMES = (0.0, 0.7, 1.4)
-"""Seconds at which both are sent: UDP loses packets, and busy BMCs lose more."""
-
-_WITHIN = 2.5
-"""Seconds in which an answer must come; a healthy BMC needs some milliseconds."""
+_PAUSES = (0.7, 0.7, 1.1)
+"""Seconds for which an answer is waited for after both were sent, each time: UDP loses packets, and busy BMCs lose
+more; a healthy one needs some milliseconds. Counted from the sending, so that a process that stood still before has
+given time to answer all the same."""
 
 _NO_ROUTE = {errno.EHOSTUNREACH, errno.EHOSTDOWN}
 
@@ -58,11 +57,12 @@ async def ping(host: str, port: int, names: Names) -> tuple[Knock, str]:
         silent = fault.errno in _NO_ROUTE
         return Knock.SILENT if silent else Knock.SHORTAGE, fault.strerror or str(fault)
     try:
-        for at in _TIMES:
-            loop.call_later(at, _send, transport)
-        async with asyncio.timeout(_WITHIN):
-            return await listener.heard
-    except TimeoutError:
+        for seconds in _PAUSES:
+            _send(transport)
+            # What came while this process stood still is heard before its time is over.
+            await asyncio.wait({listener.heard}, timeout=seconds)
+            if listener.heard.done():
+                return listener.heard.result()
         return Knock.SILENT, "no answer to IPMI's ping either"
     finally:
         transport.close()

@@ -4,6 +4,7 @@ their own: tests/integration/power/test_signs_of_life.py."""
 import asyncio
 import resource
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,20 @@ async def test_a_port_that_does_not_listen_refuses(listening: tuple[socket.socke
     one, address, port = listening
     one.close()
     assert await knock(address, port, 30.0) == (Knock.REFUSED, "Connection refused")
+
+
+@pytest.mark.parametrize("listens", [True, False])
+async def test_what_the_kernel_has_heard_while_this_process_stood_still_counts(
+    listening: tuple[socket.socket, str, int], listens: bool
+) -> None:
+    """A host whose answer came in time must not be found silent because nobody looked at it in time."""
+    one, address, port = listening
+    if not listens:
+        one.close()
+    loop = asyncio.get_running_loop()
+    knocking = loop.create_task(knock(address, port, 0.05))
+    loop.call_soon(time.sleep, 0.2)  # in the turn in which it has knocked
+    assert (await knocking)[0] is (Knock.ACCEPTED if listens else Knock.REFUSED)
 
 
 async def test_a_full_queue_is_silence(listening: tuple[socket.socket, str, int]) -> None:

@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import cast
 
 import pytest
 
+from masakarimonitors.hostmonitor.power import rmcp
 from masakarimonitors.hostmonitor.power.names import Names
 from masakarimonitors.hostmonitor.power.rmcp import ping
 from masakarimonitors.system.tcp import Knock
+from tests.fixtures.waiting import PATIENCE
 
 # As ipmi_sim (OpenIPMI 2.0.33) answers the presence ping.
 PONG = bytes.fromhex("0600ff06000011be40000010000011be000000008100000000000000")
@@ -65,6 +69,51 @@ async def test_a_bmc_that_says_nothing_is_silent_and_was_asked_more_than_once(na
     async with serving(lambda data: None) as (bmc, port):
         assert await ping("127.0.0.1", port, names) == (Knock.SILENT, "no answer to IPMI's ping either")
     assert len(bmc.heard) == 6 and {data[3] for data in bmc.heard} == {6, 7}
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[int, threading.Semaphore]]:
+    """A BMC that answers whatever this process does; its port, and how often it has answered."""
+    answered = threading.Semaphore(0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("127.0.0.1", 0))
+        one.settimeout(PATIENCE)
+
+        def answer() -> None:
+            while (asked := one.recvfrom(100))[0]:
+                one.sendto(PONG, asked[1])
+                answered.release()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield one.getsockname()[1], answered
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
+            door.sendto(b"", one.getsockname())
+        thread.join()
+
+
+@pytest.mark.parametrize("still", ["before it asks", "after it has asked"])
+async def test_an_answer_that_came_while_this_process_stood_still_counts(
+    still: str,
+    names: Names,
+    elsewhere: tuple[int, threading.Semaphore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For longer than all the time that a BMC has."""
+    port, answered = elsewhere
+    send = rmcp._send
+
+    def sending(transport: asyncio.DatagramTransport) -> None:
+        if still == "before it asks":
+            time.sleep(0.2)
+        send(transport)
+        assert answered.acquire(timeout=PATIENCE)
+        if still == "after it has asked":
+            time.sleep(0.2)
+
+    monkeypatch.setattr(rmcp, "_send", sending)
+    monkeypatch.setattr(rmcp, "_PAUSES", (0.05,))
+    assert (await ping("127.0.0.1", port, names))[0] is Knock.ACCEPTED
 
 
 async def test_a_closed_port_is_not_silence(names: Names) -> None:
