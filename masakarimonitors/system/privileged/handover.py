@@ -50,6 +50,12 @@ class Handover:
     async def take(self, within: float = _WITHIN) -> None:
         """Take the files, which the helper has sent by now; OSError when they are not here `within` seconds."""
         await asyncio.wait({self._settled}, timeout=within)
+        if not self._settled.done() and self._socket.fileno() >= 0:
+            # The helper has sent them before it told of the command: what this process has not looked at yet is here.
+            self._let_in()
+            for caller in tuple(self._callers):
+                if not self._settled.done():
+                    self._hear(caller)
         if not self._settled.done():
             raise OSError("the privileged helper has not handed over the command's output")
         self._settled.result()

@@ -126,16 +126,16 @@ async def test_a_dead_bmc_is_no_proof_unless_the_operator_says_so(redfish_bmc: R
             port=silent.getsockname()[1],
             cipher="3",
         )
-        reading = await ask(dead, timeout=1.0)
+        reading = await ask(dead, timeout=5.0)
         assert (reading.power, reading.lack) == (Power.NO_PROOF, Lack.SILENT)
-        assert "no answer within 1 s" in reading.evidence
-        trusted = await ask(dead, timeout=1.0, unreachable_means_off=True)
+        assert "no answer within 5 s" in reading.evidence
+        trusted = await ask(dead, timeout=5.0, unreachable_means_off=True)
         assert (trusted.power, trusted.kind) == (Power.OFF, ProofKind.UNCHECKED)
         assert "power_unreachable_means_off" in trusted.evidence
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         refused = replace(redfish_address(redfish_bmc), host=f"http://127.0.0.1:{closed.getsockname()[1]}")
-        reading = await ask(refused, timeout=2.0, unreachable_means_off=True)
+        reading = await ask(refused, timeout=30.0, unreachable_means_off=True)
         assert (reading.power, reading.lack) == (Power.NO_PROOF, Lack.FAULT)
 
 

@@ -136,6 +136,18 @@ async def test_without_a_caller_there_is_a_fault(output: Handover) -> None:
         await output.take(within=0.0)
 
 
+async def test_what_is_here_is_taken_however_long_this_process_stood_still(output: Handover) -> None:
+    """Its command would be killed for nothing."""
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(f"\0{output.place}")
+        sent = files(b"out", b"")
+        hand_over(output.place, output.word, sent)
+        await output.take(within=0.0)
+    assert output.read(100) == (b"out", b"")
+    for file in sent:
+        os.close(file)
+
+
 async def test_a_place_that_is_gone_is_a_fault(output: Handover) -> None:
     output.close()
     with pytest.raises(OSError, match="refused"):

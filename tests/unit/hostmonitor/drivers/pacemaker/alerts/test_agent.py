@@ -13,7 +13,7 @@ import pytest
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import agent
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.socket import Alerts
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE, until
 
 AGENT = Path(agent.__file__)
 NODE_LOST = {
@@ -24,10 +24,12 @@ NODE_LOST = {
 }
 
 
-def start_agent(recipient: Path, alert: dict[str, str]) -> "subprocess.Popen[bytes]":
+def start_agent(
+    recipient: Path, alert: dict[str, str], agent: str | Path = AGENT
+) -> "subprocess.Popen[bytes]":
     """As Pacemaker does: nothing of our environment, no arguments."""
     environment = {**alert, "CRM_alert_recipient": str(recipient), "PATH": os.environ["PATH"]}
-    return subprocess.Popen([sys.executable, "-IS", str(AGENT)], env=environment, cwd="/")
+    return subprocess.Popen([sys.executable, "-IS", str(agent)], env=environment, cwd="/")
 
 
 def run_agent(recipient: Path, alert: dict[str, str]) -> int:
@@ -84,10 +86,14 @@ def has_opened_its_socket(process: "subprocess.Popen[bytes]") -> bool:
 
 def test_a_monitor_that_is_busy_loses_no_alert(tmp_path: Path) -> None:
     """The kernel keeps a few alerts for it; many hosts that are restarted at once make more."""
+    waits = "ROOM = 3.0\n"
+    assert AGENT.read_text().count(waits) == 1
+    patient = tmp_path / "agent.py"  # this test may be slower than any monitor
+    patient.write_text(AGENT.read_text().replace(waits, f"ROOM = {PATIENCE}\n"))
     with busy_monitor(tmp_path / "alert.sock") as monitor:
-        agent_process = start_agent(tmp_path / "alert.sock", NODE_LOST)
+        agent_process = start_agent(tmp_path / "alert.sock", NODE_LOST, patient)
         until(lambda: has_opened_its_socket(agent_process), "the agent's socket")
-        monitor.settimeout(30)
+        monitor.settimeout(PATIENCE)
         while (heard := monitor.recv(2048)) == b"another":
             pass
         assert heard == b"kind=node node=n2 desc=lost"
