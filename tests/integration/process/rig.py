@@ -113,11 +113,18 @@ class Eyesight:
                 await task
 
     async def sees(self, process_name: str) -> bool:
-        """A fresh look."""
+        """A fresh look; another one where a process of this host, whichever, is in the middle of an exec for long."""
         async with asyncio.timeout(PATIENCE):
             seen = await self.source.look(process_name, 1)
+            while seen.presence is Presence.UNKNOWN and "in the middle of an exec" in seen.evidence:
+                seen = await self.source.look(process_name, 1)
         assert seen.presence is not Presence.UNKNOWN, seen
         return seen.presence is Presence.RUNNING
+
+    @property
+    def told_for_sure(self) -> Sequence[Presence]:
+        """The presences that it told, but for what was unknown while a process was in the middle of an exec."""
+        return [told.presence for told in self.told if "in the middle of an exec" not in told.evidence]
 
     async def comes_to_see(self, process_name: str) -> None:
         """Look until it is there (a program that was just started needs a moment to become itself)."""
@@ -168,7 +175,7 @@ class Watching:
             "restart_interval": 1,
             "restart_retries": 1,
             "restart_grace": 0,
-            "start_patience": 1,
+            "start_patience": 60,
             "check_interval": 1,
             "own_pid_namespace": True,
             **process,

@@ -16,7 +16,7 @@ from masakarimonitors.processmonitor.core.matching import Index, Pattern
 from masakarimonitors.processmonitor.core.observation import Presence
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scanner
 from tests.fixtures.lifeline import alive
-from tests.fixtures.waiting import eventually
+from tests.fixtures.waiting import PATIENCE, eventually
 from tests.integration.process.rig import Eyesight, Zoo, pid_in
 
 pytestmark = pytest.mark.xdist_group("process")
@@ -259,7 +259,9 @@ async def test_r14_not_itself(zoo: Zoo) -> None:
         print(len(Scanner(Index([Pattern.of(__file__)])).scan().found))
         """,
     )
-    seen = await asyncio.to_thread(subprocess.run, [str(script)], capture_output=True, check=True, timeout=60)
+    seen = await asyncio.to_thread(
+        subprocess.run, [str(script)], capture_output=True, check=True, timeout=PATIENCE
+    )
     assert seen.stdout == b"0\n"
 
 
@@ -275,7 +277,7 @@ async def test_of_several_matches_the_last_one_counts(zoo: Zoo) -> None:
         assert await eyes.sees(str(script))
         zoo.kill(two)
         await eyes.is_told(Presence.GONE, str(script))
-    assert [told.presence for told in eyes.told] == [Presence.GONE]
+    assert eyes.told_for_sure == [Presence.GONE]
 
 
 async def test_a_process_that_becomes_another_program_is_gone(zoo: Zoo) -> None:

@@ -113,10 +113,12 @@ async def test_r5_a_restart_that_works_on_the_last_retry_reports_nothing(
 ) -> None:
     script, tries = service(zoo), zoo.folder / "tries"
     first = zoo.run(script)
-    command = f"echo x >> {tries}; [ $(wc -l < {tries}) -lt 3 ] || setsid {script} > /dev/null 2>&1 & exit 1"
+    begins = f"rm {script}.pid; setsid {script} > /dev/null 2>&1 & while ! test -e {script}.pid; do sleep 0.05; done"
+    command = f"echo x >> {tries}; [ $(wc -l < {tries}) -lt 3 ] || {{ {begins}; }}; exit 1"
     watching.list({"process_name": str(script), "restart_command": f"sh -c '{command}'"})
     async with watching.at_work(restart_retries=2):
         await watching.runs(script)
+        await eventually(lambda: pid_of(script), "its pid")
         zoo.kill(first)
         await eventually(lambda: "recovered" in watching.rulings(script), "its recovery")
         await watching.runs(script)
@@ -167,8 +169,8 @@ async def test_a_hung_command_is_killed_with_its_children_and_counts_as_failed(
         await watching.runs(script)
         zoo.kill(first)
         await watching.reported(1)
-        child = pid_in(zoo.folder / "child")
-        assert child
+        # Of a try that was slow to begin there is none; then of a later one.
+        child = await eventually(lambda: pid_in(zoo.folder / "child"), "the child of a try")
         await eventually(lambda: not alive(child), "the hung command's child to be killed")
 
 

@@ -65,6 +65,8 @@ async def test_sigterm_ends_it_within_a_moment_and_with_0_and_leaves_commands_an
         watching.configure()
         running = watching.process.start()
         await eventually(lambda: pids.exists() and len(pids.read_text().split()) == 2, "a command at work")
+        # One that it does not know of yet ends with it.
+        await eventually(lambda: "running its restart_command" in running.text(), "that the monitor knows it")
         code = await asyncio.to_thread(running.signal, signal.SIGTERM)
     assert code == 0
     assert all(alive(int(pid)) for pid in pids.read_text().split())
