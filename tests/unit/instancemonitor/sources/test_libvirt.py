@@ -28,7 +28,7 @@ from tests.fixtures.fake_libvirt import FakeModule, denied, impatient, played, s
 from tests.fixtures.waiting import eventually
 
 RESYNC, LONG = 60.0, 60.0
-IMPATIENT = 0.3
+IMPATIENT = 1.0
 """Seconds after which a call counts as unanswered where one of them hangs; one that is only slow is made again."""
 
 

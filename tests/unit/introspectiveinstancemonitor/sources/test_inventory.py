@@ -21,7 +21,7 @@ from tests.fixtures.fake_clock import SteppedClock
 from tests.fixtures.fake_libvirt import FakeModule, denied, impatient, played, socket_closed
 from tests.fixtures.waiting import eventually
 
-LONG, IMPATIENT = 60.0, 0.3
+LONG, IMPATIENT = 60.0, 1.0
 
 
 @pytest.fixture
