@@ -69,7 +69,7 @@ async def test_who_wants_none_has_none() -> None:
 
 
 _STALLS = """
-import asyncio, logging, sys, time
+import asyncio, logging, os, sys, time
 from masakarimonitors import conf
 from masakarimonitors.conf import log
 from masakarimonitors.system.loop_watch import watched
@@ -120,7 +120,8 @@ def test_it_ends_also_where_nobody_takes_its_words(tmp_path: Path) -> None:
 
 def test_a_process_that_was_stopped_goes_on(tmp_path: Path) -> None:
     """It was stopped for longer than its limit, and ends by itself afterwards."""
-    script = _STALLS.format(how="await asyncio.sleep(3)")
+    go_on = tmp_path / "go on"
+    script = _STALLS.format(how=f"while not os.path.exists({str(go_on)!r}): await asyncio.sleep(0.01)")
     with subprocess.Popen(
         [sys.executable, "-c", script, "--log-file", tmp_path / "log", tmp_path / "up"]
     ) as one:
@@ -129,4 +130,5 @@ def test_a_process_that_was_stopped_goes_on(tmp_path: Path) -> None:
         os.waitid(os.P_PID, one.pid, os.WSTOPPED)
         threading.Event().wait(4.0)  # nothing else can tell that it was stopped for longer
         one.send_signal(signal.SIGCONT)
+        go_on.touch()
         assert one.wait(PATIENCE) == 0
