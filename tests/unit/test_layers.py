@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = "masakarimonitors"
 PURE = "What decides touches no world"
@@ -48,7 +50,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,7 +37,7 @@ def run(
         [project / "tools" / tool, *argv],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={**os.environ, "MASAKARI_MONITORS_CACHE": str(project / "cache"), **(environ or {})},
         check=False,
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 LOCKED = len(
     [line for line in (ROOT / "constraints.lock").read_text().splitlines() if line and line[0] != "#"]
@@ -29,7 +31,7 @@ def audit(folder: Path, answer: Any, code: int = 0) -> subprocess.CompletedProce
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 

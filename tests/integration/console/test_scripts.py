@@ -209,7 +209,7 @@ def test_check_tells_a_host_that_masakari_does_not_know(folder: Folder) -> None:
 
 def test_the_demonstration_ends_with_the_report_delivered(folder: Folder) -> None:
     shown = subprocess.run(
-        [BIN / "masakari-monitors", "demo"], capture_output=True, text=True, timeout=120, check=False
+        [BIN / "masakari-monitors", "demo"], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert shown.returncode == 0, shown.stdout + shown.stderr
     for step in (

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.waiting import PATIENCE
+
 pytestmark = pytest.mark.xdist_group("power")
 
 _ASK = """
@@ -68,7 +70,7 @@ def look(network: str, **hosts: list[tuple[str, int, str]]) -> dict[str, tuple[s
         cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

@@ -17,6 +17,7 @@ from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.store import MemoryStore
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock
+from tests.fixtures.waiting import PATIENCE
 from tests.unit.cmd.conftest import Configure
 
 
@@ -87,7 +88,7 @@ def test_without_libvirt_s_binding_everything_else_is_watched(tmp_path: Path, co
         [sys.executable, "-c", WITHOUT_BINDING, tmp_path / "broken", configure()],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

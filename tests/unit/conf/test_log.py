@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.fixtures.waiting import PATIENCE
+
 SCRIPT = """
 import logging, sys
 from masakarimonitors import conf
@@ -25,7 +27,7 @@ def run(*argv: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-c", SCRIPT, *argv],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env=environ,
         check=False,
     )
@@ -120,6 +122,10 @@ def test_an_appended_log_configuration_is_read_again_and_a_broken_one_changes_no
         "[formatter_plain]\nformat=>%(message)s\n"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", _RENEWED, str(file)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", _RENEWED, str(file)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert ran.stdout.splitlines() == [">first", *[">fault"] * 5, "}a\\nb"], ran.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.conf.log_lines import Escaping, escape_all
+from tests.fixtures.waiting import PATIENCE
 from tests.unit.conf.test_log import run as log_with
 
 HOSTILE = "down\r\n2026-11-26 CRITICAL forged \x1b[2J"
@@ -99,7 +100,7 @@ except ValueError:
 
 def test_the_log_as_it_is_set_up_holds_no_line_that_begins_with_another_s_words(tmp_path: Path) -> None:
     file = tmp_path / "x.log"
-    subprocess.run([sys.executable, "-c", SCRIPT, "--log-file", str(file)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", SCRIPT, "--log-file", str(file)], check=True, timeout=PATIENCE)
     text = file.read_text()
     assert f"it says: {SHOWN}" in text and f"it broke: ValueError: {SHOWN}" in text
     assert not any(line.startswith("2026-11-26 CRITICAL") for line in text.splitlines())
@@ -116,6 +117,6 @@ def test_a_log_configuration_of_the_operator_s_own_is_held_to_it_too(tmp_path: P
     where = ["--log-config-append", str(tmp_path / "logging.conf")]
     assert ">an event<" in log_with(*where).stdout
     ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *where], check=True, timeout=60, capture_output=True, text=True
+        [sys.executable, "-c", SCRIPT, *where], check=True, timeout=PATIENCE, capture_output=True, text=True
     )
     assert f">it says: {SHOWN}<" in ran.stdout and f"ValueError: {SHOWN}" in ran.stdout.splitlines()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors import conf
+from tests.fixtures.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,7 +32,7 @@ def test_oslo_log_options_stand_in_default(name: str) -> None:
 def generate(*argv: str) -> None:
     # Not from the source folder: metadata that an older build left there would be found first.
     tool = Path(sys.executable).parent / "oslo-config-generator"
-    subprocess.run([tool, *argv], cwd="/", timeout=60, check=True)
+    subprocess.run([tool, *argv], cwd="/", timeout=PATIENCE, check=True)
 
 
 def test_the_generator_finds_the_options_under_the_deployed_name(tmp_path: Path) -> None:
@@ -58,5 +59,7 @@ def test_loading_does_not_import_what_most_monitors_never_need() -> None:
         "print([m for m in ('oslo_privsep', 'libvirt', 'sushy', 'aiohttp', 'rich') "
         "if m in sys.modules])"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
     assert ran.stdout.strip() == "[]"

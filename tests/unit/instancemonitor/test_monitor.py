@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.waiting import PATIENCE
+
 # As much of libvirt's binding as a start needs: nobody listens anywhere, and of nonsense nothing can be made.
 BINDING = """\
 import time
@@ -85,7 +87,7 @@ def start(tmp_path: Path, *lines: str, binding: str = BINDING) -> dict[str, Any]
     file.write_text("[libvirt]\n" + "".join(f"{line}\n" for line in lines))
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{SCRIPT}"
     done = subprocess.run(
-        [sys.executable, "-c", code, file], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code, file], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.fixtures.waiting import PATIENCE
+
 
 def test_a_missing_binding_is_a_message() -> None:
     # In a process of its own: the import of a module cannot be taken back.
@@ -13,6 +15,6 @@ def test_a_missing_binding_is_a_message() -> None:
         "except binding.BindingMissing as error: print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert "python3-libvirt" in done.stdout

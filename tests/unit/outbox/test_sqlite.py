@@ -18,6 +18,7 @@ from masakarimonitors.outbox.lock import InUse
 from masakarimonitors.outbox.rows import Keep, Put, Row
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.outbox.store import StoreFault
+from tests.fixtures.waiting import PATIENCE
 
 NOW = Instant(1.0, datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
 
@@ -111,7 +112,7 @@ def test_what_waits_in_the_file_is_known_at_a_start_on_a_full_disk(tmp_path: Pat
         path = copy / path.name
     store.close()
     done = subprocess.run(
-        [sys.executable, "-c", _ON_A_FULL_DISK, str(path)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", _ON_A_FULL_DISK, str(path)], capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.stdout.strip() == "[1] {'a': {'x': 1}} 2", done.stderr
 

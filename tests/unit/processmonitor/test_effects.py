@@ -28,7 +28,7 @@ from masakarimonitors.processmonitor.core.observation import (
 from masakarimonitors.processmonitor.effects import Effects, Spare, run_directly
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.command import Finished
-from tests.fixtures.lifeline import alive
+from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.patient_launch import start_in_any_time
 from tests.fixtures.waiting import eventually
 
@@ -257,7 +257,7 @@ async def test_the_service_of_a_command_that_never_ends_is_left_running(
         assert f"its service (pid {pid}) was left running" in answer.evidence
         assert runs and alive(pid)
     finally:
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM])
@@ -317,7 +317,7 @@ async def test_a_command_goes_on_when_the_monitor_stops(
         assert any("goes on without this monitor" in record.getMessage() for record in caplog.records)
     finally:
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            kill(pid)
 
 
 async def test_masakari_is_asked_whether_it_holds_this_host_on_maintenance() -> None:

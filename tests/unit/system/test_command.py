@@ -16,7 +16,7 @@ import pytest
 
 from masakarimonitors.system.command import OUTPUT_LIMIT, Launched, PidWatch, clean_environment, run
 from tests.fixtures.cancelling import cancel_in_every_turn
-from tests.fixtures.lifeline import alive
+from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.patient_launch import start_in_any_time
 from tests.fixtures.waiting import eventually
@@ -217,7 +217,7 @@ async def test_a_daemon_left_behind_neither_holds_us_up_nor_dies_of_its_output(t
         await eventually((tmp_path / "said").exists, "what it says")
         assert alive(pid)
     finally:
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
 
 
 async def test_a_flood_of_output_is_cut() -> None:
@@ -288,7 +288,7 @@ async def test_whom_it_is_asked_to_spare_lives_on_with_all_below(tmp_path: Path)
         assert alive(pids["service"]) and alive(pids["below"]) and not alive(pids["other"])
     finally:
         for name in ("below", "service"):
-            os.kill(pids[name], signal.SIGKILL)
+            kill(pids[name])
 
 
 @pytest.mark.usefixtures("started_in_any_time")
@@ -302,7 +302,7 @@ async def test_a_command_that_is_the_service_itself_is_left_running() -> None:
     try:
         assert done.spared == (told[0],) and alive(told[0])
     finally:
-        os.kill(told[0], signal.SIGKILL)
+        kill(told[0])
 
 
 async def test_one_that_is_to_be_left_goes_on_when_its_caller_is_cancelled() -> None:

@@ -1,14 +1,13 @@
 """Who belongs to a command, on real processes."""
 
 import os
-import signal
 from pathlib import Path
 
 import pytest
 
 from masakarimonitors.system.command import Launched
 from masakarimonitors.system.process_tree import kill_tree, still_alive, tree
-from tests.fixtures.lifeline import alive
+from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("process")
@@ -36,6 +35,6 @@ async def test_what_is_spared_is_no_part_of_the_tree_nor_is_what_is_below(tmp_pa
         assert alive(service) and alive(below)
     finally:
         for pid in (below, service):
-            os.kill(pid, signal.SIGKILL)
+            kill(pid)
         launched.collect()
         launched.let_go()

@@ -16,7 +16,7 @@ from masakarimonitors.hostmonitor.power.bmc import Address, InFile, Lack, Litera
 from masakarimonitors.hostmonitor.power.prover import PowerConfigFault, PowerPolicy, Prover
 from masakarimonitors.system.command import Finished
 from tests.fixtures.fake_clock import FakeClock
-from tests.fixtures.waiting import eventually
+from tests.fixtures.waiting import PATIENCE, eventually
 from tests.unit.hostmonitor.power.test_redfish import Service, serving
 
 
@@ -347,7 +347,7 @@ def test_a_client_of_http_is_loaded_when_the_first_bmc_speaks_redfish() -> None:
         cwd=Path(__file__).parents[4],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=True,
     )
     assert ran.stdout == "False\n"

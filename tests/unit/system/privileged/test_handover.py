@@ -14,6 +14,7 @@ import pytest
 from masakarimonitors.system.privileged.handover import Handover, hand_over
 from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.open_files import open_files, opened_since
+from tests.fixtures.waiting import PATIENCE
 
 STRANGER = 64001
 
@@ -122,7 +123,7 @@ async def test_a_stranger_is_shown_out_even_if_he_knows_the_word(output: Handove
         "except OSError: pass\n"
     )
     command = [sys.executable, "-IS", "-c", script, output.place, output.word, str(STRANGER)]
-    await asyncio.to_thread(subprocess.run, command, stdin=subprocess.DEVNULL, check=True, timeout=60)
+    await asyncio.to_thread(subprocess.run, command, stdin=subprocess.DEVNULL, check=True, timeout=PATIENCE)
     sent = files(b"out", b"")
     hand_over(output.place, output.word, sent)
     await output.take()

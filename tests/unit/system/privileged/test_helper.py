@@ -14,7 +14,7 @@ from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.system.command import tree
 from masakarimonitors.system.privileged import helper
 from masakarimonitors.system.privileged.handover import Handover
-from tests.fixtures.lifeline import alive
+from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.waiting import eventually
 
@@ -148,7 +148,7 @@ async def test_a_service_is_spared_with_what_is_below_it(tmp_path: Path, output:
         assert alive(served) and alive(child)
     finally:
         for one in (served, child):
-            os.kill(one, signal.SIGKILL)
+            kill(one)
     assert helper.finish(pid) == ("ended", -9)
 
 

@@ -18,7 +18,7 @@ from masakarimonitors.processmonitor.sources.stat import read_stat
 from masakarimonitors.system.command import tree
 from masakarimonitors.system.privileged import helper, runner
 from masakarimonitors.system.privileged.runner import RunAsRoot, Start
-from tests.fixtures.lifeline import alive
+from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import Files, open_files, opened_since
 from tests.fixtures.waiting import eventually
 
@@ -312,7 +312,7 @@ async def test_a_command_that_hangs_is_ended_without_the_service_that_runs_by_th
         assert alive(child) and alive(shell) is itself
     finally:
         for pid in (child, shell) if itself else (child,):
-            os.kill(pid, signal.SIGKILL)
+            kill(pid)
     await eventually(lambda: not os.path.exists(f"/proc/{shell}"), "that it is collected")
 
 

@@ -14,7 +14,7 @@ from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.system.privileged import helper
 from masakarimonitors.system.privileged.handover import Handover
 from tests.fixtures.lifeline import alive
-from tests.fixtures.waiting import eventually
+from tests.fixtures.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.xdist_group("process")
 
@@ -136,7 +136,7 @@ def test_not_even_with_debug_is_logged_what_the_helper_is_asked_and_what_a_comma
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

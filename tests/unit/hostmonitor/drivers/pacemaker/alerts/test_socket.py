@@ -17,6 +17,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import Accoun
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.socket import Alerts
 from masakarimonitors.system.socket_path import Taken
 from tests.fixtures.open_files import open_files, opened_since
+from tests.fixtures.waiting import PATIENCE
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users, which only root may")
 
@@ -56,7 +57,7 @@ async def write(path: Path, uid: int, gid: int, text: str = GOODBYE, script: str
     """From a process of that user: only the kernel can say whose it is. What it complains of."""
     command = [sys.executable, "-IS", "-c", script, str(path), str(uid), str(gid), text]
     done = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=60, check=False
+        subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     return done.stderr
 
