@@ -20,8 +20,10 @@ def main(seed: str = "", minutes: str = "5", services: str = "24") -> int:
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         storm = Storm(Path(folder), seed, int(services))
         asyncio.run(storm.rage(60 * float(minutes)))
+        story = storm.story() if storm.tally.wrong else ""
     tally = storm.tally
     print(f"{len(tally.broken)} outages, {sum(tally.reported.values())} reports; done: {dict(tally.done)}")
+    print(story)
     for wrong in tally.wrong:
         print(f"WRONG {wrong}")
     return 1 if tally.wrong else 0

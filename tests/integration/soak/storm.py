@@ -8,6 +8,7 @@ reported.
 
 import asyncio
 import contextlib
+import datetime
 import random
 import signal
 from collections import Counter
@@ -61,6 +62,7 @@ class Storm:
         self.tally = Tally()
         self.accepted: list[Accepted] = []
         self._seed = seed
+        self._deeds: list[tuple[str, str]] = []
         self._folder = folder
         names = [f"service-{n}" for n in range(services)] + [f"witness-{n}" for n in range(WITNESSES)]
         self._services = [Service(folder, name) for name in names]
@@ -126,7 +128,7 @@ class Storm:
                 await self._outage(service, monitor, chance, over)
             else:
                 dead = service.kill()
-                self.tally.done["killed"] += 1
+                self._note(service.name, f"killed (pid {dead})", "killed")
                 await self._wait(partial(self._is_another, service, dead), f"{service.name} started again")
 
     async def _outage(
@@ -135,11 +137,12 @@ class Storm:
         service.break_()
         service.kill()
         self.tally.broken.add(service.name)
-        self.tally.done["outages"] += 1
+        self._note(service.name, "its command fails from now on, and it was killed", "outages")
         await self._wait(lambda: self._reports()[service.name], f"the report of {service.name}")
         # Time for a second report that should not be.
         await self._pause(over, chance.uniform(0, 15))
         service.mend()
+        self._note(service.name, "its command works again", "mended")
         if chance.random() < 0.5:
             await self._started_by_hand(service)
         await self._wait(lambda: service.pid, f"{service.name} started again")
@@ -153,7 +156,7 @@ class Storm:
         while True:
             await asyncio.sleep(chance.uniform(0.1, 2))
             if not monitor.running:
-                self.tally.done["started again"] += 1
+                self._note("weather", "the monitor is started again", "started again")
                 monitor.start()
 
     async def _weather(self, monitor: OnDisk, way: Way, disk: Disk, over: asyncio.Event) -> None:
@@ -161,7 +164,7 @@ class Storm:
 
         async def api() -> None:
             way.api = chance.choice([one for one in Api if one is not Api.WELL])
-            self.tally.done[f"masakari: {way.api.value}"] += 1
+            self._note("weather", f"masakari: {way.api.value}", f"masakari: {way.api.value}")
             await self._pause(over, chance.uniform(0.5, 8))
             way.api = Api.WELL
 
@@ -194,7 +197,7 @@ class Storm:
         while not over.is_set():
             one, other = chance.sample(faults, 2)
             for fault in (one, other):
-                self.tally.done[fault.__name__] += 1
+                self._note("weather", fault.__name__, fault.__name__)
             await self._pause(over, chance.uniform(0, 3))
             if chance.random() < 0.8:
                 # On a slow computer, who is killed at each start never comes to do anything.
@@ -223,6 +226,28 @@ class Storm:
 
     def _log(self) -> str:
         return f"{shown_by_all()}\n{(self._folder / 'log').read_text()[-5000:]}"
+
+    def _note(self, whom: str, what: str, counted: str) -> None:
+        self.tally.done[counted] += 1
+        self._deeds.append(
+            (datetime.datetime.now().isoformat(sep=" ", timespec="milliseconds"), f"{whom}: {what}")
+        )
+
+    def story(self) -> str:
+        """For a complaint: what was done to whom all went wrong with, and to all, and what the monitor said of it."""
+        wrong = {line.split(":")[0].split(" ")[0] for line in self.tally.wrong}
+        told = [
+            (f"{one.created_at.astimezone():%Y-%m-%d %H:%M:%S.%f}"[:23], f"accepted: {one}")
+            for one in self.accepted
+        ]
+        said = [
+            (line[:23], line[24:]) for line in (self._folder / "log").read_text(errors="replace").splitlines()
+        ]
+        lines = sorted([*self._deeds, *told, *said])
+        names = tuple(f"{name}{end}" for name in wrong for end in (":", " ", "'", ")", ",", "]"))
+        return "\n".join(
+            f"{at} {what}" for at, what in lines if any(n in f"{what} " for n in (*names, "weather:"))
+        )
 
     @staticmethod
     def _is_another(service: Service, dead: int) -> bool:

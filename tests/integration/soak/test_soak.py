@@ -23,5 +23,5 @@ async def test_in_a_storm_of_everything_each_outage_arrives_once_and_nothing_els
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         storm = Storm(Path(folder), "in every run the same", 24)
         await storm.rage(SECONDS)
-    assert storm.tally.wrong == [], storm.tally
+        assert storm.tally.wrong == [], f"{storm.tally}\n{storm.story()}"
     assert len(storm.tally.broken) == 24
