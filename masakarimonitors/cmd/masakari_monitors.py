@@ -1,13 +1,14 @@
 """The umbrella command: run any set of monitors in one process, and the operator's tools.
 
-What takes time to import is imported after the signals are held, which would end the process before.
+What takes time to import is imported after the signals are held, which would end the process before, and after what
+libraries import without need is held back.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from masakarimonitors.system import signals
+from masakarimonitors.system import held_back, signals
 from masakarimonitors.version import VERSION
 
 PROG = "masakari-monitors"
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one subcommand and end with its exit code."""
     signals.hold()
+    held_back.hold_back()
     from masakarimonitors.cmd import runner
 
     arguments, rest = parser().parse_known_args(argv if argv is not None else sys.argv[1:])

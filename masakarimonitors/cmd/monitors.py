@@ -1,13 +1,15 @@
 """The console scripts of the four monitors: each runs one until a signal stops it.
 
-What takes time to import is imported after the signals are held, which would end the process before.
+What takes time to import is imported after the signals are held, which would end the process before, and after what
+libraries import without need is held back.
 """
 
-from masakarimonitors.system import signals
+from masakarimonitors.system import held_back, signals
 
 
 def _run(name: str) -> None:
     signals.hold()
+    held_back.hold_back()
     from masakarimonitors.cmd import runner
 
     runner.main(name)

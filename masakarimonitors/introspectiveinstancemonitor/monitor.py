@@ -33,7 +33,6 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
 )
 from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import judge, well
 from masakarimonitors.introspectiveinstancemonitor.effects import CounterReader
-from masakarimonitors.introspectiveinstancemonitor.sources.check_file import read
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
 from masakarimonitors.introspectiveinstancemonitor.sources.heartbeat import Heartbeat
 from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory
@@ -45,7 +44,6 @@ from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.yaml_file import YamlFileFault
 
 _TRIED = 5.0
 """Seconds that libvirt has for letting in whoever tries."""
@@ -188,6 +186,10 @@ def _checks(conf: cfg.ConfigOpts) -> tuple[Check, ...]:
     path = conf.introspectiveinstancemonitor.checks_file
     if not path:
         return ()
+    # Only here: without such a file nothing of YAML is needed.
+    from masakarimonitors.introspectiveinstancemonitor.sources.check_file import read
+    from masakarimonitors.system.yaml_file import YamlFileFault
+
     try:
         return read(path)
     except YamlFileFault as fault:

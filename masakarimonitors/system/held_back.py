@@ -1,0 +1,118 @@
+"""Modules that libraries import and this program hardly ever uses: loaded when they are first used, not before.
+
+What guesses the encoding of an answer, what takes network masks apart, what opens a web page: libraries import such
+modules for what a monitor does never or once in a year, and each process would keep them in memory. `hold_back` comes
+before those libraries are imported. From then on the import of one of `MODULES` gives an empty module that loads itself
+at the first use of anything in it. So whoever does need it, somebody else's host driver for instance, has it whole.
+
+Nothing that a report needs stands in the list: a failure is often a disk's, and a report must not wait for a module
+that has still to be read from one.
+"""
+
+import importlib
+import sys
+import threading
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+MODULES = {
+    "charset_normalizer": "requests guesses encodings with it; all that is spoken here is UTF-8",
+    "configparser": "oslo.log reads the file of log_config_append with it",
+    "ctypes": "dateutil asks Windows for its time zone with it",
+    "difflib": "it finds the name that an operator may have meant, once one is wrong",
+    "html": "http.server writes its pages of errors with it; keystoneauth has a web server for one way to sign in",
+    "logging.config": "oslo.log reads the same file with it",
+    "netaddr": "oslo.config reads addresses with it, other than plain ones of IPv4",
+    "rfc3986": "oslo.config reads URIs with it; no option here is one for it",
+    "webbrowser": "keystoneauth opens a page with it for that way to sign in",
+    "xmlrpc.client": "oslo.serialization writes its dates as JSON",
+}
+"""What is held back, and who would use it for what."""
+
+_VERSIONS = {"charset_normalizer": "charset_normalizer.version"}
+"""Those whose version is asked for as soon as they are imported, with the small module that tells it."""
+
+_loading = threading.RLock()
+
+
+def hold_back() -> None:
+    """Hold back what is not imported yet; a second call does nothing."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+def is_loaded(name: str) -> bool:
+    """Whether a module is imported, and its contents are in memory."""
+    module = sys.modules.get(name)
+    return module is not None and not isinstance(module, _HeldBack)
+
+
+class _HeldBack(ModuleType):
+    """A module that has a name and a place, and gets its contents when somebody asks for any."""
+
+    def __getattr__(self, name: str) -> Any:
+        # Asked only for what is not there, so never again once it is loaded.
+        if name == "__version__" and (version := _version(self.__name__)):
+            return version
+        with _loading:
+            # A second thread finds it loaded; its own code, which runs at this moment, finds what is there so far.
+            if isinstance(self, _HeldBack) and not _is_being_loaded(self):
+                _load(self)
+        return ModuleType.__getattribute__(self, name)
+
+
+def _version(name: str) -> str:
+    """The version of a module without loading it; empty when it is not told."""
+    try:
+        return str(importlib.import_module(_VERSIONS[name]).__version__)
+    except (LookupError, ImportError, AttributeError):
+        return ""
+
+
+def _is_being_loaded(module: ModuleType) -> bool:
+    return not isinstance(module.__loader__, _Later)
+
+
+def _load(module: ModuleType) -> None:
+    """Fill it; raises what its own code raises, and then it is held back as before."""
+    later = module.__loader__
+    assert isinstance(later, _Later) and module.__spec__ is not None
+    module.__loader__ = module.__spec__.loader = later.real
+    try:
+        later.real.exec_module(module)
+    except BaseException:
+        module.__loader__ = module.__spec__.loader = later
+        raise
+    module.__class__ = ModuleType
+
+
+class _Later(Loader):
+    """Leaves the module empty; `real` is what fills it."""
+
+    def __init__(self, real: Loader) -> None:
+        self.real = real
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.real.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        # Only now: to give it its name and place, importlib asks whether it has any.
+        module.__class__ = _HeldBack
+
+
+class _Finder(MetaPathFinder):
+    """Finds `MODULES` where everything is found, and holds them back."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in MODULES:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or not isinstance(spec.loader, Loader):
+            return None
+        spec.loader = _Later(spec.loader)
+        return spec
