@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import io
 import ipaddress
+import netrc  # noqa: F401 - requests imports it with the first request only, when the disk with it may be away
 import threading
 import time
 from collections.abc import Iterator, Mapping

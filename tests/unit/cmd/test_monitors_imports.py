@@ -5,12 +5,16 @@ that belongs to another monitor, to another driver or to a page that is switched
 (`benchmarks`).
 """
 
+import http.server
 import importlib.util
 import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,10 +38,36 @@ def run(main, run=asyncio.run):
     return run(main)
 
 asyncio.run = run
-name, answer = sys.argv.pop(1), sys.argv.pop(1)
+answer, name = sys.argv.pop(1), sys.argv.pop(1)
 getattr(monitors, name)()
 """
 """A console script whose monitor says what is imported once all of it is wired, and ends."""
+
+REPORTER = """
+import asyncio, json, sys
+from masakarimonitors.cmd import monitors
+from masakarimonitors.system import held_back
+
+def loaded():
+    return {name for name in list(sys.modules) if held_back.is_loaded(name)}
+
+async def report(api):
+    before = loaded()
+    outcomes = [str(await api.send('{"notification": {}}')) for _ in range(2)]
+    return outcomes, sorted(loaded() - before)
+
+def run(main, run=asyncio.run):
+    main.close()
+    from masakarimonitors.cmd import runner, wiring
+    outcomes, late = run(report(wiring.api_client(runner.load(sys.argv[1:], "masakari-processmonitor"))))
+    with open(answer, "w") as file:
+        json.dump([outcomes, late], file)
+
+asyncio.run = run
+answer = sys.argv.pop(1)
+monitors.processmonitor()
+"""
+"""A console script that delivers two reports instead, and says what was imported meanwhile."""
 
 FOR_NOBODY = {
     *held_back.MODULES,
@@ -84,6 +114,73 @@ API = {
 }
 
 
+class _Cloud(http.server.BaseHTTPRequestHandler):
+    """Just enough of keystone for a password and a catalogue, and a masakari-api that takes everything."""
+
+    def log_message(self, *_: object) -> None: ...
+
+    def do_GET(self) -> None:
+        link = {"rel": "self", "href": f"{self._url}/v3/"}
+        self._answer(
+            200, {"version": {"id": "v3.14", "status": "stable", "links": [link], "media-types": []}}
+        )
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.path.endswith("/tokens"):
+            return self._answer(202, {"notification": {"notification_uuid": "n"}})
+        domain = {"id": "default", "name": "Default"}
+        endpoint = {"id": "e", "interface": "public", "region": "RegionOne", "region_id": "RegionOne"}
+        service = {"type": "instance-ha", "id": "s", "endpoints": [endpoint | {"url": f"{self._url}/v1"}]}
+        token = {
+            "methods": ["password"],
+            "issued_at": "2026-01-01T00:00:00.000000Z",
+            "expires_at": "2099-01-01T00:00:00.000000Z",
+            "user": {"id": "u", "name": "masakari", "domain": domain},
+            "project": {"id": "p", "name": "service", "domain": domain},
+            "roles": [{"id": "r", "name": "admin"}],
+            "catalog": [service | {"name": "masakari"}],
+        }
+        return self._answer(201, {"token": token}, {"X-Subject-Token": "t"})
+
+    @property
+    def _url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"  # type: ignore[attr-defined]
+
+    def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        text = json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {**(headers or {}), "Content-Length": str(len(text))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text)
+
+
+@pytest.fixture
+def cloud() -> Iterator[str]:
+    """Where keystone and masakari-api listen."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Cloud)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def answer_of(program: str, folder: Path, *arguments: str) -> Any:
+    """What a program writes into the file that its first argument names."""
+    answer = folder / "answer"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(answer), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(answer.read_text())
+
+
 def imported(name: str, folder: Path, driver: str = "consul") -> set[str]:
     """The modules of a monitor that has just started."""
     (folder / "list.yaml").write_text(f"- process_name: {folder}/never\n")
@@ -106,17 +203,7 @@ def imported(name: str, folder: Path, driver: str = "consul") -> set[str]:
     }
     (folder / "state").mkdir()
     file = write_conf(folder / "conf", sections)
-    answer = folder / "imported"
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, name, str(answer), "--config-file", str(file)],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return set(json.loads(answer.read_text()))
+    return set(answer_of(PROGRAM, folder, name, "--config-file", str(file)))
 
 
 @pytest.mark.parametrize("name", MONITORS)
@@ -144,3 +231,13 @@ def test_a_host_monitor_holds_one_driver_only(driver: str, tmp_path: Path) -> No
     modules = imported("hostmonitor", tmp_path, driver)
     others = {f"masakarimonitors.hostmonitor.drivers.{one}" for one in DRIVERS - {driver}}
     assert modules & others == set()
+
+
+def test_a_report_needs_nothing_that_is_not_imported_at_the_start(cloud: str, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    api = {**API, "auth_url": f"{cloud}/v3"}
+    default = {"hostname": "compute-1", "state_path": tmp_path / "state"}
+    file = write_conf(tmp_path / "conf", {"DEFAULT": default, "api": api})
+    outcomes, late = answer_of(REPORTER, tmp_path, "--config-file", str(file))
+    assert [outcome.partition("(")[0] for outcome in outcomes] == ["Delivered", "Delivered"]
+    assert late == []
