@@ -14,13 +14,14 @@ from typing import Any
 
 from aiohttp import web
 
+from benchmarks.installed import installed
 from benchmarks.table import Row, quantile
 from masakarimonitors.libvirt import binding
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.monitor_process import MonitorProcess
 from tests.fixtures.waiting import NotInTime, eventually
-from tests.integration.virt.ready import CACHE, why_not
+from tests.integration.virt.ready import why_not
 from tests.integration.virt.realm import Realm, opened
 from tests.integration.virt.watching import sections_for
 
@@ -101,16 +102,6 @@ async def cloud(**options: Any) -> AsyncIterator[Cloud]:
                 yield made
         finally:
             await runner.cleanup()
-
-
-def installed() -> dict[str, str]:
-    """What makes modules be found compiled, as an installed package's are.
-
-    A source tree whose modules are compiled at every start takes some 10 MB more.
-    """
-    compiled = CACHE / "pycache"
-    compiled.mkdir(parents=True, exist_ok=True)
-    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(compiled)}
 
 
 @contextlib.asynccontextmanager
