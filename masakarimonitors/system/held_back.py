@@ -19,7 +19,8 @@ from types import ModuleType
 from typing import Any
 
 MODULES = {
-    "charset_normalizer": "requests guesses encodings with it; all that is spoken here is UTF-8",
+    "chardet": "requests guesses encodings with it where it is installed; all that is spoken here is UTF-8",
+    "charset_normalizer": "requests guesses encodings with it where chardet is not",
     "configparser": "oslo.log reads the file of log_config_append with it",
     "ctypes": "dateutil asks Windows for its time zone with it",
     "difflib": "it finds the name that an operator may have meant, once one is wrong",
@@ -32,7 +33,7 @@ MODULES = {
 }
 """What is held back, and who would use it for what."""
 
-_VERSIONS = {"charset_normalizer": "charset_normalizer.version"}
+_VERSIONS = {"chardet": "chardet.version", "charset_normalizer": "charset_normalizer.version"}
 """Those whose version is asked for as soon as they are imported, with the small module that tells it."""
 
 _loading = threading.RLock()
