@@ -26,7 +26,14 @@ from masakarimonitors.processmonitor.core.observation import (
     Run,
 )
 from masakarimonitors.processmonitor.core.reports import Fate, recalled
-from masakarimonitors.processmonitor.core.stages import Policy, Running, Unclear, WatchedProcess, subject_of
+from masakarimonitors.processmonitor.core.stages import (
+    Appearing,
+    Policy,
+    Running,
+    Unclear,
+    WatchedProcess,
+    subject_of,
+)
 from masakarimonitors.processmonitor.core.unconfirmed import judge, well
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
@@ -224,6 +231,9 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
     if isinstance(process.stage, Unclear):
         held = "unclear"
         detail.append(f"{process.stage.who}: compare the list with `masakari-monitors check`")
+    if isinstance(process.stage, Appearing) and process.stage.again:
+        held = "short"
+        detail.append("its command cannot be started for a reason of this monitor's own; no try is counted")
     if process.blind:
         held = "blind"
         detail.append("cannot be seen at the moment")

@@ -4,7 +4,7 @@ Executed in the privileged helper. In: a process_name and the key of one of its 
 root. Out: that command of that entry, started; or a reason. The list is read here, where root's own configuration says
 that it is, and only if root alone can have written it. So whoever runs as the monitor's user can have root run what
 root has written down, and nothing of its own. What the monitor has read is compared by a digest alone: where the two
-differ, nothing is run.
+differ, nothing is run. What may be mended by the next save of the list is refused for now, which is no failed try.
 """
 
 import functools
@@ -14,7 +14,7 @@ import shlex
 from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.processmonitor.core.observation import CommandKey, Entry
 from masakarimonitors.processmonitor.sources.process_list import LONGEST, parse_raw
-from masakarimonitors.system.privileged.configuration import Refused, process_list_path
+from masakarimonitors.system.privileged.configuration import Refused, RefusedForNow, process_list_path
 from masakarimonitors.system.privileged.helper import launch
 from masakarimonitors.system.trusted_file import Untrusted, read_trusted
 from masakarimonitors.system.yaml_file import YamlFileFault
@@ -43,7 +43,7 @@ def _argv(process_name: str, key: str, seen: str) -> list[str]:
     path = process_list_path()
     entry = next((one for one in _entries(path) if one.process_name == process_name), None)
     if entry is None:
-        raise Refused(
+        raise RefusedForNow(
             f"{path}, as the privileged helper reads it now, does not name this process. Where the monitor reads"
             " another file ([process] process_list_path), name the same one in the helper's configuration"
         )
@@ -51,9 +51,9 @@ def _argv(process_name: str, key: str, seen: str) -> list[str]:
         raise Refused(f"{path} does not let this process's commands be run as root (run_as_root: true)")
     line = which.of(entry)
     if line is None:
-        raise Refused(f"{path}, as the privileged helper reads it now, gives this process no {which}")
+        raise RefusedForNow(f"{path}, as the privileged helper reads it now, gives this process no {which}")
     if digest(line) != seen:
-        raise Refused(
+        raise RefusedForNow(
             f"{path} has another {which} for this process by now than the monitor has read: none is run. The monitor"
             " reads the list again within seconds, and then runs the new one"
         )
@@ -70,11 +70,11 @@ def _entries(path: str) -> tuple[Entry, ...]:
     except Untrusted as why:
         raise Refused(str(why)) from None
     except OSError as error:
-        raise Refused(f"{path} cannot be read by the privileged helper: {error.strerror}") from None
+        raise RefusedForNow(f"{path} cannot be read by the privileged helper: {error.strerror}") from None
     except YamlFileFault as fault:
         # What is wrong may show what stands there; where it is does not.
         line = fault.faults[0].line
-        raise Refused(
+        raise RefusedForNow(
             f"{path} cannot be used{f', because of its line {line}' if line else ''}; `masakari-monitors check` says"
             " what is wrong"
         ) from None

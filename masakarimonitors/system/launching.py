@@ -55,7 +55,7 @@ async def launch(start: Start, within: float) -> "Launched":
     Raises what `start` raises, BlockingIOError (EAGAIN) when there is no thread for it, and NotBegun. When the time is
     up, or the caller is cancelled, nothing of the command is left that is not killed.
     """
-    loop, pool, stdout = asyncio.get_running_loop(), Pool("launch"), _Stdout()
+    loop, pool, stdout = asyncio.get_running_loop(), Pool("launch"), Stdout()
     try:
         return await pool.call(lambda: start(stdout.keep), within, too_late=partial(_end, loop))
     except NoThread as shortage:
@@ -72,10 +72,11 @@ async def launch(start: Start, within: float) -> "Launched":
         stdout.close()
 
 
-class _Stdout:
+class Stdout:
     """The file that is the stdout of one command, and of no other: by it its process is found, before it has begun."""
 
     def __init__(self) -> None:
+        """Of none yet."""
         self._lock = threading.Lock()
         self._fd: int | None = None
         self._closed = False
@@ -89,12 +90,20 @@ class _Stdout:
                 raise OSError(errno.ECANCELED, "nobody waits for it any more")
             self._fd = os.dup(outputs[0])
 
-    def kill(self) -> Mapping[int, int]:
-        """Kill whoever has it, and let nobody get it from now on; whom it has killed (by pid), with start times."""
+    @property
+    def asked(self) -> bool:
+        """Whether the kernel was about to be asked for the program: whoever hangs now, hangs there."""
+        return self._fd is not None
+
+    def kill(self, kill: Callable[[int], Mapping[int, int]] = kill_tree) -> Mapping[int, int]:
+        """Kill whoever has it, and let nobody get it from now on; whom it has killed (by pid), with start times.
+
+        `kill` may do it in another way.
+        """
         with self._lock:
             self._closed = True
         pid = being_started(self._fd) if self._fd is not None else 0
-        return kill_tree(pid) if pid else {}
+        return kill(pid) if pid else {}
 
     def close(self) -> None:
         """Forget it."""

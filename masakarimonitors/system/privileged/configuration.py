@@ -12,7 +12,17 @@ OWN_DRIVERS = ("simple", "default", "consul", "kubernetes")
 
 
 class Refused(Exception):
-    """The helper does not do what it was asked; the message says why and what to do, and nothing that may be secret."""
+    """The helper does not do what it was asked; the message says why and what to do, and nothing that may be secret.
+
+    Root has not allowed it, and asking again is of no use before root does.
+    """
+
+
+class RefusedForNow(Refused):
+    """What root has written cannot be used at this moment, or the monitor has read another version of it.
+
+    That says nothing about what was asked for: an edit that is not finished, a disk that does not answer.
+    """
 
 
 def process_list_path() -> str:
@@ -34,6 +44,6 @@ def _option(section: str) -> str:
     try:
         return privsep.read_option(section)
     except (ValueError, OSError):
-        raise Refused(
+        raise RefusedForNow(
             "the privileged helper cannot read its configuration; `masakari-monitors check` says what is wrong"
         ) from None

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeVar
 
-from masakarimonitors.system.command import OUTPUT_LIMIT, Finished, PidWatch, outlive, text
+from masakarimonitors.system.command import OUTPUT_LIMIT, Finished, NotBegun, PidWatch, outlive, text
 from masakarimonitors.system.privileged.handover import Handover
 from masakarimonitors.system.threads import NoThread, Pool
 
@@ -31,6 +31,7 @@ T = TypeVar("T")
 _CALL_TIMEOUT = 20.0
 _DIE_WITHIN = 5.0
 _LET_GO_EVERY = 5.0
+_ASK_EVERY = 0.3
 
 
 Start = Callable[[str, str], tuple[int, str, int]]
@@ -42,14 +43,16 @@ of its own (`helper.Started`). Called on the thread that speaks with the helper,
 class _Order:
     """One command, as the thread that speaks with the helper knows it. `pid` 0: it does not run, or no longer.
 
-    `abandoned`: its caller has gone; `goes_on`: and wants it to go on. Both are written by the loop's thread alone, as
-    `pid` is by the other.
+    `begins`: its start hangs in the helper, or has just ended there unheard. `abandoned`: its caller has gone;
+    `goes_on`: and wants it to go on. Those two are written by the loop's thread alone, as `pid` and `begins` are by the
+    other.
     """
 
     program: str
     start: Start
     output: Handover
     pid: int = 0
+    begins: bool = False
     abandoned: bool = False
     goes_on: bool = False
 
@@ -77,6 +80,9 @@ class RunAsRoot:
     ) -> Finished:
         """Run it to its end, at most `timeout` seconds; OSError when it or the helper cannot be started.
 
+        NotBegun when the kernel has not executed it by then. EAGAIN (BlockingIOError) when it is refused for now, which
+        says nothing about it.
+
         `program`: what is named when it cannot be started.
         `keep`: bytes kept of each of stdout and stderr, for the few commands that print more. `spare`, `leave`: as
         `command.run`; a command whose caller goes before `started` was told is killed all the same, since nobody would
@@ -90,7 +96,7 @@ class RunAsRoot:
         finally:
             order.abandoned = True
             order.output.close()
-            if order.pid:
+            if order.pid or order.begins:
                 self._let_go(asyncio.get_running_loop(), order)
 
     def _let_go(self, loop: asyncio.AbstractEventLoop, order: _Order) -> None:
@@ -114,6 +120,11 @@ class RunAsRoot:
     ) -> Finished:
         begun = time.monotonic()
         pid, fault, number = await self._call(functools.partial(_start, order), max(timeout, _CALL_TIMEOUT))
+        while number == errno.EINPROGRESS:
+            if time.monotonic() >= begun + timeout:
+                raise await self._given_up(order, timeout)
+            await asyncio.sleep(_ASK_EVERY)
+            pid, fault, number = await self._call(functools.partial(_begun, order), _CALL_TIMEOUT)
         if not pid:
             # A command that could not be started says so as one of our own; without a number, the helper refuses it.
             raise OSError(number, fault, order.program) if number else OSError(fault)
@@ -142,6 +153,19 @@ class RunAsRoot:
             spared=spared,
             survivors=survivors,
         )
+
+    async def _given_up(self, order: _Order, timeout: float) -> OSError:
+        """What is wrong with a command that has not begun in its time; nothing of it is left that is not killed."""
+        asked, killed = await self._call(functools.partial(_give_up, order), _CALL_TIMEOUT)
+        if not asked:
+            return BlockingIOError(
+                errno.EAGAIN,
+                f"within {timeout:g} s the privileged helper could not read which command it is, or make the files of "
+                "its output: a disk does not answer; look at the mounts of the process list and of TMPDIR",
+            )
+        hung = NotBegun(timeout, killed)
+        hung.survivors = await outlive(killed)
+        return hung
 
     async def _call(self, function: Callable[[], T], timeout: float) -> T:
         try:
@@ -213,10 +237,31 @@ def _start(order: _Order) -> tuple[int, str, int]:
             "the privileged helper does not know what it is asked: it belongs to another release than this monitor;"
             " have [masakarimonitors_privileged] helper_command start the privsep-helper that was installed with it"
         ) from error
-    order.pid = int(pid)
+    return _answered(order, (pid, fault, number))
+
+
+def _answered(order: _Order, answer: tuple[int, str, int]) -> tuple[int, str, int]:
+    pid, fault, number = answer
+    order.pid, order.begins = int(pid), number == errno.EINPROGRESS
     if order.abandoned:
         _let_go(order)
     return int(pid), str(fault), int(number)
+
+
+def _begun(order: _Order) -> tuple[int, str, int]:
+    helper = _helper()
+
+    if order.abandoned:  # and let go of meanwhile
+        return 0, "nobody waits for it any more", errno.ECANCELED
+    return _answered(order, helper.begun(order.output.place))
+
+
+def _give_up(order: _Order) -> tuple[bool, Mapping[int, int]]:
+    helper = _helper()
+
+    order.begins = False
+    asked, killed = helper.give_up(order.output.place)
+    return bool(asked), {int(victim): int(at) for victim, at in killed}
 
 
 def _finish(order: _Order, keep: int) -> tuple[int, bytes, bytes]:
@@ -242,5 +287,8 @@ def _let_go(order: _Order) -> None:
     helper = _helper()
 
     pid, order.pid = order.pid, 0
+    begins, order.begins = order.begins, False
+    if begins:
+        helper.give_up(order.output.place)
     if pid:
         (helper.leave if order.goes_on else helper.abandon)(pid)

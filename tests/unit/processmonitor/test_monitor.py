@@ -15,6 +15,7 @@ from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.processmonitor.core.decision import State
 from masakarimonitors.processmonitor.core.observation import (
+    CommandEnded,
     CommandKey,
     CommandsRun,
     Entry,
@@ -116,6 +117,20 @@ async def test_which_commands_run_is_observed_for_the_next_life(tmp_path: Path) 
 
 def rows(play: Play) -> list[SubjectRow]:
     return list(describe(play.state, play.policy))
+
+
+def test_a_process_whose_command_this_monitor_cannot_start_asks_for_a_human() -> None:
+    play = Play(NOVA)
+    play.running()
+    play.gone()
+    (asked,) = [one for one in play.asked if isinstance(one, Run)]
+    play.tell(
+        CommandEnded(
+            NOVA.process_name, asked.request_id, None, "the list has a fault in line 3", shortage=True
+        )
+    )
+    (row,) = rows(play)
+    assert row.alarm and row.held == "short" and "line 3" in row.detail and "no try is counted" in row.detail
 
 
 def test_a_process_that_runs_says_nothing_more() -> None:

@@ -1,5 +1,6 @@
 """Which command of the list root runs, and for which reasons none: carried out here as in oslo.privsep's helper."""
 
+import errno
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -16,7 +17,7 @@ from masakarimonitors.processmonitor.privileged import digest, start
 from masakarimonitors.system.privileged import helper
 from masakarimonitors.system.privileged.handover import Handover
 from tests.fixtures.lifeline import alive
-from tests.fixtures.waiting import eventually
+from tests.fixtures.waiting import PATIENCE, eventually
 
 pytestmark = [
     pytest.mark.xdist_group("process"),
@@ -61,7 +62,8 @@ class Roots:
 
 
 @pytest.fixture
-def roots() -> Iterator[Roots]:
+def roots(monkeypatch: pytest.MonkeyPatch) -> Iterator[Roots]:
+    monkeypatch.setattr(helper, "_ANSWER_WITHIN", PATIENCE)  # a call here has its answer, however slow
     privsep.monitors_priv.set_client_mode(False)
     with tempfile.TemporaryDirectory() as made:
         one = Roots(Path(made))
@@ -79,13 +81,22 @@ async def output() -> AsyncIterator[Handover]:
 
 
 def refused(
-    roots: Roots, output: Handover, name: Any = NAME, key: Any = "restart_command", seen: Any = None
+    roots: Roots,
+    output: Handover,
+    name: Any = NAME,
+    key: Any = "restart_command",
+    seen: Any = None,
+    *,
+    for_now: bool = False,
 ) -> str:
-    """Why nothing is run, which is short, has one line, and shows neither what was asked nor what the list says."""
+    """Why nothing is run, which is short, has one line, and shows neither what was asked nor what the list says.
+
+    `for_now`: what is to be mended is root's file, so that it is no failed try of the process.
+    """
     pid, why, number = start(
         name, key, digest(roots.command) if seen is None else seen, output.place, output.word
     )
-    assert (pid, number) == (0, 0) and why and not roots.ran
+    assert (pid, number) == (0, errno.EAGAIN if for_now else 0) and why and not roots.ran
     assert len(why) < 500 and why.isprintable() and SECRET not in why and str(roots.command) not in why
     return str(why)
 
@@ -109,7 +120,7 @@ async def test_the_command_of_the_list_is_run_and_no_other(key: str, roots: Root
 )
 async def test_what_the_list_does_not_name(name: Any, roots: Roots, output: Handover) -> None:
     assert f"{roots.list}, as the privileged helper reads it now, does not name" in refused(
-        roots, output, name
+        roots, output, name, for_now=True
     )
 
 
@@ -123,7 +134,7 @@ async def test_what_is_no_command_of_an_entry(key: Any, roots: Roots, output: Ha
 
 
 async def test_a_command_that_the_entry_does_not_have(roots: Roots, output: Handover) -> None:
-    assert "gives this process no start_command" in refused(roots, output, key="start_command")
+    assert "gives this process no start_command" in refused(roots, output, key="start_command", for_now=True)
 
 
 @pytest.mark.parametrize("given", [{}, {"run_as_root": False}])
@@ -140,16 +151,17 @@ async def test_an_entry_that_is_not_to_run_as_root(
 async def test_a_list_that_has_changed_since_the_monitor_has_read_it(
     seen: Any, roots: Roots, output: Handover
 ) -> None:
-    pid, why, _ = start(NAME, "restart_command", seen, output.place, output.word)
+    pid, why, number = start(NAME, "restart_command", seen, output.place, output.word)
+    assert number == errno.EAGAIN
     assert pid == 0 and "another restart_command for this process by now" in why and not roots.ran
 
 
 async def test_a_list_that_is_replaced_between_two_requests(roots: Roots, output: Handover) -> None:
     seen = digest(roots.command)
     roots.write({"process_name": NAME, "restart_command": f"echo {SECRET}", "run_as_root": True})
-    assert "none is run" in refused(roots, output, seen=seen)
+    assert "none is run" in refused(roots, output, seen=seen, for_now=True)
     roots.write({"process_name": "another", "restart_command": roots.command, "run_as_root": True})
-    assert "does not name" in refused(roots, output, seen=seen)
+    assert "does not name" in refused(roots, output, seen=seen, for_now=True)
     roots.write({"process_name": NAME, "restart_command": roots.command, "run_as_root": True})
     pid, why, _ = start(NAME, "restart_command", seen, output.place, output.word)
     assert pid, why
@@ -160,7 +172,7 @@ async def test_a_list_that_is_replaced_between_two_requests(roots: Roots, output
 async def test_two_entries_of_one_name(roots: Roots, output: Handover) -> None:
     entry = {"process_name": NAME, "restart_command": roots.command, "run_as_root": True}
     roots.write(entry, {**entry, "restart_command": f"echo {SECRET}"})
-    assert "cannot be used, because of its line " in refused(roots, output)
+    assert "cannot be used, because of its line " in refused(roots, output, for_now=True)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +190,7 @@ async def test_two_entries_of_one_name(roots: Roots, output: Handover) -> None:
 )
 async def test_a_list_that_cannot_be_used_is_not_shown(text: bytes, roots: Roots, output: Handover) -> None:
     roots.list.write_bytes(text)
-    assert "`masakari-monitors check` says what is wrong" in refused(roots, output)
+    assert "`masakari-monitors check` says what is wrong" in refused(roots, output, for_now=True)
 
 
 async def test_ten_megabytes_of_yaml(roots: Roots, output: Handover) -> None:
@@ -223,7 +235,9 @@ async def test_a_link_that_another_user_has_put_there(roots: Roots, output: Hand
 
 async def test_a_list_that_is_not_there(roots: Roots, output: Handover) -> None:
     roots.list.unlink()
-    assert f"{roots.list} cannot be read by the privileged helper: No such file" in refused(roots, output)
+    assert f"{roots.list} cannot be read by the privileged helper: No such file" in refused(
+        roots, output, for_now=True
+    )
 
 
 async def test_a_list_that_the_monitors_user_has_named(roots: Roots, output: Handover) -> None:

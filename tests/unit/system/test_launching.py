@@ -1,13 +1,8 @@
-"""A program that cannot be read yet: the loop goes on, and nothing is left of whoever is not waited for any more.
-
-A lease on the program's file stands for the dead storage: the kernel lets nobody open it before the lease is gone.
-"""
+"""A program that cannot be read yet: the loop goes on, and nothing is left of whoever is not waited for any more."""
 
 import asyncio
 import contextlib
-import fcntl
 import os
-import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -20,27 +15,10 @@ from masakarimonitors.system.command import Launched
 from masakarimonitors.system.launching import being_started
 from masakarimonitors.system.process_tree import children
 from tests.fixtures.open_files import open_files, opened_since
+from tests.fixtures.unreachable import Unreachable, waits_for_storage
 from tests.fixtures.waiting import PATIENCE, eventually, growing, until
 
 pytestmark = pytest.mark.xdist_group("process")
-
-
-class Unreachable:
-    """A program that leaves a file behind when it is executed, on storage that does not answer until `answer`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path, self.ran = folder / "program", folder / "ran"
-        self.path.write_text(f"#!/bin/sh\ntouch {self.ran}\n")
-        self.path.chmod(0o755)
-        self._fd: int | None = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        fcntl.fcntl(self._fd, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(self._fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-
-    def answer(self) -> None:
-        if self._fd is not None:
-            fd, self._fd = self._fd, None
-            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-            os.close(fd)
 
 
 @pytest.fixture
@@ -50,20 +28,11 @@ def unreachable(tmp_path: Path) -> Iterator[Unreachable]:
     program.answer()
 
 
-def _waiting() -> bool:
-    """Whether a child of ours waits for such a program."""
-    for pid in children():
-        with contextlib.suppress(OSError):
-            if "break_lease" in Path(f"/proc/{pid}/wchan").read_text():
-                return True
-    return False
-
-
 async def test_the_loop_goes_on_while_a_program_cannot_be_read(unreachable: Unreachable) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(command.run([str(unreachable.path)], timeout=60))
         # Whoever blocks the loop never gets here before the kernel takes the lease away, and the program has run.
-        await eventually(lambda: _waiting(), "its process")
+        await eventually(waits_for_storage, "its process")
         assert not unreachable.ran.exists()
         unreachable.answer()
         assert (await running).ok
@@ -128,7 +97,7 @@ async def test_whoever_is_cancelled_meanwhile_leaves_none_that_runs_later(
     task = asyncio.get_running_loop().create_task(
         command.run([str(unreachable.path)], timeout=60, leave=leave)
     )
-    await eventually(lambda: _waiting(), "its process")
+    await eventually(waits_for_storage, "its process")
     task.cancel()
     await asyncio.wait({task})
     assert task.cancelled()
@@ -169,7 +138,7 @@ def test_a_child_is_known_by_its_output_before_it_is_ours_to_name(unreachable: U
 
     thread = threading.Thread(target=start)
     thread.start()
-    until(lambda: _waiting(), "its process")
+    until(waits_for_storage, "its process")
     pid = being_started(kept[0])
     unreachable.answer()
     thread.join()

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from masakarimonitors.system.privileged import helper
 from masakarimonitors.system.privileged.handover import Handover
 from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import open_files, opened_since
-from tests.fixtures.waiting import eventually
+from tests.fixtures.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.xdist_group("process")
 
@@ -29,8 +30,9 @@ async def output() -> AsyncIterator[Handover]:
 
 
 @pytest.fixture(autouse=True)
-def inside_the_helper() -> Iterator[None]:
+def inside_the_helper(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What oslo.privsep sets in the helper: calls are made here and not sent anywhere."""
+    monkeypatch.setattr(helper, "_ANSWER_WITHIN", PATIENCE)  # a call here has its answer, however slow
     monitors_priv.set_client_mode(False)
     yield
     monitors_priv.set_client_mode(True)
@@ -232,6 +234,37 @@ async def test_a_fault_of_the_helpers_own_is_an_answer_without_words_of_others(o
         "the privileged helper failed (RuntimeError)",
         0,
     )
+
+
+def test_what_names_no_place_is_refused_and_nothing_is_raised() -> None:
+    for place, word in ((7, "0" * 32), ([], "0" * 32), ("masakari-monitors-" + "0" * 32, None)):
+        pid, fault, _ = helper.launch(lambda: pytest.fail("nothing is asked for"), place, word)  # type: ignore[arg-type]
+        assert pid == 0 and "restart it" in fault
+
+
+async def test_so_many_starts_that_hang_are_the_helpers_own_shortage(
+    output: Handover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper, "_MOST_HANG", 1)
+    monkeypatch.setattr(helper, "_ANSWER_WITHIN", 0.0)
+    answers = threading.Event()
+
+    def slow() -> list[str]:
+        assert answers.wait(PATIENCE)
+        return ["true"]
+
+    try:
+        pid, _, number = helper.launch(slow, output.place, output.word)
+        assert (pid, number) == (0, errno.EINPROGRESS)
+        assert helper.begun(output.place) == (0, "", errno.EINPROGRESS)
+        # Not its program is what it waits for, and there is nobody to kill.
+        assert helper.give_up(output.place) == (False, [])
+        pid, why, number = helper.launch(lambda: ["true"], f"masakari-monitors-{'1' * 32}", "0" * 32)
+        assert (pid, number) == (0, errno.EAGAIN) and "hang" in why
+    finally:
+        answers.set()
+    await eventually(lambda: not helper._starts, "that it is forgotten")
+    assert helper.begun(output.place)[0] == 0
 
 
 def pid_in(file: Path) -> int:

@@ -15,12 +15,15 @@ from oslo_config import cfg
 
 from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.processmonitor.sources.stat import read_stat
-from masakarimonitors.system.command import tree
+from masakarimonitors.system.command import NotBegun, tree
 from masakarimonitors.system.privileged import helper, runner
+from masakarimonitors.system.privileged.configuration import RefusedForNow
 from masakarimonitors.system.privileged.runner import RunAsRoot, Start
+from masakarimonitors.system.process_tree import children
 from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import Files, open_files, opened_since
-from tests.fixtures.waiting import eventually
+from tests.fixtures.unreachable import Unreachable, waits_for_storage
+from tests.fixtures.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.xdist_group("process")
 
@@ -32,6 +35,13 @@ def helper_in_this_process() -> Iterator[None]:
     yield
     monitors_priv.set_client_mode(True)
     cfg.CONF.clear()
+
+
+@pytest.fixture
+def unreachable(tmp_path: Path) -> Iterator[Unreachable]:
+    program = Unreachable(tmp_path)
+    yield program
+    program.answer()
 
 
 def asking(*argv: str) -> tuple[str, Start]:
@@ -359,3 +369,58 @@ async def test_what_the_helper_refuses_is_an_oserror_of_no_number_with_its_words
     with pytest.raises(OSError, match=r"\Anot from this list\Z") as raised:
         await RunAsRoot([], [])("program", refuses, 30.0, lambda pid: None)
     assert raised.value.errno is None
+
+
+async def test_what_is_refused_for_now_is_a_shortage_of_our_own() -> None:
+    def refuses() -> list[str]:
+        raise RefusedForNow("the list cannot be used, because of its line 3")
+
+    with pytest.raises(BlockingIOError, match="its line 3"):
+        await RunAsRoot([], [])(
+            "program", lambda place, word: helper.launch(refuses, place, word), 30.0, lambda pid: None
+        )
+
+
+async def test_a_program_on_dead_storage_holds_up_no_other_command_and_never_runs(
+    unreachable: Unreachable,
+) -> None:
+    run = RunAsRoot([], [])
+    loop = asyncio.get_running_loop()
+    dead = loop.create_task(run(*asking(str(unreachable.path)), 1000.0, lambda pid: None))
+    await eventually(waits_for_storage, "its process")
+    assert (await run(*asking("true"), PATIENCE, lambda pid: None)).ok
+    assert not dead.done()
+    dead.cancel()
+    await asyncio.wait({dead})
+    await run(*asking("true"), PATIENCE, lambda pid: None)  # what was asked before has been done by now
+    unreachable.answer()
+    await eventually(lambda: not children() and not helper._starts, "the end of its process")
+    assert not unreachable.ran.exists()
+
+
+async def test_a_program_that_has_not_begun_in_its_time_is_named_and_killed(unreachable: Unreachable) -> None:
+    run, before = RunAsRoot([], []), open_files()
+    with pytest.raises(NotBegun, match="lies does not answer") as fault:
+        await run(*asking(str(unreachable.path)), 1.0, lambda pid: None)
+    assert fault.value.killed and fault.value.survivors == ()
+    unreachable.answer()
+    await eventually(lambda: not children() and not helper._starts, "the end of its process")
+    assert not unreachable.ran.exists()
+    await eventually(lambda: not opened_since(before), "its files, closed")
+
+
+async def test_a_list_on_a_disk_that_does_not_answer_is_a_shortage_of_our_own() -> None:
+    answers = threading.Event()
+
+    def slow() -> list[str]:
+        assert answers.wait(PATIENCE)
+        return ["true"]
+
+    try:
+        with pytest.raises(BlockingIOError, match="could not read which command"):
+            await RunAsRoot([], [])(
+                "program", lambda place, word: helper.launch(slow, place, word), 1.0, lambda pid: None
+            )
+    finally:
+        answers.set()
+    await eventually(lambda: not children() and not helper._starts, "that it is forgotten")

@@ -23,7 +23,8 @@ SECRET = "Tr0ub4dor"
 
 
 @pytest.fixture(autouse=True)
-def inside_the_helper() -> Iterator[None]:
+def inside_the_helper(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(helper, "_ANSWER_WITHIN", PATIENCE)  # a call here has its answer, however slow
     monitors_priv.set_client_mode(False)
     yield
     monitors_priv.set_client_mode(True)
