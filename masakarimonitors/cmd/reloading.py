@@ -93,13 +93,14 @@ class Reloading:
         if again is None:
             return
 
-        def renew() -> Sequence[str]:
+        def read() -> tuple[Callable[[], None], Sequence[str]]:
             fresh = again()
-            log.renew(self._conf, fresh)
-            return loader.differing(self._conf, fresh, without=log.RENEWED)
+            return log.renewed(self._conf, fresh), loader.differing(self._conf, fresh, without=log.RENEWED)
 
         try:
-            waiting = await read_aside("the configuration", renew, _DEADLINE)
+            # Taken over here alone: a thread that comes too late, and was told to have failed, changes nothing.
+            take_over, waiting = await read_aside("the configuration", read, _DEADLINE)
+            take_over()
         except (ConfigFault, Unreadable) as fault:
             LOG.error(
                 "SIGHUP: the configuration has a fault, so nothing of it has changed: %s", _in_one_line(fault)

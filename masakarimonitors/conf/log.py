@@ -1,18 +1,28 @@
 """Logging as operators of OpenStack services expect it: oslo.log with all of its options."""
 
+import contextlib
+import functools
 import importlib.util
 import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
 
 from oslo_config import cfg
 from oslo_log import _options as oslo_log_options  # the only place where oslo.log lists its options
 from oslo_log import log as oslo_log
+from oslo_log.formatters import ContextFormatter
 
-from masakarimonitors.conf import log_lines
+from masakarimonitors.conf import log_config, log_lines
 from masakarimonitors.conf.faults import ConfigFault
 from masakarimonitors.system import log_writer
 from masakarimonitors.version import VERSION
 
 _LOG = logging.getLogger(__name__)
+
+WITHIN = 10.0
+"""Seconds within which what takes the log must answer at the start."""
 
 QUIET_LOGGERS = [
     "keystoneauth=WARNING",
@@ -35,61 +45,54 @@ def options() -> list[cfg.Opt]:
     return [option for _, group in oslo_log_options.list_opts() for option in group]
 
 
-def renew(conf: cfg.ConfigOpts, fresh: cfg.ConfigOpts) -> None:
-    """Take over the levels of the log from what was loaded again; or what stands in the file of `log_config_append`.
+def renewed(conf: cfg.ConfigOpts, fresh: cfg.ConfigOpts) -> Callable[[], None]:
+    """What takes over the levels of the log from what was loaded again; or what stands in `log_config_append`'s file.
 
-    Raises `ConfigFault`, and nothing has changed then. Blocks.
+    Raises `ConfigFault`, as what it gives may, and nothing has changed then. Blocks; what it gives does not.
     """
     if conf.log_config_append:
-        _append_again(conf.log_config_append)
-        return
+        return _append_again(conf.log_config_append)
     wanted = _levels(fresh)
     try:
         for level in wanted.values():
             logging.NullHandler().setLevel(level)
     except ValueError as fault:
         raise ConfigFault(f"[DEFAULT] default_log_levels: {fault}") from fault
-    logging.getLogger().setLevel(logging.DEBUG if fresh.debug else logging.INFO)
-    for name in (_levels(conf) | _levelled).keys() - wanted.keys():
-        logging.getLogger(name).setLevel(logging.NOTSET)
-    for name, level in wanted.items():
-        logging.getLogger(name).setLevel(level)
-    _levelled.clear()
-    _levelled.update(wanted)
+
+    def take_over() -> None:
+        logging.getLogger().setLevel(logging.DEBUG if fresh.debug else logging.INFO)
+        for name in (_levels(conf) | _levelled).keys() - wanted.keys():
+            logging.getLogger(name).setLevel(logging.NOTSET)
+        for name, level in wanted.items():
+            logging.getLogger(name).setLevel(level)
+        _levelled.clear()
+        _levelled.update(wanted)
+
+    return take_over
 
 
 _levelled: dict[str, str] = {}
 """What was taken over last, beside what the first configuration has set."""
 
 RENEWED = frozenset({"debug", "default_log_levels"})
-"""The options of [DEFAULT] that `renew` takes over."""
+"""The options of [DEFAULT] that `renewed` takes over."""
+
+_appended: list[log_config.LogConfig] = []
+"""What stands in force of `log_config_append`'s file."""
 
 
-def _append_again(path: str) -> None:
-    # It holds the one lock of all logging while it closes the handlers that it replaces, one after another.
+def _append_again(path: str) -> Callable[[], None]:
     if not log_writer.finish():
         raise ConfigFault(f"{path} is not read again while nothing takes the log.")
-    before = [
-        (one, one.level, one.propagate, list(one.handlers))
-        for one in (logging.getLogger(), *logging.root.manager.loggerDict.values())
-        if isinstance(one, logging.Logger)
-    ]
-    try:
-        oslo_log._load_log_config(path)
-    except Exception as fault:
-        # Whatever it is: the file holds expressions that are evaluated, and every handler is taken away before that.
-        for logger, level, propagate, handlers in before:
-            logger.setLevel(level)
-            logger.propagate, logger.handlers = propagate, handlers
-        raise ConfigFault(f"[DEFAULT] log_config_append: {_said(fault)}") from fault
-    log_lines.escape_all()
-    log_writer.take_over()
+    with contextlib.suppress(OSError):
+        if _appended and _appended[0].stamp == os.path.getmtime(path):
+            return lambda: None
+    return functools.partial(_append, log_config.read(path))
 
 
-def _said(fault: Exception) -> str:
-    """Its words; the kind of those that were not written for an operator comes with them."""
-    ours = isinstance(fault, oslo_log.LogConfigError | OSError)
-    return str(fault) if ours else f"{type(fault).__name__}: {fault}"
+def _append(says: log_config.LogConfig) -> None:
+    says.take_over()
+    _appended[:] = [says]
 
 
 def _levels(conf: cfg.ConfigOpts) -> dict[str, str]:
@@ -102,25 +105,105 @@ def set_up(conf: cfg.ConfigOpts) -> None:
 
     Raises `ConfigFault` when that place cannot be used. A journal that cannot be spoken to directly
     (its Python binding is missing) is not fatal: standard error reaches the same journal under systemd.
+    Nor is a place that does not answer within `WITHIN` seconds: the log goes to standard error until it does.
     From here on a thread writes the log, and nobody waits for it.
     """
     no_journal = conf.use_journal and importlib.util.find_spec("systemd") is None
     if no_journal:
         conf.set_override("use_journal", False)
         conf.set_override("use_stderr", True)
-    try:
-        oslo_log.setup(conf, "masakarimonitors", VERSION, fix_eventlet=False)
-    except Exception as fault:  # what the file of log_config_append has evaluated may raise anything
-        raise ConfigFault(
-            f"The log cannot be set up as the configuration says: {_said(fault)}. Look at log_file, log_dir, "
-            "log_config_append and use_syslog in [DEFAULT], and at who may write there."
-        ) from fault
-    log_lines.escape_all()
     logging.captureWarnings(True)
-    log_writer.take_over()
+    _SetUp(conf).run()
     if no_journal:
         _LOG.warning(
             "use_journal is set, but the Python package systemd-python is not installed: logging to "
             "standard error instead, which systemd puts into the journal. Install systemd-python to have "
             "the fields as well."
+        )
+
+
+class _SetUp:
+    """Opens what takes the log, by a thread, because it may lie on a disk or at a host that does not answer."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+        self._over = threading.Event()
+        self._lock = threading.Lock()  # of what follows
+        self._fault: ConfigFault | None = None
+        self._given_up = False
+        self._meanwhile: list[logging.Handler] = []
+
+    def run(self) -> None:
+        """Until it is done, or not in its time; raises ConfigFault."""
+        try:
+            threading.Thread(target=self._work, name="log set-up", daemon=True).start()
+        except RuntimeError:  # no thread: as before there was one
+            self._work()
+        if not self._over.wait(WITHIN):
+            with self._lock:
+                self._given_up = not self._over.is_set()
+                if self._given_up:
+                    self._use_stderr()
+        if self._fault is not None:
+            raise self._fault
+
+    def _work(self) -> None:
+        try:
+            self._open()
+        except Exception as fault:  # noqa: BLE001 - what the file of log_config_append has evaluated may raise anything
+            self._fault = ConfigFault(
+                f"The log cannot be set up as the configuration says: {log_config.said(fault)}. Look at log_file, "
+                "log_dir, log_config_append and use_syslog in [DEFAULT], and at who may write there."
+            )
+            self._fault.__cause__ = fault
+        with self._lock:
+            if self._fault is None:
+                self._go_there()
+            elif self._given_up:
+                _LOG.error("%s Until the next start it goes to standard error.", self._fault)
+            self._over.set()
+
+    def _open(self) -> None:
+        if self._conf.log_config_append:
+            _append(log_config.read(self._conf.log_config_append))
+            sys.excepthook = oslo_log._create_logging_excepthook("masakarimonitors")
+        else:
+            oslo_log.setup(self._conf, "masakarimonitors", VERSION, fix_eventlet=False)
+
+    def _go_there(self) -> None:
+        for handler in self._meanwhile:
+            logging.getLogger().removeHandler(handler)
+        log_lines.escape_all()
+        log_writer.take_over()
+        if self._given_up:
+            _LOG.warning("What takes the log answers by now; earlier lines are on standard error alone")
+
+    def _use_stderr(self) -> None:
+        """Say so, and go on with standard error."""
+        root = logging.getLogger()
+        for early in [one for one in root.handlers if type(one) is logging.StreamHandler]:
+            root.removeHandler(early)  # of oslo.log, for what is logged ahead of all this
+        handler = logging.StreamHandler()
+        handler.setFormatter(
+            ContextFormatter(
+                project="masakarimonitors",
+                version=VERSION,
+                datefmt=self._conf.log_date_format,
+                config=self._conf,
+            )
+        )
+        root.addHandler(handler)
+        log_lines.escape_all()
+        earlier = list(root.handlers)
+        log_writer.take_over()
+        self._meanwhile = [one for one in root.handlers if one not in earlier] or [handler]
+        root.setLevel(logging.DEBUG if self._conf.debug else logging.INFO)
+        for name, level in _levels(self._conf).items():
+            with contextlib.suppress(ValueError):
+                logging.getLogger(name).setLevel(level)
+        _LOG.error(
+            "What is to take the log has not answered within %.0f s ([DEFAULT] log_file, log_dir, log_config_append or "
+            "use_syslog): look at that disk, mount or host. Until it answers, the log goes to standard error; nothing "
+            "else waits for it.",
+            WITHIN,
         )

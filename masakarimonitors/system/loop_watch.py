@@ -23,33 +23,50 @@ LOG = logging.getLogger(__name__)
 EXIT_CODE = 70
 """As after any other fatal fault: a service manager starts the process again."""
 
+_WORDS = (
+    "The loop of this process has not turned for %.0f s ([DEFAULT] loop_stall_limit): nothing is watched or reported. "
+    "The process ends now, to be started again; what each of its threads does:"
+)
+
 _LOOKS = 20
 """Looks within the time after which the loop counts as stalled."""
 
 
-def _last_words(seconds: float) -> None:
-    """Stacks to the log, and to standard error, whichever takes them; another thread ends the process meanwhile."""
-    LOG.critical(
-        "The loop of this process has not turned for %.0f s ([DEFAULT] loop_stall_limit): nothing is watched or "
-        "reported. The process ends now, to be started again; what each of its threads does:",
-        seconds,
-    )
+def _to_stderr(seconds: float, stacks: str) -> None:
+    words = _WORDS % seconds
+    print(f"CRITICAL {words}\n{stacks}", file=sys.stderr, flush=True)  # noqa: T201 - the log may be what hangs
+
+
+def _to_log(seconds: float, stacks: str) -> None:
+    LOG.critical(_WORDS, seconds)
+    for line in stacks.splitlines():
+        LOG.critical("%s", line)
+    log_writer.finish()
+
+
+def _stacks() -> str:
     with open(os.memfd_create("stacks", os.MFD_CLOEXEC), "r+", encoding="utf-8", errors="replace") as stacks:
         faulthandler.dump_traceback(stacks, all_threads=True)
         stacks.seek(0)
-        text = stacks.read()
-    for line in text.splitlines():
-        LOG.critical("%s", line)
-    log_writer.finish()
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - where the log may be what hangs
+        return stacks.read()
 
 
 def end(seconds: float) -> None:
-    """End this process, at the latest two seconds from now."""
-    words = threading.Thread(target=_last_words, args=(seconds,), name="last words", daemon=True)
-    with contextlib.suppress(RuntimeError):  # no thread: then without a word
-        words.start()
-        words.join(2 * log_writer.LAST_WORDS)
+    """End this process, at the latest two seconds from now; standard error and the log are told, whichever takes it."""
+    until = time.monotonic() + 2 * log_writer.LAST_WORDS
+    stacks = ""
+    with contextlib.suppress(OSError):  # no descriptors
+        stacks = _stacks()
+    # Each by a thread of its own: either may be what hangs.
+    words = [
+        threading.Thread(target=tell, args=(seconds, stacks), daemon=True) for tell in (_to_stderr, _to_log)
+    ]
+    for one in words:
+        with contextlib.suppress(RuntimeError):  # no thread: then without a word
+            one.start()
+    for one in words:
+        with contextlib.suppress(RuntimeError):
+            one.join(max(0.0, until - time.monotonic()))
     os._exit(EXIT_CODE)
 
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.fixtures.waiting import PATIENCE
 
 SCRIPT = """
@@ -106,7 +108,7 @@ for number, more in enumerate(("[loggers]\\n", *broken, text.replace(">", "}")))
     file.write_text(more)
     os.utime(file, (number, number))
     try:
-        log.renew(loaded, loaded)
+        log.renewed(loaded, loaded)()
     except conf.ConfigFault as fault:
         LOG.info("fault")
 LOG.info("a\\nb")
@@ -129,3 +131,108 @@ def test_an_appended_log_configuration_is_read_again_and_a_broken_one_changes_no
         check=False,
     )
     assert ran.stdout.splitlines() == [">first", *[">fault"] * 5, "}a\\nb"], ran.stderr
+
+
+_SLOW_AT_SIGHUP = """
+import logging, os, sys, threading
+from pathlib import Path
+from masakarimonitors import conf
+from masakarimonitors.conf import log
+file, patience = Path(sys.argv[1]), float(sys.argv[2])
+reached, goes_on = threading.Event(), threading.Event()
+class Slow(logging.StreamHandler):
+    def __init__(self, *given):
+        super().__init__(*given)
+        reached.set()
+        print("it went on" if goes_on.wait(patience) else "it was held up", flush=True)
+loaded = conf.load(["--log-config-append", str(file)], default_config_files=[], default_config_dirs=[])
+log.set_up(loaded)
+file.write_text(file.read_text().replace("class=StreamHandler", "class=__main__.Slow").replace(">", "}"))
+os.utime(file, (1, 1))
+take_over = []
+thread = threading.Thread(target=lambda: take_over.append(log.renewed(loaded, loaded)))
+thread.start()
+assert reached.wait(patience)
+logging.getLogger("masakarimonitors.new").error("first")
+goes_on.set()
+thread.join()
+logging.getLogger("masakarimonitors.new").error("second")
+take_over[0]()
+logging.getLogger("masakarimonitors.new").error("third")
+"""
+
+
+def _appended(file: Path) -> Path:
+    file.write_text(
+        "[loggers]\nkeys=root\n[handlers]\nkeys=out\n[formatters]\nkeys=plain\n"
+        "[logger_root]\nlevel=INFO\nhandlers=out\n"
+        "[handler_out]\nclass=StreamHandler\nformatter=plain\nargs=(sys.stdout,)\n"
+        "[formatter_plain]\nformat=>%(message)s\n"
+    )
+    return file
+
+
+def test_nobody_waits_for_what_is_to_take_the_log_anew(tmp_path: Path) -> None:
+    file = _appended(tmp_path / "logging.conf")
+    ran = subprocess.run(
+        [sys.executable, "-c", _SLOW_AT_SIGHUP, str(file), str(PATIENCE / 3)],
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    assert sorted(ran.stdout.splitlines()) == [">first", ">second", "it went on", "}third"], ran.stderr
+
+
+_DEAD_AT_START = """
+import logging, sys, threading
+from masakarimonitors import conf
+from masakarimonitors.conf import log
+log.WITHIN = 0.2
+log.set_up(conf.load(sys.argv[2:], default_config_files=[], default_config_dirs=[]))
+LOG = logging.getLogger("masakarimonitors.somewhere")
+LOG.info("an event")
+LOG.debug("a detail")
+log.log_writer.finish(60)
+reader = open(sys.argv[1])
+lines = threading.Event()
+def read():
+    for line in reader:
+        if "another event" in line:
+            print("healed:", line, end="", flush=True)
+            lines.set()
+threading.Thread(target=read, daemon=True).start()
+for _ in range(6000):
+    LOG.info("another event")
+    if lines.wait(0.01):
+        break
+"""
+
+
+@pytest.mark.parametrize("option", ["--log-file", "--log-config-append"])
+def test_what_does_not_answer_at_the_start_is_named_and_not_waited_for(tmp_path: Path, option: str) -> None:
+    """A pipe that nobody reads stands for the dead disk: who opens it waits."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    given = pipe
+    if option == "--log-config-append":
+        given = _appended(tmp_path / "logging.conf")
+        text = (
+            given.read_text()
+            .replace("StreamHandler", "FileHandler")
+            .replace("sys.stdout,", f"{str(pipe)!r},")
+        )
+        given.write_text(text)
+    ran = subprocess.run(
+        [sys.executable, "-c", _DEAD_AT_START, str(pipe), option, str(given)],
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    first, *_ = ran.stderr.splitlines()
+    assert "ERROR" in first and "has not answered within" in first and "log_file" in first
+    assert "INFO masakarimonitors.somewhere" in ran.stderr and "an event" in ran.stderr
+    assert "a detail" not in ran.stderr
+    assert "healed:" in ran.stdout and "another event" in ran.stdout

@@ -132,3 +132,16 @@ def test_a_process_that_was_stopped_goes_on(tmp_path: Path) -> None:
         one.send_signal(signal.SIGCONT)
         go_on.touch()
         assert one.wait(PATIENCE) == 0
+
+
+def test_its_words_are_on_standard_error_where_logging_itself_is_what_hangs(tmp_path: Path) -> None:
+    script = _STALLS.format(how="logging._lock.acquire(); time.sleep(600)")
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--log-file", str(tmp_path / "log"), str(tmp_path / "up")],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 70
+    assert "has not turned for" in done.stderr and "hangs_here" in done.stderr

@@ -1,0 +1,101 @@
+"""The file of `log_config_append`: read while logging goes on, and taken over in one go.
+
+Logging's own reader makes the handlers while it holds the one lock of all logging. A handler may open a file on a disk
+or a connection to a host, either of which may not answer; every thread that logs would wait for it then, and so would
+the loop. Here the handlers are made, and old ones closed, without that lock; what is done under it only moves memory.
+"""
+
+import configparser
+import contextlib
+import logging
+import logging.config
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from masakarimonitors.conf import log_lines
+from masakarimonitors.conf.faults import ConfigFault
+from masakarimonitors.system import log_writer
+
+# What logging.config makes of a file, in its three steps; its types are not public.
+_formatters: Callable[[Any], Mapping[str, Any]] = logging.config._create_formatters  # type: ignore[attr-defined]
+_handlers: Callable[[Any, Any], Mapping[str, logging.Handler]] = logging.config._install_handlers  # type: ignore[attr-defined]
+_install: Callable[[Any, Any, bool], None] = logging.config._install_loggers  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """What the file says, with its handlers made; nothing is changed by that."""
+
+    path: str
+    stamp: float
+    parsed: configparser.ConfigParser
+    handlers: Mapping[str, logging.Handler]
+
+    def take_over(self) -> None:
+        """From now on logging is as the file says; raises ConfigFault, and nothing has changed then. Does not block.
+
+        The old handlers are closed by a thread, when they have written what they were given.
+        """
+        before = [(one, one.level, one.propagate, list(one.handlers)) for one in _loggers()]
+        with logging._lock:  # type: ignore[attr-defined]
+            for one, *_ in before:
+                one.setLevel(logging.NOTSET)
+                one.propagate, one.handlers = True, []
+            try:
+                _install(self.parsed, self.handlers, False)
+            except Exception as fault:
+                # Whatever it is: the file holds expressions that are evaluated.
+                for one, level, propagate, handlers in before:
+                    one.setLevel(level)
+                    one.propagate, one.handlers = propagate, handlers
+                close(self.handlers.values())
+                raise ConfigFault(f"[DEFAULT] log_config_append: {said(fault)}") from fault
+        log_lines.escape_all()
+        log_writer.take_over()
+        close(_direct(handler for *_, handlers in before for handler in handlers))
+
+
+def read(path: str) -> LogConfig:
+    """What the file says; raises ConfigFault. Blocks for as long as what its handlers open does."""
+    try:
+        stamp = os.path.getmtime(path)
+        parsed = configparser.ConfigParser()
+        with open(path, encoding="locale") as file:
+            parsed.read_file(file)
+        return LogConfig(path, stamp, parsed, _handlers(parsed, _formatters(parsed)))
+    except Exception as fault:
+        raise ConfigFault(f"[DEFAULT] log_config_append: {said(fault)}") from fault
+
+
+def said(fault: Exception) -> str:
+    """Its words; the kind of those that were not written for an operator comes with them."""
+    ours = isinstance(fault, OSError | configparser.Error)
+    return str(fault) if ours else f"{type(fault).__name__}: {fault}"
+
+
+def close(handlers: Iterable[logging.Handler]) -> None:
+    """Have a thread close them, when what was logged is written."""
+    old = list(handlers)
+
+    def work() -> None:
+        log_writer.finish(60.0)
+        for one in old:
+            with contextlib.suppress(Exception):
+                one.flush()
+                one.close()
+
+    with contextlib.suppress(RuntimeError):  # no thread: they stay open
+        threading.Thread(target=work, name="old log", daemon=True).start()
+
+
+def _direct(handlers: Iterable[logging.Handler]) -> Iterable[logging.Handler]:
+    for one in handlers:
+        yield from one.handlers if isinstance(one, log_writer.Queued) else (one,)
+
+
+def _loggers() -> list[logging.Logger]:
+    known = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
+    return [one for one in known if isinstance(one, logging.Logger)]
