@@ -120,11 +120,12 @@ class SqliteStore:
             raise self._fault(error) from error
 
     def prune(self, keep: int) -> None:
-        """Forget all but the newest `keep` rows that are no longer pending."""
+        """Forget all but the newest `keep` rows that are no longer pending, and those that are still followed."""
         try:
             self._open().execute(
                 "DELETE FROM outbox WHERE status != ?1 AND id <= coalesce((SELECT id FROM outbox"
-                " WHERE status != ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2), -1)",
+                " WHERE status != ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2), -1)"
+                " AND id NOT IN (SELECT id FROM followed)",
                 (ReportStatus.PENDING.value, keep),
             )
             self._open().execute("DELETE FROM made WHERE id NOT IN (SELECT id FROM outbox)")

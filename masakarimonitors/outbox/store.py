@@ -51,7 +51,10 @@ class Store(Protocol):
         """The newest rows, newest first, whatever their status; raises StoreFault."""
 
     def prune(self, keep: int) -> None:
-        """Forget all but the newest `keep` rows that are no longer pending; raises StoreFault."""
+        """Forget all but the newest `keep` rows that are no longer pending, and those that are still followed.
+
+        Raises StoreFault.
+        """
 
     def set_aside(self) -> str:
         """Move a broken file out of the way, start an empty one, return the new name of the old."""
@@ -100,14 +103,15 @@ class MemoryStore:
         return [self._rows[key] for key in sorted(self._rows, reverse=True)[:limit]]
 
     def prune(self, keep: int) -> None:
-        """Forget all but the newest `keep` rows that are no longer pending."""
+        """Forget all but the newest `keep` rows that are no longer pending, and those that are still followed."""
         done = [
             key
             for key in sorted(self._rows, reverse=True)
             if self._rows[key].status is not ReportStatus.PENDING
         ]
         for key in done[keep:]:
-            del self._rows[key]
+            if not self._rows[key].followed:
+                del self._rows[key]
 
     def set_aside(self) -> str:
         """Memory does not break; nothing to move."""

@@ -49,8 +49,8 @@ OPTIONS: list[cfg.Opt] = [
         default=10000,
         min=0,
         help="How many settled reports (delivered, refused, withdrawn, expired) the outbox keeps for people "
-        "to look at; the oldest go first. The default is a few megabytes. Reports that still wait are never "
-        "counted and never dropped.",
+        "to look at; the oldest go first. The default is a few megabytes. Reports that still wait, and delivered ones "
+        "that are still followed at masakari, are never dropped.",
     ),
     cfg.IntOpt(
         "loop_stall_limit",

@@ -101,8 +101,11 @@ def test_what_is_followed_comes_back_until_its_end_is_known(store: Store) -> Non
     assert [kept.followed for kept in store.recent(10)] == ["", "", ""]
 
 
-def test_what_is_followed_and_forgotten_is_followed_no_longer(store: Store) -> None:
+def test_what_is_followed_is_kept_however_short_the_history_is_to_be(store: Store) -> None:
     ended = [replace(row(n), status=ReportStatus.DELIVERED, followed=f"u-{n}") for n in range(1, 4)]
     store.write([Put(one) for one in ended])
-    store.prune(1)
-    assert [kept.id for kept in store.load().followed] == [3]
+    store.prune(0)
+    assert [kept.id for kept in store.load().followed] == [1, 2, 3]
+    store.write([Put(replace(ended[1], followed=""))])
+    store.prune(0)
+    assert [kept.id for kept in store.recent(10)] == [3, 1]
