@@ -17,13 +17,15 @@ class Limits:
     """What one server takes: at most so many `connections` at a time, and bodies of `body` bytes.
 
     Seconds: a request must be here whole `request` after its first byte; a connection may be without one for `idle`,
-    in which the answer before must have been read.
+    in which the answer before must have been read. Who has come, or has begun to ask, has `grace` to go on with that
+    before it makes room for others.
     """
 
     connections: int = 32
     body: int = 1024
     request: float = 10.0
     idle: float = 15.0
+    grace: float = 1.0
 
 
 class Stage(Enum):
@@ -59,6 +61,19 @@ MOVES = {
 """What is not listed changes nothing."""
 
 
+class Claim(Enum):
+    """What a connection has to say for itself when another needs its room, the least first."""
+
+    SILENT = 0
+    """It has never asked, and had its time to."""
+    RESTING = 1
+    """It was answered, has read that, and asks nothing."""
+    SLOW = 2
+    """Its request has begun, and has not come whole in its time."""
+    KEPT = 3
+    """It is being answered, reads its answer, or is about to ask."""
+
+
 class Connections:
     """Those of one server: no more than it allows."""
 
@@ -72,12 +87,20 @@ class Connections:
         return self._by_transport.get(transport) if transport is not None else None
 
     def admit(self, connection: "Connection", transport: asyncio.Transport) -> bool:
-        """Whether there is room; one that asks nothing makes it, first of all one that never has."""
+        """Whether there is room. One that does not ask makes it, and who is about to ask has his time for that.
+
+        First goes who has come to ask nothing, then who rests after an answer, then who does not come to the end of
+        his request; of several the one that has done so for longest. Where none of them is, the newcomer is refused,
+        who has not begun yet, and not one who has.
+        """
         if len(self._by_transport) >= self.limits.connections:
-            resting = [one for one in self._by_transport.values() if one.stage is not Stage.ANSWERING]
-            if not resting:
+            given = [
+                (claim, one) for one in self._by_transport.values() if (claim := one.claim) is not Claim.KEPT
+            ]
+            if not given:
                 return False
-            min(resting, key=lambda one: one.answers > 0).hang_up()  # of several the oldest
+            _, weakest = min(given, key=lambda held: (held[0].value, held[1].since))
+            weakest.hang_up()
         self._by_transport[transport] = connection
         return True
 
@@ -97,7 +120,23 @@ class Connection(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._heard = 0
         self.stage = Stage.OPEN
+        self.since = asyncio.get_running_loop().time()
+        """The second of the loop's clock since which it is at its stage."""
         self.answers = 0
+
+    @property
+    def claim(self) -> Claim:
+        """By what it does, and for how long it has."""
+        fresh = asyncio.get_running_loop().time() - self.since < self._all.limits.grace
+        match self.stage:
+            case Stage.OPEN if self.answers:
+                unread = self._transport is not None and self._transport.get_write_buffer_size()
+                return Claim.KEPT if unread else Claim.RESTING
+            case Stage.OPEN if not fresh:
+                return Claim.SILENT
+            case Stage.READING if not fresh:
+                return Claim.SLOW
+        return Claim.KEPT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There is room for it, or it is told that there is none."""
@@ -152,6 +191,7 @@ class Connection(asyncio.Protocol):
             self._heard = 0
         if self.stage is before:
             return
+        self.since = asyncio.get_running_loop().time()
         limits = self._all.limits
         match self.stage:
             case Stage.OPEN:

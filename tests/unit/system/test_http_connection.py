@@ -77,7 +77,7 @@ async def test_each_stage_has_its_deadline(began: bool, unread: int, how: str, s
 
 
 async def test_who_is_answered_stays_and_who_never_asked_goes_first() -> None:
-    all_ = Connections(Limits(connections=3))
+    all_ = Connections(Limits(connections=3, grace=0.0))
     (busy, _), (known, at_known), (_, at_silent) = (connected(all_) for _ in range(3))
     for one in (busy, known):
         one.see(Seen.ASKED)
@@ -86,6 +86,38 @@ async def test_who_is_answered_stays_and_who_never_asked_goes_first() -> None:
     assert (at_silent.how, at_known.how) == ("aborted", "")
     connected(all_)
     assert at_first.how == "aborted", "it has never asked, either"
+
+
+async def test_who_has_just_come_or_begun_to_ask_is_not_hung_up_on_for_those_who_rest() -> None:
+    """A burst of newcomers takes the places of who rests, not of one another: each is about to ask."""
+    all_ = Connections(Limits(connections=4, grace=3600.0))
+    rested = [connected(all_) for _ in range(3)]
+    for one, _ in rested:
+        one.see(Seen.ASKED)
+        one.see(Seen.ANSWERED)
+    asking, at_asking = connected(all_)
+    asking.data_received(b"GET")
+    newcomers = [connected(all_) for _ in range(4)]
+    assert [at.how for _, at in rested] == 3 * ["aborted"] and at_asking.how == ""
+    assert [at.how for _, at in newcomers] == ["", "", "", "closed"], "the last is told that there is no room"
+    assert newcomers[-1][1].sent.startswith(b"HTTP/1.1 503 ")
+    asking.see(Seen.ASKED)
+    assert asking.stage is Stage.ANSWERING
+
+
+async def test_who_does_not_come_to_the_end_of_his_request_goes_after_who_rests() -> None:
+    all_ = Connections(Limits(connections=3, grace=0.0))
+    (slow, at_slow), (resting, at_resting), (reader, at_reader) = (connected(all_) for _ in range(3))
+    slow.data_received(b"GET")
+    for one in (resting, reader):
+        one.see(Seen.ASKED)
+        one.see(Seen.ANSWERED)
+    at_reader.unread = 10
+    first, _ = connected(all_)
+    assert (at_resting.how, at_slow.how, at_reader.how) == ("aborted", "", "")
+    first.see(Seen.ASKED)
+    connected(all_)
+    assert (at_slow.how, at_reader.how) == ("aborted", ""), "its answer is still being read"
 
 
 async def test_where_all_are_answered_the_newcomer_is_told_so() -> None:

@@ -27,7 +27,7 @@ class Served:
     """An application that says `hello`, or the body that it was sent; `/slow` waits until `go` is set."""
 
     def __init__(self, **limits: float) -> None:
-        self.limits = Limits(**{"request": LONG, "idle": LONG, **limits})  # type: ignore[arg-type]
+        self.limits = Limits(**{"request": LONG, "idle": LONG, "grace": 0.0, **limits})  # type: ignore[arg-type]
         self.go = asyncio.Event()
         self.slow = self.much = 0
         self.listening: list[socket.socket] = []
