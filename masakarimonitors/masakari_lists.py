@@ -124,6 +124,14 @@ async def newest_of(api: Reader, host_uuid: str, kind: str, **filters: str) -> l
     return [_stored(item) for item in _items(answer, "/notifications", "notifications")]
 
 
+async def running_of(api: Reader, host_uuid: str) -> list[Stored]:
+    """What masakari shows its engine at work on, of one host and of whatever type: one page, newest first."""
+    answer = await api.get(
+        f"/notifications?{urlencode({'source_host_uuid': host_uuid, 'status': 'running'})}"
+    )
+    return [_stored(item) for item in _items(answer, "/notifications", "notifications")]
+
+
 async def notification(api: Reader, uuid: str) -> Stored | None:
     """One notification; None when masakari does not know it (any more)."""
     path = f"/notifications/{quote(uuid, safe='')}"

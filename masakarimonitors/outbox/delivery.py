@@ -306,7 +306,8 @@ class Delivery:
         match FATES[answer, arrival.presence]:
             case Fate.DELIVERED:
                 uuid = outcome.uuid if isinstance(outcome, Delivered) else arrival.uuid
-                followed = uuid if row.is_acted_on else ""
+                unseen = arrival.presence is Presence.UNKNOWN and not uuid
+                followed = (row.unseen if unseen else uuid) if row.is_acted_on else ""
                 self._end(replace(row, followed=followed), ReportStatus.DELIVERED, words, now)
                 return uuid
             case Fate.SWALLOWED:

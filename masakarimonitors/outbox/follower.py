@@ -6,13 +6,14 @@ nothing said that no look has shown, and one word for all when masakari cannot b
 """
 
 import logging
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from masakarimonitors.masakari_api import LookupFailed
-from masakarimonitors.masakari_lists import Reader, Stored, notification, on_maintenance
+from masakarimonitors.masakari_lists import Reader, Stored, notification, on_maintenance, running_of
 from masakarimonitors.outbox import words
 from masakarimonitors.outbox.looks import seen_of
 from masakarimonitors.outbox.outbox import Outbox
@@ -44,6 +45,8 @@ _FIRST = (10.0, 70.0)
 _AGAIN, _LAST_AGAIN = 300.0, 3000.0
 # Looks on which it hangs when people are told of a report; those after them only show when an alarm is over.
 _EARLY = 4
+# For so many seconds a look at what the engine is at work on, of one host, counts for all reports of that host.
+_LINE = 60.0
 # Whether what has failed is over by now is asked (of the monitor itself) so often, in seconds.
 _REVIEW = 30.0
 
@@ -57,6 +60,7 @@ class _Report:
     due: float
     progress: Progress = Progress.DELIVERED
     looks: int = 0
+    looked: float = -math.inf
     # How often in a row masakari has known no such notification: what stands before it may say so once.
     unknown: int = 0
     seen: Seen | None = None
@@ -116,6 +120,8 @@ class Follower:
         self._blind: _Blind | None = None
         self._late_at = 0.0
         self._begun = False
+        # Until when (a monotonic second) the engine counts as at work for a host, or not, by masakari's uuid of that.
+        self._lines: dict[str, tuple[float, bool]] = {}
 
     async def run(self) -> None:
         """Until cancelled, take up what is delivered, and look at it when it is time to."""
@@ -152,6 +158,13 @@ class Follower:
             report = self._reports.get(uuid)
             if report is not None and report.progress not in UNRECOVERED:
                 self._read_again()
+                if self._would_be_alarm(report, seen) and not report.is_late:
+                    # Our own look sees, too, who is ahead of it; there are few of those.
+                    now = self._clock.now().monotonic
+                    if now >= report.looked + _AGAIN:
+                        report.due = now
+                        self._outbox.followed_news.set()
+                    continue
                 report.due = self._clock.now().monotonic + self._policy.wait(report.looks)
                 self._note(report, seen)
 
@@ -188,7 +201,11 @@ class Follower:
             if self._begun:
                 self._replace(row)
                 wait = self._policy.wait(0) + self._rng.uniform(0.0, self._policy.spread)
-            self._reports[row.followed] = _Report(row=row, born=now.monotonic, due=now.monotonic + wait)
+            report = _Report(row=row, born=now.monotonic, due=now.monotonic + wait)
+            self._reports[row.followed] = report
+            if row.is_unseen:  # no look could show it
+                report.progress = Progress.UNSEEN
+                LOG.error("%s", self._told(report, now.monotonic))
         self._begun = True
         for uuid in list(self._reports)[: max(0, len(self._reports) - MOST)]:
             report = self._reports[uuid]
@@ -240,6 +257,7 @@ class Follower:
         if report.is_late:
             self._late_at = now + self._policy.late_gap
         report.looks += 1
+        report.looked = now
         report.due = now + self._policy.wait(report.looks)
         try:
             if report.progress in UNRECOVERED and report.stored is not None:
@@ -249,7 +267,11 @@ class Follower:
             else:
                 report.stored = stored = await notification(reader, report.uuid)
                 date = getattr(reader, "date", None) or self._clock.now().wall
-                self._note(report, seen_of(stored, date) if stored else None)
+                seen = seen_of(stored, date) if stored else None
+                busy = False
+                if stored is not None and self._would_be_alarm(report, seen):
+                    busy = await self._is_at_work(reader, stored)
+                self._note(report, seen, queued=busy)
         except LookupFailed as fault:
             if fault.unknown:  # its host is registered no more
                 self._move(report, Said.OVER, "masakari knows its host no more")
@@ -276,15 +298,34 @@ class Follower:
             LOG.info("masakari's notifications can be read again: reports that it has are followed further")
             self._blind = None
 
-    def _note(self, report: _Report, seen: Seen | None) -> None:
-        """A look has shown this of it."""
+    def _would_be_alarm(self, report: _Report, seen: Seen | None) -> bool:
+        """Whether what was seen says that the engine does not begin with it, unless it is at another of that host."""
+        what = said(seen, self._policy, queued=self._is_queued(report))
+        return what is Said.NEW_FOR_LONG and report.progress is Progress.DELIVERED
+
+    async def _is_at_work(self, reader: Reader, stored: Stored) -> bool:
+        """Whether the engine is at work on any report of its host, by whichever monitor; raises LookupFailed."""
+        now = self._clock.now().monotonic
+        until, busy = self._lines.get(stored.host_uuid, (now, False))
+        if until <= now:
+            await self._clock.sleep(self._policy.gap)
+            running = await running_of(reader, stored.host_uuid)
+            date = getattr(reader, "date", None) or self._clock.now().wall
+            # What it shows as running for longer than it waits for anything, nobody may be at work on.
+            busy = any(seen_of(one, date).seconds < self._policy.work for one in running)
+            self._lines = {host: line for host, line in self._lines.items() if line[0] > now}
+            self._lines[stored.host_uuid] = (now + _LINE, busy)
+        return busy
+
+    def _note(self, report: _Report, seen: Seen | None, *, queued: bool = False) -> None:
+        """A look has shown this of it; `queued`: the engine is at another report of that host."""
         now = self._clock.now().monotonic
         report.unknown = report.unknown + 1 if seen is None else 0
         if report.unknown == 1:
             report.due = min(report.due, now + self._policy.begin)
             return
         report.seen, report.seen_at = seen, now
-        self._move(report, said(seen, self._policy, queued=self._is_queued(report)))
+        self._move(report, said(seen, self._policy, queued=queued or self._is_queued(report)))
 
     def _is_queued(self, report: _Report) -> bool:
         """Whether the engine, which takes one report of a host after another, is at work on another one of ours."""

@@ -115,8 +115,8 @@ class Pacing:
         now = self._clock.now()
         for row in self._outbox.followed() if self._policy.limit else ():
             lane = lane_of(row.notification)
-            if lane is None or row.notification is None:
-                continue  # of hosts and processes nothing waits
+            if lane is None or row.notification is None or row.is_unseen:
+                continue  # of hosts and processes nothing waits, and for what no look would show nobody does
             # No more, so that it is looked at first, and then for a day: the wall clock may have been set meanwhile.
             age = min(_age(row.updated or row.created, now), self._policy.patience)
             host = self._host(row.notification.hostname)

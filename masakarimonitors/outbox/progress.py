@@ -40,6 +40,7 @@ class Progress(StrEnum):
     IGNORED = "ignored by masakari"
     FAILED = "failed at masakari"
     LOST = "unknown to masakari"
+    UNSEEN = "not known whether masakari has it"
     CLEARED = "over"
     FORGOTTEN = "followed no longer"
 
@@ -48,8 +49,8 @@ UNENDED = frozenset(
     {Progress.DELIVERED, Progress.NOT_BEGUN, Progress.WORKED_ON, Progress.TRIED_ONCE, Progress.STUCK}
 )
 """Where masakari may still do something."""
-UNRECOVERED = frozenset({Progress.IGNORED, Progress.FAILED, Progress.LOST})
-"""Where it will do nothing more, although it was meant to."""
+UNRECOVERED = frozenset({Progress.IGNORED, Progress.FAILED, Progress.LOST, Progress.UNSEEN})
+"""Where no look will show that it has done anything more, although it was meant to."""
 KEPT = UNENDED | UNRECOVERED
 """Where a report is still followed."""
 ALARMS = UNRECOVERED | {Progress.NOT_BEGUN, Progress.TRIED_ONCE, Progress.STUCK}

@@ -18,6 +18,9 @@ from masakarimonitors.core.notification import (
     to_wire,
 )
 
+_UNSEEN = "unseen:"
+"""What stands before the row's number in the place of masakari's uuid of it, where masakari cannot be asked."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -98,6 +101,16 @@ class Row:
     def as_made(self) -> Notification | None:
         """What it says, with the time at which it was made, whenever it is offered."""
         return None if self.notification is None else replace(self.notification, generated_time=self.made_at)
+
+    @property
+    def unseen(self) -> str:
+        """What it is followed by where masakari may have it, and cannot be asked whether it does."""
+        return f"{_UNSEEN}{self.id}"
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether it is followed so."""
+        return self.followed.startswith(_UNSEEN)
 
     def repeats(self, other: Notification) -> bool:
         """Whether it is the very report that `other` is, with whatever time it is offered by now."""

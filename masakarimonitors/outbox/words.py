@@ -63,6 +63,12 @@ PROGRESS = {
         "with it by then, {what}. Its database was restored or purged, or another masakari answers. See what runs, and "
         "recover by hand what does not. The report is not sent again"
     ),
+    Progress.UNSEEN: (
+        "It is not known whether masakari has the report about {about}: the answer to a try was lost, it called the "
+        "next one a duplicate, which may speak of an older report, and its notifications cannot be read. If it has "
+        "not, {what}. See `openstack notification list` and what runs, and recover by hand what does not; give the "
+        "user of [api] the right to read notifications. The report is not sent again, since it could be acted on twice"
+    ),
     Progress.CLEARED: "the report about {about}, which masakari did not act upon, needs nobody any more: {why}",
     Progress.FORGOTTEN: (
         "Nobody here follows the report about {about} any more, and that it was recovered was not seen (at masakari: "

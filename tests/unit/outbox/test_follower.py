@@ -19,9 +19,10 @@ from masakarimonitors.core.notification import (
     HostStatus,
     Notification,
     ProcessNotification,
+    ReportStatus,
     VmNotification,
 )
-from masakarimonitors.masakari_api import Duplicate
+from masakarimonitors.masakari_api import Duplicate, Unreachable
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.arrivals import Arrivals
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
@@ -337,7 +338,50 @@ async def test_looks_are_few_and_never_two_within_a_second() -> None:
         await on.deliver(*(on.process(f"p{number}") for number in range(count)))
         await on.clock.advance(hours * 3600)
     assert min(b - a for a, b in itertools.pairwise(moments)) >= POLICY.gap
-    assert len(moments) <= len(POLICY.early) * count + hours * 3600 / POLICY.late_gap
+    # Each first look may find that it waits; what the engine is at is asked for all of a host at once, each minute.
+    lines = POLICY.spread / 60 + 1
+    assert len(moments) <= len(POLICY.early) * count + lines + hours * 3600 / POLICY.late_gap
+
+
+async def test_a_report_behind_another_monitors_is_no_sign_of_a_dead_engine() -> None:
+    """Nor where the pacing has looked; it is one when nobody is worked on, or one that is worked on for too long."""
+    async with stage() as on:
+        await on.deliver(on.instance())
+        theirs = on.engine.report_host(status="running")
+        theirs["updated_at"] = on.clock.now().wall.replace(tzinfo=None).isoformat()
+        await on.clock.advance(FIRST)
+        on.follower.seen({"notification-1": Seen(status="new", seconds=FIRST)})
+        await on.clock.advance(2)
+        assert on.shown() == [("vm:i", Progress.DELIVERED, False)]
+        looks = on.looks()
+        for _ in range(10):
+            on.follower.seen({"notification-1": Seen(status="new", seconds=FIRST)})
+            await on.clock.advance(2)
+        assert on.looks() == looks, "the pacing looks often, and this is no reason to do so as well"
+        await on.clock.advance(POLICY.late + POLICY.late_gap)
+        assert on.shown() == [("vm:i", Progress.NOT_BEGUN, True)]
+
+
+async def test_whether_masakari_has_it_is_an_alarm_until_its_subject_is_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with stage() as on:
+        answers = iter([Unreachable("lost", maybe_accepted=True), Duplicate("409")])
+        on.engine.answer = lambda told: next(answers)
+        on.engine.known.fails = "it may not read"
+        await on.deliver(on.process())
+        await on.clock.advance(60)
+        assert [row.status for row in on.store.recent(1)] == [ReportStatus.DELIVERED]
+        assert on.shown() == [("process:nova-compute", Progress.UNSEEN, True)]
+        assert "not known whether masakari has the report about process:nova-compute" in caplog.text
+        assert on.looks() == 0
+    async with stage(on) as again:
+        again.engine.known.fails = ""
+        await again.clock.advance(2 * FIRST)
+        assert again.shown() == [("process:nova-compute", Progress.UNSEEN, True)] and again.looks() == 0
+        again.well["process:nova-compute"] = "it runs"
+        await again.clock.advance(60)
+        assert again.shown() == [] and again.outbox.followed() == []
 
 
 async def test_what_the_pacing_has_looked_at_is_not_looked_at_again() -> None:
