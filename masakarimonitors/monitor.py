@@ -63,8 +63,8 @@ class InputFile:
     """What it says now, comparable; blocks. Raises ConfigFault for what an operator must mend."""
     in_force: Any
     """What it said at the start."""
-    apply: Callable[[Any], None] | None = None
-    """Puts what it says in force; None where only a restart does."""
+    apply: Callable[[Any], str | None] | None = None
+    """Puts what it says in force, or says why only a restart does; None where that is always so."""
 
 
 @dataclass(frozen=True, kw_only=True)

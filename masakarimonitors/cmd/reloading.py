@@ -84,8 +84,9 @@ class Reloading:
         self._said[place] = says
         if file.apply is None:
             LOG.warning("SIGHUP: %s has changed; what it says now needs a restart", file.path)
+        elif why := file.apply(says):
+            LOG.warning("SIGHUP: %s has changed; what it says now needs a restart: %s", file.path, why)
         else:
-            file.apply(says)
             LOG.info("SIGHUP: %s has changed, and what it says now is in force", file.path)
 
     async def _options(self) -> None:

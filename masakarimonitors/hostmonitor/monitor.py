@@ -5,6 +5,7 @@ Reads the configuration; only the drivers' own `build` functions do so beside it
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from masakarimonitors.core.notification import HostEvent, HostNotification, Repo
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.decision import Decider
 from masakarimonitors.hostmonitor.core.leaving import may_offer
+from masakarimonitors.hostmonitor.core.matrix import Matrix
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
@@ -29,6 +31,7 @@ from masakarimonitors.hostmonitor.input_files import parse_domains
 from masakarimonitors.hostmonitor.sources.leading import Leading
 from masakarimonitors.hostmonitor.sources.overheard import Overheard, Tapped
 from masakarimonitors.hostmonitor.sources.path import OwnPath
+from masakarimonitors.hostmonitor.sources.rules import ChangedRules
 from masakarimonitors.hostmonitor.sources.segments import Segments
 from masakarimonitors.hostmonitor.status import describe
 from masakarimonitors.masakari_lists import ReportFinder
@@ -78,6 +81,7 @@ def wire(
         for closer in driver.closers:
             await closer()
 
+    rules = ChangedRules(policy.matrix, elected=policy.elected)
     wrong_bmcs = remembered(memory)
     driver.recall_power(wrong_bmcs)
     decide: Callable[[State, Any, Instant], tuple[State, Decision]] = Decider(policy)
@@ -98,14 +102,16 @@ def wire(
         name="hostmonitor",
         state=restore(policy, memory),
         decide=decide,
-        sources=[*(Tapped(source, hearers) for source in driver.sources), *beside_driver],
+        sources=[*(Tapped(source, hearers) for source in driver.sources), *beside_driver, rules],
         effects=Routed(driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock)),
-        describe=lambda state: describe(state, policy, driver.troubles()),
-        judge_unconfirmed=partial(judge_unconfirmed, policy),
-        may_offer=partial(may_offer, policy),
+        describe=lambda state: describe(state, policy.under(state), driver.troubles()),
+        judge_unconfirmed=lambda state, report, now: judge_unconfirmed(
+            policy.under(state), state, report, now
+        ),
+        may_offer=lambda state, told, now: may_offer(policy.under(state), state, told, now),
         settled=settled,
         watch_delivery=path.watch_delivery,
-        files=[*driver.files, *_domains_file(conf, policy.domains)],
+        files=[*(_live(file, rules) for file in driver.files), *_domains_file(conf, policy.domains)],
         close=close,
         watching=_watching(driver, policy),
     )
@@ -158,6 +164,13 @@ def policy_of(conf: cfg.ConfigOpts, driver: Driver) -> Policy:
         ),
         domains=_domains(conf),
     )
+
+
+def _live(file: InputFile, rules: ChangedRules) -> InputFile:
+    """A matrix is put in force while this monitor runs."""
+    if not isinstance(file.in_force, Matrix):
+        return file
+    return replace(file, apply=partial(rules.take, file.path))
 
 
 def _domains(conf: cfg.ConfigOpts) -> Mapping[str, str]:

@@ -32,7 +32,12 @@ from masakarimonitors.hostmonitor.core.judge import Court, judge
 from masakarimonitors.hostmonitor.core.judgement import Judgement, started
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.news import News, of_judgements
-from masakarimonitors.hostmonitor.core.observation import Membership, Observation, WriteLedger
+from masakarimonitors.hostmonitor.core.observation import (
+    MatrixChanged,
+    Membership,
+    Observation,
+    WriteLedger,
+)
 from masakarimonitors.hostmonitor.core.outage import Phase, UnlistedMove
 from masakarimonitors.hostmonitor.core.pursue import pursue
 from masakarimonitors.hostmonitor.core.reporter import Standing, stagger
@@ -55,7 +60,12 @@ class Decider:
     def __call__(
         self, state: State, observation: Observation | Woken, now: Instant
     ) -> tuple[State, Decision]:
-        """Judge one observation."""
+        """Judge one observation, by the rules that are in force from it on."""
+        if isinstance(observation, MatrixChanged):
+            state = replace(state, matrix=replace(self.policy.matrix, recover=observation.recover))
+        return Decider(self.policy.under(state))._judge(state, observation, now)
+
+    def _judge(self, state: State, observation: Observation | Woken, now: Instant) -> tuple[State, Decision]:
         news = self._take_in(state, observation, now)
         hosts = dict(state.hosts)
         for name, host in news.hosts.items():
@@ -210,7 +220,12 @@ class _Round:
         cluster = replace(self.cluster, ledger=self._keep_ledger(troubled))
         wake_at = self._set_alarm(cluster, None if woken else self.old.wake_at)
         state = State(
-            hosts=self.hosts, cluster=cluster, troubled=troubled, agenda=self.agenda, wake_at=wake_at
+            hosts=self.hosts,
+            cluster=cluster,
+            troubled=troubled,
+            agenda=self.agenda,
+            wake_at=wake_at,
+            matrix=self.old.matrix,
         )
         return state, Decision(tuple(self.commands), tuple(self.verdicts))
 

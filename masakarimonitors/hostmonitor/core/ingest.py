@@ -20,6 +20,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     Follower,
     Leader,
     LifeSeen,
+    MatrixChanged,
     Membership,
     NoElection,
     Observation,
@@ -61,8 +62,22 @@ def ingest(policy: Policy, state: State, observation: Observation | Woken, now: 
             return take_registry(policy, state, observation, now)
         case Answered():
             return _take_answer(policy, state, observation, now)
+        case MatrixChanged():
+            return _take_matrix(policy, state, observation, now)
         case Woken():
             return News(cluster=state.cluster)
+
+
+def _take_matrix(policy: Policy, state: State, changed: MatrixChanged, now: Instant) -> News:
+    """As after a restart of this monitor: what was down before was not seen to begin under these rules.
+
+    Every host that is not plainly up is judged anew, and what was due for it is due again if they still want it.
+    """
+    views = {name: replace(view, since=now.monotonic) for name, view in state.cluster.views.items()}
+    never = policy.matrix.never_recovers
+    why = messages.MATRIX_NEVER if never else messages.MATRIX_CHANGED
+    verdict = Verdict(f"host:{policy.own}", Ruling.ACTED, why, evidence=changed.path, alarm=never)
+    return News(cluster=replace(state.cluster, views=views), verdicts=(verdict,), recheck_all=True)
 
 
 # -- what is seen on a link ---------------------------------------------------------------------------

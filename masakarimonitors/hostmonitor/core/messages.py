@@ -295,3 +295,13 @@ def left_long(after: float, links: Sequence[str] = ()) -> str:
 def long_maintenance(after: float) -> str:
     """Forgotten, probably."""
     return f"it has been on maintenance in masakari for {seconds(after)}: high availability is off for it"
+
+
+MATRIX_CHANGED = (
+    "another matrix is in force: every host that is not plainly up was judged by it, and what was down before counts "
+    "as after a restart of this monitor"
+)
+MATRIX_NEVER = (
+    "another matrix is in force, and no combination of its links means recovery: no failed host will be reported. Mend "
+    "[consul] matrix_config_file, and send SIGHUP again"
+)

@@ -259,6 +259,14 @@ class ReportsFound:
     finished: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class MatrixChanged:
+    """The operator has said anew which vectors of the same links (True: up) mean recovery; `path`: where."""
+
+    recover: frozenset[tuple[bool, ...]]
+    path: str
+
+
 Observation = (
     Sample
     | View
@@ -271,6 +279,7 @@ Observation = (
     | Registry
     | Answered
     | ReportsFound
+    | MatrixChanged
 )
 
 

@@ -6,7 +6,7 @@ host's change among 10,000 copies one dictionary and no more.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from masakarimonitors.core.backoff import backoff
 from masakarimonitors.core.decision import JSON
@@ -45,7 +45,7 @@ class ProofPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The rules, frozen at start. Times in seconds.
+    """The rules, frozen at start but for what a `State` says otherwise (`under`). Times in seconds.
 
     `own`: this monitor's host, which it never judges. `samples` equal samples, `sample_interval`
     apart, make a value firm; `settle` lets the links of one cut arrive, `unproven_settle` is its length where
@@ -75,6 +75,10 @@ class Policy:
     guard: GuardPolicy = field(default_factory=GuardPolicy)
     domains: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
+
+    def under(self, state: "State") -> "Policy":
+        """The rules that are in force in this state."""
+        return self if state.matrix is None else replace(self, matrix=state.matrix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,7 @@ class State:
     """`troubled`: the hosts that are not plainly up on every link; only they are looked at again.
 
     `agenda`: when (monotonic second) a host must be looked at again without news; `wake_at`: the
-    alarm that is set.
+    alarm that is set. `matrix`: the one in force, if it has changed since the start.
     """
 
     hosts: Mapping[str, HostState]
@@ -154,6 +158,7 @@ class State:
     troubled: frozenset[str] = frozenset()
     agenda: Mapping[str, float] = field(default_factory=dict)
     wake_at: float | None = None
+    matrix: Matrix | None = None
 
 
 def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:

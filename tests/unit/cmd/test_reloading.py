@@ -128,7 +128,7 @@ class Files:
 async def test_a_file_is_put_in_force_or_waits_for_a_restart_and_a_fault_is_one_line(
     reloaded: Reloaded, caplog: pytest.LogCaptureFixture
 ) -> None:
-    said: dict[str, object] = {"live": 1, "wired": 1, "broken": 1}
+    said: dict[str, object] = {"live": 1, "wired": 1, "partly": 1, "broken": 1}
     applied: list[object] = []
 
     def reads(name: str) -> Callable[[], object]:
@@ -144,14 +144,16 @@ async def test_a_file_is_put_in_force_or_waits_for_a_restart_and_a_fault_is_one_
         Files(
             InputFile(path="live", read=reads("live"), in_force=1, apply=applied.append),
             InputFile(path="wired", read=reads("wired"), in_force=1),
+            InputFile(path="partly", read=reads("partly"), in_force=1, apply=lambda says: "other links"),
             InputFile(path="broken", read=reads("broken"), in_force=1, apply=applied.append),
         )
     ]
     assert await reloaded.hang_up(caplog, running) == [] and applied == []
-    said.update(live=2, wired=2, broken=ConfigFault("line 1: no\nline 2: neither"))
+    said.update(live=2, wired=2, partly=2, broken=ConfigFault("line 1: no\nline 2: neither"))
     lines = await reloaded.hang_up(caplog, running)
     assert applied == [2]
     assert [line for line in lines if "wired" in line and "needs a restart" in line]
+    assert [line for line in lines if "partly" in line and "needs a restart: other links" in line]
     (fault,) = [line for line in lines if "broken" in line]
     assert fault.endswith("stays in force: line 1: no; line 2: neither")
     said.update(broken=RuntimeError("a slip"))

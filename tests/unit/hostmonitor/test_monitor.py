@@ -17,8 +17,9 @@ from masakarimonitors.core.notification import (
 )
 from masakarimonitors.hostmonitor import monitor as wiring
 from masakarimonitors.hostmonitor.core import matrix
-from masakarimonitors.hostmonitor.core.observation import Outcome
+from masakarimonitors.hostmonitor.core.observation import MatrixChanged, Outcome
 from masakarimonitors.hostmonitor.drivers.base import Driver
+from masakarimonitors.monitor import InputFile
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import EPOCH, FakeClock
 from tests.fixtures.host_play import OWN
@@ -141,3 +142,21 @@ def test_where_nothing_can_be_proven_it_settles_longer(tmp_path: Path) -> None:
     conf = conf_of(tmp_path, "[host]\nunproven_settle_time = 12.5\n")
     rules = wiring.policy_of(conf, driver())
     assert (rules.unproven_settle, rules.settle, rules.check_life) == (12.5, 2.0, True)
+
+
+def test_a_matrix_that_is_read_again_is_put_in_force_and_what_is_wired_in_is_not(tmp_path: Path) -> None:
+    both = matrix.Matrix(("a", "b"), frozenset({(False, False)}))
+    file = InputFile(path="m.yaml", read=lambda: both, in_force=both)
+    other = InputFile(path="other", read=lambda: 1, in_force=1)
+    wired = wiring.wire(
+        conf_of(tmp_path), driver(matrix=both, files=[file, other]), {}, FakeClock(), FakeApi()
+    )
+    live, kept = wired.files
+    assert kept.apply is None and live.apply is not None
+    assert live.apply(matrix.Matrix(("a",), frozenset({(False,)})))
+    assert not live.apply(
+        matrix.Matrix(("a", "b"), frozenset({(False, False), (True, False), (False, True)}))
+    )
+    state, _ = wired.decide(wired.state, MatrixChanged(frozenset({(True, False)}), "m.yaml"), NOW)
+    assert state.matrix == matrix.Matrix(("a", "b"), frozenset({(True, False)}))
+    assert list(wired.describe(state))

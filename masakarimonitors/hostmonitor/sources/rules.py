@@ -1,0 +1,39 @@
+"""Rules that the operator has changed while this monitor runs, as observations.
+
+In: what stands in a file that was read again. Out: `MatrixChanged`, or why only a restart can put it in force.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from masakarimonitors.hostmonitor.core.candidate import deciding_links
+from masakarimonitors.hostmonitor.core.matrix import Matrix
+from masakarimonitors.hostmonitor.core.observation import MatrixChanged, Observation
+
+
+class ChangedRules:
+    """The source; `take` may be called before it runs."""
+
+    name = "changed rules"
+
+    def __init__(self, matrix: Matrix, *, elected: bool) -> None:
+        """`matrix`: the one of the start, by which the links were chosen, and, if `elected`, what an election heeds."""
+        self._matrix = matrix
+        self._elected = elected
+        self._news: asyncio.Queue[MatrixChanged] = asyncio.Queue()
+
+    def take(self, path: str, says: Matrix) -> str:
+        """Put it in force, or why only a restart does; on the loop's thread."""
+        if says.sequence != self._matrix.sequence:
+            return "it names other links than those that are watched"
+        if self._elected and deciding_links(says) != deciding_links(self._matrix):
+            return (
+                "recovery hangs on other links by it, and the election of the reporter was begun with those"
+            )
+        self._news.put_nowait(MatrixChanged(says.recover, path))
+        return ""
+
+    async def run(self, emit: Callable[[Observation], None]) -> None:
+        """Until cancelled."""
+        while True:
+            emit(await self._news.get())

@@ -1,0 +1,79 @@
+"""The matrix is changed while the monitor runs: what follows for hosts that are down already, and for open outages."""
+
+from masakarimonitors.core.decision import Ruling
+from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.observation import MatrixChanged
+from tests.fixtures.host_play import OWN, Play, policy, started, stopped
+
+LINKS = ("manage", "storage")
+STORAGE_DOWN = frozenset({(True, False), (False, False)})
+BOTH_DOWN = frozenset({(False, False)})
+ANY_DOWN = STORAGE_DOWN | {(False, True)}
+
+
+def play(recover: frozenset[tuple[bool, ...]], *, api: bool = True) -> Play:
+    return Play(policy(matrix=matrix.Matrix(LINKS, recover)), api=api).all_up("node05", "node06").wait(60)
+
+
+def changed(recover: frozenset[tuple[bool, ...]]) -> MatrixChanged:
+    return MatrixChanged(recover, "/etc/matrix.yaml")
+
+
+def test_what_fails_from_now_on_is_judged_by_the_new_matrix() -> None:
+    on = play(BOTH_DOWN).feed(changed(STORAGE_DOWN)).cut("node05", "storage").wait(60)
+    assert on.reports == [stopped("node05")]
+
+
+def test_what_the_new_matrix_does_not_ask_for_is_not_recovered() -> None:
+    on = play(ANY_DOWN).feed(changed(STORAGE_DOWN)).cut("node05", "manage").wait(600)
+    assert on.reports == []
+
+
+def test_a_host_that_is_down_already_is_settled_anew_and_was_not_seen_to_fail() -> None:
+    """As after a restart of the monitor, which reads the same file."""
+    on = play(BOTH_DOWN).cut("node05", "storage").wait(600)
+    assert on.reports == []
+    on.feed(changed(STORAGE_DOWN))
+    assert on.reports == []
+    outage = on.state.hosts["node05"].outage
+    assert outage is not None and not outage.watched and outage.gap
+    on.wait(60)
+    assert on.reports == [stopped("node05")]
+    on.wait(3600)
+    assert on.reports == [stopped("node05")]
+
+
+def test_an_outage_that_waits_is_over_when_the_new_matrix_does_not_ask_for_it() -> None:
+    on = play(STORAGE_DOWN).cut("node05", "storage").wait(1)
+    assert on.state.hosts["node05"].outage is not None
+    on.feed(changed(BOTH_DOWN)).wait(600)
+    assert on.reports == [] and on.state.hosts["node05"].outage is None
+
+
+def test_a_report_that_has_not_arrived_is_taken_back() -> None:
+    on = play(STORAGE_DOWN, api=False).cut("node05", "storage").wait(60)
+    assert on.reports == [stopped("node05")]
+    on.feed(changed(BOTH_DOWN)).wait(600)
+    assert "host:node05" in on.withdrawn
+    # It may have arrived, as any that was offered: so its end is told.
+    assert on.reports == [stopped("node05"), started("node05")] and on.state.hosts["node05"].outage is None
+
+
+def test_a_report_that_has_arrived_ends_as_for_a_host_that_comes_back_in_part() -> None:
+    on = play(STORAGE_DOWN).cut("node05", "storage").wait(60)
+    on.feed(changed(BOTH_DOWN)).wait(60)
+    assert on.reports == [stopped("node05")] and on.withdrawn == []
+    on.wait(600)
+    assert on.reports == [stopped("node05"), started("node05")]
+
+
+def test_it_is_said_and_a_matrix_that_recovers_nothing_is_an_alarm() -> None:
+    on = play(STORAGE_DOWN).feed(changed(BOTH_DOWN))
+    said = on.last(f"host:{OWN}")
+    assert (said.ruling, said.alarm, said.evidence) == (Ruling.ACTED, False, "/etc/matrix.yaml")
+    on.feed(changed(frozenset()))
+    assert on.last(f"host:{OWN}").alarm
+    on.cut("node05").wait(600)
+    assert on.reports == []
+    on.feed(changed(STORAGE_DOWN)).wait(60)
+    assert on.reports == [stopped("node05")]
