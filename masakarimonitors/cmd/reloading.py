@@ -2,7 +2,8 @@
 
 The configuration is read as at the start, by a thread. What of it counts at once are the levels of the log (`debug`,
 `default_log_levels`, and what `log_config_append` names); whoever changed another option is told that it waits for a
-restart. So is whoever changed a file that is wired into a monitor; it is read all the same, for its faults.
+restart. A file that a monitor can take over while it runs is put in force; of any other, and of what stands in such a
+file and is wired in, it is said that it waits for a restart. Each is read all the same, for its faults.
 """
 
 import asyncio

@@ -33,10 +33,10 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
 )
 from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import judge, well
 from masakarimonitors.introspectiveinstancemonitor.effects import CounterReader
+from masakarimonitors.introspectiveinstancemonitor.sources.changed_checks import ChangedChecks, expressions
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
 from masakarimonitors.introspectiveinstancemonitor.sources.heartbeat import Heartbeat
 from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory
-from masakarimonitors.introspectiveinstancemonitor.sources.output import Expression
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Targets
 from masakarimonitors.libvirt import binding, trial
 from masakarimonitors.libvirt.faults import Unavailable
@@ -62,8 +62,8 @@ def build(
     pattern = _pattern(conf)
     checks = _checks(conf)
     policy = policy_of(conf, checks)
-    expressions = {check.name: Expression(check.output) for check in checks if check.output is not None}
     sources: list[Source[Observation]] = []
+    asking: list[Checks] = []
     for uri in uris:
         targets = Targets()
         sources.append(Inventory(uri, pattern, targets, clock))
@@ -77,8 +77,10 @@ def build(
                 threshold=policy.threshold,
             )
         )
-        if checks:
-            sources.append(Checks(uri, targets, clock, checks, expressions))
+        if options.checks_file:
+            asking.append(Checks(uri, targets, clock, checks, expressions(checks)))
+    changed = ChangedChecks(options.checks_file, checks, asking)
+    sources += [*asking, changed] if asking else []
     counters = CounterReader(uris, clock)
     return Monitor(
         name="introspectiveinstancemonitor",
@@ -87,11 +89,11 @@ def build(
         sources=tuple(sources),
         effects=counters,
         describe=describe,
-        judge_unconfirmed=lambda state, report, now: judge(policy, uris, state, report),
+        judge_unconfirmed=lambda state, report, now: judge(policy.under(state), uris, state, report),
         is_well=well,
         settled=settled,
         close=counters.close,
-        files=_files(conf, checks),
+        files=_files(conf, checks, changed),
         watching=(
             *(f"guests of {uri} whose agent's socket matches {pattern.pattern}" for uri in uris),
             *(f"check {check.name}" for check in checks),
@@ -177,9 +179,10 @@ def _pattern(conf: cfg.ConfigOpts) -> re.Pattern[str]:
         ) from None
 
 
-def _files(conf: cfg.ConfigOpts, checks: Sequence[Check]) -> Sequence[InputFile]:
+def _files(conf: cfg.ConfigOpts, checks: Sequence[Check], changed: ChangedChecks) -> Sequence[InputFile]:
     path = conf.introspectiveinstancemonitor.checks_file
-    return (InputFile(path=path, read=lambda: _checks(conf), in_force=checks),) if path else ()
+    file = InputFile(path=path, read=lambda: _checks(conf), in_force=checks, apply=changed.take)
+    return (file,) if path else ()
 
 
 def _checks(conf: cfg.ConfigOpts) -> tuple[Check, ...]:

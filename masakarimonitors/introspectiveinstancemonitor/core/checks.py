@@ -5,8 +5,8 @@ optionally, a regular expression that its output must match.
 """
 
 import fnmatch
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 _SHOWN = 120
 """Characters of a command's output that stand in the evidence."""
@@ -64,6 +64,19 @@ class Check:
     def mismatch(self, output: str) -> str:
         """What is wrong with an output that the expression was not found in."""
         return f"the output of {self.command[0]} does not match {self.output!r}{_said(output)}"
+
+
+def begun_anew(before: Sequence[Check], after: Sequence[Check]) -> frozenset[str]:
+    """The names of those of `before` that are gone, or do not ask the same of the same guests any more.
+
+    How often one is asked, and after how many failures in a row it is told, is no other question.
+    """
+    kept = {_question(check) for check in after}
+    return frozenset(check.name for check in before if _question(check) not in kept)
+
+
+def _question(check: Check) -> Check:
+    return replace(check, interval=0.0, failures=1)
 
 
 def _said(output: str) -> str:

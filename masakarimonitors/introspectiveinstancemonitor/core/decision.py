@@ -17,6 +17,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     AgentsOutOfReach,
     Answered,
     Census,
+    ChecksChanged,
     Counters,
     GuestGone,
     GuestRestarted,
@@ -36,6 +37,24 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     apply,
 )
 
+Seen = (
+    GuestSeen
+    | GuestGone
+    | GuestRestarted
+    | Census
+    | LibvirtAway
+    | AgentsOutOfReach
+    | AgentsInReach
+    | Answered
+    | Missed
+    | Inconclusive
+    | Counters
+    | NotKnown
+    | ReportSettled
+    | Woken
+)
+"""What is judged by the rules that are in force."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decider:
@@ -47,6 +66,13 @@ class Decider:
         self, state: State, observation: Observation | Woken, now: Instant
     ) -> tuple[State, Decision]:
         """The next state and what follows from one observation."""
+        if isinstance(observation, ChecksChanged):
+            state, renewed = inventory.renew_checks(state, observation, self.policy)
+            after, more = report.pursue(state, now, self.policy.under(state))
+            return after, renewed + more
+        return Decider(self.policy.under(state))._decide(state, observation, now)
+
+    def _decide(self, state: State, observation: Seen, now: Instant) -> tuple[State, Decision]:
         after, decision = self._judge(state, observation, now)
         if after is state and not isinstance(observation, Woken):
             # The usual case: a healthy guest that answers changes nothing.
@@ -54,7 +80,7 @@ class Decider:
         after, more = report.pursue(after, now, self.policy)
         return after, decision + more
 
-    def _judge(self, state: State, observation: Observation | Woken, now: Instant) -> tuple[State, Decision]:
+    def _judge(self, state: State, observation: Seen, now: Instant) -> tuple[State, Decision]:
         match observation:
             case Census():
                 return inventory.take_census(state, observation, now, self.policy)

@@ -6,7 +6,7 @@ counted in seconds stands still while libvirt is lost, and goes on from there); 
 that is over is withdrawn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -32,6 +32,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     AgentsOutOfReach,
     Availability,
     Census,
+    ChecksChanged,
     GuestRestarted,
     GuestSeen,
     LibvirtAway,
@@ -113,6 +114,26 @@ def _asked(kept: Kept, policy: Policy) -> Mapping[str, Probe]:
         if policy.asks(name) or probe.delivery is Delivery.WAITING
     }
     return MappingProxyType(probes)
+
+
+def renew_checks(state: State, changed: ChecksChanged, policy: Policy) -> tuple[State, Decision]:
+    """As after a restart: what was found by a check that is gone, or that asks something else by now, is forgotten.
+
+    So its report is taken back where it still waits, and it accuses nobody before it has passed once.
+    """
+    why = f"other checks are in force: {', '.join(sorted(changed.failures)) or 'none'}"
+    verdict = Verdict(f"host:{policy.hostname}", Ruling.ACTED, why, evidence=changed.path)
+    state = replace(state, failures=MappingProxyType(dict(changed.failures)))
+    decision = Decision(verdicts=(verdict,))
+    for guest in [one for one in state.guests.values() if changed.begun_anew & one.probes.keys()]:
+        state, more = apply(state, guest, partial(_forget_checks, names=changed.begun_anew - {HEARTBEAT}))
+        decision += more
+    return state, decision
+
+
+def _forget_checks(guest: Guest, names: Collection[str]) -> tuple[Guest, Decision]:
+    probes = {name: probe for name, probe in guest.probes.items() if name not in names}
+    return replace(guest, probes=MappingProxyType(probes)), NOTHING
 
 
 def drop(state: State, uuid: str, why: str, now: Instant) -> tuple[State, Decision]:

@@ -7,6 +7,7 @@ is the libvirt (its URI) that said so; several may be watched.
 """
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -201,6 +202,18 @@ class ReportSettled:
     delivered: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class ChecksChanged:
+    """The operator's file names these checks by now: the misses in a row that make a report, by name.
+
+    `begun_anew`: those of before that are gone, or ask something else under the same name. `path`: the file.
+    """
+
+    failures: Mapping[str, int]
+    begun_anew: frozenset[str]
+    path: str
+
+
 Observation = (
     GuestSeen
     | GuestGone
@@ -215,6 +228,7 @@ Observation = (
     | Counters
     | NotKnown
     | ReportSettled
+    | ChecksChanged
 )
 
 

@@ -60,6 +60,10 @@ class Policy:
     reports_per_hour: int = 3
     guard: GuardPolicy = field(default_factory=lambda: GuardPolicy(domain_threshold=50.0))
 
+    def under(self, state: "State") -> "Policy":
+        """The rules that are in force in this state."""
+        return self if state.failures is None else replace(self, failures=state.failures)
+
     def asks(self, probe: str) -> bool:
         """Whether guests are asked by `probe`."""
         return probe == HEARTBEAT or probe in self.failures
@@ -210,7 +214,7 @@ class State:
     """Everything: the guests by uuid, and what is kept of absent ones; by libvirt, which running ones cannot
     be watched, why it is away, if it is, why its guests' agents cannot be asked, if they cannot, since which
     monotonic second either is so, and which guests its last lists could not read (how many lists in a row); the storms
-    by what their guests share."""
+    by what their guests share; `Policy.failures`, if they have changed since the start."""
 
     guests: Mapping[str, Guest] = field(default_factory=lambda: MappingProxyType({}))
     kept: Mapping[str, Kept] = field(default_factory=lambda: MappingProxyType({}))
@@ -220,6 +224,7 @@ class State:
     unseen_since: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     unread: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     storms: Mapping[str, Storm] = field(default_factory=lambda: MappingProxyType({}))
+    failures: Mapping[str, int] | None = None
 
     def unseen(self, where: str) -> bool:
         """Whether nothing is known now of the guests of this libvirt."""

@@ -9,7 +9,8 @@ it still runs; nobody waits for it.
 import asyncio
 import heapq
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check
@@ -62,6 +63,32 @@ class Checks:
         self._under_way: set[_Key] = set()
         self._undecided: set[_Key] = set()
         self._request_id = 0
+        # How often each has begun anew, by name: an answer of before is nobody's.
+        self._anew: Counter[str] = Counter()
+        self._wake: asyncio.Event | None = None
+        self._version = -1
+        # Whose next turn is when; each that is planned stands there once.
+        self._due: list[tuple[float, _Key]] = []
+        self._planned: set[_Key] = set()
+
+    def renew(
+        self, checks: Sequence[Check], expressions: Mapping[str, Expression], begun_anew: Collection[str]
+    ) -> None:
+        """From now on these checks; what is under way for one of `begun_anew` comes to nothing.
+
+        On the loop's thread.
+        """
+        self._checks = {check.name: check for check in checks}
+        self._expressions = expressions
+        self._running = {key: one for key, one in self._running.items() if key[1] not in begun_anew}
+        self._undecided = {key for key in self._undecided if key[1] not in begun_anew}
+        self._anew.update(begun_anew)
+        self._planned = {key for key in self._planned if key[1] not in begun_anew}
+        self._due = [turn for turn in self._due if turn[1][1] not in begun_anew]
+        heapq.heapify(self._due)
+        self._version = -1
+        if self._wake is not None:
+            self._wake.set()
 
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled."""
@@ -73,30 +100,28 @@ class Checks:
             self._ask_agent,
         )
         examiners = {lane: Pool(f"output {lane.value}") for lane in Lane}
-        wake = self._targets.subscribe()
-        due: list[tuple[float, _Key]] = []
-        planned: set[_Key] = set()
-        version = -1
+        self._wake = wake = self._targets.subscribe()
+        self._due, self._planned, self._version = [], set(), -1
         try:
             async with asyncio.TaskGroup() as tasks:
                 while True:
                     now = self._clock.now().monotonic
-                    if version != self._targets.version:
-                        version = self._targets.version
-                        for key in self._wanted() - planned:
-                            planned.add(key)
-                            heapq.heappush(due, (self._turn(key, now), key))
-                    while due and due[0][0] <= now:
-                        _, key = heapq.heappop(due)
+                    if self._version != self._targets.version:
+                        self._version = self._targets.version
+                        for key in self._wanted() - self._planned:
+                            self._planned.add(key)
+                            heapq.heappush(self._due, (self._turn(key, now), key))
+                    while self._due and self._due[0][0] <= now:
+                        _, key = heapq.heappop(self._due)
                         target = self._targets.by_uuid.get(key[0])
                         if target is None:
-                            planned.discard(key)
+                            self._planned.discard(key)
                             continue
-                        heapq.heappush(due, (self._turn(key, now), key))
+                        heapq.heappush(self._due, (self._turn(key, now), key))
                         if key[0] in self._targets.answering and key not in self._under_way:
                             self._under_way.add(key)
                             tasks.create_task(self._one(target, key, commands, examiners, emit))
-                    await pause(self._clock, due[0][0] - now if due else None, wake)
+                    await pause(self._clock, self._due[0][0] - now if self._due else None, wake)
         finally:
             self._targets.unsubscribe(wake)
             await commands.close()
@@ -124,24 +149,31 @@ class Checks:
     ) -> None:
         self._request_id += 1
         check, started = self._checks[key[1]], self._clock.now().monotonic
+        anew = self._anew[check.name]
+        expression = self._expressions.get(check.name)
+
+        def say(seen: Observation) -> None:
+            if self._anew[check.name] == anew:
+                emit(seen)
+
         uuid, run, probe, request_id = target.uuid, target.run, check.name, self._request_id
         try:
             end = await self._run(target, check, commands)
-            words = await self._fault(key, end, examiners)
+            words = await self._fault(key, check, end, expression, examiners)
         except Exception as fault:  # noqa: BLE001 - what comes of one guest's reply must not reach the others
             # Whether the guest lives is the heartbeat's business; the application was not examined.
             why = f"the check could not be made: {str(fault) or type(fault).__name__}"
             LOG.debug("%s: %s: %s", target.name, check.name, why)
-            emit(Inconclusive(uuid=uuid, run=run, probe=probe, in_reply_to=request_id, why=why))
+            say(Inconclusive(uuid=uuid, run=run, probe=probe, in_reply_to=request_id, why=why))
         else:
             if words:
-                emit(
+                say(
                     Missed(
                         uuid=uuid, run=run, probe=probe, in_reply_to=request_id, evidence=words, final=True
                     )
                 )
             else:
-                emit(Answered(uuid=uuid, run=run, probe=probe, took=self._clock.now().monotonic - started))
+                say(Answered(uuid=uuid, run=run, probe=probe, took=self._clock.now().monotonic - started))
         finally:
             self._under_way.discard(key)
 
@@ -150,25 +182,36 @@ class Checks:
         key = (target.uuid, check.name)
         run, pid = self._running.get(key, (target.run, 0))
         if not pid or run != target.run:
+            anew = self._anew[check.name]
             pid = await commands.start(target, check.command)
-            self._running[key] = (target.run, pid)
+            if self._anew[check.name] == anew:
+                self._running[key] = (target.run, pid)
         try:
             end = await commands.wait(target, pid, check.timeout)
         except (Refused, ValueError):
             # The agent does not know it any more (it was started anew), or speaks nonsense: begin again.
-            del self._running[key]
+            self._forget(key, pid)
             raise
         if end is not None:
-            del self._running[key]
+            self._forget(key, pid)
         return end
 
-    async def _fault(self, key: _Key, end: End | None, examiners: Mapping[Lane, Pool]) -> str:
+    def _forget(self, key: _Key, pid: int) -> None:
+        if self._running.get(key, ("", 0))[1] == pid:
+            del self._running[key]
+
+    async def _fault(
+        self,
+        key: _Key,
+        check: Check,
+        end: End | None,
+        expression: Expression | None,
+        examiners: Mapping[Lane, Pool],
+    ) -> str:
         """What is wrong, or nothing; an output is examined on a thread, one that took too long on another."""
-        check = self._checks[key[1]]
         if end is None:
             return f"{check.command[0]} has not ended within {check.timeout:g} s"
         words = check.fault(end.exit_code, end.signal, end.output)
-        expression = self._expressions.get(check.name)
         if words or expression is None:
             return words or ""
         lane = Lane.SLOW if key in self._undecided else Lane.QUICK

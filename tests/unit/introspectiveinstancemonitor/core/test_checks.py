@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match, begun_anew
 
 NOVA = {"name": "web-1", "flavor": "m1.small", "project": "shop", "user": "alice"}
 
@@ -54,3 +56,19 @@ def test_an_output_that_does_not_match_is_named() -> None:
         == "the output of /bin/probe does not match '^ready'; it said 'not ready'"
     )
     assert CHECK.mismatch(" ").endswith("does not match '^ready'")
+
+
+def test_which_checks_begin_anew() -> None:
+    web = Check(name="web", match=Match(names=("*",)), command=("/x",))
+    db = replace(web, name="db")
+    assert begun_anew([web, db], [web, db]) == frozenset()
+    assert begun_anew([web, db], [db]) == {"web"}
+    assert begun_anew([web], [replace(web, interval=1.0, failures=9), db]) == frozenset()
+    for change in (
+        {"command": ("/y",)},
+        {"timeout": 1.0},
+        {"exit_code": 1},
+        {"output": "ok"},
+        {"match": Match()},
+    ):
+        assert begun_anew([web, db], [replace(web, **change), db]) == {"web"}, change

@@ -5,6 +5,7 @@ import base64
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -213,3 +214,39 @@ async def test_a_guest_that_does_not_answer_its_pings_is_not_checked() -> None:
         for _ in range(5):
             await play.clock.advance(1)
     assert play.agents.asked == []
+
+
+async def test_checks_that_are_changed_are_asked_from_then_on_and_what_was_under_way_is_nobodys() -> None:
+    play = Play(answering("guest"), interval=10.0, timeout=5.0)
+    play.agents.replies["guest"] = dawdling
+    other = replace(play.check, command=("/y",), interval=3.0)
+    more = replace(other, name="db")
+    async with play.running():
+        while not play.agents.asked:
+            await play.clock.advance(1)
+        # Its command runs, and will be found not to have ended.
+        play.source.renew([other, more], {}, {"web"})
+        play.agents.replies["guest"] = well
+        for _ in range(30):
+            await play.clock.advance(1)
+        assert play.kinds("guest") == {Answered}
+        assert {one.probe for _, one in play.seen} == {"web", "db"}
+        times = [at for at, one in play.seen if one.probe == "web"]
+        assert all(later - earlier == 3 for earlier, later in itertools.pairwise(times)) and len(times) > 5
+        play.source.renew([more], {}, {"web"})
+        play.seen.clear()
+        for _ in range(30):
+            await play.clock.advance(1)
+        assert {one.probe for _, one in play.seen} == {"db"}
+
+
+async def test_a_check_that_is_only_asked_more_often_goes_on() -> None:
+    play = Play(answering("guest"), interval=10.0)
+    async with play.running():
+        for _ in range(30):
+            await play.clock.advance(1)
+        play.source.renew([replace(play.check, interval=2.0)], {}, ())
+        play.seen.clear()
+        for _ in range(30):
+            await play.clock.advance(1)
+    assert len(play.seen) >= 10 and play.kinds("guest") == {Answered}

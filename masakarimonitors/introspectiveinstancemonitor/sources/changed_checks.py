@@ -1,0 +1,43 @@
+"""Checks that the operator has changed while this monitor runs: asked from then on, and told to the decision.
+
+In: what stands in the file that was read again. Out: `ChecksChanged`, ahead of every answer to one of them.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, begun_anew
+from masakarimonitors.introspectiveinstancemonitor.core.observation import ChecksChanged, Observation
+from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
+from masakarimonitors.introspectiveinstancemonitor.sources.output import Expression
+
+
+class ChangedChecks:
+    """The source; `take` may be called before it runs."""
+
+    name = "changed checks"
+
+    def __init__(self, path: str, checks: Sequence[Check], asking: Sequence[Checks]) -> None:
+        """`checks`: those of the start; `asking`: who asks them, at each libvirt."""
+        self._path = path
+        self._checks = checks
+        self._asking = asking
+        self._news: asyncio.Queue[Sequence[Check]] = asyncio.Queue()
+
+    def take(self, says: Sequence[Check]) -> None:
+        """Put these in force, soon; on the loop's thread."""
+        self._news.put_nowait(says)
+
+    async def run(self, emit: Callable[[Observation], None]) -> None:
+        """Until cancelled."""
+        while True:
+            checks = await self._news.get()
+            anew, self._checks = begun_anew(self._checks, checks), checks
+            emit(ChecksChanged({check.name: check.failures for check in checks}, anew, self._path))
+            for one in self._asking:
+                one.renew(checks, expressions(checks), anew)
+
+
+def expressions(checks: Sequence[Check]) -> Mapping[str, Expression]:
+    """Those that outputs must match, by the names of their checks."""
+    return {check.name: Expression(check.output) for check in checks if check.output is not None}

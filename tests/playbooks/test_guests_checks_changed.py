@@ -1,0 +1,65 @@
+"""The file of checks is changed while the monitor runs: what was found by the old ones, and what the new ones find."""
+
+from types import MappingProxyType
+
+from masakarimonitors.core.decision import Ruling
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.observation import ChecksChanged
+from tests.fixtures.guest_play import A, Play
+
+
+def play() -> Play:
+    on = Play(failures=MappingProxyType({"web": 3, "db": 2})).seen().answers()
+    return on.answers(probe="web").answers(probe="db")
+
+
+def changed(on: Play, failures: dict[str, int], *begun_anew: str) -> Play:
+    return on.feed(ChecksChanged(failures, frozenset(begun_anew), "/etc/checks.yaml"))
+
+
+def fails(on: Play, probe: str, times: int) -> Play:
+    """It fails so often, and a look from outside follows each time."""
+    for _ in range(times):
+        on.after(30).misses(probe=probe).reads(cpu=1)
+    return on
+
+
+def test_another_number_of_failures_counts_from_then_on() -> None:
+    on = fails(play(), "web", 2)
+    assert not on.notified
+    changed(on, {"web": 5, "db": 2})
+    assert not fails(on, "web", 2).notified and fails(on, "web", 1).notified
+
+
+def test_one_that_is_gone_accuses_nobody_and_its_report_is_taken_back() -> None:
+    on = fails(play(), "web", 3)
+    assert len(on.notified) == 1 and on.state.guests[A].probes["web"].phase is Phase.REPORTED
+    changed(on, {"db": 2}, "web")
+    assert [subject for subject in on.withdrawn] == [f"vm:{A}"]
+    assert "web" not in on.state.guests[A].probes and not on.state.guests[A].reported
+    assert not on.after(600).answers().reads().notified
+    assert fails(on, "db", 2).notified, "the others go on"
+
+
+def test_one_that_asks_something_else_accuses_nobody_before_it_has_passed() -> None:
+    on = changed(fails(play(), "web", 2), {"web": 3, "db": 2}, "web")
+    assert not fails(on, "web", 9).notified
+    on.answers(probe="web")
+    assert fails(on, "web", 3).notified
+
+
+def test_the_heartbeats_outage_is_none_of_theirs() -> None:
+    on = play().goes_silent(times=3)
+    before = on.state.guests[A].heartbeat
+    changed(on, {}, "web", "db")
+    assert on.state.guests[A].heartbeat == before and set(on.state.guests[A].probes) == {"heartbeat"}
+
+
+def test_it_is_said() -> None:
+    on = changed(play(), {"web": 3, "new": 1}, "db")
+    (verdict,) = on.verdicts
+    assert (
+        verdict.ruling is Ruling.ACTED
+        and "new, web" in verdict.why
+        and verdict.evidence == "/etc/checks.yaml"
+    )
