@@ -61,7 +61,7 @@ MOVES = {
 """What is not listed changes nothing."""
 
 
-class Claim(Enum):
+class Priority(Enum):
     """What a connection has to say for itself when another needs its room, the least first."""
 
     SILENT = 0
@@ -95,7 +95,9 @@ class Connections:
         """
         if len(self._by_transport) >= self.limits.connections:
             given = [
-                (claim, one) for one in self._by_transport.values() if (claim := one.claim) is not Claim.KEPT
+                (priority, one)
+                for one in self._by_transport.values()
+                if (priority := one.priority) is not Priority.KEPT
             ]
             if not given:
                 return False
@@ -125,18 +127,18 @@ class Connection(asyncio.Protocol):
         self.answers = 0
 
     @property
-    def claim(self) -> Claim:
+    def priority(self) -> Priority:
         """By what it does, and for how long it has."""
         fresh = asyncio.get_running_loop().time() - self.since < self._all.limits.grace
         match self.stage:
             case Stage.OPEN if self.answers:
                 unread = self._transport is not None and self._transport.get_write_buffer_size()
-                return Claim.KEPT if unread else Claim.RESTING
+                return Priority.KEPT if unread else Priority.RESTING
             case Stage.OPEN if not fresh:
-                return Claim.SILENT
+                return Priority.SILENT
             case Stage.READING if not fresh:
-                return Claim.SLOW
-        return Claim.KEPT
+                return Priority.SLOW
+        return Priority.KEPT
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There is room for it, or it is told that there is none."""

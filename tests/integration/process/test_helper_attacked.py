@@ -4,6 +4,7 @@ Started as oslo.privsep starts it, and spoken to by hand.
 """
 
 import contextlib
+import errno
 import os
 import socket
 import struct
@@ -79,6 +80,13 @@ class Intruder:
         assert answer is not None, "the helper has ended"
         return answer
 
+    def start(self, *arguments: Any) -> tuple[Any, ...]:
+        """What becomes of a start, however long it takes."""
+        kind, answer = self.call(START, *arguments)
+        while kind == RETURN and answer[2] == errno.EINPROGRESS:
+            kind, answer = self.call("masakarimonitors.system.privileged.helper.begun", arguments[-2])
+        return kind, answer
+
     def answer(self) -> tuple[Any, ...] | None:
         """The next one; None when the helper has ended. What it logs is kept."""
         while True:
@@ -110,7 +118,7 @@ def intruder(tmp_path: Path) -> Iterator[Intruder]:
     "function",
     [
         "masakarimonitors.system.privileged.helper.launch",
-        "masakarimonitors.system.privileged.helper._launch",
+        "masakarimonitors.system.privileged.helper._begun",
         "masakarimonitors.system.privileged.helper.subprocess.run",
         "masakarimonitors.system.command.Launched",
         "os.system",
@@ -134,9 +142,9 @@ def test_what_once_took_commands_takes_none(intruder: Intruder) -> None:
 
 def test_what_the_list_names_is_run_only_where_its_output_goes_to_a_monitor(intruder: Intruder) -> None:
     asked = intruder.name, "restart_command", digest(intruder.command)
-    kind, (pid, why, _) = intruder.call(START, *asked, *PLACE)
+    kind, (pid, why, _) = intruder.start(*asked, *PLACE)
     assert (kind, pid) == (RETURN, 0) and "could not be handed over" in why
-    kind, (pid, why, _) = intruder.call(START, *asked, "/run/dbus/system_bus_socket", PLACE[1])
+    kind, (pid, why, _) = intruder.start(*asked, "/run/dbus/system_bus_socket", PLACE[1])
     assert (kind, pid) == (RETURN, 0) and "does not say where" in why
     assert not intruder.ran.exists()
 
@@ -147,9 +155,17 @@ def test_what_the_list_names_is_run_only_where_its_output_goes_to_a_monitor(intr
     ids=lambda name: repr(name)[:9],
 )
 def test_a_name_of_anything_is_answered_in_a_few_words(name: Any, intruder: Intruder) -> None:
-    kind, (pid, why, _) = intruder.call(START, name, "restart_command", digest(intruder.command), *PLACE)
+    kind, (pid, why, _) = intruder.start(name, "restart_command", digest(intruder.command), *PLACE)
     assert (kind, pid) == (RETURN, 0) and "does not name" in why and len(why) < 400
     assert SECRET not in intruder.logged
+
+
+@pytest.mark.parametrize("place", ["", "x", 7, None, [], {}, b"\xff", SECRET])
+@pytest.mark.parametrize("asked", ["begun", "give_up"])
+def test_a_start_that_nobody_has_asked_for_is_none(asked: str, place: Any, intruder: Intruder) -> None:
+    kind, *said = intruder.call(f"masakarimonitors.system.privileged.helper.{asked}", place)
+    assert kind in (RETURN, ERROR) and SECRET not in repr(said) + intruder.logged
+    assert not intruder.ran.exists()
 
 
 @pytest.mark.parametrize(

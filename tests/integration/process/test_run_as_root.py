@@ -297,3 +297,24 @@ async def test_the_service_of_a_command_of_root_that_hangs_is_left_running(
         await eventually(lambda: "runs again" in log(watching), "its recovery")
         assert alive(pid_in(Path(f"{script}.pid")))
     assert watching.accepted == []
+
+
+async def test_a_slip_in_roots_list_is_no_failed_try_of_a_service_and_is_over_with_the_next_save(
+    zoo: Zoo, watching: Watching, sudo: Sudo
+) -> None:
+    script = zoo.script("nova-compute", SERVICE)
+    first = zoo.run(script)
+    await eventually(lambda: pid_in(Path(f"{script}.pid")), "its pid")
+    start = f"sh -c 'setsid {script} < /dev/null > /dev/null 2>&1 &'"
+    watching.list({"process_name": str(script), "restart_command": start, "run_as_root": True})
+    good = watching.list_path.read_text()
+    # Every refusal would be the last try.
+    async with at_work(watching, sudo, restart_retries=0):
+        await eventually(lambda: f"process {script}" in log(watching), "the monitor")
+        watching.list_path.write_text(f"{good}- process_name: [\n")
+        zoo.kill(first)
+        await eventually(lambda: log(watching).count("no try is counted") >= 3, "three refusals")
+        assert "cannot be used, because of its line" in log(watching)
+        watching.list_path.write_text(good)
+        await eventually(lambda: "runs again" in log(watching), "its recovery")
+    assert watching.accepted == []
