@@ -311,10 +311,12 @@ async def test_a_slip_in_roots_list_is_no_failed_try_of_a_service_and_is_over_wi
     # Every refusal would be the last try.
     async with at_work(watching, sudo, restart_retries=0):
         await eventually(lambda: f"process {script}" in log(watching), "the monitor")
-        watching.list_path.write_text(f"{good}- process_name: [\n")
         zoo.kill(first)
-        await eventually(lambda: log(watching).count("no try is counted") >= 3, "three refusals")
+        await eventually(lambda: "has recovered" in log(watching), "that it is known to run")
+        watching.list_path.write_text(f"{good}- process_name: [\n")
+        os.kill(pid_in(Path(f"{script}.pid")), signal.SIGKILL)
+        await eventually(lambda: log(watching).count("no try is counted") >= 3, lambda: log(watching))
         assert "cannot be used, because of its line" in log(watching)
         watching.list_path.write_text(good)
-        await eventually(lambda: "runs again" in log(watching), "its recovery")
+        await eventually(lambda: log(watching).count("has recovered") == 2, lambda: log(watching))
     assert watching.accepted == []
