@@ -111,7 +111,7 @@ def wire(
         may_offer=lambda state, told, now: may_offer(policy.under(state), state, told, now),
         settled=settled,
         watch_delivery=path.watch_delivery,
-        files=[*(_live(file, rules) for file in driver.files), *_domains_file(conf, policy.domains)],
+        files=[*(_live(file, rules) for file in driver.files), *_domains_file(conf, policy.domains, rules)],
         close=close,
         watching=_watching(driver, policy),
     )
@@ -191,9 +191,12 @@ def _domains(conf: cfg.ConfigOpts) -> Mapping[str, str]:
         ) from fault
 
 
-def _domains_file(conf: cfg.ConfigOpts, domains: Mapping[str, str]) -> Sequence[InputFile]:
+def _domains_file(
+    conf: cfg.ConfigOpts, domains: Mapping[str, str], rules: ChangedRules
+) -> Sequence[InputFile]:
     path = conf.host.failure_domains_file
-    return (InputFile(path=path, read=lambda: _domains(conf), in_force=domains),) if path else ()
+    apply = partial(rules.take_domains, path)
+    return (InputFile(path=path, read=lambda: _domains(conf), in_force=domains, apply=apply),) if path else ()
 
 
 _OUTCOMES: Mapping[ReportStatus, Outcome] = {

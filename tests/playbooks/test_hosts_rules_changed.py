@@ -1,9 +1,10 @@
-"""The matrix is changed while the monitor runs: what follows for hosts that are down already, and for open outages."""
+"""The matrix or the failure domains change while the monitor runs: what follows for hosts that are down already."""
 
 from masakarimonitors.core.decision import Ruling
+from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core import matrix
-from masakarimonitors.hostmonitor.core.observation import MatrixChanged
-from tests.fixtures.host_play import OWN, Play, policy, started, stopped
+from masakarimonitors.hostmonitor.core.observation import DomainsChanged, MatrixChanged
+from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, started, stopped
 
 LINKS = ("manage", "storage")
 STORAGE_DOWN = frozenset({(True, False), (False, False)})
@@ -77,3 +78,35 @@ def test_it_is_said_and_a_matrix_that_recovers_nothing_is_an_alarm() -> None:
     assert on.reports == []
     on.feed(changed(STORAGE_DOWN)).wait(60)
     assert on.reports == [stopped("node05")]
+
+
+# -- failure domains --------------------------------------------------------------------------------------
+
+RACK = {"node05": "rack1", "node06": "rack1", "node07": "rack1"}
+
+
+def racks(domains: dict[str, str]) -> Play:
+    guard = GuardPolicy(threshold=0, domain_threshold=50, least=2, window=60, hold=300)
+    on = Play(pacemaker_policy(guard=guard, domains=domains))
+    return on.all_up("node05", "node06", "node07", "node08").wait(60)
+
+
+def test_storms_are_counted_by_the_domains_that_are_in_force() -> None:
+    on = racks({}).feed(DomainsChanged(RACK, "/etc/domains.yaml"))
+    said = on.last(f"host:{OWN}")
+    assert "other failure domains are in force" in said.why and said.evidence == "/etc/domains.yaml"
+    on.cut("node05").cut("node06").wait(60)
+    assert on.reports == [] and "rack1" in on.state.cluster.storms
+
+
+def test_whom_a_storm_holds_is_not_let_go_because_the_file_was_edited() -> None:
+    on = racks(RACK).cut("node05").cut("node06").wait(60)
+    assert on.reports == [] and "rack1" in on.state.cluster.storms
+    on.feed(DomainsChanged({}, "/etc/domains.yaml")).wait(120)
+    assert on.reports == [] and "rack1" in on.state.cluster.storms
+    assert "when no storm holds" in on.last(f"host:{OWN}").why
+    on.heal("node05").heal("node06").wait(600)
+    assert not on.state.cluster.storms
+    on.cut("node07").wait(60)
+    on.cut("node06").cut("node05").wait(60)
+    assert {host for host, *_ in on.reports} == {"node05", "node06", "node07"}

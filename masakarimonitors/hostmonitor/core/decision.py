@@ -33,6 +33,7 @@ from masakarimonitors.hostmonitor.core.judgement import Judgement, started
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.news import News, of_judgements
 from masakarimonitors.hostmonitor.core.observation import (
+    DomainsChanged,
     MatrixChanged,
     Membership,
     Observation,
@@ -63,7 +64,9 @@ class Decider:
         """Judge one observation, by the rules that are in force from it on."""
         if isinstance(observation, MatrixChanged):
             state = replace(state, matrix=replace(self.policy.matrix, recover=observation.recover))
-        return Decider(self.policy.under(state))._judge(state, observation, now)
+        state, told = _take_domains(state, observation, self.policy.own)
+        after, decision = Decider(self.policy.under(state))._judge(state, observation, now)
+        return after, Decision(decision.commands, (*told, *decision.verdicts)) if told else decision
 
     def _judge(self, state: State, observation: Observation | Woken, now: Instant) -> tuple[State, Decision]:
         news = self._take_in(state, observation, now)
@@ -116,6 +119,23 @@ class Decider:
                 continue
             news = news.then(of_judgements(news.cluster, [one]))
         return news
+
+
+def _take_domains(
+    state: State, observation: Observation | Woken, own: str
+) -> tuple[State, tuple[Verdict, ...]]:
+    """Other domains count when no storm stands: whom one holds is not let go because a file was edited."""
+    changed = isinstance(observation, DomainsChanged)
+    if isinstance(observation, DomainsChanged):
+        state = replace(state, coming=observation)
+    coming, storm = state.coming, bool(state.cluster.storms)
+    if coming is None or (storm and not changed):
+        return state, ()
+    why = messages.DOMAINS_COMING if storm else messages.DOMAINS_CHANGED
+    verdict = Verdict(f"host:{own}", Ruling.ACTED, why, evidence=coming.path)
+    if not storm:
+        state = replace(state, domains=coming.domains, coming=None)
+    return state, (verdict,)
 
 
 def _after(state: State, news: News) -> State:
@@ -226,6 +246,8 @@ class _Round:
             agenda=self.agenda,
             wake_at=wake_at,
             matrix=self.old.matrix,
+            domains=self.old.domains,
+            coming=self.old.coming,
         )
         return state, Decision(tuple(self.commands), tuple(self.verdicts))
 

@@ -17,6 +17,7 @@ from masakarimonitors.hostmonitor.core.membership import NOT_LISTED, MemberRecor
 from masakarimonitors.hostmonitor.core.news import News, of_judgements
 from masakarimonitors.hostmonitor.core.observation import (
     Answered,
+    DomainsChanged,
     Follower,
     Leader,
     LifeSeen,
@@ -64,6 +65,8 @@ def ingest(policy: Policy, state: State, observation: Observation | Woken, now: 
             return _take_answer(policy, state, observation, now)
         case MatrixChanged():
             return _take_matrix(policy, state, observation, now)
+        case DomainsChanged():
+            return News(cluster=state.cluster, recheck_all=True)
         case Woken():
             return News(cluster=state.cluster)
 

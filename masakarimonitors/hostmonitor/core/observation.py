@@ -267,6 +267,14 @@ class MatrixChanged:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class DomainsChanged:
+    """The operator has said anew which host stands in which failure domain; `path`: where."""
+
+    domains: Mapping[str, str]
+    path: str
+
+
 Observation = (
     Sample
     | View
@@ -280,6 +288,7 @@ Observation = (
     | Answered
     | ReportsFound
     | MatrixChanged
+    | DomainsChanged
 )
 
 

@@ -16,6 +16,7 @@ from masakarimonitors.hostmonitor.core.host import restore as restore_host
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.matrix import Matrix
 from masakarimonitors.hostmonitor.core.membership import ViewState
+from masakarimonitors.hostmonitor.core.observation import DomainsChanged
 from masakarimonitors.hostmonitor.core.reporter import ALWAYS, STAGGER_STEP, Reporter
 
 
@@ -78,7 +79,11 @@ class Policy:
 
     def under(self, state: "State") -> "Policy":
         """The rules that are in force in this state."""
-        return self if state.matrix is None else replace(self, matrix=state.matrix)
+        if state.matrix is None and state.domains is None:
+            return self
+        matrix = self.matrix if state.matrix is None else state.matrix
+        domains = self.domains if state.domains is None else state.domains
+        return replace(self, matrix=matrix, domains=domains)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,8 @@ class State:
     """`troubled`: the hosts that are not plainly up on every link; only they are looked at again.
 
     `agenda`: when (monotonic second) a host must be looked at again without news; `wake_at`: the
-    alarm that is set. `matrix`: the one in force, if it has changed since the start.
+    alarm that is set. `matrix`, `domains`: those in force, if they have changed since the start; `coming`: the domains
+    that will be when no storm stands.
     """
 
     hosts: Mapping[str, HostState]
@@ -159,6 +165,8 @@ class State:
     agenda: Mapping[str, float] = field(default_factory=dict)
     wake_at: float | None = None
     matrix: Matrix | None = None
+    domains: Mapping[str, str] | None = None
+    coming: DomainsChanged | None = None
 
 
 def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from masakarimonitors.hostmonitor.core.matrix import Matrix
-from masakarimonitors.hostmonitor.core.observation import MatrixChanged
+from masakarimonitors.hostmonitor.core.observation import DomainsChanged, MatrixChanged, Observation
 from masakarimonitors.hostmonitor.sources.rules import ChangedRules
 
 OLD = Matrix(("manage", "storage"), frozenset({(True, False), (False, False)}))
@@ -14,10 +14,12 @@ OLD = Matrix(("manage", "storage"), frozenset({(True, False), (False, False)}))
 async def test_one_of_the_same_links_is_told() -> None:
     both = Matrix(OLD.sequence, frozenset({(False, False)}))
     any_ = Matrix(OLD.sequence, frozenset({(False, False), (True, False), (False, True)}))
-    rules, seen = ChangedRules(both, elected=True), asyncio.Queue[MatrixChanged]()
+    rules, seen = ChangedRules(both, elected=True), asyncio.Queue[Observation]()
     assert rules.take("m.yaml", any_) == ""
     running = asyncio.get_running_loop().create_task(rules.run(seen.put_nowait))
     assert await seen.get() == MatrixChanged(any_.recover, "m.yaml")
+    rules.take_domains("d.yaml", {"node01": "rack1"})
+    assert await seen.get() == DomainsChanged({"node01": "rack1"}, "d.yaml")
     running.cancel()
 
 
