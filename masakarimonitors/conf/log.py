@@ -150,7 +150,7 @@ class _SetUp:
     def _work(self) -> None:
         try:
             self._open()
-        except Exception as fault:  # noqa: BLE001 - what the file of log_config_append has evaluated may raise anything
+        except BaseException as fault:  # noqa: BLE001 - what the file of log_config_append has evaluated may raise anything
             self._fault = ConfigFault(
                 f"The log cannot be set up as the configuration says: {log_config.said(fault)}. Look at log_file, "
                 "log_dir, log_config_append and use_syslog in [DEFAULT], and at who may write there."

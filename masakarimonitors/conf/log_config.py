@@ -47,7 +47,6 @@ class LogConfig:
             try:
                 _install(self.parsed, self.handlers, False)
             except Exception as fault:
-                # Whatever it is: the file holds expressions that are evaluated.
                 for one, level, propagate, handlers in before:
                     one.setLevel(level)
                     one.propagate, one.handlers = propagate, handlers
@@ -66,11 +65,11 @@ def read(path: str) -> LogConfig:
         with open(path, encoding="locale") as file:
             parsed.read_file(file)
         return LogConfig(path, stamp, parsed, _handlers(parsed, _formatters(parsed)))
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:  # the file holds expressions that are evaluated
         raise ConfigFault(f"[DEFAULT] log_config_append: {said(fault)}") from fault
 
 
-def said(fault: Exception) -> str:
+def said(fault: BaseException) -> str:
     """Its words; the kind of those that were not written for an operator comes with them."""
     ours = isinstance(fault, OSError | configparser.Error)
     return str(fault) if ours else f"{type(fault).__name__}: {fault}"

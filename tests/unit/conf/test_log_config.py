@@ -77,7 +77,9 @@ def test_what_cannot_be_taken_over_leaves_all_as_it_was(tmp_path: Path) -> None:
     until(lambda: "to a" in (tmp_path / "a").read_text(), "the line")
 
 
-@pytest.mark.parametrize("text", ["", "[loggers", TEXT.replace("FileHandler", "Nobody")])
+@pytest.mark.parametrize(
+    "text", ["", "[loggers", TEXT.replace("FileHandler", "Nobody"), TEXT.replace("({file!r},)", "exit(7)")]
+)
 def test_what_is_wrong_is_a_fault(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigFault, match="log_config_append: "):
         log_config.read(write(tmp_path, "a", text))
