@@ -5,7 +5,7 @@ one (each `monitor.py`) fills in `Monitor`; whoever writes a source, effects or 
 nothing else of this project but `core`. The loop itself stands in `daemon.py`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -97,6 +97,9 @@ class Monitor(Generic[S, O]):
     """Called on SIGHUP, for what a source follows by itself."""
     files: Sequence[InputFile] = ()
     """What is read again on SIGHUP beside that."""
+    take_options: Callable[[Any], Collection[str]] = lambda fresh: ()
+    """Told the configuration (ConfigOpts) that was read anew on SIGHUP: puts in force what it can of it, and names the
+    options ("[section] name") that need no restart."""
     close: Callable[[], Awaitable[None]] = _nothing
     """Called when the daemon stops."""
     describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()

@@ -95,14 +95,17 @@ class Reloading:
         if again is None:
             return
 
-        def read() -> tuple[Callable[[], None], Sequence[str]]:
+        def read() -> tuple[cfg.ConfigOpts, Callable[[], None], Sequence[str]]:
             fresh = again()
-            return log.renewed(self._conf, fresh), loader.differing(self._conf, fresh, without=log.RENEWED)
+            differing = loader.differing(self._conf, fresh, without=log.RENEWED)
+            return fresh, log.renewed(self._conf, fresh), differing
 
         try:
             # Taken over here alone: a thread that comes too late, and was told to have failed, changes nothing.
-            take_over, waiting = await read_aside("the configuration", read, _DEADLINE)
+            fresh, take_over, differing = await read_aside("the configuration", read, _DEADLINE)
             take_over()
+            taken = {name for one in self._running for name in one.monitor.take_options(fresh)}
+            waiting = [name for name in differing if name not in taken]
         except (ConfigFault, Unreadable) as fault:
             LOG.error(
                 "SIGHUP: the configuration has a fault, so nothing of it has changed: %s", _in_one_line(fault)

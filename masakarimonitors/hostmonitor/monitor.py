@@ -4,7 +4,7 @@ Reads the configuration; only the drivers' own `build` functions do so beside it
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -112,6 +112,7 @@ def wire(
         settled=settled,
         watch_delivery=path.watch_delivery,
         files=[*(_live(file, rules) for file in driver.files), *_domains_file(conf, policy.domains, rules)],
+        take_options=_Options(conf, rules).take,
         close=close,
         watching=_watching(driver, policy),
     )
@@ -156,14 +157,34 @@ def policy_of(conf: cfg.ConfigOpts, driver: Driver) -> Policy:
         proof=proof if driver.needs_proof else None,
         elected=driver.elected and options.reporter == "elected",
         lookup=options.segment_lookup,
-        guard=GuardPolicy(
-            threshold=options.storm_threshold,
-            domain_threshold=options.storm_domain_threshold,
-            window=options.storm_window,
-            hold=options.storm_hold,
-        ),
+        guard=_guard(conf),
         domains=_domains(conf),
     )
+
+
+_GUARD = tuple(f"storm_{name}" for name in ("threshold", "domain_threshold", "window", "hold"))
+
+
+def _guard(conf: cfg.ConfigOpts) -> GuardPolicy:
+    threshold, domain_threshold, window, hold = (conf.host[name] for name in _GUARD)
+    return GuardPolicy(threshold=threshold, domain_threshold=domain_threshold, window=window, hold=hold)
+
+
+class _Options:
+    """The options that are put in force while this monitor runs."""
+
+    def __init__(self, conf: cfg.ConfigOpts, rules: ChangedRules) -> None:
+        self._guard, self._rules = _guard(conf), rules
+
+    def take(self, fresh: cfg.ConfigOpts) -> Collection[str]:
+        """Put the limits of storms in force, but for those of domains that nobody has named."""
+        guard, names = _guard(fresh), [f"[host] {name}" for name in _GUARD]
+        if guard.domain_threshold and not fresh.host.failure_domains_file:
+            return ()
+        if guard != self._guard:
+            self._guard = guard
+            self._rules.take_guard(guard, ", ".join(names))
+        return names
 
 
 def _live(file: InputFile, rules: ChangedRules) -> InputFile:

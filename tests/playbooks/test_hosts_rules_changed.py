@@ -3,7 +3,7 @@
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core import matrix
-from masakarimonitors.hostmonitor.core.observation import DomainsChanged, MatrixChanged
+from masakarimonitors.hostmonitor.core.observation import DomainsChanged, GuardChanged, MatrixChanged
 from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, started, stopped
 
 LINKS = ("manage", "storage")
@@ -110,3 +110,21 @@ def test_whom_a_storm_holds_is_not_let_go_because_the_file_was_edited() -> None:
     on.cut("node07").wait(60)
     on.cut("node06").cut("node05").wait(60)
     assert {host for host, *_ in on.reports} == {"node05", "node06", "node07"}
+
+
+def test_the_limits_of_storms_change_as_domains_do() -> None:
+    on = racks(RACK)
+    none = GuardPolicy(threshold=0, domain_threshold=0)
+    on.cut("node05").cut("node06").wait(60)
+    on.feed(GuardChanged(none, "[host] storm_domain_threshold")).wait(120)
+    assert on.reports == [] and "limits of storms come into force when" in on.last(f"host:{OWN}").why
+    on.heal("node05").heal("node06").wait(600)
+    on.cut("node05").cut("node06").wait(60)
+    assert {host for host, *_ in on.reports} == {"node05", "node06"}
+
+
+def test_the_last_word_counts() -> None:
+    on = racks(RACK).cut("node05").cut("node06").wait(60)
+    on.feed(DomainsChanged({}, "d"), DomainsChanged(RACK, "d"), DomainsChanged({"node08": "x"}, "d"))
+    on.heal("node05").heal("node06").wait(600)
+    assert on.state.domains == {"node08": "x"} and on.state.coming == ()

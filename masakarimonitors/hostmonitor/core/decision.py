@@ -34,6 +34,7 @@ from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.news import News, of_judgements
 from masakarimonitors.hostmonitor.core.observation import (
     DomainsChanged,
+    GuardChanged,
     MatrixChanged,
     Membership,
     Observation,
@@ -64,7 +65,7 @@ class Decider:
         """Judge one observation, by the rules that are in force from it on."""
         if isinstance(observation, MatrixChanged):
             state = replace(state, matrix=replace(self.policy.matrix, recover=observation.recover))
-        state, told = _take_domains(state, observation, self.policy.own)
+        state, told = _take_storm_rules(state, observation, self.policy.own)
         after, decision = Decider(self.policy.under(state))._judge(state, observation, now)
         return after, Decision(decision.commands, (*told, *decision.verdicts)) if told else decision
 
@@ -121,21 +122,33 @@ class Decider:
         return news
 
 
-def _take_domains(
+def _take_storm_rules(
     state: State, observation: Observation | Woken, own: str
 ) -> tuple[State, tuple[Verdict, ...]]:
-    """Other domains count when no storm stands: whom one holds is not let go because a file was edited."""
-    changed = isinstance(observation, DomainsChanged)
-    if isinstance(observation, DomainsChanged):
-        state = replace(state, coming=observation)
-    coming, storm = state.coming, bool(state.cluster.storms)
-    if coming is None or (storm and not changed):
+    """How storms are counted changes when none stands: whom one holds is not let go because a file was edited."""
+    if isinstance(observation, DomainsChanged | GuardChanged):
+        state = replace(state, coming=(*state.coming, observation))
+        if state.cluster.storms:
+            return state, (_storm_rules(own, observation, messages.STORM_RULES_COMING),)
+    if not state.coming or state.cluster.storms:
         return state, ()
-    why = messages.DOMAINS_COMING if storm else messages.DOMAINS_CHANGED
-    verdict = Verdict(f"host:{own}", Ruling.ACTED, why, evidence=coming.path)
-    if not storm:
-        state = replace(state, domains=coming.domains, coming=None)
-    return state, (verdict,)
+    domains, guard = state.domains, state.guard
+    for one in state.coming:
+        if isinstance(one, DomainsChanged):
+            domains = one.domains
+        else:
+            guard = one.guard
+    verdicts = tuple(_storm_rules(own, one, messages.STORM_RULES_CHANGED) for one in state.coming)
+    return replace(state, domains=domains, guard=guard, coming=()), verdicts
+
+
+def _storm_rules(own: str, changed: DomainsChanged | GuardChanged, why: str) -> Verdict:
+    what, evidence = (
+        ("failure domains", changed.path)
+        if isinstance(changed, DomainsChanged)
+        else ("limits of storms", changed.where)
+    )
+    return Verdict(f"host:{own}", Ruling.ACTED, why.format(what=what), evidence=evidence)
 
 
 def _after(state: State, news: News) -> State:
@@ -247,6 +260,7 @@ class _Round:
             wake_at=wake_at,
             matrix=self.old.matrix,
             domains=self.old.domains,
+            guard=self.old.guard,
             coming=self.old.coming,
         )
         return state, Decision(tuple(self.commands), tuple(self.verdicts))

@@ -19,6 +19,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     Answered,
     DomainsChanged,
     Follower,
+    GuardChanged,
     Leader,
     LifeSeen,
     MatrixChanged,
@@ -65,7 +66,7 @@ def ingest(policy: Policy, state: State, observation: Observation | Woken, now: 
             return _take_answer(policy, state, observation, now)
         case MatrixChanged():
             return _take_matrix(policy, state, observation, now)
-        case DomainsChanged():
+        case DomainsChanged() | GuardChanged():
             return News(cluster=state.cluster, recheck_all=True)
         case Woken():
             return News(cluster=state.cluster)

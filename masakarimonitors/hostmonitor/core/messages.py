@@ -305,5 +305,5 @@ MATRIX_NEVER = (
     "another matrix is in force, and no combination of its links means recovery: no failed host will be reported. Mend "
     "[consul] matrix_config_file, and send SIGHUP again"
 )
-DOMAINS_CHANGED = "other failure domains are in force: storms are counted by them from now on"
-DOMAINS_COMING = "other failure domains come into force when no storm holds a report any more"
+STORM_RULES_CHANGED = "other {what} are in force: storms are counted by them from now on"
+STORM_RULES_COMING = "other {what} come into force when no storm holds a report any more"

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from masakarimonitors.core.decision import Command, Instant
 from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 
 
@@ -275,6 +276,14 @@ class DomainsChanged:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class GuardChanged:
+    """The operator has said anew what a storm is; `where`: by which options."""
+
+    guard: GuardPolicy
+    where: str
+
+
 Observation = (
     Sample
     | View
@@ -289,6 +298,7 @@ Observation = (
     | ReportsFound
     | MatrixChanged
     | DomainsChanged
+    | GuardChanged
 )
 
 

@@ -16,7 +16,7 @@ from masakarimonitors.hostmonitor.core.host import restore as restore_host
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.matrix import Matrix
 from masakarimonitors.hostmonitor.core.membership import ViewState
-from masakarimonitors.hostmonitor.core.observation import DomainsChanged
+from masakarimonitors.hostmonitor.core.observation import DomainsChanged, GuardChanged
 from masakarimonitors.hostmonitor.core.reporter import ALWAYS, STAGGER_STEP, Reporter
 
 
@@ -79,11 +79,11 @@ class Policy:
 
     def under(self, state: "State") -> "Policy":
         """The rules that are in force in this state."""
-        if state.matrix is None and state.domains is None:
+        if state.matrix is None and state.domains is None and state.guard is None:
             return self
         matrix = self.matrix if state.matrix is None else state.matrix
         domains = self.domains if state.domains is None else state.domains
-        return replace(self, matrix=matrix, domains=domains)
+        return replace(self, matrix=matrix, domains=domains, guard=state.guard or self.guard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ class State:
     """`troubled`: the hosts that are not plainly up on every link; only they are looked at again.
 
     `agenda`: when (monotonic second) a host must be looked at again without news; `wake_at`: the
-    alarm that is set. `matrix`, `domains`: those in force, if they have changed since the start; `coming`: the domains
-    that will be when no storm stands.
+    alarm that is set. `matrix`, `domains`, `guard`: those in force, if they have changed since the start; `coming`:
+    what will be when no storm stands, in the order in which it was said.
     """
 
     hosts: Mapping[str, HostState]
@@ -166,7 +166,8 @@ class State:
     wake_at: float | None = None
     matrix: Matrix | None = None
     domains: Mapping[str, str] | None = None
-    coming: DomainsChanged | None = None
+    guard: GuardPolicy | None = None
+    coming: tuple[DomainsChanged | GuardChanged, ...] = ()
 
 
 def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:

@@ -1,15 +1,21 @@
 """Rules that the operator has changed while this monitor runs, as observations.
 
-In: what stands in a file that was read again. Out: `MatrixChanged` and `DomainsChanged`, or why only a restart can put
-it in force.
+In: what stands in a file, or among the options, as they were read again. Out: `MatrixChanged`, `DomainsChanged` and
+`GuardChanged`, or why only a restart can put it in force.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 
+from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.candidate import deciding_links
 from masakarimonitors.hostmonitor.core.matrix import Matrix
-from masakarimonitors.hostmonitor.core.observation import DomainsChanged, MatrixChanged, Observation
+from masakarimonitors.hostmonitor.core.observation import (
+    DomainsChanged,
+    GuardChanged,
+    MatrixChanged,
+    Observation,
+)
 
 
 class ChangedRules:
@@ -21,7 +27,7 @@ class ChangedRules:
         """`matrix`: the one of the start, by which the links were chosen, and, if `elected`, what an election heeds."""
         self._matrix = matrix
         self._elected = elected
-        self._news: asyncio.Queue[MatrixChanged | DomainsChanged] = asyncio.Queue()
+        self._news: asyncio.Queue[MatrixChanged | DomainsChanged | GuardChanged] = asyncio.Queue()
 
     def take(self, path: str, says: Matrix) -> str:
         """Put it in force, or why only a restart does; on the loop's thread."""
@@ -37,6 +43,10 @@ class ChangedRules:
     def take_domains(self, path: str, says: Mapping[str, str]) -> None:
         """Put these failure domains in force, soon; on the loop's thread."""
         self._news.put_nowait(DomainsChanged(says, path))
+
+    def take_guard(self, guard: GuardPolicy, where: str) -> None:
+        """Put these limits of storms in force, soon; on the loop's thread."""
+        self._news.put_nowait(GuardChanged(guard, where))
 
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled."""

@@ -120,9 +120,24 @@ class Files:
     def __init__(self, *files: InputFile) -> None:
         self.monitor = self
         self.files = files
+        self.takes: set[str] = set()
 
     def reload(self) -> None:
         pass
+
+    def take_options(self, fresh: object) -> set[str]:
+        return self.takes
+
+
+async def test_what_a_monitor_takes_over_needs_no_restart(
+    reloaded: Reloaded, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = Files()
+    monitor.takes = {"[process] restart_retries", "[host] settle_time"}
+    running: Any = [monitor]
+    reloaded.write("[process]\nrestart_retries = 7\nrestart_interval = 9\n")
+    (line,) = await reloaded.hang_up(caplog, running)
+    assert "need a restart: [process] restart_interval" in line and "restart_retries" not in line
 
 
 async def test_a_file_is_put_in_force_or_waits_for_a_restart_and_a_fault_is_one_line(

@@ -1,3 +1,4 @@
+import asyncio
 import datetime
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,18 @@ def test_a_matrix_that_is_read_again_is_put_in_force_and_what_is_wired_in_is_not
     state, _ = wired.decide(wired.state, MatrixChanged(frozenset({(True, False)}), "m.yaml"), NOW)
     assert state.matrix == matrix.Matrix(("a", "b"), frozenset({(True, False)}))
     assert list(wired.describe(state))
+
+
+async def test_the_limits_of_storms_are_put_in_force_as_options_that_need_no_restart(tmp_path: Path) -> None:
+    wired = wiring.wire(conf_of(tmp_path), driver(), {}, FakeClock(), FakeApi())
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    (rules,) = [one for one in wired.sources if one.name == "changed rules"]
+    running = asyncio.get_running_loop().create_task(rules.run(heard.put_nowait))
+    assert "[host] storm_hold" in wired.take_options(conf_of(tmp_path)), "nothing has changed"
+    fresh = conf_of(tmp_path, "[host]\nstorm_threshold = 20\nstorm_hold = 60\n")
+    assert "[host] storm_hold" in wired.take_options(fresh)
+    changed = await heard.get()
+    assert (changed.guard.threshold, changed.guard.hold) == (20, 60) and heard.empty()
+    undefined = conf_of(tmp_path, "[host]\nstorm_domain_threshold = 20\n")
+    assert not wired.take_options(undefined), "a start would name the fault"
+    running.cancel()
