@@ -18,7 +18,7 @@ class Limits:
 
     Seconds: a request must be here whole `request` after its first byte; a connection may be without one for `idle`,
     in which the answer before must have been read. Who has come, or has begun to ask, has `grace` to go on with that
-    before it makes room for others.
+    before he makes room ahead of those who rest.
     """
 
     connections: int = 32
@@ -70,8 +70,10 @@ class Priority(Enum):
     """It was answered, has read that, and asks nothing."""
     SLOW = 2
     """Its request has begun, and has not come whole in its time."""
-    KEPT = 3
-    """It is being answered, reads its answer, or is about to ask."""
+    NEW = 3
+    """It has just come, and has said nothing yet."""
+    KEPT = 4
+    """It is asking, is being answered, or reads its answer."""
 
 
 class Connections:
@@ -87,11 +89,11 @@ class Connections:
         return self._by_transport.get(transport) if transport is not None else None
 
     def admit(self, connection: "Connection", transport: asyncio.Transport) -> bool:
-        """Whether there is room. One that does not ask makes it, and who is about to ask has his time for that.
+        """Whether there is room. One that does not ask makes it, and who has begun to ask has his time for that.
 
         First goes who has come to ask nothing, then who rests after an answer, then who does not come to the end of
-        his request; of several the one that has done so for longest. Where none of them is, the newcomer is refused,
-        who has not begun yet, and not one who has.
+        his request, then who has said nothing yet; of several the one that has done so for longest. Where none of them
+        is, the newcomer is refused, who has not begun yet, and not one who has.
         """
         if len(self._by_transport) >= self.limits.connections:
             given = [
@@ -134,8 +136,8 @@ class Connection(asyncio.Protocol):
             case Stage.OPEN if self.answers:
                 unread = self._transport is not None and self._transport.get_write_buffer_size()
                 return Priority.KEPT if unread else Priority.RESTING
-            case Stage.OPEN if not fresh:
-                return Priority.SILENT
+            case Stage.OPEN:
+                return Priority.NEW if fresh else Priority.SILENT
             case Stage.READING if not fresh:
                 return Priority.SLOW
         return Priority.KEPT

@@ -97,12 +97,24 @@ async def test_who_has_just_come_or_begun_to_ask_is_not_hung_up_on_for_those_who
         one.see(Seen.ANSWERED)
     asking, at_asking = connected(all_)
     asking.data_received(b"GET")
-    newcomers = [connected(all_) for _ in range(4)]
+    newcomers = []
+    for _ in range(4):
+        newcomer, at_newcomer = connected(all_)
+        newcomer.data_received(b"GET")
+        newcomers.append((newcomer, at_newcomer))
     assert [at.how for _, at in rested] == 3 * ["aborted"] and at_asking.how == ""
     assert [at.how for _, at in newcomers] == ["", "", "", "closed"], "the last is told that there is no room"
     assert newcomers[-1][1].sent.startswith(b"HTTP/1.1 503 ")
     asking.see(Seen.ASKED)
     assert asking.stage is Stage.ANSWERING
+
+
+async def test_who_has_said_nothing_yet_keeps_out_nobody_who_asks() -> None:
+    all_ = Connections(Limits(connections=3, grace=3600.0))
+    asking, at_asking = connected(all_)
+    asking.data_received(b"GET")
+    (_, at_first), (_, at_second), (_, at_third) = (connected(all_) for _ in range(3))
+    assert (at_asking.how, at_first.how, at_second.how, at_third.how) == ("", "aborted", "", "")
 
 
 async def test_who_does_not_come_to_the_end_of_his_request_goes_after_who_rests() -> None:
