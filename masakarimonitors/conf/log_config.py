@@ -11,7 +11,7 @@ import logging
 import logging.config
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,17 @@ from masakarimonitors.conf import log_lines
 from masakarimonitors.conf.faults import ConfigFault
 from masakarimonitors.system import log_writer
 
-# What logging.config makes of a file, in its three steps; its types are not public.
-_formatters: Callable[[Any], Mapping[str, Any]] = logging.config._create_formatters  # type: ignore[attr-defined]
-_handlers: Callable[[Any, Any], Mapping[str, logging.Handler]] = logging.config._install_handlers  # type: ignore[attr-defined]
-_install: Callable[[Any, Any, bool], None] = logging.config._install_loggers  # type: ignore[attr-defined]
+
+def _handlers(parsed: "configparser.ConfigParser") -> Mapping[str, logging.Handler]:
+    # logging.config makes something of a file in three steps, which are not public. Asked for only here: both modules
+    # are loaded when they are first used, and without such a file nobody uses them.
+    formatters: Mapping[str, Any] = logging.config._create_formatters(parsed)  # type: ignore[attr-defined]
+    handlers: Mapping[str, logging.Handler] = logging.config._install_handlers(parsed, formatters)  # type: ignore[attr-defined]
+    return handlers
+
+
+def _install(parsed: "configparser.ConfigParser", handlers: Mapping[str, logging.Handler]) -> None:
+    logging.config._install_loggers(parsed, handlers, False)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ class LogConfig:
 
     path: str
     stamp: float
-    parsed: configparser.ConfigParser
+    parsed: "configparser.ConfigParser"
     handlers: Mapping[str, logging.Handler]
 
     def take_over(self) -> None:
@@ -45,7 +52,7 @@ class LogConfig:
                 one.setLevel(logging.NOTSET)
                 one.propagate, one.handlers = True, []
             try:
-                _install(self.parsed, self.handlers, False)
+                _install(self.parsed, self.handlers)
             except Exception as fault:
                 for one, level, propagate, handlers in before:
                     one.setLevel(level)
@@ -64,7 +71,7 @@ def read(path: str) -> LogConfig:
         parsed = configparser.ConfigParser()
         with open(path, encoding="locale") as file:
             parsed.read_file(file)
-        return LogConfig(path, stamp, parsed, _handlers(parsed, _formatters(parsed)))
+        return LogConfig(path, stamp, parsed, _handlers(parsed))
     except (Exception, SystemExit) as fault:  # the file holds expressions that are evaluated
         raise ConfigFault(f"[DEFAULT] log_config_append: {said(fault)}") from fault
 

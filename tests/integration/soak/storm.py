@@ -54,6 +54,11 @@ class Tally:
         return found
 
 
+def _shown(moment: datetime.datetime) -> str:
+    """As the monitor's log shows it."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S.%f}"[:23]
+
+
 class Storm:
     """One storm over one monitor."""
 
@@ -229,17 +234,12 @@ class Storm:
 
     def _note(self, whom: str, what: str, counted: str) -> None:
         self.tally.done[counted] += 1
-        self._deeds.append(
-            (datetime.datetime.now().isoformat(sep=" ", timespec="milliseconds"), f"{whom}: {what}")
-        )
+        self._deeds.append((_shown(SystemClock().now().wall), f"{whom}: {what}"))
 
     def story(self) -> str:
         """For a complaint: what was done to whom all went wrong with, and to all, and what the monitor said of it."""
         wrong = {line.split(":")[0].split(" ")[0] for line in self.tally.wrong}
-        told = [
-            (f"{one.created_at.astimezone():%Y-%m-%d %H:%M:%S.%f}"[:23], f"accepted: {one}")
-            for one in self.accepted
-        ]
+        told = [(_shown(one.created_at), f"accepted: {one}") for one in self.accepted]
         said = [
             (line[:23], line[24:]) for line in (self._folder / "log").read_text(errors="replace").splitlines()
         ]

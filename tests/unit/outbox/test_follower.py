@@ -366,7 +366,7 @@ async def test_whether_masakari_has_it_is_an_alarm_until_its_subject_is_well(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with stage() as on:
-        answers = iter([Unreachable("lost", maybe_accepted=True), Duplicate("409")])
+        answers = iter((Unreachable("lost", maybe_accepted=True), Duplicate("409")))
         on.engine.answer = lambda told: next(answers)
         on.engine.known.fails = "it may not read"
         await on.deliver(on.process())
