@@ -72,6 +72,29 @@ def is_same(one: str, other: str) -> bool:
     return not speaks_alike or not part or not other_part or part == other_part
 
 
+def contradicts(one: Address, other: Address) -> bool:
+    """Whether these certainly are two BMCs, or two parts of one.
+
+    A name and an address, or addresses of two families, may be one: that cannot be told here.
+    """
+    if is_same(identity(one), identity(other)):
+        return False
+    name, other_name = _server(one)[0], _server(other)[0]
+    kind = _family(name)
+    if kind != _family(other_name):
+        return False
+    # With a domain and without is one; what is equal up to here differs in the port or the part.
+    return kind is not None or name == other_name or name.partition(".")[0] != other_name.partition(".")[0]
+
+
+def _family(name: str) -> int | None:
+    """4 or 6; None of a name."""
+    try:
+        return ipaddress.ip_address(name).version
+    except ValueError:
+        return None
+
+
 def _apart(one: str) -> tuple[str, str, str]:
     way, _, rest = one.partition(" ")
     place_, _, part = rest.partition(" ")

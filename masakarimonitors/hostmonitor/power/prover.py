@@ -28,7 +28,7 @@ from masakarimonitors.hostmonitor.power.bmc import (
 from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Look, PowerCheck, Proof
 from masakarimonitors.hostmonitor.power.ipmi import Ipmi
 from masakarimonitors.hostmonitor.power.names import Names
-from masakarimonitors.hostmonitor.power.ownership import beside, merged, shared
+from masakarimonitors.hostmonitor.power.ownership import beside, contradicts, merged, shared
 from masakarimonitors.monitor import InputFile
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.operators_file import Unreadable, in_time, read_aside
@@ -206,20 +206,34 @@ class Prover:
     def doubts_fencing(self, host: str, by_devices: Mapping[str, Sequence[Address]]) -> str:
         """Why it proves nothing that `host` was fenced by one of its devices, of which these are the BMCs by host.
 
-        Empty where nothing is known against it. A BMC of another host has switched that one off.
+        Empty where nothing is known against it. A BMC of another host has switched that one off. Whose a BMC is, is
+        said by the power_config_file, or else by the devices; but Pacemaker goes through its devices whatever the file
+        says.
         """
-        name, named = host.lower(), dict(merged({}, by_devices))
-        own = named.get(name, ())
+        name, devices = host.lower(), merged({}, by_devices)
+        own = devices.get(name, ())
+        if not own:
+            return ""
         wrong = self._wrong.get(name, frozenset())
-        devices = ", ".join(address.device for address in own if _same(wrong, {ownership.identity(address)}))
-        if devices:
+        bad = ", ".join(address.device for address in own if _same(wrong, {ownership.identity(address)}))
+        if bad:
             return (
-                f"the BMC of its fencing device ({devices}) said off while {host} was up, so another host may have "
+                f"the BMC of its fencing device ({bad}) said off while {host} was up, so another host may have "
                 "been switched off in its place"
             )
-        for owner, address in self._listed.items():
-            named[owner.lower()] = (*named.get(owner.lower(), ()), address)
-        return shared(named).get(name, "") if own else ""
+        owners = merged(self._listed, by_devices)
+        in_common = shared({**owners, name: (*own, *owners[name])}).get(name, "")
+        listed = {one.lower(): address for one, address in self._listed.items()}.get(name)
+        if in_common or listed is None:
+            return in_common
+        for address in own:
+            if contradicts(address, listed):
+                return (
+                    f"its fencing device ({address.device}) goes through {ownership.identity(address)}, and the "
+                    f"power_config_file says that the BMC of {host} is {ownership.identity(listed)}, so another host "
+                    "may have been switched off in its place: correct the one that is wrong"
+                )
+        return ""
 
     def complaints(self) -> Sequence[str]:
         """What is known to be wrong before anybody is asked: BMCs of two hosts, passwords that cannot be read."""

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.hostmonitor.power.bmc import Address, Literal, Speaks
-from masakarimonitors.hostmonitor.power.ownership import beside, identity, is_same, merged, shared
+from masakarimonitors.hostmonitor.power.ownership import (
+    beside,
+    contradicts,
+    identity,
+    is_same,
+    merged,
+    shared,
+)
 
 IPMI = Address(device="d", speaks=Speaks.IPMI, host="10.0.0.1", user="u", secret=Literal("p"))
 REDFISH = replace(IPMI, speaks=Speaks.REDFISH, host="bmc-1")
@@ -103,3 +110,24 @@ def test_many_hosts_are_told_in_few_words() -> None:
 def test_a_port_that_is_none_belongs_to_the_name(port: str) -> None:
     odd = replace(REDFISH, host=f"https://bmc-1:{port}")
     assert shared({"n1": (odd,), "n2": (replace(odd, host="https://bmc-2"),)}) == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "certain"),
+    [
+        (IPMI, IPMI, False),
+        (IPMI, replace(IPMI, host="10.0.0.2"), True),
+        (IPMI, replace(IPMI, host="fd00::1"), False),
+        (IPMI, replace(IPMI, host="bmc-1"), False),
+        (IPMI, replace(IPMI, host="::ffff:10.0.0.2"), True),
+        (IPMI, replace(IPMI, port=6230), True),
+        (IPMI, replace(REDFISH, host="10.0.0.1"), False),
+        (IPMI, replace(REDFISH, host="10.0.0.2"), True),
+        (replace(IPMI, target="0x72"), replace(IPMI, target="0x74"), True),
+        (IPMI, replace(IPMI, target="0x74"), False),
+        (REDFISH, replace(REDFISH, host="https://bmc-1.example"), False),
+        (REDFISH, replace(REDFISH, host="https://bmc-2"), True),
+    ],
+)
+def test_which_two_addresses_cannot_be_of_one_bmc(one: Address, other: Address, certain: bool) -> None:
+    assert contradicts(one, other) is contradicts(other, one) is certain

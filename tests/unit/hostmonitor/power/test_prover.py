@@ -304,6 +304,55 @@ def test_a_fencing_through_a_wrong_bmc_or_one_of_two_hosts_is_doubted(tmp_path: 
     assert prover.doubts_fencing("n2", {"n2": (device("d9"),)}) == "", "another has taken its place"
 
 
+def corrected(tmp_path: Path, **hosts: str) -> Prover:
+    """With a power_config_file that has these addresses."""
+    password = write(tmp_path / "password", "secret")
+    lines = (
+        f"{host}: {{driver: ipmi, address: {place}, credentials_file: {password}}}"
+        for host, place in hosts.items()
+    )
+    path = write(tmp_path / "power.yaml", "\n".join(lines))
+    return Prover(PowerPolicy(config_file=path), FakeClock())
+
+
+def test_a_neighbour_s_wrong_fencing_device_that_the_file_corrects_casts_no_doubt_on_a_right_one(
+    tmp_path: Path,
+) -> None:
+    prover = corrected(tmp_path, n2="10.0.0.2")
+    devices = {"n1": (device("d1", host="10.0.0.1"),), "N2": (device("d2", host="10.0.0.1"),)}
+    assert prover.doubts_fencing("n1", devices) == ""
+    assert "n1 and n2 name the same BMC" in prover.doubts_fencing("n2", devices), "its own is wrong still"
+
+
+@pytest.mark.parametrize(
+    ("by_device", "by_file", "doubted"),
+    [
+        ("10.0.0.1", "10.0.0.2", True),
+        ("bmc-1.example", "bmc-2.example", True),
+        ("10.0.0.1", "10.0.0.1", False),
+        # These may be one.
+        ("10.0.0.1", "bmc-1", False),
+        ("10.0.0.1", "fd00::1", False),
+        ("bmc-1", "bmc-1.example", False),
+    ],
+)
+def test_a_fencing_through_a_device_that_the_file_contradicts_is_doubted(
+    tmp_path: Path, by_device: str, by_file: str, doubted: bool
+) -> None:
+    """Pacemaker goes through its own device, whatever the file has corrected for this monitor."""
+    prover = corrected(tmp_path, n1=f'"{by_file}"')
+    words = prover.doubts_fencing("N1", {"n1": (device("d1", host=by_device),)})
+    assert bool(words) is doubted
+    if doubted:
+        assert words.startswith(
+            f"its fencing device (d1) goes through ipmi {by_device}:623, and the power_config_file says that the "
+            f"BMC of N1 is ipmi {by_file}:623"
+        )
+    assert prover.doubts_fencing("n1", {}) == "", "none of its devices goes through a BMC"
+    several = {"n2": (device("d2"), device("d3"))}
+    assert prover.doubts_fencing("n2", several) == "", "nothing is said of it but by its devices"
+
+
 def test_the_options_become_the_policy() -> None:
     class Options:
         ipmi_timeout = 7.0
