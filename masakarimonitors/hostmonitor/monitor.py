@@ -93,6 +93,7 @@ def wire(
             clock,
             float(conf.host.power_check_interval),
             note=driver.note_power,
+            places=driver.power_places,
             bad=wrong_bmcs,
         )
         hearers.append(heard.hear)

@@ -10,7 +10,7 @@ observations of `core/observation.py` and answers the commands that it is asked.
 import importlib
 import importlib.metadata
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -75,6 +75,8 @@ class Driver:
     """Told whether this monitor's own way to masakari works, whenever that changes: part of its claim to report."""
     recall_power: Callable[[Mapping[str, Sequence[str]]], None] = lambda wrong: None
     """Told before a source runs what `note_power` returned last, by host, in the life before (`Prover.recall`)."""
+    power_places: Callable[[str], Hashable] = lambda host: None
+    """What names the BMCs of a host now (`Prover.places`): when it is another one, they are looked at again soon."""
 
 
 class Build(Protocol):

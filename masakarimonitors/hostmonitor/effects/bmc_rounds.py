@@ -6,8 +6,10 @@ outlast a restart. A BMC that says off while its host is up belongs to another h
 one dead, so it is not asked for proof any more; one that cannot be asked will prove nothing when its host has failed.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Remember, Ruling, Verdict
@@ -24,7 +26,11 @@ as a rule, 50 with Kubernetes' defaults, 120 where a remote's monitor operation 
 is right."""
 
 AGAIN = 3600.0
-"""Seconds until one is looked at again that was not up all the time until its BMC was known: others come between."""
+"""Seconds until one is looked at again that was not up all the time until its BMC was known, or whose BMC could not be
+asked: a password that is wrong must not be tried often, for there are BMCs that lock who tries it."""
+
+WRONG_AGAIN = 300.0
+"""Seconds until one is looked at again whose BMC belongs to another host: who corrects that waits for the word."""
 
 MEMORY = "bmc:"
 """`Remember` keys: this, then the host's name."""
@@ -45,8 +51,33 @@ class BmcSeen:
     wrong: tuple[str, ...] = ()
 
 
+class Line(StrEnum):
+    """Where a host stands that is due: the lines are served in turns, so that none waits for a longer one."""
+
+    WRONG = "a BMC of it was wrong when it was last looked at"
+    CHANGED = "its BMCs are named otherwise since"
+    ORDINARY = "it was not looked at for the interval"
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was said of a host last, and when (monotonic seconds)."""
+
+    proof: Proof
+    wrong: tuple[str, ...]
+    at: float
+
+    def says(self, proof: Proof, wrong: tuple[str, ...]) -> bool:
+        """Whether that is what it said, in whatever words."""
+        return (self.proof.power, self.proof.lack, self.wrong) == (proof.power, proof.lack, wrong)
+
+
 class BmcRounds:
-    """A source that looks at one BMC a minute, and at each at most once in `interval` seconds."""
+    """A source that looks at one host's BMCs a minute, and at each host's at most once in `interval` seconds.
+
+    Sooner where somebody has to mend something: a BMC that is another host's, those that have changed, one that could
+    not be asked.
+    """
 
     name = "BMC rounds"
 
@@ -58,20 +89,27 @@ class BmcRounds:
         interval: float,
         *,
         note: Callable[[str, Power], Sequence[str]] = lambda host, said: (),
+        places: Callable[[str], Hashable] = lambda host: None,
         bad: Iterable[str] = (),
     ) -> None:
         """`hosts` says at any moment whose BMCs this monitor may look at: hosts that are up.
 
         `note` is told what those of a host have said while it was up: whoever asks them for proof must know; it returns
-        which are wrong. `bad`: the hosts of which some were wrong before a restart: they are looked at first.
+        which are wrong. `places` of a host is another one once its BMCs are named otherwise. `bad`: the hosts of which
+        some were wrong before a restart: they are looked at first.
         """
         self._look = look
         self._hosts = hosts
         self._clock = clock
         self._interval = interval
         self._note = note
-        self._looked: dict[str, float] = {}
+        self._places = places
+        self._lines = list(Line)
+        self._due: dict[str, float] = {}
+        self._looked_at: dict[str, Hashable] = {}
+        self._wrong: set[str] = set(bad)
         self._bad: set[str] = set(bad)
+        self._told: dict[str, _Told] = {}
 
     async def run(self, emit: Callable[[Any], None]) -> None:
         """Until cancelled."""
@@ -82,36 +120,70 @@ class BmcRounds:
                 await self._visit(host, emit)
 
     def _next(self) -> str | None:
-        """Who was not looked at for the longest time, if that is long enough."""
+        """Who has been due for the longest time, of the line whose turn it is."""
         now = self._clock.now()
-        hosts = self._hosts(now)
-        waiting = sorted(
-            hosts, key=lambda host: (self._looked.get(host, -self._interval), host not in self._bad, host)
-        )
-        if not waiting or now.monotonic - self._looked.get(waiting[0], -self._interval) < self._interval:
-            return None
-        return waiting[0]
+        waiting: dict[Line, list[tuple[float, str]]] = {line: [] for line in Line}
+        for host in self._hosts(now):
+            changed = host in self._looked_at and self._looked_at[host] != self._places(host)
+            due = self._due.get(host, -math.inf)
+            if changed or due <= now.monotonic:
+                line = Line.WRONG if host in self._wrong else Line.CHANGED if changed else Line.ORDINARY
+                waiting[line].append((due, host))
+        for line in self._lines:
+            if waiting[line]:
+                self._lines = [*(other for other in self._lines if other is not line), line]
+                return min(waiting[line])[1]
+        return None
 
     async def _visit(self, host: str, emit: Callable[[Any], None]) -> None:
-        self._looked[host] = self._clock.now().monotonic
+        began = self._clock.now().monotonic
+        self._looked_at[host] = self._places(host)
+        # Whatever becomes of this look, it is not made again and again.
+        self._due[host] = began + min(self._interval, AGAIN)
         proof = await self._look(host)
         if proof is None:
+            self._due[host] = began + self._interval
             return
-        if proof.power is not Power.ON:
+        if proof.power is not Power.ON and not proof.known:
             # BMCs restart, answers get lost, hosts are switched off: what counts is seen again while the host is up.
             proof = await self._look_again(host, LOOKS_APART)
-        if proof is not None and proof.power is Power.OFF:
+        if proof is not None and proof.power is Power.OFF and not proof.known:
             # Unless the host has just died, and nobody has missed it yet: then the BMC is right.
             proof = await self._look_again(host, MISSED_WITHIN)
         now = self._clock.now()
         if proof is None or host not in self._hosts(now):
             # It is down, or was out of sight for a moment: not to be left for a whole interval.
-            self._looked[host] = now.monotonic - self._interval + min(self._interval, AGAIN)
+            self._due[host] = now.monotonic + self._soon(AGAIN)
             return
         wrong = tuple(self._note(host, proof.power))
-        bad = proof.power is not Power.ON
+        self._take(host, proof, wrong, began)
+        self._tell(BmcSeen(host, proof, now, wrong), emit)
+
+    def _take(self, host: str, proof: Proof, wrong: tuple[str, ...], began: float) -> None:
+        """When it is looked at again, and in which line it waits for that."""
+        now = self._clock.now().monotonic
+        if wrong or proof.power is Power.OFF:
+            self._wrong.add(host)
+            self._due[host] = now + self._soon(WRONG_AGAIN)
+            return
+        self._wrong.discard(host)
+        self._due[host] = began + self._interval if proof.power is Power.ON else now + self._soon(AGAIN)
+
+    def _soon(self, seconds: float) -> float:
+        return min(self._interval, seconds)
+
+    def _tell(self, seen: BmcSeen, emit: Callable[[Any], None]) -> None:
+        """What is bad is told when it is new, and once in each interval; what is well when it was bad."""
+        host, bad = seen.host, seen.proof.power is not Power.ON
+        told = self._told.get(host)
+        same = told is not None and told.says(seen.proof, seen.wrong)
+        if same and told is not None and seen.at.monotonic < told.at + self._interval:
+            return
         if bad or host in self._bad:
-            emit(BmcSeen(host, proof, now, wrong))
+            self._told[host] = _Told(seen.proof, seen.wrong, seen.at.monotonic)
+            emit(seen)
+        if not bad:
+            self._told.pop(host, None)
         self._bad = self._bad | {host} if bad else self._bad - {host}
 
     async def _look_again(self, host: str, after: float) -> Proof | None:
@@ -122,10 +194,8 @@ class BmcRounds:
 
 def judged(seen: BmcSeen) -> Decision:
     """The verdict on a host's BMCs, which are a subject of their own, and what the next life must know of them."""
-    commands: tuple[Command, ...] = ()
-    if seen.proof.power is not Power.NO_PROOF:
-        kept: Mapping[str, JSON] | None = {"wrong": list(seen.wrong)} if seen.wrong else None
-        commands = (Remember(MEMORY + seen.host, kept),)
+    kept: Mapping[str, JSON] | None = {"wrong": list(seen.wrong)} if seen.wrong else None
+    commands: tuple[Command, ...] = (Remember(MEMORY + seen.host, kept),)
     match seen.proof.power:
         case Power.OFF:
             ruling, alarm = Ruling.SUSPECTED, True

@@ -6,7 +6,7 @@ any BMC that says on at either wins over all others.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from masakarimonitors.core.decision import Instant
@@ -40,7 +40,8 @@ class Proof:
 
     `at` is the moment at which the deciding look *began*: none of its answers is older, and however long one was on
     its way, the proof is not taken for a younger one. `kind` is None without proof, and `lack` says why there is
-    none (None where no BMC is known).
+    none (None where no BMC is known). `known`: of a host that is up, that every BMC which says off was known to be
+    wrong before.
     """
 
     power: Power
@@ -48,6 +49,7 @@ class Proof:
     at: Instant
     kind: ProofKind | None = None
     lack: Lack | None = None
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,26 @@ class Look:
 
     @property
     def lack(self) -> Lack | None:
-        found = {reading.lack for reading in self.readings}
-        return next((lack for lack in _WORST if lack in found), None)
+        return _worst(self.readings)
+
+
+def _worst(readings: Sequence[Reading]) -> Lack | None:
+    found = {reading.lack for reading in readings}
+    return next((lack for lack in _WORST if lack in found), None)
+
+
+def of_a_host_that_is_up(look: Look, asked: Collection[int]) -> Proof:
+    """What one look says: ON, or what is wrong. OFF is no proof of anything after a single one.
+
+    Each BMC counts by itself: all of them must say off when their host has failed, and a fencing may go through any.
+    `asked`: which of them could be asked for proof then; of the others it counts only that they say off.
+    """
+    if any(reading.power is Power.OFF for reading in look.readings):
+        return Proof(power=Power.OFF, evidence=look.words, at=look.at, kind=ProofKind.BMC)
+    lack = _worst([reading for at, reading in enumerate(look.readings) if at in asked])
+    if lack is not None:
+        return Proof(power=Power.NO_PROOF, evidence=look.words, at=look.at, lack=lack)
+    return Proof(power=Power.ON, evidence=look.words, at=look.at, kind=ProofKind.BMC)
 
 
 class PowerCheck:
@@ -155,13 +175,6 @@ class PowerCheck:
             return Proof(power=Power.NO_PROOF, evidence=words, at=look.at, lack=Lack.SILENT)
         words += "; taken as off unchecked, because power_unreachable_means_off is set"
         return Proof(power=Power.OFF, evidence=words, at=look.at, kind=ProofKind.UNCHECKED)
-
-    async def once(self, addresses: Sequence[Address]) -> Proof:
-        """One look, for a host that is up: ON, or what is wrong. OFF is no proof of anything after a single one."""
-        look = await self.look(addresses)
-        if look.says_on or look.lack is not None:
-            return _of(look, look.words)
-        return Proof(power=Power.OFF, evidence=look.words, at=look.at, kind=ProofKind.BMC)
 
     def _counts(self, ahead: Look) -> bool:
         """Two looks that are much farther apart than they must be are no pair."""

@@ -7,8 +7,8 @@ In: where BMCs are (the power_config_file, and what a driver learns from its clu
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -25,7 +25,13 @@ from masakarimonitors.hostmonitor.power.bmc import (
     fault_of,
     read_private,
 )
-from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Look, PowerCheck, Proof
+from masakarimonitors.hostmonitor.power.check import (
+    LOOKS_APART,
+    Look,
+    PowerCheck,
+    Proof,
+    of_a_host_that_is_up,
+)
 from masakarimonitors.hostmonitor.power.ipmi import Ipmi
 from masakarimonitors.hostmonitor.power.names import Names
 from masakarimonitors.hostmonitor.power.ownership import beside, contradicts, merged, shared
@@ -123,7 +129,7 @@ class Prover:
         self._clock = clock
         self._file = policy.config_file
         self._listed = _listed_in_time(policy.config_file)
-        self._learned: Mapping[str, Sequence[Address]] = {}
+        self._learned: Mapping[str, tuple[Address, ...]] = {}
         self._names = Names(policy.timeout)
         self._check = PowerCheck(
             {
@@ -139,16 +145,17 @@ class Prover:
         self._said: frozenset[str] = frozenset()
         self._said_of_secrets: frozenset[str] = frozenset()
         self._looking: asyncio.Task[None] | None = None
-        # By host: those BMCs (`identity`) that have said off while it was up, and those that were last looked at.
+        # By host: those BMCs (`identity`) that have said off while it was up, and what each has said when it was last
+        # looked at.
         self._wrong: dict[str, frozenset[str]] = {}
-        self._looked_at: dict[str, frozenset[str]] = {}
+        self._looked_at: dict[str, Mapping[str, Power]] = {}
         # First looks, made before anybody asks for proof: by host.
         self._ahead: dict[str, _Ahead] = {}
         self._warn()
 
     def learn(self, addresses: Mapping[str, Sequence[Address]]) -> None:
         """Take over where a driver has found BMCs, by host; the newest word replaces the one before."""
-        self._learned = addresses
+        self._learned = merged({}, addresses)
         self._take_over()
 
     def files(self) -> Sequence[InputFile]:
@@ -173,20 +180,29 @@ class Prover:
         """Every BMC known for `host`: the file's, or else the learned ones; none that another host has, too."""
         return () if host.lower() in self._doubtful else self._known.get(host.lower(), ())
 
+    def places(self, host: str) -> Hashable:
+        """All that names BMCs of `host` now: equal to what it was for as long as nobody has changed anything there."""
+        return (self._known.get(host.lower(), ()), self._learned.get(host.lower(), ()))
+
     def note(self, host: str, said: Power) -> Sequence[str]:
-        """What the BMCs of `host` have said while it was up, when they were last looked at. Those that said off are
-        asked for no proof of its death until they have said on, or others take their place; NO_PROOF changes nothing.
+        """What is held of the BMCs of `host`, which was up when they were last looked at: OFF, ON or NO_PROOF together.
+
+        Each counts by itself. One that said off, where that is what is held, is asked for no proof of its host's death
+        until it has said on. One that nobody names any more is forgotten once all that are named have said on.
 
         Returned is which are known to be wrong now, for `recall` after a restart.
         """
         name = host.lower()
-        looked_at = self._looked_at.get(name) or _identities(self.addresses(host))
+        each = self._looked_at.pop(name, None)
+        if each is None:
+            each = dict.fromkeys(_identities(self.addresses(host)), said)
         wrong = self._wrong.get(name, frozenset())
+        wrong -= _same(wrong, {one for one, power in each.items() if power is Power.ON})
         match said:
             case Power.OFF:
-                wrong |= looked_at
+                wrong |= {one for one, power in each.items() if power is Power.OFF}
             case Power.ON:
-                wrong -= _same(wrong, looked_at)
+                wrong = _same(wrong, each.keys())
             case Power.NO_PROOF:
                 pass
         self._wrong[name] = wrong
@@ -246,16 +262,14 @@ class Prover:
         """
         now = self._clock.now().monotonic
         self._ahead = {name: one for name, one in self._ahead.items() if now < one.until}
-        addresses = self.addresses(host)
-        if self._is_wrong(host):
-            return
+        addresses = self._trusted(host)
         if addresses and host.lower() not in self._ahead and len(self._ahead) < _AHEAD_AT_ONCE:
             look = asyncio.get_running_loop().create_task(self._check.look(addresses))
             self._ahead[host.lower()] = _Ahead(addresses, look, now + _AHEAD_KEPT)
 
     async def prove(self, request: CheckPower) -> PowerSeen:
         """Ask; exactly one answer, NO_PROOF on any error."""
-        host, addresses = request.host, self.addresses(request.host)
+        host, addresses = request.host, self._trusted(request.host)
         proof = (
             self._refused(host)
             or self._doubted(host)
@@ -273,13 +287,33 @@ class Prover:
         )
 
     async def look(self, host: str) -> Proof | None:
-        """One look at the BMCs of a host that is up; None where none is known."""
-        refused = self._refused(host)
+        """One look at the BMCs of a host that is up; None where none is known.
+
+        Those of its fencing devices are looked at even where the power_config_file names others: no proof is asked of
+        them, but its cluster may fence it through them.
+        """
+        name, refused = host.lower(), self._refused(host)
         if refused is not None:
+            self._looked_at[name] = {}
             return refused
-        addresses = self.addresses(host)
-        self._looked_at[host.lower()] = _identities(addresses)
-        return await self._check.once(addresses) if addresses else None
+        own = self.addresses(host)
+        if not own:
+            return None
+        others = [
+            address
+            for address in self._learned.get(name, ())
+            if not _same(_identities(own), {ownership.identity(address)})
+        ]
+        looked_at = [ownership.identity(address) for address in (*own, *others)]
+        wrong = self._wrong.get(name, frozenset())
+        known = {at for at, one in enumerate(looked_at) if _same(wrong, {one})}
+        look = await self._check.look((*own, *others))
+        powers = [reading.power for reading in look.readings]
+        self._looked_at[name] = dict(zip(looked_at, powers, strict=True))
+        off = {at for at, power in enumerate(powers) if power is Power.OFF}
+        return replace(
+            of_a_host_that_is_up(look, known | set(range(len(own)))), known=bool(off) and off <= known
+        )
 
     def close(self) -> None:
         """Ask no more."""
@@ -308,13 +342,16 @@ class Prover:
             return None
         return Proof(power=Power.NO_PROOF, evidence=words, at=self._clock.now(), lack=Lack.FAULT)
 
-    def _is_wrong(self, host: str) -> bool:
-        return bool(_same(self._wrong.get(host.lower(), frozenset()), _identities(self.addresses(host))))
+    def _trusted(self, host: str) -> tuple[Address, ...]:
+        """Those that may prove it off: none that has said off while it was up."""
+        wrong = self._wrong.get(host.lower(), frozenset())
+        return tuple(one for one in self.addresses(host) if not _same(wrong, {ownership.identity(one)}))
 
     def _doubted(self, host: str) -> Proof | None:
-        if not self._is_wrong(host):
+        addresses = self.addresses(host)
+        if not addresses or self._trusted(host):
             return None
-        devices = ", ".join(address.device for address in self.addresses(host))
+        devices = ", ".join(address.device for address in addresses)
         words = (
             f"its BMC ({devices}) said off while {host} was up: it belongs to another host and proves nothing until it "
             "says on while this one is up; correct the power_config_file or the fencing device"

@@ -98,6 +98,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         look_at_power=None if proof is None else proof.look,
         note_power=proof.note if proof is not None else lambda host, said: (),
         recall_power=proof.recall if proof is not None else lambda wrong: None,
+        power_places=proof.places if proof is not None else lambda host: None,
         on_path=elector.on_path if elector is not None else lambda works: None,
     )
 

@@ -74,6 +74,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         look_at_power=proof.look if asks else None,
         note_power=proof.note,
         recall_power=proof.recall,
+        power_places=proof.places,
         files=proof.files() if asks else (),
         closers=[close],
         endpoints=nodes.endpoints,

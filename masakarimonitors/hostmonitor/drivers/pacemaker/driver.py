@@ -121,6 +121,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         look_at_power=prover.look if prover is not None else None,
         note_power=prover.note if prover is not None else lambda host, said: (),
         recall_power=prover.recall if prover is not None else lambda wrong: None,
+        power_places=prover.places if prover is not None else lambda host: None,
         endpoints=context.endpoints,
         troubles=watch.troubles,
     )

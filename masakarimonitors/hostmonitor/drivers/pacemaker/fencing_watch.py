@@ -15,8 +15,8 @@ from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
 
-_EVERY = 3600.0
-"""Seconds between two readings: who changes a device hears of its faults within the hour."""
+_EVERY = 300.0
+"""Seconds between two readings: who changes a device hears of its faults within minutes."""
 
 _AGAIN = 60.0
 """Seconds after which a reading that failed is repeated: Pacemaker may start after this monitor."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -12,6 +13,7 @@ from masakarimonitors.hostmonitor.core.observation import Power, ProofKind
 from masakarimonitors.hostmonitor.effects.bmc_rounds import (
     AGAIN,
     MISSED_WITHIN,
+    WRONG_AGAIN,
     BmcRounds,
     BmcSeen,
     beside,
@@ -19,7 +21,7 @@ from masakarimonitors.hostmonitor.effects.bmc_rounds import (
     remembered,
 )
 from masakarimonitors.hostmonitor.power.bmc import Lack
-from masakarimonitors.hostmonitor.power.check import Proof
+from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Proof
 from tests.fixtures.fake_clock import EPOCH, FakeClock
 
 NOW = Instant(1000.0, EPOCH)
@@ -47,6 +49,7 @@ class Stage:
         self.looked: list[tuple[float, str]] = []
         self.seen: list[BmcSeen] = []
         self.noted: list[tuple[str, Power]] = []
+        self.places = dict.fromkeys(bmcs, "here")
         self.goes_down_when_looked_at = ""
 
     async def look(self, host: str) -> Proof | None:
@@ -56,7 +59,8 @@ class Stage:
         if host == self.goes_down_when_looked_at:
             self.up.remove(host)
             self.goes_down_when_looked_at = ""
-        return None if word is None else proof(word)
+        known = word is Power.OFF and (host, Power.OFF) in self.noted
+        return None if word is None else replace(proof(word), known=known)
 
     def hosts(self, now: Instant) -> Sequence[str]:
         return self.up
@@ -66,7 +70,15 @@ class Stage:
         return [f"ipmi bmc-of-{host}:623"] if said is Power.OFF else []
 
     async def play(self, seconds: float, interval: float = DAY, bad: Sequence[str] = ()) -> None:
-        rounds = BmcRounds(self.look, self.hosts, self.clock, interval, note=self.note, bad=bad)
+        rounds = BmcRounds(
+            self.look,
+            self.hosts,
+            self.clock,
+            interval,
+            note=self.note,
+            places=self.places.__getitem__,
+            bad=bad,
+        )
         running = asyncio.get_running_loop().create_task(rounds.run(self.seen.append))
         await self.clock.advance(seconds)
         running.cancel()
@@ -146,7 +158,8 @@ async def test_a_host_that_was_out_of_sight_meanwhile_is_looked_at_again_soon() 
     blinking = asyncio.get_running_loop().create_task(blink())
     await stage.play(2 * AGAIN)
     await blinking
-    assert stage.noted == [("n2", Power.ON), ("n1", Power.OFF)]
+    assert stage.noted[:2] == [("n2", Power.ON), ("n1", Power.OFF)]
+    assert stage.looked[3][1] == "n1" and stage.looked[3][0] >= AGAIN
 
 
 async def test_those_that_were_wrong_before_a_restart_are_looked_at_first_and_end_when_they_say_on() -> None:
@@ -169,11 +182,69 @@ async def test_a_host_without_a_bmc_is_no_alarm() -> None:
     assert len(stage.looked) == 1 and stage.seen == []
 
 
-async def test_what_is_mended_is_told_once_and_what_is_not_again_and_again() -> None:
-    stage = Stage(n1=[*[Power.OFF] * 6, Power.ON])
-    await stage.play(4 * DAY + 600.0)
-    assert [one.proof.power for one in stage.seen] == [Power.OFF, Power.OFF, Power.ON]
-    assert stage.noted[:3] == [("n1", Power.OFF), ("n1", Power.OFF), ("n1", Power.ON)]
+FOUND = 60.0 + LOOKS_APART + MISSED_WITHIN
+"""When the first BMC that says off is known to be wrong."""
+
+
+async def test_what_is_mended_is_noticed_within_minutes_and_told_once() -> None:
+    stage = Stage(n1=[*[Power.OFF] * 5, Power.ON])
+    await stage.play(FOUND + 3 * (WRONG_AGAIN + 60.0))
+    assert [one.proof.power for one in stage.seen] == [Power.OFF, Power.ON]
+    assert stage.noted == [("n1", Power.OFF)] * 3 + [("n1", Power.ON)]
+    # One look is enough where nothing is new.
+    assert len(stage.looked) == 6
+    assert stage.looked[-1][0] - FOUND <= 3 * (WRONG_AGAIN + 60.0)
+
+
+async def test_what_is_not_mended_is_told_once_in_each_interval() -> None:
+    stage = Stage(n1=[Power.OFF], n2=[Power.NO_PROOF])
+    await stage.play(2.5 * 7200.0, interval=7200.0)
+    for host in ("n1", "n2"):
+        assert [one.host for one in stage.seen].count(host) == 3
+
+
+async def test_what_could_not_be_asked_is_tried_seldom() -> None:
+    """A password that is wrong locks some BMCs, and with them their fencing."""
+    stage = Stage(n1=[Power.NO_PROOF])
+    await stage.play(60.0 + 10.0 + AGAIN - 1.0)
+    assert len(stage.looked) == 2
+    await stage.play(120.0)
+    assert len(stage.looked) == 4
+
+
+async def test_one_whose_bmcs_are_named_otherwise_is_looked_at_soon() -> None:
+    stage = Stage(n1=[Power.ON], n2=[None], n3=[Power.ON])
+
+    async def change() -> None:
+        await stage.clock.sleep(7200.0)
+        stage.places.update(n1="there", n2="somewhere")
+
+    changing = asyncio.get_running_loop().create_task(change())
+    await stage.play(8000.0)
+    await changing
+    assert [host for _, host in stage.looked] == ["n1", "n2", "n3", "n1", "n2"]
+    assert stage.looked[-1][0] <= 7200.0 + 120.0
+
+
+async def test_a_wrong_one_waits_neither_for_a_thousand_others_nor_they_for_it() -> None:
+    names = [f"n{number:04}" for number in range(1000)]
+    words: dict[str, list[Power | None]] = {
+        name: [Power.OFF if name == "n0500" else Power.ON] for name in names
+    }
+    stage = Stage(**words)
+    stage.noted.append(("n0500", Power.OFF))
+    await stage.play(7200.0, bad=["n0500"])
+    at = [when for when, host in stage.looked if host == "n0500"]
+    assert max(later - earlier for earlier, later in pairwise(at)) <= WRONG_AGAIN + 120.0
+    assert len({host for _, host in stage.looked}) >= 90, "two hours, a host a minute"
+
+
+async def test_many_wrong_ones_leave_the_others_their_turns() -> None:
+    wrong: dict[str, list[Power | None]] = {f"w{number:02}": [Power.OFF] for number in range(30)}
+    stage = Stage(**wrong, n1=[Power.ON], n2=[Power.ON], n3=[Power.ON])
+    stage.noted += [(host, Power.OFF) for host in wrong]
+    await stage.play(660.0, bad=list(wrong))
+    assert {"n1", "n2", "n3"} <= {host for _, host in stage.looked}
 
 
 @pytest.mark.parametrize(
@@ -196,7 +267,9 @@ def test_which_are_wrong_outlasts_a_restart_until_they_say_on() -> None:
     (kept,) = judged(wrong).commands
     assert isinstance(kept, Remember) and kept.value is not None
     assert remembered({kept.key: json.loads(json.dumps(kept.value))}) == {"n1": ["ipmi b:623"]}
-    assert judged(replace(wrong, proof=proof(Power.NO_PROOF))).commands == ()
+    assert judged(replace(wrong, proof=proof(Power.NO_PROOF))).commands == (kept,), (
+        "nothing is forgotten by it"
+    )
     assert judged(BmcSeen("n1", proof(Power.ON), NOW)).commands == (Remember(kept.key, None),)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from masakarimonitors.hostmonitor.core.observation import Power, ProofKind
 from masakarimonitors.hostmonitor.power.bmc import Address, Lack, Literal, Reading, Speaks, Uptime
-from masakarimonitors.hostmonitor.power.check import LOOKS_APART, PowerCheck, Proof
+from masakarimonitors.hostmonitor.power.check import LOOKS_APART, PowerCheck, Proof, of_a_host_that_is_up
 from tests.fixtures.fake_clock import FakeClock, settle
 
 ON, OFF = Power.ON, Power.OFF
@@ -271,11 +271,28 @@ async def test_a_question_that_raises_has_an_answer_without_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "power", "lack"), [(ON, ON, None), (OFF, OFF, None), (FAULT, Power.NO_PROOF, FAULT)]
+    ("words", "asked", "power", "lack"),
+    [
+        ((ON,), {0}, ON, None),
+        ((OFF,), {0}, OFF, None),
+        ((FAULT,), {0}, Power.NO_PROOF, FAULT),
+        # Each has to say off for a proof, and a fencing may go through any.
+        ((ON, OFF), {0, 1}, OFF, None),
+        ((ON, FAULT), {0, 1}, Power.NO_PROOF, FAULT),
+        ((OFF, FAULT), {0, 1}, OFF, None),
+        # The second is asked for no proof.
+        ((ON, FAULT), {0}, ON, None),
+        ((ON, OFF), {0}, OFF, None),
+    ],
 )
-async def test_a_host_that_is_up_is_looked_at_once(word: Word, power: Power, lack: Lack | None) -> None:
+async def test_one_look_at_a_host_that_is_up(
+    words: tuple[Word, ...], asked: set[int], power: Power, lack: Lack | None
+) -> None:
     clock = FakeClock()
-    proof = await PowerCheck({Speaks.IPMI: Bmc(clock, word)}, clock).once([device("a")])
+    look = await PowerCheck({Speaks.IPMI: Bmc(clock, *words)}, clock).look(
+        [device(str(at)) for at, _ in enumerate(words)]
+    )
+    proof = of_a_host_that_is_up(look, asked)
     assert (proof.power, proof.lack) == (power, lack)
 
 

@@ -223,7 +223,8 @@ async def test_a_bmc_that_has_said_off_while_its_host_was_up_proves_nothing_unti
             assert "d) said off while n1 was up" in seen.evidence
         assert not service.asked, "it is not even asked"
         looked = await prover.look("n1")
-        assert looked is not None and looked.power is Power.OFF, "the rounds go on asking it"
+        assert looked is not None and looked.power is Power.OFF and looked.known, "the rounds go on asking it"
+        prover.note("n1", Power.NO_PROOF)
         prover.note("n1", Power.ON)
         assert (await proven(prover, clock)).power is Power.OFF
     prover.close()
@@ -253,6 +254,88 @@ async def test_a_wrong_bmc_stays_wrong_with_a_new_password_and_by_another_way() 
     ):
         prover.learn({"n1": (other,)})
         assert "said off while n1 was up" in (await prover.prove(CheckPower("n1", 1))).evidence
+    prover.close()
+
+
+def redfish(name: str, service: Service) -> Address:
+    return device(name, host=service.url, speaks=Speaks.REDFISH)
+
+
+async def seen_up(prover: Prover, host: str = "n1") -> tuple[Power, bool, Sequence[str]]:
+    """What one look at a host that is up says, whether that was known, and which are wrong then."""
+    looked = await prover.look(host)
+    assert looked is not None
+    return looked.power, looked.known, prover.note(host, looked.power)
+
+
+async def test_of_several_bmcs_each_is_judged_by_itself_and_the_right_ones_are_asked() -> None:
+    """A fencing may go through the one that is another host's."""
+    clock = FakeClock()
+    prover = Prover(PowerPolicy(apart=2.0, timeout=30.0), clock)
+    async with serving(Service(n1="Off")) as wrong, serving(Service(n1="On")) as right:
+        devices = {"n1": (redfish("d", wrong), redfish("e", right))}
+        prover.learn(devices)
+        said, known, ones = await seen_up(prover)
+        assert (said, known, len(ones)) == (Power.OFF, False, 1)
+        assert "(d) said off while n1 was up" in prover.doubts_fencing("n1", devices)
+        assert (await seen_up(prover))[:2] == (Power.OFF, True)
+        wrong.asked.clear()
+        right.systems["n1"] = "Off"
+        assert (await proven(prover, clock)).power is Power.OFF
+        assert not wrong.asked
+        said, known, ones = await seen_up(prover)
+        assert (said, known, len(ones)) == (Power.OFF, False, 2), "one that was right is news"
+        assert (await proven(prover, clock, 2)).power is Power.NO_PROOF
+    prover.close()
+
+
+async def test_the_fencing_device_that_the_file_has_replaced_is_looked_at_until_it_is_right(
+    tmp_path: Path,
+) -> None:
+    """Pacemaker goes through it, whatever the file says; nobody else would ever see that it was mended."""
+    password = write(tmp_path / "password", "secret")
+    async with serving(Service(n1="Off")) as wrong, serving(Service(n1="On")) as right:
+        text = f"n1: {{driver: redfish, address: '{right.url}', username: u, credentials_file: {password}}}"
+        prover = Prover(PowerPolicy(config_file=write(tmp_path / "power.yaml", text)), FakeClock())
+        devices = {"n1": (redfish("d", wrong),)}
+        prover.learn(devices)
+        said, known, ones = await seen_up(prover)
+        assert (said, known, len(ones)) == (Power.OFF, False, 1)
+        assert "said off" in prover.doubts_fencing("n1", devices)
+        wrong.systems["n1"] = "On"
+        assert await seen_up(prover) == (Power.ON, False, [])
+        assert "said off" not in prover.doubts_fencing("n1", devices)
+    prover.close()
+
+
+async def test_a_fencing_device_that_cannot_be_asked_is_no_alarm_where_the_file_names_another_bmc(
+    tmp_path: Path,
+) -> None:
+    password = write(tmp_path / "password", "secret")
+    async with serving(Service(n1="On")) as right:
+        text = f"n1: {{driver: redfish, address: '{right.url}', username: u, credentials_file: {password}}}"
+        policy = PowerPolicy(config_file=write(tmp_path / "power.yaml", text), timeout=30.0)
+        prover = Prover(policy, FakeClock())
+        prover.learn({"n1": (device("d", host="no.such.host.invalid", secret=InFile(tmp_path / "none")),)})
+        assert await seen_up(prover) == (Power.ON, False, [])
+    prover.close()
+
+
+async def test_a_wrong_bmc_that_nobody_names_any_more_is_forgotten_once_its_successor_says_on() -> None:
+    prover = Prover(PowerPolicy(timeout=30.0), FakeClock())
+    async with serving(Service(n1="Off")) as wrong, serving(Service(n1="Off")) as right:
+        prover.learn({"n1": (redfish("d", wrong),)})
+        assert len((await seen_up(prover))[2]) == 1
+        prover.learn({"n1": (redfish("e", right),)})
+        right.systems["n1"] = "PoweringOn"
+        assert len((await seen_up(prover))[2]) == 1, "nothing is known of the new one"
+        right.systems["n1"] = "On"
+        assert await seen_up(prover) == (Power.ON, False, [])
+        # Comes it back, it is looked at as any new one.
+        before = prover.places("n1")
+        prover.learn({"n1": (redfish("d", wrong),)})
+        assert prover.places("N1") != before
+        assert (await seen_up(prover))[:2] == (Power.OFF, False)
     prover.close()
 
 

@@ -37,12 +37,12 @@ class Stage:
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_the_prover_learns_at_start_and_every_hour() -> None:
+async def test_the_prover_learns_at_start_and_every_five_minutes() -> None:
     stage = Stage(FencingDevices({"n1": (BMC,)}), FencingDevices({}))
-    await stage.play(3599.0)
+    await stage.play(299.0)
     assert stage.learned == [{"n1": (BMC,)}]
     stage = Stage(FencingDevices({"n1": (BMC,)}), FencingDevices({}))
-    await stage.play(3601.0)
+    await stage.play(301.0)
     assert stage.learned == [{"n1": (BMC,)}, {}]
 
 
@@ -57,5 +57,5 @@ async def test_a_device_that_proves_nothing_is_named_once_and_again_when_it_come
 ) -> None:
     caplog.set_level(logging.INFO)
     odd, fine = FencingDevices({}, ("d (null): does nothing",)), FencingDevices({})
-    await Stage(odd, odd, odd, fine, odd).play(4 * 3600.0 + 1)
+    await Stage(odd, odd, odd, fine, odd).play(4 * 300.0 + 1)
     assert caplog.text.count("A fencing device proves nothing by its BMC: d (null): does nothing") == 2
