@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from masakarimonitors.core.notification import Notification
 
+_SLEWED = 1.0
+"""Seconds by which two clocks may differ over some minutes though neither was set nor stood still."""
+
 JSON = str | int | float | bool | None | list["JSON"] | dict[str, "JSON"]
 
 
@@ -26,6 +29,24 @@ class Instant:
         """Refuse a naive wall time: nobody could tell its zone afterwards."""
         if self.wall.tzinfo is None:
             raise ValueError(f"a moment needs an aware wall time, got {self.wall!r}")
+
+    def unnoticed_since(self, before: "Instant") -> float:
+        """Seconds from `before` to this moment of which the monotonic clock knows nothing.
+
+        That stands still while the computer is suspended, or paused if it is a virtual one; the wall clock has gone on,
+        or is set forward soon after. 0 where it was set back, and for what is less than a second.
+        """
+        noticed = self.monotonic - before.monotonic
+        unnoticed = (self.wall - before.wall).total_seconds() - noticed
+        return unnoticed if unnoticed >= _SLEWED else 0.0
+
+    def old_at(self, seconds: float, now: "Instant") -> float:
+        """The monotonic second at which what was seen at this moment is `seconds` old, as far as is known `now`.
+
+        By whichever clock says so first: a wall clock that is set forward makes things older than they are, which costs
+        a question, and none makes them younger.
+        """
+        return self.monotonic + seconds - now.unnoticed_since(self)
 
 
 class Command:

@@ -157,7 +157,7 @@ def upheld(case: Case) -> Hold | None:
         return None
     hold = Hold(reason=Reason.SENT)
     if proof is not None and not case.lives:
-        hold = _proven_anew(case, proof, expires(case.host.proofs, proof.age, unchecked=unchecked))
+        hold = _proven_anew(case, proof, expires(case.host.proofs, case.now, proof.age, unchecked=unchecked))
     if not (case.unproven and case.policy.check_life):
         return hold
     return _lifeless_still(case, hold)
@@ -189,7 +189,7 @@ def _lifeless_still(case: Case, hold: Hold) -> Hold | None:
     seen = questions.life_seen
     if seen is not None and seen.life is Life.ALIVE:
         return None
-    due = -math.inf if seen is None else seen.at.monotonic + LIFE_INTERVAL
+    due = -math.inf if seen is None else seen.at.old_at(LIFE_INTERVAL, case.now)
     if questions.life is not None:
         due = questions.life_until
     if case.monotonic < due:
@@ -207,7 +207,7 @@ def lifeless(case: Case) -> Hold | None:
         if case.monotonic < questions.life_until:
             return Hold(reason=Reason.LIFE, why=messages.LIFE, until=questions.life_until)
         questions = _unanswered(case, questions)
-    seen = questions.life_known(case.monotonic)
+    seen = questions.life_known(case.now)
     if seen is None:
         alive = questions.life_seen is not None and questions.life_seen.life is Life.ALIVE
         hold = Hold(reason=Reason.LIFE, why=messages.LIFE)
@@ -215,7 +215,7 @@ def lifeless(case: Case) -> Hold | None:
             hold = Hold(reason=Reason.ALIVE, why=messages.alive(questions.life_seen.evidence), alarm=True)
         return _ask_life(case, hold, questions)
     if seen.life is Life.ALIVE:
-        until = seen.at.monotonic + LIFE_INTERVAL
+        until = seen.at.old_at(LIFE_INTERVAL, case.now)
         return Hold(
             reason=Reason.ALIVE,
             why=messages.alive(seen.evidence),
@@ -258,7 +258,7 @@ def not_twice(case: Case, status: HostStatus) -> Hold | None:
     if (
         found is not None
         and found.in_reply_to.host_status is status
-        and case.monotonic <= found.at.monotonic + LOOKUP_AGE
+        and case.monotonic <= found.at.old_at(LOOKUP_AGE, case.now)
     ):
         return None
     turn = _turn(case)

@@ -55,7 +55,7 @@ class Case:
         proof = self.policy.proof
         if proof is None or self.lives:
             return Evidence.UNCHECKED
-        return weigh(self.host.proofs, self.monotonic, proof.age)
+        return weigh(self.host.proofs, self.now, proof.age)
 
     @property
     def lives(self) -> bool:

@@ -191,8 +191,8 @@ def _take_power(policy: Policy, state: State, seen: PowerSeen, now: Instant) -> 
         if seen.power is Power.OFF and proof is not None:
             # Asked again when this has become too old, at the first pace. What proves nothing (an old fencing that is
             # told again, or one that another source contradicts) would be asked for again at once, without end.
-            due = seen.at.monotonic + proof.age - proof.answer_limit
-            fine = now.monotonic < due and weigh(proofs, now.monotonic, proof.age) in _CLEAR
+            due = seen.at.old_at(proof.age - proof.answer_limit, now)
+            fine = now.monotonic < due and weigh(proofs, now, proof.age) in _CLEAR
             next_at = -math.inf if fine else proof.next_ask(1, now.monotonic)
             questions = replace(questions, attempts=0, power_next=next_at)
         host = replace(host, outage=replace(outage, questions=questions))

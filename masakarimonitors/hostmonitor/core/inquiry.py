@@ -7,6 +7,7 @@ lost answer delays and never silences. An answer counts only if it names the que
 import math
 from dataclasses import dataclass, replace
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import (
     CheckLife,
     CheckPower,
@@ -95,10 +96,10 @@ class Inquiry:
         """After masakari was asked; an answer to another question changes nothing."""
         return replace(self, lookup=None, found=found) if found.in_reply_to == self.lookup else self
 
-    def life_known(self, now: float) -> LifeSeen | None:
+    def life_known(self, now: Instant) -> LifeSeen | None:
         """The last answer, while it may be relied on; one that says ALIVE until it is time to try again."""
         seen = self.life_seen
         if seen is None:
             return None
         age = LIFE_INTERVAL if seen.life is Life.ALIVE else LIFE_AGE
-        return seen if now < seen.at.monotonic + age else None
+        return seen if now.monotonic < seen.at.old_at(age, now) else None

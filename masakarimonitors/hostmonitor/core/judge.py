@@ -53,7 +53,7 @@ class Court:
         """How many samples make a value firm: a fenced host is dead, more of them only lose time."""
         proof = self.policy.proof
         limit = proof.age if proof is not None else math.inf
-        return 1 if weigh(host.proofs, self.monotonic, limit) is Evidence.OFF else self.policy.samples
+        return 1 if weigh(host.proofs, self.now, limit) is Evidence.OFF else self.policy.samples
 
     def values(self, host: HostState) -> tuple[Membership, ...]:
         """What may be used now, one value per link."""

@@ -49,4 +49,8 @@ def _stands(case: Case) -> bool:
     if not (case.unproven and case.policy.check_life):
         return True
     seen = case.outage.questions.life_seen
-    return seen is not None and seen.life is not Life.ALIVE and case.monotonic < seen.at.monotonic + LIFE_AGE
+    return (
+        seen is not None
+        and seen.life is not Life.ALIVE
+        and case.monotonic < seen.at.old_at(LIFE_AGE, case.now)
+    )

@@ -73,13 +73,13 @@ def _with_older(proofs: tuple[Proof, ...], proof: Proof) -> tuple[Proof, ...]:
     return (*(other for other in proofs if other.kind is not proof.kind), proof)
 
 
-def fresh(proofs: Sequence[Proof], now: float, limit: float) -> list[Proof]:
-    """Those that are younger than `limit` seconds."""
-    return [proof for proof in proofs if now < proof.at.monotonic + limit]
+def fresh(proofs: Sequence[Proof], now: Instant, limit: float) -> list[Proof]:
+    """Those that are younger than `limit` seconds, by both clocks."""
+    return [proof for proof in proofs if now.monotonic < proof.at.old_at(limit, now)]
 
 
-def weigh(proofs: Sequence[Proof], now: float, limit: float) -> Evidence:
-    """What they say at monotonic second `now`; those of `limit` seconds and more say nothing."""
+def weigh(proofs: Sequence[Proof], now: Instant, limit: float) -> Evidence:
+    """What they say `now`; those of `limit` seconds and more say nothing."""
     checked, unchecked = set(), False
     counted = fresh(proofs, now, limit)
     for proof in counted:
@@ -109,13 +109,13 @@ def _overtaken(proof: Proof, by: Sequence[Proof]) -> bool:
     )
 
 
-def expires(proofs: Sequence[Proof], limit: float, *, unchecked: bool = False) -> float:
-    """The monotonic second from which the newest OFF is too old; minus infinity without one.
+def expires(proofs: Sequence[Proof], now: Instant, limit: float, *, unchecked: bool = False) -> float:
+    """The monotonic second from which the newest OFF is too old, as far as is known now; minus infinity without one.
 
     A checked OFF, unless it is asked about the `unchecked` one.
     """
     times = [
-        proof.at.monotonic + limit
+        proof.at.old_at(limit, now)
         for proof in proofs
         if proof.power is Power.OFF and (proof.kind is ProofKind.UNCHECKED) is unchecked
     ]

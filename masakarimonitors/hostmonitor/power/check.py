@@ -155,8 +155,11 @@ class PowerCheck:
         apart = min(self._apart, SETTLED_APART) if first.settled else self._apart
         await self._clock.sleep(max(0.0, first.ended.monotonic + apart - self._clock.now().monotonic))
         second = await self.look(addresses)
-        if apart < self._apart and self._may_all_be_off(second) and not second.confirms(first):
-            # Its uptime is none, so it may just have restarted.
+        unsure = apart < self._apart and not second.confirms(first)
+        stood_still = second.at.unnoticed_since(first.ended) > 0.0
+        if (unsure or stood_still) and self._may_all_be_off(second):
+            # Its uptime is none, so it may just have restarted; or this computer stood still in between, and the first
+            # look is about another time.
             first, apart = second, self._apart
             await self._clock.sleep(apart)
             second = await self.look(addresses)
@@ -178,8 +181,9 @@ class PowerCheck:
 
     def _counts(self, ahead: Look) -> bool:
         """Two looks that are much farther apart than they must be are no pair."""
-        age = self._clock.now().monotonic - ahead.ended.monotonic
-        return self._may_all_be_off(ahead) and age <= self._apart + AHEAD
+        now = self._clock.now()
+        young = now.monotonic <= ahead.ended.old_at(self._apart + AHEAD, now)
+        return self._may_all_be_off(ahead) and young
 
     def _may_all_be_off(self, look: Look) -> bool:
         return all(

@@ -108,7 +108,8 @@ class Effects:
         """The fencing is the proof; when its age nears its end, a BMC that says off renews it."""
         at = finding.fenced_at
         fenced = self._answer(request, Power.OFF, finding.evidence, ProofKind.FENCED, at)
-        young = at is None or self._clock.now().monotonic - at.monotonic < _RENEWED_AFTER
+        now = self._clock.now()
+        young = at is None or now.monotonic < at.old_at(_RENEWED_AFTER, now)
         if young or self._prover is None:
             return fenced
         await self._learn(self._prover)

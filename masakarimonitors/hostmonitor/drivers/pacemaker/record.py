@@ -283,7 +283,7 @@ def _fencing(after: HostRecord, glance: Glance, now: Instant) -> HostRecord:
         elif at is None:
             at = _fenced_at(replace(after, looked_at=None), told, rebooted, now)
         # Otherwise the history has caught up with what was taken for a confirmation, and that is as old as it was.
-    fresh = at is not None and now.monotonic - at.monotonic <= FRESH and not glance.worth.vain
+    fresh = at is not None and now.monotonic <= at.old_at(FRESH, now) and not glance.worth.vain
     verdict = Fenced.FRESH if fresh else Fenced.STALE
     return replace(after, fenced=verdict, fenced_key=key, fenced_at=at, rebooted=rebooted)
 

@@ -19,6 +19,10 @@ EPOCH = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
 NOW = Instant(0.0, EPOCH)
 
 
+def moment(at: float, set_forward: float = 0.0) -> Instant:
+    return Instant(at, EPOCH + datetime.timedelta(seconds=at + set_forward))
+
+
 def life(value: Life, request_id: int = 1) -> LifeSeen:
     return LifeSeen(host="a", life=value, evidence="", at=NOW, in_reply_to=CheckLife("a", request_id))
 
@@ -27,7 +31,7 @@ def test_an_answer_about_life_counts_for_the_question_that_is_open() -> None:
     asked = Inquiry(life=CheckLife("a", 1))
     assert asked.life_answered(life(Life.ALIVE, 2)) == asked
     answered = asked.life_answered(life(Life.SILENT))
-    assert answered.life is None and answered.life_known(0.0) == life(Life.SILENT)
+    assert answered.life is None and answered.life_known(moment(0.0)) == life(Life.SILENT)
 
 
 def test_what_has_answered_once_is_alive_until_it_is_silent() -> None:
@@ -39,10 +43,18 @@ def test_what_has_answered_once_is_alive_until_it_is_silent() -> None:
 
 def test_how_long_an_answer_about_life_is_relied_on() -> None:
     silent = Inquiry(life=CheckLife("a", 1)).life_answered(life(Life.SILENT))
-    assert silent.life_known(LIFE_AGE - 0.1) is not None and silent.life_known(LIFE_AGE) is None
+    assert (
+        silent.life_known(moment(LIFE_AGE - 0.1)) is not None and silent.life_known(moment(LIFE_AGE)) is None
+    )
     alive = Inquiry(life=CheckLife("a", 1)).life_answered(life(Life.ALIVE))
-    assert alive.life_known(LIFE_INTERVAL - 0.1) is not None and alive.life_known(LIFE_INTERVAL) is None
-    assert Inquiry().life_known(0.0) is None
+    assert (
+        alive.life_known(moment(LIFE_INTERVAL - 0.1)) is not None
+        and alive.life_known(moment(LIFE_INTERVAL)) is None
+    )
+    assert Inquiry().life_known(moment(0.0)) is None
+    # While this computer stood still the host may have come up.
+    assert silent.life_known(moment(1.0, LIFE_AGE - 2.0)) is not None
+    assert silent.life_known(moment(1.0, LIFE_AGE - 1.0)) is None
 
 
 def test_an_answer_of_masakari_counts_for_the_question_that_is_open() -> None:

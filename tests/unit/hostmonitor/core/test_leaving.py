@@ -26,9 +26,12 @@ def failing(*words: Any, good_for: float = 10.0, seconds: float = 5.0) -> Play:
     return play
 
 
-def may_leave(play: Play, seconds: float, **changes: Any) -> Leave:
-    """Whether the report may leave so much later, though no decision has noticed yet."""
-    at = Instant(play.seconds + seconds, play.now.wall + datetime.timedelta(seconds=seconds))
+def may_leave(play: Play, seconds: float, *, still: float = 0.0, **changes: Any) -> Leave:
+    """Whether the report may leave so much later, though no decision has noticed yet.
+
+    `still`: seconds for which the computer stood still beside.
+    """
+    at = Instant(play.seconds + seconds, play.now.wall + datetime.timedelta(seconds=seconds + still))
     return may_offer(play.rules, play.state, replace(play.sent[-1], **changes), at)
 
 
@@ -66,6 +69,9 @@ def test_a_proof_that_is_too_old_lets_nothing_leave() -> None:
     assert play.reports == [stopped("node05")]
     assert may_leave(play, 239.0) is Leave.NOW
     assert may_leave(play, 240.0) is Leave.LATER
+    assert may_leave(play, 1.0, still=238.0) is Leave.NOW
+    assert may_leave(play, 1.0, still=239.0) is Leave.LATER
+    assert may_leave(play, 1.0, still=-1e6) is Leave.NOW, "a clock that was set back loses no failure"
 
 
 def test_nothing_leaves_of_a_host_on_which_somebody_works() -> None:
@@ -88,6 +94,7 @@ def test_where_nobody_checks_that_it_is_off_silence_of_long_ago_lets_nothing_lea
     assert play.reports == [stopped("node05")]
     assert may_leave(play, LIFE_AGE - 6.0) is Leave.NOW
     assert may_leave(play, LIFE_AGE) is Leave.LATER
+    assert may_leave(play, 1.0, still=LIFE_AGE) is Leave.LATER
 
 
 def test_one_that_is_known_to_live_is_recovered_whatever_answers() -> None:

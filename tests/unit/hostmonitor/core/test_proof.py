@@ -13,8 +13,13 @@ LIMIT = 240.0
 FENCED, BMC, TAINT, UNCHECKED = ProofKind
 
 
+def moment(at: float, set_forward: float = 0.0) -> Instant:
+    """`set_forward`: seconds by which the wall clock has gone ahead of the other since second 0."""
+    return Instant(at, EPOCH + datetime.timedelta(seconds=at + set_forward))
+
+
 def proof(power: Power, kind: ProofKind, at: float = 0.0) -> Proof:
-    return Proof(power, kind, Instant(at, EPOCH), "said so")
+    return Proof(power, kind, moment(at), "said so")
 
 
 @pytest.mark.parametrize(
@@ -35,22 +40,42 @@ def proof(power: Power, kind: ProofKind, at: float = 0.0) -> Proof:
     ],
 )
 def test_what_they_say_together(proofs: tuple[Proof, ...], said: Evidence) -> None:
-    assert weigh(proofs, 0.0, LIMIT) is said
-    assert weigh(tuple(reversed(proofs)), 0.0, LIMIT) is said
+    assert weigh(proofs, moment(0.0), LIMIT) is said
+    assert weigh(tuple(reversed(proofs)), moment(0.0), LIMIT) is said
 
 
 def test_what_is_too_old_says_nothing() -> None:
     proofs = (proof(Power.OFF, FENCED, 0.0), proof(Power.ON, BMC, 100.0))
-    assert weigh(proofs, 239.9, LIMIT) is Evidence.CONTRADICTED
-    assert weigh(proofs, 240.0, LIMIT) is Evidence.ON
-    assert weigh(proofs, 340.0, LIMIT) is Evidence.NONE
-    assert fresh(proofs, 240.0, LIMIT) == [proofs[1]]
+    assert weigh(proofs, moment(239.9), LIMIT) is Evidence.CONTRADICTED
+    assert weigh(proofs, moment(240.0), LIMIT) is Evidence.ON
+    assert weigh(proofs, moment(340.0), LIMIT) is Evidence.NONE
+    assert fresh(proofs, moment(240.0), LIMIT) == [proofs[1]]
+
+
+@pytest.mark.parametrize("kind", [FENCED, BMC, TAINT, UNCHECKED])
+def test_a_proof_ages_while_the_computer_stands_still(kind: ProofKind) -> None:
+    """The monotonic clock does not count it, and the host may have been switched on meanwhile."""
+    proofs = (proof(Power.OFF, kind),)
+    assert fresh(proofs, moment(10.0, 229.0), LIMIT) == list(proofs)
+    assert fresh(proofs, moment(10.0, 230.0), LIMIT) == []
+    assert weigh(proofs, moment(10.0, 3600.0), LIMIT) is Evidence.NONE
+    assert expires(proofs, moment(10.0, 100.0), LIMIT, unchecked=kind is UNCHECKED) == 140.0
+
+
+@pytest.mark.parametrize("set_back", [-0.5, -30.0, -1e7])
+def test_a_wall_clock_that_is_set_back_makes_no_proof_younger(set_back: float) -> None:
+    proofs = (proof(Power.OFF, BMC),)
+    assert fresh(proofs, moment(239.0, set_back), LIMIT) == list(proofs)
+    assert fresh(proofs, moment(240.0, set_back), LIMIT) == []
+    assert expires(proofs, moment(9.0, set_back), LIMIT) == 240.0
 
 
 def test_when_the_newest_checked_proof_is_too_old() -> None:
-    assert expires((), LIMIT) == float("-inf")
-    assert expires((proof(Power.OFF, UNCHECKED, 9.0), proof(Power.ON, BMC, 9.0)), LIMIT) == float("-inf")
-    assert expires((proof(Power.OFF, FENCED, 5.0), proof(Power.OFF, BMC, 7.0)), LIMIT) == 247.0
+    assert expires((), moment(9.0), LIMIT) == float("-inf")
+    assert expires(
+        (proof(Power.OFF, UNCHECKED, 9.0), proof(Power.ON, BMC, 9.0)), moment(9.0), LIMIT
+    ) == float("-inf")
+    assert expires((proof(Power.OFF, FENCED, 5.0), proof(Power.OFF, BMC, 7.0)), moment(9.0), LIMIT) == 247.0
 
 
 def seen(power: Power, kind: ProofKind | None, asked: bool = False) -> PowerSeen:

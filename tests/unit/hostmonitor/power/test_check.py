@@ -251,6 +251,34 @@ async def test_a_look_that_was_made_ahead_is_the_first_of_two_unless_it_is_old(
     assert (proof.power, seconds, bmc.words) == (OFF, after, [])
 
 
+async def test_a_look_ahead_of_before_this_computer_stood_still_does_not_count() -> None:
+    clock = FakeClock()
+    bmc = Bmc(clock, OFF, OFF, OFF)
+    looks = PowerCheck({Speaks.IPMI: bmc}, clock)
+    ahead = await looks.look([device("a")])
+    clock.set_on(3600.0)
+    looking = asyncio.get_running_loop().create_task(looks.check("n1", [device("a")], ahead=ahead))
+    await clock.advance(LOOKS_APART)
+    assert (await looking).power is OFF and bmc.words == []
+
+
+@pytest.mark.parametrize(("third", "power"), [(OFF, OFF), (ON, ON)])
+async def test_two_looks_between_which_this_computer_stood_still_are_no_pair(
+    third: Word, power: Power
+) -> None:
+    """The second may have met the moment of a power cycle, however long ago the first was."""
+    clock = FakeClock()
+    bmc = Bmc(clock, OFF, OFF, third)
+    looks = PowerCheck({Speaks.IPMI: bmc}, clock)
+    looking = asyncio.get_running_loop().create_task(looks.check("n1", [device("a")]))
+    await clock.advance(LOOKS_APART - 1.0)
+    clock.set_on(3600.0)
+    await clock.advance(1.0)
+    assert bmc.words == [third] and not looking.done()
+    await clock.advance(LOOKS_APART)
+    assert (await looking).power is power
+
+
 @pytest.mark.parametrize("ahead", [ON, SILENT, FAULT, ODD])
 async def test_a_look_ahead_by_which_it_is_not_off_does_not_count(ahead: Word) -> None:
     """It may have been cut from its networks first, and lost its power a moment later."""

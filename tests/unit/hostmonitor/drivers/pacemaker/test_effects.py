@@ -115,6 +115,14 @@ async def test_a_fencing_that_grows_old_is_renewed_by_the_bmc(
     assert (seen.kind is ProofKind.FENCED) is (seen.evidence == "fenced by n3")
 
 
+async def test_a_fencing_grows_old_while_this_computer_stands_still() -> None:
+    scene = Scene(bmc=Power.ON)
+    fenced = Finding(Condition.DOWN, "fenced by n3", fenced_at=scene.clock.now(), switched_off=True)
+    await scene.look({"n2": fenced})
+    scene.clock.set_on(60.0)
+    assert (await scene.answer()).power is Power.ON
+
+
 async def test_fencing_is_waited_for_and_its_success_answers() -> None:
     scene = Scene(bmc=Power.ON)
     await scene.look(SUSPECT)

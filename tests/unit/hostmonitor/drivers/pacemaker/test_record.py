@@ -42,6 +42,16 @@ def test_a_history_that_comes_late_makes_no_old_fencing_a_new_one() -> None:
     assert observe(record, IN_HISTORY, after(1810.0), 30.0).fenced is Fenced.STALE
 
 
+def test_a_fencing_of_before_this_computer_stood_still_is_an_old_one() -> None:
+    record = HostRecord(remote=False, crashed=True, looked_at=999.0, known="")
+    record = observe(record, IN_HISTORY, NOW, 30.0)
+    assert record.fenced is Fenced.FRESH
+    resumed = after(60.0)
+    for still, fenced in ((-1e6, Fenced.FRESH), (170.0, Fenced.FRESH), (200.0, Fenced.STALE)):
+        later = replace(resumed, wall=resumed.wall + datetime.timedelta(seconds=still))
+        assert observe(record, IN_HISTORY, later, 30.0).fenced is fenced
+
+
 def test_a_host_that_was_in_the_membership_since_is_not_proven_off_by_an_earlier_fencing() -> None:
     in_membership = replace(IN_HISTORY, node=replace(GONE, in_ccm=True))
     for glance in (IN_HISTORY, NO_HISTORY):
