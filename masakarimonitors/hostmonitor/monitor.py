@@ -3,6 +3,7 @@
 Reads the configuration; only the drivers' own `build` functions do so beside it.
 """
 
+import math
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -85,13 +86,15 @@ def wire(
     wrong_bmcs = remembered(memory)
     driver.recall_power(wrong_bmcs)
     decide: Callable[[State, Any, Instant], tuple[State, Decision]] = Decider(policy)
-    if driver.look_at_power is not None and conf.host.power_check_interval:
+    interval = float(conf.host.power_check_interval)
+    if driver.look_at_power is not None and (interval or wrong_bmcs):
         heard = Overheard(policy.own, elected=policy.elected)
         rounds = BmcRounds(
             driver.look_at_power,
-            heard.looked_after,
+            # Turned off: what was known to be wrong would stay it for ever if nobody looked.
+            heard.looked_after if interval else partial(_those_of, wrong_bmcs.keys(), heard.looked_after),
             clock,
-            float(conf.host.power_check_interval),
+            interval or math.inf,
             note=driver.note_power,
             places=driver.power_places,
             bad=wrong_bmcs,
@@ -117,6 +120,12 @@ def wire(
         close=close,
         watching=_watching(driver, policy),
     )
+
+
+def _those_of(
+    wanted: Collection[str], hosts: Callable[[Instant], Sequence[str]], now: Instant
+) -> Sequence[str]:
+    return [host for host in hosts(now) if host in wanted]
 
 
 def cannot_work(conf: cfg.ConfigOpts) -> str:

@@ -277,6 +277,13 @@ class Prover:
                 host, addresses, self._witnesses(host), await self._looked(host, addresses)
             )
         )
+        if proof.power is Power.OFF and self._trusted(host) != addresses:
+            proof = Proof(
+                power=Power.NO_PROOF,
+                evidence=f"{proof.evidence}; but its BMCs were named otherwise meanwhile",
+                at=proof.at,
+                lack=Lack.FAULT,
+            )
         return PowerSeen(
             host=request.host,
             power=proof.power,

@@ -29,14 +29,14 @@ Memory = Mapping[str, Mapping[str, JSON]]
 class Stage:
     """One life of a monitor whose BMC of node05 says `word`: what was noted, recalled and remembered."""
 
-    def __init__(self, folder: Path, word: Power, memory: Memory) -> None:
+    def __init__(self, folder: Path, word: Power, memory: Memory, options_of_host: str = "") -> None:
         self.clock, self.api = FakeClock(), FakeApi()
         self.word = word
         self.noted: list[tuple[str, Power]] = []
         self.recalled: list[Mapping[str, Sequence[str]]] = []
         self.source = Script(self.clock)
         path = folder / "x.conf"
-        path.write_text("[DEFAULT]\nhostname = node01\n[host]\nsegment_lookup = false\n")
+        path.write_text("[DEFAULT]\nhostname = node01\n[host]\nsegment_lookup = false\n" + options_of_host)
         self.conf = options.load(["--config-file", str(path)])
         self.memory = memory
 
@@ -96,3 +96,16 @@ async def test_the_next_life_knows_it_until_it_says_on(tmp_path: Path) -> None:
     assert still.recalled == [{"node05": ["ipmi 10.0.0.7:623"]}] and still.noted == []
     mended = Stage(tmp_path, Power.ON, kept)
     assert "bmc:node05" not in await mended.play(SEEN)
+
+
+async def test_one_that_was_wrong_is_looked_at_until_it_is_right_though_the_others_are_not_any_more(
+    tmp_path: Path,
+) -> None:
+    kept = await Stage(tmp_path, Power.OFF, {}).play(SEEN)
+    turned_off = "power_check_interval = 0\n"
+    mended = Stage(tmp_path, Power.ON, kept, turned_off)
+    assert "bmc:node05" not in await mended.play(SEEN)
+    assert mended.noted == [("node05", Power.ON)], "and not again"
+    other = Stage(tmp_path, Power.ON, {"bmc:node07": {"wrong": ["ipmi 10.0.0.8:623"]}}, turned_off)
+    await other.play(SEEN)
+    assert other.noted == []

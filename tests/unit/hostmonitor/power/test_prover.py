@@ -268,6 +268,21 @@ async def seen_up(prover: Prover, host: str = "n1") -> tuple[Power, bool, Sequen
     return looked.power, looked.known, prover.note(host, looked.power)
 
 
+async def test_what_a_bmc_says_while_it_is_replaced_is_no_proof() -> None:
+    clock = FakeClock()
+    prover = Prover(PowerPolicy(apart=20.0, timeout=30.0), clock)
+    async with serving(Service(n1="Off")) as wrong, serving(Service(n1="Off")) as right:
+        prover.learn({"n1": (redfish("d", wrong),)})
+        asking = asyncio.get_running_loop().create_task(proven(prover, clock))
+        await eventually(lambda: "/Systems/n1" in wrong.asked, "the first look")
+        prover.learn({"n1": (redfish("e", right),)})
+        seen = await asking
+        assert (seen.power, seen.kind) == (Power.NO_PROOF, None)
+        assert seen.evidence.endswith("; but its BMCs were named otherwise meanwhile")
+        assert (await proven(prover, clock, 2)).power is Power.OFF
+    prover.close()
+
+
 async def test_of_several_bmcs_each_is_judged_by_itself_and_the_right_ones_are_asked() -> None:
     """A fencing may go through the one that is another host's."""
     clock = FakeClock()
