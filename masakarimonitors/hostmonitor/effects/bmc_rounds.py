@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Remember, Ruling, Verdict
 from masakarimonitors.hostmonitor.core.observation import Power
+from masakarimonitors.hostmonitor.power.bmc import Lack
 from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Proof
 from masakarimonitors.system.clock import Clock
 
@@ -161,13 +162,13 @@ class BmcRounds:
 
     def _take(self, host: str, proof: Proof, wrong: tuple[str, ...], began: float) -> None:
         """When it is looked at again, and in which line it waits for that."""
-        now = self._clock.now().monotonic
-        if wrong or proof.power is Power.OFF:
-            self._wrong.add(host)
-            self._due[host] = now + self._soon(WRONG_AGAIN)
-            return
-        self._wrong.discard(host)
-        self._due[host] = began + self._interval if proof.power is Power.ON else now + self._soon(AGAIN)
+        now, bad = self._clock.now().monotonic, bool(wrong) or proof.power is Power.OFF
+        self._wrong = self._wrong | {host} if bad else self._wrong - {host}
+        if proof.power is Power.ON:
+            self._due[host] = began + self._interval
+        else:
+            again = WRONG_AGAIN if bad and proof.lack is not Lack.FAULT else AGAIN
+            self._due[host] = now + self._soon(again)
 
     def _soon(self, seconds: float) -> float:
         return min(self._interval, seconds)

@@ -181,8 +181,9 @@ class Prover:
         return () if host.lower() in self._doubtful else self._known.get(host.lower(), ())
 
     def places(self, host: str) -> Hashable:
-        """All that names BMCs of `host` now: equal to what it was for as long as nobody has changed anything there."""
-        return (self._known.get(host.lower(), ()), self._learned.get(host.lower(), ()))
+        """All that names BMCs of `host` now, and who else names one: equal for as long as nobody changes that."""
+        name = host.lower()
+        return (self._known.get(name, ()), self._learned.get(name, ()), self._doubtful.get(name, ""))
 
     def note(self, host: str, said: Power) -> Sequence[str]:
         """What is held of the BMCs of `host`, which was up when they were last looked at: OFF, ON or NO_PROOF together.

@@ -212,6 +212,13 @@ async def test_what_could_not_be_asked_is_tried_seldom() -> None:
     assert len(stage.looked) == 4
 
 
+async def test_a_wrong_one_that_cannot_be_asked_any_more_is_tried_seldom_too() -> None:
+    stage = Stage(n1=[Power.OFF, Power.OFF, Power.OFF, Power.NO_PROOF])
+    await stage.play(FOUND + WRONG_AGAIN + 120.0 + AGAIN)
+    assert len(stage.looked) == 7
+    assert stage.looked[5][0] - stage.looked[4][0] >= AGAIN
+
+
 async def test_one_whose_bmcs_are_named_otherwise_is_looked_at_soon() -> None:
     stage = Stage(n1=[Power.ON], n2=[None], n3=[Power.ON])
 

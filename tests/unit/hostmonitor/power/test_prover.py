@@ -59,7 +59,9 @@ async def test_one_bmc_of_two_hosts_is_asked_for_neither_and_this_is_said_once(
         looked = await prover.look(host)
         assert looked is not None and looked.lack is Lack.FAULT
     assert caplog.text.count("n1 and n2 name the same BMC") == 1
+    before = prover.places("n1")
     prover.learn({})
+    assert prover.places("n1") != before, "it was the other that has changed"
     assert [address.host for address in prover.addresses("n1")] == ["b1"]
 
 
