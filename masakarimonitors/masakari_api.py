@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import requests
 from keystoneauth1 import exceptions as ks_exceptions
 
-from masakarimonitors.system.exchange import Exchange
+from masakarimonitors.system.exchange import Exchange, Withheld
 from masakarimonitors.system.threads import NoThread, Pool
 
 # With its defaults the API sleeps up to 5 s on every POST; less than 15 s would call a slow answer none.
@@ -103,7 +103,8 @@ class Api(Protocol):
     async def send(self, body: str, may_send: Callable[[], bool] = _always) -> Outcome:
         """Offer one notification in its wire form.
 
-        `may_send` is asked at the last moment before it leaves, on any thread: to get a token first may take long.
+        `may_send` is asked at the last moment before it leaves, on any thread: to get a token first, or to connect, may
+        take long.
         """
 
 
@@ -142,7 +143,7 @@ class MasakariApi:
         """The API's own time (aware, whole seconds) at its last answer; None before one that said it."""
 
     async def send(self, body: str, may_send: Callable[[], bool] = _always) -> Outcome:
-        """Offer one notification in its wire form, if it may still be sent when there is a token for it."""
+        """Offer one notification in its wire form, if it may still be sent once there is a connection for it."""
         exchange = Exchange(self._seconds, LARGEST_LIST)
         try:
             return await self._posts.call(
@@ -202,7 +203,7 @@ class MasakariApi:
             return Unreachable(f"{why}; nothing was sent, the next try has the token", maybe_accepted=False)
         if not may_send():
             return NotSent()
-        exchange.largest = LARGEST_ANSWER
+        exchange.largest, exchange.may_send = LARGEST_ANSWER, may_send
         try:
             response = self._adapter.post(
                 url,
@@ -214,12 +215,16 @@ class MasakariApi:
             )
             if response.status_code == 401 and not again and self._adapter.invalidate():
                 return None
+        except Withheld:
+            return NotSent()
         except _FAULTS as error:
             # Who has begun to answer is there: only this report has to be tried again.
             row_only = exchange.over and exchange.answering
             return Unreachable(
                 _seen(error, exchange), maybe_accepted=not _never_sent(error), row_only=row_only
             )
+        finally:
+            exchange.may_send = _always
         self.date = _date(response) or self.date
         outcome = judge(response.status_code, response.text or "")
         if isinstance(outcome, Unreachable) and exchange.remark:

@@ -12,7 +12,7 @@ import ipaddress
 import netrc  # noqa: F401 - requests imports it with the first request only, when the disk with it may be away
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -32,11 +32,17 @@ _PIECE = 1 << 14
 """Bytes of a body that are read at once, so that little is unpacked beyond its bound."""
 
 
+class Withheld(Exception):
+    """What was about to be sent may not leave any more; not a byte of the request was written."""
+
+
 class Exchange:
     """One or more requests of one thread that must all be over in the same time.
 
     `largest`: bytes that are kept of each body; the rest is never read. `remark`: what was seen of the last answer that
     its reader should know, or nothing. `answering`: the last request has got at least one byte of its answer.
+    `may_send`: asked for each request once its connection stands, right before its first byte is written; where it says
+    no, that is `Withheld`.
     """
 
     def __init__(self, seconds: float, largest: int = LARGEST) -> None:
@@ -45,6 +51,7 @@ class Exchange:
         self.largest = largest
         self.remark = ""
         self.answering = False
+        self.may_send: Callable[[], bool] = lambda: True
         self._until = time.monotonic() + seconds
         self._came = 0
 
@@ -262,7 +269,10 @@ class _Answer(http.client.HTTPResponse):
 
 
 class _Timely:
-    """A urllib3 connection that is not used when it stands too late: a name of many silent addresses takes long."""
+    """A urllib3 connection that is not used when it stands too late: a name of many silent addresses takes long.
+
+    Nor when it stands, and what was to be sent may not leave any more.
+    """
 
     response_class = _Answer
 
@@ -273,3 +283,12 @@ class _Timely:
         if exchange is not None and exchange.over:
             self.close()  # type: ignore[attr-defined]
             raise urllib3.exceptions.ConnectTimeoutError(self, f"connected after {exchange.seconds:g} s only")
+
+    def putrequest(self, *arguments: Any, **options: Any) -> None:
+        """Begin a request: connected first, for that may take long, then asked for; raises Withheld."""
+        if self.sock is None:  # type: ignore[attr-defined]
+            self.connect()
+        exchange = _current()
+        if exchange is not None and not exchange.may_send():
+            raise Withheld("it may not be sent any more")
+        super().putrequest(*arguments, **options)  # type: ignore[misc]

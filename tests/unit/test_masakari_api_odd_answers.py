@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import urllib3
 from keystoneauth1 import adapter, loading
 from keystoneauth1.identity.v3 import Password
 from keystoneauth1.session import Session
@@ -250,7 +252,45 @@ async def test_what_waits_in_line_until_its_time_is_over_has_not_been_sent() -> 
             False,
             False,
         ]
-        assert (len(server.asked), asked) == (1, [0])
+        assert (len(server.asked), set(asked)) == (1, {0})
+        api.close()
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_what_is_taken_back_while_it_connects_does_not_leave(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection may take 10 s to stand, in which the host may come up, or somebody begin to work on it."""
+    taken_back, connect = threading.Event(), urllib3.util.connection.create_connection
+
+    def meanwhile(*arguments: Any, **options: Any) -> Any:
+        made = connect(*arguments, **options)
+        taken_back.set()
+        return made
+
+    def stands(connection: Any) -> None:
+        urllib3.connection.HTTPConnection.connect(connection)  # what TLS adds is not what is tried here
+
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", meanwhile)
+    monkeypatch.setattr(urllib3.connection.HTTPSConnection, "connect", stands)
+    async with odd_server(says(ACCEPTED)) as server:
+        api = plain(server.url.replace("http", scheme, 1))
+        assert await api.send(BODY, lambda: not taken_back.is_set()) == NotSent()
+        assert taken_back.is_set() and server.asked == []
+        # What nobody takes back goes, over a connection of its own.
+        assert isinstance(await api.send(BODY), Delivered)
+        api.close()
+
+
+async def test_what_is_taken_back_before_it_is_written_does_not_leave_over_a_kept_connection() -> None:
+    async with odd_server(says(ACCEPTED)) as server:
+        api = plain(server.url)
+        assert isinstance(await api.send(BODY), Delivered)
+        answers = iter((True, False))
+        assert await api.send(BODY, lambda: next(answers)) == NotSent()
+        assert isinstance(await api.send(BODY), Delivered)
+        assert len(server.asked) == 2
         api.close()
 
 
