@@ -1,11 +1,23 @@
 """Planned work holds a report with an alarm until it ends; then the failure settles anew."""
 
+from typing import Any
+
 import pytest
 
 from masakarimonitors.core.storm import GuardPolicy
-from masakarimonitors.hostmonitor.core.observation import Life, Membership, Power, PowerSeen, ProofKind, Work
+from masakarimonitors.hostmonitor.core.observation import (
+    Life,
+    Membership,
+    Power,
+    PowerSeen,
+    ProofKind,
+    Sample,
+    Sighting,
+    Work,
+    WorkSeen,
+)
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
-from tests.fixtures.host_play import Play, pacemaker_policy, policy, stopped
+from tests.fixtures.host_play import OWN, THREE, Play, pacemaker_policy, policy, stopped
 
 WORKS = [Work.STANDBY, Work.MAINTENANCE, Work.CORDONED]
 
@@ -178,3 +190,122 @@ def test_a_host_that_left_one_link_and_is_up_on_others_is_in_nobodys_want() -> N
     assert play.last("host:node05").alarm and "it left manage" in play.last("host:node05").why
     play.cut("node05", "tenant", "storage", to=Membership.LEFT).wait(5)
     assert play.last("host:node05").alarm
+
+
+# -- over a restart -----------------------------------------------------------------------------------
+
+SEEN = ("tenant", "storage")
+
+
+def worked_on(**changes: Any) -> Play:
+    """A host that somebody works on, as the network for management alone shows; and a restart of the monitor."""
+    play = Play(policy(**changes)).all_up("node05")
+    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("manage",)))
+    play.start()
+    return play
+
+
+def lists(play: Play, link: str, *hosts: str, idle: tuple[str, ...] = (), whole: bool = True) -> Play:
+    """A link is seen, with these hosts up on it, and no work on those of `idle`."""
+    up = dict.fromkeys((OWN, *hosts), Sighting(Membership.UP))
+    return play.view(link).feed(Sample(link, up, play.now, whole, idle=idle))
+
+
+def test_work_that_only_a_link_out_of_sight_has_shown_is_kept_over_a_restart() -> None:
+    play = worked_on().wait(3600)
+    for link in SEEN:
+        lists(play, link, "node05", idle=("node05",))
+    play.cut("node05", *SEEN).wait(3600)
+    assert play.reports == []
+    held = play.last("host:node05")
+    assert held.alarm and "by manage, which has not been seen since" in held.why
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_it_is_over_when_the_link_that_showed_it_lists_the_host_without(whole: bool) -> None:
+    play = worked_on()
+    for link in SEEN:
+        lists(play, link, "node05", idle=("node05",))
+    lists(play, "manage", whole=True)
+    play.cut("node05", "storage").wait(60)
+    assert play.reports == [], "it is listed by manage no more, and nobody has said that the work is over"
+    lists(play, "manage", "node05", idle=("node05",), whole=whole).wait(1.9)
+    assert play.reports == [] and play.last("host:node05").why.startswith("its planned work has ended")
+    assert play.wait(1).reports == [stopped("node05")]
+
+
+def test_it_goes_on_where_that_link_shows_it_still() -> None:
+    play = worked_on()
+    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("manage",))).all_up("node05")
+    play.cut("node05").wait(60)
+    assert play.reports == [] and play.last("host:node05").alarm
+    assert play.work("node05", Work.NONE).wait(5).reports == [stopped("node05")]
+
+
+def test_what_another_link_has_shown_since_the_restart_ends_without_it() -> None:
+    play = worked_on()
+    for link in SEEN:
+        lists(play, link, "node05", idle=("node05",))
+    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("storage",)))
+    play.cut("node05", *SEEN).work("node05", Work.NONE).wait(60)
+    assert play.reports == [], "manage has not been read"
+
+
+def test_it_is_void_a_day_after_it_was_last_known_to_stand_and_that_is_an_alarm() -> None:
+    play = Play().all_up("node05")
+    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("manage",))).wait(3 * 86400)
+    play.start()
+    for link in SEEN:
+        lists(play, link, "node05", idle=("node05",))
+    play.cut("node05", *SEEN).wait(86400 - 2 * 3600)
+    assert play.reports == []
+    play.wait(2 * 3600 + 60)
+    assert any(said.alarm and "nothing has confirmed that for 24 h" in said.why for said in play.told)
+    assert play.reports == [stopped("node05")]
+
+
+def test_an_operator_who_takes_it_off_masakaris_maintenance_has_looked_at_it() -> None:
+    play = worked_on()
+    for link in SEEN:
+        lists(play, link, "node05", idle=("node05",))
+    play.cut("node05", *SEEN).wait(60).registry({"node05": True}).wait(60)
+    assert play.reports == []
+    assert play.registry({"node05": False}).wait(5).reports == [stopped("node05")]
+
+
+def test_work_is_kept_over_two_restarts() -> None:
+    play = worked_on().wait(60)
+    play.start()
+    for link in SEEN:
+        lists(play, link, "node05", idle=("node05",))
+    assert play.cut("node05", *SEEN).wait(3600).reports == []
+
+
+def test_where_nothing_is_remembered_a_link_that_was_never_seen_may_show_work() -> None:
+    """For an hour, with an alarm: then a failure that nobody recovers counts for more."""
+    play = Play()
+    for link in SEEN:
+        lists(play, link, "node05")
+    play.cut("node05", *SEEN).wait(3590)
+    assert play.reports == []
+    held = play.last("host:node05")
+    assert held.alarm and "has never seen manage" in held.why
+    assert play.wait(20).reports == [stopped("node05")]
+
+
+def test_what_was_read_once_is_known_after_a_restart() -> None:
+    play = Play().all_up("node05")
+    play.start()
+    for link in SEEN:
+        lists(play, link, "node05")
+    assert play.cut("node05", *SEEN).wait(10).reports == [stopped("node05")]
+
+
+def test_a_broken_record_of_a_host_holds_it_until_each_link_is_read() -> None:
+    play = Play(memory={"host:node05": {"up": True, "work": "?"}, "planned work": {"read": [*THREE]}})
+    for link in SEEN:
+        lists(play, link, "node05", idle=("node05",))
+    play.cut("node05", *SEEN).wait(60)
+    assert play.reports == [] and play.last("host:node05").alarm
+    lists(play, "manage", "node05", idle=("node05",))
+    assert play.wait(10).reports == [stopped("node05")]

@@ -244,7 +244,8 @@ class MonitorSite:
         world = self.world
         elector = self.elector = world.elector(self.host, self.lives, self.clock)
         sources = [
-            LinkSource(link, self.host, self.clock, self._greet, elector.on_sight) for link in world.links
+            LinkSource(link, self.host, self.clock, self._greet, elector.on_sight, world.worked_on)
+            for link in world.links
         ]
         return Driver(
             name=world.engine,

@@ -29,7 +29,7 @@ RESYNC = 60.0
 
 class LinkSource:
     """One monitor's eyes on one link. `greet`: what else it says whenever it begins to see; `on_sight` is told
-    whether it sees."""
+    whether it sees; `worked_on` says whether the engine shows planned work on a host."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class LinkSource:
         clock: Clock,
         greet: Callable[[Emit], None],
         on_sight: Callable[[str, bool], None],
+        worked_on: Callable[[str], bool] = lambda host: False,
     ) -> None:
         self.name = f"model of {link.name}"
         self._link = link
@@ -45,6 +46,7 @@ class LinkSource:
         self._clock = clock
         self._greet = greet
         self._on_sight = on_sight
+        self._worked_on = worked_on
         self._news = Bell()
         self._said: dict[str, Sighting] = {}
         self._listed_at = 0.0
@@ -72,7 +74,8 @@ class LinkSource:
         emit(View(link=self._link.name, proven=True, why="a read succeeded", at=now, good_for=GOOD_FOR))
         if not self._said or now.monotonic - self._listed_at >= RESYNC or seen.keys() != self._said.keys():
             first, self._listed_at = not self._said, now.monotonic
-            emit(Sample(self._link.name, seen, now, whole=True))
+            idle = {host for host in seen if not self._worked_on(host)}
+            emit(Sample(self._link.name, seen, now, whole=True, idle=idle))
             if first:
                 self._greet(emit)
         else:

@@ -353,6 +353,10 @@ class World:
         """Whether it must be recovered, by the truth."""
         return self.matrix.ask(self.truly(host)) is Answer.RECOVER
 
+    def worked_on(self, host: str) -> bool:
+        """Whether the engine shows planned work on the host."""
+        return self._work.get(host, Work.NONE) is not Work.NONE
+
     def standing_facts(self, now: Instant) -> Iterator[Observation]:
         """What the engine shows to whoever begins to look."""
         for host, work in self._work.items():

@@ -41,6 +41,8 @@ from masakarimonitors.hostmonitor.core.observation import (
     WriteLedger,
 )
 from masakarimonitors.hostmonitor.core.outage import Phase, UnlistedMove
+from masakarimonitors.hostmonitor.core.planned import MEMORY as PLANNED
+from masakarimonitors.hostmonitor.core.planned import memo_read
 from masakarimonitors.hostmonitor.core.pursue import pursue
 from masakarimonitors.hostmonitor.core.reporter import Standing, stagger
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy, State
@@ -251,6 +253,9 @@ class _Round:
             name for name in self._maybe_troubled() if _is_troubled(self.hosts[name], self.policy.samples)
         )
         cluster = replace(self.cluster, ledger=self._keep_ledger(troubled))
+        if cluster.work_unread != self.old.cluster.work_unread:
+            read = frozenset(self.policy.matrix.sequence) - cluster.work_unread
+            self.commands.append(Remember(PLANNED, memo_read(read)))
         wake_at = self._set_alarm(cluster, None if woken else self.old.wake_at)
         state = State(
             hosts=self.hosts,
@@ -335,6 +340,8 @@ def _is_up(host: HostState) -> bool:
 
 
 def _is_troubled(host: HostState, samples: int) -> bool:
+    if host.work_record.kept:
+        return True
     return bool(host.outage or host.told or not host.seen_in_service) or any(
         link.value is not Membership.UP or not link.streak.firm(samples) for link in host.links
     )

@@ -17,6 +17,7 @@ from masakarimonitors.hostmonitor.core.host import HostState
 from masakarimonitors.hostmonitor.core.inquiry import Inquiry
 from masakarimonitors.hostmonitor.core.observation import Life, Membership, Work
 from masakarimonitors.hostmonitor.core.outage import Fate, Outage
+from masakarimonitors.hostmonitor.core.planned import UNREAD_FOR
 from masakarimonitors.hostmonitor.core.proof import Evidence, weigh
 from masakarimonitors.hostmonitor.core.reasons import Reason
 from masakarimonitors.hostmonitor.core.reporter import WORD_PATIENCE, Standing
@@ -150,7 +151,15 @@ def no_planned_work(case: Case) -> Hold | None:
     """What somebody works on, here or in masakari, is not taken from them."""
     work = case.host.work
     if work is not Work.NONE:
-        return Hold(reason=Reason.WORK, why=messages.planned_work(work), alarm=True, detail=work.value)
+        record = case.host.work_record
+        unread = record.kept if not record.shown_by else ()
+        why, detail = messages.planned_work(work, unread), " ".join((work.value, *unread))
+        return Hold(reason=Reason.WORK, why=why, alarm=True, detail=detail)
+    unread = tuple(link for link in case.policy.matrix.sequence if link in case.cluster.work_unread)
+    known = case.cluster.began + UNREAD_FOR
+    if unread and case.monotonic < known and not case.outage.released:
+        why = messages.work_unread(unread)
+        return Hold(reason=Reason.WORK_UNREAD, why=why, alarm=True, detail=" ".join(unread), until=known)
     report = case.outage.report
     unreported = report is None or report.host_status is HostStatus.UNKNOWN
     # What was refused is told as that, behind this gate.

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core import proof
+from masakarimonitors.hostmonitor.core import planned, proof
 from masakarimonitors.hostmonitor.core.inquiry import Inquiry
 from masakarimonitors.hostmonitor.core.membership import BLANK, MemberRecord, restore_member
 from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.core.outage import Fact, Fate, Outage, Phase, Report, move
+from masakarimonitors.hostmonitor.core.planned import NO_WORK, WorkRecord
 from masakarimonitors.hostmonitor.core.proof import Proof
 from masakarimonitors.hostmonitor.core.reasons import LastVerdict
 
@@ -27,8 +28,9 @@ MEMORY = "host:"
 class HostState:
     """Everything known of one host; `links` stand in the matrix's order.
 
-    `seen_in_service`: it was once seen in service, by this monitor or before its restart. `planned_until`: the
-    monotonic second at which the last planned work ended. `outage_ended`: when its last outage did (None: none is
+    `seen_in_service`: it was once seen in service, by this monitor or before its restart. `work`: planned work that is
+    shown, or was shown before the restart by a link that was not read since; `work_record` says where. `planned_until`:
+    the monotonic second at which the last planned work ended. `outage_ended`: when its last outage did (None: none is
     known); of one before a restart only the wall time is known. `asked`: the id of the latest question about it.
     `told`: the last verdict about it, so that it is not repeated; None once it is plainly up again, and after a
     restart.
@@ -39,6 +41,7 @@ class HostState:
     outage: Outage | None = None
     proofs: tuple[Proof, ...] = ()
     work: Work = Work.NONE
+    work_record: WorkRecord = NO_WORK
     planned_until: float = -math.inf
     outage_ended: Instant | None = None
     asked: int = 0
@@ -64,6 +67,7 @@ def after_work(host: HostState, at: float) -> HostState:
     outage = host.outage
     if outage is not None:
         outage = replace(outage, questions=Inquiry())
+    host = replace(host, work=Work.NONE, work_record=NO_WORK)
     return replace(host, planned_until=at, proofs=proof.after_work(host.proofs, at), outage=outage)
 
 
@@ -84,6 +88,8 @@ def memo(host: HostState, sequence: Sequence[str]) -> dict[str, JSON] | None:
         kept["links"] = links
     if host.outage_ended is not None:
         kept["ended"] = host.outage_ended.wall.isoformat()
+    if host.work_record.stands:
+        kept["work"] = planned.memo(host.work, host.work_record)
     outage = host.outage
     if outage is not None and outage.report is not None:
         kept |= _memo_report(outage, outage.report)
@@ -121,8 +127,11 @@ def restore(kept: Mapping[str, JSON], sequence: Sequence[str]) -> HostState:
         for name in sequence
     )
     ended = _moment(kept.get("ended"))
+    work, record = planned.restore(kept["work"], sequence) if "work" in kept else (Work.NONE, NO_WORK)
     return HostState(
         links=links,
+        work=work,
+        work_record=record,
         seen_in_service=kept.get("up") is True,
         outage=_restore_outage(kept),
         outage_ended=Instant(-math.inf, ended) if ended is not None else None,

@@ -57,7 +57,7 @@ def ingest(policy: Policy, state: State, observation: Observation | Woken, now: 
         case ReportsFound():
             return _take_found(policy, state, observation, now)
         case WorkSeen():
-            return _take_work(policy, state, observation)
+            return _take_work(policy, state, observation, now)
         case Leader() | Follower() | NoElection():
             return take_word(policy, state, observation, now)
         case Registry():
@@ -119,7 +119,26 @@ def _take_sample(policy: Policy, state: State, sample: Sample, now: Instant) -> 
             new = observe(before.links[at], NOT_LISTED, now.monotonic, live)
             if new is not before.links[at]:
                 changed[host] = _on_link(before, at, new)
-    return News(cluster=cluster, hosts=changed)
+        cluster = replace(cluster, work_unread=cluster.work_unread - {sample.link})
+    news = News(cluster=cluster, hosts=changed)
+    return news.then(_end_kept(state, sample, changed, cluster)) if sample.idle else news
+
+
+def _end_kept(state: State, sample: Sample, changed: Mapping[str, HostState], cluster: Cluster) -> News:
+    """Work of before the restart is over of whom the link that showed it lists without it."""
+    ended: dict[str, HostState] = {}
+    verdicts: list[Verdict] = []
+    for name in state.troubled:
+        host = changed.get(name) or state.hosts[name]
+        if sample.link not in host.work_record.kept or name not in sample.idle:
+            continue
+        record = host.work_record.without(sample.link)
+        ended[name] = replace(host, work_record=record)
+        if not record.stands:
+            ended[name] = after_work(host, sample.at.monotonic)
+            why = messages.work_over(host.work)
+            verdicts.append(Verdict(f"host:{name}", Ruling.PLANNED, why, evidence=f"seen by {sample.link}"))
+    return News(cluster=cluster, hosts=ended, verdicts=tuple(verdicts))
 
 
 def _on_link(before: HostState, at: int, new: MemberRecord) -> HostState:
@@ -138,6 +157,7 @@ def _on_link(before: HostState, at: int, new: MemberRecord) -> HostState:
         outage=outage,
         proofs=() if new.value is Membership.UP else before.proofs,
         work=before.work,
+        work_record=before.work_record,
         planned_until=before.planned_until,
         outage_ended=before.outage_ended,
         asked=before.asked,
@@ -283,15 +303,21 @@ def _take_answer(policy: Policy, state: State, seen: Answered, now: Instant) -> 
 # -- planned work ---------------------------------------------------------------------------------------
 
 
-def _take_work(policy: Policy, state: State, seen: WorkSeen) -> News:
+def _take_work(policy: Policy, state: State, seen: WorkSeen, now: Instant) -> News:
     host = state.hosts.get(seen.host) or new_host(len(policy.matrix.sequence))
-    if seen.host == policy.own or host.work is seen.work:
+    before, begins = host.work_record, seen.work is not Work.NONE
+    record = before.shown((seen.links or policy.matrix.sequence) if begins else (), now)
+    same = (record.shown_by, record.kept) == (before.shown_by, before.kept)
+    if seen.host == policy.own or (same and (not begins or host.work is seen.work)):
         return News(cluster=state.cluster)
-    after = replace(host, work=seen.work)
-    if seen.work is Work.NONE:
-        after = after_work(after, seen.at.monotonic)
-        why = f"its planned work has ended (it was {messages.planned(host.work)})"
-    else:
+    if begins:
+        after = replace(host, work=seen.work, work_record=record)
         why = f"it is {messages.planned(seen.work)}: planned work, no failure"
+        told = host.work is not seen.work or not before.shown_by
+    elif record.stands:
+        # What was shown in this life has ended, and what was before the restart is not known to have.
+        after, told, why = replace(host, work_record=record), False, ""
+    else:
+        after, told, why = after_work(host, seen.at.monotonic), True, messages.work_over(host.work)
     verdict = Verdict(f"host:{seen.host}", Ruling.PLANNED, why, evidence=seen.evidence)
-    return News(cluster=state.cluster, hosts={seen.host: after}, verdicts=(verdict,))
+    return News(cluster=state.cluster, hosts={seen.host: after}, verdicts=(verdict,) if told else ())

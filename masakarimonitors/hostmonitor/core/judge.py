@@ -7,18 +7,19 @@ word, on the values that count now; what then happens is the table's (`outage.py
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from masakarimonitors.core.decision import Instant, Ruling
 from masakarimonitors.hostmonitor.core import messages
 from masakarimonitors.hostmonitor.core.gates import Case
 from masakarimonitors.hostmonitor.core.handover import adopt
-from masakarimonitors.hostmonitor.core.host import HostState
+from masakarimonitors.hostmonitor.core.host import HostState, after_work
 from masakarimonitors.hostmonitor.core.judgement import Judgement
 from masakarimonitors.hostmonitor.core.matrix import Answer
 from masakarimonitors.hostmonitor.core.membership import age, usable_value
 from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.core.outage import Act, Fact, Fate, Outage, Phase, move
+from masakarimonitors.hostmonitor.core.planned import KEPT_FOR, NOTED_EACH
 from masakarimonitors.hostmonitor.core.proof import Evidence, weigh
 from masakarimonitors.hostmonitor.core.reasons import Reason
 from masakarimonitors.hostmonitor.core.reporter import Standing
@@ -88,7 +89,7 @@ def judge(name: str, host: HostState, cluster: Cluster, policy: Policy, now: Ins
     """The host after everything that is seen of it at this moment; nothing is sent here."""
     court = Court(cluster=cluster, policy=policy, now=now)
     judgement = _count_samples(court, Judgement(name=name, sequence=policy.matrix.sequence, host=host))
-    judgement = _note_maintenance(court, judgement)
+    judgement = _note_work(court, _note_maintenance(court, judgement))
     values = court.values(judgement.host)
     before = judgement.host.phase
     fact = assess(court, name, judgement.host, values)
@@ -162,6 +163,26 @@ def _note_maintenance(court: Court, judgement: Judgement) -> Judgement:
         if judgement.name in court.cluster.maintenance
         else judgement
     )
+
+
+def _note_work(court: Court, judgement: Judgement) -> Judgement:
+    """Planned work has an age, for a restart; what is kept of before one is void after a while."""
+    host = judgement.host
+    record = host.work_record
+    if record.shown_by:
+        if all(court.cluster.counts(link, court.monotonic) for link in record.shown_by):
+            if not record.is_noted(court.now):
+                judgement = judgement.but(work_record=record.noted(court.now))
+            judgement = judgement.again(court.monotonic + NOTED_EACH)
+        return judgement
+    if not record.kept:
+        return judgement
+    void = record.void_at(court.cluster.began, court.now)
+    if court.monotonic < void:
+        return judgement.again(void)
+    why = messages.work_void(host.work, record.kept, KEPT_FOR)
+    judgement = judgement.say(Ruling.PLANNED, why, alarm=True)
+    return replace(judgement, host=after_work(judgement.host, court.monotonic))
 
 
 # -- acts of the table ------------------------------------------------------------------------------

@@ -164,9 +164,37 @@ def unsayable(name: str) -> str:
     return f"its failure cannot be reported: hostname {name!r} is not {HOSTNAME.pattern.removesuffix(chr(92) + 'Z')}"
 
 
-def planned_work(work: Work) -> str:
-    """Somebody is at it."""
+def planned_work(work: Work, unread: Sequence[str] = ()) -> str:
+    """Somebody is at it; `unread`: the links by which that was known before a restart, and is not now."""
+    if unread:
+        return (
+            f"held: it is lost, and was {planned(work)} before this monitor was started, by {join(unread)}, which has "
+            "not been seen since. If nobody works on it, end that in the cluster; or put it on maintenance in masakari "
+            "and take it off again"
+        )
     return f"held: it is lost while it is {planned(work)}; reported when that ends, if it still fails then"
+
+
+def work_unread(links: Sequence[str]) -> str:
+    """Nobody can say whether somebody is at it."""
+    return (
+        f"held: it is lost, and whether somebody works on it is not known: this monitor has never seen {join(links)}, "
+        "and nothing of before its start says so. If it is really lost, put it on maintenance in masakari and take it "
+        "off again, or evacuate it by hand"
+    )
+
+
+def work_over(work: Work) -> str:
+    """Nobody is at it any more."""
+    return f"its planned work has ended (it was {planned(work)})"
+
+
+def work_void(work: Work, links: Sequence[str], limit: float) -> str:
+    """What was kept over a restart holds no more."""
+    return (
+        f"it was {planned(work)} by {join(links)} before this monitor was started, and nothing has confirmed that for "
+        f"{seconds(limit)}: it is not taken for worked on any more"
+    )
 
 
 def planned(work: Work) -> str:

@@ -7,7 +7,7 @@ driver: one). *UNKNOWN is a value*, and it is never DOWN.
 
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 
@@ -104,12 +104,17 @@ class Sample:
     Send a whole one at the start, after sight was lost, and every `monitoring_interval` seconds as
     the safety net; changes otherwise. Sending the same value again costs little and changes
     nothing: equal samples are counted `sample_interval` seconds apart, by the core.
+
+    `idle`: the hosts of `hosts` that this reading shows, and shows no planned work on. What is kept of that over a
+    restart ends with it.
     """
 
     link: str
     hosts: Mapping[str, Sighting]
     at: Instant
     whole: bool = False
+    _: KW_ONLY
+    idle: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +166,17 @@ class LifeSeen:
 
 @dataclass(frozen=True, slots=True)
 class WorkSeen:
-    """Planned work began (`STANDBY`, `MAINTENANCE`) or ended (`NONE`) in the cluster engine."""
+    """Planned work began (`STANDBY`, `MAINTENANCE`) or ended (`NONE`) in the cluster engine.
+
+    `links`: all that show it now (empty: every link), so that it is known after a restart which of them must be read.
+    """
 
     host: str
     work: Work
     evidence: str
     at: Instant
+    _: KW_ONLY
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     LOOKUP = "waiting for masakari's segments"
     NEVER_UP = "never seen in service"
     WORK = "planned work"
+    WORK_UNREAD = "planned work not known"
     MAINTENANCE = "on maintenance in masakari"
     STORM = "storm"
     STORM_UNPROVEN = "storm, not proven off"
@@ -65,6 +66,9 @@ TO_DO = {
     Reason.NEVER_UP: "It was down before this monitor's first start, and no failover segment has it. Register it.",
     Reason.WORK: "Somebody is working on it (maintenance, standby, cordoned). If it is really lost, end "
     "that work in the cluster engine.",
+    Reason.WORK_UNREAD: "No record of planned work from before its start, and a link that could show some was never "
+    "seen: for an hour at most. Look at that `link:`. If the host is really lost: put it on maintenance in masakari "
+    "and take it off again, or evacuate it by hand.",
     Reason.MAINTENANCE: "masakari would refuse the report. If the host is really lost, end its maintenance.",
     Reason.STORM: "Too many hosts failed together. Look at the switch, then at the watcher.",
     Reason.STORM_UNPROVEN: "As above, and nothing can prove that these hosts are off, so time alone releases "

@@ -105,7 +105,12 @@ def _freed(host: HostState, now: Instant, *, ended: bool, news: bool = True) -> 
     An operator who puts a failed host on maintenance and takes it off again has looked at it: no storm holds it.
     """
     if ended:
+        shown = host if host.work_record.shown_by else None
         host = after_work(host, now.monotonic)
+        if shown is not None:
+            # masakari's flag says nothing of what the cluster shows; of what it showed before a restart somebody knows.
+            record = replace(shown.work_record, kept=())
+            host = replace(host, work=shown.work, work_record=record)
     outage = host.outage
     if outage is None:
         return host
@@ -124,6 +129,8 @@ def _free_outage(outage: Outage, now: Instant, *, ended: bool) -> Outage:
 def _is_gone(cluster: Cluster, policy: Policy, host: HostState, now: Instant) -> bool:
     """Every link is seen, none lists the host any more, and no failure of it waits to be told."""
     outage = host.outage
+    if host.work_record.kept:
+        return False
     if outage is not None:
         told = outage.told_normal and outage.report is not None and outage.report.arrived
     else:

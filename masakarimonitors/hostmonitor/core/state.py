@@ -17,6 +17,8 @@ from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.matrix import Matrix
 from masakarimonitors.hostmonitor.core.membership import ViewState
 from masakarimonitors.hostmonitor.core.observation import DomainsChanged, GuardChanged
+from masakarimonitors.hostmonitor.core.planned import MEMORY as PLANNED
+from masakarimonitors.hostmonitor.core.planned import restore_unread
 from masakarimonitors.hostmonitor.core.reporter import ALWAYS, STAGGER_STEP, Reporter
 
 
@@ -128,8 +130,8 @@ class Cluster:
 
     `views`: this monitor's own sight of each link; `reporter`: who reports; `ledger`: the open outages as they stand
     where the next leader reads them, as far as known; `storms`: by scope; `segments` and `maintenance`: of masakari;
-    `unseen`: registered hosts that no link lists, as they were told. `began`: the monotonic second of the first
-    observation.
+    `unseen`: registered hosts that no link lists, as they were told. `work_unread`: the links whose planned
+    work this monitor has never read, as far as it remembers. `began`: the monotonic second of the first observation.
     """
 
     views: Mapping[str, ViewState]
@@ -139,6 +141,7 @@ class Cluster:
     segments: Segments = field(default_factory=Segments)
     maintenance: Mapping[str, Maintenance] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()
+    work_unread: frozenset[str] = frozenset()
     began: float = math.inf
 
     def counts(self, link: str, now: float) -> bool:
@@ -181,5 +184,6 @@ def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:
     cluster = Cluster(
         views={name: ViewState() for name in sequence},
         reporter=Reporter() if policy.elected else ALWAYS,
+        work_unread=restore_unread(memory.get(PLANNED), sequence),
     )
     return State(hosts=hosts, cluster=cluster, troubled=frozenset(hosts))

@@ -224,7 +224,7 @@ class Datacentre:
         why = "its leader has just answered, and everything that it lists is followed"
         emit(View(link=self.link, proven=True, why=why, at=self._clock.now(), good_for=good_for))
 
-    def _sample(self, emit: Emit, hosts: dict[str, Sighting], whole: bool) -> None:
+    def _sample(self, emit: Emit, hosts: dict[str, Sighting], whole: bool, idle: Collection[str]) -> None:
         self._links.counted(len(hosts))
         self._links.lost(self.link, hosts, whole)
         # What is down as the watch begins may have been so for days.
@@ -234,19 +234,26 @@ class Datacentre:
         for host in self._planned.hosts & hosts.keys():
             # Of one that was not listed for a while the core may have forgotten it.
             self._say_work(host, emit)
-        emit(Sample(self.link, hosts, self._clock.now(), whole))
+        emit(Sample(self.link, hosts, self._clock.now(), whole, idle=idle))
 
-    def _work(self, emit: Emit, work: Mapping[str, str]) -> None:
+    def _work(self, emit: Emit, work: Collection[str]) -> None:
         for host in self._planned.begins(self.link, work):
             self._say_work(host, emit)
 
     def _say_work(self, host: str, emit: Emit) -> None:
-        if (what := self._planned.of(host)) and parse.reportable(host):
-            emit(WorkSeen(host, Work.MAINTENANCE, f"Consul's maintenance mode: {what}", self._clock.now()))
+        """What all datacentres together show of it: that it is over where none does."""
+        if not parse.reportable(host):
+            return
+        links, now = self._planned.links(host), self._clock.now()
+        if links:
+            why = f"Consul's maintenance mode of its node, by {', '.join(links)}"
+            emit(WorkSeen(host, Work.MAINTENANCE, why, now, links=links))
+        else:
+            emit(WorkSeen(host, Work.NONE, "Consul's maintenance mode is over", now))
 
-    def _work_over(self, emit: Emit, work: Mapping[str, str], listed: Collection[str]) -> None:
-        for host in filter(parse.reportable, self._planned.ends(self.link, work, listed)):
-            emit(WorkSeen(host, Work.NONE, "Consul's maintenance mode is over", self._clock.now()))
+    def _work_over(self, emit: Emit, work: Collection[str], listed: Collection[str]) -> None:
+        for host in self._planned.ends(self.link, work, listed):
+            self._say_work(host, emit)
 
     def _lost(self, fault: AgentFault, emit: Emit) -> None:
         self._links.set(self.link, False)

@@ -27,13 +27,8 @@ EXTERNAL_HEALTH = "externalNodeHealth"
 """By this check consul-esm says whether a node without an agent answers; it counts where there is no serfHealth."""
 
 NODE_MAINTENANCE = "_node_maintenance"
-"""This check is there, and critical, while a node is in maintenance mode (`consul maint -enable`)."""
-
-SERVICE_MAINTENANCE = "_service_maintenance:"
-"""So begin the checks of services in maintenance mode; the service's id follows."""
-
-SERVICE_MAINTENANCE_NAME = "Service Maintenance Mode"
-"""Their name, by which they can be asked for in any release of Consul."""
+"""This check is there, and critical, while a node is in maintenance mode (`consul maint -enable`). That of a service
+(`_service_maintenance:`, then its id) takes that service alone out of Consul's answers; of its host it says nothing."""
 
 UP = Sighting(Membership.UP, "serfHealth passing")
 DOWN = Sighting(Membership.DOWN, "serfHealth critical")
@@ -120,10 +115,10 @@ def read_health(body: bytes) -> dict[str, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What a list of checks says. `health`: as `read_health`; `work`: node -> what of it is in maintenance mode."""
+    """What a list of checks says. `health`: as `read_health`; `work`: the nodes that are in maintenance mode."""
 
     health: dict[str, bool]
-    work: Mapping[str, str] = field(default_factory=dict)
+    work: frozenset[str] = frozenset()
 
 
 def read_checks(body: bytes) -> Checks:
@@ -132,17 +127,10 @@ def read_checks(body: bytes) -> Checks:
     return Checks(_health(rows), _work(rows))
 
 
-def _work(rows: list[tuple[str, str, str]]) -> dict[str, str]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for node, check, status in rows:
-        if _is_maintenance(check) and status == "critical":
-            service = check.removeprefix(SERVICE_MAINTENANCE)
-            found[node].append("its node" if check == NODE_MAINTENANCE else f"its service {service}")
-    return {node: " and ".join(sorted(what)) for node, what in found.items()}
-
-
-def _is_maintenance(check: str) -> bool:
-    return check == NODE_MAINTENANCE or check.startswith(SERVICE_MAINTENANCE)
+def _work(rows: list[tuple[str, str, str]]) -> frozenset[str]:
+    return frozenset(
+        node for node, check, status in rows if check == NODE_MAINTENANCE and status == "critical"
+    )
 
 
 def _health(rows: list[tuple[str, str, str]]) -> dict[str, bool]:
@@ -279,7 +267,7 @@ class HealthReader:
         rows = check_rows(body)
         if len(rows) == len(pieces) and not any(check == EXTERNAL_HEALTH for _, check, _ in rows):
             for piece, (name, check, status) in zip(pieces, rows, strict=True):
-                if not _is_maintenance(check) and (check != SERF_HEALTH or status != "critical"):
+                if check != NODE_MAINTENANCE and (check != SERF_HEALTH or status != "critical"):
                     self._known[hash(piece)] = name if check == SERF_HEALTH else ""
         return Checks(_health(rows), _work(rows))
 
@@ -296,7 +284,7 @@ class HealthReader:
                     if check == EXTERNAL_HEALTH:
                         self._known.clear()
                         raise ValueError("which of two checks counts is for a reading of the whole")
-                    if _is_maintenance(check):
+                    if check == NODE_MAINTENANCE:
                         work.append((name, check, status))
                     elif check == SERF_HEALTH and status == "critical":
                         # Those are few, and they are the ones to be read with care each time.
@@ -314,8 +302,8 @@ class Listing:
 
     health: Mapping[str, bool]
     catalog: Catalog
-    work: Mapping[str, str] = field(default_factory=dict)
-    """Node -> what of it is in maintenance mode."""
+    work: frozenset[str] = frozenset()
+    """The nodes that are in maintenance mode."""
 
     def sighting(self, node: str) -> Sighting | None:
         """What the leader says of the node; None when nothing checks its life: then gossip must say why."""

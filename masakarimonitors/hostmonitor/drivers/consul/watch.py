@@ -6,7 +6,7 @@ nodes that vanish from both are explained by gossip. Here they are wired, and li
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
@@ -24,9 +24,7 @@ HEALTH = "/v1/health/state/any"
 CATALOG = "/v1/catalog/nodes"
 # Only these checks say whether a node is alive or worked on; the others would be most of the body.
 _IDS = (parse.SERF_HEALTH, parse.EXTERNAL_HEALTH, parse.NODE_MAINTENANCE)
-_WANTED = " or ".join(
-    [*(f'CheckID == "{one}"' for one in _IDS), f'Name == "{parse.SERVICE_MAINTENANCE_NAME}"']
-)
+_WANTED = " or ".join(f'CheckID == "{one}"' for one in _IDS)
 
 
 def _nothing(*_: float) -> None:
@@ -48,9 +46,9 @@ class Watch:
         unsure: asyncio.Event,
         *,
         on_proof: Callable[[float], None],
-        on_sample: Callable[[dict[str, Sighting], bool], None],
-        on_work: Callable[[Mapping[str, str]], None],
-        on_over: Callable[[Mapping[str, str], Collection[str]], None],
+        on_sample: Callable[[dict[str, Sighting], bool, Collection[str]], None],
+        on_work: Callable[[Collection[str]], None],
+        on_over: Callable[[Collection[str], Collection[str]], None],
         on_stuck: Callable[[], None],
         on_own: Callable[[parse.Member], None],
     ) -> None:
@@ -59,10 +57,11 @@ class Watch:
         `memory` is told what the leader says, and asked how a node went; `places` is told where nodes are; `onlooker`
         looks at gossip; `unsure` is set while it is not certain that everything is followed, so that gossip must be
         looked at. They outlive this watch.
-        `on_proof` is called with the seconds for which the view is proven; `on_sample` with what was seen
-        of each host, and whether that is a whole listing; before that `on_work` with the hosts that are in maintenance
-        mode, and after that `on_over` with them and with all that are listed; `on_stuck` when queries were found to
-        hang; `on_own` with what gossip says of our own agent, and may raise AgentFault.
+        `on_proof` is called with the seconds for which the view is proven; `on_sample` with what was seen of each host,
+        whether that is a whole listing, and whom of them the leader lists without maintenance mode; before that
+        `on_work` with the hosts that are in maintenance mode, and after that `on_over` with them and with all that are
+        listed; `on_stuck` when queries were found to hang; `on_own` with what gossip says of our own agent, and may
+        raise AgentFault.
         """
         self._memory = memory
         self._places = places
@@ -93,7 +92,11 @@ class Watch:
             CATALOG, {}, agent, rhythm, on_read=_nothing, on_followed=_nothing, on_fault=self._failed
         )
         self._vanished = Vanished(
-            onlooker, rhythm, memory, told=lambda hosts: self._on_sample(hosts, False), on_fault=prover.doubt
+            onlooker,
+            rhythm,
+            memory,
+            told=lambda hosts: self._on_sample(hosts, False, ()),
+            on_fault=prover.doubt,
         )
 
         self._expect(memory.members)
@@ -125,7 +128,7 @@ class Watch:
         self._begun = True
         self._prover.begin()
         self._on_work(self._listing.work)
-        self._on_sample(hosts, True)
+        self._on_sample(hosts, True, self._listing.health.keys() - self._listing.work)
         self._on_over(self._listing.work, self._listing.health.keys())
         missed = {node for node, sighting in hosts.items() if sighting is parse.VANISHED}
         for node in self._memory.silent | missed:
@@ -185,7 +188,7 @@ class Watch:
                 self._vanished.back(node)
                 told[node] = sighting
         if told:
-            self._on_sample(told, False)
+            self._on_sample(told, False, (told.keys() & listing.health.keys()) - listing.work)
         self._on_over(listing.work, listing.health.keys())
         if told or self._vanished.open:
             self._prover.doubt()

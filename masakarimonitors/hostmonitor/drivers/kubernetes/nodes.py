@@ -169,7 +169,8 @@ class Nodes:
         for node in self._nodes.values():
             self._say_work_goes_on(node, emit, again=True)
         hosts = {name: self._sighting(node) for name, node in self._nodes.items()}
-        emit(Sample(LINK, hosts, self._clock.now(), whole=True))
+        idle = {name for name, node in self._nodes.items() if node.work is Work.NONE}
+        emit(Sample(LINK, hosts, self._clock.now(), whole=True, idle=idle))
         self._stale = not self._proven
         for node in self._nodes.values():
             self._say_marks(node, emit)
@@ -187,7 +188,7 @@ class Nodes:
             return
         if again or self._works.get(node.name) is not node.work:
             self._works[node.name] = node.work
-            emit(WorkSeen(node.name, node.work, "its Node is cordoned", self._clock.now()))
+            emit(WorkSeen(node.name, node.work, "its Node is cordoned", self._clock.now(), links=(LINK,)))
 
     def _is_own(self, node: NodeSeen) -> bool:
         return self._own is not None and node.name == self._own.name
@@ -282,13 +283,13 @@ class Nodes:
         self._say_work_goes_on(seen, emit, again=before is None)
         # A node is told again for every image and heartbeat: only its condition matters here.
         if before is None or before.sighting != seen.sighting:
-            emit(self._sample(seen.name, self._sighting(seen)))
+            emit(self._sample(seen.name, self._sighting(seen), idle=seen.work is Work.NONE))
             if seen.lost:
                 self._loss.set()
         self._say_marks(seen, emit)
 
-    def _sample(self, host: str, sighting: Sighting) -> Sample:
-        return Sample(LINK, {host: sighting}, self._clock.now())
+    def _sample(self, host: str, sighting: Sighting, *, idle: bool = False) -> Sample:
+        return Sample(LINK, {host: sighting}, self._clock.now(), idle={host} if idle else frozenset())
 
     # Whether it may be believed
 

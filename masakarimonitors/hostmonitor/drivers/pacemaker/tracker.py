@@ -71,9 +71,9 @@ class ChangeTracker:
             why = f"quorate, {len(findings)} other hosts seen"
             news.append(View(link=LINK, proven=True, why=why, at=asked or at, good_for=self.good_for))
         if told or whole:
-            news.append(
-                Sample(LINK, {host: findings[host].sighting for host in findings if host in told}, at, whole)
-            )
+            seen = {host: findings[host].sighting for host in findings if host in told}
+            idle = {host for host in seen if works.get(host, Work.NONE) is Work.NONE}
+            news.append(Sample(LINK, seen, at, whole, idle=idle))
         for host, finding in findings.items():
             if host in told and finding.condition is Condition.DOWN:
                 news.append(
@@ -106,7 +106,7 @@ class ChangeTracker:
             again = whole or host not in self.findings
             if work is not self._works.get(host, Work.NONE) or (again and work is not Work.NONE):
                 since = ends.get(host, at) if work is Work.NONE else at
-                news.append(WorkSeen(host, work, f"pacemaker: {work.value}", since))
+                news.append(WorkSeen(host, work, f"pacemaker: {work.value}", since, links=(LINK,)))
             if work is Work.NONE:
                 self._works.pop(host, None)
             else:  # kept of one that vanishes, too: its end must be told when it is there again

@@ -140,6 +140,18 @@ async def test_a_cordon_is_planned_work_until_it_ends(tmp_path: Path) -> None:
         assert [seen.host for seen in heard if isinstance(seen, WorkSeen)] == ["n1", "n1"]
 
 
+async def test_what_is_listed_without_a_cordon_is_said_to_be(tmp_path: Path) -> None:
+    """What was kept of a cordon over a restart is over then."""
+    shown = [node("n1", "True", cordoned=True), node("n2", "True")]
+    async with Replay(shown).serve() as server, nodes(tmp_path, server) as heard:
+        whole = await heard.until(Sample, lambda seen: seen.whole)
+        assert "n1" not in whole.idle and "n2" in whole.idle
+        await server.watching.wait()
+        server.push({"type": "ADDED", "object": node("n3", "True")})
+        added = await heard.until(Sample, says("n3", Membership.UP))
+        assert set(added.idle) == {"n3"}
+
+
 async def test_work_that_goes_on_is_told_before_each_whole_list_and_of_each_node_that_is_new(
     tmp_path: Path,
 ) -> None:

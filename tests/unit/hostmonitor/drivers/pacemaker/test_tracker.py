@@ -107,3 +107,13 @@ def test_somebody_of_whom_more_is_to_come_is_looked_at_soon() -> None:
     assert not told.passing
     told.tell({"n2": Finding(Condition.SUSPECT, "unclean", passing=True)}, {}, at(1))
     assert told.passing
+
+
+def test_a_sample_says_on_whom_nobody_works() -> None:
+    """What was kept of that over a restart is over then."""
+    told = tracker()
+    *_, whole = told.tell({"n2": UP, "n3": UP}, {"n2": Work.STANDBY}, at(0))
+    assert isinstance(whole, Sample) and whole.whole and set(whole.idle) == {"n3"}
+    lost = Finding(Condition.SUSPECT, "not in the membership")
+    *_, change = told.tell({"n2": UP, "n3": lost}, {"n2": Work.STANDBY}, at(1))
+    assert isinstance(change, Sample) and set(change.idle) == {"n3"}
