@@ -43,6 +43,13 @@ VANISHED = Sighting(
     "taken out of the catalogue without having been critical, and gossip calls it failed: it was lost, or it left and "
     "this node's agent has missed its good-bye. Its host is asked, and what other agents have heard is awaited",
 )
+CALLED_LEFT = Sighting(
+    Membership.UNKNOWN,
+    "a server that gossip called failed, and left later: its leader has cleaned it up after a crash, or this node's "
+    "agent has heard of its good-bye late. Its host is asked",
+)
+UNSETTLED = (VANISHED, CALLED_LEFT)
+"""Nobody has seen how it went, and no leader has called it critical: its host is asked."""
 SILENT = Sighting(
     Membership.DOWN,
     "a server that was followed until gossip called it left, and its host has answered nothing from then on: "
@@ -338,18 +345,22 @@ def gone(member: Member | None, last: Membership, known: Known, alive: Mapping[s
         return elsewhere(twin)
     if last is Membership.DOWN:
         return STILL_DOWN
-    lost = known in (Known.CRITICAL, Known.FAILED)
     if member is not None and member.status in (Gossip.LEAVING, Gossip.LEFT):
         # A client's `left` is its own word, or an operator's.
         if not member.server or known is Known.LEFT:
             return LEFT
-        return BURIED if lost else LEFT if last is Membership.UP else REMOVED_SERVER
-    if known is Known.CRITICAL or (known is Known.FAILED and member is not None and member.server):
+        if known is Known.CRITICAL:
+            return BURIED
+        if known is Known.FAILED:
+            return CALLED_LEFT
+        return LEFT if last is Membership.UP else REMOVED_SERVER
+    if known is Known.CRITICAL:
         return BURIED
     # A leader that was followed lists a lost client as critical. One that it listed as well until it was listed no more
     # has left, or was sent away; this agent has heard a peer call it dead before the good-bye itself reached it. Where
-    # the leader was not followed, that may be so, too; but a leader that is new takes out whom it has never heard of.
-    if known is Known.FAILED and last is not Membership.UP:
+    # the leader was not followed, that may be so, too; but a leader that is new takes out whom it has never heard of,
+    # and any leader a server that has crashed.
+    if known is Known.FAILED and (last is not Membership.UP or (member is not None and member.server)):
         return VANISHED
     return UNKNOWN_TO_GOSSIP if member is None else REMOVED
 

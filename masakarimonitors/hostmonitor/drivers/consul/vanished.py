@@ -97,7 +97,7 @@ class Vanished:
         self._on_fault = on_fault
         # What they were until they vanished: only so can `left` be believed.
         self._last: dict[str, Membership] = {}
-        # Whether they have said good-bye themselves: asked of servers that were up, and of whoever is VANISHED.
+        # Whether they have said good-bye themselves: asked of servers that were up, and of whoever is UNSETTLED.
         self._farewells: dict[str, Farewell] = {}
         self._silence = asyncio.Event()
         self._lookups: dict[str, int] = {}
@@ -174,12 +174,12 @@ class Vanished:
         """A server that was up until it vanished may have been called failed and buried between two answers."""
         alive = parse.living(members)
         for node in self._lookups.keys() - self._farewells.keys():
-            if self._sighting(node, members.get(node), alive) is parse.VANISHED:
+            if self._sighting(node, members.get(node), alive) in parse.UNSETTLED:
                 self._farewells[node] = Farewell()
         unasked: list[str] = []
         for node in [node for node, one in self._farewells.items() if one.stage in OPEN]:
             member = members.get(node)
-            if self._sighting(node, member, alive) is not parse.VANISHED:
+            if self._sighting(node, member, alive) not in parse.UNSETTLED:
                 if member is None:
                     continue
                 if not member.server:
@@ -224,7 +224,7 @@ class Vanished:
         for node, left in list(self._lookups.items()):
             sighting = self._sighting(node, members.get(node), alive)
             found.append((node, sighting))
-            if sighting in (parse.REMOVED_SERVER, parse.VANISHED) and self._stage(node) in OPEN:
+            if sighting in (parse.REMOVED_SERVER, *parse.UNSETTLED) and self._stage(node) in OPEN:
                 continue
             if parse.is_final(sighting) or left == 1:
                 del self._lookups[node]
@@ -253,5 +253,5 @@ class Vanished:
         return _BURIED.get(sighting, sighting) if stage is Stage.BURIED else sighting
 
 
-_BURIED = {parse.REMOVED_SERVER: parse.SILENT, parse.VANISHED: parse.BURIED}
+_BURIED = {parse.REMOVED_SERVER: parse.SILENT} | dict.fromkeys(parse.UNSETTLED, parse.BURIED)
 """What is said instead of one whose host has answered nothing for long enough."""

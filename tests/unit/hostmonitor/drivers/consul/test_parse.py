@@ -161,7 +161,8 @@ def test_a_client_that_was_followed_until_it_left_is_not_buried_by_a_peer_that_m
     assert parse.gone(lost, Membership.UP, Known.FAILED, {}) is parse.REMOVED
     assert parse.gone(left, Membership.UP, Known.FAILED, {}) is parse.LEFT
     assert parse.gone(None, Membership.UP, Known.FAILED, {}) is parse.UNKNOWN_TO_GOSSIP
-    assert parse.gone(Member(Gossip.FAILED, server=True), Membership.UP, Known.FAILED, {}) is parse.BURIED
+    # A server may have crashed, and its leader cleaned it up.
+    assert parse.gone(Member(Gossip.FAILED, server=True), Membership.UP, Known.FAILED, {}) is parse.VANISHED
 
 
 def test_a_client_that_nobody_followed_until_it_went_is_not_buried_by_gossip_alone() -> None:
@@ -176,6 +177,16 @@ def test_a_client_that_nobody_followed_until_it_went_is_not_buried_by_gossip_alo
     assert parse.gone(lost, Membership.UNKNOWN, Known.CRITICAL, {}) is parse.BURIED
 
 
+def test_a_server_that_nobody_followed_until_it_went_is_not_buried_by_gossip_alone_either() -> None:
+    """It may have left in order, and this agent not have heard of that, or late."""
+    lost, left = Member(Gossip.FAILED, server=True), Member(Gossip.LEFT, server=True)
+    assert parse.gone(lost, Membership.UNKNOWN, Known.FAILED, {}) is parse.VANISHED
+    assert parse.gone(left, Membership.UNKNOWN, Known.FAILED, {}) is parse.CALLED_LEFT
+    for member in (lost, left):
+        assert parse.gone(member, Membership.UNKNOWN, Known.CRITICAL, {}) is parse.BURIED
+        assert parse.gone(member, Membership.DOWN, Known.FAILED, {}) is parse.STILL_DOWN
+
+
 @given(
     member=st.none() | st.builds(Member, st.sampled_from([*Gossip, 9]), st.booleans()),
     last=st.sampled_from([Membership.UP, Membership.DOWN, Membership.UNKNOWN]),
@@ -184,7 +195,7 @@ def test_a_client_that_nobody_followed_until_it_went_is_not_buried_by_gossip_alo
 def test_gossip_alone_never_says_down(member: Member | None, last: Membership, known: Known) -> None:
     seen = parse.gone(member, last, known, {})
     if seen.value is Membership.DOWN:
-        assert last is Membership.DOWN or known in (Known.CRITICAL, Known.FAILED)
+        assert last is Membership.DOWN or known is Known.CRITICAL
         assert member is None or member.status != Gossip.ALIVE
     if last is Membership.DOWN and (member is None or member.status != Gossip.ALIVE):
         assert seen.value is Membership.DOWN
