@@ -309,3 +309,10 @@ def test_a_broken_record_of_a_host_holds_it_until_each_link_is_read() -> None:
     assert play.reports == [] and play.last("host:node05").alarm
     lists(play, "manage", "node05", idle=("node05",))
     assert play.wait(10).reports == [stopped("node05")]
+
+
+def test_where_there_is_one_link_its_word_ends_what_was_kept() -> None:
+    play = Play(pacemaker_policy()).all_up("node05").work("node05", Work.STANDBY)
+    play.start()
+    play.all_up("node05").work("node05", Work.NONE).cut("node05").wait(5)
+    assert play.reports == [stopped("node05")]

@@ -37,6 +37,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     WorkSeen,
 )
 from masakarimonitors.hostmonitor.core.outage import Act, Fact, Fate, Outage, Phase, Report, move
+from masakarimonitors.hostmonitor.core.planned import NO_WORK
 from masakarimonitors.hostmonitor.core.proof import Evidence, keep, weigh
 from masakarimonitors.hostmonitor.core.reasons import Reason
 from masakarimonitors.hostmonitor.core.registry import next_offer, take_registry
@@ -307,6 +308,8 @@ def _take_work(policy: Policy, state: State, seen: WorkSeen, now: Instant) -> Ne
     host = state.hosts.get(seen.host) or new_host(len(policy.matrix.sequence))
     before, begins = host.work_record, seen.work is not Work.NONE
     record = before.shown((seen.links or policy.matrix.sequence) if begins else (), now)
+    if not begins and len(policy.matrix.sequence) == 1:
+        record = NO_WORK  # there is no other link that may show it still
     same = (record.shown_by, record.kept) == (before.shown_by, before.kept)
     if seen.host == policy.own or (same and (not begins or host.work is seen.work)):
         return News(cluster=state.cluster)
