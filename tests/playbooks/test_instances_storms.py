@@ -165,3 +165,74 @@ def test_nor_does_it_let_anybody_go_after_an_hour_while_nobody_can_see_them() ->
         play.wait(TOGETHER / 2)
         play.see(LibvirtAway(URI, "still gone"))
     assert play.sent == [] and play.storms() == ["held"]
+
+
+def began_anew(play: Fleet) -> None:
+    play.restart()
+    play.census(*(running(one) for one in FLEET))
+
+
+def test_a_restart_when_most_have_no_errors_any_more_still_holds_the_few_for_the_hold() -> None:
+    play = Fleet()
+    play.errors(10)
+    play.wait(WAIT)
+    play.keeps_failing(2, QUIET + 60)
+    began_anew(play)
+    play.keeps_failing(2, HOLD - 30)
+    assert play.sent == [] and [line[:2] for line in describe(play.state) if line[3]] == [(SCOPE, "storm")]
+    play.keeps_failing(2, 90)
+    assert play.sent == ["instance-0", "instance-1"] and play.storms()[-1] == "recovered"
+
+
+def test_restarts_in_a_storm_hold_nobody_for_ever() -> None:
+    play = Fleet()
+    play.errors(10)
+    play.wait(WAIT)
+    began = play.seconds
+    while not play.sent:
+        play.keeps_failing(10, 240)
+        began_anew(play)
+        assert play.seconds - began < TOGETHER + 600
+    assert play.seconds - began > TOGETHER - 600
+
+
+def test_a_storm_of_before_a_restart_whose_errors_have_ceased_is_forgotten() -> None:
+    play = Fleet()
+    play.errors(10)
+    play.wait(WAIT)
+    play.keeps_failing(10, 240)
+    began_anew(play)
+    play.wait(QUIET + WAIT + 1)
+    assert play.sent == [] and play.alarms == {} and "storms" not in play.memory
+    play.errors(1)
+    play.wait(WAIT)
+    assert play.sent == ["instance-0"], "the next error is judged as any"
+
+
+@pytest.mark.parametrize("lasted", [30, 240])
+def test_errors_that_were_reported_and_go_on_over_a_restart_are_not_reported_again(lasted: int) -> None:
+    play = Fleet()
+    play.errors(1)
+    play.wait(WAIT)
+    play.keeps_failing(1, lasted)
+    assert play.sent == ["instance-0"]
+    began_anew(play)
+    play.keeps_failing(1, 300)
+    assert play.sent == ["instance-0"]
+    play.wait(QUIET + 1)
+    play.errors(1)
+    play.wait(WAIT)
+    assert play.sent == ["instance-0", "instance-0"], "those are others"
+
+
+def test_one_error_of_long_before_a_restart_is_not_reported_unless_there_is_another() -> None:
+    play = Fleet()
+    play.errors(10)
+    play.wait(WAIT)
+    play.keeps_failing(1, 240)
+    play.wait(3000)
+    began_anew(play)
+    play.wait(WAIT + 1)
+    assert play.sent == []
+    play.wait(QUIET)
+    assert play.sent == [] and play.alarms == {}

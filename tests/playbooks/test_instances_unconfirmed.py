@@ -11,6 +11,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Power,
     Reading,
 )
+from masakarimonitors.instancemonitor.core.stories import QUIET
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 
@@ -137,6 +138,9 @@ def test_io_errors_are_told_while_they_are_not_over(away: float, confirmed: bool
     play.adopts_report_of(words=("IO_ERROR", "IO_ERROR_REPORT"))
     play.seconds += away
     play.census(running())
+    if not confirmed:
+        assert "whether it still has I/O errors" in play.waits_for
+        play.wait(QUIET + 1)
     assert (play.confirmed, play.dropped) == (([SUBJECT], []) if confirmed else ([], [SUBJECT]))
 
 

@@ -190,7 +190,7 @@ class Decider:
             state, more = keep(state, replace(instance, unwatched=unwatched), self.policy.boot_id, now)
             decision += more
         state, halted = by_hand.stand_still(state, state.known(reading.instance), reading.halt)
-        state, more = rest(state, state.known(reading.instance), self.policy, now)
+        state, more = rest(state, state.known(reading.instance), now)
         return state, decision + halted + more
 
     def _miss(self, state: State, instance: Instance, now: Instant) -> Outcome:

@@ -7,11 +7,12 @@ by the rules of `core/storm.py`. A storm is said once for all that it holds. Dea
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict, WakeAt
 from masakarimonitors.core.storm import Failing, StormRound, weigh
+from masakarimonitors.core.storm_memory import note, stand_again
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.state import Instance, Policy, State, keep, scope_of, subject_of
 from masakarimonitors.instancemonitor.core.telling import notify
@@ -29,8 +30,11 @@ def pursue(state: State, policy: Policy, now: Instant) -> tuple[State, Decision]
     """Report the I/O errors that have waited long enough, unless a storm holds them."""
     # Those that are remembered from before a restart have no first error before they are read.
     failing = {_key(one): one for one in state.instances.values() if one.stories.failing_from < math.inf}
+    state = _go_on(state, failing, now)
     if not state.storms and not any(one.stories.due for one in failing.values()):
-        return _sleep(state, None)
+        state, decision = _sleep(state, None)
+        state, noted = _remember(state, now)
+        return state, decision + noted
     found = weigh(
         state.storms,
         {key: _failing(state, one, now) for key, one in failing.items()},
@@ -39,6 +43,8 @@ def pursue(state: State, policy: Policy, now: Instant) -> tuple[State, Decision]
         now=now.monotonic,
     )
     state, decision = replace(state, storms=found.storms), Decision((), tuple(_told(found, failing, policy)))
+    state, noted = _remember(state, now)
+    decision += noted
     for key in found.free:
         state, more = _report(state, failing[key], policy, now)
         decision += more
@@ -46,6 +52,24 @@ def pursue(state: State, policy: Policy, now: Instant) -> tuple[State, Decision]
     over = found.wake_at(policy.guard)
     state, more = _sleep(state, min([*times, *([] if over is None else [over])], default=None))
     return state, decision + more
+
+
+def _go_on(state: State, failing: Mapping[str, Instance], now: Instant) -> State:
+    """A storm of the last life stands again when a report that it would hold is due."""
+    if not state.old_storms.storms:
+        return state
+    due = (one for one in failing.values() if one.stories.due and _due_at(one) <= now.monotonic)
+    scopes = [scope_of(one.identity.uri) for one in due]
+    old, storms = stand_again(state.old_storms, scopes, state.storms, now.monotonic)
+    if old.storms and not any(one.stories.due for one in state.instances.values()):
+        # The errors of all that they held are over.
+        old = replace(old, storms={})
+    return replace(state, old_storms=old, storms=storms)
+
+
+def _remember(state: State, now: Instant) -> tuple[State, Decision]:
+    old, commands = note(state.old_storms, state.storms, now)
+    return (replace(state, old_storms=old), Decision(commands)) if commands else (state, NOTHING)
 
 
 def _sleep(state: State, at: float | None) -> tuple[State, Decision]:
@@ -69,7 +93,7 @@ def _failing(state: State, instance: Instance, now: Instant) -> Failing:
         # As when it is heard again: what passes meanwhile does not count.
         since += now.monotonic - max(since, state.away_since[uri])
     return Failing(
-        since=since,
+        since=since - instance.stories.failed_before,
         scopes=(scope_of(uri),),
         waits=instance.stories.due and _due_at(instance) <= now.monotonic,
         seen=uri not in state.away,

@@ -7,10 +7,15 @@ import math
 from collections.abc import Iterable, Mapping
 
 from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.storm_memory import recall
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import Identity
 from masakarimonitors.instancemonitor.core.state import HOST, PREFIX, Instance, State
 from masakarimonitors.instancemonitor.core.stories import Stories
+from masakarimonitors.instancemonitor.core.wire_events import IO_ERRORS
+
+_FAR = 1e11
+"""Seconds since 1970 that no clock of ours shows."""
 
 
 def restore(
@@ -42,6 +47,7 @@ def restore(
         older=frozenset(older),
         awaited=frozenset(configured or ()),
         looked={uri: _number(at) for uri, at in looked.items()} if isinstance(looked, dict) else {},
+        old_storms=recall(memory),
     )
 
 
@@ -66,7 +72,20 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         ended=value.get("ended") is True,
         unwatched=True,
         before_reboot=rebooted or value.get("before_reboot") is True,
-        stories=Stories(failing_since=_number(value.get("io_error")), due=value.get("io_error_due") is True),
+        stories=_stories(value),
+    )
+
+
+def _stories(value: Mapping[str, JSON]) -> Stories:
+    told, since = value.get("io_error_told"), _number(value.get("io_error"))
+    if not 0.0 < since < _FAR:
+        return Stories()
+    return Stories(
+        failing_since=since,
+        due=value.get("io_error_due") is True,
+        failures=frozenset(
+            word for word in IO_ERRORS if str(word) in (told if isinstance(told, list) else ())
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from masakarimonitors.core.decision import (
     Withdraw,
 )
 from masakarimonitors.core.storm import GuardPolicy, Storm
+from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity, Reading, Trace
 from masakarimonitors.instancemonitor.core.stories import Stories
@@ -122,8 +123,8 @@ class State:
     `settled`: those that nothing can have been missed at since their last look; `leaving`: what is on disk of instances
     that need no memory from the next look on, with their URIs. `strangers`: remembered of URIs that are no longer
     configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited for; `aside`: the
-    readings that wait for it; `waits`: whether the time for that runs. `storms`: of I/O errors, by scope; `weigh_at`:
-    the monotonic second at which these are weighed again.
+    readings that wait for it; `waits`: whether the time for that runs. `storms`: of I/O errors, by scope; `old_storms`:
+    those of the last life; `weigh_at`: the monotonic second at which these are weighed again.
     """
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)
@@ -143,6 +144,7 @@ class State:
     aside: Mapping[Place, Aside] = field(default_factory=dict)
     waits: bool = False
     storms: Mapping[str, Storm] = field(default_factory=dict)
+    old_storms: OldStorms = field(default_factory=OldStorms)
     weigh_at: float | None = None
 
     def known(self, identity: Identity) -> Instance:
@@ -324,6 +326,7 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["before_reboot"] = True
     if instance.stories.failing_since:
         value["io_error"] = instance.stories.failing_since
+        value["io_error_told"] = [*sorted(str(word) for word in instance.stories.failures)]
     if instance.stories.due:
         value["io_error_due"] = True
     return value

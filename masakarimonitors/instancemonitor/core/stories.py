@@ -22,7 +22,8 @@ class Stories:
     """The words that were due of one instance, with when each was last due (monotonic seconds), and its I/O errors.
 
     `failing_since`: when its I/O errors began (seconds since 1970; 0: it has none); `failed_at`: the monotonic second
-    of the last one that was seen, `failing_from` that of the first one; `failures`: which of their words were told;
+    of the last one that was seen, `failing_from` that of the first one of this life; `failed_before`: for how many
+    seconds it had failed in the last life; `failures`: which of their words were told, or wait;
     `due`: the report on which masakari acts is to be sent, and waits.
     """
 
@@ -30,6 +31,7 @@ class Stories:
     failing_since: float = 0.0
     failed_at: float = -math.inf
     failing_from: float = math.inf
+    failed_before: float = 0.0
     failures: frozenset[WireEvent] = frozenset()
     due: bool = False
 
@@ -58,12 +60,18 @@ class Stories:
             return after, word not in self.failures
         return after, last is None or now.monotonic - last > settle
 
-    def look_again(self, now: Instant) -> "Stories":
-        """I/O errors that are remembered from before a restart: over if they began long ago, else quiet from now on."""
+    def look_again(self, now: Instant, before: float = 0.0) -> "Stories":
+        """I/O errors that are remembered from before a restart, where they had lasted for `before` seconds.
+
+        They go on if they began a short while ago. Else nobody knows: quiet from now on, and not to be reported before
+        another one is heard.
+        """
         if not self.failing or self.failed_at > -math.inf:
             return self
-        last = now.monotonic - max(0.0, now.wall.timestamp() - self.failing_since)
-        return replace(self, failed_at=last, failing_from=last)
+        age = max(0.0, now.wall.timestamp() - self.failing_since)
+        if age >= QUIET:
+            return replace(self, failed_at=now.monotonic, failed_before=before)
+        return replace(self, failed_at=now.monotonic - age, failing_from=now.monotonic - age)
 
     def heard_again(self, away_since: float, now: Instant) -> "Stories":
         """There may have been an I/O error since monotonic second `away_since`, unheard: quiet from now on.
@@ -72,6 +80,8 @@ class Stories:
         """
         if self.failed_at == -math.inf:
             return self
+        if self.failing_from == math.inf:
+            return replace(self, failed_at=now.monotonic)
         missed = now.monotonic - max(self.failing_from, away_since)
         return replace(self, failed_at=now.monotonic, failing_from=self.failing_from + missed)
 

@@ -4,6 +4,7 @@ Part of the decision, pure. In: events that are no death, the time. Out: notific
 `wire_events.py`, and the end of I/O errors, with which what was not delivered of them is withdrawn.
 """
 
+import datetime
 from dataclasses import replace
 
 from masakarimonitors.core.decision import (
@@ -68,15 +69,15 @@ def _is_guarded(state: State, uri: str, policy: Policy) -> bool:
     return policy.guard.domain_threshold > 0 and running >= policy.guard.least
 
 
-def rest(state: State, instance: Instance, policy: Policy, now: Instant) -> Outcome:
-    """I/O errors that were remembered from before a restart end when they have been over for long."""
-    stories = instance.stories.look_again(now)
+def rest(state: State, instance: Instance, now: Instant) -> Outcome:
+    """I/O errors that were remembered from before a restart end unless there is another one."""
+    since = datetime.datetime.fromtimestamp(instance.stories.failing_since, datetime.UTC)
+    stories = instance.stories.look_again(now, state.old_storms.held_for(since))
     if stories is instance.stories:
         return state, NOTHING
-    state = state.put(replace(instance, stories=stories))
-    if stories.quiet_at <= now.monotonic:
-        return take_quiet(state, _alarm_key(instance), policy, now)
-    return state, Decision((WakeAt(_alarm_key(instance), stories.quiet_at),))
+    return state.put(replace(instance, stories=stories)), Decision(
+        (WakeAt(_alarm_key(instance), stories.quiet_at),)
+    )
 
 
 def take_quiet(state: State, key: str, policy: Policy, now: Instant) -> Outcome:

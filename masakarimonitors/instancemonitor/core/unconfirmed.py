@@ -5,6 +5,7 @@ still shows the instance as dead, and every other one was read, too: it may live
 files accuses nobody, and holds as it stands.
 """
 
+import math
 from collections.abc import Sequence
 
 from masakarimonitors.core.decision import Instant
@@ -73,8 +74,13 @@ def _of_io_error(known: Sequence[Instance], now: Instant) -> Word:
     up = [one for one in known if one.phase is Phase.UP]
     if not up:
         return withdraw("it does not run any more")
-    if any(one.stories.failing and one.stories.quiet_at > now.monotonic for one in up):
+    failing = [one for one in up if one.stories.failing and one.stories.quiet_at > now.monotonic]
+    if any(one.stories.failing_from < math.inf for one in failing):
         return confirm("it runs, and its I/O errors are not over")
+    if failing:
+        return wait(
+            "it runs, and whether it still has I/O errors is known when it has another, or none for a while"
+        )
     return withdraw("its I/O errors are over")
 
 

@@ -22,6 +22,7 @@ from masakarimonitors.core.decision import (
     WakeAt,
     Withdraw,
 )
+from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery, over
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import end
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
@@ -92,6 +93,7 @@ def _add(state: State, seen: GuestSeen, now: Instant, policy: Policy) -> tuple[S
         if kept.run == seen.run:
             # Seen so for the first time since the start, it is excused as if it had been seen so all along.
             guest = excuse(replace(guest, probes=_asked(kept, policy)), seen.availability)
+            guest = _go_on(guest, state.old_storms, now)
             if kept.waiting is not None and guest.waiting is None:
                 commands += (Withdraw(f"vm:{seen.uuid}", TAKEN_BACK),)
         elif kept.reported:
@@ -134,6 +136,17 @@ def renew_checks(state: State, changed: ChecksChanged, policy: Policy) -> tuple[
 def _forget_checks(guest: Guest, names: Collection[str]) -> tuple[Guest, Decision]:
     probes = {name: probe for name, probe in guest.probes.items() if name not in names}
     return replace(guest, probes=MappingProxyType(probes)), NOTHING
+
+
+def _go_on(guest: Guest, old: OldStorms, now: Instant) -> Guest:
+    """What a storm held in the last life it holds on, for no longer than it would have done."""
+    probes = {
+        name: probe
+        if probe.storm_since is None
+        else replace(probe, silent_since=now.monotonic - old.held_for(probe.storm_since))
+        for name, probe in guest.probes.items()
+    }
+    return replace(guest, probes=MappingProxyType(probes))
 
 
 def drop(state: State, uuid: str, why: str, now: Instant) -> tuple[State, Decision]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.storm_memory import recall
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
 from masakarimonitors.introspectiveinstancemonitor.core.state import KEY, Kept, State
@@ -29,7 +30,7 @@ def restore(memory: Mapping[str, Mapping[str, JSON]], uris: Sequence[str] = ("",
             # Written by another version: forgetting a phase costs one discovery, not a false report.
             continue
         kept[key.removeprefix(KEY)] = found if found.where in uris else replace(found, where=uris[0])
-    return State(kept=MappingProxyType(kept))
+    return State(kept=MappingProxyType(kept), old_storms=recall(memory))
 
 
 def _kept(value: Mapping[str, JSON]) -> Kept:
@@ -43,6 +44,9 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
     delivered = value.get("delivered", {})
     if not isinstance(delivered, dict):
         raise TypeError("delivered must be a mapping")
+    held = value.get("held", {})
+    if not isinstance(held, dict):
+        raise TypeError("held must be a mapping")
     return Kept(
         str(value["run"]),
         found,
@@ -51,6 +55,7 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
         waiting=_time(value["waiting"]) if "waiting" in value else None,
         waits=str(value.get("waits", waits)),
         delivered=MappingProxyType({name: _time(at) for name, at in delivered.items()}),
+        held=MappingProxyType({name: _time(at) for name, at in held.items()}),
     )
 
 

@@ -5,6 +5,7 @@ unless one of the reasons of `Hold` stands against it, and each is said once; a 
 holds.
 """
 
+import datetime
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Notify, Ruling, Verdict, WakeAt
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.storm import Failing, GuardPolicy, StormRound, weigh
+from masakarimonitors.core.storm_memory import note, stand_again
 from masakarimonitors.introspectiveinstancemonitor.core import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
@@ -36,12 +38,16 @@ FRESH = 60.0
 
 def pursue(state: State, now: Instant, policy: Policy) -> tuple[State, Decision]:
     """Report those who are accused, or say why not."""
+    state = _go_on(state, now)
     accused = [guest for guest in state.guests.values() if guest.accused]
-    if not accused and not state.storms:
-        return state, NOTHING
+    if not accused and not state.storms and not any(_was_held(guest) for guest in state.guests.values()):
+        return _remember_storms(state, now)
+    failing = {
+        guest.uuid: _failing(state, guest, now, policy) for guest in state.guests.values() if _fails(guest)
+    }
     found = weigh(
         state.storms,
-        {guest.uuid: _failing(state, guest, now, policy) for guest in state.guests.values() if _fails(guest)},
+        failing,
         Counter(scope for guest in state.guests.values() if _counts(state, guest) for scope in scopes(guest)),
         policy=policy.guard,
         now=now.monotonic,
@@ -50,16 +56,42 @@ def pursue(state: State, now: Instant, policy: Policy) -> tuple[State, Decision]
     if found.storms != state.storms:
         decision += Decision((WakeAt(STORMS, found.wake_at(policy.guard)),))
         state = replace(state, storms=MappingProxyType(dict(found.storms)))
+    state, noted = _remember_storms(state, now)
+    decision += noted
     order = {uuid: place for place, uuid in enumerate(found.free)}
     for guest in sorted(accused, key=lambda guest: order.get(guest.uuid, len(order))):
         for name in guest.accused:
-            change = partial(_settle, name=name, storm=found.held.get(guest.uuid), now=now, policy=policy)
+            since = failing[guest.uuid].since if guest.uuid in found.held else None
+            change = partial(_settle, name=name, held_since=since, now=now, policy=policy)
             state, more = apply(state, state.guests[guest.uuid], change)
             decision += more
     for guest in [one for one in state.guests.values() if one.uuid not in found.held and _was_held(one)]:
         state, more = apply(state, guest, _let_go)
         decision += more
     return state, decision
+
+
+def _go_on(state: State, now: Instant) -> State:
+    """A storm of the last life stands again when a guest is seen whose report it held."""
+    if not state.old_storms.storms:
+        return state
+    held = [guest for guest in state.guests.values() if _was_held(guest)]
+    old, storms = stand_again(
+        state.old_storms, (scope for guest in held for scope in scopes(guest)), state.storms, now.monotonic
+    )
+    if old.storms and not any(kept.held for kept in state.kept.values()):
+        # All that they held are seen, or have left.
+        old = replace(old, storms=MappingProxyType({}))
+    return replace(state, old_storms=old, storms=storms)
+
+
+def _remember_storms(state: State, now: Instant) -> tuple[State, Decision]:
+    old, commands = note(state.old_storms, state.storms, now)
+    return (
+        (replace(state, old_storms=old), Decision(commands))
+        if old is not state.old_storms
+        else (state, NOTHING)
+    )
 
 
 def _was_held(guest: Guest) -> tuple[str, ...]:
@@ -145,8 +177,9 @@ def _is_told(guest: Guest, name: str, now: Instant, policy: Policy) -> bool:
 
 
 def _settle(
-    guest: Guest, name: str, storm: str | None, now: Instant, policy: Policy
+    guest: Guest, name: str, held_since: float | None, now: Instant, policy: Policy
 ) -> tuple[Guest, Decision]:
+    """`held_since`: since which monotonic second one that a storm holds has failed; None: none does."""
     probe = guest.probes[name]
     obstacle = _obstacle(guest, name, now, policy)
     if obstacle is Hold.REPORT_LIMIT:
@@ -156,9 +189,12 @@ def _settle(
         # What ends this may be a sign of life: without another look nobody is accused then.
         looked = with_probe(guest, name, replace(probe, charged_at=None))
         return hold_back(looked, name, obstacle, probe.charge)
-    if storm is not None:
+    if held_since is not None:
+        if probe.hold is Hold.STORM and probe.storm_since is not None:
+            return guest, NOTHING
         # The storm is said once for all.
-        return with_probe(guest, name, replace(probe, hold=Hold.STORM)), NOTHING
+        since = now.wall - datetime.timedelta(seconds=now.monotonic - held_since)
+        return with_probe(guest, name, replace(probe, hold=Hold.STORM, storm_since=since)), NOTHING
     if probe.open_miss is not None:
         # Held until now, and it is being asked once more: the end of that call comes back here.
         return guest, NOTHING

@@ -25,6 +25,7 @@ from masakarimonitors.core.decision import (
     Withdraw,
 )
 from masakarimonitors.core.storm import GuardPolicy, Storm
+from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.introspectiveinstancemonitor.core import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import QUIET, Investigation, end
@@ -106,8 +107,8 @@ class Probe:
     long was asked in vain. `past_misses`: those since its last answer that do not count any more, since its libvirt was
     lost after them. `silent_since`: the first of all these; `due_since`: the one that was enough;
     `unusable_since`: since when no reply has said anything. `charge`: what an accused one is accused of, and
-    `charged_at`: when a look last confirmed it. `delivery`: where its report stands, which was made at `made_at` and
-    delivered at `delivered_at`.
+    `charged_at`: when a look last confirmed it. `storm_since`: since when one has failed that a storm holds, by the
+    wall. `delivery`: where its report stands, which was made at `made_at` and delivered at `delivered_at`.
     """
 
     phase: Phase = Phase.DISCOVERY
@@ -122,6 +123,7 @@ class Probe:
     evidence: str = ""
     charge: str = ""
     charged_at: float | None = None
+    storm_since: datetime.datetime | None = None
     delivery: Delivery = Delivery.NONE
     made_at: datetime.datetime | None = None
     delivered_at: datetime.datetime | None = None
@@ -176,7 +178,8 @@ _TROUBLED = (Phase.ERROR, Phase.UNKNOWN, Phase.ACCUSED)
 class Kept:
     """What the disk says of a guest that has not been seen since the start, or that left.
 
-    `waiting`: when the report was made that still waits, `waits`: by which probe; `delivered`: when others were.
+    `waiting`: when the report was made that still waits, `waits`: by which probe; `delivered`: when others were;
+    `held`: which probes' reports a storm held, and since when each had failed.
     """
 
     run: str
@@ -187,6 +190,7 @@ class Kept:
     waiting: datetime.datetime | None = None
     waits: str = HEARTBEAT
     delivered: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
+    held: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def reported(self) -> bool:
@@ -200,6 +204,8 @@ class Kept:
         return MappingProxyType({HEARTBEAT: Probe()} | probes)
 
     def _probe(self, name: str, phase: Phase) -> Probe:
+        if name in self.held:
+            return Probe(phase=Phase.ERROR, hold=Hold.STORM, storm_since=self.held[name])
         if phase is not Phase.REPORTED:
             return Probe(phase=phase)
         if name == self.waits and self.waiting is not None:
@@ -214,7 +220,8 @@ class State:
     """Everything: the guests by uuid, and what is kept of absent ones; by libvirt, which running ones cannot
     be watched, why it is away, if it is, why its guests' agents cannot be asked, if they cannot, since which
     monotonic second either is so, and which guests its last lists could not read (how many lists in a row); the storms
-    by what their guests share; `Policy.failures`, if they have changed since the start."""
+    by what their guests share, and those of the last life (`old_storms`); `Policy.failures`, if they have changed
+    since the start."""
 
     guests: Mapping[str, Guest] = field(default_factory=lambda: MappingProxyType({}))
     kept: Mapping[str, Kept] = field(default_factory=lambda: MappingProxyType({}))
@@ -225,6 +232,7 @@ class State:
     unread: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     storms: Mapping[str, Storm] = field(default_factory=lambda: MappingProxyType({}))
     failures: Mapping[str, int] | None = None
+    old_storms: OldStorms = field(default_factory=OldStorms)
 
     def unseen(self, where: str) -> bool:
         """Whether nothing is known now of the guests of this libvirt."""
@@ -345,7 +353,7 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
     """What to remember of a guest, or None when there is nothing worth it.
 
     What is between healthy and reported is written as healthy: the misses so far are not kept, a restarted monitor
-    counts anew.
+    counts anew. What a storm holds is written beside that.
     """
     if guest is None:
         return None
@@ -367,4 +375,9 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
     delivered: dict[str, JSON] = {n: p.delivered_at.isoformat() for n, p in probes.items() if p.delivered_at}
     if delivered:
         written["delivered"] = delivered
+    held: dict[str, JSON] = {
+        n: p.storm_since.isoformat() for n, p in probes.items() if p.hold is Hold.STORM and p.storm_since
+    }
+    if held:
+        written["held"] = held
     return written

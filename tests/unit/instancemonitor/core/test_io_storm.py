@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from masakarimonitors.core.decision import Notify, WakeAt
+from masakarimonitors.core.decision import Notify, Remember, WakeAt
 from masakarimonitors.core.storm import GuardPolicy
+from masakarimonitors.core.storm_memory import KEY
 from masakarimonitors.instancemonitor.core.io_storm import IO_STORM, WAIT, pursue
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.state import Instance, Policy, State
@@ -52,4 +53,7 @@ def test_a_storm_that_nothing_is_left_of_wakes_nobody() -> None:
     assert state.storms and not any(isinstance(command, Notify) for command in decision.commands)
     well = {place: replace(one, stories=Stories()) for place, one in state.instances.items()}
     state, decision = pursue(replace(state, instances=well), POLICY, now)
-    assert not state.storms and decision.commands == (WakeAt(IO_STORM, None),)
+    assert not state.storms and decision.commands == (
+        Remember(KEY, None),
+        WakeAt(IO_STORM, None),
+    )

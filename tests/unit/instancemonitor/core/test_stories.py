@@ -1,6 +1,7 @@
 """Which words begin a story, and when I/O errors are over."""
 
 import datetime
+import math
 from dataclasses import replace
 
 import pytest
@@ -41,13 +42,24 @@ def test_a_word_of_an_io_error_is_told_once_however_many_there_are() -> None:
     assert first
 
 
-@pytest.mark.parametrize(("age", "over"), [(QUIET + 1, True), (QUIET - 1, False), (-3600.0, False)])
-def test_errors_from_before_a_restart_are_over_if_they_began_long_ago(age: float, over: bool) -> None:
+@pytest.mark.parametrize(("age", "goes_on"), [(QUIET + 1, False), (QUIET - 1, True), (-3600.0, True)])
+def test_of_errors_that_began_long_before_a_restart_it_is_not_known_whether_they_go_on(
+    age: float, goes_on: bool
+) -> None:
     now = at(1000.0)
-    remembered = Stories(failing_since=now.wall.timestamp() - age)
+    remembered = Stories(failing_since=now.wall.timestamp() - age, failures=frozenset({IO_ERROR}))
     again = remembered.look_again(now)
-    assert (again.quiet_at <= now.monotonic) is over
+    assert (again.failing_from < math.inf) is goes_on
+    assert again.quiet_at == 1000 + QUIET - (max(0.0, age) if goes_on else 0.0)
     assert again.look_again(at(2000.0)) is again, "only the first time"
+    heard, first = again.hear(IO_ERROR, 0.3, at(1050.0))
+    assert not first and heard.failing_from <= 1050, "it was told in the last life"
+
+
+def test_a_loss_of_libvirt_leaves_open_what_was_open() -> None:
+    remembered = Stories(failing_since=EPOCH.timestamp()).look_again(at(1000.0), 300.0)
+    again = remembered.heard_again(1010.0, at(1050.0))
+    assert again.failing_from == math.inf and again.quiet_at == 1050 + QUIET and again.failed_before == 300
 
 
 def test_without_errors_there_is_nothing_to_look_at_again() -> None:

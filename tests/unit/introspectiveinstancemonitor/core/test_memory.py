@@ -9,7 +9,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
-from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, memo, with_probe
+from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Hold, Probe, memo, with_probe
 from tests.fixtures.guest_play import A, Play
 
 WRITTEN = (
@@ -80,3 +80,16 @@ def test_whose_report_waits_an_earlier_release_did_not_write() -> None:
     earlier["phases"] = {"heartbeat": "healthy", "web": "reported"}
     probes = restore({f"guest:{A}": earlier}).kept[A].probes
     assert probes["web"].delivery is Delivery.WAITING and probes[HEARTBEAT].delivery is Delivery.NONE
+
+
+def test_what_a_storm_holds_is_remembered_and_healthy_to_an_earlier_release() -> None:
+    since = GUEST.reports[0]
+    probe = Probe(phase=Phase.ACCUSED, misses=5, hold=Hold.STORM, storm_since=since)
+    written = memo(with_probe(GUEST, "db", probe))
+    assert written is not None and written == json.loads(WRITTEN) | {
+        "held": {"db": "2026-06-01T12:00:00+00:00"}
+    }
+    kept = restore({f"guest:{A}": written}, ("qemu:///system",)).kept[A]
+    assert kept.probes["db"] == Probe(phase=Phase.ERROR, hold=Hold.STORM, storm_since=since)
+    assert memo(kept) == written
+    assert not restore({f"guest:{A}": {**written, "held": 1}}).kept, "not as it is written"
