@@ -66,7 +66,7 @@ def build(
     asking: list[Checks] = []
     for uri in uris:
         targets = Targets()
-        sources.append(Inventory(uri, pattern, targets, clock))
+        sources.append(Inventory(uri, pattern, targets, clock, checks=checks))
         sources.append(
             Heartbeat(
                 uri,

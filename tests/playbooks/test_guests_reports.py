@@ -73,3 +73,31 @@ def test_nor_does_one_whose_report_waited_when_it_was_taken_out_of_the_configura
     assert play.dropped == [f"vm:{A}"]
     play.settled(delivered=False)
     assert play.fails("db", times=2).notified == [REPORT]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_nor_does_one_that_is_configured_for_others_only(*, restarted: bool) -> None:
+    """Its match was narrowed, or the instance is not what it was (another flavor, another project)."""
+    play = Play(failures={WEB: 2, "db": 2}).seen().answers().answers(probe=WEB).answers(probe="db")
+    play.fails(WEB, times=2).settled().after(PATIENCE.total_seconds())
+    if restarted:
+        play.restart_monitor()
+    play.seen(checks=("db",)).answers().answers(probe="db")
+    assert WEB not in play.state.guests[A].probes
+    assert play.fails("db", times=2).notified == [REPORT]
+
+
+def test_a_report_that_waits_of_a_check_that_is_not_meant_for_its_guest_any_more_is_taken_back() -> None:
+    play = with_check().fails(WEB, times=2)
+    assert play.seen(checks=()).withdrawn == [f"vm:{A}"]
+    assert play.goes_silent(times=3).notified == [REPORT]
+
+
+def test_nor_does_one_that_cannot_be_made_any_more() -> None:
+    """Its program was removed from the guest."""
+    play = Play(failures={WEB: 2, "db": 2}).seen().answers().answers(probe=WEB).answers(probe="db")
+    play.fails(WEB, times=2).settled().after(PATIENCE.total_seconds())
+    assert not play.fails("db", times=2).notified, "while it still fails"
+    for _ in range(5):
+        play.after(30).not_asked(probe=WEB, why="no such program")
+    assert play.fails("db", times=1).notified == [REPORT]

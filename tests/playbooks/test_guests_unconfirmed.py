@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
@@ -13,6 +14,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Inconclusive,
     LibvirtAway,
     NotKnown,
+    ReportSettled,
 )
 from tests.fixtures.guest_play import RUN, A, B, Play
 
@@ -113,7 +115,7 @@ def test_a_check_that_failed_must_fail_again_and_is_forgotten_when_it_is_configu
     assert play.misses(probe="web").confirmed == [SUBJECT]
     assert failed().answers(probe="web").dropped == [SUBJECT]
     play = failed()
-    play.rule_by(failures={}).answers()
+    play.rule_by(failures={}).seen().answers()
     assert play.dropped == [SUBJECT]
 
 
@@ -132,3 +134,47 @@ def test_of_one_that_no_configured_libvirt_has_it_is_withdrawn() -> None:
     there(play, B)
     assert play.waits_for == "libvirt another has not listed its guests yet"
     assert play.feed(Census(frozenset(), where="another")).dropped == [SUBJECT]
+
+
+def with_failed_check(**options: Any) -> Play:
+    play = Play(failures={"web": 2}, **options).seen().answers().answers(probe="web").fails("web", times=2)
+    return there(play.restart_with_its_report().seen())
+
+
+def test_of_a_check_that_is_meant_for_other_guests_now_it_is_forgotten_and_holds_nothing() -> None:
+    play = Play(failures={"web": 2}).seen().answers().answers(probe="web").fails("web", times=2)
+    there(play.restart_with_its_report().seen(checks=()).answers())
+    assert play.dropped == [SUBJECT]
+    play.feed(ReportSettled(A, play.state.guests[A].waiting, False))  # type: ignore[arg-type]
+    assert len(play.goes_silent(times=3).notified) == 1
+
+
+def test_of_a_check_it_is_confirmed_when_the_whole_guest_hangs() -> None:
+    """The check is not made in a guest that does not answer; its hang must not wait for that."""
+    play = with_failed_check()
+    assert play.goes_silent(times=2).unconfirmed, "it has not missed enough"
+    assert play.goes_silent(times=2).confirmed == [SUBJECT] and not play.notified
+
+
+def test_nor_is_it_confirmed_by_the_hang_of_a_guest_at_work() -> None:
+    play = with_failed_check()
+    for n in range(9):
+        play.after(10).misses().reads(cpu=n, ran=n * 10**9, requests=n * 50)
+    assert "has not been asked" in play.waits_for and play.confirmed == []
+
+
+def test_nor_by_a_storm() -> None:
+    play = with_failed_check(guard=GuardPolicy(domain_threshold=50.0))
+    others = [f"{n:08x}-0000-4000-8000-000000000000" for n in range(4)]
+    for uuid in others:
+        play.seen(uuid).answers(uuid)
+    for _ in range(6):
+        play.after(10)
+        for uuid in (A, *others):
+            play.goes_silent(uuid, times=1, interval=0.0)
+            assert not play.notified and not play.confirmed
+    assert "fell silent together" in play.waits_for
+    for uuid in others:
+        play.answers(uuid)
+    play.goes_silent(times=40)
+    assert play.confirmed == [SUBJECT]

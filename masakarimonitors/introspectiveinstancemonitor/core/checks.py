@@ -5,7 +5,7 @@ optionally, a regular expression that its output must match.
 """
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 _SHOWN = 120
@@ -77,6 +77,11 @@ def begun_anew(before: Sequence[Check], after: Sequence[Check]) -> frozenset[str
 
 def _question(check: Check) -> Check:
     return replace(check, interval=0.0, failures=1)
+
+
+def meant_for(checks: Iterable[Check], name: str, uuid: str, nova: Mapping[str, str]) -> frozenset[str]:
+    """The names of those of the checks that are for this guest."""
+    return frozenset(check.name for check in checks if check.match.fits(name, uuid, nova))
 
 
 def _said(output: str) -> str:

@@ -99,7 +99,7 @@ class Decider:
                     )  # a live migration has brought it to another libvirt of this monitor
                 return inventory.drop(state, observation.uuid, observation.why, now)
             case GuestSeen() | GuestRestarted():
-                return inventory.see(state, observation, now, self.policy)
+                return inventory.see(state, observation, now)
             case ReportSettled(uuid):
                 guest = state.guests.get(uuid)
                 settle = partial(report.settle, settled=observation, now=now)

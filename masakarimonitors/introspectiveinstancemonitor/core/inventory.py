@@ -54,17 +54,16 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     forget_misses,
     memo,
     set_availability,
+    take_back,
     watch_channel,
 )
 
 
-def see(
-    state: State, seen: GuestSeen | GuestRestarted, now: Instant, policy: Policy
-) -> tuple[State, Decision]:
+def see(state: State, seen: GuestSeen | GuestRestarted, now: Instant) -> tuple[State, Decision]:
     """A guest is there, is another than before, or began anew."""
     guest = state.guests.get(seen.uuid)
     if guest is None:
-        return _add(state, seen, now, policy) if isinstance(seen, GuestSeen) else (state, NOTHING)
+        return _add(state, seen, now) if isinstance(seen, GuestSeen) else (state, NOTHING)
     if isinstance(seen, GuestRestarted) or seen.run != guest.run:
         why = seen.why if isinstance(seen, GuestRestarted) else "it runs anew"
         state, decision = apply(state, guest, partial(_restart, run=seen.run, why=why))
@@ -75,7 +74,7 @@ def see(
     return apply(state, guest, partial(_update, seen=seen, now=now))
 
 
-def _add(state: State, seen: GuestSeen, now: Instant, policy: Policy) -> tuple[State, Decision]:
+def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
     """A guest that is new, or that is known from before a restart of this monitor."""
     kept = state.kept.get(seen.uuid)
     rest = MappingProxyType({uuid: k for uuid, k in state.kept.items() if uuid != seen.uuid})
@@ -85,6 +84,7 @@ def _add(state: State, seen: GuestSeen, now: Instant, policy: Policy) -> tuple[S
         run=seen.run,
         where=seen.where,
         storages=seen.storages,
+        checks=seen.checks,
         availability=seen.availability,
     )
     commands: tuple[Command, ...] = ()
@@ -92,7 +92,8 @@ def _add(state: State, seen: GuestSeen, now: Instant, policy: Policy) -> tuple[S
         guest = replace(guest, reports=recent_reports(kept.reports, now.wall))
         if kept.run == seen.run:
             # Seen so for the first time since the start, it is excused as if it had been seen so all along.
-            guest = excuse(replace(guest, probes=_asked(kept, policy)), seen.availability)
+            guest = _without_unasked(replace(guest, probes=kept.probes))
+            guest = excuse(guest, seen.availability)
             guest = _go_on(guest, state.old_storms, now)
             if kept.waiting is not None and guest.waiting is None:
                 commands += (Withdraw(f"vm:{seen.uuid}", TAKEN_BACK),)
@@ -105,17 +106,17 @@ def _add(state: State, seen: GuestSeen, now: Instant, policy: Policy) -> tuple[S
     return replace(state, guests=guests, kept=rest), Decision(commands) + decision
 
 
-def _asked(kept: Kept, policy: Policy) -> Mapping[str, Probe]:
-    """Its probes, without the checks that are not configured any more: no answer would ever end their outage.
+def _without_unasked(guest: Guest) -> Guest:
+    """Without the checks that are not configured for it any more: no answer would ever end their outage.
 
     One whose report waits is left: it is taken back with the words for that.
     """
     probes = {
         name: probe
-        for name, probe in kept.probes.items()
-        if policy.asks(name) or probe.delivery is Delivery.WAITING
+        for name, probe in guest.probes.items()
+        if guest.is_asked(name) or probe.delivery is Delivery.WAITING
     }
-    return MappingProxyType(probes)
+    return guest if len(probes) == len(guest.probes) else replace(guest, probes=MappingProxyType(probes))
 
 
 def renew_checks(state: State, changed: ChecksChanged, policy: Policy) -> tuple[State, Decision]:
@@ -351,6 +352,12 @@ def _restart(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:
 
 
 def _update(guest: Guest, seen: GuestSeen, now: Instant) -> tuple[Guest, Decision]:
+    if seen.checks != guest.checks:
+        guest = replace(guest, checks=seen.checks)
+        waits = next(
+            (name for name, one in guest.probes.items() if one.delivery is Delivery.WAITING), HEARTBEAT
+        )
+        guest = _without_unasked(guest if guest.is_asked(waits) else take_back(guest))
     guest = replace(guest, name=seen.name, where=seen.where, storages=seen.storages)
     if guest.availability is Availability.BUSY and seen.availability is Availability.RUNNING:
         # A domain under a job is listed as running. Whether the job is over, only a reading tells.

@@ -45,7 +45,8 @@ def availability_of(state: int) -> Availability:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSeen:
     """A guest whose guest-agent channel is watched, and how it stands; `storages`: on what its disks are, where
-    that can be told, one word for each that other guests' disks may be on, too."""
+    that can be told, one word for each that other guests' disks may be on, too; `checks`: the names of the operator's
+    checks that are meant for it."""
 
     uuid: str
     name: str
@@ -53,6 +54,7 @@ class GuestSeen:
     availability: Availability
     where: str = ""
     storages: tuple[str, ...] = ()
+    checks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from masakarimonitors.core.storm import Failing, GuardPolicy, StormRound, weigh
 from masakarimonitors.core.storm_memory import note, stand_again
 from masakarimonitors.introspectiveinstancemonitor.core import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
+from masakarimonitors.introspectiveinstancemonitor.core.investigation import QUIET
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
 from masakarimonitors.introspectiveinstancemonitor.core.limit import recent_reports, report_limit_reached
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, ReportSettled
@@ -143,7 +144,7 @@ def _failing(state: State, guest: Guest, now: Instant, policy: Policy) -> Failin
         # As when it is seen again: what passes meanwhile does not count.
         since += now.monotonic - max(since, state.unseen_since[guest.where])
     waits = any(_obstacle(guest, name, now, policy) is None for name in guest.accused)
-    waits = waits or bool(_was_held(guest))
+    waits = waits or bool(_was_held(guest)) or hangs_after_a_check(guest)
     return Failing(since=since, scopes=scopes(guest), waits=waits, seen=seen)
 
 
@@ -155,25 +156,42 @@ def _counts(state: State, guest: Guest) -> bool:
 
 def _obstacle(guest: Guest, name: str, now: Instant, policy: Policy) -> Hold | None:
     """Why it would not be reported though there were no storm."""
-    if _is_told(guest, name, now, policy):
+    if _is_told(guest, name, now):
         return Hold.ALREADY
     if report_limit_reached(guest.reports, now.wall, policy.reports_per_hour):
         return Hold.REPORT_LIMIT
     return None
 
 
-def _is_told(guest: Guest, name: str, now: Instant, policy: Policy) -> bool:
+def _is_told(guest: Guest, name: str, now: Instant) -> bool:
     """Whether its outage is reported by another of its probes.
 
     A hung guest says more than a failed check: when the engine has had its time with the check's report, it is told. So
-    is whatever fails after a check by which nobody is asked any more: nothing would end its outage.
+    is whatever fails after a check by which it is not asked any more, or cannot be: nothing would end its outage.
     """
     if name != HEARTBEAT and any(
-        one.phase is Phase.REPORTED and policy.asks(other) for other, one in guest.probes.items()
+        one.phase is Phase.REPORTED and _may_end(guest, other, now) for other, one in guest.probes.items()
     ):
         return True
     others = (other for one, other in guest.probes.items() if one != name)
     return any(delivery.is_under_way(one.delivery, one.delivered_at, now.wall) for one in others)
+
+
+def _may_end(guest: Guest, name: str, now: Instant) -> bool:
+    """Whether an answer to this probe is to be expected, which would end its outage."""
+    since = guest.probes[name].unusable_since
+    cannot_be_made = name != HEARTBEAT and since is not None and now.monotonic - since >= QUIET
+    return guest.is_asked(name) and not cannot_be_made
+
+
+def hangs_after_a_check(guest: Guest) -> bool:
+    """Whether it hangs while the report of a check waits that the last life has made.
+
+    The check is not made any more in a guest that does not answer, so nothing else tells whether its report holds.
+    """
+    if guest.heartbeat.phase is not Phase.ACCUSED:
+        return False
+    return any(one.delivery is Delivery.WAITING and not one.missed for one in guest.probes.values())
 
 
 def _settle(

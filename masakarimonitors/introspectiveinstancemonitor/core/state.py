@@ -65,10 +65,6 @@ class Policy:
         """The rules that are in force in this state."""
         return self if state.failures is None else replace(self, failures=state.failures)
 
-    def asks(self, probe: str) -> bool:
-        """Whether guests are asked by `probe`."""
-        return probe == HEARTBEAT or probe in self.failures
-
     def limit(self, probe: str) -> int:
         """Misses in a row that make a report for `probe`."""
         return self.threshold if probe == HEARTBEAT else self.failures.get(probe, self.threshold)
@@ -131,13 +127,15 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
-    """One watched guest. `storages`: where its disks are; `investigation`: the look at it from outside."""
+    """One watched guest. `storages`: where its disks are; `checks`: those that are meant for it; `investigation`: the
+    look at it from outside."""
 
     uuid: str
     name: str
     run: str
     where: str = ""
     storages: tuple[str, ...] = ()
+    checks: frozenset[str] = frozenset()
     availability: Availability = Availability.RUNNING
     probes: Mapping[str, Probe] = field(default_factory=lambda: MappingProxyType({HEARTBEAT: Probe()}))
     reports: tuple[datetime.datetime, ...] = ()
@@ -147,6 +145,10 @@ class Guest:
     def heartbeat(self) -> Probe:
         """The probe that every guest has."""
         return self.probes[HEARTBEAT]
+
+    def is_asked(self, probe: str) -> bool:
+        """Whether it is asked by `probe`; of one that is configured for other guests no answer ever comes."""
+        return probe == HEARTBEAT or probe in self.checks
 
     @property
     def reported(self) -> bool:

@@ -13,6 +13,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import Finding
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability
+from masakarimonitors.introspectiveinstancemonitor.core.report import hangs_after_a_check, scopes
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Policy, State
 
 _LOOKS = {
@@ -54,12 +55,16 @@ def _of_guest(policy: Policy, state: State, guest: Guest) -> Word:
         return confirm("libvirt says that its guest has crashed")
     if guest.availability is not Availability.RUNNING:
         return wait(f"it is not judged now: {guest.availability.value}")
+    if hangs_after_a_check(guest):
+        if any(scope in state.storms for scope in scopes(guest)):
+            return wait("many guests fell silent together, and it is one of them")
+        return confirm("it does not answer its pings either, and is found dead")
     reported = {name: probe for name, probe in guest.probes.items() if probe.phase is Phase.REPORTED}
     # It is the report of the probe whose report waits; an earlier release did not always say that one does.
     whose = [name for name, probe in reported.items() if probe.delivery is Delivery.WAITING] or reported
-    words = [_of_probe(policy, guest, name) for name in whose if policy.asks(name)]
+    words = [_of_probe(policy, guest, name) for name in whose if guest.is_asked(name)]
     if not words:
-        return forget("the check that failed is not configured any more")
+        return forget("the check that failed is not configured for it any more")
     return next((word for word in words if word.say is Say.CONFIRM), words[0])
 
 

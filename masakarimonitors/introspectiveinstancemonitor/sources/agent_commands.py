@@ -114,12 +114,19 @@ class AgentCommands:
                 # It may have fallen silent while this step stood in line, behind others that did.
                 raise NotAsked("the guest does not answer its pings")
             asked = self._clock.now().monotonic
-            # Slow until it was quick: what breaks off by an exception was not.
+            # Slow until it was quick: what breaks off is not, but a refusal is an answer like any other.
             self.slow.add(target.uuid)
-            found = await libvirt.call(step, _COMES_BACK)
-            if self._clock.now().monotonic - asked <= _SLOW:
-                self.slow.discard(target.uuid)
+            try:
+                found = await libvirt.call(step, _COMES_BACK)
+            except Refused:
+                self._note_pace(target, asked)
+                raise
+            self._note_pace(target, asked)
         return found
+
+    def _note_pace(self, target: Target, asked: float) -> None:
+        if self._clock.now().monotonic - asked <= _SLOW:
+            self.slow.discard(target.uuid)
 
 
 def _read(command: str, answer: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
-from masakarimonitors.introspectiveinstancemonitor.core.checks import Check
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, meant_for
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Answered,
     Inconclusive,
@@ -114,7 +114,7 @@ class Checks:
                     while self._due and self._due[0][0] <= now:
                         _, key = heapq.heappop(self._due)
                         target = self._targets.by_uuid.get(key[0])
-                        if target is None:
+                        if target is None or key[1] not in self._meant_for(target):
                             self._planned.discard(key)
                             continue
                         heapq.heappush(self._due, (self._turn(key, now), key))
@@ -130,11 +130,13 @@ class Checks:
 
     def _wanted(self) -> set[_Key]:
         return {
-            (target.uuid, check.name)
+            (target.uuid, check)
             for target in self._targets.by_uuid.values()
-            for check in self._checks.values()
-            if check.match.fits(target.name, target.uuid, target.nova.words)
+            for check in self._meant_for(target)
         }
+
+    def _meant_for(self, target: Target) -> frozenset[str]:
+        return meant_for(self._checks.values(), target.name, target.uuid, target.nova.words)
 
     def _turn(self, key: _Key, now: float) -> float:
         return next_turn("/".join(key), self._checks[key[1]].interval, now)

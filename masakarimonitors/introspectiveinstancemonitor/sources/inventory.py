@@ -12,10 +12,11 @@ import contextlib
 import logging
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, meant_for
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Availability,
     Census,
@@ -91,6 +92,8 @@ class Inventory:
         targets: Targets,
         clock: Clock,
         open_session: OpenSession = session,
+        *,
+        checks: Sequence[Check] = (),
     ) -> None:
         """`socket_path` is matched from the start of a channel's path, as the option promises."""
         self.name = f"inventory of {uri}"
@@ -99,6 +102,7 @@ class Inventory:
         self._targets = targets
         self._clock = clock
         self._open_session = open_session
+        self._checks = checks
         self._questions = KeptSessions(uri, "domains", 1, open_session=open_session)
         # libvirt's domain numbers begin anew with each boot of the host.
         self._boot = boot_id(otherwise="boot")[:8]
@@ -253,6 +257,7 @@ class Inventory:
                 availability=availability,
                 where=self._uri,
                 storages=description.storages,
+                checks=meant_for(self._checks, facts.name, uuid, description.nova.words),
             )
         )
         self._targets.put(

@@ -58,17 +58,17 @@ def seen(**changes: object) -> GuestSeen:
 
 
 def test_a_guest_that_is_new_is_discovered_and_nothing_is_remembered_of_it() -> None:
-    state, decision = see(State(), seen(availability=Availability.PAUSED), NOW, POLICY)
+    state, decision = see(State(), seen(availability=Availability.PAUSED), NOW)
     assert state.guests["u"] == guest(Phase.DISCOVERY, availability=Availability.PAUSED)
     assert decision == NOTHING
 
 
 def test_a_beginning_of_a_guest_that_nobody_has_seen_yet_says_nothing() -> None:
-    assert see(State(), GuestRestarted("u", "run-1", "booted"), NOW, POLICY) == (State(), NOTHING)
+    assert see(State(), GuestRestarted("u", "run-1", "booted"), NOW) == (State(), NOTHING)
 
 
 def test_a_guest_from_before_a_restart_of_the_monitor_goes_on_in_its_phase() -> None:
-    state, decision = see(having(kept={"u": kept(Phase.REPORTED, LATELY)}), seen(), NOW, POLICY)
+    state, decision = see(having(kept={"u": kept(Phase.REPORTED, LATELY)}), seen(), NOW)
     assert state.kept == {}
     assert (state.guests["u"].heartbeat.phase, state.guests["u"].reports) == (Phase.REPORTED, (LATELY,))
     assert decision == NOTHING
@@ -76,7 +76,7 @@ def test_a_guest_from_before_a_restart_of_the_monitor_goes_on_in_its_phase() -> 
 
 @pytest.mark.parametrize("phase", [Phase.REPORTED, Phase.HEALTHY])
 def test_a_guest_that_began_anew_meanwhile_is_discovered_and_its_report_is_withdrawn(phase: Phase) -> None:
-    state, decision = see(having(kept={"u": kept(phase)}), seen(run="run-2"), NOW, POLICY)
+    state, decision = see(having(kept={"u": kept(phase)}), seen(run="run-2"), NOW)
     assert state.guests["u"] == guest(Phase.DISCOVERY, run="run-2")
     withdrawn = [command for command in decision.commands if isinstance(command, Withdraw)]
     assert [command.subject for command in withdrawn] == (["vm:u"] if phase is Phase.REPORTED else [])
@@ -84,7 +84,7 @@ def test_a_guest_that_began_anew_meanwhile_is_discovered_and_its_report_is_withd
 
 
 def test_reports_older_than_an_hour_are_forgotten_on_the_way() -> None:
-    state, decision = see(having(kept={"u": kept(Phase.HEALTHY, LONG_AGO, LATELY)}), seen(), NOW, POLICY)
+    state, decision = see(having(kept={"u": kept(Phase.HEALTHY, LONG_AGO, LATELY)}), seen(), NOW)
     assert state.guests["u"].reports == (LATELY,)
     (remembered,) = decision.commands
     assert isinstance(remembered, Remember) and remembered.value is not None
@@ -93,22 +93,22 @@ def test_reports_older_than_an_hour_are_forgotten_on_the_way() -> None:
 
 def test_a_guest_as_it_was_changes_nothing() -> None:
     state = having(guest())
-    assert see(state, seen(), NOW, POLICY) == (state, NOTHING)
+    assert see(state, seen(), NOW) == (state, NOTHING)
 
 
 def test_another_name_and_another_libvirt_are_taken_over() -> None:
-    state, _ = see(having(guest()), seen(name="instance-2", where=THERE), NOW, POLICY)
+    state, _ = see(having(guest()), seen(name="instance-2", where=THERE), NOW)
     assert state.guests["u"] == guest(name="instance-2", where=THERE)
 
 
 def test_silence_does_not_span_a_pause() -> None:
-    state, _ = see(having(guest(Phase.ERROR, misses=2)), seen(availability=Availability.PAUSED), NOW, POLICY)
+    state, _ = see(having(guest(Phase.ERROR, misses=2)), seen(availability=Availability.PAUSED), NOW)
     assert state.guests["u"] == guest(Phase.ERROR, availability=Availability.PAUSED)
 
 
 @pytest.mark.parametrize("how", [seen(run="run-2"), GuestRestarted("u", "run-2", "booted")])
 def test_a_new_life_begins_with_discovery_and_ends_the_outage(how: GuestSeen | GuestRestarted) -> None:
-    state, decision = see(having(guest(Phase.REPORTED)), how, NOW, POLICY)
+    state, decision = see(having(guest(Phase.REPORTED)), how, NOW)
     assert state.guests["u"] == guest(Phase.DISCOVERY, run="run-2")
     assert WakeAt("counters:u", None) in decision.commands
     assert Withdraw("vm:u", "the outage is over") in decision.commands
@@ -118,7 +118,7 @@ def test_a_new_life_begins_with_discovery_and_ends_the_outage(how: GuestSeen | G
 def test_a_check_that_never_passed_is_not_carried_into_a_new_life() -> None:
     probes = {HEARTBEAT: Probe(), "db": Probe(), "web": Probe(phase=Phase.HEALTHY)}
     old = Guest(uuid="u", name="instance-1", run="run-1", probes=probes)
-    state, _ = see(having(old), GuestRestarted("u", "run-2", "booted"), NOW, POLICY)
+    state, _ = see(having(old), GuestRestarted("u", "run-2", "booted"), NOW)
     assert state.guests["u"].probes == {HEARTBEAT: Probe(), "web": Probe()}
 
 

@@ -74,6 +74,7 @@ def present(number: int, life: str | None = None) -> GuestSeen:
         run=life or run(number),
         availability=Availability.RUNNING,
         where=GUESTS[number][0],
+        checks=frozenset({"web"}),
     )
 
 

@@ -15,6 +15,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import Answe
 from masakarimonitors.introspectiveinstancemonitor.sources.agent import Refused
 from masakarimonitors.introspectiveinstancemonitor.sources.agent_commands import PLACES
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
+from masakarimonitors.introspectiveinstancemonitor.sources.domain_xml import Nova
 from masakarimonitors.introspectiveinstancemonitor.sources.output import Expression
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Targets
 from tests.fixtures.fake_clock import FakeClock
@@ -250,3 +251,41 @@ async def test_a_check_that_is_only_asked_more_often_goes_on() -> None:
         for _ in range(30):
             await play.clock.advance(1)
     assert len(play.seen) >= 10 and play.kinds("guest") == {Answered}
+
+
+async def test_a_program_that_is_in_few_guests_does_not_delay_what_is_checked_in_the_others() -> None:
+    """A refusal takes milliseconds: those without the program do not stand in line with the slow."""
+    without = [f"without{n}" for n in range(30)]
+    hung = [f"hung{n}" for n in range(10)]
+    play = Play(answering(*hung, *without), interval=10.0)
+    play.agents.replies = dict.fromkeys(without, lambda _: Refused("no such file"))
+    play.agents.replies |= dict.fromkeys(hung, dawdling)
+    play.agents.takes = dict.fromkeys(hung, 5.0)
+    async with play.running():
+        for _ in range(120):
+            await play.clock.advance(1)
+    for uuid in without:
+        # The first turn stands behind the first steps of those that hang, which nobody knows yet.
+        assert len(play.of(uuid)) >= 9
+
+
+async def test_one_that_is_not_meant_for_a_guest_any_more_is_not_made_there() -> None:
+    targets = answering("good", "other")
+    play = Play(targets, interval=1.0)
+    play.source._checks["web"] = replace(play.check, match=Match(nova=(("project", ("shop",)),)))
+    for uuid in ("good", "other"):
+        targets.put(replace(targets.by_uuid[uuid], nova=Nova(project="shop")))
+    async with play.running():
+        for _ in range(5):
+            await play.clock.advance(1)
+        assert play.of("good") and play.of("other")
+        targets.put(replace(targets.by_uuid["other"], nova=Nova(project="bank")))
+        await play.clock.advance(1)
+        before = len(play.of("other"))
+        for _ in range(5):
+            await play.clock.advance(1)
+        assert len(play.of("other")) == before and len(play.of("good")) >= 9
+        targets.put(replace(targets.by_uuid["other"], nova=Nova(project="shop")))
+        for _ in range(5):
+            await play.clock.advance(1)
+        assert len(play.of("other")) > before

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match
 from masakarimonitors.introspectiveinstancemonitor.core.observation import Census, GuestSeen
 from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Targets
@@ -27,11 +28,11 @@ def libvirt() -> Iterator[FakeModule]:
 
 
 @asynccontextmanager
-async def listing(libvirt: FakeModule) -> AsyncIterator[list[Any]]:
+async def listing(libvirt: FakeModule, *checks: Check) -> AsyncIterator[list[Any]]:
     """What an inventory says while it is at work."""
     said: list[Any] = []
     opened = partial(session, api=libvirt.api)
-    source = Inventory(URI, re.compile("/sock"), Targets(), FakeClock(), opened)
+    source = Inventory(URI, re.compile("/sock"), Targets(), FakeClock(), opened, checks=checks)
     task = asyncio.get_running_loop().create_task(source.run(said.append))
     try:
         yield said
@@ -57,6 +58,25 @@ async def test_each_guest_is_seen_with_its_storages(libvirt: FakeModule) -> None
         assert (await census(said)).present == {one.UUIDString()}
     (seen,) = [one for one in said if isinstance(one, GuestSeen)]
     assert (seen.name, seen.where, seen.storages) == ("one", URI, ("rbd vms",))
+
+
+async def test_each_guest_is_seen_with_the_checks_that_are_meant_for_it(libvirt: FakeModule) -> None:
+    shop, _bank = libvirt.add("shop", "bank")
+    nova = (
+        "<metadata><instance xmlns='http://openstack.org/xmlns/libvirt/nova/1.1'>"
+        "<owner><project>shop</project></owner></instance></metadata>"
+    )
+    tells(shop, shop.XMLDesc().replace("<devices>", f"{nova}<devices>", 1))
+    matches = {
+        "all": Match(names=("*",)),
+        "shops": Match(nova=(("project", ("shop",)),)),
+        "none": Match(names=("web-*",)),
+    }
+    checks = [Check(name=name, match=match, command=("/x",)) for name, match in matches.items()]
+    async with listing(libvirt, *checks) as said:
+        await census(said)
+    found = {one.name: one.checks for one in said if isinstance(one, GuestSeen)}
+    assert found == {"shop": {"all", "shops"}, "bank": {"all"}}
 
 
 @pytest.mark.parametrize("how", ["nonsense", "denied"])
