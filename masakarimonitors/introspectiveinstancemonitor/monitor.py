@@ -258,7 +258,14 @@ def _row(guest: Guest, *, unknown: bool) -> SubjectRow:
 
 
 _ALARMS = (Phase.REPORTED, Phase.UNKNOWN, Phase.UNUSABLE)
-_WORST_FIRST = (Phase.REPORTED, Phase.ACCUSED, Phase.ERROR, Phase.UNKNOWN)
+_WORST_FIRST = (
+    Phase.REPORTED,
+    Phase.ACCUSED,
+    Phase.ERROR,
+    Phase.UNKNOWN,
+    Phase.UNUSABLE,
+    Phase.AWAITED,
+)
 
 
 def _worst(guest: Guest) -> tuple[str, Probe]:

@@ -176,17 +176,17 @@ def test_only_its_channel_ends_the_excuse_of_a_closed_agent() -> None:
     assert not play.goes_silent(times=9).notified and not play.asked
 
 
-def test_a_reboot_begins_discovery() -> None:
+def test_one_that_reboots_is_awaited() -> None:
     play = healthy().goes_silent(times=2).feed(GuestRestarted(A, RUN, "the guest rebooted"))
-    assert play.phase() is Phase.DISCOVERY
+    assert play.phase() is Phase.AWAITED
     assert not play.goes_silent(times=10).notified
 
 
-def test_started_anew_withdraws_and_begins_discovery() -> None:
+def test_one_started_anew_is_withdrawn_and_awaited() -> None:
     play = healthy().goes_silent(times=3).feed(GuestRestarted(A, "boot-2", "started"))
     assert play.withdrawn == [f"vm:{A}"]
     play.answers(run=RUN)
-    assert play.phase() is Phase.DISCOVERY, "an answer from the life before says nothing of this one"
+    assert play.phase() is Phase.AWAITED, "an answer from the life before says nothing of this one"
     play.answers(run="boot-2")
     assert play.phase() is Phase.HEALTHY
 
@@ -197,7 +197,7 @@ def test_a_new_life_that_no_event_told_is_noticed_by_its_number() -> None:
         .goes_silent(times=3)
         .feed(GuestSeen(uuid=A, name="a", run="boot-9", availability=Availability.PAUSED))
     )
-    assert play.withdrawn == [f"vm:{A}"] and play.phase() is Phase.DISCOVERY
+    assert play.withdrawn == [f"vm:{A}"] and play.phase() is Phase.AWAITED
     assert play.state.guests[A].availability is Availability.PAUSED
 
 
@@ -252,9 +252,9 @@ def test_a_restart_of_the_monitor_reports_nothing_twice() -> None:
     assert play.answers().withdrawn == [f"vm:{A}"]
 
 
-def test_a_guest_started_anew_meanwhile_is_discovered_again_and_withdrawn() -> None:
+def test_a_guest_started_anew_meanwhile_is_awaited_and_withdrawn() -> None:
     play = healthy().goes_silent(times=3).restart_monitor().seen(run="boot-2")
-    assert play.withdrawn == [f"vm:{A}"] and play.phase() is Phase.DISCOVERY
+    assert play.withdrawn == [f"vm:{A}"] and play.phase() is Phase.AWAITED
 
 
 def test_a_reported_guest_that_left_meanwhile_is_withdrawn() -> None:

@@ -7,15 +7,19 @@ import pytest
 from masakarimonitors.core.decision import Ruling, Woken
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
+    HEARTBEAT,
     AgentsInReach,
     AgentsOutOfReach,
     Availability,
     Census,
+    GuestGone,
+    GuestRestarted,
     LibvirtAway,
 )
+from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import well
 from masakarimonitors.introspectiveinstancemonitor.monitor import describe
 from masakarimonitors.status.model import SubjectRow
-from tests.fixtures.guest_play import A, B, Play
+from tests.fixtures.guest_play import RUN, A, B, Play
 
 REPORT = (A, "QEMU_GUEST_AGENT_ERROR", "STOPPED_FAILED")
 WEB = "web-answers"
@@ -300,3 +304,67 @@ def test_one_that_answers_under_a_job_is_healthy_and_read_until_the_job_is_over(
 def test_a_guest_that_never_answered_is_not_missed_under_a_job() -> None:
     play = under_job(Play().seen().after(10).misses().reads(availability=Availability.BUSY), seconds=600)
     assert not [verdict for verdict in play.told if verdict.alarm] and play.phase() is Phase.DISCOVERY
+
+
+def failed_and_reset(*, off_for: float = 0.0) -> Play:
+    """A check failed, masakari has reset the guest, and its agent answers; `off_for`: it was stopped for so long."""
+    play = healthy(failures={"web": 2}).answers(probe="web").fails("web", times=2).settled()
+    assert play.phase(probe="web") is Phase.REPORTED
+    if off_for:
+        return play.feed(GuestGone(A, "it stopped"), Census(frozenset())).after(off_for).seen().answers()
+    return play.feed(GuestRestarted(A, RUN, "booted")).answers()
+
+
+@pytest.mark.parametrize("off_for", [0.0, 60.0])
+@pytest.mark.parametrize("again", ["", "the monitor", "the guest", "both"])
+def test_a_guest_that_was_reset_for_its_application_is_not_well_before_that_works(
+    again: str, off_for: float
+) -> None:
+    play = failed_and_reset(off_for=off_for)
+    if again in ("the monitor", "both"):
+        play.restart_monitor().feed(Census(frozenset({A})))
+        play.seen(run="boot-2" if again == "both" else RUN)
+        assert play.phase() is (Phase.AWAITED if again == "both" else Phase.HEALTHY)
+    if again == "the guest":
+        play.feed(GuestRestarted(A, RUN, "rebooted"))
+    run = "boot-2" if again == "both" else RUN
+    play.answers(run=run)
+    assert well(play.state, f"vm:{A}") == ""
+    assert (row(play).state, row(play).alarm) == ("awaited", False)
+    play.answers(probe="web", run=run)
+    assert well(play.state, f"vm:{A}") == "its agent answers" and row(play).state == "healthy"
+
+
+@pytest.mark.parametrize("probe", [HEARTBEAT, "web"])
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_does_not_come_back_after_a_reset_is_an_alarm_once_and_never_a_report(
+    probe: str, *, asked: bool
+) -> None:
+    play = failed_and_reset().feed(GuestRestarted(A, RUN, "rebooted"))
+    if probe == "web":
+        play.answers()
+    said = len(play.told)
+    for second in range(0, 1200, 30):
+        play.after(30)
+        _ = play.misses(probe=probe) if asked else play.not_asked(probe=probe)
+        assert row(play).alarm is (second >= 600)
+        assert not play.notified
+    assert [verdict.ruling for verdict in play.told[said:]] == [Ruling.BLIND]
+    assert row(play).state == "unusable" and well(play.state, f"vm:{A}") == ""
+    play.answers(probe=probe)
+    assert play.rulings == [Ruling.RECOVERED] and play.phase(probe=probe) is Phase.HEALTHY
+
+
+def test_nor_does_it_pass_in_silence_when_its_agent_never_opens_the_channel_again() -> None:
+    play = failed_and_reset().feed(GuestRestarted(A, RUN, "rebooted"))
+    play.seen(availability=Availability.AGENT_CLOSED).wait(590)
+    assert not row(play).alarm
+    play.wait(90)
+    assert row(play).alarm and row(play).state == "unusable"
+
+
+def test_an_ordinary_reboot_says_nothing() -> None:
+    play = healthy()
+    said = len(play.told)
+    play.feed(GuestRestarted(A, RUN, "rebooted")).after(60).misses().after(60).answers()
+    assert play.told[said:] == []

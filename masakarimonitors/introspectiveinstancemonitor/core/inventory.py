@@ -6,6 +6,7 @@ counted in seconds stands still while libvirt is lost, and goes on from there); 
 that is over is withdrawn.
 """
 
+import datetime
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
@@ -97,13 +98,25 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
             guest = _go_on(guest, state.old_storms, now)
             if kept.waiting is not None and guest.waiting is None:
                 commands += (Withdraw(f"vm:{seen.uuid}", TAKEN_BACK),)
-        elif kept.reported:
-            commands += (Withdraw(f"vm:{seen.uuid}", "it was started anew while this monitor was away"),)
+        else:
+            guest = _without_unasked(replace(guest, probes=_begun_anew(kept.probes)))
+            if kept.reported:
+                commands += (Withdraw(f"vm:{seen.uuid}", "it was started anew while this monitor was away"),)
     if memo(kept) != memo(guest):
         commands += (Remember(KEY + seen.uuid, memo(guest)),)
     guest, decision = watch_channel(guest, now)
     guests = MappingProxyType({**state.guests, seen.uuid: guest})
     return replace(state, guests=guests, kept=rest), Decision(commands) + decision
+
+
+def _gone(phases: Mapping[str, Phase], reports: tuple[datetime.datetime, ...], where: str) -> Kept | None:
+    """What is kept of one that is not here any more: masakari stops whoever was reported, and starts it again."""
+    if not reports:
+        return None
+    awaited = {
+        name: Phase.AWAITED for name, phase in phases.items() if step(phase, Move.RESTARTED) is Phase.AWAITED
+    }
+    return Kept("", MappingProxyType(awaited), reports, where)
 
 
 def _without_unasked(guest: Guest) -> Guest:
@@ -151,12 +164,12 @@ def _go_on(guest: Guest, old: OldStorms, now: Instant) -> Guest:
 
 
 def drop(state: State, uuid: str, why: str, now: Instant) -> tuple[State, Decision]:
-    """A guest went; only its past reports are kept, for it may come back within the hour."""
+    """A guest went; its past reports are kept, and what has worked of it, for it may come back within the hour."""
     guest = state.guests.get(uuid)
     if guest is None:
         return state, NOTHING
     reports = recent_reports(guest.reports, now.wall)
-    kept = Kept("", MappingProxyType({}), reports, guest.where) if reports else None
+    kept = _gone({name: one.phase for name, one in guest.probes.items()}, reports, guest.where)
     commands: tuple[Command, ...] = (WakeAt(READ_AGAIN + uuid, None),)
     verdicts: tuple[Verdict, ...] = ()
     if guest.reported:
@@ -194,14 +207,15 @@ def take_census(state: State, census: Census, now: Instant, policy: Policy) -> t
         if uuid in there or old.where != census.where:
             continue
         # Not here (any more): what was reported of it is over; its reports count until the hour is over.
-        new = Kept("", MappingProxyType({}), recent_reports(old.reports, now.wall), old.where)
+        new = _gone(old.phases, recent_reports(old.reports, now.wall), old.where)
         if old.reported:
             decision += Decision((Withdraw(f"vm:{uuid}", "the guest left while this monitor was away"),))
         if memo(new) != memo(old):
             decision += Decision((Remember(KEY + uuid, memo(new)),))
-        kept[uuid] = new
-        if memo(new) is None:
+        if new is None:
             del kept[uuid]
+        else:
+            kept[uuid] = new
     unread, verdicts = _count_unread(state, census)
     state = replace(
         state,
@@ -336,13 +350,18 @@ def reach_agents(
     return state, Decision(verdicts=verdicts)
 
 
-def _restart(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:
-    probes = {
+def _begun_anew(probes: Mapping[str, Probe]) -> Mapping[str, Probe]:
+    after = {
         name: Probe(phase=step(probe.phase, Move.RESTARTED), delivery=over(probe.delivery))
-        for name, probe in guest.probes.items()
+        for name, probe in probes.items()
         if name == HEARTBEAT or probe.phase is not Phase.DISCOVERY
     }
-    after = replace(guest, run=run, availability=Availability.RUNNING, probes=MappingProxyType(probes))
+    return MappingProxyType(after)
+
+
+def _restart(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:
+    probes = _begun_anew(guest.probes)
+    after = replace(guest, run=run, availability=Availability.RUNNING, probes=probes)
     after = replace(after, investigation=end(guest.investigation))
     verdicts: tuple[Verdict, ...] = ()
     if guest.reported or guest.wanting:

@@ -17,7 +17,9 @@ class Phase(StrEnum):
     DISCOVERY = "discovery"
     """Never answered since it was started: it may still be booting, or have no agent; not judged."""
     UNUSABLE = "unusable"
-    """Never answered since it was started, though its agent is there: for long it could not be asked; an alarm."""
+    """Never answered since it was started, though its agent is there or was there before; for long; an alarm."""
+    AWAITED = "awaited"
+    """Answered before the guest began anew, and not since: it may still be booting; not judged, and not called well."""
     HEALTHY = "healthy"
     """Answered the last question that counted."""
     UNKNOWN = "unknown"
@@ -56,37 +58,45 @@ TABLE: Mapping[tuple[Phase, Move], Phase] = MappingProxyType(
         (Phase.UNUSABLE, Move.MISSED): Phase.UNUSABLE,
         (Phase.UNUSABLE, Move.UNUSABLE): Phase.UNUSABLE,
         (Phase.UNUSABLE, Move.RESTARTED): Phase.DISCOVERY,
+        # Nor is one that has just begun anew; but when it stays away for long, people are told.
+        (Phase.AWAITED, Move.ANSWERED): Phase.HEALTHY,
+        (Phase.AWAITED, Move.MISSED): Phase.AWAITED,
+        (Phase.AWAITED, Move.UNUSABLE): Phase.UNUSABLE,
+        (Phase.AWAITED, Move.RESTARTED): Phase.AWAITED,
         (Phase.HEALTHY, Move.ANSWERED): Phase.HEALTHY,
         (Phase.HEALTHY, Move.MISSED): Phase.ERROR,
         (Phase.HEALTHY, Move.UNUSABLE): Phase.UNKNOWN,
-        (Phase.HEALTHY, Move.RESTARTED): Phase.DISCOVERY,
+        (Phase.HEALTHY, Move.RESTARTED): Phase.AWAITED,
         # What cannot be asked is not silent. It is accused only when it is found dead, and for long.
         (Phase.UNKNOWN, Move.ANSWERED): Phase.HEALTHY,
         (Phase.UNKNOWN, Move.MISSED): Phase.ERROR,
         (Phase.UNKNOWN, Move.UNUSABLE): Phase.UNKNOWN,
         (Phase.UNKNOWN, Move.ACCUSE): Phase.ACCUSED,
-        (Phase.UNKNOWN, Move.RESTARTED): Phase.DISCOVERY,
+        (Phase.UNKNOWN, Move.RESTARTED): Phase.AWAITED,
         # One answer clears every miss.
         (Phase.ERROR, Move.ANSWERED): Phase.HEALTHY,
         (Phase.ERROR, Move.MISSED): Phase.ERROR,
         (Phase.ERROR, Move.UNUSABLE): Phase.UNKNOWN,
         (Phase.ERROR, Move.ACCUSE): Phase.ACCUSED,
-        (Phase.ERROR, Move.RESTARTED): Phase.DISCOVERY,
+        (Phase.ERROR, Move.RESTARTED): Phase.AWAITED,
         # A report is possible from here and from nowhere else.
         (Phase.ACCUSED, Move.ANSWERED): Phase.HEALTHY,
         (Phase.ACCUSED, Move.MISSED): Phase.ACCUSED,
         (Phase.ACCUSED, Move.UNUSABLE): Phase.ACCUSED,
         (Phase.ACCUSED, Move.ACQUIT): Phase.ERROR,
         (Phase.ACCUSED, Move.REPORT): Phase.REPORTED,
-        (Phase.ACCUSED, Move.RESTARTED): Phase.DISCOVERY,
+        (Phase.ACCUSED, Move.RESTARTED): Phase.AWAITED,
         # Once per outage: silence keeps a reported guest where it is.
         (Phase.REPORTED, Move.ANSWERED): Phase.HEALTHY,
         (Phase.REPORTED, Move.MISSED): Phase.REPORTED,
         (Phase.REPORTED, Move.UNUSABLE): Phase.REPORTED,
         (Phase.REPORTED, Move.TAKE_BACK): Phase.ERROR,
-        (Phase.REPORTED, Move.RESTARTED): Phase.DISCOVERY,
+        (Phase.REPORTED, Move.RESTARTED): Phase.AWAITED,
     }
 )
+
+UNJUDGED = (Phase.DISCOVERY, Phase.UNUSABLE, Phase.AWAITED)
+"""Through these nothing was seen to work since the guest began: silence means nothing, and nobody calls it well."""
 
 
 class UnlistedMove(Exception):

@@ -38,6 +38,10 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
     if not isinstance(phases, dict) or not isinstance(reports, list):
         raise TypeError("phases must be a mapping and reports a list")
     found = {name: Phase(str(phase)) for name, phase in phases.items()}
+    awaited = value.get("awaited", [])
+    if not isinstance(awaited, list):
+        raise TypeError("awaited must be a list")
+    found |= {str(name): Phase.AWAITED for name in awaited}
     reported = [name for name, phase in found.items() if phase is Phase.REPORTED]
     # An earlier release did not write whose report waits. Where two probes stood reported, the heartbeat was the later.
     waits = HEARTBEAT if HEARTBEAT in reported else next(iter(reported), HEARTBEAT)

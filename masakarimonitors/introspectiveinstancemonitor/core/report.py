@@ -19,7 +19,7 @@ from masakarimonitors.core.storm_memory import note, stand_again
 from masakarimonitors.introspectiveinstancemonitor.core import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import QUIET
-from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step
 from masakarimonitors.introspectiveinstancemonitor.core.limit import recent_reports, report_limit_reached
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, ReportSettled
 from masakarimonitors.introspectiveinstancemonitor.core.silence import hold_back, read_counters
@@ -150,7 +150,7 @@ def _failing(state: State, guest: Guest, now: Instant, policy: Policy) -> Failin
 
 def _counts(state: State, guest: Guest) -> bool:
     """Whether it is one of those whose silence would mean something; out of sight, those whose silence does."""
-    judged = guest.heartbeat.phase not in (Phase.DISCOVERY, Phase.UNUSABLE)
+    judged = guest.heartbeat.phase not in UNJUDGED
     return judged and (not state.unseen(guest.where) or _fails(guest))
 
 

@@ -27,7 +27,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.investigation import (
     Investigation,
     Stage,
 )
-from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
     Answered,
@@ -57,7 +57,8 @@ EXTRA_MISSES = 2
 GIVEN_UP = 600.0
 """Seconds for which a guest that cannot be asked must have looked dead without interruption before it is accused.
 File systems are frozen for a backup for minutes at most (VSS gives up after one), and a guest that merely idles
-completes some block request in that time."""
+completes some block request in that time. So long, too, may one that began anew take to boot before people are told
+that it did not come back."""
 
 LOOKS_EVERY = 60.0
 """Seconds between two looks at a guest that cannot be asked because its agent has closed the channel, and at one
@@ -83,7 +84,7 @@ def clear_misses(guest: Guest, answer: Answered) -> tuple[Guest, Decision]:
         after = replace(after, investigation=investigation.end(guest.investigation))
         commands = (WakeAt(READ_AGAIN + guest.uuid, None),)
     verdicts: tuple[Verdict, ...] = ()
-    if probe.phase not in (Phase.DISCOVERY, Phase.HEALTHY):
+    if probe.phase not in (Phase.DISCOVERY, Phase.AWAITED, Phase.HEALTHY):
         sentence = (
             f"{guest.name}: {answer.probe} answers again after {answer.took:.1f} s; it {_was(probe)} before"
         )
@@ -116,6 +117,10 @@ def count_miss(guest: Guest, miss: Missed, now: Instant, policy: Policy) -> tupl
     )
     if phase is Phase.REPORTED and guest.waiting is not None:
         return _look_on(with_probe(guest, miss.probe, missed), policy)
+    if phase is Phase.AWAITED:
+        since = now.monotonic if probe.unusable_since is None else probe.unusable_since
+        guest = with_probe(guest, miss.probe, replace(missed, unusable_since=since))
+        return _note_unusable(guest, miss.probe, now, policy)
     if phase not in (Phase.ERROR, Phase.ACCUSED):
         return with_probe(guest, miss.probe, missed), NOTHING
     first, limit = probe.misses == 0, policy.limit(miss.probe)
@@ -146,7 +151,7 @@ def count_miss(guest: Guest, miss: Missed, now: Instant, policy: Policy) -> tupl
 def _silent_under_job(guest: Guest, evidence: str, now: Instant, policy: Policy) -> tuple[Guest, Decision]:
     """A job may keep a guest from answering, and a guest may hang while one stands: for long, nobody knows which."""
     probe = guest.heartbeat
-    if probe.phase in (Phase.DISCOVERY, Phase.UNUSABLE, Phase.REPORTED):
+    if probe.phase in (*UNJUDGED, Phase.REPORTED):
         return guest, NOTHING
     since = now.monotonic if probe.unusable_since is None else probe.unusable_since
     guest = with_probe(guest, HEARTBEAT, replace(probe, unusable_since=since, evidence=evidence))
@@ -160,7 +165,7 @@ def _look_on(guest: Guest, policy: Policy) -> tuple[Guest, Decision]:
 
 
 def _begin(guest: Guest, miss: Missed, probe: Probe, policy: Policy) -> tuple[Guest, Decision]:
-    if probe.phase in (Phase.DISCOVERY, Phase.UNUSABLE, Phase.REPORTED):
+    if probe.phase in (*UNJUDGED, Phase.REPORTED):
         return guest, NOTHING
     after = with_probe(guest, miss.probe, replace(probe, open_miss=miss.in_reply_to))
     if guest.investigation.stage is not Stage.IDLE:
@@ -205,7 +210,8 @@ def look_at_closed(guest: Guest, now: Instant, policy: Policy) -> tuple[Guest, D
 def _note_unusable(guest: Guest, name: str, now: Instant, policy: Policy) -> tuple[Guest, Decision]:
     probe = guest.probes[name]
     since = probe.unusable_since
-    if since is None or now.monotonic - since < QUIET:
+    patience = GIVEN_UP if probe.phase is Phase.AWAITED else QUIET
+    if since is None or now.monotonic - since < patience:
         return guest, NOTHING
     phase = step(probe.phase, Move.UNUSABLE)
     probe = replace(probe, missed=True)
@@ -215,7 +221,7 @@ def _note_unusable(guest: Guest, name: str, now: Instant, policy: Policy) -> tup
         probe = replace(
             probe, phase=phase, misses=0, past_misses=0, silent_since=None, due_since=None, hold=None
         )
-        words = f"{guest.name}: {name} has got no usable answer for {QUIET:.0f} s, so it is not known how it stands"
+        words = f"{guest.name}: {name} has got no usable answer for {patience:.0f} s, so it is not known how it stands"
         verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.BLIND, words, evidence=probe.evidence, alarm=True),)
     after = with_probe(guest, name, probe)
     looked_at = phase in (Phase.UNKNOWN, Phase.ACCUSED) or (

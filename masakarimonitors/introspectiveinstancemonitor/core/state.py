@@ -29,7 +29,7 @@ from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.introspectiveinstancemonitor.core import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import QUIET, Investigation, end
-from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability, Unwatched
 
 KEY = "guest:"
@@ -363,12 +363,16 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
     worth: dict[str, JSON] = {
         name: (Phase.REPORTED if phase is Phase.REPORTED else Phase.HEALTHY).value
         for name, phase in phases.items()
-        if phase not in (Phase.DISCOVERY, Phase.UNUSABLE)
+        if phase not in UNJUDGED
     }
-    if not worth and not guest.reports:
+    # Beside them, since an earlier release does not know what this is.
+    awaited: list[JSON] = [name for name, phase in phases.items() if phase is Phase.AWAITED]
+    if not worth and not guest.reports and not awaited:
         return None
     reports: list[JSON] = [report.isoformat() for report in guest.reports]
     written: dict[str, JSON] = {"run": guest.run, "where": guest.where, "phases": worth, "reports": reports}
+    if awaited:
+        written["awaited"] = awaited
     probes = guest.probes
     if guest.waiting is not None:
         written["waiting"] = guest.waiting.isoformat()

@@ -11,7 +11,7 @@ from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import Finding
-from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability
 from masakarimonitors.introspectiveinstancemonitor.core.report import hangs_after_a_check, scopes
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Policy, State
@@ -46,7 +46,7 @@ def _unmet(uris: Sequence[str], state: State) -> Word:
 
 def _of_guest(policy: Policy, state: State, guest: Guest) -> Word:
     if not guest.reported:
-        if guest.heartbeat.phase in (Phase.DISCOVERY, Phase.UNUSABLE):
+        if guest.heartbeat.phase in UNJUDGED:
             return wait("nothing is remembered of it, and it has not answered yet")
         return withdraw("its outage is over")
     if state.unseen(guest.where):
@@ -84,14 +84,15 @@ def _of_probe(policy: Policy, guest: Guest, name: str) -> Word:
     return _FOUND_DEAD if finding is Finding.DEAD else wait(_LOOKS[finding])
 
 
-_ILL = (Phase.UNKNOWN, Phase.ERROR, Phase.ACCUSED, Phase.REPORTED)
-"""A probe that stands so has answered before, and does not now."""
+_ILL = (Phase.UNKNOWN, Phase.ERROR, Phase.ACCUSED, Phase.REPORTED, Phase.AWAITED, Phase.UNUSABLE)
+"""A probe that stands so has answered before, if need be before the guest began anew, and does not now."""
 
 
 def well(state: State, subject: str) -> str:
     """Why a guest needs nobody any more: its agent answers, and none of its checks fails.
 
-    Empty when that is not so, or when it cannot be asked. Its agent can answer while the check that was reported fails.
+    Empty when that is not so, or when it cannot be asked. Its agent can answer while the check that was reported fails,
+    or was not seen to pass since the guest was restarted for it.
     """
     guest = state.guests.get(subject.removeprefix("vm:"))
     if guest is None or guest.heartbeat.phase is not Phase.HEALTHY or state.unseen(guest.where):

@@ -22,7 +22,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     LibvirtAway,
     Unwatched,
 )
-from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Kept, Policy, Probe, State
+from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Kept, Policy, Probe, State, memo
 
 NOW = Instant(1000.0, datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC))
 LATELY = NOW.wall - datetime.timedelta(minutes=59)
@@ -75,12 +75,12 @@ def test_a_guest_from_before_a_restart_of_the_monitor_goes_on_in_its_phase() -> 
 
 
 @pytest.mark.parametrize("phase", [Phase.REPORTED, Phase.HEALTHY])
-def test_a_guest_that_began_anew_meanwhile_is_discovered_and_its_report_is_withdrawn(phase: Phase) -> None:
+def test_a_guest_that_began_anew_meanwhile_is_awaited_and_its_report_is_withdrawn(phase: Phase) -> None:
     state, decision = see(having(kept={"u": kept(phase)}), seen(run="run-2"), NOW)
-    assert state.guests["u"] == guest(Phase.DISCOVERY, run="run-2")
+    assert state.guests["u"] == guest(Phase.AWAITED, run="run-2")
     withdrawn = [command for command in decision.commands if isinstance(command, Withdraw)]
     assert [command.subject for command in withdrawn] == (["vm:u"] if phase is Phase.REPORTED else [])
-    assert Remember("guest:u", None) in decision.commands
+    assert Remember("guest:u", memo(state.guests["u"])) in decision.commands
 
 
 def test_reports_older_than_an_hour_are_forgotten_on_the_way() -> None:
@@ -107,9 +107,9 @@ def test_silence_does_not_span_a_pause() -> None:
 
 
 @pytest.mark.parametrize("how", [seen(run="run-2"), GuestRestarted("u", "run-2", "booted")])
-def test_a_new_life_begins_with_discovery_and_ends_the_outage(how: GuestSeen | GuestRestarted) -> None:
+def test_a_new_life_is_awaited_and_ends_the_outage(how: GuestSeen | GuestRestarted) -> None:
     state, decision = see(having(guest(Phase.REPORTED)), how, NOW)
-    assert state.guests["u"] == guest(Phase.DISCOVERY, run="run-2")
+    assert state.guests["u"] == guest(Phase.AWAITED, run="run-2")
     assert WakeAt("counters:u", None) in decision.commands
     assert Withdraw("vm:u", "the outage is over") in decision.commands
     assert [verdict.ruling for verdict in decision.verdicts] == [Ruling.RECOVERED]
@@ -119,12 +119,12 @@ def test_a_check_that_never_passed_is_not_carried_into_a_new_life() -> None:
     probes = {HEARTBEAT: Probe(), "db": Probe(), "web": Probe(phase=Phase.HEALTHY)}
     old = Guest(uuid="u", name="instance-1", run="run-1", probes=probes)
     state, _ = see(having(old), GuestRestarted("u", "run-2", "booted"), NOW)
-    assert state.guests["u"].probes == {HEARTBEAT: Probe(), "web": Probe()}
+    assert state.guests["u"].probes == {HEARTBEAT: Probe(), "web": Probe(phase=Phase.AWAITED)}
 
 
 def test_of_a_guest_that_went_its_recent_reports_are_kept() -> None:
     state, decision = drop(having(guest(reports=(LONG_AGO, LATELY))), "u", "it stopped", NOW)
-    assert state == having(kept={"u": Kept("", {}, (LATELY,), HERE)})
+    assert state == having(kept={"u": Kept("", {HEARTBEAT: Phase.AWAITED}, (LATELY,), HERE)})
     (cancelled, remembered) = decision.commands
     assert cancelled == WakeAt("counters:u", None)
     assert isinstance(remembered, Remember) and remembered.value is not None
@@ -158,7 +158,7 @@ def test_a_census_takes_away_the_missing_of_its_own_libvirt_only() -> None:
 def test_a_census_settles_what_was_kept_of_guests_that_are_not_here_any_more() -> None:
     state = having(kept={"u": kept(Phase.REPORTED, LATELY), "v": kept(Phase.HEALTHY)})
     after, decision = take_census(state, Census(frozenset(), (), HERE), NOW, POLICY)
-    assert after.kept == {"u": Kept("", {}, (LATELY,), HERE)}
+    assert after.kept == {"u": Kept("", {HEARTBEAT: Phase.AWAITED}, (LATELY,), HERE)}
     assert Withdraw("vm:u", "the guest left while this monitor was away") in decision.commands
     assert Remember("guest:v", None) in decision.commands
 

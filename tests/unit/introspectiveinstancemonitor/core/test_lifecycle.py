@@ -54,8 +54,10 @@ def test_an_erring_guest_was_healthy_before() -> None:
     assert into_error == {Phase.HEALTHY, Phase.UNKNOWN, Phase.ACCUSED, Phase.REPORTED}
 
 
-def test_a_restart_leads_to_discovery_from_everywhere() -> None:
-    assert {step(phase, Move.RESTARTED) for phase in Phase} == {Phase.DISCOVERY}
+def test_after_a_restart_nothing_is_judged_and_what_had_answered_is_awaited() -> None:
+    never = {Phase.DISCOVERY, Phase.UNUSABLE}
+    assert {step(phase, Move.RESTARTED) for phase in never} == {Phase.DISCOVERY}
+    assert {step(phase, Move.RESTARTED) for phase in set(Phase) - never} == {Phase.AWAITED}
 
 
 def test_an_answer_leads_to_healthy_from_everywhere() -> None:

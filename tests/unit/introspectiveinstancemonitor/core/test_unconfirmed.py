@@ -5,7 +5,7 @@ import pytest
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
-from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, State
 from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import well
@@ -19,7 +19,7 @@ def test_no_phase_confirms_before_another_question(phase: Phase) -> None:
     play.state = State(guests={A: guest})
     play.adopts(report_of(A, play.now.wall))
     assert play.confirmed == []
-    waits = phase in (Phase.REPORTED, Phase.DISCOVERY, Phase.UNUSABLE)
+    waits = phase in (Phase.REPORTED, *UNJUDGED)
     assert bool(play.unconfirmed) is waits
 
 
@@ -53,7 +53,8 @@ def test_only_a_guest_that_answers_needs_nobody(phase: Phase) -> None:
     ("phase", "needs_nobody"),
     [
         (Phase.DISCOVERY, True),
-        (Phase.UNUSABLE, True),
+        (Phase.UNUSABLE, False),
+        (Phase.AWAITED, False),
         (Phase.HEALTHY, True),
         (Phase.UNKNOWN, False),
         (Phase.ERROR, False),
