@@ -76,3 +76,42 @@ def test_a_migration_that_failed_after_its_last_life_is_no_death() -> None:
     play.see(LibvirtBack(URI))
     reading = a_start_failed(play, ago=86400, failed=Failed.ARRIVAL)
     assert play.census(reading) == [] and play.ruling == "held" and not play.alarm
+
+
+CRASHED_AFTER_ITS_ARRIVAL = {
+    "by libvirt": off(ShutoffReason.CRASHED, arrived=True),
+    "by libvirt, without a log": off(ShutoffReason.CRASHED, log_read=False),
+    "lost by a new libvirtd": off(ShutoffReason.DAEMON, arrived=True),
+    "by its log": off(ShutoffReason.UNKNOWN, last_words="crashed", arrived=True),
+    "by a log without an end": off(ShutoffReason.UNKNOWN, arrived=True),
+}
+
+
+@pytest.mark.parametrize("looks", [0, 1, 3], ids=["ended", "began anew in the midst", "three times"])
+@pytest.mark.parametrize("event", [True, False], ids=["heard", "read"])
+@pytest.mark.parametrize("reading", CRASHED_AFTER_ITS_ARRIVAL.values(), ids=CRASHED_AFTER_ITS_ARRIVAL)
+def test_one_that_arrives_and_dies_while_the_monitor_is_away_is_reported_once(
+    reading: Reading, *, event: bool, looks: int
+) -> None:
+    arriving = Reading(instance=INSTANCE, power=Power.MIGRATING, persistent=False)
+    play = Play()
+    play.census()
+    began = play.now.wall.timestamp() - 0.01
+    _ = play.event(STARTED, 1) if event else play.census(arriving)
+    for _ in range(looks):
+        play.restart()
+        assert play.census(arriving) == []
+    play.wait(60)
+    play.restart()
+    reading = replace(reading, started=began if reading.log_read else 0.0)
+    assert play.census(reading) == [REPORT]
+    play.restart()
+    assert play.census(reading) == [], "one life is one report"
+
+
+def test_of_one_that_was_arriving_at_the_very_first_look_nobody_can_tell_and_an_alarm_says_so() -> None:
+    """It may have been defined here before, and then its definition proves nothing."""
+    play = Play()
+    play.census(Reading(instance=INSTANCE, power=Power.MIGRATING, persistent=False))
+    play.restart()
+    assert play.census(off(ShutoffReason.CRASHED, arrived=True)) == [] and play.alarm
