@@ -23,6 +23,8 @@ from masakarimonitors.libvirt.domain_state import (
     ShutoffReason,
     Suspended,
 )
+from masakarimonitors.libvirt.faults import is_about_the_connection
+from masakarimonitors.system.xml_text import read_xml
 
 _POWER = {
     DomainState.RUNNING: Power.RUNNING,
@@ -86,6 +88,19 @@ def files_of(uri: str, files: QemuFiles) -> QemuFiles | None:
 def identify(domain: Any, uri: str) -> Identity:
     """Which instance a virDomain is, and in which of its lives; asks nobody."""
     return Identity(domain.UUIDString(), domain.name(), uri, max(0, domain.ID()))
+
+
+def host_of(connection: Any, libvirt: Any) -> str:
+    """What a libvirt calls its host: a uuid, or nothing where it does not tell; raises libvirtError of a connection."""
+    try:
+        root = read_xml(connection.getCapabilities())
+    except libvirt.libvirtError as error:
+        if is_about_the_connection(error, libvirt):
+            raise
+        return ""
+    except ValueError:
+        return ""
+    return (root.findtext("./host/uuid") or "").strip().lower()
 
 
 def read(domain: Any, uri: str, files: QemuFiles | None) -> Reading:

@@ -2,7 +2,8 @@
 
 Part of the decision, pure. After a start nobody is accused by a reading before every configured libvirt was read
 once, or `PATIENCE` has passed: what would accuse is put aside until then. And whenever a reading or an absence would
-accuse: is the instance known to run, or was it last seen, at another libvirt?
+accuse: is the instance known to run, or was it last seen, at another libvirt? And two URIs may lead to one libvirt:
+what one of them tells of a life whose death was told by the other is no second death.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import replace
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict, WakeAt
 from masakarimonitors.instancemonitor.core.facts import Seen
-from masakarimonitors.instancemonitor.core.lifecycle import Act, Fact, Phase, move
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
 from masakarimonitors.instancemonitor.core.observation import Reading
 from masakarimonitors.instancemonitor.core.state import Aside, Instance, Place, State
 
@@ -75,10 +76,44 @@ def _given_up(uri: str, state: State) -> Verdict:
     )
 
 
+def told_elsewhere(state: State, known: Instance, seen: tuple[Seen, ...], started: float) -> tuple[Seen, ...]:
+    """What a reading proves, unless it is the end of a life that is reported at another URI of the same libvirt.
+
+    `started`: when by its log that life began (0: it does not tell).
+    """
+    twin = _twin(state, known, started) if any(one.fact in _ACCUSATIONS for one in seen) else None
+    return seen if twin is None else (_told_at(known, twin, seen[-1].evidence),)
+
+
+def _told_at(known: Instance, twin: Instance, evidence: str) -> Seen:
+    why = (
+        f"its death is reported already, since {known.identity.uri} and {twin.identity.uri} lead to the same libvirt: "
+        "take one of them out of [libvirt] connection_uri"
+    )
+    return Seen(Fact.STOPPED, why, evidence)
+
+
+def _twin(state: State, known: Instance, started: float = 0.0) -> Instance | None:
+    """The same life as another URI tells of it, if its death is reported there.
+
+    Both libvirts name the same host, and the life has the same number or began at the same moment. That its libvirt is
+    the same proves nothing as long as it may live there: then the next look settles it.
+    """
+    host = state.hosts.get(known.identity.uri)
+    for other in _elsewhere(state, known):
+        number = 0 < known.identity.run == other.identity.run
+        same = number or 0 < started == other.life
+        if host and host == state.hosts.get(other.identity.uri) and same and other.phase in DEAD:
+            return other
+    return None
+
+
 def checked(state: State, known: Instance, seen: Seen) -> Seen:
     """What was seen proves, in the light of what is known of the same instance elsewhere."""
     if seen.fact not in (_DEATHS_AS_THEY_HAPPEN if seen.news else _ACCUSATIONS):
         return seen
+    if Act.REPORT in move(known.phase, seen.fact)[1] and (twin := _twin(state, known)) is not None:
+        return _told_at(known, twin, seen.evidence)
     runs = [other for other in _elsewhere(state, known) if _runs(other)]
     if runs and not seen.news:
         return Seen(Fact.STOPPED, f"it runs at {runs[0].identity.uri}", seen.evidence)

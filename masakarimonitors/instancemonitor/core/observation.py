@@ -153,12 +153,14 @@ class Reading:
 class Census:
     """All instances that the libvirt at `uri` knows, asked after event number `after`.
 
-    One whose state could not be read stands there as UNKNOWN.
+    One whose state could not be read stands there as UNKNOWN. `host`: what that libvirt calls its host, the same at
+    each URI that leads to it; empty where it does not tell.
     """
 
     uri: str
     readings: tuple[Reading, ...]
     after: int
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,8 @@ class State:
     `settled`: those that nothing can have been missed at since their last look; `leaving`: what is on disk of instances
     that need no memory from the next look on, with their URIs. `strangers`: remembered of URIs that are no longer
     configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited for; `aside`: the
-    readings that wait for it; `waits`: whether the time for that runs. `storms`: of I/O errors, by scope; `old_storms`:
+    readings that wait for it; `waits`: whether the time for that runs. `hosts`: what the libvirt at each URI calls its
+    host. `storms`: of I/O errors, by scope; `old_storms`:
     those of the last life; `weigh_at`: the monotonic second at which these are weighed again.
     """
 
@@ -143,6 +144,7 @@ class State:
     awaited: frozenset[str] = frozenset()
     aside: Mapping[Place, Aside] = field(default_factory=dict)
     waits: bool = False
+    hosts: Mapping[str, str] = field(default_factory=dict)
     storms: Mapping[str, Storm] = field(default_factory=dict)
     old_storms: OldStorms = field(default_factory=OldStorms)
     weigh_at: float | None = None

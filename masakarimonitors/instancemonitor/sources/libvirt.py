@@ -28,7 +28,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Rebooted,
     WatchdogFired,
 )
-from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, identify, read
+from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, host_of, identify, read
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
 from masakarimonitors.libvirt.domain_state import EventId, Lifecycle
 from masakarimonitors.libvirt.event_line import EventLine
@@ -80,6 +80,7 @@ class Libvirt:
         self._open_session = open_session
         self._under_way = UnderWay()
         self._named: dict[Identity, str] = {}
+        self._host: str | None = None
 
     async def run(self, emit: Emit) -> None:
         """Until cancelled."""
@@ -96,6 +97,8 @@ class Libvirt:
 
     async def _watch(self, events: Session, retry: Retry, emit: Emit) -> None:
         """Censuses, until events are no longer heard: then raises Unavailable."""
+        # A libvirtd that cannot read its host's own name gives it another one at each of its starts.
+        self._host = None
         began = self._clock.now().monotonic
         early = list(_EARLY_LOOKS)
         failures = Retry(self._clock, _FIRST_RETRY, _LAST_RETRY)
@@ -126,12 +129,16 @@ class Libvirt:
     async def _take_census(self) -> Census:
         after = self._numbers.last
         async with self._open_session(self._uri, "census") as libvirt:
+            if self._host is None:
+                self._host = await libvirt.call(
+                    lambda connection: host_of(connection, libvirt.api.main), _CENSUS_TIMEOUT
+                )
             readings, unread = await libvirt.call(
                 lambda connection: self._look_at_all(connection, libvirt.api.main), _CENSUS_TIMEOUT
             )
         await self._line.let_pass()
         self._name(unread)
-        return Census(self._uri, readings, after)
+        return Census(self._uri, readings, after, self._host)
 
     def _look_at_all(self, connection: Any, libvirt: Any) -> tuple[tuple[Reading, ...], dict[Identity, str]]:
         """On the session's thread: how each domain stands, and why of some nothing could be read."""

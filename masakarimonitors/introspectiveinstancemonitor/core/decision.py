@@ -116,6 +116,9 @@ class Decider:
         guest = state.guests.get(reply.uuid)
         if guest is None or guest.run != reply.run or state.unseen(guest.where):
             return state, NOTHING
+        if isinstance(reply, Answered | Missed | Inconclusive) and reply.where != guest.where:
+            # It has moved, and its number there says nothing; or two URIs lead to its libvirt, and each asks.
+            return state, NOTHING
         match reply:
             case Answered():
                 change = partial(silence.clear_misses, answer=reply)

@@ -129,6 +129,7 @@ class Answered:
     probe: str
     took: float
     evidence: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,7 @@ class Missed:
     in_reply_to: int
     evidence: str
     final: bool = False
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,7 @@ class Inconclusive:
     probe: str
     in_reply_to: int
     why: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

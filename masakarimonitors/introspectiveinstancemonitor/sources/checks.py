@@ -166,16 +166,34 @@ class Checks:
             # Whether the guest lives is the heartbeat's business; the application was not examined.
             why = f"the check could not be made: {str(fault) or type(fault).__name__}"
             LOG.debug("%s: %s: %s", target.name, check.name, why)
-            say(Inconclusive(uuid=uuid, run=run, probe=probe, in_reply_to=request_id, why=why))
+            say(
+                Inconclusive(
+                    uuid=uuid, run=run, probe=probe, in_reply_to=request_id, why=why, where=self._uri
+                )
+            )
         else:
             if words:
                 say(
                     Missed(
-                        uuid=uuid, run=run, probe=probe, in_reply_to=request_id, evidence=words, final=True
+                        uuid=uuid,
+                        run=run,
+                        probe=probe,
+                        in_reply_to=request_id,
+                        evidence=words,
+                        final=True,
+                        where=self._uri,
                     )
                 )
             else:
-                say(Answered(uuid=uuid, run=run, probe=probe, took=self._clock.now().monotonic - started))
+                say(
+                    Answered(
+                        uuid=uuid,
+                        run=run,
+                        probe=probe,
+                        took=self._clock.now().monotonic - started,
+                        where=self._uri,
+                    )
+                )
         finally:
             self._under_way.discard(key)
 

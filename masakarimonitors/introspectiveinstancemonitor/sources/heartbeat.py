@@ -133,7 +133,7 @@ class Heartbeat:
     ) -> None:
         self._request_id += 1
         uuid, run, request_id = target.uuid, target.run, self._request_id
-        miss = partial(Missed, uuid=uuid, run=run, probe=HEARTBEAT, in_reply_to=request_id)
+        miss = partial(Missed, uuid=uuid, run=run, probe=HEARTBEAT, in_reply_to=request_id, where=self._uri)
         asked = self._clock.now().monotonic
         call = tasks.create_task(self._call(target, libvirt))
         done, _ = await asyncio.wait({call}, timeout=self._timeout)
@@ -147,7 +147,7 @@ class Heartbeat:
             case None:
                 LOG.debug("%s answered its ping after %.3f s", target.name, took)
                 schedule.answered(target)
-                emit(Answered(uuid=uuid, run=run, probe=HEARTBEAT, took=took))
+                emit(Answered(uuid=uuid, run=run, probe=HEARTBEAT, took=took, where=self._uri))
             case Silent():
                 if done:
                     schedule.missed(target)
@@ -156,7 +156,11 @@ class Heartbeat:
                 if not done:
                     schedule.unasked(target)
                 why = str(outcome)
-                emit(Inconclusive(uuid=uuid, run=run, probe=HEARTBEAT, in_reply_to=request_id, why=why))
+                emit(
+                    Inconclusive(
+                        uuid=uuid, run=run, probe=HEARTBEAT, in_reply_to=request_id, why=why, where=self._uri
+                    )
+                )
 
     async def _call(self, target: Target, libvirt: Session) -> Silent | NotAsked | Unavailable | None:
         """None for an answer; otherwise what there was instead."""

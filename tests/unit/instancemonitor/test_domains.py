@@ -9,6 +9,7 @@ from masakarimonitors.instancemonitor.core.observation import Identity, Power, P
 from masakarimonitors.instancemonitor.domains import (
     EventNumbers,
     files_of,
+    host_of,
     identify,
     own_names,
     read,
@@ -23,6 +24,7 @@ from masakarimonitors.libvirt.domain_state import (
     ShutoffReason,
     Suspended,
 )
+from tests.fixtures.fake_libvirt import FakeError, FakeModule, denied
 from tests.fixtures.pidfile import locked
 
 URI = "qemu:///system"
@@ -169,3 +171,33 @@ def test_a_disk_without_an_end_tells_something_only_when_no_libvirtd_can_still_w
     with locked(tmp_path / "driver.pid"):
         traces = read_traces(instance, files)
     assert traces and traces.last_words == "destroyed"
+
+
+class Telling:
+    """A virConnect that tells its capabilities, or does not."""
+
+    def __init__(self, told: str | FakeError) -> None:
+        self.told = told
+
+    def getCapabilities(self) -> str:
+        if isinstance(self.told, FakeError):
+            raise self.told
+        return self.told
+
+
+@pytest.mark.parametrize(
+    ("told", "host"),
+    [
+        (f"<capabilities><host><uuid>{UUID.upper()}</uuid></host></capabilities>", UUID),
+        ("<capabilities><host/></capabilities>", ""),
+        ("<capabilities", ""),
+        (denied(), ""),
+    ],
+)
+def test_what_a_libvirt_calls_its_host(told: str | FakeError, host: str) -> None:
+    assert host_of(Telling(told), FakeModule) == host
+
+
+def test_a_connection_that_breaks_says_nothing_of_its_host() -> None:
+    with pytest.raises(FakeError):
+        host_of(Telling(FakeError("broken", FakeModule.VIR_ERR_RPC)), FakeModule)

@@ -78,6 +78,7 @@ async def test_sixty_hung_applications_do_not_delay_the_healthy_one() -> None:
             await play.clock.advance(1)
     times = [at for at, _ in play.of("good")]
     assert len(times) == 10 and play.kinds("good") == {Answered}
+    assert {one.where for _, one in play.seen} == {"test:///default"}
     assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= 31
     for one in hung:
         misses = [at for at, seen in play.of(one) if isinstance(seen, Missed)]
