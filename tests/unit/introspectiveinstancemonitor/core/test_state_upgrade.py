@@ -79,7 +79,7 @@ def present(number: int, life: str | None = None) -> GuestSeen:
 
 
 def answered(number: int, probe: str) -> Answered:
-    return Answered(uuid=uuid(number), run=run(number), probe=probe, took=0.01)
+    return Answered(uuid=uuid(number), run=run(number), probe=probe, took=0.01, where=GUESTS[number][0])
 
 
 def test_every_guest_stands_as_it_stood() -> None:
