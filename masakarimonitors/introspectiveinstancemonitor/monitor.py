@@ -63,10 +63,11 @@ def build(
     checks = _checks(conf)
     policy = policy_of(conf, checks)
     sources: list[Source[Observation]] = []
+    listing: list[Inventory] = []
     asking: list[Checks] = []
     for uri in uris:
         targets = Targets()
-        sources.append(Inventory(uri, pattern, targets, clock, checks=checks))
+        listing.append(Inventory(uri, pattern, targets, clock, checks=checks))
         sources.append(
             Heartbeat(
                 uri,
@@ -79,8 +80,8 @@ def build(
         )
         if options.checks_file:
             asking.append(Checks(uri, targets, clock, checks, expressions(checks)))
-    changed = ChangedChecks(options.checks_file, checks, asking)
-    sources += [*asking, changed] if asking else []
+    changed = ChangedChecks(options.checks_file, checks, asking, listing)
+    sources = [*listing, *sources, *asking, *([changed] if asking else [])]
     counters = CounterReader(uris, clock)
     return Monitor(
         name="introspectiveinstancemonitor",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, begun_anew
 from masakarimonitors.introspectiveinstancemonitor.core.observation import ChecksChanged, Observation
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
+from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory
 from masakarimonitors.introspectiveinstancemonitor.sources.output import Expression
 
 
@@ -17,11 +18,14 @@ class ChangedChecks:
 
     name = "changed checks"
 
-    def __init__(self, path: str, checks: Sequence[Check], asking: Sequence[Checks]) -> None:
-        """`checks`: those of the start; `asking`: who asks them, at each libvirt."""
+    def __init__(
+        self, path: str, checks: Sequence[Check], asking: Sequence[Checks], listing: Sequence[Inventory]
+    ) -> None:
+        """`checks`: those of the start; at each libvirt, who is `asking` them, and `listing` for whom they are."""
         self._path = path
         self._checks = checks
         self._asking = asking
+        self._listing = listing
         self._news: asyncio.Queue[Sequence[Check]] = asyncio.Queue()
 
     def take(self, says: Sequence[Check]) -> None:
@@ -33,6 +37,9 @@ class ChangedChecks:
         while True:
             checks = await self._news.get()
             anew, self._checks = begun_anew(self._checks, checks), checks
+            # Before any guest is told of again: it would be told without a check that is new.
+            for listing in self._listing:
+                listing.renew(checks)
             emit(ChecksChanged({check.name: check.failures for check in checks}, anew, self._path))
             for one in self._asking:
                 one.renew(checks, expressions(checks), anew)

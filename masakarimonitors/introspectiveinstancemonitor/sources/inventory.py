@@ -108,9 +108,15 @@ class Inventory:
         self._boot = boot_id(otherwise="boot")[:8]
         self._events: deque[_Event] = deque()
         self._wake = asyncio.Event()
+        self._list_due = False
         self._unwatched: dict[str, Unwatched] = {}
         self._unread: dict[str, str] = {}
         self._under_way = UnderWay()
+
+    def renew(self, checks: Sequence[Check]) -> None:
+        """From now on these checks; which of them are for whom is told of all guests, soon."""
+        self._checks, self._list_due = checks, True
+        self._wake.set()
 
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled: connect, subscribe, list, follow; again whenever the events are lost or no list comes."""
@@ -161,13 +167,14 @@ class Inventory:
                 await self._heard(self._events.popleft(), emit)
                 continue
             left = listed + RESYNC - self._clock.now().monotonic
-            if left <= 0:
+            if left <= 0 or self._list_due:
                 await self._list(emit)
                 listed = self._clock.now().monotonic
             else:
                 await pause(self._clock, left, self._wake)
 
     async def _list(self, emit: Callable[[Observation], None]) -> None:
+        self._list_due = False
         async with self._questions.one() as libvirt:
             domains = await libvirt.call(
                 lambda handle: [domain.UUIDString() for domain in handle.listAllDomains(LIST_ACTIVE)], CALL

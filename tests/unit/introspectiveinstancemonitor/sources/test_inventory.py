@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Census,
     GuestGone,
+    GuestSeen,
     LibvirtAway,
     Observation,
 )
@@ -69,6 +71,17 @@ async def test_it_lists_follows_and_lets_go(libvirt: FakeModule) -> None:
         await eventually(lambda: listing.count(GuestGone), "the end of one to be told")
         assert listing.targets.by_uuid.keys() == uuids("other")
     await eventually(lambda: libvirt.sockets == 0, "all sockets to be closed")
+
+
+async def test_who_a_changed_check_is_for_is_told_of_all_at_once(libvirt: FakeModule) -> None:
+    libvirt.add("one", "other")
+    web = Check(name="web", match=Match(names=("one",)), command=("/x",))
+    async with at_work(libvirt, "played:///changed") as listing:
+        await eventually(lambda: listing.count(Census) == 1, "the list")
+        listing.source.renew([web])
+        await eventually(lambda: listing.count(Census) == 2, "another list")
+        told = [(one.name, set(one.checks)) for one in listing.said if isinstance(one, GuestSeen)]
+        assert told == [("one", set()), ("other", set()), ("one", {"web"}), ("other", set())]
 
 
 async def test_three_hung_domains_are_named_and_all_others_are_listed(libvirt: FakeModule) -> None:
