@@ -48,9 +48,9 @@ unit: setup ## the tests that need no real system
 	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup \
 	    tests/unit tests/playbooks tests/simulation tests/world tests/explore tests/fuzz $(PYTEST_ARGS)
 
-explore: setup ## everything that can happen around the host monitor's core and in elections, until Ctrl-C
-	@echo "+ python -m tests.explore"
-	@$(BIN)/python -m tests.explore
+explore: setup ## everything that can happen around the host monitor's core and in elections; MINUTES=30, CASTS="1 5"
+	@echo "+ python -m tests.explore$(if $(MINUTES), --minutes $(MINUTES)) $(CASTS)"
+	@$(BIN)/python -m tests.explore $(if $(MINUTES),--minutes $(MINUTES)) $(CASTS)
 
 fuzz: setup ## bent input of every kind to every reader, other each time; MINUTES=10, SEED=... repeats a round
 	@echo "+ python -m tests.fuzz $(MINUTES)"

@@ -1,12 +1,15 @@
-"""`make explore`: everything that may happen, in rounds that look ever deeper, until Ctrl-C.
+"""`make explore`: everything that may happen, in rounds that look ever deeper, until Ctrl-C or for so many minutes.
 
 In each round every cast goes one move deeper, or as far as its share of time takes it; the shares grow from round to
 round. What is found ends the round of that cast with the shortest trace, and the others go on. A cast may be
-named by its number.
+named by its number. Most casts have no end that anybody waits for: what was covered is printed.
 """
 
+import argparse
 import itertools
+import math
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,8 +35,12 @@ def casts() -> list[tuple[str, Search[Any]]]:
     return found
 
 
-def play(playing: Sequence[tuple[str, Search[Any]]], rounds: int | None = None) -> int:
-    """So many rounds (None: until nothing is left); returns in how many casts something was found that never may be."""
+def play(
+    playing: Sequence[tuple[str, Search[Any]]], rounds: int | None = None, minutes: float | None = None
+) -> int:
+    """So many rounds, and minutes of this computer's time (None: until nothing is left); returns in how many casts
+    something was found that never may be."""
+    end = math.inf if minutes is None else time.perf_counter() + 60.0 * minutes
     for number in itertools.count(1) if rounds is None else range(1, rounds + 1):
         going = [
             (name, search)
@@ -43,19 +50,26 @@ def play(playing: Sequence[tuple[str, Search[Any]]], rounds: int | None = None) 
         if not going:
             break
         for name, search in going:
-            search.run(Limits(depth=search.account.depth + 1, seconds=SHARE * number))
+            left = end - time.perf_counter()
+            if left <= 0.0:
+                return _found(playing)
+            search.run(Limits(depth=search.account.depth + 1, seconds=min(SHARE * number, left)))
             print(f"round {number}, {name}: {search.account}", flush=True)
+    return _found(playing)
+
+
+def _found(playing: Sequence[tuple[str, Search[Any]]]) -> int:
     return sum(bool(search.account.violation) for _, search in playing)
 
 
-def main(numbers: list[int]) -> int:
+def main(numbers: Sequence[int], minutes: float | None = None) -> int:
     """0 when nothing was found."""
     everybody = casts()
     playing = [everybody[number] for number in numbers] or everybody
     try:
-        found = play(playing)
+        found = play(playing, minutes=minutes)
     except KeyboardInterrupt:
-        found = sum(bool(search.account.violation) for _, search in playing)
+        found = _found(playing)
         print()
     for name, search in playing:
         print(f"{name}: {search.account}", flush=True)
@@ -63,4 +77,10 @@ def main(numbers: list[int]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main([int(word) for word in sys.argv[1:]]))
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.explore", description="Everything that may happen."
+    )
+    parser.add_argument("--minutes", type=float, help="end after so many; by default at Ctrl-C")
+    parser.add_argument("casts", nargs="*", type=int, metavar="CAST", help="by their numbers; by default all")
+    asked = parser.parse_args()
+    sys.exit(main(asked.casts, asked.minutes))

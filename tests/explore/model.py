@@ -5,7 +5,6 @@ reports, and one masakari takes, refuses, answers late or not at all. A `Model` 
 the next one and leaves the old one as it was.
 """
 
-import copy
 import datetime
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -152,6 +151,13 @@ class Mind:
         self.proven: Mapping[str, float] = {}
         self.asked: tuple[CheckPower, ...] = ()
 
+    def copy(self) -> "Mind":
+        """The same, to be changed."""
+        new = object.__new__(Mind)
+        new.state, new.rows, new.memory, new.wake = self.state, self.rows, self.memory, self.wake
+        new.last, new.proven, new.asked = self.last, self.proven, self.asked
+        return new
+
 
 Fault = Callable[[Mind, Observation], Observation]
 """What a broken core would take an observation for."""
@@ -163,8 +169,10 @@ def sound(mind: Mind, observation: Observation) -> Observation:
 
 
 class Model:
-    """One moment. `raw`: what the engine says of each host on each link; `sees`: which links show themselves;
-    `decisions`: how often one was made, in all moments that have come of the first."""
+    """One moment. `raw`: what the engine says of each host on each link; `sees`: which links show themselves.
+
+    Shared by all moments that have come of the first: `decisions`, how often one was made, and `settled`, of which
+    moments it is known for how many seconds all goes well after them, by how they are let be."""
 
     def __init__(self, rules: Rules, fault: Fault = sound) -> None:
         self.rules = rules
@@ -172,6 +180,7 @@ class Model:
         self.deciders = [Decider(rules.policy(number)) for number in range(rules.monitors)]
         self.seconds = 0.0
         self.decisions = [0]
+        self.settled: dict[tuple[str, int], float] = {}
         self.minds = [Mind(restore(decider.policy, {})) for decider in self.deciders]
         self.raw: dict[tuple[str, str], Membership] = {}
         self.standing: dict[tuple[str, str], Membership] = {}
@@ -187,8 +196,9 @@ class Model:
 
     def copy(self) -> "Model":
         """The same moment, to be changed."""
-        new = copy.copy(self)
-        new.minds = [copy.copy(mind) for mind in self.minds]
+        new = object.__new__(Model)
+        new.__dict__.update(self.__dict__)
+        new.minds = [mind.copy() for mind in self.minds]
         for name in ("raw", "standing", "sees", "outage"):
             setattr(new, name, dict(getattr(self, name)))
         return new
@@ -529,31 +539,30 @@ class Model:
 
     def key(self) -> Hashable:
         """What tells this moment from others."""
-        shape = Shape(self.now)
-        minds = tuple(
+        minds = [
             (
-                shape.of(mind.state),
-                shape.of(mind.wake),
-                shape.of([self._plain(row) for row in mind.rows]),
-                shape.of(mind.memory),
-                shape.of(mind.asked),
-                shape.of({host: at + BEGIN for host, at in mind.proven.items()}),
+                mind.state,
+                mind.wake,
+                [self._plain(row) for row in mind.rows],
+                mind.memory,
+                mind.asked,
+                {host: at + BEGIN for host, at in mind.proven.items()},
                 self._turns(mind),
             )
             for mind in self.minds
-        )
+        ]
         world = (
-            tuple(sorted((pair, value.value) for pair, value in self.raw.items())),
-            tuple(sorted((pair, value.value) for pair, value in self.standing.items())),
-            tuple(sorted(self.sees.items())),
-            shape.of([self._told(one) for one in self._recent()]),
+            self.raw,
+            self.standing,
+            self.sees,
+            [self._told(one) for one in self._recent()],
             self.api,
-            shape.of(self.flagged),
+            self.flagged,
             self.who,
-            shape.of(self.nobody_since + BEGIN) if self.who == NONE else 0.0,
-            shape.of(self.ledger),
+            self.nobody_since + BEGIN if self.who == NONE else 0.0,
+            self.ledger,
         )
-        return (minds, world)
+        return Shape(self.now).of((minds, world))
 
     def _turns(self, mind: Mind) -> tuple[float, ...]:
         """How long until its turns while all report: they come round by the wall clock."""

@@ -4,6 +4,7 @@
 failure must reach masakari once, and as it stands, when whatever does not reach it must be shown to people.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -45,6 +46,8 @@ Act = Callable[[Model], bool | None]
 
 SPELL = 2500.0
 """Seconds after which whatever is to come of a moment has come."""
+RUN = SPELL + 500.0
+"""Seconds for which a moment is let be: longer, so that those before it that come by there later know enough."""
 RETURN = 2.0
 """Seconds after which a host is seen again at the earliest: nothing boots, and no engine counts, faster than that."""
 # Values that one link may take by itself.
@@ -296,21 +299,43 @@ def check(model: Model) -> None:
     _mended(model.copy())
 
 
-def _run(model: Model, seconds: float) -> None:
-    """Let time pass as it does where everything answers at once."""
-    end = model.seconds + seconds
+def _let_be(model: Model, how: str, ends_well: Callable[[Model], None]) -> None:
+    """Let time pass as it does where everything answers at once, for at least `SPELL`; `ends_well` looks at the end.
+
+    Where another moment that was let be so has come by here before, and ended well, so does this one: but no
+    moment is taken for well that was not seen to be for `SPELL`.
+    """
+    began, passed = model.seconds, dict[tuple[str, int], float]()
     model.deliver_all()
-    while model.seconds < end:
+    while model.seconds < began + RUN:
+        moment = (how, hash(model.key()))
+        well_until = model.seconds + model.settled.get(moment, -math.inf)
+        if well_until >= began + SPELL:
+            break
+        if moment in passed:
+            # From here on it goes round for ever.
+            ends_well(model)
+            well_until = math.inf
+            break
+        passed[moment] = model.seconds
         due = [row.due for mind in model.minds for row in mind.rows if row.due > model.seconds]
-        first = min([*model.alarms(), *due, end])
-        model.wait(max(0.01, min(first, end) - model.seconds))
+        first = min([*model.alarms(), *due, began + RUN])
+        model.wait(max(0.01, min(first, began + RUN) - model.seconds))
         model.answer_power()
         model.deliver_all()
+    else:
+        ends_well(model)
+        well_until = model.seconds
+    for moment, at in passed.items():
+        model.settled[moment] = max(well_until - at, model.settled.get(moment, 0.0))
 
 
 def _left_alone(model: Model) -> None:
     """As it stands: what masakari does not have is shown as such."""
-    _run(model, SPELL)
+    _let_be(model, "left alone", _is_shown)
+
+
+def _is_shown(model: Model) -> None:
     for host in model.rules.hosts:
         if not model.fails(host) or model.has(host, HostStatus.NORMAL):
             continue
@@ -338,7 +363,10 @@ def _mended(model: Model) -> None:
         model.tell(lambda number: registry(model))
     if model.rules.elected and not isinstance(model.who, int):
         _lead(model, 0)
-    _run(model, SPELL)
+    _let_be(model, "mended", _is_told)
+
+
+def _is_told(model: Model) -> None:
     for host in model.rules.hosts:
         if model.fails(host) and not model.has(host, HostStatus.NORMAL):
             last = [str(mind.last.get(f"host:{host}")) for mind in model.minds]

@@ -30,17 +30,19 @@ class Limits:
 
 @dataclass
 class Account:
-    """What a search has come to. `depth`: how many moves deep it looks; `complete`: no state is left unlooked at."""
+    """What a search has come to. `depth`: how many moves deep it looks; `ahead`: how many states it has found and not
+    looked beyond; `complete`: there is none."""
 
     states: int = 0
     steps: int = 0
     depth: int = 0
+    ahead: int = 1
     complete: bool = False
     violation: str = ""
     trace: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        extent = "all of them" if self.complete else "stopped at its limit"
+        extent = "all of them" if self.complete else f"stopped at its limit, {self.ahead} not looked beyond"
         lines = [f"{self.states} states, {self.steps} steps, depth {self.depth}, {extent}"]
         if self.violation:
             lines.append(f"VIOLATION: {self.violation}")
@@ -80,6 +82,7 @@ class Search(Generic[S]):
             account.depth = depth
             self._ahead.popleft()
             self._expand(number, depth, state)
+            account.ahead = len(self._ahead)
         account.complete = not account.violation
         return account
 

@@ -2,12 +2,16 @@
 
 In: anything made of records, mappings and plain values. Out: a tuple in which moments are ages, counters of requests
 are their order, and whatever is older than every patience is simply old.
+
+A value is taken apart into its form, in which a place stands for each moment, and its moments. No record ever
+changes, and most of them are in many states; so the form of each is made once, and equal forms
+are one object from then on.
 """
 
 import dataclasses
 import datetime
 import enum
-from collections.abc import Hashable, Mapping, Set
+from collections.abc import Callable, Hashable, Mapping, Set
 from typing import Any
 
 from masakarimonitors.core.decision import Instant
@@ -18,7 +22,11 @@ _A_MOMENT = BEGIN / 2
 _OLD = 700.0
 """Seconds: what is older than this differs in nothing that a decision looks at."""
 # Counters, and words for people: no decision reads them again.
-_LEFT_OUT = {"last_request_id", "request_id", "why", "evidence", "power_evidence"}
+_LEFT_OUT = {"asked", "request_id", "why", "evidence", "power_evidence"}
+_KEPT = 100_000
+"""Records whose form is kept, at most."""
+
+Moment = float | datetime.datetime
 
 
 class Shape:
@@ -29,42 +37,107 @@ class Shape:
 
     def of(self, value: Any) -> Hashable:
         """The shape of `value`."""
-        if value is None or isinstance(value, str | bool | int | enum.Enum):
-            return value
-        if isinstance(value, float):
-            return self._moment(value) if value > _A_MOMENT and value != float("inf") else value
-        if isinstance(value, datetime.datetime):
-            return self._age((self._now.wall - value).total_seconds())
-        if isinstance(value, Instant):
-            return self.of(value.monotonic)
-        if isinstance(value, Mapping):
-            return tuple(sorted(((str(key), self.of(item)) for key, item in value.items()), key=_by_name))
-        if isinstance(value, Set):
-            return tuple(sorted(map(repr, value)))
-        if isinstance(value, tuple | list):
-            return tuple(self.of(item) for item in value)
-        if dataclasses.is_dataclass(value):
-            return (
-                type(value).__name__,
-                *(self.of(getattr(value, name)) for name in _fields(type(value))),
-            )
-        return repr(value)
+        moments: list[Moment] = []
+        form = _form(value, moments)
+        return (form, *map(self._age, moments)) if moments else form
 
-    def _moment(self, second: float) -> float:
-        return self._age(self._now.monotonic - second)
-
-    def _age(self, seconds: float) -> float:
-        return round(max(-_OLD, min(seconds, _OLD)), 2)
+    def _age(self, moment: Moment) -> float:
+        if isinstance(moment, float):
+            seconds = self._now.monotonic - moment
+        else:
+            seconds = (self._now.wall - moment).total_seconds()
+        # None is negative: Python's hash of -1 is that of -2, and a search goes by hashes.
+        return round(max(-_OLD, min(seconds, _OLD)) + _OLD, 2)
 
 
-_names: dict[type, tuple[str, ...]] = {}
+class _Mark:
+    """Stands in a form for what is no plain value: a moment, a word of an enumeration, or the form of a record."""
+
+    __slots__ = ("_hash",)
+
+    def __init__(self, name: str) -> None:
+        self._hash = hash(f"mark {name}")
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
-def _fields(kind: Any) -> tuple[str, ...]:
-    if kind not in _names:
-        _names[kind] = tuple(field.name for field in dataclasses.fields(kind) if field.name not in _LEFT_OUT)
-    return _names[kind]
+Take = Callable[[Any, list[Moment]], Hashable]
+"""Takes a value's form, and adds its moments."""
+
+_MOMENT = _Mark("moment")
+_forms: dict[Hashable, _Mark] = {}
+_records: dict[int, tuple[Any, Hashable, tuple[Moment, ...]]] = {}
+_takes: dict[type, Take] = {}
 
 
-def _by_name(pair: tuple[str, Hashable]) -> str:
-    return pair[0]
+def _form(value: Any, moments: list[Moment]) -> Hashable:
+    kind = type(value)
+    return (_takes.get(kind) or _take_of(kind))(value, moments)
+
+
+def _take_of(kind: type) -> Take:
+    """How the form of such a value is taken."""
+    _takes[kind] = take = _choose(kind)
+    return take
+
+
+def _choose(kind: type) -> Take:
+    if issubclass(kind, enum.Enum):
+        words = {id(word): _Mark(f"{kind.__qualname__}.{word.name}") for word in kind}
+        return lambda value, moments: words[id(value)]
+    if kind is type(None) or issubclass(kind, str | int):
+        return lambda value, moments: value
+    if issubclass(kind, float):
+        return _take_float
+    if issubclass(kind, tuple | list):
+        return lambda value, moments: tuple([_form(item, moments) for item in value])
+    if issubclass(kind, Instant):
+        return lambda value, moments: _form(value.monotonic, moments)
+    if issubclass(kind, datetime.datetime):
+        return _take_moment
+    if issubclass(kind, Mapping):
+        return _take_mapping
+    if issubclass(kind, Set):
+        return lambda value, moments: tuple(sorted(map(repr, value)))
+    if dataclasses.is_dataclass(kind):
+        return _record(kind)
+    return lambda value, moments: repr(value)
+
+
+def _take_moment(value: Moment, moments: list[Moment]) -> Hashable:
+    moments.append(value)
+    return _MOMENT
+
+
+def _take_float(value: float, moments: list[Moment]) -> Hashable:
+    return _take_moment(value, moments) if _A_MOMENT < value < float("inf") else value
+
+
+def _take_mapping(value: Mapping[Any, Any], moments: list[Moment]) -> Hashable:
+    names = sorted(value, key=str) if len(value) > 1 else value
+    return tuple([(str(name), _form(value[name], moments)) for name in names])
+
+
+def _record(kind: Any) -> Take:
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in _LEFT_OUT]
+    frozen: bool = kind.__dataclass_params__.frozen
+
+    def take(value: Any, moments: list[Moment]) -> Hashable:
+        known = _records.get(id(value))
+        if known is None:
+            own: list[Moment] = []
+            parts = (kind, *[_form(getattr(value, name), own) for name in names])
+            form = _forms.get(parts)
+            if form is None:
+                form = _forms[parts] = _Mark(f"{kind.__qualname__} {len(_forms)}")
+            known = (value, form, tuple(own))
+            if frozen:
+                if len(_records) >= _KEPT:
+                    _records.clear()
+                # The record stays with its form, so that nothing else is ever at its place.
+                _records[id(value)] = known
+        moments += known[2]
+        return known[1]
+
+    return take

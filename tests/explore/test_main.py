@@ -31,6 +31,14 @@ def test_a_round_may_be_the_last() -> None:
     assert playing[0][1].account.depth == 2 and not playing[0][1].account.complete
 
 
+def test_its_minutes_may_be_over(capsys: pytest.CaptureFixture[str]) -> None:
+    playing = [("a puzzle", puzzle(0))]
+    assert play(playing, minutes=0.0) == 0
+    assert playing[0][1].account.depth == 0 and not capsys.readouterr().out
+    assert play(playing, minutes=60.0) == 0
+    assert playing[0][1].account.complete and playing[0][1].account.ahead == 0
+
+
 def test_every_cast_and_every_election_plays() -> None:
     names = [name for name, _ in casts()]
     assert all(rules.name in names for rules in PLAYS)

@@ -40,7 +40,8 @@ def test_states_that_are_the_same_count_once() -> None:
 def test_it_stops_at_a_limit_and_says_so() -> None:
     account = Search(1, moves, lambda number: number, forbid(0)).run(Limits(states=5))
     assert 5 <= account.states <= 6 and not account.complete
-    assert "stopped at its limit" in str(account)
+    assert 0 < account.ahead < account.states
+    assert f"stopped at its limit, {account.ahead} not looked beyond" in str(account)
 
 
 def test_it_goes_on_where_it_stopped() -> None:

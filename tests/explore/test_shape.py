@@ -7,6 +7,7 @@ import pytest
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core.host import HostState
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import CheckLife, CheckPower, Life, LifeSeen
 from tests.explore.model import EPOCH
@@ -33,6 +34,7 @@ def silent(seconds: float) -> LifeSeen:
         (CheckPower("a", 1, 7), CheckPower("a", 1, 9)),
         (frozenset("ab"), frozenset("ba")),
         (BEGIN - 5000.0, BEGIN - 9000.0),
+        (HostState(links=(), asked=3), HostState(links=(), asked=7)),
     ],
 )
 def test_the_clock_alone_makes_no_other_state(one: object, other: object) -> None:
@@ -53,3 +55,16 @@ def test_the_clock_alone_makes_no_other_state(one: object, other: object) -> Non
 )
 def test_anything_else_does(one: object, other: object) -> None:
     assert Shape(at(20.0)).of(one) != Shape(at(120.0)).of(other)
+
+
+def test_no_two_ages_have_one_hash() -> None:
+    """By which a search goes; as numbers, -1 and -2 have the same."""
+    ages = [cents / 100 for cents in range(-500, 501)]
+    assert len({hash(Shape(at(20.0)).of((BEGIN + 20.0 - age, "up"))) for age in ages}) == len(ages)
+
+
+def test_a_form_that_is_kept_is_that_of_no_other_record() -> None:
+    shapes = {
+        Shape(at(20.0)).of(LedgerEntry(HostStatus.NORMAL, at(float(second)).wall)) for second in range(50)
+    }
+    assert len(shapes) == 50
