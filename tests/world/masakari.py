@@ -5,12 +5,15 @@ and `accepted`. The rules are those of masakari-api and its engine with their de
 each notification is looked at, duplicates found by an equal payload with a generated_time that is not older than
 the window, a host on maintenance refused whatever is said of it, and a flag that every recovery sets. With several
 workers, two of them may look before either has written: both accept.
+
+The engine looks now and then for what it has not begun with and for what it has failed at once, which it tries once
+more. What it was at work on when it was killed is `running` for good: nobody looks for that, not even the engine that
+is started after it.
 """
 
 import asyncio
 import datetime
 import json
-import math
 import random
 import urllib.parse
 from collections.abc import Callable
@@ -25,6 +28,12 @@ SEGMENT = "c0ffee00-0000-4000-8000-000000000001"
 PAGE = 1000
 RECOVERY = 219.0
 """Seconds in which its engine has worked off a host's failure by default: 180 of them it waits for nova."""
+BEGINS = 0.5
+"""Seconds after which it has begun with what is new: it sets the host on maintenance before anything else."""
+AGAIN = 120.0
+"""Seconds between two looks of the engine for what is new or in error; what is new has to be `UNTOUCHED` old then."""
+UNTOUCHED = 60.0
+OVER = ("finished", "ignored", "failed")
 
 
 class Unanswered(Exception):
@@ -81,9 +90,9 @@ class Offer:
         return f"{self.event} {self.host_status} of {self.host} by {self.sender}: {self.status}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Kept:
-    """One notification that masakari has accepted."""
+    """One notification that masakari has accepted; `status` and `changed` are its engine's."""
 
     id: int
     kind: str
@@ -91,27 +100,38 @@ class Kept:
     payload: dict[str, str]
     generated: datetime.datetime
     created: datetime.datetime
-    done: float
-    """From which second of the loop its engine has finished with it."""
+    status: str = "new"
+    changed: datetime.datetime | None = None
 
-    def shown(self, now: float) -> dict[str, Any]:
+    @property
+    def uuid(self) -> str:
+        return f"c0ffee00-0000-4000-8000-2{self.id:011d}"
+
+    @property
+    def recovers(self) -> bool:
+        """Whether it tells the engine to do something."""
+        fails = self.kind == "COMPUTE_HOST" and self.payload.get("host_status") == "NORMAL"
+        return (fails or self.kind == "PROCESS") and self.payload["event"] == "STOPPED"
+
+    def shown(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "created_at": _naive(self.created),
-            "updated_at": None,
-            "notification_uuid": f"c0ffee00-0000-4000-8000-2{self.id:011d}",
+            "updated_at": _naive(self.changed) if self.changed else None,
+            "notification_uuid": self.uuid,
             "type": self.kind,
             "source_host_uuid": self.host.uuid,
             "failover_segment_uuid": SEGMENT,
             "generated_time": _naive(self.generated),
             "payload": self.payload,
-            "status": "finished" if now >= self.done else "new",
+            "status": self.status,
         }
 
 
 class Masakari:
     """`pause`: how long (seconds) it sleeps before it looks; `workers` > 1: looking and writing are two steps;
-    `recovery`: in how many seconds its engine has worked off a notification."""
+    `recovery`: in how many seconds its engine has worked off a notification; `engine`: whether there is one; `nova`:
+    whether it can do anything there."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, rng: random.Random, hosts: list[str]) -> None:
         self._loop = loop
@@ -121,6 +141,8 @@ class Masakari:
         self.pause = (0.0, 5.0)
         self.workers = 1
         self.engine = True
+        self.nova = True
+        self._life = 0
         self.recovery = RECOVERY
         self.offers: list[Offer] = []
         self.asked: list[str] = []
@@ -163,10 +185,22 @@ class Masakari:
         if (
             known.on_maintenance
             and not on
-            and all(now >= one.done for one in self._kept if one.host is known)
+            and all(one.status in OVER for one in self._kept if one.host is known)
         ):
             self.put_back[host] = now
         known.on_maintenance = on
+
+    def kill_engine(self) -> None:
+        """SIGKILL: whatever it is at work on stays as it is."""
+        self.engine = False
+        self._life += 1
+
+    def start_engine(self) -> None:
+        """It runs (again), and looks for what it has to do."""
+        if not self.engine:
+            self.engine = True
+            self._life += 1
+            self._loop.call_later(AGAIN, self._look_around, self._life)
 
     def unregister(self, host: str) -> None:
         """The host is in no segment any more."""
@@ -260,14 +294,53 @@ class Masakari:
             host=host,
             payload=payload,
             generated=stamp,
-            created=EPOCH + datetime.timedelta(seconds=self._loop.time() - BEGIN),
-            done=self._loop.time() + self.recovery if self.engine else math.inf,
+            created=self._wall(),
         )
         self._kept.append(kept)
-        recovers = (kind == "COMPUTE_HOST" and payload.get("host_status") == "NORMAL") or kind == "PROCESS"
-        if self.engine and self.enabled and recovers and payload["event"] == "STOPPED":
-            self._loop.call_later(0.5, setattr, host, "on_maintenance", True)
-        return 202, json.dumps({"notification": kept.shown(self._loop.time())})
+        if self.engine:
+            self._loop.call_later(BEGINS, self._work, kept, self._life)
+        return 202, json.dumps({"notification": kept.shown()})
+
+    # -- its engine -----------------------------------------------------------------------------
+
+    def _wall(self) -> datetime.datetime:
+        return EPOCH + datetime.timedelta(seconds=self._loop.time() - BEGIN)
+
+    def _becomes(self, kept: Kept, status: str) -> None:
+        kept.status, kept.changed = status, self._wall()
+
+    def _work(self, kept: Kept, life: int) -> None:
+        """The engine of that life begins with it."""
+        if life != self._life:
+            return
+        tries = 2 if kept.status == "error" else 1
+        self._becomes(kept, "running")
+        if self.enabled and kept.recovers:
+            kept.host.on_maintenance = True
+        self._loop.call_later(self.recovery - BEGINS, self._end, kept, life, tries)
+
+    def _end(self, kept: Kept, life: int, tries: int) -> None:
+        if life != self._life:
+            return
+        if not self.enabled or kept.payload.get("host_status") == "UNKNOWN":
+            self._becomes(kept, "ignored")
+        elif self.nova or not kept.recovers:
+            self._becomes(kept, "finished")
+        elif tries == 2:
+            self._becomes(kept, "failed")
+        else:
+            self._becomes(kept, "error")
+            self._loop.call_later(AGAIN, self._work, kept, life)
+
+    def _look_around(self, life: int) -> None:
+        """What nobody has begun with, and what an engine that was killed has failed at."""
+        if life != self._life:
+            return
+        for kept in self._kept:
+            age = (self._wall() - kept.created).total_seconds()
+            if kept.status == "error" or (kept.status == "new" and age >= UNTOUCHED):
+                self._work(kept, life)
+        self._loop.call_later(AGAIN, self._look_around, life)
 
     def _show(self, path: str) -> tuple[int, Any]:
         address = urllib.parse.urlsplit(path)
@@ -282,8 +355,10 @@ class Masakari:
                 found = [one.shown() for one in self.hosts.values() if one.uuid == host]
                 return (200, {"host": found[0]}) if found else (404, {})
             case ["notifications"]:
-                now = self._loop.time()
-                return self._page("notifications", [one.shown(now) for one in self._found(query)], query)
+                return self._page("notifications", [one.shown() for one in self._found(query)], query)
+            case ["notifications", uuid]:
+                known = [one.shown() for one in self._kept if one.uuid == uuid]
+                return (200, {"notification": known[0]}) if known else (404, {})
         return 404, {}
 
     def _found(self, query: dict[str, str]) -> list[Kept]:
@@ -295,6 +370,7 @@ class Masakari:
             for one in reversed(self._kept)
             if one.generated >= stamp
             and query.get("type", one.kind) == one.kind
+            and query.get("status", one.status) == one.status
             and query.get("source_host_uuid", one.host.uuid) == one.host.uuid
         ]
 

@@ -37,6 +37,7 @@ from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Loaded, Row, Write
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
+from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_loop import LoopClock
 from tests.world.masakari import Unanswered
 from tests.world.real_elections import AnyElector
@@ -152,7 +153,7 @@ class Wire:
         except (Unanswered, TimeoutError) as fault:
             raise LookupFailed(f"GET {path}: {fault or 'read timed out'}") from fault
         if status != 200:
-            raise LookupFailed(f"GET {path}: {status} {document}")
+            raise LookupFailed(f"GET {path}: {status} {document}", unknown=status == 404)
         return document
 
 
@@ -222,12 +223,20 @@ class MonitorSite:
         policy = wiring.delivery_policy(conf, "hostmonitor")
         arrivals = Arrivals(ReportFinder(api))
         wired = wiring.wire(
-            monitor, outbox, api, policy, self.clock, on_verdict=self._told, arrivals=arrivals
+            monitor,
+            outbox,
+            api,
+            policy,
+            self.clock,
+            on_verdict=self._told,
+            arrivals=arrivals,
+            reader=api,
+            follow=wiring.follow_policy("hostmonitor"),
         )
         self.wired = wired
         try:
             async with asyncio.TaskGroup() as tasks:
-                for run in (outbox.run, wired.delivery.run, wired.daemon.run):
+                for run in (outbox.run, wired.delivery.run, wired.daemon.run, wired.follower.run):
                     tasks.create_task(run())
         finally:
             if not disk.cut:
@@ -290,6 +299,12 @@ class MonitorSite:
             if row.subject == subject:
                 return {"state": row.state, "detail": row.detail, "alarm": row.alarm}
         return None
+
+    def delivered(self, subject: str) -> Sequence[SubjectRow]:
+        """What its status shows of the reports about a subject that masakari has."""
+        if self.wired is None:
+            return ()
+        return [row for row in self.wired.status.delivered() if row.subject == subject]
 
 
 class _Life:

@@ -12,7 +12,7 @@ import pytest
 from tests.fixtures import fake_loop
 from tests.fixtures.fake_clock import EPOCH
 from tests.fixtures.fake_loop import FakeLoop
-from tests.world.masakari import Masakari, Unanswered
+from tests.world.masakari import SEGMENT, Masakari, Unanswered
 
 
 def report(host: str = "a", at: float = 0.0, status: str = "NORMAL", kind: str = "COMPUTE_HOST") -> str:
@@ -136,6 +136,79 @@ def test_lists_are_read_page_by_page_with_numbers_as_markers() -> None:
     ask(talk, hosts=5)
 
 
+def words(masakari: Masakari) -> Awaitable[list[str]]:
+    """What it says of each report that it has, newest first."""
+
+    async def look() -> list[str]:
+        listed = (await masakari.get("/notifications", "m"))[1]["notifications"]
+        return [one["status"] for one in listed]
+
+    return look()
+
+
+def test_its_engine_says_what_it_is_at() -> None:
+    async def talk(masakari: Masakari) -> None:
+        await statuses(masakari, report(), report("b", status="UNKNOWN"))
+        assert await words(masakari) == ["new", "new"]
+        await asyncio.sleep(1.0)
+        assert await words(masakari) == ["running", "running"]
+        await asyncio.sleep(220.0)
+        assert await words(masakari) == ["ignored", "finished"]
+
+    ask(talk)
+
+
+def test_nobody_takes_up_what_an_engine_was_at_when_it_was_killed() -> None:
+    async def talk(masakari: Masakari) -> None:
+        await statuses(masakari, report())
+        await asyncio.sleep(1.0)
+        masakari.kill_engine()
+        await statuses(masakari, report("b"))
+        await asyncio.sleep(600.0)
+        assert await words(masakari) == ["new", "running"]
+        masakari.start_engine()
+        await asyncio.sleep(1.0)
+        assert await words(masakari) == ["new", "running"]  # it looks for what is new only now and then
+        await asyncio.sleep(600.0)
+        assert await words(masakari) == ["finished", "running"]
+
+    ask(talk)
+
+
+def test_what_fails_is_tried_once_more() -> None:
+    async def talk(masakari: Masakari) -> None:
+        masakari.nova = False
+        await statuses(masakari, report(), report("b"))
+        await asyncio.sleep(230.0)
+        assert await words(masakari) == ["error", "error"]
+        await asyncio.sleep(200.0)
+        masakari.maintain("b", False)
+        assert await words(masakari) == ["running", "running"] and "b" not in masakari.put_back
+        await asyncio.sleep(150.0)
+        assert await words(masakari) == ["failed", "failed"]
+        masakari.nova = True
+        await asyncio.sleep(600.0)
+        assert await words(masakari) == ["failed", "failed"]
+
+    ask(talk)
+
+
+def test_an_error_of_before_the_engine_was_killed_is_taken_up_by_the_next() -> None:
+    async def talk(masakari: Masakari) -> None:
+        masakari.nova = False
+        await statuses(masakari, report())
+        await asyncio.sleep(230.0)
+        masakari.kill_engine()
+        masakari.nova = True
+        await asyncio.sleep(600.0)
+        assert await words(masakari) == ["error"]
+        masakari.start_engine()
+        await asyncio.sleep(600.0)
+        assert await words(masakari) == ["finished"]
+
+    ask(talk)
+
+
 def test_what_it_has_can_be_looked_up() -> None:
     async def talk(masakari: Masakari) -> None:
         await statuses(masakari, report(at=0.0), report("b", at=60.0))
@@ -151,5 +224,9 @@ def test_what_it_has_can_be_looked_up() -> None:
         assert [one["id"] for one in await found(f"generated-since={later}")] == [2]
         assert [one["id"] for one in await found(f"source_host_uuid={masakari.hosts['a'].uuid}")] == [1]
         assert await found("type=VM") == []
+        assert [one["id"] for one in await found("status=running")] == []
+        uuid = (await found("type=COMPUTE_HOST"))[0]["notification_uuid"]
+        assert (await masakari.get(f"/notifications/{uuid}", "m"))[1]["notification"]["id"] == 2
+        assert (await masakari.get(f"/notifications/{SEGMENT}", "m"))[0] == 404
 
     ask(talk)

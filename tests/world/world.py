@@ -540,6 +540,24 @@ def shown(subject: str, words: str) -> Check:
     return Check(f"{subject} shown with {words!r}", look)
 
 
+def _undone(world: World, host: str) -> list[str]:
+    sites = world.sites.values()
+    return [row.detail for site in sites for row in site.delivered(f"host:{host}") if row.alarm]
+
+
+def unrecovered(host: str, words: str = "") -> Check:
+    """A person is asked for, because masakari has a report of the host and does not recover it."""
+    return Check(
+        f"an alarm that masakari does not recover {host}" + (f", with {words!r}" if words else ""),
+        lambda world: any(words in detail for detail in _undone(world, host)),
+    )
+
+
+def well_delivered(host: str) -> Check:
+    """Nobody is asked for because of what masakari makes of the host's reports."""
+    return Check(f"no alarm that masakari does not recover {host}", lambda world: not _undone(world, host))
+
+
 def held(host: str, words: str = "") -> Check:
     """The last word of some monitor about the host is that its report is held, and why."""
 
