@@ -77,8 +77,22 @@ def _masakari(world: World, host: str) -> None:
             world.masakari.up()
 
 
+def _engine(world: World, host: str) -> None:
+    act = world.rng.choice(("killed", "started", "started", "refused by nova", "served by nova"))
+    world.note(f"masakari's engine is {act}")
+    match act:
+        case "killed":
+            world.masakari.kill_engine()
+        case "started":
+            world.masakari.start_engine()
+        case _:
+            world.masakari.nova = act == "served by nova"
+
+
 def _flag(world: World, host: str) -> None:
     on = not world.masakari.hosts[host].on_maintenance
+    if not on and world.masakari.is_at(host):
+        return
     world.note(f"{host} is {'put on' if on else 'taken off'} maintenance")
     world.masakari.maintain(host, on)
 
@@ -100,7 +114,7 @@ def _election(world: World, host: str) -> None:
 
 _ACTS: Sequence[Callable[[World, str], None] | str] = (
     *(_power, _power, _power, _cut, _cut, _heal, _heal),
-    *(_leader, _agent, _masakari, _masakari, _flag, _way, _election),
+    *(_leader, _agent, _masakari, _masakari, _engine, _flag, _way, _election),
     *("restart", "kill", "start", "start"),
 )
 
@@ -111,6 +125,9 @@ async def mend(world: World) -> list[str]:
     world.note(f"the end: all are well but {dead}")
     world.masakari.pause = (0.0, 5.0)
     world.masakari.up()
+    world.masakari.nova = True
+    world.masakari.start_engine()
+    world.masakari.let_a_day_pass()
     world.election.admit()
     for host in world.hosts:
         world.heal(host)

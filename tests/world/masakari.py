@@ -101,6 +101,8 @@ class Kept:
     generated: datetime.datetime
     created: datetime.datetime
     status: str = "new"
+    life: int = -1
+    """In which of its engine's lives it was taken up last."""
     changed: datetime.datetime | None = None
 
     @property
@@ -182,13 +184,13 @@ class Masakari:
     def maintain(self, host: str, on: bool = True) -> None:
         """An operator flags the host, or puts it back into service."""
         known, now = self.hosts[host], self._loop.time()
-        if (
-            known.on_maintenance
-            and not on
-            and all(one.status in OVER for one in self._kept if one.host is known)
-        ):
+        if known.on_maintenance and not on and not self.is_at(host):
             self.put_back[host] = now
         known.on_maintenance = on
+
+    def is_at(self, host: str) -> bool:
+        """Whether its engine has not ended with all that was said of the host; nobody can put it back then."""
+        return any(one.host.name == host and one.status not in OVER for one in self._kept)
 
     def kill_engine(self) -> None:
         """SIGKILL: whatever it is at work on stays as it is."""
@@ -201,6 +203,12 @@ class Masakari:
             self.engine = True
             self._life += 1
             self._loop.call_later(AGAIN, self._look_around, self._life)
+
+    def let_a_day_pass(self) -> None:
+        """What an engine was at that was killed has failed by then, as every notification that is so old."""
+        for kept in self._kept:
+            if kept.status == "running" and kept.life != self._life:
+                self._becomes(kept, "failed")
 
     def unregister(self, host: str) -> None:
         """The host is in no segment any more."""
@@ -311,10 +319,11 @@ class Masakari:
 
     def _work(self, kept: Kept, life: int) -> None:
         """The engine of that life begins with it."""
-        if life != self._life:
+        if life != self._life or kept.status not in ("new", "error"):
             return
         tries = 2 if kept.status == "error" else 1
         self._becomes(kept, "running")
+        kept.life = life
         if self.enabled and kept.recovers:
             kept.host.on_maintenance = True
         self._loop.call_later(self.recovery - BEGINS, self._end, kept, life, tries)

@@ -193,6 +193,30 @@ def test_what_fails_is_tried_once_more() -> None:
     ask(talk)
 
 
+def test_nor_more_often_by_an_engine_that_looks_around_besides() -> None:
+    async def talk(masakari: Masakari) -> None:
+        masakari.kill_engine()
+        masakari.nova = False
+        await statuses(masakari, report())
+        masakari.start_engine()
+        await asyncio.sleep(125.0 + 2 * 219.0 + 130.0)
+        assert await words(masakari) == ["failed"]
+
+    ask(talk)
+
+
+def test_what_an_engine_was_killed_at_has_failed_after_a_day() -> None:
+    async def talk(masakari: Masakari) -> None:
+        await statuses(masakari, report())
+        await asyncio.sleep(1.0)
+        masakari.kill_engine()
+        assert masakari.is_at("a") and not masakari.is_at("b")
+        masakari.let_a_day_pass()
+        assert await words(masakari) == ["failed"] and not masakari.is_at("a")
+
+    ask(talk)
+
+
 def test_an_error_of_before_the_engine_was_killed_is_taken_up_by_the_next() -> None:
     async def talk(masakari: Masakari) -> None:
         masakari.nova = False
