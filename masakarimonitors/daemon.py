@@ -26,6 +26,7 @@ from masakarimonitors.monitor import Monitor, O, S, Source
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.unconfirmed import PATIENCE, UnconfirmedReports
+from masakarimonitors.status.health import Sight, Unreported, View
 from masakarimonitors.status.model import Record, SubjectRow
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.tasks import apart
@@ -59,6 +60,7 @@ class Daemon(Generic[S, O]):
         self._state = monitor.state
         self._ended = False
         self._alarms: dict[str, asyncio.Task[None]] = {}
+        self._unreported: dict[str, Unreported] = {}
         self._unconfirmed = UnconfirmedReports(
             outbox,
             lambda report, now: monitor.judge_unconfirmed(self._state, report, now),
@@ -68,6 +70,24 @@ class Daemon(Generic[S, O]):
     def subjects(self) -> Sequence[SubjectRow]:
         """What the monitor watches, as it stands now, and its reports of the last life that nobody has confirmed."""
         return [*self._unconfirmed.describe(self._clock.now()), *self._monitor.describe(self._state)]
+
+    def views(self, now: Instant) -> Sequence[View] | None:
+        """What its sources see; None where they do not tell."""
+        if self._monitor.views is None:
+            return None
+        try:
+            return self._monitor.views(self._state, now)
+        except Exception as error:  # what cannot be said is not known to be well
+            LOG.exception("%s could not say what it sees", self._monitor.name)
+            return [View(self._monitor.name, Sight.UNKNOWN, f"a fault of this program: {error!r}")]
+
+    def unreported(self, since: float) -> Sequence[Unreported]:
+        """The failures that masakari has not taken since that monotonic second, and neither was told of later, nor are
+        they seen to be over."""
+        for subject, told in list(self._unreported.items()):
+            if told.at.monotonic < since or self.is_well(subject):
+                del self._unreported[subject]
+        return list(self._unreported.values())
 
     def may_offer(self, row: Row) -> Leave:
         """Whether the monitor lets that report leave at this moment; safe to ask on any thread.
@@ -84,7 +104,11 @@ class Daemon(Generic[S, O]):
         """One of its reports has ended: the monitor is told, and people when it was not delivered."""
         now = self._clock.now()
         if row.status in (ReportStatus.REFUSED, ReportStatus.EXPIRED):
-            self._record.fault(f"the report about {row.subject} was {row.status.value}: {row.answer}", now)
+            told = f"the report about {row.subject} was {row.status.value}: {row.answer}"
+            self._record.fault(told, now)
+            self._unreported[row.subject] = Unreported(subject=row.subject, seen=told, at=now)
+        else:
+            self._unreported.pop(row.subject, None)
         if row.notification is None:
             return
         ended = Settled(row.subject, row.notification, row.status, made_at=row.made_at, answer=row.answer)
@@ -129,7 +153,7 @@ class Daemon(Generic[S, O]):
             self._state, decision = self._monitor.decide(self._state, observation, now)
         except Exception as error:
             LOG.exception("%s could not judge %r; its state is unchanged", self._monitor.name, observation)
-            self._record.fault(f"a decision failed: {error!r}", now)
+            self._record.defect(f"a decision failed: {error!r}", now)
             return
         # Notifications first: an act that follows from the same decision must not overtake them.
         self._outbox.submit(decision.commands, now)
@@ -180,7 +204,7 @@ class Daemon(Generic[S, O]):
         except Exception as error:
             # Effects answer with an observation even when they fail; reaching this is a bug.
             LOG.exception("%s could not carry out %r", self._monitor.name, command)
-            self._record.fault(f"{type(command).__name__} failed: {error!r}", self._clock.now())
+            self._record.defect(f"{type(command).__name__} failed: {error!r}", self._clock.now())
             return
         if answer is not None:
             self._inbox.put_nowait(answer)

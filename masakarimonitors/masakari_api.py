@@ -3,7 +3,8 @@
 Built on keystoneauth1, so every auth plugin and session option of `[api]` works. Its calls block, so they run on
 bounded pools of threads that share one session: one token, kept-alive connections. Each call has one time for all of
 it, keystone included, after which neither its caller nor its thread waits any more.
-Answers are judged by masakari-api's v1 contract; nothing here retries or remembers.
+Answers are judged by masakari-api's v1 contract; nothing here retries, and no more is remembered than whether the last
+call was answered.
 """
 
 import datetime
@@ -141,9 +142,36 @@ class MasakariApi:
         self._versioned = True
         self.date: datetime.datetime | None = None
         """The API's own time (aware, whole seconds) at its last answer; None before one that said it."""
+        self.trouble: str | None = None
+        """Why the last call, a report or a question, found no masakari-api that answers; empty when it found one, None
+        before the first."""
 
     async def send(self, body: str, may_send: Callable[[], bool] = _always) -> Outcome:
         """Offer one notification in its wire form, if it may still be sent once there is a connection for it."""
+        try:
+            outcome = await self._send(body, may_send)
+        except Exception as fault:  # keystoneauth1 raises whatever it likes for an option that is missing
+            self.trouble = f"{type(fault).__name__}: {_first_line(fault)}"
+            raise
+        if not isinstance(outcome, NotSent):
+            away = isinstance(outcome, Unreachable) and not outcome.row_only
+            self.trouble = outcome.answer if away else ""
+        return outcome
+
+    async def get(self, path: str) -> Any:
+        """Read `path` ("/segments"), relative to the service's endpoint; raises LookupFailed."""
+        try:
+            found = await self._read(path)
+        except LookupFailed as fault:
+            self.trouble = "" if fault.unknown else str(fault)
+            raise
+        except Exception as fault:
+            self.trouble = f"{type(fault).__name__}: {_first_line(fault)}"
+            raise
+        self.trouble = ""
+        return found
+
+    async def _send(self, body: str, may_send: Callable[[], bool]) -> Outcome:
         exchange = Exchange(self._seconds, LARGEST_LIST)
         try:
             return await self._posts.call(
@@ -154,8 +182,7 @@ class MasakariApi:
         except NoThread as fault:
             return Unreachable(str(fault), maybe_accepted=False)
 
-    async def get(self, path: str) -> Any:
-        """Read `path` ("/segments"), relative to the service's endpoint; raises LookupFailed."""
+    async def _read(self, path: str) -> Any:
         exchange = Exchange(self._seconds, LARGEST_LIST)
         try:
             return await self._gets.call(lambda: self._get(path, exchange), self._seconds + _SLACK)

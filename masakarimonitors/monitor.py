@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Woken
 from masakarimonitors.core.notification import Leave, Notification, Settled
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait
+from masakarimonitors.status.health import View
 from masakarimonitors.status.model import SubjectRow
 
 O = TypeVar("O")  # noqa: E741 - an observation of one monitor
@@ -104,6 +105,9 @@ class Monitor(Generic[S, O]):
     """Called when the daemon stops."""
     describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()
     """What the status shows of each subject."""
+    views: Callable[[S, Instant], Sequence[View]] | None = None
+    """What its sources see: one for each thing that may be out of sight by itself, always the same names. Pure. None
+    where they do not tell, for which nobody can vouch: the monitor is never called well then."""
     watching: Sequence[str] = ()
     """What a person is told at start: one line each, "what is watched and where"."""
     try_this: Sequence[str] = ()

@@ -99,21 +99,24 @@ def wire(
     looks: Looks | None = None,
     reader: Reader | None = None,
     follow: FollowPolicy | None = None,
+    reach: Callable[[], str | None] = lambda: "",
 ) -> WiredMonitor:
     """Put a monitor between its open outbox and masakari-api; `on_verdict` is told each of its verdicts.
 
     `arrivals` tells whether masakari has a report already; without it only its answers do. `pace`: how many reports
     about instances stand there at a time (by default as many as there are), counted by `looks`. `reader` tells what
     becomes of those that masakari has, and `follow` says how often it is asked; without it nobody follows them.
+    `reach`: why masakari-api is out of reach, as whoever asked it last has seen; None while nobody has asked.
     """
     record = Record(monitor.name, clock.now(), on_verdict)
     for one in outbox.unreadable:
-        record.fault(one, clock.now())
+        record.defect(one, clock.now())
     daemon = Daemon(monitor, outbox, clock, record)
 
     def tell(text: str) -> None:
         record.fault(text, clock.now())
 
+    follow = follow or FollowPolicy()
     follower = Follower(outbox, clock, reader, follow, is_well=daemon.is_well)
     pacing = Pacing(outbox, clock, pace, looks, on_fault=tell, on_seen=follower.seen)
     delivery = Delivery(
@@ -132,8 +135,10 @@ def wire(
     status = MonitorStatus(
         record,
         daemon.subjects,
-        lambda: _outbox_row(outbox, delivery, follower),
+        lambda: _outbox_row(outbox, delivery, follower, reach()),
         follower.describe,
+        views=daemon.views,
+        unreported=lambda: daemon.unreported(since=clock.now().monotonic - follow.day),
     )
     return WiredMonitor(
         monitor=monitor,
@@ -145,17 +150,21 @@ def wire(
     )
 
 
-def _outbox_row(outbox: Outbox, delivery: Delivery, follower: Follower) -> OutboxRow:
+def _outbox_row(outbox: Outbox, delivery: Delivery, follower: Follower, reach: str | None) -> OutboxRow:
     return OutboxRow(
         where=outbox.where,
         pending=outbox.waiting,
         counts={status.value: count for status, count in outbox.counts.items()},
         disk_fault=outbox.fault,
-        api_trouble=delivery.trouble,
+        api_trouble=delivery.trouble or reach or "",
         waiting=[WaitingRow(one.subject, one.why) for one in delivery.pacing.waiting()],
         unfinished=delivery.pacing.unfinished,
         overdue=delivery.pacing.overdue,
         delivered=follower.counts(),
+        keeps=outbox.keeps,
+        hangs=outbox.hangs,
+        oldest=outbox.oldest,
+        api_asked=reach is not None,
     )
 
 
@@ -183,6 +192,7 @@ def build(
         looks=Looks(api, clock),
         reader=api,
         follow=follow_policy(name),
+        reach=lambda: api.trouble,
     )
 
 

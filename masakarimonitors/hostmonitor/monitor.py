@@ -22,6 +22,7 @@ from masakarimonitors.hostmonitor.core.matrix import Matrix
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
+from masakarimonitors.hostmonitor.core.unconfirmed import well
 from masakarimonitors.hostmonitor.drivers import base, thirdparty
 from masakarimonitors.hostmonitor.drivers.base import Driver, Finding
 from masakarimonitors.hostmonitor.effects.bmc_rounds import BmcRounds, beside, remembered
@@ -34,7 +35,7 @@ from masakarimonitors.hostmonitor.sources.overheard import Overheard, Tapped
 from masakarimonitors.hostmonitor.sources.path import OwnPath
 from masakarimonitors.hostmonitor.sources.rules import ChangedRules
 from masakarimonitors.hostmonitor.sources.segments import Segments
-from masakarimonitors.hostmonitor.status import describe
+from masakarimonitors.hostmonitor.status import describe, views
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.system.clock import Clock
@@ -109,6 +110,8 @@ def wire(
         sources=[*(Tapped(source, hearers) for source in driver.sources), *beside_driver, rules],
         effects=Routed(driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock)),
         describe=lambda state: describe(state, policy.under(state), driver.troubles()),
+        views=lambda state, now: views(state, policy.under(state), now),
+        is_well=well,
         judge_unconfirmed=lambda state, report, now: judge_unconfirmed(
             policy.under(state), state, report, now
         ),

@@ -3,6 +3,7 @@ that is not plainly up."""
 
 from collections.abc import Iterator, Sequence
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core import messages
 from masakarimonitors.hostmonitor.core.host import HostState
 from masakarimonitors.hostmonitor.core.matrix import Answer
@@ -12,6 +13,7 @@ from masakarimonitors.hostmonitor.core.outage import Fate, Phase
 from masakarimonitors.hostmonitor.core.reasons import TO_DO
 from masakarimonitors.hostmonitor.core.reporter import Reporter, Standing
 from masakarimonitors.hostmonitor.core.state import Policy, State
+from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow
 
 
@@ -20,12 +22,14 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
     cluster = state.cluster
     rows = list(_unrecovered(state))
     rows += [_view(name, cluster.views[name]) for name in policy.matrix.sequence]
-    rows += [SubjectRow("driver", "hindered", trouble, alarm=True) for trouble in troubles]
+    rows += [
+        SubjectRow("driver", "hindered", trouble, alarm=True, harms=Kind.HINDERED) for trouble in troubles
+    ]
     if policy.elected:
         rows.append(_reporter(cluster.reporter))
     for storm in cluster.storms.values():
         detail = f"{len(storm.failed)} failed together; their reports are held"
-        rows.append(SubjectRow(f"storm:{storm.scope}", "storm", detail, alarm=True))
+        rows.append(SubjectRow(f"storm:{storm.scope}", "storm", detail, alarm=True, harms=Kind.HELD))
     shown = sorted(state.troubled | (cluster.maintenance.keys() & state.hosts.keys()))
     plain = len(state.hosts) - len(shown)
     rows.append(SubjectRow("hosts", f"{plain} up", f"{len(state.hosts)} known"))
@@ -33,8 +37,24 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
     absent = _absent(state, policy)
     if absent and all(view.live for view in cluster.views.values()):
         detail = "in a failover segment of masakari, but no link lists them: nothing watches them"
-        rows.append(SubjectRow("hosts unseen", messages.join(absent), detail, alarm=True))
+        rows.append(
+            SubjectRow("hosts unseen", messages.join(absent), detail, alarm=True, harms=Kind.UNWATCHED)
+        )
     return rows
+
+
+def views(state: State, policy: Policy, now: Instant) -> Sequence[View]:
+    """What this monitor sees of each link at this moment, whatever was decided last."""
+    return [_sight(name, state.cluster.views[name], now.monotonic) for name in policy.matrix.sequence]
+
+
+def _sight(name: str, view: ViewState, now: float) -> View:
+    sight = Sight.UNKNOWN
+    if view.counts(now):
+        sight = Sight.PROVEN
+    elif view.heard:
+        sight = Sight.BLIND
+    return View(f"link:{name}", sight, view.explain(now))
 
 
 def _unrecovered(state: State) -> Iterator[SubjectRow]:
@@ -76,7 +96,7 @@ def _reporter(reporter: Reporter) -> SubjectRow:
     }[reporter.standing]
     alone = reporter.standing in (Standing.ALL, Standing.NO_ELECTION)
     alarm = alone or reporter.warned or reporter.delivers is False
-    return SubjectRow("reporter", who, messages.reporter(reporter), alarm)
+    return SubjectRow("reporter", who, messages.reporter(reporter), alarm, harms=Kind.REPORTER)
 
 
 def _host(name: str, state: State, policy: Policy) -> SubjectRow:

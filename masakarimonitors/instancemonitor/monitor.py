@@ -10,13 +10,14 @@ from pathlib import Path
 from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
-from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.decision import Decider
+from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import Observation
 from masakarimonitors.instancemonitor.core.offer import may_offer
-from masakarimonitors.instancemonitor.core.shown import describe
+from masakarimonitors.instancemonitor.core.shown import STORM, UNKNOWN, describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
 from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, own_names
@@ -28,6 +29,7 @@ from masakarimonitors.libvirt import binding, trial
 from masakarimonitors.libvirt.event_line import EventLine
 from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
 from masakarimonitors.monitor import MasakariReader, Monitor, Source
+from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock, boot_id
 
@@ -70,6 +72,7 @@ def build(
         sources=sources,
         effects=effects,
         describe=_describe,
+        views=partial(views, uris),
         judge_unconfirmed=partial(judge, uris),
         is_well=well,
         may_offer=may_offer,
@@ -103,4 +106,26 @@ def _uris(conf: cfg.ConfigOpts) -> tuple[str, ...]:
 
 
 def _describe(state: State) -> Sequence[SubjectRow]:
-    return [SubjectRow(*line) for line in describe(state)]
+    return [_row(*line) for line in describe(state)]
+
+
+def _row(subject: str, state: str, detail: str, alarm: bool) -> SubjectRow:
+    held = state if state == Phase.UNSURE.value else ""
+    return SubjectRow(subject, state, detail, alarm, held=held, harms=_HARMS.get(state))
+
+
+_HARMS: Mapping[str, Kind] = {STORM: Kind.HELD, UNKNOWN: Kind.UNWATCHED}
+"""States that say something of the monitor, besides its views."""
+
+
+def views(uris: Sequence[str], state: State, now: Instant) -> Sequence[View]:
+    """What is seen of each libvirt."""
+    return [_view(uri, state) for uri in uris]
+
+
+def _view(uri: str, state: State) -> View:
+    if uri in state.away:
+        return View(f"libvirt:{uri}", Sight.BLIND, state.away[uri])
+    if uri in state.read:
+        return View(f"libvirt:{uri}", Sight.PROVEN, "its instances are listed, and its events are heard")
+    return View(f"libvirt:{uri}", Sight.UNKNOWN, "its instances have not been listed yet")

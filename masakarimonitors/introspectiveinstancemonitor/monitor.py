@@ -42,6 +42,7 @@ from masakarimonitors.libvirt import binding, trial
 from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
+from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock
 
@@ -90,6 +91,7 @@ def build(
         sources=tuple(sources),
         effects=counters,
         describe=describe,
+        views=lambda state, now: views(uris, state),
         judge_unconfirmed=lambda state, report, now: judge(policy.under(state), uris, state, report),
         is_well=well,
         settled=settled,
@@ -214,14 +216,15 @@ def describe(state: State) -> Sequence[SubjectRow]:
     ]
     for storm in leading(state.storms):
         detail = f"{len(storm.failed)} guests fell silent together; their reports are held"
-        rows.append(SubjectRow(f"storm:{storm.scope}", "storm", detail, alarm=True))
+        rows.append(SubjectRow(f"storm:{storm.scope}", "storm", detail, alarm=True, harms=Kind.HELD))
     unread = {uuid for uuids in state.unread.values() for uuid in uuids}
     rows += [
         _row(guest, unknown=state.unseen(guest.where) or guest.uuid in unread)
         for guest in state.guests.values()
     ]
+    untold = "libvirt lists it, but does not tell how it stands"
     rows += [
-        SubjectRow(f"vm:{uuid}", "unknown", "libvirt lists it, but does not tell how it stands", alarm=True)
+        SubjectRow(f"vm:{uuid}", "unknown", untold, alarm=True, harms=Kind.UNWATCHED)
         for uuid in sorted(unread - state.guests.keys())
     ]
     rows += [
@@ -230,6 +233,21 @@ def describe(state: State) -> Sequence[SubjectRow]:
         for guest in guests
     ]
     return rows
+
+
+def views(uris: Sequence[str], state: State) -> Sequence[View]:
+    """What is seen of the guests of each libvirt: they are listed, and their agents can be asked."""
+    return [_view(uri, state) for uri in uris]
+
+
+def _view(uri: str, state: State) -> View:
+    why = state.away.get(uri, state.unaskable.get(uri, state.unaskable.get("")))
+    if why is not None:
+        return View(f"libvirt:{uri}", Sight.BLIND, why)
+    # What a list has left out stands here since the first one.
+    if uri in state.unwatched:
+        return View(f"libvirt:{uri}", Sight.PROVEN, "its guests are listed, and their agents can be asked")
+    return View(f"libvirt:{uri}", Sight.UNKNOWN, "its guests have not been listed yet")
 
 
 def _row(guest: Guest, *, unknown: bool) -> SubjectRow:
@@ -254,7 +272,11 @@ def _row(guest: Guest, *, unknown: bool) -> SubjectRow:
     held = probe.hold is not None and probe.hold is not Hold.STORM
     alarm = held or any(p.phase in _ALARMS for p in guest.probes.values())
     return SubjectRow(
-        f"vm:{guest.uuid}", "unknown" if unknown else probe.phase.value, "; ".join(detail), alarm
+        f"vm:{guest.uuid}",
+        "unknown" if unknown else probe.phase.value,
+        "; ".join(detail),
+        alarm,
+        held=probe.hold.value if probe.hold is not None and held else "",
     )
 
 

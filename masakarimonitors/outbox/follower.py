@@ -29,6 +29,7 @@ from masakarimonitors.outbox.progress import (
     said,
 )
 from masakarimonitors.outbox.rows import Row
+from masakarimonitors.status.health import Kind
 from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock, pause
 
@@ -180,7 +181,7 @@ class Follower:
             told = words.UNREAD.format(
                 count=len(self._reports), minutes=(now - self._blind.since) / 60, why=self._blind.why
             )
-            rows.append(SubjectRow(READING, "unread", told, long))
+            rows.append(SubjectRow(READING, "unread", told, long, harms=Kind.API))
         return rows
 
     def counts(self) -> Mapping[str, int]:

@@ -85,6 +85,21 @@ class Outbox:
         return self._writer.fault
 
     @property
+    def keeps(self) -> bool:
+        """Whether what is written outlives this process."""
+        return self._writer.keeps
+
+    @property
+    def hangs(self) -> bool:
+        """Whether its disk does not answer at present."""
+        return self._writer.hangs
+
+    @property
+    def oldest(self) -> float | None:
+        """The monotonic second at which the oldest pending row was made; None: none is pending."""
+        return min((row.monotonic for row in self._pending), default=None)
+
+    @property
     def where(self) -> str:
         """For people: where the rows are kept."""
         return self._writer.where

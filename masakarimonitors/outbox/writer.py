@@ -69,6 +69,11 @@ class Writer:
         return self._disk.store.blocks and not self.fault
 
     @property
+    def hangs(self) -> bool:
+        """Whether the disk does not answer at present."""
+        return self._disk.hangs
+
+    @property
     def where(self) -> str:
         """For people: where the rows are kept."""
         return self._disk.store.where

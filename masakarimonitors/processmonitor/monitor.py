@@ -5,6 +5,7 @@ The only file of this room that reads the configuration.
 
 import datetime
 import logging
+import math
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -41,6 +42,7 @@ from masakarimonitors.processmonitor.sources.commands import Commands
 from masakarimonitors.processmonitor.sources.process_list import ProcessList
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.stat import sees_the_host
+from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock, boot_id
 from masakarimonitors.system.command import Finished
@@ -113,6 +115,7 @@ def build(
             left=commands.recalled(memory, policy.boot),
         ),
         describe=lambda state: describe(state, policy),
+        views=lambda state, now: [view(state)],
         judge_unconfirmed=lambda state, report, now: judge(state, report),
         is_well=well,
         may_offer=lambda state, told, now: may_leave(state, told),
@@ -213,10 +216,25 @@ def describe(state: State, policy: Policy) -> Sequence[SubjectRow]:
     """What the status shows: each process of the list, and the list itself while it is broken."""
     rows = [_row(process, policy) for process in state.processes.values()]
     if state.list_fault:
-        rows.insert(
-            0, SubjectRow("process list", "broken; the last good one is in use", state.list_fault, alarm=True)
+        # Before the first good one nothing is watched at all, which is no view.
+        use, harms = (
+            ("broken; the last good one is in use", Kind.OUTDATED) if state.list_read else ("broken", None)
         )
+        rows.insert(0, SubjectRow("process list", use, state.list_fault, alarm=True, harms=harms))
     return rows
+
+
+def view(state: State) -> View:
+    """What is seen of the processes: it is known which to watch, and each one can be seen."""
+    if not state.list_read:
+        return View("processes", Sight.BLIND if state.list_fault else Sight.UNKNOWN, state.list_fault)
+    blind = [process.name for process in state.processes.values() if process.blind]
+    if blind:
+        return View("processes", Sight.BLIND, f"cannot be seen: {', '.join(blind)}")
+    unseen = [process.name for process in state.processes.values() if math.isinf(process.seen_at)]
+    if unseen:
+        return View("processes", Sight.UNKNOWN, f"not looked at yet: {', '.join(unseen)}")
+    return View("processes", Sight.PROVEN, "each one of the list can be seen")
 
 
 def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
 from masakarimonitors.core.decision import JSON, Instant, Verdict
+from masakarimonitors.status.health import Health, Kind, Shown, Unreported, View, health
 
 # Verdicts kept for people to look at; older ones are in the log.
 _VERDICTS = 200
@@ -20,6 +21,7 @@ class SubjectRow:
     """One watched thing and the state it is in; `alarm` asks for a human.
 
     `held`: why a failure of it is not told, or would not be seen, in a word of a closed set; empty if nothing is so.
+    `harms`: what an alarm of it means for the monitor's own health, beside that.
     """
 
     subject: str
@@ -28,6 +30,7 @@ class SubjectRow:
     alarm: bool = False
     _: KW_ONLY
     held: str = ""
+    harms: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,9 @@ class OutboxRow:
 
     `waiting`: those that wait for their turn at masakari's engine. `unfinished`: how many of ours and others' of the
     same host it has not ended with, as last seen; `overdue`: how many for longer than it needs. `delivered`: how
-    many of those that masakari has stand where, in the words of the status.
+    many of those that masakari has stand where, in the words of the status. `keeps`: what is written outlives this
+    process; `hangs`: the disk does not answer. `oldest`: the monotonic second at which the oldest that waits was made.
+    `api_trouble`: why masakari-api is out of reach, as last seen; `api_asked`: whether it was ever asked anything.
     """
 
     where: str
@@ -67,6 +72,10 @@ class OutboxRow:
     unfinished: int = 0
     overdue: int = 0
     delivered: Mapping[str, int] = field(default_factory=dict)
+    keeps: bool = True
+    hangs: bool = False
+    oldest: float | None = None
+    api_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,10 @@ class Record:
         self.sources: dict[str, SourceRow] = {}
         self.verdicts: deque[VerdictRecord] = deque(maxlen=_VERDICTS)
         self.faults: deque[tuple[Instant, str]] = deque(maxlen=_FAULTS)
+        self.defects: deque[tuple[Instant, str]] = deque(maxlen=_FAULTS)
         self.rulings: Counter[str] = Counter()
+        self.health: Health | None = None
+        """As it was last judged."""
         self._on_verdict = on_verdict
 
     def verdict(self, verdict: Verdict, at: Instant) -> None:
@@ -112,18 +124,44 @@ class Record:
         """Something inside went wrong that people must know."""
         self.faults.append((at, text))
 
+    def defect(self, text: str, at: Instant) -> None:
+        """This program itself has failed at something: a fault that nothing but a restart ends."""
+        self.fault(text, at)
+        self.defects.append((at, text))
+
 
 @dataclass(frozen=True, slots=True)
 class MonitorStatus:
     """What one monitor shows: its record, and its subjects and its outbox as they are when asked.
 
     `delivered`: the reports that masakari has and was not seen to finish with, by subject, and where each stands.
+    `views`: what its sources see, None where they do not tell. `unreported`: failures that masakari has not taken.
     """
 
     record: Record
     subjects: Callable[[], Sequence[SubjectRow]]
     outbox: Callable[[], OutboxRow]
     delivered: Callable[[], Sequence[SubjectRow]] = tuple
+    _: KW_ONLY
+    views: Callable[[Instant], Sequence[View] | None] = lambda now: ()
+    unreported: Callable[[], Sequence[Unreported]] = tuple
+
+    def shown(self, now: Instant) -> Shown:
+        """Everything by which its health is judged."""
+        return Shown(
+            at=now,
+            sources=list(self.record.sources.values()),
+            views=self.views(now),
+            subjects=[*self.subjects(), *self.delivered()],
+            outbox=self.outbox(),
+            unreported=self.unreported(),
+            defects=list(self.record.defects),
+        )
+
+    def health(self, now: Instant) -> Health:
+        """How it is; a cause is known since it was first found by this."""
+        self.record.health = judged = health(self.shown(now), self.record.health)
+        return judged
 
     def snapshot(self, now: Instant) -> dict[str, JSON]:
         """Everything, as JSON; ages are in seconds."""
@@ -132,6 +170,7 @@ class MonitorStatus:
             "monitor": record.monitor,
             "at": now.wall.isoformat(),
             "up_seconds": round(now.monotonic - record.started.monotonic, 1),
+            **self.health(now).as_json(),
             "sources": [
                 {
                     "name": s.name,
@@ -150,6 +189,8 @@ class MonitorStatus:
                 "counts": dict(outbox.counts),
                 "disk_fault": outbox.disk_fault,
                 "api_trouble": outbox.api_trouble,
+                "keeps": outbox.keeps,
+                "hangs": outbox.hangs,
                 "waiting": [{"subject": one.subject, "why": one.why} for one in outbox.waiting],
                 "unfinished": outbox.unfinished,
                 "overdue": outbox.overdue,

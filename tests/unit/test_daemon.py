@@ -20,7 +20,13 @@ from masakarimonitors.core.decision import (
     WakeAt,
     Woken,
 )
-from masakarimonitors.core.notification import HostEvent, Leave, Notification, ProcessNotification
+from masakarimonitors.core.notification import (
+    HostEvent,
+    Leave,
+    Notification,
+    ProcessNotification,
+    ReportStatus,
+)
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, wait, withdraw
 from masakarimonitors.daemon import Daemon
 from masakarimonitors.monitor import Monitor
@@ -28,6 +34,7 @@ from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import Record
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
@@ -382,3 +389,68 @@ async def test_one_that_waits_for_a_day_is_given_up_with_a_word() -> None:
         await clock.advance(86401)
         assert api.offers == [] and daemon.subjects() == []
         assert "was expired" in record.faults[0][1]
+
+
+async def test_a_failure_that_masakari_has_not_taken_stands_until_it_is_over_told_anew_or_old() -> None:
+    clock, well = FakeClock(), set[str]()
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor",
+        state=(),
+        decide=remember,
+        sources=(),
+        is_well=lambda state, subject: "it runs" if subject in well else "",
+    )
+    record = Record("testmonitor", clock.now())
+    daemon = Daemon(monitor, Outbox(MemoryStore(), clock), clock, record)
+    began = clock.now().monotonic
+
+    def ends(name: str, status: ReportStatus) -> None:
+        told = ProcessNotification("node01", clock.now().wall, event=HostEvent.STOPPED, process_name=name)
+        daemon.settled(replace(Row.new(1, told, "", clock.now()), status=status, answer="400 no such host"))
+
+    def unreported() -> list[str]:
+        return [one.subject for one in daemon.unreported(since=began)]
+
+    for name in ("a", "b", "c"):
+        ends(name, ReportStatus.REFUSED)
+    ends("d", ReportStatus.EXPIRED)
+    ends("e", ReportStatus.WITHDRAWN)
+    assert unreported() == [f"process:{name}" for name in "abcd"]
+    assert "400 no such host" in daemon.unreported(since=began)[0].seen
+    well.add("process:a")
+    ends("b", ReportStatus.DELIVERED)
+    assert unreported() == ["process:c", "process:d"]
+    assert daemon.unreported(since=began + 1) == []
+    assert [len(record.faults), len(record.defects)] == [4, 0]
+
+
+async def test_what_a_monitor_sees_is_by_its_state_of_now_and_a_bug_in_it_is_no_sight() -> None:
+    clock, script = FakeClock(), Script()
+
+    def views(state: State, now: Instant) -> list[View]:
+        if len(state) > 1:
+            raise RuntimeError("a bug")
+        return [View("world", Sight.PROVEN if state else Sight.UNKNOWN)]
+
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor", state=(), decide=remember, sources=(script,), views=views
+    )
+    daemon = Daemon(monitor, Outbox(MemoryStore(), clock), clock, Record("testmonitor", clock.now()))
+    running = asyncio.get_running_loop().create_task(daemon.run())
+    await settle()
+    assert daemon.views(clock.now()) == [View("world", Sight.UNKNOWN)]
+    script.emit("look")
+    await settle()
+    assert daemon.views(clock.now()) == [View("world", Sight.PROVEN)]
+    script.emit("look")
+    await settle()
+    (view,) = daemon.views(clock.now()) or ()
+    assert view.sight is Sight.UNKNOWN and "a bug" in view.why
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (
+        Daemon(
+            replace(monitor, views=None), Outbox(MemoryStore(), clock), clock, Record("m", clock.now())
+        ).views(clock.now())
+        is None
+    )

@@ -263,3 +263,68 @@ def test_an_accepted_report_is_known_by_what_masakari_calls_it_and_its_host() ->
     text = '{"notification": {"notification_uuid": "n-1", "source_host_uuid": "h-1"}}'
     assert judge(202, text) == Delivered("202 n-1", "n-1", "h-1")
     assert judge(202, "") == Delivered("202")
+
+
+async def test_whether_masakari_is_in_reach_is_known_by_the_last_call_of_either_kind() -> None:
+    """A look-up that fails counts, and so does one that keystone fails; what masakari refuses is an answer."""
+    asked = OldAdapter(503)
+    api = MasakariApi(asked)
+    told = [api.trouble]
+    with pytest.raises(LookupFailed):
+        await api.get("/segments")
+    told.append(api.trouble)
+    assert told[0] is None, "nobody has asked yet"
+    assert "503" in str(told[1])
+    asked.status = 406
+    await api.get("/segments")
+    assert api.trouble == ""
+    api.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "away"),
+    [
+        (202, "", False),
+        (400, '{"badRequest": {"message": "no such host"}}', False),
+        (409, DUPLICATE, False),
+        (500, "", False),
+        (403, "", True),
+        (503, "", True),
+    ],
+)
+async def test_a_report_tells_whether_masakari_is_in_reach(status: int, text: str, away: bool) -> None:
+    class Answering:
+        def get_endpoint(self) -> str:
+            return "http://masakari/v1"
+
+        def get_token(self) -> str:
+            return "t"
+
+        def post(self, url: str, **options: Any) -> Any:
+            return SimpleNamespace(status_code=status, text=text, headers={})
+
+    api = MasakariApi(Answering())
+    await api.send("{}")
+    assert bool(api.trouble) == away
+    api.trouble = "503"
+    await api.send("{}", lambda: False)
+    assert api.trouble == "503", "what was not sent says nothing"
+    api.close()
+
+
+async def test_what_keystoneauth_raises_of_itself_is_no_masakari_in_reach_either() -> None:
+    class Slip:
+        def get(self, *_: Any, **options: Any) -> Any: ...
+
+        def get_endpoint(self) -> str:
+            raise RuntimeError("password is a required attribute")
+
+    api = MasakariApi(Slip())
+    with pytest.raises(RuntimeError):
+        await api.get("/segments")
+    assert api.trouble == "RuntimeError: password is a required attribute"
+    api.trouble = ""
+    with pytest.raises(RuntimeError):
+        await api.send("{}")
+    assert api.trouble == "RuntimeError: password is a required attribute"
+    api.close()

@@ -87,3 +87,10 @@ def _of_return(court: Court, host: HostState) -> Word:
     if court.cluster.sees_all(court.monotonic):
         return withdraw("it is not up any more")
     return wait(_BLIND)
+
+
+def well(state: State, subject: str) -> str:
+    """Why a host needs nobody any more: every link shows it up. That says nothing of the instances that it had."""
+    name = subject.removeprefix("host:")
+    sees = all(view.live for view in state.cluster.views.values())
+    return "every link shows it up" if sees and name in state.hosts.keys() - state.troubled else ""

@@ -6,6 +6,9 @@ from masakarimonitors.core.storm import leading
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.state import UNTOLD, State, subject_of
 
+STORM, UNKNOWN = "storm", "unknown"
+"""States of the status that are no phase of an instance: many fail together; libvirt does not tell how it stands."""
+
 
 def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
     """For the status: subject, state, detail, alarm; what is away first, then instances by name."""
@@ -13,13 +16,13 @@ def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
         yield f"libvirt:{uri}", "away", seen, True
     for storm in leading(state.storms):
         detail = f"{len(storm.failed)} instances have I/O errors together; their reports are held"
-        yield f"storm:{storm.scope}", "storm", detail, True
+        yield f"storm:{storm.scope}", STORM, detail, True
     for instance in sorted(state.instances.values(), key=lambda one: (one.identity.name, one.place)):
         alarm = instance.phase in (*DEAD, Phase.UNSURE) or bool(instance.alarm)
         subject, name = subject_of(instance.identity), instance.identity.name
         if instance.halted:
             yield subject, "stands still", f"{name}: {instance.halted}", True
         elif instance.untold:
-            yield subject, "unknown", f"{name}: {UNTOLD}; last seen {instance.phase.value}", True
+            yield subject, UNKNOWN, f"{name}: {UNTOLD}; last seen {instance.phase.value}", True
         else:
             yield subject, instance.phase.value, name, alarm

@@ -31,6 +31,7 @@ from masakarimonitors.outbox.pace import PacePolicy
 from masakarimonitors.outbox.rows import Keep
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.status.health import Kind, Level, Sight, View
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
@@ -132,6 +133,7 @@ async def test_a_wired_monitor_reports_hears_how_it_ended_and_shows_all_of_it() 
     assert (told, written) == (["it died"], ["process:x"])
     assert [(row.subject, row.state) for row in wired.status.subjects()] == [("process:x", "reported 1")]
     assert wired.status.outbox().counts["delivered"] == 1
+    assert [cause.kind for cause in wired.status.health(clock.now()).causes] == [Kind.UNTOLD, Kind.MEMORY]
     shown = wired.status.snapshot(clock.now())
     assert (wired.name, shown["monitor"]) == ("testmonitor", "testmonitor")
 
@@ -199,4 +201,31 @@ async def test_what_was_set_aside_at_the_start_is_shown_as_a_fault(tmp_path: Pat
     )
     wired = wire(monitor, outbox, FakeEngine(clock), DeliveryPolicy(), clock)
     assert ["'a' cannot be read" in text for _, text in wired.status.record.faults] == [True]
+    await outbox.close()
+
+
+async def test_a_monitor_is_well_only_while_it_sees_keeps_and_can_tell(tmp_path: Path) -> None:
+    clock = FakeClock()
+    outbox = Outbox(SqliteStore(tmp_path / "outbox.sqlite"), clock)
+    await outbox.open()
+    reached: list[str | None] = [None]
+    monitor: Monitor[int, str] = Monitor(
+        name="testmonitor",
+        state=0,
+        decide=lambda state, seen, now: (state, NOTHING),
+        sources=[],
+        views=lambda state, now: [View("world", Sight.PROVEN)],
+    )
+    api = FakeApi()
+    wired = wire(monitor, outbox, api, DeliveryPolicy(), clock, reach=lambda: reached[0])
+    assert wired.status.health(clock.now()).level is Level.OK
+    assert not wired.status.outbox().api_asked
+    reached[0] = "GET /segments: 503"
+    assert [cause.seen for cause in wired.status.health(clock.now()).causes] == ["GET /segments: 503"]
+    reached[0] = ""
+    died = ProcessNotification("c", clock.now().wall, event=HostEvent.STOPPED, process_name="x")
+    outbox.submit([Notify(died, "it died")], clock.now())
+    assert wired.status.health(clock.now()).level is Level.OK
+    await clock.advance(121.0)
+    assert [cause.kind for cause in wired.status.health(clock.now()).causes] == [Kind.UNDELIVERED]
     await outbox.close()

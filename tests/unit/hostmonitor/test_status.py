@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Membership, Outcome
 from masakarimonitors.hostmonitor.core.reasons import Reason
-from masakarimonitors.hostmonitor.status import describe
+from masakarimonitors.hostmonitor.core.unconfirmed import well
+from masakarimonitors.hostmonitor.status import describe, views
+from masakarimonitors.status.health import Kind, Sight
 from tests.fixtures.host_play import OWN, Play, policy
 
 
@@ -120,3 +123,48 @@ def test_why_a_failure_is_not_told_or_would_not_be_seen_is_a_word_of_the_closed_
 def test_what_was_told_or_is_planned_is_held_by_nothing() -> None:
     assert held(Play().all_up("node05").cut("node05").wait(5))[0] == ""
     assert held(Play().all_up("node05").cut("node05", to=Membership.LEFT).wait(5))[0] == ""
+
+
+def sights(play: Play) -> dict[str, Sight]:
+    return {view.name: view.sight for view in views(play.state, play.rules, play.now)}
+
+
+def test_a_link_is_proven_blind_or_not_looked_at_yet() -> None:
+    play = Play(policy())
+    assert set(sights(play).values()) == {Sight.UNKNOWN}
+    play.all_up("node05")
+    assert set(sights(play).values()) == {Sight.PROVEN}
+    play.view("manage", proven=False, why="no cluster leader")
+    assert sights(play)["link:manage"] is Sight.BLIND
+    assert sights(play)["link:storage"] is Sight.PROVEN
+    (why,) = [view.why for view in views(play.state, play.rules, play.now) if view.sight is Sight.BLIND]
+    assert why == "no cluster leader"
+
+
+def test_a_link_whose_source_has_gone_silent_is_blind_before_that_is_decided() -> None:
+    play = Play(policy()).all_up("node05").view("manage", good_for=10.0)
+    late = Instant(play.now.monotonic + 10.0, play.now.wall)
+    by_name = {view.name: view for view in views(play.state, play.rules, late)}
+    assert by_name["link:manage"].sight is Sight.BLIND
+    assert "gone silent" in by_name["link:manage"].why
+
+
+def test_what_is_wrong_with_the_monitor_is_told_apart_from_what_is_wrong_with_a_host() -> None:
+    rules = policy(elected=True, lookup=True)
+    play = Play(rules).all_up("node05").leadership(True, OWN, {})
+    play.registry({"node05": False, "node99": False}).cut("node05").wait(5).nobody_for_long()
+    harms = {
+        row.subject: row.harms for row in describe(play.state, rules, ["alerts are refused"]) if row.alarm
+    }
+    assert harms["driver"] is Kind.HINDERED
+    assert harms["hosts unseen"] is Kind.UNWATCHED
+    assert harms["reporter"] is Kind.REPORTER
+    assert harms["host:node05"] is None
+
+
+def test_a_host_is_well_when_every_link_shows_it_up() -> None:
+    play = Play(policy()).all_up("node05", "node06").cut("node06")
+    assert well(play.state, "host:node05") and not well(play.state, "host:node06")
+    assert not well(play.state, "host:node99")
+    play.view("manage", proven=False, why="no cluster leader")
+    assert not well(play.state, "host:node05")

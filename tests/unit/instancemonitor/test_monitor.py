@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from masakarimonitors.instancemonitor.core.observation import LibvirtAway, LibvirtBack
+from masakarimonitors.instancemonitor.monitor import views
+from masakarimonitors.status.health import Sight, View
+from tests.fixtures.instance_play import URI, Play, running
 from tests.fixtures.waiting import PATIENCE
 
 # As much of libvirt's binding as a start needs: nobody listens anywhere, and of nonsense nothing can be made.
@@ -142,3 +146,21 @@ def test_without_the_binding_it_cannot_work_and_says_what_to_install(tmp_path: P
     said = start(tmp_path, binding="raise ImportError('no libvirt.so.0')")
     assert "no libvirt.so.0" in said["obstacle"] and "python3-libvirt" in said["obstacle"]
     assert said["fault"] == said["obstacle"]
+
+
+def test_a_libvirt_is_seen_once_its_instances_were_listed_and_while_it_is_heard() -> None:
+    play = Play()
+
+    def sight() -> View:
+        (view,) = views([URI], play.state, play.now)
+        return view
+
+    assert sight().sight is Sight.UNKNOWN
+    play.see(LibvirtAway(URI, "no such socket"))
+    assert sight() == View(f"libvirt:{URI}", Sight.BLIND, "no such socket")
+    play.see(LibvirtBack(URI))
+    assert sight().sight is Sight.UNKNOWN, "it is heard, and nothing was listed"
+    play.census(running())
+    assert sight().sight is Sight.PROVEN
+    play.see(LibvirtAway(URI, "no answer within 30 s (events still come; what no event tells is not seen)"))
+    assert sight().sight is Sight.BLIND

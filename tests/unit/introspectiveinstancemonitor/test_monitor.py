@@ -8,6 +8,8 @@ from masakarimonitors import conf
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus, Settled
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
+    AgentsInReach,
+    AgentsOutOfReach,
     Availability,
     Census,
     Inconclusive,
@@ -15,7 +17,8 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     ReportSettled,
     Unwatched,
 )
-from masakarimonitors.introspectiveinstancemonitor.monitor import describe, policy_of, settled
+from masakarimonitors.introspectiveinstancemonitor.monitor import describe, policy_of, settled, views
+from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.guest_play import RUN, A, Play
 
@@ -42,6 +45,7 @@ def test_a_held_report_is_an_alarm_that_says_why() -> None:
     play = Play(reports_per_hour=1).seen().answers().goes_silent(times=3).answers().goes_silent(times=3)
     assert row(play).alarm
     assert "not reported: it was reported too often within the hour" in row(play).detail
+    assert row(play).held == "it was reported too often within the hour"
 
 
 def test_what_is_not_judged_says_so() -> None:
@@ -98,3 +102,22 @@ def test_the_options_become_the_policy_and_the_threshold_counts_as_openstacks(tm
         policy = policy_of(conf.load(["--config-file", str(file)], default_config_dirs=[]), ())
         assert (policy.hostname, policy.threshold, policy.io_check) == ("compute-1", threshold, True)
         assert (policy.guard.of("any storage"), policy.guard.hold) == guard
+
+
+def test_a_libvirt_is_seen_once_it_has_listed_its_guests_and_their_agents_can_be_asked() -> None:
+    play = Play()
+
+    def sight() -> View:
+        (view,) = views(["u"], play.state)
+        return view
+
+    assert sight().sight is Sight.UNKNOWN
+    play.feed(Census(frozenset(), (), "u"))
+    assert sight().sight is Sight.PROVEN
+    play.feed(AgentsOutOfReach("read only", "u"))
+    assert sight() == View("libvirt:u", Sight.BLIND, "read only")
+    play.feed(AgentsInReach("u"))
+    assert sight().sight is Sight.PROVEN
+    play.feed(LibvirtAway("connection refused", "u"))
+    assert sight() == View("libvirt:u", Sight.BLIND, "connection refused")
+    assert [view.sight for view in views(["u", "v"], play.state)] == [Sight.BLIND, Sight.UNKNOWN]

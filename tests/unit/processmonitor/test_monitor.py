@@ -13,7 +13,7 @@ from masakarimonitors import conf
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
-from masakarimonitors.processmonitor.core.decision import State
+from masakarimonitors.processmonitor.core.decision import State, restore
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     CommandKey,
@@ -25,8 +25,10 @@ from masakarimonitors.processmonitor.core.observation import (
     Run,
     Step,
 )
-from masakarimonitors.processmonitor.core.stages import Kind
-from masakarimonitors.processmonitor.monitor import build, check_list, describe, down_since
+from masakarimonitors.processmonitor.core.stages import Kind, Policy
+from masakarimonitors.processmonitor.monitor import build, check_list, describe, down_since, view
+from masakarimonitors.status import health
+from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock
@@ -195,7 +197,27 @@ def test_a_broken_list_stands_before_its_processes() -> None:
     play.tell(ListBroken("list", "line 2: no such key"))
     broken, process = rows(play)
     assert (broken.subject, broken.detail, broken.alarm) == ("process list", "line 2: no such key", True)
+    assert broken.harms is health.Kind.OUTDATED and "the last good one" in broken.state
     assert process.state == "running"
+
+
+def test_the_processes_are_seen_once_each_one_was_looked_at() -> None:
+    play = Play(NOVA)
+    assert view(play.state).sight is Sight.UNKNOWN
+    play.running()
+    assert view(play.state).sight is Sight.PROVEN
+    play.tell(ListBroken("list", "line 2: no such key"))
+    assert view(play.state).sight is Sight.PROVEN, "the last good list is in use"
+    play.see(Presence.UNKNOWN)
+    assert view(play.state) == View("processes", Sight.BLIND, f"cannot be seen: {NOVA.process_name}")
+
+
+def test_without_any_good_list_nothing_is_seen() -> None:
+    assert view(restore({})).sight is Sight.UNKNOWN
+    broken = dataclasses.replace(restore({}), list_fault="line 2: no such key")
+    assert view(broken) == View("processes", Sight.BLIND, "line 2: no such key")
+    (row,) = describe(broken, Policy(hostname="compute-1"))
+    assert (row.state, row.alarm, row.harms) == ("broken", True, None)
 
 
 AS_ROOT = "- process_name: x\n  restart_command: y\n  run_as_root: true\n"
