@@ -85,6 +85,9 @@ def _more(count: int, shown: int) -> Iterator[str]:
 def _monitor(name: str, status: MonitorStatus, clock: Clock) -> Iterator[str]:
     record, outbox = status.record, status.outbox()
     yield f"{name}: up for {clock.now().monotonic - record.started.monotonic:.0f} s"
+    judged = status.health(clock.now())
+    yield from (f"  {cause.line()}" for cause in judged.causes)
+    yield from (f"  view {one.view.name}: {one.view.sight.value}; {one.view.why}" for one in judged.views)
     for source in record.sources.values():
         fault = f"; last fault: {source.seen}" if source.seen else ""
         yield f"  source {source.name}: {source.state}, {source.failures} failures{fault}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from masakarimonitors.status.health import Level, Sight
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
 
@@ -40,7 +41,8 @@ def render(statuses: Sequence[MonitorStatus], clock: Clock) -> str:
     parts.append(
         "<p class=quiet>Also here: <a href=status.json>status.json</a>, <a href=metrics>metrics</a>,"
     )
-    parts.append(" <a href=healthz>healthz</a>. Renewed every 5 s.</p></body></html>")
+    parts.append(" <a href=livez>livez</a>, <a href=readyz>readyz</a>, <a href=healthz>healthz</a>.")
+    parts.append(" Renewed every 5 s.</p></body></html>")
     # Half a character, as of a file's odd name, is none that a page can carry.
     return "".join(parts).encode("utf-8", "backslashreplace").decode()
 
@@ -49,6 +51,13 @@ def _monitor(status: MonitorStatus, clock: Clock) -> Iterable[str]:
     now, record = clock.now(), status.record
     up = now.monotonic - record.started.monotonic
     yield f"<h2>{escape(record.monitor)} <span class=quiet>up {up:.0f} s</span></h2>"
+    judged = status.health(now)
+    if judged.causes:
+        for cause in judged.causes:
+            mark = " class=alarm" if cause.level is Level.BLIND else ""
+            yield f"<p{mark}>{escape(cause.line())}</p>"
+    else:
+        yield f"<p>{escape(judged.headline())}</p>"
     outbox = status.outbox()
     counts = (
         ", ".join(f"{count} {became}" for became, count in outbox.counts.items() if count)
@@ -67,6 +76,11 @@ def _monitor(status: MonitorStatus, clock: Clock) -> Iterable[str]:
         yield _table(f"What waits for its turn ({len(outbox.waiting)})", ("subject", "waiting"), waiting)
     sources = [(s.state != "running", (s.name, s.state, s.seen)) for s in record.sources.values()]
     yield _table("What it listens to", ("source", "state", "last fault"), sources)
+    views = [
+        (one.view.sight is not Sight.PROVEN, (one.view.name, one.view.sight.value, one.view.why))
+        for one in judged.views
+    ]
+    yield _table("What it sees", ("view", "state", "why"), views)
     rows = sorted(status.subjects(), key=lambda row: not row.alarm)
     shown = [(row.alarm, (row.subject, row.state, row.detail)) for row in rows[:_SUBJECTS]]
     yield _table(f"What it watches ({len(rows)})", ("subject", "state", "detail"), shown)

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from masakarimonitors.status.health import Level, Sight
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system import log_writer
 from masakarimonitors.system.clock import Clock
@@ -21,9 +22,24 @@ class _Statuses(Collector):
 
     def collect(self) -> Iterable[Metric]:
         up = GaugeMetricFamily(f"{_PREFIX}_up_seconds", "Since the monitor started.", labels=["monitor"])
+        health = GaugeMetricFamily(
+            f"{_PREFIX}_health",
+            "1 for the health that the monitor has, ok, degraded or blind; 0 for the two others.",
+            labels=["monitor", "health"],
+        )
+        proven = GaugeMetricFamily(
+            f"{_PREFIX}_view_proven",
+            "1 while it is proven that what the view is of can be seen.",
+            labels=["monitor", "view"],
+        )
+        seen = GaugeMetricFamily(
+            f"{_PREFIX}_last_view_timestamp_seconds",
+            "When the view was last proven, since 1970; none before the first time since the start.",
+            labels=["monitor", "view"],
+        )
         source = GaugeMetricFamily(
             f"{_PREFIX}_source_running",
-            "1 while the source runs, 0 while it is failed.",
+            "1 while the source is at work, 0 while it is failed; one that sees nothing is at work.",
             labels=["monitor", "source"],
         )
         failures = CounterMetricFamily(
@@ -72,10 +88,12 @@ class _Statuses(Collector):
             labels=["monitor", "state"],
         )
         disk = GaugeMetricFamily(
-            f"{_PREFIX}_outbox_in_memory", "1 while the outbox cannot be written to disk.", labels=["monitor"]
+            f"{_PREFIX}_outbox_in_memory", "1 while the outbox is not kept on disk.", labels=["monitor"]
         )
         api = GaugeMetricFamily(
-            f"{_PREFIX}_api_reachable", "0 while masakari-api does not answer.", labels=["monitor"]
+            f"{_PREFIX}_api_reachable",
+            "0 while masakari-api does not answer, reports or questions; none while nobody has asked it.",
+            labels=["monitor"],
         )
         faults = GaugeMetricFamily(
             f"{_PREFIX}_faults", "Faults inside the monitor that are shown.", labels=["monitor"]
@@ -90,6 +108,13 @@ class _Statuses(Collector):
             record = status.record
             name = record.monitor
             up.add_metric([name], now.monotonic - record.started.monotonic)
+            judged = status.health(now)
+            for level in Level:
+                health.add_metric([name, level.value], float(level is judged.level))
+            for one in judged.views:
+                proven.add_metric([name, one.view.name], float(one.view.sight is Sight.PROVEN))
+                if one.proven_at is not None:
+                    seen.add_metric([name, one.view.name], one.proven_at.wall.timestamp())
             for row in record.sources.values():
                 source.add_metric([name, row.name], float(row.state == "running"))
                 failures.add_metric([name, row.name], row.failures)
@@ -110,11 +135,27 @@ class _Statuses(Collector):
                 delivered.add_metric([name, state], count)
             for became, count in outbox.counts.items():
                 settled.add_metric([name, became], count)
-            disk.add_metric([name], float(bool(outbox.disk_fault)))
-            api.add_metric([name], float(not outbox.api_trouble))
+            disk.add_metric([name], float(bool(outbox.disk_fault) or not outbox.keeps))
+            if outbox.api_asked or outbox.api_trouble:
+                api.add_metric([name], float(not outbox.api_trouble))
             faults.add_metric([name], len(record.faults))
         outboxes = [pending, paced, unfinished, overdue, delivered, settled, disk]
-        return [up, source, failures, subjects, held, alarms, rulings, *outboxes, api, faults, log]
+        return [
+            up,
+            health,
+            proven,
+            seen,
+            source,
+            failures,
+            subjects,
+            held,
+            alarms,
+            rulings,
+            *outboxes,
+            api,
+            faults,
+            log,
+        ]
 
 
 def render(statuses: Sequence[MonitorStatus], clock: Clock) -> bytes:

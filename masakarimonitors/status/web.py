@@ -1,16 +1,17 @@
-"""The status over HTTP, where `[status] listen` says: page, status.json, metrics, healthz.
+"""The status over HTTP, where `[status] listen` says: page, status.json, metrics, and three probes.
 
 Imported only when it is asked for: aiohttp and prometheus_client cost a monitor memory.
 """
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 
 from aiohttp import web
 
 from masakarimonitors.status import html, metrics
+from masakarimonitors.status.health import Cause, Health
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system import http_server
 from masakarimonitors.system.clock import Clock
@@ -57,23 +58,30 @@ async def serve(
             headers={**_TEXT, "Content-Type": "text/plain; version=0.0.4"},
         )
 
-    async def health(request: web.Request) -> web.Response:
-        blind = [
-            f"{status.record.monitor}/{source.name}: {source.seen}"
-            for status in statuses
-            for source in status.record.sources.values()
-            if source.state != "running"
-        ]
-        return web.Response(
-            text="\n".join(blind or ["OK"]) + "\n", status=503 if blind else 200, headers=_TEXT
-        )
+    def probe(choose: Callable[[Health], Sequence[Cause]]) -> http_server.Handler:
+        async def answer(request: web.Request) -> web.Response:
+            now = clock.now()
+            lines = [
+                cause.line(status.record.monitor)
+                for status in statuses
+                for cause in choose(status.health(now))
+            ]
+            # What was seen may hold half a character, which no answer can carry.
+            body = ("\n".join(lines or ["OK"]) + "\n").encode("utf-8", "backslashreplace")
+            text = {**_TEXT, "Content-Type": "text/plain; charset=utf-8"}
+            return web.Response(body=body, status=503 if lines else 200, headers=text)
+
+        return answer
 
     server = HttpServer(limits=limits, names=[*names, _host(listen)], option="[status] names")
     app = web.Application(client_max_size=limits.body, middlewares=[server.guard, _in_words])
     app.router.add_get("/", show)
     app.router.add_get("/status.json", as_json)
     app.router.add_get("/metrics", as_metrics)
-    app.router.add_get("/healthz", health)
+    # That it answers is the answer: the loop turns. Nothing outside counts, or a blind monitor would be killed for it.
+    app.router.add_get("/livez", probe(lambda judged: ()))
+    app.router.add_get("/readyz", probe(lambda judged: judged.unready))
+    app.router.add_get("/healthz", probe(lambda judged: judged.causes))
     async with contextlib.AsyncExitStack() as stack:
         path = _path(listen)
         if path:
@@ -97,7 +105,9 @@ async def _in_words(request: web.Request, handler: http_server.Handler) -> web.S
     try:
         return await handler(request)
     except web.HTTPNotFound:
-        return plainly(404, "There is nothing here but /, /status.json, /metrics and /healthz.")
+        return plainly(
+            404, "There is nothing here but /, /status.json, /metrics, /livez, /readyz and /healthz."
+        )
     except web.HTTPMethodNotAllowed:
         return plainly(405, "This is for looking only: ask by GET or HEAD.")
 

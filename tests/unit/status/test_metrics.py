@@ -1,6 +1,7 @@
 """What Prometheus sees of one monitor."""
 
 from masakarimonitors.status import metrics
+from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
 from tests.fixtures.fake_clock import FakeClock
 
@@ -44,3 +45,26 @@ def test_what_stands_at_masakari_is_counted(clock: FakeClock) -> None:
         assert (
             f'masakari_monitors_outbox_delivered{{monitor="m",state="{state}"}} {count}' in text.splitlines()
         )
+
+
+def test_health_and_views_are_of_closed_sets(clock: FakeClock) -> None:
+    sight = [Sight.PROVEN]
+    row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="", api_asked=False)
+    views = lambda now: [View("link:manage", sight[0]), View("link:b", Sight.UNKNOWN)]  # noqa: E731
+    status = MonitorStatus(Record("m", clock.now()), tuple, lambda: row, views=views)
+    metrics.render([status], clock)
+    sight[0] = Sight.BLIND
+    lines = metrics.render([status], clock).decode().splitlines()
+    for health, value in ("ok", "0.0"), ("degraded", "0.0"), ("blind", "1.0"):
+        assert f'masakari_monitors_health{{health="{health}",monitor="m"}} {value}' in lines
+    for view in "link:manage", "link:b":
+        assert f'masakari_monitors_view_proven{{monitor="m",view="{view}"}} 0.0' in lines
+    timestamps = [line for line in lines if line.startswith("masakari_monitors_last_view_timestamp_seconds{")]
+    assert [float(line.split()[-1]) for line in timestamps] == [clock.now().wall.timestamp()]
+    assert not [line for line in lines if line.startswith("masakari_monitors_api_reachable{")], "nobody asked"
+
+
+def test_an_outbox_that_is_kept_nowhere_is_in_memory(clock: FakeClock) -> None:
+    row = OutboxRow(where="memory", pending=0, counts={}, disk_fault="", api_trouble="", keeps=False)
+    text = metrics.render([MonitorStatus(Record("m", clock.now()), tuple, lambda: row)], clock).decode()
+    assert 'masakari_monitors_outbox_in_memory{monitor="m"} 1.0' in text.splitlines()

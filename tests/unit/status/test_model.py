@@ -9,6 +9,7 @@ from tests.fixtures.fake_clock import FakeClock
 def test_the_snapshot_is_json_and_says_what_happened(status: MonitorStatus, clock: FakeClock) -> None:
     seen = json.loads(json.dumps(status.snapshot(clock.now())))
     assert seen["monitor"] == "hostmonitor"
+    assert (seen["health"], seen["causes"][0]["subject"]) == ("blind", "consul")
     assert seen["sources"][0] | {"since": ""} == {
         "name": "consul",
         "state": "failed",
