@@ -277,6 +277,7 @@ class Health:
                     "seen": cause.seen,
                     "means": MEANINGS[cause.kind].means,
                     "to_do": MEANINGS[cause.kind].to_do,
+                    "line": cause.line(),
                 }
                 for cause in self.causes
             ],

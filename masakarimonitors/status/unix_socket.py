@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
 
-# A reader that does not read is let go after this many seconds, and so is a disk that does not answer.
-_PATIENCE = 5.0
+PATIENCE = 5.0
+"""Seconds after which a reader that does not read is let go, and a disk or a monitor that does not answer."""
+# Seconds until a socket at which others wait is tried again.
+_AGAIN = 0.1
 # Seconds between two looks whether the socket is still where readers would find it.
 _LOOK = 30.0
 
@@ -35,7 +38,7 @@ async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterato
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 writer.write(json.dumps(status.snapshot(clock.now())).encode() + b"\n")
                 await writer.drain()
         writer.close()
@@ -82,16 +85,16 @@ class _Place:
         self, answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
     ) -> asyncio.Server:
         # asyncio takes, and without descriptors logs, as many at a time as may wait; whoever asks waits for its turn.
-        bound = await self._pool.call(self._bind, _PATIENCE, too_late=self._drop)
+        bound = await self._pool.call(self._bind, PATIENCE, too_late=self._drop)
         return await asyncio.start_unix_server(answer, sock=bound, backlog=1)
 
     async def is_there(self) -> bool:
-        return await self._pool.call(self._path.is_there, _PATIENCE)
+        return await self._pool.call(self._path.is_there, PATIENCE)
 
     async def close(self) -> None:
         """Remove it, unless another has taken its place, or the disk does not answer."""
         with contextlib.suppress(OSError):
-            await self._pool.call(self._path.remove, _PATIENCE)
+            await self._pool.call(self._path.remove, PATIENCE)
         self._pool.close()
 
     def _bind(self) -> socket.socket:
@@ -105,12 +108,25 @@ class _Place:
 
 
 def read(path: Path) -> dict[str, JSON]:
-    """What the monitor behind `path` shows; raises OSError when none answers, ValueError when it makes no sense."""
+    """What the monitor behind `path` shows; raises OSError when none answers, ValueError when it makes no sense.
+
+    Of these TimeoutError where one does not answer in time, ConnectionRefusedError where nobody is there.
+    """
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_PATIENCE)
-        connection.connect(str(path))
+        connection.settimeout(PATIENCE)
+        _connect(connection, path)
         parts = []
         while part := connection.recv(65536):
             parts.append(part)
     document: dict[str, JSON] = json.loads(b"".join(parts))
     return document
+
+
+def _connect(connection: socket.socket, path: Path) -> None:
+    """Connect; so few may wait there that others who ask at this moment are no sign that nobody answers."""
+    for _ in range(round(PATIENCE / _AGAIN)):
+        with contextlib.suppress(BlockingIOError):
+            connection.connect(str(path))
+            return
+        time.sleep(_AGAIN)
+    raise TimeoutError(f"{path}: others wait for an answer, too, and nobody gets one")

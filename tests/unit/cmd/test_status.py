@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import json
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from masakarimonitors.core.decision import Ruling, Verdict
 from masakarimonitors.status import unix_socket
+from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import (
     MonitorStatus,
     OutboxRow,
@@ -30,7 +33,8 @@ def monitor(name: str, clock: FakeClock, **troubles: str) -> MonitorStatus:
         disk_fault=troubles.get("disk", ""),
         api_trouble=troubles.get("api", ""),
     )
-    return MonitorStatus(record, lambda: [SubjectRow("process:[x]", "running", "since long")], lambda: row)
+    rows = [SubjectRow("process:[x]", "running", "since long")]
+    return MonitorStatus(record, lambda: rows, lambda: row, views=lambda now: [View("world", Sight.PROVEN)])
 
 
 @contextlib.asynccontextmanager
@@ -43,7 +47,7 @@ async def shown(folder: Path, clock: FakeClock, *statuses: MonitorStatus):  # ty
 
 
 def test_nobody_runs(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("status") == 1
+    assert run("status") == 3
     assert capsys.readouterr().out == f"No monitor is running with its state in {tmp_path}/state.\n"
 
 
@@ -58,7 +62,7 @@ async def test_each_monitor_that_runs_is_shown_with_what_is_in_its_way(
     first.record.fault("a decision failed", clock.now())
     await clock.advance(90.0)
     async with shown(tmp_path, clock, first, monitor("hostmonitor", clock)):
-        assert await asyncio.to_thread(run, "status") == 0
+        assert await asyncio.to_thread(run, "status") == 1
     said = capsys.readouterr().out
     for words in (
         "processmonitor, up 90 s",
@@ -93,9 +97,82 @@ async def test_the_whole_snapshot_is_one_line_of_json_for_each_monitor(
     assert lines == [one.snapshot(clock.now()) for one in statuses]
 
 
-async def test_a_socket_that_nobody_answers_is_no_monitor(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "state" / "processmonitor.sock").write_text("left behind")
-    assert await asyncio.to_thread(run, "status") == 1
+async def test_a_monitor_that_left_its_socket_behind_is_dead_and_shown_as_dead(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket(socket.AF_UNIX) as ended:
+        ended.bind(str(tmp_path / "state" / "processmonitor.sock"))
+    clock = FakeClock()
+    assert await asyncio.to_thread(run, "status") == 3, "none runs"
+    assert "processmonitor is dead" in capsys.readouterr().out
+    async with shown(tmp_path, clock, monitor("hostmonitor", clock)):
+        assert await asyncio.to_thread(run, "status") == 1, "nobody watches what it watched"
+        assert "processmonitor is dead" in capsys.readouterr().out
+        assert await asyncio.to_thread(run, "status", "--json") == 1
+    dead, alive = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (dead["monitor"], dead["health"], dead["unanswered"]) == ("processmonitor", None, "dead")
+    assert (alive["monitor"], alive["health"]) == ("hostmonitor", "ok")
+
+
+@pytest.mark.parametrize("waiting", [0, 2], ids=["takes the question", "takes none"])
+async def test_a_monitor_that_does_not_answer_is_shown_and_nobody_knows_how_it_is(
+    run: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    waiting: int,
+) -> None:
+    clock, path = FakeClock(), tmp_path / "state" / "processmonitor.sock"
+    with contextlib.ExitStack() as stack:
+        hung = stack.enter_context(socket.socket(socket.AF_UNIX))
+        hung.bind(str(path))
+        hung.listen(1)
+        for _ in range(waiting):
+            stack.enter_context(socket.socket(socket.AF_UNIX)).connect(str(path))
+        async with shown(tmp_path, clock, monitor("hostmonitor", clock)):
+            assert await asyncio.to_thread(run, "status") == 4
+    said = capsys.readouterr().out
+    assert "processmonitor does not answer" in said and "hostmonitor, up" in said
+
+
+async def test_an_answer_that_makes_no_sense_is_no_health(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"[1]")
+        writer.close()
+
+    path = tmp_path / "state" / "processmonitor.sock"
+    async with await asyncio.start_unix_server(answer, path):
+        assert await asyncio.to_thread(run, "status") == 4
+    assert "processmonitor answers what makes no sense" in capsys.readouterr().out
+
+
+async def test_a_monitor_of_an_earlier_release_does_not_tell_how_it_is(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    snapshot = monitor("processmonitor", clock).snapshot(clock.now())
+    old = {key: value for key, value in snapshot.items() if key not in ("health", "views", "causes")}
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(json.dumps(old).encode())
+        writer.close()
+
+    async with await asyncio.start_unix_server(answer, tmp_path / "state" / "processmonitor.sock"):
+        assert await asyncio.to_thread(run, "status") == 4
+    assert "of an earlier release" in capsys.readouterr().out
+
+
+async def test_a_monitor_that_runs_and_sees_nothing_is_blind(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    blind = replace(
+        monitor("hostmonitor", clock), views=lambda now: [View("link:manage", Sight.BLIND, "no leader")]
+    )
+    async with shown(tmp_path, clock, blind):
+        assert await asyncio.to_thread(run, "status") == 1
+    assert "blind: link:manage: no leader (since" in capsys.readouterr().out
 
 
 async def test_what_waits_for_masakari_is_shown_with_its_reason(

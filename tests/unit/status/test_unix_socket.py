@@ -82,7 +82,7 @@ async def test_a_disk_that_does_not_answer_holds_up_nobody(
     status: MonitorStatus, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thawed = threading.Event()
-    monkeypatch.setattr(unix_socket, "_PATIENCE", 0.05)
+    monkeypatch.setattr(unix_socket, "PATIENCE", 0.05)
     monkeypatch.setattr(unix_socket._Place, "_bind", lambda place: thawed.wait(60))
     try:
         with pytest.raises(OSError):
