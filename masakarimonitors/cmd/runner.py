@@ -19,7 +19,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import inspection, terminal, wiring
+from masakarimonitors.cmd import inspection, manager, terminal, wiring
 from masakarimonitors.cmd.reloading import Again, Reloading
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader, log, state_path, unknown
@@ -85,8 +85,7 @@ async def serve(
             reloading = Reloading(conf, again, running)
             watchers.append(tasks.create_task(reloading.run()))
             stack.enter_context(_heard(reloading.ask, lambda: inspection.write(conf, running, clock)))
-            if not systemd.notify("READY=1"):
-                watchers.append(tasks.create_task(systemd.insist("READY=1", clock)))
+            watchers.append(tasks.create_task(manager.Told([one.status for one in running], clock).run()))
             started(running, page)
             try:
                 await stop.wait()

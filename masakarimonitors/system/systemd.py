@@ -10,7 +10,7 @@ import socket
 from masakarimonitors.system.clock import Clock
 
 _AGAIN = 1.0
-"""Seconds until what a busy service manager could not take is sent again."""
+"""Seconds until a sign of life that a busy service manager could not take is sent again."""
 
 
 def notify(message: str) -> bool:
@@ -34,12 +34,6 @@ def notify(message: str) -> bool:
         # A service manager that went away is no reason to stop watching.
         return True
     return True
-
-
-async def insist(message: str, clock: Clock) -> None:
-    """Send `message`, again and again for as long as the service manager has no room for it."""
-    while not notify(message):
-        await clock.sleep(_AGAIN)
 
 
 def watchdog_interval() -> float | None:

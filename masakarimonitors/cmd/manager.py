@@ -1,0 +1,75 @@
+"""What the service manager is told of the monitors in this process: ready after the first look, and how they are.
+
+Ready is said when each view was looked at once, whatever that has shown: `systemctl start` then returns with the truth
+in `systemctl status`. A monitor that finds its Consul agent dead is ready, too, and blind; to be started again and
+again would open nobody's eyes. Nor does a first look that hangs keep it from being ready for longer than `FIRST_LOOK`.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.status.health import Level
+from masakarimonitors.status.model import MonitorStatus
+from masakarimonitors.system import systemd
+from masakarimonitors.system.clock import Clock
+
+LOG = logging.getLogger(__name__)
+
+FIRST_LOOK = 30.0
+"""Seconds after which a monitor is ready although it has not looked at everything: less than systemd waits for (90)."""
+
+# Seconds more for which the manager is asked to wait, should its own time be shorter.
+_SPARE = 30.0
+# Seconds between two looks whether all has been looked at, and between two whether the health has changed.
+_SOON, _AGAIN = 0.1, 1.0
+# Characters of the line that are shown.
+_LONGEST = 1000
+
+_WORST_FIRST = (Level.BLIND, Level.DEGRADED, Level.OK)
+
+
+class Told:
+    """Tells it; and by looking so often, learns since when each cause stands."""
+
+    def __init__(self, statuses: Sequence[MonitorStatus], clock: Clock) -> None:
+        """Nothing is told yet."""
+        self._statuses = statuses
+        self._clock = clock
+        self._ready = False
+        self._said = ""
+        self._broken = False
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        began = self._clock.now().monotonic
+        systemd.notify(f"EXTEND_TIMEOUT_USEC={round((FIRST_LOOK + _SPARE) * 1_000_000)}")
+        while True:
+            now = self._clock.now()
+            looked, line = self._look(now)
+            ready = self._ready or looked or now.monotonic - began >= FIRST_LOOK
+            self._tell(line, ready)
+            await self._clock.sleep(_AGAIN if self._ready else _SOON)
+
+    def _tell(self, line: str, ready: bool) -> None:
+        news = [f"STATUS={line}"] if line != self._said else []
+        if ready and not self._ready:
+            news.append("READY=1")
+        # What finds no room is said again at the next look.
+        if news and systemd.notify("\n".join(news)):
+            self._said, self._ready = line, ready
+
+    def _look(self, now: Instant) -> tuple[bool, str]:
+        """Whether all has been looked at, and how the monitors are, in one line."""
+        try:
+            judged = [(status.record.monitor, status.health(now)) for status in self._statuses]
+        except Exception as error:  # nobody must end because of what is only told
+            if not self._broken:
+                self._broken = True
+                LOG.exception("How the monitors are could not be told")
+            return False, f"unknown: {error!r}"
+        judged.sort(key=lambda one: _WORST_FIRST.index(one[1].level))
+        words = [f"{name} {health.headline()}" for name, health in judged]
+        # What was seen may hold half a character, which no message can carry.
+        line = " | ".join(words).encode("utf-8", "backslashreplace").decode()
+        return all(health.looked for _, health in judged), line[:_LONGEST]
