@@ -29,7 +29,7 @@ _LONGEST = 1000
 _WORST_FIRST = (Level.BLIND, Level.DEGRADED, Level.OK)
 
 
-class Told:
+class Announcer:
     """Tells it; and by looking so often, learns since when each cause stands."""
 
     def __init__(self, statuses: Sequence[MonitorStatus], clock: Clock) -> None:

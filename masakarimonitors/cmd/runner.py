@@ -85,7 +85,9 @@ async def serve(
             reloading = Reloading(conf, again, running)
             watchers.append(tasks.create_task(reloading.run()))
             stack.enter_context(_heard(reloading.ask, lambda: inspection.write(conf, running, clock)))
-            watchers.append(tasks.create_task(manager.Told([one.status for one in running], clock).run()))
+            watchers.append(
+                tasks.create_task(manager.Announcer([one.status for one in running], clock).run())
+            )
             started(running, page)
             try:
                 await stop.wait()

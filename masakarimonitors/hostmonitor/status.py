@@ -21,6 +21,9 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
     """The rows, most urgent first; `troubles`: the driver's. Hosts that are up on every link are one row together."""
     cluster = state.cluster
     rows = list(_unrecovered(state))
+    if policy.matrix.never_recovers:
+        detail = "no combination of its links calls for recovery: no failed host is ever reported"
+        rows.append(SubjectRow("matrix", "recovers nothing", detail, alarm=True, harms=Kind.UNWATCHED))
     rows += [_view(name, cluster.views[name]) for name in policy.matrix.sequence]
     rows += [
         SubjectRow("driver", "hindered", trouble, alarm=True, harms=Kind.HINDERED) for trouble in troubles

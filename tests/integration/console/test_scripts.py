@@ -123,12 +123,12 @@ def test_a_hangup_reads_the_list_again_and_ends_nothing(folder: Folder) -> None:
 
 
 def test_status_shows_what_was_ruled_and_what_waits(folder: Folder) -> None:
-    assert folder.run("status").returncode == 1
+    assert folder.run("status").returncode == 3
     folder.start()
     folder.until_logged("cannot be reached")
     shown = folder.run("status")
-    assert shown.returncode == 0, shown.stderr
-    for words in ("processmonitor", "reports: 1 waiting", "Connection refused"):
+    assert shown.returncode == 1, shown.stderr
+    for words in ("processmonitor", "degraded: masakari-api", "reports: 1 waiting", "Connection refused"):
         assert words in shown.stdout
     document = json.loads(folder.run("status", "--json").stdout)
     assert document["outbox"]["pending"] == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.cmd.manager import FIRST_LOOK, Told
+from masakarimonitors.cmd.manager import FIRST_LOOK, Announcer
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
 from tests.fixtures.fake_clock import FakeClock, settle
@@ -53,7 +53,7 @@ def heard(manager: socket.socket) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def told(clock: FakeClock, *worlds: World) -> AsyncIterator[None]:
-    task = asyncio.get_running_loop().create_task(Told([one.status for one in worlds], clock).run())
+    task = asyncio.get_running_loop().create_task(Announcer([one.status for one in worlds], clock).run())
     await settle()
     try:
         yield

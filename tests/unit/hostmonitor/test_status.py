@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.hostmonitor.core import matrix
 from masakarimonitors.hostmonitor.core.observation import Membership, Outcome
 from masakarimonitors.hostmonitor.core.reasons import Reason
 from masakarimonitors.hostmonitor.core.unconfirmed import well
@@ -160,6 +161,13 @@ def test_what_is_wrong_with_the_monitor_is_told_apart_from_what_is_wrong_with_a_
     assert harms["hosts unseen"] is Kind.UNWATCHED
     assert harms["reporter"] is Kind.REPORTER
     assert harms["host:node05"] is None
+
+
+def test_a_matrix_by_which_no_host_is_ever_reported_is_no_watch() -> None:
+    rules = policy(matrix=matrix.default(["manage", "tenant"]))
+    (row,) = [row for row in describe(Play(rules).state, rules) if row.subject == "matrix"]
+    assert row.alarm and row.harms is Kind.UNWATCHED
+    assert not [row for row in describe(Play(policy()).state, policy()) if row.subject == "matrix"]
 
 
 def test_a_host_is_well_when_every_link_shows_it_up() -> None:

@@ -1,0 +1,276 @@
+"""Health that tells the truth: real monitors that are blind, cannot tell, hang or are dead, by every signal there is.
+
+Each row is one thing that is wrong, and what the probes, the metrics and the exit code of `masakari-monitors status`
+say of it: no signal may call a monitor well that does not see.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures import lifeline
+from tests.fixtures.fake_masakari import FakeMasakari
+from tests.fixtures.monitor_process import BIN, MonitorProcess
+from tests.fixtures.waiting import PATIENCE, until
+
+NOBODY = "127.0.0.1:9"
+"""Where nobody listens."""
+
+PROBES = ("livez", "readyz", "healthz")
+
+
+class Shown:
+    """A monitor of one of the four kinds at work, and all that it and the tools say of its health."""
+
+    def __init__(self, process: MonitorProcess) -> None:
+        self.process = process
+
+    def get(self, path: str) -> tuple[int, str]:
+        """What its page answers there."""
+        try:
+            with urllib.request.urlopen(self._url() + path, timeout=PATIENCE) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
+
+    def probes(self) -> tuple[int, ...]:
+        return tuple(self.get(path)[0] for path in PROBES)
+
+    def metrics(self) -> dict[str, float]:
+        """By name and labels."""
+        lines = [line for line in self.get("metrics")[1].splitlines() if not line.startswith("#")]
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+    def health(self) -> dict[str, Any]:
+        return {cause["kind"]: cause for cause in self.process.status().get("causes", [])}
+
+    def until_kind(self, *kinds: str) -> None:
+        """Wait until it names these causes and no others."""
+        until(
+            lambda: self.process.status().get("health") and set(self.health()) == set(kinds),
+            lambda: f"{self.process.monitor} names {kinds}; it shows {self.process.status().get('causes')}",
+        )
+
+    def _url(self) -> str:
+        found: list[str] = []
+
+        def look() -> bool:
+            found[:] = re.findall(r"status at (http://127\.0\.0\.1:\d+/)", self.process.text())
+            return bool(found)
+
+        until(look, lambda: f"a page\n{self.process.text()}")
+        return found[0]
+
+
+Start = Callable[..., Shown]
+Service = Callable[[], None]
+
+
+@pytest.fixture
+def masakari() -> Iterator[FakeMasakari]:
+    with FakeMasakari(["compute-1"]) as fake:
+        yield fake
+
+
+@pytest.fixture
+def start(tmp_path: Path, masakari: FakeMasakari) -> Iterator[Start]:
+    """Starts a monitor with these sections, all in one folder for state."""
+    (tmp_path / "list.yaml").write_text(f"- process_name: {tmp_path}/never\n  restart_command: 'false'\n")
+    with ExitStack() as stack:
+
+        def run(monitor: str, *, api: str = "", env: Mapping[str, str] | None = None, **more: Any) -> Shown:
+            endpoint = f"http://{api}/v1" if api else masakari.endpoint()
+            sections = {
+                "DEFAULT": {"hostname": "compute-1", "state_path": tmp_path / "state"},
+                "api": {"auth_type": "none", "endpoint": endpoint},
+                "status": {"listen": "127.0.0.1:0"},
+                "process": {
+                    "process_list_path": tmp_path / "list.yaml",
+                    "own_pid_namespace": True,
+                    "restart_retries": 0,
+                    "restart_interval": 0,
+                    "restart_grace": 0,
+                },
+                "libvirt": {"connection_uri": f"qemu+unix:///system?socket={tmp_path}/absent"},
+                **more,
+            }
+            process = MonitorProcess(monitor, tmp_path / monitor, sections, env=env)
+            process.state = tmp_path / "state"
+            return Shown(stack.enter_context(process))
+
+        yield run
+
+
+def exit_code(shown: Shown, *arguments: str) -> tuple[int, str]:
+    """Of `masakari-monitors status` with the configuration of that monitor, and what it says."""
+    done = subprocess.run(
+        [BIN / "masakari-monitors", "status", *arguments, "--config-file", shown.process.conf],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={**os.environ, "COLUMNS": "400"},
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """Starts the process of the list."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run() -> None:
+        program = tmp_path / "never"
+        program.symlink_to("/usr/bin/sleep")
+        started.append(lifeline.spawn([program, "100000"], log=tmp_path / "sleeper"))
+
+    yield run
+    for process in started:
+        lifeline.end(process)
+
+
+def test_a_process_monitor_that_sees_is_well_by_every_signal(start: Start, service: Service) -> None:
+    service()
+    shown = start("processmonitor")
+    shown.until_kind()
+    assert shown.probes() == (200, 200, 200)
+    metrics = shown.metrics()
+    assert metrics['masakari_monitors_health{health="ok",monitor="processmonitor"}'] == 1
+    assert metrics['masakari_monitors_view_proven{monitor="processmonitor",view="processes"}'] == 1
+    assert exit_code(shown)[0] == 0
+
+
+def test_a_host_monitor_whose_consul_agent_is_dead_is_blind(start: Start) -> None:
+    """And masakari is out of reach by the look-up alone, though there is nothing to report."""
+    shown = start(
+        "hostmonitor",
+        api=NOBODY,
+        host={"monitoring_driver": "consul"},
+        consul={"agent_manage": NOBODY},
+    )
+    until(lambda: {"blind", "masakari unreachable"} <= shown.health().keys(), lambda: f"{shown.health()}")
+    assert shown.probes() == (200, 503, 503)
+    assert "hostmonitor link:manage" in shown.get("healthz")[1]
+    metrics = shown.metrics()
+    assert metrics['masakari_monitors_health{health="blind",monitor="hostmonitor"}'] == 1
+    assert metrics['masakari_monitors_view_proven{monitor="hostmonitor",view="link:manage"}'] == 0
+    assert metrics['masakari_monitors_api_reachable{monitor="hostmonitor"}'] == 0
+    # What is not health: the sources are at work.
+    sources = [value for name, value in metrics.items() if "_source_running{" in name]
+    assert sources and all(sources)
+    code, said = exit_code(shown)
+    assert code == 1 and "blind: link:manage" in said
+
+
+@pytest.mark.parametrize("monitor", ["instancemonitor", "introspectiveinstancemonitor"])
+def test_a_monitor_without_libvirt_is_blind(start: Start, monitor: str) -> None:
+    pytest.importorskip("libvirt")
+    shown = start(monitor)
+    shown.until_kind("blind")
+    assert shown.probes() == (200, 503, 503)
+    assert shown.metrics()[f'masakari_monitors_health{{health="blind",monitor="{monitor}"}}'] == 1
+    assert exit_code(shown)[0] == 1
+
+
+def test_a_broken_process_list_is_degraded_while_a_good_one_is_in_use(
+    start: Start, service: Service, tmp_path: Path
+) -> None:
+    service()
+    shown = start("processmonitor")
+    shown.until_kind()
+    (tmp_path / "list.yaml").write_text("- start_comand: x\n")
+    os.kill(shown.process.pid, signal.SIGHUP)
+    shown.until_kind("outdated")
+    assert shown.probes() == (200, 200, 503)
+    assert exit_code(shown)[0] == 1
+
+
+def test_a_failure_that_cannot_be_told_is_degraded(start: Start) -> None:
+    shown = start("processmonitor", api=NOBODY)
+    until(lambda: "masakari unreachable" in shown.health(), lambda: f"{shown.process.status()}")
+    assert shown.probes() == (200, 200, 503)
+    assert shown.metrics()['masakari_monitors_api_reachable{monitor="processmonitor"}'] == 0
+    assert exit_code(shown)[0] == 1
+
+
+def test_a_failure_that_masakari_refuses_is_degraded_and_its_answer_is_named(
+    start: Start, service: Service, masakari: FakeMasakari
+) -> None:
+    masakari.status = 413
+    shown = start("processmonitor")
+    until(lambda: "refused" in shown.health(), lambda: f"{shown.process.status()}")
+    assert "413" in shown.get("healthz")[1]
+    assert exit_code(shown)[0] == 1
+    masakari.status = 202
+    service()
+    shown.until_kind()
+
+
+def test_a_monitor_that_was_killed_is_dead_and_no_other_hides_it(start: Start, service: Service) -> None:
+    service()
+    shown = start("processmonitor")
+    other = start("introspectiveinstancemonitor")
+    shown.until_kind()
+    until(lambda: other.process.status().get("health"), lambda: "the other one's status")
+    shown.process.signal(signal.SIGKILL)
+    code, said = exit_code(other)
+    assert code == 1 and "processmonitor is dead" in said
+    other.process.signal(signal.SIGTERM)
+    code, said = exit_code(other)
+    assert code == 3 and "processmonitor is dead" in said, "one is dead, one was stopped: none runs"
+
+
+def test_a_monitor_that_is_stopped_does_not_answer_and_nobody_knows_how_it_is(
+    start: Start, service: Service
+) -> None:
+    service()
+    shown = start("processmonitor")
+    shown.until_kind()
+    os.kill(shown.process.pid, signal.SIGSTOP)
+    try:
+        code, said = exit_code(shown)
+        assert code == 4 and "processmonitor does not answer" in said
+        assert '"unanswered": "hung"' in exit_code(shown, "--json")[1]
+    finally:
+        os.kill(shown.process.pid, signal.SIGCONT)
+    shown.until_kind()
+    assert exit_code(shown)[0] == 0
+
+
+def test_one_that_was_stopped_is_none_that_runs(start: Start) -> None:
+    shown = start("processmonitor")
+    until(shown.process.status, "its status")
+    assert shown.process.signal(signal.SIGTERM) == 0
+    code, said = exit_code(shown)
+    assert code == 3 and "No monitor is running" in said
+
+
+def test_systemd_is_told_of_a_blind_monitor_that_it_is_ready_and_blind(start: Start, tmp_path: Path) -> None:
+    """Not to be ready would have it started again and again, for which no Consul agent comes back."""
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(path))
+        systemd.settimeout(PATIENCE)
+        start(
+            "hostmonitor",
+            env={"NOTIFY_SOCKET": str(path)},
+            host={"monitoring_driver": "consul"},
+            consul={"agent_manage": NOBODY},
+        )
+        told: list[str] = []
+        while "READY=1" not in told:
+            told += systemd.recv(10_000).decode().splitlines()
+    assert told[0].startswith("EXTEND_TIMEOUT_USEC=")
+    (*_, status) = [line for line in told if line.startswith("STATUS=")]
+    assert status.startswith("STATUS=hostmonitor blind: link:manage")
