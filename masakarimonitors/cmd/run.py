@@ -63,7 +63,10 @@ async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None, again: Again)
             with contextlib.suppress(RuntimeError):  # no thread
                 threading.Thread(target=_say, args=(running, not_here, where, page), daemon=True).start()
 
-        await runner.serve(conf, names, stop=stop, endpoint=endpoint, started=started, again=again)
+        left_out = {name: why for name, _, why in (line.partition(": ") for line in not_here)}
+        await runner.serve(
+            conf, names, stop=stop, endpoint=endpoint, started=started, again=again, left_out=left_out
+        )
 
 
 def _choose(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:

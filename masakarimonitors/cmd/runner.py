@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,13 @@ async def serve(
     on_verdict: wiring.OnVerdict = lambda verdict, at: None,
     on_written: Callable[[str], None] = lambda subject: None,
     again: Again | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> None:
     """Run the named monitors until `stop` is set; raises ConfigFault before anything is watched.
 
     `on_verdict` is told each verdict, `on_written` the subject of each report that reaches the disk. `again` loads the
-    configuration once more, on SIGHUP. A loop that stalls ends the process.
+    configuration once more, on SIGHUP. A loop that stalls ends the process. `left_out`: the monitors that do not run
+    here though they were wanted, and why, which is a part of the health of the first.
     """
     signals.hold()
     clock = clock or SystemClock()
@@ -72,6 +74,7 @@ async def serve(
             wiring.build(name, conf, outbox, api, clock, on_verdict=on_verdict)
             for name, outbox in outboxes.items()
         ]
+        running[0].status.record.left_out.update(left_out or {})
         if "hostmonitor" in names:
             unknown.warn_of_sections(conf)
         page = await _show(conf, state, running, clock, stack)

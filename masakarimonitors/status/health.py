@@ -7,7 +7,7 @@ not about what it watches: a host that is down and was reported is no fault of w
 
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,7 @@ class Kind(StrEnum):
     UNWATCHED = "unwatched"
     OUTDATED = "outdated"
     UNTOLD = "view untold"
+    LEFT_OUT = "left out"
     DEFECT = "fault inside"
 
 
@@ -157,6 +158,11 @@ MEANINGS: Mapping[Kind, Meaning] = {
         means="This driver is not the project's own and does not tell whether it sees: nobody can vouch for it.",
         to_do="Watch the driver by its own means.",
     ),
+    Kind.LEFT_OUT: Meaning(
+        level=Level.DEGRADED,
+        means="`masakari-monitors run` was to run all that can work here, and has left it out: it watches nothing.",
+        to_do="Mend what is named and start `run` again, or name with --monitor those that are wanted here.",
+    ),
     Kind.DEFECT: Meaning(
         level=Level.DEGRADED,
         means="A fault of this program: something that was seen may have had no effect.",
@@ -179,6 +185,7 @@ class Shown:
     """All that one monitor shows `at` one moment.
 
     `views`: None where its sources tell nothing of what they see. `defects`: faults of this program, oldest first.
+    `left_out`: monitors that do not run beside it though they were wanted, and why.
     """
 
     at: Instant
@@ -188,6 +195,7 @@ class Shown:
     outbox: "OutboxRow"
     unreported: Sequence[Unreported] = ()
     defects: Sequence[tuple[Instant, str]] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,6 +366,8 @@ def _of_subjects(shown: Shown, views: Sequence[StandingView]) -> Iterator[_Found
 
 
 def _of_program(shown: Shown, views: Sequence[StandingView]) -> Iterator[_Found]:
+    for name, why in shown.left_out.items():
+        yield Kind.LEFT_OUT, name, why, None
     if shown.defects:
         since, text = shown.defects[0]
         more = f" (and {len(shown.defects) - 1} more)" if len(shown.defects) > 1 else ""

@@ -103,6 +103,8 @@ class Record:
         self.faults: deque[tuple[Instant, str]] = deque(maxlen=_FAULTS)
         self.defects: deque[tuple[Instant, str]] = deque(maxlen=_FAULTS)
         self.rulings: Counter[str] = Counter()
+        self.left_out: dict[str, str] = {}
+        """Monitors that were wanted in this process beside it and do not run, and why."""
         self.health: Health | None = None
         """As it was last judged."""
         self._on_verdict = on_verdict
@@ -156,6 +158,7 @@ class MonitorStatus:
             outbox=self.outbox(),
             unreported=self.unreported(),
             defects=list(self.record.defects),
+            left_out=self.record.left_out,
         )
 
     def health(self, now: Instant) -> Health:

@@ -73,6 +73,14 @@ class Shown:
         return found[0]
 
 
+class Umbrella(MonitorProcess):
+    """All monitors that can work here, in one process."""
+
+    def argv(self) -> list[str]:
+        """The command line, as an operator would type it."""
+        return [str(BIN / "masakari-monitors"), "run", "--config-file", str(self.conf)]
+
+
 Start = Callable[..., Shown]
 Service = Callable[[], None]
 
@@ -89,7 +97,14 @@ def start(tmp_path: Path, masakari: FakeMasakari) -> Iterator[Start]:
     (tmp_path / "list.yaml").write_text(f"- process_name: {tmp_path}/never\n  restart_command: 'false'\n")
     with ExitStack() as stack:
 
-        def run(monitor: str, *, api: str = "", env: Mapping[str, str] | None = None, **more: Any) -> Shown:
+        def run(
+            monitor: str,
+            *,
+            api: str = "",
+            env: Mapping[str, str] | None = None,
+            umbrella: bool = False,
+            **more: Any,
+        ) -> Shown:
             endpoint = f"http://{api}/v1" if api else masakari.endpoint()
             sections = {
                 "DEFAULT": {"hostname": "compute-1", "state_path": tmp_path / "state"},
@@ -105,7 +120,8 @@ def start(tmp_path: Path, masakari: FakeMasakari) -> Iterator[Start]:
                 "libvirt": {"connection_uri": f"qemu+unix:///system?socket={tmp_path}/absent"},
                 **more,
             }
-            process = MonitorProcess(monitor, tmp_path / monitor, sections, env=env)
+            kind = Umbrella if umbrella else MonitorProcess
+            process = kind(monitor, tmp_path / monitor, sections, env=env)
             process.state = tmp_path / "state"
             return Shown(stack.enter_context(process))
 
@@ -215,6 +231,18 @@ def test_a_failure_that_masakari_refuses_is_degraded_and_its_answer_is_named(
     masakari.status = 202
     service()
     shown.until_kind()
+
+
+def test_a_monitor_that_run_has_left_out_is_missed(start: Start, service: Service, tmp_path: Path) -> None:
+    """Its driver's name has a slip; no other monitor's health hides that nobody watches hosts."""
+    service()
+    shown = start("processmonitor", umbrella=True, host={"monitoring_driver": "consull"})
+    until(lambda: "left out" in shown.health(), lambda: f"{shown.process.status()}")
+    assert (
+        "hostmonitor: [host] monitoring_driver = consull: there is no such driver" in shown.get("healthz")[1]
+    )
+    assert shown.probes()[2] == 503
+    assert exit_code(shown)[0] == 1
 
 
 def test_a_monitor_that_was_killed_is_dead_and_no_other_hides_it(start: Start, service: Service) -> None:

@@ -69,6 +69,7 @@ DEGRADED = {
     "unwatched": (alarm("hosts unseen", harms=Kind.UNWATCHED), Kind.UNWATCHED),
     "an old list": (alarm("process list", harms=Kind.OUTDATED), Kind.OUTDATED),
     "views are not told": (replace(WELL, views=None), Kind.UNTOLD),
+    "left out": (replace(WELL, left_out={"hostmonitor": "no such driver"}), Kind.LEFT_OUT),
     "a bug": (replace(WELL, defects=[(NOW, "a decision failed")]), Kind.DEFECT),
 }
 
