@@ -9,6 +9,7 @@ import contextlib
 import functools
 import logging
 import os
+import random
 import signal
 import socket
 import sys
@@ -85,6 +86,7 @@ async def serve(
                 watchers.append(tasks.create_task(one.delivery.run()))
                 watchers.append(tasks.create_task(one.daemon.run()))
                 watchers.append(tasks.create_task(one.follower.run()))
+            watchers.append(tasks.create_task(wiring.ask_again(api, clock, random.Random())))
             reloading = Reloading(conf, again, running)
             watchers.append(tasks.create_task(reloading.run()))
             stack.enter_context(_heard(reloading.ask, lambda: inspection.write(conf, running, clock)))

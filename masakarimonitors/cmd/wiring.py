@@ -7,6 +7,7 @@ the runner only runs it.
 import importlib
 import importlib.util
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,11 @@ from masakarimonitors.system.exchange import bound
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
+
+# Seconds between two such questions, and by how much a thousand monitors differ in them: a masakari-api that has just
+# come back has better things to do.
+_ASK_AGAIN, _ASK_AGAIN_SPREAD = 300.0, 60.0
+_SMALLEST = "/segments?limit=1"
 
 MONITORS = ("processmonitor", "instancemonitor", "introspectiveinstancemonitor", "hostmonitor")
 """Every monitor, in the order in which `run` starts them."""
@@ -264,6 +270,20 @@ def pace_policy(conf: cfg.ConfigOpts) -> PacePolicy:
 def follow_policy(name: str) -> FollowPolicy:
     """How often masakari is asked what becomes of reports: hosts are told by one monitor, all else by each host's."""
     return FollowPolicy(late_gap=10.0) if name == "hostmonitor" else FollowPolicy()
+
+
+async def ask_again(api: MasakariApi, clock: Clock, rng: random.Random) -> None:
+    """Until cancelled, ask masakari-api now and then while the last call found none.
+
+    Or what was seen of it once would be told for ever, where nothing is left to report and nobody else asks.
+    """
+    while True:
+        await clock.sleep(_ASK_AGAIN + rng.uniform(0.0, _ASK_AGAIN_SPREAD))
+        if api.trouble:
+            try:
+                await api.get(_SMALLEST)
+            except Exception as fault:  # noqa: BLE001 - the API client has kept what was seen, whatever it is
+                LOG.debug("masakari-api is still out of reach: %s", fault)
 
 
 async def make_outbox(

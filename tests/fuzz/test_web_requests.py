@@ -42,7 +42,7 @@ REPORTS: tuple[dict[str, Any], ...] = tuple(
         ),
     )
 )
-HEALTHY = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+HEALTHY = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 POST = (
     "POST /v1/notifications HTTP/1.1\r\nHost: localhost\r\n"
     "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -146,8 +146,8 @@ def asked(server: str, requests: list[bytes]) -> list[bytes]:
     async def play() -> list[bytes]:
         async with SERVERS[server]() as url:
             # The receiver's notifications are asked of the one thread that settles a report.
-            path = "/notifications?limit=1" if server == "receiver" else "/healthz"
-            ordinary = HEALTHY.replace("/healthz", path).encode()
+            path = "/notifications?limit=1" if server == "receiver" else "/livez"
+            ordinary = HEALTHY.replace("/livez", path).encode()
             return [await told(url, raw, ordinary) for raw in requests]
 
     watching = _Tracebacks()

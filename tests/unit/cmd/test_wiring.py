@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import requests
 
 from masakarimonitors import conf
-from masakarimonitors.cmd.wiring import api_client, pace_policy, wire
+from masakarimonitors.cmd.wiring import api_client, ask_again, pace_policy, wire
 from masakarimonitors.core.decision import (
     NOTHING,
     Decision,
@@ -229,3 +230,30 @@ async def test_a_monitor_is_well_only_while_it_sees_keeps_and_can_tell(tmp_path:
     await clock.advance(121.0)
     assert [cause.kind for cause in wired.status.health(clock.now()).causes] == [Kind.UNDELIVERED]
     await outbox.close()
+
+
+async def test_masakari_is_asked_again_while_the_last_call_found_none_and_only_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a monitor with nothing to report would call it away for ever."""
+    clock, asked = FakeClock(), list[str]()
+    api = client(tmp_path, NONE)
+
+    async def get(path: str) -> Any:
+        asked.append(path)
+        if len(asked) < 2:
+            raise RuntimeError("still away")
+        api.trouble = ""
+
+    monkeypatch.setattr(api, "get", get)
+    asking = asyncio.get_running_loop().create_task(ask_again(api, clock, random.Random(1)))
+    await settle()
+    await clock.advance(1000.0)
+    assert asked == [], "nobody has asked before"
+    api.trouble = "503"
+    await clock.advance(1000.0)
+    assert asked == ["/segments?limit=1"] * 2
+    assert api.trouble == ""
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    api.close()
