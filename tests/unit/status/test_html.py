@@ -1,6 +1,9 @@
 """What a person sees of one monitor on the page."""
 
+from dataclasses import replace
+
 from masakarimonitors.status import html
+from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
 from tests.fixtures.fake_clock import FakeClock
 
@@ -34,3 +37,12 @@ def test_what_masakari_has_and_has_not_ended_with_is_shown_with_its_state(clock:
     alarm = "<tr class=alarm><td>host:&lt;b&gt;</td><td>failed at masakari</td><td>see to it</td></tr>"
     assert alarm in page and page.index(alarm) < page.index("<td>vm:a</td>")
     assert status.snapshot(clock.now())["delivered"][1]["alarm"] is True  # type: ignore[index,call-overload]
+
+
+def test_how_the_monitor_is_stands_before_all_else(status: MonitorStatus, clock: FakeClock) -> None:
+    page = html.render(
+        [replace(status, views=lambda now: [View("link:a", Sight.BLIND, "<no> leader")])], clock
+    )
+    blind = page.index("<p class=alarm>blind: consul: OSError: gone")
+    assert blind < page.index("blind: link:a: &lt;no&gt; leader") < page.index("degraded: masakari-api")
+    assert page.index("degraded: masakari-api") < page.index("What it sees")
