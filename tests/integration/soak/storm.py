@@ -107,7 +107,8 @@ class Storm:
                     "restart_retries": 1,
                     "restart_interval": 1,
                     "restart_grace": 0,
-                    "start_patience": 2,
+                    # On a slow computer a service that is started needs its time; one whose command fails is not waited for.
+                    "start_patience": 60,
                     "restarts_per_hour": 100_000,
                     "api_retry_interval": 1,
                     "own_pid_namespace": True,
@@ -215,7 +216,9 @@ class Storm:
         await self._wait(lambda: running.items() <= monitor.states().items(), "all of them known to run")
         await self._wait(
             lambda: all(row.status is not ReportStatus.PENDING for row in monitor.reports()),
-            "nothing on its way any more",
+            lambda: (
+                f"nothing on its way any more, not {[one for one in monitor.reports() if one.status is ReportStatus.PENDING]}"
+            ),
         )
 
     def _count(self, witnesses: dict[str, int]) -> None:
@@ -230,7 +233,8 @@ class Storm:
                 )
 
     def _log(self) -> str:
-        return f"{shown_by_all()}\n{(self._folder / 'log').read_text()[-5000:]}"
+        self.tally.reported = self._reports()
+        return f"{shown_by_all()}\n{self.story()}\n{(self._folder / 'log').read_text()[-5000:]}"
 
     def _note(self, whom: str, what: str, counted: str) -> None:
         self.tally.done[counted] += 1
@@ -269,9 +273,12 @@ class Storm:
         new.write_text(text or yaml.safe_dump(entries))
         new.rename(self._list)
 
-    async def _wait(self, condition: Callable[[], object], what: str) -> None:
+    async def _wait(self, condition: Callable[[], object], what: str | Callable[[], str]) -> None:
         await eventually(
-            condition, lambda: f"{what}; {dict(self.tally.done)}; {self._log()}", _QUIET, every=0.2
+            condition,
+            lambda: f"{what() if callable(what) else what}; {dict(self.tally.done)}; {self._log()}",
+            _QUIET,
+            every=0.2,
         )
 
     async def _started_by_hand(self, service: Service) -> None:
