@@ -20,6 +20,7 @@ from pathlib import Path
 import yaml
 
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.outbox.rows import Row
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.receiver.store import Accepted
 from masakarimonitors.system.clock import SystemClock
@@ -107,7 +108,7 @@ class Storm:
                     "restart_retries": 1,
                     "restart_interval": 1,
                     "restart_grace": 0,
-                    # On a slow computer a service that is started needs its time; one whose command fails is not waited for.
+                    # On a slow computer a service that is started needs its time; none is waited for whose command fails.
                     "start_patience": 60,
                     "restarts_per_hour": 100_000,
                     "api_retry_interval": 1,
@@ -215,11 +216,13 @@ class Storm:
         running = {f"process:{one.program}": "running" for one in self._services}
         await self._wait(lambda: running.items() <= monitor.states().items(), "all of them known to run")
         await self._wait(
-            lambda: all(row.status is not ReportStatus.PENDING for row in monitor.reports()),
-            lambda: (
-                f"nothing on its way any more, not {[one for one in monitor.reports() if one.status is ReportStatus.PENDING]}"
-            ),
+            lambda: not self._on_their_way(monitor),
+            lambda: f"nothing on its way any more, not {self._on_their_way(monitor)}",
         )
+
+    @staticmethod
+    def _on_their_way(monitor: OnDisk) -> list[Row]:
+        return [row for row in monitor.reports() if row.status is ReportStatus.PENDING]
 
     def _count(self, witnesses: dict[str, int]) -> None:
         self.tally.reported = self._reports()
