@@ -108,7 +108,7 @@ class Storm:
                     "restart_retries": 1,
                     "restart_interval": 1,
                     "restart_grace": 0,
-                    # On a slow computer a service that is started needs its time; none is waited for whose command fails.
+                    # On a slow computer a service that is started needs its time; none waits for one whose command fails.
                     "start_patience": 60,
                     "restarts_per_hour": 100_000,
                     "api_retry_interval": 1,
