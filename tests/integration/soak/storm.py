@@ -108,7 +108,7 @@ class Storm:
                     "restart_retries": 1,
                     "restart_interval": 1,
                     "restart_grace": 0,
-                    # On a slow computer a service that is started needs its time; none waits for one whose command fails.
+                    # A service that is started on a slow computer needs its time; who fails to start is not waited for.
                     "start_patience": 60,
                     "restarts_per_hour": 100_000,
                     "api_retry_interval": 1,
