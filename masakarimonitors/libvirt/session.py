@@ -21,6 +21,7 @@ from masakarimonitors.core.backoff import backoff
 from masakarimonitors.libvirt.binding import Api, close, connect, load
 from masakarimonitors.libvirt.faults import Unanswered, Unavailable, explained
 from masakarimonitors.system.clock import Clock, wait
+from masakarimonitors.system.patience import within
 from masakarimonitors.system.threads import NoThread, Pool
 
 T = TypeVar("T")
@@ -223,7 +224,8 @@ class Session:
 
         self.api.main.virEventAddTimeout(0, behind, None)
         try:
-            async with asyncio.timeout(timeout):
+            # A session that is given up takes with it what the events would have told of an end.
+            async with within(timeout):
                 await passed
         except TimeoutError as error:
             words = f"libvirt's event loop in this process has not come to its end for {timeout:g} s"

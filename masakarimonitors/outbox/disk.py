@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from masakarimonitors.outbox.store import Store, StoreFault
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.patience import within
 from masakarimonitors.system.tasks import apart
 from masakarimonitors.system.threads import NoThread, Pool
 
@@ -103,7 +104,7 @@ class Disk:
             raise self._fault()
         store = self._store
         try:
-            async with asyncio.timeout(self._deadline):
+            async with within(self._deadline):
                 answer = await asyncio.get_running_loop().run_in_executor(self._thread, function, store)
         except NoThread as shortage:
             if self.hangs:

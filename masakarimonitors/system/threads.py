@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
+from masakarimonitors.system.patience import Patience
+
 T = TypeVar("T")
 
 
@@ -48,6 +50,8 @@ class Pool:
     ) -> T:
         """What `function` returns or raises; TimeoutError after `timeout` seconds, its time in line included.
 
+        A time in which this process stood still does not count: then the thread did, too.
+
         `too_late` gets (on a thread of the pool) a result that nobody waits for any more. A call that is
         still in line when its caller leaves is never made, unless it is `always` to be made. Raises NoThread.
         """
@@ -77,9 +81,7 @@ class Pool:
 
         self.submit(work)
         try:
-            # No time-out that is an exception: in a task that was cancelled before it would be a cancellation.
-            await asyncio.wait({answer}, timeout=timeout)
-            if not answer.done():
+            if not await Patience(timeout).wait(answer):
                 raise TimeoutError
             return answer.result()
         except (TimeoutError, asyncio.CancelledError):

@@ -11,6 +11,7 @@ from masakarimonitors.libvirt.faults import Unanswered, Unavailable
 from masakarimonitors.libvirt.session import LEFT_BEHIND, OPENINGS_LEFT_BEHIND, Retry, left_behind, session
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.fixtures.fake_libvirt import FakeModule, denied, socket_closed
+from tests.fixtures.standstill import some_turns, stand_still
 from tests.fixtures.waiting import eventually
 
 URI, SOON, LONG = "played:///one", 0.01, 60.0
@@ -65,7 +66,11 @@ async def test_an_event_that_a_driver_does_not_know_is_done_without_where_it_may
             await opened.subscribe({LIFECYCLE: nothing, 1: nothing}, LONG)
 
 
-async def test_an_answer_stands_behind_the_events_of_before(libvirt: FakeModule) -> None:
+@pytest.mark.parametrize("stood_still", [False, True])
+async def test_an_answer_stands_behind_the_events_of_before(
+    libvirt: FakeModule, monkeypatch: pytest.MonkeyPatch, stood_still: bool
+) -> None:
+    """Also where this process stood still meanwhile, with the thread that hears the events."""
     heard: list[str] = []
     release = threading.Event()
     (domain,) = libvirt.add("a")
@@ -84,7 +89,11 @@ async def test_an_answer_stands_behind_the_events_of_before(libvirt: FakeModule)
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(answer())
+            await eventually(lambda: libvirt.timers, "it to stand in line")
             await settle()
+            if stood_still:
+                stand_still(monkeypatch, 10 * LONG)
+                await some_turns()
             assert heard == []
             release.set()
     assert heard == ["event", "answer"]

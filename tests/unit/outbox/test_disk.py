@@ -15,7 +15,8 @@ from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Loaded, Write
 from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
 from tests.fixtures.fake_clock import EPOCH, FakeClock
-from tests.fixtures.waiting import eventually
+from tests.fixtures.standstill import some_turns, stand_still
+from tests.fixtures.waiting import PATIENCE, eventually
 
 YES, NO, PERHAPS = Answering.YES, Answering.NO, Answering.PERHAPS
 
@@ -123,6 +124,25 @@ async def test_reports_leave_from_memory_while_the_disk_hangs_and_it_heals_when_
         await eventually(lambda: not outbox.fault, "the disk to be used again")
         assert outbox.keeps and not outbox.hangs
         await eventually(lambda: written(store) == {"process:a", "process:b"}, "all to be written")
+    await outbox.close()
+
+
+async def test_a_disk_that_answers_once_this_process_goes_on_does_not_hang(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, clock = Hanging(), FakeClock()
+    async with open_outbox(store, clock, deadline=PATIENCE) as outbox:
+        store.freeze()
+        calls = store.calls
+        outbox.submit([report("a")], clock.now())
+        await eventually(lambda: store.calls > calls, "the disk to be asked")
+        stand_still(monkeypatch, 10 * PATIENCE)
+        for _ in range(10):
+            await some_turns()
+            assert not outbox.fault
+        store.thaw.set()
+        await eventually(lambda: written(store) == {"process:a"}, "it to be written")
+        assert not outbox.fault
     await outbox.close()
 
 

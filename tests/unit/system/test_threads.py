@@ -8,6 +8,7 @@ import pytest
 
 from masakarimonitors.system.threads import NoThread, Pool
 from tests.fixtures.cancelling import cancel_in_every_turn
+from tests.fixtures.standstill import some_turns, stand_still
 from tests.fixtures.waiting import PATIENCE, eventually, until
 
 
@@ -174,4 +175,18 @@ async def test_what_comes_in_the_turn_of_the_cancellation_is_let_go_too() -> Non
     await cancel_in_every_turn(begin)
     await eventually(lambda: len(taken) + len(late) == begun, "each of them, with one or the other")
     assert len(taken) == 1 and begun > 1
+    pool.close()
+
+
+async def test_a_thread_that_stood_still_with_this_process_has_answered_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loop's timers are looked at first; the answer is there as soon as the thread goes on as well."""
+    pool, goes_on = Pool("test"), threading.Event()
+    calling = asyncio.get_running_loop().create_task(pool.call(lambda: goes_on.wait(PATIENCE), PATIENCE))
+    await asyncio.sleep(0)
+    stand_still(monkeypatch, 10 * PATIENCE)
+    await some_turns()
+    goes_on.set()
+    assert await calling
     pool.close()
