@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import os
 import re
+import select
 import signal
 import subprocess
 import tempfile
@@ -256,11 +257,19 @@ class PidWatch:
         return self._end.done()
 
     async def wait(self, seconds: float) -> bool:
-        """Whether the process has ended within `seconds`."""
+        """Whether the process has ended within `seconds`, or by the time at which this process can tell."""
         # No time-out that is an exception: they run out here all the time, and on Python 3.11 one that runs out in a
         # task that is being cancelled, or counts as cancelled, would be a cancellation.
         await asyncio.wait({self._end}, timeout=seconds)
+        if not self._end.done() and self._has_fired():
+            # Where this process stood still meanwhile, the loop's timer is looked at before the pidfd.
+            self._fired()
         return self.ended
+
+    def _has_fired(self) -> bool:
+        look = select.poll()
+        look.register(self._pidfd, select.POLLIN)
+        return bool(look.poll(0))
 
     def close(self) -> None:
         """Stop watching."""
@@ -313,7 +322,8 @@ async def run(
             try:
                 while not await watch.wait(min(_TRIM_EVERY, max(0.0, begun + timeout - time.monotonic()))):
                     launched.trim()
-                    timed_out = time.monotonic() >= begun + timeout
+                    # Looked at once more: whoever has ended by now is not killed, nor called too slow.
+                    timed_out = time.monotonic() >= begun + timeout and not await watch.wait(0)
                     if timed_out:
                         spared = tuple(sorted(await spare())) if spare is not None else ()
                         survivors = await outlive(launched.kill(spare=spared), watch)

@@ -19,7 +19,8 @@ from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.patient_launch import start_in_any_time
-from tests.fixtures.waiting import eventually
+from tests.fixtures.standstill import stand_still
+from tests.fixtures.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.xdist_group("process")
 
@@ -173,6 +174,33 @@ async def test_cancelling_in_the_moment_of_its_end_is_cancelling(ended: int) -> 
             return asyncio.get_running_loop().create_task(watch.wait(60.0))
 
         await cancel_in_every_turn(begin)
+
+
+@pytest.fixture
+def running() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that runs until it is killed."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        yield child
+
+
+async def test_an_end_in_the_turn_in_which_the_time_is_over_counts(
+    running: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where this process stood still, the kernel knows of the end, and the loop may not yet."""
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        running.kill()
+        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+
+    with contextlib.closing(PidWatch(running.pid)) as watch:
+        # Both are due in one turn, for which the loop has asked the kernel before who has ended.
+        loop.call_later(PATIENCE, end)
+        waiting = loop.create_task(watch.wait(2 * PATIENCE))
+        await asyncio.sleep(0)
+        stand_still(monkeypatch, 3 * PATIENCE)
+        assert await waiting
+        assert watch.ended and await watch.wait(PATIENCE)
 
 
 async def test_the_last_command_of_who_is_being_cancelled_runs_to_its_end() -> None:
