@@ -82,10 +82,15 @@ def meaning_of(
     code for an agent that refuses; but every one names the agent's command in its words where the agent has answered.
     """
     if code in (_UNRESPONSIVE, _COMMAND_TIMEOUT):
-        return Silent if waited >= 0.9 * min(float(seconds), _LIBVIRT_WAITS) else NotAsked
+        return Silent if waited >= certain(seconds) else NotAsked
     if code in (_INTERNAL, _COMMAND_FAILED) and f"'{json.loads(request)['execute']}'" in words:
         return Refused
     return NotAsked
+
+
+def certain(seconds: float) -> float:
+    """Seconds after which no answer to a question that was given so many is silence, and not a refusal."""
+    return 0.9 * min(float(seconds), _LIBVIRT_WAITS)
 
 
 def _mute(domain: Any, failure: type[Exception]) -> float:

@@ -93,10 +93,11 @@ class AgentCommands:
             status = await self._ask(target, "guest-exec-status", {"pid": pid}, lane)
             if status.get("exited"):
                 return end_of(status)
-            left = began + seconds - self._clock.now().monotonic
-            if left <= 0:
+            if waited >= seconds:
+                # Asked when its time was over: an answer of before, read late, says nothing of what came after it.
                 return None
-            await self._clock.sleep(min(pace, left))
+            left = began + seconds - self._clock.now().monotonic
+            await self._clock.sleep(min(pace, max(left, 0.0)))
             pace = min(pace * 2, _LAST_PAUSE)
 
     async def _ask(

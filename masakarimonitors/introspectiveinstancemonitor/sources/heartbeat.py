@@ -22,7 +22,14 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Missed,
     Observation,
 )
-from masakarimonitors.introspectiveinstancemonitor.sources.agent import Asking, NotAsked, Refused, Silent, ask
+from masakarimonitors.introspectiveinstancemonitor.sources.agent import (
+    Asking,
+    NotAsked,
+    Refused,
+    Silent,
+    ask,
+    certain,
+)
 from masakarimonitors.introspectiveinstancemonitor.sources.schedule import IN_FLIGHT, Lane, PingSchedule
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Target, Targets
 from masakarimonitors.libvirt.faults import Unavailable
@@ -30,6 +37,7 @@ from masakarimonitors.libvirt.kept import KeptSessions
 from masakarimonitors.libvirt.session import OpenSession, Session, session
 from masakarimonitors.libvirt.under_way import UnderWay
 from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.patience import Patience
 
 LOG = logging.getLogger(__name__)
 
@@ -68,6 +76,7 @@ class Heartbeat:
         self._clock = clock
         self._interval = interval
         self._timeout = timeout
+        self._seconds = max(1, round(timeout))  # libvirt knows whole ones
         self._threshold = threshold
         self._open_session = open_session
         self._ask_agent = ask_agent
@@ -136,13 +145,17 @@ class Heartbeat:
         miss = partial(Missed, uuid=uuid, run=run, probe=HEARTBEAT, in_reply_to=request_id, where=self._uri)
         asked = self._clock.now().monotonic
         call = tasks.create_task(self._call(target, libvirt))
-        done, _ = await asyncio.wait({call}, timeout=self._timeout)
+        patience = Patience(self._timeout)
+        done = await patience.wait(call)
         if not done:
             schedule.missed(target)
             words = f"guest-ping not answered within {self._timeout:g} s"
             emit(miss(evidence=words))
         outcome = await call
         took = self._clock.now().monotonic - asked
+        if isinstance(outcome, Silent) and patience.held_up and patience.seen < certain(self._seconds):
+            # How long its thread took does not tell a silence from a refusal then: it was held up, too.
+            outcome = NotAsked(f"this process stood still while it was asked ({outcome})")
         match outcome:
             case None:
                 LOG.debug("%s answered its ping after %.3f s", target.name, took)
@@ -166,11 +179,10 @@ class Heartbeat:
         """None for an answer; otherwise what there was instead."""
         if target.uuid in self._under_way:
             return NotAsked("libvirt has not come back from the last question to this guest")
-        seconds = max(1, round(self._timeout))
 
         def ping(handle: Any) -> str:
             with self._under_way.about(target.uuid):
-                return self._ask_agent(handle, target.uuid, target.domain_id, _PING, seconds)
+                return self._ask_agent(handle, target.uuid, target.domain_id, _PING, self._seconds)
 
         try:
             await libvirt.call(ping, COMES_BACK)

@@ -290,3 +290,21 @@ async def test_one_that_is_not_meant_for_a_guest_any_more_is_not_made_there() ->
         for _ in range(5):
             await play.clock.advance(1)
         assert len(play.of("other")) > before
+
+
+async def test_a_command_that_has_ended_while_this_process_stood_still_has_ended_in_time() -> None:
+    """What the agent said before says nothing of it: it is asked once more when the time is over."""
+    play = Play(answering("one"), timeout=5.0)
+    asked = itertools.count()
+
+    def ends_meanwhile(command: str) -> Reply:
+        if command == "guest-exec":
+            return {"return": {"pid": 7}}
+        return {"return": {"exited": bool(next(asked)), "exitcode": 0}}
+
+    play.agents.replies["one"] = ends_meanwhile
+    play.agents.takes["one"] = 100.0
+    async with play.running():
+        while not play.of("one"):
+            await play.clock.advance(10)
+    assert play.kinds("one") == {Answered}

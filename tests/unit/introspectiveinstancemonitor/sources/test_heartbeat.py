@@ -1,8 +1,10 @@
-"""The heartbeat before a played libvirt that does not let it ask."""
+"""The heartbeat before a played libvirt that does not let it ask, or lets it ask a played agent."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -10,13 +12,17 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     AgentsInReach,
     AgentsOutOfReach,
     Answered,
+    Inconclusive,
+    Missed,
     Observation,
 )
+from masakarimonitors.introspectiveinstancemonitor.sources.agent import Asking, Silent, ask
 from masakarimonitors.introspectiveinstancemonitor.sources.heartbeat import Heartbeat
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Target, Targets
 from tests.fixtures.fake_clock import SteppedClock
 from tests.fixtures.fake_libvirt import FakeModule, impatient, played
-from tests.fixtures.waiting import eventually
+from tests.fixtures.standstill import stand_still
+from tests.fixtures.waiting import PATIENCE, eventually
 
 INTERVAL, LONG = 10.0, 60.0
 
@@ -28,8 +34,10 @@ def libvirt() -> Iterator[FakeModule]:
 
 
 @asynccontextmanager
-async def beating(module: FakeModule) -> AsyncIterator[tuple[SteppedClock, list[Observation]]]:
-    """The heartbeat of one guest; the played libvirt has no agents, so nobody answers."""
+async def beating(
+    module: FakeModule, timeout: float = 2.0, ask_agent: Asking = ask
+) -> AsyncIterator[tuple[SteppedClock, list[Observation]]]:
+    """The heartbeat of one guest; unless `ask_agent` is another, the played libvirt has no agents: nobody answers."""
     clock, said, targets = SteppedClock(), list[Observation](), Targets()
     targets.put(Target(uuid="uuid-of-one", name="one", run="r-1", domain_id=1, askable=True))
     source = Heartbeat(
@@ -37,9 +45,10 @@ async def beating(module: FakeModule) -> AsyncIterator[tuple[SteppedClock, list[
         targets,
         clock,
         interval=INTERVAL,
-        timeout=2.0,
+        timeout=timeout,
         threshold=3,
         open_session=impatient(module, LONG),
+        ask_agent=ask_agent,
     )
     task = asyncio.get_running_loop().create_task(source.run(said.append))
     try:
@@ -74,3 +83,31 @@ async def test_an_opening_that_fails_otherwise_is_said_when_it_goes_on(libvirt: 
         assert kinds(said) == []
         await clock.go_on(3 * INTERVAL)
         await eventually(lambda: kinds(said) == [AgentsOutOfReach], "it to be said")
+
+
+@pytest.mark.parametrize("stood_still", [False, True])
+async def test_a_silence_that_only_its_time_tells_from_a_refusal_is_none_where_this_process_stood_still(
+    libvirt: FakeModule, monkeypatch: pytest.MonkeyPatch, stood_still: bool
+) -> None:
+    """How long libvirt took cannot be told then: what it answered at once has come late all the same."""
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def refused_long_ago(*_: Any) -> str:
+        asked.set()
+        goes_on.wait(PATIENCE)
+        raise Silent("the agent is not available; it took long enough for a silence")
+
+    async with beating(libvirt, PATIENCE, refused_long_ago) as (clock, said):
+        await clock.advance(INTERVAL)
+        await eventually(asked.is_set, "it to be asked")
+        if stood_still:
+            stand_still(monkeypatch, 10 * PATIENCE)
+        goes_on.set()
+        await eventually(
+            lambda: any(
+                isinstance(one, Inconclusive) or (isinstance(one, Missed) and one.final) for one in said
+            ),
+            "the end of the call",
+        )
+    found = [one for one in said if isinstance(one, Missed) and one.final]
+    assert bool(found) is not stood_still
