@@ -31,6 +31,8 @@ _SCAN_PATIENCE = 5.0
 _GETS_ON = 12
 # A process first seen at a death may be a fork of the dead one, about to become another program.
 _LOOK_AGAIN = 0.3
+# Whose service may be in the middle of an exec is looked at again, so many seconds apart, before it is none.
+_EXEC_PAUSES = (0.05, 0.2, 0.75, 2.0)
 # So many processes of one entry are held; of thousands the others are looked at.
 _PIDFDS = 32
 _NOTHING_DOWN: Mapping[str, datetime.datetime] = {}
@@ -118,10 +120,18 @@ class Processes:
         return self._sighting(process_name, request_id)
 
     async def services(self, process_name: str) -> frozenset[int]:
-        """The pids that run this entry now, those below our own commands as well; TimeoutError when /proc hangs."""
+        """The pids that run this entry now, those below our own commands as well; TimeoutError when /proc hangs.
+
+        Whoever is not among them may be killed, so one that has no command line yet is given the time to get it.
+        """
         once, thread = self._make_scanner(self._scanner.index, self._scanner.avoid), Pool("procfs-once")
         try:
             scan = await self._scan(once, once.scan, thread)
+            for pause in _EXEC_PAUSES:
+                if not any(may_run(pid, process_name) for pid in scan.unseen):
+                    break
+                await asyncio.sleep(pause)
+                scan = await self._scan(once, once.scan, thread)
         finally:
             thread.close()
         return frozenset(found.pid for found in scan.found.get(process_name, ()))

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,26 @@ async def test_a_look_that_gets_on_is_slow_and_accuses_no_process_of_hanging(
             assert "did not answer" not in caplog.text
         finally:
             running.cancel()
+            process.kill()
+
+
+async def test_a_service_in_the_middle_of_an_exec_is_found_before_others_are_killed(tmp_path: Path) -> None:
+    program = tmp_path / "in-its-exec"
+    shutil.copy("/bin/sleep", program)
+    looks = itertools.count()
+    with begun([program, "600"]) as process:
+
+        class InItsExec(Scanner):
+            def scan(self, *arguments: Any) -> Scan:
+                seen = super().scan(*arguments)
+                blank = {process.pid: "it has no command line yet"} if next(looks) < 2 else {}
+                return replace(seen, found={}, unseen=blank) if blank else seen
+
+        try:
+            source = Processes(SystemClock(), 3600, scanner=InItsExec)
+            source.watch([Entry(process_name=str(program))])
+            assert await source.services(str(program)) == {process.pid}
+        finally:
             process.kill()
 
 
