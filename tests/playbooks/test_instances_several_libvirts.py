@@ -76,6 +76,24 @@ def test_a_libvirt_that_is_away_delays_the_first_look_and_does_not_prevent_it() 
     assert there(play, running(THERE)) == ["withdraw"]
 
 
+def test_who_stood_still_after_the_start_accuses_nobody_before_it_has_listened_anew() -> None:
+    """The end of the time is noticed first, and the census of the other libvirt lies in a socket still."""
+    play = after_a_restart()
+    assert REPORT not in play.census(CRASHED)
+    play.seconds += 10 * PATIENCE
+    play.wait(0)
+    assert play.reports == [] and phase(play) == "up"
+    assert there(play, running(THERE)) == [] and play.alarms == {}
+
+
+def test_who_stood_still_and_hears_nothing_reports_all_the_same() -> None:
+    play = after_a_restart()
+    assert REPORT not in play.census(CRASHED)
+    play.seconds += 10 * PATIENCE
+    play.wait(PATIENCE)
+    assert phase(play) == "failed"
+
+
 def test_who_was_last_seen_at_a_libvirt_that_cannot_be_read_is_an_alarm() -> None:
     play = Play()
     play.census(running())

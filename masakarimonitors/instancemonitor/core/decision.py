@@ -97,8 +97,8 @@ class Decider:
             case LibvirtBack(uri=uri):
                 return mark_back(state, uri, now)
             case Woken(key=first_look.FIRST_LOOK):
-                state, given_up = first_look.give_up(state)
-                state, decision = self._take_up(state, now)
+                state, given_up = first_look.give_up(state, now)
+                state, decision = (state, NOTHING) if state.awaited else self._take_up(state, now)
                 state, noted = note_looks(state, self.policy.boot_id)
                 return state, given_up + decision + noted
             case Woken(key=io_storm.IO_STORM):

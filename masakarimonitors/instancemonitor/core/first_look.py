@@ -19,6 +19,9 @@ PATIENCE = 30.0
 """Seconds for which a reading that accuses waits after a start for a libvirt that was not read yet. A libvirtd that
 hangs is known to be away after 20 s, and a census is given up after 30 s."""
 
+_LATE = 5.0
+"""Seconds by which the end of that time may be noticed late; by more, this process stood still, and heard nothing."""
+
 FIRST_LOOK = "first look"
 """The WakeAt key that ends the waiting."""
 
@@ -43,8 +46,13 @@ def accuses(phase: Phase, facts: tuple[Seen, ...]) -> bool:
 def put_aside(state: State, reading: Reading, after: int, now: Instant) -> tuple[State, Decision]:
     """Judge this reading when every libvirt has been read; the first one that waits sets the time."""
     place = (reading.instance.uri, reading.instance.uuid)
-    decision = NOTHING if state.waits else Decision((WakeAt(FIRST_LOOK, now.monotonic + PATIENCE),))
-    return replace(state, aside={**state.aside, place: Aside(reading, after)}, waits=True), decision
+    state = replace(state, aside={**state.aside, place: Aside(reading, after)})
+    return (state, NOTHING) if state.waits_until is not None else _wait(state, now)
+
+
+def _wait(state: State, now: Instant) -> tuple[State, Decision]:
+    until = now.monotonic + PATIENCE
+    return replace(state, waits_until=until), Decision((WakeAt(FIRST_LOOK, until),))
 
 
 def without(state: State, place: Place) -> State:
@@ -56,12 +64,17 @@ def without(state: State, place: Place) -> State:
 
 def take_up(state: State) -> tuple[State, tuple[Aside, ...], Decision]:
     """Every libvirt was read: what was put aside is to be judged now."""
-    decision = Decision((WakeAt(FIRST_LOOK, None),)) if state.waits else NOTHING
-    return replace(state, aside={}, waits=False), tuple(state.aside.values()), decision
+    decision = Decision((WakeAt(FIRST_LOOK, None),)) if state.waits_until is not None else NOTHING
+    return replace(state, aside={}, waits_until=None), tuple(state.aside.values()), decision
 
 
-def give_up(state: State) -> tuple[State, Decision]:
-    """The time is up: what waits is judged without those that could not be read."""
+def give_up(state: State, now: Instant) -> tuple[State, Decision]:
+    """The time is up: what waits is judged without those that could not be read, which are awaited no longer.
+
+    Who stood still meanwhile, however long, waits anew: the others were not asked, or their answers not heard.
+    """
+    if state.waits_until is not None and now.monotonic > state.waits_until + _LATE:
+        return _wait(state, now)
     verdicts = tuple(_given_up(uri, state) for uri in sorted(state.awaited))
     return replace(state, awaited=frozenset()), Decision((), verdicts)
 

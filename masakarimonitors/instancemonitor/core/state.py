@@ -123,9 +123,9 @@ class State:
     `settled`: those that nothing can have been missed at since their last look; `leaving`: what is on disk of instances
     that need no memory from the next look on, with their URIs. `strangers`: remembered of URIs that are no longer
     configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited for; `aside`: the
-    readings that wait for it; `waits`: whether the time for that runs. `hosts`: what the libvirt at each URI calls its
-    host. `storms`: of I/O errors, by scope; `old_storms`:
-    those of the last life; `weigh_at`: the monotonic second at which these are weighed again.
+    readings that wait for it; `waits_until`: the monotonic second at which that ends. `hosts`: what the libvirt at each
+    URI calls its host. `storms`: of I/O errors, by scope; `old_storms`: those of the last life; `weigh_at`: the
+    monotonic second at which these are weighed again.
     """
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class State:
     strangers: tuple[Instance, ...] = ()
     awaited: frozenset[str] = frozenset()
     aside: Mapping[Place, Aside] = field(default_factory=dict)
-    waits: bool = False
+    waits_until: float | None = None
     hosts: Mapping[str, str] = field(default_factory=dict)
     storms: Mapping[str, Storm] = field(default_factory=dict)
     old_storms: OldStorms = field(default_factory=OldStorms)

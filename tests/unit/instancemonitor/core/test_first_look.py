@@ -49,7 +49,7 @@ def test_the_time_runs_from_the_first_that_waits_and_ends_with_the_last_look() -
 
 
 def test_those_that_were_not_read_in_time_are_named() -> None:
-    state, decision = give_up(State(awaited=frozenset({ELSEWHERE}), away={ELSEWHERE: "refused"}))
+    state, decision = give_up(State(awaited=frozenset({ELSEWHERE}), away={ELSEWHERE: "refused"}), NOW)
     assert not state.awaited
     (verdict,) = decision.verdicts
     assert verdict.alarm and verdict.subject == f"libvirt:{ELSEWHERE}" and verdict.evidence == "refused"
