@@ -277,6 +277,22 @@ def test_a_lost_answer_delays_and_does_not_silence() -> None:
     assert len(notified(play.answer(Presence.GONE))) == 1
 
 
+def test_a_command_that_ended_while_this_process_stood_still_has_ended() -> None:
+    """That its time is over is noticed first; begun anew beside a service that is slow there would be a second one."""
+    play = Play(FULL)
+    play.running()
+    (run,) = play.gone()
+    assert isinstance(run, Run)
+    play.seconds += 1000
+    play.wait(0)
+    play.tell(CommandEnded(play.name, run.request_id, 0, ""))
+    play.answer(Presence.GONE)
+    play.runs("restart")
+    play.seconds += 1000
+    play.wait(1000)  # this one's end is never told
+    assert isinstance(play.asked[0], Look)
+
+
 def test_an_overtaken_look_changes_nothing() -> None:
     play = Play(NOVA)
     play.running()

@@ -18,6 +18,9 @@ HOUR = 3600.0
 COMMAND_GRACE = 30.0
 """Seconds after a command's time-out in which its end must have been told."""
 
+LATE = 5.0
+"""Seconds by which the end of a time may be noticed late; by more, this process stood still."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

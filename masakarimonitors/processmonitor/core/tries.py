@@ -10,6 +10,7 @@ from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, V
 from masakarimonitors.processmonitor.core.observation import Look, Run, Step
 from masakarimonitors.processmonitor.core.stages import (
     COMMAND_GRACE,
+    LATE,
     Appearing,
     Kind,
     Outage,
@@ -119,8 +120,11 @@ def short(case: Case) -> Outcome:
 
 
 def asked_in_vain(case: Case) -> Outcome:
-    stage = case.process.stage
+    stage, due = case.process.stage, case.process.due
     assert isinstance(stage, Trying)
+    if stage.step is not None and due is not None and case.now.monotonic > due + LATE:
+        # This process stood still: the command may have ended as it should, and its end come right behind.
+        return wait(case.process, case.now.monotonic + LATE)
     return look(case.process, case.now) if stage.step is None else command_failed(case)
 
 
