@@ -16,7 +16,7 @@ from pathlib import Path
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.socket_path import SocketPath, Taken
+from masakarimonitors.system.socket_path import SocketPath, Taken, address
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
@@ -126,7 +126,8 @@ def _connect(connection: socket.socket, path: Path) -> None:
     """Connect; so few may wait there that others who ask at this moment are no sign that nobody answers."""
     for _ in range(round(PATIENCE / _AGAIN)):
         with contextlib.suppress(BlockingIOError):
-            connection.connect(str(path))
+            with address(path) as place:
+                connection.connect(place)
             return
         time.sleep(_AGAIN)
     raise TimeoutError(f"{path}: others wait for an answer, too, and nobody gets one")

@@ -32,6 +32,10 @@ _KINDS = {
 }
 
 
+_LONGEST = 107
+"""Bytes of a path that the kernel takes as the address of a socket: unix(7), sun_path without its end."""
+
+
 class Taken(OSError):
     """Something stands at the path that is not this user's to remove; the message says what, and what to do."""
 
@@ -67,7 +71,8 @@ class SocketPath:
             # Several monitors that start at once may be told the same path; each looks at what the one before has made.
             with _turn(self._path.parent):
                 _clear(self._path, kind)
-                bound.bind(str(self._path))
+                with address(self._path) as place:
+                    bound.bind(place)
                 if kind == socket.SOCK_STREAM:
                     bound.listen(_BACKLOG)
                 self._made = self._there()
@@ -120,8 +125,22 @@ def _clear(path: Path, kind: socket.SocketKind) -> None:
 def _is_answered(path: Path, kind: socket.SocketKind) -> bool:
     """Whether a process has this socket, of whatever kind; without one the kernel refuses the connection."""
     with socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK) as caller:
-        fault = caller.connect_ex(str(path))
+        with address(path) as place:
+            fault = caller.connect_ex(place)
     return fault not in (errno.ECONNREFUSED, errno.ENOENT)
+
+
+@contextlib.contextmanager
+def address(path: Path) -> Iterator[str]:
+    """What to bind or connect to for a socket at `path`; a long one is reached through its folder. Raises OSError."""
+    if len(os.fsencode(path)) <= _LONGEST:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def _taken(path: Path, seen: str, advice: str) -> Taken:

@@ -29,6 +29,15 @@ async def test_the_local_socket_answers_and_is_the_owner_s_alone(
         unix_socket.read(path)
 
 
+async def test_a_long_path_hides_no_monitor(status: MonitorStatus, clock: FakeClock, tmp_path: Path) -> None:
+    path = tmp_path / ("far" * 40) / "hostmonitor.sock"
+    path.parent.mkdir()
+    with pytest.raises(FileNotFoundError):
+        unix_socket.read(path)
+    async with unix_socket.serve(status, clock, path):
+        assert (await asyncio.to_thread(unix_socket.read, path))["monitor"] == "hostmonitor"
+
+
 async def test_a_stale_socket_of_a_killed_monitor_is_replaced(
     status: MonitorStatus, clock: FakeClock, tmp_path: Path
 ) -> None:

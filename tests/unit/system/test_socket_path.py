@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.system.socket_path import SocketPath, Taken
+from masakarimonitors.system.socket_path import SocketPath, Taken, address
 
 DATAGRAM, STREAM = socket.SOCK_DGRAM, socket.SOCK_STREAM
 
@@ -32,6 +32,22 @@ def test_what_an_ended_process_left_behind_is_replaced(
         assert stat.S_IMODE(path.stat().st_mode) == 0o600 and place.is_there()
     place.remove()
     assert not path.exists()
+
+
+@pytest.mark.parametrize("kind", [STREAM, DATAGRAM])
+def test_a_path_longer_than_the_kernel_takes_is_reached_through_its_folder(
+    tmp_path: Path, kind: socket.SocketKind
+) -> None:
+    path = tmp_path / ("far" * 40) / "there"
+    path.parent.mkdir()
+    place = SocketPath(path)
+    with place.bind(kind), socket.socket(socket.AF_UNIX, kind) as caller:
+        with address(path) as shorter:
+            caller.connect(shorter)
+        with pytest.raises(Taken, match="a process answers there already"):
+            SocketPath(path).bind(kind)
+    SocketPath(path).bind(kind).close()
+    assert place.is_there() is False and path.exists()
 
 
 def an_ordinary_file(path: Path) -> None:
