@@ -124,9 +124,8 @@ def _clear(path: Path, kind: socket.SocketKind) -> None:
 
 def _is_answered(path: Path, kind: socket.SocketKind) -> bool:
     """Whether a process has this socket, of whatever kind; without one the kernel refuses the connection."""
-    with socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK) as caller:
-        with address(path) as place:
-            fault = caller.connect_ex(place)
+    with socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK) as caller, address(path) as place:
+        fault = caller.connect_ex(place)
     return fault not in (errno.ECONNREFUSED, errno.ENOENT)
 
 
