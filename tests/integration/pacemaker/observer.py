@@ -37,6 +37,10 @@ def plain(value: Any) -> Any:
             return value.isoformat()
         case dict():
             return {str(key): plain(item) for key, item in value.items()}
+        case set() | frozenset():
+            return sorted(plain(item) for item in value)
+        case list() | tuple():
+            return [plain(item) for item in value]
     if dataclasses.is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return value
