@@ -102,7 +102,9 @@ class Stdout:
         """
         with self._lock:
             self._closed = True
-        pid = being_started(self._fd) if self._fd is not None else 0
+            # Under the lock: once it is closed, its number may be that of another command's output. Nobody but the
+            # thread that starts this one waits for it meanwhile.
+            pid = being_started(self._fd) if self._fd is not None else 0
         return kill(pid) if pid else {}
 
     def close(self) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.system import command
+from masakarimonitors.system import command, launching
 from masakarimonitors.system.command import Launched
-from masakarimonitors.system.launching import being_started
+from masakarimonitors.system.launching import Stdout, being_started
 from masakarimonitors.system.process_tree import children
 from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.unreachable import Unreachable, waits_for_storage
@@ -149,3 +149,23 @@ def test_a_child_is_known_by_its_output_before_it_is_ours_to_name(unreachable: U
     begun[0].let_go()
     assert being_started(kept[0]) == 0
     os.close(kept[0])
+
+
+def test_its_file_is_not_closed_while_its_process_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stdout, closing = Stdout(), list[threading.Thread]()
+
+    def look(fd: int) -> int:
+        closing.append(threading.Thread(target=stdout.close))
+        closing[0].start()
+        closing[0].join(0.5)  # who may close it has done so by then, or does it later
+        os.fstat(fd)
+        return 0
+
+    with (tmp_path / "stdout").open("wb") as file:
+        stdout.keep([file.fileno()])
+    monkeypatch.setattr(launching, "being_started", look)
+    assert stdout.kill() == {}
+    closing[0].join(PATIENCE)
+    assert not stdout.asked
