@@ -28,8 +28,8 @@ from masakarimonitors.processmonitor.core.observation import (
 )
 from masakarimonitors.processmonitor.core.reports import Fate, recalled
 from masakarimonitors.processmonitor.core.stages import (
-    Appearing,
     Policy,
+    Probation,
     Running,
     Unclear,
     WatchedProcess,
@@ -249,9 +249,13 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
     if isinstance(process.stage, Unclear):
         held = "unclear"
         detail.append(f"{process.stage.who}: compare the list with `masakari-monitors check`")
-    if isinstance(process.stage, Appearing) and process.stage.again:
+    runs = isinstance(process.stage, Running | Probation)
+    if outage is not None and outage.short_since is not None and not runs:
         held = "short"
-        detail.append("its command cannot be started for a reason of this monitor's own; no try is counted")
+        detail.append(
+            "its command cannot be started for a reason of this monitor's own; no try is counted before that has"
+            f" lasted for {policy.shortage:g} s"
+        )
     if process.blind:
         held = "blind"
         detail.append("cannot be seen at the moment")

@@ -4,7 +4,8 @@ Executed in the privileged helper. In: a process_name and the key of one of its 
 root. Out: that command of that entry, started; or a reason. The list is read here, where root's own configuration says
 that it is, and only if root alone can have written it. So whoever runs as the monitor's user can have root run what
 root has written down, and nothing of its own. What the monitor has read is compared by a digest alone: where the two
-differ, nothing is run. What may be mended by the next save of the list is refused for now, which is no failed try.
+differ, nothing is run. What may be mended by the next save of the list is refused for now, which is no failed try
+unless it lasts.
 """
 
 import functools

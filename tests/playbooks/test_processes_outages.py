@@ -7,12 +7,13 @@ from masakarimonitors.core.notification import Leave, ReportStatus
 from masakarimonitors.processmonitor.core.decision import MAINTENANCE, may_leave
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
+    Look,
     LookUpMaintenance,
     MaintenanceSeen,
     Presence,
     Run,
 )
-from tests.fixtures.process_play import NOVA, Play, notified
+from tests.fixtures.process_play import FULL, NOVA, Play, notified
 
 SUBJECT = "process:/usr/bin/nova-compute"
 
@@ -136,6 +137,80 @@ def test_a_shortage_of_our_own_is_no_try() -> None:
     play.runs("restart")
     assert not notified(play.all_commands)
     assert len(notified(play.fail_a_try())) == 1
+
+
+def short(play: Play, seconds: float, why: str = "does not name this process") -> int:
+    """No command of it can be started for so long; how often that was tried."""
+    until, refused = play.now.monotonic + seconds, 0
+    while True:
+        match play.asked:
+            case [Run()] if play.now.monotonic >= until:
+                return refused
+            case [Run() as run]:
+                play.tell(CommandEnded(run.process_name, run.request_id, None, why, shortage=True))
+                refused += 1
+                assert play.verdicts[0].ruling is Ruling.BLIND and play.verdicts[0].alarm
+            case [Look()]:
+                play.answer(Presence.GONE)
+            case _:
+                play.to_next_alarm()
+
+
+@pytest.mark.parametrize("starts", [False, True])
+def test_a_shortage_that_lasts_is_reported_once(starts: bool) -> None:
+    play = Play(NOVA)
+    if not starts:
+        play.running()
+    play.gone()
+    begun = play.now.monotonic
+    short(play, play.policy.shortage - 10)
+    assert not notified(play.all_commands)
+    short(play, 60)
+    assert len(notified(play.all_commands)) == 1
+    (verdict,) = [one for one in play.told if one.ruling is Ruling.REPORTED]
+    assert "does not name this process" in verdict.evidence and "shortage" in verdict.why
+    refused = short(play, 86_400)
+    assert len(notified(play.all_commands)) == 1
+    assert refused < 86_400 / play.policy.slow_interval + 10, "it is tried ever more slowly"
+    assert play.process.outage is not None and play.process.outage.since.monotonic == begun
+
+
+def test_many_tries_have_all_their_time_before_a_shortage_counts() -> None:
+    play = Play(NOVA, retries=99, interval=10.0)
+    play.running()
+    play.gone()
+    short(play, 100 * 10.0 - 10)
+    assert play.process.outage is not None and play.process.outage.tries == 1
+
+
+def test_a_command_that_starts_ends_a_shortage() -> None:
+    play = Play(NOVA)
+    play.running()
+    play.gone()
+    short(play, 590)
+    play.fail_a_try()
+    short(play, 590)
+    assert not notified(play.all_commands)
+    assert play.process.outage is not None and play.process.outage.tries == 2
+
+
+def test_a_pre_command_that_succeeds_ends_no_shortage_and_is_not_run_again() -> None:
+    play = Play(FULL)
+    play.running()
+    play.gone()
+    play.runs("pre-restart")
+    play.ends(0)
+    play.stays_gone()
+    play.runs("restart")
+    short(play, 590)
+    runs = [run.what.value for run in play.all_commands if isinstance(run, Run)]
+    assert runs.count("pre_restart_command") == 1
+    while play.last_run.what == "restart_command":
+        short(play, 1)
+    play.ends(0)  # that of the next try
+    play.stays_gone()
+    short(play, 60)
+    assert len(notified(play.all_commands)) == 1
 
 
 def test_a_shortage_at_the_start_tries_the_start_again() -> None:

@@ -284,8 +284,8 @@ def _fell_again(case: Case) -> Outcome:
 def _failed(case: Case, stage: Appearing) -> Outcome:
     """A try is over and a fresh look says GONE."""
     process, outage = case.process, case.process.outage or Outage(since=case.at)
-    if stage.again:
-        return tries.begin(process, stage.kind, case)
+    if stage.again is not None:
+        return tries.begin(process, stage.kind, case, stage.again)
     if stage.kind is Kind.START or outage.tries < case.policy.tries:
         return tries.begin(process, Kind.RESTART, case)
     process, decision = telling.report(replace(process, outage=outage), case.now, case.policy, case.why)

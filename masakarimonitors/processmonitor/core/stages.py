@@ -30,6 +30,7 @@ class Policy:
     this field; then slow tries, up to `slow_interval` apart. `restart_grace`: how long somebody else may take to
     start it again. `start_patience`: how long a service may need to appear after a command that has succeeded.
     `restarts_per_hour`: so many ends within an hour are an alarm. `boot`: the kernel's identity of this boot.
+    `short_patience`: see `shortage`.
     """
 
     hostname: str
@@ -40,6 +41,7 @@ class Policy:
     restarts_per_hour: int = 10
     command_timeout: float = 60.0
     slow_interval: float = 300.0
+    short_patience: float = 600.0
     boot: str = ""
 
     @property
@@ -51,6 +53,13 @@ class Policy:
     def interval(self) -> float:
         """Seconds between two tries, whatever the option says."""
         return max(self.restart_interval, SHORTEST_INTERVAL)
+
+    @property
+    def shortage(self) -> float:
+        """Seconds for which what this monitor itself lacks is no failed try. What lasts longer is nothing that passes:
+        the process is down, and nobody starts it.
+        """
+        return max(self.tries * self.interval, self.short_patience)
 
     @property
     def probation(self) -> float:
@@ -125,12 +134,14 @@ class Trying:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appearing:
-    """The commands of a try are over: until `deadline` it may appear. `again`: this was no try, but a shortage."""
+    """The commands of a try are over: until `deadline` it may appear. `again`: this was no try, but a shortage; the
+    same try goes on then at this step.
+    """
 
     kind: Kind
     deadline: float
     pause: float
-    again: bool = False
+    again: Step | None = None
     text = "waiting for it to appear"
 
 
@@ -158,7 +169,8 @@ Stage = Unseen | Unclear | Running | Grace | Trying | Appearing | Probation | Do
 class Outage:
     """From the first look that found it gone to its recovery, however often it appears in between.
 
-    `tries`: restarts tried; `slow`: how often they have all failed. `trouble`: why the last try failed.
+    `tries`: restarts tried; `slow`: how often they have all failed. `trouble`: why the last try failed. `short_since`:
+    the monotonic second since which none of its main commands could be started for a reason of this monitor's own.
     """
 
     since: Instant
@@ -166,6 +178,7 @@ class Outage:
     slow: int = 0
     report: Report = NO_REPORT
     trouble: str = ""
+    short_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,8 @@ def report(process: WatchedProcess, now: Instant, policy: Policy, evidence: str)
         f"{process.name} is down since {since:%Y-%m-%d %H:%M:%S} UTC and {outage.tries} restarts have not brought it"
         " back"
     )
+    if outage.short_since is not None:
+        why += "; the last ones could not be begun, which is this monitor's own shortage"
     if again:
         why += f"; the report was {outage.report.fate.value} before, and is offered again"
     if lost:  # where its row still waits, it is this one made once more

@@ -40,8 +40,11 @@ class Case:
     mention: str = ""
 
 
-def begin(process: WatchedProcess, kind: Kind, case: Case) -> Outcome:
-    """Begin a try: its pre command at once (the look that brought us here is fresh), or its main one."""
+def begin(process: WatchedProcess, kind: Kind, case: Case, at: Step = Step.PRE) -> Outcome:
+    """Begin a try: its pre command at once (the look that brought us here is fresh), or its main one.
+
+    `at`: where it goes on, if it has begun before.
+    """
     outage = process.outage or Outage(since=case.at)
     process = replace(process, outage=replace(outage, tries=outage.tries + (kind is Kind.RESTART)))
     if not process.command(kind, Step.MAIN):
@@ -55,7 +58,7 @@ def begin(process: WatchedProcess, kind: Kind, case: Case) -> Outcome:
     limit = f" of {case.policy.tries}" if kind is Kind.RESTART and tries <= case.policy.tries else ""
     why = f"{process.name} is not running: {try_of(process, kind)}{limit} begins"
     begun = Decision(verdicts=(Verdict(process.subject, Ruling.ACTED, why, evidence=case.why),))
-    step = Step.PRE if process.command(kind, Step.PRE) else Step.MAIN
+    step = Step.PRE if at is Step.PRE and process.command(kind, Step.PRE) else Step.MAIN
     process, asked = run(process, kind, step, case)
     return process, asked + begun
 
@@ -72,6 +75,7 @@ def done(case: Case) -> Outcome:
     assert isinstance(stage, Trying)
     if stage.step is Step.PRE:
         return look_before(case)
+    case = replace(case, process=short_no_more(case.process))
     if stage.step is Step.MAIN and case.process.command(stage.kind, Step.POST):
         return run(case.process, stage.kind, Step.POST, case)
     return has_begun(case)
@@ -88,7 +92,8 @@ def has_begun(case: Case) -> Outcome:
 def command_failed(case: Case) -> Outcome:
     stage = case.process.stage
     assert isinstance(stage, Trying)
-    process = troubled(case.process, case.why or "its command never came to an end", case.at)
+    process = short_no_more(case.process)
+    process = troubled(process, case.why or "its command never came to an end", case.at)
     if stage.step is Step.POST:
         return has_begun(replace(case, process=process))
     return appear(process, stage.kind, case.now, case.now.monotonic + case.policy.interval)
@@ -97,10 +102,11 @@ def command_failed(case: Case) -> Outcome:
 def short(case: Case) -> Outcome:
     """This monitor lacks something of its own: that is no try, and says nothing about the service.
 
+    What lasts is another matter: a helper that reads another list refuses for ever, and what nobody starts is down.
     A try whose main command has succeeded stands, and its service is waited for: run anew it would begin anew.
     """
-    process, stage = case.process, case.process.stage
-    assert isinstance(stage, Trying) and process.outage is not None
+    process, stage, outage = case.process, case.process.stage, case.process.outage
+    assert isinstance(stage, Trying) and stage.step is not None and outage is not None
     if stage.step is Step.POST:
         why = (
             f"no command can be started after the one of {process.name}, which is this monitor's own shortage"
@@ -110,12 +116,17 @@ def short(case: Case) -> Outcome:
         )
         waiting, asked = has_begun(replace(case, process=troubled(process, case.why, case.at)))
         return waiting, told + asked
-    why = f"no command can be started for {process.name}, which is this monitor's own shortage: no try is counted"
+    since = case.now.monotonic if outage.short_since is None else outage.short_since
+    counts = case.now.monotonic - since >= case.policy.shortage
+    lasting = (
+        f"for {case.policy.shortage:g} s and more: this is a failed try" if counts else "no try is counted"
+    )
+    why = f"no command can be started for {process.name}, which is this monitor's own shortage: {lasting}"
     told = Decision(verdicts=(Verdict(process.subject, Ruling.BLIND, why, evidence=case.why, alarm=True),))
-    tries = process.outage.tries - (stage.kind is Kind.RESTART)
-    process = replace(process, outage=replace(process.outage, tries=tries, trouble=case.why))
-    deadline = case.now.monotonic + case.policy.interval
-    process, decision = appear(process, stage.kind, case.now, deadline, again=True)
+    tries = outage.tries - (stage.kind is Kind.RESTART and not counts)
+    process = replace(process, outage=replace(outage, short_since=since, trouble=case.why, tries=tries))
+    deadline, again = case.now.monotonic + case.policy.interval, None if counts else stage.step
+    process, decision = appear(process, stage.kind, case.now, deadline, again)
     return process, told + decision
 
 
@@ -161,7 +172,7 @@ def run(process: WatchedProcess, kind: Kind, step: Step, case: Case) -> Outcome:
 
 
 def appear(
-    process: WatchedProcess, kind: Kind, now: Instant, deadline: float, again: bool = False
+    process: WatchedProcess, kind: Kind, now: Instant, deadline: float, again: Step | None = None
 ) -> Outcome:
     stage = Appearing(kind=kind, deadline=deadline, pause=FIRST_PAUSE, again=again)
     return look(replace(process, stage=stage), now)
@@ -184,3 +195,9 @@ def wait(process: WatchedProcess, due: float) -> Outcome:
 
 def troubled(process: WatchedProcess, why: str, at: Instant) -> WatchedProcess:
     return replace(process, outage=replace(process.outage or Outage(since=at), trouble=why))
+
+
+def short_no_more(process: WatchedProcess) -> WatchedProcess:
+    """A command of it has started, or a try has failed as any may."""
+    outage = process.outage
+    return process if outage is None else replace(process, outage=replace(outage, short_since=None))

@@ -133,6 +133,13 @@ def test_a_process_whose_command_this_monitor_cannot_start_asks_for_a_human() ->
     )
     (row,) = rows(play)
     assert row.alarm and row.held == "short" and "line 3" in row.detail and "no try is counted" in row.detail
+    play.stays_gone()
+    play.runs("restart")  # and its end is awaited, for a minute where the helper's disk does not answer
+    (row,) = rows(play)
+    assert row.state == "command runs" and row.alarm and row.held == "short"
+    play.ends(0)
+    (row,) = rows(play)
+    assert not row.alarm and not row.held
 
 
 def test_a_process_that_runs_says_nothing_more() -> None:

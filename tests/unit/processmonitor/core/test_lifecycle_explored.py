@@ -42,6 +42,7 @@ POLICY = Policy(
     restarts_per_hour=2,
     command_timeout=1.0,
     slow_interval=4.0,
+    short_patience=1.0,
 )
 ENTRY = Entry(process_name="p", start_command="start", restart_command="restart", post_restart_command="post")
 STAGES = (Unseen, Unclear, Running, Grace, Trying, Appearing, Probation, Down)
@@ -110,7 +111,9 @@ def likeness(process: WatchedProcess, now: float) -> WatchedProcess:
     if outage is not None:
         report = replace(outage.report, made_at=None, reported_at=None, again_at=0.0, ended=0)
         slow, tries = min(outage.slow, 2), min(outage.tries, POLICY.tries + 1)
+        short = None if outage.short_since is None else now - outage.short_since >= POLICY.shortage
         outage = replace(outage, since=at(0), report=report, trouble="", slow=slow, tries=tries)
+        outage = replace(outage, short_since=None if short is None else float(short))
     due = None if process.due is None else ago(process.due)
     taken_back = None if process.taken_back is None else NO_REPORT
     return replace(
