@@ -58,7 +58,15 @@ def build(
         guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
     )
     sources: list[Source[Observation]] = [
-        Libvirt(uri, clock, numbers, files, line=lines[uri], resync=float(options.resync_interval))
+        Libvirt(
+            uri,
+            clock,
+            numbers,
+            files,
+            line=lines[uri],
+            resync=float(options.resync_interval),
+            several=len(uris) > 1,
+        )
         for uri in uris
     ]
     on_this_host = [uri for uri in uris if files_of(uri, files)]

@@ -154,7 +154,7 @@ class Census:
     """All instances that the libvirt at `uri` knows, asked after event number `after`.
 
     One whose state could not be read stands there as UNKNOWN. `host`: what that libvirt calls its host, the same at
-    each URI that leads to it; empty where it does not tell.
+    each URI that leads to it; empty where it does not tell, or nobody has asked since it is the only one.
     """
 
     uri: str

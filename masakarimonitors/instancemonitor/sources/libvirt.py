@@ -4,6 +4,7 @@ Out: LibvirtBack, a Census, events in libvirt's order, LibvirtAway. Events are s
 first state is read, so nothing falls between the two, and a Census stands behind the events of what it
 has read. Each census has a session of its own: one that hangs neither ends nor holds up the events, but
 while none completes, libvirt counts as away. A domain of which libvirt does not tell is named and UNKNOWN.
+Where several URIs are configured, a Census names the host; whoever does not tell it holds up no more than that.
 It never gives up: libvirt is asked again after 0.1, 0.2 ... 5 s.
 """
 
@@ -44,6 +45,9 @@ _SUBSCRIBE_TIMEOUT = 10.0
 # Asked for 1,000 domains an idle libvirtd answers in 0.1 s; one that is killing a hung QEMU holds the
 # answer about that domain back for up to 15 s.
 _CENSUS_TIMEOUT = 30.0
+# What a libvirt calls its host stands among its capabilities, for which it asks each QEMU binary: one that lies on dead
+# storage is waited for without end, while all else is answered.
+_HOST_TIMEOUT = 5.0
 # A libvirtd that has just started connects to its domains one after another, and one that is lost on
 # the way is no event: look again soon. Seconds after the connect.
 _EARLY_LOOKS = (1.0, 3.0, 10.0)
@@ -67,9 +71,13 @@ class Libvirt:
         *,
         line: EventLine,
         resync: float = 60.0,
+        several: bool = False,
         open_session: OpenSession = session,
     ) -> None:
-        """`resync`: seconds between two censuses. Nothing is opened yet."""
+        """`resync`: seconds between two censuses. `several`: there are other URIs, which may lead to the same libvirt.
+
+        Nothing is opened yet.
+        """
         self.name = uri
         self._uri = uri
         self._clock = clock
@@ -77,10 +85,12 @@ class Libvirt:
         self._files = files_of(uri, files)
         self._line = line
         self._resync = resync
+        self._several = several
         self._open_session = open_session
         self._under_way = UnderWay()
         self._named: dict[Identity, str] = {}
-        self._host: str | None = None
+        self._host = ""
+        self._host_told = False
 
     async def run(self, emit: Emit) -> None:
         """Until cancelled."""
@@ -97,8 +107,9 @@ class Libvirt:
 
     async def _watch(self, events: Session, retry: Retry, emit: Emit) -> None:
         """Censuses, until events are no longer heard: then raises Unavailable."""
-        # A libvirtd that cannot read its host's own name gives it another one at each of its starts.
-        self._host = None
+        # A libvirtd that cannot read its host's own name gives it another one at each of its starts. Until it tells
+        # which, the last one holds: what both URIs tell of one life is no second death.
+        self._host_told = False
         began = self._clock.now().monotonic
         early = list(_EARLY_LOOKS)
         failures = Retry(self._clock, _FIRST_RETRY, _LAST_RETRY)
@@ -129,16 +140,26 @@ class Libvirt:
     async def _take_census(self) -> Census:
         after = self._numbers.last
         async with self._open_session(self._uri, "census") as libvirt:
-            if self._host is None:
-                self._host = await libvirt.call(
-                    lambda connection: host_of(connection, libvirt.api.main), _CENSUS_TIMEOUT
-                )
             readings, unread = await libvirt.call(
                 lambda connection: self._look_at_all(connection, libvirt.api.main), _CENSUS_TIMEOUT
             )
+        if self._several and not self._host_told:
+            await self._ask_for_host()
         await self._line.let_pass()
         self._name(unread)
         return Census(self._uri, readings, after, self._host)
+
+    async def _ask_for_host(self) -> None:
+        """In a session of its own; one at most is left behind, with a worker of libvirtd's."""
+        try:
+            async with self._open_session(self._uri, "host", timeout=_HOST_TIMEOUT, leaves=1) as libvirt:
+                self._host = await libvirt.call(
+                    lambda connection: host_of(connection, libvirt.api.main), _HOST_TIMEOUT
+                )
+        except Unavailable as error:
+            LOG.info("%s: what it calls its host is not known, and asked again later: %s", self._uri, error)
+        else:
+            self._host_told = True
 
     def _look_at_all(self, connection: Any, libvirt: Any) -> tuple[tuple[Reading, ...], dict[Identity, str]]:
         """On the session's thread: how each domain stands, and why of some nothing could be read."""

@@ -56,7 +56,14 @@ from masakarimonitors.instancemonitor import monitor
 from masakarimonitors.instancemonitor.core.observation import Census
 from masakarimonitors.system.clock import SystemClock
 
-clock = SystemClock()
+clock, several = SystemClock(), []
+
+class Libvirt(monitor.Libvirt):
+    def __init__(self, *args, **options):
+        several.append(options["several"])
+        super().__init__(*args, **options)
+
+monitor.Libvirt = Libvirt
 loaded = conf.load(["--config-file", sys.argv[1]], default_config_dirs=[])
 said = {}
 try:
@@ -68,7 +75,7 @@ try:
 except conf.ConfigFault as fault:
     said["fault"] = str(fault)
 else:
-    said["watching"] = list(built.watching)
+    said["watching"], said["several"] = list(built.watching), several
     said["sources"] = [source.name for source in built.sources]
     state, said["words"], now = built.state, [], clock.now()
     died = VmNotification(
@@ -127,6 +134,11 @@ def test_a_death_of_the_last_life_is_judged_once_every_libvirt_has_listed_its_in
         ["withdraw", "no configured libvirt knows the instance ([libvirt] connection_uri)"],
     ]
     assert said["obstacle"] == ""
+    assert said["several"] == [True, True]
+
+
+def test_the_libvirt_of_the_only_uri_is_told_that_there_is_no_other(tmp_path: Path) -> None:
+    assert start(tmp_path, "connection_uri = qemu:///system")["several"] == [False]
 
 
 def test_a_uri_that_is_none_is_a_fault_with_its_place(tmp_path: Path) -> None:

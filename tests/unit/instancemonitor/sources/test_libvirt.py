@@ -28,6 +28,7 @@ from tests.fixtures.fake_libvirt import FakeModule, denied, impatient, played, s
 from tests.fixtures.waiting import eventually
 
 RESYNC, LONG = 60.0, 60.0
+HOST = "5c8e2c9a-1f0b-4e0e-9a5e-000000000001"
 IMPATIENT = 1.0
 """Seconds after which a call counts as unanswered where one of them hangs; one that is only slow is made again."""
 
@@ -41,7 +42,7 @@ def libvirt() -> Iterator[FakeModule]:
 class Source:
     """The source at work, and what it has said."""
 
-    def __init__(self, module: FakeModule, uri: str, patience: float) -> None:
+    def __init__(self, module: FakeModule, uri: str, patience: float, several: bool = False) -> None:
         self.clock, self.said = SteppedClock(), list[Observation]()
         files = QemuFiles(Path("/nonexistent"), Path("/nonexistent"))
 
@@ -52,6 +53,7 @@ class Source:
             files,
             line=EventLine(uri),
             resync=RESYNC,
+            several=several,
             open_session=impatient(module, patience),
         )
 
@@ -64,15 +66,19 @@ class Source:
         known = [one.instance.name for one in last.readings if one.power is not Power.UNKNOWN]
         return known, [one.instance.name for one in last.readings if one.power is Power.UNKNOWN]
 
+    def host(self) -> str:
+        """What the last census calls its host."""
+        return next(one for one in reversed(self.said) if isinstance(one, Census)).host
+
     async def begins_with(self, *kinds: type[Observation]) -> None:
         await eventually(lambda: self.kinds() == list(kinds), f"{kinds}, not {self.kinds()}")
 
 
 @asynccontextmanager
 async def at_work(
-    module: FakeModule, uri: str = "played:///source", patience: float = LONG
+    module: FakeModule, uri: str = "played:///source", patience: float = LONG, several: bool = False
 ) -> AsyncIterator[Source]:
-    made = Source(module, uri, patience)
+    made = Source(module, uri, patience, several)
     task = asyncio.get_running_loop().create_task(made.source.run(made.said.append))
     try:
         yield made
@@ -190,3 +196,47 @@ async def test_a_connection_of_no_use_is_thrown_away_and_another_one_made(libvir
         libvirt.error = None
         await source.clock.go_on(5)
         assert source.kinds()[-1] is Census
+
+
+async def test_the_only_uri_is_not_asked_what_it_calls_its_host(libvirt: FakeModule) -> None:
+    async with at_work(libvirt) as source:
+        await source.begins_with(LibvirtBack, Census)
+        assert source.host() == "" and not libvirt.capabilities_asked
+
+
+async def test_one_of_several_tells_what_it_calls_its_host_once_for_each_connection(
+    libvirt: FakeModule,
+) -> None:
+    async with at_work(libvirt, several=True) as source:
+        await source.begins_with(LibvirtBack, Census)
+        await source.clock.go_on(2 * RESYNC)
+        assert source.host() == HOST and libvirt.capabilities_asked == 1
+        libvirt.die()
+        await eventually(lambda: LibvirtAway in source.kinds(), "the connection to be missed")
+        await source.clock.go_on(RESYNC)
+        assert source.kinds()[-1] is Census and libvirt.capabilities_asked == 2
+
+
+async def test_capabilities_that_never_come_hold_up_no_census(libvirt: FakeModule) -> None:
+    """One QEMU binary on dead storage is enough for that, while libvirt lists its domains as ever."""
+    uri = "played:///capabilities"
+    libvirt.add("one")
+    libvirt.capabilities_hold = threading.Event()
+    async with at_work(libvirt, uri, IMPATIENT, several=True) as source:
+        await eventually(lambda: Census in source.kinds(), "the first census")
+        await source.clock.go_on(2 * RESYNC)
+        assert source.kinds()[-1] is Census and source.census() == (["one"], []) and source.host() == ""
+        await eventually(lambda: left_behind(uri, "host") == 1, "the question to be left behind")
+        assert libvirt.capabilities_asked == 1
+        libvirt.capabilities_hold.set()
+        await eventually(lambda: left_behind(uri, "host") == 0, "the capabilities to come")
+        await source.clock.go_on(2 * RESYNC)
+        assert source.host() == HOST
+        # After a restart of libvirtd the last one holds until it tells anew.
+        libvirt.capabilities_hold = threading.Event()
+        source.said.clear()
+        libvirt.die()
+        await eventually(lambda: LibvirtAway in source.kinds(), "the connection to be missed")
+        await source.clock.go_on(2 * RESYNC)
+        await eventually(lambda: source.kinds()[-1] is Census, "a census")
+        assert source.host() == HOST
