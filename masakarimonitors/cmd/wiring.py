@@ -169,6 +169,7 @@ def _outbox_row(outbox: Outbox, delivery: Delivery, follower: Follower, reach: s
         delivered=follower.counts(),
         keeps=outbox.keeps,
         hangs=outbox.hangs,
+        unread=outbox.unread,
         oldest=outbox.oldest,
         api_asked=reach is not None,
     )

@@ -85,6 +85,11 @@ class Outbox:
         return self._writer.fault
 
     @property
+    def unread(self) -> str:
+        """Empty, or what an earlier run has left that this one neither judges nor sends, and where it is."""
+        return self._writer.unread
+
+    @property
     def keeps(self) -> bool:
         """Whether what is written outlives this process."""
         return self._writer.keeps

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from enum import Enum
 from typing import TypeVar
 
 from masakarimonitors.core.notification import ReportStatus
@@ -26,6 +27,40 @@ T = TypeVar("T")
 _RETRY = 30.0
 # Ended rows between two prunings of the store.
 _PRUNE_AFTER = 1000
+# Subjects that are named of what waits unread; all of them stand in the file.
+_NAMED = 5
+
+
+class Earlier(Enum):
+    """What this run knows of what an earlier one has left."""
+
+    UNSEEN = "nothing: it could not be read yet"
+    TAKEN_UP = "all of it, or there is nothing"
+    LEFT = "that it is there; it came too late to be judged, and stays for the next start"
+    ASIDE = "that it is in a file that was set aside"
+
+
+class Glance(Enum):
+    """How an earlier run's rows come into view, or get out of it."""
+
+    AT_START = "they were read before anything was judged"
+    EMPTY = "there are none"
+    LATE = "they are there, and much may have been judged and sent since without them"
+    SET_ASIDE = "their file is broken and has another name now"
+
+
+_MOVES = {
+    (Earlier.UNSEEN, Glance.AT_START): Earlier.TAKEN_UP,
+    (Earlier.UNSEEN, Glance.EMPTY): Earlier.TAKEN_UP,
+    (Earlier.UNSEEN, Glance.LATE): Earlier.LEFT,
+    (Earlier.UNSEEN, Glance.SET_ASIDE): Earlier.ASIDE,
+    (Earlier.LEFT, Glance.SET_ASIDE): Earlier.ASIDE,
+}
+
+
+def move(earlier: Earlier, glance: Glance) -> Earlier:
+    """What is known next; what is not in the table changes nothing: above all, no time makes it known."""
+    return _MOVES.get((earlier, glance), earlier)
 
 
 class Writer:
@@ -58,10 +93,12 @@ class Writer:
         self._committing = asyncio.Lock()
         self._ended = 0
         self._disk = Disk(store, clock, deadline, self._wake.set)
-        self._unread = False
+        self._earlier = Earlier.UNSEEN
         self._asking = False
         self.fault = ""
         """Empty, or why the rows are at present kept in memory only."""
+        self.unread = ""
+        """Empty, or what an earlier run has left that this one neither judges nor sends, and where it is."""
 
     @property
     def keeps(self) -> bool:
@@ -83,10 +120,12 @@ class Writer:
 
         What waits in a store must be known before anything is judged: a report that turned up later would be
         delivered without anybody having looked whether it still holds. A disk that does not answer is the exception:
-        nothing that waits for it would ever end, so the monitor works from memory, and what waits there waits on.
+        nothing that waits for it would ever end, so the monitor works from memory, and what waits there waits on:
+        `unread` says so until this process ends, or the file turns out to be empty.
         """
         try:
             loaded = await self._disk.call(lambda store: store.load())
+            self._see_earlier(Glance.AT_START)
         except StoreFault as fault:
             if fault.lasting:
                 aside = await self._set_aside(fault)
@@ -101,9 +140,12 @@ class Writer:
             elif fault.unread:
                 raise
             else:
-                self._unread = self._disk.hangs
+                if not self._disk.hangs:
+                    self._see_earlier(Glance.EMPTY)
                 self._degrade(fault)
                 loaded = self._nothing()
+        if self._earlier is Earlier.UNSEEN:
+            self.unread = f"whether an earlier run left reports in {self.where} could not be seen yet"
         self._adopt(loaded)
 
     def write(self, writes: Sequence[Write]) -> None:
@@ -191,6 +233,9 @@ class Writer:
 
     async def _write(self, writes: list[Write]) -> None:
         try:
+            if self._earlier is Earlier.UNSEEN:
+                # Before the first row of this run: all that is found is an earlier one's.
+                self._see_late(await self._disk.call(lambda store: store.load()))
             await self._disk.call(lambda store: store.write(writes))
         except StoreFault as fault:
             await self._after(fault, writes)
@@ -232,14 +277,32 @@ class Writer:
 
     def _recover(self) -> None:
         LOG.warning("The outbox is on disk again at %s; nothing was lost meanwhile", self.where)
-        if self._unread:
-            LOG.warning(
-                "What was in %s at the start of this monitor could not be read then, and is not sent unread: start the "
-                "monitor again to have it judged",
-                self.where,
-            )
-            self._unread = False
         self.fault = ""
+
+    def _see_late(self, left: Loaded) -> None:
+        """What an earlier run left is seen only now: nothing of it is taken up in the middle of a run.
+
+        What it tells may have been seen, told and recovered since by this run, which knew of no report of it: a second
+        one would be recovered once more.
+        """
+        for one in left.unreadable:
+            LOG.error("%s", one)
+        if not (left.pending or left.followed or left.memory or left.unreadable):
+            self._see_earlier(Glance.EMPTY)
+            self.unread = ""
+            return
+        self._see_earlier(Glance.LATE)
+        subjects = list(dict.fromkeys(row.subject for row in left.pending))
+        more = f" and {len(subjects) - _NAMED} more" if len(subjects) > _NAMED else ""
+        waiting = f"{len(left.pending)} report(s) wait there, about {', '.join(subjects[:_NAMED])}{more}"
+        self.unread = (
+            f"what an earlier run left in {self.where} could not be read at the start, and is neither judged nor sent "
+            f"by this one: {waiting if subjects else 'no report waits there, but what was last reported is'}"
+        )
+        LOG.error("%s. Start the monitor again to have it judged.", self.unread)
+
+    def _see_earlier(self, glance: Glance) -> None:
+        self._earlier = move(self._earlier, glance)
 
     def _degrade(self, fault: StoreFault) -> None:
         if not self.fault:
@@ -254,10 +317,14 @@ class Writer:
 
     async def _set_aside(self, fault: StoreFault) -> str:
         try:
-            return await self._disk.call(lambda store: store.set_aside())
+            aside = await self._disk.call(lambda store: store.set_aside())
         except (OSError, StoreFault) as error:
             self._degrade(StoreFault(f"{fault}; it could not be set aside: {error}", lasting=False))
             return self.where
+        if self._earlier in (Earlier.UNSEEN, Earlier.LEFT):
+            self.unread = f"what an earlier run left was set aside unread as {aside} ({fault})"
+        self._see_earlier(Glance.SET_ASIDE)
+        return aside
 
     def _nothing(self) -> Loaded:
         # Above every id that an unreadable file may hold: ids count from 1, this counts milliseconds since 1970.

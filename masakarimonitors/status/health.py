@@ -59,6 +59,7 @@ class Kind(StrEnum):
     UNSEEN_YET = "not looked yet"
     DISK = "disk does not answer"
     MEMORY = "not on disk"
+    UNREAD = "an earlier run's reports unread"
     API = "masakari unreachable"
     UNDELIVERED = "undelivered"
     REFUSED = "refused"
@@ -112,6 +113,12 @@ MEANINGS: Mapping[Kind, Meaning] = {
         unready=True,
         means="What waits, and what was reported, is in memory only and ends with its process.",
         to_do="Free space on, or mend, the folder of [DEFAULT] state_path.",
+    ),
+    Kind.UNREAD: Meaning(
+        level=Level.DEGRADED,
+        means="A failure that an earlier run could not tell of may stand there: nobody recovers it.",
+        to_do="Where a file was set aside, compare it with masakari's notification list, and recover by hand what is "
+        "missing there. Then start the monitor again.",
     ),
     Kind.API: Meaning(
         level=Level.DEGRADED,
@@ -341,6 +348,8 @@ def _of_reports(shown: Shown, views: Sequence[StandingView]) -> Iterator[_Found]
         yield Kind.DISK, "outbox", outbox.disk_fault, None
     elif outbox.disk_fault or not outbox.keeps:
         yield Kind.MEMORY, "outbox", outbox.disk_fault or f"kept in {outbox.where}", None
+    if outbox.unread:
+        yield Kind.UNREAD, "outbox", outbox.unread, None
     if outbox.api_trouble:
         yield Kind.API, "masakari-api", outbox.api_trouble, None
     oldest = outbox.oldest

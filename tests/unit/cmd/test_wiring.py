@@ -146,6 +146,21 @@ def test_the_pace_is_what_the_options_say(tmp_path: Path, said: str, limit: int)
     assert pace_policy(conf.load(["--config-file", str(file)])).limit == limit
 
 
+async def test_what_an_earlier_run_left_in_a_broken_file_is_a_part_of_the_health(tmp_path: Path) -> None:
+    clock, path = FakeClock(), tmp_path / "testmonitor.sqlite"
+    path.write_bytes(b"no database at all, but something that may have been one" * 100)
+    outbox = Outbox(SqliteStore(path), clock)
+    await outbox.open()
+    monitor = Monitor[int, str](
+        name="testmonitor", state=0, decide=lambda *_: (0, NOTHING), sources=[], views=lambda *_: []
+    )
+    wired = wire(monitor, outbox, FakeApi(), DeliveryPolicy(), clock)
+    (cause,) = wired.status.health(clock.now()).causes
+    (aside,) = tmp_path.glob("*.broken-*")
+    assert cause.kind is Kind.UNREAD and str(aside) in cause.line()
+    await outbox.close()
+
+
 async def test_a_wired_monitor_shows_what_waits_for_masakari_and_what_it_has_given_up() -> None:
     clock = FakeClock()
     engine, outbox = FakeEngine(clock), Outbox(MemoryStore(), clock)

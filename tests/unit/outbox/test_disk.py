@@ -76,6 +76,9 @@ class Successor(MemoryStore):
         super().__init__()
         self._first = first
 
+    def load(self) -> Loaded:
+        return self._first.load()
+
     def write(self, writes: Sequence[Write]) -> None:
         self._first._wait()
         MemoryStore.write(self._first, writes)
@@ -205,9 +208,39 @@ async def test_a_disk_that_hangs_at_the_start_is_memory_and_not_the_end(
         assert "does not answer" in outbox.fault
         outbox.submit([report("a")], clock.now())
         await eventually(lambda: offered(outbox) == {"process:a"}, "the report to be offered from memory")
+        assert "could not be seen yet" in outbox.unread
         store.thaw.set()
-        await eventually(lambda: not outbox.fault, "the disk to be used again")
-        assert "start the monitor again to have it judged" in caplog.text
+        await eventually(lambda: written(store) == {"process:a"}, "the disk to be used again")
+        assert (outbox.fault, outbox.unread) == ("", ""), "there was nothing to be read"
+        assert "to have it judged" not in caplog.text
+    await outbox.close()
+
+
+async def test_what_waited_on_a_disk_that_hung_at_the_start_is_told_of_until_the_next_start(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, clock = Hanging(), FakeClock()
+    async with open_outbox(store, clock) as outbox:
+        outbox.submit([report("old")], clock.now())
+        await eventually(lambda: written(store) == {"process:old"}, "the report of the first life")
+    await outbox.close()
+    store.freeze()
+    async with open_outbox(store, clock) as outbox:
+        outbox.submit([report("a")], clock.now())
+        await eventually(lambda: offered(outbox) == {"process:a"}, "the report to be offered from memory")
+        store.thaw.set()
+        await eventually(lambda: written(store) == {"process:old", "process:a"}, "the disk to be used again")
+        assert outbox.fault == ""
+        assert "1 report(s) wait there, about process:old" in outbox.unread
+        assert "process:a" not in outbox.unread, "that is this run's own"
+        assert "Start the monitor again to have it judged" in caplog.text
+        outbox.submit([report("b")], clock.now())
+        await eventually(lambda: "process:b" in written(store), "the next one")
+        assert (offered(outbox), outbox.waiting) == ({"process:a", "process:b"}, 2)
+        assert "1 report(s) wait there, about process:old" in outbox.unread
+    await outbox.close()
+    async with open_outbox(store, clock) as outbox:
+        assert (outbox.unread, len(outbox.unconfirmed())) == ("", 3)
     await outbox.close()
 
 

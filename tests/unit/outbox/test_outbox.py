@@ -99,6 +99,7 @@ async def test_a_file_that_breaks_in_use_is_set_aside_and_rewritten_whole(
         assert [row.subject for row in store.load().pending] == ["process:a", "process:b"]
         assert dict(store.load().memory) == {"k": {"v": 1}}
         assert "set aside as aside" in caplog.text
+        assert outbox.unread == "", "all of it is in the new file"
 
 
 async def test_a_broken_file_at_start_is_set_aside_and_shouted(caplog: pytest.LogCaptureFixture) -> None:
@@ -109,6 +110,12 @@ async def test_a_broken_file_at_start_is_set_aside_and_shouted(caplog: pytest.Lo
         outbox.submit([report(clock, "a")], clock.now())
         await settle()
         assert len(store.load().pending) == 1
+        assert "set aside unread as aside" in outbox.unread
+        store.fault = BROKEN
+        outbox.submit([report(clock, "b")], clock.now())
+        await settle()
+        assert len(store.aside) == 2 and len(store.load().pending) == 2
+        assert "set aside unread as aside" in outbox.unread, "it is so until this process ends"
 
 
 async def test_a_file_that_is_there_and_cannot_be_read_at_present_is_no_start() -> None:

@@ -2,14 +2,29 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+
+import pytest
 
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
 from masakarimonitors.outbox.rows import Keep, Loaded, Put, Row, Write
 from masakarimonitors.outbox.store import MemoryStore, StoreFault
-from masakarimonitors.outbox.writer import Writer
+from masakarimonitors.outbox.writer import Earlier, Glance, Writer, move
 from tests.fixtures.fake_clock import EPOCH, FakeClock, settle
+
+
+@pytest.mark.parametrize(("earlier", "glance"), list(itertools.product(Earlier, Glance)))
+def test_what_is_known_of_an_earlier_run(earlier: Earlier, glance: Glance) -> None:
+    expected = {
+        (Earlier.UNSEEN, Glance.AT_START): Earlier.TAKEN_UP,
+        (Earlier.UNSEEN, Glance.EMPTY): Earlier.TAKEN_UP,
+        (Earlier.UNSEEN, Glance.LATE): Earlier.LEFT,
+        (Earlier.UNSEEN, Glance.SET_ASIDE): Earlier.ASIDE,
+        (Earlier.LEFT, Glance.SET_ASIDE): Earlier.ASIDE,
+    }
+    assert move(earlier, glance) is expected.get((earlier, glance), earlier)
 
 
 class Faulty(MemoryStore):

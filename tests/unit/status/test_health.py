@@ -60,6 +60,7 @@ BLIND = {
 DEGRADED = {
     "the disk is full": (outbox(disk_fault="full", keeps=False), Kind.MEMORY),
     "kept in memory": (outbox(keeps=False), Kind.MEMORY),
+    "an earlier run's reports are unread": (outbox(unread="it was set aside"), Kind.UNREAD),
     "masakari away": (outbox(api_trouble="503"), Kind.API),
     "waits for long": (outbox(pending=1, oldest=NOW.monotonic - UNDELIVERED - 1), Kind.UNDELIVERED),
     "refused": (replace(WELL, unreported=[Unreported(subject="vm:a", seen="400", at=NOW)]), Kind.REFUSED),
