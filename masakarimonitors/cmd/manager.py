@@ -49,13 +49,14 @@ class Announcer:
             looked, line = self._look(now)
             ready = self._ready or looked or now.monotonic - began >= FIRST_LOOK
             self._tell(line, ready)
-            await self._clock.sleep(_AGAIN if self._ready else _SOON)
+            # Once there is something to say, soon enough is when it can be said again.
+            await self._clock.sleep(_AGAIN if ready else _SOON)
 
     def _tell(self, line: str, ready: bool) -> None:
         news = [f"STATUS={line}"] if line != self._said else []
         if ready and not self._ready:
             news.append("READY=1")
-        # What finds no room is said again at the next look.
+        # What could not be said is said again at the next look.
         if news and systemd.notify("\n".join(news)):
             self._said, self._ready = line, ready
 

@@ -10,13 +10,14 @@ import socket
 from masakarimonitors.system.clock import Clock
 
 _AGAIN = 1.0
-"""Seconds until a sign of life that a busy service manager could not take is sent again."""
+"""Seconds until a sign of life that could not be sent, or that a busy service manager could not take, is sent again."""
 
 
 def notify(message: str) -> bool:
     """Send `message` ("READY=1"); does nothing when not run by systemd, and never raises nor blocks.
 
-    False: the service manager has not read what it was sent before, and there is no room; it is worth another try.
+    False: it was not taken, and is worth another try. The service manager has not read what it was sent before, so that
+    there is no room, or is started anew just now; or this process has no descriptor left at this moment.
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
@@ -28,11 +29,8 @@ def notify(message: str) -> bool:
             socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         ) as out:
             out.sendto(message.encode(), address)
-    except BlockingIOError:
-        return False
     except OSError:
-        # A service manager that went away is no reason to stop watching.
-        return True
+        return False
     return True
 
 

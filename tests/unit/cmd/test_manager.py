@@ -13,6 +13,7 @@ from masakarimonitors.cmd.manager import FIRST_LOOK, Announcer
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
 from tests.fixtures.fake_clock import FakeClock, settle
+from tests.fixtures.open_files import all_used_up
 
 ROW = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
 
@@ -124,6 +125,25 @@ async def test_a_manager_without_room_is_told_later(
             assert set(heard(systemd)) == {"of another service"}
             await clock.advance(1)
             assert heard(systemd) == ["STATUS=a ok", "READY=1"]
+
+
+async def test_what_there_was_no_descriptor_for_is_said_a_second_later(systemd: socket.socket) -> None:
+    clock = FakeClock()
+    world = World("a", clock)
+    async with told(clock, world):
+        heard(systemd)
+        world.view = View("world", Sight.PROVEN)
+        with all_used_up():
+            await clock.advance(0.5)
+        assert heard(systemd) == []
+        await clock.advance(1)
+        assert heard(systemd) == ["STATUS=a ok", "READY=1"]
+        world.view = View("world", Sight.BLIND, "Too many open files")
+        with all_used_up():
+            await clock.advance(1)
+        assert heard(systemd) == []
+        await clock.advance(1)
+        assert heard(systemd) == ["STATUS=a blind: world: Too many open files"]
 
 
 async def test_a_bug_in_what_is_told_ends_nobody_and_is_never_called_well(systemd: socket.socket) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from masakarimonitors.system import systemd
 from tests.fixtures.fake_clock import FakeClock, settle
+from tests.fixtures.open_files import all_used_up
 from tests.fixtures.waiting import PATIENCE
 
 
@@ -23,7 +24,7 @@ def test_a_service_manager_that_went_away_is_no_fault(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
-    systemd.notify("READY=1")
+    assert not systemd.notify("READY=1"), "it may come back, and has heard nothing"
 
 
 async def test_ready_and_signs_of_life_arrive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -93,6 +94,27 @@ async def test_nobody_waits_for_a_service_manager_that_does_not_read_and_it_is_t
         await clock.advance(1)
         assert heard(busy) == {b"WATCHDOG=1"}
         watcher.cancel()
+
+
+async def test_a_sign_of_life_for_which_there_was_no_descriptor_is_sent_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, clock = tmp_path / "notify", FakeClock()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        monkeypatch.setenv("WATCHDOG_USEC", "60000000")
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+        feeding = asyncio.get_running_loop().create_task(systemd.feed_watchdog(clock))
+        await settle()
+        assert heard(manager) == {b"WATCHDOG=1"}
+        with all_used_up():
+            await clock.advance(30)
+        assert heard(manager) == set()
+        await clock.advance(1)
+        assert heard(manager) == {b"WATCHDOG=1"}
+        feeding.cancel()
 
 
 @pytest.mark.parametrize(("usec", "pid"), [("", ""), ("x", ""), ("10000000", "1"), ("0", "")])
