@@ -134,14 +134,7 @@ async def _show(
     """Open the places where people look; one that cannot be had is a warning, not a reason to watch nothing."""
     if state is not None:
         for one in running:
-            try:
-                await stack.enter_async_context(
-                    unix_socket.serve(one.status, clock, state / f"{one.name}.sock")
-                )
-            except OSError as fault:
-                LOG.warning(
-                    "No status socket in %s (%s): `masakari-monitors status` will not see it", state, fault
-                )
+            await stack.enter_async_context(unix_socket.serve(one.status, clock, state / f"{one.name}.sock"))
     if not conf.status.listen:
         return ""
     from masakarimonitors.status import web

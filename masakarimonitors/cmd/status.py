@@ -1,7 +1,8 @@
 """`masakari-monitors status`: how the monitors on this host are, what they see, decided and still have to deliver.
 
-A monitor that does not answer is a finding, not a blank: one that was killed leaves its socket, one that hangs takes
-the question and says nothing, one of another user may not be asked. Each is shown, and told by the exit code.
+A monitor that does not answer is a finding, not a blank: one that was killed, or ended by a fault, leaves its socket,
+one that hangs takes the question and says nothing, one of another user may not be asked. Each is shown, and told by the
+exit code.
 """
 
 import argparse
@@ -39,7 +40,9 @@ class Answer(Enum):
 
     SAID = "answers"
     NONE = "is not there"
-    DEAD = "is dead: it was killed, or its host was; nobody watches what it watched. Start it"
+    DEAD = (
+        "is dead: it was killed, or ended by a fault (see its log); nobody watches what it watched. Start it"
+    )
     HUNG = "does not answer: it is stopped or hangs, and nobody knows what it sees. If it does not go on, restart it"
     CLOSED = "may not be asked"
     ODD = "answers what makes no sense. Is it of this release? Restart it"

@@ -17,7 +17,7 @@ from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.socket_path import SocketPath, Taken, address
-from masakarimonitors.system.threads import Pool
+from masakarimonitors.system.threads import NoThread, Pool
 
 LOG = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ _LOOK = 30.0
 async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterator[None]:
     """Answer on `path` while the block runs, on a socket made anew when somebody removes it.
 
-    Raises OSError when it cannot be made, TimeoutError among them when the disk does not answer.
+    One that cannot be made, also because the disk does not answer, is a warning, and is tried again. A block that ends
+    by a fault leaves the path behind: who asks there then hears that the monitor is dead, and not that there is none.
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,34 +45,55 @@ async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterato
         writer.close()
 
     place = _Place(path)
-    server = await place.open(answer)
+    server: asyncio.Server | None = None
+    told = ""
 
     async def keep() -> None:
-        nonlocal server
-        told = ""
+        nonlocal server, told
         while True:
             await clock.sleep(_LOOK)
             try:
-                if not await place.is_there():
+                # Asked in any case: what was bound too late is removed before the next one is.
+                there = await place.is_there()
+                if server is None or not there:
                     fresh = await place.open(answer)
-                    server.close()
+                    if server is not None:
+                        server.close()
                     server = fresh
-                    LOG.warning("The status socket %s had been removed; it is there again", path)
+                    LOG.warning("The status socket %s had been away; it is there now", path)
                     told = ""
             except Taken as fault:
                 if str(fault) != told:
                     told = str(fault)
                     LOG.warning("The status socket is gone, and cannot be made anew: %s", fault)
-            except OSError as fault:
+            except (OSError, NoThread) as fault:
                 LOG.debug("The status socket %s cannot be looked at or made anew: %s", path, fault)
 
-    keeper = asyncio.get_running_loop().create_task(keep())
+    keeper = None
+    died = False
     try:
+        try:
+            server = await place.open(answer)
+        except (OSError, NoThread) as fault:
+            told = str(fault)
+            LOG.warning(
+                "No status socket at %s (%s): `masakari-monitors status` does not see this monitor. It is tried again "
+                "every %d s",
+                path,
+                told or "the disk does not answer",
+                _LOOK,
+            )
+        keeper = asyncio.get_running_loop().create_task(keep())
         yield
+    except Exception:
+        died = True
+        raise
     finally:
-        keeper.cancel()
-        server.close()
-        await place.close()
+        if keeper is not None:
+            keeper.cancel()
+        if server is not None:
+            server.close()
+        await place.close(remove=not died)
 
 
 class _Place:
@@ -86,16 +108,20 @@ class _Place:
     ) -> asyncio.Server:
         # asyncio takes, and without descriptors logs, as many at a time as may wait; whoever asks waits for its turn.
         bound = await self._pool.call(self._bind, PATIENCE, too_late=self._drop)
-        return await asyncio.start_unix_server(answer, sock=bound, backlog=1)
+        # Not `start_unix_server`: from Python 3.13 on it removes the path whenever it ends.
+        return await asyncio.start_server(answer, sock=bound, backlog=1)
 
     async def is_there(self) -> bool:
         return await self._pool.call(self._path.is_there, PATIENCE)
 
-    async def close(self) -> None:
-        """Remove it, unless another has taken its place, or the disk does not answer."""
-        with contextlib.suppress(OSError):
-            await self._pool.call(self._path.remove, PATIENCE)
-        self._pool.close()
+    async def close(self, *, remove: bool) -> None:
+        """Remove it if wanted, unless another has taken its place, or the disk does not answer."""
+        try:
+            if remove:
+                with contextlib.suppress(OSError, NoThread):
+                    await self._pool.call(self._path.remove, PATIENCE)
+        finally:
+            self._pool.close()
 
     def _bind(self) -> socket.socket:
         return self._path.bind(mode=0o600)

@@ -114,6 +114,18 @@ async def test_a_monitor_that_left_its_socket_behind_is_dead_and_shown_as_dead(
     assert (alive["monitor"], alive["health"]) == ("hostmonitor", "ok")
 
 
+async def test_a_monitor_that_ended_by_a_fault_is_dead_beside_one_that_is_well(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    async with shown(tmp_path, clock, monitor("hostmonitor", clock)):
+        with pytest.raises(RuntimeError):
+            async with shown(tmp_path, clock, monitor("processmonitor", clock)):
+                raise RuntimeError("a fault inside")
+        assert await asyncio.to_thread(run, "status") == 1, "nobody watches what it watched"
+        assert "processmonitor is dead" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("waiting", [0, 2], ids=["takes the question", "takes none"])
 async def test_a_monitor_that_does_not_answer_is_shown_and_nobody_knows_how_it_is(
     run: Run,

@@ -87,18 +87,69 @@ async def test_what_another_has_put_in_its_place_is_told_once_and_stays(
     assert path.read_text() == "another's"
 
 
-async def test_a_disk_that_does_not_answer_holds_up_nobody(
-    status: MonitorStatus, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_disk_that_does_not_answer_holds_up_nobody_and_is_tried_again(
+    status: MonitorStatus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    thawed = threading.Event()
-    monkeypatch.setattr(unix_socket, "PATIENCE", 0.05)
-    monkeypatch.setattr(unix_socket._Place, "_bind", lambda place: thawed.wait(60))
+    clock, path, thawed = SteppedClock(), tmp_path / "hostmonitor.sock", threading.Event()
+    bind = unix_socket._Place._bind
+
+    def hang(place: unix_socket._Place) -> socket.socket:
+        thawed.wait(60)
+        return bind(place)
+
     try:
-        with pytest.raises(OSError):
-            async with unix_socket.serve(status, clock, tmp_path / "hostmonitor.sock"):
-                raise AssertionError("it was served")
+        with monkeypatch.context() as context:
+            context.setattr(unix_socket._Place, "_bind", hang)
+            context.setattr(unix_socket, "PATIENCE", 0.05)
+            serving = unix_socket.serve(status, clock, path)
+            await serving.__aenter__()
+        assert not path.exists() and "No status socket" in caplog.text
+        thawed.set()
+        await clock.go_on(30, step=30)
+        assert (await asyncio.to_thread(unix_socket.read, path))["monitor"] == "hostmonitor"
+        await serving.__aexit__(None, None, None)
     finally:
         thawed.set()
+    assert not path.exists()
+
+
+async def test_a_path_that_is_taken_is_told_once_and_had_once_it_is_free(
+    status: MonitorStatus, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, path = SteppedClock(), tmp_path / "hostmonitor.sock"
+    path.write_text("another's")
+    async with unix_socket.serve(status, clock, path):
+        await clock.go_on(60, step=30)
+        (said,) = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+        assert "an ordinary file stands there" in said
+        path.unlink()
+        await clock.go_on(30, step=30)
+        assert (await asyncio.to_thread(unix_socket.read, path))["monitor"] == "hostmonitor"
+    assert not path.exists()
+
+
+async def test_a_monitor_that_ended_by_a_fault_is_dead_and_not_none(
+    status: MonitorStatus, clock: FakeClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "hostmonitor.sock"
+    with pytest.raises(RuntimeError, match="a fault inside"):
+        async with unix_socket.serve(status, clock, path):
+            raise RuntimeError("a fault inside")
+    with pytest.raises(ConnectionRefusedError):
+        unix_socket.read(path)
+    async with unix_socket.serve(status, clock, path):  # the next one takes its place
+        assert (await asyncio.to_thread(unix_socket.read, path))["monitor"] == "hostmonitor"
+    assert not path.exists()
+
+
+async def test_a_monitor_that_was_cancelled_was_told_to_end(
+    status: MonitorStatus, clock: FakeClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "hostmonitor.sock"
+    with pytest.raises(asyncio.CancelledError):
+        async with unix_socket.serve(status, clock, path):
+            raise asyncio.CancelledError
+    assert not path.exists()
 
 
 async def test_without_descriptors_one_line_is_said_and_not_a_hundred(
