@@ -29,6 +29,11 @@ _LONGEST = 1000
 _WORST_FIRST = (Level.BLIND, Level.DEGRADED, Level.OK)
 
 
+def ask_for_time() -> None:
+    """Have the manager wait for `FIRST_LOOK` and a little more from now on: a disk that hangs takes its time, too."""
+    systemd.notify(f"EXTEND_TIMEOUT_USEC={round((FIRST_LOOK + _SPARE) * 1_000_000)}")
+
+
 class Announcer:
     """Tells it; and by looking so often, learns since when each cause stands."""
 
@@ -43,7 +48,7 @@ class Announcer:
     async def run(self) -> None:
         """Until cancelled."""
         began = self._clock.now().monotonic
-        systemd.notify(f"EXTEND_TIMEOUT_USEC={round((FIRST_LOOK + _SPARE) * 1_000_000)}")
+        ask_for_time()
         while True:
             now = self._clock.now()
             looked, line = self._look(now)

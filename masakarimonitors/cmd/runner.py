@@ -29,6 +29,7 @@ from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.status import unix_socket
 from masakarimonitors.system import limits, log_writer, loop_watch, signals, systemd
 from masakarimonitors.system.clock import Clock, SystemClock
+from masakarimonitors.system.tasks import side_by_side
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ async def serve(
     here though they were wanted, and why, which is a part of the health of the first.
     """
     signals.hold()
+    manager.ask_for_time()
     clock = clock or SystemClock()
     for name in names:
         wiring.monitor_module(name)
@@ -66,11 +68,14 @@ async def serve(
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(api.close)
         stack.enter_context(loop_watch.watched(conf.loop_stall_limit))
-        outboxes: dict[str, Outbox] = {}
-        for name in names:
-            outboxes[name] = await wiring.make_outbox(conf, state, name, clock, on_written)
-            stack.push_async_callback(outboxes[name].close)
-            await wiring.open_outbox(outboxes[name])
+
+        async def opened(name: str) -> Outbox:
+            outbox = await wiring.make_outbox(conf, state, name, clock, on_written)
+            stack.push_async_callback(outbox.close)
+            await wiring.open_outbox(outbox)
+            return outbox
+
+        outboxes = dict(zip(names, await side_by_side([opened(name) for name in names]), strict=True))
         running = [
             wiring.build(name, conf, outbox, api, clock, on_verdict=on_verdict)
             for name, outbox in outboxes.items()
@@ -133,8 +138,12 @@ async def _show(
 ) -> str:
     """Open the places where people look; one that cannot be had is a warning, not a reason to watch nothing."""
     if state is not None:
-        for one in running:
-            await stack.enter_async_context(unix_socket.serve(one.status, clock, state / f"{one.name}.sock"))
+        await side_by_side(
+            [
+                stack.enter_async_context(unix_socket.serve(one.status, clock, state / f"{one.name}.sock"))
+                for one in running
+            ]
+        )
     if not conf.status.listen:
         return ""
     from masakarimonitors.status import web

@@ -6,7 +6,7 @@ group is ending is swallowed. Neither happens to a task that only waits for the 
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -27,3 +27,16 @@ async def apart(work: Coroutine[Any, Any, T]) -> T:
             task.exception()  # looked at, or asyncio would complain that nobody has: this task ends, whatever it is
         raise
     return task.result()
+
+
+async def side_by_side(works: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:
+    """What each returns, in their order, carried out at the same time; raises what the first of them has raised.
+
+    All have ended by then, so whoever undoes what they did undoes all of it. Whoever cancels this task cancels all.
+    """
+    done: list[T] = []
+    for one in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(one, BaseException):
+            raise one
+        done.append(one)
+    return done

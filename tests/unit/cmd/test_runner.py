@@ -8,20 +8,24 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
 from masakarimonitors import conf
-from masakarimonitors.cmd import runner
+from masakarimonitors.cmd import runner, wiring
 from masakarimonitors.cmd.wiring import NotBuilt, WiredMonitor
-from masakarimonitors.conf import ConfigFault
+from masakarimonitors.conf import ConfigFault, state_path
 from masakarimonitors.core.decision import Ruling
+from masakarimonitors.monitor import Monitor
+from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.status import unix_socket
-from masakarimonitors.system import loop_watch
+from masakarimonitors.system import loop_watch, systemd
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.waiting import PATIENCE, eventually
 from tests.unit.cmd.conftest import Configure
@@ -90,14 +94,16 @@ class Serving:
         self.begun.set()
 
     @contextlib.asynccontextmanager
-    async def at_work(self, file: Path, endpoint: str | None = None) -> AsyncIterator["Serving"]:
+    async def at_work(
+        self, file: Path, endpoint: str | None = None, names: Sequence[str] = ("processmonitor",)
+    ) -> AsyncIterator["Serving"]:
         stop = asyncio.Event()
         loaded = conf.load(["--config-file", str(file)], default_config_dirs=[])
         async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
             tasks.create_task(
                 runner.serve(
                     loaded,
-                    ["processmonitor"],
+                    names,
                     stop=stop,
                     endpoint=endpoint,
                     started=self.started,
@@ -218,6 +224,83 @@ async def test_the_loop_is_watched_from_before_the_start_to_the_end(
     async with Serving().at_work(file):
         assert told == [7]
     assert told == [7, "over"]
+
+
+@pytest.fixture
+def all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its name, each monitor is one that needs nothing of this computer."""
+    module, build = wiring.monitor_module, wiring.build_monitor
+    monkeypatch.setattr(wiring, "monitor_module", lambda name: module("processmonitor"))
+
+    def alike(name: str, *more: Any) -> Monitor[Any, Any]:
+        return replace(build("processmonitor", *more), name=name)
+
+    monkeypatch.setattr(wiring, "build_monitor", alike)
+
+
+async def test_a_disk_that_hangs_is_waited_for_once_and_not_once_for_each_monitor(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, all_alike: None
+) -> None:
+    """Each of these takes a deadline of its own on a disk that hangs; none ends before all have begun."""
+    many = len(wiring.MONITORS)
+    made, opened, shown = asyncio.Barrier(many), asyncio.Barrier(many), asyncio.Barrier(many)
+    make, take_up, serve = wiring.make_outbox, wiring.open_outbox, unix_socket.serve
+
+    async def make_together(*arguments: Any) -> Outbox:
+        await made.wait()
+        return await make(*arguments)
+
+    async def open_together(outbox: Outbox) -> None:
+        await opened.wait()
+        await take_up(outbox)
+
+    @contextlib.asynccontextmanager
+    async def serve_together(*arguments: Any) -> AsyncIterator[None]:
+        await shown.wait()
+        async with serve(*arguments):
+            yield
+
+    monkeypatch.setattr(wiring, "make_outbox", make_together)
+    monkeypatch.setattr(wiring, "open_outbox", open_together)
+    monkeypatch.setattr(unix_socket, "serve", serve_together)
+    async with Serving().at_work(configure(), names=wiring.MONITORS) as serving:
+        assert [one.name for one in serving.running] == list(wiring.MONITORS)
+
+
+async def test_of_several_outboxes_none_is_held_any_more_when_one_cannot_be_had(
+    configure: Configure, tmp_path: Path, all_alike: None
+) -> None:
+    loaded = conf.load(["--config-file", str(configure())], default_config_dirs=[])
+    held = SqliteStore(tmp_path / "state" / "instancemonitor.sqlite")
+    serving = Serving()
+    try:
+        with pytest.raises(ConfigFault, match=f"in use by process {os.getpid()}"):
+            await runner.serve(loaded, wiring.MONITORS, stop=asyncio.Event(), started=serving.started)
+    finally:
+        held.close()
+    assert not serving.begun.is_set()
+    for name in wiring.MONITORS:
+        SqliteStore(tmp_path / "state" / f"{name}.sqlite").close()
+
+
+async def test_the_service_manager_is_asked_for_time_before_anything_touches_the_disk(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    resolve = state_path.resolve
+
+    def look(*arguments: Any, **named: Any) -> Path | None:
+        said.append("the disk is looked at")
+        return resolve(*arguments, **named)
+
+    def hear(message: str) -> bool:
+        said.append(message)
+        return True
+
+    monkeypatch.setattr(systemd, "notify", hear)
+    monkeypatch.setattr(state_path, "resolve", look)
+    async with Serving().at_work(configure()):
+        assert said[:2] == ["EXTEND_TIMEOUT_USEC=60000000", "the disk is looked at"]
 
 
 async def test_whoever_cannot_take_our_last_words_does_not_hold_up_the_end(tmp_path: Path) -> None:
