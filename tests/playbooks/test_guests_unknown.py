@@ -355,6 +355,46 @@ def test_what_does_not_come_back_after_a_reset_is_an_alarm_once_and_never_a_repo
     assert play.rulings == [Ruling.RECOVERED] and play.phase(probe=probe) is Phase.HEALTHY
 
 
+def fails_for_long(play: Play, probe: str, run: str = RUN) -> Play:
+    """For 12 minutes nothing comes back of that probe; the agent answers, unless it is what is asked."""
+    for _ in range(24):
+        play.after(30).misses(probe=probe, run=run)
+        if probe != HEARTBEAT:
+            play.answers(run=run)
+    return play
+
+
+@pytest.mark.parametrize("probe", [HEARTBEAT, "web"])
+@pytest.mark.parametrize("again", ["the monitor", "the guest", "both"])
+def test_what_has_stayed_away_for_long_is_not_well_because_something_begins_anew(
+    probe: str, again: str
+) -> None:
+    play = failed_and_reset().feed(GuestRestarted(A, RUN, "rebooted"))
+    fails_for_long(play, probe)
+    assert (row(play).state, row(play).alarm) == ("unusable", True)
+    run = RUN if again == "the monitor" else "boot-2"
+    if again == "the guest":
+        play.feed(GuestRestarted(A, run, "booted"))
+        assert row(play).alarm, "it stands until it answers"
+    else:
+        play.restart_monitor().seen(run=run)
+    if probe != HEARTBEAT:
+        play.answers(run=run)
+    assert well(play.state, f"vm:{A}") == "" and row(play).state != "healthy"
+    fails_for_long(play, probe, run)
+    assert (row(play).state, row(play).alarm) == ("unusable", True)
+    assert well(play.state, f"vm:{A}") == ""
+    assert play.answers(probe=probe, run=run).rulings == [Ruling.RECOVERED], "the alarm has its end"
+
+
+def test_nor_does_one_that_never_answered_and_cannot_be_asked() -> None:
+    play = Play().seen().cannot_be_asked(seconds=180)
+    assert (row(play).state, row(play).alarm) == ("unusable", True)
+    play.restart_monitor().seen().cannot_be_asked(seconds=600)
+    assert not row(play).alarm
+    assert row(play.cannot_be_asked(seconds=60)).alarm and not play.notified
+
+
 def test_nor_does_it_pass_in_silence_when_its_agent_never_opens_the_channel_again() -> None:
     play = failed_and_reset().feed(GuestRestarted(A, RUN, "rebooted"))
     play.seen(availability=Availability.AGENT_CLOSED).wait(590)

@@ -113,9 +113,7 @@ def _gone(phases: Mapping[str, Phase], reports: tuple[datetime.datetime, ...], w
     """What is kept of one that is not here any more: masakari stops whoever was reported, and starts it again."""
     if not reports:
         return None
-    awaited = {
-        name: Phase.AWAITED for name, phase in phases.items() if step(phase, Move.RESTARTED) is Phase.AWAITED
-    }
+    awaited = {name: Phase.AWAITED for name, phase in phases.items() if phase is not Phase.DISCOVERY}
     return Kept("", MappingProxyType(awaited), reports, where)
 
 

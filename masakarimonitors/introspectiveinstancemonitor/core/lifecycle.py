@@ -17,7 +17,8 @@ class Phase(StrEnum):
     DISCOVERY = "discovery"
     """Never answered since it was started: it may still be booting, or have no agent; not judged."""
     UNUSABLE = "unusable"
-    """Never answered since it was started, though its agent is there or was there before; for long; an alarm."""
+    """Never answered since it was started, though its agent is there or was there before; for long; an alarm, which
+    no further start ends."""
     AWAITED = "awaited"
     """Answered before the guest began anew, and not since: it may still be booting; not judged, and not called well."""
     HEALTHY = "healthy"
@@ -54,10 +55,11 @@ TABLE: Mapping[tuple[Phase, Move], Phase] = MappingProxyType(
         (Phase.DISCOVERY, Move.MISSED): Phase.DISCOVERY,
         (Phase.DISCOVERY, Move.UNUSABLE): Phase.UNUSABLE,
         (Phase.DISCOVERY, Move.RESTARTED): Phase.DISCOVERY,
+        # What people are told of stands until it answers: another start is no answer.
         (Phase.UNUSABLE, Move.ANSWERED): Phase.HEALTHY,
         (Phase.UNUSABLE, Move.MISSED): Phase.UNUSABLE,
         (Phase.UNUSABLE, Move.UNUSABLE): Phase.UNUSABLE,
-        (Phase.UNUSABLE, Move.RESTARTED): Phase.DISCOVERY,
+        (Phase.UNUSABLE, Move.RESTARTED): Phase.UNUSABLE,
         # Nor is one that has just begun anew; but when it stays away for long, people are told.
         (Phase.AWAITED, Move.ANSWERED): Phase.HEALTHY,
         (Phase.AWAITED, Move.MISSED): Phase.AWAITED,

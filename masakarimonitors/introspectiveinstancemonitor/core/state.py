@@ -365,8 +365,9 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
         for name, phase in phases.items()
         if phase not in UNJUDGED
     }
-    # Beside them, since an earlier release does not know what this is.
-    awaited: list[JSON] = [name for name, phase in phases.items() if phase is Phase.AWAITED]
+    # Beside them, since an earlier release does not know what this is. One that has stayed away for long is awaited
+    # all the same: after a restart of this monitor, people are told again.
+    awaited: list[JSON] = [name for name, phase in phases.items() if phase in (Phase.AWAITED, Phase.UNUSABLE)]
     if not worth and not guest.reports and not awaited:
         return None
     reports: list[JSON] = [report.isoformat() for report in guest.reports]

@@ -56,8 +56,14 @@ def test_an_erring_guest_was_healthy_before() -> None:
 
 def test_after_a_restart_nothing_is_judged_and_what_had_answered_is_awaited() -> None:
     never = {Phase.DISCOVERY, Phase.UNUSABLE}
-    assert {step(phase, Move.RESTARTED) for phase in never} == {Phase.DISCOVERY}
     assert {step(phase, Move.RESTARTED) for phase in set(Phase) - never} == {Phase.AWAITED}
+
+
+def test_no_restart_makes_one_well_or_ends_the_alarm_of_one_that_stays_away() -> None:
+    assert {phase: step(phase, Move.RESTARTED) for phase in (Phase.DISCOVERY, Phase.UNUSABLE)} == {
+        Phase.DISCOVERY: Phase.DISCOVERY,
+        Phase.UNUSABLE: Phase.UNUSABLE,
+    }
 
 
 def test_an_answer_leads_to_healthy_from_everywhere() -> None:
