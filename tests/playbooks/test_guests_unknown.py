@@ -395,6 +395,40 @@ def test_nor_does_one_that_never_answered_and_cannot_be_asked() -> None:
     assert row(play.cannot_be_asked(seconds=60)).alarm and not play.notified
 
 
+@pytest.mark.parametrize("probe", [HEARTBEAT, "web"])
+def test_one_that_reboots_again_and_again_is_one_alarm(probe: str) -> None:
+    play = failed_and_reset()
+    said = len(play.told)
+    for turn in range(60):
+        play.feed(GuestRestarted(A, RUN, "rebooted"))
+        for _ in range(29):
+            play.after(10).misses(probe=probe)
+            assert not play.notified
+        if turn >= 3:
+            assert (row(play).state, row(play).alarm) == ("unusable", True), "within 15 minutes"
+    assert [verdict.ruling for verdict in play.told[said:] if verdict.alarm] == [Ruling.BLIND]
+
+
+def test_so_is_one_whose_agent_opens_its_channel_and_closes_it_again_and_again() -> None:
+    play = failed_and_reset()
+    said = len(play.told)
+    for turn in range(60):
+        play.feed(GuestRestarted(A, RUN, "rebooted"))
+        play.seen(availability=Availability.SHUTTING_DOWN)
+        play.seen(availability=Availability.AGENT_CLOSED).wait(50)
+        play.seen().wait(10)
+        assert row(play).alarm is (turn >= 10)
+    assert [verdict.ruling for verdict in play.told[said:] if verdict.alarm] == [Ruling.BLIND]
+
+
+def test_while_it_is_paused_nobody_waits_for_it() -> None:
+    play = failed_and_reset().feed(GuestRestarted(A, RUN, "rebooted")).after(10).misses()
+    play.after(500).seen(availability=Availability.PAUSED).after(24 * 3600).seen()
+    play.after(10).misses().after(590).misses()
+    assert not row(play).alarm
+    assert row(play.after(10).misses()).alarm
+
+
 def test_nor_does_it_pass_in_silence_when_its_agent_never_opens_the_channel_again() -> None:
     play = failed_and_reset().feed(GuestRestarted(A, RUN, "rebooted"))
     play.seen(availability=Availability.AGENT_CLOSED).wait(590)

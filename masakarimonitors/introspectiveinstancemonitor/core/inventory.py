@@ -350,11 +350,23 @@ def reach_agents(
 
 def _begun_anew(probes: Mapping[str, Probe]) -> Mapping[str, Probe]:
     after = {
-        name: Probe(phase=step(probe.phase, Move.RESTARTED), delivery=over(probe.delivery))
+        name: _awaited_on(probe)
+        if probe.phase in (Phase.AWAITED, Phase.UNUSABLE)
+        else Probe(phase=step(probe.phase, Move.RESTARTED), delivery=over(probe.delivery))
         for name, probe in probes.items()
         if name == HEARTBEAT or probe.phase is not Phase.DISCOVERY
     }
     return MappingProxyType(after)
+
+
+def _awaited_on(probe: Probe) -> Probe:
+    """It has not come back since an earlier start: a guest that reboots again and again must not stay untold."""
+    return Probe(
+        phase=step(probe.phase, Move.RESTARTED),
+        unusable_since=probe.unusable_since,
+        evidence=probe.evidence,
+        delivery=over(probe.delivery),
+    )
 
 
 def _restart(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:

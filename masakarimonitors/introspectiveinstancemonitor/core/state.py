@@ -275,8 +275,25 @@ def set_availability(guest: Guest, availability: Availability, now: Instant) -> 
     if silent and availability is not Availability.RUNNING:
         sentence = f"{guest.name} is not judged now: {availability.value}"
         verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.PLANNED, sentence, evidence=guest.heartbeat.evidence),)
-    after, decision = watch_channel(replace(reset_misses(guest), availability=availability), now)
+    after = reset_misses(guest)
+    if guest.availability in _BOOTING and availability in _BOOTING:
+        after = replace(after, probes=_awaited_since(guest.probes, after.probes))
+    after, decision = watch_channel(replace(after, availability=availability), now)
     return after, decision + Decision(verdicts=verdicts)
+
+
+_BOOTING = (Availability.RUNNING, Availability.SHUTTING_DOWN, Availability.AGENT_CLOSED)
+"""What one passes through that reboots: in these, the time for which it is awaited goes on."""
+
+
+def _awaited_since(before: Mapping[str, Probe], after: Mapping[str, Probe]) -> Mapping[str, Probe]:
+    since = {name: one.unusable_since for name, one in before.items() if one.phase is Phase.AWAITED}
+    return MappingProxyType(
+        {
+            name: replace(one, unusable_since=since[name]) if name in since else one
+            for name, one in after.items()
+        }
+    )
 
 
 _EXCUSES = (Availability.BUSY, Availability.SHUTTING_DOWN, Availability.AGENT_CLOSED)
@@ -317,8 +334,10 @@ def watch_channel(guest: Guest, now: Instant) -> tuple[Guest, Decision]:
         Phase.UNUSABLE,
     ):
         return guest, NOTHING
-    probe = replace(probe, unusable_since=now.monotonic, evidence="its agent has not come back yet")
-    wake = WakeAt(STILL_CLOSED + guest.uuid, now.monotonic + QUIET)
+    since = now.monotonic if probe.unusable_since is None else probe.unusable_since
+    probe = replace(probe, unusable_since=since, evidence="its agent has not come back yet")
+    # One that is awaited since before that may open and close it more often than any look at it would be due.
+    wake = WakeAt(STILL_CLOSED + guest.uuid, max(since + QUIET, now.monotonic))
     return with_probe(guest, HEARTBEAT, probe), Decision((wake,))
 
 
