@@ -92,7 +92,7 @@ def build(
         effects=counters,
         describe=describe,
         views=lambda state, now: views(uris, state),
-        judge_unconfirmed=lambda state, report, now: judge(policy.under(state), uris, state, report),
+        judge_unconfirmed=lambda state, report, now: judge(policy.under(state), uris, state, report, now),
         is_well=well,
         settled=settled,
         close=counters.close,

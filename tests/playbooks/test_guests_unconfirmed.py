@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.core.storm import GuardPolicy
+from masakarimonitors.core.storm import TOGETHER, GuardPolicy
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
@@ -178,3 +178,20 @@ def test_nor_by_a_storm() -> None:
         play.answers(uuid)
     play.goes_silent(times=40)
     assert play.confirmed == [SUBJECT]
+
+
+def test_nor_is_it_held_for_more_than_an_hour_by_a_storm_in_which_others_come_and_go() -> None:
+    play = with_failed_check(guard=GuardPolicy(domain_threshold=50.0))
+    others = [f"{n:08x}-0000-4000-8000-000000000000" for n in range(9)]
+    for uuid in others:
+        play.seen(uuid).answers(uuid)
+    began = play.seconds
+    while not play.confirmed and play.seconds - began < 2 * TOGETHER:
+        play.after(30).misses().reads()
+        for n, uuid in enumerate(others):
+            if ((play.seconds - began) // 600 + n) % 9 < 6:
+                play.misses(uuid).reads(uuid)
+            else:
+                play.answers(uuid)
+    assert play.confirmed == [SUBJECT] and play.state.storms
+    assert TOGETHER < play.seconds - began < TOGETHER + 120

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Notify, Ruling, Verdict, WakeAt
 from masakarimonitors.core.notification import VmNotification
-from masakarimonitors.core.storm import Failing, GuardPolicy, StormRound, weigh
+from masakarimonitors.core.storm import TOGETHER, Failing, GuardPolicy, StormRound, weigh
 from masakarimonitors.core.storm_memory import note, stand_again
 from masakarimonitors.introspectiveinstancemonitor.core import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
@@ -135,10 +135,7 @@ def _fails(guest: Guest) -> bool:
 
 
 def _failing(state: State, guest: Guest, now: Instant, policy: Policy) -> Failing:
-    silent = [probe.silent_since for probe in guest.probes.values() if probe.silent_since is not None]
-    # One that could not be asked has missed nothing: it fails since it was found dead.
-    dead_since = guest.investigation.dead_since
-    since = min(silent, default=now.monotonic if dead_since is None else dead_since)
+    since = _since(guest, now)
     seen = not state.unseen(guest.where)
     if not seen:
         # As when it is seen again: what passes meanwhile does not count.
@@ -146,6 +143,20 @@ def _failing(state: State, guest: Guest, now: Instant, policy: Policy) -> Failin
     waits = any(_obstacle(guest, name, now, policy) is None for name in guest.accused)
     waits = waits or bool(_was_held(guest)) or hangs_after_a_check(guest)
     return Failing(since=since, scopes=scopes(guest), waits=waits, seen=seen)
+
+
+def _since(guest: Guest, now: Instant) -> float:
+    silent = [probe.silent_since for probe in guest.probes.values() if probe.silent_since is not None]
+    # One that could not be asked has missed nothing: it fails since it was found dead.
+    dead_since = guest.investigation.dead_since
+    return min(silent, default=now.monotonic if dead_since is None else dead_since)
+
+
+def may_be_held(state: State, guest: Guest, now: Instant) -> bool:
+    """Whether a storm stands that holds a report about it; none holds who has failed for too long, as in `weigh`."""
+    if now.monotonic - _since(guest, now) > TOGETHER:
+        return False
+    return any(scope in state.storms for scope in scopes(guest))
 
 
 def _counts(state: State, guest: Guest) -> bool:

@@ -7,13 +7,14 @@ excused, the report has been taken back by then (`silence.py`, `state.py`).
 
 from collections.abc import Sequence
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import Finding
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability
-from masakarimonitors.introspectiveinstancemonitor.core.report import hangs_after_a_check, scopes
+from masakarimonitors.introspectiveinstancemonitor.core.report import hangs_after_a_check, may_be_held
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Policy, State
 
 _LOOKS = {
@@ -23,8 +24,8 @@ _LOOKS = {
 }
 
 
-def judge(policy: Policy, uris: Sequence[str], state: State, report: Unconfirmed) -> Word:
-    """Whether the report still holds; `uris`: the libvirts that are configured."""
+def judge(policy: Policy, uris: Sequence[str], state: State, report: Unconfirmed, now: Instant) -> Word:
+    """Whether the report still holds `now`; `uris`: the libvirts that are configured."""
     told = report.told
     if not isinstance(told, VmNotification):
         return forget("it is about no guest")
@@ -32,7 +33,7 @@ def judge(policy: Policy, uris: Sequence[str], state: State, report: Unconfirmed
     if any(uuid in unread for unread in state.unread.values()):
         return wait("libvirt lists it, but does not tell how it stands")
     guest = state.guests.get(uuid)
-    return _unmet(uris, state) if guest is None else _of_guest(policy, state, guest)
+    return _unmet(uris, state) if guest is None else _of_guest(policy, state, guest, now)
 
 
 def _unmet(uris: Sequence[str], state: State) -> Word:
@@ -44,7 +45,7 @@ def _unmet(uris: Sequence[str], state: State) -> Word:
     return forget("no configured libvirt has the guest ([libvirt] connection_uri)")
 
 
-def _of_guest(policy: Policy, state: State, guest: Guest) -> Word:
+def _of_guest(policy: Policy, state: State, guest: Guest, now: Instant) -> Word:
     if not guest.reported:
         if guest.heartbeat.phase in UNJUDGED:
             return wait("nothing is remembered of it, and it has not answered yet")
@@ -56,7 +57,7 @@ def _of_guest(policy: Policy, state: State, guest: Guest) -> Word:
     if guest.availability is not Availability.RUNNING:
         return wait(f"it is not judged now: {guest.availability.value}")
     if hangs_after_a_check(guest):
-        if any(scope in state.storms for scope in scopes(guest)):
+        if may_be_held(state, guest, now):
             return wait("many guests fell silent together, and it is one of them")
         return confirm("it does not answer its pings either, and is found dead")
     reported = {name: probe for name, probe in guest.probes.items() if probe.phase is Phase.REPORTED}
