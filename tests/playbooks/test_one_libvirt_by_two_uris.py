@@ -5,9 +5,13 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.instancemonitor.core.observation import Census, LibvirtAway, LibvirtBack, Power, Reading
+from masakarimonitors.introspectiveinstancemonitor.core import observation as guests
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
     Availability,
+    GuestGone,
+    GuestRestarted,
     GuestSeen,
     Missed,
 )
@@ -107,11 +111,8 @@ def test_two_hosts_are_no_one_though_their_numbers_are_the_same() -> None:
     assert reports(play) == 2
 
 
-def seen(play: guest_play.Play, where: str) -> None:
-    one = GuestSeen(
-        uuid=guest_play.A, name="a", run=guest_play.RUN, availability=Availability.RUNNING, where=where
-    )
-    play.feed(one)
+def seen(play: guest_play.Play, where: str, uuid: str = guest_play.A, run: str = guest_play.RUN) -> None:
+    play.feed(GuestSeen(uuid=uuid, name="a", run=run, availability=Availability.RUNNING, where=where))
 
 
 def test_a_guest_that_is_asked_over_both_has_missed_what_one_of_them_missed() -> None:
@@ -134,3 +135,92 @@ def test_a_guest_that_is_asked_over_both_has_missed_what_one_of_them_missed() ->
                 )
             )
         assert play.state.guests[guest_play.A].heartbeat.misses == turn + 1
+
+
+GUESTS = [f"{number:08d}-0000-4000-8000-000000000001" for number in range(8)]
+
+
+def in_a_storm(first: str) -> guest_play.Play:
+    """Eight guests that fell silent together, listed by one of the two URIs so far."""
+    play = guest_play.Play()
+    play.uris = (URI, AGAIN)
+    for uuid in GUESTS:
+        seen(play, first, uuid)
+        play.answers(uuid)
+    for _ in range(6):
+        play.after(10)
+        for uuid in GUESTS:
+            play.misses(uuid).reads(uuid)
+    assert len(play.state.storms) == 1
+    return play
+
+
+def holds(play: guest_play.Play, where: str, storms: object) -> None:
+    """None of them is reported while that URI lists them one by one, and the storm is the same."""
+    for uuid in GUESTS:
+        seen(play, where, uuid)
+        assert not play.notified
+    play.feed(guests.Census(frozenset(GUESTS), where=where))
+    assert not play.notified and list(play.state.storms) == storms
+
+
+@pytest.mark.parametrize(("first", "second"), [(URI, AGAIN), (AGAIN, URI)])
+def test_a_storm_holds_its_guests_whichever_lists_them(first: str, second: str) -> None:
+    play = in_a_storm(first)
+    storms = list(play.state.storms)
+    for _ in range(2):
+        holds(play, second, storms)
+        holds(play, first, storms)
+        assert {guest.where for guest in play.state.guests.values()} == {first}
+
+
+@pytest.mark.parametrize(("first", "second"), [(URI, AGAIN), (AGAIN, URI)])
+def test_and_when_one_of_them_is_lost(first: str, second: str) -> None:
+    play = in_a_storm(first)
+    storms = list(play.state.storms)
+    holds(play, second, storms)
+    play.feed(guests.LibvirtAway("refused", first))
+    holds(play, second, storms)
+    assert {guest.where for guest in play.state.guests.values()} == {second}
+    holds(play, first, storms)
+    for uuid in GUESTS:
+        play.answers(uuid)
+        assert play.phase(uuid) is Phase.HEALTHY
+        seen(play, second, uuid)
+    assert {guest.home for guest in play.state.guests.values()} == {min(first, second)}
+
+
+def test_and_over_a_restart_of_the_monitor() -> None:
+    play = in_a_storm(URI)
+    storms = list(play.state.storms)
+    play.restart_monitor()
+    holds(play, AGAIN, storms)
+    holds(play, URI, storms)
+
+
+def test_a_guest_is_gone_when_both_say_so() -> None:
+    play = guest_play.Play()
+    seen(play, URI)
+    seen(play, AGAIN)
+    play.answers().feed(GuestGone(guest_play.A, "it stopped", URI))
+    assert play.state.guests[guest_play.A].where == AGAIN and play.phase() is Phase.HEALTHY
+    play.feed(guests.Census(frozenset(), where=AGAIN))
+    assert not play.state.guests
+
+
+def test_or_when_the_other_one_is_lost() -> None:
+    play = guest_play.Play()
+    seen(play, URI)
+    seen(play, AGAIN)
+    play.feed(guests.LibvirtAway("refused", AGAIN), GuestGone(guest_play.A, "it stopped", URI))
+    assert not play.state.guests
+
+
+def test_a_new_life_is_asked_where_it_was_seen_first() -> None:
+    play = guest_play.Play()
+    seen(play, URI)
+    seen(play, AGAIN)
+    play.answers().feed(GuestRestarted(guest_play.A, "boot-2", "migrated to this host"))
+    seen(play, AGAIN, run="boot-2")
+    play.feed(GuestGone(guest_play.A, "it stopped", URI))
+    assert play.state.guests[guest_play.A].where == AGAIN and play.phase() is Phase.AWAITED

@@ -91,13 +91,7 @@ class Decider:
             case AgentsInReach():
                 return inventory.reach_agents(state, observation, now, self.policy)
             case GuestGone():
-                guest = state.guests.get(observation.uuid)
-                if guest is None or guest.where != observation.where:
-                    return (
-                        state,
-                        NOTHING,
-                    )  # a live migration has brought it to another libvirt of this monitor
-                return inventory.drop(state, observation.uuid, observation.why, now)
+                return inventory.leave(state, observation.uuid, observation.where, observation.why, now)
             case GuestSeen() | GuestRestarted():
                 return inventory.see(state, observation, now)
             case ReportSettled(uuid):

@@ -84,6 +84,7 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
         name=seen.name,
         run=seen.run,
         where=seen.where,
+        uris=frozenset({seen.where}),
         storages=seen.storages,
         checks=seen.checks,
         availability=seen.availability,
@@ -95,6 +96,9 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
             # Seen so for the first time since the start, it is excused as if it had been seen so all along.
             guest = _without_unasked(replace(guest, probes=kept.probes))
             guest = excuse(guest, seen.availability)
+            if kept.held and kept.where != seen.where:
+                # Two URIs lead to its libvirt, and the other one was faster: its storm is that of before.
+                guest = replace(guest, counted_at=kept.where)
             guest = _go_on(guest, state.old_storms, now)
             if kept.waiting is not None and guest.waiting is None:
                 commands += (Withdraw(f"vm:{seen.uuid}", TAKEN_BACK),)
@@ -196,9 +200,14 @@ def take_census(state: State, census: Census, now: Instant, policy: Policy) -> t
                 verdicts=(_out_of_reach(census.where, state.unaskable[census.where], policy),)
             )
     there = census.present | census.unread
-    absent = [u for u, guest in state.guests.items() if guest.where == census.where and u not in there]
+    absent = [
+        u
+        for u, guest in state.guests.items()
+        if census.where in (guest.where, *guest.uris) and u not in there
+    ]
     for uuid in absent:
-        state, more = drop(state, uuid, "it is not among the running guests with an agent channel", now)
+        why = "it is not among the running guests with an agent channel"
+        state, more = leave(state, uuid, census.where, why, now)
         decision += more
     kept = dict(state.kept)
     for uuid, old in state.kept.items():
@@ -222,7 +231,8 @@ def take_census(state: State, census: Census, now: Instant, policy: Policy) -> t
         away=MappingProxyType({where: why for where, why in state.away.items() if where != census.where}),
         unread=MappingProxyType({**state.unread, census.where: unread}),
     )
-    return _regain(state, census.where, now), decision + Decision(verdicts=verdicts)
+    state, taken = _take_over(_regain(state, census.where, now), census.where, now)
+    return state, decision + taken + Decision(verdicts=verdicts)
 
 
 def _count_unread(state: State, census: Census) -> tuple[Mapping[str, int], tuple[Verdict, ...]]:
@@ -372,12 +382,61 @@ def _awaited_on(probe: Probe) -> Probe:
 def _restart(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:
     probes = _begun_anew(guest.probes)
     after = replace(guest, run=run, availability=Availability.RUNNING, probes=probes)
+    if run != guest.run:
+        # Whoever lists that life first has it.
+        after = replace(after, uris=frozenset())
     after = replace(after, investigation=end(guest.investigation))
     verdicts: tuple[Verdict, ...] = ()
     if guest.reported or guest.wanting:
         sentence = f"{guest.name} began anew ({why}); it is judged again once its agent has answered"
         verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.RECOVERED, sentence),)
     return after, Decision((WakeAt(READ_AGAIN + guest.uuid, None),), verdicts)
+
+
+def _listed(guest: Guest, where: str, uris: frozenset[str]) -> Guest:
+    """Asked at `where`, and listed by all of `uris`.
+
+    Guests that all of these list count together, whichever lists them first; one that fails goes on to count among
+    those with whom it began to fail, for a storm would lose one after the other.
+    """
+    home = guest.home if guest.fails else min(uris)
+    return replace(guest, where=where, uris=uris, counted_at=home if home != where else "")
+
+
+def leave(state: State, uuid: str, where: str, why: str, now: Instant) -> tuple[State, Decision]:
+    """A guest is not at this libvirt any more: it is gone, unless another one that is in sight lists this life of it.
+
+    So it is when a live migration has brought it there, and while two URIs tell one after the other that it is gone.
+    """
+    guest = state.guests.get(uuid)
+    if guest is None or where not in (guest.where, *guest.uris):
+        return state, NOTHING
+    uris = guest.uris - {where}
+    if guest.where != where:
+        return apply(state, guest, lambda one: (_listed(one, one.where, uris), NOTHING))
+    others = sorted(uri for uri in uris if not state.unseen(uri))
+    if not others:
+        return drop(state, uuid, why, now)
+    return apply(state, guest, lambda one: (_move(state, one, others[0], uris, now), NOTHING))
+
+
+def _move(state: State, guest: Guest, where: str, uris: frozenset[str], now: Instant) -> Guest:
+    """From now on it is asked there; if it was out of sight until now, it is seen again."""
+    began = state.unseen_since.get(guest.where)
+    return _listed(guest if began is None else _resume(guest, began, now.monotonic), where, uris)
+
+
+def _take_over(state: State, where: str, now: Instant) -> tuple[State, Decision]:
+    """Those of its guests that are asked over a libvirt that is out of sight are asked over this one."""
+    decision = NOTHING
+    if state.unseen(where):
+        return state, decision
+    for guest in list(state.guests.values()):
+        if where in guest.uris and guest.where != where and state.unseen(guest.where):
+            moved = _move(state, guest, where, guest.uris, now)
+            state, more = apply(state, guest, lambda _, after=moved: (after, NOTHING))  # type: ignore[misc]
+            decision += more
+    return state, decision
 
 
 def _update(guest: Guest, seen: GuestSeen, now: Instant) -> tuple[Guest, Decision]:
@@ -387,7 +446,10 @@ def _update(guest: Guest, seen: GuestSeen, now: Instant) -> tuple[Guest, Decisio
             (name for name, one in guest.probes.items() if one.delivery is Delivery.WAITING), HEARTBEAT
         )
         guest = _without_unasked(guest if guest.is_asked(waits) else take_back(guest))
-    guest = replace(guest, name=seen.name, where=seen.where, storages=seen.storages)
+    uris = guest.uris | {seen.where}
+    # Two URIs may lead to one libvirt: it is not at another one because that lists it, too.
+    where = guest.where if guest.where in guest.uris else seen.where
+    guest = _listed(replace(guest, name=seen.name, storages=seen.storages), where, uris)
     if guest.availability is Availability.BUSY and seen.availability is Availability.RUNNING:
         # A domain under a job is listed as running. Whether the job is over, only a reading tells.
         reading = ReadCounters(uuid=guest.uuid, run=guest.run, blocks=False, where=guest.where)

@@ -44,7 +44,7 @@ def pursue(state: State, now: Instant, policy: Policy) -> tuple[State, Decision]
     if not accused and not state.storms and not any(_was_held(guest) for guest in state.guests.values()):
         return _remember_storms(state, now)
     failing = {
-        guest.uuid: _failing(state, guest, now, policy) for guest in state.guests.values() if _fails(guest)
+        guest.uuid: _failing(state, guest, now, policy) for guest in state.guests.values() if guest.fails
     }
     found = weigh(
         state.storms,
@@ -124,14 +124,7 @@ def settle(guest: Guest, settled: ReportSettled, now: Instant) -> tuple[Guest, D
 
 def scopes(guest: Guest) -> tuple[str, ...]:
     """What it shares with other guests: its host and its storages."""
-    return (f"guests of {guest.where}" if guest.where else "guests", *guest.storages)
-
-
-def _fails(guest: Guest) -> bool:
-    return any(
-        probe.silent_since is not None or probe.phase is Phase.ACCUSED or probe.hold is Hold.STORM
-        for probe in guest.probes.values()
-    )
+    return (f"guests of {guest.home}" if guest.home else "guests", *guest.storages)
 
 
 def _failing(state: State, guest: Guest, now: Instant, policy: Policy) -> Failing:
@@ -162,7 +155,7 @@ def may_be_held(state: State, guest: Guest, now: Instant) -> bool:
 def _counts(state: State, guest: Guest) -> bool:
     """Whether it is one of those whose silence would mean something; out of sight, those whose silence does."""
     judged = guest.heartbeat.phase not in UNJUDGED
-    return judged and (not state.unseen(guest.where) or _fails(guest))
+    return judged and (not state.unseen(guest.where) or guest.fails)
 
 
 def _obstacle(guest: Guest, name: str, now: Instant, policy: Policy) -> Hold | None:

@@ -127,13 +127,16 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
-    """One watched guest. `storages`: where its disks are; `checks`: those that are meant for it; `investigation`: the
-    look at it from outside."""
+    """One watched guest. `where`: the libvirt over which it is asked, one of those that list this life of it (`uris`);
+    `counted_at`: the one among whose guests it counts when it fails, where that is another; `storages`: where its disks
+    are; `checks`: those that are meant for it; `investigation`: the look at it from outside."""
 
     uuid: str
     name: str
     run: str
     where: str = ""
+    uris: frozenset[str] = frozenset()
+    counted_at: str = ""
     storages: tuple[str, ...] = ()
     checks: frozenset[str] = frozenset()
     availability: Availability = Availability.RUNNING
@@ -149,6 +152,19 @@ class Guest:
     def is_asked(self, probe: str) -> bool:
         """Whether it is asked by `probe`; of one that is configured for other guests no answer ever comes."""
         return probe == HEARTBEAT or probe in self.checks
+
+    @property
+    def home(self) -> str:
+        """The libvirt among whose guests it counts."""
+        return self.counted_at or self.where
+
+    @property
+    def fails(self) -> bool:
+        """Whether it has failed in a way that counts when storms are weighed."""
+        return any(
+            probe.silent_since is not None or probe.phase is Phase.ACCUSED or probe.hold is Hold.STORM
+            for probe in self.probes.values()
+        )
 
     @property
     def reported(self) -> bool:

@@ -1,6 +1,7 @@
 """The inventory's moves one by one: what each makes of the guests, of what is kept, and what it asks for."""
 
 import datetime
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -33,6 +34,7 @@ HERE, THERE = "qemu:///system", "qemu:///session"
 
 def guest(phase: Phase = Phase.HEALTHY, *, misses: int = 0, **changes: object) -> Guest:
     whole = {"uuid": "u", "name": "instance-1", "run": "run-1", "where": HERE, **changes}
+    whole.setdefault("uris", frozenset({whole["where"]}))
     probes = {HEARTBEAT: Probe(phase=phase, misses=misses, open_miss=7 if misses else None)}
     return Guest(probes=MappingProxyType(probes), **whole)  # type: ignore[arg-type]
 
@@ -96,9 +98,17 @@ def test_a_guest_as_it_was_changes_nothing() -> None:
     assert see(state, seen(), NOW) == (state, NOTHING)
 
 
-def test_another_name_and_another_libvirt_are_taken_over() -> None:
+def test_another_name_is_taken_over_and_it_is_known_that_another_libvirt_lists_it_too() -> None:
     state, _ = see(having(guest()), seen(name="instance-2", where=THERE), NOW)
-    assert state.guests["u"] == guest(name="instance-2", where=THERE)
+    found = state.guests["u"]
+    assert (found.name, found.where, found.uris) == ("instance-2", HERE, frozenset({HERE, THERE}))
+    assert found.home == min(HERE, THERE), "whichever has listed it first"
+
+
+def test_one_that_fails_counts_among_those_with_whom_it_began_to_fail() -> None:
+    fails = guest(Phase.ACCUSED, misses=5)
+    state, _ = see(having(fails), seen(where=THERE), NOW)
+    assert state.guests["u"] == replace(fails, uris=frozenset({HERE, THERE}))
 
 
 def test_silence_does_not_span_a_pause() -> None:
@@ -109,7 +119,8 @@ def test_silence_does_not_span_a_pause() -> None:
 @pytest.mark.parametrize("how", [seen(run="run-2"), GuestRestarted("u", "run-2", "booted")])
 def test_a_new_life_is_awaited_and_ends_the_outage(how: GuestSeen | GuestRestarted) -> None:
     state, decision = see(having(guest(Phase.REPORTED)), how, NOW)
-    assert state.guests["u"] == guest(Phase.AWAITED, run="run-2")
+    uris = frozenset({HERE}) if isinstance(how, GuestSeen) else frozenset()
+    assert state.guests["u"] == guest(Phase.AWAITED, run="run-2", uris=uris)
     assert WakeAt("counters:u", None) in decision.commands
     assert Withdraw("vm:u", "the outage is over") in decision.commands
     assert [verdict.ruling for verdict in decision.verdicts] == [Ruling.RECOVERED]
