@@ -1,11 +1,17 @@
 """The file of checks is changed while the monitor runs: what was found by the old ones, and what the new ones find."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from masakarimonitors.core.decision import Ruling
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match, begun_anew
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import ChecksChanged
 from tests.fixtures.guest_play import A, Play
+
+WEB = Check(name="web", match=Match(names=("instance-*",)), command=("/x",))
+WIDER = replace(WEB, match=Match(names=("instance-*", "shop-*")))
+SLOWER = replace(WEB, timeout=20.0)
 
 
 def play() -> Play:
@@ -46,6 +52,21 @@ def test_one_that_asks_something_else_accuses_nobody_before_it_has_passed() -> N
     assert not fails(on, "web", 9).notified
     on.answers(probe="web")
     assert fails(on, "web", 3).notified
+
+
+def test_what_failed_goes_on_where_other_guests_are_asked_the_same_or_are_given_more_time() -> None:
+    for after in (WIDER, SLOWER):
+        on = changed(fails(play(), "web", 2), {"web": 3, "db": 2}, *begun_anew([WEB], [after]))
+        assert fails(on.seen(), "web", 1).notified, "the third"
+        changed(on, {"web": 3, "db": 2}, *begun_anew([WEB], [after]))
+        assert not on.withdrawn and on.phase(probe="web") is Phase.REPORTED
+
+
+def test_a_report_about_a_guest_that_is_not_asked_any_more_is_taken_back_as_soon_as_it_is_seen() -> None:
+    others = replace(WEB, match=Match(names=("shop-*",)))
+    on = changed(fails(play(), "web", 3), {"web": 3, "db": 2}, *begun_anew([WEB], [others]))
+    assert on.seen(checks=("db",)).withdrawn == [f"vm:{A}"]
+    assert "web" not in on.state.guests[A].probes
 
 
 def test_the_heartbeats_outage_is_none_of_theirs() -> None:

@@ -67,16 +67,23 @@ class Check:
 
 
 def begun_anew(before: Sequence[Check], after: Sequence[Check]) -> frozenset[str]:
-    """The names of those of `before` that are gone, or do not ask the same of the same guests any more.
+    """The names of those of `before` that are gone, or ask something else by now.
 
-    How often one is asked, and after how many failures in a row it is told, is no other question.
+    How often one is asked, after how many failures in a row it is told, and of whom it is asked, is no other question:
+    who is not asked any more is told guest by guest. What has passed within a time passes within a longer one.
     """
-    kept = {_question(check) for check in after}
-    return frozenset(check.name for check in before if _question(check) not in kept)
+    now = {check.name: check for check in after}
+    return frozenset(
+        check.name for check in before if check.name not in now or not _goes_on(check, now[check.name])
+    )
+
+
+def _goes_on(before: Check, after: Check) -> bool:
+    return _question(before) == _question(after) and before.timeout <= after.timeout
 
 
 def _question(check: Check) -> Check:
-    return replace(check, interval=0.0, failures=1)
+    return replace(check, match=Match(), interval=0.0, timeout=0.0, failures=1)
 
 
 def meant_for(checks: Iterable[Check], name: str, uuid: str, nova: Mapping[str, str]) -> frozenset[str]:

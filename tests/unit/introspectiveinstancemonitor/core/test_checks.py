@@ -64,11 +64,12 @@ def test_which_checks_begin_anew() -> None:
     assert begun_anew([web, db], [web, db]) == frozenset()
     assert begun_anew([web, db], [db]) == {"web"}
     assert begun_anew([web], [replace(web, interval=1.0, failures=9), db]) == frozenset()
+    assert begun_anew([web], [replace(web, match=Match(uuids=("u",)))]) == frozenset(), "of whom, not what"
+    assert begun_anew([web], [replace(web, timeout=11.0)]) == frozenset(), "a milder one"
     for change in (
         {"command": ("/y",)},
         {"timeout": 1.0},
         {"exit_code": 1},
         {"output": "ok"},
-        {"match": Match()},
     ):
         assert begun_anew([web, db], [replace(web, **change), db]) == {"web"}, change
