@@ -11,6 +11,7 @@ import heapq
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, meant_for
@@ -35,6 +36,20 @@ _EXAMINED = 30.0
 """Seconds within which an output is examined, its time in line included."""
 
 _Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One guest's turn, as the checks were when it was due; `anew`: how often its check had begun anew by then."""
+
+    target: Target
+    check: Check
+    expression: Expression | None
+    anew: int
+
+    @property
+    def key(self) -> _Key:
+        return self.target.uuid, self.check.name
 
 
 class Checks:
@@ -102,6 +117,8 @@ class Checks:
         examiners = {lane: Pool(f"output {lane.value}") for lane in Lane}
         self._wake = wake = self._targets.subscribe()
         self._due, self._planned, self._version = [], set(), -1
+        # Whoever was cancelled before it began could not say that it had ended.
+        self._under_way.clear()
         try:
             async with asyncio.TaskGroup() as tasks:
                 while True:
@@ -120,7 +137,8 @@ class Checks:
                         heapq.heappush(self._due, (self._turn(key, now), key))
                         if key[0] in self._targets.answering and key not in self._under_way:
                             self._under_way.add(key)
-                            tasks.create_task(self._one(target, key, commands, examiners, emit))
+                            turn = self._turn_of(target, key[1])
+                            tasks.create_task(self._one(turn, commands, examiners, emit))
                     await pause(self._clock, self._due[0][0] - now if self._due else None, wake)
         finally:
             self._targets.unsubscribe(wake)
@@ -141,28 +159,46 @@ class Checks:
     def _turn(self, key: _Key, now: float) -> float:
         return next_turn("/".join(key), self._checks[key[1]].interval, now)
 
+    def _turn_of(self, target: Target, name: str) -> _Turn:
+        return _Turn(target, self._checks[name], self._expressions.get(name), self._anew[name])
+
+    def _stands(self, turn: _Turn) -> bool:
+        """Whether an answer is still wanted: its check asks the same, and the operator has not left out its guest."""
+        name = turn.check.name
+        return self._anew[name] == turn.anew and name in self._meant_for(turn.target)
+
     async def _one(
         self,
-        target: Target,
-        key: _Key,
+        turn: _Turn,
+        commands: AgentCommands,
+        examiners: Mapping[Lane, Pool],
+        emit: Callable[[Observation], None],
+    ) -> None:
+        try:
+            # The checks may have changed since this turn was due.
+            if self._stands(turn):
+                await self._take(turn, commands, examiners, emit)
+        finally:
+            self._under_way.discard(turn.key)
+
+    async def _take(
+        self,
+        turn: _Turn,
         commands: AgentCommands,
         examiners: Mapping[Lane, Pool],
         emit: Callable[[Observation], None],
     ) -> None:
         self._request_id += 1
-        check, started = self._checks[key[1]], self._clock.now().monotonic
-        anew = self._anew[check.name]
-        expression = self._expressions.get(check.name)
+        target, check, started = turn.target, turn.check, self._clock.now().monotonic
 
         def say(seen: Observation) -> None:
-            # The operator may have left out this guest meanwhile.
-            if self._anew[check.name] == anew and check.name in self._meant_for(target):
+            if self._stands(turn):
                 emit(seen)
 
         uuid, run, probe, request_id = target.uuid, target.run, check.name, self._request_id
         try:
             end = await self._run(target, check, commands)
-            words = await self._fault(key, check, end, expression, examiners)
+            words = await self._fault(turn.key, check, end, turn.expression, examiners)
         except Exception as fault:  # noqa: BLE001 - what comes of one guest's reply must not reach the others
             # Whether the guest lives is the heartbeat's business; the application was not examined.
             why = f"the check could not be made: {str(fault) or type(fault).__name__}"
@@ -195,8 +231,6 @@ class Checks:
                         where=self._uri,
                     )
                 )
-        finally:
-            self._under_way.discard(key)
 
     async def _run(self, target: Target, check: Check, commands: AgentCommands) -> End | None:
         """How the command ended, or None when it did not within its time."""

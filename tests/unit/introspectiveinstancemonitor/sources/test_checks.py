@@ -17,7 +17,7 @@ from masakarimonitors.introspectiveinstancemonitor.sources.agent_commands import
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
 from masakarimonitors.introspectiveinstancemonitor.sources.domain_xml import Nova
 from masakarimonitors.introspectiveinstancemonitor.sources.output import Expression
-from masakarimonitors.introspectiveinstancemonitor.sources.targets import Targets
+from masakarimonitors.introspectiveinstancemonitor.sources.targets import Target, Targets
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.waiting import eventually
 from tests.unit.introspectiveinstancemonitor.sources.agents import (
@@ -240,6 +240,53 @@ async def test_checks_that_are_changed_are_asked_from_then_on_and_what_was_under
         for _ in range(30):
             await play.clock.advance(1)
         assert {one.probe for _, one in play.seen} == {"db"}
+
+
+async def test_one_that_is_taken_out_between_its_turn_and_its_beginning_ends_nothing() -> None:
+    """Between the two the loop has a turn for others: whoever changes the checks may come first."""
+    play = Play(answering("guest"), interval=2.0)
+    other = replace(play.check, name="db")
+    both: list[Check] = [play.check, other]
+    play.source.renew(both, {}, ())
+    begin, left = play.source._turn_of, [play.check]
+
+    def taken_out_next(target: Target, name: str) -> Any:
+        if left and name == "db":
+            left.clear()
+            asyncio.get_running_loop().call_soon(play.source.renew, [play.check], {}, {"db"})
+        return begin(target, name)
+
+    play.source._turn_of = taken_out_next  # type: ignore[method-assign]
+    async with play.running():
+        for _ in range(10):
+            await play.clock.advance(1)
+        assert not left and {one.probe for _, one in play.seen} == {"web"}
+        assert ("guest", "db") not in play.source._under_way
+        play.source.renew(both, {}, ())
+        for _ in range(10):
+            await play.clock.advance(1)
+    assert {one.probe for _, one in play.seen} == {"web", "db"}, "put back, it is asked"
+
+
+async def test_what_was_under_way_when_the_source_ended_is_asked_when_it_runs_again() -> None:
+    play = Play(answering("guest"), interval=2.0)
+    play.source._under_way.add(("guest", "web"))
+    async with play.running():
+        for _ in range(10):
+            await play.clock.advance(1)
+    assert play.kinds("guest") == {Answered}
+
+
+async def test_what_comes_of_a_guest_that_was_left_out_meanwhile_is_nobodys() -> None:
+    play = Play(answering("guest"), timeout=5.0)
+    play.agents.replies["guest"] = dawdling
+    async with play.running():
+        while not play.agents.asked:
+            await play.clock.advance(1)
+        play.source.renew([replace(play.check, match=Match(names=("others-*",)))], {}, ())
+        for _ in range(30):
+            await play.clock.advance(1)
+    assert play.seen == []
 
 
 async def test_a_check_that_is_only_asked_more_often_goes_on() -> None:
