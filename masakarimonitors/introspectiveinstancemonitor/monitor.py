@@ -219,12 +219,11 @@ def describe(state: State) -> Sequence[SubjectRow]:
         rows.append(SubjectRow(f"storm:{storm.scope}", "storm", detail, alarm=True, harms=Kind.HELD))
     unread = {uuid for uuids in state.unread.values() for uuid in uuids}
     rows += [
-        _row(guest, unknown=state.unseen(guest.where) or guest.uuid in unread)
+        _row(guest, unseen=state.unseen(guest.where), unread=guest.uuid in unread)
         for guest in state.guests.values()
     ]
-    untold = "libvirt lists it, but does not tell how it stands"
     rows += [
-        SubjectRow(f"vm:{uuid}", "unknown", untold, alarm=True, harms=Kind.UNWATCHED)
+        SubjectRow(f"vm:{uuid}", "unknown", _UNTOLD, alarm=True, harms=Kind.UNWATCHED)
         for uuid in sorted(unread - state.guests.keys())
     ]
     rows += [
@@ -250,9 +249,16 @@ def _view(uri: str, state: State) -> View:
     return View(f"libvirt:{uri}", Sight.UNKNOWN, "its guests have not been listed yet")
 
 
-def _row(guest: Guest, *, unknown: bool) -> SubjectRow:
+_UNTOLD = "libvirt lists it, but does not tell how it stands"
+
+
+def _row(guest: Guest, *, unseen: bool, unread: bool) -> SubjectRow:
+    # While its whole libvirt is out of sight, that is the alarm.
+    unread = unread and not unseen
     name, probe = _worst(guest)
     detail = [guest.name]
+    if unread:
+        detail.append(_UNTOLD)
     if guest.availability is not Availability.RUNNING:
         detail.append(f"not judged: {guest.availability.value}")
     if name != HEARTBEAT:
@@ -270,17 +276,20 @@ def _row(guest: Guest, *, unknown: bool) -> SubjectRow:
     ]
     # A storm is one alarm, not one for each guest that it holds.
     held = probe.hold is not None and probe.hold is not Hold.STORM
-    alarm = held or any(p.phase in _ALARMS for p in guest.probes.values())
+    unjudged = unread or (guest.heartbeat.phase in _UNWATCHED and not unseen)
     return SubjectRow(
         f"vm:{guest.uuid}",
-        "unknown" if unknown else probe.phase.value,
+        "unknown" if unseen or unread else probe.phase.value,
         "; ".join(detail),
-        alarm,
+        alarm=held or unread or any(p.phase in _ALARMS for p in guest.probes.values()),
         held=probe.hold.value if probe.hold is not None and held else "",
+        harms=Kind.UNWATCHED if unjudged and not held else None,
     )
 
 
-_ALARMS = (Phase.REPORTED, Phase.UNKNOWN, Phase.UNUSABLE)
+_UNWATCHED = (Phase.UNKNOWN, Phase.UNUSABLE)
+"""No answer of its agent says anything."""
+_ALARMS = (Phase.REPORTED, *_UNWATCHED)
 _WORST_FIRST = (
     Phase.REPORTED,
     Phase.ACCUSED,

@@ -18,7 +18,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Unwatched,
 )
 from masakarimonitors.introspectiveinstancemonitor.monitor import describe, policy_of, settled, views
-from masakarimonitors.status.health import Sight, View
+from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.guest_play import RUN, A, Play
 
@@ -57,6 +57,30 @@ def test_nothing_is_known_while_libvirt_is_away() -> None:
     assert row(play).state == "unknown"
     away = describe(play.state)[0]
     assert (away.state, away.detail, away.alarm) == ("away", "connection refused", True)
+
+
+def harm(play: Play) -> tuple[str, bool, Kind | None]:
+    shown = row(play)
+    return shown.state, shown.alarm, shown.harms
+
+
+def test_a_guest_of_which_libvirt_does_not_tell_how_it_stands_is_an_alarm_known_or_not() -> None:
+    for play in (Play().seen().answers(), Play()):
+        play.feed(Census(frozenset(), unread=frozenset({A})))
+        assert harm(play) == ("unknown", True, Kind.UNWATCHED)
+        assert "libvirt lists it, but does not tell how it stands" in row(play).detail
+    play = Play().seen().answers().feed(Census(frozenset(), unread=frozenset({A})))
+    play.feed(LibvirtAway("connection refused"))
+    assert harm(play) == ("unknown", False, None), "its libvirt is the alarm then"
+    assert harm(play.feed(Census(frozenset({A})))) == ("healthy", False, None)
+
+
+def test_a_guest_that_cannot_be_asked_for_long_is_one_whose_failure_would_not_be_seen() -> None:
+    play = Play().seen().answers().cannot_be_asked(seconds=180, cpu=1)
+    assert harm(play) == ("unknown", True, Kind.UNWATCHED)
+    assert harm(play.answers()) == ("healthy", False, None)
+    play = Play().seen().cannot_be_asked(seconds=180, cpu=1)
+    assert harm(play) == ("unusable", True, Kind.UNWATCHED)
 
 
 def test_a_guest_that_cannot_be_watched_is_shown_with_the_reason() -> None:
