@@ -13,7 +13,7 @@ from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import ReportStatus, Settled, VmNotification
 from masakarimonitors.core.storm import GuardPolicy, leading
-from masakarimonitors.introspectiveinstancemonitor.core.checks import Check
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, questions
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
@@ -86,7 +86,7 @@ def build(
     counters = CounterReader(uris, clock)
     return Monitor(
         name="introspectiveinstancemonitor",
-        state=restore(memory, uris),
+        state=restore(memory, uris, questions(checks)),
         decide=Decider(policy),
         sources=tuple(sources),
         effects=counters,

@@ -4,13 +4,15 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from masakarimonitors.core.decision import Ruling
-from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match, begun_anew
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match, begun_anew, questions
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import ChecksChanged
 from tests.fixtures.guest_play import A, Play
 
 WEB = Check(name="web", match=Match(names=("instance-*",)), command=("/x",))
 WIDER = replace(WEB, match=Match(names=("instance-*", "shop-*")))
+DB = replace(WEB, name="db")
+OTHER = replace(WEB, command=("/y",))
 SLOWER = replace(WEB, timeout=20.0)
 
 
@@ -24,9 +26,14 @@ def changed(on: Play, failures: dict[str, int], *begun_anew: str) -> Play:
 
 
 def fails(on: Play, probe: str, times: int) -> Play:
-    """It fails so often, and a look from outside follows each time."""
+    """It fails so often, and a look from outside follows each time; `commands` are those of all of them."""
+    commands = []
     for _ in range(times):
-        on.after(30).misses(probe=probe).reads(cpu=1)
+        on.after(30).misses(probe=probe)
+        commands += on.commands
+        on.reads(cpu=1)
+        commands += on.commands
+    on.commands = commands
     return on
 
 
@@ -67,6 +74,52 @@ def test_a_report_about_a_guest_that_is_not_asked_any_more_is_taken_back_as_soon
     on = changed(fails(play(), "web", 3), {"web": 3, "db": 2}, *begun_anew([WEB], [others]))
     assert on.seen(checks=("db",)).withdrawn == [f"vm:{A}"]
     assert "web" not in on.state.guests[A].probes
+
+
+def test_after_a_restart_another_check_of_the_same_name_accuses_nobody_before_it_has_passed() -> None:
+    on = play().restart_monitor(WEB).seen().answers().answers(probe="web")
+    on.restart_monitor(OTHER).seen().answers()
+    assert not fails(on, "web", 9).notified
+    on.answers(probe="web")
+    assert fails(on, "web", 3).notified
+
+
+def test_after_a_restart_the_same_check_goes_on_and_one_of_an_earlier_release_does_too() -> None:
+    on = play().restart_monitor(WEB).seen().answers()
+    assert fails(on, "web", 3).notified, "what it asked was not written"
+    for same in (WEB, WIDER, SLOWER):
+        on = play().restart_monitor(WEB).seen().answers().restart_monitor(same).seen().answers()
+        assert fails(on, "web", 3).notified
+
+
+def test_what_an_earlier_check_of_the_same_name_reported_is_taken_back_at_the_restart() -> None:
+    on = fails(play().restart_monitor(WEB).seen().answers(), "web", 3)
+    assert on.notified
+    on.restart_with_its_report(checks=(OTHER,)).seen()
+    assert on.withdrawn == [f"vm:{A}"] and on.dropped and not on.confirmed
+    assert (
+        on.memory[f"guest:{A}"]["phases"] == {"heartbeat": "healthy", "db": "healthy"}
+        and "waiting" not in on.memory[f"guest:{A}"]
+    )
+    on = fails(play().restart_monitor(WEB).seen().answers(), "web", 3)
+    assert not on.restart_with_its_report(checks=(WEB,)).seen().withdrawn and on.unconfirmed
+
+
+def test_one_that_is_taken_out_at_a_restart_and_comes_back_as_another_is_another() -> None:
+    on = fails(play().restart_monitor(WEB).seen().answers(), "web", 3)
+    on.restart_with_its_report(checks=(DB,)).seen(checks=("db",))
+    on.feed(ChecksChanged({"web": 3, "db": 2}, frozenset(), "/etc/checks.yaml", questions([DB, OTHER])))
+    assert on.withdrawn == [f"vm:{A}"] and "web" not in on.state.guests[A].probes
+    assert not fails(on.seen().answers(), "web", 9).notified
+
+
+def test_a_check_that_is_changed_before_libvirt_has_listed_its_guests_accuses_nobody_either() -> None:
+    on = changed(play().restart_monitor(), {"web": 3, "db": 2}, "web")
+    assert on.memory[f"guest:{A}"]["phases"] == {"heartbeat": "healthy", "db": "healthy"}
+    assert not fails(on.seen().answers(), "web", 9).notified
+    assert fails(on, "db", 2).notified, "the others go on"
+    on = fails(play(), "web", 3).restart_with_its_report()
+    assert changed(on, {"db": 2}, "web").withdrawn == [f"vm:{A}"] and on.dropped
 
 
 def test_the_heartbeats_outage_is_none_of_theirs() -> None:

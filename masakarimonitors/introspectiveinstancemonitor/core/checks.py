@@ -5,8 +5,11 @@ optionally, a regular expression that its output must match.
 """
 
 import fnmatch
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from types import MappingProxyType
 
 _SHOWN = 120
 """Characters of a command's output that stand in the evidence."""
@@ -72,18 +75,33 @@ def begun_anew(before: Sequence[Check], after: Sequence[Check]) -> frozenset[str
     How often one is asked, after how many failures in a row it is told, and of whom it is asked, is no other question:
     who is not asked any more is told guest by guest. What has passed within a time passes within a longer one.
     """
-    now = {check.name: check for check in after}
-    return frozenset(
-        check.name for check in before if check.name not in now or not _goes_on(check, now[check.name])
-    )
+    asked, now = questions(before), questions(after)
+    return frozenset(asked.keys() - now.keys()) | asked_otherwise(asked, now)
 
 
-def _goes_on(before: Check, after: Check) -> bool:
-    return _question(before) == _question(after) and before.timeout <= after.timeout
+def questions(checks: Iterable[Check]) -> Mapping[str, str]:
+    """What each asks, by name, in words that can be remembered and compared by `asked_otherwise`."""
+    return MappingProxyType({check.name: _question(check) for check in checks})
 
 
-def _question(check: Check) -> Check:
-    return replace(check, match=Match(), interval=0.0, timeout=0.0, failures=1)
+def asked_otherwise(before: Mapping[str, str], now: Mapping[str, str]) -> frozenset[str]:
+    """The names that stand in both, and under which something else is asked now."""
+    return frozenset(name for name in before.keys() & now.keys() if not _goes_on(before[name], now[name]))
+
+
+def _question(check: Check) -> str:
+    asked = json.dumps([check.command, check.exit_code, check.output])
+    return f"{hashlib.sha256(asked.encode()).hexdigest()[:32]} {float(check.timeout)!r}"
+
+
+def _goes_on(before: str, now: str) -> bool:
+    asked, _, within = before.partition(" ")
+    asks, _, allows = now.partition(" ")
+    try:
+        return asked == asks and float(within) <= float(allows)
+    except ValueError:
+        # It comes from the disk: what cannot be understood was never asked.
+        return False
 
 
 def meant_for(checks: Iterable[Check], name: str, uuid: str, nova: Mapping[str, str]) -> frozenset[str]:

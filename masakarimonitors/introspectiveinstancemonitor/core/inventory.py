@@ -7,7 +7,7 @@ that is over is withdrawn.
 """
 
 import datetime
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -24,6 +24,7 @@ from masakarimonitors.core.decision import (
     Withdraw,
 )
 from masakarimonitors.core.storm_memory import OldStorms
+from masakarimonitors.introspectiveinstancemonitor.core.checks import asked_otherwise
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery, over
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import end
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
@@ -77,7 +78,10 @@ def see(state: State, seen: GuestSeen | GuestRestarted, now: Instant) -> tuple[S
 
 def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
     """A guest that is new, or that is known from before a restart of this monitor."""
-    kept = state.kept.get(seen.uuid)
+    before = state.kept.get(seen.uuid)
+    # Whoever has passed another check of the same name has not passed this one.
+    other = asked_otherwise(before.questions, state.questions) if before else frozenset()
+    kept = before.without(other) if before else None
     rest = MappingProxyType({uuid: k for uuid, k in state.kept.items() if uuid != seen.uuid})
     guest = Guest(
         uuid=seen.uuid,
@@ -88,8 +92,10 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
         storages=seen.storages,
         checks=seen.checks,
         availability=seen.availability,
+        # Of one that is gone, and whose report still waits, it stays known what it asked.
+        questions=MappingProxyType({**(kept.questions if kept else {}), **state.questions}),
     )
-    commands: tuple[Command, ...] = ()
+    commands: tuple[Command, ...] = _taken_back(seen.uuid, before, kept)
     if kept is not None:
         guest = replace(guest, reports=recent_reports(kept.reports, now.wall))
         if kept.run == seen.run:
@@ -106,7 +112,7 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
             guest = _without_unasked(replace(guest, probes=_begun_anew(kept.probes)))
             if kept.reported:
                 commands += (Withdraw(f"vm:{seen.uuid}", "it was started anew while this monitor was away"),)
-    if memo(kept) != memo(guest):
+    if memo(before) != memo(guest):
         commands += (Remember(KEY + seen.uuid, memo(guest)),)
     guest, decision = watch_channel(guest, now)
     guests = MappingProxyType({**state.guests, seen.uuid: guest})
@@ -141,17 +147,43 @@ def renew_checks(state: State, changed: ChecksChanged, policy: Policy) -> tuple[
     """
     why = f"other checks are in force: {', '.join(sorted(changed.failures)) or 'none'}"
     verdict = Verdict(f"host:{policy.hostname}", Ruling.ACTED, why, evidence=changed.path)
-    state = replace(state, failures=MappingProxyType(dict(changed.failures)))
-    decision = Decision(verdicts=(verdict,))
-    for guest in [one for one in state.guests.values() if changed.begun_anew & one.probes.keys()]:
-        state, more = apply(state, guest, partial(_forget_checks, names=changed.begun_anew - {HEARTBEAT}))
+    names = changed.begun_anew - {HEARTBEAT}
+    kept = {
+        uuid: one.without(names | asked_otherwise(one.questions, changed.questions))
+        for uuid, one in state.kept.items()
+    }
+    commands: tuple[Command, ...] = ()
+    for uuid, before in state.kept.items():
+        commands += _taken_back(uuid, before, kept[uuid])
+        if memo(before) != memo(kept[uuid]):
+            commands += (Remember(KEY + uuid, memo(kept[uuid])),)
+    state = replace(
+        state,
+        failures=MappingProxyType(dict(changed.failures)),
+        questions=changed.questions,
+        kept=MappingProxyType(kept),
+    )
+    decision = Decision(commands, (verdict,))
+    for guest in list(state.guests.values()):
+        state, more = apply(state, guest, partial(_renew_checks, names=names, questions=changed.questions))
         decision += more
     return state, decision
 
 
-def _forget_checks(guest: Guest, names: Collection[str]) -> tuple[Guest, Decision]:
+def _renew_checks(
+    guest: Guest, names: frozenset[str], questions: Mapping[str, str]
+) -> tuple[Guest, Decision]:
+    names = names | asked_otherwise(guest.questions, questions)
     probes = {name: probe for name, probe in guest.probes.items() if name not in names}
-    return replace(guest, probes=MappingProxyType(probes)), NOTHING
+    now = MappingProxyType({**guest.questions, **questions})
+    return replace(guest, probes=MappingProxyType(probes), questions=now), NOTHING
+
+
+def _taken_back(uuid: str, before: Kept | None, kept: Kept | None) -> tuple[Command, ...]:
+    """Of one whose report waits by a check that is not asked so any more."""
+    if before is None or before.waiting is None or (kept is not None and kept.waiting is not None):
+        return ()
+    return (Withdraw(f"vm:{uuid}", "the check that failed is gone, or asks something else by now"),)
 
 
 def _go_on(guest: Guest, old: OldStorms, now: Instant) -> Guest:

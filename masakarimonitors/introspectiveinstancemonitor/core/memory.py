@@ -15,10 +15,15 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import HEART
 from masakarimonitors.introspectiveinstancemonitor.core.state import KEY, Kept, State
 
 
-def restore(memory: Mapping[str, Mapping[str, JSON]], uris: Sequence[str] = ("",)) -> State:
+def restore(
+    memory: Mapping[str, Mapping[str, JSON]],
+    uris: Sequence[str] = ("",),
+    questions: Mapping[str, str] = MappingProxyType({}),
+) -> State:
     """The state to start from; an entry that does not read as one written by `memo` is left out.
 
-    `uris` are the libvirts watched now; a guest remembered from another is looked for at the first.
+    `uris` are the libvirts watched now; a guest remembered from another is looked for at the first. `questions`:
+    what the checks ask now.
     """
     kept: dict[str, Kept] = {}
     for key, value in memory.items():
@@ -30,7 +35,7 @@ def restore(memory: Mapping[str, Mapping[str, JSON]], uris: Sequence[str] = ("",
             # Written by another version: forgetting a phase costs one discovery, not a false report.
             continue
         kept[key.removeprefix(KEY)] = found if found.where in uris else replace(found, where=uris[0])
-    return State(kept=MappingProxyType(kept), old_storms=recall(memory))
+    return State(kept=MappingProxyType(kept), questions=questions, old_storms=recall(memory))
 
 
 def _kept(value: Mapping[str, JSON]) -> Kept:
@@ -51,6 +56,9 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
     held = value.get("held", {})
     if not isinstance(held, dict):
         raise TypeError("held must be a mapping")
+    questions = value.get("questions", {})
+    if not isinstance(questions, dict):
+        raise TypeError("questions must be a mapping")
     return Kept(
         str(value["run"]),
         found,
@@ -60,6 +68,7 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
         waits=str(value.get("waits", waits)),
         delivered=MappingProxyType({name: _time(at) for name, at in delivered.items()}),
         held=MappingProxyType({name: _time(at) for name, at in held.items()}),
+        questions=MappingProxyType({name: str(asked) for name, asked in questions.items()}),
     )
 
 

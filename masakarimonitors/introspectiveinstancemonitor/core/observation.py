@@ -8,8 +8,9 @@ is the libvirt (its URI) that said so; several may be watched.
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from masakarimonitors.core.decision import Command
 from masakarimonitors.libvirt.domain_state import DomainState
@@ -212,11 +213,13 @@ class ChecksChanged:
     """The operator's file names these checks by now: the misses in a row that make a report, by name.
 
     `begun_anew`: those of before that are gone, or ask something else under the same name. `path`: the file.
+    `questions`: what they ask by now (`checks.questions`).
     """
 
     failures: Mapping[str, int]
     begun_anew: frozenset[str]
     path: str
+    questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 Observation = (

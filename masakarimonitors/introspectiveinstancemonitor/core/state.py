@@ -7,7 +7,7 @@ the monitor (was it healthy, was it reported, how often within the hour) is turn
 """
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -129,7 +129,8 @@ class Probe:
 class Guest:
     """One watched guest. `where`: the libvirt over which it is asked, one of those that list this life of it (`uris`);
     `counted_at`: the one among whose guests it counts when it fails, where that is another; `storages`: where its disks
-    are; `checks`: those that are meant for it; `investigation`: the look at it from outside."""
+    are; `checks`: those that are meant for it; `investigation`: the look at it from outside; `questions`: what its
+    probes' checks ask (`checks.questions`)."""
 
     uuid: str
     name: str
@@ -143,6 +144,7 @@ class Guest:
     probes: Mapping[str, Probe] = field(default_factory=lambda: MappingProxyType({HEARTBEAT: Probe()}))
     reports: tuple[datetime.datetime, ...] = ()
     investigation: Investigation = field(default_factory=Investigation)
+    questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def heartbeat(self) -> Probe:
@@ -197,7 +199,8 @@ class Kept:
     """What the disk says of a guest that has not been seen since the start, or that left.
 
     `waiting`: when the report was made that still waits, `waits`: by which probe; `delivered`: when others were;
-    `held`: which probes' reports a storm held, and since when each had failed.
+    `held`: which probes' reports a storm held, and since when each had failed; `questions`: what its probes' checks
+    asked, as far as that was written.
     """
 
     run: str
@@ -209,6 +212,23 @@ class Kept:
     waits: str = HEARTBEAT
     delivered: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
     held: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
+    questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def without(self, names: Set[str]) -> "Kept":
+        """As if these checks had never been passed."""
+        if not names & self.phases.keys():
+            return self
+        return replace(
+            self,
+            phases=MappingProxyType({name: one for name, one in self.phases.items() if name not in names}),
+            waiting=None if self.waits in names else self.waiting,
+            waits=HEARTBEAT if self.waits in names else self.waits,
+            delivered=MappingProxyType(
+                {name: at for name, at in self.delivered.items() if name not in names}
+            ),
+            held=MappingProxyType({name: at for name, at in self.held.items() if name not in names}),
+            questions=MappingProxyType({name: q for name, q in self.questions.items() if name not in names}),
+        )
 
     @property
     def reported(self) -> bool:
@@ -239,7 +259,7 @@ class State:
     be watched, why it is away, if it is, why its guests' agents cannot be asked, if they cannot, since which
     monotonic second either is so, and which guests its last lists could not read (how many lists in a row); the storms
     by what their guests share, and those of the last life (`old_storms`); `Policy.failures`, if they have changed
-    since the start."""
+    since the start; what the checks ask (`checks.questions`)."""
 
     guests: Mapping[str, Guest] = field(default_factory=lambda: MappingProxyType({}))
     kept: Mapping[str, Kept] = field(default_factory=lambda: MappingProxyType({}))
@@ -250,6 +270,7 @@ class State:
     unread: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     storms: Mapping[str, Storm] = field(default_factory=lambda: MappingProxyType({}))
     failures: Mapping[str, int] | None = None
+    questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     old_storms: OldStorms = field(default_factory=OldStorms)
 
     def unseen(self, where: str) -> bool:
@@ -409,6 +430,12 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
     written: dict[str, JSON] = {"run": guest.run, "where": guest.where, "phases": worth, "reports": reports}
     if awaited:
         written["awaited"] = awaited
+    # To an earlier release these are nothing.
+    asked: dict[str, JSON] = {
+        name: guest.questions[name] for name in (*worth, *map(str, awaited)) if name in guest.questions
+    }
+    if asked:
+        written["questions"] = asked
     probes = guest.probes
     if guest.waiting is not None:
         written["waiting"] = guest.waiting.isoformat()

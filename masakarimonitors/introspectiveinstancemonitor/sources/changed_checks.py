@@ -6,7 +6,7 @@ In: what stands in the file that was read again. Out: `ChecksChanged`, ahead of 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, begun_anew
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, begun_anew, questions
 from masakarimonitors.introspectiveinstancemonitor.core.observation import ChecksChanged, Observation
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
 from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory
@@ -40,7 +40,8 @@ class ChangedChecks:
             # Before any guest is told of again: it would be told without a check that is new.
             for listing in self._listing:
                 listing.renew(checks)
-            emit(ChecksChanged({check.name: check.failures for check in checks}, anew, self._path))
+            failures = {check.name: check.failures for check in checks}
+            emit(ChecksChanged(failures, anew, self._path, questions(checks)))
             for one in self._asking:
                 one.renew(checks, expressions(checks), anew)
 

@@ -4,9 +4,13 @@ import datetime
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from masakarimonitors import conf
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus, Settled
+from masakarimonitors.introspectiveinstancemonitor import monitor
+from masakarimonitors.introspectiveinstancemonitor.core.checks import questions
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     AgentsInReach,
     AgentsOutOfReach,
@@ -18,8 +22,11 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Unwatched,
 )
 from masakarimonitors.introspectiveinstancemonitor.monitor import describe, policy_of, settled, views
+from masakarimonitors.introspectiveinstancemonitor.sources.check_file import read
 from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow
+from tests.fixtures.fake_api import FakeApi
+from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.guest_play import RUN, A, Play
 
 
@@ -145,3 +152,19 @@ def test_a_libvirt_is_seen_once_it_has_listed_its_guests_and_their_agents_can_be
     play.feed(LibvirtAway("connection refused", "u"))
     assert sight() == View("libvirt:u", Sight.BLIND, "connection refused")
     assert [view.sight for view in views(["u", "v"], play.state)] == [Sight.BLIND, Sight.UNKNOWN]
+
+
+def test_what_the_checks_of_the_file_ask_is_known_from_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = tmp_path / "checks.yaml"
+    checks.write_text("checks:\n- {name: web, match: {name: '*'}, command: [/x]}\n")
+    file = tmp_path / "monitors.conf"
+    file.write_text(
+        f"[DEFAULT]\nhostname = compute-1\n[introspectiveinstancemonitor]\nchecks_file = {checks}\n"
+    )
+    loaded = conf.load(["--config-file", str(file)], default_config_dirs=[])
+    # Without libvirt's binding, which this needs nothing of.
+    monkeypatch.setattr(monitor, "_uris", lambda conf: ("test:///default",))
+    built = monitor.build(loaded, {}, FakeClock(), FakeApi())
+    assert set(built.state.questions) == {"web"} and built.state.questions == questions(read(str(checks)))

@@ -2,7 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match, begun_anew
+from masakarimonitors.introspectiveinstancemonitor.core.checks import (
+    Check,
+    Match,
+    asked_otherwise,
+    begun_anew,
+    questions,
+)
 
 NOVA = {"name": "web-1", "flavor": "m1.small", "project": "shop", "user": "alice"}
 
@@ -73,3 +79,13 @@ def test_which_checks_begin_anew() -> None:
         {"output": "ok"},
     ):
         assert begun_anew([web, db], [replace(web, **change), db]) == {"web"}, change
+
+
+def test_what_is_remembered_of_a_question_is_compared_and_what_is_no_such_thing_is_another() -> None:
+    web = Check(name="web", match=Match(), command=("/x", "a b"))
+    now = questions([web])
+    assert now["web"].split()[1] == "10.0"
+    assert not asked_otherwise(questions([replace(web, timeout=2.5)]), now)
+    for before in ("", "x", now["web"].split()[0], f"{now['web']} 1"):
+        assert asked_otherwise({"web": before, "gone": before}, now) == {"web"}, before
+    assert asked_otherwise(questions([replace(web, command=("/x", "a", "b"))]), now) == {"web"}

@@ -93,3 +93,13 @@ def test_what_a_storm_holds_is_remembered_and_healthy_to_an_earlier_release() ->
     assert kept.probes["db"] == Probe(phase=Phase.ERROR, hold=Hold.STORM, storm_since=since)
     assert memo(kept) == written
     assert not restore({f"guest:{A}": {**written, "held": 1}}).kept, "not as it is written"
+
+
+def test_what_the_checks_ask_is_remembered_and_nothing_to_an_earlier_release() -> None:
+    asked = MappingProxyType({"web": "0a1b 10.0", "never-passed": "0a1b 10.0"})
+    written = memo(replace(GUEST, questions=asked))
+    assert written is not None, "it has answered"
+    assert written == json.loads(WRITTEN) | {"questions": {"web": "0a1b 10.0"}}, "all else as it was"
+    kept = restore({f"guest:{A}": written}, ("qemu:///system",)).kept[A]
+    assert kept.questions == {"web": "0a1b 10.0"} and memo(kept) == written
+    assert not restore({f"guest:{A}": {**written, "questions": 1}}).kept, "not as it is written"

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match
+from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match, questions
 from masakarimonitors.introspectiveinstancemonitor.core.observation import ChecksChanged
 from masakarimonitors.introspectiveinstancemonitor.sources.changed_checks import ChangedChecks, expressions
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
@@ -32,17 +32,18 @@ async def test_the_decision_hears_first_and_each_change_is_one_to_the_last() -> 
             seen.append([check.name for check in checks])
 
     changed = ChangedChecks("checks.yaml", [WEB], [cast(Checks, Asking())], [cast(Inventory, Listing())])
+    other = replace(WEB, command=("/y",))
     changed.take([WEB, DB])
-    changed.take([replace(WEB, command=("/y",)), DB])
+    changed.take([other, DB])
     running = asyncio.get_running_loop().create_task(changed.run(seen.append))
     await both_heard.wait()
     running.cancel()
     assert seen == [
         ["web", "db"],
-        ChecksChanged({"web": 3, "db": 5}, frozenset(), "checks.yaml"),
+        ChecksChanged({"web": 3, "db": 5}, frozenset(), "checks.yaml", questions([WEB, DB])),
         (["web", "db"], {"db"}, set()),
         ["web", "db"],
-        ChecksChanged({"web": 3, "db": 5}, frozenset({"web"}), "checks.yaml"),
+        ChecksChanged({"web": 3, "db": 5}, frozenset({"web"}), "checks.yaml", questions([other, DB])),
         (["web", "db"], {"db"}, {"web"}),
     ]
 
