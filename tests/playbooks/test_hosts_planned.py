@@ -1,5 +1,6 @@
 """Planned work holds a report with an alarm until it ends; then the failure settles anew."""
 
+import datetime
 from typing import Any
 
 import pytest
@@ -315,4 +316,36 @@ def test_where_there_is_one_link_its_word_ends_what_was_kept() -> None:
     play = Play(pacemaker_policy()).all_up("node05").work("node05", Work.STANDBY)
     play.start()
     play.all_up("node05").work("node05", Work.NONE).cut("node05").wait(5)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_storm_that_lets_go_says_nothing_of_work_on_a_link_that_was_never_seen() -> None:
+    play = Play(policy(guard=GuardPolicy(hold=60.0)))
+    for link in SEEN:
+        lists(play, link, *MANY)
+    play.wait(1)
+    for host in MANY[:4]:
+        play.cut(host, *SEEN)
+    play.wait(30)
+    assert play.last("storm:all hosts").alarm
+    for host in MANY[:2]:
+        play.heal(host, *SEEN)
+    play.wait(600)
+    assert play.said("storm:all hosts")[-1] == "recovered"
+    assert play.reports == []
+    assert all("has never seen manage" in play.last(f"host:{host}").why for host in MANY[2:4])
+    assert play.wait(3600).reports == [stopped(host) for host in MANY[2:4]]
+
+
+def test_who_takes_a_host_off_maintenance_has_looked_at_it_whatever_was_made_of_its_report() -> None:
+    told = (Play().now.wall - datetime.timedelta(minutes=5)).isoformat()
+    report = {"reported": "NORMAL", "reported_at": told, "delivered": False, "maintained": False}
+    play = Play(
+        memory={"host:node05": {"up": True, "links": {"storage": "down", "tenant": "down"}, **report}}
+    )
+    for link in SEEN:
+        lists(play, link)
+    play.cut("node05", *SEEN).wait(60)
+    assert play.reports == [] and "has never seen manage" in play.last("host:node05").why
+    play.registry({"node05": True}).wait(60).registry({"node05": False}).wait(5)
     assert play.reports == [stopped("node05")]

@@ -157,7 +157,7 @@ def no_planned_work(case: Case) -> Hold | None:
         return Hold(reason=Reason.WORK, why=why, alarm=True, detail=detail)
     unread = tuple(link for link in case.policy.matrix.sequence if link in case.cluster.work_unread)
     known = case.cluster.began + UNREAD_FOR
-    if unread and case.monotonic < known and not case.outage.released:
+    if unread and case.monotonic < known and not case.outage.looked_at:
         why = messages.work_unread(unread)
         return Hold(reason=Reason.WORK_UNREAD, why=why, alarm=True, detail=" ".join(unread), until=known)
     report = case.outage.report

@@ -252,10 +252,12 @@ class Outage:
     `since`: the monotonic second from which it has asked for recovery without a break, or has not. `watched`: its
     beginning was seen here, so the host was up before it. `gap`: it was not seen to fail all the time since its report,
     so it may have been up since, and this be another failure. `returned_at`: when it last ceased to ask for recovery.
-    `released`: a storm held it and let it go. `maintenance_seen`: masakari has put the host on maintenance since its
-    report. `excused_since`: since when only a report that masakari's engine has not finished with keeps it from being
-    told; before a restart only the wall time is known. `refusals`: how often masakari has refused its report without
-    news. `stagger`: this monitor's turn while all report. `questions`: what is asked about it.
+    `released`: no storm holds it: one let it go, or somebody has looked at it before it was reported. `looked_at`:
+    somebody has taken the host off masakari's maintenance since it failed. `maintenance_seen`: masakari has put the
+    host on maintenance since its report. `excused_since`: since when only a report that masakari's engine has not
+    finished with keeps it from being told; before a restart only the wall time is known. `refusals`: how often
+    masakari has refused its report without news. `stagger`: this monitor's turn while all report. `questions`: what
+    is asked about it.
     """
 
     failed: Instant
@@ -266,6 +268,7 @@ class Outage:
     returned_at: Instant | None = None
     report: Report | None = None
     released: bool = False
+    looked_at: bool = False
     maintenance_seen: bool = False
     excused_since: Instant | None = None
     refusals: int = 0

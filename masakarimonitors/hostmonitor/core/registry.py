@@ -123,7 +123,9 @@ def _free_outage(outage: Outage, now: Instant, *, ended: bool) -> Outage:
     report = outage.report
     if report is not None and report.fate is Fate.REFUSED:
         outage = replace(outage, report=replace(report, retry_at=now.monotonic))
-    return replace(outage, released=True) if ended and report is None else outage
+    if ended:
+        outage = replace(outage, looked_at=True, released=outage.released or report is None)
+    return outage
 
 
 def _is_gone(cluster: Cluster, policy: Policy, host: HostState, now: Instant) -> bool:

@@ -97,6 +97,7 @@ def test_the_end_of_a_maintenance_frees_what_it_held(
     after = take({"node05": False}, {"node05": host(fate=fate)}, **FLAG).hosts["node05"]
     assert after is not None and after.outage is not None
     assert (after.planned_until, after.outage.released) == (1000.0, released)
+    assert after.outage.looked_at
     assert (after.outage.report.retry_at if after.outage.report is not None else None) == retry_at
 
 
