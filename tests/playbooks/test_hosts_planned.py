@@ -349,3 +349,17 @@ def test_who_takes_a_host_off_maintenance_has_looked_at_it_whatever_was_made_of_
     assert play.reports == [] and "has never seen manage" in play.last("host:node05").why
     play.registry({"node05": True}).wait(60).registry({"node05": False}).wait(5)
     assert play.reports == [stopped("node05")]
+
+
+def test_that_work_stands_is_noted_again_after_its_link_was_blind_when_the_hour_was_over() -> None:
+    play = Play().all_up("node05")
+    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("manage",)))
+    play.wait(3580).view("manage", False).wait(60)
+    lists(play, "manage", "node05").wait(5 * 3600)
+    assert _age_of_work(play, "node05") <= 3600.0
+
+
+def _age_of_work(play: Play, host: str) -> float:
+    work = play.memory[f"host:{host}"]["work"]
+    assert isinstance(work, dict)
+    return (play.now.wall - datetime.datetime.fromisoformat(str(work["seen"]))).total_seconds()

@@ -170,11 +170,11 @@ def _note_work(court: Court, judgement: Judgement) -> Judgement:
     host = judgement.host
     record = host.work_record
     if record.shown_by:
-        if all(court.cluster.counts(link, court.monotonic) for link in record.shown_by):
-            if not record.is_noted(court.now):
-                judgement = judgement.but(work_record=record.noted(court.now))
-            judgement = judgement.again(court.monotonic + NOTED_EACH)
-        return judgement
+        seen = all(court.cluster.counts(link, court.monotonic) for link in record.shown_by)
+        if seen and not record.is_noted(court.now):
+            judgement = judgement.but(work_record=record.noted(court.now))
+        # Whatever is out of sight now: it is seen again without news of the host.
+        return judgement.again(court.monotonic + NOTED_EACH)
     if not record.kept:
         return judgement
     void = record.void_at(court.cluster.began, court.now)
