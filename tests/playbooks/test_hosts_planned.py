@@ -363,3 +363,14 @@ def _age_of_work(play: Play, host: str) -> float:
     work = play.memory[f"host:{host}"]["work"]
     assert isinstance(work, dict)
     return (play.now.wall - datetime.datetime.fromisoformat(str(work["seen"]))).total_seconds()
+
+
+def test_what_is_kept_holds_on_when_work_that_another_link_showed_for_longer_than_a_day_ends() -> None:
+    play = worked_on()
+    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("tenant",)))
+    for link in SEEN:
+        lists(play, link, "node05", idle=("node05",) if link == "storage" else ())
+    play.wait(30 * 3600).cut("node05", *SEEN).wait(10)
+    play.work("node05", Work.NONE).wait(86390)
+    assert play.reports == [], "manage has not been read, and it was known to stand until now"
+    assert play.wait(20).reports == [stopped("node05")]

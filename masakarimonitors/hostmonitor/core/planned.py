@@ -5,6 +5,7 @@ the work is *kept* until that link lists the host without it, or until `KEPT_FOR
 """
 
 import datetime
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -30,12 +31,14 @@ class WorkRecord:
     """Where the planned work on a host stands.
 
     `shown_by`: the links that show it, in this life; `kept`: those that showed it before the restart and have not been
-    read since. `seen`: the wall time at which it was last known to stand (None: not known).
+    read since. `seen`: the wall time at which it was last known to stand (None: not known). `shown_until`: the
+    monotonic second at which a link has last ceased, or begun, to show it in this life; it is not kept on disk.
     """
 
     shown_by: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     seen: datetime.datetime | None = None
+    shown_until: float = -math.inf
 
     @property
     def stands(self) -> bool:
@@ -45,7 +48,8 @@ class WorkRecord:
     def shown(self, links: tuple[str, ...], now: Instant) -> "WorkRecord":
         """As these links, and no others of those that were read, show it now; () where it has ended."""
         kept = tuple(link for link in self.kept if link not in links)
-        return WorkRecord(shown_by=links, kept=kept, seen=now.wall if links else self.seen)
+        until = now.monotonic if links or self.shown_by else self.shown_until
+        return WorkRecord(shown_by=links, kept=kept, seen=now.wall if links else self.seen, shown_until=until)
 
     def without(self, link: str) -> "WorkRecord":
         """This link lists the host, and no work on it."""
@@ -62,8 +66,11 @@ class WorkRecord:
     def void_at(self, began: float, now: Instant) -> float:
         """The monotonic second from which what is kept holds no more, of a monitor that began at that second.
 
-        A clock that was set meanwhile makes it neither older than it may be nor younger than this life.
+        A clock that was set meanwhile makes it neither older than it may be nor younger than this life. What a link has
+        shown in this life was known to stand until then.
         """
+        if self.shown_until >= began:
+            return self.shown_until + KEPT_FOR
         age = 0.0
         if self.seen is not None:
             age = (now.wall - self.seen).total_seconds() - (now.monotonic - began)
