@@ -128,3 +128,15 @@ def test_the_last_word_counts() -> None:
     on.feed(DomainsChanged({}, "d"), DomainsChanged(RACK, "d"), DomainsChanged({"node08": "x"}, "d"))
     on.heal("node05").heal("node06").wait(600)
     assert on.state.domains == {"node08": "x"} and on.state.coming == ()
+
+
+def test_an_outage_that_only_all_links_could_clear_is_not_held_for_a_link_that_is_not_missing() -> None:
+    """The new matrix has nothing for it to be recovered by, and no link is up to end it."""
+    on = play(BOTH_DOWN, api=False).cut("node05").wait(60)
+    assert on.reports == [stopped("node05")]
+    on.feed(changed(frozenset({(True, False)}))).wait(600)
+    last = on.last("host:node05")
+    assert last.why == "it is down on manage and storage, for which the matrix asks no recovery"
+    assert not last.alarm and "host:node05" in on.withdrawn
+    on.heal("node05").wait(60)
+    assert on.state.hosts["node05"].outage is None

@@ -6,7 +6,7 @@ word, on the values that count now; what then happens is the table's (`outage.py
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from masakarimonitors.core.decision import Instant, Ruling
@@ -304,6 +304,9 @@ def _speak_unsure(court: Court, judgement: Judgement, values: Values, before: Ph
     if outage.report is not None and outage.report.arrived:
         return judgement
     missing = court.policy.matrix.missing(values)
+    if not missing:
+        # It is down everywhere, and by a matrix that was changed since that asks for nothing: only a return ends it.
+        return _tell_down(judgement, judgement.sequence)
     why = f"its failure is held: {messages.join(missing)} is not known now"
     return judgement.tell(Reason.UNSURE, Ruling.HELD, why, alarm=True, detail=" ".join(missing))
 
@@ -332,8 +335,7 @@ def _speak_well(court: Court, judgement: Judgement, values: Values, before: Phas
         why, detail = messages.unwatched(unwatched), " ".join(unwatched)
         return judgement.tell(Reason.UNWATCHED, Ruling.HELD, why, alarm=True, detail=detail)
     if down:
-        why = f"it is down on {messages.join(down)}, for which the matrix asks no recovery"
-        return judgement.tell(Reason.PARTLY_DOWN, Ruling.SUSPECTED, why, detail=" ".join(down))
+        return _tell_down(judgement, down)
     if any(link.value is Membership.LEFT for link in host.links):
         return _speak_left(court, judgement, values)
     if seen and host.seen_in_service and all(link.value is Membership.UNKNOWN for link in host.links):
@@ -341,6 +343,11 @@ def _speak_well(court: Court, judgement: Judgement, values: Values, before: Phas
     if host.told is not None and all(value is Membership.UP for value in values):
         return judgement.but(told=None).say(Ruling.RECOVERED, messages.RECOVERED)
     return judgement
+
+
+def _tell_down(judgement: Judgement, down: Sequence[str]) -> Judgement:
+    why = f"it is down on {messages.join(down)}, for which the matrix asks no recovery"
+    return judgement.tell(Reason.PARTLY_DOWN, Ruling.SUSPECTED, why, detail=" ".join(down))
 
 
 def _speak_left(court: Court, judgement: Judgement, values: Values) -> Judgement:
