@@ -43,6 +43,8 @@ def take_word(policy: Policy, state: State, seen: Word, now: Instant) -> News:
     before = state.cluster.reporter
     if not policy.elected:
         return News(cluster=state.cluster)
+    if isinstance(seen, Leader):
+        seen = replace(seen, good_for=seen.good_for - now.unnoticed_since(seen.at))
     after, change = hear(before, seen, now.monotonic)
     ledger = None if isinstance(seen, NoElection) else seen.ledger
     return _changed(policy, state, after, change, ledger, now)

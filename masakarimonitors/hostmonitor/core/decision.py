@@ -88,6 +88,9 @@ class Decider:
     def _take_in(self, state: State, observation: Observation | Woken, now: Instant) -> News:
         """What has lapsed before the observation came, the observation, and then what this moment changes by itself."""
         policy = self.policy
+        cluster = state.cluster.after_standstill(state.decided, now)
+        if cluster is not state.cluster:
+            state = replace(state, cluster=cluster)
         lapse = self._let_lapse(state, now)
         state = _after(state, lapse)
         try:
@@ -263,6 +266,7 @@ class _Round:
             troubled=troubled,
             agenda=self.agenda,
             wake_at=wake_at,
+            decided=self.now,
             matrix=self.old.matrix,
             domains=self.old.domains,
             guard=self.old.guard,

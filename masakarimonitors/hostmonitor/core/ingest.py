@@ -50,7 +50,7 @@ def ingest(policy: Policy, state: State, observation: Observation | Woken, now: 
         case Sample():
             return _take_sample(policy, state, observation, now)
         case View():
-            return _take_view(state, observation)
+            return _take_view(state, observation, now)
         case PowerSeen():
             return _take_power(policy, state, observation, now)
         case LifeSeen():
@@ -166,13 +166,13 @@ def _on_link(before: HostState, at: int, new: MemberRecord) -> HostState:
     )
 
 
-def _take_view(state: State, seen: View) -> News:
+def _take_view(state: State, seen: View, now: Instant) -> News:
     view = _find_view(state.cluster, seen.link)
     view = replace(
         view,
         proven=seen.proven,
         complete=view.complete and seen.proven,
-        until=seen.at.monotonic + seen.good_for if seen.proven else math.inf,
+        until=seen.at.old_at(seen.good_for, now) if seen.proven else math.inf,
         why=seen.why,
         heard=True,
     )

@@ -23,7 +23,8 @@ def may_offer(policy: Policy, state: State, told: Notification, now: Instant) ->
     """
     if not isinstance(told, HostNotification) or told.event is not HostEvent.STOPPED:
         return Leave.NOW
-    cluster, host = state.cluster, state.hosts.get(told.hostname)
+    cluster = state.cluster.after_standstill(state.decided, now)
+    host = state.hosts.get(told.hostname)
     report = host.outage.report if host is not None and host.outage is not None else None
     if host is None or report is None or report.fate is not Fate.PENDING:
         return Leave.NEVER

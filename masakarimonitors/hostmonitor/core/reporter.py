@@ -118,6 +118,10 @@ class Reporter:
         """Whether this monitor may send."""
         return self.standing in (Standing.LEADER, Standing.ALL)
 
+    def after_standstill(self, lost: float) -> "Reporter":
+        """Its own authority is so many seconds older than was noticed; a patience is begun anew by itself."""
+        return replace(self, until=self.until - lost) if self.standing is Standing.LEADER else self
+
     def due(self, now: float) -> Word | None:
         """What time alone has brought about by monotonic second `now`."""
         if now < self.until:

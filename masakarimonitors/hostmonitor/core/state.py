@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from masakarimonitors.core.backoff import backoff
-from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.hostmonitor.core.host import MEMORY, HostState
 from masakarimonitors.hostmonitor.core.host import restore as restore_host
@@ -152,14 +152,24 @@ class Cluster:
         """Whether every link is seen."""
         return all(view.counts(now) for view in self.views.values())
 
+    def after_standstill(self, before: Instant | None, now: Instant) -> "Cluster":
+        """As it stands `now` if this computer may have stood still since `before`: what is certain for a time only, the
+        sight of a link and this monitor's own authority, lasts no longer by the wall clock than by the other.
+        """
+        lost = now.unnoticed_since(before) if before is not None else 0.0
+        if lost == 0.0:
+            return self
+        views = {name: replace(view, until=view.until - lost) for name, view in self.views.items()}
+        return replace(self, views=views, reporter=self.reporter.after_standstill(lost))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """`troubled`: the hosts that are not plainly up on every link; only they are looked at again.
 
-    `agenda`: when (monotonic second) a host must be looked at again without news; `wake_at`: the
-    alarm that is set. `matrix`, `domains`, `guard`: those in force, if they have changed since the start; `coming`:
-    what will be when no storm stands, in the order in which it was said.
+    `agenda`: when (monotonic second) a host must be looked at again without news; `wake_at`: the alarm that is set.
+    `decided`: the moment of the last decision. `matrix`, `domains`, `guard`: those in force, if they have changed
+    since the start; `coming`: what will be when no storm stands, in the order in which it was said.
     """
 
     hosts: Mapping[str, HostState]
@@ -167,6 +177,7 @@ class State:
     troubled: frozenset[str] = frozenset()
     agenda: Mapping[str, float] = field(default_factory=dict)
     wake_at: float | None = None
+    decided: Instant | None = None
     matrix: Matrix | None = None
     domains: Mapping[str, str] | None = None
     guard: GuardPolicy | None = None

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.decision import Instant, Withdraw, Woken
 from masakarimonitors.core.notification import HostEvent, HostStatus, Leave
 from masakarimonitors.hostmonitor.core.inquiry import LIFE_AGE
 from masakarimonitors.hostmonitor.core.leaving import may_offer
-from masakarimonitors.hostmonitor.core.observation import Leader, Life, Power, Work
+from masakarimonitors.hostmonitor.core.observation import Leader, Life, Observation, Power, View, Work
 from masakarimonitors.hostmonitor.core.state import ProofPolicy, restore
 from tests.fixtures.host_play import Play, pacemaker_policy, policy, stopped
 
@@ -119,3 +119,42 @@ def test_nothing_of_a_host_that_is_not_known_will_ever_leave() -> None:
     play = failing()
     told, rules = play.sent[-1], play.rules
     assert may_offer(rules, restore(rules, {}), told, play.now) is Leave.NEVER
+
+
+@pytest.mark.parametrize("who", ["sight", "authority"])
+def test_a_computer_that_stood_still_neither_sees_nor_reports_by_what_was_certain_before(who: str) -> None:
+    """Of one that lives there is no proof that could be too old: it may be well, or put back, for hours."""
+    rules = policy(check_life=True, elected=True, proof=ProofPolicy())
+    play = Play(rules, api=False, life=Life.ALIVE).leads(good_for=15.0 if who == "authority" else 1e6)
+    play.all_up("node05").cut("node05", "storage").wait(5)
+    assert play.reports == [stopped("node05")]
+    for link in rules.matrix.sequence if who == "sight" else ():
+        play.view(link, good_for=15.0)
+    assert may_leave(play, 5.0) is Leave.NOW
+    assert may_leave(play, 5.0, still=3.0) is Leave.NOW, "a clock that is set a little costs nothing"
+    assert may_leave(play, 5.0, still=3600.0) is Leave.LATER
+    assert may_leave(play, 5.0, still=-3600.0) is Leave.NOW
+
+
+@pytest.mark.parametrize("word", ["sight", "authority", "none"])
+def test_the_first_word_after_a_standstill_takes_back_what_waits_even_one_that_renews(word: str) -> None:
+    rules = policy(check_life=True, elected=True, proof=ProofPolicy())
+    play = Play(rules, api=False, life=Life.ALIVE).leads(good_for=15.0)
+    for link in rules.matrix.sequence:
+        play.all_up("node05", links=(link,)).view(link, good_for=15.0)
+    play.cut("node05", "storage").wait(5)
+    assert play.reports == [stopped("node05")]
+    later = Instant(play.seconds + 1.0, play.now.wall + datetime.timedelta(hours=6))
+    words: dict[str, Observation | Woken] = {
+        "sight": View(link="storage", proven=True, why="a read succeeded", at=later, good_for=15.0),
+        "authority": Leader(why="session lock", at=later, ledger=None, good_for=15.0),
+        "none": Woken("hosts"),
+    }
+    state, decision = play.decide(play.state, words[word], later)
+    assert any(isinstance(command, Withdraw) for command in decision.commands)
+    assert may_offer(rules, state, play.sent[-1], later) is Leave.NEVER
+    stale = replace(words["authority"], at=play.now)  # type: ignore[type-var]
+    after, _ = play.decide(state, stale, later)
+    assert not after.cluster.reporter.reports or after.cluster.reporter.due(later.monotonic), (
+        "it is of before"
+    )
