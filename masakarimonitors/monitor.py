@@ -66,6 +66,8 @@ class InputFile:
     """What it said at the start."""
     apply: Callable[[Any], str | None] | None = None
     """Puts what it says in force, or says why only a restart does; None where that is always so."""
+    taken: str = "is in force"
+    """What is true of it once it is put in force: where that waits for something, this says so."""
 
 
 @dataclass(frozen=True, kw_only=True)

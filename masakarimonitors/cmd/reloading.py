@@ -88,7 +88,7 @@ class Reloading:
         elif why := file.apply(says):
             LOG.warning("SIGHUP: %s has changed; what it says now needs a restart: %s", file.path, why)
         else:
-            LOG.info("SIGHUP: %s has changed, and what it says now is in force", file.path)
+            LOG.info("SIGHUP: %s has changed, and what it says now %s", file.path, file.taken)
 
     async def _options(self) -> None:
         again = self._again

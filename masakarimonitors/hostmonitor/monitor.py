@@ -230,7 +230,9 @@ def _domains_file(
 ) -> Sequence[InputFile]:
     path = conf.host.failure_domains_file
     apply = partial(rules.take_domains, path)
-    return (InputFile(path=path, read=lambda: _domains(conf), in_force=domains, apply=apply),) if path else ()
+    taken = "comes into force now, or when no storm holds a report any more"
+    file = InputFile(path=path, read=lambda: _domains(conf), in_force=domains, apply=apply, taken=taken)
+    return (file,) if path else ()
 
 
 _OUTCOMES: Mapping[ReportStatus, Outcome] = {

@@ -158,6 +158,7 @@ async def test_a_file_is_put_in_force_or_waits_for_a_restart_and_a_fault_is_one_
     running: Any = [
         Files(
             InputFile(path="live", read=reads("live"), in_force=1, apply=applied.append),
+            InputFile(path="later", read=reads("live"), in_force=1, apply=applied.append, taken="comes soon"),
             InputFile(path="wired", read=reads("wired"), in_force=1),
             InputFile(path="partly", read=reads("partly"), in_force=1, apply=lambda says: "other links"),
             InputFile(path="broken", read=reads("broken"), in_force=1, apply=applied.append),
@@ -166,7 +167,9 @@ async def test_a_file_is_put_in_force_or_waits_for_a_restart_and_a_fault_is_one_
     assert await reloaded.hang_up(caplog, running) == [] and applied == []
     said.update(live=2, wired=2, partly=2, broken=ConfigFault("line 1: no\nline 2: neither"))
     lines = await reloaded.hang_up(caplog, running)
-    assert applied == [2]
+    assert applied == [2, 2]
+    assert "SIGHUP: live has changed, and what it says now is in force" in caplog.messages
+    assert "SIGHUP: later has changed, and what it says now comes soon" in caplog.messages
     assert [line for line in lines if "wired" in line and "needs a restart" in line]
     assert [line for line in lines if "partly" in line and "needs a restart: other links" in line]
     (fault,) = [line for line in lines if "broken" in line]
