@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.observation import (
     Life,
@@ -373,4 +374,29 @@ def test_what_is_kept_holds_on_when_work_that_another_link_showed_for_longer_tha
     play.wait(30 * 3600).cut("node05", *SEEN).wait(10)
     play.work("node05", Work.NONE).wait(86390)
     assert play.reports == [], "manage has not been read, and it was known to stand until now"
+    assert play.wait(20).reports == [stopped("node05")]
+
+
+def test_after_an_upgrade_a_link_that_was_never_read_holds_no_failure_for_long() -> None:
+    """An earlier release remembered hosts, and kept no record of what it had read."""
+    play = Play(memory={"host:node05": {"up": True}})
+    for _ in range(2):
+        for link in SEEN:
+            lists(play, link, "node05")
+        play.wait(1).cut("node05", *SEEN).wait(280)
+        assert play.reports == [] and "has never seen manage" in play.last("host:node05").why
+        play.heal("node05", *SEEN).wait(60)
+        play.start()
+    for link in SEEN:
+        lists(play, link, "node05")
+    play.cut("node05", *SEEN).wait(310)
+    assert play.reports == [stopped("node05")]
+
+
+@pytest.mark.parametrize("record", [{"read": ["storage"]}, {"read": "?"}, {}])
+def test_a_record_that_does_not_name_a_link_holds_for_an_hour(record: dict[str, JSON]) -> None:
+    play = Play(memory={"host:node05": {"up": True}, "planned work": record})
+    for link in SEEN:
+        lists(play, link, "node05")
+    assert play.cut("node05", *SEEN).wait(3590).reports == []
     assert play.wait(20).reports == [stopped("node05")]

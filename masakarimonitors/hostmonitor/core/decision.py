@@ -258,7 +258,7 @@ class _Round:
         cluster = replace(self.cluster, ledger=self._keep_ledger(troubled))
         if cluster.work_unread != self.old.cluster.work_unread:
             read = frozenset(self.policy.matrix.sequence) - cluster.work_unread
-            self.commands.append(Remember(PLANNED, memo_read(read)))
+            self.commands.append(Remember(PLANNED, memo_read(read, cluster.unread_for)))
         wake_at = self._set_alarm(cluster, None if woken else self.old.wake_at)
         state = State(
             hosts=self.hosts,

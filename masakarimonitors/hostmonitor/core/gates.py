@@ -17,7 +17,6 @@ from masakarimonitors.hostmonitor.core.host import HostState
 from masakarimonitors.hostmonitor.core.inquiry import Inquiry
 from masakarimonitors.hostmonitor.core.observation import Life, Membership, Work
 from masakarimonitors.hostmonitor.core.outage import Fate, Outage
-from masakarimonitors.hostmonitor.core.planned import UNREAD_FOR
 from masakarimonitors.hostmonitor.core.proof import Evidence, weigh
 from masakarimonitors.hostmonitor.core.reasons import Reason
 from masakarimonitors.hostmonitor.core.reporter import WORD_PATIENCE, Standing
@@ -156,7 +155,7 @@ def no_planned_work(case: Case) -> Hold | None:
         why, detail = messages.planned_work(work, unread), " ".join((work.value, *unread))
         return Hold(reason=Reason.WORK, why=why, alarm=True, detail=detail)
     unread = tuple(link for link in case.policy.matrix.sequence if link in case.cluster.work_unread)
-    known = case.cluster.began + UNREAD_FOR
+    known = case.cluster.began + case.cluster.unread_for
     if unread and case.monotonic < known and not case.outage.looked_at:
         why = messages.work_unread(unread)
         return Hold(reason=Reason.WORK_UNREAD, why=why, alarm=True, detail=" ".join(unread), until=known)

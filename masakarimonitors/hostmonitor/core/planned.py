@@ -22,6 +22,10 @@ UNREAD_FOR = 3600.0
 """Seconds from the start for which a report is held because planned work was never read on some link, and no record of
 this monitor says more. It is an alarm from the first moment; after that the failure counts for more."""
 
+UPGRADED_FOR = 300.0
+"""The same where hosts are remembered from a release that kept no such record: it held nothing for it, and whoever
+upgrades has seen the links a moment ago."""
+
 MEMORY = "planned work"
 """`Remember` key: the links whose planned work was read; what began there since then stands with each host."""
 
@@ -114,12 +118,23 @@ def _moment(text: JSON) -> datetime.datetime | None:
     return found if found.tzinfo is not None else None
 
 
-def memo_read(read: Collection[str]) -> Mapping[str, JSON]:
-    """What must survive a restart of the links whose planned work was read."""
-    return {"read": [*sorted(read)]}
+def memo_read(read: Collection[str], unread_for: float = UNREAD_FOR) -> Mapping[str, JSON]:
+    """What must survive a restart of the links whose planned work was read, and for how long the others hold."""
+    upgraded: Mapping[str, JSON] = {} if unread_for == UNREAD_FOR else {"upgraded": True}
+    return {"read": [*sorted(read)], **upgraded}
 
 
 def restore_unread(words: Mapping[str, JSON] | None, sequence: Sequence[str]) -> frozenset[str]:
     """The links whose planned work this monitor has never read, as far as its record can be understood."""
     read = words.get("read") if words is not None else None
     return frozenset(link for link in sequence if not isinstance(read, list) or link not in read)
+
+
+def unread_for(words: Mapping[str, JSON] | None, *, served: bool) -> float:
+    """The seconds from the start for which a link that was never read holds a report.
+
+    `served`: a host is remembered as seen in service, for which a link had to be read whole; this release would have
+    written a record then.
+    """
+    upgraded = served if words is None else words.get("upgraded") is True
+    return UPGRADED_FOR if upgraded else UNREAD_FOR
