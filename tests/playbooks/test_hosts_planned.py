@@ -340,7 +340,12 @@ def test_a_storm_that_lets_go_says_nothing_of_work_on_a_link_that_was_never_seen
 
 def test_who_takes_a_host_off_maintenance_has_looked_at_it_whatever_was_made_of_its_report() -> None:
     told = (Play().now.wall - datetime.timedelta(minutes=5)).isoformat()
-    report = {"reported": "NORMAL", "reported_at": told, "delivered": False, "maintained": False}
+    report: dict[str, JSON] = {
+        "reported": "NORMAL",
+        "reported_at": told,
+        "delivered": False,
+        "maintained": False,
+    }
     play = Play(
         memory={"host:node05": {"up": True, "links": {"storage": "down", "tenant": "down"}, **report}}
     )

@@ -13,11 +13,14 @@ from masakarimonitors.hostmonitor.core.planned import (
     KEPT_FOR,
     NO_WORK,
     NOTED_EACH,
+    UNREAD_FOR,
+    UPGRADED_FOR,
     WorkRecord,
     memo,
     memo_read,
     restore,
     restore_unread,
+    unread_for,
 )
 
 WHEN = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
@@ -81,11 +84,22 @@ def test_links_whose_work_was_never_read_are_known_whatever_stands_there(
     words: dict[str, object] | None,
 ) -> None:
     assert restore_unread(words, LINKS) <= set(LINKS)  # type: ignore[arg-type]
+    if words is not None and words.get("upgraded") is not True:
+        assert unread_for(words, served=True) == UNREAD_FOR  # type: ignore[arg-type]
 
 
 def test_what_was_read_is_known_after_a_restart() -> None:
     assert restore_unread(memo_read({"storage"}), LINKS) == {"manage"}
     assert restore_unread(None, LINKS) == restore_unread({"read": "all"}, LINKS) == set(LINKS)
+
+
+def test_only_where_an_earlier_release_kept_no_record_it_holds_for_minutes_also_after_another_restart() -> (
+    None
+):
+    assert unread_for(None, served=False) == unread_for({"read": []}, served=True) == UNREAD_FOR
+    assert unread_for(None, served=True) == UPGRADED_FOR
+    assert unread_for(memo_read({"storage"}, UPGRADED_FOR), served=True) == UPGRADED_FOR
+    assert unread_for(memo_read({"storage"}, UNREAD_FOR), served=True) == UNREAD_FOR
 
 
 @pytest.mark.parametrize(
