@@ -46,7 +46,7 @@ def guest_maker(memory: Memory, script: Script) -> Monitor[Any, Any]:
         sources=(script,),
         effects=script,
         describe=guest_monitor.describe,
-        judge_unconfirmed=lambda state, report, now: judge_guest(GUEST_POLICY, ("",), state, report),
+        judge_unconfirmed=lambda state, report, now: judge_guest(GUEST_POLICY, ("",), state, report, now),
         settled=guest_monitor.settled,
     )
 
