@@ -1,9 +1,10 @@
 """Rounds: the BMCs of hosts that are up are looked at now and then, long before one of them is needed.
 
-In: who is up, and one look at a host's BMCs at a time. Out: `BmcSeen` for each host whose BMC does not say "on", and
-once more when it does again; `judged` makes verdicts of them, beside the core and without its state, and what must
-outlast a restart. A BMC that says off while its host is up belongs to another host, and would one day prove the wrong
-one dead, so it is not asked for proof any more; one that cannot be asked will prove nothing when its host has failed.
+In: who is up, and one look at a host's BMCs at a time. Out: `BmcSeen` for each host whose BMC does not say "on" or is
+held to be another host's, and once more when all is well again; `judged` makes verdicts of them, beside the core and
+without its state, and what must outlast a restart. A BMC that says off while its host is up belongs to another host,
+and would one day prove the wrong one dead, so it is not asked for proof any more; one that cannot be asked will prove
+nothing when its host has failed.
 """
 
 import math
@@ -44,7 +45,10 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class BmcSeen:
-    """What the BMCs of a host said while it was up; `wrong`: which of them are known to be another host's."""
+    """What the BMCs of a host said while it was up; `wrong`: which of them are held to be another host's.
+
+    So they may be though all say on: for now, or because the other host is on again.
+    """
 
     host: str
     proof: Proof
@@ -164,7 +168,7 @@ class BmcRounds:
         """When it is looked at again, and in which line it waits for that."""
         now, bad = self._clock.now().monotonic, bool(wrong) or proof.power is Power.OFF
         self._wrong = self._wrong | {host} if bad else self._wrong - {host}
-        if proof.power is Power.ON:
+        if proof.power is Power.ON and not bad:
             self._due[host] = began + self._interval
         else:
             again = WRONG_AGAIN if bad and proof.lack is not Lack.FAULT else AGAIN
@@ -175,7 +179,7 @@ class BmcRounds:
 
     def _tell(self, seen: BmcSeen, emit: Callable[[Any], None]) -> None:
         """What is bad is told when it is new, and once in each interval; what is well when it was bad."""
-        host, bad = seen.host, seen.proof.power is not Power.ON
+        host, bad = seen.host, bool(seen.wrong) or seen.proof.power is not Power.ON
         told = self._told.get(host)
         same = told is not None and told.says(seen.proof, seen.wrong)
         if same and told is not None and seen.at.monotonic < told.at + self._interval:
@@ -202,7 +206,14 @@ def judged(seen: BmcSeen) -> Decision:
             ruling, alarm = Ruling.SUSPECTED, True
             why = (
                 f"its BMC says off while {seen.host} is up: it belongs to another host, and is no proof of anything "
-                "until it says on; correct the power_config_file or the fencing device"
+                "until it has said only on for a day; correct the power_config_file or the fencing device"
+            )
+        case Power.ON if seen.wrong:
+            ruling, alarm = Ruling.SUSPECTED, True
+            why = (
+                f"it says on now, but {' and '.join(seen.wrong)} said off while {seen.host} was up: it may belong to "
+                "another host that was switched on again, and is no proof of anything before it has said only on for a "
+                "day, unless it is named otherwise; correct the power_config_file or the fencing device"
             )
         case Power.ON:
             ruling, alarm, why = Ruling.RECOVERED, False, f"it says that {seen.host} is on, as it is"

@@ -50,6 +50,12 @@ _AHEAD_AT_ONCE = 16
 _AHEAD_KEPT = 60.0
 """Seconds after which a look that nobody has asked for is forgotten."""
 
+_ON_FOR = 86400.0
+"""Seconds for which a BMC that was wrong must have said only "on": another host's says so again as soon as that one has
+been repaired and switched on."""
+_ON_COUNTS = 3600.0
+"""Seconds since the look before for which one "on" counts at most: of a longer time nobody knows what it said."""
+
 _PROVES_NOTHING = "A BMC that could prove nothing if its host failed now: %s"
 
 
@@ -87,6 +93,14 @@ class PowerPolicy:
 
 class PowerConfigFault(ConfigFault):
     """The power_config_file cannot be used; the message says what to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class _On:
+    """A BMC that was wrong and has said nothing but "on" since: for so many seconds, up to monotonic second `at`."""
+
+    seconds: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,8 @@ class Prover:
         # looked at.
         self._wrong: dict[str, frozenset[str]] = {}
         self._looked_at: dict[str, Mapping[str, Power]] = {}
+        # By host: those of the wrong that say on now. A new life counts from the beginning.
+        self._on: dict[str, Mapping[str, _On]] = {}
         # First looks, made before anybody asks for proof: by host.
         self._ahead: dict[str, _Ahead] = {}
         self._warn()
@@ -189,7 +205,8 @@ class Prover:
         """What is held of the BMCs of `host`, which was up when they were last looked at: OFF, ON or NO_PROOF together.
 
         Each counts by itself. One that said off, where that is what is held, is asked for no proof of its host's death
-        until it has said on. One that nobody names any more is forgotten once all that are named have said on.
+        until it has said only on for a day: that it is on once shows no more than that its host, whichever that is, was
+        switched on again. One that nobody names any more is forgotten once all that are named have said on.
 
         Returned is which are known to be wrong now, for `recall` after a restart.
         """
@@ -198,7 +215,7 @@ class Prover:
         if each is None:
             each = dict.fromkeys(_identities(self.addresses(host)), said)
         wrong = self._wrong.get(name, frozenset())
-        wrong -= _same(wrong, {one for one, power in each.items() if power is Power.ON})
+        wrong -= self._settled(name, wrong, each)
         match said:
             case Power.OFF:
                 wrong |= {one for one, power in each.items() if power is Power.OFF}
@@ -209,13 +226,26 @@ class Prover:
         self._wrong[name] = wrong
         return sorted(wrong)
 
+    def _settled(self, name: str, wrong: frozenset[str], each: Mapping[str, Power]) -> frozenset[str]:
+        """Those of the wrong that have said only on for long enough."""
+        now, before = self._clock.now().monotonic, self._on.get(name, {})
+        on = _same(wrong, {one for one, power in each.items() if power is Power.ON})
+        off = _same(wrong, {one for one, power in each.items() if power is Power.OFF})
+        after = {one: counted for one, counted in before.items() if one in wrong - off}
+        for one in on - off:
+            counted = before.get(one, _On(0.0, now))
+            after[one] = _On(counted.seconds + min(now - counted.at, _ON_COUNTS), now)
+        settled = frozenset(one for one, counted in after.items() if counted.seconds >= _ON_FOR)
+        self._on[name] = {one: counted for one, counted in after.items() if one not in settled}
+        return settled
+
     def recall(self, wrong: Mapping[str, Sequence[str]]) -> None:
         """What `note` has returned last of each host before a restart."""
         self._wrong = {host.lower(): frozenset(ones) for host, ones in wrong.items()}
         for host, ones in sorted(wrong.items()):
             LOG.warning(
                 "The BMC %s said off while %s was up, before this monitor was restarted: it proves nothing of "
-                "that host until it says on while the host is up, or until another takes its place",
+                "that host until it has said only on for a day while the host is up, or until another takes its place",
                 " and ".join(ones),
                 host,
             )
@@ -362,7 +392,7 @@ class Prover:
         devices = ", ".join(address.device for address in addresses)
         words = (
             f"its BMC ({devices}) said off while {host} was up: it belongs to another host and proves nothing until it "
-            "says on while this one is up; correct the power_config_file or the fencing device"
+            "has said only on for a day while this one is up; correct the power_config_file or the fencing device"
         )
         return Proof(power=Power.NO_PROOF, evidence=words, at=self._clock.now(), lack=Lack.FAULT)
 

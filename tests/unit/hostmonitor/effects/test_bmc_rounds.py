@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, Remember, Ruling
-from masakarimonitors.hostmonitor.core.observation import Power, ProofKind
+from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, ProofKind
 from masakarimonitors.hostmonitor.effects.bmc_rounds import (
     AGAIN,
     MISSED_WITHIN,
@@ -20,7 +20,8 @@ from masakarimonitors.hostmonitor.effects.bmc_rounds import (
     judged,
     remembered,
 )
-from masakarimonitors.hostmonitor.power.bmc import Lack
+from masakarimonitors.hostmonitor.power import prover as power
+from masakarimonitors.hostmonitor.power.bmc import Address, Lack, Literal, Reading, Speaks
 from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Proof
 from tests.fixtures.fake_clock import EPOCH, FakeClock
 
@@ -194,6 +195,100 @@ async def test_what_is_mended_is_noticed_within_minutes_and_told_once() -> None:
     # One look is enough where nothing is new.
     assert len(stage.looked) == 6
     assert stage.looked[-1][0] - FOUND <= 3 * (WRONG_AGAIN + 60.0)
+
+
+class Rack:
+    """The BMCs of a rack by their addresses, and a monitor that knows one of them as that of h1."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, interval: float = DAY) -> None:
+        monkeypatch.setattr(power, "Ipmi", lambda *args, **options: self)
+        self.clock = FakeClock()
+        self.says = {"10.0.0.1": Power.ON, "10.0.0.2": Power.ON}
+        self.seen: list[BmcSeen] = []
+        prover = self.prover = power.Prover(power.PowerPolicy(), self.clock)
+        self.rounds = BmcRounds(
+            prover.look, lambda now: ["h1"], self.clock, interval, note=prover.note, places=prover.places
+        )
+
+    async def read(self, address: Address) -> Reading:
+        return Reading(self.says[address.host], f"{address.host} says {self.says[address.host].value}")
+
+    def name(self, address: str, **given: str) -> None:
+        secret = Literal(given.get("password", "x"))
+        bmc = Address(device="ipmi-h1", speaks=Speaks.IPMI, host=address, user="u", secret=secret)
+        self.prover.learn({"h1": [bmc]})
+
+    async def play(self, *steps: tuple[Power, float]) -> None:
+        """The neighbour's says each word for so many seconds, while h1 is up."""
+        running = asyncio.get_running_loop().create_task(self.rounds.run(self.seen.append))
+        for word, seconds in steps:
+            self.says["10.0.0.2"] = word
+            await self.clock.advance(seconds)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    async def proof(self) -> Power:
+        asking = asyncio.get_running_loop().create_task(self.prover.prove(CheckPower("h1", 1)))
+        await self.clock.advance(60.0)
+        return (await asking).power
+
+    @property
+    def rulings(self) -> list[tuple[Ruling, bool]]:
+        verdicts = [judged(one).verdicts[0] for one in self.seen]
+        return [(verdict.ruling, verdict.alarm) for verdict in verdicts]
+
+
+@pytest.mark.parametrize("interval", [DAY, 3600.0])
+@pytest.mark.parametrize("named_again", ["", "a new password"])
+async def test_the_bmc_of_another_host_that_was_off_for_a_while_is_not_trusted_as_soon_as_that_is_on_again(
+    monkeypatch: pytest.MonkeyPatch, interval: float, named_again: str
+) -> None:
+    rack = Rack(monkeypatch, interval)
+    rack.name("10.0.0.2")
+    await rack.play((Power.OFF, 900.0))
+    assert rack.rulings == [(Ruling.SUSPECTED, True)]
+    if named_again:
+        rack.name("10.0.0.2", password=named_again)
+    await rack.play((Power.ON, 3 * 3600.0))
+    assert set(rack.rulings) == {(Ruling.SUSPECTED, True)}
+    words = judged(rack.seen[-1]).verdicts[0].why
+    assert words.startswith("it says on now, but ipmi 10.0.0.2:623 said off while h1 was up")
+    assert "before it has said only on for a day, unless it is named otherwise" in words
+    (kept,) = judged(rack.seen[-1]).commands
+    assert isinstance(kept, Remember) and kept.value == {"wrong": ["ipmi 10.0.0.2:623"]}
+    # h1 is cut off from its cluster, and its neighbour is off again.
+    rack.says["10.0.0.2"] = Power.OFF
+    assert await rack.proof() is Power.NO_PROOF
+    rack.prover.close()
+
+
+async def test_one_that_was_corrected_elsewhere_is_trusted_after_a_day_of_nothing_but_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rack = Rack(monkeypatch)
+    rack.name("10.0.0.2")
+    day = DAY + 900.0
+    await rack.play((Power.OFF, 900.0), (Power.ON, DAY / 2), (Power.OFF, 900.0), (Power.ON, DAY / 2 + 900.0))
+    assert (Ruling.RECOVERED, False) not in rack.rulings, "off in between: it counts from the beginning"
+    await rack.play((Power.ON, day))
+    rack.says["10.0.0.2"] = Power.OFF
+    assert await rack.proof() is Power.OFF
+    rack.prover.close()
+
+
+async def test_the_alarm_ends_within_minutes_where_another_bmc_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rack = Rack(monkeypatch)
+    rack.name("10.0.0.2")
+    await rack.play((Power.OFF, 900.0))
+    rack.name("10.0.0.1")
+    await rack.play((Power.OFF, 300.0))
+    assert rack.rulings == [(Ruling.SUSPECTED, True), (Ruling.RECOVERED, False)]
+    assert judged(rack.seen[-1]).commands == (Remember("bmc:h1", None),)
+    rack.says["10.0.0.1"] = Power.OFF
+    assert await rack.proof() is Power.OFF
+    rack.prover.close()
 
 
 async def test_what_is_not_mended_is_told_once_in_each_interval() -> None:

@@ -207,7 +207,31 @@ async def test_of_very_many_that_begin_to_be_lost_only_some_are_looked_at_ahead(
     prover.close()
 
 
-async def test_a_bmc_that_has_said_off_while_its_host_was_up_proves_nothing_until_it_says_on() -> None:
+async def on_for_a_day(prover: Prover, clock: FakeClock, host: str = "n1") -> Sequence[str]:
+    """Its BMCs say on at 25 looks, an hour apart; returns which are wrong after the last of them."""
+    for _ in range(24):
+        assert prover.note(host, Power.ON), "one on is not enough"
+        await clock.advance(3600.0)
+    return prover.note(host, Power.ON)
+
+
+async def test_on_counts_for_no_longer_than_somebody_looks_and_off_begins_the_day_anew() -> None:
+    clock = FakeClock()
+    prover = Prover(PowerPolicy(), clock)
+    prover.learn({"n1": (device("d"),)})
+    prover.note("n1", Power.OFF)
+    for _ in range(24):
+        assert prover.note("n1", Power.ON)
+        await clock.advance(7 * 86400.0)
+        assert prover.note("n1", Power.NO_PROOF), "what cannot be asked says nothing"
+    assert prover.note("n1", Power.OFF)
+    assert await on_for_a_day(prover, clock) == []
+    prover.close()
+
+
+async def test_a_bmc_that_has_said_off_while_its_host_was_up_proves_nothing_until_it_says_on_for_a_day() -> (
+    None
+):
     clock = FakeClock()
     prover = Prover(PowerPolicy(apart=2.0, timeout=30.0), clock)
     async with serving(Service(n1="Off")) as service:
@@ -227,7 +251,7 @@ async def test_a_bmc_that_has_said_off_while_its_host_was_up_proves_nothing_unti
         looked = await prover.look("n1")
         assert looked is not None and looked.power is Power.OFF and looked.known, "the rounds go on asking it"
         prover.note("n1", Power.NO_PROOF)
-        prover.note("n1", Power.ON)
+        assert await on_for_a_day(prover, clock) == []
         assert (await proven(prover, clock)).power is Power.OFF
     prover.close()
 
@@ -313,13 +337,20 @@ async def test_the_fencing_device_that_the_file_has_replaced_is_looked_at_until_
     password = write(tmp_path / "password", "secret")
     async with serving(Service(n1="Off")) as wrong, serving(Service(n1="On")) as right:
         text = f"n1: {{driver: redfish, address: '{right.url}', username: u, credentials_file: {password}}}"
-        prover = Prover(PowerPolicy(config_file=write(tmp_path / "power.yaml", text)), FakeClock())
+        policy, clock = (
+            PowerPolicy(config_file=write(tmp_path / "power.yaml", text), timeout=30.0),
+            FakeClock(),
+        )
+        prover = Prover(policy, clock)
         devices = {"n1": (redfish("d", wrong),)}
         prover.learn(devices)
         said, known, ones = await seen_up(prover)
         assert (said, known, len(ones)) == (Power.OFF, False, 1)
         assert "said off" in prover.doubts_fencing("n1", devices)
         wrong.systems["n1"] = "On"
+        for _ in range(24):
+            assert await seen_up(prover) == (Power.ON, False, ones)
+            await clock.advance(3600.0)
         assert await seen_up(prover) == (Power.ON, False, [])
         assert "said off" not in prover.doubts_fencing("n1", devices)
     prover.close()
@@ -369,7 +400,7 @@ async def test_what_is_noted_is_about_those_that_were_looked_at() -> None:
     prover.close()
 
 
-async def test_what_was_wrong_before_a_restart_is_wrong_until_it_says_on(
+async def test_what_was_wrong_before_a_restart_is_wrong_until_it_says_on_for_a_day(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = FakeClock()
@@ -384,7 +415,7 @@ async def test_what_was_wrong_before_a_restart_is_wrong_until_it_says_on(
         assert "said off while N1 was up, before this monitor was restarted" in caplog.text
         seen = await proven(prover, clock)
         assert (seen.power, seen.kind) == (Power.NO_PROOF, None) and not service.asked
-        assert prover.note("n1", Power.ON) == []
+        assert await on_for_a_day(prover, clock) == []
         assert (await proven(prover, clock)).power is Power.OFF
     before.close()
     prover.close()

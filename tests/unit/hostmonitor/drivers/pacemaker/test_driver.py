@@ -177,14 +177,17 @@ async def test_a_fencing_by_a_bmc_that_two_hosts_name_proves_neither_off(
 
 
 async def test_a_fencing_by_a_bmc_that_said_off_while_its_host_was_up_proves_nothing() -> None:
-    prover = Prover(PowerPolicy(), FakeClock())
+    clock = FakeClock()
+    prover = Prover(PowerPolicy(), clock)
     cib = stonith(("fence_ipmilan", {"ip": "10.0.0.2", "pcmk_host_list": "n2"}))
     prover.recall({"n2": ["ipmi 10.0.0.2:623"]})
     worth = await pacemaker.worth_of_fencing(cib, {"n2", "n3"}, prover.doubts_fencing)
     assert "(d0) said off while n2 was up" in worth["n2"].vain and not worth["n3"].vain
     prover.note("n2", Power.NO_PROOF)
     prover.learn((await cib.fencing_devices()).by_host)
-    prover.note("n2", Power.ON)
+    for _ in range(25):
+        prover.note("n2", Power.ON)
+        await clock.advance(3600.0)
     worth = await pacemaker.worth_of_fencing(cib, {"n2"}, prover.doubts_fencing)
     assert worth == {"n2": Worth()}
     prover.close()
