@@ -156,10 +156,11 @@ class PowerCheck:
         await self._clock.sleep(max(0.0, first.ended.monotonic + apart - self._clock.now().monotonic))
         second = await self.look(addresses)
         unsure = apart < self._apart and not second.confirms(first)
-        stood_still = second.at.unnoticed_since(first.ended) > 0.0
+        late = second.at.monotonic - first.ended.monotonic > self._apart + AHEAD
+        stood_still = late or second.at.unnoticed_since(first.ended) > 0.0
         if (unsure or stood_still) and self._may_all_be_off(second):
-            # Its uptime is none, so it may just have restarted; or this computer stood still in between, and the first
-            # look is about another time.
+            # Its uptime is none, so it may just have restarted; or this computer, or this process alone, stood still in
+            # between, and the first look is about another time.
             first, apart = second, self._apart
             await self._clock.sleep(apart)
             second = await self.look(addresses)

@@ -279,6 +279,23 @@ async def test_two_looks_between_which_this_computer_stood_still_are_no_pair(
     assert (await looking).power is power
 
 
+@pytest.mark.parametrize(("third", "power"), [(OFF, OFF), (ON, ON)])
+async def test_two_looks_between_which_this_process_stood_still_are_no_pair(
+    third: Word, power: Power
+) -> None:
+    """Stopped, or starved: then both clocks have gone on alike."""
+    clock = FakeClock()
+    bmc = Bmc(clock, OFF, OFF, third)
+    looks = PowerCheck({Speaks.IPMI: bmc}, clock)
+    looking = asyncio.get_running_loop().create_task(looks.check("n1", [device("a")]))
+    await clock.advance(LOOKS_APART - 1.0)
+    clock.stand_still(600.0)
+    await clock.advance(1.0)
+    assert bmc.words == [third] and not looking.done()
+    await clock.advance(LOOKS_APART)
+    assert (await looking).power is power
+
+
 @pytest.mark.parametrize("ahead", [ON, SILENT, FAULT, ODD])
 async def test_a_look_ahead_by_which_it_is_not_off_does_not_count(ahead: Word) -> None:
     """It may have been cut from its networks first, and lost its power a moment later."""
