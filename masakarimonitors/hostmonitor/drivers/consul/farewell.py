@@ -24,7 +24,7 @@ SSH = 22
 """Asked, too: a firewall may keep to itself what comes for an agent."""
 
 BOOT = 10.0
-"""Seconds: no computer starts within them. Whoever answers after a longer silence may have crashed and be back."""
+"""Seconds: no computer starts within them. Whoever answers first after more of them may have crashed and be back."""
 
 Answers = Callable[[str, int], Awaitable[bool | None]]
 """Whether a kernel answers at an address (IP) and a port; None where that could not be tried."""
@@ -65,6 +65,7 @@ class Stage(enum.Enum):
     """How far it is known whether a server that vanished said good-bye itself."""
 
     UNASKED = "unasked"
+    """Nobody has asked its host, or nobody could so far."""
     SILENT = "silent"
     """Its host has answered nothing so far; it is asked again and again."""
     LIVES = "lives"
@@ -72,7 +73,7 @@ class Stage(enum.Enum):
     BURIED = "buried"
     """Nothing has answered for long enough, and nothing speaks for a good-bye: its leader has said it."""
     DOUBTFUL = "doubtful"
-    """Nobody can say: it was seen leaving and no other datacentre has lost it, it cannot be asked, or answers late."""
+    """Nobody can say: it was seen leaving and no other datacentre has lost it, or its host answers late."""
 
 
 OPEN = frozenset({Stage.UNASKED, Stage.SILENT})
@@ -85,7 +86,7 @@ class Silence(enum.Enum):
     NONE = "none"
     """It has answered."""
     ENDED = "ended"
-    """It has answered after more than `BOOT` seconds of silence."""
+    """It has answered more than `BOOT` seconds after the first try."""
     UNTRIED = "untried"
     """It could not be asked."""
     SHORT = "short"
@@ -98,8 +99,9 @@ class Silence(enum.Enum):
 
 STAGES: Mapping[tuple[Stage, Silence], Stage] = {
     (Stage.UNASKED, Silence.NONE): Stage.LIVES,
-    (Stage.UNASKED, Silence.ENDED): Stage.LIVES,
-    (Stage.UNASKED, Silence.UNTRIED): Stage.DOUBTFUL,
+    # Until now it could not be tried.
+    (Stage.UNASKED, Silence.ENDED): Stage.DOUBTFUL,
+    (Stage.UNASKED, Silence.UNTRIED): Stage.UNASKED,
     (Stage.UNASKED, Silence.SHORT): Stage.SILENT,
     # The first silence has only begun, however long `Rhythm.silence` is.
     (Stage.UNASKED, Silence.LONG): Stage.SILENT,
@@ -119,11 +121,13 @@ STAGES: Mapping[tuple[Stage, Silence], Stage] = {
 class Farewell:
     """One server that was followed alive until it vanished.
 
-    `since`: the monotonic second of its first silence. `leaving`: gossip was seen to call it leaving.
+    `since`: the monotonic second of its first silence. `begun`: that of the first try, made or not. `leaving`: gossip
+    was seen to call it leaving.
     """
 
     stage: Stage = Stage.UNASKED
     since: float = 0.0
+    begun: float | None = None
     leaving: bool = False
 
     def asked(
@@ -135,13 +139,14 @@ class Farewell:
         lost. Then seeing it leave proves nothing: agents that have not heard of a crash call a server leaving that its
         leader buries.
         """
+        begun = now if self.begun is None else self.begun
         since = now if self.stage is Stage.UNASKED or answers is None else self.since
         if answers is None:
             heard = Silence.UNTRIED
         elif answers:
-            heard = Silence.NONE if now - since <= BOOT else Silence.ENDED
+            heard = Silence.NONE if now - begun <= BOOT else Silence.ENDED
         elif now - since < long:
             heard = Silence.SHORT
         else:
             heard = Silence.LONG_AND_LEAVING if self.leaving and not lost_elsewhere else Silence.LONG
-        return replace(self, stage=STAGES[self.stage, heard], since=since)
+        return replace(self, stage=STAGES[self.stage, heard], since=since, begun=begun)

@@ -207,7 +207,7 @@ class Vanished:
             )
             if after.stage in (Stage.LIVES, Stage.DOUBTFUL):
                 self._memory.not_silent(node)
-            elif not after.leaving:
+            elif after.stage is not Stage.UNASKED and not after.leaving:
                 self._memory.fell_silent(node)
             if after.stage is Stage.SILENT:
                 self._silence.set()
@@ -224,9 +224,14 @@ class Vanished:
         for node, left in list(self._lookups.items()):
             sighting = self._sighting(node, members.get(node), alive)
             found.append((node, sighting))
-            if sighting in (parse.REMOVED_SERVER, *parse.UNSETTLED) and self._stage(node) in OPEN:
+            stage = self._stage(node)
+            to_ask = sighting in (parse.REMOVED_SERVER, *parse.UNSETTLED) and stage in OPEN
+            if to_ask and stage is Stage.SILENT:
                 continue
-            if parse.is_final(sighting) or left == 1:
+            # Whose host could not be asked so far is tried again for as long as gossip is given.
+            if left == 1 or (parse.is_final(sighting) and not to_ask):
+                if to_ask:
+                    self._memory.not_silent(node)
                 del self._lookups[node]
                 self._farewells.pop(node, None)
             else:

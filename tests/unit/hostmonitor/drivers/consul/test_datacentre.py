@@ -111,6 +111,20 @@ async def test_a_server_that_was_lost_and_removed_while_nobody_led_is_down(consu
             await other.until(lambda: other.values.get("node02") is Membership.UNKNOWN)
 
 
+async def test_a_server_that_could_not_be_asked_once_is_down_all_the_same(consul: FakeConsul) -> None:
+    tries = 0
+
+    async def answers(address: str, port: int) -> bool | None:
+        nonlocal tries
+        tries += 1
+        return None if tries <= 2 else False
+
+    async with watching(consul, replace(FAST, silence=0.1, exchange=0.1), answers=answers) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await leaderless(consul, "node02", Gossip.FAILED)
+        await heard.until(lambda: heard.proven is True and heard.values["node02"] is Membership.DOWN)
+
+
 @pytest.mark.parametrize("statuses", [(Gossip.FAILED,), (), (Gossip.FAILED, Gossip.ALIVE), (Gossip.LEFT,)])
 async def test_a_server_that_may_have_left_while_nobody_led_is_not_down(
     consul: FakeConsul, statuses: tuple[int, ...]

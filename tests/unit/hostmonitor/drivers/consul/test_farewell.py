@@ -95,7 +95,14 @@ def after(*tries: tuple[float, bool | None], leaving: bool = False, lost_elsewhe
         ([(0, False), (3, True)], Stage.LIVES),
         # It may have crashed, and started again.
         ([(0, False), (BOOT + 1, True)], Stage.DOUBTFUL),
-        ([(0, None)], Stage.DOUBTFUL),
+        # One try that could not be made says nothing, and the next one may.
+        ([(0, None)], Stage.UNASKED),
+        ([(0, None), (3, True)], Stage.LIVES),
+        ([(0, None), (3, False), (32, False)], Stage.SILENT),
+        ([(0, None), (3, False), (33, False)], Stage.BURIED),
+        # It may have crashed, and started again, while nobody could ask.
+        ([(0, None), (BOOT + 1, True)], Stage.DOUBTFUL),
+        ([(0, False), (BOOT, None), (BOOT + 1, True)], Stage.DOUBTFUL),
         ([(0, False)], Stage.SILENT),
         ([(0, False), (29, False)], Stage.SILENT),
         ([(0, False), (29, False), (30, False)], Stage.BURIED),

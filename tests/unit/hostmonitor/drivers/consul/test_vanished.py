@@ -118,6 +118,24 @@ async def test_a_server_that_cannot_be_asked_is_not_called_down(consul: FakeCons
         assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN}
 
 
+async def test_a_server_that_could_not_be_asked_once_is_asked_again(consul: FakeConsul) -> None:
+    """The way to it was gone for a moment, or a descriptor missing: it has crashed nevertheless."""
+    tries = 0
+
+    async def answers(address: str, port: int) -> bool | None:
+        nonlocal tries
+        tries += 1
+        return None if tries <= 2 else False
+
+    async with watching(consul, BRIEF, answers=answers) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+        await heard.until(lambda: heard.values["node02"] is Membership.DOWN)
+        assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN, Membership.DOWN}
+
+
 async def test_a_silence_that_began_is_settled_under_the_next_watch(consul: FakeConsul) -> None:
     patient = replace(FAST, silence=1.0)
     async with watching(consul, patient, answers=silent_host) as heard:
