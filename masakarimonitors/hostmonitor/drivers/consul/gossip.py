@@ -155,6 +155,11 @@ class GossipMemory:
         if self.known(node) is Known.SILENT:
             self._differing[node] = Known.UNSEEN
 
+    def lived(self, node: str) -> None:
+        """The host of this server has answered since it went: that gossip called it failed says nothing any more."""
+        if self.known(node) is Known.FAILED:
+            self._differing[node] = Known.UNSEEN
+
     @property
     def silent(self) -> frozenset[str]:
         """The servers that fell silent."""

@@ -137,10 +137,14 @@ class Vanished:
 
     async def run(self) -> None:
         """Look up for ever whatever is added."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_looking())
-            # Apart, for each try takes a while: who vanishes meanwhile must be asked while it still lives.
-            tasks.create_task(self._keep_asking())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_looking())
+                # Apart, for each try takes a while: who vanishes meanwhile must be asked while it still lives.
+                tasks.create_task(self._keep_asking())
+        finally:
+            for node in self._lookups:
+                self._remember_life(node)
 
     async def _keep_looking(self) -> None:
         while True:
@@ -232,11 +236,17 @@ class Vanished:
             if left == 1 or (parse.is_final(sighting) and not to_ask):
                 if to_ask:
                     self._memory.not_silent(node)
+                self._remember_life(node)
                 del self._lookups[node]
                 self._farewells.pop(node, None)
             else:
                 self._lookups[node] = left - 1
         return found
+
+    def _remember_life(self, node: str) -> None:
+        """Its look-up is over. Whose host has answered must not be buried for being off at some later time."""
+        if self._stage(node) is Stage.LIVES:
+            self._memory.lived(node)
 
     def _stage(self, node: str) -> Stage | None:
         """Where asking a server's host stands; None where nobody is to be asked."""

@@ -127,6 +127,21 @@ def test_what_is_known_of_a_failure_is_no_silence() -> None:
     assert memory.known(X) is Known.CRITICAL
 
 
+def test_a_server_that_was_called_failed_and_whose_host_has_answered_is_not_lost() -> None:
+    memory = GossipMemory()
+    memory.leader_says(PASSING, 0)
+    memory.look(gossip(node02=Gossip.FAILED), 1)
+    assert memory.known(X) is Known.FAILED
+    memory.lived(X)
+    assert memory.known(X) is Known.UNSEEN
+    memory.look(gossip(node02=Gossip.FAILED), 2)
+    assert memory.known(X) is Known.UNSEEN
+    critical = GossipMemory()
+    critical.leader_says(PASSING | {X: False}, 0)
+    critical.lived(X)
+    assert critical.known(X) is Known.CRITICAL, "a leader has said so"
+
+
 def test_the_good_bye_of_a_client_is_its_own() -> None:
     memory = GossipMemory()
     memory.leader_says(PASSING, 0)
