@@ -17,8 +17,8 @@ class Limits:
     """What one server takes: at most so many `connections` at a time, and bodies of `body` bytes.
 
     Seconds: a request must be here whole `request` after its first byte; a connection may be without one for `idle`,
-    in which the answer before must have been read. Who has come, or has begun to ask, has `grace` to go on with that
-    before he makes room ahead of those who rest.
+    in which the answer before must have been read. Who has come, or has begun to ask, has `grace` to go on with that;
+    for so long he makes room only where nobody rests or is too slow.
     """
 
     connections: int = 32
@@ -72,8 +72,10 @@ class Priority(Enum):
     """Its request has begun, and has not come whole in its time."""
     NEW = 3
     """It has just come, and has said nothing yet."""
-    KEPT = 4
-    """It is asking, is being answered, or reads its answer."""
+    ASKING = 4
+    """A part of its request is here, and it has time left for the rest: most often that comes at once."""
+    KEPT = 5
+    """It is being answered, or reads its answer: never hung up on for another."""
 
 
 class Connections:
@@ -89,11 +91,12 @@ class Connections:
         return self._by_transport.get(transport) if transport is not None else None
 
     def admit(self, connection: "Connection", transport: asyncio.Transport) -> bool:
-        """Whether there is room. One that does not ask makes it, and who has begun to ask has his time for that.
+        """Whether there is room: one that is not being answered makes it.
 
         First goes who has come to ask nothing, then who rests after an answer, then who does not come to the end of
-        his request, then who has said nothing yet; of several the one that has done so for longest. Where none of them
-        is, the newcomer is refused, who has not begun yet, and not one who has.
+        his request, then who has said nothing yet, and last who has just begun to ask; of several the one that has done
+        so for longest. Or a few strangers who say one byte, and come again, would keep out whoever asks whether this
+        monitor lives. The newcomer is refused only where all are being answered.
         """
         if len(self._by_transport) >= self.limits.connections:
             given = [
@@ -134,13 +137,19 @@ class Connection(asyncio.Protocol):
         fresh = asyncio.get_running_loop().time() - self.since < self._all.limits.grace
         match self.stage:
             case Stage.OPEN if self.answers:
-                unread = self._transport is not None and self._transport.get_write_buffer_size()
-                return Priority.KEPT if unread else Priority.RESTING
+                return Priority.KEPT if self._unread else Priority.RESTING
             case Stage.OPEN:
                 return Priority.NEW if fresh else Priority.SILENT
             case Stage.READING if not fresh:
                 return Priority.SLOW
+            case Stage.READING if not self._unread:
+                return Priority.ASKING
         return Priority.KEPT
+
+    @property
+    def _unread(self) -> bool:
+        """Whether the other end has not taken all of an answer yet."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There is room for it, or it is told that there is none."""

@@ -2,7 +2,7 @@
 
 In: an application of aiohttp and the sockets that it is asked at. Out: its answers, to whom `http_door` lets in. A
 connection costs a descriptor, and a monitor needs descriptors to see; so there are never more than a few, and whoever
-holds one without asking anything makes room for the next who comes, but not who is about to ask.
+holds one without being answered makes room for the next who comes, and last of all who is about to ask.
 """
 
 import asyncio

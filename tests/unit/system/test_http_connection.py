@@ -88,8 +88,8 @@ async def test_who_is_answered_stays_and_who_never_asked_goes_first() -> None:
     assert at_first.how == "aborted", "it has never asked, either"
 
 
-async def test_who_has_just_come_or_begun_to_ask_is_not_hung_up_on_for_those_who_rest() -> None:
-    """A burst of newcomers takes the places of who rests, not of one another: each is about to ask."""
+async def test_who_has_just_come_or_begun_to_ask_makes_room_last() -> None:
+    """A burst of newcomers takes the places of who rests, and only then those of one another."""
     all_ = Connections(Limits(connections=4, grace=3600.0))
     rested = [connected(all_) for _ in range(3)]
     for one, _ in rested:
@@ -98,15 +98,41 @@ async def test_who_has_just_come_or_begun_to_ask_is_not_hung_up_on_for_those_who
     asking, at_asking = connected(all_)
     asking.data_received(b"GET")
     newcomers = []
-    for _ in range(4):
+    for _ in range(3):
         newcomer, at_newcomer = connected(all_)
         newcomer.data_received(b"GET")
         newcomers.append((newcomer, at_newcomer))
     assert [at.how for _, at in rested] == 3 * ["aborted"] and at_asking.how == ""
-    assert [at.how for _, at in newcomers] == ["", "", "", "closed"], "the last is told that there is no room"
-    assert newcomers[-1][1].sent.startswith(b"HTTP/1.1 503 ")
-    asking.see(Seen.ASKED)
-    assert asking.stage is Stage.ANSWERING
+    _, at_last = connected(all_)
+    assert at_asking.how == "aborted", "of those who ask it has done so for longest"
+    assert [at.how for _, at in newcomers] == 3 * [""] and at_last.how == ""
+
+
+async def test_strangers_who_say_one_byte_keep_nobody_out() -> None:
+    all_ = Connections(Limits(grace=3600.0))
+    strangers = [connected(all_) for _ in range(all_.limits.connections)]
+    for one, _ in strangers:
+        one.data_received(b"G")
+    newcomer, at_newcomer = connected(all_)
+    assert all_.of(at_newcomer) is newcomer and at_newcomer.sent == b""
+    assert [at.how for _, at in strangers] == ["aborted"] + 31 * [""]
+    newcomer.data_received(b"GET /livez")
+    newcomer.see(Seen.ASKED)
+    for _ in range(100):
+        stranger, _ = connected(all_)
+        stranger.data_received(b"G")
+    assert at_newcomer.how == "", "whoever is being answered is not cut off"
+
+
+async def test_who_asks_anew_while_an_answer_is_being_sent_is_not_cut_off() -> None:
+    all_ = Connections(Limits(connections=1, grace=3600.0))
+    reader, at_reader = connected(all_)
+    reader.see(Seen.ASKED)
+    reader.see(Seen.ANSWERED)
+    at_reader.unread = 10
+    reader.data_received(b"GET")
+    _, at_refused = connected(all_)
+    assert at_reader.how == "" and at_refused.sent.startswith(b"HTTP/1.1 503 ")
 
 
 async def test_who_has_said_nothing_yet_keeps_out_nobody_who_asks() -> None:
