@@ -11,7 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from masakarimonitors.status import html, metrics
-from masakarimonitors.status.health import Cause, Health
+from masakarimonitors.status.health import Cause, Health, Level
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system import http_server
 from masakarimonitors.system.clock import Clock
@@ -58,14 +58,25 @@ async def serve(
             headers={**_TEXT, "Content-Type": "text/plain; version=0.0.4"},
         )
 
+    async def alive(request: web.Request) -> web.Response:
+        # That it answers is the answer: the loop turns. Nothing else is looked at, or a monitor that is blind, or of
+        # which a row cannot be shown, would be killed for it.
+        return web.Response(text="OK\n", content_type="text/plain", headers=_TEXT)
+
     def probe(choose: Callable[[Health], Sequence[Cause]]) -> http_server.Handler:
         async def answer(request: web.Request) -> web.Response:
             now = clock.now()
-            lines = [
-                cause.line(status.record.monitor)
-                for status in statuses
-                for cause in choose(status.health(now))
-            ]
+            lines = []
+            for status in statuses:
+                name = status.record.monitor
+                try:
+                    lines += [cause.line(name) for cause in choose(status.health(now))]
+                except Exception as fault:  # how it is is not known, which is never taken for well
+                    LOG.exception("How %s is could not be told", name)
+                    lines.append(
+                        f"{Level.BLIND.value}: {name}: how it is cannot be told, by a fault of this program "
+                        f"({type(fault).__name__}: {fault}). Report it with the log.".replace("\n", " ")
+                    )
             # What was seen may hold half a character, which no answer can carry.
             body = ("\n".join(lines or ["OK"]) + "\n").encode("utf-8", "backslashreplace")
             text = {**_TEXT, "Content-Type": "text/plain; charset=utf-8"}
@@ -78,8 +89,7 @@ async def serve(
     app.router.add_get("/", show)
     app.router.add_get("/status.json", as_json)
     app.router.add_get("/metrics", as_metrics)
-    # That it answers is the answer: the loop turns. Nothing outside counts, or a blind monitor would be killed for it.
-    app.router.add_get("/livez", probe(lambda judged: ()))
+    app.router.add_get("/livez", alive)
     app.router.add_get("/readyz", probe(lambda judged: judged.unready))
     app.router.add_get("/healthz", probe(lambda judged: judged.causes))
     async with contextlib.AsyncExitStack() as stack:

@@ -8,9 +8,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.status import web
 from masakarimonitors.status.health import Sight, View
-from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
+from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow
 from masakarimonitors.system.socket_path import Taken
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.waiting import PATIENCE
@@ -64,6 +65,27 @@ async def test_each_probe_says_what_it_is_for(clock: FakeClock) -> None:
         assert await codes() == [200, 200, 503]
         rows[0] = replace(row, disk_fault="full", keeps=False)
         assert await codes() == [200, 503, 503]
+
+
+async def test_a_row_that_cannot_be_told_says_nothing_of_life(clock: FakeClock) -> None:
+    """A working monitor is not killed for it, and not called well either."""
+
+    def describe() -> list[SubjectRow]:
+        raise KeyError("a bug in what is only shown")
+
+    row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
+    broken = MonitorStatus(Record("m", clock.now()), describe, lambda: row, views=_sees)
+    well = MonitorStatus(Record("other", clock.now()), tuple, lambda: row, views=_sees)
+    async with web.serve([well, broken], clock, "127.0.0.1:0") as url, aiohttp.ClientSession(url) as client:
+        assert await asked(client, "/livez") == (200, ["OK"])
+        for path in ("/readyz", "/healthz"):
+            code, (line,) = await asked(client, path)
+            assert code == 503 and line.startswith("blind: m: how it is cannot be told"), line
+            assert "a bug in what is only shown" in line
+
+
+def _sees(now: Instant) -> list[View]:
+    return [View("world", Sight.PROVEN)]
 
 
 async def test_a_probe_carries_whatever_was_seen(
