@@ -107,7 +107,8 @@ class Daemon(Generic[S, O]):
             told = f"the report about {row.subject} was {row.status.value}: {row.answer}"
             self._record.fault(told, now)
             self._unreported[row.subject] = Unreported(subject=row.subject, seen=told, at=now)
-        else:
+        elif row.status is ReportStatus.WITHDRAWN or row.is_acted_on or row.says_back:
+            # What the engine only files has nobody recover what failed before it.
             self._unreported.pop(row.subject, None)
         if row.notification is None:
             return

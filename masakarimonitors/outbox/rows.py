@@ -11,7 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import (
+    HostEvent,
+    HostNotification,
     Notification,
+    ProcessNotification,
     ReportStatus,
     VmNotification,
     from_wire,
@@ -96,6 +99,12 @@ class Row:
     def is_acted_on(self) -> bool:
         """Whether masakari's engine is to recover something because of it, so that what becomes of it is followed."""
         return self.notification is not None and self.notification.is_acted_on
+
+    @property
+    def says_back(self) -> bool:
+        """Whether it says that a host or a process is there again."""
+        told = self.notification
+        return isinstance(told, HostNotification | ProcessNotification) and told.event is HostEvent.STARTED
 
     @property
     def as_made(self) -> Notification | None:

@@ -21,11 +21,15 @@ from masakarimonitors.core.decision import (
     Woken,
 )
 from masakarimonitors.core.notification import (
+    ClusterStatus,
     HostEvent,
+    HostNotification,
+    HostStatus,
     Leave,
     Notification,
     ProcessNotification,
     ReportStatus,
+    VmNotification,
 )
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, wait, withdraw
 from masakarimonitors.daemon import Daemon
@@ -391,6 +395,18 @@ async def test_one_that_waits_for_a_day_is_given_up_with_a_word() -> None:
         assert "was expired" in record.faults[0][1]
 
 
+def _instance(detail: str) -> Notification:
+    now = FakeClock().now().wall
+    return VmNotification("node01", now, event="LIFECYCLE", instance_uuid="i", vir_domain_event=detail)
+
+
+def _host(event: HostEvent, host_status: HostStatus) -> Notification:
+    now = FakeClock().now().wall
+    return HostNotification(
+        "node02", now, event=event, cluster_status=ClusterStatus.OFFLINE, host_status=host_status
+    )
+
+
 async def test_a_failure_that_masakari_has_not_taken_stands_until_it_is_over_told_anew_or_old() -> None:
     clock, well = FakeClock(), set[str]()
     monitor: Monitor[State, str] = Monitor(
@@ -422,6 +438,27 @@ async def test_a_failure_that_masakari_has_not_taken_stands_until_it_is_over_tol
     assert unreported() == ["process:c", "process:d"]
     assert daemon.unreported(since=began + 1) == []
     assert [len(record.faults), len(record.defects)] == [4, 0]
+
+
+@pytest.mark.parametrize(
+    ("failed", "said", "stands"),
+    [
+        (_instance("STOPPED_FAILED"), _instance("STOPPED_SHUTDOWN"), True),
+        (_instance("STOPPED_FAILED"), _instance("STOPPED_FAILED"), False),
+        (_host(HostEvent.STOPPED, HostStatus.NORMAL), _host(HostEvent.STOPPED, HostStatus.UNKNOWN), True),
+        (_host(HostEvent.STOPPED, HostStatus.NORMAL), _host(HostEvent.STARTED, HostStatus.NORMAL), False),
+    ],
+)
+async def test_a_failure_that_was_not_told_is_not_told_by_a_word_that_masakari_only_files(
+    failed: Notification, said: Notification, stands: bool
+) -> None:
+    clock = FakeClock()
+    monitor: Monitor[State, str] = Monitor(name="testmonitor", state=(), decide=remember, sources=())
+    daemon = Daemon(monitor, Outbox(MemoryStore(), clock), clock, Record("testmonitor", clock.now()))
+    daemon.settled(replace(Row.new(1, failed, "", clock.now()), status=ReportStatus.EXPIRED))
+    daemon.settled(replace(Row.new(2, said, "", clock.now()), status=ReportStatus.DELIVERED))
+    left = [one.subject for one in daemon.unreported(since=clock.now().monotonic)]
+    assert left == ([failed.subject] if stands else [])
 
 
 async def test_what_a_monitor_sees_is_by_its_state_of_now_and_a_bug_in_it_is_no_sight() -> None:
