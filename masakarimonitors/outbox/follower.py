@@ -22,6 +22,7 @@ from masakarimonitors.outbox.progress import (
     KEPT,
     MOVES,
     UNRECOVERED,
+    UNSURE,
     FollowPolicy,
     Progress,
     Said,
@@ -173,7 +174,13 @@ class Follower:
         """For the status: each that is followed, and where it stands; an alarm where a person must look."""
         now = self._clock.now().monotonic
         rows = [
-            SubjectRow(one.row.subject, one.progress.value, self._told(one, now), one.progress in ALARMS)
+            SubjectRow(
+                one.row.subject,
+                one.progress.value,
+                self._told(one, now),
+                one.progress in ALARMS,
+                harms=Kind.UNSURE if one.progress in UNSURE else None,
+            )
             for one in self._reports.values()
         ]
         if self._blind is not None and self._reports:

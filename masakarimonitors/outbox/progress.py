@@ -51,6 +51,8 @@ UNENDED = frozenset(
 """Where masakari may still do something."""
 UNRECOVERED = frozenset({Progress.IGNORED, Progress.FAILED, Progress.LOST, Progress.UNSEEN})
 """Where no look will show that it has done anything more, although it was meant to."""
+UNSURE = frozenset({Progress.LOST, Progress.UNSEEN})
+"""Where nobody knows whether masakari has it at all: perhaps the failure was never told."""
 KEPT = UNENDED | UNRECOVERED
 """Where a report is still followed."""
 ALARMS = UNRECOVERED | {Progress.NOT_BEGUN, Progress.TRIED_ONCE, Progress.STUCK}

@@ -63,6 +63,7 @@ class Kind(StrEnum):
     API = "masakari unreachable"
     UNDELIVERED = "undelivered"
     REFUSED = "refused"
+    UNSURE = "perhaps not told"
     HELD = "held"
     REPORTER = "reporter"
     HINDERED = "hindered"
@@ -134,6 +135,11 @@ MEANINGS: Mapping[Kind, Meaning] = {
         level=Level.DEGRADED,
         means="Its failure was not told: nobody recovers it.",
         to_do="Recover it by hand, and mend what masakari's answer names.",
+    ),
+    Kind.UNSURE: Meaning(
+        level=Level.DEGRADED,
+        means="Whether masakari has the report is not known: perhaps nobody recovers its subject.",
+        to_do="See what runs, and recover by hand what does not; the cause says why it is not known.",
     ),
     Kind.HELD: Meaning(
         level=Level.DEGRADED,

@@ -30,6 +30,8 @@ from masakarimonitors.outbox.follower import MOST, READING, Follower
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.progress import FollowPolicy, Progress, Seen
 from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.status.health import Level, Shown, health
+from masakarimonitors.status.model import OutboxRow
 from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_engine import HOST, FakeEngine
@@ -76,6 +78,14 @@ class Stage:
 
     def shown(self) -> list[tuple[str, str, bool]]:
         return [(row.subject, row.state, row.alarm) for row in self.follower.describe()]
+
+    def health(self) -> list[tuple[Level, str]]:
+        """What the monitor's health makes of it."""
+        outbox = OutboxRow(where="", pending=0, counts={}, disk_fault="", api_trouble="")
+        shown = Shown(
+            at=self.clock.now(), sources=(), views=(), subjects=self.follower.describe(), outbox=outbox
+        )
+        return [(cause.level, cause.subject) for cause in health(shown).causes]
 
     def answers(self) -> list[str]:
         rows = sorted(self.store.recent(10), key=lambda row: row.id)
@@ -373,6 +383,7 @@ async def test_whether_masakari_has_it_is_an_alarm_until_its_subject_is_well(
         await on.clock.advance(60)
         assert [row.status for row in on.store.recent(1)] == [ReportStatus.DELIVERED]
         assert on.shown() == [("process:nova-compute", Progress.UNSEEN, True)]
+        assert on.health() == [(Level.DEGRADED, "process:nova-compute")]
         assert "not known whether masakari has the report about process:nova-compute" in caplog.text
         assert on.looks() == 0
     async with stage(on) as again:
@@ -382,6 +393,7 @@ async def test_whether_masakari_has_it_is_an_alarm_until_its_subject_is_well(
         again.well["process:nova-compute"] = "it runs"
         await again.clock.advance(60)
         assert again.shown() == [] and again.outbox.followed() == []
+        assert again.health() == []
 
 
 async def test_what_the_pacing_has_looked_at_is_not_looked_at_again() -> None:

@@ -64,6 +64,7 @@ DEGRADED = {
     "masakari away": (outbox(api_trouble="503"), Kind.API),
     "waits for long": (outbox(pending=1, oldest=NOW.monotonic - UNDELIVERED - 1), Kind.UNDELIVERED),
     "refused": (replace(WELL, unreported=[Unreported(subject="vm:a", seen="400", at=NOW)]), Kind.REFUSED),
+    "not known whether told": (alarm("vm:a", harms=Kind.UNSURE), Kind.UNSURE),
     "held": (alarm("host:a", held="storm"), Kind.HELD),
     "nobody reports": (alarm("reporter", harms=Kind.REPORTER), Kind.REPORTER),
     "hindered": (alarm("driver", harms=Kind.HINDERED), Kind.HINDERED),
