@@ -145,17 +145,19 @@ class MasakariApi:
         self.trouble: str | None = None
         """Why the last call, a report or a question, found no masakari-api that answers; empty when it found one, None
         before the first."""
+        self.calls = 0
+        """How many calls have shown whether it answers."""
 
     async def send(self, body: str, may_send: Callable[[], bool] = _always) -> Outcome:
         """Offer one notification in its wire form, if it may still be sent once there is a connection for it."""
         try:
             outcome = await self._send(body, may_send)
         except Exception as fault:  # keystoneauth1 raises whatever it likes for an option that is missing
-            self.trouble = f"{type(fault).__name__}: {_first_line(fault)}"
+            self._saw(f"{type(fault).__name__}: {_first_line(fault)}")
             raise
         if not isinstance(outcome, NotSent):
             away = isinstance(outcome, Unreachable) and not outcome.row_only
-            self.trouble = outcome.answer if away else ""
+            self._saw(outcome.answer if away else "")
         return outcome
 
     async def get(self, path: str) -> Any:
@@ -163,13 +165,17 @@ class MasakariApi:
         try:
             found = await self._read(path)
         except LookupFailed as fault:
-            self.trouble = "" if fault.unknown else str(fault)
+            self._saw("" if fault.unknown else str(fault))
             raise
         except Exception as fault:
-            self.trouble = f"{type(fault).__name__}: {_first_line(fault)}"
+            self._saw(f"{type(fault).__name__}: {_first_line(fault)}")
             raise
-        self.trouble = ""
+        self._saw("")
         return found
+
+    def _saw(self, trouble: str) -> None:
+        self.trouble = trouble
+        self.calls += 1
 
     async def _send(self, body: str, may_send: Callable[[], bool]) -> Outcome:
         exchange = Exchange(self._seconds, LARGEST_LIST)

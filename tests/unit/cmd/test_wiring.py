@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import itertools
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from masakarimonitors.core.decision import (
     Woken,
 )
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, VmNotification
-from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, MasakariApi, Unreachable
+from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, LookupFailed, MasakariApi, Unreachable
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery import DeliveryPolicy
 from masakarimonitors.outbox.looks import Looks
@@ -33,7 +34,7 @@ from masakarimonitors.outbox.rows import Keep
 from masakarimonitors.outbox.sqlite import SqliteStore
 from masakarimonitors.outbox.store import MemoryStore
 from masakarimonitors.status.health import Kind, Level, Sight, View
-from masakarimonitors.status.model import SubjectRow
+from masakarimonitors.status.model import MonitorStatus, SubjectRow
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.fixtures.fake_engine import HOST, FakeEngine
@@ -247,6 +248,76 @@ async def test_a_monitor_is_well_only_while_it_sees_keeps_and_can_tell(tmp_path:
     await outbox.close()
 
 
+@contextlib.asynccontextmanager
+async def idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Callable[[], str]
+) -> AsyncIterator[tuple[FakeClock, MasakariApi, MonitorStatus, list[float]]]:
+    """A monitor that has nothing to report, and the moments at which masakari is asked; `answer`: what is wrong."""
+    clock, asked, api = FakeClock(), list[float](), client(tmp_path, NONE)
+    outbox = Outbox(SqliteStore(tmp_path / "outbox.sqlite"), clock)
+    await outbox.open()
+    began = clock.now().monotonic
+
+    async def read(path: str) -> Any:
+        assert path == "/segments?limit=1"
+        asked.append(clock.now().monotonic - began)
+        if why := answer():
+            raise LookupFailed(why)
+
+    monkeypatch.setattr(api, "_read", read)
+    monitor = Monitor[int, str](
+        name="testmonitor",
+        state=0,
+        decide=lambda state, seen, now: (state, NOTHING),
+        sources=[],
+        views=lambda state, now: [View("world", Sight.PROVEN)],
+    )
+    wired = wire(monitor, outbox, api, DeliveryPolicy(), clock, reach=lambda: api.trouble)
+    asking = asyncio.get_running_loop().create_task(ask_again(api, clock, random.Random(1)))
+    await settle()
+    try:
+        yield clock, api, wired.status, asked
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await outbox.close()
+        api.close()
+
+
+async def test_who_has_nothing_to_report_learns_all_the_same_that_masakari_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with idle(tmp_path, monkeypatch, lambda: "401") as (clock, _, status, asked):
+        assert status.health(clock.now()).level is Level.OK, "nobody has asked"
+        await clock.advance(400.0)
+        assert [cause.seen for cause in status.health(clock.now()).causes] == ["401"]
+        assert len(asked) == 1 and 300.0 <= asked[0] <= 360.0
+
+
+async def test_an_outage_is_learnt_of_though_nothing_is_to_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = [""]
+    async with idle(tmp_path, monkeypatch, lambda: answer[0]) as (clock, _, status, asked):
+        await clock.advance(2 * 5220.0)
+        assert status.health(clock.now()).level is Level.OK
+        answer[0] = "503"
+        await clock.advance(5220.0)
+        assert [cause.seen for cause in status.health(clock.now()).causes] == ["503"]
+        answer[0] = ""
+        await clock.advance(361.0)
+        assert status.health(clock.now()).level is Level.OK
+        assert min(later - before for before, later in itertools.pairwise(asked[2:4])) >= 4500.0
+
+
+async def test_who_asks_anyway_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with idle(tmp_path, monkeypatch, lambda: "") as (clock, api, _, asked):
+        for _ in range(100):
+            await api.get("/segments?limit=1")
+            await clock.advance(250.0)
+        assert len(asked) == 100
+
+
 async def test_masakari_is_asked_again_while_the_last_call_found_none_and_only_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,8 +334,9 @@ async def test_masakari_is_asked_again_while_the_last_call_found_none_and_only_t
     monkeypatch.setattr(api, "get", get)
     asking = asyncio.get_running_loop().create_task(ask_again(api, clock, random.Random(1)))
     await settle()
-    await clock.advance(1000.0)
-    assert asked == [], "nobody has asked before"
+    api.trouble = ""
+    await clock.advance(361.0)
+    assert asked == [], "it answered when it was last asked"
     api.trouble = "503"
     await clock.advance(1000.0)
     assert asked == ["/segments?limit=1"] * 2
