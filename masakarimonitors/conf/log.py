@@ -71,7 +71,7 @@ def renewed(conf: cfg.ConfigOpts, fresh: cfg.ConfigOpts) -> Callable[[], None]:
     return take_over
 
 
-_levelled: dict[str, str] = {}
+_levelled: dict[str, str | int] = {}
 """What was taken over last, beside what the first configuration has set."""
 
 RENEWED = frozenset({"debug", "default_log_levels"})
@@ -81,12 +81,17 @@ _appended: list[log_config.LogConfig] = []
 """What stands in force of `log_config_append`'s file."""
 
 
+_FINISH = 5.0
+"""Seconds within which what was logged must be written before the file of `log_config_append` is read again: enough for
+a burst of lines at a slow place."""
+
+
 def _append_again(path: str) -> Callable[[], None]:
-    if not log_writer.finish():
-        raise ConfigFault(f"{path} is not read again while nothing takes the log.")
     with contextlib.suppress(OSError):
         if _appended and _appended[0].stamp == os.path.getmtime(path):
             return lambda: None
+    if not log_writer.finish(_FINISH):
+        raise ConfigFault(f"{path} is not read again while nothing takes the log.")
     return functools.partial(_append, log_config.read(path))
 
 
@@ -95,9 +100,17 @@ def _append(says: log_config.LogConfig) -> None:
     _appended[:] = [says]
 
 
-def _levels(conf: cfg.ConfigOpts) -> dict[str, str]:
+def _levels(conf: cfg.ConfigOpts) -> dict[str, str | int]:
+    """By the names of loggers; a level may be a number, as oslo.log takes them at the start."""
     pairs = (pair.partition("=") for pair in conf.default_log_levels)
-    return {name: level for name, _, level in pairs if level}
+    return {name: _level(level) for name, _, level in pairs if level}
+
+
+def _level(said: str) -> str | int:
+    try:
+        return int(said)
+    except ValueError:
+        return said
 
 
 def set_up(conf: cfg.ConfigOpts) -> None:

@@ -75,6 +75,9 @@ async def test_the_levels_of_the_log_are_taken_over(
     assert logging.getLogger().level == logging.DEBUG
     assert logging.getLogger("masakarimonitors.somewhere").level == logging.ERROR
     assert logging.getLogger("keystoneauth").level == logging.NOTSET
+    reloaded.write("default_log_levels = masakarimonitors.somewhere=5\n")
+    assert await reloaded.hang_up(caplog) == []
+    assert logging.getLogger("masakarimonitors.somewhere").level == 5
     reloaded.write("")
     await reloaded.hang_up(caplog)
     assert logging.getLogger().level == logging.INFO

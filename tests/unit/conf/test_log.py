@@ -184,6 +184,50 @@ def test_nobody_waits_for_what_is_to_take_the_log_anew(tmp_path: Path) -> None:
     assert sorted(ran.stdout.splitlines()) == [">first", ">second", "it went on", "}third"], ran.stderr
 
 
+_NOT_WRITTEN = """
+import logging, os, sys, threading
+from pathlib import Path
+from masakarimonitors import conf
+from masakarimonitors.conf import log
+file = Path(sys.argv[1])
+loaded = conf.load(["--log-config-append", str(file)], default_config_files=[], default_config_dirs=[])
+log.set_up(loaded)
+goes_on = threading.Event()
+class Slow(logging.Filter):
+    def filter(self, record):
+        return goes_on.wait()
+for handler in logging.getLogger().handlers[0].handlers:
+    handler.addFilter(Slow())
+LOG = logging.getLogger("masakarimonitors.somewhere")
+LOG.info("first")
+log.renewed(loaded, loaded)()
+print("the file is the same", flush=True)
+os.utime(file, (1, 1))
+log._FINISH = 0.1
+try:
+    log.renewed(loaded, loaded)()
+except conf.ConfigFault:
+    print("nothing takes the log", flush=True)
+goes_on.set()
+log._FINISH = 600.0
+log.renewed(loaded, loaded)()
+LOG.info("second")
+"""
+
+
+def test_a_log_that_is_not_written_yet_refuses_only_a_file_that_has_changed(tmp_path: Path) -> None:
+    file = _appended(tmp_path / "logging.conf")
+    ran = subprocess.run(
+        [sys.executable, "-c", _NOT_WRITTEN, str(file)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    said = ["the file is the same", "nothing takes the log", ">first", ">second"]
+    assert ran.stdout.splitlines() == said, ran.stderr
+
+
 _DEAD_AT_START = """
 import logging, sys, threading
 from masakarimonitors import conf
