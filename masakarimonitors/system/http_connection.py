@@ -70,11 +70,9 @@ class Priority(Enum):
     """It was answered, has read that, and asks nothing."""
     SLOW = 2
     """Its request has begun, and has not come whole in its time."""
-    NEW = 3
-    """It has just come, and has said nothing yet."""
-    ASKING = 4
-    """A part of its request is here, and it has time left for the rest: most often that comes at once."""
-    KEPT = 5
+    ASKING = 3
+    """It has just come, or a part of its request is here, and it has time left for that: most often it needs little."""
+    KEPT = 4
     """It is being answered, or reads its answer: never hung up on for another."""
 
 
@@ -94,9 +92,10 @@ class Connections:
         """Whether there is room: one that is not being answered makes it.
 
         First goes who has come to ask nothing, then who rests after an answer, then who does not come to the end of
-        his request, then who has said nothing yet, and last who has just begun to ask; of several the one that has done
-        so for longest. Or a few strangers who say one byte, and come again, would keep out whoever asks whether this
-        monitor lives. The newcomer is refused only where all are being answered.
+        his request, and last who has just come or begun to ask; of several the one that has done so for longest. Or a
+        few strangers who say one byte, and come again, would keep out whoever asks whether this monitor lives; and
+        were those who say nothing first, a newcomer would go for the next before a word of his could be read. The
+        newcomer is refused only where all are being answered.
         """
         if len(self._by_transport) >= self.limits.connections:
             given = [
@@ -139,7 +138,7 @@ class Connection(asyncio.Protocol):
             case Stage.OPEN if self.answers:
                 return Priority.KEPT if self._unread else Priority.RESTING
             case Stage.OPEN:
-                return Priority.NEW if fresh else Priority.SILENT
+                return Priority.ASKING if fresh else Priority.SILENT
             case Stage.READING if not fresh:
                 return Priority.SLOW
             case Stage.READING if not self._unread:

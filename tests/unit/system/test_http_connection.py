@@ -135,12 +135,19 @@ async def test_who_asks_anew_while_an_answer_is_being_sent_is_not_cut_off() -> N
     assert at_reader.how == "" and at_refused.sent.startswith(b"HTTP/1.1 503 ")
 
 
-async def test_who_has_said_nothing_yet_keeps_out_nobody_who_asks() -> None:
+async def test_of_those_who_have_just_come_or_begun_to_ask_the_first_makes_room() -> None:
+    """A newcomer has the time that as many others need to come as there may be: one turn of the loop is enough."""
     all_ = Connections(Limits(connections=3, grace=3600.0))
-    asking, at_asking = connected(all_)
-    asking.data_received(b"GET")
-    (_, at_first), (_, at_second), (_, at_third) = (connected(all_) for _ in range(3))
-    assert (at_asking.how, at_first.how, at_second.how, at_third.how) == ("", "aborted", "", "")
+    strangers = [connected(all_) for _ in range(2)]
+    for one, _ in strangers:
+        one.data_received(b"G")
+    newcomer, at_newcomer = connected(all_)
+    others = [connected(all_) for _ in range(2)]
+    assert [at.how for _, at in strangers] == 2 * ["aborted"] and at_newcomer.how == ""
+    newcomer.data_received(b"GET /livez")
+    newcomer.see(Seen.ASKED)
+    connected(all_)
+    assert (at_newcomer.how, [at.how for _, at in others]) == ("", ["aborted", ""])
 
 
 async def test_who_does_not_come_to_the_end_of_his_request_goes_after_who_rests() -> None:
