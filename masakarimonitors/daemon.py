@@ -65,6 +65,7 @@ class Daemon(Generic[S, O]):
             outbox,
             lambda report, now: monitor.judge_unconfirmed(self._state, report, now),
             clock.now(),
+            self._forgotten,
         )
 
     def subjects(self) -> Sequence[SubjectRow]:
@@ -116,6 +117,11 @@ class Daemon(Generic[S, O]):
         observation = self._monitor.settled(ended, now)
         if observation is not None:
             self._inbox.put_nowait(observation)
+
+    def _forgotten(self, row: Row, told: str) -> None:
+        """A report of the last life was withdrawn, and that its subject is well was not seen."""
+        if row.is_acted_on:
+            self._unreported[row.subject] = Unreported(subject=row.subject, seen=told, at=self._clock.now())
 
     def is_well(self, subject: str) -> str:
         """Why that subject needs nobody any more, as the monitor sees it now; empty if it does, or nobody knows."""

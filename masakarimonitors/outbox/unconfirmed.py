@@ -36,8 +36,16 @@ _BROKEN = wait("a bug of this program keeps it from being judged; please report 
 class UnconfirmedReports:
     """The reports of the last life of one monitor that are neither confirmed nor withdrawn."""
 
-    def __init__(self, outbox: Outbox, judge: Judge, started: Instant) -> None:
-        """`judge` is asked of each; `started`: when this life began."""
+    def __init__(
+        self,
+        outbox: Outbox,
+        judge: Judge,
+        started: Instant,
+        on_forgotten: Callable[[Row, str], None] = lambda row, told: None,
+    ) -> None:
+        """`judge` is asked of each; `started`: when this life began. `on_forgotten` is told each that is withdrawn
+        although nobody has seen that it is over, and in words why."""
+        self._on_forgotten = on_forgotten
         self._outbox = outbox
         self._judge = judge
         self._alarm_at = started.monotonic + PATIENCE
@@ -61,6 +69,8 @@ class UnconfirmedReports:
                     self._outbox.take_back(row, told, now)
                     told = f"{_report(row)} is withdrawn: {told}"
                     verdicts.append(Verdict(row.subject, Ruling.WITHDRAWN, told, alarm=word.forgotten))
+                    if word.forgotten:
+                        self._on_forgotten(row, told)
                 case Say.WAIT:
                     if now.monotonic >= self._alarm_at and row.id not in self._told:
                         self._told.add(row.id)

@@ -134,7 +134,7 @@ MEANINGS: Mapping[Kind, Meaning] = {
     Kind.REFUSED: Meaning(
         level=Level.DEGRADED,
         means="Its failure was not told: nobody recovers it.",
-        to_do="Recover it by hand, and mend what masakari's answer names.",
+        to_do="Look whether it runs, recover it by hand if not, and mend what is named.",
     ),
     Kind.UNSURE: Meaning(
         level=Level.DEGRADED,

@@ -31,7 +31,7 @@ from masakarimonitors.core.notification import (
     ReportStatus,
     VmNotification,
 )
-from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, wait, withdraw
+from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.daemon import Daemon
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
@@ -372,6 +372,13 @@ async def test_each_report_of_the_last_life_waits_for_the_monitors_word_on_it() 
             await settle()
             assert [offer["payload"]["process_name"] for offer in api.offers] == offered
             assert [row.subject for row in daemon.subjects()] == ["process:y"], "it holds up no other"
+
+
+async def test_one_that_is_forgotten_is_a_failure_that_was_not_told() -> None:
+    words = {"process:x": forget("it is watched no more"), "process:y": withdraw("it runs")}
+    async with second_life("x", "y", judge=lambda state, report: words[report.subject]) as (*_, daemon):
+        (left,) = daemon.unreported(since=0.0)
+        assert left.subject == "process:x" and "look whether it was recovered" in left.seen
 
 
 async def test_who_waits_for_long_is_an_alarm_and_no_time_releases_it(
