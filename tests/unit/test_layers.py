@@ -28,6 +28,7 @@ HARMLESS = {
         "fnmatch",
         "fractions",
         "functools",
+        "hashlib",
         "heapq",
         "itertools",
         "json",
