@@ -48,7 +48,8 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
 
 def views(state: State, policy: Policy, now: Instant) -> Sequence[View]:
     """What this monitor sees of each link at this moment, whatever was decided last."""
-    return [_sight(name, state.cluster.views[name], now.monotonic) for name in policy.matrix.sequence]
+    cluster = state.cluster.after_standstill(state.decided, now)
+    return [_sight(name, cluster.views[name], now.monotonic) for name in policy.matrix.sequence]
 
 
 def _sight(name: str, view: ViewState, now: float) -> View:

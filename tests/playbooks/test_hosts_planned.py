@@ -398,6 +398,14 @@ def test_after_an_upgrade_a_link_that_was_never_read_holds_no_failure_for_long()
     assert play.reports == [stopped("node05")]
 
 
+def test_an_upgrade_is_over_once_every_link_was_read() -> None:
+    play = Play(memory={"host:node05": {"up": True}})
+    for link in play.rules.matrix.sequence:
+        lists(play, link, "node05")
+    play.wait(1)
+    assert "upgraded" not in play.memory["planned work"]
+
+
 @pytest.mark.parametrize("record", [{"read": ["storage"]}, {"read": "?"}, {}])
 def test_a_record_that_does_not_name_a_link_holds_for_an_hour(record: dict[str, JSON]) -> None:
     play = Play(memory={"host:node05": {"up": True}, "planned work": record})

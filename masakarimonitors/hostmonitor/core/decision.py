@@ -42,7 +42,7 @@ from masakarimonitors.hostmonitor.core.observation import (
 )
 from masakarimonitors.hostmonitor.core.outage import Phase, UnlistedMove
 from masakarimonitors.hostmonitor.core.planned import MEMORY as PLANNED
-from masakarimonitors.hostmonitor.core.planned import memo_read
+from masakarimonitors.hostmonitor.core.planned import UNREAD_FOR, memo_read
 from masakarimonitors.hostmonitor.core.pursue import pursue
 from masakarimonitors.hostmonitor.core.reporter import Standing, stagger
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy, State
@@ -258,7 +258,9 @@ class _Round:
         cluster = replace(self.cluster, ledger=self._keep_ledger(troubled))
         if cluster.work_unread != self.old.cluster.work_unread:
             read = frozenset(self.policy.matrix.sequence) - cluster.work_unread
-            self.commands.append(Remember(PLANNED, memo_read(read, cluster.unread_for)))
+            # Once all is read, a release that kept no record is of the past.
+            holds = cluster.unread_for if cluster.work_unread else UNREAD_FOR
+            self.commands.append(Remember(PLANNED, memo_read(read, holds)))
         wake_at = self._set_alarm(cluster, None if woken else self.old.wake_at)
         state = State(
             hosts=self.hosts,

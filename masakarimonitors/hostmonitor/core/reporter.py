@@ -182,7 +182,9 @@ def pass_time(before: Reporter, now: float) -> tuple[Reporter, Change]:
     if standing is Standing.ALL:
         why, until = f"nobody could be elected for {ELECTION_PATIENCE:g} s ({before.why})", math.inf
     else:
-        why, until = "its own election was not renewed in time", before.until + ELECTION_PATIENCE
+        # Who notices late has heard nothing since.
+        lapsed = before.until if now <= before.until + LATE else now
+        why, until = "its own election was not renewed in time", lapsed + ELECTION_PATIENCE
     return replace(
         before, standing=standing, leader="", why=why, since=now, until=until, term_read=False
     ), change

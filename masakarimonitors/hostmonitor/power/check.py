@@ -31,6 +31,9 @@ than the looks must be apart, so long may a first look have been made already.""
 _AT_ONCE = 64
 """Questions in flight, of all hosts together; each is a process of some MiB where IPMI is spoken."""
 
+_ANEW = 3
+"""Pairs of looks that are made anew, at most, because there was a standstill in between."""
+
 _WORST = (Lack.FAULT, Lack.ODD, Lack.SILENT)
 
 
@@ -156,14 +159,19 @@ class PowerCheck:
         await self._clock.sleep(max(0.0, first.ended.monotonic + apart - self._clock.now().monotonic))
         second = await self.look(addresses)
         unsure = apart < self._apart and not second.confirms(first)
-        late = second.at.monotonic - first.ended.monotonic > self._apart + AHEAD
-        stood_still = late or second.at.unnoticed_since(first.ended) > 0.0
-        if (unsure or stood_still) and self._may_all_be_off(second):
+        for _ in range(_ANEW):
+            if not (unsure or self._too_far_apart(first, second)) or not self._may_all_be_off(second):
+                break
             # Its uptime is none, so it may just have restarted; or this computer, or this process alone, stood still in
             # between, and the first look is about another time.
-            first, apart = second, self._apart
+            first, apart, unsure = second, self._apart, False
             await self._clock.sleep(apart)
             second = await self.look(addresses)
+        if self._too_far_apart(first, second) and self._may_all_be_off(second):
+            words = (
+                f"{second.words}; this monitor stood still between any two looks, so none of them are a pair"
+            )
+            return Proof(power=Power.NO_PROOF, evidence=words, at=second.at, lack=Lack.ODD)
         pairs = list(zip(first.readings, second.readings, strict=True))
         if any(one.power is not other.power or one.lack is not other.lack for one, other in pairs):
             return _of(second, f"{first.words}; {apart:.0f} s later {second.words}")
@@ -179,6 +187,11 @@ class PowerCheck:
             return Proof(power=Power.NO_PROOF, evidence=words, at=look.at, lack=Lack.SILENT)
         words += "; taken as off unchecked, because power_unreachable_means_off is set"
         return Proof(power=Power.OFF, evidence=words, at=look.at, kind=ProofKind.UNCHECKED)
+
+    def _too_far_apart(self, first: Look, second: Look) -> bool:
+        """Whether this process, or this computer, stood still in between."""
+        late = second.at.monotonic - first.ended.monotonic > self._apart + AHEAD
+        return late or second.at.unnoticed_since(first.ended) > 0.0
 
     def _counts(self, ahead: Look) -> bool:
         """Two looks that are much farther apart than they must be are no pair."""

@@ -1,5 +1,6 @@
 """What the status shows of the hosts."""
 
+import datetime
 from collections.abc import Callable
 
 import pytest
@@ -148,6 +149,13 @@ def test_a_link_whose_source_has_gone_silent_is_blind_before_that_is_decided() -
     by_name = {view.name: view for view in views(play.state, play.rules, late)}
     assert by_name["link:manage"].sight is Sight.BLIND
     assert "gone silent" in by_name["link:manage"].why
+
+
+def test_no_link_is_proven_by_what_was_seen_before_this_computer_stood_still() -> None:
+    play = Play(policy()).all_up("node05").view("manage", good_for=95.0)
+    later = Instant(play.now.monotonic + 30.0, play.now.wall + datetime.timedelta(hours=1))
+    by_name = {view.name: view for view in views(play.state, play.rules, later)}
+    assert by_name["link:manage"].sight is Sight.BLIND
 
 
 def test_what_is_wrong_with_the_monitor_is_told_apart_from_what_is_wrong_with_a_host() -> None:

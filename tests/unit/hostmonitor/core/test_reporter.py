@@ -67,6 +67,15 @@ def test_a_lease_ends_unless_it_is_renewed() -> None:
     assert (everybody.standing, change, everybody.until) == (Standing.ALL, Change.JOINED, math.inf)
 
 
+@pytest.mark.parametrize("late", [0.0, LATE, LATE + 0.1, ELECTION_PATIENCE, ELECTION_PATIENCE + LATE, 100.0])
+def test_a_leader_that_notices_late_that_its_lease_has_ended_listens_first(late: float) -> None:
+    """Another one may lead by then: whoever stood still has heard nothing of that."""
+    own_term, _ = hear(Reporter(), leader(0.0, 10.0), 0.0)
+    lapsed, change = pass_time(own_term, 10.0 + late)
+    assert (lapsed.standing, change) == (Standing.NO_ELECTION, Change.LOST)
+    assert lapsed.until - (10.0 + late) >= ELECTION_PATIENCE - LATE
+
+
 @pytest.mark.parametrize(
     ("before", "since", "until"),
     [

@@ -296,6 +296,19 @@ async def test_two_looks_between_which_this_process_stood_still_are_no_pair(
     assert (await looking).power is power
 
 
+@pytest.mark.parametrize(("standstills", "power"), [(2, OFF), (3, OFF), (4, Power.NO_PROOF)])
+async def test_who_stands_still_again_and_again_has_no_pair_of_looks(standstills: int, power: Power) -> None:
+    clock = FakeClock()
+    looks = PowerCheck({Speaks.IPMI: Bmc(clock, *[OFF] * 5)}, clock)
+    looking = asyncio.get_running_loop().create_task(looks.check("n1", [device("a")]))
+    for _ in range(standstills):
+        await clock.advance(LOOKS_APART - 2.0)
+        clock.stand_still(600.0)
+        await clock.advance(1.0)
+    await clock.advance(LOOKS_APART)
+    assert (await looking).power is power
+
+
 @pytest.mark.parametrize("ahead", [ON, SILENT, FAULT, ODD])
 async def test_a_look_ahead_by_which_it_is_not_off_does_not_count(ahead: Word) -> None:
     """It may have been cut from its networks first, and lost its power a moment later."""
