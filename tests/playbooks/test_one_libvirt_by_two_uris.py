@@ -71,6 +71,17 @@ def test_a_death_that_both_tell_is_one(first, dead: Reading) -> None:  # type: i
     assert reports(play) == 2, "the next life is another one"
 
 
+def test_so_is_one_where_a_libvirt_does_not_tell_its_host_again() -> None:
+    play = both()
+    look(play, running(HERE), host="")
+    for instance in (HERE, TWICE):
+        play.event(STOPPED, 5, instance)
+    for _ in range(3):
+        look(play, off(ShutoffReason.CRASHED), host="")
+        play.wait(60)
+    assert reports(play) == 1
+
+
 def test_so_is_a_panic() -> None:
     play = both()
     for instance in (HERE, TWICE):

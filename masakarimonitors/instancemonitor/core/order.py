@@ -20,7 +20,8 @@ def take(state: State, census: Census) -> State:
     """From now on what is not known at this libvirt is known not to have been there; what waits of it is over."""
     there = {(census.uri, reading.instance.uuid) for reading in census.readings}
     aside = {at: one for at, one in state.aside.items() if at[0] != census.uri or at in there}
-    hosts = {**state.hosts, census.uri: census.host}
+    # A libvirt that does not tell its host this time has not moved to another one.
+    hosts = {**state.hosts, census.uri: census.host} if census.host else state.hosts
     return replace(state, as_of={**state.as_of, census.uri: census.after}, aside=aside, hosts=hosts)
 
 

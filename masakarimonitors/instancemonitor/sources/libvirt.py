@@ -153,13 +153,14 @@ class Libvirt:
         """In a session of its own; one at most is left behind, with a worker of libvirtd's."""
         try:
             async with self._open_session(self._uri, "host", timeout=_HOST_TIMEOUT, leaves=1) as libvirt:
-                self._host = await libvirt.call(
+                told = await libvirt.call(
                     lambda connection: host_of(connection, libvirt.api.main), _HOST_TIMEOUT
                 )
         except Unavailable as error:
             LOG.info("%s: what it calls its host is not known, and asked again later: %s", self._uri, error)
         else:
-            self._host_told = True
+            # One that does not tell now may do so at the next census; until then the last one holds.
+            self._host, self._host_told = told or self._host, bool(told)
 
     def _look_at_all(self, connection: Any, libvirt: Any) -> tuple[tuple[Reading, ...], dict[Identity, str]]:
         """On the session's thread: how each domain stands, and why of some nothing could be read."""

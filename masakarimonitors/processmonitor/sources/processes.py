@@ -122,19 +122,27 @@ class Processes:
     async def services(self, process_name: str) -> frozenset[int]:
         """The pids that run this entry now, those below our own commands as well; TimeoutError when /proc hangs.
 
-        Whoever is not among them may be killed, so one that has no command line yet is given the time to get it.
+        Whoever is not among them may be killed, so one that has no command line yet is given the time to get it, and
+        one that was found once counts.
         """
         once, thread = self._make_scanner(self._scanner.index, self._scanner.avoid), Pool("procfs-once")
+        services: set[int] = set()
         try:
-            scan = await self._scan(once, once.scan, thread)
-            for pause in _EXEC_PAUSES:
-                if not any(may_run(pid, process_name) for pid in scan.unseen):
+            for pause in (*_EXEC_PAUSES, None):
+                try:
+                    scan = await self._scan(once, once.scan, thread)
+                except TimeoutError:
+                    if not services:
+                        raise
+                    break
+                services.update(found.pid for found in scan.found.get(process_name, ()))
+                hidden = scan.unread or any(may_run(pid, process_name) for pid in scan.unseen)
+                if pause is None or not hidden:
                     break
                 await asyncio.sleep(pause)
-                scan = await self._scan(once, once.scan, thread)
         finally:
             thread.close()
-        return frozenset(found.pid for found in scan.found.get(process_name, ()))
+        return frozenset(services)
 
     def command_started(self, pid: int) -> None:
         """This process, with all of its session and below it, is a command of ours until `command_ended`."""

@@ -130,6 +130,11 @@ class Farewell:
     begun: float | None = None
     leaving: bool = False
 
+    @property
+    def tried_late(self) -> bool:
+        """Whether its silence began so long after the first try, which could not be made, that it proves little."""
+        return self.stage is Stage.SILENT and self.begun is not None and self.since - self.begun > BOOT
+
     def asked(
         self, answers: bool | None, now: float, *, long: float, lost_elsewhere: bool = False
     ) -> "Farewell":

@@ -23,6 +23,8 @@ MEMBERS = "/v1/agent/members"
 # Gossip may lag behind the leader: a vanished node is looked up so often, a second apart. An agent that has missed a
 # good-bye hears of it when it exchanges all that it knows with another, every 30 s in a datacentre that is not large.
 _LOOKUPS = 40
+# Known before it went, so its silence speaks for a crash also where it could be asked only late.
+_LOST = (Known.SILENT, Known.FAILED, Known.CRITICAL)
 
 
 async def read_members(agent: Agent, timeout: float) -> dict[str, parse.Member]:
@@ -203,12 +205,16 @@ class Vanished:
             before = self._farewells.get(node)
             if before is None or before.stage not in OPEN:
                 continue
-            after = self._farewells[node] = before.asked(
+            after = before.asked(
                 found[node],
                 now,
                 long=self._long(node),
                 lost_elsewhere=self._onlooker.lost_elsewhere(node),
             )
+            if after.tried_late and before.stage is Stage.UNASKED and self._memory.known(node) not in _LOST:
+                # Whom nobody could ask as it went may have been switched off since, as was planned.
+                after = replace(after, stage=Stage.DOUBTFUL)
+            self._farewells[node] = after
             if after.stage in (Stage.LIVES, Stage.DOUBTFUL):
                 self._memory.not_silent(node)
             elif after.stage is not Stage.UNASKED and not after.leaving:

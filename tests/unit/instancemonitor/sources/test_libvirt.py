@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,6 +216,29 @@ async def test_one_of_several_tells_what_it_calls_its_host_once_for_each_connect
         await eventually(lambda: LibvirtAway in source.kinds(), "the connection to be missed")
         await source.clock.go_on(RESYNC)
         assert source.kinds()[-1] is Census and libvirt.capabilities_asked == 2
+
+
+async def test_a_libvirt_that_cannot_tell_its_host_now_is_asked_again_and_keeps_the_last_word(
+    libvirt: FakeModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As just after its start, when looking at each QEMU binary fails."""
+    tells, says = ["", HOST, ""], 0
+
+    def host_of(*_: Any) -> str:
+        nonlocal says
+        says += 1
+        return tells[min(says, len(tells)) - 1]
+
+    monkeypatch.setattr("masakarimonitors.instancemonitor.sources.libvirt.host_of", host_of)
+    async with at_work(libvirt, several=True) as source:
+        await source.begins_with(LibvirtBack, Census)
+        assert source.host() == ""
+        await source.clock.go_on(2 * RESYNC)
+        assert source.host() == HOST and says == 2
+        libvirt.die()
+        await eventually(lambda: LibvirtAway in source.kinds(), "the connection to be missed")
+        await source.clock.go_on(2 * RESYNC)
+        assert source.kinds()[-1] is Census and source.host() == HOST and says > 2
 
 
 async def test_capabilities_that_never_come_hold_up_no_census(libvirt: FakeModule) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.processmonitor.core.matching import Index, Pattern
+from masakarimonitors.processmonitor.core.matching import Index, Pattern, Reason
 from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
 from masakarimonitors.processmonitor.sources.patterns import follow_again
 from masakarimonitors.processmonitor.sources.processes import Processes
-from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
+from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import read_stat, ticks_now
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.lifeline import executes
@@ -160,6 +160,29 @@ async def test_a_service_in_the_middle_of_an_exec_is_found_before_others_are_kil
             assert await source.services(str(program)) == {process.pid}
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("later", [Scan({}, "/proc/7/stat: Too many open files"), TimeoutError()])
+async def test_a_service_that_was_found_once_counts_whatever_a_later_look_comes_to(
+    later: Scan | TimeoutError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = itertools.count()
+
+    class AtTheLimit(Scanner):
+        def scan(self, *arguments: Any) -> Scan:
+            if next(looks) == 0:
+                return Scan(
+                    {"sh": (Found(4242, 1, Reason("it is it")),)}, "", {1: "it has no command line yet"}
+                )
+            if isinstance(later, TimeoutError):
+                raise later
+            return later
+
+    monkeypatch.setattr("masakarimonitors.processmonitor.sources.processes.may_run", lambda *_: True)
+    source = Processes(SystemClock(), 3600, scanner=AtTheLimit)
+    source.watch([Entry(process_name="sh")])
+    assert await source.services("sh") == {4242}
+    assert next(looks) > 1
 
 
 async def test_who_cannot_see_the_host_calls_nothing_gone(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
-from masakarimonitors.hostmonitor.drivers.consul import parse
+from masakarimonitors.hostmonitor.drivers.consul import farewell, parse
 from masakarimonitors.hostmonitor.drivers.consul.farewell import Answers
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from tests.fixtures.fake_consul import FakeConsul
@@ -134,6 +134,29 @@ async def test_a_server_that_could_not_be_asked_once_is_asked_again(consul: Fake
             consul.leave("node02")
         await heard.until(lambda: heard.values["node02"] is Membership.DOWN)
         assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN, Membership.DOWN}
+
+
+async def test_a_server_that_could_be_asked_only_long_after_it_went_may_have_been_switched_off_since(
+    consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its silence tells of that moment, and not of the one in which it went."""
+    monkeypatch.setattr(farewell, "BOOT", -1.0)
+    tries = 0
+
+    async def answers(address: str, port: int) -> bool | None:
+        nonlocal tries
+        tries += 1
+        return None if tries <= 2 else False
+
+    async with watching(consul, BRIEF, answers=answers) as heard:
+        await heard.until(lambda: bool(heard.values))
+        await consul.until_asked("/health/node/", times=3)
+        with consul.edit():
+            consul.leave("node02")
+        await heard.until(lambda: tries > 2)
+        await heard.until(lambda: heard.values["node02"] is Membership.UNKNOWN)
+        await consul.until_asked("/health/node/", times=25)
+        assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN}
 
 
 async def test_a_silence_that_began_is_settled_under_the_next_watch(consul: FakeConsul) -> None:
