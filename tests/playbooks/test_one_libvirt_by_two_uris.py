@@ -209,6 +209,67 @@ def test_and_over_a_restart_of_the_monitor() -> None:
     holds(play, URI, storms)
 
 
+def listed_by_both(first: str, second: str) -> guest_play.Play:
+    """Eight guests, all listed by `first` and then by `second`; five of them fell silent together, and are held."""
+    play = guest_play.Play()
+    play.uris = (URI, AGAIN)
+    for where in (first, second):
+        for uuid in GUESTS:
+            seen(play, where, uuid)
+    for uuid in GUESTS:
+        play.answers(uuid)
+    fall_silent(play, GUESTS[:5])
+    assert len(play.state.storms) == 1
+    return play
+
+
+def fall_silent(play: guest_play.Play, uuids: list[str]) -> None:
+    """Past their limit, and found dead; nothing is told."""
+    for _ in range(6):
+        play.after(10)
+        for uuid in uuids:
+            assert not play.misses(uuid).notified and not play.reads(uuid).notified
+
+
+def two_are_still_held(play: guest_play.Play, first: str, second: str, storms: list[str]) -> None:
+    """Of those that a storm held when the monitor was started anew three come back: too few for a new storm."""
+    for where in (first, second):
+        for uuid in GUESTS:
+            seen(play, where, uuid)
+        assert list(play.state.storms) == storms
+    for uuid in GUESTS[2:]:
+        play.answers(uuid)
+    fall_silent(play, GUESTS[:2])
+    assert list(play.state.storms) == storms
+
+
+@pytest.mark.parametrize(("first", "second"), [(URI, AGAIN), (AGAIN, URI)])
+@pytest.mark.parametrize("faster_again", [True, False])
+def test_and_over_a_restart_whichever_was_and_is_the_faster_one(
+    first: str, second: str, faster_again: bool
+) -> None:
+    play = listed_by_both(first, second)
+    storms = list(play.state.storms)
+    for _ in range(2):
+        play.restart_monitor()
+        order = (first, second) if faster_again else (second, first)
+        two_are_still_held(play, *order, storms)
+
+
+def test_and_when_it_is_called_otherwise_after_the_restart() -> None:
+    play = in_a_storm(URI)
+    storms = list(play.state.storms)
+    play.uris = (AGAIN,)
+    for _ in range(2):
+        play.restart_monitor()
+        for uuid in GUESTS:
+            seen(play, AGAIN, uuid)
+        for uuid in GUESTS[2:]:
+            play.answers(uuid)
+        fall_silent(play, GUESTS[:2])
+        assert list(play.state.storms) == storms
+
+
 def test_a_guest_is_gone_when_both_say_so() -> None:
     play = guest_play.Play()
     seen(play, URI)

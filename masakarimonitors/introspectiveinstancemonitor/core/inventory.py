@@ -102,9 +102,10 @@ def _add(state: State, seen: GuestSeen, now: Instant) -> tuple[State, Decision]:
             # Seen so for the first time since the start, it is excused as if it had been seen so all along.
             guest = _without_unasked(replace(guest, probes=kept.probes))
             guest = excuse(guest, seen.availability)
-            if kept.held and kept.where != seen.where:
-                # Two URIs lead to its libvirt, and the other one was faster: its storm is that of before.
-                guest = replace(guest, counted_at=kept.where)
+            home = kept.home or kept.where
+            if kept.held and home != seen.where:
+                # Two URIs lead to its libvirt, or it is called otherwise now: its storm is that of before.
+                guest = replace(guest, counted_at=home)
             guest = _go_on(guest, state.old_storms, now)
             if kept.waiting is not None and guest.waiting is None:
                 commands += (Withdraw(f"vm:{seen.uuid}", TAKEN_BACK),)

@@ -22,8 +22,8 @@ def restore(
 ) -> State:
     """The state to start from; an entry that does not read as one written by `memo` is left out.
 
-    `uris` are the libvirts watched now; a guest remembered from another is looked for at the first. `questions`:
-    what the checks ask now.
+    `uris` are the libvirts watched now; a guest remembered from another is looked for at the first, and counts where
+    it did for as long as a storm holds it. `questions`: what the checks ask now.
     """
     kept: dict[str, Kept] = {}
     for key, value in memory.items():
@@ -34,7 +34,9 @@ def restore(
         except (KeyError, TypeError, ValueError):
             # Written by another version: forgetting a phase costs one discovery, not a false report.
             continue
-        kept[key.removeprefix(KEY)] = found if found.where in uris else replace(found, where=uris[0])
+        if found.where not in uris:
+            found = replace(found, where=uris[0], home=found.home or found.where)
+        kept[key.removeprefix(KEY)] = found
     return State(kept=MappingProxyType(kept), questions=questions, old_storms=recall(memory))
 
 
@@ -68,6 +70,7 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
         waits=str(value.get("waits", waits)),
         delivered=MappingProxyType({name: _time(at) for name, at in delivered.items()}),
         held=MappingProxyType({name: _time(at) for name, at in held.items()}),
+        home=str(value.get("home", "")),
         questions=MappingProxyType({name: str(asked) for name, asked in questions.items()}),
     )
 

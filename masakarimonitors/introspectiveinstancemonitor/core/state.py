@@ -199,8 +199,9 @@ class Kept:
     """What the disk says of a guest that has not been seen since the start, or that left.
 
     `waiting`: when the report was made that still waits, `waits`: by which probe; `delivered`: when others were;
-    `held`: which probes' reports a storm held, and since when each had failed; `questions`: what its probes' checks
-    asked, as far as that was written.
+    `held`: which probes' reports a storm held, and since when each had failed; `home`: the libvirt among whose guests
+    it counted then, where that was another than `where`; `questions`: what its probes' checks asked, as far as that was
+    written.
     """
 
     run: str
@@ -212,6 +213,7 @@ class Kept:
     waits: str = HEARTBEAT
     delivered: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
     held: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
+    home: str = ""
     questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def without(self, names: Set[str]) -> "Kept":
@@ -449,4 +451,7 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
     }
     if held:
         written["held"] = held
+        if guest.home not in ("", guest.where):
+            # Its storm is remembered by this one.
+            written["home"] = guest.home
     return written

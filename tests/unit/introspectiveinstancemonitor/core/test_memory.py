@@ -93,6 +93,20 @@ def test_what_a_storm_holds_is_remembered_and_healthy_to_an_earlier_release() ->
     assert kept.probes["db"] == Probe(phase=Phase.ERROR, hold=Hold.STORM, storm_since=since)
     assert memo(kept) == written
     assert not restore({f"guest:{A}": {**written, "held": 1}}).kept, "not as it is written"
+    assert kept.home == "", "among the guests of the libvirt that has it, as an earlier release has taken it"
+
+
+def test_where_one_counts_that_a_storm_holds_is_remembered_beside_it_where_it_is_asked_over_another() -> None:
+    probe = Probe(phase=Phase.ACCUSED, misses=5, hold=Hold.STORM, storm_since=GUEST.reports[0])
+    asked_over = replace(GUEST, counted_at="qemu+unix:///system")
+    assert memo(asked_over) == json.loads(WRITTEN), "nothing that a storm holds"
+    written = memo(with_probe(asked_over, "db", probe))
+    assert written is not None and written["home"] == "qemu+unix:///system"
+    kept = restore({f"guest:{A}": written}, ("qemu:///system", "qemu+unix:///system")).kept[A]
+    assert kept.home == "qemu+unix:///system" and memo(kept) == written
+    assert memo(kept.without({"db"})) == json.loads(WRITTEN) | {
+        "phases": {"heartbeat": "reported", "web": "healthy"}
+    }
 
 
 def test_what_the_checks_ask_is_remembered_and_nothing_to_an_earlier_release() -> None:
