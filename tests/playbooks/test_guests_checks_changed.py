@@ -7,6 +7,7 @@ from masakarimonitors.core.decision import Ruling
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match, begun_anew, questions
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import ChecksChanged
+from masakarimonitors.introspectiveinstancemonitor.core.state import Hold
 from tests.fixtures.guest_play import A, Play
 
 WEB = Check(name="web", match=Match(names=("instance-*",)), command=("/x",))
@@ -19,6 +20,12 @@ SLOWER = replace(WEB, timeout=20.0)
 def play() -> Play:
     on = Play(failures=MappingProxyType({"web": 3, "db": 2})).seen().answers()
     return on.answers(probe="web").answers(probe="db")
+
+
+def renewed(on: Play, before: Check, after: Check) -> Play:
+    """As the operator's file says `after` where it said `before`."""
+    anew = begun_anew([before], [after])
+    return on.feed(ChecksChanged({"web": 3, "db": 2}, anew, "/etc/checks.yaml", questions([after])))
 
 
 def changed(on: Play, failures: dict[str, int], *begun_anew: str) -> Play:
@@ -61,12 +68,63 @@ def test_one_that_asks_something_else_accuses_nobody_before_it_has_passed() -> N
     assert fails(on, "web", 3).notified
 
 
-def test_what_failed_goes_on_where_other_guests_are_asked_the_same_or_are_given_more_time() -> None:
-    for after in (WIDER, SLOWER):
-        on = changed(fails(play(), "web", 2), {"web": 3, "db": 2}, *begun_anew([WEB], [after]))
-        assert fails(on.seen(), "web", 1).notified, "the third"
-        changed(on, {"web": 3, "db": 2}, *begun_anew([WEB], [after]))
-        assert not on.withdrawn and on.phase(probe="web") is Phase.REPORTED
+def asked() -> Play:
+    """As `play`, and it is known what web asks."""
+    return play().restart_monitor(WEB).seen().answers().answers(probe="web").answers(probe="db")
+
+
+def test_what_failed_goes_on_where_other_guests_are_asked_the_same() -> None:
+    on = renewed(fails(asked(), "web", 2), WEB, WIDER)
+    assert fails(on.seen(), "web", 1).notified, "the third"
+    renewed(on, WIDER, WEB)
+    assert not on.withdrawn and on.phase(probe="web") is Phase.REPORTED
+
+
+def test_what_failed_in_less_time_than_it_is_given_now_does_not_count() -> None:
+    for missed in (1, 2):
+        on = renewed(fails(asked(), "web", missed), WEB, SLOWER)
+        assert not fails(on.seen(), "web", 2).notified, "the second with this time"
+        renewed(on, SLOWER, replace(SLOWER, interval=60.0))
+        assert fails(on, "web", 1).notified, "the third"
+    assert not renewed(on, SLOWER, replace(SLOWER, timeout=60.0)).withdrawn
+    assert on.phase(probe="web") is Phase.REPORTED, "what was reported stays so"
+
+
+def test_nor_does_what_another_check_of_the_guest_failed_to_do_end_with_that() -> None:
+    on = fails(fails(asked(), "web", 2), "db", 1)
+    assert fails(renewed(on, WEB, SLOWER), "db", 1).notified
+
+
+def test_one_that_is_due_and_held_is_not_reported_for_what_it_failed_to_do_in_less_time() -> None:
+    on = fails(asked(), "db", 2)
+    assert on.notified and not fails(on, "web", 3).notified, "held: the guest is reported already"
+    assert on.phase(probe="web") is Phase.ACCUSED
+    renewed(on, WEB, SLOWER)
+    assert on.phase(probe="web") is Phase.ERROR
+    on.settled().answers(probe="db")
+    assert not fails(on, "web", 2).notified
+    assert on.state.guests[A].probes["web"].misses == 2
+
+
+def test_what_a_storm_holds_it_holds_on_for_no_longer_than_it_would_have_done() -> None:
+    on, uuids = asked(), [f"{n:08x}-0000-4000-8000-000000000000" for n in range(4)]
+    for uuid in uuids:
+        on.seen(uuid).answers(uuid).answers(uuid, "web")
+    for _ in range(3):
+        on.after(30)
+        for uuid in uuids:
+            on.misses(uuid, "web").reads(uuid, cpu=1)
+            assert not on.notified
+    before = {uuid: on.state.guests[uuid].probes["web"] for uuid in uuids}
+    assert on.state.storms and all(one.hold is Hold.STORM for one in before.values())
+    storms = dict(on.state.storms)
+    renewed(on, WEB, SLOWER)
+    assert dict(on.state.storms) == storms and not on.notified
+    for uuid in uuids:
+        after = on.state.guests[uuid].probes["web"]
+        assert after.phase is Phase.ERROR and after.misses == 0 and after.hold is Hold.STORM
+        assert after.silent_since == before[uuid].silent_since is not None
+        assert after.storm_since == before[uuid].storm_since is not None
 
 
 def test_a_report_about_a_guest_that_is_not_asked_any_more_is_taken_back_as_soon_as_it_is_seen() -> None:

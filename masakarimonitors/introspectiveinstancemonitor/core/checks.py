@@ -89,6 +89,15 @@ def asked_otherwise(before: Mapping[str, str], now: Mapping[str, str]) -> frozen
     return frozenset(name for name in before.keys() & now.keys() if not _goes_on(before[name], now[name]))
 
 
+def given_more_time(before: Mapping[str, str], now: Mapping[str, str]) -> frozenset[str]:
+    """The names that stand in both, and under which the same is asked now with a longer time-out.
+
+    What has passed goes on; what has failed for want of time may pass now.
+    """
+    both = before.keys() & now.keys()
+    return frozenset(n for n in both if before[n] != now[n] and _goes_on(before[n], now[n]))
+
+
 def _question(check: Check) -> str:
     asked = json.dumps([check.command, check.exit_code, check.output])
     return f"{hashlib.sha256(asked.encode()).hexdigest()[:32]} {float(check.timeout)!r}"

@@ -24,7 +24,7 @@ from masakarimonitors.core.decision import (
     Withdraw,
 )
 from masakarimonitors.core.storm_memory import OldStorms
-from masakarimonitors.introspectiveinstancemonitor.core.checks import asked_otherwise
+from masakarimonitors.introspectiveinstancemonitor.core.checks import asked_otherwise, given_more_time
 from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery, over
 from masakarimonitors.introspectiveinstancemonitor.core.investigation import end
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
@@ -47,6 +47,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     READ_AGAIN,
     TAKEN_BACK,
     Guest,
+    Hold,
     Kept,
     Policy,
     Probe,
@@ -144,7 +145,8 @@ def _without_unasked(guest: Guest) -> Guest:
 def renew_checks(state: State, changed: ChecksChanged, policy: Policy) -> tuple[State, Decision]:
     """As after a restart: what was found by a check that is gone, or that asks something else by now, is forgotten.
 
-    So its report is taken back where it still waits, and it accuses nobody before it has passed once.
+    So its report is taken back where it still waits, and it accuses nobody before it has passed once. One that is given
+    more time goes on, but it counts its failures from zero.
     """
     why = f"other checks are in force: {', '.join(sorted(changed.failures)) or 'none'}"
     verdict = Verdict(f"host:{policy.hostname}", Ruling.ACTED, why, evidence=changed.path)
@@ -175,9 +177,27 @@ def _renew_checks(
     guest: Guest, names: frozenset[str], questions: Mapping[str, str]
 ) -> tuple[Guest, Decision]:
     names = names | asked_otherwise(guest.questions, questions)
-    probes = {name: probe for name, probe in guest.probes.items() if name not in names}
+    milder = given_more_time(guest.questions, questions)
+    probes = {
+        name: _count_anew(probe) if name in milder else probe
+        for name, probe in guest.probes.items()
+        if name not in names
+    }
     now = MappingProxyType({**guest.questions, **questions})
     return replace(guest, probes=MappingProxyType(probes), questions=now), NOTHING
+
+
+def _count_anew(probe: Probe) -> Probe:
+    """With the time that it has from now on, it might not have failed; what was reported stays so.
+
+    Nor does a storm that holds it end with that.
+    """
+    if probe.phase not in (Phase.ERROR, Phase.ACCUSED):
+        return probe
+    after = forget_misses(probe)
+    if probe.hold is not Hold.STORM:
+        return after
+    return replace(after, hold=probe.hold, silent_since=probe.silent_since)
 
 
 def _taken_back(uuid: str, before: Kept | None, kept: Kept | None) -> tuple[Command, ...]:

@@ -167,6 +167,10 @@ class Checks:
         name = turn.check.name
         return self._anew[name] == turn.anew and name in self._meant_for(turn.target)
 
+    def _has_more_time(self, turn: _Turn) -> bool:
+        """Whether its check is given a longer time-out by now than this turn was."""
+        return self._stands(turn) and self._checks[turn.check.name].timeout > turn.check.timeout
+
     async def _one(
         self,
         turn: _Turn,
@@ -198,6 +202,9 @@ class Checks:
         uuid, run, probe, request_id = target.uuid, target.run, check.name, self._request_id
         try:
             end = await self._run(target, check, commands)
+            if end is None and self._has_more_time(turn):
+                # It goes on, and its next turn tells.
+                return
             words = await self._fault(turn.key, check, end, turn.expression, examiners)
         except Exception as fault:  # noqa: BLE001 - what comes of one guest's reply must not reach the others
             # Whether the guest lives is the heartbeat's business; the application was not examined.

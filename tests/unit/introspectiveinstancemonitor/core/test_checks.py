@@ -7,6 +7,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.checks import (
     Match,
     asked_otherwise,
     begun_anew,
+    given_more_time,
     questions,
 )
 
@@ -79,6 +80,15 @@ def test_which_checks_begin_anew() -> None:
         {"output": "ok"},
     ):
         assert begun_anew([web, db], [replace(web, **change), db]) == {"web"}, change
+
+
+def test_which_checks_are_given_more_time() -> None:
+    web = Check(name="web", match=Match(names=("*",)), command=("/x",))
+    before = questions([web, replace(web, name="db")])
+    assert given_more_time(before, questions([replace(web, timeout=11.0)])) == {"web"}
+    assert not given_more_time({}, questions([web])), "a new one"
+    for change in ({"timeout": 9.0}, {"command": ("/y",), "timeout": 11.0}, {"interval": 1.0, "failures": 9}):
+        assert not given_more_time(before, questions([replace(web, **change)])), change
 
 
 def test_what_is_remembered_of_a_question_is_compared_and_what_is_no_such_thing_is_another() -> None:

@@ -289,6 +289,46 @@ async def test_what_comes_of_a_guest_that_was_left_out_meanwhile_is_nobodys() ->
     assert play.seen == []
 
 
+async def test_a_turn_that_had_less_time_than_its_check_is_given_meanwhile_is_no_miss() -> None:
+    play = Play(answering("guest"), interval=30.0, timeout=10.0)
+    play.agents.replies["guest"] = dawdling
+    async with play.running():
+        while not play.agents.asked:
+            await play.clock.advance(1)
+        begun = play.clock.now().monotonic
+        play.source.renew([replace(play.check, timeout=60.0)], {}, ())
+        while not play.seen:
+            await play.clock.advance(1)
+    ((at, missed),) = play.seen
+    assert at - begun >= 60 and "has not ended within 60 s" in missed.evidence
+    assert [command for _, _, command in play.agents.asked].count("guest-exec") == 1, "it went on"
+
+
+async def test_a_change_that_gives_no_more_time_hides_none() -> None:
+    play = Play(answering("guest"), interval=30.0, timeout=10.0)
+    play.agents.replies["guest"] = dawdling
+    async with play.running():
+        while not play.agents.asked:
+            await play.clock.advance(1)
+        play.source.renew([replace(play.check, interval=60.0)], {}, ())
+        while not play.seen:
+            await play.clock.advance(1)
+    assert "has not ended within 10 s" in play.seen[0][1].evidence
+
+
+async def test_nor_does_more_time_hide_a_failure_that_was_seen() -> None:
+    play = Play(answering("guest"), interval=30.0, timeout=10.0)
+    play.agents.replies["guest"] = dawdling
+    async with play.running():
+        while not play.agents.asked:
+            await play.clock.advance(1)
+        play.source.renew([replace(play.check, timeout=60.0)], {}, ())
+        play.agents.replies["guest"] = says({"exitcode": 1})
+        while not play.seen:
+            await play.clock.advance(1)
+    assert "ended with exit code 1" in play.seen[0][1].evidence
+
+
 async def test_a_check_that_is_only_asked_more_often_goes_on() -> None:
     play = Play(answering("guest"), interval=10.0)
     async with play.running():
