@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.soak.storm import Storm
 
-SECONDS = 300.0
+SECONDS = 120.0
 
 
 @pytest.mark.skipif(
