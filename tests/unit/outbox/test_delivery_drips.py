@@ -58,6 +58,7 @@ async def test_a_new_failure_is_told_when_the_time_of_answers_that_drip_is_over(
                 task.cancel()
         api.close()
     assert (row.subject, row.status) == ("process:new", ReportStatus.DELIVERED)
-    kept = {one.subject: one.answer for one in store.recent(100) if one.status is not ReportStatus.DELIVERED}
+    # Whether the new one is written by then is the writer's business, who was ended.
+    kept = {one.subject: one.answer for one in store.recent(100) if one.subject != row.subject}
     assert len(kept) == PLACES
     assert "an answer was begun, and not ended within 10 s" in kept.values()
