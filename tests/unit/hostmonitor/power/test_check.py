@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -263,8 +264,18 @@ async def test_a_look_ahead_of_before_this_computer_stood_still_does_not_count()
 
 
 @pytest.mark.parametrize(("third", "power"), [(OFF, OFF), (ON, ON)])
-async def test_two_looks_between_which_this_computer_stood_still_are_no_pair(
-    third: Word, power: Power
+@pytest.mark.parametrize(
+    "stands_still",
+    [
+        # This computer: the wall clock alone has gone on.
+        lambda clock: clock.set_on(3600.0),
+        # This process, stopped or starved: both have.
+        lambda clock: clock.stand_still(600.0),
+    ],
+    ids=["computer", "process"],
+)
+async def test_two_looks_between_which_somebody_stood_still_are_no_pair(
+    stands_still: Callable[[FakeClock], None], third: Word, power: Power
 ) -> None:
     """The second may have met the moment of a power cycle, however long ago the first was."""
     clock = FakeClock()
@@ -272,24 +283,7 @@ async def test_two_looks_between_which_this_computer_stood_still_are_no_pair(
     looks = PowerCheck({Speaks.IPMI: bmc}, clock)
     looking = asyncio.get_running_loop().create_task(looks.check("n1", [device("a")]))
     await clock.advance(LOOKS_APART - 1.0)
-    clock.set_on(3600.0)
-    await clock.advance(1.0)
-    assert bmc.words == [third] and not looking.done()
-    await clock.advance(LOOKS_APART)
-    assert (await looking).power is power
-
-
-@pytest.mark.parametrize(("third", "power"), [(OFF, OFF), (ON, ON)])
-async def test_two_looks_between_which_this_process_stood_still_are_no_pair(
-    third: Word, power: Power
-) -> None:
-    """Stopped, or starved: then both clocks have gone on alike."""
-    clock = FakeClock()
-    bmc = Bmc(clock, OFF, OFF, third)
-    looks = PowerCheck({Speaks.IPMI: bmc}, clock)
-    looking = asyncio.get_running_loop().create_task(looks.check("n1", [device("a")]))
-    await clock.advance(LOOKS_APART - 1.0)
-    clock.stand_still(600.0)
+    stands_still(clock)
     await clock.advance(1.0)
     assert bmc.words == [third] and not looking.done()
     await clock.advance(LOOKS_APART)
