@@ -38,6 +38,7 @@ from masakarimonitors.hostmonitor.sources.segments import Segments
 from masakarimonitors.hostmonitor.status import describe, views
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
+from masakarimonitors.status.model import as_of_state
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.operators_file import Unreadable, in_time, read_text
 from masakarimonitors.system.yaml_file import YamlFileFault
@@ -83,6 +84,7 @@ def wire(
         for closer in driver.closers:
             await closer()
 
+    shown = as_of_state(lambda state, troubles: describe(state, policy.under(state), troubles))
     rules = ChangedRules(policy.matrix, elected=policy.elected)
     wrong_bmcs = remembered(memory)
     driver.recall_power(wrong_bmcs)
@@ -109,7 +111,7 @@ def wire(
         decide=decide,
         sources=[*(Tapped(source, hearers) for source in driver.sources), *beside_driver, rules],
         effects=Routed(driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock)),
-        describe=lambda state: describe(state, policy.under(state), driver.troubles()),
+        describe=lambda state: shown(state, tuple(driver.troubles())),
         views=lambda state, now: views(state, policy.under(state), now),
         is_well=well,
         judge_unconfirmed=lambda state, report, now: judge_unconfirmed(

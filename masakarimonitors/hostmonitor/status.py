@@ -79,9 +79,13 @@ def _unrecovered(state: State) -> Iterator[SubjectRow]:
 
 
 def _absent(state: State, policy: Policy) -> list[str]:
-    ours = {name.casefold() for name in (*state.hosts, policy.own)}
+    # Asked each second: the names of thousands of hosts are only folded when one is not found as it is written.
     registered = state.cluster.segments.hosts or {}
-    return sorted(name for fold, name in registered.items() if fold not in ours)
+    unknown = {fold: name for fold, name in registered.items() if name not in state.hosts}
+    if not unknown:
+        return []
+    ours = {name.casefold() for name in (*state.hosts, policy.own)}
+    return sorted(name for fold, name in unknown.items() if fold not in ours)
 
 
 def _view(name: str, view: ViewState) -> SubjectRow:

@@ -30,7 +30,7 @@ from masakarimonitors.libvirt.event_line import EventLine
 from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
 from masakarimonitors.monitor import MasakariReader, Monitor, Source
 from masakarimonitors.status.health import Kind, Sight, View
-from masakarimonitors.status.model import SubjectRow
+from masakarimonitors.status.model import SubjectRow, as_of_state
 from masakarimonitors.system.clock import Clock, boot_id
 
 
@@ -79,7 +79,7 @@ def build(
         decide=Decider(policy),
         sources=sources,
         effects=effects,
-        describe=_describe,
+        describe=as_of_state(_describe),
         views=partial(views, uris),
         judge_unconfirmed=partial(judge, uris),
         is_well=well,

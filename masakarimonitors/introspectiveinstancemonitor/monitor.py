@@ -43,7 +43,7 @@ from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.status.health import Kind, Sight, View
-from masakarimonitors.status.model import SubjectRow
+from masakarimonitors.status.model import SubjectRow, as_of_state
 from masakarimonitors.system.clock import Clock
 
 _TRIED = 5.0
@@ -90,7 +90,7 @@ def build(
         decide=Decider(policy),
         sources=tuple(sources),
         effects=counters,
-        describe=describe,
+        describe=as_of_state(describe),
         views=lambda state, now: views(uris, state),
         judge_unconfirmed=lambda state, report, now: judge(policy.under(state), uris, state, report, now),
         is_well=well,

@@ -43,7 +43,7 @@ from masakarimonitors.processmonitor.sources.process_list import ProcessList
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.stat import sees_the_host
 from masakarimonitors.status.health import Kind, Sight, View
-from masakarimonitors.status.model import SubjectRow
+from masakarimonitors.status.model import SubjectRow, as_of_state
 from masakarimonitors.system.clock import Clock, boot_id
 from masakarimonitors.system.command import Finished
 from masakarimonitors.system.privileged.runner import RunAsRoot
@@ -114,7 +114,7 @@ def build(
             tell=own_commands.tell,
             left=commands.recalled(memory, policy.boot),
         ),
-        describe=lambda state: describe(state, policy),
+        describe=as_of_state(lambda state: describe(state, policy)),
         views=lambda state, now: [view(state)],
         judge_unconfirmed=lambda state, report, now: judge(state, report),
         is_well=well,

@@ -218,6 +218,22 @@ class MonitorStatus:
         }
 
 
+def as_of_state(describe: Callable[..., Sequence[SubjectRow]]) -> Callable[..., Sequence[SubjectRow]]:
+    """`describe(state, *more)` as of its last answer while the very same state is described, with the same `more`.
+
+    How a monitor is, is asked each second, and its hundreds of subjects hardly ever change.
+    """
+    last: tuple[object, tuple[object, ...], Sequence[SubjectRow]] | None = None
+
+    def described(state: object, *more: object) -> Sequence[SubjectRow]:
+        nonlocal last
+        if last is None or last[0] is not state or last[1] != more:
+            last = (state, more, describe(state, *more))
+        return last[2]
+
+    return described
+
+
 def _as_json(row: SubjectRow) -> dict[str, JSON]:
     return {
         "subject": row.subject,

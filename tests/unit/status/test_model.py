@@ -2,7 +2,7 @@
 
 import json
 
-from masakarimonitors.status.model import MonitorStatus
+from masakarimonitors.status.model import MonitorStatus, SubjectRow, as_of_state
 from tests.fixtures.fake_clock import FakeClock
 
 
@@ -21,3 +21,20 @@ def test_the_snapshot_is_json_and_says_what_happened(status: MonitorStatus, cloc
     assert seen["verdicts"][0]["why"] == "its storage is down"
     assert seen["outbox"]["pending"] == 3
     assert seen["faults"][0]["text"] == "a decision failed"
+
+
+def test_the_rows_of_a_state_are_made_once() -> None:
+    made: list[object] = []
+
+    def describe(state: object, *more: object) -> list[SubjectRow]:
+        made.append(state)
+        return [SubjectRow("one", f"{state} {more}")]
+
+    shown, first, second = as_of_state(describe), ["state"], ["state"]
+    assert shown(first) is shown(first)
+    assert len(made) == 1
+    # Another state is another one, however alike; and so is the same one beside other troubles.
+    shown(second)
+    assert len(made) == 2
+    assert shown(second, ("a trouble",))[0].state.endswith("(('a trouble',),)")
+    assert len(made) == 3
