@@ -30,6 +30,8 @@ from tests.integration.pacemaker.world import REPO, World
 
 REMOTES = 1000
 TIMES = 3
+WARM_UP = 40.0
+"""Seconds after the start that are not measured: it looks at more then."""
 IDLE_SECONDS = 60.0
 DATA = REPO / "tests" / "data" / "pacemaker"
 
@@ -222,6 +224,7 @@ def cost(pid: int) -> list[Row]:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return sum(int(field) for field in fields[11:15]) / ticks
 
+    time.sleep(WARM_UP)
     before, begun = used(), time.monotonic()
     time.sleep(IDLE_SECONDS)
     share = 100 * (used() - before) / (time.monotonic() - begun)
