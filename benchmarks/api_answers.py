@@ -12,11 +12,11 @@ from benchmarks.table import Row
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.masakari_api import MasakariApi
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.system.clock import SystemClock
-from masakarimonitors.system.exchange import bound
+from masakarimonitors.system.network.exchange import bound
 from tests.fixtures.odd_server import ACCEPTED, Asked, drips, odd_server
 
 TIMES = 5

@@ -17,13 +17,13 @@ from typing import Any
 
 from benchmarks.table import Row
 from masakarimonitors.core.decision import Instant, Ruling
-from masakarimonitors.hostmonitor.core import matrix
 from masakarimonitors.hostmonitor.core.decision import Decider
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import Sample, View
 from masakarimonitors.hostmonitor.core.state import Policy, restore
-from masakarimonitors.hostmonitor.drivers.pacemaker.cib import read_cib
-from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Look, Own, Rules, classify
-from masakarimonitors.hostmonitor.drivers.pacemaker.crm_mon import read_crm_mon
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.cib import read_cib
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.crm_mon import read_crm_mon
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Look, Own, Rules, classify
 from tests.fixtures.waiting import until
 from tests.integration.pacemaker.rig import MEMBERS, Rig, end_inside, remote_tree, why_not
 from tests.integration.pacemaker.world import REPO, World

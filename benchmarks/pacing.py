@@ -31,14 +31,14 @@ from masakarimonitors.core.notification import (
     to_wire,
 )
 from masakarimonitors.masakari_api import Delivered, MasakariApi
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.looks import Looks
+from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.pace import PacePolicy
-from masakarimonitors.outbox.pacing import Pacing
-from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.outbox.pace.looks import Looks
+from masakarimonitors.outbox.pace.pace import PacePolicy
+from masakarimonitors.outbox.pace.pacing import Pacing
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.system.clock import SystemClock
-from masakarimonitors.system.exchange import bound
+from masakarimonitors.system.network.exchange import bound
 from tests.fixtures.waiting import eventually
 from tests.integration.cloud.recovery import Recovery, recovery
 from tests.integration.cloud.rig import SERVICE_PASSWORD, services

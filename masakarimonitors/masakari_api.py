@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import requests
 from keystoneauth1 import exceptions as ks_exceptions
 
-from masakarimonitors.system.exchange import Exchange, Withheld
+from masakarimonitors.system.network.exchange import Exchange, Withheld
 from masakarimonitors.system.threads import NoThread, Pool
 
 # With its defaults the API sleeps up to 5 s on every POST; less than 15 s would call a slow answer none.
@@ -127,7 +127,7 @@ class MasakariApi:
     def __init__(
         self, adapter: Any, *, api_version: str = "v1", timeout: float = TIMEOUT, threads: int = 8
     ) -> None:
-        """`adapter` is a keystoneauth1.adapter.Adapter, its session `bound` (system/exchange.py).
+        """`adapter` is a keystoneauth1.adapter.Adapter, its session `bound` (system/network/exchange.py).
 
         `timeout`: seconds for one call, from its place in line to the last byte; `threads`: calls of each kind at once.
         """

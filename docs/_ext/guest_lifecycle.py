@@ -14,7 +14,8 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from masakarimonitors.introspectiveinstancemonitor.core import investigation, lifecycle
+from masakarimonitors.introspectiveinstancemonitor.core import lifecycle
+from masakarimonitors.introspectiveinstancemonitor.core.outside import investigation
 
 Table = Mapping[tuple[Any, Any], Any]
 

@@ -15,8 +15,9 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from masakarimonitors.hostmonitor.core import outage, reporter
-from masakarimonitors.hostmonitor.core.reasons import TO_DO
+from masakarimonitors.hostmonitor.core.election import reporter
+from masakarimonitors.hostmonitor.core.outages import outage
+from masakarimonitors.hostmonitor.core.outages.reasons import TO_DO
 
 Row = tuple[StrEnum, StrEnum, StrEnum, Sequence[StrEnum]]
 """From, fact, to, what is done."""

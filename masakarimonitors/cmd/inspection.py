@@ -17,8 +17,8 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.status.model import MonitorStatus, SubjectRow
-from masakarimonitors.system import log_writer
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.service import log_writer
 from masakarimonitors.version import VERSION
 
 LOG = logging.getLogger(__name__)

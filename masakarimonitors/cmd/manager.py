@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.status.health import Level
 from masakarimonitors.status.model import MonitorStatus
-from masakarimonitors.system import systemd
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.service import systemd
 
 LOG = logging.getLogger(__name__)
 

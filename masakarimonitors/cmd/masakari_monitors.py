@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from masakarimonitors.system import held_back, signals
+from masakarimonitors.system.service import held_back, signals
 from masakarimonitors.version import VERSION
 
 PROG = "masakari-monitors"
@@ -19,7 +19,7 @@ _SERVICES = ("run", "receiver")
 
 def parser() -> argparse.ArgumentParser:
     """All subcommands; what they do not know themselves goes to oslo.config (--config-file, --debug ...)."""
-    from masakarimonitors.cmd import check, demo, outbox, pacemaker_alert, receiver, run, status
+    from masakarimonitors.cmd.subcommands import check, demo, outbox, pacemaker_alert, receiver, run, status
 
     top = argparse.ArgumentParser(
         prog=PROG,

@@ -4,7 +4,7 @@ What takes time to import is imported after the signals are held, which would en
 libraries import without need is held back.
 """
 
-from masakarimonitors.system import held_back, signals
+from masakarimonitors.system.service import held_back, signals
 
 
 def _run(name: str) -> None:

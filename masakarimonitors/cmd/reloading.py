@@ -16,7 +16,7 @@ from oslo_config import cfg
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader, log
 from masakarimonitors.monitor import InputFile
-from masakarimonitors.system.operators_file import Unreadable, read_aside
+from masakarimonitors.system.files.operators_file import Unreadable, read_aside
 
 LOG = logging.getLogger(__name__)
 

@@ -24,11 +24,12 @@ from masakarimonitors.cmd import inspection, manager, terminal, wiring
 from masakarimonitors.cmd.reloading import Again, Reloading
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader, log, state_path, unknown
-from masakarimonitors.outbox.disk import DEADLINE
 from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.storage.disk import DEADLINE
 from masakarimonitors.status import unix_socket
-from masakarimonitors.system import limits, log_writer, loop_watch, signals, systemd
 from masakarimonitors.system.clock import Clock, SystemClock
+from masakarimonitors.system.processes import limits
+from masakarimonitors.system.service import log_writer, loop_watch, signals, systemd
 from masakarimonitors.system.tasks import side_by_side
 from masakarimonitors.system.threads import Pool
 

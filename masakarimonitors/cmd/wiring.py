@@ -23,21 +23,21 @@ from masakarimonitors.daemon import Daemon
 from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, TIMEOUT, Api, MasakariApi
 from masakarimonitors.masakari_lists import Reader, ReportFinder
 from masakarimonitors.monitor import MasakariReader, Memory, Monitor
-from masakarimonitors.outbox.arrivals import Arrivals
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.disk import DEADLINE
+from masakarimonitors.outbox.delivery.arrivals import Arrivals
+from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.follower import Follower
-from masakarimonitors.outbox.lock import InUse, Lock
-from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.pace import PacePolicy
-from masakarimonitors.outbox.pacing import OFF, Pacing
+from masakarimonitors.outbox.pace.looks import Looks
+from masakarimonitors.outbox.pace.pace import PacePolicy
+from masakarimonitors.outbox.pace.pacing import OFF, Pacing
 from masakarimonitors.outbox.progress import FollowPolicy
-from masakarimonitors.outbox.sqlite import SqliteStore
-from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
+from masakarimonitors.outbox.storage.disk import DEADLINE
+from masakarimonitors.outbox.storage.lock import InUse, Lock
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.store import MemoryStore, Store, StoreFault
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.exchange import bound
+from masakarimonitors.system.network.exchange import bound
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from oslo_log.formatters import ContextFormatter
 
 from masakarimonitors.conf import log_config, log_lines
 from masakarimonitors.conf.faults import ConfigFault
-from masakarimonitors.system import log_writer
+from masakarimonitors.system.service import log_writer
 from masakarimonitors.version import VERSION
 
 _LOG = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from typing import Any
 
 from masakarimonitors.conf import log_lines
 from masakarimonitors.conf.faults import ConfigFault
-from masakarimonitors.system import log_writer
+from masakarimonitors.system.service import log_writer
 
 
 def _handlers(parsed: "configparser.ConfigParser") -> Mapping[str, logging.Handler]:

@@ -18,7 +18,7 @@ from oslo_config import cfg
 
 from masakarimonitors.conf.faults import ConfigFault
 from masakarimonitors.conf.loader import where
-from masakarimonitors.system.private_files import NO_ROOM, folder_is_open_to
+from masakarimonitors.system.files.private_files import NO_ROOM, folder_is_open_to
 
 _LOG = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 In: the text, as it came. Out: plain values, or a ValueError whose words say what is wrong; whoever reads it by these
 needs to know no other exception of the parsers, and nothing small becomes large by being read. Pure; what makes a
-tree of XML is `system/xml_text.py`.
+tree of XML is `system/files/xml_text.py`.
 """
 
 import json

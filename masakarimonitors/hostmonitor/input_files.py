@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import yaml
 
-from masakarimonitors.hostmonitor.core.matrix import Matrix
-from masakarimonitors.system.yaml_file import Faults, read
+from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
+from masakarimonitors.system.files.yaml_file import Faults, read
 
 RECOVERY = "recovery"
 _PARTS = ("sequence", "matrix")

@@ -17,8 +17,8 @@ from masakarimonitors.core.decision import JSON, Decision, Instant
 from masakarimonitors.core.notification import HostEvent, HostNotification, ReportStatus, Settled
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.decision import Decider
-from masakarimonitors.hostmonitor.core.leaving import may_offer
-from masakarimonitors.hostmonitor.core.matrix import Matrix
+from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
+from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
@@ -40,8 +40,8 @@ from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.status.model import as_of_state
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.operators_file import Unreadable, in_time, read_text
-from masakarimonitors.system.yaml_file import YamlFileFault
+from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_text
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 
 
 def build(

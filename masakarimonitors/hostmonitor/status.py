@@ -4,14 +4,14 @@ that is not plainly up."""
 from collections.abc import Iterator, Sequence
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.hostmonitor.core import messages
-from masakarimonitors.hostmonitor.core.host import HostState
-from masakarimonitors.hostmonitor.core.matrix import Answer
-from masakarimonitors.hostmonitor.core.membership import ViewState
+from masakarimonitors.hostmonitor.core.election.reporter import Reporter, Standing
+from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
+from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
 from masakarimonitors.hostmonitor.core.observation import Membership, Work
-from masakarimonitors.hostmonitor.core.outage import Fate, Phase
-from masakarimonitors.hostmonitor.core.reasons import TO_DO
-from masakarimonitors.hostmonitor.core.reporter import Reporter, Standing
+from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages.host import HostState
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Phase
+from masakarimonitors.hostmonitor.core.outages.reasons import TO_DO
 from masakarimonitors.hostmonitor.core.state import Policy, State
 from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow

@@ -24,7 +24,7 @@ from masakarimonitors.libvirt.domain_state import (
     Suspended,
 )
 from masakarimonitors.libvirt.faults import is_about_the_connection
-from masakarimonitors.system.xml_text import read_xml
+from masakarimonitors.system.files.xml_text import read_xml
 
 _POWER = {
     DomainState.RUNNING: Power.RUNNING,

@@ -16,7 +16,7 @@ from masakarimonitors.instancemonitor.core.decision import Decider
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import Observation
-from masakarimonitors.instancemonitor.core.offer import may_offer
+from masakarimonitors.instancemonitor.core.reports.offer import may_offer
 from masakarimonitors.instancemonitor.core.shown import STORM, UNKNOWN, describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.instancemonitor.core.unconfirmed import judge, well

@@ -194,7 +194,7 @@ def _checks(conf: cfg.ConfigOpts) -> tuple[Check, ...]:
         return ()
     # Only here: without such a file nothing of YAML is needed.
     from masakarimonitors.introspectiveinstancemonitor.sources.check_file import read
-    from masakarimonitors.system.yaml_file import YamlFileFault
+    from masakarimonitors.system.files.yaml_file import YamlFileFault
 
     try:
         return read(path)

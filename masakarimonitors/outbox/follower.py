@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import Reader, Stored, notification, on_maintenance, running_of
 from masakarimonitors.outbox import words
-from masakarimonitors.outbox.looks import seen_of
 from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.pace.looks import seen_of
 from masakarimonitors.outbox.progress import (
     ALARMS,
     KEPT,

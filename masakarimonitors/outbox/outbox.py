@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from masakarimonitors.core.decision import JSON, Command, Instant, Notify, Remember, Withdraw
 from masakarimonitors.core.notification import ReportStatus, VmNotification
-from masakarimonitors.outbox.disk import DEADLINE
 from masakarimonitors.outbox.pending import Pending, Standing
 from masakarimonitors.outbox.rows import Keep, Loaded, Put, Row, Write
-from masakarimonitors.outbox.store import Store
-from masakarimonitors.outbox.writer import Writer
+from masakarimonitors.outbox.storage.disk import DEADLINE
+from masakarimonitors.outbox.storage.store import Store
+from masakarimonitors.outbox.storage.writer import Writer
 from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)

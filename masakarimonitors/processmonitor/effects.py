@@ -29,7 +29,7 @@ from masakarimonitors.processmonitor.core.observation import (
 )
 from masakarimonitors.processmonitor.sources.procfs import SHORTAGE
 from masakarimonitors.processmonitor.sources.stat import is_alive, read_stat
-from masakarimonitors.system import command
+from masakarimonitors.system.processes import command
 
 LOG = logging.getLogger(__name__)
 

@@ -45,10 +45,10 @@ from masakarimonitors.processmonitor.sources.stat import sees_the_host
 from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow, as_of_state
 from masakarimonitors.system.clock import Clock, boot_id
-from masakarimonitors.system.command import Finished
+from masakarimonitors.system.files.trusted_file import complaint, others_could_write
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 from masakarimonitors.system.privileged.runner import RunAsRoot
-from masakarimonitors.system.trusted_file import complaint, others_could_write
-from masakarimonitors.system.yaml_file import YamlFileFault
+from masakarimonitors.system.processes.command import Finished
 
 if TYPE_CHECKING:  # only `check` needs it
     from masakarimonitors.processmonitor.sources.overview import Finding

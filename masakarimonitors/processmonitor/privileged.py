@@ -15,10 +15,10 @@ import shlex
 from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.processmonitor.core.observation import CommandKey, Entry
 from masakarimonitors.processmonitor.sources.process_list import LONGEST, parse_raw
+from masakarimonitors.system.files.trusted_file import Untrusted, read_trusted
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 from masakarimonitors.system.privileged.configuration import Refused, RefusedForNow, process_list_path
 from masakarimonitors.system.privileged.helper import launch
-from masakarimonitors.system.trusted_file import Untrusted, read_trusted
-from masakarimonitors.system.yaml_file import YamlFileFault
 
 
 def digest(command_line: str) -> str:

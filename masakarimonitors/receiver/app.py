@@ -31,10 +31,10 @@ from masakarimonitors.receiver.store import (
     Query,
     Store,
 )
-from masakarimonitors.system import http_server
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.http_connection import Limits
-from masakarimonitors.system.http_server import HttpServer
+from masakarimonitors.system.network import http_server
+from masakarimonitors.system.network.http_connection import Limits
+from masakarimonitors.system.network.http_server import HttpServer
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masakarimonitors.receiver.schema import Report
-from masakarimonitors.system import private_files
+from masakarimonitors.system.files import private_files
 
 SEGMENT = "7b9a5a0e-7f0c-4f0e-9d5e-6d61736b6172"
 """The one failover segment that every host of this receiver belongs to."""

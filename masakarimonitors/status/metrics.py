@@ -9,8 +9,8 @@ from prometheus_client.registry import Collector
 
 from masakarimonitors.status.health import Level, Sight
 from masakarimonitors.status.model import MonitorStatus
-from masakarimonitors.system import log_writer
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.service import log_writer
 
 _PREFIX = "masakari_monitors"
 

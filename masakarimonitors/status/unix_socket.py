@@ -16,7 +16,7 @@ from pathlib import Path
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.socket_path import SocketPath, Taken, address
+from masakarimonitors.system.network.socket_path import SocketPath, Taken, address
 from masakarimonitors.system.threads import NoThread, Pool
 
 LOG = logging.getLogger(__name__)

@@ -13,11 +13,11 @@ from aiohttp import web
 from masakarimonitors.status import html, metrics
 from masakarimonitors.status.health import Cause, Health, Level
 from masakarimonitors.status.model import MonitorStatus
-from masakarimonitors.system import http_server
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.http_connection import Limits
-from masakarimonitors.system.http_server import HttpServer, plainly
-from masakarimonitors.system.socket_path import SocketPath
+from masakarimonitors.system.network import http_server
+from masakarimonitors.system.network.http_connection import Limits
+from masakarimonitors.system.network.http_server import HttpServer, plainly
+from masakarimonitors.system.network.socket_path import SocketPath
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)

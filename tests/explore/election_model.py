@@ -1,17 +1,17 @@
 """Three monitors, one store, and all that may go wrong between them: the election's policy with its hands, as a model.
 
-The policy is the package's own (`core/election.py`); the hands do in one go what an elector does with Consul: renew its
-session, read, judge, act. The store keeps Consul's promises: a session ends no earlier than its time-to-live after its
-last renewal unless its node is called lost, a lock that was lost with it is kept from all for the lock-delay, and a
-released one is not. Time passes by ticks, each monitor has its turn in each; every duration counts in ticks and is
-kept as what is left of it, so that moments that differ by the clock alone are one.
+The policy is the package's own (`core/election/election.py`); the hands do in one go what an elector does with Consul:
+renew its session, read, judge, act. The store keeps Consul's promises: a session ends no earlier than its time-to-live
+after its last renewal unless its node is called lost, a lock that was lost with it is kept from all for the lock-delay,
+and a released one is not. Time passes by ticks, each monitor has its turn in each; every duration counts in ticks and
+is kept as what is left of it, so that moments that differ by the clock alone are one.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from masakarimonitors.hostmonitor.core.candidate import Candidate
-from masakarimonitors.hostmonitor.core.election import (
+from masakarimonitors.hostmonitor.core.election.candidate import Candidate
+from masakarimonitors.hostmonitor.core.election.election import (
     Act,
     Election,
     ElectionPolicy,

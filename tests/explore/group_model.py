@@ -1,10 +1,10 @@
 """Some monitors, Corosync's process group, and all that may go wrong between them: the group's pure half, as a model.
 
-Who leads is the package's own (`corosync/election.py`, `core/election.py`), with its own constants; the hands do in one
-go what the Pacemaker driver's elector does: read, beat, wait, judge. Corosync keeps its promises: the members of one
-ring hear the same in the same order; where the network changes nothing is delivered until each side has formed its
-ring, in its own time, and what was said meanwhile comes after that; a side without most of the hosts is blind right
-then. Time passes by ticks of four seconds; now is always 0, and every moment is kept as how long ago it was.
+Who leads is the package's own (`corosync/election.py`, `core/election/election.py`), with its own constants; the hands
+do in one go what the Pacemaker driver's elector does: read, beat, wait, judge. Corosync keeps its promises: the members
+of one ring hear the same in the same order; where the network changes nothing is delivered until each side has formed
+its ring, in its own time, and what was said meanwhile comes after that; a side without most of the hosts is blind
+right then. Time passes by ticks of four seconds; now is always 0, and every moment is kept as how long ago it was.
 """
 
 import datetime
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from masakarimonitors.hostmonitor.core.candidate import Candidate
-from masakarimonitors.hostmonitor.core.election import (
+from masakarimonitors.hostmonitor.core.election.candidate import Candidate
+from masakarimonitors.hostmonitor.core.election.election import (
     Act,
     Election,
     ElectionPolicy,

@@ -1,16 +1,16 @@
 """Three monitors, one Lease, and all that may go wrong between them: the election's policy with its hands, as a model.
 
-The policy is the package's own (`core/election.py`); the hands do in one go what the Kubernetes driver's elector does:
-read, judge, write. The API server keeps one promise: a write is carried out only if nobody has written since the writer
-read. Time passes by ticks, each monitor has its turn in each; every duration counts in ticks and is kept as what
-is left of it.
+The policy is the package's own (`core/election/election.py`); the hands do in one go what the Kubernetes driver's
+elector does: read, judge, write. The API server keeps one promise: a write is carried out only if nobody has written
+since the writer read. Time passes by ticks, each monitor has its turn in each; every duration counts in ticks and is
+kept as what is left of it.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from masakarimonitors.hostmonitor.core.candidate import Candidate
-from masakarimonitors.hostmonitor.core.election import (
+from masakarimonitors.hostmonitor.core.election.candidate import Candidate
+from masakarimonitors.hostmonitor.core.election.election import (
     Act,
     Election,
     ElectionPolicy,

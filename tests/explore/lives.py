@@ -29,7 +29,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     ProcessEnded,
     Reading,
 )
-from masakarimonitors.instancemonitor.core.offer import may_offer
+from masakarimonitors.instancemonitor.core.reports.offer import may_offer
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.explore.search import Violation

@@ -23,9 +23,10 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.notification import ClusterStatus, HostEvent, HostNotification, HostStatus, Leave
 from masakarimonitors.hostmonitor.core.decision import Decider
-from masakarimonitors.hostmonitor.core.leaving import may_offer
+from masakarimonitors.hostmonitor.core.election.reporter import STAGGER_RANKS, STAGGER_STEP
+from masakarimonitors.hostmonitor.core.evidence.matrix import Answer, Matrix
+from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
-from masakarimonitors.hostmonitor.core.matrix import Answer, Matrix
 from masakarimonitors.hostmonitor.core.observation import (
     Answered,
     CheckLife,
@@ -49,7 +50,6 @@ from masakarimonitors.hostmonitor.core.observation import (
     View,
     WriteLedger,
 )
-from masakarimonitors.hostmonitor.core.reporter import STAGGER_RANKS, STAGGER_STEP
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from tests.explore.search import Violation
 from tests.explore.shape import BEGIN, Shape

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core.matrix import Matrix
+from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
 from masakarimonitors.hostmonitor.core.observation import (
     Leader,
     Membership,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.election import Standing
+from masakarimonitors.hostmonitor.core.election.election import Standing
 from tests.explore.casts import BALLOTS
 from tests.explore.election_model import CONSUL
 from tests.explore.elections import Ballot

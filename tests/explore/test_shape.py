@@ -7,9 +7,9 @@ import pytest
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core.host import HostState
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import CheckLife, CheckPower, Life, LifeSeen
+from masakarimonitors.hostmonitor.core.outages.host import HostState
 from tests.explore.model import EPOCH
 from tests.explore.shape import BEGIN, Shape
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.hostmonitor.core.candidate import (
+from masakarimonitors.hostmonitor.core.election.candidate import (
     Candidate,
     fitter,
     read_candidate,
@@ -19,7 +19,7 @@ from masakarimonitors.hostmonitor.core.candidate import (
 )
 from masakarimonitors.hostmonitor.core.ledger import read_ledger, write_ledger
 from masakarimonitors.hostmonitor.core.observation import Membership
-from masakarimonitors.hostmonitor.drivers.consul.election import read_record
+from masakarimonitors.hostmonitor.drivers.consul.leadership.election import read_record
 from masakarimonitors.hostmonitor.drivers.consul.parse import (
     Checks,
     HealthReader,

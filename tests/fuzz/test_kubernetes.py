@@ -9,11 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.hostmonitor.core.candidate import Candidate
+from masakarimonitors.hostmonitor.core.election.candidate import Candidate
 from masakarimonitors.hostmonitor.core.observation import Membership
-from masakarimonitors.hostmonitor.drivers.kubernetes.exec_plugin import read_printed
-from masakarimonitors.hostmonitor.drivers.kubernetes.kubeconfig import AccessFault, Credentials, find_access
-from masakarimonitors.hostmonitor.drivers.kubernetes.lease import (
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.exec_plugin import read_printed
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.kubeconfig import (
+    AccessFault,
+    Credentials,
+    find_access,
+)
+from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import (
     LeaseSeen,
     challenge_lease,
     read_lease,

@@ -12,14 +12,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from masakarimonitors.core.notification import ReportStatus, from_wire
-from masakarimonitors.outbox.reading import read_only
 from masakarimonitors.outbox.rows import Keep, Loaded, Put, Row
-from masakarimonitors.outbox.sqlite import SqliteStore
-from masakarimonitors.outbox.store import StoreFault
+from masakarimonitors.outbox.storage.reading import read_only
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.store import StoreFault
 from tests.fixtures.fake_clock import FakeClock
 from tests.fuzz.driver import fuzzed, read_or_refused
 from tests.fuzz.shapes import DEEP, any_json, any_text, bent_json, json_bytes, nested
-from tests.unit.outbox.test_sqlite import row
+from tests.unit.outbox.storage.test_sqlite import row
 
 WIRE = json.loads(row(1).body)
 COLUMNS = (

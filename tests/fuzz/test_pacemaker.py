@@ -11,15 +11,15 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import (
     goodbye_of,
     goodbyes_of,
 )
-from masakarimonitors.hostmonitor.drivers.pacemaker.cib import read_cib
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.cib import read_cib
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.crm_mon import read_crm_mon
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Cib, CrmMon, Unreadable
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import (
     GroupMessage,
     decode_gone,
     decode_ways,
 )
-from masakarimonitors.hostmonitor.drivers.pacemaker.crm_mon import read_crm_mon
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon, Unreadable
-from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_devices import read_fencing_devices
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing.fencing_devices import read_fencing_devices
 from tests.fuzz.driver import ENDURABLE, MOST, fuzzed, memory_of, read_or_refused
 from tests.fuzz.shapes import DEEP, XML_TOKENS, any_json, bent_text, json_bytes, laughs, nested
 

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from masakarimonitors.processmonitor.core.observation import ListBroken, ListRead, Observation
 from masakarimonitors.processmonitor.sources.process_list import ProcessList, parse
-from masakarimonitors.system.yaml_file import YamlFileFault
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 from tests.fixtures.fake_clock import FakeClock
 from tests.fuzz.driver import ENDURABLE, MOST, fuzzed, memory_of, read_or_refused
 from tests.fuzz.shapes import DEEP, YAML_TOKENS, bent_text, nested, yaml_bombs

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from masakarimonitors.hostmonitor.input_files import parse_domains, parse_matrix
 from masakarimonitors.hostmonitor.power import config_file
 from masakarimonitors.introspectiveinstancemonitor.sources import check_file
-from masakarimonitors.system.yaml_file import YamlFileFault
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 from tests.fuzz.driver import ENDURABLE, fuzzed, memory_of, read_or_refused
 from tests.fuzz.shapes import DEEP, YAML_TOKENS, bent_text, nested, yaml_bombs
 

@@ -3,9 +3,9 @@
 import pytest
 
 from masakarimonitors.core.decision import Ruling
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import PATIENCE
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import Availability
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import PATIENCE
 from tests.fixtures.guest_play import A, Play
 
 WEB = "web-answers"

@@ -3,7 +3,7 @@
 import pytest
 
 from masakarimonitors.core.storm import GuardPolicy
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import Membership, Power, Sighting, Work
 from tests.fixtures.host_play import (
     OWN,

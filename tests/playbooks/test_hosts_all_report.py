@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import Life, Membership, Outcome, Power
 from masakarimonitors.hostmonitor.core.state import ProofPolicy

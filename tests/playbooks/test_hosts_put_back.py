@@ -9,9 +9,9 @@ import pytest
 
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core.election.reporter import stagger
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import Answered, Membership, Outcome, Power
-from masakarimonitors.hostmonitor.core.reporter import stagger
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy
 from tests.fixtures.host_play import OWN, THREE, Play, pacemaker_policy, policy, stopped
 from tests.fixtures.playbook import EPOCH

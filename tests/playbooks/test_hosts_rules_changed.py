@@ -2,7 +2,7 @@
 
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.core.storm import GuardPolicy
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import DomainsChanged, GuardChanged, MatrixChanged
 from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, started, stopped
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import Life, LifeSeen, Membership, Power, ProofKind
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import Play, policy, shipped_policy, stopped

@@ -3,7 +3,7 @@
 import datetime
 
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import Membership
 from tests.fixtures.host_play import OWN, THREE, Play, policy, stopped

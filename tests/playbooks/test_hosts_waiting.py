@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from masakarimonitors.core.notification import Leave
-from masakarimonitors.hostmonitor.core.leaving import may_offer
+from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
 from masakarimonitors.hostmonitor.core.observation import Membership
 from tests.fixtures.host_play import Play, policy, stopped
 

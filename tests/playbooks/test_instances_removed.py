@@ -6,7 +6,7 @@ from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import Leave
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import Asked
-from masakarimonitors.instancemonitor.core.offer import may_offer
+from masakarimonitors.instancemonitor.core.reports.offer import may_offer
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 

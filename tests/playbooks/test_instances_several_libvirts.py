@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.instancemonitor.core.first_look import PATIENCE
+from masakarimonitors.instancemonitor.core.evidence.first_look import PATIENCE
 from masakarimonitors.instancemonitor.core.observation import (
     Census,
     Identity,

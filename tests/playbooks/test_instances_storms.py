@@ -5,8 +5,8 @@ import pytest
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.storm import TOGETHER, GuardPolicy
-from masakarimonitors.instancemonitor.core.io_storm import WAIT
 from masakarimonitors.instancemonitor.core.observation import Identity, IoFailed, LibvirtAway, LibvirtBack
+from masakarimonitors.instancemonitor.core.reports.io_storm import WAIT
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.state import State
 from masakarimonitors.instancemonitor.core.stories import QUIET

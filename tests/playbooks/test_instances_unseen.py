@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 
 from masakarimonitors.core.decision import Ruling
-from masakarimonitors.instancemonitor.core.first_look import PATIENCE
+from masakarimonitors.instancemonitor.core.evidence.first_look import PATIENCE
 from masakarimonitors.instancemonitor.core.observation import (
     Asked,
     Census,

@@ -34,10 +34,10 @@ from masakarimonitors.core.notification import (
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.daemon import Daemon
 from masakarimonitors.monitor import Monitor
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import Record
 from tests.fixtures.fake_api import FakeApi

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.hostmonitor.core import matrix
 from masakarimonitors.hostmonitor.core.decision import Decider as HostDecider
-from masakarimonitors.hostmonitor.core.leaving import may_offer
+from masakarimonitors.hostmonitor.core.evidence import matrix
+from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
 from masakarimonitors.hostmonitor.core.observation import Membership, Sample, Sighting, View
 from masakarimonitors.hostmonitor.core.state import Policy as HostPolicy
 from masakarimonitors.hostmonitor.core.state import restore as restore_hosts

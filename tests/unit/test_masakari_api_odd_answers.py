@@ -14,7 +14,7 @@ from keystoneauth1.session import Session
 
 from masakarimonitors import masakari_api
 from masakarimonitors.masakari_api import Delivered, LookupFailed, MasakariApi, NotSent, Refused, Unreachable
-from masakarimonitors.system.exchange import bound
+from masakarimonitors.system.network.exchange import bound
 from tests.fixtures.odd_server import ACCEPTED, Answer, drips, odd_server, pours, says
 
 SOON = 1.0

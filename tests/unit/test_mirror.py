@@ -34,15 +34,17 @@ _GUEST = _LIBVIRT + "tests/integration/virt/test_introspective.py"
 
 # Modules without a test of their own here, each with the reason and with the test that exercises it instead.
 ELSEWHERE: dict[str, str] = {
-    "cmd/demo": "a program that is played as a whole: tests/integration/console/test_scripts.py",
+    "cmd/subcommands/demo": "a program that is played as a whole: tests/integration/console/test_scripts.py",
     "hostmonitor/core/observation": _WORDS,
     "instancemonitor/core/observation": _WORDS,
-    "instancemonitor/core/order": "orders, which only a dialogue shows: tests/playbooks/test_instances_order.py",
+    "instancemonitor/core/evidence/order": "orders, which only a dialogue shows: "
+    "tests/playbooks/test_instances_order.py",
     "introspectiveinstancemonitor/effects": _GUEST,
     "introspectiveinstancemonitor/sources/agent_commands": "tests/unit/introspectiveinstancemonitor/"
     "sources/test_checks.py",
     "monitor": _WORDS,
-    "outbox/breaker": "a record that the delivery opens and closes: tests/unit/outbox/test_delivery.py",
+    "outbox/delivery/breaker": "a record that the delivery opens and closes: "
+    "tests/unit/outbox/delivery/test_delivery.py",
     "outbox/words": _WORDS,
     "processmonitor/core/observation": _WORDS,
     "processmonitor/core/stages": _WORDS,

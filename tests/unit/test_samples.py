@@ -9,7 +9,7 @@ import pytest
 from masakarimonitors import conf
 from masakarimonitors.conf import unknown
 from masakarimonitors.hostmonitor import input_files
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.processmonitor.sources import process_list
 
 ETC = Path(__file__).parents[2] / "etc"

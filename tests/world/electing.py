@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation
 from tests.fixtures.fake_loop import BEGIN, FakeLoop, LoopClock
 from tests.world.freezing import Freezer, FreezingClock

@@ -7,7 +7,7 @@ import itertools
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from masakarimonitors.hostmonitor.core.matrix import Answer
+from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
 from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.fake_loop import BEGIN

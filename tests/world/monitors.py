@@ -32,11 +32,11 @@ from masakarimonitors.hostmonitor.drivers.base import Driver
 from masakarimonitors.masakari_api import LookupFailed, NotSent, Outcome, Unreachable, judge
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import Effects
-from masakarimonitors.outbox.arrivals import Arrivals
+from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Loaded, Row, Write
-from masakarimonitors.outbox.sqlite import SqliteStore
-from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.store import MemoryStore, Store, StoreFault
 from masakarimonitors.status.model import SubjectRow
 from tests.fixtures.fake_loop import LoopClock
 from tests.world.masakari import Unanswered

@@ -13,14 +13,14 @@ from pathlib import Path
 from aiohttp import web
 
 from masakarimonitors.core.decision import Command
-from masakarimonitors.hostmonitor.core.candidate import deciding_links, read_candidate
-from masakarimonitors.hostmonitor.core.election import ElectionPolicy
+from masakarimonitors.hostmonitor.core.election.candidate import deciding_links, read_candidate
+from masakarimonitors.hostmonitor.core.election.election import ElectionPolicy
+from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger, write_ledger
-from masakarimonitors.hostmonitor.core.matrix import Matrix
 from masakarimonitors.hostmonitor.core.observation import Membership, Observation
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
-from masakarimonitors.hostmonitor.drivers.consul.election import LEDGER, LOCK, ElectionTimings
-from masakarimonitors.hostmonitor.drivers.consul.elector import Elector as ConsulElector
+from masakarimonitors.hostmonitor.drivers.consul.leadership.election import LEDGER, LOCK, ElectionTimings
+from masakarimonitors.hostmonitor.drivers.consul.leadership.elector import Elector as ConsulElector
 from masakarimonitors.system.clock import Clock
 from tests.fixtures.fake_consul_store import FakeStore, Handler
 from tests.world.elections import Emit, Ledger

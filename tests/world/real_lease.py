@@ -15,9 +15,9 @@ from typing import Any, Self
 from masakarimonitors.core.decision import Command
 from masakarimonitors.hostmonitor.core.ledger import write_ledger
 from masakarimonitors.hostmonitor.core.observation import Observation
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import ApiFault, Credentials
-from masakarimonitors.hostmonitor.drivers.kubernetes.elector import ElectionTimings, LeaseElector
-from masakarimonitors.hostmonitor.drivers.kubernetes.lease import LEDGER, read_lease
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import ApiFault, Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.elector import ElectionTimings, LeaseElector
+from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import LEDGER, read_lease
 from masakarimonitors.system.clock import Clock
 from tests.world.elections import Emit, Ledger
 from tests.world.freezing import Freezer

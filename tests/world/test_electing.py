@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from masakarimonitors.hostmonitor.core.observation import NoElection
-from masakarimonitors.hostmonitor.drivers.kubernetes.elector import ElectionTimings
+from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.elector import ElectionTimings
 from tests.fixtures import fake_loop
 from tests.fixtures.fake_loop import FakeLoop
 from tests.world.electing import QUIET, Contest, ElectionFault, disturb, mend

@@ -15,9 +15,9 @@ from typing import Any, Self, TypeVar
 
 from masakarimonitors.core.decision import Instant, Ruling, Verdict
 from masakarimonitors.core.notification import HostEvent, HostStatus, ProcessNotification, to_wire
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
+from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
-from masakarimonitors.hostmonitor.core.matrix import Answer
 from masakarimonitors.hostmonitor.core.observation import (
     Life,
     Membership,

@@ -24,14 +24,16 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.notification import HOSTNAME
 from masakarimonitors.core.storm import Storm
-from masakarimonitors.hostmonitor.core import messages
-from masakarimonitors.hostmonitor.core.cluster import lapsed, notice, times
-from masakarimonitors.hostmonitor.core.host import MEMORY, HostState, memo
+from masakarimonitors.hostmonitor.core.election.reporter import Standing, stagger
+from masakarimonitors.hostmonitor.core.evidence.planned import MEMORY as PLANNED
+from masakarimonitors.hostmonitor.core.evidence.planned import UNREAD_FOR, memo_read
+from masakarimonitors.hostmonitor.core.fleet.cluster import lapsed, notice, times
+from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
+from masakarimonitors.hostmonitor.core.fleet.storms import evaluate_storms
 from masakarimonitors.hostmonitor.core.ingest import ingest
-from masakarimonitors.hostmonitor.core.judge import Court, judge
-from masakarimonitors.hostmonitor.core.judgement import Judgement, started
+from masakarimonitors.hostmonitor.core.judging.judge import Court, judge
+from masakarimonitors.hostmonitor.core.judging.pursue import pursue
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
-from masakarimonitors.hostmonitor.core.news import News, of_judgements
 from masakarimonitors.hostmonitor.core.observation import (
     DomainsChanged,
     GuardChanged,
@@ -40,13 +42,11 @@ from masakarimonitors.hostmonitor.core.observation import (
     Observation,
     WriteLedger,
 )
-from masakarimonitors.hostmonitor.core.outage import Phase, UnlistedMove
-from masakarimonitors.hostmonitor.core.planned import MEMORY as PLANNED
-from masakarimonitors.hostmonitor.core.planned import UNREAD_FOR, memo_read
-from masakarimonitors.hostmonitor.core.pursue import pursue
-from masakarimonitors.hostmonitor.core.reporter import Standing, stagger
+from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages.host import MEMORY, HostState, memo
+from masakarimonitors.hostmonitor.core.outages.judgement import Judgement, started
+from masakarimonitors.hostmonitor.core.outages.outage import Phase, UnlistedMove
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy, State
-from masakarimonitors.hostmonitor.core.storms import evaluate_storms
 
 ALARM = "hosts"
 """The one wake-up that the core sets: whatever is due then is looked at."""

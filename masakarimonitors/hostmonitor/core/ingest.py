@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from masakarimonitors.core.decision import Instant, Ruling, Verdict, Woken
-from masakarimonitors.hostmonitor.core import messages
-from masakarimonitors.hostmonitor.core.cluster import take_word
-from masakarimonitors.hostmonitor.core.host import HostState, after_work, new_host
-from masakarimonitors.hostmonitor.core.judgement import Judgement
-from masakarimonitors.hostmonitor.core.membership import NOT_LISTED, MemberRecord, ViewState, observe
-from masakarimonitors.hostmonitor.core.news import News, of_judgements
+from masakarimonitors.hostmonitor.core.evidence.membership import NOT_LISTED, MemberRecord, ViewState, observe
+from masakarimonitors.hostmonitor.core.evidence.planned import NO_WORK
+from masakarimonitors.hostmonitor.core.evidence.proof import Evidence, keep, weigh
+from masakarimonitors.hostmonitor.core.fleet.cluster import take_word
+from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
+from masakarimonitors.hostmonitor.core.fleet.registry import next_offer, take_registry
 from masakarimonitors.hostmonitor.core.observation import (
     Answered,
     DomainsChanged,
@@ -36,11 +36,11 @@ from masakarimonitors.hostmonitor.core.observation import (
     Work,
     WorkSeen,
 )
-from masakarimonitors.hostmonitor.core.outage import Act, Fact, Fate, Outage, Phase, Report, move
-from masakarimonitors.hostmonitor.core.planned import NO_WORK
-from masakarimonitors.hostmonitor.core.proof import Evidence, keep, weigh
-from masakarimonitors.hostmonitor.core.reasons import Reason
-from masakarimonitors.hostmonitor.core.registry import next_offer, take_registry
+from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work, new_host
+from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
+from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Outage, Phase, Report, move
+from masakarimonitors.hostmonitor.core.outages.reasons import Reason
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy, State
 
 

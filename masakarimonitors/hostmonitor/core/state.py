@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from masakarimonitors.core.backoff import backoff
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.storm import GuardPolicy, Storm
-from masakarimonitors.hostmonitor.core.host import MEMORY, HostState
-from masakarimonitors.hostmonitor.core.host import restore as restore_host
+from masakarimonitors.hostmonitor.core.election.reporter import ALWAYS, STAGGER_STEP, Reporter
+from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
+from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
+from masakarimonitors.hostmonitor.core.evidence.planned import MEMORY as PLANNED
+from masakarimonitors.hostmonitor.core.evidence.planned import UNREAD_FOR, restore_unread, unread_for
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
-from masakarimonitors.hostmonitor.core.matrix import Matrix
-from masakarimonitors.hostmonitor.core.membership import ViewState
 from masakarimonitors.hostmonitor.core.observation import DomainsChanged, GuardChanged
-from masakarimonitors.hostmonitor.core.planned import MEMORY as PLANNED
-from masakarimonitors.hostmonitor.core.planned import UNREAD_FOR, restore_unread, unread_for
-from masakarimonitors.hostmonitor.core.reporter import ALWAYS, STAGGER_STEP, Reporter
+from masakarimonitors.hostmonitor.core.outages.host import MEMORY, HostState
+from masakarimonitors.hostmonitor.core.outages.host import restore as restore_host
 
 
 @dataclass(frozen=True, slots=True)

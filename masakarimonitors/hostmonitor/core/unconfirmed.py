@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, HostNotification
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
-from masakarimonitors.hostmonitor.core import messages
-from masakarimonitors.hostmonitor.core.host import HostState
-from masakarimonitors.hostmonitor.core.judge import Court
+from masakarimonitors.hostmonitor.core.election.reporter import Standing
+from masakarimonitors.hostmonitor.core.judging.judge import Court
 from masakarimonitors.hostmonitor.core.observation import Membership
-from masakarimonitors.hostmonitor.core.outage import Fate, Phase
-from masakarimonitors.hostmonitor.core.reporter import Standing
+from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages.host import HostState
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Phase
 from masakarimonitors.hostmonitor.core.state import Policy, State
 
 _ARRIVED = withdraw("masakari has the report")

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from oslo_config.cfg import ConfigOpts
 
 from masakarimonitors.conf import ConfigFault
-from masakarimonitors.hostmonitor.core.matrix import Matrix
+from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation, Power
 from masakarimonitors.hostmonitor.power.check import Proof
 from masakarimonitors.monitor import Effects, InputFile, Source

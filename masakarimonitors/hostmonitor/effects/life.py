@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from masakarimonitors.hostmonitor.core.inquiry import LIFE_LIMIT
+from masakarimonitors.hostmonitor.core.evidence.inquiry import LIFE_LIMIT
 from masakarimonitors.hostmonitor.core.observation import CheckLife, Life, LifeSeen
 from masakarimonitors.hostmonitor.drivers.base import Endpoint
 from masakarimonitors.hostmonitor.power.names import NameFault, Names
-from masakarimonitors.system import tcp
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.tcp import Knock
+from masakarimonitors.system.network import tcp
+from masakarimonitors.system.network.tcp import Knock
 
 TIMEOUT = 3.0
 """Seconds for each try: TCP repeats its first packet after 1 s (RFC 6298), so one lost packet is forgiven."""

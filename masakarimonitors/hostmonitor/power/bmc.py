@@ -15,8 +15,8 @@ from typing import Protocol
 
 from masakarimonitors.hostmonitor.core.observation import Power
 from masakarimonitors.hostmonitor.power.redact import place
-from masakarimonitors.system.command import run
-from masakarimonitors.system.operators_file import LONGEST, Unreadable, read_aside
+from masakarimonitors.system.files.operators_file import LONGEST, Unreadable, read_aside
+from masakarimonitors.system.processes.command import run
 
 # A script that prints a password has this many seconds.
 _SCRIPT_TIMEOUT = 10.0

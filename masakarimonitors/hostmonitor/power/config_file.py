@@ -13,7 +13,7 @@ import yaml
 from masakarimonitors.hostmonitor.power.bmc import Address, InFile, Speaks
 from masakarimonitors.hostmonitor.power.ownership import shared
 from masakarimonitors.hostmonitor.power.redact import holds_login
-from masakarimonitors.system.yaml_file import Faults, read
+from masakarimonitors.system.files.yaml_file import Faults, read
 
 _KEYS = {
     "driver": "ipmi or redfish",

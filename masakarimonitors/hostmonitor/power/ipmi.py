@@ -12,8 +12,8 @@ from masakarimonitors.hostmonitor.power import rmcp
 from masakarimonitors.hostmonitor.power.bmc import Address, Lack, Reading, SecretFault
 from masakarimonitors.hostmonitor.power.names import Names
 from masakarimonitors.hostmonitor.power.redact import shown
-from masakarimonitors.system.command import Finished, run
-from masakarimonitors.system.tcp import Knock
+from masakarimonitors.system.network.tcp import Knock
+from masakarimonitors.system.processes.command import Finished, run
 
 _ANSWER = re.compile(r"^Chassis Power is (on|off)\s*$", re.MULTILINE)
 

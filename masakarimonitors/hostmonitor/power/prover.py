@@ -37,8 +37,8 @@ from masakarimonitors.hostmonitor.power.names import Names
 from masakarimonitors.hostmonitor.power.ownership import beside, contradicts, merged, shared
 from masakarimonitors.monitor import InputFile
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.operators_file import Unreadable, in_time, read_aside
-from masakarimonitors.system.yaml_file import YamlFileFault
+from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_aside
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 
 LOG = logging.getLogger(__name__)
 

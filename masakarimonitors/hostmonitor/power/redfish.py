@@ -25,8 +25,8 @@ from masakarimonitors.hostmonitor.core.observation import Power
 from masakarimonitors.hostmonitor.power.bmc import REDFISH_ROOT, Address, Lack, Reading, SecretFault, Uptime
 from masakarimonitors.hostmonitor.power.names import NameFault, Names
 from masakarimonitors.hostmonitor.power.redact import place, shown
-from masakarimonitors.system import tcp
-from masakarimonitors.system.tcp import Knock
+from masakarimonitors.system.network import tcp
+from masakarimonitors.system.network.tcp import Knock
 
 _LARGEST = 1 << 20
 """Bytes of one document; the largest that BMCs send, a system with all of its links, has some ten thousand."""

@@ -11,7 +11,7 @@ import errno
 import os
 
 from masakarimonitors.hostmonitor.power.names import NameFault, Names
-from masakarimonitors.system.tcp import Knock
+from masakarimonitors.system.network.tcp import Knock
 
 PORT = 623
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.hostmonitor.core.election.reporter import ELECTION_PATIENCE
 from masakarimonitors.hostmonitor.core.observation import (
     Follower,
     Leader,
@@ -21,7 +22,6 @@ from masakarimonitors.hostmonitor.core.observation import (
     Work,
     WorkSeen,
 )
-from masakarimonitors.hostmonitor.core.reporter import ELECTION_PATIENCE
 from masakarimonitors.monitor import Source
 
 

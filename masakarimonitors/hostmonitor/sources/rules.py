@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from masakarimonitors.core.storm import GuardPolicy
-from masakarimonitors.hostmonitor.core.candidate import deciding_links
-from masakarimonitors.hostmonitor.core.matrix import Matrix
+from masakarimonitors.hostmonitor.core.election.candidate import deciding_links
+from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
 from masakarimonitors.hostmonitor.core.observation import (
     DomainsChanged,
     GuardChanged,

@@ -18,10 +18,10 @@ from masakarimonitors.core.decision import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.instancemonitor.core import by_hand, facts, first_look, io_storm, marks, order
-from masakarimonitors.instancemonitor.core.facts import Seen
+from masakarimonitors.instancemonitor.core.evidence import facts, first_look, marks, order
+from masakarimonitors.instancemonitor.core.evidence.facts import Seen
+from masakarimonitors.instancemonitor.core.evidence.marks import HERE
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
-from masakarimonitors.instancemonitor.core.marks import HERE
 from masakarimonitors.instancemonitor.core.observation import (
     Ask,
     Asked,
@@ -36,6 +36,8 @@ from masakarimonitors.instancemonitor.core.observation import (
     Reading,
     Trace,
 )
+from masakarimonitors.instancemonitor.core.reports import by_hand, io_storm
+from masakarimonitors.instancemonitor.core.reports.telling import end_story, notify, rest, take_quiet, tell
 from masakarimonitors.instancemonitor.core.state import (
     Instance,
     Policy,
@@ -50,7 +52,6 @@ from masakarimonitors.instancemonitor.core.state import (
     note_looks,
     subject_of,
 )
-from masakarimonitors.instancemonitor.core.telling import end_story, notify, rest, take_quiet, tell
 from masakarimonitors.instancemonitor.core.wire_events import (
     FAILED,
     IO_ERRORS,

@@ -25,10 +25,7 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.introspectiveinstancemonitor.core.checks import asked_otherwise, given_more_time
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery, over
-from masakarimonitors.introspectiveinstancemonitor.core.investigation import end
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, Phase, step
-from masakarimonitors.introspectiveinstancemonitor.core.limit import recent_reports
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
     AgentsInReach,
@@ -41,6 +38,9 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     LibvirtAway,
     ReadCounters,
 )
+from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import end
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery, over
+from masakarimonitors.introspectiveinstancemonitor.core.reported.limit import recent_reports
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     KEY,
     LASTING,

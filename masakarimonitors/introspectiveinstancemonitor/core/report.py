@@ -16,12 +16,15 @@ from masakarimonitors.core.decision import NOTHING, Decision, Instant, Notify, R
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.storm import TOGETHER, Failing, GuardPolicy, StormRound, weigh
 from masakarimonitors.core.storm_memory import note, stand_again
-from masakarimonitors.introspectiveinstancemonitor.core import delivery
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
-from masakarimonitors.introspectiveinstancemonitor.core.investigation import QUIET
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step
-from masakarimonitors.introspectiveinstancemonitor.core.limit import recent_reports, report_limit_reached
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, ReportSettled
+from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import QUIET
+from masakarimonitors.introspectiveinstancemonitor.core.reported import delivery
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
+from masakarimonitors.introspectiveinstancemonitor.core.reported.limit import (
+    recent_reports,
+    report_limit_reached,
+)
 from masakarimonitors.introspectiveinstancemonitor.core.silence import hold_back, read_counters
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     STORMS,

@@ -19,14 +19,6 @@ from masakarimonitors.core.decision import (
     Verdict,
     WakeAt,
 )
-from masakarimonitors.introspectiveinstancemonitor.core import activity, investigation
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery, over
-from masakarimonitors.introspectiveinstancemonitor.core.investigation import (
-    QUIET,
-    Finding,
-    Investigation,
-    Stage,
-)
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
@@ -38,6 +30,14 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     NotKnown,
     ReadCounters,
 )
+from masakarimonitors.introspectiveinstancemonitor.core.outside import activity, investigation
+from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import (
+    QUIET,
+    Finding,
+    Investigation,
+    Stage,
+)
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery, over
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     READ_AGAIN,
     STILL_CLOSED,

@@ -26,11 +26,11 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
-from masakarimonitors.introspectiveinstancemonitor.core import delivery
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
-from masakarimonitors.introspectiveinstancemonitor.core.investigation import QUIET, Investigation, end
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability, Unwatched
+from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import QUIET, Investigation, end
+from masakarimonitors.introspectiveinstancemonitor.core.reported import delivery
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
 
 KEY = "guest:"
 """What the keys of remembered guests begin with."""

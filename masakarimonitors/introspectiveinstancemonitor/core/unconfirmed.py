@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed, Word, confirm, forget, wait, withdraw
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
-from masakarimonitors.introspectiveinstancemonitor.core.investigation import Finding
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability
+from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import Finding
 from masakarimonitors.introspectiveinstancemonitor.core.report import hangs_after_a_check, may_be_held
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Policy, State
 
 _LOOKS = {

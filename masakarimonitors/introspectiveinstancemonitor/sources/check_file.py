@@ -13,9 +13,9 @@ import yaml
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
 from masakarimonitors.introspectiveinstancemonitor.sources.output import BadExpression, Expression
-from masakarimonitors.system.operators_file import Unreadable, in_time, read_text
-from masakarimonitors.system.yaml_file import Fault, Faults, YamlFileFault
-from masakarimonitors.system.yaml_file import read as read_yaml
+from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_text
+from masakarimonitors.system.files.yaml_file import Fault, Faults, YamlFileFault
+from masakarimonitors.system.files.yaml_file import read as read_yaml
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _KEYS = ("name", "match", "command", "exit_code", "output", "interval", "timeout", "failures")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from masakarimonitors.libvirt.storage import storages_of
-from masakarimonitors.system.xml_text import read_xml
+from masakarimonitors.system.files.xml_text import read_xml
 
 AGENT = "org.qemu.guest_agent.0"
 """The name by which QEMU, libvirt and qemu-ga know the guest agent's channel."""

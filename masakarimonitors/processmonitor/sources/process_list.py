@@ -18,10 +18,17 @@ import yaml
 
 from masakarimonitors.processmonitor.core.observation import Entry, ListBroken, ListRead, Observation
 from masakarimonitors.system.clock import Clock, pause
-from masakarimonitors.system.operators_file import LONGEST as LONGEST
-from masakarimonitors.system.operators_file import Reader, Stamp, Unreadable, in_time, read_bytes, stamp_of
-from masakarimonitors.system.yaml_file import Fault, Faults, YamlFileFault, merge
-from masakarimonitors.system.yaml_file import read as read_yaml
+from masakarimonitors.system.files.operators_file import LONGEST as LONGEST
+from masakarimonitors.system.files.operators_file import (
+    Reader,
+    Stamp,
+    Unreadable,
+    in_time,
+    read_bytes,
+    stamp_of,
+)
+from masakarimonitors.system.files.yaml_file import Fault, Faults, YamlFileFault, merge
+from masakarimonitors.system.files.yaml_file import read as read_yaml
 
 LOG = logging.getLogger(__name__)
 

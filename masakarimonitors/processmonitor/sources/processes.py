@@ -20,7 +20,7 @@ from masakarimonitors.processmonitor.sources.patterns import as_written, follow_
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, tick_of, ticks_now
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.limits import allowed_descriptors
+from masakarimonitors.system.processes.limits import allowed_descriptors
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ helper's own command line, which sudoers rules pin.
 """
 
 from masakarimonitors import privsep
-from masakarimonitors.system.trusted_file import others_could_write
+from masakarimonitors.system.files.trusted_file import others_could_write
 
 OWN_DRIVERS = ("simple", "default", "consul", "kubernetes")
 """Host drivers of this project, which need no command of their own making run as root; a test compares the names."""

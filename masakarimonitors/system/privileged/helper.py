@@ -21,11 +21,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 
 from masakarimonitors.privsep import monitors_priv
-from masakarimonitors.system.command import OUTPUT_LIMIT, Launched, clean_environment, kill_tree, tree
-from masakarimonitors.system.launching import Stdout
 from masakarimonitors.system.privileged.configuration import Refused, RefusedForNow
 from masakarimonitors.system.privileged.handover import hand_over
-from masakarimonitors.system.process_tree import still_alive
+from masakarimonitors.system.processes.command import (
+    OUTPUT_LIMIT,
+    Launched,
+    clean_environment,
+    kill_tree,
+    tree,
+)
+from masakarimonitors.system.processes.launching import Stdout
+from masakarimonitors.system.processes.process_tree import still_alive
 
 Started = tuple[int, str, int]
 """The command's pid; or 0, what is wrong in words, and the same as an errno (0: none). EINPROGRESS: ask `begun`."""

@@ -20,8 +20,15 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeVar
 
-from masakarimonitors.system.command import OUTPUT_LIMIT, Finished, NotBegun, PidWatch, outlive, text
 from masakarimonitors.system.privileged.handover import Handover
+from masakarimonitors.system.processes.command import (
+    OUTPUT_LIMIT,
+    Finished,
+    NotBegun,
+    PidWatch,
+    outlive,
+    text,
+)
 from masakarimonitors.system.threads import NoThread, Pool
 
 LOG = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from keystoneauth1.adapter import Adapter
 from keystoneauth1.session import Session
 
 from masakarimonitors.masakari_api import MasakariApi
-from masakarimonitors.system.exchange import bound
+from masakarimonitors.system.network.exchange import bound
 from tests.fixtures.waiting import until
 from tests.integration.cloud.nova import PlayedNova
 from tests.integration.cloud.rig import SERVICE_PASSWORD, Cloud

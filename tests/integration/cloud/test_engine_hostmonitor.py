@@ -14,7 +14,7 @@ from masakarimonitors.cmd.wiring import WiredMonitor, wire
 from masakarimonitors.core.decision import Command, Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
 from masakarimonitors.hostmonitor import monitor as wiring
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import (
     CheckPower,
     Leader,
@@ -28,10 +28,10 @@ from masakarimonitors.hostmonitor.core.observation import (
 from masakarimonitors.hostmonitor.drivers.base import Driver
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.masakari_lists import ReportFinder
-from masakarimonitors.outbox.arrivals import Arrivals
-from masakarimonitors.outbox.delivery import DeliveryPolicy
+from masakarimonitors.outbox.delivery.arrivals import Arrivals
+from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_bmc import bmcs
 from tests.fixtures.waiting import eventually

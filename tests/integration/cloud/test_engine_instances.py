@@ -16,7 +16,7 @@ from masakarimonitors.core.notification import (
     ReportStatus,
     VmNotification,
 )
-from masakarimonitors.outbox.pace import PacePolicy
+from masakarimonitors.outbox.pace.pace import PacePolicy
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.waiting import eventually
 from tests.integration.cloud.recovery import Recovery

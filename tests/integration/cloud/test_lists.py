@@ -24,10 +24,10 @@ from masakarimonitors.hostmonitor.effects.reports import ReportLookups
 from masakarimonitors.hostmonitor.sources.segments import Segments
 from masakarimonitors.masakari_api import Delivered, MasakariApi
 from masakarimonitors.masakari_lists import ReportFinder, notification
-from masakarimonitors.outbox.looks import Looks
-from masakarimonitors.outbox.stages import Lane, Sign
+from masakarimonitors.outbox.pace.looks import Looks
+from masakarimonitors.outbox.pace.stages import Lane, Sign
 from masakarimonitors.system.clock import SystemClock
-from masakarimonitors.system.exchange import bound
+from masakarimonitors.system.network.exchange import bound
 from tests.integration.cloud.rig import HOSTS, RESTING, Cloud, stamp
 
 pytestmark = pytest.mark.xdist_group("cloud")

@@ -21,18 +21,18 @@ from masakarimonitors.core.notification import (
 )
 from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.masakari_lists import ReportFinder
-from masakarimonitors.outbox.arrivals import Arrivals
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.delivery.arrivals import Arrivals
+from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.follower import Follower
-from masakarimonitors.outbox.looks import Looks
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.pace import PacePolicy
-from masakarimonitors.outbox.pacing import OFF, Pacing
+from masakarimonitors.outbox.pace.looks import Looks
+from masakarimonitors.outbox.pace.pace import PacePolicy
+from masakarimonitors.outbox.pace.pacing import OFF, Pacing
 from masakarimonitors.outbox.progress import FollowPolicy
 from masakarimonitors.outbox.rows import Row
-from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.system.clock import Clock, SystemClock
-from masakarimonitors.system.exchange import bound
+from masakarimonitors.system.network.exchange import bound
 from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_clock import EPOCH
 

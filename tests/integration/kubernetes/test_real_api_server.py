@@ -14,7 +14,7 @@ from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import loader
 from masakarimonitors.core.decision import Ruling, Verdict
 from masakarimonitors.hostmonitor.drivers.base import Weight
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.examine import Question, examine
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames
 from masakarimonitors.receiver.app import Receiver

@@ -23,11 +23,11 @@ from masakarimonitors.core.notification import HostEvent, ProcessNotification, R
 from masakarimonitors.core.unconfirmed import confirm
 from masakarimonitors.masakari_api import MasakariApi, Outcome
 from masakarimonitors.monitor import Monitor
-from masakarimonitors.outbox.delivery import DeliveryPolicy
+from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.reading import read_only
 from masakarimonitors.outbox.rows import Put, Row, Write
-from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.reading import read_only
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.system.clock import Clock, SystemClock
 
 

@@ -13,7 +13,7 @@ import pytest
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_clock import EPOCH
 from tests.fixtures.waiting import eventually

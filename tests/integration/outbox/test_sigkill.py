@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.core.notification import ReportStatus
-from masakarimonitors.outbox.reading import read_only
+from masakarimonitors.outbox.storage.reading import read_only
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.lifeline import end, spawn

@@ -19,10 +19,10 @@ from masakarimonitors.core.notification import (
     ReportStatus,
 )
 from masakarimonitors.masakari_lists import ReportFinder
-from masakarimonitors.outbox.arrivals import Arrivals
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.delivery.arrivals import Arrivals
+from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.receiver.store import Accepted
 from masakarimonitors.system.clock import SystemClock

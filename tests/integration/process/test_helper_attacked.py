@@ -120,7 +120,7 @@ def intruder(tmp_path: Path) -> Iterator[Intruder]:
         "masakarimonitors.system.privileged.helper.launch",
         "masakarimonitors.system.privileged.helper._begun",
         "masakarimonitors.system.privileged.helper.subprocess.run",
-        "masakarimonitors.system.command.Launched",
+        "masakarimonitors.system.processes.command.Launched",
         "os.system",
         "subprocess.run",
     ],

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.core.decision import Ruling
-from masakarimonitors.introspectiveinstancemonitor.core.activity import SPINNING
+from masakarimonitors.introspectiveinstancemonitor.core.outside.activity import SPINNING
 from tests.fixtures.waiting import until
 from tests.integration.virt.domain import file_disk
 from tests.integration.virt.instance import Instance

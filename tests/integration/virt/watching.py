@@ -14,7 +14,7 @@ from typing import Any
 from masakarimonitors.cmd import wiring
 from masakarimonitors.conf import loader
 from masakarimonitors.core.decision import Verdict
-from masakarimonitors.outbox.delivery import DeliveryPolicy
+from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_api import FakeApi

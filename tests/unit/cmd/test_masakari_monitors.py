@@ -2,8 +2,8 @@
 
 import pytest
 
-from masakarimonitors.cmd import check, demo, outbox, pacemaker_alert, receiver, run, status
 from masakarimonitors.cmd.masakari_monitors import parser
+from masakarimonitors.cmd.subcommands import check, demo, outbox, pacemaker_alert, receiver, run, status
 from masakarimonitors.version import VERSION
 
 

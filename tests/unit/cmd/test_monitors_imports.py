@@ -19,14 +19,14 @@ from typing import Any
 import pytest
 
 from masakarimonitors.cmd.wiring import MONITORS
-from masakarimonitors.system import held_back
+from masakarimonitors.system.service import held_back
 from tests.fixtures.monitor_process import Sections, write_conf
 from tests.fixtures.waiting import PATIENCE
 
 PROGRAM = """
 import asyncio, json, os, sys
 from masakarimonitors.cmd import monitors
-from masakarimonitors.system import held_back
+from masakarimonitors.system.service import held_back
 
 def started(running, page):
     with open(answer, "w") as file:
@@ -46,7 +46,7 @@ getattr(monitors, name)()
 REPORTER = """
 import asyncio, json, sys
 from masakarimonitors.cmd import monitors
-from masakarimonitors.system import held_back
+from masakarimonitors.system.service import held_back
 
 def loaded():
     return {name for name in list(sys.modules) if held_back.is_loaded(name)}

@@ -22,11 +22,11 @@ from masakarimonitors.conf import ConfigFault, state_path
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.status import unix_socket
-from masakarimonitors.system import loop_watch, systemd
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.service import loop_watch, systemd
 from tests.fixtures.waiting import PATIENCE, eventually
 from tests.unit.cmd.conftest import Configure
 

@@ -26,13 +26,13 @@ from masakarimonitors.core.decision import (
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, VmNotification
 from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, LookupFailed, MasakariApi, Unreachable
 from masakarimonitors.monitor import Monitor
-from masakarimonitors.outbox.delivery import DeliveryPolicy
-from masakarimonitors.outbox.looks import Looks
+from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.pace import PacePolicy
+from masakarimonitors.outbox.pace.looks import Looks
+from masakarimonitors.outbox.pace.pace import PacePolicy
 from masakarimonitors.outbox.rows import Keep
-from masakarimonitors.outbox.sqlite import SqliteStore
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.status.health import Kind, Level, Sight, View
 from masakarimonitors.status.model import MonitorStatus, SubjectRow
 from tests.fixtures.fake_api import FakeApi

@@ -1,8 +1,8 @@
 import pytest
 
-from masakarimonitors.hostmonitor.core.matrix import default
+from masakarimonitors.hostmonitor.core.evidence.matrix import default
 from masakarimonitors.hostmonitor.input_files import parse_domains, parse_matrix
-from masakarimonitors.system.yaml_file import YamlFileFault
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 
 THE_MANUAL = """\
 sequence: ['manage']

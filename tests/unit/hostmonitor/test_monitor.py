@@ -17,7 +17,7 @@ from masakarimonitors.core.notification import (
     Settled,
 )
 from masakarimonitors.hostmonitor import monitor as wiring
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import MatrixChanged, Outcome
 from masakarimonitors.hostmonitor.drivers.base import Driver
 from masakarimonitors.monitor import InputFile

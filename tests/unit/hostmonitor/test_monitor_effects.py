@@ -7,7 +7,7 @@ import pytest
 
 from masakarimonitors import conf as options
 from masakarimonitors.hostmonitor import monitor as wiring
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import CheckLife, CheckPower, Life, LifeSeen
 from masakarimonitors.hostmonitor.drivers.base import Driver, Endpoint
 from tests.fixtures.fake_api import FakeApi

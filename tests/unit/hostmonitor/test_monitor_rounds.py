@@ -11,14 +11,14 @@ from masakarimonitors import conf as options
 from masakarimonitors.cmd.wiring import wire
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.hostmonitor import monitor as wiring
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import Membership, Power, ProofKind
 from masakarimonitors.hostmonitor.drivers.base import Driver
 from masakarimonitors.hostmonitor.effects.bmc_rounds import MISSED_WITHIN
 from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Proof
-from masakarimonitors.outbox.delivery import DeliveryPolicy
+from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.unit.hostmonitor.test_monitor_running import Script

@@ -12,7 +12,7 @@ import pytest
 from masakarimonitors import conf as options
 from masakarimonitors.cmd.wiring import delivery_policy, wire
 from masakarimonitors.hostmonitor import monitor as wiring
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import (
     Leader,
     Membership,
@@ -25,7 +25,7 @@ from masakarimonitors.hostmonitor.drivers.base import Driver
 from masakarimonitors.hostmonitor.sources.path import QUESTION
 from masakarimonitors.masakari_api import Delivered, Unreachable
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.fixtures.fake_lists import FakeLists

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import Membership, Outcome
-from masakarimonitors.hostmonitor.core.reasons import Reason
+from masakarimonitors.hostmonitor.core.outages.reasons import Reason
 from masakarimonitors.hostmonitor.core.unconfirmed import well
 from masakarimonitors.hostmonitor.status import describe, views
 from masakarimonitors.status.health import Kind, Sight

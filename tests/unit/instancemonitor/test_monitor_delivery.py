@@ -22,9 +22,9 @@ from masakarimonitors.instancemonitor.core.observation import (
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.libvirt.domain_state import Lifecycle
 from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Unreachable
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.fixtures.instance_play import INSTANCE, URI, running

@@ -24,12 +24,12 @@ from masakarimonitors.core.notification import (
 )
 from masakarimonitors.masakari_api import Duplicate, Unreachable
 from masakarimonitors.masakari_lists import ReportFinder
-from masakarimonitors.outbox.arrivals import Arrivals
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.delivery.arrivals import Arrivals
+from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.follower import MOST, READING, Follower
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.progress import FollowPolicy, Progress, Seen
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.status.health import Level, Shown, health
 from masakarimonitors.status.model import OutboxRow
 from tests.fixtures.confirming import confirm_all

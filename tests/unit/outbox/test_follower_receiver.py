@@ -9,11 +9,11 @@ from masakarimonitors import conf
 from masakarimonitors.cmd.wiring import api_client
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
-from masakarimonitors.outbox.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.follower import Follower
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.progress import FollowPolicy, Progress
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.waiting import eventually

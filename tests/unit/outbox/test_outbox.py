@@ -14,8 +14,8 @@ from masakarimonitors.core.decision import Notify, Remember, Withdraw
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus, VmNotification
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Loaded, Row, Write
-from masakarimonitors.outbox.sqlite import SqliteStore
-from masakarimonitors.outbox.store import MemoryStore, Store, StoreFault
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.store import MemoryStore, Store, StoreFault
 from tests.fixtures.fake_clock import FakeClock, settle
 
 

@@ -11,7 +11,7 @@ from masakarimonitors.core.notification import HostEvent, ProcessNotification, V
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Put
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.outbox.unconfirmed import PATIENCE, UnconfirmedReports
 from tests.fixtures.fake_clock import FakeClock
 

@@ -27,7 +27,7 @@ from masakarimonitors.processmonitor.core.observation import (
 )
 from masakarimonitors.processmonitor.effects import Effects, Spare, run_directly
 from masakarimonitors.system.clock import SystemClock
-from masakarimonitors.system.command import Finished
+from masakarimonitors.system.processes.command import Finished
 from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.patient_launch import start_in_any_time
 from tests.fixtures.waiting import eventually

@@ -9,7 +9,7 @@ import pytest
 from masakarimonitors.processmonitor.core.observation import CommandEnded, CommandKey, CommandsRun, Run
 from masakarimonitors.processmonitor.effects import Effects, Spare, run_directly
 from masakarimonitors.processmonitor.sources.stat import read_stat
-from masakarimonitors.system.command import Finished
+from masakarimonitors.system.processes.command import Finished
 from tests.fixtures.waiting import eventually
 from tests.unit.processmonitor.test_effects import ProcessSource
 

@@ -12,7 +12,7 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.status import web
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow
-from masakarimonitors.system.socket_path import Taken
+from masakarimonitors.system.network.socket_path import Taken
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.waiting import PATIENCE
 

@@ -15,8 +15,8 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from masakarimonitors.core.outside import read_json
-from masakarimonitors.system.http_client import HttpClient, HttpFault, to_port, to_socket
-from masakarimonitors.system.operators_file import Unreadable, read_aside
+from masakarimonitors.system.files.operators_file import Unreadable, read_aside
+from masakarimonitors.system.network.http_client import HttpClient, HttpFault, to_port, to_socket
 
 Params = Mapping[str, str | int]
 _NO_PARAMS: Params = {}

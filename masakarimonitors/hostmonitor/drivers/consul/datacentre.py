@@ -22,14 +22,14 @@ from masakarimonitors.hostmonitor.core.observation import (
 )
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault
-from masakarimonitors.hostmonitor.drivers.consul.farewell import Answers, answers
-from masakarimonitors.hostmonitor.drivers.consul.gossip import GossipMemory
+from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import Answers, answers
+from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import GossipMemory
+from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
+from masakarimonitors.hostmonitor.drivers.consul.departures.vanished import Onlooker
 from masakarimonitors.hostmonitor.drivers.consul.parse import Member
-from masakarimonitors.hostmonitor.drivers.consul.places import Places
 from masakarimonitors.hostmonitor.drivers.consul.planned import PlannedWork
 from masakarimonitors.hostmonitor.drivers.consul.prover import NotShown
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
-from masakarimonitors.hostmonitor.drivers.consul.vanished import Onlooker
 from masakarimonitors.hostmonitor.drivers.consul.watch import Watch
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.tasks import apart

@@ -16,22 +16,22 @@ from oslo_config import cfg
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import Command
 from masakarimonitors.hostmonitor import input_files
-from masakarimonitors.hostmonitor.core import matrix
-from masakarimonitors.hostmonitor.core.candidate import deciding_links
-from masakarimonitors.hostmonitor.core.election import ElectionPolicy
+from masakarimonitors.hostmonitor.core.election.candidate import deciding_links
+from masakarimonitors.hostmonitor.core.election.election import ElectionPolicy
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Observation
 from masakarimonitors.hostmonitor.drivers.base import Driver, Endpoint
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
 from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, ProvenLinks
-from masakarimonitors.hostmonitor.drivers.consul.election import ElectionTimings
-from masakarimonitors.hostmonitor.drivers.consul.elector import Elector
+from masakarimonitors.hostmonitor.drivers.consul.leadership.election import ElectionTimings
+from masakarimonitors.hostmonitor.drivers.consul.leadership.elector import Elector
 from masakarimonitors.hostmonitor.drivers.consul.planned import PlannedWork
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.monitor import InputFile
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.operators_file import Unreadable, in_time, read_text
-from masakarimonitors.system.yaml_file import YamlFileFault
+from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_text
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 
 LOG = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, first_fault
+from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import GossipMemory
+from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
+from masakarimonitors.hostmonitor.drivers.consul.departures.vanished import Onlooker, Vanished
 from masakarimonitors.hostmonitor.drivers.consul.follower import Follower
-from masakarimonitors.hostmonitor.drivers.consul.gossip import GossipMemory
-from masakarimonitors.hostmonitor.drivers.consul.places import Places
 from masakarimonitors.hostmonitor.drivers.consul.prover import Prover
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
-from masakarimonitors.hostmonitor.drivers.consul.vanished import Onlooker, Vanished
 from masakarimonitors.system.clock import Clock
 
 HEALTH = "/v1/health/state/any"

@@ -13,12 +13,12 @@ from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import Command
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Observation
 from masakarimonitors.hostmonitor.drivers.base import Driver, Finding
 from masakarimonitors.hostmonitor.drivers.kubernetes import examine
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import Credentials
-from masakarimonitors.hostmonitor.drivers.kubernetes.elector import ElectionTimings, LeaseElector
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.elector import ElectionTimings, LeaseElector
 from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import LINK, Nodes, Rhythm
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames, own_names
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover

@@ -9,14 +9,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from masakarimonitors.hostmonitor.drivers.base import Finding, Weight
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import (
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import (
     NODE_LEASES,
     REFUSALS,
     Api,
     ApiFault,
     Credentials,
 )
-from masakarimonitors.hostmonitor.drivers.kubernetes.lease import blank_lease
+from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import blank_lease
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames, find_own, who
 from masakarimonitors.hostmonitor.drivers.kubernetes.parse import NodeSeen, read_node
 

@@ -9,7 +9,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import NODE_LEASES, REFUSALS, Api, ApiFault
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import (
+    NODE_LEASES,
+    REFUSALS,
+    Api,
+    ApiFault,
+)
 from masakarimonitors.hostmonitor.drivers.kubernetes.sight import Beats
 from masakarimonitors.system.clock import Clock
 

@@ -28,7 +28,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     WorkSeen,
 )
 from masakarimonitors.hostmonitor.drivers.base import Endpoint
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import (
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import (
     NODE_LEASES,
     REFUSALS,
     Api,

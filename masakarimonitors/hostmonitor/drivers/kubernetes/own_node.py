@@ -7,7 +7,7 @@ decides alone; else this host's names, then the identity of its boot, which each
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import Api
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Api
 from masakarimonitors.hostmonitor.drivers.kubernetes.parse import NodeSeen, read_node
 
 NOWHERE = "none"

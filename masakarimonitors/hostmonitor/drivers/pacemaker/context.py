@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from masakarimonitors.hostmonitor.drivers.base import Endpoint
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import GOODBYES_LAST
-from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Finding
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Connection
-from masakarimonitors.hostmonitor.drivers.pacemaker.table import Condition
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Connection
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Finding
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.table import Condition
 
 LOG = logging.getLogger(__name__)
 

@@ -15,39 +15,39 @@ from pathlib import Path
 from oslo_config.cfg import ConfigOpts
 
 from masakarimonitors.conf import ConfigFault, state_path, where
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import Observation
 from masakarimonitors.hostmonitor.drivers.base import Driver, Finding, Weight
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import ACCOUNTS_MISSING, known_accounts
-from masakarimonitors.hostmonitor.drivers.pacemaker.classify import LINK, Rules
-from masakarimonitors.hostmonitor.drivers.pacemaker.commands import (
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.remarks import remarks
+from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import open_quorum
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.elector import GroupElector
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import check, rings
+from masakarimonitors.hostmonitor.drivers.pacemaker.effects import Effects
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing.fencing_agents import Takes
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing.fencing_devices import FencingDevices
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_watch import FencingWatch
+from masakarimonitors.hostmonitor.drivers.pacemaker.memory import HostMemory
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import LINK, Rules
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import (
     CannotLook,
     Commands,
     NodeKind,
     found_kind,
     run_directly,
 )
-from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
-from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import open_quorum
-from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.elector import GroupElector
-from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import check, rings
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Worth
-from masakarimonitors.hostmonitor.drivers.pacemaker.effects import Effects
-from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_agents import Takes
-from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_devices import FencingDevices
-from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_watch import FencingWatch
-from masakarimonitors.hostmonitor.drivers.pacemaker.memory import HostMemory
-from masakarimonitors.hostmonitor.drivers.pacemaker.operations import KEEP, Asked
-from masakarimonitors.hostmonitor.drivers.pacemaker.remarks import remarks
-from masakarimonitors.hostmonitor.drivers.pacemaker.rights import Run, RunByOutcome
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.operations import KEEP, Asked
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.rights import Run, RunByOutcome
 from masakarimonitors.hostmonitor.drivers.pacemaker.watch import Doors, Rhythm, Watch
 from masakarimonitors.hostmonitor.power.bmc import Address
 from masakarimonitors.hostmonitor.power.ownership import shared
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.monitor import Source
 from masakarimonitors.system.clock import Clock, SystemClock
-from masakarimonitors.system.command import Finished
 from masakarimonitors.system.privileged.runner import RunAsRoot
+from masakarimonitors.system.processes.command import Finished
 from masakarimonitors.system.threads import Pool
 
 _KINDS = {"autodetect": None, "cluster": NodeKind.CLUSTER, "remote": NodeKind.REMOTE}

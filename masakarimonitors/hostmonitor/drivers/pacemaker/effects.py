@@ -20,12 +20,12 @@ from masakarimonitors.hostmonitor.core.observation import (
     ProofKind,
     WriteLedger,
 )
-from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Finding
-from masakarimonitors.hostmonitor.drivers.pacemaker.commands import CannotLook
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import Ledger
-from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_devices import FencingDevices
-from masakarimonitors.hostmonitor.drivers.pacemaker.table import Condition
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing.fencing_devices import FencingDevices
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Finding
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.table import Condition
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import CannotLook
 from masakarimonitors.hostmonitor.power.bmc import Address
 from masakarimonitors.system.clock import Clock
 

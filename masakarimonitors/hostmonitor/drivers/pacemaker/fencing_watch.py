@@ -8,8 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from masakarimonitors.hostmonitor.drivers.pacemaker.commands import CannotLook
-from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_devices import FencingDevices
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing.fencing_devices import FencingDevices
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import CannotLook
 from masakarimonitors.hostmonitor.power.bmc import Address
 from masakarimonitors.system.clock import Clock
 

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from masakarimonitors.core.decision import JSON, Instant
-from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Records
-from masakarimonitors.hostmonitor.drivers.pacemaker.kept import kept, restored
-from masakarimonitors.system import private_files
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Records
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.kept import kept, restored
+from masakarimonitors.system.files import private_files
 from masakarimonitors.system.threads import NoThread, Pool
 
 LOG = logging.getLogger(__name__)

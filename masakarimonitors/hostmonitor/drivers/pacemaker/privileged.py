@@ -6,7 +6,7 @@ that command, started; or a reason. Whoever runs as the monitor's user can have 
 
 from collections.abc import Sequence
 
-from masakarimonitors.hostmonitor.drivers.pacemaker.operations import (
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.operations import (
     KEEP,
     Asked,
     NoSuchOperationError,

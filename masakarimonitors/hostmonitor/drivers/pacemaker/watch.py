@@ -18,7 +18,11 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Observation, View
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import AlertsHeard, goodbye_in
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.socket import Alerts
-from masakarimonitors.hostmonitor.drivers.pacemaker.classify import (
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import OFF, Cib, CrmMon, Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError, QuorumFeed
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import LinkCheck, OwnLink
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import (
     LINK,
     Finding,
     Look,
@@ -27,14 +31,10 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.classify import (
     Rules,
     classify,
 )
-from masakarimonitors.hostmonitor.drivers.pacemaker.commands import CannotLook, NodeKind
-from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
-from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError, QuorumFeed
-from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import LinkCheck, OwnLink
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import OFF, Cib, CrmMon, Worth
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import Fenced, HostRecord
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.record import Fenced, HostRecord
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.tracker import ChangeTracker
 from masakarimonitors.hostmonitor.drivers.pacemaker.sight import Outcome, Sight, after
-from masakarimonitors.hostmonitor.drivers.pacemaker.tracker import ChangeTracker
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import CannotLook, NodeKind
 from masakarimonitors.system.clock import Clock, wait
 
 LOG = logging.getLogger(__name__)

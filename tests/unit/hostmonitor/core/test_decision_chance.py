@@ -11,7 +11,7 @@ import pytest
 
 from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.core.storm import GuardPolicy
-from masakarimonitors.hostmonitor.core import matrix
+from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import Life, Membership, Outcome, Power, ProofKind, Work
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy

@@ -8,7 +8,7 @@ import pytest
 from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core.decision import Decider
 from masakarimonitors.hostmonitor.core.observation import Membership, Sample, Sighting
-from masakarimonitors.hostmonitor.core.outage import Fate, Phase, Report, UnlistedMove
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Phase, Report, UnlistedMove
 from masakarimonitors.hostmonitor.core.state import State
 from tests.fixtures.host_play import Play, policy, stopped
 

@@ -8,11 +8,12 @@ import pytest
 
 from masakarimonitors.core.decision import Instant, Withdraw, Woken
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core.host import HostState, new_host
+from masakarimonitors.hostmonitor.core.evidence.inquiry import Inquiry
+from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
+from masakarimonitors.hostmonitor.core.evidence.proof import Proof
+from masakarimonitors.hostmonitor.core.fleet.news import News
+from masakarimonitors.hostmonitor.core.fleet.registry import OFFER_AGAIN
 from masakarimonitors.hostmonitor.core.ingest import ingest
-from masakarimonitors.hostmonitor.core.inquiry import Inquiry
-from masakarimonitors.hostmonitor.core.membership import ViewState
-from masakarimonitors.hostmonitor.core.news import News
 from masakarimonitors.hostmonitor.core.observation import (
     Answered,
     CheckLife,
@@ -33,12 +34,11 @@ from masakarimonitors.hostmonitor.core.observation import (
     Work,
     WorkSeen,
 )
-from masakarimonitors.hostmonitor.core.outage import Fate, Outage, Phase, Report
-from masakarimonitors.hostmonitor.core.proof import Proof
-from masakarimonitors.hostmonitor.core.registry import OFFER_AGAIN
+from masakarimonitors.hostmonitor.core.outages.host import HostState, new_host
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Phase, Report
 from masakarimonitors.hostmonitor.core.state import Cluster, ProofPolicy, State
 from tests.fixtures.host_play import OWN, THREE, policy
-from tests.unit.hostmonitor.core.test_judge import record
+from tests.unit.hostmonitor.core.judging.test_judge import record
 
 EPOCH = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
 NOW = Instant(1000.0, EPOCH)

@@ -1,6 +1,6 @@
 """The rules that the host monitor judges by."""
 
-from masakarimonitors.hostmonitor.core.reporter import Standing
+from masakarimonitors.hostmonitor.core.election.reporter import Standing
 from masakarimonitors.hostmonitor.core.state import ProofPolicy, Segments, restore
 from tests.fixtures.host_play import policy
 

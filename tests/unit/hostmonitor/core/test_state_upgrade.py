@@ -1,8 +1,8 @@
 """What the host monitor of an earlier release remembered: the same hosts, outages and reports after an upgrade."""
 
-from masakarimonitors.hostmonitor.core.host import HostState, memo
 from masakarimonitors.hostmonitor.core.observation import Membership, Power
-from masakarimonitors.hostmonitor.core.outage import Fate
+from masakarimonitors.hostmonitor.core.outages.host import HostState, memo
+from masakarimonitors.hostmonitor.core.outages.outage import Fate
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, restore
 from tests.fixtures import old_state
 from tests.fixtures.host_play import THREE, Play, policy, started, stopped

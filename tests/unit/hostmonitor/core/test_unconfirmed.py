@@ -5,8 +5,8 @@ import datetime
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed
-from masakarimonitors.hostmonitor.core.outage import Fate
-from masakarimonitors.hostmonitor.core.reporter import Standing
+from masakarimonitors.hostmonitor.core.election.reporter import Standing
+from masakarimonitors.hostmonitor.core.outages.outage import Fate
 from masakarimonitors.hostmonitor.core.state import restore
 from masakarimonitors.hostmonitor.core.unconfirmed import OF_FATE, OF_STANDING, judge
 from tests.fixtures.host_play import policy

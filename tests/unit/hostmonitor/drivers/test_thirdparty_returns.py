@@ -11,9 +11,9 @@ from masakarimonitors.core.decision import Instant, Verdict
 from masakarimonitors.hostmonitor.drivers import thirdparty
 from masakarimonitors.hostmonitor.drivers.thirdparty import LIFE, Said, read
 from masakarimonitors.masakari_api import Delivered, Unreachable
-from masakarimonitors.outbox.delivery import DeliveryPolicy
+from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.store import MemoryStore
+from masakarimonitors.outbox.storage.store import MemoryStore
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.inquiry import LIFE_AGE, LIFE_INTERVAL, LIFE_LEAD, LIFE_LIMIT
+from masakarimonitors.hostmonitor.core.evidence.inquiry import LIFE_AGE, LIFE_INTERVAL, LIFE_LEAD, LIFE_LIMIT
 from masakarimonitors.hostmonitor.core.observation import CheckLife, Life, LifeSeen
 from masakarimonitors.hostmonitor.drivers.base import Endpoint
 from masakarimonitors.hostmonitor.effects.life import APART, LONGEST, ROUNDS, TIMEOUT, SignsOfLife
 from masakarimonitors.hostmonitor.power.names import NameFault
-from masakarimonitors.system.tcp import Knock
+from masakarimonitors.system.network.tcp import Knock
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.waiting import eventually
 

@@ -6,7 +6,7 @@ import pytest
 
 from masakarimonitors.hostmonitor.power.bmc import InFile, Speaks
 from masakarimonitors.hostmonitor.power.config_file import parse
-from masakarimonitors.system.yaml_file import YamlFileFault
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 
 GOOD = """\
 compute-1:

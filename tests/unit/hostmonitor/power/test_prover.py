@@ -14,7 +14,7 @@ import pytest
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen, ProofKind
 from masakarimonitors.hostmonitor.power.bmc import Address, InFile, Lack, Literal, Speaks
 from masakarimonitors.hostmonitor.power.prover import PowerConfigFault, PowerPolicy, Prover
-from masakarimonitors.system.command import Finished
+from masakarimonitors.system.processes.command import Finished
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.waiting import PATIENCE, eventually
 from tests.unit.hostmonitor.power.test_redfish import Service, serving

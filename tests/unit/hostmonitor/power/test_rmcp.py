@@ -13,7 +13,7 @@ import pytest
 from masakarimonitors.hostmonitor.power import rmcp
 from masakarimonitors.hostmonitor.power.names import Names
 from masakarimonitors.hostmonitor.power.rmcp import ping
-from masakarimonitors.system.tcp import Knock
+from masakarimonitors.system.network.tcp import Knock
 from tests.fixtures.waiting import PATIENCE
 
 # As ipmi_sim (OpenIPMI 2.0.33) answers the presence ping.

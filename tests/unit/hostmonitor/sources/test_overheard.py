@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.hostmonitor.core.election.reporter import ELECTION_PATIENCE
 from masakarimonitors.hostmonitor.core.observation import (
     Follower,
     Leader,
@@ -17,7 +18,6 @@ from masakarimonitors.hostmonitor.core.observation import (
     Work,
     WorkSeen,
 )
-from masakarimonitors.hostmonitor.core.reporter import ELECTION_PATIENCE
 from masakarimonitors.hostmonitor.sources.overheard import Overheard, Tapped
 from tests.fixtures.fake_clock import EPOCH
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.matrix import Matrix
+from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
 from masakarimonitors.hostmonitor.core.observation import DomainsChanged, MatrixChanged, Observation
 from masakarimonitors.hostmonitor.sources.rules import ChangedRules
 

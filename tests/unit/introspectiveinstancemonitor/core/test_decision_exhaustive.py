@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 
 from masakarimonitors.core.decision import Woken
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import PATIENCE, Delivery, is_under_way
-from masakarimonitors.introspectiveinstancemonitor.core.investigation import Finding, Investigation
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     AgentsInReach,
@@ -20,6 +18,12 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     GuestRestarted,
     LibvirtAway,
     NotKnown,
+)
+from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import Finding, Investigation
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import (
+    PATIENCE,
+    Delivery,
+    is_under_way,
 )
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Policy, Probe
 from tests.fixtures.guest_play import RUN, A, Play

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.introspectiveinstancemonitor.core import investigation
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import TABLE, Move, Phase
+from masakarimonitors.introspectiveinstancemonitor.core.outside import investigation
 
 DOCS = Path(__file__).parents[4] / "docs"
 DRAWING = runpy.run_path(str(DOCS / "_ext/guest_lifecycle.py"))

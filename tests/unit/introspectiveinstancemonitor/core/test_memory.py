@@ -5,10 +5,10 @@ import json
 from dataclasses import replace
 from types import MappingProxyType
 
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Hold, Probe, memo, with_probe
 from tests.fixtures.guest_play import A, Play
 

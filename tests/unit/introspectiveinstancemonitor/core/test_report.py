@@ -8,12 +8,12 @@ import pytest
 
 from masakarimonitors.core.decision import NOTHING, Instant, Notify, Ruling
 from masakarimonitors.core.storm import GuardPolicy
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import PATIENCE, Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, ReadCounters
 from masakarimonitors.introspectiveinstancemonitor.core.report import FRESH, pursue, scopes
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import PATIENCE, Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Hold, Policy, Probe, State
-from masakarimonitors.outbox.pace import PacePolicy
+from masakarimonitors.outbox.pace.pace import PacePolicy
 
 NOW = Instant(1000.0, datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC))
 POLICY = Policy(hostname="compute-1", guard=GuardPolicy(domain_threshold=50.0))

@@ -7,7 +7,6 @@ from types import MappingProxyType
 import pytest
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, WakeAt
-from masakarimonitors.introspectiveinstancemonitor.core.investigation import QUIET, Investigation, Stage
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
@@ -18,6 +17,11 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Missed,
     NotKnown,
     ReadCounters,
+)
+from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import (
+    QUIET,
+    Investigation,
+    Stage,
 )
 from masakarimonitors.introspectiveinstancemonitor.core.silence import (
     EXTRA_MISSES,

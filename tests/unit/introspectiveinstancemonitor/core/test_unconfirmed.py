@@ -4,9 +4,9 @@ import pytest
 
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed
-from masakarimonitors.introspectiveinstancemonitor.core.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.state import Guest, Probe, State
 from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import well
 from tests.fixtures.guest_play import RUN, A, Play, report_of

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Match
 from masakarimonitors.introspectiveinstancemonitor.sources.check_file import parse, read
-from masakarimonitors.system.yaml_file import YamlFileFault
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 
 GOOD = """\
 checks:

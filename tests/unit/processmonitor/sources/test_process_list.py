@@ -13,8 +13,8 @@ import pytest
 
 from masakarimonitors.processmonitor.core.observation import Entry, ListBroken, ListRead, Observation
 from masakarimonitors.processmonitor.sources.process_list import ProcessList, parse, read
-from masakarimonitors.system.operators_file import Unreadable
-from masakarimonitors.system.yaml_file import YamlFileFault
+from masakarimonitors.system.files.operators_file import Unreadable
+from masakarimonitors.system.files.yaml_file import YamlFileFault
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.waiting import PATIENCE, eventually
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from masakarimonitors.privsep import monitors_priv
-from masakarimonitors.system.command import tree
 from masakarimonitors.system.privileged import helper
 from masakarimonitors.system.privileged.handover import Handover
+from masakarimonitors.system.processes.command import tree
 from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.waiting import PATIENCE, eventually

@@ -15,11 +15,11 @@ from oslo_config import cfg
 
 from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.processmonitor.sources.stat import read_stat
-from masakarimonitors.system.command import NotBegun, tree
 from masakarimonitors.system.privileged import helper, runner
 from masakarimonitors.system.privileged.configuration import RefusedForNow
 from masakarimonitors.system.privileged.runner import RunAsRoot, Start
-from masakarimonitors.system.process_tree import children
+from masakarimonitors.system.processes.command import NotBegun, tree
+from masakarimonitors.system.processes.process_tree import children
 from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import Files, open_files, opened_since
 from tests.fixtures.unreachable import Unreachable, waits_for_storage

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Cib, CrmMon
 
 
 def goodbye_in(text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import agent
-from masakarimonitors.system.xml_text import read_xml
+from masakarimonitors.system.files.xml_text import read_xml
 
 PATH = Path("/var/lib/pacemaker/masakari-monitors-alert")
 """Where hacluster may read and SELinux lets Pacemaker execute; the folder is Pacemaker's own."""

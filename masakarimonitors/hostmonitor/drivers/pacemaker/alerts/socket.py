@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import GROUP, Senders
-from masakarimonitors.system.socket_path import SocketPath
+from masakarimonitors.system.network.socket_path import SocketPath
 
 _CREDENTIALS = struct.Struct("iII")
 """unix(7), struct ucred: process, user and group of the sender, filled in or checked by the kernel."""

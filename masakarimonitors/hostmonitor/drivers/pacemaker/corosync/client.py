@@ -15,14 +15,14 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import is_number
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import (
     GroupChanged,
     GroupMessage,
     Process,
 )
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import is_number
-from masakarimonitors.hostmonitor.drivers.pacemaker.operations import Asked, Operation
-from masakarimonitors.hostmonitor.drivers.pacemaker.rights import Run
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.operations import Asked, Operation
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.rights import Run
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)

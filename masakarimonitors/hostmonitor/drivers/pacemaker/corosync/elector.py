@@ -2,8 +2,8 @@
 
 In: changes and messages of Corosync's process group, whether the view is proven, whether this monitor's way to
 masakari works. Out: `Leader`, `Follower`, `NoElection`; the ledger that the core asks to be written goes to all
-monitors. Who leads the group stands in election.py, what follows from it in `core/election.py`; here is the I/O: a
-monitor that sees nothing leaves the group.
+monitors. Who leads the group stands in election.py, what follows from it in `core/election/election.py`; here is the
+I/O: a monitor that sees nothing leaves the group.
 """
 
 import asyncio
@@ -15,9 +15,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
-from masakarimonitors.hostmonitor.core import election as core
-from masakarimonitors.hostmonitor.core.candidate import Candidate
-from masakarimonitors.hostmonitor.core.election import Act, Election, ElectionPolicy, Facts, Holder, Standing
+from masakarimonitors.hostmonitor.core.election import election as core
+from masakarimonitors.hostmonitor.core.election.candidate import Candidate
+from masakarimonitors.hostmonitor.core.election.election import (
+    Act,
+    Election,
+    ElectionPolicy,
+    Facts,
+    Holder,
+    Standing,
+)
 from masakarimonitors.hostmonitor.core.observation import Observation
 from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import (

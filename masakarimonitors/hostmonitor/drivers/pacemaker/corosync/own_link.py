@@ -12,12 +12,16 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Finding
-from masakarimonitors.hostmonitor.drivers.pacemaker.commands import run_directly
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import is_number
-from masakarimonitors.hostmonitor.drivers.pacemaker.operations import Asked, NoSuchOperationError, Operation
-from masakarimonitors.hostmonitor.drivers.pacemaker.rights import Run
-from masakarimonitors.hostmonitor.drivers.pacemaker.table import Condition
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import is_number
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Finding
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.table import Condition
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import run_directly
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.operations import (
+    Asked,
+    NoSuchOperationError,
+    Operation,
+)
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.rights import Run
 
 LOG = logging.getLogger(__name__)
 

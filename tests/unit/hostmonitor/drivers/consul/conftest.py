@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.election import ElectionPolicy
-from masakarimonitors.hostmonitor.drivers.consul.election import ElectionTimings
+from masakarimonitors.hostmonitor.core.election.election import ElectionPolicy
+from masakarimonitors.hostmonitor.drivers.consul.leadership.election import ElectionTimings
 from tests.fixtures.fake_consul import FakeConsul
 from tests.fixtures.fake_consul_store import FakeStore
 from tests.unit.hostmonitor.drivers.consul.electing import ALL, FAST, POLICY, Monitor, Runs

@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Callable, Mapping
 
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core.election import ElectionPolicy, Word
+from masakarimonitors.hostmonitor.core.election.election import ElectionPolicy, Word
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
-from masakarimonitors.hostmonitor.drivers.consul.election import ElectionTimings
-from masakarimonitors.hostmonitor.drivers.consul.elector import Elector
+from masakarimonitors.hostmonitor.drivers.consul.leadership.election import ElectionTimings
+from masakarimonitors.hostmonitor.drivers.consul.leadership.elector import Elector
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_consul_store import FakeStore
 from tests.fixtures.waiting import PATIENCE

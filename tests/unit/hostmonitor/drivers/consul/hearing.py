@@ -8,7 +8,7 @@ from dataclasses import replace
 from masakarimonitors.hostmonitor.core.observation import Membership, Observation, Sample, Sighting, View
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
 from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, ProvenLinks
-from masakarimonitors.hostmonitor.drivers.consul.farewell import Answers
+from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import Answers
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_consul import FakeConsul

@@ -207,7 +207,9 @@ async def test_looks_at_gossip_that_end_for_an_unforeseen_reason_do_not_end_unse
     async def broken(*_: object) -> None:
         raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr("masakarimonitors.hostmonitor.drivers.consul.vanished.read_members", broken)
+    monkeypatch.setattr(
+        "masakarimonitors.hostmonitor.drivers.consul.departures.vanished.read_members", broken
+    )
     access = Access(address=parse_address(f"unix://{consul.path}"))
     source = Datacentre("manage", access, OWN, SystemClock(), ProvenLinks(), FAST, answers=all_answer)
     consul.fail(leader=False)

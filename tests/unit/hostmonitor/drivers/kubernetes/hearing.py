@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 from masakarimonitors.hostmonitor.core.observation import Observation
-from masakarimonitors.hostmonitor.drivers.kubernetes.elector import LeaseElector
+from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.elector import LeaseElector
 from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import Nodes
 from tests.fixtures.waiting import PATIENCE
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.hostmonitor.drivers.base import Finding, Weight
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.examine import Question, examine
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames
 from tests.fixtures.kubernetes_replay import Replay

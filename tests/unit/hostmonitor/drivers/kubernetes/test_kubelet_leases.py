@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import Api, ApiFault, Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Api, ApiFault, Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.kubelet_leases import KubeletLeases, LeasePace
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.kubernetes_replay import Replay

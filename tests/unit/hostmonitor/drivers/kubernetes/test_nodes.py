@@ -22,7 +22,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     WorkSeen,
 )
 from masakarimonitors.hostmonitor.drivers.base import Endpoint
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import Api, Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Api, Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import Nodes, Rhythm
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames
 from masakarimonitors.hostmonitor.drivers.kubernetes.parse import OUT_OF_SERVICE

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.hostmonitor.core.observation import Membership, Sample, View
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.kubelet_leases import LeasePace
 from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import Nodes, Rhythm
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.hostmonitor.drivers.kubernetes.api import Api, Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Api, Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames, find_own, own_names, who
 from masakarimonitors.hostmonitor.drivers.kubernetes.parse import read_node
 from tests.fixtures.kubernetes_replay import Replay

@@ -3,8 +3,8 @@
 import datetime
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Expected, Fencing, NodeState
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import Glance
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Expected, Fencing, NodeState
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.record import Glance
 
 WALL = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
 NOW = Instant(1000.0, WALL)

@@ -1,10 +1,10 @@
 """What the parts of the driver tell each other."""
 
 from masakarimonitors.hostmonitor.drivers.base import Endpoint
-from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Finding
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Connection
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Connection
-from masakarimonitors.hostmonitor.drivers.pacemaker.table import Condition
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Finding
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.table import Condition
 
 LOST = Finding(Condition.SUSPECT, "lost")
 UP = Finding(Condition.UP, "")

@@ -11,12 +11,12 @@ from masakarimonitors.hostmonitor.drivers import base
 from masakarimonitors.hostmonitor.drivers.base import Weight
 from masakarimonitors.hostmonitor.drivers.pacemaker import driver as pacemaker
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import Accounts
-from masakarimonitors.hostmonitor.drivers.pacemaker.commands import Commands
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Worth
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import Commands
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
-from masakarimonitors.system.command import Finished
+from masakarimonitors.system.processes.command import Finished
 from tests.fixtures.fake_clock import FakeClock
-from tests.unit.hostmonitor.drivers.pacemaker.test_commands import Shell
+from tests.unit.hostmonitor.drivers.pacemaker.tools.test_commands import Shell
 
 DATA = Path(__file__).parents[4] / "data" / "pacemaker"
 

@@ -7,12 +7,12 @@ import pytest
 
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen, ProofKind, WriteLedger
-from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Finding
-from masakarimonitors.hostmonitor.drivers.pacemaker.commands import CannotLook
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.effects import Effects
-from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_devices import FencingDevices
-from masakarimonitors.hostmonitor.drivers.pacemaker.table import Condition
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing.fencing_devices import FencingDevices
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Finding
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.table import Condition
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import CannotLook
 from masakarimonitors.hostmonitor.power.bmc import Address
 from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.fake_clock import FakeClock

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from masakarimonitors.hostmonitor.drivers.pacemaker.commands import CannotLook
-from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_devices import FencingDevices
+from masakarimonitors.hostmonitor.drivers.pacemaker.fencing.fencing_devices import FencingDevices
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_watch import FencingWatch
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import CannotLook
 from masakarimonitors.hostmonitor.power.bmc import Address, Literal, Speaks
 from tests.fixtures.fake_clock import FakeClock
 

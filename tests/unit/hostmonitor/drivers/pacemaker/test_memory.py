@@ -10,7 +10,7 @@ import pytest
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.drivers.pacemaker.memory import FILE, HostMemory
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import Farewell, HostRecord
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.record import Farewell, HostRecord
 
 NOW = Instant(1000.0, datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC))
 RECORDS = {"r1": HostRecord(remote=True, seen_up=True, farewell=Farewell.SAID, crashed=False)}

@@ -19,15 +19,15 @@ from masakarimonitors.hostmonitor.core.observation import (
     WorkSeen,
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import Senders
-from masakarimonitors.hostmonitor.drivers.pacemaker.cib import read_cib
-from masakarimonitors.hostmonitor.drivers.pacemaker.classify import Rules
-from masakarimonitors.hostmonitor.drivers.pacemaker.commands import CannotLook, NodeKind
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.cib import read_cib
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.crm_mon import read_crm_mon
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Cib, CrmMon, Worth
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import LinkCheck
-from masakarimonitors.hostmonitor.drivers.pacemaker.crm_mon import read_crm_mon
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon, Worth
-from masakarimonitors.hostmonitor.drivers.pacemaker.record import GOODBYE, Farewell, HostRecord
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Rules
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.record import GOODBYE, Farewell, HostRecord
+from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import CannotLook, NodeKind
 from masakarimonitors.hostmonitor.drivers.pacemaker.watch import Doors, Rhythm, Watch
 from tests.fixtures.fake_clock import FakeClock, settle
 

@@ -11,7 +11,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import (
     goodbyes_message,
     goodbyes_of,
 )
-from masakarimonitors.hostmonitor.drivers.pacemaker.documents import Cib, CrmMon, Expected, NodeState
+from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Cib, CrmMon, Expected, NodeState
 
 
 @pytest.mark.parametrize(

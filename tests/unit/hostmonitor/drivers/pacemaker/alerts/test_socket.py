@@ -15,7 +15,7 @@ import pytest
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import Accounts, Senders
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.socket import Alerts
-from masakarimonitors.system.socket_path import Taken
+from masakarimonitors.system.network.socket_path import Taken
 from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.waiting import PATIENCE
 

@@ -12,8 +12,8 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import (
     open_quorum,
     read_quorumtool,
 )
-from masakarimonitors.system.command import Finished
-from tests.unit.hostmonitor.drivers.pacemaker.test_commands import Shell
+from masakarimonitors.system.processes.command import Finished
+from tests.unit.hostmonitor.drivers.pacemaker.tools.test_commands import Shell
 
 QUORATE = """Quorum information
 ------------------

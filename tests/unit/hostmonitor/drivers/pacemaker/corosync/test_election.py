@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core.candidate import Candidate, fitter
+from masakarimonitors.hostmonitor.core.election.candidate import Candidate, fitter
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync import election
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import (

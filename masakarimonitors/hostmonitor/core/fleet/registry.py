@@ -1,0 +1,169 @@
+"""What masakari's failover segments say: who is registered, on maintenance, or in a segment that recovers nothing.
+
+Pure. In: one reading of the segments. Out: the news for the hosts whose reports it holds or frees. masakari's
+database may not tell upper from lower case (MariaDB), so names are compared casefolded, and a difference is told.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from masakarimonitors.core.backoff import backoff
+from masakarimonitors.core.decision import Instant, Ruling, Verdict
+from masakarimonitors.hostmonitor.core.fleet.news import News
+from masakarimonitors.hostmonitor.core.observation import Membership, Registry
+from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage
+from masakarimonitors.hostmonitor.core.state import Cluster, Maintenance, Policy, Segments, State
+
+OFFER_AGAIN = 300.0
+"""Seconds after which a refused report is offered anew although no news of its host has come."""
+
+OFFER_SLOWEST = 3600.0
+"""Seconds up to which that doubles while masakari's segments do not have the host: nothing but their news helps."""
+
+UNSEEN_AFTER = 60.0
+"""Seconds of sight after which a registered host that no link lists is an alarm: an agent that has just started is
+listed within moments."""
+
+
+def take_registry(policy: Policy, state: State, registry: Registry, now: Instant) -> News:
+    """One reading, or the failure of one, which changes nothing that is known."""
+    before = state.cluster.segments
+    if registry.hosts is None:
+        cluster = replace(state.cluster, segments=replace(before, answered=True))
+        return News(cluster=cluster, recheck_all=True)
+    segments = Segments(
+        hosts={name.casefold(): name for name in registry.hosts},
+        answered=True,
+        read_at=registry.at.monotonic,
+        disabled=frozenset(name.casefold() for name in registry.disabled),
+        named={name.casefold(): segment for name, segment in registry.segments.items()},
+    )
+    cluster, verdicts = _take_flags(replace(state.cluster, segments=segments), state, registry.hosts, now)
+    changed: dict[str, HostState | None] = {}
+    for name in state.troubled:
+        host = state.hosts[name]
+        if segments.has(name) is False and _is_gone(cluster, policy, host, now):
+            verdicts.append(Verdict(f"host:{name}", Ruling.PLANNED, messages.FORGOTTEN))
+            changed[name] = None
+            continue
+        ended = name in state.cluster.maintenance and name not in cluster.maintenance
+        registered = bool(segments.has(name)) and not before.has(name)
+        if ended or registered:
+            changed[name] = _freed(host, now, ended=ended)
+        elif _is_lifted(name, host, cluster):
+            changed[name] = _freed(host, now, ended=False, news=False)
+        if host.outage is not None and segments.recovers_nothing(name) and not before.recovers_nothing(name):
+            verdicts.append(Verdict(f"host:{name}", Ruling.HELD, messages.RECOVERS_NOTHING, alarm=True))
+    verdicts += _other_names(state, before, segments)
+    cluster, unseen = _take_unseen(policy, cluster, state, now)
+    return News(cluster=cluster, hosts=changed, verdicts=(*verdicts, *unseen), recheck_all=True)
+
+
+def _take_flags(
+    cluster: Cluster, state: State, hosts: Mapping[str, bool], now: Instant
+) -> tuple[Cluster, list[Verdict]]:
+    """Who is on maintenance now, under the names that the cluster engine gives them."""
+    ours = {name.casefold(): name for name in state.hosts}
+    flagged = {ours.get(name.casefold(), name) for name, on in hosts.items() if on}
+    kept = {name: cluster.maintenance.get(name, Maintenance(now.monotonic)) for name in sorted(flagged)}
+    verdicts = [
+        Verdict(f"host:{name}", Ruling.PLANNED, messages.MAINTENANCE)
+        for name in kept
+        if name not in cluster.maintenance
+    ]
+    verdicts += [
+        Verdict(f"host:{name}", Ruling.PLANNED, messages.MAINTENANCE_OVER)
+        for name in cluster.maintenance
+        if name not in kept
+    ]
+    return replace(cluster, maintenance=kept), verdicts
+
+
+def next_offer(segments: Segments, name: str, refusals: int, now: float) -> float:
+    """When (monotonic second) a report that was refused so often (>= 1) is offered anew without news."""
+    if segments.has(name) is False:
+        return now + backoff(refusals, OFFER_AGAIN, OFFER_SLOWEST)
+    return now + OFFER_AGAIN
+
+
+def _is_lifted(name: str, host: HostState, cluster: Cluster) -> bool:
+    """Masakari has refused its report for the first time, and shows nothing now for which it would.
+
+    A flag that was set and cleared between two readings is seen by neither, but in the refusal. If that is repeated,
+    there is another cause, and no news.
+    """
+    if host.outage is None or host.outage.fate is not Fate.REFUSED or host.outage.refusals > 1:
+        return False
+    return cluster.segments.has(name) is True and name not in cluster.maintenance
+
+
+def _freed(host: HostState, now: Instant, *, ended: bool, news: bool = True) -> HostState:
+    """What the host's maintenance, or its absence from masakari, held back: it settles anew, and is offered anew.
+
+    An operator who puts a failed host on maintenance and takes it off again has looked at it: no storm holds it.
+    """
+    if ended:
+        shown = host if host.work_record.shown_by else None
+        host = after_work(host, now.monotonic)
+        if shown is not None:
+            # masakari's flag says nothing of what the cluster shows; of what it showed before a restart somebody knows.
+            record = replace(shown.work_record, kept=())
+            host = replace(host, work=shown.work, work_record=record)
+    outage = host.outage
+    if outage is None:
+        return host
+    if news:
+        outage = replace(outage, refusals=0)
+    return replace(host, outage=_free_outage(outage, now, ended=ended))
+
+
+def _free_outage(outage: Outage, now: Instant, *, ended: bool) -> Outage:
+    report = outage.report
+    if report is not None and report.fate is Fate.REFUSED:
+        outage = replace(outage, report=replace(report, retry_at=now.monotonic))
+    if ended:
+        outage = replace(outage, looked_at=True, released=outage.released or report is None)
+    return outage
+
+
+def _is_gone(cluster: Cluster, policy: Policy, host: HostState, now: Instant) -> bool:
+    """Every link is seen, none lists the host any more, and no failure of it waits to be told."""
+    outage = host.outage
+    if host.work_record.kept:
+        return False
+    if outage is not None:
+        told = outage.told_normal and outage.report is not None and outage.report.arrived
+    else:
+        told = not host.seen_in_service or all(link.value is not Membership.DOWN for link in host.links)
+    return told and all(
+        cluster.counts(name, now.monotonic) and link.heard.value in (Membership.UNKNOWN, Membership.LEFT)
+        for name, link in zip(policy.matrix.sequence, host.links, strict=True)
+    )
+
+
+def _other_names(state: State, before: Segments, after: Segments) -> Iterator[Verdict]:
+    """Hosts that masakari has under a name which differs in case, told once."""
+    known, registered = before.hosts or {}, after.hosts or {}
+    for name in state.hosts:
+        theirs = registered.get(name.casefold(), name)
+        if theirs != name and known.get(name.casefold()) != theirs:
+            yield Verdict(f"host:{name}", Ruling.HELD, messages.other_case(name, theirs), alarm=True)
+
+
+def _take_unseen(
+    policy: Policy, cluster: Cluster, state: State, now: Instant
+) -> tuple[Cluster, tuple[Verdict, ...]]:
+    """Registered hosts that no link lists, once everything has been in sight for a while."""
+    seen_since = max(view.since for view in cluster.views.values())
+    if not cluster.sees_all(now.monotonic) or now.monotonic < seen_since + UNSEEN_AFTER:
+        return cluster, ()
+    ours = {name.casefold() for name in (*state.hosts, policy.own)}
+    unseen = frozenset(name for fold, name in (cluster.segments.hosts or {}).items() if fold not in ours)
+    if unseen == cluster.unseen:
+        return cluster, ()
+    cluster = replace(cluster, unseen=unseen)
+    if not unseen:
+        return cluster, (Verdict("hosts unseen", Ruling.RECOVERED, messages.ALL_SEEN),)
+    return cluster, (Verdict("hosts unseen", Ruling.BLIND, messages.unseen(sorted(unseen)), alarm=True),)

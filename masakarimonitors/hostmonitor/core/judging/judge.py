@@ -1,0 +1,400 @@
+"""One host is judged: what is seen of it becomes a move of its outage, and what follows from that.
+
+Pure, and of one host alone: `judge(name, host, cluster, policy, now)`. Whether it asks for recovery is the matrix's
+word, on the values that count now; what then happens is the table's (`outage.py`). What reaches past the gates is
+`pursue.py`'s.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from masakarimonitors.core.decision import Instant, Ruling
+from masakarimonitors.hostmonitor.core.election.reporter import Standing
+from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
+from masakarimonitors.hostmonitor.core.evidence.membership import age, usable_value
+from masakarimonitors.hostmonitor.core.evidence.planned import KEPT_FOR, NOTED_EACH
+from masakarimonitors.hostmonitor.core.evidence.proof import Evidence, weigh
+from masakarimonitors.hostmonitor.core.judging.gates import Case
+from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages.handover import adopt
+from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work
+from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
+from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Outage, Phase, move
+from masakarimonitors.hostmonitor.core.outages.reasons import Reason
+from masakarimonitors.hostmonitor.core.state import Cluster, Policy
+
+RETURN_PATIENCE = 300.0
+"""Seconds for which a reported host must ask for no recovery until its outage is over although links are missing:
+longer than masakari waits before it evacuates, so that one event is one report."""
+
+ENGINE_WAIT = 180.0
+"""Seconds that masakari's engine waits before it evacuates (its `wait_period_after_service_update`, by default)."""
+
+UNWATCHED_AFTER = 60.0
+"""Seconds for which a link that decides may not list a host before that is an alarm: a host that has just joined is
+listed everywhere within moments."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Court:
+    """By what a host is judged: the facts that span hosts, the rules, the moment."""
+
+    cluster: Cluster
+    policy: Policy
+    now: Instant
+
+    @property
+    def monotonic(self) -> float:
+        """This moment, in seconds."""
+        return self.now.monotonic
+
+    def needed(self, host: HostState) -> int:
+        """How many samples make a value firm: a fenced host is dead, more of them only lose time."""
+        proof = self.policy.proof
+        limit = proof.age if proof is not None else math.inf
+        return 1 if weigh(host.proofs, self.now, limit) is Evidence.OFF else self.policy.samples
+
+    def values(self, host: HostState) -> tuple[Membership, ...]:
+        """What may be used now, one value per link."""
+        needed = self.needed(host)
+        return tuple(
+            usable_value(link, self.cluster.counts(name, self.monotonic), needed)
+            for name, link in zip(self.policy.matrix.sequence, host.links, strict=True)
+        )
+
+    def standing(self, host: HostState) -> tuple[Membership, ...]:
+        """What could be used if every link were seen."""
+        needed = self.needed(host)
+        return tuple(usable_value(link, True, needed) for link in host.links)
+
+    def asks_recovery(self, host: HostState) -> bool:
+        """Whether the host asks for recovery now, by what may be used now."""
+        return self.policy.matrix.ask(self.values(host)) is Answer.RECOVER
+
+    def case(self, name: str, host: HostState) -> Case:
+        """The host before the gates."""
+        return Case(
+            name=name,
+            host=host,
+            values=self.values(host),
+            cluster=self.cluster,
+            policy=self.policy,
+            now=self.now,
+        )
+
+
+def judge(name: str, host: HostState, cluster: Cluster, policy: Policy, now: Instant) -> Judgement:
+    """The host after everything that is seen of it at this moment; nothing is sent here."""
+    court = Court(cluster=cluster, policy=policy, now=now)
+    judgement = _count_samples(court, Judgement(name=name, sequence=policy.matrix.sequence, host=host))
+    judgement = _note_work(court, _note_maintenance(court, judgement))
+    values = court.values(judgement.host)
+    before = judgement.host.phase
+    fact = assess(court, name, judgement.host, values)
+    phase, acts = move(before, fact)
+    assert isinstance(phase, Phase)
+    for act in acts:
+        judgement = _PERFORM[act](court, judgement, values)
+    if judgement.host.outage is not None:
+        judgement = judgement.in_outage(phase=phase)
+    return _SPEAK[phase](court, judgement, values, before)
+
+
+def assess(court: Court, name: str, host: HostState, values: tuple[Membership, ...]) -> Fact:
+    """What the values of this moment mean for the host's outage, or for one to begin."""
+    matrix, outage = court.policy.matrix, host.outage
+    answer = matrix.ask(values)
+    if answer is Answer.RECOVER:
+        return Fact.FAILS
+    if answer is Answer.UNDECIDED or Membership.UP not in values:
+        return Fact.UNTOLD
+    if outage is None:
+        return Fact.BACK
+    if not matrix.clears(values):
+        return Fact.UNTOLD
+    over = outage.report is None or _every_link_is_back(court, host) or _closes(court, name, outage)
+    return Fact.BACK if over else Fact.EASES
+
+
+def _every_link_is_back(court: Court, host: HostState) -> bool:
+    """What was last DOWN is not back because we cannot see it."""
+    needed = court.needed(host)
+    return all(
+        link.value is not Membership.DOWN and (link.value is not Membership.UP or link.streak.firm(needed))
+        for link in host.links
+    )
+
+
+def _closes(court: Court, name: str, outage: Outage) -> bool:
+    """A link that never comes back must not silence the next failure: masakari's flag is off again, or time is over."""
+    segments = court.cluster.segments
+    lifted = outage.maintenance_seen and segments.hosts is not None and name not in court.cluster.maintenance
+    late = outage.phase is Phase.RETURNING and court.monotonic >= outage.since + RETURN_PATIENCE
+    return lifted or late
+
+
+def _count_samples(court: Court, judgement: Judgement) -> Judgement:
+    """Count the samples that are due, and be reminded of the next."""
+    host, spacing = judgement.host, court.policy.sample_interval
+    needed = court.needed(host)
+    links = list(host.links)
+    for at, name in enumerate(judgement.sequence):
+        link = links[at]
+        seen = court.cluster.counts(name, court.monotonic)
+        if link.value not in (Membership.UP, Membership.DOWN) or not seen:
+            continue
+        links[at] = age(link, court.monotonic, spacing, needed)
+        due = links[at].streak.due(spacing, needed)
+        if due is not None:
+            judgement = judgement.again(due)
+    if any(new is not old for new, old in zip(links, host.links, strict=True)):
+        judgement = judgement.but(links=tuple(links))
+    return judgement
+
+
+def _note_maintenance(court: Court, judgement: Judgement) -> Judgement:
+    outage = judgement.host.outage
+    if outage is None or outage.report is None or outage.maintenance_seen:
+        return judgement
+    return (
+        judgement.in_outage(maintenance_seen=True)
+        if judgement.name in court.cluster.maintenance
+        else judgement
+    )
+
+
+def _note_work(court: Court, judgement: Judgement) -> Judgement:
+    """Planned work has an age, for a restart; what is kept of before one is void after a while."""
+    host = judgement.host
+    record = host.work_record
+    if record.shown_by:
+        seen = all(court.cluster.counts(link, court.monotonic) for link in record.shown_by)
+        if seen and not record.is_noted(court.now):
+            judgement = judgement.but(work_record=record.noted(court.now))
+        # Whatever is out of sight now: it is seen again without news of the host.
+        return judgement.again(court.monotonic + NOTED_EACH)
+    if not record.kept:
+        return judgement
+    void = record.void_at(court.cluster.began, court.now)
+    if court.monotonic < void:
+        return judgement.again(void)
+    why = messages.work_void(host.work, record.kept, KEPT_FOR)
+    judgement = judgement.say(Ruling.PLANNED, why, alarm=True)
+    return replace(judgement, host=after_work(judgement.host, court.monotonic))
+
+
+# -- acts of the table ------------------------------------------------------------------------------
+
+Values = tuple[Membership, ...]
+Perform = Callable[[Court, Judgement, Values], Judgement]
+
+
+def _open(court: Court, judgement: Judgement, values: Values) -> Judgement:
+    watched = _was_watched(court, judgement.host)
+    outage = Outage(failed=court.now, watched=watched, gap=not watched)
+    judgement = judgement.but(outage=outage)
+    # The reporter may have seen it first: what it wrote down is about this outage.
+    entry = court.cluster.ledger.get(judgement.name)
+    if entry is None or court.cluster.reporter.standing is not Standing.FOLLOWER:
+        return judgement
+    return adopt(judgement, entry, court.now)
+
+
+def _was_watched(court: Court, host: HostState) -> bool:
+    """Whether its failure was seen to begin: each link that is down went down while it was seen."""
+    return host.seen_in_service and all(
+        court.cluster.views[name].since < link.since
+        for name, link in zip(court.policy.matrix.sequence, host.links, strict=True)
+        if link.value is Membership.DOWN
+    )
+
+
+def _settle(court: Court, judgement: Judgement, values: Values) -> Judgement:
+    questions = judgement.outage.questions.anew()
+    return judgement.in_outage(since=court.monotonic, questions=questions)
+
+
+def _doubt(court: Court, judgement: Judgement, values: Values) -> Judgement:
+    """The accusation does not stand at this moment and masakari is not known to have it: do not offer it.
+
+    By the time that masakari can be reached the host may be well, and would be evacuated while it
+    runs. It is sent again when the host is seen to fail still.
+    """
+    return judgement.in_outage(gap=True).meets(Fact.DOUBTED, messages.DOUBTFUL)
+
+
+def _note_return(court: Court, judgement: Judgement, values: Values) -> Judgement:
+    outage = judgement.outage
+    if outage.returned_at is not None and outage.since == outage.returned_at.monotonic:
+        return judgement  # only out of sight meanwhile: its time runs on, or gaps would keep the outage open for ever
+    judgement = judgement.in_outage(since=court.monotonic, returned_at=court.now)
+    report = outage.report
+    if report is None or not report.arrived or not outage.told_normal or report.settled_at is None:
+        return judgement
+    after = (court.now.wall - report.settled_at).total_seconds()
+    if not 0 <= after < ENGINE_WAIT or court.cluster.reporter.standing is Standing.FOLLOWER:
+        return judgement
+    why = messages.EARLY.format(after=f"{after:.0f} s", wait=f"{ENGINE_WAIT:.0f} s", host=judgement.name)
+    return judgement.say(Ruling.HELD, why, alarm=True)
+
+
+def _close(court: Court, judgement: Judgement, values: Values) -> Judgement:
+    outage, host = judgement.outage, judgement.host
+    _, acts = move(outage.fate, Fact.ENDED)
+    why = _closing_words(court, judgement)
+    judgement = judgement.but(outage=None, proofs=(), seen_in_service=True, outage_ended=court.now, told=None)
+    if Act.WITHDRAW in acts:
+        judgement = judgement.withdraw(why)
+    reporter = court.cluster.reporter
+    # While all report, the recovery is told by the monitor that told the failure.
+    ours = reporter.reports and (reporter.standing is Standing.LEADER or outage.fate is not Fate.ANOTHERS)
+    if Act.SAY_STARTED in acts and ours:
+        judgement = judgement.started(court.now, why)
+    back = _every_link_is_back(court, host)
+    judgement = judgement.tell(
+        Reason.RECOVERED, Ruling.RECOVERED, why, alarm=outage.report is not None and not back
+    )
+    if Act.SAY_PUT_BACK in acts and ours and outage.told_normal:
+        segment = court.cluster.segments.segment_of(judgement.name)
+        put_back = messages.PUT_BACK.format(host=judgement.name, segment=messages.quoted(segment))
+        judgement = judgement.say(Ruling.PLANNED, put_back, alarm=True)
+    return judgement.but(told=None) if all(value is Membership.UP for value in values) else judgement
+
+
+def _closing_words(court: Court, judgement: Judgement) -> str:
+    outage = judgement.outage
+    if outage.report is None:
+        return messages.RECOVERED_EARLY
+    if _every_link_is_back(court, judgement.host):
+        return messages.RECOVERED
+    if outage.maintenance_seen and judgement.name not in court.cluster.maintenance:
+        return messages.BACK_IN_SERVICE
+    return messages.BACK_IN_TIME.format(messages.seconds(RETURN_PATIENCE))
+
+
+_PERFORM: Mapping[Act, Perform] = {
+    Act.OPEN: _open,
+    Act.SETTLE: _settle,
+    Act.DOUBT: _doubt,
+    Act.NOTE_RETURN: _note_return,
+    Act.CLOSE: _close,
+}
+
+
+# -- what is said of it -----------------------------------------------------------------------------
+
+
+def _speak_failing(court: Court, judgement: Judgement, values: Values, before: Phase) -> Judgement:
+    outage = judgement.outage
+    if outage.told_normal and outage.report is not None and outage.report.arrived:
+        if before is Phase.RETURNING:
+            return judgement.tell(Reason.FAILS_AGAIN, Ruling.HELD, messages.FAILS_AGAIN, alarm=True)
+        return judgement
+    if before is Phase.WELL:
+        settle = court.case(judgement.name, judgement.host).settle
+        why = messages.suspected(values, judgement.sequence, settle)
+        return judgement.tell(Reason.SETTLING, Ruling.SUSPECTED, why)
+    return judgement
+
+
+def _speak_unsure(court: Court, judgement: Judgement, values: Values, before: Phase) -> Judgement:
+    outage = judgement.outage
+    if outage.report is not None and outage.report.arrived:
+        return judgement
+    missing = court.policy.matrix.missing(values)
+    if not missing:
+        # It is down everywhere, and by a matrix that was changed since that asks for nothing: only a return ends it.
+        return _tell_down(judgement, judgement.sequence)
+    why = f"its failure is held: {messages.join(missing)} is not known now"
+    return judgement.tell(Reason.UNSURE, Ruling.HELD, why, alarm=True, detail=" ".join(missing))
+
+
+def _speak_returning(court: Court, judgement: Judgement, values: Values, before: Phase) -> Judgement:
+    judgement = judgement.again(judgement.outage.since + RETURN_PATIENCE)
+    return judgement.tell(Reason.RETURNING, Ruling.HELD, messages.PARTLY_BACK)
+
+
+def _speak_well(court: Court, judgement: Judgement, values: Values, before: Phase) -> Judgement:
+    """No outage is open and none begins: say what is worth saying."""
+    matrix, host = court.policy.matrix, judgement.host
+    if matrix.ask(values) is Answer.UNDECIDED:
+        missing = matrix.missing(values)
+        why = f"held: whether it must be recovered depends on {messages.join(missing)}, which is not known"
+        return judgement.tell(Reason.UNDECIDED, Ruling.HELD, why, alarm=True, detail=" ".join(missing))
+    if Membership.UP in values and not host.seen_in_service:
+        judgement = judgement.but(seen_in_service=True)
+    unwatched, due = _unwatched(court, judgement.host, values)
+    judgement = judgement.again(due)
+    down = tuple(
+        name for name, value in zip(matrix.sequence, values, strict=True) if value is Membership.DOWN
+    )
+    seen = court.cluster.sees_all(court.monotonic)
+    if unwatched:
+        why, detail = messages.unwatched(unwatched), " ".join(unwatched)
+        return judgement.tell(Reason.UNWATCHED, Ruling.HELD, why, alarm=True, detail=detail)
+    if down:
+        return _tell_down(judgement, down)
+    if any(link.value is Membership.LEFT for link in host.links):
+        return _speak_left(court, judgement, values)
+    if seen and host.seen_in_service and all(link.value is Membership.UNKNOWN for link in host.links):
+        return judgement.tell(Reason.VANISHED, Ruling.HELD, messages.VANISHED, alarm=True)
+    if host.told is not None and all(value is Membership.UP for value in values):
+        return judgement.but(told=None).say(Ruling.RECOVERED, messages.RECOVERED)
+    return judgement
+
+
+def _tell_down(judgement: Judgement, down: Sequence[str]) -> Judgement:
+    why = f"it is down on {messages.join(down)}, for which the matrix asks no recovery"
+    return judgement.tell(Reason.PARTLY_DOWN, Ruling.SUSPECTED, why, detail=" ".join(down))
+
+
+def _speak_left(court: Court, judgement: Judgement, values: Values) -> Judgement:
+    """What left before this monitor's sight began is counted from then on."""
+    since = [
+        max(link.since, court.cluster.views[name].since)
+        for name, link in zip(judgement.sequence, judgement.host.links, strict=True)
+        if link.value is Membership.LEFT
+    ]
+    late = max(since) + court.policy.left_warning
+    segments = court.cluster.segments
+    wanted = segments.has(judgement.name) is not False and judgement.name not in court.cluster.maintenance
+    told, still_up = judgement.host.told, Membership.UP in values
+    left = [name for name, value in zip(judgement.sequence, values, strict=True) if value is Membership.LEFT]
+    if court.monotonic >= late and wanted:
+        why = messages.left_long(court.policy.left_warning, left if still_up else ())
+        return judgement.tell(Reason.LEFT_LONG, Ruling.PLANNED, why, alarm=True)
+    if told is None or told.reason is not Reason.LEFT_LONG or not wanted:
+        if wanted and segments.has(judgement.name) and not still_up:
+            why = messages.LEFT_IN_SERVICE
+            judgement = judgement.tell(Reason.LEFT_IN_SERVICE, Ruling.PLANNED, why, alarm=True)
+        else:
+            judgement = judgement.tell(Reason.LEFT, Ruling.PLANNED, messages.LEFT)
+    return judgement.again(late) if wanted else judgement
+
+
+def _unwatched(court: Court, host: HostState, values: Values) -> tuple[list[str], float]:
+    """The links that are seen, do not list the host, and would decide if it were down there; and when to look again."""
+    matrix, missing, due = court.policy.matrix, list[str](), math.inf
+    if not host.seen_in_service or Membership.UP not in values:
+        return missing, due
+    for at, name in enumerate(matrix.sequence):
+        if host.links[at].value is not Membership.UNKNOWN or not court.cluster.counts(name, court.monotonic):
+            continue
+        if matrix.ask((*values[:at], Membership.DOWN, *values[at + 1 :])) is Answer.NOTHING:
+            continue
+        since = max(host.links[at].since, court.cluster.views[name].since) + UNWATCHED_AFTER
+        if court.monotonic >= since:
+            missing.append(name)
+        else:
+            due = min(due, since)
+    return missing, due
+
+
+_SPEAK: Mapping[Phase, Callable[[Court, Judgement, Values, Phase], Judgement]] = {
+    Phase.WELL: _speak_well,
+    Phase.FAILING: _speak_failing,
+    Phase.UNSURE: _speak_unsure,
+    Phase.RETURNING: _speak_returning,
+}

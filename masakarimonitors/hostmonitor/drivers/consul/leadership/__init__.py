@@ -1,0 +1,1 @@
+"""Leader election by a lock in Consul's key-value store."""

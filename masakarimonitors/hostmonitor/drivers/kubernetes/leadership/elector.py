@@ -1,0 +1,348 @@
+"""Leader election: a Lease of coordination.k8s.io elects the one monitor that reports.
+
+In: the Lease, whether this node's way to masakari works, `WriteLedger`. Out: `Leader`, `Follower`, `NoElection`. By
+which rules stands in `core/election/election.py`. The leader renews the Lease; one that has not been renewed for its
+duration, by the observer's own clock, may be acquired. Where there is none, one is created that nobody holds, and
+acquired only after the time in which whoever held an earlier one must stop: as it is then still the same one, nobody
+can have acquired another meanwhile. The ledger of what was reported hangs on it as an annotation, so a
+successor reads it with the same answer that makes it the leader.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import random
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+from masakarimonitors.core.decision import Command
+from masakarimonitors.hostmonitor.core.election import election
+from masakarimonitors.hostmonitor.core.election.candidate import Candidate
+from masakarimonitors.hostmonitor.core.election.election import (
+    Act,
+    Election,
+    ElectionPolicy,
+    Facts,
+    Holder,
+    LedgerDraft,
+    Standing,
+)
+from masakarimonitors.hostmonitor.core.ledger import write_ledger
+from masakarimonitors.hostmonitor.core.observation import Observation, WriteLedger
+from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
+from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Api, ApiFault, Credentials
+from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import (
+    LeaseSeen,
+    blank_lease,
+    challenge_lease,
+    read_lease,
+    release_lease,
+    write_lease,
+)
+from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import LINK
+from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.tasks import apart
+
+LOG = logging.getLogger(__name__)
+_SEES = frozenset({LINK})
+POLICY = ElectionPolicy(deciding=_SEES)
+_DELETED = "there is no Lease, and whoever held one may still report"
+_MADE_ANEW = "the Lease was made anew, and whoever held the one before may still report"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElectionTimings:
+    """All in seconds: the figures of Kubernetes' own leader election (client-go: 15, 10, 2).
+
+    `duration`: unrenewed for so long, the Lease may be acquired by another. `deadline`: a leader that could
+    not renew for so long stops reporting, before another may begin. `renew`: between two renewals, and two looks.
+    `patience`: for one answer. `refused`: until an account that may not use Leases asks again. `tick`: between two
+    looks at the time.
+    """
+
+    duration: int = 15
+    deadline: float = 10.0
+    renew: float = 4.0
+    patience: float = 3.0
+    refused: float = 60.0
+    tick: float = 1.0
+
+
+class LeaseApi(Protocol):
+    """What the election asks of `Api`, or of a test's."""
+
+    async def read_lease(self, namespace: str, name: str, timeout: float) -> Mapping[str, Any] | None:
+        """The Lease, None where there is none; raises ApiFault."""
+
+    async def write_lease(self, namespace: str, body: Mapping[str, Any], timeout: float) -> Mapping[str, Any]:
+        """Create it, or replace the version that it names; raises ApiFault, with status 409 when it is another."""
+
+
+class LeaseElector:
+    """The source of who leads, and the hand that writes the ledger."""
+
+    name = "kubernetes-election"
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        namespace: str,
+        lease: str,
+        own: str,
+        clock: Clock,
+        timings: ElectionTimings,
+        policy: ElectionPolicy = POLICY,
+        open_api: Callable[[Credentials], AbstractAsyncContextManager[LeaseApi]] = Api,
+    ) -> None:
+        """`own` is this host's name; nothing is opened before `run`."""
+        self._credentials = credentials
+        self._open_api = open_api
+        self._namespace = namespace
+        self._name = lease
+        self._own = own
+        self._clock = clock
+        self._timings = timings
+        self._policy = policy
+        self._feed = LeadershipFeed()
+        self._election = Election()
+        self._delivers: bool | None = None
+        # What was read last, None: nothing that is true by now; `_exists`: whether there is a Lease at all.
+        self._seen: LeaseSeen | None = None
+        self._exists: bool | None = None
+        # When one was seen that was made anew or emptied.
+        self._anew_at = -math.inf
+        # Which one was seen last, also while there is none; None: none yet.
+        self._uid: str | None = None
+        # The renewal that was seen last, and when it was seen first.
+        self._renewal = ""
+        self._changed_at = -math.inf
+        # When this monitor asked for the renewal that was answered last.
+        self._renewed_at = -math.inf
+        self._read_fault = ""
+        self._act_fault = ""
+        self._not_before = -math.inf
+        self._draft = LedgerDraft()
+        self._news = asyncio.Event()
+        self._sees = True
+
+    def on_sight(self, proven: bool) -> None:
+        """Note whether this node's own view is proven: who sees nothing must not keep the Lease from those who do."""
+        self._sees = proven
+        self._news.set()
+
+    def on_path(self, works: bool) -> None:
+        """Note whether this node's own way to masakari works: part of what it is fit for."""
+        self._delivers = works
+        self._news.set()
+
+    async def perform(self, command: Command) -> Observation | None:
+        """Answer `WriteLedger`: the newest ledger is kept until it is written, or somebody else leads."""
+        if isinstance(command, WriteLedger):
+            self._draft = self._draft.want(command.entries, self._election.standing)
+            self._news.set()
+        return None
+
+    async def run(self, emit: Callable[[Observation], None]) -> None:
+        """Until cancelled; then the Lease is released at once."""
+        self._feed.begin(emit)
+        self._election = self._election.begun(self._clock.now().monotonic)
+        await apart(self._take_part())
+
+    async def _take_part(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_and_act())
+            tasks.create_task(self._watch_time())
+
+    async def _watch_time(self) -> NoReturn:
+        """Authority ends by itself, also while a question hangs."""
+        while True:
+            self._judge()
+            await self._clock.sleep(self._timings.tick)
+
+    async def _look_and_act(self) -> NoReturn:
+        while True:
+            try:
+                # Opened anew after a fault, with credentials read anew: tokens expire.
+                async with self._open_api(self._credentials) as api:
+                    try:
+                        while True:
+                            await self._read(api)
+                            await self._act(api)
+                            await pause(self._clock, self._timings.renew, self._news)
+                    except asyncio.CancelledError:
+                        await apart(self._leave(api))
+                        raise
+            except ApiFault as fault:
+                seconds = self._hindered(fault)
+            await self._clock.sleep(seconds)
+
+    def _hindered(self, fault: ApiFault) -> float:
+        """Note what could not be read; returns after how many seconds it is tried again."""
+        if not self._read_fault:
+            LOG.warning("The Lease %s in %s cannot be read: %s", self._name, self._namespace, fault)
+        self._read_fault = f"the Lease cannot be read: {fault}"
+        # Whose it was before is out of date, unless it is this node's: its own authority has an end.
+        if self._holder(self._clock.now().monotonic) is not Holder.OWN:
+            self._seen, self._exists = None, None
+        self._judge()
+        return self._timings.refused if fault.status == 403 else self._timings.tick
+
+    # --- what the Lease shows -----------------------------------------------------------------------
+
+    async def _read(self, api: LeaseApi) -> None:
+        body = await api.read_lease(self._namespace, self._name, self._timings.patience)
+        self._read_fault = ""
+        self._take(None if body is None else _lease(body))
+
+    def _take(self, seen: LeaseSeen | None) -> None:
+        before, self._seen, self._exists = self._seen, seen, seen is not None
+        now = self._clock.now().monotonic
+        if seen is not None:
+            # Nobody who releases a Lease leaves it blank: it was emptied, or a holder of an earlier one may be unaware.
+            # What was blank before, too, may have been held in between, if it was written since.
+            emptied = seen.blank and (before is None or before.version != seen.version)
+            if emptied or self._uid not in (None, seen.uid):
+                self._anew_at = now
+            self._uid = seen.uid
+        if seen is not None and seen.renewal != self._renewal:
+            self._renewal, self._changed_at = seen.renewal, now
+
+    def _holder(self, now: float) -> Holder:
+        seen = self._seen
+        if seen is None:
+            return Holder.UNKNOWN
+        free = not seen.leader or now - self._changed_at > seen.duration
+        own = seen.leader == self._own
+        if self._was_made_anew(now) and (own or free):
+            return Holder.UNKNOWN
+        return Holder.OWN if own else Holder.NOBODY if free else Holder.OTHER
+
+    def _was_made_anew(self, now: float) -> bool:
+        """Whether it was replaced or emptied so lately that whoever held it may not know it yet, and reports."""
+        return self._exists is True and now - self._anew_at < self._timings.deadline
+
+    def _why_closed(self, now: float) -> str:
+        if self._was_made_anew(now) and self._holder(now) is Holder.UNKNOWN:
+            return _MADE_ANEW
+        return _DELETED if self._exists is False else ""
+
+    def _candidate(self) -> Candidate:
+        return Candidate(self._own, _SEES if self._sees else frozenset(), self._delivers)
+
+    def _facts(self, now: float) -> Facts:
+        seen, own = self._seen, self._candidate()
+        # A holder of an older release says nothing of itself, and sees what it was elected for.
+        leader = None if seen is None else seen.about or Candidate(seen.leader, _SEES)
+        due = now - self._renewed_at >= self._timings.renew * 0.9
+        return Facts(
+            own=own,
+            holder=self._holder(now),
+            leader=leader,
+            challenge=None if seen is None else seen.challenge,
+            certain_until=self._renewed_at + self._timings.deadline,
+            announced=not due and own == leader and self._draft.wanted is None,
+            why=self._read_fault or self._act_fault or self._why_closed(now),
+        )
+
+    def _judge(self) -> Act:
+        """Look at what is known now, and say what follows."""
+        at = self._clock.now()
+        before, facts = self._election, self._facts(at.monotonic)
+        self._election, act = election.step(before, facts, self._policy, at.monotonic)
+        standing, found = self._election.standing, self._seen.ledger if self._seen else None
+        if standing is not before.standing:
+            LOG.info("The election of the reporter: this monitor is %s now: %s", standing, self._election.why)
+            if standing is Standing.LEADING:
+                self._draft = self._draft.gained(found)
+            elif standing is Standing.FOLLOWING:
+                self._draft = self._draft.dropped()
+        ledger = self._draft.current if standing is Standing.LEADING else found
+        self._feed.say(election.word(self._election, facts, ledger, at))
+        return act
+
+    # --- the hand -----------------------------------------------------------------------------------
+
+    async def _act(self, api: LeaseApi) -> None:
+        """One act; a fault of it is kept and tried again, and does not keep from reading."""
+        act, now = self._judge(), self._clock.now().monotonic
+        missing = self._exists is False
+        if (act is Act.NOTHING and not missing) or now < self._not_before:
+            return
+        try:
+            if missing:
+                await self._put(api, blank_lease(self._name))
+            else:
+                await self._carry_out(api, act)
+            self._act_fault = ""
+        except ApiFault as fault:
+            if not self._act_fault:
+                LOG.warning("The Lease %s in %s cannot be written: %s", self._name, self._namespace, fault)
+            self._act_fault = f"the Lease cannot be written: {fault}"
+            # With 409 somebody else was quicker: who it is, and what stands there now, the next look says.
+            pause = self._timings.refused if fault.status == 403 else self._timings.tick
+            self._not_before = now + random.uniform(0.5, 1.0) * pause
+            if fault.status == 409:
+                await self._clock.sleep(random.uniform(0.1, 0.5) * self._timings.tick)
+                self._not_before = -math.inf
+                self._news.set()
+        self._judge()
+
+    async def _carry_out(self, api: LeaseApi, act: Act) -> None:
+        seen = self._seen
+        match act:
+            case Act.ACQUIRE | Act.RENEW | Act.ANNOUNCE | Act.DROP if seen is not None:
+                await self._hold(api, seen)
+            case Act.CHALLENGE if seen is not None:
+                LOG.info("%s leads and is less fit to report than this node: challenging it", seen.leader)
+                await self._put(api, challenge_lease(seen, self._name, self._candidate()))
+                self._election = self._election.challenged(self._clock.now().monotonic)
+            case Act.RELEASE if seen is not None:
+                await self._release(api, seen)
+
+    async def _hold(self, api: LeaseApi, seen: LeaseSeen) -> None:
+        """Acquire the Lease or renew it; what a leader has to write down goes with it."""
+        asked = self._clock.now()
+        # Only what it wrote as the leader: what is found first decides what it may write on its first day.
+        leads = self._election.standing is Standing.LEADING
+        wanted = self._draft.wanted if leads else None
+        ledger = None if wanted is None else write_ledger(wanted).decode()
+        body = write_lease(
+            seen, self._name, self._candidate(), asked.wall, duration=self._timings.duration, ledger=ledger
+        )
+        await self._put(api, body)
+        self._renewed_at = asked.monotonic
+        if wanted is not None:
+            self._draft = self._draft.stored(wanted)
+
+    async def _release(self, api: LeaseApi, seen: LeaseSeen) -> None:
+        """Free the Lease; what is not written yet goes with it."""
+        draft = self._draft
+        wanted = None if draft.wanted is None or not draft.as_leader else write_ledger(draft.wanted).decode()
+        await self._put(api, release_lease(seen, self._name, self._clock.now().wall, wanted))
+        self._renewed_at = -math.inf
+
+    async def _put(self, api: LeaseApi, body: dict[str, object]) -> None:
+        written = await api.write_lease(self._namespace, body, self._timings.patience)
+        self._take(_lease(written))
+
+    async def _leave(self, api: LeaseApi) -> None:
+        """At a clean stop another monitor may acquire the Lease moments later."""
+        if self._holder(self._clock.now().monotonic) is not Holder.OWN:
+            return
+        with contextlib.suppress(ApiFault, TimeoutError):
+            # A busy store answers in that time; one that hangs is not waited for.
+            async with asyncio.timeout(3.0):
+                await self._read(api)
+                if self._seen is not None and self._seen.leader == self._own:
+                    await self._release(api, self._seen)
+
+
+def _lease(body: Mapping[str, Any]) -> LeaseSeen:
+    """What an answer shows; raises ApiFault."""
+    try:
+        return read_lease(body)
+    except ValueError as fault:
+        raise ApiFault(f"the API server sent {fault}") from fault

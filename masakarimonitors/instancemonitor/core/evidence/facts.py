@@ -1,0 +1,326 @@
+"""From what was seen to one word for it: events, readings and absences become the facts of `lifecycle.py`.
+
+Pure. Here stands what each thing that can be seen proves, and what it does not. An event says what happened; a
+reading says only what is, and is judged against what was known of the instance before; an absence says something
+only the second time. What proves nothing becomes no fact.
+"""
+
+from dataclasses import KW_ONLY, dataclass
+from enum import Enum, auto
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.instancemonitor.core.evidence import shutoff
+from masakarimonitors.instancemonitor.core.evidence.shutoff import Fate
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
+from masakarimonitors.instancemonitor.core.observation import (
+    DomainEvent,
+    Failed,
+    LifecycleChanged,
+    Power,
+    Reading,
+    Rebooted,
+    Trace,
+)
+from masakarimonitors.instancemonitor.core.state import Instance
+from masakarimonitors.libvirt.domain_state import (
+    Crashed,
+    Lifecycle,
+    ShutoffReason,
+    Started,
+    Stopped,
+    Suspended,
+)
+
+_KEEP_TRANSIENT = 86400.0
+"""Seconds for which an instance that vanished by dying, or may have, stays known: as long as a report is offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A fact, the sentence that tells why it is one, and what was seen.
+
+    `news`: libvirt told it as it happened. `leaves`: its guest is held here for the end of a live migration.
+    """
+
+    fact: Fact
+    why: str
+    evidence: str = ""
+    _: KW_ONLY
+    news: bool = False
+    leaves: bool = False
+
+
+_STOPPED: dict[int, str] = {
+    Stopped.SHUTDOWN: "it was shut down",
+    Stopped.DESTROYED: "it was switched off",
+    Stopped.MIGRATED: "it was migrated to another host",
+    Stopped.SAVED: "it was saved to disk",
+    Stopped.FROM_SNAPSHOT: "it was set back to an inactive snapshot",
+}
+# Of a live migration, which leaves it open whether the guest runs here or there.
+_OF_MIGRATION = (Suspended.MIGRATED, Suspended.POSTCOPY, Suspended.POSTCOPY_FAILED)
+
+
+def of_event(seen: DomainEvent) -> Seen | None:
+    """What an event proves of its instance; None for those that tell nothing of its life."""
+    if isinstance(seen, Rebooted):
+        return Seen(Fact.LIVES, "its guest rebooted", news=True)
+    if not isinstance(seen, LifecycleChanged):
+        return None
+    match (seen.event, seen.detail):
+        case (Lifecycle.STARTED, Started.MIGRATED):
+            return Seen(Fact.ARRIVES, "a live migration brings it here", news=True)
+        case (Lifecycle.STARTED, _):
+            return Seen(Fact.LIVES, "it was started", news=True)
+        case (Lifecycle.RESUMED, _):
+            return Seen(Fact.LIVES, "it runs again", news=True)
+        case (Lifecycle.SUSPENDED, detail) if detail not in _OF_MIGRATION:
+            return Seen(Fact.STANDS, "it was paused", news=True)
+        case (Lifecycle.PMSUSPENDED, _):
+            return Seen(Fact.STANDS, "its guest sleeps", news=True)
+        case (Lifecycle.CRASHED, Crashed.PANICKED):
+            return Seen(Fact.PANICKED, "its guest's kernel panicked", "CRASHED/PANICKED", news=True)
+        case (Lifecycle.STOPPED, Stopped.FAILED):
+            why = "its QEMU process ended and nobody had asked for it"
+            return Seen(Fact.ENDED, why, "STOPPED/FAILED", news=True)
+        case (Lifecycle.STOPPED, Stopped.CRASHED):
+            why = "its guest crashed, and libvirt ended it as on_crash says"
+            return Seen(Fact.ENDED, why, "STOPPED/CRASHED", news=True)
+        case (Lifecycle.STOPPED, detail):
+            return Seen(Fact.STOPPED, _STOPPED.get(detail, "it was stopped"), f"STOPPED/{detail}", news=True)
+        case (Lifecycle.UNDEFINED, _):
+            return Seen(Fact.UNDEFINED, "its definition was removed: it was moved away or deleted", news=True)
+    return None
+
+
+def begins_to_leave(seen: DomainEvent) -> bool:
+    """Whether its guest is held here for the end of a live migration, and goes on elsewhere if that succeeds."""
+    if not isinstance(seen, LifecycleChanged) or seen.event is not Lifecycle.SUSPENDED:
+        return False
+    return seen.detail in _OF_MIGRATION
+
+
+def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) -> tuple[Seen, ...]:
+    """What a reading proves of an instance that was `known` so; in order, if it proves a life and its end.
+
+    `looked`: when this libvirt was last known to have been looked at (seconds since 1970), so that a life which began
+    later was seen by nobody; 0 when it never was. `now` is the wall clock.
+    """
+    match reading.power:
+        case Power.RUNNING:
+            return (Seen(Fact.LIVES, "libvirt says that it runs"),)
+        case Power.PAUSED:
+            leaves = reading.halt in _OF_MIGRATION
+            return (Seen(Fact.STANDS, "libvirt says that its QEMU lives", leaves=leaves),)
+        case Power.STARTING:
+            return (Seen(Fact.STARTING, "libvirt says that it is being started"),)
+        case Power.MIGRATING if _leaves(reading, known):
+            # One that was brought back from a file and is kept paused is read so, too: whether it leaves is told by
+            # events, and counts as told only where they may have been missed.
+            leaves = known.leaving or known.unwatched
+            return (
+                Seen(Fact.STANDS, "libvirt says that a live migration takes it away", leaves=leaves)
+                if leaves
+                else Seen(Fact.STANDS, "libvirt says that its QEMU lives"),
+            )
+        case Power.MIGRATING:
+            return (Seen(Fact.ARRIVES, "libvirt says that a live migration brings it here"),)
+        case Power.PANICKED:
+            return _panicked(reading, known, looked, now)
+        case Power.OFF:
+            return _off(reading, known, looked, now)
+    return ()
+
+
+def of_absence(known: Instance, *, now: Instant) -> Seen | None:
+    """What it proves that libvirt did not list the instance, twice in a row."""
+    left = Seen(Fact.LEFT, "libvirt no longer knows it: it was moved away or deleted")
+    if known.phase is Phase.ARRIVING and known.ended:
+        why = "its QEMU has ended, and whether its live migration to this host was completed before cannot be told"
+        return Seen(Fact.UNSURE, why, "not defined")
+    if known.phase is Phase.UP and known.trace is Trace.MUTE and known.unwatched and not known.before_reboot:
+        why = "libvirt no longer knows it, and its log tells nothing: it was moved away or deleted, or it died before"
+        return Seen(Fact.UNSURE, why, "not defined, log silent")
+    if known.phase is Phase.UP and known.trace is Trace.CRASHED and not known.before_reboot:
+        why = "libvirt no longer knows it, and its log says that it crashed, before or after somebody removed it"
+        return Seen(Fact.UNSURE, why, "not defined, log: crashed")
+    if known.phase is Phase.UNSURE and known.held and _ago(known, known.held, now) < _KEEP_TRANSIENT:
+        return _DIED_ASIDE if _vanished_by_dying(known) else None
+    if known.defined is not False:
+        return left
+    # Its definition had been removed while it ran, so that its death, too, makes it vanish.
+    if known.phase is Phase.FAILED and known.before_reboot:
+        return Seen(Fact.HOST_RESTARTED, _OUTDATED, "not defined")
+    if known.phase is Phase.FAILED and _ago(known, known.reported, now) < _KEEP_TRANSIENT:
+        return None
+    if known.phase is Phase.UP and _vanished_by_dying(known):
+        return _DIED_ASIDE
+    if known.phase is Phase.UP and known.unwatched:
+        why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
+        return Seen(Fact.UNSURE, why, "not defined")
+    return left
+
+
+def _vanished_by_dying(known: Instance) -> bool:
+    """Whether the end of its process made it vanish; one that is defined vanishes only when somebody removes it."""
+    return known.ended and known.defined is False and not (known.before_reboot or known.leaving)
+
+
+def _ago(known: Instance, noted: float, now: Instant) -> float:
+    """Seconds since what was noted at `noted` (seconds since 1970), whatever was done to the wall clock meanwhile."""
+    return now.wall.timestamp() - noted if known.noted_at is None else now.monotonic - known.noted_at
+
+
+def has_died(traces: Reading, known: Instance) -> bool:
+    """Whether what the disk tells of an instance that was seen up and whose process has ended is a death of its own."""
+    return shutoff.judge(traces, before_reboot=False)[0] is Fate.DIED and not _may_be_aborted(traces, known)
+
+
+def _may_be_aborted(reading: Reading, known: Instance) -> bool:
+    """Whether the last life in its log is a later live migration to this host, which may not have arrived."""
+    return reading.arrived and 0 < known.since < reading.started
+
+
+_DIED_ASIDE = Seen(
+    Fact.DIED,
+    "its QEMU process ended while libvirtd was away, or just before that, and nobody had stopped it",
+    "process gone, not defined",
+)
+_OUTDATED = (
+    "its death was reported before this host was restarted, and it may run elsewhere by now, so what was not delivered "
+    "of that is withdrawn; look whether it was recovered"
+)
+_BEGAN = Seen(Fact.LIVES, "it was started again, unseen")
+_UNTOLD = (
+    "its death was reported, and whether it has lived here again since, unseen, and died again cannot be told; look "
+    "at it"
+)
+
+
+def hides_its_last_life(reading: Reading, known: Instance) -> bool:
+    """Whether a reading does not tell how the last life ended of one that may have lived unseen."""
+    if reading.power is Power.STARTING:
+        return True
+    missed = known.unwatched or known.number <= 0 or known.unread is not None
+    return known.phase is Phase.DOWN and reading.power is Power.OFF and not reading.log_read and missed
+
+
+def _leaves(reading: Reading, known: Instance) -> bool:
+    """Whether a pause for a migration is that of a source, just before its guest has left."""
+    if known.phase not in (Phase.UP, Phase.PANICKED):
+        return False
+    if known.identity.run and reading.instance.run:
+        return known.identity.run == reading.instance.run
+    return not known.unwatched
+
+
+class _Whose(Enum):
+    """Of which life a reading tells."""
+
+    KNOWN = auto()
+    """Of one that was seen, or reported, before; or nothing tells of another one."""
+    UNSEEN = auto()
+    """Of one that began after all that is known, and was seen by nobody."""
+    UNTOLD = auto()
+    """Of the one that was reported or of a later one: that cannot be told."""
+
+
+def _whose(reading: Reading, known: Instance, looked: float, now: float) -> _Whose:
+    if reading.started and reading.started == known.life:
+        return _Whose.KNOWN
+    floor = max(looked, known.reported)
+    # A start that failed and did not get its end into the log is no life.
+    if reading.reason is ShutoffReason.FAILED and reading.started and not reading.last_words:
+        return _Whose.KNOWN
+    # A life that a clock set back lets begin after its own end must not be reported at every look.
+    if 0 < floor < reading.started <= now:
+        return _Whose.UNSEEN
+    # Nor is one known that began after the report, at a look that could not tell.
+    told = 0 < reading.started <= known.reported <= now
+    return _Whose.UNTOLD if known.phase in DEAD and known.unwatched and not told else _Whose.KNOWN
+
+
+def _panicked(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:
+    """Its QEMU keeps a crashed guest, which so has run here: the one that was reported, or that of a later life?"""
+    crash = Seen(Fact.PANICKED, "its guest had crashed when libvirt was asked", "state CRASHED")
+    another = known.before_reboot or 0 < known.identity.run != reading.instance.run > 0
+    if known.phase in DEAD and (another or _whose(reading, known, looked, now) is _Whose.UNSEEN):
+        return _BEGAN, crash
+    return (crash,)
+
+
+def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:
+    fate, why = shutoff.judge(reading, before_reboot=known.before_reboot)
+    evidence = shutoff.describe(reading)
+    if fate is Fate.ALIVE:
+        told = (
+            "libvirt says that it is off, but its QEMU process lives: another start makes a second copy of it"
+        )
+        return (Seen(Fact.ORPHANED, told, evidence),)
+    if fate is Fate.PLANNED and known.phase is not Phase.DOWN:
+        return (Seen(Fact.STOPPED, why, evidence),)
+    if known.phase is Phase.ARRIVING:
+        return _not_arrived(reading, known, looked, fate, why)
+    whose = _whose(reading, known, looked, now)
+    died = fate is Fate.DIED
+    if died and whose is _Whose.UNSEEN and not reading.arrived and known.phase in (Phase.DOWN, *DEAD):
+        return _BEGAN, Seen(Fact.DIED, why, evidence)
+    if known.phase in DEAD and known.before_reboot:
+        return (Seen(Fact.HOST_RESTARTED, _OUTDATED, evidence),)
+    if known.phase in DEAD:
+        return (
+            Seen(Fact.DIED, why, evidence) if whose is _Whose.KNOWN else Seen(Fact.UNSURE, _UNTOLD, evidence),
+        )
+    if died and known.phase is not Phase.DOWN and _may_be_aborted(reading, known):
+        told = "its log tells of a later live migration, which may have been aborted, and not how the life before ended"
+        return (Seen(Fact.UNSURE, told, evidence),)
+    if died and known.phase in (Phase.UP, Phase.UNSURE) and known.leaving:
+        told = "it was being migrated when last heard of, and whether it goes on at the destination cannot be told"
+        return (Seen(Fact.UNSURE, told, evidence),)
+    if known.phase is Phase.DOWN:
+        return _unknown_life(reading, whose, fate, looked, why)
+    return (Seen(Fact.DIED if died else Fact.UNSURE, why, evidence),)
+
+
+def _unknown_life(reading: Reading, whose: _Whose, fate: Fate, looked: float, why: str) -> tuple[Seen, ...]:
+    """Off, and never seen up: old history, unless it is over, nobody wanted that, and nobody can say when it lived."""
+    evidence = shutoff.describe(reading)
+    if fate is Fate.UNSURE and whose is _Whose.UNSEEN:
+        return (Seen(Fact.UNSURE, f"it was started unseen and is off: {why}; look at it", evidence),)
+    if fate is not Fate.DIED or 0 < reading.started <= looked:
+        return ()
+    told = "it is off after a crash, but was never seen to run here; if it should run, recover it by hand"
+    return (Seen(Fact.UNSURE, told, evidence),)
+
+
+def _not_arrived(reading: Reading, known: Instance, looked: float, fate: Fate, why: str) -> tuple[Seen, ...]:
+    """Off, and last seen arriving. Whether it has arrived is known if nothing can have been missed since."""
+    evidence = shutoff.describe(reading)
+    if fate is Fate.PLANNED:
+        return (Seen(Fact.STOPPED, why, evidence),)
+    if not known.unwatched or _is_aborted(reading, looked):
+        return (Seen(Fact.DIED, why, evidence),)
+    # A start that failed since hides by its reason how the life before it ended; the log tells of that life.
+    has_reason = reading.reason not in (ShutoffReason.UNKNOWN, ShutoffReason.FAILED)
+    of_this_life = (has_reason or reading.arrived) and not _may_be_aborted(reading, known)
+    if fate is Fate.DIED and of_this_life and known.defined is False:
+        # It was not defined here before: libvirt keeps only what has arrived.
+        return Seen(Fact.LIVES, "its live migration to this host was completed"), Seen(
+            Fact.DIED, why, evidence
+        )
+    told = "it is off, and whether its live migration to this host was completed before cannot be told"
+    return (Seen(Fact.UNSURE, told, evidence),)
+
+
+def _is_aborted(reading: Reading, looked: float) -> bool:
+    """Whether what failed by libvirt's reason was the migration that was last heard of, and not a start since.
+
+    Only the log tells. Where it tells of nothing that has failed, it was a start if that has left its beginning there.
+    """
+    if reading.reason is not ShutoffReason.FAILED or not reading.log_read or reading.failed is Failed.START:
+        return False
+    if reading.failed is Failed.ARRIVAL:
+        return True
+    if reading.last_words == "" and reading.arrived:
+        return True
+    return reading.started > 0 and not 0 < looked < reading.started

@@ -1,0 +1,98 @@
+"""What is noted of an instance beside where it stands, with each reading and each move. Pure."""
+
+from dataclasses import replace
+
+from masakarimonitors.core.decision import NOTHING, Decision, Ruling, Verdict
+from masakarimonitors.instancemonitor.core.evidence import facts
+from masakarimonitors.instancemonitor.core.evidence.facts import Seen
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
+from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading, Trace
+from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
+
+HERE = (Fact.LIVES, Fact.STANDS)
+"""With these it is known to be here, and not to be over."""
+# What leaves it open whether the reason for an alarm is gone.
+_SILENT = (Fact.STARTING, Fact.UNDEFINED)
+
+
+def named(known: Instance, identity: Identity) -> Instance:
+    """As it is seen now; what is off has no number, and keeps that of its last life."""
+    return replace(known, identity=replace(identity, run=identity.run or known.identity.run))
+
+
+def read(known: Instance, reading: Reading, looked: float, after: int) -> Instance:
+    """With what a reading, begun after event number `after`, says beside the fact that it proves.
+
+    `looked`: when its libvirt was looked at before (seconds since 1970). One that tells nothing is no newer than what
+    was known.
+    """
+    if reading.power is Power.UNKNOWN:
+        return replace(known, missed=0, asked=False, unread=looked, untold=True)
+    unread = looked if facts.hides_its_last_life(reading, known) else None
+    instance = replace(named(known, reading.instance), number=max(0, known.number), missed=0, unread=unread)
+    instance = replace(instance, untold=False, asked=False, trace=Trace.NONE, as_of=after)
+    if reading.power is Power.OFF:
+        instance = replace(instance, defined=True)
+    elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
+        pass  # what arrives is defined when it has arrived
+    elif reading.persistent is not None:
+        instance = replace(instance, defined=reading.persistent)
+    elif known.unwatched and known.defined is False:
+        instance = replace(instance, defined=None)  # it may have been defined again, unheard
+    if reading.power is Power.STARTING and known.phase in (Phase.UP, Phase.ARRIVING) and known.unwatched:
+        instance = replace(instance, over=True)
+    if known.phase in DEAD and not known.life and not known.unwatched:
+        instance = replace(instance, life=reading.started)
+    return instance
+
+
+def moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
+    """In its next phase, with what the fact says beside; `new`: its libvirt did not know it before."""
+    over = known.over and seen.fact in _SILENT
+    # Whether a reported one has lived again unseen stays a question until a reading answers it.
+    asked = known.unwatched and known.phase in DEAD and then in DEAD and seen.fact is not Fact.DIED
+    instance = replace(known, phase=then, unwatched=over or asked, over=over)
+    if seen.fact is Fact.ARRIVES and known.phase is not Phase.ARRIVING:
+        instance = replace(instance, defined=False if new else known.defined or None)
+    if seen.fact in HERE and known.phase is Phase.ARRIVING:
+        instance = replace(instance, defined=known.defined or None)
+    if seen.fact in (*HERE, Fact.ARRIVES, Fact.PANICKED):
+        instance = replace(instance, ended=False, leaving=seen.leaves, before_reboot=False, trace=Trace.NONE)
+    if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:
+        instance = replace(
+            instance, ended=False, held=0.0
+        )  # it is off, so that does not make it vanish by dying
+    if seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING):
+        instance = replace(instance, halted="", signalled=False)
+    return instance if seen.fact in _SILENT else replace(instance, alarm="")
+
+
+def raise_alarm(known: Instance, instance: Instance, seen: Seen) -> tuple[Instance, Decision]:
+    """Ask for a human, once for each reason."""
+    told = f"{instance.identity.name}: {seen.why}"
+    if seen.fact is Fact.UNSURE and known.phase in (Phase.UP, Phase.UNSURE):
+        name = instance.identity.name
+        told = f"{name} was up when last seen and is off now; it is not reported: {seen.why}. Look at it"
+    instance = replace(instance, alarm=told)
+    if told == known.alarm:
+        return instance, NOTHING
+    subject = subject_of(instance.identity)
+    return instance, Decision((), (Verdict(subject, Ruling.HELD, told, evidence=seen.evidence, alarm=True),))
+
+
+def say_untold(known: Instance, reading: Reading) -> Decision:
+    """Say once that its libvirt does not tell how it stands, from then on until it does."""
+    if reading.power is not Power.UNKNOWN or known.untold:
+        return NOTHING
+    name, uri = reading.instance.name, reading.instance.uri
+    told = f"{name}: {UNTOLD}; what was known of it stays"
+    verdict = Verdict(subject_of(reading.instance), Ruling.BLIND, told, evidence=uri, alarm=True)
+    return Decision(verdicts=(verdict,))
+
+
+def answered(state: State, seen: object) -> State:
+    """Without the question that this answers, whatever it says; it is no question any more once libvirt lists it."""
+    instance = (
+        state.instances.get((seen.instance.uri, seen.instance.uuid)) if isinstance(seen, Asked) else None
+    )
+    return state.put(replace(instance, asked=False)) if instance is not None and instance.asked else state

@@ -1,0 +1,122 @@
+"""Many instances of one libvirt have I/O errors together: their storage has failed, and they are not restarted for it.
+
+Part of the decision, pure; it looks at all instances at once. A report of I/O errors on which masakari restarts the
+instance waits `WAIT` seconds, so that a storm is seen before its first ones leave; then it goes, or a storm holds it
+by the rules of `core/storm.py`. A storm is said once for all that it holds. Deaths do not come here.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict, WakeAt
+from masakarimonitors.core.storm import Failing, StormRound, weigh
+from masakarimonitors.core.storm_memory import note, stand_again
+from masakarimonitors.instancemonitor.core.lifecycle import Phase
+from masakarimonitors.instancemonitor.core.reports.telling import notify
+from masakarimonitors.instancemonitor.core.state import Instance, Policy, State, keep, scope_of, subject_of
+from masakarimonitors.instancemonitor.core.wire_events import IO_ERROR
+
+WAIT = 10.0
+"""Seconds from the first I/O error of an instance until its report may leave. Guests of one storage that has failed
+notice it within the time-out of their next request; they differ by seconds."""
+
+IO_STORM = "I/O errors"
+"""The WakeAt key that weighs again."""
+
+
+def pursue(state: State, policy: Policy, now: Instant) -> tuple[State, Decision]:
+    """Report the I/O errors that have waited long enough, unless a storm holds them."""
+    # Those that are remembered from before a restart have no first error before they are read.
+    failing = {_key(one): one for one in state.instances.values() if one.stories.failing_from < math.inf}
+    state = _go_on(state, failing, now)
+    if not state.storms and not any(one.stories.due for one in failing.values()):
+        state, decision = _sleep(state, None)
+        state, noted = _remember(state, now)
+        return state, decision + noted
+    found = weigh(
+        state.storms,
+        {key: _failing(state, one, now) for key, one in failing.items()},
+        Counter(scope_of(one.identity.uri) for one in state.instances.values() if one.phase is Phase.UP),
+        policy=policy.guard,
+        now=now.monotonic,
+    )
+    state, decision = replace(state, storms=found.storms), Decision((), tuple(_told(found, failing, policy)))
+    state, noted = _remember(state, now)
+    decision += noted
+    for key in found.free:
+        state, more = _report(state, failing[key], policy, now)
+        decision += more
+    times = [_due_at(one) for one in failing.values() if one.stories.due and _due_at(one) > now.monotonic]
+    over = found.wake_at(policy.guard)
+    state, more = _sleep(state, min([*times, *([] if over is None else [over])], default=None))
+    return state, decision + more
+
+
+def _go_on(state: State, failing: Mapping[str, Instance], now: Instant) -> State:
+    """A storm of the last life stands again when a report that it would hold is due."""
+    if not state.old_storms.storms:
+        return state
+    due = (one for one in failing.values() if one.stories.due and _due_at(one) <= now.monotonic)
+    scopes = [scope_of(one.identity.uri) for one in due]
+    old, storms = stand_again(state.old_storms, scopes, state.storms, now.monotonic)
+    if old.storms and not any(one.stories.due for one in state.instances.values()):
+        # The errors of all that they held are over.
+        old = replace(old, storms={})
+    return replace(state, old_storms=old, storms=storms)
+
+
+def _remember(state: State, now: Instant) -> tuple[State, Decision]:
+    old, commands = note(state.old_storms, state.storms, now)
+    return (replace(state, old_storms=old), Decision(commands)) if commands else (state, NOTHING)
+
+
+def _sleep(state: State, at: float | None) -> tuple[State, Decision]:
+    """Weigh again at that monotonic second, at the latest."""
+    if at == state.weigh_at:
+        return state, NOTHING
+    return replace(state, weigh_at=at), Decision((WakeAt(IO_STORM, at),))
+
+
+def _key(instance: Instance) -> str:
+    return f"{instance.identity.uuid}@{instance.identity.uri}"
+
+
+def _due_at(instance: Instance) -> float:
+    return instance.stories.failing_from + WAIT
+
+
+def _failing(state: State, instance: Instance, now: Instant) -> Failing:
+    uri, since = instance.identity.uri, instance.stories.failing_from
+    if uri in state.away_since:
+        # As when it is heard again: what passes meanwhile does not count.
+        since += now.monotonic - max(since, state.away_since[uri])
+    return Failing(
+        since=since - instance.stories.failed_before,
+        scopes=(scope_of(uri),),
+        waits=instance.stories.due and _due_at(instance) <= now.monotonic,
+        seen=uri not in state.away,
+    )
+
+
+def _report(state: State, instance: Instance, policy: Policy, now: Instant) -> tuple[State, Decision]:
+    why = f"libvirt said {IO_ERROR} of {instance.identity.name}"
+    stories = replace(instance.stories, due=False)
+    state, kept = keep(state, replace(instance, stories=stories), policy.boot_id, now)
+    verdict = Verdict(subject_of(instance.identity), Ruling.REPORTED, why)
+    return state, Decision((notify(instance, IO_ERROR, why, policy, now),), (verdict,)) + kept
+
+
+def _told(found: StormRound, failing: dict[str, Instance], policy: Policy) -> Iterator[Verdict]:
+    for storm in found.began:
+        words = (
+            f"{len(storm.failed)} instances have I/O errors together ({storm.scope}), which is rather the failure of "
+            "what they share, such as storage: masakari is not told of them until nothing has changed for "
+            f"{policy.guard.hold:.0f} s. Look at the storage first"
+        )
+        names = sorted(failing[key].identity.name for key in storm.failed if key in failing)
+        yield Verdict(f"storm:{storm.scope}", Ruling.HELD, words, evidence=", ".join(names), alarm=True)
+    for scope in found.ended:
+        words = f"the storm of I/O errors is over ({scope}): nothing is held because of it any more"
+        yield Verdict(f"storm:{scope}", Ruling.RECOVERED, words)

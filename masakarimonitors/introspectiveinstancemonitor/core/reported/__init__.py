@@ -1,0 +1,1 @@
+"""What has been reported of a guest: where each report stands, and how many there may be."""

@@ -1,0 +1,394 @@
+"""From the outbox to masakari-api: at least once, in order per subject, off the detection path.
+
+In: rows that are on disk. Out: an outcome for each. Bounded concurrency; while the API as a whole
+cannot be reached one probe at a time asks for it, so an outage costs neither load nor rows. A row
+ends only as delivered, refused, withdrawn or expired.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.notification import Leave, ReportStatus
+from masakarimonitors.masakari_api import Api, Delivered, Duplicate, NotSent, Outcome, Refused, Unreachable
+from masakarimonitors.outbox.delivery import fates
+from masakarimonitors.outbox.delivery.arrivals import Arrival, Arrivals
+from masakarimonitors.outbox.delivery.breaker import CircuitBreaker
+from masakarimonitors.outbox.delivery.fates import FATES, Fate, Presence, answer_of, must_ask
+from masakarimonitors.outbox.delivery.held import NOT_ITS_REPORT, PATIENCE, HeldBack
+from masakarimonitors.outbox.delivery.line import Line
+from masakarimonitors.outbox.delivery.timing import Timing
+from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.pace.pacing import Pacing
+from masakarimonitors.outbox.pace.stages import Lane
+from masakarimonitors.outbox.rows import Row
+from masakarimonitors.outbox.words import COVERED
+from masakarimonitors.system.clock import Clock, pause
+
+LOG = logging.getLogger(__name__)
+
+# Waited beyond the API's duplicate window, for clocks that differ between hosts (seconds).
+_WINDOW_MARGIN = 5.0
+# So many places are never taken by words that the engine only files: a death finds one free.
+_KEPT_FREE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPolicy:
+    """How patiently the API is asked; all times in seconds.
+
+    `retry_max` tries `retry_interval` apart, then exponentially up to `backoff_limit`, until `expiry`
+    after the row was made. `duplicate_window` is masakari's
+    `duplicate_notification_detection_interval` (180 by default there).
+    """
+
+    retry_max: int = 12
+    retry_interval: float = 10.0
+    backoff_limit: float = 300.0
+    expiry: float = 86400.0
+    duplicate_window: float = 180.0
+    concurrency: int = 8
+
+    def delay(self, attempts: int, jitter: float) -> float:
+        """Seconds to wait after the `attempts`-th failed try in a row; `jitter` is 0..1."""
+        if attempts <= self.retry_max:
+            return self.retry_interval
+        # Capped before the power, so that a day of failures cannot overflow it.
+        doubled = max(self.retry_interval, 1.0) * 2.0 ** min(attempts - self.retry_max, 30)
+        return min(doubled, self.backoff_limit) * (0.75 + 0.25 * jitter)
+
+
+class Delivery:
+    """The worker that offers rows until each is settled."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        api: Api,
+        policy: DeliveryPolicy,
+        clock: Clock,
+        rng: random.Random | None = None,
+        *,
+        on_settled: Callable[[Row], None] = lambda row: None,
+        arrivals: Arrivals | None = None,
+        may_offer: Callable[[Row], Leave] = lambda row: Leave.NOW,
+        pacing: Pacing | None = None,
+        on_fault: Callable[[str], None] = lambda text: None,
+        held_patience: float = PATIENCE,
+    ) -> None:
+        """The only one that takes from `outbox`; `on_settled` is told each row that it brings to an end.
+
+        `arrivals` tells whether masakari has a report; without it nobody can. `may_offer` is asked before a row is
+        offered, and again on another thread at the moment in which it would leave. `pacing` holds back reports about
+        instances that masakari's engine could not work on yet; without it none are. `on_fault`: for people, of a row,
+        too, that may not leave for `held_patience` seconds.
+        """
+        self._outbox = outbox
+        self._api = api
+        self._policy = policy
+        self._clock = clock
+        self._rng = rng or random.Random(random.getrandbits(64))
+        self._breaker = CircuitBreaker()
+        self._line = Line()
+        self.timing = Timing(policy.expiry, outbox.is_pending)
+        """When each row is due, and when it is given up."""
+        self._busy: dict[str, bool] = {}  # whether the engine only files it
+        self._on_settled = on_settled
+        self._held = HeldBack(outbox, on_fault, held_patience, may_offer)
+        self._arrivals = arrivals or Arrivals()
+        self.pacing = pacing or Pacing(outbox, clock)
+        """Who waits for masakari's engine, and what stands there."""
+        # One event for all: rows have become ready, an offer has ended, a look at masakari has.
+        self._wake = outbox.news
+
+    @property
+    def trouble(self) -> str:
+        """Empty while the API answers, else what was last seen of it.
+
+        With nothing to offer nobody asks any more, and what was last seen says nothing of now.
+        """
+        return self._breaker.reason if self._breaker.open and self._outbox.waiting else ""
+
+    @property
+    def in_flight(self) -> int:
+        """How many rows are being offered right now."""
+        return len(self._busy)
+
+    async def run(self) -> None:
+        """Until cancelled, offer what is due."""
+        self.pacing.start()
+        async with asyncio.TaskGroup() as offers:
+            while True:
+                for subject in self._outbox.take_ready():
+                    self._ready(subject)
+                now = self._clock.now()
+                self.pacing.lapse(now)
+                row = self._next(now)
+                self.pacing.tell_covered()
+                for hostname in self.pacing.begin_looks(now, idle=self._is_shut(now)):
+                    offers.create_task(self.pacing.look(hostname))
+                if row is None:
+                    await pause(self._clock, self._pause(now), self._wake)
+                    continue
+                self._busy[row.subject] = row.is_filed
+                # Decided once: an answer to an older offer may close the breaker before this one has begun.
+                self._breaker.probing = probe = self._breaker.open
+                offers.create_task(self._offer(row, probe=probe))
+
+    def _ready(self, subject: str) -> None:
+        """A row of the subject has reached the disk."""
+        self._push(0.0, subject)
+        if self._breaker.open:
+            # A new failure is worth a look sooner than a long back-off would give it.
+            self._breaker.until = min(
+                self._breaker.until, self._breaker.opened_at + self._policy.retry_interval
+            )
+
+    def _push(self, due: float, subject: str) -> None:
+        # The first one tells: what the engine acts on stands before what it only files.
+        first = next(self._outbox.deliverable(subject), None)
+        self._line.push(due, subject, filed=first is not None and first.is_filed)
+
+    def _next(self, now: Instant) -> Row | None:
+        """The next row to offer now, if any may be offered."""
+        if not self._has_room() or self._is_shut(now):
+            return None
+        while (subject := self._due_subject(now)) is not None:
+            if subject in self._busy:
+                continue
+            row, due = self._head(subject, now)
+            if row is None:
+                if due is not None:
+                    self._push(due, subject)
+            elif row.is_filed and not self._may_file():
+                self._line.push(0.0, subject, filed=True)
+            elif self._admitted(row, now):
+                return row
+        return None
+
+    def _due_subject(self, now: Instant) -> str | None:
+        """What is acted on first, and of that what has waited: the look that lets it go is soon too old."""
+        acted_on = self.pacing.next_subject(now, Lane.RECOVERED) or self._line.pop(now.monotonic, filed=False)
+        if acted_on is not None or not self._may_file():
+            return acted_on
+        return self._line.pop(now.monotonic, filed=True) or self.pacing.next_subject(now, Lane.FILED)
+
+    def _may_file(self) -> bool:
+        """Whether a place is free for one more word that the engine only files."""
+        return sum(self._busy.values()) < max(1, self._policy.concurrency - _KEPT_FREE)
+
+    def _admitted(self, row: Row, now: Instant) -> bool:
+        """Whether the row may be offered; one that is recovered with its whole host ends here."""
+        ruling = self.pacing.admit(row, now)
+        if not ruling.covered_by:
+            return ruling.hold is None
+        self._end(row, ReportStatus.WITHDRAWN, COVERED.format(uuid=ruling.covered_by), now)
+        self.pacing.covered(row, ruling.covered_by)
+        self._push(0.0, row.subject)
+        return False
+
+    def _head(self, subject: str, now: Instant) -> tuple[Row | None, float | None]:
+        """The subject's row that is due, or when the first will be.
+
+        Rows keep their order, except that one which waits for the duplicate window, or which the API alone among its
+        neighbours keeps failing on, does not hold up the next failure. Of what is unconfirmed only the time runs.
+        """
+        waiting = [row for row in self._outbox.unconfirmed(subject) if not self._expired(row, now)]
+        soonest = min((self.timing.expires(row, now.monotonic) for row in waiting), default=None)
+        for row in list(self._outbox.deliverable(subject)):
+            if self._expired(row, now):
+                continue
+            due = self.timing.due(row.id)
+            if due <= now.monotonic:
+                return row, None
+            soonest = due if soonest is None else min(soonest, due)
+            if not self.timing.in_window(row.id) and row.attempts <= self._policy.retry_max:
+                break
+        return None, soonest
+
+    def _pause(self, now: Instant) -> float | None:
+        """Seconds until something may be due; None when only an event can bring it."""
+        shut = self._is_shut(now)
+        moments = [self.pacing.look_due(idle=shut)]
+        if shut and not self._breaker.probing and self._outbox.waiting:
+            moments.append(self._breaker.until)  # what waits for a look has it then
+        if self._has_room():
+            filed = self._may_file()
+            rows = [self._line.first_due(filed=filed), self.pacing.row_due(filed=filed)]
+            moments += [max(moment, self._breaker.until) for moment in rows if moment is not None]
+        known = [moment for moment in moments if moment is not None]
+        return min(known) - now.monotonic if known else None
+
+    def _is_shut(self, now: Instant) -> bool:
+        """Whether nothing may be offered, since the API takes nothing: no look at it could let anything go."""
+        return self._breaker.open and (self._breaker.probing or now.monotonic < self._breaker.until)
+
+    def _has_room(self) -> bool:
+        """Whether a place is free for one more offer, now or when the pause of the breaker is over."""
+        if self._breaker.open:
+            return not self._breaker.probing
+        return len(self._busy) < self._policy.concurrency
+
+    async def _offer(self, row: Row, *, probe: bool) -> None:
+        generation = self._breaker.opened_at
+        uuid, host_uuid = "", ""
+        try:
+            if self.timing.leave_window(row.id):
+                row = row.restamped(self._clock.now())
+            if self._held.may_offer(row) is not Leave.NOW:
+                self._not_now(row)
+                return
+            self._held.let_go(row)
+            doubted = row.in_doubt
+            offered = replace(row, attempts=row.attempts + 1, in_doubt=True, updated=self._clock.now().wall)
+            # Synced the first time: after a power cut nobody could tell an answer "duplicate" to this very row
+            # from one to an older report, and the failure would be told a second time.
+            if not await self._outbox.mark(offered, durable=not doubted):
+                return
+            outcome = await self._send(offered)
+            if isinstance(outcome, NotSent):
+                self._not_now(row)
+            elif isinstance(outcome, Unreachable):
+                fresh = probe or generation == self._breaker.opened_at
+                self._unreachable(offered, doubted, outcome, self._clock.now(), fresh=fresh)
+            else:
+                uuid = await self._settle(offered, doubted, outcome)
+                host_uuid = outcome.host_uuid if isinstance(outcome, Delivered) else ""
+        finally:
+            self.pacing.answered(row, uuid, host_uuid)
+            if probe:
+                self._breaker.probing = False
+            del self._busy[row.subject]
+            self._push(0.0, row.subject)
+            self._wake.set()
+
+    def _not_now(self, row: Row) -> None:
+        """It has not left: as it was before it was tried, or ended where no decision would take it back any more."""
+        now = self._clock.now()
+        if not self._outbox.is_pending(row.id):
+            self._held.let_go(row)
+        elif self._held.may_offer(row) is Leave.NEVER:
+            LOG.warning("Took back the report about %s: %s", row.subject, NOT_ITS_REPORT)
+            self._outbox.take_back(row, NOT_ITS_REPORT, now)
+            self._forget(row)
+        else:
+            self.timing.wait(row.id, self._held.hold(row, now.monotonic))
+            self._outbox.settle(row)
+
+    async def _send(self, row: Row) -> Outcome:
+        def may_send() -> bool:
+            # It may have been taken back while a token was asked for.
+            return self._outbox.is_pending(row.id) and self._held.may_offer(row) is Leave.NOW
+
+        try:
+            return await self._api.send(row.body, may_send)
+        except Exception as error:
+            LOG.exception(
+                "Offering row %d to masakari-api failed in an unforeseen way; it stays pending", row.id
+            )
+            return Unreachable(f"{type(error).__name__}: {error}", maybe_accepted=True)
+
+    async def _settle(self, row: Row, doubted: bool, outcome: Delivered | Duplicate | Refused) -> str:
+        """The row's fate; masakari's uuid of it if it has it, as far as that is known."""
+        self._answered()
+        answer = answer_of(outcome, row)
+        arrival = Arrival(Presence.NEVER_OFFERED, "")
+        if must_ask(answer, row, doubted=doubted):
+            arrival = await self._arrivals.look(row, self._clock.now())
+            if arrival.presence is Presence.UNKNOWN and not doubted:
+                arrival = replace(arrival, presence=Presence.NEVER_OFFERED)
+        now = self._clock.now()
+        words = f"{outcome.answer} ({arrival.evidence})" if arrival.evidence else outcome.answer
+        self.timing.answered(row.id)
+        match FATES[answer, arrival.presence]:
+            case Fate.DELIVERED:
+                uuid = outcome.uuid if isinstance(outcome, Delivered) else arrival.uuid
+                unseen = arrival.presence is Presence.UNKNOWN and not uuid
+                followed = (row.unseen if unseen else uuid) if row.is_acted_on else ""
+                self._end(replace(row, followed=followed), ReportStatus.DELIVERED, words, now)
+                return uuid
+            case Fate.SWALLOWED:
+                self._wait_for_window(row, words, now)
+            case Fate.NEEDLESS:
+                self._end(row, ReportStatus.WITHDRAWN, f"{fates.EXPECTED}: {words}", now)
+                LOG.info(fates.BACK_IN_SERVICE, row.subject, outcome.answer)
+            case Fate.REFUSED:
+                self._end(row, ReportStatus.REFUSED, words, now)
+                why = outcome.why if isinstance(outcome, Refused) else ""
+                if doubted and arrival.presence is not Presence.ABSENT:
+                    why += ". It may have arrived at an earlier try, whose answer was lost"
+                LOG.error("masakari-api refused the report about %s (%s): %s", row.subject, words, why)
+        return ""
+
+    def _answered(self) -> None:
+        """The API as a whole answers: whoever waits for it may go on."""
+        if self._breaker.open:
+            LOG.warning("masakari-api answers again after %d failed tries", self._breaker.failures)
+            self._wake.set()
+        self._breaker = replace(self._breaker, failures=0, reason="")
+
+    def _wait_for_window(self, row: Row, answer: str, now: Instant) -> None:
+        """An older report of the same kind hides this one: left at that, a second, real failure would be lost."""
+        wait = self._policy.duplicate_window + _WINDOW_MARGIN
+        self.timing.wait(row.id, now.monotonic + wait, window=True)
+        # Synced, or a power cut would leave the doubt, and with it the next "duplicate" would pass for ours.
+        self._outbox.settle(replace(row, in_doubt=False, answer=answer, updated=now.wall), durable=True)
+        log = LOG.info if row.reoffered else LOG.warning
+        log(
+            "masakari-api took the report about %s for a duplicate although this failure is not among its "
+            "notifications; it is sent again every %d s until it is taken or the subject recovers",
+            row.subject,
+            wait,
+        )
+
+    def _unreachable(
+        self, row: Row, doubted: bool, outcome: Unreachable, now: Instant, *, fresh: bool
+    ) -> None:
+        in_doubt = doubted or outcome.maybe_accepted
+        self._outbox.settle(replace(row, in_doubt=in_doubt, answer=outcome.answer, updated=now.wall))
+        jitter = self._rng.random()
+        if outcome.row_only:
+            self.timing.wait(row.id, now.monotonic + self._policy.delay(row.attempts, jitter))
+            LOG.warning("masakari-api failed on the report about %s (%s); kept", row.subject, outcome.answer)
+        elif fresh:
+            failures = self._breaker.failures + 1
+            delay = self._policy.backoff_limit if outcome.slow else self._policy.delay(failures, jitter)
+            log = LOG.warning if failures == 1 or failures % 10 == 0 else LOG.info
+            log(
+                "masakari-api cannot be reached (%s), try %d; %d report(s) kept, next try in %.0f s",
+                outcome.answer,
+                failures,
+                sum(1 for _ in self._outbox.subjects()),
+                delay,
+            )
+            self._breaker = self._breaker.failed(outcome.answer, now.monotonic, delay)
+
+    def _end(self, row: Row, status: ReportStatus, answer: str, now: Instant) -> None:
+        ended = replace(row, status=status, in_doubt=False, answer=answer, updated=now.wall)
+        self._outbox.settle(ended)
+        self._forget(row)
+        try:
+            self._on_settled(ended)
+        except Exception:  # it has ended whatever anybody makes of that
+            LOG.exception("That the report about %s has ended could not be told to its monitor", row.subject)
+        if status is ReportStatus.DELIVERED:
+            LOG.info("Delivered the report about %s (try %d): %s", row.subject, row.attempts, answer)
+
+    def _forget(self, row: Row) -> None:
+        self.timing.forget(row.id)
+        self._held.let_go(row)
+
+    def _expired(self, row: Row, now: Instant) -> bool:
+        if not self.timing.is_over(row, now.monotonic):
+            return False
+        self._end(row, ReportStatus.EXPIRED, row.answer, now)
+        LOG.error(
+            "The report about %s could not be delivered for %d s and is given up; recover it by hand. Last answer: %s",
+            row.subject,
+            self._policy.expiry,
+            row.answer or "none",
+        )
+        return True

@@ -1,0 +1,1 @@
+"""Where rows are kept: one SQLite file, behind a deadline and behind a writer that outlives full disks."""

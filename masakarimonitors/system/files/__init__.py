@@ -1,0 +1,1 @@
+"""Files and documents that others have written, and files that are this user's alone: read within bounds."""

@@ -1,0 +1,1 @@
+"""Outside commands: started without a wait, within limits, and nothing left behind."""

@@ -1,0 +1,153 @@
+"""Starting a command while the loop goes on: by a thread, within a time, and given up without a trace.
+
+The kernel starts a program only when it has found and read it, and whoever asks for that waits: for ever, where the
+program lies on a file system that does not answer. So a thread asks. Who is not waited for any more is killed, even
+before it has executed a single instruction of its program, and collected.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from masakarimonitors.system.processes.process_tree import children, kill_tree
+from masakarimonitors.system.threads import NoThread, Pool
+
+if TYPE_CHECKING:
+    from masakarimonitors.system.processes.command import Launched
+
+# By vfork, Python's own lock is held until the kernel has begun to execute the program: a thread would help nobody. The
+# documentation of `subprocess` names this switch; what it costs is a copy of our page tables, a millisecond or two.
+subprocess._USE_VFORK = False  # type: ignore[misc]
+
+_LEFT_OPEN_EVERY = 30.0
+
+Start = Callable[[Callable[[list[int]], None]], "Launched"]
+"""Starts a command, blocking; hands on to its argument, ahead of that, the files of its output. Raises OSError."""
+
+
+class NotBegun(OSError):
+    """The time was up before the program was executed.
+
+    `killed`: its process (by pid) with its start time; `survivors`: what of it still hangs in the kernel, and runs
+    nothing when that ends.
+    """
+
+    def __init__(self, within: float, killed: Mapping[int, int]) -> None:
+        """`within`: the seconds that it had."""
+        super().__init__(
+            errno.ETIMEDOUT,
+            f"the kernel has not begun to execute it within {within:g} s: the file system on which the program lies "
+            "does not answer; look at that mount, or name a program on another one",
+        )
+        self.killed = killed
+        self.survivors: tuple[int, ...] = ()
+
+
+async def launch(start: Start, within: float) -> "Launched":
+    """The command that `start` has started, within so many seconds.
+
+    Raises what `start` raises, BlockingIOError (EAGAIN) when there is no thread for it, and NotBegun. When the time is
+    up, or the caller is cancelled, nothing of the command is left that is not killed.
+    """
+    loop, pool, stdout = asyncio.get_running_loop(), Pool("launch"), Stdout()
+    try:
+        return await pool.call(lambda: start(stdout.keep), within, too_late=partial(_end, loop))
+    except NoThread as shortage:
+        raise BlockingIOError(errno.EAGAIN, str(shortage)) from shortage
+    except TimeoutError as error:
+        if isinstance(error, OSError) and error.errno:  # it is what the start has come to
+            raise
+        raise NotBegun(within, stdout.kill()) from None
+    except asyncio.CancelledError:
+        stdout.kill()
+        raise
+    finally:
+        pool.close()
+        stdout.close()
+
+
+class Stdout:
+    """The file that is the stdout of one command, and of no other: by it its process is found, before it has begun."""
+
+    def __init__(self) -> None:
+        """Of none yet."""
+        self._lock = threading.Lock()
+        self._fd: int | None = None
+        self._closed = False
+
+    def keep(self, outputs: list[int]) -> None:
+        """Called on the thread that starts the command; raises OSError when nobody waits for that any more."""
+        with self._lock:
+            if self._closed:
+                # The thread may have hung ahead of this, on the files of the output. Who was told that nothing has
+                # begun may have begun another by now.
+                raise OSError(errno.ECANCELED, "nobody waits for it any more")
+            self._fd = os.dup(outputs[0])
+
+    @property
+    def asked(self) -> bool:
+        """Whether the kernel was about to be asked for the program: whoever hangs now, hangs there."""
+        return self._fd is not None
+
+    def kill(self, kill: Callable[[int], Mapping[int, int]] = kill_tree) -> Mapping[int, int]:
+        """Kill whoever has it, and let nobody get it from now on; whom it has killed (by pid), with start times.
+
+        `kill` may do it in another way.
+        """
+        with self._lock:
+            self._closed = True
+            # Under the lock: once it is closed, its number may be that of another command's output. Nobody but the
+            # thread that starts this one waits for it meanwhile.
+            pid = being_started(self._fd) if self._fd is not None else 0
+        return kill(pid) if pid else {}
+
+    def close(self) -> None:
+        """Forget it."""
+        with self._lock:
+            self._closed = True
+            if self._fd is not None:
+                os.close(self._fd)
+                self._fd = None
+
+
+def being_started(stdout: int) -> int:
+    """The pid of our child whose stdout is this file, whether it executes its program yet or not; 0 for none."""
+    with contextlib.suppress(OSError):
+        wanted = os.fstat(stdout)
+        for pid in children():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                if os.path.samestat(os.stat(f"/proc/{pid}/fd/1"), wanted):
+                    return pid
+    return 0
+
+
+def _end(loop: asyncio.AbstractEventLoop, launched: "Launched") -> None:
+    """Nobody wants it any more; called on a thread."""
+    launched.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        launched.collect()
+    with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
+        loop.call_soon_threadsafe(reap_later, loop, launched)
+
+
+def watch_left_open(loop: asyncio.AbstractEventLoop, launched: "Launched") -> None:
+    """It was collected: close its output, as soon as nobody writes to it any more."""
+    if launched.let_go():
+        loop.call_later(_LEFT_OPEN_EVERY, watch_left_open, loop, launched)
+
+
+def reap_later(loop: asyncio.AbstractEventLoop, launched: "Launched") -> None:
+    """It goes on without us; once it has ended, nothing of it is kept."""
+    if launched.has_ended():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            launched.collect()
+        watch_left_open(loop, launched)
+    else:
+        launched.trim()
+        loop.call_later(_LEFT_OPEN_EVERY, reap_later, loop, launched)

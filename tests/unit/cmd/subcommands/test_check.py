@@ -1,0 +1,182 @@
+"""`masakari-monitors check`: one line for each thing, and an exit code that says whether any must be mended."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from masakarimonitors.cmd.subcommands.check import agents_reached
+from masakarimonitors.hostmonitor.drivers.base import Weight
+from masakarimonitors.libvirt.faults import Unavailable
+from masakarimonitors.receiver.app import Receiver
+from masakarimonitors.system.clock import SystemClock
+from tests.fixtures.fake_lists import FakeLists
+from tests.fixtures.fake_masakari import FakeMasakari
+from tests.fixtures.kubernetes_replay import Replay
+from tests.unit.cmd.conftest import Configure, Run
+
+
+def faults(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith("FAULT")]
+
+
+def test_what_is_in_order_is_said(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run("check", "--offline")
+    lines = capsys.readouterr().out.splitlines()
+    # Whether guests and hosts can be watched is a matter of the host on which this runs.
+    assert code == bool(faults(lines))
+    for line in (
+        "ok       this host is called compute-1",
+        f"ok       state is kept in {tmp_path}/state",
+        "ok       processmonitor can work here",
+    ):
+        assert line in lines
+
+
+def test_what_each_entry_of_the_process_list_matches_is_shown(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.yaml").write_text(
+        f"- process_name: {sys.executable}\n- process_name: {tmp_path}/never\n"
+    )
+    run("check", "--offline")
+    lines = [line for line in capsys.readouterr().out.splitlines() if " process " in line]
+    assert len(lines) == 2
+    assert f"process {tmp_path}/never: nothing that runs matches it" in lines[1]
+
+
+def test_what_a_file_says_in_vain_is_a_warning_and_no_fault(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("check", "--offline")
+    before = faults(capsys.readouterr().out.splitlines())
+    configure("[proces]\n")
+    run("check", "--offline")
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if "[proces]" in line]
+    assert line.startswith("warning  ") and "did you mean process?" in line
+    assert faults(lines) == before
+
+
+def test_a_monitor_that_can_never_work_is_a_fault_and_the_others_are_looked_at(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure("[libvirt]\nconnection_uri = system\n")
+    assert run("check", "--offline") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in faults(lines) if "FAULT    instancemonitor: [libvirt] connection_uri" in line]
+    assert "ok       processmonitor can work here" in lines
+
+
+def test_an_api_that_nobody_named_is_a_fault(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(api="")
+    assert run("check", "--offline") == 1
+    assert "FAULT    [api] does not say how masakari-api is reached" in capsys.readouterr().out
+
+
+async def test_the_cluster_engine_is_asked_unless_nobody_is_to_be(
+    run: Run, configure: Configure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = {
+        "metadata": {"name": "compute-1"},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+    async with Replay([node]).serve() as server, Receiver(":memory:", SystemClock()).serve() as url:
+        server.brief, server.watch_status = True, 403
+        kubeconfig = server.kubeconfig(tmp_path)
+        configure(
+            f"[host]\nmonitoring_driver = kubernetes\n[kubernetes]\nkubeconfig = {kubeconfig}\n",
+            api=f"auth_type = none\nendpoint = {url}/v1\n",
+        )
+        await asyncio.to_thread(run, "check")
+        lines = capsys.readouterr().out.splitlines()
+        assert "ok       kubernetes: this host is the Node compute-1" in lines
+        assert [line for line in lines if line.startswith("warning  kubernetes: the nodes cannot be watched")]
+        before = len(faults(lines))
+        server.status = 503
+        assert await asyncio.to_thread(run, "check") == 1
+        lines = capsys.readouterr().out.splitlines()
+        assert len(faults(lines)) == before + 1
+        asked = server.lists
+        await asyncio.to_thread(run, "check", "--offline")
+        assert "kubernetes: " not in capsys.readouterr().out and server.lists == asked
+
+
+async def test_an_api_that_knows_this_host_is_in_order_and_maintenance_is_a_warning(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver = Receiver(":memory:", SystemClock())
+    async with receiver.serve() as url:
+        configure(api=f"auth_type = none\nendpoint = {url}/v1\n")
+        assert await asyncio.to_thread(run, "check") == 1
+        said = capsys.readouterr().out
+        assert "FAULT    masakari-api answers, but compute-1 is in none of its 1 segments" in said
+
+        report = {
+            "type": "PROCESS",
+            "hostname": "compute-1",
+            "generated_time": "2026-11-22T08:05:00",
+            "payload": {"event": "STOPPED", "process_name": "x"},
+        }
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(f"{url}/v1/notifications", json={"notification": report}) as answer,
+        ):
+            assert answer.status == 202
+        await asyncio.to_thread(run, "check")
+        said = capsys.readouterr().out
+        assert "ok       masakari-api knows compute-1 in segment embedded-receiver" in said
+        assert "on maintenance" not in said and "masakari-api" not in "".join(faults(said.splitlines()))
+
+        await receiver.set_maintenance("compute-1", True)
+        await asyncio.to_thread(run, "check")
+        assert "warning  compute-1 is on maintenance in masakari" in capsys.readouterr().out
+
+
+def test_a_host_is_found_on_whatever_page_and_a_disabled_segment_is_a_warning(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeMasakari() as masakari:
+        hosts = ["compute-1", *(f"compute-{number}" for number in range(2, 6))]
+        masakari.lists = FakeLists({"rack-1": hosts, "rack-2": []}, longest=2)
+        masakari.lists.disabled.add("rack-1")
+        configure(api=f"auth_type = none\nendpoint = {masakari.endpoint()}\n")
+        run("check")
+    said = capsys.readouterr().out
+    assert "ok       masakari-api knows compute-1 in segment rack-1" in said
+    assert "warning  segment rack-1 is disabled" in said
+
+
+def test_asking_guest_agents_is_tried_for_it_is_a_right_of_its_own(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("libvirt", reason="libvirt's Python binding is not installed")
+    uri = "qemu+tcp://127.0.0.1:1/system"
+    configure(f"[libvirt]\nconnection_uri = {uri}\n")
+    run("check")
+    said = f"warning  introspectiveinstancemonitor: no guest agent at {uri} can be asked: libvirt at {uri}"
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith(said)]
+    run("check", "--offline")
+    assert "guest agent" not in capsys.readouterr().out
+
+
+def test_a_missing_right_is_a_fault_and_what_may_pass_is_a_warning() -> None:
+    assert agents_reached("qemu:///system", None)[0] is Weight.OK
+    for refused, weight in ((True, Weight.FAULT), (False, Weight.WARNING)):
+        found, text = agents_reached("qemu:///system", Unavailable("it says no", refused=refused))
+        assert found is weight and text.endswith("no guest agent at qemu:///system can be asked: it says no")
+
+
+def test_a_name_in_a_file_forges_no_line(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure("[process]\n\x1b[2Jcheck = 1\n")
+    run("check", "--offline")
+    said = capsys.readouterr().out
+    assert (
+        r"unknown option [process] \x1b[2Jcheck is ignored" in said and said.replace("\n", "").isprintable()
+    )

@@ -1,0 +1,94 @@
+"""Rows that their monitor does not let leave: asked about again, ended for good, or an alarm."""
+
+import asyncio
+
+from masakarimonitors.core.decision import Withdraw
+from masakarimonitors.core.notification import Leave
+from masakarimonitors.outbox.delivery.held import NOT_ITS_REPORT, PATIENCE
+from masakarimonitors.outbox.rows import Row
+from tests.unit.outbox.delivery.test_delivery import POLICY, stage
+
+
+async def test_what_its_monitor_will_never_let_leave_is_ended_and_what_stands_behind_it_goes() -> None:
+    """Two reports about one subject; no decision takes the first one back."""
+    gone = {1}
+    async with stage(may_offer=lambda row: Leave.NEVER if row.id in gone else Leave.NOW) as on:
+        await on.submit(on.report("a"), on.report("a"))
+        await on.clock.advance(1.0)
+        first, second = on.rows()
+        assert (first.status.value, first.answer) == ("withdrawn", NOT_ITS_REPORT)
+        assert (second.status.value, on.names()) == ("delivered", ["a"])
+        assert on.outbox.waiting == 0
+
+
+async def test_what_may_never_leave_any_more_once_there_is_a_token_is_ended() -> None:
+    leave = Leave.NOW
+    async with stage(may_offer=lambda row: leave) as on:
+        on.api.no_token = asyncio.Event()
+        await on.submit(on.report("a"))
+        assert on.api.waiting == 1
+        leave = Leave.NEVER
+        on.api.no_token.set()
+        await on.clock.advance(1.0)
+        assert (on.statuses(), on.api.offers) == (["withdrawn"], [])
+
+
+async def test_what_is_held_back_for_long_is_an_alarm_once() -> None:
+    told: list[str] = []
+    async with stage(may_offer=lambda row: Leave.LATER, on_fault=told.append) as on:
+        await on.submit(on.report("a"))
+        await on.clock.advance(PATIENCE - 1.0)
+        assert told == []
+        await on.clock.advance(PATIENCE)
+        assert len(told) == 1 and "process:a" in told[0]
+        await on.submit(on.report("b"))
+        await on.clock.advance(2 * PATIENCE)
+        assert len(told) == 2 and "process:b" in told[1]
+
+
+async def test_what_its_monitor_takes_its_time_over_is_none_before_that() -> None:
+    told: list[str] = []
+    async with stage(may_offer=lambda row: Leave.LATER, on_fault=told.append, held_patience=300.0) as on:
+        await on.submit(on.report("a"))
+        await on.clock.advance(299.0)
+        assert told == []
+        await on.clock.advance(2.0)
+        assert len(told) == 1
+
+
+async def test_what_is_let_go_or_taken_back_in_time_is_none() -> None:
+    told: list[str] = []
+    leave = Leave.LATER
+    async with stage(may_offer=lambda row: leave, on_fault=told.append) as on:
+        await on.submit(on.report("a"), on.report("b"))
+        await on.clock.advance(PATIENCE / 2)
+        await on.submit(Withdraw("process:b", "it runs again"))
+        leave = Leave.NOW
+        await on.clock.advance(POLICY.retry_interval)
+        leave = Leave.LATER
+        await on.clock.advance(PATIENCE)
+        assert (on.statuses(), told) == (["delivered", "withdrawn"], [])
+
+
+async def test_a_monitor_that_cannot_judge_one_report_holds_that_one_and_no_other() -> None:
+    told: list[str] = []
+
+    def may_offer(row: Row) -> Leave:
+        if row.subject == "process:a":
+            raise RuntimeError("a bug")
+        return Leave.NOW
+
+    async with stage(may_offer=may_offer, on_fault=told.append) as on:
+        await on.submit(on.report("a"), on.report("b"))
+        await on.clock.advance(PATIENCE + 2)
+        assert (on.statuses(), on.names()) == (["pending", "delivered"], ["b"])
+        assert len(told) == 1 and "process:a" in told[0]
+
+
+async def test_a_monitor_that_cannot_take_the_end_of_one_report_ends_nothing_else() -> None:
+    def on_settled(row: Row) -> None:
+        raise RuntimeError("a bug")
+
+    async with stage(on_settled=on_settled) as on:
+        await on.submit(on.report("a"), on.report("b"))
+        assert on.statuses() == ["delivered", "delivered"]

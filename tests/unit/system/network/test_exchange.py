@@ -1,0 +1,134 @@
+"""The time and the size of what is asked through HTTP, as the parts of a session see them."""
+
+import asyncio
+import gzip
+import threading
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+from keystoneauth1 import exceptions
+from keystoneauth1.session import Session
+
+from masakarimonitors.system.network.exchange import Exchange, bound, is_loopback
+from tests.fixtures.odd_server import ACCEPTED, drips, odd_server, says
+from tests.fixtures.waiting import growing
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:15868/v1", True),
+        ("http://127.8.9.10/", True),
+        ("https://localhost:1/", True),
+        ("http://LOCALHOST/", True),
+        ("http://api.localhost/", True),
+        ("http://[::1]:15868/", True),
+        ("http://[::ffff:127.0.0.1]/", True),
+        ("http://128.0.0.1/", False),
+        ("http://127.0.0.1.example.org/", False),
+        ("http://localhost.example.org/", False),
+        ("http://[fe80::1%eth0]/", False),
+        ("http://masakari/", False),
+        ("", False),
+    ],
+)
+def test_this_computer_is_known_by_its_addresses_and_by_one_name(url: str, here: bool) -> None:
+    assert is_loopback(url) is here
+
+
+def session() -> Session:
+    made = Session()
+    bound(made)
+    return made
+
+
+def get(url: str, exchange: Exchange | None = None, made: Session | None = None) -> Any:
+    used = made or session()
+    if exchange is None:
+        return used.get(url, authenticated=False)
+    with exchange.here():
+        return used.get(url, authenticated=False)
+
+
+def test_an_exchange_has_its_time_once() -> None:
+    exchange = Exchange(30.0)
+    assert 0 < exchange.left() <= 30.0 and not exchange.over
+    exchange = Exchange(0.0)
+    assert exchange.over
+    with pytest.raises(TimeoutError):
+        exchange.left()
+
+
+async def test_after_its_time_nothing_is_asked() -> None:
+    async with odd_server(says(ACCEPTED)) as server:
+        with pytest.raises(exceptions.ConnectTimeout):
+            await asyncio.to_thread(get, server.url, Exchange(0.0))
+        assert server.asked == []
+
+
+async def test_over_a_connection_that_stands_too_late_nothing_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exchange, connect = Exchange(0.2), urllib3.util.connection.create_connection
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        made = connect(*arguments, **options)
+        threading.Event().wait(exchange.left())
+        while not exchange.over:
+            pass
+        return made
+
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", slowly)
+    async with odd_server(says(ACCEPTED)) as server:
+        with pytest.raises(exceptions.ConnectTimeout):
+            await asyncio.to_thread(get, server.url, exchange)
+        assert server.asked == []
+
+
+async def test_all_requests_of_an_exchange_share_its_time() -> None:
+    async with odd_server(drips(ACCEPTED[:-1], b"")) as server:
+        for seconds in growing(0.5, "a request that arrives"):
+            exchange = Exchange(seconds)
+            for _ in range(2):
+                with pytest.raises(exceptions.ClientException):
+                    await asyncio.to_thread(get, server.url, exchange)
+            if server.asked:
+                break
+        assert len(server.asked) == 1
+
+
+async def test_what_comes_packed_has_the_same_bound_unpacked() -> None:
+    packed = gzip.compress(bytes(1 << 25))
+    whole = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (
+        len(packed),
+        packed,
+    )
+    async with odd_server(says(whole)) as server:
+        exchange = Exchange(30.0, largest=1000)
+        response = await asyncio.to_thread(get, server.url, exchange)
+        assert len(response.content) == 1000
+        assert "more than 1000 bytes" in exchange.remark
+        assert "Accept-Encoding: identity" in server.asked[0].head
+
+
+async def test_a_body_of_the_largest_size_is_whole_and_its_connection_is_used_again() -> None:
+    async with odd_server(says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000)) as server:
+        made = session()
+        for _ in range(2):
+            exchange = Exchange(30.0, largest=1000)
+            response = await asyncio.to_thread(get, server.url, exchange, made)
+            assert (response.text, exchange.remark) == ("x" * 1000, "")
+
+
+async def test_a_request_of_nobody_s_exchange_is_one_of_its_own() -> None:
+    async with odd_server(says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as server:
+        response: requests.Response = await asyncio.to_thread(get, server.url)
+        assert response.json() == {}
+
+
+def test_what_others_ask_through_the_same_library_is_left_alone() -> None:
+    before = dict(urllib3.poolmanager.pool_classes_by_scheme)
+    session()
+    assert urllib3.poolmanager.pool_classes_by_scheme == before

@@ -1,0 +1,171 @@
+"""A program that cannot be read yet: the loop goes on, and nothing is left of whoever is not waited for any more."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.system.processes import command, launching
+from masakarimonitors.system.processes.command import Launched
+from masakarimonitors.system.processes.launching import Stdout, being_started
+from masakarimonitors.system.processes.process_tree import children
+from tests.fixtures.open_files import open_files, opened_since
+from tests.fixtures.unreachable import Unreachable, waits_for_storage
+from tests.fixtures.waiting import PATIENCE, eventually, growing, until
+
+pytestmark = pytest.mark.xdist_group("process")
+
+
+@pytest.fixture
+def unreachable(tmp_path: Path) -> Iterator[Unreachable]:
+    program = Unreachable(tmp_path)
+    yield program
+    program.answer()
+
+
+async def test_the_loop_goes_on_while_a_program_cannot_be_read(unreachable: Unreachable) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(command.run([str(unreachable.path)], timeout=60))
+        # Whoever blocks the loop never gets here before the kernel takes the lease away, and the program has run.
+        await eventually(waits_for_storage, "its process")
+        assert not unreachable.ran.exists()
+        unreachable.answer()
+        assert (await running).ok
+    assert unreachable.ran.exists()
+
+
+async def test_a_program_that_has_not_begun_in_its_time_never_runs(unreachable: Unreachable) -> None:
+    before = open_files()
+    for seconds in growing(0.5, "its process"):
+        with pytest.raises(command.NotBegun, match="lies does not answer") as fault:
+            await command.run([str(unreachable.path)], timeout=seconds)
+        if fault.value.killed:
+            break
+    assert fault.value.survivors == ()
+    unreachable.answer()
+    await eventually(lambda: not children(), "the end of its process")
+    assert not unreachable.ran.exists()
+    # The lease's own descriptor is closed by now.
+    await eventually(lambda: not opened_since(before), "its files, closed")
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_thread_that_hangs_ahead_of_the_start_starts_nothing_later(
+    cancelled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of the output are on storage that does not answer, until nobody waits for the command any more."""
+    files, reached, answers = command._unlinked_file, threading.Event(), threading.Event()
+    begun: list[str] = []
+
+    def slow() -> tuple[int, int]:
+        reached.set()
+        assert answers.wait(PATIENCE)
+        return files()
+
+    def start(*_: object, **__: object) -> None:
+        begun.append("started")
+        raise OSError("started")
+
+    monkeypatch.setattr(command, "_unlinked_file", slow)
+    monkeypatch.setattr(subprocess, "Popen", start)
+    before = open_files()
+    loop, timeout = asyncio.get_running_loop(), PATIENCE if cancelled else 0.05
+    try:
+        while not reached.is_set():  # what is given up ahead of its thread's first step is never begun anyway
+            running = loop.create_task(command.run(["/bin/true"], timeout=timeout))
+            if cancelled:
+                await eventually(reached.is_set, "its thread")
+                running.cancel()
+            await asyncio.wait({running})
+            assert running.cancelled() if cancelled else isinstance(running.exception(), command.NotBegun)
+            timeout *= 2
+    finally:
+        answers.set()
+    await eventually(lambda: all(one.name != "launch" for one in threading.enumerate()), "the thread's end")
+    assert begun == [] and not opened_since(before)
+
+
+@pytest.mark.parametrize("leave", [False, True])
+async def test_whoever_is_cancelled_meanwhile_leaves_none_that_runs_later(
+    unreachable: Unreachable, leave: bool
+) -> None:
+    task = asyncio.get_running_loop().create_task(
+        command.run([str(unreachable.path)], timeout=60, leave=leave)
+    )
+    await eventually(waits_for_storage, "its process")
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    unreachable.answer()
+    await eventually(lambda: not children(), "the end of its process")
+    assert not unreachable.ran.exists()
+
+
+async def test_two_that_wait_are_told_apart(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+    one, other = (Unreachable(folder) for folder in folders)
+    with contextlib.ExitStack() as undo:
+        for each in (one, other):
+            undo.callback(each.answer)
+        async with asyncio.TaskGroup() as tasks:
+            kept = tasks.create_task(command.run([str(other.path)], timeout=60))
+            await eventually(lambda: len(children()) == 1, "the process that is waited for")
+            with pytest.raises(command.NotBegun):
+                await command.run([str(one.path)], timeout=0.5)
+            one.answer()
+            other.answer()
+            assert (await kept).ok
+    assert other.ran.exists() and not one.ran.exists()
+
+
+def test_a_child_is_known_by_its_output_before_it_is_ours_to_name(unreachable: Unreachable) -> None:
+    kept: list[int] = []
+    begun: list[Launched] = []
+
+    def start() -> None:
+        begun.append(
+            Launched(
+                [str(unreachable.path)], None, None, before=lambda outputs: kept.append(os.dup(outputs[0]))
+            )
+        )
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    until(waits_for_storage, "its process")
+    pid = being_started(kept[0])
+    unreachable.answer()
+    thread.join()
+    assert pid == begun[0].pid
+    begun[0].kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        begun[0].collect()
+    begun[0].let_go()
+    assert being_started(kept[0]) == 0
+    os.close(kept[0])
+
+
+def test_its_file_is_not_closed_while_its_process_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stdout, closing = Stdout(), list[threading.Thread]()
+
+    def look(fd: int) -> int:
+        closing.append(threading.Thread(target=stdout.close))
+        closing[0].start()
+        closing[0].join(0.5)  # who may close it has done so by then, or does it later
+        os.fstat(fd)
+        return 0
+
+    with (tmp_path / "stdout").open("wb") as file:
+        stdout.keep([file.fileno()])
+    monkeypatch.setattr(launching, "being_started", look)
+    assert stdout.kill() == {}
+    closing[0].join(PATIENCE)
+    assert not stdout.asked
