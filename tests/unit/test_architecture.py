@@ -3,15 +3,20 @@
 import ast
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
+
+MOST = 12
+"""So many modules a folder may hold; its `__init__.py` only hands on names and is not counted."""
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "masakarimonitors"
 PAGE = ROOT / "docs" / "architecture.rst"
 
 _ROW = re.compile(r"^(\d+) +``(\w+)`` +(\S.*)$", re.MULTILINE)
+_INNER_ROW = re.compile(r"^``(\w+(?:/\w+)+)`` +(\S.*)$", re.MULTILINE)
 _FILE = re.compile(r"[\w./-]+\.(?:py|toml|conf|yaml|sh|rst|md)\b")
 
 
@@ -44,6 +49,38 @@ def test_every_room_stands_in_the_table() -> None:
         path.parent.name for path in PACKAGE.glob("*/__init__.py")
     }
     assert {room for _, room, _ in _ROW.findall(PAGE.read_text())} == there - {"__init__"}
+
+
+def crowded(package: Path) -> dict[str, int]:
+    """Each folder with more modules than one can survey, and how many it holds."""
+    held = Counter(path.parent for path in package.rglob("*.py") if path.name != "__init__.py")
+    return {str(folder.relative_to(package.parent)): count for folder, count in held.items() if count > MOST}
+
+
+def test_every_inner_room_stands_in_the_table_of_inner_rooms() -> None:
+    folders = [path.parent.relative_to(PACKAGE).as_posix() for path in sorted(PACKAGE.rglob("__init__.py"))]
+    there = [(folder, purpose(folder)) for folder in folders if "/" in folder]
+    assert _INNER_ROW.findall(PAGE.read_text()) == there
+
+
+def test_no_folder_holds_more_modules_than_one_can_survey() -> None:
+    found = crowded(PACKAGE)
+    assert not found, (
+        f"more than {MOST} modules: {found}. Find the idea that some of them share and give it a folder with"
+        " the field's name for it; write it into 'Rooms within rooms' of docs/architecture.rst, and give it its"
+        " layer in pyproject.toml. Modules are not merged for this."
+    )
+
+
+def test_a_crowded_folder_is_noticed(tmp_path: Path) -> None:
+    room = tmp_path / "package" / "room"
+    room.mkdir(parents=True)
+    for number in range(MOST):
+        (room / f"module_{number}.py").touch()
+    (room / "__init__.py").touch()
+    assert not crowded(tmp_path / "package")
+    (room / "one_more.py").touch()
+    assert crowded(tmp_path / "package") == {"package/room": MOST + 1}
 
 
 def test_each_monitor_has_a_drawn_path_from_what_fails_to_masakari() -> None:
