@@ -29,6 +29,7 @@ from masakarimonitors.outbox.unconfirmed import PATIENCE, UnconfirmedReports
 from masakarimonitors.status.health import Sight, Unreported, View
 from masakarimonitors.status.model import Record, SubjectRow
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.log_fields import event
 from masakarimonitors.system.tasks import apart
 
 LOG = logging.getLogger(__name__)
@@ -118,6 +119,10 @@ class Daemon(Generic[S, O]):
         if observation is not None:
             self._inbox.put_nowait(observation)
 
+    def tell(self, verdict: Verdict) -> None:
+        """Tell of a ruling that was made elsewhere, as of each of its monitor's own."""
+        self._tell(verdict, self._clock.now())
+
     def _forgotten(self, row: Row, told: str) -> None:
         """A report of the last life was withdrawn, and that its subject is well was not seen."""
         if row.is_acted_on:
@@ -187,7 +192,14 @@ class Daemon(Generic[S, O]):
         self._record.verdict(verdict, now)
         log = LOG.warning if verdict.alarm else LOG.info
         evidence = f" [{verdict.evidence}]" if verdict.evidence else ""
-        log("%s %s: %s%s", verdict.subject, verdict.ruling.value, verdict.why, evidence)
+        about = event(
+            "verdict",
+            monitor=self._monitor.name,
+            subject=verdict.subject,
+            ruling=verdict.ruling.value,
+            reason=verdict.why,
+        )
+        log("%s %s: %s%s", verdict.subject, verdict.ruling.value, verdict.why, evidence, extra=about)
 
     def _wake_at(self, command: WakeAt, tasks: asyncio.TaskGroup, now: Instant) -> None:
         earlier = self._alarms.pop(command.key, None)

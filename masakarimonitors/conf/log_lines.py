@@ -12,7 +12,10 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, cast
 
+from oslo_log.handlers import OSJournalHandler
+
 from masakarimonitors.core.printable import printable
+from masakarimonitors.system.log_fields import FIELDS
 
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _PLACES = "\t\n"
@@ -41,6 +44,7 @@ class Escaping(logging.Formatter):
         if not isinstance(text, str):  # fluentd gets the record as a mapping
             return cast(str, text)
         head, tail = _split(text, safe)
+        head = _said_once(head, safe)
         if not _has_lines(
             self._inner
         ):  # an exception in a word, which a formatter may have added to the message
@@ -55,11 +59,26 @@ class Escaping(logging.Formatter):
 
 
 def escape_all() -> None:
-    """Have every handler that is set up write through an `Escaping`."""
+    """Have every handler that is set up write through an `Escaping`; to the journal, what a line is about as well."""
     known = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
     for handler in {one for logger in known if isinstance(logger, logging.Logger) for one in logger.handlers}:
         if not isinstance(handler.formatter, Escaping):
             handler.setFormatter(Escaping(handler.formatter or logging.Formatter()))
+        if isinstance(handler, OSJournalHandler):
+            fields: Any = (*OSJournalHandler.custom_fields, *FIELDS)
+            handler.custom_fields = fields
+
+
+def _said_once(head: str, record: logging.LogRecord) -> str:
+    """The line without the summary that oslo.log has put behind it, where the message says as much already."""
+    summary = getattr(record, "error_summary", "")
+    added = f": {summary}"
+    if not summary or summary == "-" or not head.endswith(added):
+        return head
+    words = summary.partition(": ")[2].strip() or summary
+    message = getattr(record, "message", "")
+    # What the message says was made printable; the summary was not.
+    return head[: -len(added)] if printable(words) in message else head
 
 
 def _split(text: str, record: logging.LogRecord) -> tuple[str, str]:

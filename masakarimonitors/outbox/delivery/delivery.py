@@ -27,6 +27,7 @@ from masakarimonitors.outbox.pace.stages import Lane
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.words import COVERED
 from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.log_fields import event
 
 LOG = logging.getLogger(__name__)
 
@@ -137,6 +138,21 @@ class Delivery:
                 # Decided once: an answer to an older offer may close the breaker before this one has begun.
                 self._breaker.probing = probe = self._breaker.open
                 offers.create_task(self._offer(row, probe=probe))
+
+    def is_in_flight(self, subject: str) -> bool:
+        """Whether a row of that subject is being offered right now."""
+        return subject in self._busy
+
+    def hurry(self, row: Row) -> None:
+        """Wait for nothing that only time would end before the row is offered: the pause after a try that failed."""
+        self.timing.answered(row.id)
+        self._breaker.until = min(self._breaker.until, self._clock.now().monotonic)
+        self._push(0.0, row.subject)
+        self._wake.set()
+
+    def give_up(self, row: Row, answer: str) -> None:
+        """End a pending row undelivered, because a person wants it; `answer` says who, and why."""
+        self._end(row, ReportStatus.WITHDRAWN, answer, self._clock.now())
 
     def _ready(self, subject: str) -> None:
         """A row of the subject has reached the disk."""
@@ -271,7 +287,8 @@ class Delivery:
         if not self._outbox.is_pending(row.id):
             self._held.let_go(row)
         elif self._held.may_offer(row) is Leave.NEVER:
-            LOG.warning("Took back the report about %s: %s", row.subject, NOT_ITS_REPORT)
+            about = event("report.withdrawn", subject=row.subject, report_id=row.id, reason=NOT_ITS_REPORT)
+            LOG.warning("Took back the report about %s: %s", row.subject, NOT_ITS_REPORT, extra=about)
             self._outbox.take_back(row, NOT_ITS_REPORT, now)
             self._forget(row)
         else:
@@ -314,13 +331,19 @@ class Delivery:
                 self._wait_for_window(row, words, now)
             case Fate.NEEDLESS:
                 self._end(row, ReportStatus.WITHDRAWN, f"{fates.EXPECTED}: {words}", now)
-                LOG.info(fates.BACK_IN_SERVICE, row.subject, outcome.answer)
+                about = event("report.withdrawn", subject=row.subject, report_id=row.id, answer=words)
+                LOG.info(fates.BACK_IN_SERVICE, row.subject, outcome.answer, extra=about)
             case Fate.REFUSED:
                 self._end(row, ReportStatus.REFUSED, words, now)
                 why = outcome.why if isinstance(outcome, Refused) else ""
                 if doubted and arrival.presence is not Presence.ABSENT:
                     why += ". It may have arrived at an earlier try, whose answer was lost"
-                LOG.error("masakari-api refused the report about %s (%s): %s", row.subject, words, why)
+                about = event(
+                    "report.refused", subject=row.subject, report_id=row.id, answer=words, reason=why
+                )
+                LOG.error(
+                    "masakari-api refused the report about %s (%s): %s", row.subject, words, why, extra=about
+                )
         return ""
 
     def _answered(self) -> None:
@@ -375,7 +398,17 @@ class Delivery:
         except Exception:  # it has ended whatever anybody makes of that
             LOG.exception("That the report about %s has ended could not be told to its monitor", row.subject)
         if status is ReportStatus.DELIVERED:
-            LOG.info("Delivered the report about %s (try %d): %s", row.subject, row.attempts, answer)
+            about = event(
+                "report.delivered",
+                subject=row.subject,
+                report_id=row.id,
+                notification_id="" if row.is_unseen else row.followed,
+                answer=answer,
+                reason=row.why,
+            )
+            LOG.info(
+                "Delivered the report about %s (try %d): %s", row.subject, row.attempts, answer, extra=about
+            )
 
     def _forget(self, row: Row) -> None:
         self.timing.forget(row.id)
@@ -390,5 +423,6 @@ class Delivery:
             row.subject,
             self._policy.expiry,
             row.answer or "none",
+            extra=event("report.expired", subject=row.subject, report_id=row.id, answer=row.answer),
         )
         return True

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from masakarimonitors.core.notification import Leave
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
+from masakarimonitors.system.log_fields import event
 
 LOG = logging.getLogger(__name__)
 
@@ -63,7 +64,9 @@ class HeldBack:
         if row.id not in self._since:
             self._since[row.id] = now
             LOG.info(
-                "The report about %s is held back: its monitor may not report at this moment", row.subject
+                "The report about %s is held back: its monitor may not report at this moment",
+                row.subject,
+                extra=event("report.held", subject=row.subject, report_id=row.id),
             )
             self._tidy()
         held = now - self._since[row.id]

@@ -1,5 +1,6 @@
 """Logging goes where operators' files say; each case in a process of its own, since logging is global."""
 
+import json
 import os
 import subprocess
 import sys
@@ -280,3 +281,59 @@ def test_what_does_not_answer_at_the_start_is_named_and_not_waited_for(tmp_path:
     assert "INFO masakarimonitors.somewhere" in ran.stderr and "an event" in ran.stderr
     assert "a detail" not in ran.stderr
     assert "healed:" in ran.stdout and "another event" in ran.stdout
+
+
+_ABOUT = """
+import json, logging, sys, types
+sent = []
+if "--use-journal" in sys.argv:
+    journal = types.ModuleType("systemd.journal")
+    journal.send = lambda message, **fields: sent.append({"MESSAGE": message, **fields})
+    package = types.ModuleType("systemd")
+    package.__path__, package.journal = [], journal
+    package.__spec__ = __import__("importlib.machinery").machinery.ModuleSpec("systemd", None, is_package=True)
+    sys.modules.update({"systemd": package, "systemd.journal": journal})
+from masakarimonitors import conf
+from masakarimonitors.conf import log
+from masakarimonitors.system.service import log_writer
+from masakarimonitors.system.log_fields import event
+log.set_up(conf.load(sys.argv[1:], default_config_files=[], default_config_dirs=[]))
+logging.getLogger("masakarimonitors.somewhere").warning(
+    "host:node05 held: %s", "a storm",
+    extra=event("verdict", subject="host:node05", ruling="held", reason="a storm", report_id=7))
+log_writer.finish(60)
+print(json.dumps(sent))
+"""
+
+
+def _about(*argv: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", _ABOUT, *argv], capture_output=True, text=True, timeout=PATIENCE, check=True
+    ).stdout
+
+
+def test_json_has_the_fields_of_an_event(tmp_path: Path) -> None:
+    _about("--use-json", "--log-file", str(tmp_path / "log"))
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    said = json.loads(line)
+    assert said["message"] == "host:node05 held: a storm"
+    assert said["extra"] == {
+        "event": "verdict",
+        "subject": "host:node05",
+        "ruling": "held",
+        "reason": "a storm",
+        "report_id": "7",
+    }
+
+
+def test_the_journal_has_them_as_fields_of_its_own() -> None:
+    (sent,) = json.loads(_about("--use-journal").splitlines()[-1])
+    assert (sent["EVENT"], sent["SUBJECT"], sent["RULING"]) == ("verdict", "host:node05", "held")
+    assert (sent["REASON"], sent["REPORT_ID"]) == ("a storm", "7")
+    assert "host:node05 held: a storm" in sent["MESSAGE"]
+
+
+def test_a_plain_line_is_as_it_was(tmp_path: Path) -> None:
+    _about("--log-file", str(tmp_path / "log"))
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    assert line.endswith("host:node05 held: a storm")

@@ -120,3 +120,33 @@ def test_a_log_configuration_of_the_operator_s_own_is_held_to_it_too(tmp_path: P
         [sys.executable, "-c", SCRIPT, *where], check=True, timeout=PATIENCE, capture_output=True, text=True
     )
     assert f">it says: {SHOWN}<" in ran.stdout and f"ValueError: {SHOWN}" in ran.stdout.splitlines()
+
+
+OSLO = """
+import logging, sys
+from masakarimonitors import conf
+from masakarimonitors.conf import log
+log.set_up(conf.load(sys.argv[1:], default_config_files=[], default_config_dirs=[]))
+LOG = logging.getLogger("masakarimonitors.somewhere")
+try:
+    raise RuntimeError("the disk is gone")
+except RuntimeError as fault:
+    LOG.warning("It cannot be written: %s", fault)
+    LOG.exception("It cannot be written: %s", fault)
+    LOG.exception("It failed: %r", fault)
+    LOG.exception("It is said only behind")
+"""
+
+
+def test_an_exception_is_said_once_in_a_line(tmp_path: Path) -> None:
+    """oslo.log puts it behind the message, whether or not that says so already."""
+    subprocess.run(
+        [sys.executable, "-c", OSLO, "--log-file", tmp_path / "log"],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    lines = [line for line in (tmp_path / "log").read_text().splitlines() if " It " in line]
+    assert len(lines) == 4
+    assert [line.count("the disk is gone") for line in lines] == [1, 1, 1, 1], lines
+    assert lines[3].endswith("It is said only behind: RuntimeError: the disk is gone")

@@ -69,12 +69,14 @@ async def stage(
     may_offer: Callable[[Row], Leave] = lambda row: Leave.NOW,
     on_fault: Callable[[str], None] = lambda text: None,
     held_patience: float = PATIENCE,
+    confirmed: bool = True,
 ) -> AsyncIterator[Stage]:
     clock = clock or FakeClock()
     store = store or MemoryStore()
     outbox = Outbox(store, clock)
     await outbox.open()
-    confirm_all(outbox)
+    if confirmed:
+        confirm_all(outbox)
     api = FakeApi(answer)
     delivery = Delivery(
         outbox,
