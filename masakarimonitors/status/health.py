@@ -59,6 +59,7 @@ class Kind(StrEnum):
     UNSEEN_YET = "not looked yet"
     DISK = "disk does not answer"
     MEMORY = "not on disk"
+    VOLATILE = "state does not survive"
     UNREAD = "an earlier run's reports unread"
     API = "masakari unreachable"
     UNDELIVERED = "undelivered"
@@ -114,6 +115,12 @@ MEANINGS: Mapping[Kind, Meaning] = {
         unready=True,
         means="What waits, and what was reported, is in memory only and ends with its process.",
         to_do="Free space on, or mend, the folder of [DEFAULT] state_path.",
+    ),
+    Kind.VOLATILE: Meaning(
+        level=Level.DEGRADED,
+        means="What waits there, and what was reported, is lost with it: a failure may be told twice, or never.",
+        to_do="Name a folder on a disk that stays with [DEFAULT] state_path, in a container a volume such as a "
+        "hostPath; or say that it is wanted with state_may_be_lost.",
     ),
     Kind.UNREAD: Meaning(
         level=Level.DEGRADED,
@@ -354,6 +361,8 @@ def _of_reports(shown: Shown, views: Sequence[StandingView]) -> Iterator[_Found]
         yield Kind.DISK, "outbox", outbox.disk_fault, None
     elif outbox.disk_fault or not outbox.keeps:
         yield Kind.MEMORY, "outbox", outbox.disk_fault or f"kept in {outbox.where}", None
+    if outbox.volatile:
+        yield Kind.VOLATILE, "outbox", outbox.volatile, None
     if outbox.unread:
         yield Kind.UNREAD, "outbox", outbox.unread, None
     if outbox.api_trouble:

@@ -90,6 +90,11 @@ class _Statuses(Collector):
         disk = GaugeMetricFamily(
             f"{_PREFIX}_outbox_in_memory", "1 while the outbox is not kept on disk.", labels=["monitor"]
         )
+        volatile = GaugeMetricFamily(
+            f"{_PREFIX}_outbox_volatile",
+            "1 while the folder of the outbox is one that does not outlive the host's next start, or its container.",
+            labels=["monitor"],
+        )
         api = GaugeMetricFamily(
             f"{_PREFIX}_api_reachable",
             "0 while masakari-api does not answer, reports or questions; none while nobody has asked it.",
@@ -136,10 +141,11 @@ class _Statuses(Collector):
             for became, count in outbox.counts.items():
                 settled.add_metric([name, became], count)
             disk.add_metric([name], float(bool(outbox.disk_fault) or not outbox.keeps))
+            volatile.add_metric([name], float(bool(outbox.volatile)))
             if outbox.api_asked or outbox.api_trouble:
                 api.add_metric([name], float(not outbox.api_trouble))
             faults.add_metric([name], len(record.faults))
-        outboxes = [pending, paced, unfinished, overdue, delivered, settled, disk]
+        outboxes = [pending, paced, unfinished, overdue, delivered, settled, disk, volatile]
         return [
             up,
             health,

@@ -60,6 +60,7 @@ class OutboxRow:
     same host it has not ended with, as last seen; `overdue`: how many for longer than it needs. `delivered`: how
     many of those that masakari has stand where, in the words of the status. `keeps`: what is written outlives this
     process; `hangs`: the disk does not answer. `oldest`: the monotonic second at which the oldest that waits was made.
+    `volatile`: why what is on disk does not outlive the host's next start, or the container; empty if it may.
     `unread`: what an earlier run has left that this one neither judges nor sends, and where it is.
     `api_trouble`: why masakari-api is out of reach, as last seen; `api_asked`: whether it was ever asked anything.
     """
@@ -75,6 +76,7 @@ class OutboxRow:
     delivered: Mapping[str, int] = field(default_factory=dict)
     keeps: bool = True
     hangs: bool = False
+    volatile: str = ""
     unread: str = ""
     oldest: float | None = None
     api_asked: bool = True
@@ -196,6 +198,7 @@ class MonitorStatus:
                 "api_trouble": outbox.api_trouble,
                 "keeps": outbox.keeps,
                 "hangs": outbox.hangs,
+                "volatile": outbox.volatile,
                 "unread": outbox.unread,
                 "waiting": [{"subject": one.subject, "why": one.why} for one in outbox.waiting],
                 "unfinished": outbox.unfinished,

@@ -15,6 +15,7 @@ from masakarimonitors.hostmonitor.drivers.base import Weight
 from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import hosts_of, segments
+from masakarimonitors.system import mounts
 
 
 def add_parser(commands: Any) -> None:
@@ -85,6 +86,8 @@ def _state(conf: cfg.ConfigOpts) -> int:
         say(
             f"warning  state belongs into {chosen.folder}, which takes nothing now ({chosen.seen}): memory only"
         )
+    elif (why := mounts.look(chosen.folder)) and not conf.state_may_be_lost:
+        say(f"warning  state is kept in {chosen.folder}, which does not survive: {why}")
     else:
         say(f"ok       state is kept in {chosen.folder}")
     return 0

@@ -36,6 +36,14 @@ OPTIONS: list[cfg.Opt] = [
         "When none is writable the monitor works from memory and says so with an ERROR. A folder named here "
         "that cannot be written is a fatal error, because somebody relies on it.",
     ),
+    cfg.BoolOpt(
+        "state_may_be_lost",
+        default=False,
+        help="Whether it is known and wanted that the folder for state does not outlive the host's next start or its "
+        "container (memory, a container's own layer, an emptyDir). Unless it is, a monitor warns of such a folder "
+        "and is degraded by it: what waits there would be lost, and what was reported forgotten. Volumes of "
+        "containers, such as a hostPath, are no such folder.",
+    ),
     cfg.IntOpt(
         "notification_expiry",
         default=86400,

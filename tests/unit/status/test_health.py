@@ -61,6 +61,7 @@ DEGRADED = {
     "the disk is full": (outbox(disk_fault="full", keeps=False), Kind.MEMORY),
     "kept in memory": (outbox(keeps=False), Kind.MEMORY),
     "an earlier run's reports are unread": (outbox(unread="it was set aside"), Kind.UNREAD),
+    "the folder does not stay": (outbox(volatile="/x does not stay: it is memory"), Kind.VOLATILE),
     "masakari away": (outbox(api_trouble="503"), Kind.API),
     "waits for long": (outbox(pending=1, oldest=NOW.monotonic - UNDELIVERED - 1), Kind.UNDELIVERED),
     "refused": (replace(WELL, unreported=[Unreported(subject="vm:a", seen="400", at=NOW)]), Kind.REFUSED),
