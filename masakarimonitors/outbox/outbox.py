@@ -194,6 +194,14 @@ class Outbox:
         """Whether that row has not ended."""
         return row_id in self._pending
 
+    def pending_row(self, row_id: int) -> Row | None:
+        """That row as it is now; None when it has ended, or there is none."""
+        return self._pending.find(row_id)
+
+    def is_unconfirmed(self, row: Row) -> bool:
+        """Whether it is of the last life, and nobody has seen yet whether it still holds."""
+        return self._pending.is_unconfirmed(row)
+
     async def mark(self, row: Row, *, durable: bool = False) -> bool:
         """Write a new state of a pending row and wait for it; False when the row is no longer pending."""
         if not self._pending.change(row):

@@ -57,6 +57,10 @@ class Pending:
         """Whether that row still waits."""
         return row_id in self._rows
 
+    def find(self, row_id: int) -> Row | None:
+        """The row as it is now, if it waits."""
+        return self._rows.get(row_id)
+
     def add(self, row: Row, standing: Standing) -> None:
         """A row that is new here."""
         self._rows[row.id] = row

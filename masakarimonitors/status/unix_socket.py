@@ -1,7 +1,7 @@
-"""The status on a unix socket beside the outbox: connect, read one JSON document, done.
+"""The status on a unix socket: connect, read one JSON document, done.
 
 For `masakari-monitors status` on the same host. It needs no port and no library, so every monitor
-has it. The socket is the owner's alone.
+has it. Beside the outbox the socket is the owner's alone. Whatever else answers at a path is kept there the same way.
 """
 
 import asyncio
@@ -29,13 +29,28 @@ _AGAIN = 0.1
 _LOOK = 30.0
 
 
-@contextlib.asynccontextmanager
-async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterator[None]:
-    """Answer on `path` while the block runs, on a socket made anew when somebody removes it.
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""What is done with whoever has connected."""
 
-    One that cannot be made, also because the disk does not answer, is a warning, and is tried again. A block that ends
-    by a fault leaves the path behind: who asks there then hears that the monitor is dead, and not that there is none.
-    """
+Prepare = Callable[[], int]
+"""Called on a thread before the socket is made: what it needs is made, and the mode is told that it is to have."""
+
+
+def owners_alone() -> int:
+    """For a folder that is there."""
+    return 0o600
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    status: MonitorStatus,
+    clock: Clock,
+    path: Path,
+    *,
+    prepare: Prepare = owners_alone,
+    spare: bool = False,
+) -> AsyncIterator[None]:
+    """Show the status at `path`, as `listen` does; `spare`: there is another place where it is shown."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError):
@@ -44,7 +59,30 @@ async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterato
                 await writer.drain()
         writer.close()
 
-    place = _Place(path)
+    without = "`masakari-monitors status` does not see this monitor"
+    if spare:
+        without = "`masakari-monitors status` finds this monitor only by its folder for state"
+    async with listen(answer, clock, path, prepare=prepare, without=without, spare=spare):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def listen(
+    answer: Answer,
+    clock: Clock,
+    path: Path,
+    *,
+    prepare: Prepare = owners_alone,
+    without: str,
+    spare: bool = False,
+) -> AsyncIterator[None]:
+    """Answer on `path` while the block runs, on a socket made anew when somebody removes it.
+
+    One that cannot be made, also because the disk does not answer, is a warning (`without` it, what is not there), and
+    is tried again; of a `spare` one no warning. A block that ends by a fault leaves the path behind: who asks there
+    then hears that the monitor is dead, and not that there is none.
+    """
+    place = _Place(path, prepare)
     server: asyncio.Server | None = None
     told = ""
 
@@ -60,14 +98,14 @@ async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterato
                     if server is not None:
                         server.close()
                     server = fresh
-                    LOG.warning("The status socket %s had been away; it is there now", path)
+                    LOG.warning("The socket %s had been away; it is there now", path)
                     told = ""
             except Taken as fault:
                 if str(fault) != told:
                     told = str(fault)
-                    LOG.warning("The status socket is gone, and cannot be made anew: %s", fault)
+                    LOG.warning("The socket is gone, and cannot be made anew: %s", fault)
             except (OSError, NoThread) as fault:
-                LOG.debug("The status socket %s cannot be looked at or made anew: %s", path, fault)
+                LOG.debug("The socket %s cannot be looked at or made anew: %s", path, fault)
 
     keeper = None
     died = False
@@ -76,11 +114,12 @@ async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterato
             server = await place.open(answer)
         except (OSError, NoThread) as fault:
             told = str(fault)
-            LOG.warning(
-                "No status socket at %s (%s): `masakari-monitors status` does not see this monitor. It is tried again "
-                "every %d s",
+            log = LOG.info if spare else LOG.warning
+            log(
+                "No socket at %s (%s): %s. It is tried again every %d s",
                 path,
                 told or "the disk does not answer",
+                without,
                 _LOOK,
             )
         keeper = asyncio.get_running_loop().create_task(keep())
@@ -99,13 +138,12 @@ async def serve(status: MonitorStatus, clock: Clock, path: Path) -> AsyncIterato
 class _Place:
     """Where the socket stands; what touches the disk is done by a thread, as that may hang."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prepare: Prepare) -> None:
         self._path = SocketPath(path)
+        self._prepare = prepare
         self._pool = Pool("status socket")
 
-    async def open(
-        self, answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-    ) -> asyncio.Server:
+    async def open(self, answer: Answer) -> asyncio.Server:
         # asyncio takes, and without descriptors logs, as many at a time as may wait; whoever asks waits for its turn.
         bound = await self._pool.call(self._bind, PATIENCE, too_late=self._drop)
         # Not `start_unix_server`: from Python 3.13 on it removes the path whenever it ends.
@@ -124,7 +162,7 @@ class _Place:
             self._pool.close()
 
     def _bind(self) -> socket.socket:
-        return self._path.bind(mode=0o600)
+        return self._path.bind(mode=self._prepare())
 
     def _drop(self, late: socket.socket) -> None:
         """Nobody answers at what was bound too late: it must not stand there as if somebody did."""
@@ -138,9 +176,17 @@ def read(path: Path) -> dict[str, JSON]:
 
     Of these TimeoutError where one does not answer in time, ConnectionRefusedError where nobody is there.
     """
+    return exchange(path, b"")
+
+
+def exchange(path: Path, words: bytes) -> dict[str, JSON]:
+    """What is answered at `path` to these words, as `read`; at most `PATIENCE` seconds for each part of it."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
         _connect(connection, path)
+        if words:
+            connection.sendall(words)
+            connection.shutdown(socket.SHUT_WR)
         parts = []
         while part := connection.recv(65536):
             parts.append(part)

@@ -57,8 +57,9 @@ class SocketPath:
     ) -> socket.socket:
         """A socket that does not block, bound and listening; raises Taken, OSError.
 
-        `mode` is what it has from the first moment on; None leaves it to the umask. `credentials`: whether the kernel
-        says of what arrives who sent it.
+        `mode`: no more than that has it from the first moment on, and all of it soon after, whatever the umask is; one
+        for others than the owner is only for a folder in which nobody else can swap it. None leaves it to the umask.
+        `credentials`: whether the kernel says of what arrives who sent it.
         """
         bound = socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK)
         try:
@@ -73,6 +74,8 @@ class SocketPath:
                 _clear(self._path, kind)
                 with address(self._path) as place:
                     bound.bind(place)
+                    if mode is not None and mode & 0o077:
+                        os.chmod(place, mode)  # the umask has taken something from it
                 if kind == socket.SOCK_STREAM:
                     bound.listen(_BACKLOG)
                 self._made = self._there()

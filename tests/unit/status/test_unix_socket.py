@@ -1,7 +1,10 @@
 """The socket beside the outbox: who may ask, and what is answered."""
 
 import asyncio
+import functools
+import grp
 import logging
+import os
 import resource
 import shutil
 import socket
@@ -12,6 +15,7 @@ import pytest
 
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.model import MonitorStatus
+from masakarimonitors.system import run_folder
 from tests.fixtures.fake_clock import FakeClock, SteppedClock
 from tests.fixtures.waiting import PATIENCE, eventually
 
@@ -103,7 +107,7 @@ async def test_a_disk_that_does_not_answer_holds_up_nobody_and_is_tried_again(
             context.setattr(unix_socket, "PATIENCE", 0.05)
             serving = unix_socket.serve(status, clock, path)
             await serving.__aenter__()
-        assert not path.exists() and "No status socket" in caplog.text
+        assert not path.exists() and "No socket at" in caplog.text
         thawed.set()
         await clock.go_on(30, step=30)
         assert (await asyncio.to_thread(unix_socket.read, path))["monitor"] == "hostmonitor"
@@ -170,3 +174,22 @@ async def test_without_descriptors_one_line_is_said_and_not_a_hundred(
             assert len(caplog.records) == 1 and "out of system resource" in caplog.text
             async with asyncio.timeout(PATIENCE):  # and it is answered as soon as there are descriptors again
                 assert b"hostmonitor" in await loop.sock_recv(caller, 65536)
+
+
+async def test_where_everybody_looks_it_is_for_a_group_and_of_no_warning_when_it_cannot_be(
+    status: MonitorStatus, clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place, group = tmp_path / "run", grp.getgrgid(os.getegid()).gr_name
+    path = place / "hostmonitor.sock"
+    prepare = functools.partial(run_folder.prepare, place, group)
+    async with unix_socket.serve(status, clock, path, prepare=prepare, spare=True):
+        assert path.stat().st_mode & 0o777 == 0o660 and path.stat().st_gid == os.getegid()
+        assert (await asyncio.to_thread(unix_socket.read, path))["monitor"] == "hostmonitor"
+    assert not path.exists()
+    absent = tmp_path / "no" / "run"
+    prepare = functools.partial(run_folder.prepare, absent, group)
+    with caplog.at_level(logging.INFO):
+        async with unix_socket.serve(status, clock, absent / "x.sock", prepare=prepare, spare=True):
+            pass
+    (said,) = [one for one in caplog.records if "No socket at" in one.getMessage()]
+    assert said.levelno == logging.INFO and "by its folder for state" in said.getMessage()

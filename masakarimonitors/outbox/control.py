@@ -1,0 +1,85 @@
+"""The socket at which a running monitor takes wishes about single reports: one line of JSON in, one out.
+
+Beside the outbox, and its owner's alone. The kernel tells who asks; only root and the monitor's own user are heard.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.printable import printable
+from masakarimonitors.outbox.by_hand import Act, Asked, Done
+from masakarimonitors.status import unix_socket
+from masakarimonitors.system.clock import Clock
+
+SUFFIX = ".control"
+"""The end of its name, behind that of the monitor."""
+
+_LONGEST = 500
+
+
+def place(outbox: Path) -> Path:
+    """Where the monitor listens whose outbox that is."""
+    return outbox.with_suffix(SUFFIX)
+
+
+@contextlib.asynccontextmanager
+async def serve(do: Callable[[Asked], Done], clock: Clock, path: Path) -> AsyncIterator[None]:
+    """Have what is asked at `path` done while the block runs."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, TimeoutError, ValueError):  # the last: a line without end
+            async with asyncio.timeout(unix_socket.PATIENCE):
+                done = heard(await reader.readline(), _uid(writer), do)
+                writer.write(json.dumps({"done": done.done, "said": done.said}).encode() + b"\n")
+                await writer.drain()
+        writer.close()
+
+    without = "`masakari-monitors outbox retry` and `drop` cannot reach this monitor"
+    async with unix_socket.listen(answer, clock, path, without=without):
+        yield
+
+
+def ask(path: Path, asked: Asked) -> Done:
+    """Have the monitor at `path` do it; raises OSError as `unix_socket.read`, ValueError when it makes no sense."""
+    words = {"act": asked.act.value, "row": asked.row, "who": asked.who, "why": asked.why}
+    answer = unix_socket.exchange(path, json.dumps(words).encode() + b"\n")
+    if not isinstance(answer, dict) or not isinstance(answer.get("said"), str):
+        raise ValueError(f"{answer!r} is no answer")
+    return Done(answer.get("done") is True, str(answer["said"]))
+
+
+def heard(words: bytes, uid: int, do: Callable[[Asked], Done]) -> Done:
+    """What comes of these words of user `uid`."""
+    if uid not in (0, os.geteuid()):
+        return Done(
+            False, f"uid {uid} may not change reports. Ask as root, or as the user that the monitor runs as."
+        )
+    try:
+        said: JSON = json.loads(words)
+        if not isinstance(said, dict) or not isinstance(said.get("row"), int):
+            raise ValueError("it names no report")
+        who = f"uid {uid} ({_short(said.get('who'))})"
+        asked = Asked(
+            act=Act(str(said.get("act"))), row=int(str(said["row"])), who=who, why=_short(said.get("why"))
+        )
+    except (ValueError, RecursionError) as fault:
+        return Done(False, f"This monitor does not understand what is asked: {fault}")
+    return do(asked)
+
+
+def _short(words: JSON) -> str:
+    return printable(str(words or ""), _LONGEST)
+
+
+def _uid(writer: asyncio.StreamWriter) -> int:
+    peer = writer.get_extra_info("socket")
+    size = struct.calcsize("3i")
+    _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return int(uid)

@@ -1,0 +1,140 @@
+"""A report retried or dropped by hand: what is done, what is not, and who is named for it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from masakarimonitors.core.decision import Ruling, Verdict
+from masakarimonitors.core.notification import Leave, ReportStatus
+from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Unreachable
+from masakarimonitors.outbox.by_hand import Act, Asked, ByHand, Done
+from masakarimonitors.outbox.rows import Row
+from masakarimonitors.outbox.storage.store import MemoryStore
+from tests.fixtures.fake_clock import settle
+from tests.unit.outbox.delivery.test_delivery import Stage, stage
+
+WHO = "uid 0 (root)"
+
+
+class Hand:
+    def __init__(self, on: Stage, may_offer: Callable[[Row], Leave]) -> None:
+        self.on = on
+        self.told: list[Verdict] = []
+        self._hand = ByHand(on.outbox, on.delivery, on.clock, may_offer=may_offer, tell=self.told.append)
+
+    async def do(self, act: Act, row: int = 1, why: str = "") -> Done:
+        done = self._hand.do(Asked(act=act, row=row, who=WHO, why=why))
+        await settle()
+        return done
+
+
+def away(notification: dict[str, Any]) -> Outcome:
+    return Unreachable("connection refused", maybe_accepted=False)
+
+
+@contextlib.asynccontextmanager
+async def hand(
+    answer: Callable[[dict[str, Any]], Outcome] | None = None,
+    may_offer: Callable[[Row], Leave] = lambda row: Leave.NOW,
+    store: MemoryStore | None = None,
+) -> AsyncIterator[Hand]:
+    async with stage(answer, may_offer=may_offer, store=store) as on:
+        yield Hand(on, may_offer)
+
+
+async def test_what_waits_for_the_api_is_offered_at_once() -> None:
+    async with hand(away) as by:
+        await by.on.submit(by.on.report("x"))
+        for _ in range(4):
+            await by.on.clock.advance(60.0)
+        tries = len(by.on.api.offers)
+        by.on.api.answer = lambda notification: Delivered("202")
+        assert (await by.do(Act.RETRY)).done
+        assert len(by.on.api.offers) == tries + 1, "no time has passed"
+        assert by.on.statuses() == ["delivered"]
+        assert by.told == [], "nothing was ruled"
+
+
+async def test_a_retry_names_who_wants_it(caplog: pytest.LogCaptureFixture) -> None:
+    async with hand(away) as by:
+        await by.on.submit(by.on.report("x"))
+        with caplog.at_level(logging.INFO):
+            await by.do(Act.RETRY)
+    (record,) = [one for one in caplog.records if getattr(one, "event", "") == "report.retried"]
+    assert WHO in record.getMessage() and getattr(record, "report_id", "") == "1"
+
+
+async def test_a_report_of_the_last_life_goes_no_sooner_because_somebody_wants_it() -> None:
+    store = MemoryStore()
+    async with hand(away, store=store) as by:
+        await by.on.submit(by.on.report("x"))
+    async with stage(store=store, confirmed=False) as on:
+        done = await Hand(on, lambda row: Leave.NOW).do(Act.RETRY)
+        await on.clock.advance(600.0)
+        assert not done.done and "before the monitor's last start" in done.said
+        assert on.api.offers == []
+        assert (await Hand(on, lambda row: Leave.NOW).do(Act.DROP)).done
+
+
+async def test_a_duplicate_is_not_sent_into_its_window_again() -> None:
+    async with hand(lambda notification: Duplicate("409")) as by:
+        await by.on.submit(by.on.report("x"))
+        tries = len(by.on.api.offers)
+        done = await by.do(Act.RETRY)
+        assert not done.done and "duplicate of an earlier report" in done.said
+        assert len(by.on.api.offers) == tries
+
+
+async def test_what_its_monitor_holds_is_not_let_go() -> None:
+    async with hand(may_offer=lambda row: Leave.LATER) as by:
+        await by.on.submit(by.on.report("x"))
+        done = await by.do(Act.RETRY)
+        assert not done.done and "does not let it leave" in done.said
+        assert by.on.api.offers == []
+
+
+async def test_what_is_being_offered_is_left_to_that() -> None:
+    async with hand() as by:
+        by.on.api.hold = asyncio.Event()
+        await by.on.submit(by.on.report("x"))
+        done = await by.do(Act.RETRY)
+        assert not done.done and "at this very moment" in done.said
+        assert "may have arrived" in (await by.do(Act.DROP)).said
+
+
+async def test_a_dropped_report_is_never_sent_and_is_a_verdict_with_a_name() -> None:
+    async with hand(away) as by:
+        await by.on.submit(by.on.report("x"))
+        offers = len(by.on.api.offers)
+        done = await by.do(Act.DROP, why="node05 was scrapped")
+        await by.on.clock.advance(3000.0)
+        assert done.done and len(by.on.api.offers) == offers
+        (row,) = by.on.rows()
+        assert row.status is ReportStatus.WITHDRAWN
+        assert WHO in row.answer and "node05 was scrapped" in row.answer
+        (verdict,) = by.told
+        assert (verdict.subject, verdict.ruling, verdict.alarm) == (row.subject, Ruling.WITHDRAWN, True)
+        assert WHO in verdict.why and "node05 was scrapped" in verdict.why
+
+
+async def test_one_dropped_report_holds_up_no_other() -> None:
+    async with hand(away) as by:
+        await by.on.submit(by.on.report("x"), by.on.report("y"))
+        await by.do(Act.DROP, 1)
+        by.on.api.answer = lambda notification: Delivered("202")
+        await by.on.clock.advance(600.0)
+        assert by.on.statuses() == ["withdrawn", "delivered"]
+
+
+@pytest.mark.parametrize("act", list(Act))
+async def test_what_has_ended_or_never_was_is_left_alone(act: Act) -> None:
+    async with hand() as by:
+        await by.on.submit(by.on.report("x"))
+        for row in (1, 99):
+            done = await by.do(act, row)
+            assert not done.done and "does not wait any more" in done.said
+        assert by.on.statuses() == ["delivered"] and by.told == []

@@ -1,0 +1,92 @@
+"""The socket for wishes about single reports: who is heard, and what is understood."""
+
+import asyncio
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.outbox import control
+from masakarimonitors.outbox.by_hand import Act, Asked, Done
+from masakarimonitors.status import unix_socket
+from tests.fixtures.fake_clock import FakeClock
+
+OWN = os.geteuid()
+
+
+class Doer:
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+
+    def do(self, asked: Asked) -> Done:
+        self.asked.append(asked)
+        return Done(True, "It is done.")
+
+
+async def test_what_is_asked_is_done_and_answered(tmp_path: Path) -> None:
+    path, doer = control.place(tmp_path / "hostmonitor.sqlite"), Doer()
+    assert path.name == "hostmonitor.control"
+    wish = Asked(act=Act.DROP, row=7, who="alice", why="scrapped")
+    async with control.serve(doer.do, FakeClock(), path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert await asyncio.to_thread(control.ask, path, wish) == Done(True, "It is done.")
+    assert doer.asked == [Asked(act=Act.DROP, row=7, who=f"uid {os.getuid()} (alice)", why="scrapped")]
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"",
+        b"\n",
+        b"[]",
+        b"{}",
+        b'{"act": "drop"}',
+        b'{"act": "drop", "row": "7"}',
+        b'{"act": "burn", "row": 7}',
+        b"[" * 50_000,
+        b"\xff\xfe",
+    ],
+)
+def test_what_makes_no_sense_changes_nothing(words: bytes) -> None:
+    doer = Doer()
+    done = control.heard(words, OWN, doer.do)
+    assert not done.done and "does not understand" in done.said and doer.asked == []
+
+
+def test_another_user_is_not_heard() -> None:
+    doer = Doer()
+    words = json.dumps({"act": "drop", "row": 7}).encode()
+    done = control.heard(words, 4711, doer.do)
+    assert not done.done and "uid 4711 may not" in done.said and doer.asked == []
+    assert control.heard(words, 0, doer.do).done, "root may"
+
+
+def test_names_and_reasons_are_printable_and_short() -> None:
+    doer = Doer()
+    words = json.dumps({"act": "drop", "row": 7, "who": "a\x1b[2J", "why": "b" * 9999}).encode()
+    control.heard(words, OWN, doer.do)
+    (asked,) = doer.asked
+    assert r"a\x1b[2J" in asked.who and len(asked.why) < 600
+
+
+async def test_a_line_without_end_is_not_waited_for_in_memory(tmp_path: Path) -> None:
+    path, doer = tmp_path / "hostmonitor.control", Doer()
+    async with control.serve(doer.do, FakeClock(), path):
+        with pytest.raises((OSError, ValueError)):
+            await asyncio.to_thread(unix_socket.exchange, path, b"x" * 1_000_000)
+    assert doer.asked == []
+
+
+async def test_an_answer_that_makes_no_sense_is_none(tmp_path: Path) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b'{"done": true}')
+        writer.close()
+
+    path = tmp_path / "hostmonitor.control"
+    async with await asyncio.start_unix_server(answer, path):
+        with pytest.raises(ValueError, match="is no answer"):
+            await asyncio.to_thread(control.ask, path, Asked(act=Act.RETRY, row=1, who="x"))
