@@ -1,6 +1,8 @@
 """What holds for every test."""
 
 import asyncio
+import itertools
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,25 @@ settings.register_profile(
     "any host", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("any host")
+
+# Wherever the tests run, in memory or in a container's own layer, their monitors are none the worse for it.
+os.environ["OS_DEFAULT__STATE_MAY_BE_LOST"] = "true"
+# For what is started before the first test; each test has a folder of its own.
+os.environ["RUNTIME_DIRECTORY"] = "/nonexistent/masakarimonitors"
+
+
+@pytest.fixture(autouse=True)
+def sockets_of_monitors_are_found_in_a_folder_of_this_test(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """And not in /run, where those of other tests, and of the computer itself, would be found beside them.
+
+    It is made by whoever needs it.
+    """
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path_factory.getbasetemp() / f"run-{next(_NUMBERS)}"))
+
+
+_NUMBERS = itertools.count()
 
 
 @pytest.fixture(autouse=True)

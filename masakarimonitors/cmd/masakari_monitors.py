@@ -1,10 +1,11 @@
 """The umbrella command: run any set of monitors in one process, and the operator's tools.
 
 What takes time to import is imported after the signals are held, which would end the process before, and after what
-libraries import without need is held back.
+libraries import without need is held back; of the tools only the one that was asked for.
 """
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
@@ -13,40 +14,71 @@ from masakarimonitors.version import VERSION
 
 PROG = "masakari-monitors"
 
+COMMANDS = (
+    "run",
+    "demo",
+    "receiver",
+    "check",
+    "status",
+    "outbox",
+    "pacemaker-alert",
+)
+"""Every command; `some-tool` is the module `masakarimonitors.cmd.some_tool`, with its `add_parser`."""
+
 _SERVICES = ("run", "receiver")
 """Those that stay until they are stopped; the others are ended by whatever ends a person's command."""
 
+_NOBODY_READS = 141
+"""Exit code of a tool whose reader has gone, as a shell gives it to what SIGPIPE has ended."""
 
-def parser() -> argparse.ArgumentParser:
-    """All subcommands; what they do not know themselves goes to oslo.config (--config-file, --debug ...)."""
-    from masakarimonitors.cmd.subcommands import check, demo, outbox, pacemaker_alert, receiver, run, status
 
-    top = argparse.ArgumentParser(
+def parser(only: str = "") -> argparse.ArgumentParser:
+    """All commands, or that one; what they do not know themselves goes to oslo.config (--config-file, --debug ...)."""
+    from masakarimonitors.cmd.arguments import Parser
+
+    top = Parser(
         prog=PROG,
         description="Notices failed processes, instances and hosts of an OpenStack cloud and tells masakari-api.",
-        epilog="Every command also takes oslo.config's arguments: --config-file, --config-dir, --debug, --log-file ...",
+        epilog="oslo.config's arguments (--config-file, --config-dir, --debug, --log-file ...) may stand before the "
+        "command or behind it.",
     )
     top.add_argument("--version", action="version", version=VERSION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for tool in (run, demo, receiver, check, status, outbox, pacemaker_alert):
-        tool.add_parser(commands)
+    for name in (only,) if only else COMMANDS:
+        importlib.import_module(f"masakarimonitors.cmd.{name.replace('-', '_')}").add_parser(commands)
     return top
+
+
+def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """What was typed, and what oslo.config is to read of it; raises SystemExit for --help and for what nobody knows."""
+    from masakarimonitors.cmd.arguments import Typed, refuse
+
+    typed = Typed(argv)
+    known = parser(typed.command if typed.command in COMMANDS else "")
+    arguments, unknown = known.parse_known_args(typed.words)
+    if unknown:
+        chosen = (arguments.command, getattr(arguments, "act", None))
+        refuse(known, [word for word in chosen if word], unknown)
+    return arguments, typed.shared
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one subcommand and end with its exit code."""
     signals.hold()
     held_back.hold_back()
-    from masakarimonitors.cmd import runner
+    from masakarimonitors.cmd import ending
 
-    arguments, rest = parser().parse_known_args(argv if argv is not None else sys.argv[1:])
+    arguments, rest = parse(argv if argv is not None else sys.argv[1:])
     if arguments.command not in _SERVICES:
         signals.release()
     code = 0
 
     def call() -> None:
         nonlocal code
-        code = arguments.run(arguments, rest)
+        try:
+            code = arguments.run(arguments, rest)
+        except BrokenPipeError:
+            code = _NOBODY_READS
 
-    fault = runner.guarded(f"{PROG} {arguments.command}", call)
-    runner.leave(fault or code)
+    fault = ending.guarded(f"{PROG} {arguments.command}", call)
+    ending.leave(fault or code)

@@ -8,28 +8,30 @@ import asyncio
 import contextlib
 import functools
 import logging
-import os
 import random
 import signal
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import inspection, manager, terminal, wiring
+from masakarimonitors.cmd import inspection, manager, wiring
+from masakarimonitors.cmd.ending import guarded as guarded
+from masakarimonitors.cmd.ending import leave as leave
 from masakarimonitors.cmd.reloading import Again, Reloading
 from masakarimonitors.cmd.wiring import WiredMonitor
-from masakarimonitors.conf import ConfigFault, loader, log, state_path, unknown
+from masakarimonitors.conf import loader, log, state_path, unknown
+from masakarimonitors.outbox import control
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.storage.disk import DEADLINE
 from masakarimonitors.status import unix_socket
+from masakarimonitors.system import mounts, run_folder
 from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.processes import limits
-from masakarimonitors.system.service import log_writer, loop_watch, signals, systemd
+from masakarimonitors.system.service import loop_watch, signals, systemd
 from masakarimonitors.system.tasks import side_by_side
 from masakarimonitors.system.threads import Pool
 
@@ -65,6 +67,7 @@ async def serve(
     for name in names:
         wiring.monitor_module(name)
     state = await state_folder(conf, names)
+    volatile = await _lost_one_day(conf, state)
     api = wiring.api_client(conf, endpoint)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(api.close)
@@ -78,7 +81,7 @@ async def serve(
 
         outboxes = dict(zip(names, await side_by_side([opened(name) for name in names]), strict=True))
         running = [
-            wiring.build(name, conf, outbox, api, clock, on_verdict=on_verdict)
+            wiring.build(name, conf, outbox, api, clock, on_verdict=on_verdict, volatile=volatile)
             for name, outbox in outboxes.items()
         ]
         running[0].status.record.left_out.update(left_out or {})
@@ -125,6 +128,29 @@ async def state_folder(conf: cfg.ConfigOpts, names: Sequence[str]) -> Path | Non
         pool.close()
 
 
+async def _lost_one_day(conf: cfg.ConfigOpts, state: Path | None) -> str:
+    """Why the folder for state is one that does not stay, also as a warning; empty if it may, or if that is wanted."""
+    if state is None or conf.state_may_be_lost:
+        return ""
+    pool = Pool("state")
+    try:
+        why = await pool.call(lambda: mounts.look(state), DEADLINE)
+    except TimeoutError:  # said already
+        return ""
+    finally:
+        pool.close()
+    if why:
+        LOG.warning(
+            "State does not survive: %s is where it is kept, but %s. What waits there is lost with it, and what was "
+            "reported forgotten. Name a folder that stays with [DEFAULT] state_path, in a container a volume such as a "
+            "hostPath; or say that it is wanted with state_may_be_lost.",
+            state,
+            why,
+        )
+        return f"{state} does not stay: {why}"
+    return ""
+
+
 def own_names(conf: cfg.ConfigOpts) -> Sequence[str]:
     """What this host is called, by masakari and by itself; no web page can have such a name."""
     return conf.hostname, socket.gethostname()
@@ -138,13 +164,7 @@ async def _show(
     stack: contextlib.AsyncExitStack,
 ) -> str:
     """Open the places where people look; one that cannot be had is a warning, not a reason to watch nothing."""
-    if state is not None:
-        await side_by_side(
-            [
-                stack.enter_async_context(unix_socket.serve(one.status, clock, state / f"{one.name}.sock"))
-                for one in running
-            ]
-        )
+    await stack.enter_async_context(_at_once(list(_places(state, running, clock))))
     if not conf.status.listen:
         return ""
     from masakarimonitors.status import web
@@ -163,6 +183,40 @@ async def _show(
             "[status] listen = %s cannot be had (%s): no status page, no metrics", conf.status.listen, fault
         )
         return ""
+
+
+@contextlib.asynccontextmanager
+async def _at_once(places: Sequence[contextlib.AbstractAsyncContextManager[None]]) -> AsyncIterator[None]:
+    """All of them, entered and left at the same time: a disk that hangs costs its time once."""
+    stacks = [contextlib.AsyncExitStack() for _ in places]
+    fault: Any = (None, None, None)
+    try:
+        await side_by_side(
+            [stack.enter_async_context(place) for stack, place in zip(stacks, places, strict=True)]
+        )
+        yield
+    except BaseException:
+        fault = sys.exc_info()
+        raise
+    finally:
+        await side_by_side([stack.__aexit__(*fault) for stack in stacks])
+
+
+def _places(
+    state: Path | None, running: Sequence[WiredMonitor], clock: Clock
+) -> Iterator[contextlib.AbstractAsyncContextManager[None]]:
+    """The sockets of each monitor: beside its outbox, for its owner, and where everybody looks for it."""
+    everybodys = run_folder.folder()
+    for one in running:
+        name = f"{one.name}.sock"
+        if state is not None:
+            yield unix_socket.serve(one.status, clock, state / name)
+            yield control.serve(one.by_hand.do, clock, control.place(state / f"{one.name}.sqlite"))
+        if everybodys != state:
+            prepare = functools.partial(run_folder.prepare, everybodys)
+            yield unix_socket.serve(
+                one.status, clock, everybodys / name, prepare=prepare, spare=state is not None
+            )
 
 
 @contextlib.contextmanager
@@ -197,24 +251,6 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, ask, number)
 
 
-def leave(code: int) -> None:
-    """End now, within a second. Threads that still wait for an answer from outside must not hold up the end: what
-    they were doing is on disk and is done again at the next start. Nor must whoever does not take our last words."""
-    last = threading.Thread(target=_last_words, name="last words", daemon=True)
-    with contextlib.suppress(RuntimeError):  # there can be no thread
-        last.start()
-        last.join(log_writer.LAST_WORDS)
-    os._exit(code)
-
-
-def _last_words() -> None:
-    log_writer.finish()
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # nobody can read it any more
-            stream.flush()
-
-
 def load(argv: Sequence[str], prog: str, **options: Any) -> cfg.ConfigOpts:
     """Configuration and log, with every unknown option named; raises ConfigFault."""
     conf = loader.load(argv, prog=prog, **options)
@@ -242,18 +278,3 @@ def _say_started(running: Sequence[WiredMonitor], page: str) -> None:
     for one in running:
         for line in one.monitor.watching:
             LOG.info("%s", line)
-
-
-def guarded(prog: str, run: Callable[[], None]) -> int:
-    """Run it and turn what can go wrong into an exit code and words, never a traceback for a mere fault."""
-    try:
-        run()
-    except (ConfigFault, wiring.NotBuilt) as fault:
-        terminal.say(f"{prog}: {fault}", lines=True, to=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except Exception:
-        LOG.critical("A fatal fault inside %s; a service manager should start it again", prog, exc_info=True)
-        return 70
-    return 0

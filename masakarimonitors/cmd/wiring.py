@@ -17,12 +17,15 @@ from keystoneauth1 import adapter, loading
 from keystoneauth1 import exceptions as ks_exceptions
 from oslo_config import cfg
 
+from masakarimonitors.cmd.names import MONITORS as MONITORS
+from masakarimonitors.cmd.names import NotBuilt as NotBuilt
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import Instant, Verdict
 from masakarimonitors.daemon import Daemon
 from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, TIMEOUT, Api, MasakariApi
 from masakarimonitors.masakari_lists import Reader, ReportFinder
 from masakarimonitors.monitor import MasakariReader, Memory, Monitor
+from masakarimonitors.outbox.by_hand import ByHand
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.follower import Follower
@@ -50,13 +53,6 @@ _ASK_AGAIN, _ASK_AGAIN_SPREAD = 300.0, 60.0
 _UNASKED = 4500.0
 _SMALLEST = "/segments?limit=1"
 
-MONITORS = ("processmonitor", "instancemonitor", "introspectiveinstancemonitor", "hostmonitor")
-"""Every monitor, in the order in which `run` starts them."""
-
-
-class NotBuilt(Exception):
-    """This release does not hold that monitor."""
-
 
 def monitor_module(name: str) -> Any:
     """The module that builds a monitor; raises NotBuilt."""
@@ -75,6 +71,15 @@ def obstacle(name: str, conf: cfg.ConfigOpts) -> str:
     return look(conf)
 
 
+def lacking(name: str) -> str:
+    """What this installation lacks for that monitor, which no waiting brings; or nothing. Raises NotBuilt.
+
+    A monitor's module may offer `lacks() -> str`; one that does not needs nothing.
+    """
+    look: Callable[[], str] = getattr(monitor_module(name), "lacks", lambda: "")
+    return look()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WiredMonitor:
     """One monitor with all that it needs, ready to run; what the commands around it may look at."""
@@ -85,6 +90,7 @@ class WiredMonitor:
     daemon: Daemon[Any, Any]
     follower: Follower
     status: MonitorStatus
+    by_hand: ByHand
 
     @property
     def name(self) -> str:
@@ -109,6 +115,7 @@ def wire(
     reader: Reader | None = None,
     follow: FollowPolicy | None = None,
     reach: Callable[[], str | None] = lambda: "",
+    volatile: str = "",
 ) -> WiredMonitor:
     """Put a monitor between its open outbox and masakari-api; `on_verdict` is told each of its verdicts.
 
@@ -116,6 +123,7 @@ def wire(
     about instances stand there at a time (by default as many as there are), counted by `looks`. `reader` tells what
     becomes of those that masakari has, and `follow` says how often it is asked; without it nobody follows them.
     `reach`: why masakari-api is out of reach, as whoever asked it last has seen; None while nobody has asked.
+    `volatile`: why the outbox's folder does not outlive the host's next start or its container, if so.
     """
     record = Record(monitor.name, clock.now(), on_verdict)
     for one in outbox.unreadable:
@@ -144,7 +152,7 @@ def wire(
     status = MonitorStatus(
         record,
         daemon.subjects,
-        lambda: _outbox_row(outbox, delivery, follower, reach()),
+        lambda: _outbox_row(outbox, delivery, follower, reach(), volatile),
         follower.describe,
         views=daemon.views,
         unreported=lambda: daemon.unreported(since=clock.now().monotonic - follow.day),
@@ -156,10 +164,13 @@ def wire(
         daemon=daemon,
         follower=follower,
         status=status,
+        by_hand=ByHand(outbox, delivery, clock, may_offer=daemon.may_offer, tell=daemon.tell),
     )
 
 
-def _outbox_row(outbox: Outbox, delivery: Delivery, follower: Follower, reach: str | None) -> OutboxRow:
+def _outbox_row(
+    outbox: Outbox, delivery: Delivery, follower: Follower, reach: str | None, volatile: str
+) -> OutboxRow:
     return OutboxRow(
         where=outbox.where,
         pending=outbox.waiting,
@@ -172,6 +183,7 @@ def _outbox_row(outbox: Outbox, delivery: Delivery, follower: Follower, reach: s
         delivered=follower.counts(),
         keeps=outbox.keeps,
         hangs=outbox.hangs,
+        volatile=volatile,
         unread=outbox.unread,
         oldest=outbox.oldest,
         api_asked=reach is not None,
@@ -186,6 +198,7 @@ def build(
     clock: Clock,
     *,
     on_verdict: OnVerdict = lambda verdict, at: None,
+    volatile: str = "",
 ) -> WiredMonitor:
     """The monitor `name` in its place; raises ConfigFault, NotBuilt."""
     monitor = build_monitor(name, conf, outbox.memory, clock, api)
@@ -203,6 +216,7 @@ def build(
         reader=api,
         follow=follow_policy(name),
         reach=lambda: api.trouble,
+        volatile=volatile,
     )
 
 

@@ -1,79 +1,371 @@
-"""`masakari-monitors outbox`: what became of each report, out of the outbox files."""
+"""`masakari-monitors outbox`: what became of each report, out of the outbox files; and single ones by hand.
+
+`list` and `show` only read, whether the monitor runs or not. `retry` and `drop` ask the running monitor, which alone
+writes its outbox; where none runs, `drop` holds the outbox's lock, so that none can start meanwhile.
+"""
 
 import argparse
+import json
+import logging
 import os
+import pwd
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from oslo_config import cfg
 
+from masakarimonitors.cmd import tables
+from masakarimonitors.cmd.arguments import Parser
+from masakarimonitors.cmd.names import MONITORS
+from masakarimonitors.cmd.tables import Column, Writer, whole
 from masakarimonitors.cmd.terminal import say
-from masakarimonitors.cmd.wiring import MONITORS
-from masakarimonitors.conf import ConfigFault, loader, state_path
+from masakarimonitors.conf import ConfigFault, loader, log, state_path
+from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.core.printable import printable
+from masakarimonitors.outbox import control
+from masakarimonitors.outbox.by_hand import Act, Asked, arrived, dropped
+from masakarimonitors.outbox.rows import Put, Row
 from masakarimonitors.outbox.storage import reading
+from masakarimonitors.outbox.storage.lock import InUse
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.store import StoreFault
+from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.log_fields import event
+
+LOG = logging.getLogger(__name__)
 
 _AS_WHOM = "Ask as root, or as the user that the monitors run as."
+_ALL = 10_000_000
+_YES = "drop"
+
+_LIST = (
+    whole("id"),
+    tables.time("made", "made"),
+    whole("status"),
+    whole("tries", "attempts"),
+    whole("subject"),
+    Column("report"),
+    Column("why"),
+    Column("last answer", "answer"),
+)
+_FIELDS = (whole("field"), Column("value"))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A row and the outbox that it is of; `monitor`: empty for a file that was named."""
+
+    monitor: str
+    path: Path
+    row: Row
+
+    @property
+    def name(self) -> str:
+        """By which it is called."""
+        return f"{self.monitor}/{self.row.id}" if self.monitor else str(self.row.id)
+
+    def as_json(self) -> dict[str, JSON]:
+        """All of it."""
+        row = self.row
+        told = row.notification
+        said = f"{told.type} {told.hostname} {' '.join(told.payload.values())}" if told else row.body
+        return {
+            "id": self.name,
+            "monitor": self.monitor,
+            "number": row.id,
+            "subject": row.subject,
+            "status": row.status.value,
+            "report": said,
+            "why": row.why,
+            "answer": row.answer,
+            "attempts": row.attempts,
+            "made": tables.for_programs(row.created),
+            "updated": tables.for_programs(row.updated) if row.updated else None,
+            "in_doubt": row.in_doubt,
+            "followed_as": row.followed,
+            "body": row.body,
+            "file": str(self.path),
+        }
 
 
 def add_parser(commands: Any) -> None:
-    """Declare the subcommand."""
-    parser = commands.add_parser(
+    """Declare the subcommand with its own."""
+    parser: Parser = commands.add_parser(
         "outbox",
-        help="list reports: pending, delivered, refused, withdrawn, expired, and why each was made",
-        description="Reads the outbox files under state_path; works while the monitors run, and after.",
+        help="list reports: pending, delivered, refused, withdrawn, expired, and why each was made; retry or drop one",
+        description="list and show read the outbox files under state_path; they work while the monitors run, and "
+        "after. All times are UTC.",
+        epilog="Without one of these words: list.",
     )
-    parser.add_argument("--limit", type=int, default=20, help="newest reports of each monitor (20)")
-    parser.add_argument("--file", type=Path, help="one outbox file, for example one that was set aside")
-    parser.set_defaults(run=run)
+    acts = parser.add_subparsers(dest="act", metavar="list|show|retry|drop")
+    parser.otherwise = "list"
+    listing = acts.add_parser("list", help="the newest reports of each monitor")
+    listing.add_argument("--limit", type=_count, default=20, help="newest reports of each monitor (20)")
+    listing.add_argument(
+        "--monitor",
+        action="append",
+        choices=MONITORS,
+        metavar="NAME",
+        help="only of this monitor; may be repeated",
+    )
+    listing.add_argument(
+        "--subject",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="only about subjects whose names contain it",
+    )
+    listing.add_argument(
+        "--state",
+        action="append",
+        default=[],
+        choices=[status.value for status in ReportStatus],
+        metavar="STATE",
+        help="only pending, delivered, refused, withdrawn or expired ones; may be repeated",
+    )
+    listing.set_defaults(run=_list)
+    showing = acts.add_parser("show", help="one report with all that is known of it")
+    showing.set_defaults(run=_show)
+    for one in (listing, showing):
+        one.add_argument("--file", type=Path, help="one outbox file, for example one that was set aside")
+        one.add_argument("--json", action="store_true", help="as JSON, one line per report")
+    retrying = acts.add_parser("retry", help="have a waiting report offered at once")
+    retrying.set_defaults(run=_retry)
+    dropping = acts.add_parser(
+        "drop",
+        help="end a waiting report without masakari being told: nobody recovers because of it",
+        description="Asks before it does so. The report ends as withdrawn, with who dropped it and why; the monitor "
+        "watches its subject as before, and may report anew what fails after a restart.",
+    )
+    dropping.add_argument("--yes", action="store_true", help="do not ask")
+    dropping.add_argument(
+        "--reason", default="", metavar="TEXT", help="why, for whoever reads the outbox later"
+    )
+    dropping.set_defaults(run=_drop)
+    for one in (showing, retrying, dropping):
+        one.add_argument("id", help="as list shows it: MONITOR/NUMBER")
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    """Print the newest reports."""
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it is less than 1")
+    return number
+
+
+def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     conf = loader.load(rest, prog="masakari-monitors")
-    found = state_path.search(conf, ".sqlite", MONITORS)
-    paths = [arguments.file] if arguments.file else _files(found)
-    if not arguments.file and found.unknown:
-        if found.folder in found.closed:
-            raise ConfigFault(found.unknown)
-        say(found.unknown, to=sys.stderr)
-    console = Console()
-    for path in paths:
-        if not _is_there(path):
-            if arguments.file:
-                raise ConfigFault(f"There is no file {path}.")
-            continue
-        try:
-            rows = reading.read_only(path, arguments.limit)
-        except (sqlite3.Error, ValueError, OSError) as fault:
-            raise ConfigFault(f"{path} cannot be read as an outbox: {fault}") from fault
-        table = Table(
-            "id", "made", "status", "tries", "report", "why", "last answer", title=Text(printable(str(path)))
+    narrowed = arguments.subject or arguments.state
+    words = [word.casefold() for word in arguments.subject]
+
+    def fits(row: Row) -> bool:
+        return (not words or any(word in row.subject.casefold() for word in words)) and (
+            not arguments.state or row.status.value in arguments.state
         )
-        for row in rows:
-            told = row.notification
-            report = f"{told.type} {told.hostname} {' '.join(told.payload.values())}" if told else row.body
-            cells = (
-                str(row.id),
-                f"{row.created:%F %T}",
-                row.status,
-                str(row.attempts),
-                report,
-                row.why,
-                row.answer,
-            )
-            table.add_row(*(Text(printable(cell)) for cell in cells))
-        console.print(table)
+
+    writer = Writer()
+    for monitor, path in _files(conf, arguments.file, arguments.monitor):
+        rows = [row for row in _read(path, _ALL if narrowed else arguments.limit) if fits(row)]
+        found = [Report(monitor, path, row).as_json() for row in rows[: arguments.limit]]
+        if arguments.json:
+            for one in found:
+                print(json.dumps(one))
+        elif found or writer.is_terminal:
+            writer.rows(f"{monitor or path} ({path})" if monitor else str(path), _LIST, found)
     return 0
 
 
-def _files(found: state_path.Found) -> Sequence[Path]:
-    return [found.folder / f"{name}.sqlite" for name in MONITORS] if found.folder else []
+def _show(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    conf = loader.load(rest, prog="masakari-monitors")
+    told = _find(conf, arguments.id, arguments.file).as_json()
+    if arguments.json:
+        print(json.dumps(told))
+        return 0
+    writer = Writer()
+    rows = [
+        {"field": key.replace("_", " "), "value": value}
+        for key, value in told.items()
+        if value not in (None, "")
+    ]
+    writer.rows("", _FIELDS, rows)
+    return 0
+
+
+def _retry(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    conf = loader.load(rest, prog="masakari-monitors")
+    report = _waiting(_find(conf, arguments.id, None))
+    asked = Asked(act=Act.RETRY, row=report.row.id, who=_me())
+    code = _ask_monitor(report, asked)
+    if code is not None:
+        return code
+    raise ConfigFault(
+        f"{report.monitor} does not run here, so nobody offers {report.name}. Start it: it offers what waits, once it "
+        "has seen that it still holds."
+    )
+
+
+def _drop(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    conf = loader.load(rest, prog="masakari-monitors")
+    report = _waiting(_find(conf, arguments.id, None))
+    if not arguments.yes and not _confirmed(report):
+        say("Nothing is dropped.", to=sys.stderr)
+        return 1
+    asked = Asked(act=Act.DROP, row=report.row.id, who=_me(), why=printable(arguments.reason))
+    code = _ask_monitor(report, asked)
+    return _drop_alone(conf, report, asked) if code is None else code
+
+
+def _confirmed(report: Report) -> bool:
+    row = report.row
+    say(
+        f"{report.name}: {row.subject}, made {tables.for_people(row.created)} UTC because {row.why}",
+        to=sys.stderr,
+    )
+    say("If it is dropped, masakari is not told of it, and nobody recovers because of it.", to=sys.stderr)
+    if not sys.stdin.isatty():
+        say("There is no terminal to ask at: say --yes if you mean it.", to=sys.stderr)
+        return False
+    print(f'Type "{_YES}" to drop it: ', end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == _YES
+
+
+def _ask_monitor(report: Report, asked: Asked) -> int | None:
+    """Have the running monitor do it; the exit code, None where none runs. Raises ConfigFault where nobody can know."""
+    place = control.place(report.path)
+    try:
+        done = control.ask(place, asked)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except TimeoutError as fault:
+        raise ConfigFault(
+            f"{report.monitor} does not answer at {place}: it is stopped or hangs. Nothing is done while it may go on "
+            "with the report; restart it, or stop it and ask again."
+        ) from fault
+    except PermissionError as fault:
+        raise ConfigFault(f"uid {os.geteuid()} may not ask {place}. {_AS_WHOM}") from fault
+    except (OSError, ValueError) as fault:
+        raise ConfigFault(f"{report.monitor} at {place} gives no answer that makes sense: {fault}") from fault
+    say(done.said, to=sys.stdout if done.done else sys.stderr)
+    return 0 if done.done else 1
+
+
+def _drop_alone(conf: cfg.ConfigOpts, report: Report, asked: Asked) -> int:
+    """No monitor runs: end the report in its file, while the lock keeps one from starting."""
+    try:
+        store = SqliteStore(report.path)
+    except InUse as fault:
+        raise ConfigFault(f"Nothing is dropped: {fault}") from fault
+    except OSError as fault:
+        raise ConfigFault(f"Nothing is dropped: {fault}. {_AS_WHOM}") from fault
+    log.set_up(conf)
+    try:
+        # Once more, now that nobody else writes.
+        row = _waiting(_find_in(report.monitor, report.path, report.row.id)).row
+        who = f"uid {os.getuid()} ({asked.who})"
+        words = dropped(replace(asked, who=who), row)
+        ended = replace(
+            row,
+            status=ReportStatus.WITHDRAWN,
+            in_doubt=False,
+            answer=words,
+            updated=SystemClock().now().wall,
+        )
+        store.write([Put(ended, durable=True)])
+    except StoreFault as fault:
+        raise ConfigFault(f"Nothing is dropped: {fault}") from fault
+    finally:
+        store.close()
+    about = event(
+        "report.withdrawn",
+        monitor=report.monitor,
+        subject=row.subject,
+        report_id=row.id,
+        reason=words,
+        who=who,
+    )
+    LOG.warning("%s withdrawn: %s", row.subject, words, extra=about)
+    say(f"The report about {row.subject} is dropped. {arrived(row, flying=False)}")
+    return 0
+
+
+def _me() -> str:
+    """Who asks, as far as this process knows: for people to read, beside the uid that the kernel tells."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = "no name"
+    by = os.environ.get("SUDO_USER", "")
+    return printable(f"{name}, by sudo of {by}" if by else name, 100)
+
+
+def _waiting(report: Report) -> Report:
+    row = report.row
+    if row.status is not ReportStatus.PENDING:
+        end = f"{report.name} does not wait any more: it is {row.status.value}"
+        raise ConfigFault(
+            f"{end} ({row.answer}). What has ended cannot be retried or dropped." if row.answer else end
+        )
+    return report
+
+
+def _find(conf: cfg.ConfigOpts, name: str, file: Path | None) -> Report:
+    """The report of that id; raises ConfigFault where there is none, or several have its number."""
+    monitor, _, number = name.rpartition("/")
+    if not number.isdecimal() or (monitor and monitor not in MONITORS):
+        raise ConfigFault(
+            f"{name!r} is no report's id; an id is MONITOR/NUMBER, as `masakari-monitors outbox` shows it."
+        )
+    wanted = [monitor] if monitor else None
+    found = [
+        Report(of, path, row)
+        for of, path in _files(conf, file, wanted)
+        for row in _read(path, _ALL)
+        if row.id == int(number)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(one.name for one in found)
+        raise ConfigFault(f"Several monitors have a report {number}: name one of {names}.")
+    raise ConfigFault(f"There is no report {name}. `masakari-monitors outbox` lists those that there are.")
+
+
+def _find_in(monitor: str, path: Path, number: int) -> Report:
+    for row in _read(path, _ALL):
+        if row.id == number:
+            return Report(monitor, path, row)
+    raise ConfigFault(f"There is no report {monitor}/{number} any more.")
+
+
+def _files(
+    conf: cfg.ConfigOpts, file: Path | None, monitors: Sequence[str] | None
+) -> Iterator[tuple[str, Path]]:
+    """Each outbox that is there, and whose it is; raises ConfigFault for what this user may not know."""
+    if file is not None:
+        if not _is_there(file):
+            raise ConfigFault(f"There is no file {file}.")
+        yield "", file
+        return
+    found = state_path.search(conf, ".sqlite", MONITORS)
+    if found.unknown:
+        if found.folder in found.closed:
+            raise ConfigFault(found.unknown)
+        say(found.unknown, to=sys.stderr)
+    for name in monitors or MONITORS:
+        if found.folder is not None and _is_there(path := found.folder / f"{name}.sqlite"):
+            yield name, path
+
+
+def _read(path: Path, limit: int) -> list[Row]:
+    try:
+        return reading.read_only(path, limit)
+    except (sqlite3.Error, ValueError, OSError) as fault:
+        raise ConfigFault(f"{path} cannot be read as an outbox: {fault}") from fault
 
 
 def _is_there(path: Path) -> bool:

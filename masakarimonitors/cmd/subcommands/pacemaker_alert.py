@@ -1,6 +1,7 @@
 """`masakari-monitors pacemaker-alert install|remove|show`: the alert agent's place in the cluster."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ def add_parser(commands: Any) -> None:
         "--socket",
         help="the monitor's socket; default: [host] pacemaker_alert_socket of this node's configuration",
     )
+    parser.add_argument("--json", action="store_true", help="with show: as JSON")
     parser.set_defaults(run=run)
 
 
@@ -34,6 +36,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         if arguments.action == "show":
             shown = alerts.show(arguments.path)
             named = shown.configured_path
+            if arguments.json:
+                told = {"configured_path": named, "recipient": shown.recipient, "file": str(shown.file)}
+                print(json.dumps(told))
+                return 0
             say(f"CIB:  {named} -> {shown.recipient}" if named else "CIB:  does not name the alert agent")
             say(f"file: {shown.file}")
             return 0

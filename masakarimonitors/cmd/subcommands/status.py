@@ -2,13 +2,15 @@
 
 A monitor that does not answer is a finding, not a blank: one that was killed, or ended by a fault, leaves its socket,
 one that hangs takes the question and says nothing, one of another user may not be asked. Each is shown, and told by the
-exit code.
+exit code. No configuration is needed to find them; one that cannot be read hides none.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,23 +18,23 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from masakarimonitors.cmd import tables
+from masakarimonitors.cmd.names import MONITORS
+from masakarimonitors.cmd.tables import Column, Row, Writer, whole
 from masakarimonitors.cmd.terminal import say
-from masakarimonitors.cmd.wiring import MONITORS
-from masakarimonitors.conf import loader, state_path
+from masakarimonitors.conf import ConfigFault, loader, state_path
 from masakarimonitors.core.decision import JSON
-from masakarimonitors.core.printable import printable
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.health import Level, Sight
+from masakarimonitors.system import run_folder
 
-# Waiting and delivered reports shown; all of them are in the JSON.
-_WAITING = 20
+# Waiting and delivered reports, and verdicts, that are shown to people; all of them are in the JSON.
+_SHOWN = 20
 
 OK, UNWELL, NOT_RUNNING, UNKNOWN = 0, 1, 3, 4
 """Exit codes; 2 is a wrong argument's."""
+
+_CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
 class Answer(Enum):
@@ -48,6 +50,10 @@ class Answer(Enum):
     ODD = "answers what makes no sense. Is it of this release? Restart it"
 
 
+_TELLING = (Answer.SAID, Answer.HUNG, Answer.ODD, Answer.CLOSED, Answer.DEAD, Answer.NONE)
+"""Of several places of one monitor the one counts that tells most: first to last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What one monitor's socket has shown; `why`: what was seen where it has not answered."""
@@ -58,49 +64,157 @@ class Found:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be shown: of which monitors, and of those which subjects in which states; none named: all."""
+
+    monitors: Sequence[str]
+    subjects: Sequence[str] = ()
+    states: Sequence[str] = ()
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out of what a monitor shows."""
+        return not (self.subjects or self.states)
+
+    def fits(self, row: Row) -> bool:
+        """Whether a row that is about a subject is to be shown."""
+        subject = str(row.get("subject", "")).casefold()
+        state = str(row.get("state") or row.get("ruling") or "waiting").casefold()
+        return (not self.subjects or any(word.casefold() in subject for word in self.subjects)) and (
+            not self.states or state in {word.casefold() for word in self.states}
+        )
+
+    def of(self, snapshot: Any) -> Any:
+        """The snapshot without what is not wanted."""
+        if self.is_all:
+            return snapshot
+        kept = {key: [row for row in snapshot.get(key, ()) if self.fits(row)] for key in _ABOUT_SUBJECTS}
+        waiting = [row for row in snapshot["outbox"].get("waiting", ()) if self.fits(row)]
+        return {**snapshot, **kept, "outbox": {**snapshot["outbox"], "waiting": waiting}}
+
+
+_ABOUT_SUBJECTS = ("subjects", "delivered", "verdicts")
+
+
 def add_parser(commands: Any) -> None:
     """Declare the subcommand."""
     parser = commands.add_parser(
         "status",
         help="show how the running monitors are, what they see, have decided and why",
-        description="Exit code 0: all that run are well. 1: one is degraded, blind or dead. 3: none runs. "
-        "4: one does not answer, or this user may not ask.",
+        description="All times are UTC. Exit code 0: all that run are well. 1: one is degraded, blind or dead. 3: none "
+        "runs. 4: one does not answer, or this user may not ask.",
     )
     parser.add_argument(
         "--json", action="store_true", help="the whole snapshot as JSON, one line per monitor"
     )
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        const=2.0,
+        type=_seconds,
+        metavar="SECONDS",
+        help="look again every so many seconds (2), until Ctrl-C",
+    )
+    parser.add_argument(
+        "--monitor",
+        action="append",
+        choices=MONITORS,
+        metavar="NAME",
+        help="only this monitor; may be repeated",
+    )
+    parser.add_argument(
+        "--subject", action="append", default=[], metavar="WORD", help="only subjects whose names contain it"
+    )
+    parser.add_argument(
+        "--state",
+        action="append",
+        default=[],
+        metavar="STATE",
+        help="only what is in this state, or was ruled so",
+    )
     parser.set_defaults(run=run)
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.1 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError("it is not between 0.1 and 86400")
+    return seconds
+
+
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    """Ask each monitor's socket under the state folder."""
-    conf = loader.load(rest, prog="masakari-monitors")
-    there = state_path.search(conf, ".sock", MONITORS)
-    paths = _sockets(there)
-    with ThreadPoolExecutor(max(1, len(paths))) as pool:  # one that hangs costs its time once
-        found = list(pool.map(_ask, paths))
-    console = Console()
+    """Ask each monitor's socket, once or again and again."""
+    wanted = Wanted(arguments.monitor or MONITORS, arguments.subject, arguments.state)
+    looking = _Looking(rest)
+    if arguments.watch is None:
+        return looking.once(wanted, as_json=arguments.json)
+    code = UNKNOWN
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            if sys.stdout.isatty() and not arguments.json:
+                sys.stdout.write(_CLEAR)
+            code = looking.once(wanted, as_json=arguments.json)
+            sys.stdout.flush()
+            time.sleep(arguments.watch)
+    return code
+
+
+class _Looking:
+    """Where the sockets are, by the configuration as it was read once."""
+
+    def __init__(self, rest: Sequence[str]) -> None:
+        self._conf = None
+        self._fault = ""
+        try:
+            self._conf = loader.load(rest, prog="masakari-monitors")
+        except ConfigFault as fault:
+            # A file that only the monitors' user may read, or with a slip, is no reason to see none of them.
+            self._fault = str(fault)
+
+    def once(self, wanted: Wanted, *, as_json: bool) -> int:
+        """Show them as they are now; the exit code."""
+        there = state_path.Found(None)
+        if self._conf is not None:
+            there = state_path.search(self._conf, ".sock", MONITORS)
+        places = [run_folder.folder()]
+        if there.folder is not None and there.folder not in there.closed:
+            places.insert(0, there.folder)
+        with ThreadPoolExecutor(len(wanted.monitors)) as pool:  # one that hangs costs its time once
+            found = list(pool.map(lambda name: _best(name, places), wanted.monitors))
+        _print(found, wanted, as_json=as_json)
+        if self._fault:
+            say(self._fault, lines=True, to=sys.stderr)
+        if there.unknown:
+            say(there.unknown, to=sys.stderr)
+        if all(one.answer is Answer.NONE for one in found):
+            if self._fault or there.unknown:
+                return UNKNOWN
+            say(
+                f"No monitor is running with its state in {there.folder}, nor has any its socket in {places[-1]}."
+            )
+        return exit_code(found)
+
+
+def _print(found: Sequence[Found], wanted: Wanted, *, as_json: bool) -> None:
+    writer = Writer()
     for one in found:
         match one.answer:
             case Answer.NONE:
                 pass
-            case Answer.SAID if arguments.json:
-                print(json.dumps(one.snapshot))
+            case Answer.SAID if as_json:
+                print(json.dumps(wanted.of(one.snapshot)))
             case Answer.SAID:
-                _show(console, one.snapshot)
-            case _ if arguments.json:
+                show(writer, wanted.of(one.snapshot), everything=wanted.is_all)
+            case _ if as_json:
                 print(json.dumps(_unanswered(one)))
             case Answer.CLOSED:
                 say(one.why, to=sys.stderr)
+            case _ if writer.is_terminal:
+                writer.title(one.name)
+                writer.line(_words(one), alarm=True)
             case _:
-                console.rule(_text(one.name))
-                console.print(_text(_words(one), "red"))
-    if there.unknown:
-        say(there.unknown, to=sys.stderr)
-        return UNKNOWN
-    if all(one.answer is Answer.NONE for one in found):
-        say(f"No monitor is running with its state in {there.folder}.")
-    return exit_code(found)
+                writer.fields(one.name, one.answer.name.lower(), _words(one))
 
 
 def exit_code(found: Sequence[Found]) -> int:
@@ -114,23 +228,54 @@ def exit_code(found: Sequence[Found]) -> int:
     return UNWELL if Answer.DEAD in answers or levels != {Level.OK} else OK
 
 
+def _best(name: str, places: Sequence[Path]) -> Found:
+    """What the monitor shows at the first place at which it answers, or else what tells most."""
+    best = Found(name, Answer.NONE)
+    for place in places:
+        found = _ask(place / f"{name}.sock")
+        if _TELLING.index(found.answer) < _TELLING.index(best.answer):
+            best = found
+        if best.answer is Answer.SAID:
+            break
+    return best
+
+
 def _ask(path: Path) -> Found:
     name = path.stem
     try:
         snapshot = unix_socket.read(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Found(name, Answer.NONE)
     except PermissionError:
-        why = f"uid {os.geteuid()} may not ask {path}. Ask as root, or as the user that the monitors run as."
-        return Found(name, Answer.CLOSED, why=why)
+        return _closed(name, path)
     except ConnectionRefusedError:
         return Found(name, Answer.DEAD, why=f"nobody listens at {path}, which it has left behind")
     except (TimeoutError, BlockingIOError):
         return Found(name, Answer.HUNG, why=f"no answer at {path} within {unix_socket.PATIENCE:g} s")
     except (OSError, ValueError) as fault:
         return Found(name, Answer.ODD, why=f"{path}: {fault}")
-    whole = isinstance(snapshot, dict) and "monitor" in snapshot
-    return Found(name, Answer.SAID, snapshot) if whole else Found(name, Answer.ODD, why=f"{path}: {snapshot}")
+    whole_one = isinstance(snapshot, dict) and "monitor" in snapshot
+    return (
+        Found(name, Answer.SAID, snapshot)
+        if whole_one
+        else Found(name, Answer.ODD, why=f"{path}: {snapshot}")
+    )
+
+
+def _closed(name: str, path: Path) -> Found:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return Found(name, Answer.NONE)
+    except OSError:
+        why = f"uid {os.geteuid()} may not look into {path.parent}: whether {name} runs is not known."
+        return Found(name, Answer.CLOSED, why=why)
+    who = f"uid {os.geteuid()} may not ask {path}. Ask as root, as the user that the monitors run as, or as a member "
+    advice = f"{who}of the group {run_folder.GROUP}."
+    if run_folder.is_listening(path, run_folder.table()):
+        return Found(name, Answer.CLOSED, why=f"{name} runs, and you may not look: {advice}")
+    why = f"{name} has a socket, and nobody is seen to listen at it from here: {advice}"
+    return Found(name, Answer.CLOSED, why=why)
 
 
 def _level(snapshot: Any) -> Level | None:
@@ -149,70 +294,85 @@ def _unanswered(one: Found) -> dict[str, JSON]:
     return {"monitor": one.name, "health": None, "unanswered": one.answer.name.lower(), "why": one.why}
 
 
-def _sockets(there: state_path.Found) -> Sequence[Path]:
-    if there.folder is None or there.folder in there.closed:
-        return ()
-    return [there.folder / f"{name}.sock" for name in MONITORS]
-
-
-def _rows(snapshot: Any, key: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = snapshot[key]
-    return rows
-
-
-def _show(console: Console, snapshot: Any) -> None:
-    outbox = snapshot["outbox"]
-    counts = ", ".join(f"{count} {status}" for status, count in outbox["counts"].items() if count)
-    console.rule(_text(f"{snapshot['monitor']}, up {snapshot['up_seconds']:.0f} s"))
-    _show_health(console, snapshot)
-    console.print(
-        _text(
-            f"reports: {outbox['pending']} waiting{', ' if counts else ''}{counts}; kept in {outbox['where']}"
-        )
-    )
-    delivered = [f"{count} {state}" for state, count in outbox.get("delivered", {}).items() if count]
-    if delivered:
-        console.print(_text(f"of what masakari has: {', '.join(delivered)} (delivered is not recovered)"))
-    for trouble in (outbox["disk_fault"], outbox["api_trouble"], *(f["text"] for f in snapshot["faults"])):
-        if trouble:
-            console.print(_text(trouble, "red"))
-    waiting = [{"subject": row["subject"], "waiting": row["why"]} for row in outbox.get("waiting", [])]
-    _table(console, "waiting report", ("subject", "waiting"), waiting[:_WAITING])
-    if len(waiting) > _WAITING:
-        console.print(f"... and {len(waiting) - _WAITING} more")
-    _table(console, "source", ("name", "state", "last_fault"), _rows(snapshot, "sources"))
-    _table(console, "view", ("name", "view", "since", "why"), snapshot.get("views", []))
-    _table(console, "subject", ("subject", "state", "detail"), _rows(snapshot, "subjects"))
-    reports = sorted(snapshot.get("delivered", []), key=lambda row: not row["alarm"])
-    _table(console, "delivered report", ("subject", "state", "detail"), reports[:_WAITING])
-    if len(reports) > _WAITING:
-        console.print(f"... and {len(reports) - _WAITING} more")
-    _table(
-        console, "verdict", ("at", "subject", "ruling", "why", "evidence"), _rows(snapshot, "verdicts")[:20]
-    )
-
-
-def _show_health(console: Console, snapshot: Any) -> None:
-    if _level(snapshot) is None:
-        console.print(_text("It does not tell how it is: it is of an earlier release. Restart it.", "red"))
-    elif not snapshot["causes"]:
-        console.print(_text(snapshot["health"]))
-    for cause in snapshot.get("causes", []):
-        console.print(_text(cause["line"], "red"))
-
-
-def _text(words: str, style: str = "") -> Text:
-    return Text(printable(words), style)
-
-
 _UNPROVEN = {sight.value for sight in Sight if sight is not Sight.PROVEN}
 
+_WORDS = Column("detail")
+_SOURCES = (whole("name"), whole("state"), Column("last fault", "last_fault"))
+_VIEWS = (whole("name"), whole("view"), tables.time("since"), Column("why"))
+_SUBJECTS = (whole("subject"), whole("state"), _WORDS)
+_WAITING = (whole("subject"), Column("waits for", "why"))
+_VERDICTS = (tables.time("at"), whole("subject"), whole("ruling"), Column("why"), Column("evidence"))
+_CAUSES = (whole("level"), whole("subject"), tables.time("since"), whole("kind"), Column("line"))
 
-def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    table = Table(*columns, title=f"{title}s", title_justify="left", expand=False)
-    for row in rows:
-        alarm = row.get("alarm") or row.get("state") == "failed" or row.get("view") in _UNPROVEN
-        table.add_row(*(_text(str(row[column])) for column in columns), style="red" if alarm else None)
-    console.print(table)
+
+def _alarm(row: Row) -> bool:
+    return bool(row.get("alarm")) or row.get("state") == "failed" or row.get("view") in _UNPROVEN
+
+
+def show(writer: Writer, snapshot: Any, *, everything: bool = True) -> None:
+    """One monitor; without `everything` only what is about subjects."""
+    name, outbox = str(snapshot["monitor"]), snapshot["outbox"]
+    at = tables.moment(snapshot.get("at"))
+    _show_health(writer, name, snapshot, f"up {snapshot['up_seconds']:.0f} s", at, everything=everything)
+    if everything:
+        for kind, text, alarm in _lines(outbox, snapshot):
+            if writer.is_terminal:
+                writer.line(text, alarm=alarm)
+            else:
+                writer.fields(name, kind, text)
+    reports = sorted(snapshot.get("delivered", []), key=lambda row: not row["alarm"])
+    tabled: list[tuple[str, str, Sequence[Column], Sequence[Row], int | None]] = [
+        ("waiting", "Reports that wait", _WAITING, outbox.get("waiting", []), _SHOWN),
+        ("subject", "Subjects", _SUBJECTS, snapshot["subjects"], None),
+        ("delivered", "Delivered reports", _SUBJECTS, reports, _SHOWN),
+        ("verdict", "Verdicts", _VERDICTS, snapshot["verdicts"], _SHOWN),
+    ]
+    if everything:
+        tabled[1:1] = [
+            ("source", "Sources", _SOURCES, snapshot["sources"], None),
+            ("view", "Views", _VIEWS, snapshot.get("views", []), None),
+        ]
+    for kind, title, columns, rows, most in tabled:
+        # Whoever reads by a program wants all of them; and of what a person asked for, nothing is left out.
+        most = most if writer.is_terminal and everything else None
+        writer.rows(title, columns, rows[:most], of=(name, kind), alarm=_alarm)
+        if most is not None and len(rows) > most:
+            writer.line(f"... and {len(rows) - most} more")
+    if writer.is_terminal:
+        writer.line("")
+
+
+def _show_health(writer: Writer, name: str, snapshot: Any, up: str, at: Any, *, everything: bool) -> None:
+    level = _level(snapshot)
+    if writer.is_terminal:
+        writer.title(f"{name}, {up}" + (f", at {tables.for_people(at)} UTC" if at else ""))
+    else:
+        writer.fields(name, "health", level.value if level else "", tables.for_programs(at) if at else "", up)
+    if level is None:
+        text = "It does not tell how it is: it is of an earlier release. Restart it."
+        writer.line(text, alarm=True) if writer.is_terminal else writer.fields(name, "unanswered", text)
+    elif not writer.is_terminal:
+        writer.rows("", _CAUSES, snapshot["causes"] if everything else (), of=(name, "cause"))
+    else:
+        if not snapshot["causes"]:
+            writer.line(snapshot["health"])
+        for cause in snapshot["causes"]:
+            writer.line(cause["line"], alarm=True)
+
+
+def _lines(outbox: Any, snapshot: Any) -> list[tuple[str, str, bool]]:
+    """What is said in a line each: of what kind, the words, and whether it is an alarm."""
+    counts = ", ".join(f"{count} {status}" for status, count in outbox["counts"].items() if count)
+    reports = f"{outbox['pending']} waiting{', ' if counts else ''}{counts}; kept in {outbox['where']}"
+    lines = [("reports", f"reports: {reports}", False)]
+    delivered = [f"{count} {state}" for state, count in outbox.get("delivered", {}).items() if count]
+    if delivered:
+        text = f"of what masakari has: {', '.join(delivered)} (delivered is not recovered)"
+        lines.append(("reports", text, False))
+    troubles = (outbox["disk_fault"], outbox["api_trouble"])
+    lines += [("trouble", text, True) for text in troubles if text]
+    for fault in snapshot["faults"]:
+        when = tables.moment(fault.get("at"))
+        at = f"{tables.for_people(when)} UTC: " if when else ""
+        lines.append(("fault", f"{at}{fault['text']}", True))
+    return lines

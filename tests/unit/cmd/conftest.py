@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.cmd.masakari_monitors import parser
+from masakarimonitors.cmd.masakari_monitors import parse
 
 Run = Callable[..., int]
 Configure = Callable[..., Path]
@@ -37,7 +37,7 @@ def run(configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     def call(*argv: str) -> int:
         words = [*argv, "--config-file", str(tmp_path / "monitors.conf")]
-        arguments, rest = parser().parse_known_args(words)
+        arguments, rest = parse(words)
         code: int = arguments.run(arguments, rest)
         return code
 

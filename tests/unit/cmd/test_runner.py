@@ -6,8 +6,7 @@ import logging
 import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,40 +28,6 @@ from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.service import loop_watch, systemd
 from tests.fixtures.waiting import PATIENCE, eventually
 from tests.unit.cmd.conftest import Configure
-
-
-def fails(fault: BaseException) -> Callable[[], None]:
-    def run() -> None:
-        raise fault
-
-    return run
-
-
-@pytest.mark.parametrize(
-    ("fault", "code", "said"),
-    [
-        (ConfigFault("Set x."), 1, "prog: Set x.\n"),
-        (NotBuilt("Not here."), 1, "prog: Not here.\n"),
-        (KeyboardInterrupt(), 130, ""),
-        (ValueError("a surprise"), 70, ""),
-    ],
-)
-def test_what_goes_wrong_is_an_exit_code_and_words(
-    fault: BaseException,
-    code: int,
-    said: str,
-    capsys: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    assert runner.guarded("prog", fails(fault)) == code
-    assert capsys.readouterr().err == said
-    assert [record.levelno for record in caplog.records] == ([logging.CRITICAL] if code == 70 else [])
-
-
-def test_what_goes_well_is_0_and_an_exit_that_was_asked_for_is_left_alone() -> None:
-    assert runner.guarded("prog", lambda: None) == 0
-    with pytest.raises(SystemExit):
-        runner.guarded("prog", fails(SystemExit(2)))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -255,9 +220,9 @@ async def test_a_disk_that_hangs_is_waited_for_once_and_not_once_for_each_monito
         await take_up(outbox)
 
     @contextlib.asynccontextmanager
-    async def serve_together(*arguments: Any) -> AsyncIterator[None]:
+    async def serve_together(*arguments: Any, **named: Any) -> AsyncIterator[None]:
         await shown.wait()
-        async with serve(*arguments):
+        async with serve(*arguments, **named):
             yield
 
     monkeypatch.setattr(wiring, "make_outbox", make_together)
@@ -301,21 +266,3 @@ async def test_the_service_manager_is_asked_for_time_before_anything_touches_the
     monkeypatch.setattr(state_path, "resolve", look)
     async with Serving().at_work(configure()):
         assert said[:2] == ["EXTEND_TIMEOUT_USEC=60000000", "the disk is looked at"]
-
-
-async def test_whoever_cannot_take_our_last_words_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    reader, writer = os.pipe()
-    script = (
-        "import os, sys\nfrom masakarimonitors.cmd import runner\n"
-        "sys.stdout.write('x' * 5000)\nos.set_blocking(1, False)\n"
-        "try:\n    while True: os.write(1, b'x')\nexcept BlockingIOError: os.set_blocking(1, True)\n"
-        "runner.leave(3)\n"
-    )
-    try:
-        environ = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-        ended = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=writer, env=environ)
-        async with asyncio.timeout(PATIENCE):
-            assert await ended.wait() == 3
-    finally:
-        os.close(reader)
-        os.close(writer)

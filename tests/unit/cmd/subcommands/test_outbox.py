@@ -1,17 +1,30 @@
 """`masakari-monitors outbox`: the rows of each monitor's file, as they stand on the disk."""
 
+import asyncio
 import datetime
+import io
+import json
+import os
+import socket
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from masakarimonitors.conf import ConfigFault
+from masakarimonitors.cmd.subcommands import outbox
+from masakarimonitors.cmd.tables import Writer
+from masakarimonitors.conf import ConfigFault, log
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
+from masakarimonitors.outbox import control
+from masakarimonitors.outbox.by_hand import Act, Asked, Done
 from masakarimonitors.outbox.rows import Put, Row
+from masakarimonitors.outbox.storage.reading import read_only
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
+from masakarimonitors.status import unix_socket
+from tests.fixtures.fake_clock import FakeClock
 from tests.unit.cmd.conftest import Run
 
 NOW = Instant(0.0, datetime.datetime(2026, 11, 22, 8, 5, tzinfo=datetime.UTC))
@@ -35,13 +48,13 @@ def test_each_monitors_reports_are_listed_newest_first_with_their_end_and_reason
     write(tmp_path / "state/processmonitor.sqlite", [delivered, row(2, "[libvirtd]")])
     write(tmp_path / "state/hostmonitor.sqlite", [row(1, why="its storage is down")])
     assert run("outbox") == 0
-    lines = capsys.readouterr().out.splitlines()
-    reports = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "PROCESS" in line]
-    made = "2026-11-22 08:05:00"
+    reports = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    made, one, other = "2026-11-22T08:05:00.000Z", "process:nova-compute", "process:[libvirtd]"
+    first, second = "PROCESS compute-1 STOPPED nova-compute", "PROCESS compute-1 STOPPED [libvirtd]"
     assert reports == [
-        ["2", made, "pending", "0", "PROCESS compute-1 STOPPED [libvirtd]", "it is down", ""],
-        ["1", made, "delivered", "2", "PROCESS compute-1 STOPPED nova-compute", "it is down", "202 accepted"],
-        ["1", made, "pending", "0", "PROCESS compute-1 STOPPED nova-compute", "its storage is down", ""],
+        ["processmonitor/2", made, "pending", "0", other, second, "it is down", ""],
+        ["processmonitor/1", made, "delivered", "2", one, first, "it is down", "202 accepted"],
+        ["hostmonitor/1", made, "pending", "0", one, first, "its storage is down", ""],
     ]
 
 
@@ -125,4 +138,179 @@ def test_what_a_stranger_wrote_moves_no_cursor(
     write(tmp_path / "state/processmonitor.sqlite", [row(1, hostile, why=hostile, answer=hostile)])
     assert run("outbox") == 0
     said = capsys.readouterr().out
-    assert said.replace("\n", "").isprintable() and said.count(r"\x1b[2J :warning:") == 3
+    assert said.replace("\n", "").replace("\t", "").isprintable() and said.count(r"\x1b[2J :warning:") == 4
+
+
+def three(tmp_path: Path) -> None:
+    ended = row(1, "a", status=ReportStatus.DELIVERED, answer="202 accepted", updated=NOW.wall)
+    write(tmp_path / "state/processmonitor.sqlite", [ended, row(2, "b"), row(3, "ab", in_doubt=True)])
+    write(tmp_path / "state/instancemonitor.sqlite", [row(3, "c")])
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--monitor", "instancemonitor"], ["instancemonitor/3"]),
+        (["--state", "pending"], ["processmonitor/3", "processmonitor/2", "instancemonitor/3"]),
+        (["--subject", "A"], ["processmonitor/3", "processmonitor/1"]),
+        (["--subject", "a", "--limit", "1"], ["processmonitor/3"]),
+        (["--state", "refused"], []),
+    ],
+)
+def test_what_is_asked_for_is_listed(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], found: list[str]
+) -> None:
+    three(tmp_path)
+    assert run("outbox", "list", *words) == 0
+    plain = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()]
+    assert run("outbox", "list", "--json", *words) == 0
+    as_json = [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()]
+    assert plain == as_json == found
+
+
+def test_one_report_is_shown_whole(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    three(tmp_path)
+    for name in ("processmonitor/1", "1"):
+        assert run("outbox", "show", name) == 0
+        told = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
+        assert (told["id"], told["status"], told["answer"]) == (
+            "processmonitor/1",
+            "delivered",
+            "202 accepted",
+        )
+        assert told["made"] == "2026-11-22T08:05:00.000Z"
+    assert run("outbox", "show", "--json", "processmonitor/3") == 0
+    assert json.loads(capsys.readouterr().out)["in_doubt"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("3", "Several monitors have a report 3: name one of processmonitor/3, instancemonitor/3"),
+        ("9", "There is no report 9"),
+        ("hostmonitor/1", "There is no report hostmonitor/1"),
+        ("weathermonitor/1", "is no report's id"),
+        ("first", "is no report's id"),
+    ],
+)
+def test_a_report_that_is_not_there_is_named(run: Run, tmp_path: Path, name: str, words: str) -> None:
+    three(tmp_path)
+    for act in ("show", "retry", "drop"):
+        with pytest.raises(ConfigFault, match=words):
+            run("outbox", act, name)
+
+
+def test_what_has_ended_is_neither_retried_nor_dropped(run: Run, tmp_path: Path) -> None:
+    three(tmp_path)
+    for act in ("retry", "drop"):
+        with pytest.raises(ConfigFault, match=r"does not wait any more: it is delivered \(202 accepted\)"):
+            run("outbox", act, "processmonitor/1")
+
+
+async def test_the_running_monitor_does_it_and_says_what_is_so(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    three(tmp_path)
+    asked: list[Asked] = []
+
+    def do(one: Asked) -> Done:
+        asked.append(one)
+        return Done(one.act is Act.DROP, f"{one.act.value}: so it is")
+
+    path = tmp_path / "state/processmonitor.control"
+    async with control.serve(do, FakeClock(), path):
+        assert await asyncio.to_thread(run, "outbox", "retry", "processmonitor/2") == 1
+        assert capsys.readouterr().err == "retry: so it is\n"
+        words = ("drop", "2", "--yes", "--reason", "scrapped")
+        assert await asyncio.to_thread(run, "outbox", *words) == 0
+        assert capsys.readouterr().out == "drop: so it is\n"
+    assert [(one.act, one.row, one.why) for one in asked] == [(Act.RETRY, 2, ""), (Act.DROP, 2, "scrapped")]
+
+
+def test_without_a_monitor_nothing_can_be_offered(run: Run, tmp_path: Path) -> None:
+    three(tmp_path)
+    with pytest.raises(ConfigFault, match="processmonitor does not run here"):
+        run("outbox", "retry", "processmonitor/2")
+
+
+def test_without_a_monitor_a_report_is_dropped_in_its_file(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(log, "set_up", lambda conf: None)
+    monkeypatch.setattr(outbox.LOG, "warning", lambda words, *values, extra: logged.append(words % values))
+    three(tmp_path)
+    assert run("outbox", "drop", "processmonitor/2", "--yes", "--reason", "scrapped") == 0
+    assert "is dropped" in capsys.readouterr().out
+    kept = {one.id: one for one in read_only(tmp_path / "state/processmonitor.sqlite", 10)}
+    assert kept[2].status is ReportStatus.WITHDRAWN and kept[3].status is ReportStatus.PENDING
+    who = f"uid {os.getuid()}"
+    assert who in kept[2].answer and "scrapped" in kept[2].answer
+    assert logged and who in logged[0] and "process:b" in logged[0]
+    assert run("outbox", "drop", "processmonitor/3", "--yes") == 0
+    assert "may have arrived" in capsys.readouterr().out, "an answer was lost"
+
+
+def test_an_outbox_that_somebody_else_writes_is_left_alone(run: Run, tmp_path: Path) -> None:
+    """A monitor runs and has no such socket: one of an earlier release, or on a disk that was full."""
+    three(tmp_path)
+    store = SqliteStore(tmp_path / "state/processmonitor.sqlite")
+    try:
+        with pytest.raises(ConfigFault, match=r"Nothing is dropped: .* is in use by process"):
+            run("outbox", "drop", "processmonitor/2", "--yes")
+    finally:
+        store.close()
+
+
+def test_a_monitor_that_hangs_is_not_dropped_from_under(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unix_socket, "PATIENCE", 0.2)
+    three(tmp_path)
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(tmp_path / "state/processmonitor.control"))
+        hung.listen(1)
+        for act in ("retry", "drop"):
+            with pytest.raises(ConfigFault, match="does not answer"):
+                run("outbox", act, "processmonitor/2", *(["--yes"] if act == "drop" else []))
+
+
+@pytest.mark.parametrize(
+    ("typed", "dropped"), [("drop\n", True), ("yes\n", False), ("", False), (None, False)]
+)
+def test_nothing_is_dropped_that_nobody_has_confirmed(
+    run: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str | None,
+    dropped: bool,
+) -> None:
+    class Stdin(io.StringIO):
+        def isatty(self) -> bool:
+            return typed is not None
+
+    monkeypatch.setattr(log, "set_up", lambda conf: None)
+    monkeypatch.setattr(sys, "stdin", Stdin("drop\n" if typed is None else typed))
+    three(tmp_path)
+    assert run("outbox", "drop", "processmonitor/2") == (0 if dropped else 1)
+    said = capsys.readouterr()
+    assert "nobody recovers because of it" in said.err
+    if not dropped:
+        assert "Nothing is dropped." in said.err
+    if typed is None:
+        assert "say --yes" in said.err
+    kept = {one.id: one.status for one in read_only(tmp_path / "state/processmonitor.sqlite", 10)}
+    assert (kept[2] is ReportStatus.WITHDRAWN) is dropped
+
+
+def test_a_terminal_gets_each_monitor_s_reports_under_its_name(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "Writer", lambda: Writer(width=80))
+    name = "8b0f3d1e-6c1b-4d07-9b0e-0f8a3f1f2c11"
+    write(tmp_path / "state/processmonitor.sqlite", [row(1, name)])
+    assert run("outbox") == 0
+    said = capsys.readouterr().out
+    assert f"processmonitor ({tmp_path}/state/processmonitor.sqlite)" in said.replace("\n", "")
+    assert f"process:{name}" in said and "2026-11-22 08:05:00 UTC" in said

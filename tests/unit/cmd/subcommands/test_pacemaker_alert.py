@@ -1,5 +1,6 @@
 """`masakari-monitors pacemaker-alert`: the installer's words and faults, as an operator meets them."""
 
+import json
 import os
 from pathlib import Path
 
@@ -44,6 +45,9 @@ def test_what_was_done_is_said(
     assert f"copied the alert agent to {path}" in capsys.readouterr().out
     assert run("pacemaker-alert", "show", "--path", str(path)) == 0
     assert capsys.readouterr().out == f"CIB:  does not name the alert agent\nfile: {path} is current\n"
+    assert run("pacemaker-alert", "show", "--json", "--path", str(path)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"configured_path": None, "recipient": None, "file": f"{path} is current"}
     assert run("pacemaker-alert", "remove", "--path", str(path)) == 0
     assert f"removed {path}" in capsys.readouterr().out
     assert not path.exists()

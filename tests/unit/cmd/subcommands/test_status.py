@@ -6,9 +6,12 @@ import json
 import socket
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from masakarimonitors.cmd.subcommands import status
+from masakarimonitors.cmd.tables import Writer
 from masakarimonitors.core.decision import Ruling, Verdict
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.health import Sight, View
@@ -37,6 +40,10 @@ def monitor(name: str, clock: FakeClock, **troubles: str) -> MonitorStatus:
     return MonitorStatus(record, lambda: rows, lambda: row, views=lambda now: [View("world", Sight.PROVEN)])
 
 
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, width: int = 80) -> None:
+    monkeypatch.setattr(status, "Writer", lambda: Writer(width=width))
+
+
 @contextlib.asynccontextmanager
 async def shown(folder: Path, clock: FakeClock, *statuses: MonitorStatus):  # type: ignore[no-untyped-def]
     async with contextlib.AsyncExitStack() as stack:
@@ -48,7 +55,7 @@ async def shown(folder: Path, clock: FakeClock, *statuses: MonitorStatus):  # ty
 
 def test_nobody_runs(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status") == 3
-    assert capsys.readouterr().out == f"No monitor is running with its state in {tmp_path}/state.\n"
+    assert f"No monitor is running with its state in {tmp_path}/state, nor" in capsys.readouterr().out
 
 
 async def test_each_monitor_that_runs_is_shown_with_what_is_in_its_way(
@@ -65,9 +72,10 @@ async def test_each_monitor_that_runs_is_shown_with_what_is_in_its_way(
         assert await asyncio.to_thread(run, "status") == 1
     said = capsys.readouterr().out
     for words in (
-        "processmonitor, up 90 s",
-        "hostmonitor, up 0 s",
-        "reports: 3 waiting, 2 delivered; kept in /x/processmonitor.sqlite",
+        "processmonitor\thealth\tdegraded\t",
+        "\tup 90 s\n",
+        "hostmonitor\thealth\tok\t",
+        "processmonitor\treports\treports: 3 waiting, 2 delivered; kept in /x/processmonitor.sqlite",
         "the disk is full",
         "503 [down]",
         "a decision failed",
@@ -143,7 +151,7 @@ async def test_a_monitor_that_does_not_answer_is_shown_and_nobody_knows_how_it_i
         async with shown(tmp_path, clock, monitor("hostmonitor", clock)):
             assert await asyncio.to_thread(run, "status") == 4
     said = capsys.readouterr().out
-    assert "processmonitor does not answer" in said and "hostmonitor, up" in said
+    assert "processmonitor does not answer" in said and "hostmonitor\thealth" in said
 
 
 async def test_an_answer_that_makes_no_sense_is_no_health(
@@ -188,13 +196,18 @@ async def test_a_monitor_that_runs_and_sees_nothing_is_blind(
 
 
 async def test_what_waits_for_masakari_is_shown_with_its_reason(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
     waiting = [WaitingRow(f"vm:{number:02}", "2 of this host are being recovered") for number in range(25)]
     row = OutboxRow(where="/x", pending=25, counts={}, disk_fault="", api_trouble="", waiting=waiting)
-    status = MonitorStatus(Record("instancemonitor", clock.now()), tuple, lambda: row)
-    async with shown(tmp_path, clock, status):
+    one = MonitorStatus(Record("instancemonitor", clock.now()), tuple, lambda: row)
+    async with shown(tmp_path, clock, one):
+        await asyncio.to_thread(run, "status")
+        assert capsys.readouterr().out.count("2 of this host are being recovered") == 25, (
+            "by a program all are read"
+        )
+        on_a_terminal(monkeypatch)
         await asyncio.to_thread(run, "status")
     said = capsys.readouterr().out
     assert said.count("2 of this host are being recovered") == 20
@@ -202,18 +215,20 @@ async def test_what_waits_for_masakari_is_shown_with_its_reason(
 
 
 async def test_what_masakari_has_is_shown_with_where_it_stands_and_not_called_recovered(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
     counts = {"delivered": 24, "failed at masakari": 1}
     row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="", delivered=counts)
     reports = [SubjectRow(f"vm:{number:02}", "delivered") for number in range(24)]
     reports.append(SubjectRow("host:b", "failed at masakari", "see to it", True))
-    status = MonitorStatus(Record("hostmonitor", clock.now()), tuple, lambda: row, lambda: reports)
-    async with shown(tmp_path, clock, status):
+    one = MonitorStatus(Record("hostmonitor", clock.now()), tuple, lambda: row, lambda: reports)
+    on_a_terminal(monkeypatch)
+    async with shown(tmp_path, clock, one):
         await asyncio.to_thread(run, "status")
     said = capsys.readouterr().out
-    assert "24 delivered, 1 failed at masakari (delivered is not recovered)" in said
+    words = " ".join(said.split())  # wherever a line was broken
+    assert "24 delivered, 1 failed at masakari (delivered is not recovered)" in words
     assert said.index("host:b") < said.index("vm:00") and "vm:22" not in said and "... and 5 more" in said
 
 
@@ -221,14 +236,148 @@ async def test_what_a_stranger_wrote_moves_no_cursor(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock, hostile = FakeClock(), "\x1b[2J\x1b]0;title\x07 :warning: [red]"
-    status = monitor("processmonitor", clock, disk=hostile, api=hostile)
-    status.record.source(hostile, "failed", hostile, clock.now())
-    status.record.fault(hostile, clock.now())
-    status.record.verdict(
-        Verdict(f"process:{hostile}", Ruling.REPORTED, hostile, evidence=hostile), clock.now()
-    )
-    async with shown(tmp_path, clock, status):
+    one = monitor("processmonitor", clock, disk=hostile, api=hostile)
+    one.record.source(hostile, "failed", hostile, clock.now())
+    one.record.fault(hostile, clock.now())
+    one.record.verdict(Verdict(f"process:{hostile}", Ruling.REPORTED, hostile, evidence=hostile), clock.now())
+    async with shown(tmp_path, clock, one):
         await asyncio.to_thread(run, "status")
     said = capsys.readouterr().out
-    assert said.replace("\n", "").isprintable()
+    assert said.replace("\n", "").replace("\t", "").isprintable()
     assert said.count(r"\x1b[2J\x1b]0;title\x07 :warning: [red]") >= 8
+
+
+UUID = "8b0f3d1e-6c1b-4d07-9b0e-0f8a3f1f2c11"
+
+
+def busy(clock: FakeClock) -> MonitorStatus:
+    """With a little of everything."""
+    record = Record("instancemonitor", clock.now())
+    record.source("libvirt:qemu:///system", "running", "", clock.now())
+    subjects = [
+        SubjectRow(f"vm:{UUID}", "died", "of what nobody knows, " * 6, True),
+        SubjectRow("vm:other", "runs"),
+    ]
+    waiting = [WaitingRow(f"vm:{UUID}", "2 of this host are being recovered")]
+    row = OutboxRow(where="/x", pending=1, counts={}, disk_fault="", api_trouble="", waiting=waiting)
+    for name in (UUID, "other"):
+        record.verdict(
+            Verdict(f"vm:{name}", Ruling.REPORTED, "it has died " * 9, evidence="crashed"), clock.now()
+        )
+    return MonitorStatus(
+        record, lambda: subjects, lambda: row, views=lambda now: [View("world", Sight.PROVEN)]
+    )
+
+
+async def test_a_pipe_gets_whole_rows_that_stand_by_themselves(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    clock = FakeClock()
+    async with shown(tmp_path, clock, busy(clock)):
+        await asyncio.to_thread(run, "status")
+    lines = capsys.readouterr().out.splitlines()
+    found = [line.split("\t") for line in lines if UUID in line]
+    assert [cells[:2] for cells in found] == [
+        ["instancemonitor", kind] for kind in ("waiting", "subject", "verdict")
+    ]
+    verdict = found[-1]
+    assert verdict[2].endswith("Z") and verdict[3:5] == [f"vm:{UUID}", "reported"] and verdict[6] == "crashed"
+
+
+async def test_on_80_columns_no_subject_time_or_id_is_cut(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_terminal(monkeypatch)
+    clock = FakeClock()
+    async with shown(tmp_path, clock, busy(clock)):
+        await asyncio.to_thread(run, "status")
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(f"vm:{UUID}" in line for line in lines) >= 3
+    at = f"{clock.now().wall:%Y-%m-%d %H:%M:%S} UTC"
+    assert any(at in line and f"vm:{UUID}" in line for line in lines)
+    assert all(
+        len(line.replace("\x1b[31m", "").replace("\x1b[1m", "").replace("\x1b[0m", "")) <= 80
+        for line in lines
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "there", "gone"),
+    [
+        (["--subject", UUID[:8].upper()], UUID, "vm:other"),
+        (["--state", "runs"], "vm:other", UUID),
+        (["--state", "reported", "--subject", "other"], "vm:other", UUID),
+        (["--state", "waiting"], UUID, "vm:other"),
+    ],
+)
+async def test_what_is_asked_for_is_shown_and_nothing_else(
+    run: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    there: str,
+    gone: str,
+) -> None:
+    clock = FakeClock()
+    async with shown(tmp_path, clock, busy(clock)):
+        for form in ([], ["--json"]):
+            await asyncio.to_thread(run, "status", *words, *form)
+            said = capsys.readouterr().out
+            rows = [line for line in said.splitlines() if "\tcause\t" not in line]
+            assert there in said and not any(gone in line for line in rows)
+
+
+async def test_only_the_monitors_that_are_named_are_asked(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    bad = replace(monitor("hostmonitor", clock), views=lambda now: [View("world", Sight.BLIND, "no leader")])
+    async with shown(tmp_path, clock, monitor("processmonitor", clock), bad):
+        assert await asyncio.to_thread(run, "status") == 1
+        capsys.readouterr()
+        assert await asyncio.to_thread(run, "status", "--monitor", "processmonitor") == 0
+    assert "hostmonitor" not in capsys.readouterr().out
+
+
+async def test_it_is_looked_again_until_ctrl_c(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(status, "time", SimpleNamespace(sleep=sleep))
+    clock = FakeClock()
+    async with shown(tmp_path, clock, monitor("processmonitor", clock)):
+        assert await asyncio.to_thread(run, "status", "--json", "--watch", "5") == 0, "as at the last look"
+    assert slept == [5.0] * 3
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+async def test_a_monitor_is_found_without_any_configuration(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration cannot be read, or has a slip; the folder for state is elsewhere."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    (tmp_path / "monitors.conf").write_text("[process]\ncheck_interval = soon\n")
+    clock = FakeClock()
+    async with unix_socket.serve(monitor("hostmonitor", clock), clock, tmp_path / "hostmonitor.sock"):
+        assert await asyncio.to_thread(run, "status") == 0
+    said = capsys.readouterr()
+    assert "hostmonitor\thealth\tok" in said.out and "check_interval = soon" in said.err
+    assert await asyncio.to_thread(run, "status") == 4, "where else one may run is not known"
+
+
+async def test_one_that_lives_counts_before_what_another_has_left_behind(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    with socket.socket(socket.AF_UNIX) as ended:
+        ended.bind(str(tmp_path / "state" / "hostmonitor.sock"))
+    clock = FakeClock()
+    async with unix_socket.serve(monitor("hostmonitor", clock), clock, tmp_path / "hostmonitor.sock"):
+        assert await asyncio.to_thread(run, "status") == 0

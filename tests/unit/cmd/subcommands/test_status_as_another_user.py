@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import functools
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.cmd.masakari_monitors import parser
-from masakarimonitors.cmd.runner import guarded
+from masakarimonitors.cmd.ending import guarded
+from masakarimonitors.cmd.masakari_monitors import parse
 from masakarimonitors.outbox.rows import Put
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.status import unix_socket
+from masakarimonitors.system import run_folder
 from tests.fixtures.fake_clock import FakeClock
 from tests.unit.cmd.subcommands.test_outbox import row
 from tests.unit.cmd.subcommands.test_status import monitor
@@ -57,7 +60,7 @@ def ask(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
 
     def run(tool: Sequence[str]) -> int:
-        arguments, rest = parser().parse_known_args([*tool, "--config-file", str(folder / "monitors.conf")])
+        arguments, rest = parse([*tool, "--config-file", str(folder / "monitors.conf")])
         code: int = arguments.run(arguments, rest)
         return code
 
@@ -126,7 +129,27 @@ async def test_a_socket_that_may_not_be_asked_is_named(folder: Path, ask: Ask) -
     async with unix_socket.serve(monitor("processmonitor", clock), clock, path):
         ran = await asyncio.to_thread(ask, "status")
     assert ran.code == 4 and ran.out == ""
+    assert "processmonitor runs, and you may not look" in ran.err
     assert f"uid {STRANGER} may not ask {path}" in ran.err
+
+
+async def test_one_that_stands_where_everybody_looks_is_never_none(
+    folder: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder for state is closed, and no configuration is needed to know that one runs."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(folder / "run"))
+    clock, path = FakeClock(), folder / "run" / "hostmonitor.sock"
+    prepare = functools.partial(run_folder.prepare, folder / "run")
+    async with unix_socket.serve(monitor("hostmonitor", clock), clock, path, prepare=prepare):
+        ran = await asyncio.to_thread(ask, "status")
+        assert ran.code == 4 and "hostmonitor runs, and you may not look" in ran.err
+        assert "No monitor" not in ran.out
+    (folder / "run").mkdir(exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as ended:
+        ended.bind(str(path))
+        path.chmod(0o600)
+    ran = await asyncio.to_thread(ask, "status")
+    assert ran.code == 4 and "nobody is seen to listen at it" in ran.err
 
 
 @pytest.mark.parametrize("tool", [("outbox",), ("status",), ("check", "--offline")])

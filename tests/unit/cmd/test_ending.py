@@ -1,0 +1,67 @@
+"""How a program ends: exit codes, words, and nobody who can hold it up."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.cmd import ending
+from masakarimonitors.cmd.names import NotBuilt
+from masakarimonitors.conf import ConfigFault
+from tests.fixtures.waiting import PATIENCE
+
+
+def fails(fault: BaseException) -> Callable[[], None]:
+    def run() -> None:
+        raise fault
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [
+        (ConfigFault("Set x."), 1, "prog: Set x.\n"),
+        (NotBuilt("Not here."), 1, "prog: Not here.\n"),
+        (KeyboardInterrupt(), 130, ""),
+        (ValueError("a surprise"), 70, ""),
+    ],
+)
+def test_what_goes_wrong_is_an_exit_code_and_words(
+    fault: BaseException,
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert ending.guarded("prog", fails(fault)) == code
+    assert capsys.readouterr().err == said
+    assert [record.levelno for record in caplog.records] == ([logging.CRITICAL] if code == 70 else [])
+
+
+def test_what_goes_well_is_0_and_an_exit_that_was_asked_for_is_left_alone() -> None:
+    assert ending.guarded("prog", lambda: None) == 0
+    with pytest.raises(SystemExit):
+        ending.guarded("prog", fails(SystemExit(2)))
+
+
+async def test_whoever_cannot_take_our_last_words_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    script = (
+        "import os, sys\nfrom masakarimonitors.cmd import ending\n"
+        "sys.stdout.write('x' * 5000)\nos.set_blocking(1, False)\n"
+        "try:\n    while True: os.write(1, b'x')\nexcept BlockingIOError: os.set_blocking(1, True)\n"
+        "ending.leave(3)\n"
+    )
+    try:
+        environ = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+        ended = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=writer, env=environ)
+        async with asyncio.timeout(PATIENCE):
+            assert await ended.wait() == 3
+    finally:
+        os.close(reader)
+        os.close(writer)
