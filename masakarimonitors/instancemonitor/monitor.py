@@ -89,6 +89,15 @@ def build(
     )
 
 
+def lacks() -> str:
+    """What this installation lacks, so that no instances can be watched whatever comes; or nothing."""
+    try:
+        binding.load()
+    except binding.BindingMissing as fault:
+        return str(fault)
+    return ""
+
+
 def cannot_work(conf: cfg.ConfigOpts) -> str:
     """Why instances cannot be watched on this host, or nothing; raises ConfigFault for a bad URI."""
     try:

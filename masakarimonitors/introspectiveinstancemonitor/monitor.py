@@ -126,6 +126,15 @@ def settled(report: Settled, now: Instant) -> ReportSettled | None:
     return ReportSettled(told.instance_uuid, report.made_at or told.generated_time, delivered)
 
 
+def lacks() -> str:
+    """What this installation lacks, so that no guests can be watched whatever comes; or nothing."""
+    try:
+        binding.load()
+    except binding.BindingMissing as fault:
+        return str(fault)
+    return ""
+
+
 def cannot_work(conf: cfg.ConfigOpts) -> str:
     """Why guests cannot be asked on this computer, or nothing; raises ConfigFault for a bad URI."""
     _named_uris(conf)

@@ -5,7 +5,8 @@ import asyncio
 import contextlib
 import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from oslo_config import cfg
@@ -22,7 +23,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "run",
         help="run monitors in this process until a signal stops it",
-        description="Runs every monitor that can work on this host, or those named with --monitor.",
+        description="Runs every monitor for which all is installed, or those named with --monitor. One whose libvirtd, "
+        "cluster engine or agent is not there yet waits for it, and is blind meanwhile.",
     )
     parser.add_argument(
         "--monitor",
@@ -45,9 +47,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
 async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None, again: Again) -> None:
     stop = asyncio.Event()
     runner.stop_on_signals(stop)
-    names, not_here = _choose(conf, wanted)
-    if not names:
-        raise ConfigFault("No monitor can work here:\n" + "\n".join(f"  {line}" for line in not_here))
+    chosen = choose(conf, wanted)
+    if not chosen.names:
+        lines = [f"  {name}: {why}" for name, why in chosen.left_out.items()]
+        raise ConfigFault("No monitor can work here:\n" + "\n".join(lines))
     async with contextlib.AsyncExitStack() as stack:
         endpoint = None
         if conf.receiver.embedded:
@@ -61,42 +64,76 @@ async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None, again: Again)
         def started(running: Sequence[WiredMonitor], page: str) -> None:
             # A terminal that has gone or that nobody reads is no reason to stop watching.
             with contextlib.suppress(RuntimeError):  # no thread
-                threading.Thread(target=_say, args=(running, not_here, where, page), daemon=True).start()
+                threading.Thread(target=_say, args=(running, chosen, where, page), daemon=True).start()
 
-        left_out = {name: why for name, _, why in (line.partition(": ") for line in not_here)}
         await runner.serve(
-            conf, names, stop=stop, endpoint=endpoint, started=started, again=again, left_out=left_out
+            conf,
+            chosen.names,
+            stop=stop,
+            endpoint=endpoint,
+            started=started,
+            again=again,
+            left_out=chosen.left_out,
         )
 
 
-def _choose(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """The monitors to run, and for each other one why not."""
-    names, not_here = [], []
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The monitors to run; of those that wait for something that is not there yet, for what; and those left out."""
+
+    names: Sequence[str]
+    waiting: Mapping[str, str]
+    left_out: Mapping[str, str]
+
+
+def choose(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> Chosen:
+    """Those that were named, or all but what this installation lacks something for; raises ConfigFault.
+
+    libvirtd, a cluster engine or an agent that is not there yet keeps no monitor from running: it is blind until it
+    sees, says so, and needs no restart when they come.
+    """
+    names, waiting, left_out = [], {}, {}
     for name in wanted or wiring.MONITORS:
         try:
-            obstacle = "" if wanted else wiring.obstacle(name, conf)
+            lacking = "" if wanted else wiring.lacking(name)
         except wiring.NotBuilt:
-            obstacle = "not part of this release"
-        if obstacle:
-            not_here.append(f"{name}: {obstacle}")
-        else:
-            names.append(name)
-    return names, not_here
+            lacking = "not part of this release"
+        if lacking:
+            left_out[name] = lacking
+            continue
+        names.append(name)
+        with contextlib.suppress(wiring.NotBuilt):  # whoever builds it says so
+            if obstacle := wiring.obstacle(name, conf):
+                waiting[name] = obstacle
+    return Chosen(names, waiting, left_out)
 
 
-def _say(running: Sequence[WiredMonitor], not_here: Sequence[str], where: str, page: str) -> None:
+def _say(running: Sequence[WiredMonitor], chosen: Chosen, where: str, page: str) -> None:
     # Nor is one that lacks a letter.
     with contextlib.suppress(OSError, ValueError):
-        say(running, not_here, where, page)
+        not_here = [f"{name}: {why}" for name, why in chosen.left_out.items()]
+        say(running, not_here, where, page, waiting=chosen.waiting)
 
 
-def say(running: Sequence[WiredMonitor], not_here: Sequence[str], where: str, page: str) -> None:
+_NOBODY: Mapping[str, str] = {}
+
+
+def say(
+    running: Sequence[WiredMonitor],
+    not_here: Sequence[str],
+    where: str,
+    page: str,
+    *,
+    waiting: Mapping[str, str] = _NOBODY,
+) -> None:
     """Plain words for the terminal: what is watched, where reports go, how to see it work."""
     terminal.say("\nmasakari-monitors is running.\n", lines=True)
     for one in running:
         terminal.say(f"  {one.name}")
         for line in one.monitor.watching:
             terminal.say(f"    {line}")
+        if one.name in waiting:
+            terminal.say(f"    sees nothing yet, and waits: {waiting[one.name]}")
     for line in not_here:
         terminal.say(f"  not running: {line}")
     terminal.say()

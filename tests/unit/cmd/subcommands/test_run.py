@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.cmd.subcommands.run import say
+from masakarimonitors import conf
+from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd.subcommands.run import choose, say
 from masakarimonitors.cmd.wiring import WiredMonitor, wire
 from masakarimonitors.core.decision import NOTHING
 from masakarimonitors.monitor import Monitor
@@ -74,10 +76,11 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 from masakarimonitors import conf
 from masakarimonitors.cmd.masakari_monitors import parser
-from masakarimonitors.cmd.subcommands.run import _choose
+from dataclasses import asdict
+from masakarimonitors.cmd.subcommands.run import choose
 arguments, rest = parser().parse_known_args(["check", "--offline", "--config-file", sys.argv[2]])
 arguments.run(arguments, rest)
-print(json.dumps(_choose(conf.load(["--config-file", sys.argv[2]]), None)))
+print(json.dumps(asdict(choose(conf.load(["--config-file", sys.argv[2]]), None))))
 """
 
 
@@ -93,9 +96,28 @@ def test_without_libvirt_s_binding_everything_else_is_watched(tmp_path: Path, co
     )
     assert done.returncode == 0, done.stderr
     *checked, chosen = done.stdout.splitlines()
-    names, not_here = json.loads(chosen)
-    assert "processmonitor" in names
+    found = json.loads(chosen)
+    assert "processmonitor" in found["names"]
     for name in ("instancemonitor", "introspectiveinstancemonitor"):
         why = "libvirt's Python binding cannot be imported (no libvirt.so.0)"
-        assert [line for line in not_here if line.startswith(f"{name}: {why}")]
+        assert found["left_out"][name].startswith(why) and name not in found["waiting"]
         assert [line for line in checked if line.startswith(f"warning  {name} cannot work here: {why}")]
+
+
+def test_what_is_not_there_yet_keeps_no_monitor_from_running(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compute host that starts: libvirtd and the cluster engine come later, and nobody starts `run` again for it."""
+    monkeypatch.setattr(wiring, "lacking", lambda name: "")
+    monkeypatch.setattr(
+        wiring, "obstacle", lambda name, conf: "not there yet" if name != "processmonitor" else ""
+    )
+    loaded = conf.load(["--config-file", str(configure())], default_config_dirs=[])
+    chosen = choose(loaded, None)
+    assert list(chosen.names) == list(wiring.MONITORS) and not chosen.left_out
+    assert set(chosen.waiting) == set(wiring.MONITORS) - {"processmonitor"}
+
+
+async def test_what_a_monitor_waits_for_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    say([await wired("hostmonitor", [])], [], "[api]", "", waiting={"hostmonitor": "no cluster engine"})
+    assert "sees nothing yet, and waits: no cluster engine" in capsys.readouterr().out
