@@ -3,15 +3,17 @@
 import argparse
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from masakarimonitors.cmd.masakari_monitors import parser
+from masakarimonitors.cmd.masakari_monitors import COMMANDS, parse, parser
 from masakarimonitors.conf import opts
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.core.notification import ReportStatus
@@ -101,15 +103,104 @@ def test_every_program_of_the_package_is_in_the_man_page() -> None:
     assert [script for script in scripts if f"**{script}**" not in manual] == []
 
 
+def commands_of(
+    parser: argparse.ArgumentParser, name: str = ""
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Each command, and each word of one that has several, as they are typed."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, command in action.choices.items():
+                yield from commands_of(command, f"{name} {word}".strip())
+            return
+    yield name, parser
+
+
+def paragraph(manual: str, name: str) -> str:
+    """The head of a command's paragraph; the word that is meant where none is said stands in brackets."""
+    first, _, second = name.partition(" ")
+    heads = [f"**{name}**", f"**{first}** [**{second}**]"]
+    found = [
+        head
+        for head in re.findall(r"^(\*\*.*)\n(?: .+\n)+", manual, re.MULTILINE)
+        if any(head == one or head.startswith(f"{one} ") for one in heads)
+    ]
+    assert len(found) == 1, (name, found)
+    return str(found[0])
+
+
 def test_every_command_with_its_options_is_in_the_man_page() -> None:
     manual = (ROOT / "docs" / "masakari-monitors.rst").read_text()
-    top = parser()
-    (commands,) = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
-    for name, command in commands.choices.items():
-        (paragraph,) = re.findall(rf"^(\*\*{name}\*\*(?: .*)?)\n(?: .+\n)+", manual, re.MULTILINE)
+    for name, command in commands_of(parser()):
+        head = paragraph(manual, name)
         for action in command._actions:
             for option in action.option_strings:
-                assert option in ("-h", "--help") or f"**{option}**" in paragraph, f"{name} {option}"
+                assert option in ("-h", "--help") or f"**{option}**" in head, f"{name} {option}"
+
+
+_CONSOLE = re.compile(
+    r"^( *)\.\. code-block:: console\n(?:\1 +:class: runnable\n)?\n((?:\1 +.*\n|\n)+)", re.MULTILINE
+)
+
+# What a command may end with on a computer with no monitor, no cloud and no report: never with a fault inside.
+MAY_END = {"check": {0, 1}, "status": {3}, "outbox": {0, 1}}
+# Played elsewhere: tests/integration/console and the pages' own runnable lines; one needs a cluster.
+NOT_HERE = {"run", "demo", "receiver", "pacemaker-alert"}
+
+
+def shown() -> list[tuple[str, str]]:
+    """Every line of the pages that begins with `masakari-monitors`."""
+    lines = []
+    for page in sorted((ROOT / "docs").glob("*.rst")):
+        for block in _CONSOLE.findall(page.read_text()):
+            words = [line.strip() for line in block[1].splitlines()]
+            lines += [(page.name, word[2:]) for word in words if word.startswith("$ masakari-monitors ")]
+    return sorted(set(lines))
+
+
+def test_commands_are_shown() -> None:
+    assert {line.split()[1] for _, line in shown()} >= {"check", "status", "outbox", "demo"}
+
+
+@pytest.mark.parametrize(("page", "line"), shown())
+def test_a_command_that_is_shown_is_understood_and_runs(page: str, line: str, tmp_path: Path) -> None:
+    words = shlex.split(line.partition("|")[0].partition("#")[0])[1:]
+    if any("<" in word for word in words):
+        words = [re.sub(r"<.*>", "hostmonitor/1", word) for word in words]
+    command = parse(words)[0].command
+    if command in NOT_HERE:
+        return
+    if "--watch" in words:
+        words.remove("--watch")
+    conf = tmp_path / "monitors.conf"
+    conf.write_text(
+        f"[DEFAULT]\nhostname = compute-1\nstate_path = {tmp_path}/state\n[api]\nauth_type = none\n"
+    )
+    own = [] if "--config-file" in words else ["--config-file", str(conf)]
+    environ = {**os.environ, "HOME": str(tmp_path), "RUNTIME_DIRECTORY": str(tmp_path / "run")}
+    ran = subprocess.run(
+        [BIN / "masakari-monitors", *own, *words],
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ran.returncode in MAY_END[command], f"{page}: {line}\n{ran.stdout}\n{ran.stderr}"
+    assert "Traceback" not in ran.stderr
+
+
+def test_every_command_that_is_named_in_a_sentence_is_understood() -> None:
+    """``masakari-monitors outbox list`` in a page: the words, whatever stands for a value in them."""
+    known = {name for name, _ in commands_of(parser())} | set(COMMANDS)
+    wrong = []
+    for page in sorted((ROOT / "docs").glob("*.rst")):
+        for named in re.findall(r"``masakari-monitors ([a-z][^`]*)``", page.read_text()):
+            words = named.split()
+            if not ({words[0], " ".join(words[:2])} & known):
+                wrong.append((page.name, named))
+    assert wrong == []
 
 
 def test_every_ruling_and_every_status_of_a_report_is_explained() -> None:

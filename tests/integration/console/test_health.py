@@ -4,11 +4,13 @@ Each row is one thing that is wrong, and what the probes, the metrics and the ex
 say of it: no signal may call a monitor well that does not see.
 """
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -234,15 +236,99 @@ def test_a_failure_that_masakari_refuses_is_degraded_and_its_answer_is_named(
 
 
 def test_a_monitor_that_run_has_left_out_is_missed(start: Start, service: Service, tmp_path: Path) -> None:
-    """Its driver's name has a slip; no other monitor's health hides that nobody watches hosts."""
+    """Something is not installed that it needs; no other monitor's health hides that nobody watches instances."""
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "libvirt.py").write_text("raise ImportError('no libvirt.so.0')\n")
     service()
-    shown = start("processmonitor", umbrella=True, host={"monitoring_driver": "consull"})
+    path = os.pathsep.join([str(tmp_path / "broken"), os.environ.get("PYTHONPATH", "")])
+    shown = start("processmonitor", umbrella=True, env={"PYTHONPATH": path})
     until(lambda: "left out" in shown.health(), lambda: f"{shown.process.status()}")
-    assert (
-        "hostmonitor: [host] monitoring_driver = consull: there is no such driver" in shown.get("healthz")[1]
-    )
+    assert "instancemonitor: libvirt's Python binding cannot be imported" in shown.get("healthz")[1]
     assert shown.probes()[2] == 503
     assert exit_code(shown)[0] == 1
+
+
+def test_what_is_not_there_yet_is_waited_for_and_a_slip_ends_it(start: Start, service: Service) -> None:
+    """No cluster engine runs on this computer: hosts are not seen, and nobody need start `run` again when one does."""
+    service()
+    shown = start(
+        "hostmonitor", umbrella=True, host={"monitoring_driver": "consul"}, consul={"agent_manage": NOBODY}
+    )
+    until(lambda: "blind" in shown.health(), lambda: f"{shown.process.status()}")
+    shown.process.signal(signal.SIGTERM)
+    slip = start("hostmonitor", umbrella=True, host={"monitoring_driver": "consull"})
+    assert slip.process.process is not None and slip.process.process.wait(PATIENCE) == 1
+    assert "[host] monitoring_driver = consull" in slip.process.text()
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no memory to write into")
+def test_a_folder_for_state_that_does_not_stay_is_degraded_and_said(start: Start, service: Service) -> None:
+    service()
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as state:
+        told = {"hostname": "compute-1", "state_path": state, "state_may_be_lost": False}
+        shown = start("processmonitor", env={"OS_DEFAULT__STATE_MAY_BE_LOST": "false"}, DEFAULT=told)
+        shown.process.state = Path(state)
+        shown.until_kind("state does not survive")
+        assert shown.probes() == (200, 200, 503)
+        assert shown.metrics()['masakari_monitors_outbox_volatile{monitor="processmonitor"}'] == 1
+        shown.process.until_said(r"WARNING .*State does not survive: .* it is memory \(tmpfs")
+        code, said = exit_code(shown)
+        assert code == 1 and "ends with this host's or container's next start" in said
+        shown.process.stop()
+
+
+def test_a_monitor_is_found_where_everybody_looks(start: Start, service: Service, tmp_path: Path) -> None:
+    """Without any configuration, and whatever its folder for state is."""
+    service()
+    shown = start("processmonitor", env={"RUNTIME_DIRECTORY": str(tmp_path / "run")})
+    shown.until_kind()
+    environ = {
+        key: value for key, value in os.environ.items() if not key.startswith(("OS_", "STATE_", "XDG_"))
+    }
+    done = subprocess.run(
+        [BIN / "masakari-monitors", "status", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={**environ, "HOME": str(tmp_path / "home"), "RUNTIME_DIRECTORY": str(tmp_path / "run")},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["monitor"] == "processmonitor"
+
+
+def test_a_report_is_retried_and_dropped_beside_its_running_monitor(start: Start) -> None:
+    shown = start("processmonitor", api=NOBODY)
+    until(lambda: shown.process.status().get("outbox", {}).get("pending"), "a report that waits")
+    number = until(lambda: [row.id for row in shown.process.reports() if row.attempts], "a failed try")[0]
+
+    def outbox(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [BIN / "masakari-monitors", "--config-file", shown.process.conf, "outbox", *words],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def retried() -> bool:
+        before = shown.process.reports()[0].attempts
+        done = outbox("retry", str(number))
+        if done.returncode:
+            assert "at this very moment" in done.stderr, done.stderr
+            return False
+        until(lambda: shown.process.reports()[0].attempts > before, "one more try")
+        return True
+
+    until(retried, "a retry between two tries")
+    assert outbox("drop", str(number)).returncode == 1, "nobody has confirmed it"
+    assert outbox("drop", str(number), "--yes", "--reason", "a test").returncode == 0
+    (row,) = shown.process.reports()
+    assert row.status == "withdrawn" and "a test" in row.answer and f"uid {os.getuid()}" in row.answer
+    shown.process.until_said("withdrawn: the report .* was dropped by uid")
+    assert any("was dropped by" in verdict["why"] for verdict in shown.process.status()["verdicts"])
+    assert outbox("drop", str(number), "--yes").returncode == 1, "it does not wait any more"
 
 
 def test_a_monitor_that_was_killed_is_dead_and_no_other_hides_it(start: Start, service: Service) -> None:
