@@ -38,6 +38,11 @@ LOG = logging.getLogger(__name__)
 # seldom enough not to be busy.
 _FIRST_RESTART = 1.0
 _LAST_RESTART = 60.0
+_DAY = 86400.0
+
+DROPPED = "report dropped"
+"""The state of a subject whose report a person has dropped, beside its own."""
+
 # Observations taken in one go before other tasks may run.
 _BATCH = 64
 
@@ -62,6 +67,7 @@ class Daemon(Generic[S, O]):
         self._ended = False
         self._alarms: dict[str, asyncio.Task[None]] = {}
         self._unreported: dict[str, Unreported] = {}
+        self._dropped: dict[str, Unreported] = {}
         self._unconfirmed = UnconfirmedReports(
             outbox,
             lambda report, now: monitor.judge_unconfirmed(self._state, report, now),
@@ -70,8 +76,20 @@ class Daemon(Generic[S, O]):
         )
 
     def subjects(self) -> Sequence[SubjectRow]:
-        """What the monitor watches, as it stands now, and its reports of the last life that nobody has confirmed."""
-        return [*self._unconfirmed.describe(self._clock.now()), *self._monitor.describe(self._state)]
+        """What the monitor watches, as it stands now, its reports of the last life that nobody has confirmed, and those
+        that a person has dropped."""
+        now = self._clock.now()
+        for subject, told in list(self._dropped.items()):
+            if now.monotonic - told.at.monotonic > _DAY or self.is_well(subject):
+                del self._dropped[subject]
+        return [
+            *self._unconfirmed.describe(now),
+            *(
+                SubjectRow(one.subject, DROPPED, f"{one.seen}; masakari is not told")
+                for one in self._dropped.values()
+            ),
+            *self._monitor.describe(self._state),
+        ]
 
     def views(self, now: Instant) -> Sequence[View] | None:
         """What its sources see; None where they do not tell."""
@@ -112,6 +130,8 @@ class Daemon(Generic[S, O]):
         elif row.status is ReportStatus.WITHDRAWN or row.is_acted_on or row.says_back:
             # What the engine only files has nobody recover what failed before it.
             self._unreported.pop(row.subject, None)
+            if row.status is ReportStatus.DELIVERED:
+                self._dropped.pop(row.subject, None)
         if row.notification is None:
             return
         ended = Settled(row.subject, row.notification, row.status, made_at=row.made_at, answer=row.answer)
@@ -119,9 +139,11 @@ class Daemon(Generic[S, O]):
         if observation is not None:
             self._inbox.put_nowait(observation)
 
-    def tell(self, verdict: Verdict) -> None:
-        """Tell of a ruling that was made elsewhere, as of each of its monitor's own."""
-        self._tell(verdict, self._clock.now())
+    def dropped(self, verdict: Verdict) -> None:
+        """A person has dropped the report about a subject: told as each ruling, and shown while it is not well."""
+        now = self._clock.now()
+        self._dropped[verdict.subject] = Unreported(subject=verdict.subject, seen=verdict.why, at=now)
+        self._tell(verdict, now)
 
     def _forgotten(self, row: Row, told: str) -> None:
         """A report of the last life was withdrawn, and that its subject is well was not seen."""

@@ -164,7 +164,7 @@ def wire(
         daemon=daemon,
         follower=follower,
         status=status,
-        by_hand=ByHand(outbox, delivery, clock, may_offer=daemon.may_offer, tell=daemon.tell),
+        by_hand=ByHand(outbox, delivery, clock, may_offer=daemon.may_offer, on_dropped=daemon.dropped),
     )
 
 

@@ -57,14 +57,14 @@ class ByHand:
         clock: Clock,
         *,
         may_offer: Callable[[Row], Leave],
-        tell: Callable[[Verdict], None],
+        on_dropped: Callable[[Verdict], None],
     ) -> None:
-        """`may_offer`: the monitor's word on a row. `tell` is told each verdict."""
+        """`may_offer`: the monitor's word on a row. `on_dropped` is told the verdict on each that is dropped."""
         self._outbox = outbox
         self._delivery = delivery
         self._clock = clock
         self._may_offer = may_offer
-        self._tell = tell
+        self._on_dropped = on_dropped
 
     def do(self, asked: Asked) -> Done:
         """Do it, or say why not."""
@@ -118,7 +118,7 @@ class ByHand:
         flying = self._delivery.is_in_flight(row.subject)
         words = dropped(asked, row)
         self._delivery.give_up(row, words)
-        self._tell(Verdict(row.subject, Ruling.WITHDRAWN, words, evidence=row.why, alarm=True))
+        self._on_dropped(Verdict(row.subject, Ruling.WITHDRAWN, words, evidence=row.why, alarm=True))
         return Done(True, f"The report about {row.subject} is dropped. {arrived(row, flying=flying)}")
 
 

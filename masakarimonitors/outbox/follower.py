@@ -33,6 +33,7 @@ from masakarimonitors.outbox.rows import Row
 from masakarimonitors.status.health import Kind
 from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.log_fields import event
 
 LOG = logging.getLogger(__name__)
 
@@ -354,7 +355,14 @@ class Follower:
             level = logging.WARNING if report.progress is Progress.TRIED_ONCE else logging.ERROR
         elif report.progress is Progress.FORGOTTEN:
             level = logging.WARNING
-        LOG.log(level, "%s", told)
+        about = event(
+            "report.followed",
+            subject=report.row.subject,
+            report_id=report.row.id,
+            notification_id="" if report.row.is_unseen else report.row.followed,
+            answer=report.progress.value,
+        )
+        LOG.log(level, "%s", told, extra=about)
         if report.progress not in KEPT:
             self._end(
                 report, f"{before.value}, {report.progress.value}" if why else _word(report.progress, what)

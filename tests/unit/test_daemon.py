@@ -32,7 +32,7 @@ from masakarimonitors.core.notification import (
     VmNotification,
 )
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
-from masakarimonitors.daemon import Daemon
+from masakarimonitors.daemon import DROPPED, Daemon
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
@@ -445,6 +445,41 @@ async def test_a_failure_that_masakari_has_not_taken_stands_until_it_is_over_tol
     assert unreported() == ["process:c", "process:d"]
     assert daemon.unreported(since=began + 1) == []
     assert [len(record.faults), len(record.defects)] == [4, 0]
+
+
+async def test_a_dropped_report_is_a_ruling_and_shown_until_its_subject_is_well_told_anew_or_a_day_has_passed() -> (
+    None
+):
+    clock, well = FakeClock(), set[str]()
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor",
+        state=(),
+        decide=remember,
+        sources=(),
+        is_well=lambda state, subject: "it runs" if subject in well else "",
+    )
+    record = Record("testmonitor", clock.now())
+    daemon = Daemon(monitor, Outbox(MemoryStore(), clock), clock, record)
+
+    def shown() -> list[str]:
+        return [row.subject for row in daemon.subjects() if row.state == DROPPED]
+
+    for name in ("a", "b", "c"):
+        daemon.dropped(
+            Verdict(f"process:{name}", Ruling.WITHDRAWN, "uid 0 (root) has dropped it", alarm=True)
+        )
+    assert [one.verdict.why for one in record.verdicts] == ["uid 0 (root) has dropped it"] * 3
+    assert shown() == ["process:a", "process:b", "process:c"]
+    assert "masakari is not told" in daemon.subjects()[0].detail
+    well.add("process:a")
+    told = ProcessNotification("node01", clock.now().wall, event=HostEvent.STOPPED, process_name="b")
+    ended = Row.new(1, told, "", clock.now())
+    daemon.settled(replace(ended, status=ReportStatus.WITHDRAWN))
+    assert shown() == ["process:b", "process:c"]
+    daemon.settled(replace(ended, status=ReportStatus.DELIVERED))
+    assert shown() == ["process:c"]
+    await clock.advance(86401.0)
+    assert shown() == []
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,20 @@
 """Rows are whole, whoever reads them: on a narrow terminal, and through a pipe."""
 
 import datetime
+import fcntl
 import io
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
 
 import pytest
 
 from masakarimonitors.cmd import tables
 from masakarimonitors.cmd.tables import Column, Writer, whole
+from tests.fixtures.waiting import PATIENCE
 
 UUID = "8b0f3d1e-6c1b-4d07-9b0e-0f8a3f1f2c11"
 AT = "2026-11-22T08:05:00.123456+00:00"
@@ -95,3 +103,27 @@ def test_times_of_any_zone_are_shown_in_utc() -> None:
     assert tables.for_people(when) == "2026-11-22 08:05:00"
     assert tables.for_programs(when) == "2026-11-22T08:05:00.000Z"
     assert tables.moment("soon") is None and tables.moment("2026-11-22T10:05:00") is None
+
+
+SCRIPT = """
+from masakarimonitors.cmd.tables import Writer, Column, time, whole
+Writer().rows("Verdicts", (time("at"), whole("subject"), Column("why")), [{"at": "2026-11-22T08:05:00+00:00",
+    "subject": "vm:8b0f3d1e-6c1b-4d07-9b0e-0f8a3f1f2c11", "why": "it has died on this host, and nobody knows why"}])
+"""
+
+
+def test_a_real_terminal_of_80_columns_is_known_as_one() -> None:
+    reader, terminal = pty.openpty()
+    try:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+        environ = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
+        environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT], stdout=terminal, env=environ, timeout=PATIENCE, check=True
+        )
+        said = plain(os.read(reader, 10_000).decode()).split("\r\n")
+    finally:
+        os.close(reader)
+        os.close(terminal)
+    assert "2026-11-22 08:05:00 UTC  vm:8b0f3d1e-6c1b-4d07-9b0e-0f8a3f1f2c11" in said
+    assert "    why: it has died on this host, and nobody knows why" in said

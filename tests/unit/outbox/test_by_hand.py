@@ -24,7 +24,9 @@ class Hand:
     def __init__(self, on: Stage, may_offer: Callable[[Row], Leave]) -> None:
         self.on = on
         self.told: list[Verdict] = []
-        self._hand = ByHand(on.outbox, on.delivery, on.clock, may_offer=may_offer, tell=self.told.append)
+        self._hand = ByHand(
+            on.outbox, on.delivery, on.clock, may_offer=may_offer, on_dropped=self.told.append
+        )
 
     async def do(self, act: Act, row: int = 1, why: str = "") -> Done:
         done = self._hand.do(Asked(act=act, row=row, who=WHO, why=why))

@@ -11,6 +11,7 @@ from masakarimonitors.cmd.subcommands.check import agents_reached
 from masakarimonitors.hostmonitor.drivers.base import Weight
 from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.receiver.app import Receiver
+from masakarimonitors.system import mounts
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_lists import FakeLists
 from tests.fixtures.fake_masakari import FakeMasakari
@@ -33,6 +34,17 @@ def test_what_is_in_order_is_said(run: Run, tmp_path: Path, capsys: pytest.Captu
         "ok       processmonitor can work here",
     ):
         assert line in lines
+
+
+def test_a_folder_for_state_that_does_not_stay_is_a_warning_unless_it_is_wanted_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mounts, "look", lambda folder: "it is memory")
+    for wanted, line in (("false", "warning  state is kept in"), ("true", "ok       state is kept in")):
+        monkeypatch.setenv("OS_DEFAULT__STATE_MAY_BE_LOST", wanted)
+        run("check", "--offline")
+        (said,) = [one for one in capsys.readouterr().out.splitlines() if "state is kept in" in one]
+        assert said.startswith(line) and ("does not survive: it is memory" in said) is (wanted == "false")
 
 
 def test_what_each_entry_of_the_process_list_matches_is_shown(
