@@ -53,7 +53,6 @@ _LIST = (
     Column("why"),
     Column("last answer", "answer"),
 )
-_FIELDS = (whole("field"), Column("value"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +186,13 @@ def _show(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         print(json.dumps(told))
         return 0
     writer = Writer()
-    rows = [
-        {"field": key.replace("_", " "), "value": value}
-        for key, value in told.items()
-        if value not in (None, "")
-    ]
-    writer.rows("", _FIELDS, rows)
+    for key, value in told.items():
+        if value in (None, ""):
+            continue
+        if writer.is_terminal:
+            writer.line(f"{key.replace('_', ' ')}: {value}")
+        else:
+            writer.fields(key, str(value))
     return 0
 
 

@@ -321,9 +321,10 @@ def show(writer: Writer, snapshot: Any, *, everything: bool = True) -> None:
             else:
                 writer.fields(name, kind, text)
     reports = sorted(snapshot.get("delivered", []), key=lambda row: not row["alarm"])
+    subjects = sorted(snapshot["subjects"], key=lambda row: not row["alarm"])
     tabled: list[tuple[str, str, Sequence[Column], Sequence[Row], int | None]] = [
         ("waiting", "Reports that wait", _WAITING, outbox.get("waiting", []), _SHOWN),
-        ("subject", "Subjects", _SUBJECTS, snapshot["subjects"], None),
+        ("subject", "Subjects", _SUBJECTS, subjects, None),
         ("delivered", "Delivered reports", _SUBJECTS, reports, _SHOWN),
         ("verdict", "Verdicts", _VERDICTS, snapshot["verdicts"], _SHOWN),
     ]
@@ -345,17 +346,16 @@ def show(writer: Writer, snapshot: Any, *, everything: bool = True) -> None:
 def _show_health(writer: Writer, name: str, snapshot: Any, up: str, at: Any, *, everything: bool) -> None:
     level = _level(snapshot)
     if writer.is_terminal:
-        writer.title(f"{name}, {up}" + (f", at {tables.for_people(at)} UTC" if at else ""))
+        judged = f": {level.value}" if level else ""
+        writer.title(f"{name}{judged}, {up}" + (f", at {tables.for_people(at)} UTC" if at else ""))
     else:
         writer.fields(name, "health", level.value if level else "", tables.for_programs(at) if at else "", up)
     if level is None:
         text = "It does not tell how it is: it is of an earlier release. Restart it."
         writer.line(text, alarm=True) if writer.is_terminal else writer.fields(name, "unanswered", text)
-    elif not writer.is_terminal:
-        writer.rows("", _CAUSES, snapshot["causes"] if everything else (), of=(name, "cause"))
-    else:
-        if not snapshot["causes"]:
-            writer.line(snapshot["health"])
+    elif everything and not writer.is_terminal:
+        writer.rows("", _CAUSES, snapshot["causes"], of=(name, "cause"))
+    elif everything:
         for cause in snapshot["causes"]:
             writer.line(cause["line"], alarm=True)
 
@@ -369,8 +369,10 @@ def _lines(outbox: Any, snapshot: Any) -> list[tuple[str, str, bool]]:
     if delivered:
         text = f"of what masakari has: {', '.join(delivered)} (delivered is not recovered)"
         lines.append(("reports", text, False))
+    # What a cause says already is not said again.
+    told = [cause["seen"] for cause in snapshot.get("causes", ())]
     troubles = (outbox["disk_fault"], outbox["api_trouble"])
-    lines += [("trouble", text, True) for text in troubles if text]
+    lines += [("trouble", text, True) for text in troubles if text and text not in told]
     for fault in snapshot["faults"]:
         when = tables.moment(fault.get("at"))
         at = f"{tables.for_people(when)} UTC: " if when else ""
