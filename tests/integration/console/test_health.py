@@ -324,11 +324,14 @@ def test_a_report_is_retried_and_dropped_beside_its_running_monitor(start: Start
     until(retried, "a retry between two tries")
     assert outbox("drop", str(number)).returncode == 1, "nobody has confirmed it"
     assert outbox("drop", str(number), "--yes", "--reason", "a test").returncode == 0
-    (row,) = shown.process.reports()
-    assert row.status == "withdrawn" and "a test" in row.answer and f"uid {os.getuid()}" in row.answer
+    ended = until(
+        lambda: [row for row in shown.process.reports() if row.status == "withdrawn"], "its end on disk"
+    )
+    assert "a test" in ended[0].answer and f"uid {os.getuid()}" in ended[0].answer
     shown.process.until_said("withdrawn: the report .* was dropped by uid")
     assert any("was dropped by" in verdict["why"] for verdict in shown.process.status()["verdicts"])
-    assert outbox("drop", str(number), "--yes").returncode == 1, "it does not wait any more"
+    again = outbox("drop", str(number), "--yes")
+    assert again.returncode == 1 and "does not wait any more" in again.stderr
 
 
 def test_a_monitor_that_was_killed_is_dead_and_no_other_hides_it(start: Start, service: Service) -> None:
