@@ -29,7 +29,7 @@ from masakarimonitors.outbox.unconfirmed import PATIENCE, UnconfirmedReports
 from masakarimonitors.status.health import Sight, Unreported, View
 from masakarimonitors.status.model import Record, SubjectRow
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.log_fields import event
+from masakarimonitors.system.service.log_fields import event
 from masakarimonitors.system.tasks import apart
 
 LOG = logging.getLogger(__name__)

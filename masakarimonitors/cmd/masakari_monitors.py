@@ -23,7 +23,7 @@ COMMANDS = (
     "outbox",
     "pacemaker-alert",
 )
-"""Every command; `some-tool` is the module `masakarimonitors.cmd.some_tool`, with its `add_parser`."""
+"""Every command; `some-tool` is the module `masakarimonitors.cmd.subcommands.some_tool`, with its `add_parser`."""
 
 _SERVICES = ("run", "receiver")
 """Those that stay until they are stopped; the others are ended by whatever ends a person's command."""
@@ -34,7 +34,7 @@ _NOBODY_READS = 141
 
 def parser(only: str = "") -> argparse.ArgumentParser:
     """All commands, or that one; what they do not know themselves goes to oslo.config (--config-file, --debug ...)."""
-    from masakarimonitors.cmd.arguments import Parser
+    from masakarimonitors.cmd.console.arguments import Parser
 
     top = Parser(
         prog=PROG,
@@ -45,13 +45,13 @@ def parser(only: str = "") -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=VERSION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in (only,) if only else COMMANDS:
-        importlib.import_module(f"masakarimonitors.cmd.{name.replace('-', '_')}").add_parser(commands)
+        importlib.import_module(f"masakarimonitors.cmd.subcommands.{name.replace('-', '_')}").add_parser(commands)
     return top
 
 
 def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """What was typed, and what oslo.config is to read of it; raises SystemExit for --help and for what nobody knows."""
-    from masakarimonitors.cmd.arguments import Typed, refuse
+    from masakarimonitors.cmd.console.arguments import Typed, refuse
 
     typed = Typed(argv)
     known = parser(typed.command if typed.command in COMMANDS else "")
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one subcommand and end with its exit code."""
     signals.hold()
     held_back.hold_back()
-    from masakarimonitors.cmd import ending
+    from masakarimonitors.cmd.console import ending
 
     arguments, rest = parse(argv if argv is not None else sys.argv[1:])
     if arguments.command not in _SERVICES:

@@ -19,8 +19,8 @@ from typing import Any
 from oslo_config import cfg
 
 from masakarimonitors.cmd import inspection, manager, wiring
-from masakarimonitors.cmd.ending import guarded as guarded
-from masakarimonitors.cmd.ending import leave as leave
+from masakarimonitors.cmd.console.ending import guarded as guarded
+from masakarimonitors.cmd.console.ending import leave as leave
 from masakarimonitors.cmd.reloading import Again, Reloading
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import loader, log, state_path, unknown
@@ -28,8 +28,8 @@ from masakarimonitors.outbox import control
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.storage.disk import DEADLINE
 from masakarimonitors.status import unix_socket
-from masakarimonitors.system import mounts, run_folder
 from masakarimonitors.system.clock import Clock, SystemClock
+from masakarimonitors.system.files import mounts, run_folder
 from masakarimonitors.system.processes import limits
 from masakarimonitors.system.service import loop_watch, signals, systemd
 from masakarimonitors.system.tasks import side_by_side

@@ -17,8 +17,8 @@ from keystoneauth1 import adapter, loading
 from keystoneauth1 import exceptions as ks_exceptions
 from oslo_config import cfg
 
-from masakarimonitors.cmd.names import MONITORS as MONITORS
-from masakarimonitors.cmd.names import NotBuilt as NotBuilt
+from masakarimonitors.cmd.console.names import MONITORS as MONITORS
+from masakarimonitors.cmd.console.names import NotBuilt as NotBuilt
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import Instant, Verdict
 from masakarimonitors.daemon import Daemon

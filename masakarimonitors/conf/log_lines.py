@@ -15,7 +15,7 @@ from typing import Any, cast
 from oslo_log.handlers import OSJournalHandler
 
 from masakarimonitors.core.printable import printable
-from masakarimonitors.system.log_fields import FIELDS
+from masakarimonitors.system.service.log_fields import FIELDS
 
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _PLACES = "\t\n"

@@ -17,7 +17,7 @@ from masakarimonitors.outbox.delivery.delivery import Delivery
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.log_fields import event
+from masakarimonitors.system.service.log_fields import event
 
 LOG = logging.getLogger(__name__)
 

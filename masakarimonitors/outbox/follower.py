@@ -33,7 +33,7 @@ from masakarimonitors.outbox.rows import Row
 from masakarimonitors.status.health import Kind
 from masakarimonitors.status.model import SubjectRow
 from masakarimonitors.system.clock import Clock, pause
-from masakarimonitors.system.log_fields import event
+from masakarimonitors.system.service.log_fields import event
 
 LOG = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ from typing import Any
 from oslo_config import cfg
 
 from masakarimonitors.cmd import wiring
-from masakarimonitors.cmd.terminal import say
+from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import ConfigFault, loader, state_path, unknown
 from masakarimonitors.hostmonitor.drivers.base import Weight
 from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import hosts_of, segments
-from masakarimonitors.system import mounts
+from masakarimonitors.system.files import mounts
 
 
 def add_parser(commands: Any) -> None:

@@ -18,11 +18,11 @@ from typing import Any
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import tables
-from masakarimonitors.cmd.arguments import Parser
-from masakarimonitors.cmd.names import MONITORS
-from masakarimonitors.cmd.tables import Column, Writer, whole
-from masakarimonitors.cmd.terminal import say
+from masakarimonitors.cmd.console import tables
+from masakarimonitors.cmd.console.arguments import Parser
+from masakarimonitors.cmd.console.names import MONITORS
+from masakarimonitors.cmd.console.tables import Column, Writer, whole
+from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import ConfigFault, loader, log, state_path
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
@@ -35,7 +35,7 @@ from masakarimonitors.outbox.storage.lock import InUse
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import StoreFault
 from masakarimonitors.system.clock import SystemClock
-from masakarimonitors.system.log_fields import event
+from masakarimonitors.system.service.log_fields import event
 
 LOG = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from masakarimonitors.cmd.terminal import say
+from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import loader
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import install as alerts
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from oslo_config import cfg
 
 from masakarimonitors.cmd import runner
-from masakarimonitors.cmd.terminal import say
+from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.system.clock import SystemClock
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import runner, terminal, wiring
+from masakarimonitors.cmd import runner, wiring
+from masakarimonitors.cmd.console import terminal
 from masakarimonitors.cmd.reloading import Again
 from masakarimonitors.cmd.subcommands.receiver import embedded_receiver
 from masakarimonitors.cmd.wiring import WiredMonitor

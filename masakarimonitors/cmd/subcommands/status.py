@@ -18,15 +18,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from masakarimonitors.cmd import tables
-from masakarimonitors.cmd.names import MONITORS
-from masakarimonitors.cmd.tables import Column, Row, Writer, whole
-from masakarimonitors.cmd.terminal import say
+from masakarimonitors.cmd.console import tables
+from masakarimonitors.cmd.console.names import MONITORS
+from masakarimonitors.cmd.console.tables import Column, Row, Writer, whole
+from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import ConfigFault, loader, state_path
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.health import Level, Sight
-from masakarimonitors.system import run_folder
+from masakarimonitors.system.files import run_folder
 
 # Waiting and delivered reports, and verdicts, that are shown to people; all of them are in the JSON.
 _SHOWN = 20

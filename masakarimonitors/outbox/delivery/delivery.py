@@ -27,7 +27,7 @@ from masakarimonitors.outbox.pace.stages import Lane
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.words import COVERED
 from masakarimonitors.system.clock import Clock, pause
-from masakarimonitors.system.log_fields import event
+from masakarimonitors.system.service.log_fields import event
 
 LOG = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from masakarimonitors.core.notification import Leave
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
-from masakarimonitors.system.log_fields import event
+from masakarimonitors.system.service.log_fields import event
 
 LOG = logging.getLogger(__name__)
 

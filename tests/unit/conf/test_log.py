@@ -296,7 +296,7 @@ if "--use-journal" in sys.argv:
 from masakarimonitors import conf
 from masakarimonitors.conf import log
 from masakarimonitors.system.service import log_writer
-from masakarimonitors.system.log_fields import event
+from masakarimonitors.system.service.log_fields import event
 log.set_up(conf.load(sys.argv[1:], default_config_files=[], default_config_dirs=[]))
 logging.getLogger("masakarimonitors.somewhere").warning(
     "host:node05 held: %s", "a storm",

@@ -15,7 +15,7 @@ import pytest
 
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.model import MonitorStatus
-from masakarimonitors.system import run_folder
+from masakarimonitors.system.files import run_folder
 from tests.fixtures.fake_clock import FakeClock, SteppedClock
 from tests.fixtures.waiting import PATIENCE, eventually
 

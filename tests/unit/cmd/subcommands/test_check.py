@@ -11,8 +11,8 @@ from masakarimonitors.cmd.subcommands.check import agents_reached
 from masakarimonitors.hostmonitor.drivers.base import Weight
 from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.receiver.app import Receiver
-from masakarimonitors.system import mounts
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.files import mounts
 from tests.fixtures.fake_lists import FakeLists
 from tests.fixtures.fake_masakari import FakeMasakari
 from tests.fixtures.kubernetes_replay import Replay

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from masakarimonitors.cmd.console.tables import Writer
 from masakarimonitors.cmd.subcommands import outbox
-from masakarimonitors.cmd.tables import Writer
 from masakarimonitors.conf import ConfigFault, log
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from masakarimonitors.cmd.console.tables import Writer
 from masakarimonitors.cmd.subcommands import status
-from masakarimonitors.cmd.tables import Writer
 from masakarimonitors.core.decision import Ruling, Verdict
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.health import Sight, View

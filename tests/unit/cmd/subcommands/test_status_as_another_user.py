@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.cmd.ending import guarded
+from masakarimonitors.cmd.console.ending import guarded
 from masakarimonitors.cmd.masakari_monitors import parse
 from masakarimonitors.outbox.rows import Put
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.status import unix_socket
-from masakarimonitors.system import run_folder
+from masakarimonitors.system.files import run_folder
 from tests.fixtures.fake_clock import FakeClock
 from tests.unit.cmd.subcommands.test_outbox import row
 from tests.unit.cmd.subcommands.test_status import monitor

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from masakarimonitors.cmd.terminal import say
+from masakarimonitors.cmd.console.terminal import say
 
 HOSTILE = "a\nok       forged\x1b[2J\r"
 

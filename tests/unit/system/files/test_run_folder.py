@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.system import run_folder
+from masakarimonitors.system.files import run_folder
 
 OWN = grp.getgrgid(os.getegid()).gr_name
 

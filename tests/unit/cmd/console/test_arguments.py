@@ -5,7 +5,7 @@ import argparse
 import pytest
 from oslo_config import cfg
 
-from masakarimonitors.cmd.arguments import FLAGS, VALUED, Parser, Typed, meant
+from masakarimonitors.cmd.console.arguments import FLAGS, VALUED, Parser, Typed, meant
 from masakarimonitors.cmd.masakari_monitors import COMMANDS, parse
 from masakarimonitors.conf import log
 

@@ -7,8 +7,8 @@ import sys
 import threading
 from collections.abc import Callable
 
-from masakarimonitors.cmd import terminal
-from masakarimonitors.cmd.names import NotBuilt
+from masakarimonitors.cmd.console import terminal
+from masakarimonitors.cmd.console.names import NotBuilt
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.system.service import log_writer
 

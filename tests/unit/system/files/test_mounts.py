@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.system import mounts
-from masakarimonitors.system.mounts import Mount, look, mount_of, parse, why_lost
+from masakarimonitors.system.files import mounts
+from masakarimonitors.system.files.mounts import Mount, look, mount_of, parse, why_lost
 
 HOST = """\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw

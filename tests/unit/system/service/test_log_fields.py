@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from masakarimonitors.system.log_fields import FIELDS, event
+from masakarimonitors.system.service.log_fields import FIELDS, event
 
 
 def test_an_event_has_a_name_and_those_fields_that_say_something() -> None:

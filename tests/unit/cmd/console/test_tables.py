@@ -12,8 +12,8 @@ import termios
 
 import pytest
 
-from masakarimonitors.cmd import tables
-from masakarimonitors.cmd.tables import Column, Writer, whole
+from masakarimonitors.cmd.console import tables
+from masakarimonitors.cmd.console.tables import Column, Writer, whole
 from tests.fixtures.waiting import PATIENCE
 
 UUID = "8b0f3d1e-6c1b-4d07-9b0e-0f8a3f1f2c11"
@@ -106,7 +106,7 @@ def test_times_of_any_zone_are_shown_in_utc() -> None:
 
 
 SCRIPT = """
-from masakarimonitors.cmd.tables import Writer, Column, time, whole
+from masakarimonitors.cmd.console.tables import Writer, Column, time, whole
 Writer().rows("Verdicts", (time("at"), whole("subject"), Column("why")), [{"at": "2026-11-22T08:05:00+00:00",
     "subject": "vm:8b0f3d1e-6c1b-4d07-9b0e-0f8a3f1f2c11", "why": "it has died on this host, and nobody knows why"}])
 """

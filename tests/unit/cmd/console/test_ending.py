@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.cmd import ending
-from masakarimonitors.cmd.names import NotBuilt
+from masakarimonitors.cmd.console import ending
+from masakarimonitors.cmd.console.names import NotBuilt
 from masakarimonitors.conf import ConfigFault
 from tests.fixtures.waiting import PATIENCE
 
@@ -52,7 +52,7 @@ def test_what_goes_well_is_0_and_an_exit_that_was_asked_for_is_left_alone() -> N
 async def test_whoever_cannot_take_our_last_words_does_not_hold_up_the_end(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     script = (
-        "import os, sys\nfrom masakarimonitors.cmd import ending\n"
+        "import os, sys\nfrom masakarimonitors.cmd.console import ending\n"
         "sys.stdout.write('x' * 5000)\nos.set_blocking(1, False)\n"
         "try:\n    while True: os.write(1, b'x')\nexcept BlockingIOError: os.set_blocking(1, True)\n"
         "ending.leave(3)\n"
