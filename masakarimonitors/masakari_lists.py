@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from masakarimonitors.core.notification import HostEvent
+from masakarimonitors.core.notification import HostEvent, HostStatus
+from masakarimonitors.core.offered_again import HostSeen
 from masakarimonitors.masakari_api import LookupFailed
+from masakarimonitors.system.clock import Clock
 
 FINISHED = frozenset({"finished", "failed", "ignored"})
 """The last words of masakari's engine about a notification."""
@@ -179,6 +181,41 @@ async def find_host(api: Reader, hostname: str) -> SegmentHost:
             if host.name.casefold() == hostname.casefold():
                 return host
     raise LookupFailed(f"{hostname} is in none of masakari's failover segments")
+
+
+async def see_host(
+    api: Reader, hostname: str, clock: Clock, since: datetime.datetime | None = None
+) -> HostSeen:
+    """How masakari has the host of that name; with `since` (aware) also whether it was told of its failure since then.
+
+    Never raises: where masakari cannot be read, nobody knows.
+    """
+    began = clock.now()
+    try:
+        for segment in await segments(api):
+            for host in await hosts_of(api, segment):
+                # masakari on MariaDB takes a host's name in any case of its letters.
+                if host.name.casefold() == hostname.casefold():
+                    failed_at = None if since is None else await _failed_at(api, host.uuid, since)
+                    return HostSeen(True, host.on_maintenance, began, failed_at=failed_at)
+    except LookupFailed:
+        return HostSeen(None, None, began)
+    return HostSeen(False, None, began)
+
+
+async def _failed_at(api: Reader, host_uuid: str, since: datetime.datetime) -> datetime.datetime | None:
+    utc = (since - _ROUNDING).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
+    told = await newest_of(api, host_uuid, "COMPUTE_HOST", **{"generated-since": utc.isoformat()})
+    return max(
+        (
+            one.generated_time
+            for one in told
+            if one.payload.get("event") == HostEvent.STOPPED.value
+            and one.payload.get("host_status") == HostStatus.NORMAL.value
+            and one.status != "ignored"
+        ),
+        default=None,
+    )
 
 
 class ReportFinder:

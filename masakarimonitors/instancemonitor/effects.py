@@ -1,14 +1,16 @@
-"""Asks libvirt about one instance whose process has ended.
+"""Asks libvirt about one instance whose process has ended, and masakari how it has this host.
 
 Over sessions of its own, apart from the events': libvirt holds an answer back for as long as it
 takes to see the process gone itself (usually under 0.3 s). An answer stands in line behind the events of
 what happened before it.
 """
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from masakarimonitors.core.decision import Command
+from masakarimonitors.core.offered_again import HostSeen, LookUpHost
 from masakarimonitors.instancemonitor.core.observation import Ask, Asked, Identity, Power, Reading
 from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, read, read_traces
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
@@ -26,8 +28,12 @@ _ALIVE = (Power.RUNNING, Power.PAUSED, Power.STARTING, Power.MIGRATING)
 _AT_ONCE = 4
 
 
+AskMasakari = Callable[[datetime.datetime], Awaitable[HostSeen]]
+"""Asks masakari how it has this host, and whether it was told of its failure since then."""
+
+
 class Effects:
-    """Performs `Ask`: what libvirt knows of one instance."""
+    """Performs `Ask`, what libvirt knows of one instance, and `LookUpHost`."""
 
     def __init__(
         self,
@@ -36,22 +42,26 @@ class Effects:
         files: QemuFiles,
         lines: Mapping[str, EventLine],
         open_session: OpenSession = session,
+        ask_masakari: AskMasakari | None = None,
     ) -> None:
         """`lines`: the events of each URI, behind which answers stand. Nothing is opened yet."""
         self._clock = clock
         self._numbers = numbers
         self._files = files
         self._lines = lines
+        self._ask_masakari = ask_masakari
         self._sessions = {
             uri: KeptSessions(uri, "questions", _AT_ONCE, timeout=_TIMEOUT, open_session=open_session)
             for uri in lines
         }
 
-    async def perform(self, command: Command) -> Asked | None:
+    async def perform(self, command: Command) -> Asked | HostSeen | None:
         """The answer, or what the disk tells when libvirt is away, which may be nothing: the next censuses tell.
 
         Every question is answered, for it is waited for; None only for a libvirt that is not configured.
         """
+        if isinstance(command, LookUpHost):
+            return await self._ask_masakari(command.since) if self._ask_masakari is not None else None
         assert isinstance(command, Ask)
         if command.instance.uri not in self._sessions:
             return None  # remembered from a time in which another URI was configured

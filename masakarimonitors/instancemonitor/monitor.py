@@ -3,6 +3,7 @@
 The only file of this room that reads the configuration.
 """
 
+import datetime
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,13 @@ from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.notification import Settled, VmNotification
+from masakarimonitors.core.offered_again import HostSeen
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.decision import Decider
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.memory import restore
-from masakarimonitors.instancemonitor.core.observation import Observation
+from masakarimonitors.instancemonitor.core.observation import Observation, ReportSettled
 from masakarimonitors.instancemonitor.core.reports.offer import may_offer
 from masakarimonitors.instancemonitor.core.shown import STORM, UNKNOWN, describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
@@ -37,7 +40,8 @@ from masakarimonitors.system.clock import Clock, boot_id
 def build(
     conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock: Clock, api: MasakariReader
 ) -> Monitor[State, Observation]:
-    """The monitor, not running yet; `memory` is what it remembered in its last life. It reads nothing of `api`.
+    """The monitor, not running yet; `memory` is what it remembered in its last life. `api` is read while
+    masakari has not taken the report of a death.
 
     Raises ConfigFault for what can never work: no binding, a URI that libvirt cannot make anything of.
     A libvirtd that is away is not among them.
@@ -72,7 +76,13 @@ def build(
     on_this_host = [uri for uri in uris if files_of(uri, files)]
     if options.watch_processes and on_this_host:
         sources.append(QemuProcesses(files.pids, on_this_host[0], clock))
-    effects = Effects(clock, numbers, files, lines)
+
+    async def ask_masakari(since: datetime.datetime) -> HostSeen:
+        from masakarimonitors.masakari_lists import see_host  # only needed where masakari took no report
+
+        return await see_host(api, conf.hostname, clock, since)
+
+    effects = Effects(clock, numbers, files, lines, ask_masakari=ask_masakari)
     return Monitor(
         name="instancemonitor",
         state=restore(memory, boot, uris),
@@ -84,8 +94,19 @@ def build(
         judge_unconfirmed=partial(judge, uris),
         is_well=well,
         may_offer=may_offer,
+        settled=settled,
         close=effects.close,
         watching=[f"the instances of {uri}" for uri in uris],
+    )
+
+
+def settled(report: Settled, now: Instant) -> ReportSettled | None:
+    """The end of the report of a death, as the core wants to know it."""
+    told = report.notification
+    if not isinstance(told, VmNotification) or not told.is_death:
+        return None
+    return ReportSettled(
+        told.instance_uuid, report.made_at or told.generated_time, report.status, report.answer
     )
 
 

@@ -173,18 +173,10 @@ def _maintenance(
     api: MasakariReader, hostname: str, clock: Clock
 ) -> Callable[[], Awaitable[MaintenanceSeen]]:
     async def ask() -> MaintenanceSeen:
-        from masakarimonitors.masakari_api import LookupFailed
-        from masakarimonitors.masakari_lists import hosts_of, segments
+        from masakarimonitors.masakari_lists import see_host
 
-        found: bool | None = None
-        try:
-            for segment in await segments(api):
-                for host in await hosts_of(api, segment):
-                    if host.name == hostname:
-                        found = host.on_maintenance
-        except LookupFailed:
-            found = None
-        return MaintenanceSeen(found, clock.now())
+        seen = await see_host(api, hostname, clock)
+        return MaintenanceSeen(seen.on_maintenance, clock.now())
 
     return ask
 

@@ -17,8 +17,10 @@ from masakarimonitors.masakari_lists import (
     notifications,
     over,
     pages,
+    see_host,
     segments,
 )
+from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_lists import FakeLists
 
 T0 = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
@@ -217,3 +219,54 @@ async def test_the_failure_after_a_return_is_not_over() -> None:
 def test_a_database_of_whole_seconds_is_near_enough(other: float, same: bool) -> None:
     assert near(T0, [seconds(100), seconds(other)]) is same
     assert near(T0, []) is False
+
+
+class Cloud:
+    """One segment with one host, and what masakari has of its failures."""
+
+    def __init__(self, on_maintenance: bool, *told: Mapping[str, Any]) -> None:
+        self.on_maintenance, self.told = on_maintenance, told
+        self.asked: list[str] = []
+
+    async def get(self, path: str) -> Any:
+        self.asked.append(path)
+        if "marker" in path:
+            return {"segments": [], "hosts": []}
+        if path.startswith("/notifications"):
+            return {"notifications": list(self.told)}
+        host = {"id": 1, "uuid": "u", "name": "Compute-1", "on_maintenance": self.on_maintenance}
+        return {"segments": [{"id": 1, "uuid": "s", "name": "s"}], "hosts": [host]}
+
+
+def told(number: float, status: str = "finished", **payload: str) -> Mapping[str, Any]:
+    return {
+        "notification_uuid": f"n{number}",
+        "source_host_uuid": "u",
+        "failover_segment_uuid": "s",
+        "generated_time": wire(number),
+        "created_at": wire(number),
+        "payload": DOWN | payload,
+        "status": status,
+    }
+
+
+@pytest.mark.parametrize("on_maintenance", [False, True])
+async def test_a_host_is_seen_as_masakari_has_it(on_maintenance: bool) -> None:
+    api = Cloud(on_maintenance, told(50), told(9, event="STARTED"), told(8, "ignored"), told(3), told(1))
+    seen = await see_host(api, "compute-1", FakeClock())
+    assert (seen.registered, seen.on_maintenance, seen.failed_at) == (True, on_maintenance, None)
+    assert not any(path.startswith("/notifications") for path in api.asked), "nobody wanted to know"
+    seen = await see_host(api, "compute-1", FakeClock(), seconds(2))
+    assert seen.failed_at == seconds(50)
+    assert (
+        "source_host_uuid=u" in api.asked[-1] and "generated-since=2026-01-01T12%3A00%3A01" in api.asked[-1]
+    )
+    for unproven in (told(50, host_status="UNKNOWN"), told(50, event="STARTED"), told(50, "ignored")):
+        assert (await see_host(Cloud(True, unproven), "compute-1", FakeClock(), seconds(2))).failed_at is None
+
+
+async def test_a_host_that_masakari_does_not_have_is_none_of_which_it_said_nothing() -> None:
+    seen = await see_host(Cloud(False), "compute-2", FakeClock(), seconds(2))
+    assert (seen.registered, seen.takes) == (False, False)
+    seen = await see_host(Canned({}), "compute-1", FakeClock(), seconds(2))
+    assert (seen.registered, seen.takes) == (None, None)

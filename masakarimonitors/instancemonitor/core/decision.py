@@ -18,6 +18,8 @@ from masakarimonitors.core.decision import (
     Withdraw,
     Woken,
 )
+from masakarimonitors.core.offered_again import LOOK, Ended, HostSeen
+from masakarimonitors.instancemonitor.core import told as told_of
 from masakarimonitors.instancemonitor.core.evidence import facts, first_look, marks, order
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.evidence.marks import HERE
@@ -34,9 +36,10 @@ from masakarimonitors.instancemonitor.core.observation import (
     Power,
     ProcessEnded,
     Reading,
+    ReportSettled,
     Trace,
 )
-from masakarimonitors.instancemonitor.core.reports import by_hand, io_storm
+from masakarimonitors.instancemonitor.core.reports import again, by_hand, io_storm
 from masakarimonitors.instancemonitor.core.reports.telling import end_story, notify, rest, take_quiet, tell
 from masakarimonitors.instancemonitor.core.state import (
     Instance,
@@ -63,6 +66,8 @@ _MISSES = 2
 # From so many on, no answer is waited for any more that would tell whether it died.
 _PATIENCE = 10
 _DEATHS = (Fact.ENDED, Fact.PANICKED)
+# What a reading says of one whose death was reported, and that has not lived since.
+_STILL_DEAD = (Fact.DIED, Fact.PANICKED)
 
 Outcome = tuple[State, Decision]
 
@@ -79,7 +84,8 @@ class Decider:
         state = marks.answered(state, seen)
         state, decision = self._decide(state, seen, now)
         state, storms = io_storm.pursue(state, self.policy, now)
-        return state, first + decision + storms
+        state, paced = again.pace(state, now)
+        return state, first + decision + storms + paced
 
     def _decide(self, state: State, seen: Observation | Woken, now: Instant) -> Outcome:
         match seen:
@@ -97,6 +103,12 @@ class Decider:
                 return mark_away(state, uri, said, now)
             case LibvirtBack(uri=uri):
                 return mark_back(state, uri, now)
+            case ReportSettled():
+                return again.settled(state, seen, self.policy, now)
+            case HostSeen():
+                return again.see_host(state, seen, self.policy, now)
+            case Woken(key=key) if key == LOOK:
+                return again.look_up(state, now)
             case Woken(key=first_look.FIRST_LOOK):
                 state, given_up = first_look.give_up(state, now)
                 state, decision = (state, NOTHING) if state.awaited else self._take_up(state, now)
@@ -191,6 +203,9 @@ class Decider:
             unwatched = known.unwatched and reading.power is Power.UNKNOWN
             state, more = keep(state, replace(instance, unwatched=unwatched), self.policy.boot_id, now)
             decision += more
+        if seen and seen[-1].fact in _STILL_DEAD:
+            state, more = again.tell_again(state, state.known(reading.instance), self.policy, now)
+            decision += more
         state, halted = by_hand.stand_still(state, state.known(reading.instance), reading.halt)
         state, more = rest(state, state.known(reading.instance), now)
         return state, decision + halted + more
@@ -278,7 +293,12 @@ class Decider:
         if Act.REPORT in acts:
             told = now.wall.timestamp()
             instance = replace(instance, reported=told, life=started, before_reboot=False)
-            instance = replace(instance, noted_at=now.monotonic)
+            made = told_of.move(instance.fate, told_of.Step.MADE)
+            instance = replace(
+                instance, noted_at=now.monotonic, fate=made, made=0.0, not_taken=Ended(times=0)
+            )
+        elif then not in DEAD:
+            instance = replace(instance, fate=told_of.move(instance.fate, told_of.Step.OVER))
         if then in (Phase.UP, Phase.ARRIVING) and (another or known.phase is not then):
             instance = replace(instance, since=now.wall.timestamp())
         if another:

@@ -7,11 +7,13 @@ import math
 from collections.abc import Iterable, Mapping
 
 from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.offered_again import Ended
 from masakarimonitors.core.storm_memory import recall
-from masakarimonitors.instancemonitor.core.lifecycle import Phase
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity
 from masakarimonitors.instancemonitor.core.state import HOST, PREFIX, Instance, State
 from masakarimonitors.instancemonitor.core.stories import Stories
+from masakarimonitors.instancemonitor.core.told import Fate
 from masakarimonitors.instancemonitor.core.wire_events import IO_ERRORS
 
 _FAR = 1e11
@@ -57,6 +59,10 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
     if not key.startswith(PREFIX) or not isinstance(name, str) or not isinstance(uri, str) or phase is None:
         return None
     uuid = key.removeprefix(PREFIX).partition("@")[0]
+    # An earlier release did not write what became of a report: it may still wait.
+    fate = Fate.NONE
+    if phase in DEAD:
+        fate = {one.value: one for one in Fate}.get(str(value.get("fate")), Fate.PENDING)
     # On another boot libvirt counts its domains anew.
     run = 0 if rebooted else int(_number(value.get("run")))
     return Instance(
@@ -66,6 +72,9 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         number=-1,
         since=_number(value.get("since")),
         reported=_number(value.get("reported")),
+        fate=fate,
+        made=_number(value.get("made")),
+        not_taken=Ended(times=int(fate is Fate.NOT_TAKEN)),
         held=_number(value.get("held")),
         defined=False if value.get("defined") is False else None,
         leaving=value.get("leaving") is True,

@@ -5,10 +5,13 @@ Events and readings of state come from different threads; `number` puts them in 
 began (`after`) before an instance's last event knows less than that event and must not overrule it.
 """
 
+import datetime
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum, auto
 
 from masakarimonitors.core.decision import Command
+from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.core.offered_again import HostSeen
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Suspended
 
 
@@ -199,6 +202,16 @@ class ProcessEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportSettled:
+    """The report about the instance `uuid` that was made at `made_at` (aware) waits no longer; `answer`: masakari's."""
+
+    uuid: str
+    made_at: datetime.datetime
+    status: ReportStatus
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LibvirtAway:
     """The libvirt at `uri` cannot be heard at present; `seen` says what was tried and to do."""
 
@@ -225,4 +238,6 @@ Observation = (
     | ProcessEnded
     | LibvirtAway
     | LibvirtBack
+    | ReportSettled
+    | HostSeen
 )

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from masakarimonitors.core.storm import leading
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.state import UNTOLD, State, subject_of
+from masakarimonitors.instancemonitor.core.told import Fate
+
+_NOT_TAKEN = "masakari has not taken its report, which is offered again when it may"
 
 STORM, UNKNOWN = "storm", "unknown"
 """States of the status that are no phase of an instance: many fail together; libvirt does not tell how it stands."""
@@ -25,4 +28,5 @@ def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
         elif instance.untold:
             yield subject, UNKNOWN, f"{name}: {UNTOLD}; last seen {instance.phase.value}", True
         else:
-            yield subject, instance.phase.value, name, alarm
+            told = f"{name}: {_NOT_TAKEN}" if instance.fate is Fate.NOT_TAKEN else name
+            yield subject, instance.phase.value, told, alarm

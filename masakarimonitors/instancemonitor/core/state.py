@@ -19,11 +19,13 @@ from masakarimonitors.core.decision import (
     Verdict,
     Withdraw,
 )
+from masakarimonitors.core.offered_again import Ended, Looks
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity, Reading, Trace
 from masakarimonitors.instancemonitor.core.stories import Stories
+from masakarimonitors.instancemonitor.core.told import Fate
 
 # Keys and values on disk are older than these names and stay: "machine:" and "condition".
 HOST = "host"
@@ -57,9 +59,11 @@ class Instance:
 
     `identity.run` names the life that was last seen, `since` when it was first seen up, or arriving (seconds since
     1970; 0: not known). `number`: of its last event (0: none; -1: it is only remembered). `reported`: when its last
-    death was reported; `life`: when by its log the life began that was last read of it since (0: none was); `held`:
-    when it had vanished and nothing told why; `noted_at`: the monotonic second of the last of these two (None: of an
-    earlier run). `defined`: whether libvirt keeps a definition of it (None: not told).
+    death was first reported; `fate`: what became of the last report of it, made at `made` (0: at `reported`), and
+    `not_taken`: how it ended, if masakari has not taken it. `life`: when by its log the life began that was last
+    read of it since (0: none was); `held`: when it had vanished and nothing told why; `noted_at`: the monotonic
+    second of the last of `reported` and `held` (None: of an earlier run). `defined`: whether libvirt keeps a
+    definition of it (None: not told).
     `leaving`: it was held for the end of a live migration from here when last heard of, so it may run elsewhere.
     `ended`: its process ended while its libvirtd was away or fell silent, and nobody had stopped it; `trace`: what the
     disk tells of it now that libvirt does not know it. `unwatched`: events of it may have been missed since it was last
@@ -77,6 +81,9 @@ class Instance:
     number: int = 0
     since: float = 0.0
     reported: float = 0.0
+    fate: Fate = Fate.NONE
+    made: float = 0.0
+    not_taken: Ended = field(default_factory=lambda: Ended(times=0))
     life: float = 0.0
     held: float = 0.0
     noted_at: float | None = None
@@ -125,7 +132,7 @@ class State:
     configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited for; `aside`: the
     readings that wait for it; `waits_until`: the monotonic second at which that ends. `hosts`: what the libvirt at each
     URI calls its host. `storms`: of I/O errors, by scope; `old_storms`: those of the last life; `weigh_at`: the
-    monotonic second at which these are weighed again.
+    monotonic second at which these are weighed again. `looks`: how masakari has this host.
     """
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)
@@ -148,6 +155,7 @@ class State:
     storms: Mapping[str, Storm] = field(default_factory=dict)
     old_storms: OldStorms = field(default_factory=OldStorms)
     weigh_at: float | None = None
+    looks: Looks = field(default_factory=Looks)
 
     def known(self, identity: Identity) -> Instance:
         """The instance as it is known at its libvirt; one that is new is off."""
@@ -312,6 +320,10 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
     value: dict[str, JSON] = {"name": identity.name, "uri": identity.uri, "condition": instance.phase.value}
     if instance.phase in DEAD:
         value["reported"] = instance.reported
+        if instance.fate not in (Fate.NONE, Fate.PENDING):
+            value["fate"] = instance.fate.value
+        if instance.made:
+            value["made"] = instance.made
     if instance.since and instance.phase in (Phase.UP, Phase.ARRIVING, Phase.UNSURE):
         value["since"] = instance.since
     if instance.held and instance.phase is Phase.UNSURE:

@@ -35,7 +35,7 @@ def ask(module: FakeModule, files: QemuFiles, name: str = "vm") -> Asked:
             answer = await effects.perform(Ask(Identity(f"uuid-of-{name}", name, URI)))
         finally:
             await effects.close()
-        assert answer is not None
+        assert isinstance(answer, Asked)
         return answer
 
     return asyncio.run(asked())

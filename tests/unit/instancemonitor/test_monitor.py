@@ -11,10 +11,17 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.instancemonitor.core.observation import LibvirtAway, LibvirtBack
-from masakarimonitors.instancemonitor.monitor import views
+from masakarimonitors.core.notification import (
+    HostEvent,
+    ProcessNotification,
+    ReportStatus,
+    Settled,
+    VmNotification,
+)
+from masakarimonitors.instancemonitor.core.observation import LibvirtAway, LibvirtBack, ReportSettled
+from masakarimonitors.instancemonitor.monitor import settled, views
 from masakarimonitors.status.health import Sight, View
-from tests.fixtures.instance_play import URI, Play, running
+from tests.fixtures.instance_play import INSTANCE, URI, Play, running
 from tests.fixtures.waiting import PATIENCE
 
 # As much of libvirt's binding as a start needs: nobody listens anywhere, and of nonsense nothing can be made.
@@ -176,3 +183,27 @@ def test_a_libvirt_is_seen_once_its_instances_were_listed_and_while_it_is_heard(
     assert sight().sight is Sight.PROVEN
     play.see(LibvirtAway(URI, "no answer within 30 s (events still come; what no event tells is not seen)"))
     assert sight().sight is Sight.BLIND
+
+
+def test_the_end_of_a_death_s_report_is_told_by_the_time_at_which_it_was_made() -> None:
+    play = Play()
+    made = play.now.wall
+    play.wait(60)
+
+    def ended(detail: str, **when: object) -> object:
+        told = VmNotification(
+            "compute-1",
+            play.now.wall,
+            event="LIFECYCLE",
+            instance_uuid=INSTANCE.uuid,
+            vir_domain_event=detail,
+        )
+        report = Settled(told.subject, told, ReportStatus.REFUSED, answer="409", **when)  # type: ignore[arg-type]
+        return settled(report, play.now)
+
+    refused = ReportSettled(INSTANCE.uuid, made, ReportStatus.REFUSED, "409")
+    assert ended("STOPPED_FAILED", made_at=made) == refused
+    assert ended("STOPPED_FAILED") == ReportSettled(INSTANCE.uuid, play.now.wall, ReportStatus.REFUSED, "409")
+    assert ended("SUSPENDED_PAUSED") is None
+    process = ProcessNotification("compute-1", made, HostEvent.STOPPED, "nova-compute")
+    assert settled(Settled(process.subject, process, ReportStatus.REFUSED), play.now) is None
