@@ -6,11 +6,13 @@ still would keep that call, and with it the domain's state lock that nova needs,
 second is made only when the first has shown that QEMU uses processor time.
 """
 
-from collections.abc import Sequence
+import datetime
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from masakarimonitors.core.decision import Command
+from masakarimonitors.core.offered_again import HostSeen, LookUpHost
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Availability,
     Counters,
@@ -54,15 +56,22 @@ class _Domain:
     occupied: float
 
 
-class CounterReader:
-    """The effects: reads counters from the libvirt that a command names."""
+AskMasakari = Callable[[datetime.datetime], Awaitable[HostSeen]]
+"""Asks masakari how it has this host, and whether it was told of its failure since then."""
 
-    def __init__(self, uris: Sequence[str], clock: Clock) -> None:
+
+class CounterReader:
+    """The effects: reads counters from the libvirt that a command names, and asks masakari how it has this host."""
+
+    def __init__(self, uris: Sequence[str], clock: Clock, ask_masakari: AskMasakari | None = None) -> None:
         """Nothing is opened before the first command."""
+        self._ask_masakari = ask_masakari
         self._libvirts = {uri: _Libvirt(uri, clock) for uri in uris}
 
-    async def perform(self, command: Command) -> Counters | NotKnown | None:
-        """Answer `ReadCounters`, within about 10 seconds."""
+    async def perform(self, command: Command) -> Counters | NotKnown | HostSeen | None:
+        """Answer `ReadCounters`, within about 10 seconds, and `LookUpHost`."""
+        if isinstance(command, LookUpHost):
+            return await self._ask_masakari(command.since) if self._ask_masakari is not None else None
         if not isinstance(command, ReadCounters):
             raise TypeError(f"the introspective monitor has no way to carry out {command!r}")
         try:

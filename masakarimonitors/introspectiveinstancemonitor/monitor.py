@@ -3,6 +3,7 @@
 The only file of this room that reads the configuration.
 """
 
+import datetime
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from oslo_config import cfg
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import ReportStatus, Settled, VmNotification
+from masakarimonitors.core.offered_again import HostSeen
 from masakarimonitors.core.storm import GuardPolicy, leading
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, questions
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
@@ -23,6 +25,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Observation,
     ReportSettled,
 )
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     Guest,
     Hold,
@@ -53,7 +56,8 @@ _TRIED = 5.0
 def build(
     conf: cfg.ConfigOpts, memory: Mapping[str, Mapping[str, JSON]], clock: Clock, api: MasakariReader
 ) -> Monitor[State, Observation]:
-    """The monitor, not running yet; `memory` is what it remembered in its last life. It reads nothing of `api`.
+    """The monitor, not running yet; `memory` is what it remembered in its last life. `api` is read while
+    masakari has not taken a report.
 
     Raises ConfigFault for what can never work: no libvirt binding, a URI that is none, a pattern that
     does not compile, a file of checks with faults.
@@ -83,7 +87,13 @@ def build(
             asking.append(Checks(uri, targets, clock, checks, expressions(checks)))
     changed = ChangedChecks(options.checks_file, checks, asking, listing)
     sources = [*listing, *sources, *asking, *([changed] if asking else [])]
-    counters = CounterReader(uris, clock)
+
+    async def ask_masakari(since: datetime.datetime) -> HostSeen:
+        from masakarimonitors.masakari_lists import see_host  # only needed where masakari took no report
+
+        return await see_host(api, conf.hostname, clock, since)
+
+    counters = CounterReader(uris, clock, ask_masakari)
     return Monitor(
         name="introspectiveinstancemonitor",
         state=restore(memory, uris, questions(checks)),
@@ -122,8 +132,10 @@ def settled(report: Settled, now: Instant) -> ReportSettled | None:
     told = report.notification
     if not isinstance(told, VmNotification):
         return None
-    delivered = report.status is ReportStatus.DELIVERED
-    return ReportSettled(told.instance_uuid, report.made_at or told.generated_time, delivered)
+    delivered, withdrawn = (
+        report.status is status for status in (ReportStatus.DELIVERED, ReportStatus.WITHDRAWN)
+    )
+    return ReportSettled(told.instance_uuid, report.made_at or told.generated_time, delivered, withdrawn)
 
 
 def lacks() -> str:
@@ -274,6 +286,8 @@ def _row(guest: Guest, *, unseen: bool, unread: bool) -> SubjectRow:
         detail.append(f"check {name}")
     if probe.misses:
         detail.append(f"missed {probe.misses} in a row")
+    if probe.delivery is Delivery.NOT_TAKEN:
+        detail.append("masakari has not taken its report, which is offered again when it may")
     if probe.hold is not None:
         detail.append(f"not reported: {probe.hold.value}")
     if probe.phase is not Phase.HEALTHY and probe.evidence:

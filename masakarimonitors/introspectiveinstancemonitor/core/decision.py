@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, WakeAt, Woken
-from masakarimonitors.introspectiveinstancemonitor.core import inventory, report, silence
+from masakarimonitors.core.offered_again import LOOK, HostSeen
+from masakarimonitors.introspectiveinstancemonitor.core import again, inventory, report, silence
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     AgentsInReach,
     AgentsOutOfReach,
@@ -51,6 +52,7 @@ Seen = (
     | Counters
     | NotKnown
     | ReportSettled
+    | HostSeen
     | Woken
 )
 """What is judged by the rules that are in force."""
@@ -77,8 +79,9 @@ class Decider:
         if after is state and not isinstance(observation, Woken):
             # The usual case: a healthy guest that answers changes nothing.
             return state, decision
+        after, paced = again.pace(after, now)
         after, more = report.pursue(after, now, self.policy)
-        return after, decision + more
+        return after, decision + paced + more
 
     def _judge(self, state: State, observation: Seen, now: Instant) -> tuple[State, Decision]:
         match observation:
@@ -98,6 +101,10 @@ class Decider:
                 guest = state.guests.get(uuid)
                 settle = partial(report.settle, settled=observation, now=now)
                 return apply(state, guest, settle) if guest else (state, NOTHING)
+            case HostSeen():
+                return again.see_host(state, observation, now)
+            case Woken(key=key) if key == LOOK:
+                return again.look_up(state, now)
             case Woken():
                 return self._wake(state, observation, now)
             case Answered() | Missed() | Inconclusive() | Counters() | NotKnown():

@@ -55,6 +55,9 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
     delivered = value.get("delivered", {})
     if not isinstance(delivered, dict):
         raise TypeError("delivered must be a mapping")
+    not_taken = value.get("not_taken", {})
+    if not isinstance(not_taken, dict):
+        raise TypeError("not_taken must be a mapping")
     held = value.get("held", {})
     if not isinstance(held, dict):
         raise TypeError("held must be a mapping")
@@ -69,6 +72,7 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
         waiting=_time(value["waiting"]) if "waiting" in value else None,
         waits=str(value.get("waits", waits)),
         delivered=MappingProxyType({name: _time(at) for name, at in delivered.items()}),
+        not_taken=MappingProxyType({name: _time(at) for name, at in not_taken.items()}),
         held=MappingProxyType({name: _time(at) for name, at in held.items()}),
         home=str(value.get("home", "")),
         questions=MappingProxyType({name: str(asked) for name, asked in questions.items()}),

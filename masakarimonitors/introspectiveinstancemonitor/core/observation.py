@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from masakarimonitors.core.decision import Command
+from masakarimonitors.core.offered_again import HostSeen
 from masakarimonitors.libvirt.domain_state import DomainState
 
 HEARTBEAT = "heartbeat"
@@ -201,11 +202,15 @@ class NotKnown:
 
 @dataclass(frozen=True, slots=True)
 class ReportSettled:
-    """The report about a guest that was made at `made_at` waits no longer: `delivered`, or refused, or too old."""
+    """The report about a guest that was made at `made_at` waits no longer: `delivered`, or refused, or too old.
+
+    `withdrawn`: it is none of these, since somebody has taken it back.
+    """
 
     uuid: str
     made_at: datetime.datetime
     delivered: bool = True
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +241,7 @@ Observation = (
     | Counters
     | NotKnown
     | ReportSettled
+    | HostSeen
     | ChecksChanged
 )
 

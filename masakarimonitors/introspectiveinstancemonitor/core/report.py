@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Notify, Ruling, Verdict, WakeAt
 from masakarimonitors.core.notification import VmNotification
+from masakarimonitors.core.offered_again import Ended
 from masakarimonitors.core.storm import TOGETHER, Failing, GuardPolicy, StormRound, weigh
 from masakarimonitors.core.storm_memory import note, stand_again
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step
@@ -114,14 +115,24 @@ def settle(guest: Guest, settled: ReportSettled, now: Instant) -> tuple[Guest, D
     """The report that was made at that moment waits no longer; it cannot be taken back any more."""
     for name, probe in guest.probes.items():
         if probe.delivery is Delivery.WAITING and probe.made_at == settled.made_at:
-            how = delivery.Step.DELIVERED if settled.delivered else delivery.Step.GIVEN_UP
+            how = delivery.Step.DELIVERED if settled.delivered else delivery.Step.NOT_TAKEN
+            how = delivery.Step.GIVEN_UP if settled.withdrawn else how
             after = replace(
                 probe,
                 delivery=delivery.step(probe.delivery, how),
                 made_at=None,
                 delivered_at=now.wall if settled.delivered else None,
             )
-            return with_probe(guest, name, after), NOTHING
+            if how is not delivery.Step.NOT_TAKEN:
+                return with_probe(guest, name, after), NOTHING
+            times = 1 if probe.not_taken is None else probe.not_taken.times + 1
+            after = replace(after, not_taken=Ended(times, now.monotonic), died=probe.died or settled.made_at)
+            words = (
+                f"{guest.name}: masakari did not take the report of its {name}; it is offered again when masakari may "
+                "take it, if the guest is found dead then"
+            )
+            verdict = Verdict(f"vm:{guest.uuid}", Ruling.HELD, words, alarm=True)
+            return with_probe(guest, name, after), Decision(verdicts=(verdict,))
     return guest, NOTHING
 
 

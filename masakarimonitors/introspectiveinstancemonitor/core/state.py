@@ -24,6 +24,7 @@ from masakarimonitors.core.decision import (
     WakeAt,
     Withdraw,
 )
+from masakarimonitors.core.offered_again import Ended, Looks
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step
@@ -104,7 +105,8 @@ class Probe:
     lost after them. `silent_since`: the first of all these; `due_since`: the one that was enough;
     `unusable_since`: since when no reply has said anything. `charge`: what an accused one is accused of, and
     `charged_at`: when a look last confirmed it. `storm_since`: since when one has failed that a storm holds, by the
-    wall. `delivery`: where its report stands, which was made at `made_at` and delivered at `delivered_at`.
+    wall. `delivery`: where its report stands, which was made at `made_at` and delivered at `delivered_at`. `not_taken`:
+    how it last ended in this outage, if masakari did not take it, and `died`: when the first such one was made.
     """
 
     phase: Phase = Phase.DISCOVERY
@@ -123,6 +125,8 @@ class Probe:
     delivery: Delivery = Delivery.NONE
     made_at: datetime.datetime | None = None
     delivered_at: datetime.datetime | None = None
+    not_taken: Ended | None = None
+    died: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +202,8 @@ _TROUBLED = (Phase.ERROR, Phase.UNKNOWN, Phase.ACCUSED)
 class Kept:
     """What the disk says of a guest that has not been seen since the start, or that left.
 
-    `waiting`: when the report was made that still waits, `waits`: by which probe; `delivered`: when others were;
+    `waiting`: when the report was made that still waits, `waits`: by which probe; `delivered`: when others were,
+    `not_taken`: when those were made first that masakari did not take;
     `held`: which probes' reports a storm held, and since when each had failed; `home`: the libvirt among whose guests
     it counted then, where that was another than `where`; `questions`: what its probes' checks asked, as far as that was
     written.
@@ -212,6 +217,7 @@ class Kept:
     waiting: datetime.datetime | None = None
     waits: str = HEARTBEAT
     delivered: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
+    not_taken: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
     held: Mapping[str, datetime.datetime] = field(default_factory=lambda: MappingProxyType({}))
     home: str = ""
     questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -227,6 +233,9 @@ class Kept:
             waits=HEARTBEAT if self.waits in names else self.waits,
             delivered=MappingProxyType(
                 {name: at for name, at in self.delivered.items() if name not in names}
+            ),
+            not_taken=MappingProxyType(
+                {name: at for name, at in self.not_taken.items() if name not in names}
             ),
             held=MappingProxyType({name: at for name, at in self.held.items() if name not in names}),
             questions=MappingProxyType({name: q for name, q in self.questions.items() if name not in names}),
@@ -252,6 +261,9 @@ class Kept:
             return Probe(phase=phase, delivery=Delivery.WAITING, made_at=self.waiting)
         if name in self.delivered:
             return Probe(phase=phase, delivery=Delivery.DELIVERED, delivered_at=self.delivered[name])
+        if name in self.not_taken:
+            died = self.not_taken[name]
+            return Probe(phase=phase, delivery=Delivery.NOT_TAKEN, not_taken=Ended(), died=died)
         return Probe(phase=phase, delivery=Delivery.GIVEN_UP)
 
 
@@ -261,7 +273,7 @@ class State:
     be watched, why it is away, if it is, why its guests' agents cannot be asked, if they cannot, since which
     monotonic second either is so, and which guests its last lists could not read (how many lists in a row); the storms
     by what their guests share, and those of the last life (`old_storms`); `Policy.failures`, if they have changed
-    since the start; what the checks ask (`checks.questions`)."""
+    since the start; what the checks ask (`checks.questions`); how masakari has this host (`looks`)."""
 
     guests: Mapping[str, Guest] = field(default_factory=lambda: MappingProxyType({}))
     kept: Mapping[str, Kept] = field(default_factory=lambda: MappingProxyType({}))
@@ -274,6 +286,7 @@ class State:
     failures: Mapping[str, int] | None = None
     questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     old_storms: OldStorms = field(default_factory=OldStorms)
+    looks: Looks = field(default_factory=Looks)
 
     def unseen(self, where: str) -> bool:
         """Whether nothing is known now of the guests of this libvirt."""
@@ -294,13 +307,23 @@ def apply(
         for name, probe in guest.probes.items()
     )
     # What waits of it is the report of one probe: that of another one, which masakari has, may end without it.
-    if over and after.waiting is None:
+    if over and after.waiting is None and not _is_offered_again(guest, after):
         lasts = any(probe.phase is Phase.ERROR for probe in after.probes.values())
         commands += (Withdraw(f"vm:{guest.uuid}", TAKEN_BACK if lasts else "the outage is over"),)
     if memo(guest) != memo(after):
         commands += (Remember(KEY + guest.uuid, memo(after)),)
     guests = MappingProxyType({**state.guests, guest.uuid: after})
     return replace(state, guests=guests), decision + Decision(commands)
+
+
+def _is_offered_again(before: Guest, after: Guest) -> bool:
+    """Whether all that has ended is the report that masakari did not take: nothing is to be taken back."""
+    return all(
+        after.probes.get(name, Probe()).phase is Phase.REPORTED
+        or (probe.delivery is Delivery.NOT_TAKEN and after.probes.get(name, Probe()).phase is Phase.ERROR)
+        for name, probe in before.probes.items()
+        if probe.phase is Phase.REPORTED
+    )
 
 
 def set_availability(guest: Guest, availability: Availability, now: Instant) -> tuple[Guest, Decision]:
@@ -446,6 +469,11 @@ def memo(guest: Guest | Kept | None) -> dict[str, JSON] | None:
     delivered: dict[str, JSON] = {n: p.delivered_at.isoformat() for n, p in probes.items() if p.delivered_at}
     if delivered:
         written["delivered"] = delivered
+    not_taken: dict[str, JSON] = {
+        n: p.died.isoformat() for n, p in probes.items() if p.died and p.delivery is Delivery.NOT_TAKEN
+    }
+    if not_taken:
+        written["not_taken"] = not_taken
     held: dict[str, JSON] = {
         n: p.storm_since.isoformat() for n, p in probes.items() if p.hold is Hold.STORM and p.storm_since
     }

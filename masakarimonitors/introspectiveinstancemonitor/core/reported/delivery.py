@@ -23,8 +23,11 @@ class Delivery(StrEnum):
     """It can still be taken back."""
     DELIVERED = "delivered"
     """masakari has it."""
+    NOT_TAKEN = "not taken"
+    """masakari refused it, or it was too old to be delivered: it is made anew when that may help."""
     GIVEN_UP = "given up"
-    """Refused, or too old to be delivered; also one of which nobody remembers when it was delivered."""
+    """Not to be told any more: somebody dropped it, or masakari has recovered the whole host since. Also one of which
+    nobody remembers when it was delivered."""
 
 
 class Step(StrEnum):
@@ -32,7 +35,10 @@ class Step(StrEnum):
 
     MADE = "made"
     DELIVERED = "delivered"
+    NOT_TAKEN = "refused or expired"
     GIVEN_UP = "given up"
+    OFFERED_AGAIN = "offered again"
+    """If its guest is still found dead."""
     TAKEN_BACK = "taken back"
     OVER = "over"
     """The outage of which it tells is over."""
@@ -43,7 +49,11 @@ TABLE: Mapping[tuple[Delivery, Step], Delivery] = MappingProxyType(
         (Delivery.NONE, Step.MADE): Delivery.WAITING,
         (Delivery.NONE, Step.OVER): Delivery.NONE,
         (Delivery.WAITING, Step.DELIVERED): Delivery.DELIVERED,
+        (Delivery.WAITING, Step.NOT_TAKEN): Delivery.NOT_TAKEN,
         (Delivery.WAITING, Step.GIVEN_UP): Delivery.GIVEN_UP,
+        (Delivery.NOT_TAKEN, Step.OFFERED_AGAIN): Delivery.NONE,
+        (Delivery.NOT_TAKEN, Step.GIVEN_UP): Delivery.GIVEN_UP,
+        (Delivery.NOT_TAKEN, Step.OVER): Delivery.NONE,
         # What masakari has nobody can take back; of what it never got it is enough that it ends with its outage.
         (Delivery.WAITING, Step.TAKEN_BACK): Delivery.NONE,
         (Delivery.WAITING, Step.OVER): Delivery.NONE,
