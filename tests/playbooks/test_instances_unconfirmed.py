@@ -9,10 +9,11 @@ from masakarimonitors.instancemonitor.core.observation import (
     LibvirtAway,
     LibvirtBack,
     Power,
+    Process,
     Reading,
 )
 from masakarimonitors.instancemonitor.core.stories import QUIET
-from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped
+from masakarimonitors.libvirt.domain_state import Crashed, Lifecycle, ShutoffReason, Stopped
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 
 SUBJECT = f"vm:{INSTANCE.uuid}"
@@ -37,6 +38,23 @@ def test_it_is_confirmed_when_its_libvirt_was_read_and_shows_it_dead() -> None:
     assert play.waits_for == f"libvirt {URI} has not been read yet"
     play.census(DEAD)
     assert (play.confirmed, play.unconfirmed) == ([SUBJECT], [])
+
+
+@pytest.mark.parametrize(
+    ("event", "detail"), [(Lifecycle.STOPPED, Stopped.FAILED), (Lifecycle.CRASHED, Crashed.PANICKED)]
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_it_is_taken_back_when_libvirt_calls_it_off_and_its_qemu_lives(
+    event: Lifecycle, detail: int, restarted: bool
+) -> None:
+    play = Play()
+    play.census(running())
+    play.event(event, detail)
+    if restarted:
+        play.restart(uris=(URI,))
+        play.adopts_report_of()
+    assert play.census(off(ShutoffReason.UNKNOWN, Process.ALIVE)) == ["withdraw"]
+    assert play.alarm and (play.confirmed, play.dropped) == ([], [SUBJECT] if restarted else [])
 
 
 def test_it_is_taken_back_when_the_instance_runs_however_late_libvirt_answers() -> None:

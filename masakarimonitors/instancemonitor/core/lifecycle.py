@@ -169,7 +169,8 @@ _PANICKED: Mapping[Fact, Move] = {
     # another life may have ended, unseen
     _F.UNSURE: (_P.FAILED, (_A.ALARM,)),
     _F.HOST_RESTARTED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
-    _F.ORPHANED: (_P.PANICKED, (_A.ALARM,)),
+    # as one that has failed: masakari would start a second copy beside that QEMU
+    _F.ORPHANED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
 }
 _FAILED: Mapping[Fact, Move] = {
     _F.LIVES: (_P.UP, _BACK),
