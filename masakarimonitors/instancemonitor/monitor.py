@@ -19,7 +19,7 @@ from masakarimonitors.instancemonitor.core.decision import Decider
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import Observation, ReportSettled
-from masakarimonitors.instancemonitor.core.reports.offer import may_offer
+from masakarimonitors.instancemonitor.core.reports.offer import HELD_PATIENCE, may_offer
 from masakarimonitors.instancemonitor.core.shown import STORM, UNKNOWN, describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
@@ -94,6 +94,7 @@ def build(
         judge_unconfirmed=partial(judge, uris),
         is_well=well,
         may_offer=may_offer,
+        held_patience=options.resync_interval + HELD_PATIENCE,
         settled=settled,
         close=effects.close,
         watching=[f"the instances of {uri}" for uri in uris],

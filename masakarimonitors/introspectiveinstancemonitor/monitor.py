@@ -17,6 +17,7 @@ from masakarimonitors.core.offered_again import HostSeen
 from masakarimonitors.core.storm import GuardPolicy, leading
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, questions
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
+from masakarimonitors.introspectiveinstancemonitor.core.leaving import may_offer
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
@@ -104,6 +105,7 @@ def build(
         views=lambda state, now: views(uris, state),
         judge_unconfirmed=lambda state, report, now: judge(policy.under(state), uris, state, report, now),
         is_well=well,
+        may_offer=may_offer,
         settled=settled,
         close=counters.close,
         files=_files(conf, checks, changed),

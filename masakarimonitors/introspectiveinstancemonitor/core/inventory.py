@@ -325,9 +325,14 @@ def _resume(guest: Guest, began: float, now: float) -> Guest:
     def later(since: float | None) -> float | None:
         return None if since is None else since + now - max(since, began)
 
+    # While its report waits, it may have come to life unseen: it is asked before that leaves.
+    waits = guest.waiting is not None
     probes = {
         name: replace(
-            probe, silent_since=later(probe.silent_since), unusable_since=later(probe.unusable_since)
+            probe,
+            silent_since=later(probe.silent_since),
+            unusable_since=later(probe.unusable_since),
+            missed=probe.missed and not waits,
         )
         for name, probe in guest.probes.items()
     }

@@ -100,13 +100,14 @@ class Probe:
     """One line of questioning; its seconds are monotonic.
 
     `misses`: unanswered in a row, each confirmed by the end of its call. `open_miss`: the request whose time is up
-    and whose call is not back yet. `missed`: since this monitor started, the guest was asked and kept silent, or for
-    long was asked in vain. `past_misses`: those since its last answer that do not count any more, since its libvirt was
-    lost after them. `silent_since`: the first of all these; `due_since`: the one that was enough;
-    `unusable_since`: since when no reply has said anything. `charge`: what an accused one is accused of, and
-    `charged_at`: when a look last confirmed it. `storm_since`: since when one has failed that a storm holds, by the
-    wall. `delivery`: where its report stands, which was made at `made_at` and delivered at `delivered_at`. `not_taken`:
-    how it last ended in this outage, if masakari did not take it, and `died`: when the first such one was made.
+    and whose call is not back yet. `missed`: since this monitor started, or it was out of sight while a report
+    waited, the guest was asked and kept silent, or for long was asked in vain. `past_misses`: those since its last
+    answer that do not count any more, since its libvirt was lost after them. `silent_since`: the first of all
+    these; `due_since`: the one that was enough; `unusable_since`: since when no reply has said anything. `charge`:
+    what an accused one is accused of, and `charged_at`: when a look last confirmed it. `storm_since`: since when
+    one has failed that a storm holds, by the wall. `delivery`: where its report stands, which was made at `made_at`
+    and delivered at `delivered_at`. `not_taken`: how it last ended in this outage, if masakari did not take it, and
+    `died`: when the first such one was made.
     """
 
     phase: Phase = Phase.DISCOVERY
