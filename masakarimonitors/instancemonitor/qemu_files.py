@@ -10,14 +10,14 @@ import fcntl
 import os
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from masakarimonitors.instancemonitor.core.observation import Failed, Process
 
 _FLOCK = "hhqqi"  # struct flock of fcntl(2) on 64-bit Linux: type, whence, start, len, pid
 _TAIL = 64 * 1024
-_SHUT_DOWN = re.compile(rb"^[^\n]*: shutting down, reason=([a-z ]+)$", re.MULTILINE)
+_SHUT_DOWN = re.compile(rb"^([^\n]*): shutting down, reason=([a-z ]+)$", re.MULTILINE)
 # The reason that libvirt gives for a QEMU that it could not bring up: a start, a restore or a migration that failed.
 _NOT_STARTED = "failed"
 # On the command line of a QEMU that takes in a guest.
@@ -43,13 +43,15 @@ class Log:
 
     `last_words`: why libvirt ended it ("crashed", "destroyed"), empty if it goes on or is not told. `started`: when it
     began, in seconds since 1970; 0 when that is not told. `arrived`: it came by live migration or out of a file.
-    `failed`: what has failed since.
+    `failed`: what has failed since. `ended`: when libvirt wrote the last words, likewise.
     """
 
     last_words: str = ""
     started: float = 0.0
     arrived: bool = False
     failed: Failed = Failed.NOTHING
+    _: KW_ONLY
+    ended: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +120,11 @@ def last_life(text: bytes) -> Log:
     failed = Failed.NOTHING
     for number in reversed(range(len(stamps))):
         stretch = text[bounds[number] : bounds[number + 1]]
-        ends = [end[1].decode() for end in _SHUT_DOWN.finditer(stretch)]
+        found = [(end[2].decode(), end[1]) for end in _SHUT_DOWN.finditer(stretch)]
         arrived = _INCOMING in stretch
-        if not ends or ends[-1] != _NOT_STARTED:
-            return Log(ends[-1] if ends else "", _seconds(stamps[number]), arrived, failed)
+        words, at = found[-1] if found else ("", b"")
+        if words != _NOT_STARTED:
+            return Log(words, _seconds(stamps[number]), arrived, failed, ended=_seconds(at))
         failed = Failed.ARRIVAL if arrived or failed is Failed.ARRIVAL else Failed.START
     return Log(failed=failed)
 

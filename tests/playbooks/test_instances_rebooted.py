@@ -1,5 +1,7 @@
 """What was seen of instances before their host was restarted: they may run elsewhere by now."""
 
+from dataclasses import replace
+
 import pytest
 
 from masakarimonitors.core.decision import Notify
@@ -62,3 +64,20 @@ def test_a_life_that_began_and_died_since_is_reported() -> None:
     later = play.now.wall.timestamp() - 60
     found = off(ShutoffReason.CRASHED, last_words="crashed", started=later)
     assert play.census(found) == ["withdraw", "report LIFECYCLE/STOPPED_FAILED"]
+
+
+@pytest.mark.parametrize(("ended", "alarm"), [(-60.0, True), (60.0, False)])
+def test_one_that_was_up_when_its_host_crashed_is_no_planned_stop_by_its_last_life_but_one(
+    ended: float, alarm: bool
+) -> None:
+    """The crash took the line of its last start along, so its log ends with the life before that."""
+    play = Play()
+    play.census(running())
+    stopped = play.now.wall.timestamp() + ended
+    play.wait(900)
+    play.restart(boot_id="boot-2", uris=[URI])
+    found = replace(off(ShutoffReason.UNKNOWN, last_words="shutdown"), ended=stopped)
+    assert play.census(found) == [] and play.alarm is alarm
+    assert (INSTANCE.uri, INSTANCE.uuid) in play.state.instances
+    phase = play.state.instances[INSTANCE.uri, INSTANCE.uuid].phase
+    assert phase is (Phase.UNSURE if alarm else Phase.DOWN)

@@ -131,7 +131,8 @@ class Reading:
 
     For an instance that is off: `reason`, whether its process lives, and what libvirt's log of it tells of its
     last life, if `log_read`: the `last_words` ("crashed", "destroyed", ...) with which it ended, empty where the
-    log tells of no end; when it `started` (seconds since 1970, 0 where the log does not tell); whether it
+    log tells of no end; when it `started` (seconds since 1970, 0 where the log does not tell), and when it
+    `ended` (likewise); whether it
     `arrived`, by live migration or out of a file, so that it may have ended before its guest ever ran here.
     Starts that failed are no lives; `failed`: which of them the log tells of since. `persistent`: of one that is on,
     whether libvirt keeps a definition of it, so that it will still be listed when it is off (None: not told). `halt`:
@@ -145,6 +146,7 @@ class Reading:
     process: Process = Process.UNSEEN
     last_words: str = ""
     started: float = 0.0
+    ended: float = 0.0
     arrived: bool = False
     log_read: bool = False
     failed: Failed = Failed.NOTHING

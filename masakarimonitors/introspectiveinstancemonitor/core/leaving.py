@@ -1,7 +1,7 @@
 """Whether a report about a guest may leave at this moment. Pure.
 
 A report that waits for masakari-api is taken back when its guest answers, or is found at work. While the guest cannot
-be asked, since its libvirt is away, its agents are out of reach or libvirt does not tell how it stands, neither is seen:
+be asked (its libvirt is away or does not tell how it stands, its agents are out of reach), neither is seen:
 what was true when the report was made may be over, and masakari would start anew what works. So the report waits, and
 not in silence: what is out of sight is an alarm at once, and the outbox raises one for a report that is held for long.
 """

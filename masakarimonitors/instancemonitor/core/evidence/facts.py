@@ -250,7 +250,8 @@ def _panicked(reading: Reading, known: Instance, looked: float, now: float) -> t
 
 
 def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:
-    fate, why = shutoff.judge(reading, before_reboot=known.before_reboot)
+    last_seen = None if known.phase is Phase.DOWN else max(known.since, known.reported)
+    fate, why = shutoff.judge(reading, before_reboot=known.before_reboot, seen=last_seen)
     evidence = shutoff.describe(reading)
     if fate is Fate.ALIVE:
         told = (

@@ -44,11 +44,13 @@ _PLANNED = {
 REBOOTED = "this host was restarted since, which is the host monitor's matter"
 
 
-def judge(reading: Reading, *, before_reboot: bool) -> tuple[Fate, str]:
+def judge(reading: Reading, *, before_reboot: bool, seen: float | None = None) -> tuple[Fate, str]:
     """What became of an instance that is off, and the sentence that says why.
 
     `before_reboot`: last seen before this host was started. What libvirt itself knows then is of a life after that;
-    what stands in a log is not.
+    what stands in a log is not. `seen`: when it was last known to have been up, or to have died (seconds since 1970;
+    0: not known; None: it was never seen up). What a host that crashes had not yet written is lost, and with it perhaps
+    the last start: so the log's last words may be of an earlier life, unless they were written after that.
     """
     if reading.reason in _BY_REASON:
         return _BY_REASON[reading.reason]
@@ -56,7 +58,8 @@ def judge(reading: Reading, *, before_reboot: bool) -> tuple[Fate, str]:
         return Fate.ALIVE, "its QEMU process lives"
     if not reading.log_read:
         return Fate.UNSURE, f"{_forgotten(reading)}, and its log cannot be read"
-    if reading.last_words in _PLANNED:
+    of_that_life = not before_reboot or seen is None or 0 < seen <= reading.ended
+    if reading.last_words in _PLANNED and of_that_life:
         return Fate.PLANNED, f"{_forgotten(reading)}, but {_PLANNED[reading.last_words]}"
     if before_reboot:
         return Fate.UNSURE, REBOOTED

@@ -1,5 +1,7 @@
 """What became of an instance that is off: libvirt's reason first, then what can be seen, else nobody is accused."""
 
+from dataclasses import replace
+
 import pytest
 
 from masakarimonitors.instancemonitor.core.evidence.shutoff import Fate, describe, judge
@@ -61,6 +63,25 @@ def test_a_fate_and_its_reason(reading: Reading, before_reboot: bool, fate: Fate
     judged, why = judge(reading, before_reboot=before_reboot)
     assert judged is fate
     assert why
+
+
+@pytest.mark.parametrize(
+    ("seen", "ended", "fate"),
+    [
+        (None, 0.0, Fate.PLANNED),
+        (500.0, 600.0, Fate.PLANNED),
+        # the host lost the log's last lines: what it says is of an earlier life
+        (500.0, 400.0, Fate.UNSURE),
+        (500.0, 0.0, Fate.UNSURE),
+        (0.0, 600.0, Fate.UNSURE),
+    ],
+)
+def test_a_restart_of_the_host_outranks_a_log_that_may_be_of_an_earlier_life(
+    seen: float | None, ended: float, fate: Fate
+) -> None:
+    reading = replace(off(UNKNOWN, GONE, "shutdown"), ended=ended)
+    assert judge(reading, before_reboot=True, seen=seen)[0] is fate
+    assert judge(reading, before_reboot=False, seen=seen)[0] is Fate.PLANNED
 
 
 @pytest.mark.parametrize("reason", [reason for reason in ShutoffReason if reason not in (UNKNOWN, FAILED)])
