@@ -77,13 +77,17 @@ class QemuFiles:
     def log(self, name: str) -> Log | None:
         """What the instance's log says of its last life; None when it cannot be read, or could not be written.
 
-        On a disk without room libvirt cannot have told of an end, so that a log without one says nothing.
+        On a disk without room libvirt cannot have told of an end, so that a log without one says nothing. Nor does one
+        that ends where a block of the disk does: what is appended on a full disk still fills the last block, and is cut
+        off there, so that it shows later, too, that the disk may have been full when the instance ended.
         """
         try:
             with (self.logs / f"{name}.log").open("rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+                size = os.fstat(file.fileno()).st_size
+                file.seek(max(0, size - _TAIL))
                 text = file.read()
-                full = os.fstatvfs(file.fileno()).f_bavail == 0
+                disk = os.fstatvfs(file.fileno())
+                full = disk.f_bavail == 0 or (size > 0 and disk.f_frsize > 1 and size % disk.f_frsize == 0)
         except (OSError, ValueError):
             return None
         log = last_life(text)

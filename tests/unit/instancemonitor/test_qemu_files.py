@@ -124,3 +124,21 @@ def _failing(opens: Any, name: str, fault: OSError) -> Any:
         return opens(path, *arguments, **options)
 
     return failing
+
+
+def test_a_log_that_ends_with_a_block_of_the_disk_may_have_been_cut_off_when_that_was_full(
+    files: QemuFiles,
+) -> None:
+    log, block = files.logs / "vm.log", os.statvfs(files.logs).f_frsize
+    end = CRASHED.encode()
+    for cut in (0, 6, 42):  # what of libvirt's last line still had room
+        text = START.encode()
+        text += b"x" * (block - len(text) - cut - 1) + b"\n" + end[:cut]
+        assert len(text) == block
+        log.write_bytes(text)
+        assert files.log("vm") is None
+    for more in (-2, 1):
+        log.write_bytes(START.encode() + b"x" * (block - len(START) + more - 1) + b"\n")
+        assert files.log("vm") == Log("", STARTED)
+    log.write_bytes(START.encode() + b"x" * (block - len(START) - len(end) - 1) + b"\n" + end)
+    assert files.log("vm") == Log("crashed", STARTED, ended=ENDED), "an end is an end"
