@@ -17,6 +17,8 @@ from masakarimonitors.receiver.app import Lost, Receiver
 from masakarimonitors.receiver.schema import Report
 from masakarimonitors.receiver.store import SEGMENT, Accepted, Store
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.network.http_connection import Limits
+from tests.fixtures.never_reads import never_reading
 
 T0 = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
 PATIENCE = 60.0
@@ -367,3 +369,21 @@ async def test_a_database_that_cannot_be_opened_in_time_is_an_error(monkeypatch:
                 raise AssertionError("it serves")
     finally:
         thawed.set()
+
+
+async def test_those_who_ask_and_never_read_keep_no_report_out(
+    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_LIMITS", Limits(connections=4, idle=600.0, grace=0.0, body=114_688))
+    hosts = {
+        f"{number:0200d}" for number in range(1000)
+    }  # far more than the kernel keeps for who does not read
+    async with receiver(known_hosts={"compute-1", *hosts}).serve() as url:
+        with never_reading(url, f"/v1/segments/{SEGMENT}/hosts", 4):
+            for number in range(8):
+                async with http.post(
+                    f"{url}/v1/notifications",
+                    json=report(f"process-{number}"),
+                    headers={"Connection": "close"},
+                ) as answer:
+                    assert answer.status == 202
