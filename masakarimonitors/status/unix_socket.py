@@ -23,6 +23,8 @@ LOG = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds after which a reader that does not read is let go, and a disk or a monitor that does not answer."""
+# So many are answered at a time: each is a descriptor, and a monitor needs those to see.
+_MOST = 16
 # Seconds until a socket at which others wait is tried again.
 _AGAIN = 0.1
 # Seconds between two looks whether the socket is still where readers would find it.
@@ -52,12 +54,27 @@ async def serve(
 ) -> AsyncIterator[None]:
     """Show the status at `path`, as `listen` does; `spare`: there is another place where it is shown."""
 
+    answering: dict[asyncio.StreamWriter, None] = {}
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, TimeoutError):
+        answering[writer] = None
+        if len(answering) > _MOST:  # the first of them has not read for longest
+            next(iter(answering)).transport.abort()
+        try:
+            # Or closing would wait for ever for a reader of whose answer a part is left here.
+            writer.transport.set_write_buffer_limits(0)
             async with asyncio.timeout(PATIENCE):
                 writer.write(json.dumps(status.snapshot(clock.now())).encode() + b"\n")
                 await writer.drain()
-        writer.close()
+        except (OSError, TimeoutError):
+            writer.transport.abort()
+        except (
+            Exception
+        ):  # what cannot be shown is a fault of ours, and whoever asks is not kept waiting for it
+            LOG.exception("The status could not be told at %s, by a fault of this program", path)
+        finally:
+            answering.pop(writer, None)
+            writer.close()
 
     without = "`masakari-monitors status` does not see this monitor"
     if spare:
