@@ -266,7 +266,7 @@ class Delivery:
                 return
             outcome = await self._send(offered)
             if isinstance(outcome, NotSent):
-                self._not_now(row)
+                self._not_now(row, durable=not doubted)
             elif isinstance(outcome, Unreachable):
                 fresh = probe or generation == self._breaker.opened_at
                 self._unreachable(offered, doubted, outcome, self._clock.now(), fresh=fresh)
@@ -281,8 +281,11 @@ class Delivery:
             self._push(0.0, row.subject)
             self._wake.set()
 
-    def _not_now(self, row: Row) -> None:
-        """It has not left: as it was before it was tried, or ended where no decision would take it back any more."""
+    def _not_now(self, row: Row, *, durable: bool = False) -> None:
+        """It has not left: as it was before it was tried, or ended where no decision would take it back any more.
+
+        `durable`: the disk says by now that it may have arrived, and is to say that it has not.
+        """
         now = self._clock.now()
         if not self._outbox.is_pending(row.id):
             self._held.let_go(row)
@@ -293,7 +296,7 @@ class Delivery:
             self._forget(row)
         else:
             self.timing.wait(row.id, self._held.hold(row, now.monotonic))
-            self._outbox.settle(row)
+            self._outbox.settle(row, durable=durable)
 
     async def _send(self, row: Row) -> Outcome:
         def may_send() -> bool:
@@ -371,7 +374,9 @@ class Delivery:
         self, row: Row, doubted: bool, outcome: Unreachable, now: Instant, *, fresh: bool
     ) -> None:
         in_doubt = doubted or outcome.maybe_accepted
-        self._outbox.settle(replace(row, in_doubt=in_doubt, answer=outcome.answer, updated=now.wall))
+        # Synced where the doubt is over, as for the window.
+        kept = replace(row, in_doubt=in_doubt, answer=outcome.answer, updated=now.wall)
+        self._outbox.settle(kept, durable=not in_doubt)
         jitter = self._rng.random()
         if outcome.row_only:
             self.timing.wait(row.id, now.monotonic + self._policy.delay(row.attempts, jitter))

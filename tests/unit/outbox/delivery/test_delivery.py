@@ -16,7 +16,7 @@ from masakarimonitors.core.notification import (
     ProcessNotification,
     ReportStatus,
 )
-from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Refused, Unreachable
+from masakarimonitors.masakari_api import Delivered, Duplicate, NotSent, Outcome, Refused, Unreachable
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.delivery.held import PATIENCE
@@ -407,6 +407,22 @@ async def test_a_power_cut_does_not_turn_a_swallowed_failure_into_a_delivered_on
         assert on.statuses() == ["delivered"]
         first, again = (offer["generated_time"] for offer in on.api.offers)
         assert first < again
+
+
+@pytest.mark.parametrize(
+    "outcome", [Unreachable("connection refused", maybe_accepted=False), NotSent()], ids=repr
+)
+async def test_a_power_cut_after_a_try_that_cannot_have_arrived_leaves_no_doubt(outcome: Outcome) -> None:
+    """In doubt, an older report's "duplicate" would pass for an answer to this one, and the failure be lost."""
+    store, clock = PowerCut(), FakeClock()
+    async with stage(lambda notification: outcome, store=store, clock=clock) as on:
+        await on.submit(on.report("a"))
+        assert on.statuses() == ["pending"]
+    async with stage(script([Duplicate("409")]), store=store.after, clock=clock) as on:
+        await settle()
+        assert on.statuses() == ["pending"]
+        await on.clock.advance(POLICY.duplicate_window + 10)
+        assert on.statuses() == ["delivered"]
 
 
 async def test_a_refusal_after_a_lost_answer_says_that_the_report_may_have_arrived(
