@@ -15,7 +15,7 @@ from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.decision import Decider
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.memory import restore
-from masakarimonitors.instancemonitor.core.observation import Observation
+from masakarimonitors.instancemonitor.core.observation import InstanceRules, Observation
 from masakarimonitors.instancemonitor.core.reports.offer import may_offer
 from masakarimonitors.instancemonitor.core.shown import STORM, UNKNOWN, describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
@@ -26,6 +26,7 @@ from masakarimonitors.instancemonitor.qemu_files import QemuFiles
 from masakarimonitors.instancemonitor.sources.libvirt import Libvirt
 from masakarimonitors.instancemonitor.sources.qemu_process import QemuProcesses
 from masakarimonitors.libvirt import binding, trial
+from masakarimonitors.libvirt.changed_options import ChangedOptions
 from masakarimonitors.libvirt.event_line import EventLine
 from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
 from masakarimonitors.monitor import MasakariReader, Monitor, Source
@@ -50,12 +51,13 @@ def build(
     numbers = EventNumbers()
     lines = {uri: EventLine(uri) for uri in uris}
     boot = boot_id(otherwise="")
+    rules = rules_of(conf)
     policy = Policy(
         hostname=conf.hostname,
-        settle_time=options.settle_time,
-        actionable_only=options.report == "actionable",
+        settle_time=rules.settle_time,
+        actionable_only=rules.actionable_only,
         boot_id=boot,
-        guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
+        guard=rules.guard,
     )
     sources: list[Source[Observation]] = [
         Libvirt(
@@ -72,6 +74,8 @@ def build(
     on_this_host = [uri for uri in uris if files_of(uri, files)]
     if options.watch_processes and on_this_host:
         sources.append(QemuProcesses(files.pids, on_this_host[0], clock))
+    changed = ChangedOptions(conf, "libvirt", RENEWED, rules_of)
+    sources.append(changed)
     effects = Effects(clock, numbers, files, lines)
     return Monitor(
         name="instancemonitor",
@@ -84,6 +88,7 @@ def build(
         judge_unconfirmed=partial(judge, uris),
         is_well=well,
         may_offer=may_offer,
+        take_options=changed.take,
         close=effects.close,
         watching=[f"the instances of {uri}" for uri in uris],
     )
@@ -96,6 +101,20 @@ def lacks() -> str:
     except binding.BindingMissing as fault:
         return str(fault)
     return ""
+
+
+RENEWED = ("report", "settle_time", "storm_threshold", "storm_hold")
+"""The options that `rules_of` looks at."""
+
+
+def rules_of(conf: cfg.ConfigOpts) -> InstanceRules:
+    """What of the options counts as soon as it is read again."""
+    options = conf.libvirt
+    return InstanceRules(
+        guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
+        settle_time=options.settle_time,
+        actionable_only=options.report == "actionable",
+    )
 
 
 def cannot_work(conf: cfg.ConfigOpts) -> str:

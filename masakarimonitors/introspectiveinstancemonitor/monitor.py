@@ -20,6 +20,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
     Availability,
+    GuestRules,
     Observation,
     ReportSettled,
 )
@@ -39,6 +40,7 @@ from masakarimonitors.introspectiveinstancemonitor.sources.heartbeat import Hear
 from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Targets
 from masakarimonitors.libvirt import binding, trial
+from masakarimonitors.libvirt.changed_options import ChangedOptions
 from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
@@ -82,7 +84,8 @@ def build(
         if options.checks_file:
             asking.append(Checks(uri, targets, clock, checks, expressions(checks)))
     changed = ChangedChecks(options.checks_file, checks, asking, listing)
-    sources = [*listing, *sources, *asking, *([changed] if asking else [])]
+    changed_options = ChangedOptions(conf, "introspectiveinstancemonitor", RENEWED, rules_of)
+    sources = [*listing, *sources, *asking, *([changed] if asking else []), changed_options]
     counters = CounterReader(uris, clock)
     return Monitor(
         name="introspectiveinstancemonitor",
@@ -97,6 +100,7 @@ def build(
         settled=settled,
         close=counters.close,
         files=_files(conf, checks, changed),
+        take_options=changed_options.take,
         watching=(
             *(f"guests of {uri} whose agent's socket matches {pattern.pattern}" for uri in uris),
             *(f"check {check.name}" for check in checks),
@@ -106,14 +110,27 @@ def build(
 
 def policy_of(conf: cfg.ConfigOpts, checks: Sequence[Check]) -> Policy:
     """The rules that the options ask for."""
-    options = conf.introspectiveinstancemonitor
+    options, rules = conf.introspectiveinstancemonitor, rules_of(conf)
     return Policy(
         hostname=conf.hostname,
         threshold=misses_for(options.guest_monitoring_failure_threshold),
         failures=MappingProxyType({check.name: check.failures for check in checks}),
         io_check=options.io_check,
-        reports_per_hour=options.max_reports_per_hour,
+        reports_per_hour=rules.reports_per_hour,
+        guard=rules.guard,
+    )
+
+
+RENEWED = ("storm_threshold", "storm_hold", "max_reports_per_hour")
+"""The options that `rules_of` looks at."""
+
+
+def rules_of(conf: cfg.ConfigOpts) -> GuestRules:
+    """What of the options counts as soon as it is read again."""
+    options = conf.introspectiveinstancemonitor
+    return GuestRules(
         guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
+        reports_per_hour=options.max_reports_per_hour,
     )
 
 

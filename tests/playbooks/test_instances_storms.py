@@ -2,10 +2,17 @@
 
 import pytest
 
+from masakarimonitors.core.changed_rules import RulesChanged
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.storm import TOGETHER, GuardPolicy
-from masakarimonitors.instancemonitor.core.observation import Identity, IoFailed, LibvirtAway, LibvirtBack
+from masakarimonitors.instancemonitor.core.observation import (
+    Identity,
+    InstanceRules,
+    IoFailed,
+    LibvirtAway,
+    LibvirtBack,
+)
 from masakarimonitors.instancemonitor.core.reports.io_storm import WAIT
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.state import State
@@ -236,3 +243,30 @@ def test_one_error_of_long_before_a_restart_is_not_reported_unless_there_is_anot
     assert play.sent == []
     play.wait(QUIET)
     assert play.sent == [] and play.alarms == {}
+
+
+def changed(guard: GuardPolicy, *, actionable: bool = False) -> RulesChanged[InstanceRules]:
+    rules = InstanceRules(guard=guard, settle_time=0.3, actionable_only=actionable)
+    return RulesChanged(rules, "[libvirt] storm_threshold")
+
+
+def test_other_limits_that_the_operator_says_count_from_the_next_storm_on() -> None:
+    play = Fleet()
+    play.see(changed(GuardPolicy(domain_threshold=90.0, hold=HOLD)))
+    play.errors(6)
+    play.wait(WAIT)
+    assert len(play.sent) == 6 and play.storms() == []
+
+
+def test_whom_a_storm_holds_is_not_let_go_because_a_file_was_edited() -> None:
+    play = Fleet()
+    play.errors(6)
+    play.wait(WAIT)
+    assert play.storms() == ["held"]
+    play.see(changed(GuardPolicy(), actionable=True))
+    play.keeps_failing(6, HOLD / 2)
+    assert play.sent == [] and play.storms() == ["held"]
+    assert [said for said in play.errors(10, action=1) if said == PAUSE] == [], "which counts at once"
+    play.wait(QUIET + HOLD)
+    assert play.storms() == ["held", "recovered"]
+    assert play.errors(6) == [REPORT] * 6, "from now on nothing waits"

@@ -8,6 +8,7 @@ began (`after`) before an instance's last event knows less than that event and m
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum, auto
 
+from masakarimonitors.core.changed_rules import Rules, RulesChanged
 from masakarimonitors.core.decision import Command
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Suspended
 
@@ -213,6 +214,14 @@ class LibvirtBack:
     uri: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRules(Rules):
+    """What of the options counts as soon as it is read again; as `Policy`."""
+
+    settle_time: float
+    actionable_only: bool
+
+
 Observation = (
     LifecycleChanged
     | Rebooted
@@ -225,4 +234,5 @@ Observation = (
     | ProcessEnded
     | LibvirtAway
     | LibvirtBack
+    | RulesChanged[InstanceRules]
 )

@@ -8,6 +8,7 @@ life that began later and is over was seen by nobody.
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 
+from masakarimonitors.core.changed_rules import InForce
 from masakarimonitors.core.decision import (
     JSON,
     NOTHING,
@@ -22,7 +23,7 @@ from masakarimonitors.core.decision import (
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
-from masakarimonitors.instancemonitor.core.observation import Identity, Reading, Trace
+from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading, Trace
 from masakarimonitors.instancemonitor.core.stories import Stories
 
 # Keys and values on disk are older than these names and stay: "machine:" and "condition".
@@ -49,6 +50,15 @@ class Policy:
     boot_id: str = ""
     _: KW_ONLY
     guard: GuardPolicy = field(default_factory=GuardPolicy)
+
+    def under(self, state: "State") -> "Policy":
+        """The rules that are in force in this state."""
+        rules = state.in_force.rules
+        if rules is None:
+            return self
+        return replace(
+            self, guard=rules.guard, settle_time=rules.settle_time, actionable_only=rules.actionable_only
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +135,7 @@ class State:
     configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited for; `aside`: the
     readings that wait for it; `waits_until`: the monotonic second at which that ends. `hosts`: what the libvirt at each
     URI calls its host. `storms`: of I/O errors, by scope; `old_storms`: those of the last life; `weigh_at`: the
-    monotonic second at which these are weighed again.
+    monotonic second at which these are weighed again. `in_force`: the rules that have changed since the start.
     """
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)
@@ -148,6 +158,7 @@ class State:
     storms: Mapping[str, Storm] = field(default_factory=dict)
     old_storms: OldStorms = field(default_factory=OldStorms)
     weigh_at: float | None = None
+    in_force: InForce[InstanceRules] = field(default_factory=InForce)
 
     def known(self, identity: Identity) -> Instance:
         """The instance as it is known at its libvirt; one that is new is off."""

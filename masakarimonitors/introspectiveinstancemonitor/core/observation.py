@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from masakarimonitors.core.changed_rules import Rules, RulesChanged
 from masakarimonitors.core.decision import Command
 from masakarimonitors.libvirt.domain_state import DomainState
 
@@ -222,6 +223,13 @@ class ChecksChanged:
     questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestRules(Rules):
+    """What of the options counts as soon as it is read again; as `Policy`."""
+
+    reports_per_hour: int
+
+
 Observation = (
     GuestSeen
     | GuestGone
@@ -237,6 +245,7 @@ Observation = (
     | NotKnown
     | ReportSettled
     | ChecksChanged
+    | RulesChanged[GuestRules]
 )
 
 
