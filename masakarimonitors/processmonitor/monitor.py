@@ -253,8 +253,8 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
     if outage is not None and outage.short_since is not None and not runs:
         held = "short"
         detail.append(
-            "its command cannot be started for a reason of this monitor's own; no try is counted before that has"
-            f" lasted for {policy.shortage:g} s"
+            "its command cannot be run, or not be heard of, for a reason of this monitor's own; no try is counted"
+            f" before that has lasted for {policy.shortage:g} s"
         )
     if process.blind:
         held = "blind"

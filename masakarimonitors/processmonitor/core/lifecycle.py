@@ -88,9 +88,8 @@ def ended(process: WatchedProcess, command: CommandEnded, now: Instant, policy: 
     if command.in_reply_to != process.request_id or not isinstance(process.stage, Trying):
         return process, NOTHING
     fact = Fact.SHORT if command.shortage else Fact.DONE if command.ok else Fact.FAILED
-    return _move(
-        fact, Case(process=process, now=now, policy=policy, at=now, answer=True, why=command.evidence)
-    )
+    case = Case(process=process, now=now, policy=policy, at=now, answer=True, why=command.evidence)
+    return _move(fact, replace(case, unheard=command.unheard))
 
 
 def woken(process: WatchedProcess, now: Instant, policy: Policy) -> Outcome:
