@@ -183,8 +183,10 @@ async def test_those_who_ask_and_never_read_keep_no_probe_out(clock: FakeClock) 
     row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
     status = MonitorStatus(Record("m", clock.now()), lambda: rows, lambda: row, views=_sees)
     limits = Limits(connections=4, idle=600.0, request=600.0, grace=0.0)
-    async with web.serve([status], clock, "127.0.0.1:0", limits=limits) as url:
-        with never_reading(url, "/status.json", 4):
-            for _ in range(8):
-                async with aiohttp.ClientSession(url, headers={"Connection": "close"}) as client:
-                    assert await asked(client, "/livez") == (200, ["OK"])
+    async with (
+        web.serve([status], clock, "127.0.0.1:0", limits=limits) as url,
+        never_reading(url, "/status.json", 4),
+    ):
+        for _ in range(8):
+            async with aiohttp.ClientSession(url, headers={"Connection": "close"}) as client:
+                assert await asked(client, "/livez") == (200, ["OK"])
