@@ -264,9 +264,10 @@ async def test_the_service_of_a_command_that_never_ends_is_left_running(
 
 @pytest.mark.parametrize("fault", [OSError("/proc/7/stat: Too many open files"), TimeoutError()], ids=repr)
 async def test_where_nobody_can_see_the_service_a_command_that_hangs_is_left_and_none_begins_beside_it(
-    fault: OSError, caplog: pytest.LogCaptureFixture
+    fault: OSError, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be the service by now, or its parent."""
+    start_in_any_time(monkeypatch)
 
     class Blind(ProcessSource):
         async def services(self, process_name: str) -> Collection[int]:

@@ -404,7 +404,7 @@ async def test_a_command_that_took_too_long_did_so_though_nobody_could_end_it(
 
     with monkeypatch.context() as patched:
         patched.setattr(helper, silent, fails)
-        done = await RunAsRoot([], [])(*asking("sleep", "1000"), 0.1, pids.append)
+        done = await RunAsRoot([], [])(*asking("sleep", "1000"), 1.0, pids.append)
     assert done.timed_out and done.exit_code == -signal.SIGKILL and "Premature eof" in done.errors
     assert done.survivors == (tuple(pids) if silent == "kill" else ())
     await eventually(lambda: not alive(pids[0]), "its end, once the helper is asked again")
@@ -416,7 +416,7 @@ async def test_nobody_is_killed_where_nobody_can_tell_whom_to_spare(tmp_path: Pa
     async def blind() -> None:
         return None
 
-    done = await RunAsRoot([], [])(*asking("sleep", "1000"), 0.1, pids.append, spare=blind)
+    done = await RunAsRoot([], [])(*asking("sleep", "1000"), 1.0, pids.append, spare=blind)
     try:
         assert done.timed_out and done.left and done.spared == tuple(pids) and alive(pids[0])
     finally:
