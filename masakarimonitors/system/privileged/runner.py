@@ -217,7 +217,10 @@ class RunAsRoot:
             # between, such as the end of a helper that was killed.
             LOG.debug("The privileged helper has failed", exc_info=True)
             what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-            raise HelperFault(f"the privileged helper has failed ({what}); another one is tried") from error
+            raise HelperFault(
+                f"the privileged helper has failed ({what}); if it stays so, check [masakarimonitors_privileged]"
+                " helper_command"
+            ) from error
 
     def _thread(self) -> Pool:
         if self._pool is None:
