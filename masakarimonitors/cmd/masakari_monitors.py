@@ -45,7 +45,9 @@ def parser(only: str = "") -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=VERSION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in (only,) if only else COMMANDS:
-        importlib.import_module(f"masakarimonitors.cmd.subcommands.{name.replace('-', '_')}").add_parser(commands)
+        importlib.import_module(f"masakarimonitors.cmd.subcommands.{name.replace('-', '_')}").add_parser(
+            commands
+        )
     return top
 
 
