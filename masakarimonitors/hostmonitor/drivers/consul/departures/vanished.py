@@ -24,6 +24,7 @@ from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import Gossip
 from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
 from masakarimonitors.hostmonitor.drivers.consul.parse import Known
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
+from masakarimonitors.system.clock import Clock
 
 MEMBERS = "/v1/agent/members"
 # Gossip may lag behind the leader: a vanished node is looked up so often, a second apart. An agent that has missed a
@@ -48,6 +49,7 @@ class Onlooker:
     def __init__(
         self,
         agent: Agent,
+        clock: Clock,
         memory: GossipMemory,
         places: Places,
         answers: Answers,
@@ -55,6 +57,7 @@ class Onlooker:
     ) -> None:
         """Nothing is asked before `look`. `lost_elsewhere`: whether another datacentre's leader calls a host lost."""
         self._agent = agent
+        self._clock = clock
         self._memory = memory
         self._places = places
         self._answers = answers
@@ -63,8 +66,9 @@ class Onlooker:
 
     async def look(self, timeout: float) -> dict[str, parse.Member]:
         """The members; raises AgentFault, when they are not there within `timeout` seconds."""
+        asked = self._clock.now()
         members = await read_members(self._agent, timeout)
-        leaving = self._memory.look(members, asyncio.get_running_loop().time())
+        leaving = self._memory.look(members, asked)
         self._places.gossiped(members)
         for server, member in members.items():
             if member.status == parse.Gossip.LEAVING:
@@ -91,6 +95,7 @@ class Vanished:
     def __init__(
         self,
         onlooker: Onlooker,
+        clock: Clock,
         rhythm: Rhythm,
         memory: GossipMemory,
         *,
@@ -99,6 +104,7 @@ class Vanished:
     ) -> None:
         """Nothing is asked before `look` or `run`. `on_fault` is called when the agent does not answer."""
         self._onlooker = onlooker
+        self._clock = clock
         self._rhythm = rhythm
         self._memory = memory
         self._told = told
@@ -205,19 +211,25 @@ class Vanished:
         await self._ask(unasked)
 
     async def _ask(self, servers: Sequence[str]) -> None:
+        begun = self._clock.now()
         found = await self._onlooker.ask(servers)
-        now = asyncio.get_running_loop().time()
+        now = self._clock.now()
         for node in servers:
             before = self._farewells.get(node)
             if before is None or before.stage not in OPEN:
                 continue
             after = before.asked(
                 found[node],
+                begun,
                 now,
                 long=self._long(node),
                 lost_elsewhere=self._onlooker.lost_elsewhere(node),
             )
-            if after.tried_late and before.stage is Stage.UNASKED and self._memory.known(node) not in _LOST:
+            if (
+                after.tried_late(now)
+                and before.stage is Stage.UNASKED
+                and self._memory.known(node) not in _LOST
+            ):
                 # Whom nobody could ask as it went may have been switched off since, as was planned.
                 after = replace(after, stage=Stage.DOUBTFUL)
             self._farewells[node] = after
