@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.decision import JSON, Ruling
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.observation import (
     Life,
@@ -38,6 +38,35 @@ def test_when_the_work_ends_it_settles_anew_and_is_reported(work: Work) -> None:
     assert play.reports == []
     play.wait(0.2)
     assert play.reports == [stopped("node05")]
+
+
+LATE = Sighting(Membership.LEFT, "its good-bye was heard late", revises=True)
+
+
+@pytest.mark.parametrize("left_before", [(), ("manage",), ("manage", "tenant")])
+def test_a_good_bye_that_is_heard_after_the_loss_ends_it_unreported(left_before: tuple[str, ...]) -> None:
+    """Its agents are stopped one after another, and one datacentre calls it critical before it says that it left."""
+    play = Play().all_up("node05")
+    for link in left_before:
+        play.cut("node05", link, to=Membership.LEFT)
+    play.cut("node05", "storage").wait(1).change("storage", {"node05": LATE}).wait(600)
+    assert play.reports == []
+    assert play.state.hosts["node05"].outage is None
+    assert (play.last("host:node05").ruling, play.last("host:node05").alarm) == (Ruling.PLANNED, False)
+
+
+def test_what_is_only_said_to_have_left_after_it_was_lost_is_reported() -> None:
+    """As Consul's leader makes it of a crashed server."""
+    play = Play().all_up("node05").cut("node05", "storage").wait(1)
+    play.cut("node05", "storage", to=Membership.LEFT).wait(600)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_host_that_lives_under_another_name_is_not_reported_under_the_old_one() -> None:
+    play = Play().all_up("node05").cut("node05", "storage").wait(1)
+    elsewhere = Sighting(Membership.UNKNOWN, "the same agent lives as new05", revises=True)
+    play.change("storage", {"node05": elsewhere}).wait(600)
+    assert play.reports == []
 
 
 def test_work_that_ends_with_the_host_back_was_no_failure() -> None:

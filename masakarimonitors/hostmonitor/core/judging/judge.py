@@ -108,6 +108,9 @@ def assess(court: Court, name: str, host: HostState, values: tuple[Membership, .
     answer = matrix.ask(values)
     if answer is Answer.RECOVER:
         return Fact.FAILS
+    if outage is not None and outage.report is None and set(values) == {Membership.LEFT}:
+        # It was never lost: its good-bye was heard late.
+        return Fact.BACK
     if answer is Answer.UNDECIDED or Membership.UP not in values:
         return Fact.UNTOLD
     if outage is None:

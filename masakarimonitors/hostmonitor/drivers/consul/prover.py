@@ -118,6 +118,11 @@ class Prover:
         self._continuous = False
 
     @property
+    def as_of(self) -> Instant | None:
+        """The copy was the leader's own at this moment; None before the first."""
+        return self._fresh.at
+
+    @property
     def continuous(self) -> bool:
         """Whether nothing has happened that was not followed, as a probe has proved that was asked just now."""
         now = self._clock.now()

@@ -79,6 +79,8 @@ class Watch:
         self._reader = parse.HealthReader()
         # Until all is read once, nothing is told.
         self._begun = False
+        # Of whom has become critical under this watch: as of when it was still passing.
+        self._passing_at: dict[str, Instant] = {}
         prover = self._prover = Prover(
             own, agent, clock, rhythm, unsure, on_fresh=self._fresh, on_behind=self._hurry
         )
@@ -189,12 +191,22 @@ class Watch:
             if sighting is None:
                 last = before.sighting(node)
                 watched = last is parse.DOWN or (last is parse.UP and self._prover.continuous)
-                self._vanished.add(node, last.value if last is not None and watched else Membership.UNKNOWN)
+                value = last.value if last is not None and watched else Membership.UNKNOWN
+                self._vanished.add(node, value, self._passing_at.pop(node, None))
             else:
                 self._vanished.back(node)
+                self._note_loss(node, sighting)
                 told[node] = sighting
         if told:
             self._on_sample(told, False, (told.keys() & listing.health.keys()) - listing.work)
         self._on_over(listing.work, listing.health.keys())
         if told or self._vanished.open:
             self._prover.doubt()
+
+    def _note_loss(self, node: str, sighting: Sighting) -> None:
+        """As of when it was still passing, if it is critical from now on."""
+        as_of = self._prover.as_of
+        if sighting is parse.DOWN and as_of is not None:
+            self._passing_at[node] = as_of
+        else:
+            self._passing_at.pop(node, None)

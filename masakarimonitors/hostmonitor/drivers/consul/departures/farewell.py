@@ -1,4 +1,4 @@
-"""Whether the host of a server that is said to leave was alive as it left.
+"""Whether the host of a server that is said to leave was alive as it left; or of a client that was called critical.
 
 In: servers that gossip has begun to call leaving or left. Out: those of them whose host answers on that network. A
 datacentre's leader has crashed servers leave, too, at its next look at them: some 10 s after it has called them
@@ -26,6 +26,12 @@ SSH = 22
 
 BOOT = 10.0
 """Seconds: no computer starts within them. Whoever answers first after more of them may have crashed and be back."""
+
+
+def is_recent(moment: Instant, now: Instant) -> bool:
+    """Whether a host that answers now has not started anew since that moment."""
+    return now.monotonic <= moment.old_at(BOOT, now)
+
 
 Answers = Callable[[str, int], Awaitable[bool | None]]
 """Whether a kernel answers at an address (IP) and a port; None where that could not be tried."""
@@ -123,7 +129,8 @@ class Farewell:
     """One server that was followed alive until it vanished.
 
     `since`: the monotonic second of its first silence, in which this computer was awake. `begun`: when the first try
-    was begun, made or not. `leaving`: gossip was seen to call it leaving.
+    was begun, made or not; of one that was critical, when it was still passing. `leaving`: gossip was seen to call it
+    leaving.
     """
 
     stage: Stage = Stage.UNASKED
@@ -150,7 +157,7 @@ class Farewell:
         if answers is None:
             heard = Silence.UNTRIED
         elif answers:
-            heard = Silence.NONE if now.monotonic <= begun.old_at(BOOT, now) else Silence.ENDED
+            heard = Silence.NONE if is_recent(begun, now) else Silence.ENDED
         elif now.monotonic - since < long:
             heard = Silence.SHORT
         else:

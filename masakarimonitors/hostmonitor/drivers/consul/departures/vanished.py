@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault
@@ -19,6 +20,7 @@ from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import (
     Farewell,
     Stage,
     ask,
+    is_recent,
 )
 from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import GossipMemory
 from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
@@ -126,12 +128,18 @@ class Vanished:
         """The members; they are remembered, too. Raises AgentFault."""
         return await self._onlooker.look(self._rhythm.load)
 
-    def add(self, node: str, last: Membership) -> None:
-        """The node has just vanished; `last`: DOWN, or UP as it was followed until then, or UNKNOWN."""
+    def add(self, node: str, last: Membership, passing_at: Instant | None = None) -> None:
+        """The node has just vanished; `last`: DOWN, or UP as it was followed until then, or UNKNOWN.
+
+        `passing_at`: when one that is DOWN was still passing, if that was seen. Its agent may have left, and its leader
+        have heard that it is gone before it heard the good-bye.
+        """
         if last is not Membership.UNKNOWN:
             self._last[node] = last
         if last is Membership.UP:
             self._farewells[node] = Farewell()
+        elif last is Membership.DOWN and passing_at is not None and is_recent(passing_at, self._clock.now()):
+            self._farewells[node] = Farewell(begun=passing_at)
         self._begin(node)
 
     def resume(self, node: str) -> None:
@@ -200,8 +208,10 @@ class Vanished:
             if self._sighting(node, member, alive) not in parse.UNSETTLED:
                 if member is None:
                     continue
-                if not member.server:
-                    # Nobody but itself, or an operator, has a client leave.
+                was_down = self._last.get(node) is Membership.DOWN
+                if member.server is was_down:
+                    # Nobody but itself, or an operator, has a client leave; and a server that was critical is down,
+                    # whatever answers: its leader may have cleaned it up at once.
                     del self._farewells[node]
                     continue
             if self._onlooker.was_leaving(node):
@@ -253,7 +263,7 @@ class Vanished:
             sighting = self._sighting(node, members.get(node), alive)
             found.append((node, sighting))
             stage = self._stage(node)
-            to_ask = sighting in (parse.REMOVED_SERVER, *parse.UNSETTLED) and stage in OPEN
+            to_ask = sighting in (parse.REMOVED_SERVER, parse.STILL_DOWN, *parse.UNSETTLED) and stage in OPEN
             if to_ask and stage is Stage.SILENT:
                 continue
             # Whose host could not be asked so far is tried again for as long as gossip is given.
@@ -286,7 +296,9 @@ class Vanished:
             missed = last is Membership.UP and known is Known.FAILED
             if missed or stage not in (None, Stage.LIVES):
                 last = Membership.UNKNOWN
-        sighting = parse.gone(member, last, Known.UNSEEN if missed else known, alive)
+        sighting = parse.gone(
+            member, last, Known.UNSEEN if missed else known, alive, answers=stage is Stage.LIVES
+        )
         if missed and sighting is parse.REMOVED:
             sighting = parse.VANISHED
         return _BURIED.get(sighting, sighting) if stage is Stage.BURIED else sighting

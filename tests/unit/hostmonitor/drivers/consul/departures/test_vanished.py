@@ -314,6 +314,58 @@ async def test_an_agent_that_registers_once_more_while_it_leaves_stays_left(cons
         assert heard.values["node05"] is Membership.LEFT
 
 
+async def lose_and_take_out(consul: FakeConsul, heard: Heard, node: str) -> None:
+    """Its leader calls it critical, and then lists it no more: gossip says that it has left."""
+    await heard.until(lambda: bool(heard.values))
+    await consul.until_asked("/health/node/", times=3)
+    with consul.edit():
+        consul.critical.add(node)
+        consul.members[node] = 4
+    await heard.until(lambda: heard.values[node] is Membership.DOWN)
+    with consul.edit():
+        consul.critical.clear()
+        consul.leave(node)
+
+
+async def test_a_client_whose_leader_hears_its_good_bye_late_has_left(consul: FakeConsul) -> None:
+    """Real agents that get little processor time hear that one is gone before they hear that it was leaving."""
+    async with watching(consul) as heard:
+        await lose_and_take_out(consul, heard, "node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.LEFT)
+        assert heard.sightings("node05")[-1] is parse.LEFT_LATE
+
+
+async def test_it_has_left_also_while_its_good_bye_is_on_its_way_to_this_agent(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await lose_and_take_out(consul, heard, "node05")
+        with consul.edit():
+            consul.members["node05"] = 4
+        await heard.until(lambda: heard.values["node05"] is Membership.LEFT)
+
+
+async def test_a_client_that_is_taken_out_and_answers_nothing_stays_down(consul: FakeConsul) -> None:
+    async with watching(consul, BRIEF, answers=silent_host) as heard:
+        await lose_and_take_out(consul, heard, "node05")
+        await consul.until_asked("/agent/members", times=3)
+        assert Membership.LEFT not in heard.ever("node05") and heard.values["node05"] is Membership.DOWN
+
+
+async def test_a_client_that_may_have_started_anew_since_it_was_lost_stays_down(
+    consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator has Consul forget it (`consul force-leave`), and the computer answers."""
+    monkeypatch.setattr(farewell, "BOOT", -1.0)
+    async with watching(consul) as heard:
+        await lose_and_take_out(consul, heard, "node05")
+        with consul.edit():
+            consul.critical.add("node04x")
+            consul.listed.append("node04x")
+            consul.catalog.append("node04x")
+        await heard.until(lambda: heard.values.get("node04x") is Membership.DOWN)
+        await consul.until_asked("/health/node/", times=3)
+        assert Membership.LEFT not in heard.ever("node05") and heard.values["node05"] is Membership.DOWN
+
+
 async def test_a_crashed_server_that_autopilot_removes_stays_down(consul: FakeConsul) -> None:
     async with watching(consul) as heard:
         await heard.until(lambda: bool(heard.values))
