@@ -18,6 +18,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     Work,
     WorkSeen,
 )
+from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import OWN, THREE, Play, pacemaker_policy, policy, stopped
 
@@ -52,6 +53,7 @@ def test_a_good_bye_that_is_heard_after_the_loss_ends_it_unreported(left_before:
     play.cut("node05", "storage").wait(1).change("storage", {"node05": LATE}).wait(600)
     assert play.reports == []
     assert play.state.hosts["node05"].outage is None
+    assert messages.NOT_LOST in [told.why for told in play.told]
     assert (play.last("host:node05").ruling, play.last("host:node05").alarm) == (Ruling.PLANNED, False)
 
 

@@ -269,7 +269,8 @@ def _close(court: Court, judgement: Judgement, values: Values) -> Judgement:
 def _closing_words(court: Court, judgement: Judgement) -> str:
     outage = judgement.outage
     if outage.report is None:
-        return messages.RECOVERED_EARLY
+        taken_back = any(link.heard.revises for link in judgement.host.links)
+        return messages.NOT_LOST if taken_back else messages.RECOVERED_EARLY
     if _every_link_is_back(court, judgement.host):
         return messages.RECOVERED
     if outage.maintenance_seen and judgement.name not in court.cluster.maintenance:

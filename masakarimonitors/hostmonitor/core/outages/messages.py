@@ -27,6 +27,7 @@ UNPROVEN_NOW = (
 HELD_AGAIN = "it is held again and was not delivered: sent again when nothing holds it any more"
 OWN_BACK = "this host was reported by another monitor; its own is the reporter now and sees every link"
 RECOVERED_EARLY = "it came back before it was reported; nothing was sent"
+NOT_LOST = "it was not lost: that is taken back, and nothing was sent"
 LOOKUP = "held: it was never seen in service here, and masakari has not yet said whether it is registered"
 NEVER_UP = "not reported: it was never seen in service here and is in no failover segment of masakari"
 VANISHED = "it is listed nowhere any more and nobody saw it leave: it can no longer be judged"
