@@ -23,7 +23,7 @@ from masakarimonitors.hostmonitor.core.observation import (
 )
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault
-from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import Answers, answers
+from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import Answers, accepts, answers
 from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import GossipMemory
 from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
 from masakarimonitors.hostmonitor.drivers.consul.departures.vanished import Onlooker
@@ -120,12 +120,13 @@ class Datacentre:
         *,
         planned: PlannedWork | None = None,
         answers: Answers = answers,
+        accepts: Answers = accepts,
         on_down: Callable[[str], None] = _unheard,
     ) -> None:
         """Nothing is opened before `run`.
 
-        `planned`: what this and the other datacentres show of planned work. `answers` tries whether a host is alive;
-        `on_down` is called with each host that is seen to be lost here.
+        `planned`: what this and the other datacentres show of planned work. `answers` tries whether a host is alive,
+        `accepts` whether its agent is; `on_down` is called with each host that is seen to be lost here.
         """
         self.name = f"consul {link} ({access.address})"
         self.link = link
@@ -136,6 +137,7 @@ class Datacentre:
         self._rhythm = rhythm
         self._planned = planned or PlannedWork()
         self._answers = answers
+        self._accepts = accepts
         self._on_down = on_down
         self._said: set[type[AgentFault]] = set()
         self.places = Places()
@@ -155,6 +157,7 @@ class Datacentre:
                     self._memory,
                     self.places,
                     self._answers,
+                    self._accepts,
                     partial(self._links.lost_elsewhere, self.link),
                 )
                 looking = asyncio.get_running_loop().create_task(self._keep_looking(agent, onlooker))

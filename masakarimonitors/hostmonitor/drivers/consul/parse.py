@@ -58,7 +58,7 @@ SILENT = Sighting(
 LEFT = Sighting(Membership.LEFT, "left the datacentre (gossip: left)")
 LEFT_LATE = Sighting(
     Membership.LEFT,
-    "left the datacentre, and its host answers: it was called critical for moments, by a leader that had not heard its "
+    "left the datacentre, and it answers: it was called critical for moments, by a leader that had not heard its "
     "good-bye yet",
     revises=True,
 )
@@ -343,14 +343,15 @@ def gone(
     known: Known,
     alive: Mapping[str, str],
     *,
-    answers: bool = False,
+    lives: bool = False,
 ) -> Sighting:
     """What has become of a node that has no serfHealth, by the local agent's gossip.
 
     `last`: UP or DOWN as it was watched until it vanished, without a gap; UNKNOWN when there was one, or when nothing
     of a server's host answers any more.
     `known`: what is remembered of it, this word of gossip included. `alive`: who is `living`, by node id and address.
-    `answers`: its host has answered so soon after it was last passing that it cannot have started anew.
+    `lives`: its host, or of a server its agent, has answered so soon after it was last passing that it cannot have
+    started anew.
     """
     if member is not None and member.status == Gossip.ALIVE:
         # An agent that leaves or joins may be registered for moments without its check.
@@ -359,8 +360,7 @@ def gone(
     if twin is not None:
         return elsewhere(twin)
     if last is Membership.DOWN:
-        # Nobody but itself, or an operator, has a client leave; a server that has crashed is cleaned up at once, too.
-        return LEFT_LATE if answers and member is not None and not member.server else STILL_DOWN
+        return LEFT_LATE if lives and member is not None else STILL_DOWN
     if member is not None and member.status in (Gossip.LEAVING, Gossip.LEFT):
         # A client's `left` is its own word, or an operator's.
         if not member.server or known is Known.LEFT:

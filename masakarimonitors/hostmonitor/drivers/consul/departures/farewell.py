@@ -45,6 +45,14 @@ async def answers(address: str, port: int) -> bool | None:
     return _HEARD.get(how)
 
 
+async def accepts(address: str, port: int) -> bool | None:
+    """Whether a program there takes connections: not only a kernel that refuses them."""
+    if not tcp.leads_elsewhere(address):
+        return None
+    how, _ = await tcp.knock(address, port, TIMEOUT)
+    return how is Knock.ACCEPTED
+
+
 _HEARD: Mapping[Knock, bool] = {Knock.ACCEPTED: True, Knock.REFUSED: True, Knock.SILENT: False}
 """What is missing here was not tried: no route, no descriptors."""
 

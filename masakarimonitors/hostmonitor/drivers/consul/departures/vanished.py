@@ -55,14 +55,20 @@ class Onlooker:
         memory: GossipMemory,
         places: Places,
         answers: Answers,
+        accepts: Answers,
         lost_elsewhere: Callable[[str], bool] = lambda node: False,
     ) -> None:
-        """Nothing is asked before `look`. `lost_elsewhere`: whether another datacentre's leader calls a host lost."""
+        """Nothing is asked before `look`.
+
+        `answers`: whether a host answers at a port; `accepts`: whether a program there does. `lost_elsewhere`: whether
+        another datacentre's leader calls a host lost.
+        """
         self._agent = agent
         self._clock = clock
         self._memory = memory
         self._places = places
         self._answers = answers
+        self._accepts = accepts
         self.lost_elsewhere = lost_elsewhere
         self._leaving: set[str] = set()
 
@@ -85,6 +91,11 @@ class Onlooker:
     def was_leaving(self, node: str) -> bool:
         """Whether gossip was seen to call it leaving since it was last called alive."""
         return node in self._leaving
+
+    async def agent_runs(self, node: str) -> bool:
+        """Whether the node's agent takes connections: a server that leaves goes on doing so for 5 s and more."""
+        place = self._places.of(node)
+        return place is not None and await self._accepts(*place) is True
 
     async def ask(self, servers: Iterable[str]) -> Mapping[str, bool | None]:
         """For each of these servers, whether its host answers at this moment; None where it cannot be asked."""
@@ -209,9 +220,12 @@ class Vanished:
                 if member is None:
                     continue
                 was_down = self._last.get(node) is Membership.DOWN
-                if member.server is was_down:
-                    # Nobody but itself, or an operator, has a client leave; and a server that was critical is down,
-                    # whatever answers: its leader may have cleaned it up at once.
+                if member.server and was_down:
+                    # Its leader may have cleaned it up at once after a crash: then its port is closed.
+                    await self._ask_agent(node)
+                    continue
+                if not member.server and not was_down:
+                    # Nobody but itself, or an operator, has a client leave.
                     del self._farewells[node]
                     continue
             if self._onlooker.was_leaving(node):
@@ -219,6 +233,13 @@ class Vanished:
             if self._farewells[node].stage is Stage.UNASKED:
                 unasked.append(node)
         await self._ask(unasked)
+
+    async def _ask_agent(self, node: str) -> None:
+        runs = await self._onlooker.agent_runs(node)
+        farewell = self._farewells.get(node)
+        if farewell is not None and farewell.begun is not None:
+            lives = runs and is_recent(farewell.begun, self._clock.now())
+            self._farewells[node] = replace(farewell, stage=Stage.LIVES if lives else Stage.BURIED)
 
     async def _ask(self, servers: Sequence[str]) -> None:
         begun = self._clock.now()
@@ -297,7 +318,7 @@ class Vanished:
             if missed or stage not in (None, Stage.LIVES):
                 last = Membership.UNKNOWN
         sighting = parse.gone(
-            member, last, Known.UNSEEN if missed else known, alive, answers=stage is Stage.LIVES
+            member, last, Known.UNSEEN if missed else known, alive, lives=stage is Stage.LIVES
         )
         if missed and sighting is parse.REMOVED:
             sighting = parse.VANISHED

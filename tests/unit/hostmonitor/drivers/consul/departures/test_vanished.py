@@ -335,6 +335,25 @@ async def test_a_client_whose_leader_hears_its_good_bye_late_has_left(consul: Fa
         assert heard.sightings("node05")[-1] is parse.LEFT_LATE
 
 
+@pytest.mark.parametrize(("runs", "value"), [(True, Membership.LEFT), (False, Membership.DOWN)])
+async def test_so_has_a_server_whose_agent_still_runs_unlike_one_that_was_cleaned_up_at_once(
+    consul: FakeConsul, runs: bool, value: Membership
+) -> None:
+    """One that leaves drains for 5 s; the port of one that has crashed is closed, though its host answers."""
+    asked: list[tuple[str, int]] = []
+
+    async def accepts(address: str, port: int) -> bool:
+        asked.append((address, port))
+        return runs
+
+    async with watching(consul, accepts=accepts) as heard:
+        await lose_and_take_out(consul, heard, "node02")
+        await heard.until(lambda: bool(asked) and heard.values["node02"] is value)
+        assert set(asked) == {(consul.listens(1), 8301)}
+        await consul.until_asked("/health/node/", times=3)
+        assert heard.values["node02"] is value
+
+
 async def test_it_has_left_also_while_its_good_bye_is_on_its_way_to_this_agent(consul: FakeConsul) -> None:
     async with watching(consul) as heard:
         await lose_and_take_out(consul, heard, "node05")
