@@ -63,6 +63,8 @@ LEFT_LATE = Sighting(
     revises=True,
 )
 UNCHECKED = Sighting(Membership.UNKNOWN, "no serfHealth, though gossip knows it alive")
+UNFINISHED = (*UNSETTLED, UNCHECKED)
+"""At a first look at it: this node's agent has still to hear whether it is being registered, or has gone."""
 UNKNOWN_TO_GOSSIP = Sighting(Membership.UNKNOWN, "no serfHealth, and gossip does not know it")
 REMOVED = Sighting(Membership.UNKNOWN, "taken out of the catalogue after gossip lost it")
 REMOVED_SERVER = Sighting(

@@ -138,7 +138,7 @@ class Watch:
         self._on_work(self._listing.work)
         self._on_sample(hosts, True, self._listing.health.keys() - self._listing.work)
         self._on_over(self._listing.work, self._listing.health.keys())
-        missed = {node for node, sighting in hosts.items() if sighting in parse.UNSETTLED}
+        missed = {node for node, sighting in hosts.items() if sighting in parse.UNFINISHED}
         for node in self._memory.silent | missed:
             self._vanished.resume(node)
         self._memory.forget(missed)

@@ -218,6 +218,28 @@ async def test_a_client_that_was_not_followed_until_it_went_is_down_when_it_stay
         assert heard.ever("node05") == {Membership.UP, Membership.UNKNOWN, Membership.DOWN}
 
 
+async def test_one_that_this_agent_still_calls_alive_when_the_next_leader_is_heard_is_looked_at_further(
+    consul: FakeConsul,
+) -> None:
+    """All servers lost their power with it, and it stays off: the next leader has never heard of it, and no other
+    agent has called it failed yet."""
+    async with watching(consul, BRIEF, answers=silent_host) as heard:
+        await heard.until(lambda: bool(heard.values))
+        consul.fail(leader=False)
+        await heard.until(lambda: heard.proven is False)
+        with consul.edit():
+            consul.leave("node05")
+            consul.members["node05"] = 1
+        await consul.until_asked("/agent/members", times=2)
+        consul.fail()
+        await heard.until(lambda: heard.proven is True and heard.values["node05"] is not Membership.UP)
+        assert heard.sightings("node05")[-1] is parse.UNCHECKED
+        with consul.edit():
+            consul.members["node05"] = 4
+        await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
+        assert heard.ever("node05") == {Membership.UP, Membership.UNKNOWN, Membership.DOWN}
+
+
 async def test_a_client_that_its_last_leader_called_critical_stays_down(consul: FakeConsul) -> None:
     """Its next one, a server that has just been started, has never heard of it: a good-bye is no explanation."""
     patient = replace(FAST, exchange=3600.0)
