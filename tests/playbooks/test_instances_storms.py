@@ -13,7 +13,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     LibvirtAway,
     LibvirtBack,
 )
-from masakarimonitors.instancemonitor.core.reports.io_storm import WAIT
+from masakarimonitors.instancemonitor.core.reports.io_storm import LATE, MOST_PUT_OFF, WAIT
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.state import State
 from masakarimonitors.instancemonitor.core.stories import QUIET
@@ -66,6 +66,59 @@ def test_the_error_of_one_instance_is_reported_after_a_short_wait() -> None:
     assert play.sent == ["instance-0"] and play.storms() == []
     play.keeps_failing(1, 600)
     assert play.sent == ["instance-0"]
+
+
+def stand_still(play: Fleet, seconds: float) -> None:
+    """Time goes on, and no alarm goes off before it is over."""
+    play.seconds += seconds
+
+
+def test_who_stood_still_while_a_report_waited_hears_the_others_before_it_leaves() -> None:
+    """All errors of the storage that has failed lie in the socket to libvirt; the first one alone was read."""
+    play = Fleet()
+    play.errors(1)
+    play.wait(3)
+    stand_still(play, 60)
+    play.wait(0)
+    assert play.sent == []
+    play.errors(8)
+    play.wait(WAIT)
+    assert play.sent == [] and play.storms() == ["held"]
+
+
+def test_one_that_fails_alone_waits_anew_after_a_standstill_and_is_reported() -> None:
+    play = Fleet()
+    play.errors(1)
+    play.wait(3)
+    stand_still(play, 60)
+    play.wait(WAIT - 0.1)
+    assert play.sent == []
+    play.wait(0.2)
+    assert play.sent == ["instance-0"]
+
+
+def test_where_all_is_late_for_ever_a_report_leaves_all_the_same() -> None:
+    play = Fleet()
+    play.errors(1)
+    for _ in range(MOST_PUT_OFF):
+        stand_still(play, WAIT + LATE + 1)
+        play.wait(0)
+        play.errors(1)
+        assert play.sent == []
+    play.wait(WAIT)
+    assert play.sent == ["instance-0"]
+
+
+def test_seconds_in_which_the_monitor_stood_still_end_no_storm_of_errors() -> None:
+    play = Fleet()
+    play.errors(6)
+    play.wait(WAIT)
+    play.keeps_failing(2, QUIET + HOLD - 60)
+    stand_still(play, 80)
+    play.wait(0)
+    assert play.sent == [] and play.storms() == ["held"]
+    play.keeps_failing(2, 120)
+    assert play.sent == ["instance-0", "instance-1"] and play.storms() == ["held", "recovered"]
 
 
 def test_errors_of_most_are_held_and_one_alarm_says_so() -> None:

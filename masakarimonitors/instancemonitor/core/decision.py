@@ -84,8 +84,9 @@ class Decider:
         policy = self.policy.under(state)
         state, first = dismiss_strangers(state)
         state = marks.answered(state, seen)
+        weigh_at = state.weigh_at
         state, decision = Decider(policy)._decide(state, seen, now)
-        state, storms = io_storm.pursue(state, policy, now)
+        state, storms = io_storm.pursue(state, policy, now, weigh_at)
         return state, told + first + decision + storms
 
     def _decide(self, state: State, seen: Observation | Woken, now: Instant) -> Outcome:

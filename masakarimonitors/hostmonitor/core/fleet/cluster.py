@@ -247,8 +247,8 @@ def times(policy: Policy, cluster: Cluster) -> Iterator[float]:
         if not cluster.reporter.warned:
             yield _word_due(cluster)
     for storm in cluster.storms.values():
-        over = storm.over_at(policy.guard.hold)
-        if over is not None:
-            yield over
+        look = storm.look_at(policy.guard.hold)
+        if look is not None:
+            yield look
     limit = policy.maintenance_warning
     yield from (kept.since + limit for kept in cluster.maintenance.values() if not kept.warned)
