@@ -402,15 +402,81 @@ def _age_of_work(play: Play, host: str) -> float:
     return (play.now.wall - datetime.datetime.fromisoformat(str(work["seen"]))).total_seconds()
 
 
-def test_what_is_kept_holds_on_when_work_that_another_link_showed_for_longer_than_a_day_ends() -> None:
+def test_what_is_kept_of_a_dark_link_is_no_younger_for_work_that_another_one_shows_each_night() -> None:
     play = worked_on()
-    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("tenant",)))
     for link in SEEN:
-        lists(play, link, "node05", idle=("node05",) if link == "storage" else ())
-    play.wait(30 * 3600).cut("node05", *SEEN).wait(10)
-    play.work("node05", Work.NONE).wait(86390)
-    assert play.reports == [], "manage has not been read, and it was known to stand until now"
-    assert play.wait(20).reports == [stopped("node05")]
+        lists(play, link, "node05", idle=("node05",))
+    for night in range(2):
+        play.wait(6 * 3600)
+        play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("tenant",)))
+        play.wait(6 * 3600)
+        if night == 0:
+            play.work("node05", Work.NONE)
+    play.cut("node05", *SEEN).wait(600)
+    assert play.reports == [], "tenant shows work"
+    play.work("node05", Work.NONE).wait(5)
+    assert any(said.alarm and "by manage before this monitor was started" in said.why for said in play.told)
+    assert play.reports == [stopped("node05")]
+
+
+def test_what_is_kept_of_a_dark_link_is_no_younger_for_restarts_in_the_nights_of_another_one() -> None:
+    play = worked_on()
+    for _ in range(2):
+        for link in SEEN:
+            lists(play, link, "node05", idle=("node05",) if link == "storage" else ())
+        play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("tenant",)))
+        play.wait(13 * 3600)
+        play.start()
+    for link in SEEN:
+        lists(play, link, "node05", idle=("node05",))
+    play.work("node05", Work.NONE).cut("node05", *SEEN).wait(10)
+    assert any("by manage before this monitor was started" in said.why for said in play.told)
+    assert play.reports == [] and "has not seen manage since its start" in play.last("host:node05").why
+    assert play.wait(3600).reports == [stopped("node05")], "and no longer, however many restarts and nights"
+
+
+def test_each_link_of_which_work_is_kept_has_its_own_day() -> None:
+    play = Play().all_up("node05")
+    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("manage",))).wait(600)
+    play.view("manage", False).wait(12 * 3600)
+    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("manage", "tenant")))
+    play.wait(60).start()
+    lists(play, "storage", "node05", idle=("node05",))
+    play.wait(13 * 3600)
+    assert "by manage before" in play.last("host:node05").why and play.last("host:node05").alarm
+    lists(play, "tenant", "node05", idle=("node05",))
+    assert play.cut("node05", *SEEN).wait(10).reports == [stopped("node05")]
+
+
+@pytest.mark.parametrize(("dark", "held"), [(86400 - 3700, False), (86400 + 60, True)])
+def test_what_a_link_showed_longer_than_a_day_before_the_start_says_nothing_of_today(
+    dark: float, held: bool
+) -> None:
+    play = Play().all_up("node05")
+    play.wait(60).view("manage", False)
+    for _ in range(int(dark / 3600)):
+        for link in SEEN:
+            lists(play, link, "node05")
+        play.wait(3600)
+    play.wait(dark % 3600).start()
+    for link in SEEN:
+        lists(play, link, "node05")
+    play.cut("node05", *SEEN).wait(60)
+    assert (play.reports == []) is held
+    if held:
+        words = play.last("host:node05")
+        assert words.alarm and "has not seen manage since its start, nor for a day before it" in words.why
+        play.wait(3600)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_link_that_has_been_dark_for_long_in_this_life_holds_nothing() -> None:
+    """That it is blind is an alarm for as long; held would be every failure, for ever."""
+    play = Play().all_up("node05")
+    play.wait(60).view("manage", False).wait(3 * 86400)
+    for link in SEEN:
+        lists(play, link, "node05")
+    assert play.cut("node05", *SEEN).wait(10).reports == [stopped("node05")]
 
 
 def test_after_an_upgrade_a_link_that_was_never_read_holds_no_failure_for_long() -> None:

@@ -166,7 +166,8 @@ def notice(policy: Policy, state: State, now: Instant) -> News:
     """What this moment changes without a word from anyone: leases that end, views that count or lapse, patience."""
     cluster = state.cluster
     if cluster.began == math.inf:
-        cluster = replace(cluster, began=now.monotonic)
+        readings = cluster.work_readings.begun(now)
+        cluster = replace(cluster, began=now.monotonic, work_readings=readings)
     state = replace(state, cluster=cluster)
     news = News(cluster=cluster)
     while policy.elected:

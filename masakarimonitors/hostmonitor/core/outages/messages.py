@@ -176,12 +176,15 @@ def planned_work(work: Work, unread: Sequence[str] = ()) -> str:
     return f"held: it is lost while it is {planned(work)}; reported when that ends, if it still fails then"
 
 
-def work_unread(links: Sequence[str]) -> str:
-    """Nobody can say whether somebody is at it."""
+def work_unread(links: Sequence[str], old: Sequence[str] = ()) -> str:
+    """Nobody can say whether somebody is at it; `old`: those of the links that were seen once, too long ago."""
+    never = [link for link in links if link not in old]
+    seen = [f"has never seen {join(never)}"] if never else []
+    seen += [f"has not seen {join(old)} since its start, nor for a day before it"] if old else []
     return (
-        f"held: it is lost, and whether somebody works on it is not known: this monitor has never seen {join(links)}, "
-        "and nothing of before its start says so. If it is really lost, put it on maintenance in masakari and take it "
-        "off again, or evacuate it by hand"
+        f"held: it is lost, and whether somebody works on it is not known: this monitor {' and '.join(seen)}, "
+        "and nothing else of before its start says so. If it is really lost, put it on maintenance in masakari and "
+        "take it off again, or evacuate it by hand"
     )
 
 
