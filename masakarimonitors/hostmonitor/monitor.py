@@ -17,14 +17,17 @@ from masakarimonitors.core.decision import JSON, Decision, Instant
 from masakarimonitors.core.notification import HostEvent, HostNotification, ReportStatus, Settled
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.decision import Decider
+from masakarimonitors.hostmonitor.core.election.reporter import Standing
 from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
 from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
 from masakarimonitors.hostmonitor.core.unconfirmed import well
 from masakarimonitors.hostmonitor.drivers import base, thirdparty
 from masakarimonitors.hostmonitor.drivers.base import Driver, Finding
+from masakarimonitors.hostmonitor.effects.bmc_ledger import BmcLedger
 from masakarimonitors.hostmonitor.effects.bmc_rounds import BmcRounds, beside, remembered
 from masakarimonitors.hostmonitor.effects.life import SignsOfLife
 from masakarimonitors.hostmonitor.effects.reports import ReportLookups
@@ -90,27 +93,32 @@ def wire(
     driver.recall_power(wrong_bmcs)
     decide: Callable[[State, Any, Instant], tuple[State, Decision]] = Decider(policy)
     interval = float(conf.host.power_check_interval)
-    if driver.look_at_power is not None and (interval or wrong_bmcs):
+    bmcs = None
+    # Another monitor may tell of a wrong one at any time.
+    if driver.look_at_power is not None and (interval or wrong_bmcs or policy.elected):
         heard = Overheard(policy.own, elected=policy.elected)
         rounds = BmcRounds(
             driver.look_at_power,
-            # Turned off: what was known to be wrong would stay it for ever if nobody looked.
-            heard.looked_after if interval else partial(_those_of, wrong_bmcs.keys(), heard.looked_after),
+            # Turned off: what is known to be wrong would stay it for ever if nobody looked.
+            heard.looked_after if interval else partial(_those_of, driver.wrong_power, heard.looked_after),
             clock,
             interval or math.inf,
             note=driver.note_power,
             places=driver.power_places,
             bad=wrong_bmcs,
         )
-        hearers.append(heard.hear)
+        bmcs = BmcLedger(driver.wrong_power, driver.hear_power, rounds.suspect)
+        hearers += [heard.hear, bmcs.hear]
         beside_driver.append(rounds)
-        decide = beside(decide)
+        decide = beside(decide, _ledger_of)
     return Monitor[State, Observation](
         name="hostmonitor",
         state=restore(policy, memory),
         decide=decide,
         sources=[*(Tapped(source, hearers) for source in driver.sources), *beside_driver, rules],
-        effects=Routed(driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock)),
+        effects=Routed(
+            driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock), bmcs
+        ),
         describe=lambda state: shown(state, tuple(driver.troubles())),
         views=lambda state, now: views(state, policy.under(state), now),
         is_well=well,
@@ -128,9 +136,16 @@ def wire(
 
 
 def _those_of(
-    wanted: Collection[str], hosts: Callable[[Instant], Sequence[str]], now: Instant
+    wrong: Callable[[], WrongBmcs], hosts: Callable[[Instant], Sequence[str]], now: Instant
 ) -> Sequence[str]:
-    return [host for host in hosts(now) if host in wanted]
+    known = wrong()
+    return [host for host in hosts(now) if host.lower() in known]
+
+
+def _ledger_of(state: State) -> Mapping[str, LedgerEntry] | None:
+    """The open outages as this monitor has written them down, if it leads."""
+    cluster = state.cluster
+    return cluster.ledger if cluster.reporter.standing is Standing.LEADER else None
 
 
 def cannot_work(conf: cfg.ConfigOpts) -> str:

@@ -19,6 +19,7 @@ from oslo_config.cfg import ConfigOpts
 
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
+from masakarimonitors.hostmonitor.core.ledger import WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation, Power
 from masakarimonitors.hostmonitor.power.check import Proof
 from masakarimonitors.monitor import Effects, InputFile, Source
@@ -35,6 +36,9 @@ BUILT_IN = {
     "kubernetes": f"{_DRIVERS}.kubernetes.driver:build",
 }
 """This project's own drivers; they are found without installed metadata too."""
+
+
+HearWrong = Callable[[WrongBmcs, bool], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Driver:
     """What the driver knows of a host's addresses at present, for signs of life; () when nothing is known."""
     look_at_power: Callable[[str], Awaitable[Proof | None]] | None = None
     """One look at the BMCs of a host that is up (`Prover.look`), for the rounds; None of a host without a BMC."""
-    note_power: Callable[[str, Power], Sequence[str]] = lambda host, said: ()
+    note_power: Callable[[str, Power], Mapping[str, float]] = lambda host, said: {}
     """Told what the rounds have found (`Prover.note`): what the BMCs of a host have said while it was up."""
     files: Sequence[InputFile] = ()
     """The operator's files that it was made from; read again on SIGHUP."""
@@ -73,8 +77,12 @@ class Driver:
     """What hinders its sources at this moment though they see; the status shows each sentence as an alarm."""
     on_path: Callable[[bool], None] = lambda works: None
     """Told whether this monitor's own way to masakari works, whenever that changes: part of its claim to report."""
-    recall_power: Callable[[Mapping[str, Sequence[str]]], None] = lambda wrong: None
+    recall_power: Callable[[WrongBmcs], None] = lambda wrong: None
     """Told before a source runs what `note_power` returned last, by host, in the life before (`Prover.recall`)."""
+    wrong_power: Callable[[], WrongBmcs] = lambda: {}
+    """All that `note_power` would return now, by host (`Prover.wrong`): what the next reporter must know."""
+    hear_power: HearWrong = lambda wrong, leads: None
+    """Told what the ledger says of BMCs, and whether this monitor has become the reporter (`Prover.hear`)."""
     power_places: Callable[[str], Hashable] = lambda host: None
     """What names the BMCs of a host now (`Prover.places`): when it is another one, they are looked at again soon."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,8 @@ class Stage:
         self.clock, self.api = FakeClock(), FakeApi()
         self.word = word
         self.noted: list[tuple[str, Power]] = []
-        self.recalled: list[Mapping[str, Sequence[str]]] = []
+        self.recalled: list[Mapping[str, Mapping[str, float]]] = []
+        self.wrong: dict[str, Mapping[str, float]] = {}
         self.source = Script(self.clock)
         path = folder / "x.conf"
         path.write_text("[DEFAULT]\nhostname = node01\n[host]\nsegment_lookup = false\n" + options_of_host)
@@ -44,9 +45,14 @@ class Stage:
         words = f"fence-{host}: BMC 10.0.0.7 says power {self.word.value}"
         return Proof(power=self.word, evidence=words, at=self.clock.now(), kind=ProofKind.BMC)
 
-    def note(self, host: str, said: Power) -> Sequence[str]:
+    def note(self, host: str, said: Power) -> Mapping[str, float]:
         self.noted.append((host, said))
-        return ["ipmi 10.0.0.7:623"] if said is Power.OFF else []
+        self.wrong = {host: {"ipmi 10.0.0.7:623": 0.0}} if said is Power.OFF else {}
+        return self.wrong.get(host, {})
+
+    def recall(self, wrong: Mapping[str, Mapping[str, float]]) -> None:
+        self.recalled.append(wrong)
+        self.wrong = dict(wrong)
 
     async def play(self, seconds: float) -> Memory:
         """What it remembers in the end."""
@@ -56,7 +62,8 @@ class Stage:
             sources=(self.source,),
             look_at_power=self.look,
             note_power=self.note,
-            recall_power=self.recalled.append,
+            recall_power=self.recall,
+            wrong_power=lambda: self.wrong,
         )
         outbox = Outbox(MemoryStore(), self.clock)
         await outbox.open()
@@ -90,10 +97,10 @@ async def test_a_bmc_of_another_host_is_an_alarm_before_a_host_fails_and_accuses
 
 async def test_the_next_life_knows_it_until_it_says_on(tmp_path: Path) -> None:
     kept = await Stage(tmp_path, Power.OFF, {}).play(SEEN)
-    assert kept["bmc:node05"] == {"wrong": ["ipmi 10.0.0.7:623"]}
+    assert kept["bmc:node05"] == {"wrong": ["ipmi 10.0.0.7:623"], "on": {"ipmi 10.0.0.7:623": 0}}
     still = Stage(tmp_path, Power.OFF, kept)
     kept = await still.play(30.0)
-    assert still.recalled == [{"node05": ["ipmi 10.0.0.7:623"]}] and still.noted == []
+    assert still.recalled == [{"node05": {"ipmi 10.0.0.7:623": 0.0}}] and still.noted == []
     mended = Stage(tmp_path, Power.ON, kept)
     assert "bmc:node05" not in await mended.play(SEEN)
 

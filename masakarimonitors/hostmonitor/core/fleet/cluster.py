@@ -19,7 +19,7 @@ from masakarimonitors.hostmonitor.core.election.reporter import (
 )
 from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
 from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
-from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, outages
 from masakarimonitors.hostmonitor.core.observation import (
     Follower,
     Leader,
@@ -46,7 +46,7 @@ def take_word(policy: Policy, state: State, seen: Word, now: Instant) -> News:
     if isinstance(seen, Leader):
         seen = replace(seen, good_for=seen.good_for - now.unnoticed_since(seen.at))
     after, change = hear(before, seen, now.monotonic)
-    ledger = None if isinstance(seen, NoElection) else seen.ledger
+    ledger = None if isinstance(seen, NoElection) or seen.ledger is None else outages(seen.ledger)
     return _changed(policy, state, after, change, ledger, now)
 
 

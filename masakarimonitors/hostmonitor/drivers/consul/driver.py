@@ -96,8 +96,10 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         closers=[] if proof is None else [_closer(proof)],
         endpoints=lambda host: endpoints(sources, host),
         look_at_power=None if proof is None else proof.look,
-        note_power=proof.note if proof is not None else lambda host, said: (),
+        note_power=proof.note if proof is not None else lambda host, said: {},
         recall_power=proof.recall if proof is not None else lambda wrong: None,
+        wrong_power=proof.wrong if proof is not None else dict,
+        hear_power=proof.hear if proof is not None else lambda wrong, leads: None,
         power_places=proof.places if proof is not None else lambda host: None,
         on_path=elector.on_path if elector is not None else lambda works: None,
     )

@@ -74,6 +74,8 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         look_at_power=proof.look if asks else None,
         note_power=proof.note,
         recall_power=proof.recall,
+        wrong_power=proof.wrong,
+        hear_power=proof.hear,
         power_places=proof.places,
         files=proof.files() if asks else (),
         closers=[close],

@@ -180,7 +180,7 @@ async def test_a_fencing_by_a_bmc_that_said_off_while_its_host_was_up_proves_not
     clock = FakeClock()
     prover = Prover(PowerPolicy(), clock)
     cib = stonith(("fence_ipmilan", {"ip": "10.0.0.2", "pcmk_host_list": "n2"}))
-    prover.recall({"n2": ["ipmi 10.0.0.2:623"]})
+    prover.recall({"n2": {"ipmi 10.0.0.2:623": 0.0}})
     worth = await pacemaker.worth_of_fencing(cib, {"n2", "n3"}, prover.doubts_fencing)
     assert "(d0) said off while n2 was up" in worth["n2"].vain and not worth["n3"].vain
     prover.note("n2", Power.NO_PROOF)
