@@ -9,10 +9,18 @@ import pytest
 
 from masakarimonitors import conf as options
 from masakarimonitors.cmd.wiring import wire
-from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.decision import JSON, Command
 from masakarimonitors.hostmonitor import monitor as wiring
 from masakarimonitors.hostmonitor.core.evidence import matrix
-from masakarimonitors.hostmonitor.core.observation import Membership, Power, ProofKind
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, WrongBmcs, outages, wrong_bmcs
+from masakarimonitors.hostmonitor.core.observation import (
+    Follower,
+    Leader,
+    Membership,
+    Power,
+    ProofKind,
+    WriteLedger,
+)
 from masakarimonitors.hostmonitor.drivers.base import Driver
 from masakarimonitors.hostmonitor.effects.bmc_rounds import MISSED_WITHIN
 from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Proof
@@ -40,6 +48,12 @@ class Stage:
         path.write_text("[DEFAULT]\nhostname = node01\n[host]\nsegment_lookup = false\n" + options_of_host)
         self.conf = options.load(["--config-file", str(path)])
         self.memory = memory
+        self.ledgers: list[Mapping[str, LedgerEntry]] = []
+        self.heard: list[tuple[WrongBmcs, bool]] = []
+
+    async def perform(self, command: Command) -> None:
+        if isinstance(command, WriteLedger):
+            self.ledgers.append(command.entries)
 
     async def look(self, host: str) -> Proof:
         words = f"fence-{host}: BMC 10.0.0.7 says power {self.word.value}"
@@ -54,8 +68,8 @@ class Stage:
         self.recalled.append(wrong)
         self.wrong = dict(wrong)
 
-    async def play(self, seconds: float) -> Memory:
-        """What it remembers in the end."""
+    async def play(self, seconds: float, word: Leader | Follower | None = None) -> Memory:
+        """What it remembers in the end; `word`: of an election, where there is one."""
         driver = Driver(
             name="test",
             matrix=matrix.single("cluster"),
@@ -64,6 +78,9 @@ class Stage:
             note_power=self.note,
             recall_power=self.recall,
             wrong_power=lambda: self.wrong,
+            hear_power=lambda wrong, leads: self.heard.append((wrong, leads)),
+            effects=self,
+            elected=word is not None,
         )
         outbox = Outbox(MemoryStore(), self.clock)
         await outbox.open()
@@ -72,12 +89,32 @@ class Stage:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
             await settle()
+            if word is not None:
+                await self.source.says(word)
             await self.source.sees(node05=Membership.UP)
             await self.clock.advance(seconds)
             for task in running:
                 task.cancel()
         await outbox.close()
         return outbox.memory
+
+
+WRONG = {"node05": {"ipmi 10.0.0.7:623": 0.0}}
+NOW = FakeClock().now()
+
+
+async def test_the_next_reporter_knows_it_by_the_ledger(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Power.OFF, {})
+    await stage.play(SEEN, Leader(why="it holds the lock", at=NOW, ledger={}))
+    assert stage.heard == [({}, True)]
+    assert [wrong_bmcs(ledger) for ledger in stage.ledgers] == [{}, WRONG]
+    assert outages(stage.ledgers[-1]) == {}
+    after = Stage(tmp_path, Power.OFF, {})
+    await after.play(10.0, Leader(why="it holds the lock", at=NOW, ledger=stage.ledgers[-1]))
+    assert after.heard == [(WRONG, True)]
+    other = Stage(tmp_path, Power.OFF, {})
+    await other.play(10.0, Follower(leader="node01", why="", at=NOW, ledger=stage.ledgers[-1]))
+    assert other.heard == [(WRONG, False)] and other.ledgers == []
 
 
 SEEN = 60.0 + LOOKS_APART + MISSED_WITHIN + 1.0
