@@ -114,3 +114,5 @@ class Monitor(Generic[S, O]):
     """What a person is told at start: one line each, "what is watched and where"."""
     try_this: Sequence[str] = ()
     """Commands that a newcomer may type to see a failure noticed."""
+    in_vain: str = ""
+    """Why it could never report anything as it is configured; empty where it could. `check` calls that a fault."""

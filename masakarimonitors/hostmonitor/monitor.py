@@ -14,6 +14,7 @@ from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Decision, Instant
+from masakarimonitors.core.finding import Finding, warning
 from masakarimonitors.core.notification import HostEvent, HostNotification, ReportStatus, Settled
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.decision import Decider
@@ -26,13 +27,14 @@ from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, 
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
 from masakarimonitors.hostmonitor.core.unconfirmed import well
 from masakarimonitors.hostmonitor.drivers import base, thirdparty
-from masakarimonitors.hostmonitor.drivers.base import Driver, Finding
+from masakarimonitors.hostmonitor.drivers.base import Driver
 from masakarimonitors.hostmonitor.effects.bmc_ledger import BmcLedger
 from masakarimonitors.hostmonitor.effects.bmc_rounds import BmcRounds, beside, remembered
 from masakarimonitors.hostmonitor.effects.life import SignsOfLife
 from masakarimonitors.hostmonitor.effects.reports import ReportLookups
 from masakarimonitors.hostmonitor.effects.routing import Routed
 from masakarimonitors.hostmonitor.input_files import parse_domains
+from masakarimonitors.hostmonitor.power.examine import examine
 from masakarimonitors.hostmonitor.sources.leading import Leading
 from masakarimonitors.hostmonitor.sources.overheard import Overheard, Tapped
 from masakarimonitors.hostmonitor.sources.path import OwnPath
@@ -42,7 +44,7 @@ from masakarimonitors.hostmonitor.status import describe, views
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.status.model import as_of_state
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_text
 from masakarimonitors.system.files.yaml_file import YamlFileFault
 
@@ -132,6 +134,7 @@ def wire(
         take_options=_Options(conf, rules).take,
         close=close,
         watching=_watching(driver, policy),
+        in_vain=_IN_VAIN if driver.matrix.never_recovers else "",
     )
 
 
@@ -149,26 +152,63 @@ def _ledger_of(state: State) -> Mapping[str, LedgerEntry] | None:
 
 
 def cannot_work(conf: cfg.ConfigOpts) -> str:
-    """Why this monitor cannot work on this host, or nothing: the driver knows."""
-    thirdparty.offer_options(conf)
-    try:
-        make = base.load(conf.host.monitoring_driver)
-    except ConfigFault as fault:
-        return str(fault)
-    look = getattr(sys.modules.get(getattr(make, "__module__", "")), "cannot_work", None)
+    """Why this monitor cannot work on this host, or nothing: the driver knows; raises ConfigFault without a driver."""
+    look = getattr(_driver_module(conf), "cannot_work", None)
     return str(look(conf)) if look is not None else ""
+
+
+def _driver_module(conf: cfg.ConfigOpts) -> Any:
+    """The module of the driver's `build` function; raises ConfigFault."""
+    thirdparty.offer_options(conf)
+    return sys.modules.get(getattr(base.load(conf.host.monitoring_driver), "__module__", ""))
 
 
 async def check_engine(conf: cfg.ConfigOpts) -> Sequence[Finding]:
     """For `masakari-monitors check`: what the driver finds out when it asks its cluster engine; raises ConfigFault."""
     if cannot_work(conf):
         return ()
-    make = base.load(conf.host.monitoring_driver)
-    look = getattr(sys.modules.get(getattr(make, "__module__", "")), "check_engine", None)
-    if look is None or base.is_foreign(make):
+    look = getattr(_driver_module(conf), "check_engine", None)
+    if look is None or base.is_foreign(base.load(conf.host.monitoring_driver)):
         return ()
     found: Sequence[Finding] = await look(conf, conf.hostname)
     return found
+
+
+def check_rules(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    """For `masakari-monitors check`: options that hardly mean what they bring about together; nobody is asked."""
+    host, found = conf.host, []
+    if host.power_config_file and host.disable_ipmi_check:
+        found.append(
+            warning(
+                "[host] power_config_file is set and so is disable_ipmi_check: no BMC is asked, whatever the file "
+                "says. Set disable_ipmi_check = false to have a lost host proven off"
+            )
+        )
+    if host.power_unreachable_means_off and not host.disable_ipmi_check:
+        found.append(
+            warning(
+                "[host] power_unreachable_means_off is set: a host whose BMC does not answer is taken as off. Where "
+                "one network carries both, a cut of it makes a running host look dead, and masakari starts its "
+                "instances a second time"
+            )
+        )
+    return found
+
+
+async def check_power(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    """For `masakari-monitors check`: every BMC that would be asked for proof; raises ConfigFault.
+
+    Each is asked once, a few at a time.
+    """
+    make = base.load(conf.host.monitoring_driver)
+    if cannot_work(conf) or base.is_foreign(make):
+        return ()
+    driver: Driver = make(conf, conf.hostname, SystemClock())
+    try:
+        return await examine(driver.look_at_power, driver.power_hosts, conf.hostname)
+    finally:
+        for closer in driver.closers:
+            await closer()
 
 
 def policy_of(conf: cfg.ConfigOpts, driver: Driver) -> Policy:
@@ -278,8 +318,11 @@ def _watching(driver: Driver, policy: Policy) -> Sequence[str]:
     links = ", ".join(driver.matrix.sequence)
     lines = [f"hosts, by {driver.name} (links: {links}); {policy.own} itself is never judged"]
     if driver.matrix.never_recovers:
-        lines.append(
-            "WARNING: no combination of these links means recovery, so no failed host will ever be reported; "
-            "write a matrix ([consul] matrix_config_file)"
-        )
+        lines.append(f"WARNING: {_IN_VAIN}")
     return lines
+
+
+_IN_VAIN = (
+    "no combination of these links means recovery, so no failed host will ever be reported; write a matrix ([consul] "
+    "matrix_config_file)"
+)

@@ -12,12 +12,15 @@ import importlib.metadata
 import inspect
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
 from oslo_config.cfg import ConfigOpts
 
 from masakarimonitors.conf import ConfigFault
+from masakarimonitors.core.finding import (
+    Finding as Finding,
+)  # what `check_engine` of a driver's module returns
+from masakarimonitors.core.finding import Weight as Weight
 from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
 from masakarimonitors.hostmonitor.core.ledger import WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation, Power
@@ -85,6 +88,8 @@ class Driver:
     """Told what the ledger says of BMCs, and whether this monitor has become the reporter (`Prover.hear`)."""
     power_places: Callable[[str], Hashable] = lambda host: None
     """What names the BMCs of a host now (`Prover.places`): when it is another one, they are looked at again soon."""
+    power_hosts: Callable[[], Awaitable[Sequence[str]]] | None = None
+    """The hosts of which `look_at_power` knows a BMC, found out anew; None where no BMC is asked. For checks alone."""
 
 
 class Build(Protocol):
@@ -95,26 +100,6 @@ class Build(Protocol):
 
         Raises `masakarimonitors.conf.ConfigFault` for what an operator can fix.
         """
-
-
-class Weight(StrEnum):
-    """How much it matters to `masakari-monitors check`, in its own words."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAULT = "FAULT"
-    """It must be mended; the exit code is 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a driver has found out for `masakari-monitors check`.
-
-    A driver's module may offer `async check_engine(conf, own) -> Sequence[Finding]`, which asks its cluster engine.
-    """
-
-    weight: Weight
-    text: str
 
 
 Word = Leader | Follower | NoElection

@@ -203,6 +203,10 @@ class Prover:
         """Every BMC known for `host`: the file's, or else the learned ones; none that another host has, too."""
         return () if host.lower() in self._doubtful else self._known.get(host.lower(), ())
 
+    def hosts(self) -> Sequence[str]:
+        """Every host of which a BMC is known, as the lower-case name by which it is compared."""
+        return sorted(self._known)
+
     def places(self, host: str) -> Hashable:
         """All that names BMCs of `host` now, and who else names one: equal for as long as nobody changes that."""
         name = host.lower()
