@@ -343,9 +343,14 @@ async def open_outbox(outbox: Outbox) -> None:
     try:
         await outbox.open()
     except StoreFault as fault:
-        raise ConfigFault(
-            f"The outbox cannot be read ({fault}). Reports may wait in it, and one that turned up later would be "
-            "delivered without anybody having looked whether it still holds: nothing is watched until it can be "
-            "read. End whatever holds the file (a backup, an open sqlite3), or mend the disk under it; a service "
-            "manager tries again by itself. Only if nothing in it matters any more: move the file away."
-        ) from fault
+        raise unreadable(fault) from fault
+
+
+def unreadable(fault: StoreFault) -> ConfigFault:
+    """What an operator is told of an outbox that is there and cannot be read at present."""
+    return ConfigFault(
+        f"The outbox cannot be read ({fault}). Reports may wait in it, and one that turned up later would be "
+        "delivered without anybody having looked whether it still holds: nothing is watched until it can be "
+        "read. End whatever holds the file (a backup, an open sqlite3), or mend the disk under it; a service "
+        "manager tries again by itself. Only if nothing in it matters any more: move the file away."
+    )

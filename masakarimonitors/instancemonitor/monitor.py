@@ -28,11 +28,15 @@ from masakarimonitors.instancemonitor.sources.qemu_process import QemuProcesses
 from masakarimonitors.libvirt import binding, trial
 from masakarimonitors.libvirt.changed_options import ChangedOptions
 from masakarimonitors.libvirt.event_line import EventLine
+from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
 from masakarimonitors.monitor import MasakariReader, Monitor, Source
 from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow, as_of_state
 from masakarimonitors.system.clock import Clock, boot_id
+
+_TRIED = 5.0
+"""Seconds that libvirt has for letting in whoever tries."""
 
 
 def build(
@@ -127,6 +131,14 @@ def cannot_work(conf: cfg.ConfigOpts) -> str:
     except binding.BindingMissing as fault:
         return str(fault)
     return absent(uris)
+
+
+def try_libvirts(conf: cfg.ConfigOpts) -> Mapping[str, Unavailable | None]:
+    """For `masakari-monitors check`: each libvirt, and why its instances cannot be seen now, or None.
+
+    Blocks for a few seconds at most; nothing where this monitor cannot work. Raises ConfigFault for a bad URI.
+    """
+    return {} if cannot_work(conf) else trial.try_all(_uris(conf), readonly=True, timeout=_TRIED)
 
 
 def _uris(conf: cfg.ConfigOpts) -> tuple[str, ...]:
