@@ -241,10 +241,11 @@ async def _masakari(conf: cfg.ConfigOpts, api: MasakariApi) -> Sequence[Finding]
 
 async def _libvirts(name: str, conf: cfg.ConfigOpts) -> Sequence[Finding]:
     """Whether each libvirt lets in whoever does that monitor's work; to ask guests is another right than to look."""
-    module, said = (wiring.monitor_module(name), agents_reached)
-    try_all = module.try_agents
+    module = wiring.monitor_module(name)
     if name == "instancemonitor":
         try_all, said = module.try_libvirts, instances_seen
+    else:
+        try_all, said = module.try_agents, agents_reached
     found = await _aside(partial(try_all, conf))
     return [said(uri, refusal) for uri, refusal in found.items()]
 

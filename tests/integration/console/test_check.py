@@ -220,17 +220,17 @@ def test_the_page_shows_commands() -> None:
 def test_every_command_of_the_page_runs(command: str, tmp_path: Path) -> None:
     monitor = monitor_of("processmonitor", tmp_path, lambda folder, sections: None)
     program, *words = command.split()
-    argv = [str(BIN / program), *words]
+    named = [] if "--config-file" in words else ["--config-file", str(monitor.conf)]
+    argv = [str(BIN / program), *words, *named]
     if program.endswith("-status"):
         pytest.importorskip("oslo_upgradecheck", reason="oslo.upgradecheck is not installed")
         argv = [
             sys.executable,
             "-c",
             "from masakarimonitors.cmd.subcommands.upgrade import main; main()",
+            *named,
             *words,
         ]
-    if "--config-file" not in words:
-        argv += ["--config-file", str(monitor.conf)]
     ran = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT)
     # Here is neither a cloud nor a cluster: that is a fault, and the command has told it.
     assert ran.returncode in (0, 1) and ran.stdout and "Traceback" not in ran.stderr, ran
