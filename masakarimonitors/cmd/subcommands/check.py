@@ -95,13 +95,13 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def _unlogged() -> Iterator[None]:
-    """While the block runs, what our own modules log goes to no terminal: what matters of it is a finding."""
-    logger, nowhere = logging.getLogger("masakarimonitors"), logging.NullHandler()
-    logger.addHandler(nowhere)
+    """While the block runs, what is logged goes to no terminal: what matters of it is a finding."""
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, [logging.NullHandler()]
     try:
         yield
     finally:
-        logger.removeHandler(nowhere)
+        root.handlers = before
 
 
 def _print(found: Sequence[Finding], *, as_json: bool) -> None:

@@ -54,14 +54,16 @@ async def _datacentre(
     question: Question, link: str, access: Access, clock: Clock, rhythm: Rhythm, *, elects: bool
 ) -> list[Finding]:
     async with Agent(access) as agent:
-        found = [await _sight(question.own, link, access, agent, clock, rhythm)]
-        if elects and question.prefix is not None:
-            found += [one async for one in _election(agent, link, question.prefix, question.own, rhythm)]
-        return found
+        sight, answers = await _sight(question.own, link, access, agent, clock, rhythm)
+        if not answers or not elects or question.prefix is None:
+            return [sight]
+        return [sight, *[one async for one in _election(agent, link, question.prefix, question.own, rhythm)]]
 
 
-async def _sight(own: str, link: str, access: Access, agent: Agent, clock: Clock, rhythm: Rhythm) -> Finding:
-    """Whether the datacentre's word can be used: by the very rule by which the monitor takes it."""
+async def _sight(
+    own: str, link: str, access: Access, agent: Agent, clock: Clock, rhythm: Rhythm
+) -> tuple[Finding, bool]:
+    """Whether the datacentre's word can be used, by the rule by which the monitor takes it; and whether it answers."""
     where = f"consul: the datacentre {link}"
     nodes: Collection[str] = ()
     prover = Prover(
@@ -72,13 +74,17 @@ async def _sight(own: str, link: str, access: Access, agent: Agent, clock: Clock
         await prover.probe()
         prover.check_company(nodes)
     except NotShown as error:
-        return fault(f"{where} is of no use here: {error}{_nearly(own, nodes)}. The link would be blind")
+        useless = f"{where} is of no use here: {error}{_nearly(own, nodes)}. The link would be blind"
+        return fault(useless), True
     except Forbidden as error:
         need = 'node_prefix "" { policy = "read" }'
-        return fault(f"{where} may not be read ({error}): the token needs {need}. The link would be blind")
+        closed = f"{where} may not be read ({error}): the token needs {need}. The link would be blind"
+        return fault(closed), True
     except (AgentFault, ValueError) as error:
-        return fault(f"{where} cannot be seen ({error}): the link would be blind. See [consul] agent_{link}")
-    return ok(f"{where} shows {len(nodes)} nodes, this one among them and alive, by {access.address}")
+        return fault(
+            f"{where} cannot be seen ({error}): the link would be blind. See [consul] agent_{link}"
+        ), False
+    return ok(f"{where} shows {len(nodes)} nodes, this one among them and alive, by {access.address}"), True
 
 
 def _nearly(own: str, nodes: Collection[str]) -> str:

@@ -105,7 +105,7 @@ async def test_a_datacentre_without_a_leader(tmp_path: Path) -> None:
 
 async def test_an_agent_that_is_not_there(tmp_path: Path) -> None:
     access = Access(address=parse_address(f"unix://{tmp_path}/absent"))
-    findings = await examine(Question(agents={"storage": access}, own="n", prefix=None), SystemClock())
+    findings = await examine(Question(agents={"storage": access}, own="n", prefix=PREFIX), SystemClock())
     (text,) = bad(findings)
     assert "storage cannot be seen" in text and "[consul] agent_storage" in text
 
