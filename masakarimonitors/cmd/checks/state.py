@@ -42,19 +42,28 @@ def look(conf: cfg.ConfigOpts, names: Sequence[str]) -> list[Finding]:
     if chosen.standing is not state_path.Standing.READY:
         text = f"state belongs into {chosen.folder}, which takes nothing now ({chosen.seen}): memory only"
         return [*found, warning(text)]
-    return [*found, lasts(chosen.folder), *(one for name in names for one in outbox(chosen.folder, name))]
+    return [
+        *found,
+        lasts(chosen.folder, why_lost(chosen.folder)),
+        *(one for name in names for one in outbox(chosen.folder, name)),
+    ]
 
 
-def lasts(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> Finding:
-    """Whether what is kept there is there after the next start."""
-    kind = kind_of(folder, mounts)
-    if kind not in PASSING:
+def lasts(folder: Path, why: str) -> Finding:
+    """Whether what is kept there is there after the next start; `why`: in a clause, why not."""
+    if not why:
         return ok(f"state is kept in {folder}")
     return warning(
-        f"state is kept in {folder}, which is {kind}: {PASSING[kind]}, and gone with it. Reports that wait there are "
-        "then lost, and what was reported is reported again. Mount a folder of the host there (a volume), or name one "
-        "with [DEFAULT] state_path"
+        f"state is kept in {folder}, which does not survive: {why}. Reports that wait there are lost with it, and "
+        "what was reported is reported again. Mount a folder of the host there (a volume), or name one with [DEFAULT] "
+        "state_path"
     )
+
+
+def why_lost(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
+    """Why what is written there is lost one day by itself, in a clause; empty where nothing says so."""
+    kind = kind_of(folder, mounts)
+    return f"it is {PASSING[kind]} ({kind}), and ends with its next start" if kind in PASSING else ""
 
 
 def kind_of(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:

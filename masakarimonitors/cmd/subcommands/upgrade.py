@@ -78,7 +78,11 @@ def stored(conf: cfg.ConfigOpts) -> list[Finding]:
     if chosen is None:
         return [*found, warning("no writable folder for state: memory only")]
     there = [path for name in wiring.MONITORS if (path := chosen.folder / f"{name}.sqlite").exists()]
-    return [*found, state.lasts(chosen.folder), *(_format(path) for path in there)]
+    return [
+        *found,
+        state.lasts(chosen.folder, state.why_lost(chosen.folder)),
+        *(_format(path) for path in there),
+    ]
 
 
 def _format(path: Path) -> Finding:

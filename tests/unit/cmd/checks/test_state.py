@@ -32,13 +32,15 @@ def mounts(folder: Path, *lines: tuple[str, str]) -> Path:
         ("ext4", Weight.OK, "state is kept in"),
         ("xfs", Weight.OK, "state is kept in"),
         ("overlay", Weight.WARNING, "a layer of this container"),
-        ("tmpfs", Weight.WARNING, "memory, and gone with it"),
+        ("tmpfs", Weight.WARNING, "it is memory (tmpfs), and ends with"),
     ],
 )
 def test_a_folder_that_does_not_last_is_a_warning(
     tmp_path: Path, kind: str, weight: Weight, words: str
 ) -> None:
-    found = state.lasts(tmp_path / "not/there/yet", mounts(tmp_path, ("/", "ext4"), (str(tmp_path), kind)))
+    folder = tmp_path / "not/there/yet"
+    why = state.why_lost(folder, mounts(tmp_path, ("/", "ext4"), (str(tmp_path), kind)))
+    found = state.lasts(folder, why)
     assert (found.weight, words in found.text) == (weight, True)
 
 
