@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.fake_bmc import bmcs
 from tests.fixtures.monitor_process import BIN, MonitorProcess
 from tests.fixtures.waiting import PATIENCE
 
@@ -234,3 +235,25 @@ def test_every_command_of_the_page_runs(command: str, tmp_path: Path) -> None:
     ran = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT)
     # Here is neither a cloud nor a cluster: that is a fault, and the command has told it.
     assert ran.returncode in (0, 1) and ran.stdout and "Traceback" not in ran.stderr, ran
+
+
+def test_bmcs_are_asked_where_that_is_wanted_and_no_others(tmp_path: Path) -> None:
+    with bmcs(["compute-1", "compute-2", "compute-3"], tmp_path) as (found, power_file):
+
+        def named(folder: Path, sections: Sections) -> None:
+            sections |= {
+                "host": {**CONSUL, "power_config_file": power_file},
+                "consul": {"agent_storage": "127.0.0.1:9"},
+            }
+
+        monitor = monitor_of("hostmonitor", tmp_path, named)
+        assert " BMCs: " not in checked(monitor, "--monitor", "hostmonitor").stdout
+        assert {host: bmc.asked for host, bmc in found.items()} == dict.fromkeys(found, 0)
+        said = checked(monitor, "--monitor", "hostmonitor", "--bmc").stdout
+        assert "ok       BMCs: 3 of 3 hosts have BMCs that answer, and say on" in said, said
+        assert {host: bmc.asked for host, bmc in found.items()} == dict.fromkeys(found, 1)
+        found["compute-1"].power = found["compute-2"].power = "Off"
+        said = checked(monitor, "--monitor", "hostmonitor", "--bmc").stdout
+        assert "ok       BMCs: 1 of 3 hosts" in said
+        assert "FAULT    BMC of compute-1: it says off, and this host runs: it is another host's" in said
+        assert "warning  BMC of compute-2: it says off" in said

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from oslo_config import cfg
 
+from masakarimonitors.cmd import wiring
 from masakarimonitors.cmd.checks import twins
 from masakarimonitors.cmd.subcommands import check
 from masakarimonitors.cmd.subcommands.check import agents_reached, instances_seen
+from masakarimonitors.conf import loader
 from masakarimonitors.core.finding import Finding, Weight, ok
 from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.receiver.app import Receiver
+from masakarimonitors.status import unix_socket
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.files import mounts
 from tests.fixtures.fake_lists import FakeLists
@@ -283,3 +287,32 @@ def test_a_name_in_a_file_forges_no_line(
     assert (
         r"unknown option [process] \x1b[2Jcheck is ignored" in said and said.replace("\n", "").isprintable()
     )
+
+
+@pytest.mark.parametrize(
+    ("shown", "reports"),
+    [
+        ({"subjects": [{"subject": "reporter", "state": "this monitor"}]}, True),
+        ({"subjects": [{"subject": "reporter", "state": "node02"}]}, False),
+        ({"subjects": []}, False),
+        ({"an": "earlier release"}, False),
+        ([], False),
+        (ConnectionRefusedError(), False),
+    ],
+)
+async def test_the_reporter_asks_bmcs_and_no_other(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, shown: object, reports: bool
+) -> None:
+    def read(path: Path) -> object:
+        if isinstance(shown, Exception):
+            raise shown
+        return shown
+
+    async def check_power(conf: cfg.ConfigOpts) -> list[Finding]:
+        return [ok("asked")]
+
+    monkeypatch.setattr(unix_socket, "read", read)
+    monkeypatch.setattr(wiring.monitor_module("hostmonitor"), "check_power", check_power)
+    conf = loader.load(["--config-file", str(configure())], default_config_dirs=[])
+    assert bool(await check._bmcs(conf, asked=False)) is reports
+    assert await check._bmcs(conf, asked=True)
