@@ -17,16 +17,8 @@ from masakarimonitors.conf import ConfigFault, state_path
 from masakarimonitors.core.finding import Finding, fault, ok, warning
 from masakarimonitors.outbox.storage.reading import connect_to_look
 from masakarimonitors.outbox.storage.store import StoreFault
+from masakarimonitors.system.files import mounts
 from masakarimonitors.system.files.private_files import UnsafeFile, check_private
-
-PASSING = {
-    "overlay": "a layer of this container",
-    "aufs": "a layer of this container",
-    "tmpfs": "memory",
-    "ramfs": "memory",
-    "squashfs": "an image",
-}
-"""Filesystems of which nothing is left after the next start of a container or of the host, and what they are."""
 
 
 def look(conf: cfg.ConfigOpts, names: Sequence[str]) -> list[Finding]:
@@ -44,7 +36,7 @@ def look(conf: cfg.ConfigOpts, names: Sequence[str]) -> list[Finding]:
         return [*found, warning(text)]
     return [
         *found,
-        lasts(chosen.folder, why_lost(chosen.folder)),
+        lasts(chosen.folder, "" if conf.state_may_be_lost else mounts.look(chosen.folder)),
         *(one for name in names for one in outbox(chosen.folder, name)),
     ]
 
@@ -58,37 +50,6 @@ def lasts(folder: Path, why: str) -> Finding:
         "what was reported is reported again. Mount a folder of the host there (a volume), or name one with [DEFAULT] "
         "state_path"
     )
-
-
-def why_lost(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
-    """Why what is written there is lost one day by itself, in a clause; empty where nothing says so."""
-    kind = kind_of(folder, mounts)
-    return f"it is {PASSING[kind]} ({kind}), and ends with its next start" if kind in PASSING else ""
-
-
-def kind_of(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
-    """The kind of the filesystem that holds `folder`, or would once it is made; empty where it cannot be told."""
-    try:
-        nearest = next(part for part in (folder, *folder.parents) if part.exists())
-        device = os.stat(nearest).st_dev
-        lines = mounts.read_text(errors="replace").splitlines()
-    except (OSError, StopIteration):
-        return ""
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    real = os.path.realpath(nearest)
-    best, kind = "", ""
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        fields = before.split()
-        if len(fields) < 5 or not after:
-            continue
-        place = fields[4].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
-        # The last one of a place hides those before it; a subvolume has another number than its mount, so the place
-        # counts before the number.
-        inside = real == place or real.startswith(place.rstrip("/") + "/")
-        if inside and (len(place) >= len(best) or fields[2] == wanted):
-            best, kind = place, after.split()[0]
-    return kind
 
 
 def outbox(folder: Path, name: str) -> list[Finding]:

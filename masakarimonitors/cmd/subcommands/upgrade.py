@@ -25,6 +25,7 @@ from masakarimonitors.core.finding import Finding, Weight, fault, ok, warning
 from masakarimonitors.outbox.storage.reading import connect_to_look, read_only
 from masakarimonitors.outbox.storage.sqlite import VERSION
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.files import mounts
 
 PROG = "masakari-monitors-status"
 
@@ -80,7 +81,7 @@ def stored(conf: cfg.ConfigOpts) -> list[Finding]:
     there = [path for name in wiring.MONITORS if (path := chosen.folder / f"{name}.sqlite").exists()]
     return [
         *found,
-        state.lasts(chosen.folder, state.why_lost(chosen.folder)),
+        state.lasts(chosen.folder, "" if conf.state_may_be_lost else mounts.look(chosen.folder)),
         *(_format(path) for path in there),
     ]
 

@@ -57,7 +57,10 @@ async def _datacentre(
         sight, answers = await _sight(question.own, link, access, agent, clock, rhythm)
         if not answers or not elects or question.prefix is None:
             return [sight]
-        return [sight, *[one async for one in _election(agent, link, question.prefix, question.own, rhythm)]]
+        return [
+            sight,
+            *[one async for one in _election(agent, link, question.prefix, question.own, rhythm, clock)],
+        ]
 
 
 async def _sight(
@@ -96,11 +99,13 @@ def _nearly(own: str, nodes: Collection[str]) -> str:
     )
 
 
-async def _election(agent: Agent, link: str, prefix: str, own: str, rhythm: Rhythm) -> AsyncIterator[Finding]:
+async def _election(
+    agent: Agent, link: str, prefix: str, own: str, rhythm: Rhythm, clock: Clock
+) -> AsyncIterator[Finding]:
     """Whether a reporter can be elected: sessions, and the keys."""
     session_right = await _session(agent, link, own, rhythm.patience)
     yield session_right
-    keys = ElectionKeys(agent, prefix, patience=rhythm.patience, wait=rhythm.wait)
+    keys = ElectionKeys(agent, prefix, clock, patience=rhythm.patience, wait=rhythm.wait)
     need = f'the token needs key_prefix "{prefix}" {{ policy = "write" }}'
     try:
         record = await keys.read()

@@ -1,7 +1,5 @@
 """What a check sees of the folder for state, and that it leaves everything as it is."""
 
-import fcntl
-import os
 import sqlite3
 from pathlib import Path
 
@@ -15,48 +13,18 @@ from masakarimonitors.outbox.storage.store import StoreFault
 from tests.unit.cmd.conftest import Configure
 
 
-def mounts(folder: Path, *lines: tuple[str, str]) -> Path:
-    """A list of mounts as the kernel shows it: the place and the kind of each."""
-    file = folder / "mountinfo"
-    device = os.stat(folder).st_dev
-    number = f"{os.major(device)}:{os.minor(device)}"
-    file.write_text(
-        "".join(f"22 1 {number} / {place} rw,relatime shared:1 - {kind} src rw\n" for place, kind in lines)
-    )
-    return file
-
-
 @pytest.mark.parametrize(
-    ("kind", "weight", "words"),
+    ("why", "weight", "words"),
     [
-        ("ext4", Weight.OK, "state is kept in"),
-        ("xfs", Weight.OK, "state is kept in"),
-        ("overlay", Weight.WARNING, "a layer of this container"),
-        ("tmpfs", Weight.WARNING, "it is memory (tmpfs), and ends with"),
+        ("", Weight.OK, "state is kept in"),
+        ("it is memory", Weight.WARNING, "does not survive: it is memory."),
     ],
 )
 def test_a_folder_that_does_not_last_is_a_warning(
-    tmp_path: Path, kind: str, weight: Weight, words: str
+    tmp_path: Path, why: str, weight: Weight, words: str
 ) -> None:
-    folder = tmp_path / "not/there/yet"
-    why = state.why_lost(folder, mounts(tmp_path, ("/", "ext4"), (str(tmp_path), kind)))
-    found = state.lasts(folder, why)
+    found = state.lasts(tmp_path, why)
     assert (found.weight, words in found.text) == (weight, True)
-
-
-def test_the_nearest_mount_counts_and_a_list_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
-    table = mounts(tmp_path, ("/", "overlay"), (str(tmp_path), "ext4"), (f"{tmp_path}-other", "tmpfs"))
-    assert state.kind_of(tmp_path, table) == "ext4"
-    assert state.kind_of(tmp_path, tmp_path / "absent") == ""
-
-
-def test_who_holds_a_lock_is_seen_without_taking_it(tmp_path: Path) -> None:
-    path = tmp_path / "x.sqlite.lock"
-    assert state.lock_holders(path) == []
-    with open(path, "w") as file:
-        assert state.lock_holders(path) == []
-        fcntl.flock(file, fcntl.LOCK_EX)
-        assert state.lock_holders(path) == [os.getpid()]
 
 
 def test_an_outbox_in_order_stays_as_it_is(tmp_path: Path) -> None:
