@@ -20,6 +20,7 @@ from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.decision import Decider
 from masakarimonitors.hostmonitor.core.election.reporter import Standing
 from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
+from masakarimonitors.hostmonitor.core.explained import explain
 from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
@@ -123,6 +124,7 @@ def wire(
         ),
         describe=lambda state: shown(state, tuple(driver.troubles())),
         views=lambda state, now: views(state, policy.under(state), now),
+        explain=lambda state, subject, now: explain(state, policy, subject, now),
         is_well=well,
         judge_unconfirmed=lambda state, report, now: judge_unconfirmed(
             policy.under(state), state, report, now

@@ -13,6 +13,7 @@ from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.decision import Decider
+from masakarimonitors.instancemonitor.core.explained import explain
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import InstanceRules, Observation
@@ -89,6 +90,7 @@ def build(
         effects=effects,
         describe=as_of_state(_describe),
         views=partial(views, uris),
+        explain=explain,
         judge_unconfirmed=partial(judge, uris),
         is_well=well,
         may_offer=may_offer,

@@ -15,6 +15,7 @@ from masakarimonitors.core.notification import ReportStatus, Settled, VmNotifica
 from masakarimonitors.core.storm import GuardPolicy, leading
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, questions
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
+from masakarimonitors.introspectiveinstancemonitor.core.explained import explain
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
@@ -95,6 +96,7 @@ def build(
         effects=counters,
         describe=as_of_state(describe),
         views=lambda state, now: views(uris, state),
+        explain=lambda state, subject, now: explain(state, policy, subject, now),
         judge_unconfirmed=lambda state, report, now: judge(policy.under(state), uris, state, report, now),
         is_well=well,
         settled=settled,

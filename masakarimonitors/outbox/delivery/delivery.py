@@ -21,6 +21,7 @@ from masakarimonitors.outbox.delivery.fates import FATES, Fate, Presence, answer
 from masakarimonitors.outbox.delivery.held import NOT_ITS_REPORT, PATIENCE, HeldBack
 from masakarimonitors.outbox.delivery.line import Line
 from masakarimonitors.outbox.delivery.timing import Timing
+from masakarimonitors.outbox.explained import RowSeen
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.pacing import Pacing
 from masakarimonitors.outbox.pace.stages import Lane
@@ -117,6 +118,27 @@ class Delivery:
     def in_flight(self) -> int:
         """How many rows are being offered right now."""
         return len(self._busy)
+
+    def seen(self, subject: str, now: Instant) -> list[RowSeen]:
+        """The subject's reports that wait, oldest first, and what stands in the way of each at this moment."""
+        free = {row.id for row in self._outbox.deliverable(subject)}
+        unconfirmed = {row.id for row in self._outbox.unconfirmed(subject)}
+        paced = {one.row: one.why for one in self.pacing.waiting() if one.subject == subject}
+        return [
+            RowSeen(
+                row=row,
+                written=row.id in free | unconfirmed,
+                unconfirmed=row.id in unconfirmed,
+                trouble=self.trouble,
+                shut_until=self._breaker.until if self._breaker.open else None,
+                paced=paced.get(row.id, ""),
+                leave=self._held.may_offer(row),
+                due=self.timing.due(row.id),
+                window=self.timing.in_window(row.id),
+                expires=self.timing.expires(row, now.monotonic),
+            )
+            for row in self._outbox.of(subject)
+        ]
 
     async def run(self) -> None:
         """Until cancelled, offer what is due."""
@@ -345,7 +367,12 @@ class Delivery:
                     "report.refused", subject=row.subject, report_id=row.id, answer=words, reason=why
                 )
                 LOG.error(
-                    "masakari-api refused the report about %s (%s): %s", row.subject, words, why, extra=about
+                    "masakari-api refused the report about %s (report %d, %s): %s",
+                    row.subject,
+                    row.id,
+                    words,
+                    why,
+                    extra=about,
                 )
         return ""
 
@@ -412,7 +439,12 @@ class Delivery:
                 reason=row.why,
             )
             LOG.info(
-                "Delivered the report about %s (try %d): %s", row.subject, row.attempts, answer, extra=about
+                "Delivered the report about %s (report %d, try %d): %s",
+                row.subject,
+                row.id,
+                row.attempts,
+                answer,
+                extra=about,
             )
 
     def _forget(self, row: Row) -> None:
@@ -424,8 +456,10 @@ class Delivery:
             return False
         self._end(row, ReportStatus.EXPIRED, row.answer, now)
         LOG.error(
-            "The report about %s could not be delivered for %d s and is given up; recover it by hand. Last answer: %s",
+            "The report about %s (report %d) could not be delivered for %d s and is given up; recover it by hand. Last "
+            "answer: %s",
             row.subject,
+            row.id,
             self._policy.expiry,
             row.answer or "none",
             extra=event("report.expired", subject=row.subject, report_id=row.id, answer=row.answer),

@@ -100,8 +100,14 @@ def woken(process: WatchedProcess, now: Instant, policy: Policy) -> Outcome:
 
 
 def _move(fact: Fact, case: Case) -> Outcome:
-    move = MOVES.get((type(case.process.stage), fact))
-    return (case.process, NOTHING) if move is None else move(case)
+    stage = type(case.process.stage)
+    move = MOVES.get((stage, fact))
+    if move is None:
+        return case.process, NOTHING
+    process, decision = move(case)
+    rule = f"{stage.__name__}, {fact.name}".lower()
+    verdicts = tuple(replace(verdict, rule=rule) for verdict in decision.verdicts)
+    return process, replace(decision, verdicts=verdicts)
 
 
 def _unknown(process: WatchedProcess, seen: Sighting, answer: bool, now: Instant) -> Outcome:
