@@ -21,6 +21,7 @@ COMMANDS = (
     "check",
     "status",
     "outbox",
+    "explain",
     "pacemaker-alert",
 )
 """Every command; `some-tool` is the module `masakarimonitors.cmd.subcommands.some_tool`, with its `add_parser`."""
