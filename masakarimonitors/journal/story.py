@@ -150,7 +150,7 @@ def first_line(story: Story) -> str:
 def lines(story: Story) -> Iterator[tuple[str, ...]]:
     """All of it after the first line, in columns."""
     for told in story.told:
-        yield from _now(told)
+        yield from _now(told, story.past)
     past = sorted([*story.past, *story.others], key=lambda record: record.at)
     if past:
         more = f", the last {MOST} of {len(past)}" if len(past) > MOST else ""
@@ -359,7 +359,7 @@ def _notification(record: JournalRecord) -> str:
 # -- the rest ---------------------------------------------------------------------------------------
 
 
-def _now(told: Answer) -> Iterator[tuple[str, ...]]:
+def _now(told: Answer, past: Sequence[JournalRecord]) -> Iterator[tuple[str, ...]]:
     at = f" at {told.at.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC" if told.at is not None else ""
     explained = told.explained
     yield (f"{told.monitor}{at}:",)
@@ -367,13 +367,23 @@ def _now(told: Answer) -> Iterator[tuple[str, ...]]:
         yield ("", "stands", "", f"{explained['standing']}: {_why(told)}")
     if explained.get("evidence"):
         yield ("", "seen", "", str(explained["evidence"]))
-    yield from (_gate(gate) for gate in explained.get("gates") or ())
+    yield from (_gate(_dated(gate, past)) for gate in explained.get("gates") or ())
     for report in explained.get("waiting") or ():
         tries = f", offered {report.get('tries')} times" if report.get("tries") else ""
         yield ("", f"report {report.get('report')}", "waits", f"made because {report.get('why')}{tries}")
         yield from (_gate(gate) for gate in report.get("gates") or ())
     for report in explained.get("delivered") or ():
         yield ("", "report", str(report.get("state")), str(report.get("detail")))
+
+
+def _dated(gate: Mapping[str, Any], past: Sequence[JournalRecord]) -> Mapping[str, Any]:
+    """With since when it holds, by the verdict that said so, where the monitor does not tell."""
+    if gate.get("since") or gate.get("passage") != Passage.HOLDS:
+        return gate
+    verdicts = [one for one in past if one.kind is Kind.VERDICT]
+    if not verdicts or not verdicts[-1].rule or verdicts[-1].rule != gate.get("reason"):
+        return gate
+    return {**gate, "since": verdicts[-1].at.isoformat()}
 
 
 def _gate(gate: Mapping[str, Any]) -> tuple[str, ...]:

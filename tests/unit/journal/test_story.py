@@ -259,3 +259,15 @@ def test_the_outbox_tells_of_reports_of_which_the_journal_does_not() -> None:
     assert [one.kind for one in of_rows("hostmonitor", [row], [PROCESS])] == [Kind.MADE], (
         "numbers are a monitor's own"
     )
+
+
+def test_a_gate_that_does_not_tell_since_when_it_holds_has_it_of_the_verdict_that_said_so() -> None:
+    def gate(*past: JournalRecord) -> str:
+        told_now = told(Standing.HELD, "a storm", gates=[HELD])
+        return next(
+            row[3] for row in lines(Story(subject=HOST, now=NOW, told=[told_now], past=past)) if "gate" in row
+        )
+
+    storm = record(ruling="held", rule="storm", at=NOW.replace(minute=12))
+    assert "since 2026-11-22 02:12:00 UTC; until" in gate(storm)
+    assert "since" not in gate(storm, record(ruling="held", rule="planned work", at=NOW.replace(minute=13)))

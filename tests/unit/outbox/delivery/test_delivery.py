@@ -464,3 +464,21 @@ async def test_counts_tell_what_became_of_rows() -> None:
         await on.submit(on.report("a"), on.report("b"))
         assert on.outbox.counts[ReportStatus.REFUSED] == 1
         assert on.outbox.counts[ReportStatus.DELIVERED] == 1
+
+
+async def test_what_waits_says_what_is_in_its_way_and_what_has_left_waits_no_more() -> None:
+    held = [Leave.LATER]
+    async with stage(
+        script([Unreachable("503 down", maybe_accepted=False)]), may_offer=lambda row: held[0]
+    ) as on:
+        await on.submit(on.report("a"))
+        (seen,) = on.delivery.seen("process:a", on.clock.now())
+        assert (seen.row.id, seen.written, seen.leave, seen.trouble) == (1, True, Leave.LATER, "")
+        held[0] = Leave.NOW
+        await on.clock.advance(1.0)
+        (seen,) = on.delivery.seen("process:a", on.clock.now())
+        assert (seen.row.attempts, seen.trouble) == (1, "503 down")
+        assert seen.shut_until is not None and seen.shut_until > on.clock.now().monotonic
+        await on.clock.advance(20.0)
+        assert on.statuses() == ["delivered"]
+        assert on.delivery.seen("process:a", on.clock.now()) == []
