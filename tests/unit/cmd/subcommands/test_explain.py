@@ -203,3 +203,18 @@ def test_lines_that_make_no_sense_are_counted(run: Run, tmp_path: Path, capsys: 
         file.write(b'{"kind":"verdict","at":"20')
     assert run("explain", "node05") == 0
     assert "1 lines of the journal make no sense" in capsys.readouterr().err
+
+
+def test_on_a_terminal_columns_are_lined_up_and_nothing_is_cut(
+    run: Run, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    write(
+        tmp_path, of("process:nova-compute", why="a" * 300), of("process:nova-compute", monitor="hostmonitor")
+    )
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert run("explain", "process", "nova-compute") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "what happened (UTC):" in said and "a" * 300 in said[-2] + said[-1]
+    assert {row.index("held: ") for row in said[-2:]} == {len("  2026-11-22 02:10:00  processmonitor  ")}
+    assert "\t" not in "".join(said)
