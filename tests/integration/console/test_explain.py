@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -31,7 +32,8 @@ class Watched:
     def __init__(self, folder: Path, endpoint: str) -> None:
         self.folder = folder
         self.program = folder / "never"
-        self.program.symlink_to("/usr/bin/sleep")
+        # A file of its own: by a link, whatever else on this computer sleeps would be taken for it.
+        shutil.copy("/usr/bin/sleep", self.program)
         (folder / "list.yaml").write_text(f"- process_name: {self.program}\n  restart_command: 'false'\n")
         self.monitor = MonitorProcess(
             "processmonitor",
