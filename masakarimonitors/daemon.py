@@ -257,7 +257,9 @@ class Daemon(Generic[S, O]):
             reason=verdict.why,
             **({} if report is None else {"report_id": report}),
         )
-        log("%s %s: %s%s%s", verdict.subject, verdict.ruling.value, verdict.why, evidence, number, extra=about)
+        log(
+            "%s %s: %s%s%s", verdict.subject, verdict.ruling.value, verdict.why, evidence, number, extra=about
+        )
 
     def _wake_at(self, command: WakeAt, tasks: asyncio.TaskGroup, now: Instant) -> None:
         earlier = self._alarms.pop(command.key, None)

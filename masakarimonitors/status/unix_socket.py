@@ -2,8 +2,8 @@
 
 Who has a question writes it first, one line of JSON: {"explain": [subjects]}, and hears how these stand. Who has none
 ends its side, or says nothing for a moment. For `masakari-monitors status` and `explain` on the same host. It needs no
-port and no library, so every monitor has it. Beside the outbox the socket is the owner's alone. Whatever else answers at
-a path is kept there the same way.
+port and no library, so every monitor has it. Beside the outbox the socket is the owner's alone. Whatever else answers
+at a path is kept there the same way.
 """
 
 import asyncio
@@ -65,7 +65,9 @@ async def serve(
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answering[writer] = None
         if len(answering) > _MOST:  # the first of them has not read for longest
-            next(iter(answering)).transport.abort()
+            oldest = next(iter(answering))
+            del answering[oldest]
+            oldest.transport.abort()
         try:
             # Or closing would wait for ever for a reader of whose answer a part is left here.
             writer.transport.set_write_buffer_limits(0)
@@ -77,9 +79,7 @@ async def serve(
                 await writer.drain()
         except (OSError, TimeoutError):
             writer.transport.abort()
-        except (
-            Exception
-        ):  # what cannot be shown is a fault of ours, and whoever asks is not kept waiting for it
+        except Exception:  # a fault of ours; whoever asks is not kept waiting for it
             LOG.exception("The status could not be told at %s, by a fault of this program", path)
         finally:
             answering.pop(writer, None)
