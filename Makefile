@@ -55,6 +55,8 @@ explore: setup ## everything that can happen around the host monitor's core and 
 fuzz: setup ## bent input of every kind to every reader, other each time; MINUTES=10, SEED=... repeats a round
 	@echo "+ python -m tests.fuzz $(MINUTES)"
 	@EXAMPLES="$(EXAMPLES)" SEED="$(SEED)" $(BIN)/python -m tests.fuzz "$(MINUTES)"
+	@if [ -z "$(SEED)" ]; then echo "+ python -m tests.fuzz.guided $(MINUTES)"; \
+	    $(BIN)/python -m tests.fuzz.guided --install "$(MINUTES)"; fi
 
 churn: setup ## random operations on real instances with deaths between; SEED=..., OPERATIONS=10000
 	@echo "+ python -m tests.integration.virt"

@@ -9,6 +9,7 @@ status. Every task is supervised: one that fails is started again with backoff, 
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Generic
 
 from masakarimonitors.core.decision import (
@@ -16,11 +17,13 @@ from masakarimonitors.core.decision import (
     Instant,
     Notify,
     Remember,
+    Ruling,
     Verdict,
     WakeAt,
     Withdraw,
     Woken,
 )
+from masakarimonitors.core.explained import Explained, Standing
 from masakarimonitors.core.notification import Leave, ReportStatus, Settled
 from masakarimonitors.monitor import Monitor, O, S, Source
 from masakarimonitors.outbox.outbox import Outbox
@@ -45,6 +48,8 @@ DROPPED = "report dropped"
 
 # Observations taken in one go before other tasks may run.
 _BATCH = 64
+# What stands in the place of a source where none has seen it.
+_TIME, _ANSWER, _DELIVERY, _START, _PERSON = "time", "effects", "delivery", "start", "a person"
 
 
 def _is_cancelled() -> bool:
@@ -62,7 +67,8 @@ class Daemon(Generic[S, O]):
         self._outbox = outbox
         self._clock = clock
         self._record = record
-        self._inbox: asyncio.Queue[O | Woken] = asyncio.Queue()
+        # Each with the name of who has seen it.
+        self._inbox: asyncio.Queue[tuple[str, O | Woken]] = asyncio.Queue()
         self._state = monitor.state
         self._ended = False
         self._alarms: dict[str, asyncio.Task[None]] = {}
@@ -90,6 +96,26 @@ class Daemon(Generic[S, O]):
             ),
             *self._monitor.describe(self._state),
         ]
+
+    def explain(self, subject: str, now: Instant) -> Explained | None:
+        """How that subject stands at this moment, and what is between it and masakari; None where it is not known."""
+        try:
+            told = self._monitor.explain(self._state, subject, now)
+            if told is not None:
+                return told
+            # A driver of others' that does not explain itself shows rows all the same.
+            row = next((row for row in self.subjects() if row.subject == subject), None)
+        except Exception as error:  # nobody who asks may end what watches
+            LOG.exception("%s could not explain %s", self._monitor.name, subject)
+            return Explained(
+                subject=subject, standing=Standing.UNSEEN, why=f"a fault of this program: {error!r}"
+            )
+        if row is None:
+            return None
+        standing = Standing.SUSPECTED if row.alarm else Standing.WELL
+        return Explained(
+            subject=subject, standing=standing, why="; ".join(filter(None, (row.state, row.detail)))
+        )
 
     def views(self, now: Instant) -> Sequence[View] | None:
         """What its sources see; None where they do not tell."""
@@ -137,13 +163,13 @@ class Daemon(Generic[S, O]):
         ended = Settled(row.subject, row.notification, row.status, made_at=row.made_at, answer=row.answer)
         observation = self._monitor.settled(ended, now)
         if observation is not None:
-            self._inbox.put_nowait(observation)
+            self._hear(_DELIVERY, observation)
 
     def dropped(self, verdict: Verdict) -> None:
         """A person has dropped the report about a subject: told as each ruling, and shown while it is not well."""
         now = self._clock.now()
         self._dropped[verdict.subject] = Unreported(subject=verdict.subject, seen=verdict.why, at=now)
-        self._tell(verdict, now)
+        self._tell(verdict, now, _PERSON)
 
     def _forgotten(self, row: Row, told: str) -> None:
         """A report of the last life was withdrawn, and that its subject is well was not seen."""
@@ -170,7 +196,8 @@ class Daemon(Generic[S, O]):
                 taken = 0
                 while True:
                     before = self._state
-                    self._take(await self._inbox.get(), tasks)
+                    seen_by, observation = await self._inbox.get()
+                    self._take(seen_by, observation, tasks)
                     if self._state is not before:
                         self._review()
                     taken += 1
@@ -181,7 +208,10 @@ class Daemon(Generic[S, O]):
                 self._ended = True
                 await self._monitor.close()
 
-    def _take(self, observation: O | Woken, tasks: asyncio.TaskGroup) -> None:
+    def _hear(self, source: str, observation: O | Woken) -> None:
+        self._inbox.put_nowait((source, observation))
+
+    def _take(self, source: str, observation: O | Woken, tasks: asyncio.TaskGroup) -> None:
         now = self._clock.now()
         try:
             self._state, decision = self._monitor.decide(self._state, observation, now)
@@ -190,38 +220,46 @@ class Daemon(Generic[S, O]):
             self._record.defect(f"a decision failed: {error!r}", now)
             return
         # Notifications first: an act that follows from the same decision must not overtake them.
-        self._outbox.submit(decision.commands, now)
+        made = {row.subject: row.id for row in self._outbox.submit(decision.commands, now)}
         for command in decision.commands:
             if isinstance(command, WakeAt):
                 self._wake_at(command, tasks, now)
             elif not isinstance(command, Notify | Withdraw | Remember):
                 tasks.create_task(self._perform(command))
         for verdict in decision.verdicts:
-            self._tell(verdict, now)
+            report = made.get(verdict.subject) if verdict.ruling is Ruling.REPORTED else None
+            self._tell(verdict, now, source, type(observation).__name__, report)
 
     def _review(self) -> None:
         """What waits of the last life, in the light of the state as it is now: confirmed, withdrawn, or kept."""
         now = self._clock.now()
         for verdict in self._unconfirmed.review(now):
-            self._tell(verdict, now)
+            self._tell(verdict, now, _START)
 
     async def _review_late(self) -> None:
         """Time releases nothing; it only tells people of what still waits."""
         await self._clock.sleep(PATIENCE)
         self._review()
 
-    def _tell(self, verdict: Verdict, now: Instant) -> None:
-        self._record.verdict(verdict, now)
+    def _tell(
+        self, verdict: Verdict, now: Instant, source: str, seen: str = "", report: int | None = None
+    ) -> None:
+        """`source` has seen `seen`, of which it was made; `report`: the number of the one that was made with it."""
+        self._record.verdict(verdict, now, source=source, seen=seen, report=report)
         log = LOG.warning if verdict.alarm else LOG.info
         evidence = f" [{verdict.evidence}]" if verdict.evidence else ""
+        number = f" (report {report})" if report is not None else ""
         about = event(
             "verdict",
             monitor=self._monitor.name,
             subject=verdict.subject,
             ruling=verdict.ruling.value,
             reason=verdict.why,
+            **({} if report is None else {"report_id": report}),
         )
-        log("%s %s: %s%s", verdict.subject, verdict.ruling.value, verdict.why, evidence, extra=about)
+        log(
+            "%s %s: %s%s%s", verdict.subject, verdict.ruling.value, verdict.why, evidence, number, extra=about
+        )
 
     def _wake_at(self, command: WakeAt, tasks: asyncio.TaskGroup, now: Instant) -> None:
         earlier = self._alarms.pop(command.key, None)
@@ -234,7 +272,7 @@ class Daemon(Generic[S, O]):
         await self._clock.sleep(seconds)
         if self._alarms.get(key) is asyncio.current_task():
             del self._alarms[key]
-        self._inbox.put_nowait(Woken(key))
+        self._hear(_TIME, Woken(key))
 
     async def _perform(self, command: Command) -> None:
         if self._monitor.effects is None:
@@ -248,7 +286,7 @@ class Daemon(Generic[S, O]):
             self._record.defect(f"{type(command).__name__} failed: {error!r}", self._clock.now())
             return
         if answer is not None:
-            self._inbox.put_nowait(answer)
+            self._hear(_ANSWER, answer)
 
     async def _keep_running(self, source: Source[O]) -> None:
         delay = _FIRST_RESTART
@@ -256,7 +294,7 @@ class Daemon(Generic[S, O]):
             started = self._clock.now()
             self._record.source(source.name, "running", "", started)
             try:
-                await apart(source.run(self._inbox.put_nowait))
+                await apart(source.run(partial(self._hear, source.name)))
                 seen = "it ended by itself"
             except asyncio.CancelledError:
                 if _is_cancelled():

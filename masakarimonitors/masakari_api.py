@@ -173,6 +173,28 @@ class MasakariApi:
         self._saw("")
         return found
 
+    async def locate(self) -> str:
+        """Where masakari-api is, once there is a token for it: what keystone's catalogue or the options say.
+
+        Raises LookupFailed. It is not asked anything itself.
+        """
+        exchange = Exchange(self._seconds, LARGEST_LIST)
+        try:
+            return await self._gets.call(lambda: self._locate(exchange), self._seconds + _SLACK)
+        except TimeoutError as fault:
+            raise LookupFailed(f"no token or endpoint from keystone: {_too_late(exchange)}") from fault
+        except NoThread as fault:
+            raise LookupFailed(str(fault)) from fault
+
+    def _locate(self, exchange: Exchange) -> str:
+        with exchange.here():
+            try:
+                url = self._url("")
+                self._adapter.get_token()
+            except Exception as error:  # keystoneauth1 raises whatever it likes for an option that is missing
+                raise LookupFailed(f"no token or endpoint from keystone: {_seen(error, exchange)}") from error
+        return url
+
     def _saw(self, trouble: str) -> None:
         self.trouble = trouble
         self.calls += 1

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from masakarimonitors.core.notification import HostEvent, HostStatus
-from masakarimonitors.core.offered_again import HostSeen
+from masakarimonitors.core.offers.again import HostSeen
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.system.clock import Clock
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Woken
+from masakarimonitors.core.explained import Explained
 from masakarimonitors.core.notification import Leave, Notification, Settled
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait
 from masakarimonitors.status.health import View
@@ -107,6 +108,8 @@ class Monitor(Generic[S, O]):
     """Called when the daemon stops."""
     describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()
     """What the status shows of each subject."""
+    explain: Callable[[S, str, Instant], Explained | None] = lambda state, subject, now: None
+    """How a subject stands at this moment, and each gate between it and masakari; None where it is not known. Pure."""
     views: Callable[[S, Instant], Sequence[View]] | None = None
     """What its sources see: one for each thing that may be out of sight by itself, always the same names. Pure. None
     where they do not tell, for which nobody can vouch: the monitor is never called well then."""
@@ -114,3 +117,5 @@ class Monitor(Generic[S, O]):
     """What a person is told at start: one line each, "what is watched and where"."""
     try_this: Sequence[str] = ()
     """Commands that a newcomer may type to see a failure noticed."""
+    in_vain: str = ""
+    """Why it could never report anything as it is configured; empty where it could. `check` calls that a fault."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
 # A property is about values, not about speed: on a loaded host one example may take seconds, and so may
 # drawing it. Slowness is measured in benchmarks/.
@@ -35,6 +36,32 @@ def sockets_of_monitors_are_found_in_a_folder_of_this_test(
 
 
 _NUMBERS = itertools.count()
+
+
+class MostPatientFirst(LoadGroupScheduling):  # type: ignore[misc]
+    """Groups that take minutes and mostly wait begin first, or the whole run would end with one of them alone.
+
+    Behind one of these its worker gets what is last in the queue, single tests: a worker must know what comes next,
+    and nothing long is to stand behind what takes so long.
+    """
+
+    PATIENT = ("soak",)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        busy = self.assigned_work.get(node, {})
+        if any(name in busy and not all(busy[name].values()) for name in self.PATIENT):
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        else:
+            for name in self.PATIENT:
+                if name in self.workqueue:
+                    self.workqueue.move_to_end(name, last=False)
+        super()._assign_work_unit(node)
+
+
+@pytest.hookimpl(optionalhook=True)  # `make fuzz` does without pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> MostPatientFirst | None:
+    """Called by pytest-xdist; None: as it would do by itself."""
+    return MostPatientFirst(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.fixture(autouse=True)

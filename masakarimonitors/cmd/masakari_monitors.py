@@ -21,6 +21,7 @@ COMMANDS = (
     "check",
     "status",
     "outbox",
+    "explain",
     "pacemaker-alert",
 )
 """Every command; `some-tool` is the module `masakarimonitors.cmd.subcommands.some_tool`, with its `add_parser`."""
@@ -45,7 +46,9 @@ def parser(only: str = "") -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=VERSION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in (only,) if only else COMMANDS:
-        importlib.import_module(f"masakarimonitors.cmd.subcommands.{name.replace('-', '_')}").add_parser(commands)
+        importlib.import_module(f"masakarimonitors.cmd.subcommands.{name.replace('-', '_')}").add_parser(
+            commands
+        )
     return top
 
 

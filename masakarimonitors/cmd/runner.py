@@ -34,6 +34,7 @@ from masakarimonitors.system.processes import limits
 from masakarimonitors.system.service import loop_watch, signals, systemd
 from masakarimonitors.system.tasks import side_by_side
 from masakarimonitors.system.threads import Pool
+from masakarimonitors.version import VERSION
 
 LOG = logging.getLogger(__name__)
 
@@ -69,21 +70,34 @@ async def serve(
     state = await state_folder(conf, names)
     volatile = await _lost_one_day(conf, state)
     api = wiring.api_client(conf, endpoint)
+    journals = {name: wiring.make_journal(state, name, clock) for name in names}
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(api.close)
         stack.enter_context(loop_watch.watched(conf.loop_stall_limit))
 
         async def opened(name: str) -> Outbox:
-            outbox = await wiring.make_outbox(conf, state, name, clock, on_written)
+            outbox = await wiring.make_outbox(conf, state, name, clock, on_written, journals[name])
             stack.push_async_callback(outbox.close)
             await wiring.open_outbox(outbox)
             return outbox
 
         outboxes = dict(zip(names, await side_by_side([opened(name) for name in names]), strict=True))
         running = [
-            wiring.build(name, conf, outbox, api, clock, on_verdict=on_verdict, volatile=volatile)
+            wiring.build(
+                name,
+                conf,
+                outbox,
+                api,
+                clock,
+                on_verdict=on_verdict,
+                journal=journals[name],
+                volatile=volatile,
+            )
             for name, outbox in outboxes.items()
         ]
+        for journal in filter(None, journals.values()):
+            journal.started(VERSION)
+            stack.push_async_callback(journal.close)
         running[0].status.record.left_out.update(left_out or {})
         if "hostmonitor" in names:
             unknown.warn_of_sections(conf)

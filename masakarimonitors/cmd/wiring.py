@@ -20,14 +20,16 @@ from oslo_config import cfg
 from masakarimonitors.cmd.console.names import MONITORS as MONITORS
 from masakarimonitors.cmd.console.names import NotBuilt as NotBuilt
 from masakarimonitors.conf import ConfigFault
-from masakarimonitors.core.decision import Instant, Verdict
+from masakarimonitors.core.decision import JSON, Instant, Verdict
 from masakarimonitors.daemon import Daemon
+from masakarimonitors.journal.writer import SUFFIX, Journal
 from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, TIMEOUT, Api, MasakariApi
 from masakarimonitors.masakari_lists import Reader, ReportFinder
 from masakarimonitors.monitor import MasakariReader, Memory, Monitor
 from masakarimonitors.outbox.by_hand import ByHand
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
+from masakarimonitors.outbox.explained import gates
 from masakarimonitors.outbox.follower import Follower
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.looks import Looks
@@ -116,6 +118,7 @@ def wire(
     follow: FollowPolicy | None = None,
     reach: Callable[[], str | None] = lambda: "",
     volatile: str = "",
+    journal: Journal | None = None,
 ) -> WiredMonitor:
     """Put a monitor between its open outbox and masakari-api; `on_verdict` is told each of its verdicts.
 
@@ -124,8 +127,10 @@ def wire(
     becomes of those that masakari has, and `follow` says how often it is asked; without it nobody follows them.
     `reach`: why masakari-api is out of reach, as whoever asked it last has seen; None while nobody has asked.
     `volatile`: why the outbox's folder does not outlive the host's next start or its container, if so.
+    `journal` takes each verdict.
     """
-    record = Record(monitor.name, clock.now(), on_verdict)
+    keep = journal.verdict if journal is not None else lambda told: None
+    record = Record(monitor.name, clock.now(), on_verdict, on_record=keep)
     for one in outbox.unreadable:
         record.defect(one, clock.now())
     daemon = Daemon(monitor, outbox, clock, record)
@@ -156,6 +161,8 @@ def wire(
         follower.describe,
         views=daemon.views,
         unreported=lambda: daemon.unreported(since=clock.now().monotonic - follow.day),
+        explain=lambda subject, now: _explained(subject, now, daemon, delivery, follower),
+        journal=journal.describe if journal is not None else dict,
     )
     return WiredMonitor(
         monitor=monitor,
@@ -166,6 +173,34 @@ def wire(
         status=status,
         by_hand=ByHand(outbox, delivery, clock, may_offer=daemon.may_offer, on_dropped=daemon.dropped),
     )
+
+
+def _explained(
+    subject: str, now: Instant, daemon: Daemon[Any, Any], delivery: Delivery, follower: Follower
+) -> dict[str, JSON] | None:
+    """How the subject stands, with its reports that wait and those that masakari has; None: nothing is known of it."""
+    told = daemon.explain(subject, now)
+    subject = told.subject if told is not None else subject
+    waiting: list[JSON] = [
+        {
+            "report": seen.row.id,
+            "made": seen.row.created.isoformat(),
+            "why": seen.row.why,
+            "tries": seen.row.attempts,
+            "answer": seen.row.answer,
+            "gates": [one.as_json() for one in gates(seen, now)],
+        }
+        for seen in delivery.seen(subject, now)
+    ]
+    delivered: list[JSON] = [
+        {"state": row.state, "detail": row.detail, "alarm": row.alarm}
+        for row in follower.describe()
+        if row.subject == subject
+    ]
+    if told is None and not waiting and not delivered:
+        return None
+    known = told.as_json() if told is not None else {"subject": subject}
+    return {**known, "waiting": waiting, "delivered": delivered}
 
 
 def _outbox_row(
@@ -199,6 +234,7 @@ def build(
     *,
     on_verdict: OnVerdict = lambda verdict, at: None,
     volatile: str = "",
+    journal: Journal | None = None,
 ) -> WiredMonitor:
     """The monitor `name` in its place; raises ConfigFault, NotBuilt."""
     monitor = build_monitor(name, conf, outbox.memory, clock, api)
@@ -217,6 +253,7 @@ def build(
         follow=follow_policy(name),
         reach=lambda: api.trouble,
         volatile=volatile,
+        journal=journal,
     )
 
 
@@ -322,6 +359,7 @@ async def make_outbox(
     name: str,
     clock: Clock,
     on_written: Callable[[str], None] = lambda subject: None,
+    journal: Journal | None = None,
 ) -> Outbox:
     """The outbox of a monitor under the state folder, or in memory without one; raises ConfigFault."""
     store: Store = MemoryStore()
@@ -335,7 +373,13 @@ async def make_outbox(
             raise ConfigFault(str(fault)) from fault
         finally:
             pool.close()
-    return Outbox(store, clock, keep=conf.outbox_history_count, on_written=on_written)
+    on_row = journal.row if journal is not None else lambda row: None
+    return Outbox(store, clock, keep=conf.outbox_history_count, on_written=on_written, on_row=on_row)
+
+
+def make_journal(state: Path | None, name: str, clock: Clock) -> Journal | None:
+    """The journal of a monitor under the state folder; None without one: the status has the last verdicts."""
+    return Journal(state / f"{name}{SUFFIX}", name, clock) if state is not None else None
 
 
 async def open_outbox(outbox: Outbox) -> None:
@@ -343,9 +387,14 @@ async def open_outbox(outbox: Outbox) -> None:
     try:
         await outbox.open()
     except StoreFault as fault:
-        raise ConfigFault(
-            f"The outbox cannot be read ({fault}). Reports may wait in it, and one that turned up later would be "
-            "delivered without anybody having looked whether it still holds: nothing is watched until it can be "
-            "read. End whatever holds the file (a backup, an open sqlite3), or mend the disk under it; a service "
-            "manager tries again by itself. Only if nothing in it matters any more: move the file away."
-        ) from fault
+        raise unreadable(fault) from fault
+
+
+def unreadable(fault: StoreFault) -> ConfigFault:
+    """What an operator is told of an outbox that is there and cannot be read at present."""
+    return ConfigFault(
+        f"The outbox cannot be read ({fault}). Reports may wait in it, and one that turned up later would be "
+        "delivered without anybody having looked whether it still holds: nothing is watched until it can be "
+        "read. End whatever holds the file (a backup, an open sqlite3), or mend the disk under it; a service "
+        "manager tries again by itself. Only if nothing in it matters any more: move the file away."
+    )

@@ -1,6 +1,7 @@
 """Logging as operators of OpenStack services expect it: oslo.log with all of its options."""
 
 import contextlib
+import errno
 import functools
 import importlib.util
 import logging
@@ -135,6 +136,52 @@ def set_up(conf: cfg.ConfigOpts) -> None:
         )
 
 
+def look(conf: cfg.ConfigOpts, program: str) -> None:
+    """Raises the `ConfigFault` that `set_up` would raise in that program, as far as looking tells; nothing is made.
+
+    Blocks for as long as the disk does.
+    """
+    try:
+        for level in _levels(conf).values():
+            logging.NullHandler().setLevel(level)
+        if conf.log_config_append:
+            log_config.look(conf.log_config_append)
+        elif path := _file(conf, program):
+            _look_at(path)
+    except (OSError, ValueError, ConfigFault) as fault:
+        raise _unusable(fault) from fault
+
+
+def _unusable(fault: BaseException) -> ConfigFault:
+    return ConfigFault(
+        f"The log cannot be set up as the configuration says: {log_config.said(fault)}. Look at log_file, "
+        "log_dir, log_config_append and use_syslog in [DEFAULT], and at who may write there."
+    )
+
+
+def _file(conf: cfg.ConfigOpts, program: str) -> str:
+    """The file of that program's log; empty where there is none."""
+    if not conf.log_file and not conf.log_dir:
+        return ""
+    return os.path.abspath(os.path.join(conf.log_dir or "", conf.log_file or f"{program}.log"))
+
+
+def _look_at(path: str) -> None:
+    """Raises OSError where no line could be added to a file of this name."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK))
+    except FileNotFoundError:
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            raise
+        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path) from None
+
+
+def _program() -> str:
+    return os.path.basename(sys.argv[0]) or "masakari-monitors"
+
+
 class _SetUp:
     """Opens what takes the log, by a thread, because it may lie on a disk or at a host that does not answer."""
 
@@ -164,10 +211,7 @@ class _SetUp:
         try:
             self._open()
         except BaseException as fault:  # noqa: BLE001 - what the file of log_config_append has evaluated may raise anything
-            self._fault = ConfigFault(
-                f"The log cannot be set up as the configuration says: {log_config.said(fault)}. Look at log_file, "
-                "log_dir, log_config_append and use_syslog in [DEFAULT], and at who may write there."
-            )
+            self._fault = _unusable(fault)
             self._fault.__cause__ = fault
         with self._lock:
             if self._fault is None:
@@ -181,7 +225,15 @@ class _SetUp:
             _append(log_config.read(self._conf.log_config_append))
             sys.excepthook = oslo_log._create_logging_excepthook("masakarimonitors")
         else:
-            oslo_log.setup(self._conf, "masakarimonitors", VERSION, fix_eventlet=False)
+            # In a folder each program has a file of its own name. oslo.log would call it after this very thread.
+            named = bool(self._conf.log_dir) and not self._conf.log_file
+            if named:
+                self._conf.set_override("log_file", f"{_program()}.log")
+            try:
+                oslo_log.setup(self._conf, "masakarimonitors", VERSION, fix_eventlet=False)
+            finally:
+                if named:
+                    self._conf.clear_override("log_file")
 
     def _go_there(self) -> None:
         for handler in self._meanwhile:

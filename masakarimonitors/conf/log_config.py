@@ -67,13 +67,31 @@ class LogConfig:
 def read(path: str) -> LogConfig:
     """What the file says; raises ConfigFault. Blocks for as long as what its handlers open does."""
     try:
-        stamp = os.path.getmtime(path)
-        parsed = configparser.ConfigParser()
-        with open(path, encoding="locale") as file:
-            parsed.read_file(file)
+        stamp, parsed = _parse(path)
         return LogConfig(path, stamp, parsed, _handlers(parsed))
     except (Exception, SystemExit) as fault:  # the file holds expressions that are evaluated
-        raise ConfigFault(f"[DEFAULT] log_config_append: {said(fault)}") from fault
+        raise _unusable(fault) from fault
+
+
+def look(path: str) -> None:
+    """Raises the ConfigFault of a file that cannot be parsed; nothing is made of it. Blocks as the disk does."""
+    try:
+        _parse(path)
+    except Exception as fault:
+        raise _unusable(fault) from fault
+
+
+def _unusable(fault: BaseException) -> ConfigFault:
+    return ConfigFault(f"[DEFAULT] log_config_append: {said(fault)}")
+
+
+def _parse(path: str) -> "tuple[float, configparser.ConfigParser]":
+    """When the file was changed last, and what it says."""
+    stamp = os.path.getmtime(path)
+    parsed = configparser.ConfigParser()
+    with open(path, encoding="locale") as file:
+        parsed.read_file(file)
+    return stamp, parsed
 
 
 def said(fault: BaseException) -> str:

@@ -212,6 +212,9 @@ def _candidates(environ: Mapping[str, str], system: Path) -> Iterator[Path]:
 
 def _make(folder: Path) -> tuple[Standing, str]:
     """Whether files can be written here, tried for real: modes do not tell of a full disk. The folder is made."""
+    seen = _look(folder)  # in words that who only looks has, too
+    if seen[0] in (Standing.UNUSABLE, Standing.OPEN):
+        return seen
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         others = folder_is_open_to(folder)

@@ -7,7 +7,7 @@ logging, no configuration.
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 
 from masakarimonitors.core.notification import Notification
@@ -128,7 +128,8 @@ class Ruling(StrEnum):
 class Verdict:
     """One ruling on one subject: why, in one sentence, and on what evidence.
 
-    `alarm` asks for a human: it is logged as a warning and stays visible in the status.
+    `alarm` asks for a human: it is logged as a warning and stays visible in the status. `rule`: by which rule, in a
+    word of a closed set of its monitor's; empty where there is none. It is not part of what is said.
     """
 
     subject: str
@@ -137,6 +138,7 @@ class Verdict:
     _: KW_ONLY
     evidence: str = ""
     alarm: bool = False
+    rule: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 Arithmetic over who is failing since when; it holds and releases, it decides nothing else. A storm begins when too
 many fail within a window, or when too many are down at the same time, however slowly they went. It ends when nothing
 new was seen for a time that is counted only while their state can be seen: a gap pauses it, and starts nothing anew.
-That time always comes: each host can unsettle one storm at most twice (by joining it and by coming back).
+That time always comes: each host can unsettle one storm at most twice (by joining it and by coming back). It is counted
+in steps, because what this process has not seen, for it stood still itself, was not quiet.
 
 `evaluate` is one step of one scope. `weigh` takes all that fail, each in the scopes that it belongs to (the host
 that it runs on, the storage that it reads from), and says whose report is held and whose is free to go.
@@ -14,6 +15,11 @@ from dataclasses import dataclass, replace
 
 EVERYWHERE = "all hosts"
 """The scope that every host belongs to; any other scope is a failure domain."""
+
+STEP = 10.0
+"""Seconds after which a storm that is counted is looked at again, though nothing happens: longer than that counts as so
+long. A look that comes later by as much once more has seen nothing: this process was stopped, or its computer was, and
+what happened meanwhile still lies in front of it. So such a standstill neither is quiet nor ends a storm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +71,20 @@ class Storm:
 
     def quiet_at(self, now: float) -> float:
         """The seconds that were quiet and seen, at monotonic second `now`."""
-        return self.quiet + (now - self.counted_at if self.seen else 0.0)
+        return self.quiet + (min(now - self.counted_at, STEP) if self.seen and not self.missed(now) else 0.0)
 
-    def over_at(self, hold: float) -> float | None:
-        """When it is over if nothing happens; None while it is not counted."""
-        return self.counted_at + hold - self.quiet if self.seen else None
+    def missed(self, now: float) -> bool:
+        """Whether nobody has looked for so long that the time until monotonic second `now` was not seen."""
+        return now - self.counted_at > 2 * STEP
+
+    def look_at(self, hold: float) -> float | None:
+        """When to look again if nothing happens, and it may be over then; None while it is not counted."""
+        return self.counted_at + min(STEP, hold - self.quiet) if self.seen else None
+
+    def is_over(self, hold: float, now: float) -> bool:
+        """Whether it has stood its time at monotonic second `now`."""
+        left = hold - self.quiet
+        return self.seen and left <= STEP and now >= self.counted_at + left and not self.missed(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +130,11 @@ def evaluate(
     if joined or returned:
         quiet = 0.0
     else:
-        over_at = storm.over_at(policy.hold)
-        if over_at is not None and now >= over_at and not view_lost:
+        if storm.is_over(policy.hold, now) and not view_lost:
             return StormStep(storm.stands(now), released=True)
         quiet = storm.quiet_at(now)
-    changed = joined or returned or storm.seen is view_lost
+    stepped = storm.seen and now - storm.counted_at >= STEP
+    changed = joined or returned or stepped or storm.seen is view_lost
     if not changed:
         return StormStep(storm)
     return StormStep(
@@ -169,7 +184,7 @@ class StormRound:
     def wake_at(self, policy: GuardPolicy) -> float | None:
         """The monotonic second at which to weigh again though nothing happens; None without a storm."""
         return min(
-            (at for storm in self.storms.values() if (at := storm.over_at(policy.hold)) is not None),
+            (at for storm in self.storms.values() if (at := storm.look_at(policy.hold)) is not None),
             default=None,
         )
 

@@ -14,22 +14,28 @@ from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Decision, Instant
+from masakarimonitors.core.finding import Finding, warning
 from masakarimonitors.core.notification import HostEvent, HostNotification, ReportStatus, Settled
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.decision import Decider
+from masakarimonitors.hostmonitor.core.election.reporter import Standing
 from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
+from masakarimonitors.hostmonitor.core.explained import explain
 from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
 from masakarimonitors.hostmonitor.core.unconfirmed import well
 from masakarimonitors.hostmonitor.drivers import base, thirdparty
-from masakarimonitors.hostmonitor.drivers.base import Driver, Finding
+from masakarimonitors.hostmonitor.drivers.base import Driver
+from masakarimonitors.hostmonitor.effects.bmc_ledger import BmcLedger
 from masakarimonitors.hostmonitor.effects.bmc_rounds import BmcRounds, beside, remembered
 from masakarimonitors.hostmonitor.effects.life import SignsOfLife
 from masakarimonitors.hostmonitor.effects.reports import ReportLookups
 from masakarimonitors.hostmonitor.effects.routing import Routed
 from masakarimonitors.hostmonitor.input_files import parse_domains
+from masakarimonitors.hostmonitor.power.examine import examine
 from masakarimonitors.hostmonitor.sources.leading import Leading
 from masakarimonitors.hostmonitor.sources.overheard import Overheard, Tapped
 from masakarimonitors.hostmonitor.sources.path import OwnPath
@@ -39,7 +45,7 @@ from masakarimonitors.hostmonitor.status import describe, views
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.status.model import as_of_state
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_text
 from masakarimonitors.system.files.yaml_file import YamlFileFault
 
@@ -90,29 +96,35 @@ def wire(
     driver.recall_power(wrong_bmcs)
     decide: Callable[[State, Any, Instant], tuple[State, Decision]] = Decider(policy)
     interval = float(conf.host.power_check_interval)
-    if driver.look_at_power is not None and (interval or wrong_bmcs):
+    bmcs = None
+    # Another monitor may tell of a wrong one at any time.
+    if driver.look_at_power is not None and (interval or wrong_bmcs or policy.elected):
         heard = Overheard(policy.own, elected=policy.elected)
         rounds = BmcRounds(
             driver.look_at_power,
-            # Turned off: what was known to be wrong would stay it for ever if nobody looked.
-            heard.looked_after if interval else partial(_those_of, wrong_bmcs.keys(), heard.looked_after),
+            # Turned off: what is known to be wrong would stay it for ever if nobody looked.
+            heard.looked_after if interval else partial(_those_of, driver.wrong_power, heard.looked_after),
             clock,
             interval or math.inf,
             note=driver.note_power,
             places=driver.power_places,
             bad=wrong_bmcs,
         )
-        hearers.append(heard.hear)
+        bmcs = BmcLedger(driver.wrong_power, driver.hear_power, rounds.suspect)
+        hearers += [heard.hear, bmcs.hear]
         beside_driver.append(rounds)
-        decide = beside(decide)
+        decide = beside(decide, _ledger_of)
     return Monitor[State, Observation](
         name="hostmonitor",
         state=restore(policy, memory),
         decide=decide,
         sources=[*(Tapped(source, hearers) for source in driver.sources), *beside_driver, rules],
-        effects=Routed(driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock)),
+        effects=Routed(
+            driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock), bmcs
+        ),
         describe=lambda state: shown(state, tuple(driver.troubles())),
         views=lambda state, now: views(state, policy.under(state), now),
+        explain=lambda state, subject, now: explain(state, policy, subject, now),
         is_well=well,
         judge_unconfirmed=lambda state, report, now: judge_unconfirmed(
             policy.under(state), state, report, now
@@ -124,36 +136,81 @@ def wire(
         take_options=_Options(conf, rules).take,
         close=close,
         watching=_watching(driver, policy),
+        in_vain=_IN_VAIN if driver.matrix.never_recovers else "",
     )
 
 
 def _those_of(
-    wanted: Collection[str], hosts: Callable[[Instant], Sequence[str]], now: Instant
+    wrong: Callable[[], WrongBmcs], hosts: Callable[[Instant], Sequence[str]], now: Instant
 ) -> Sequence[str]:
-    return [host for host in hosts(now) if host in wanted]
+    known = wrong()
+    return [host for host in hosts(now) if host.lower() in known]
+
+
+def _ledger_of(state: State) -> Mapping[str, LedgerEntry] | None:
+    """The open outages as this monitor has written them down, if it leads."""
+    cluster = state.cluster
+    return cluster.ledger if cluster.reporter.standing is Standing.LEADER else None
 
 
 def cannot_work(conf: cfg.ConfigOpts) -> str:
-    """Why this monitor cannot work on this host, or nothing: the driver knows."""
-    thirdparty.offer_options(conf)
-    try:
-        make = base.load(conf.host.monitoring_driver)
-    except ConfigFault as fault:
-        return str(fault)
-    look = getattr(sys.modules.get(getattr(make, "__module__", "")), "cannot_work", None)
+    """Why this monitor cannot work on this host, or nothing: the driver knows; raises ConfigFault without a driver."""
+    look = getattr(_driver_module(conf), "cannot_work", None)
     return str(look(conf)) if look is not None else ""
+
+
+def _driver_module(conf: cfg.ConfigOpts) -> Any:
+    """The module of the driver's `build` function; raises ConfigFault."""
+    thirdparty.offer_options(conf)
+    return sys.modules.get(getattr(base.load(conf.host.monitoring_driver), "__module__", ""))
 
 
 async def check_engine(conf: cfg.ConfigOpts) -> Sequence[Finding]:
     """For `masakari-monitors check`: what the driver finds out when it asks its cluster engine; raises ConfigFault."""
     if cannot_work(conf):
         return ()
-    make = base.load(conf.host.monitoring_driver)
-    look = getattr(sys.modules.get(getattr(make, "__module__", "")), "check_engine", None)
-    if look is None or base.is_foreign(make):
+    look = getattr(_driver_module(conf), "check_engine", None)
+    if look is None or base.is_foreign(base.load(conf.host.monitoring_driver)):
         return ()
     found: Sequence[Finding] = await look(conf, conf.hostname)
     return found
+
+
+def check_rules(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    """For `masakari-monitors check`: options that hardly mean what they bring about together; nobody is asked."""
+    host, found = conf.host, []
+    if host.power_config_file and host.disable_ipmi_check:
+        found.append(
+            warning(
+                "[host] power_config_file is set and so is disable_ipmi_check: no BMC is asked, whatever the file "
+                "says. Set disable_ipmi_check = false to have a lost host proven off"
+            )
+        )
+    if host.power_unreachable_means_off and not host.disable_ipmi_check:
+        found.append(
+            warning(
+                "[host] power_unreachable_means_off is set: a host whose BMC does not answer is taken as off. Where "
+                "one network carries both, a cut of it makes a running host look dead, and masakari starts its "
+                "instances a second time"
+            )
+        )
+    return found
+
+
+async def check_power(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    """For `masakari-monitors check`: every BMC that would be asked for proof; raises ConfigFault.
+
+    Each is asked once, a few at a time.
+    """
+    make = base.load(conf.host.monitoring_driver)
+    if cannot_work(conf) or base.is_foreign(make):
+        return ()
+    driver: Driver = make(conf, conf.hostname, SystemClock())
+    try:
+        return await examine(driver.look_at_power, driver.power_hosts, conf.hostname)
+    finally:
+        for closer in driver.closers:
+            await closer()
 
 
 def policy_of(conf: cfg.ConfigOpts, driver: Driver) -> Policy:
@@ -263,8 +320,11 @@ def _watching(driver: Driver, policy: Policy) -> Sequence[str]:
     links = ", ".join(driver.matrix.sequence)
     lines = [f"hosts, by {driver.name} (links: {links}); {policy.own} itself is never judged"]
     if driver.matrix.never_recovers:
-        lines.append(
-            "WARNING: no combination of these links means recovery, so no failed host will ever be reported; "
-            "write a matrix ([consul] matrix_config_file)"
-        )
+        lines.append(f"WARNING: {_IN_VAIN}")
     return lines
+
+
+_IN_VAIN = (
+    "no combination of these links means recovery, so no failed host will ever be reported; write a matrix ([consul] "
+    "matrix_config_file)"
+)

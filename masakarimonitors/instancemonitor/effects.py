@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from masakarimonitors.core.decision import Command
-from masakarimonitors.core.offered_again import HostSeen, LookUpHost
+from masakarimonitors.core.offers.again import HostSeen, LookUpHost
 from masakarimonitors.instancemonitor.core.observation import Ask, Asked, Identity, Power, Reading
 from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, read, read_traces
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles

@@ -13,12 +13,13 @@ from oslo_config import cfg
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import Settled, VmNotification
-from masakarimonitors.core.offered_again import HostSeen
+from masakarimonitors.core.offers.again import HostSeen
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.decision import Decider
+from masakarimonitors.instancemonitor.core.explained import explain
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.memory import restore
-from masakarimonitors.instancemonitor.core.observation import Observation, ReportSettled
+from masakarimonitors.instancemonitor.core.observation import InstanceRules, Observation, ReportSettled
 from masakarimonitors.instancemonitor.core.reports.offer import HELD_PATIENCE, may_offer
 from masakarimonitors.instancemonitor.core.shown import STORM, UNKNOWN, describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
@@ -29,12 +30,17 @@ from masakarimonitors.instancemonitor.qemu_files import QemuFiles
 from masakarimonitors.instancemonitor.sources.libvirt import Libvirt
 from masakarimonitors.instancemonitor.sources.qemu_process import QemuProcesses
 from masakarimonitors.libvirt import binding, trial
+from masakarimonitors.libvirt.changed_options import ChangedOptions
 from masakarimonitors.libvirt.event_line import EventLine
+from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
 from masakarimonitors.monitor import MasakariReader, Monitor, Source
 from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow, as_of_state
 from masakarimonitors.system.clock import Clock, boot_id
+
+_TRIED = 5.0
+"""Seconds that libvirt has for letting in whoever tries."""
 
 
 def build(
@@ -54,12 +60,13 @@ def build(
     numbers = EventNumbers()
     lines = {uri: EventLine(uri) for uri in uris}
     boot = boot_id(otherwise="")
+    rules = rules_of(conf)
     policy = Policy(
         hostname=conf.hostname,
-        settle_time=options.settle_time,
-        actionable_only=options.report == "actionable",
+        settle_time=rules.settle_time,
+        actionable_only=rules.actionable_only,
         boot_id=boot,
-        guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
+        guard=rules.guard,
     )
     sources: list[Source[Observation]] = [
         Libvirt(
@@ -76,6 +83,8 @@ def build(
     on_this_host = [uri for uri in uris if files_of(uri, files)]
     if options.watch_processes and on_this_host:
         sources.append(QemuProcesses(files.pids, on_this_host[0], clock))
+    changed = ChangedOptions(conf, "libvirt", RENEWED, rules_of)
+    sources.append(changed)
 
     async def ask_masakari(since: datetime.datetime) -> HostSeen:
         from masakarimonitors.masakari_lists import see_host  # only needed where masakari took no report
@@ -91,11 +100,13 @@ def build(
         effects=effects,
         describe=as_of_state(_describe),
         views=partial(views, uris),
+        explain=explain,
         judge_unconfirmed=partial(judge, uris),
         is_well=well,
         may_offer=may_offer,
         held_patience=options.resync_interval + HELD_PATIENCE,
         settled=settled,
+        take_options=changed.take,
         close=effects.close,
         watching=[f"the instances of {uri}" for uri in uris],
     )
@@ -120,6 +131,20 @@ def lacks() -> str:
     return ""
 
 
+RENEWED = ("report", "settle_time", "storm_threshold", "storm_hold")
+"""The options that `rules_of` looks at."""
+
+
+def rules_of(conf: cfg.ConfigOpts) -> InstanceRules:
+    """What of the options counts as soon as it is read again."""
+    options = conf.libvirt
+    return InstanceRules(
+        guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
+        settle_time=options.settle_time,
+        actionable_only=options.report == "actionable",
+    )
+
+
 def cannot_work(conf: cfg.ConfigOpts) -> str:
     """Why instances cannot be watched on this host, or nothing; raises ConfigFault for a bad URI."""
     try:
@@ -130,6 +155,14 @@ def cannot_work(conf: cfg.ConfigOpts) -> str:
     except binding.BindingMissing as fault:
         return str(fault)
     return absent(uris)
+
+
+def try_libvirts(conf: cfg.ConfigOpts) -> Mapping[str, Unavailable | None]:
+    """For `masakari-monitors check`: each libvirt, and why its instances cannot be seen now, or None.
+
+    Blocks for a few seconds at most; nothing where this monitor cannot work. Raises ConfigFault for a bad URI.
+    """
+    return {} if cannot_work(conf) else trial.try_all(_uris(conf), readonly=True, timeout=_TRIED)
 
 
 def _uris(conf: cfg.ConfigOpts) -> tuple[str, ...]:

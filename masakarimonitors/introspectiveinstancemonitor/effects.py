@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from masakarimonitors.core.decision import Command
-from masakarimonitors.core.offered_again import HostSeen, LookUpHost
+from masakarimonitors.core.offers.again import HostSeen, LookUpHost
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Availability,
     Counters,

@@ -13,19 +13,21 @@ from oslo_config import cfg
 from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import ReportStatus, Settled, VmNotification
-from masakarimonitors.core.offered_again import HostSeen
+from masakarimonitors.core.offers.again import HostSeen
 from masakarimonitors.core.storm import GuardPolicy, leading
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, questions
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
-from masakarimonitors.introspectiveinstancemonitor.core.leaving import may_offer
+from masakarimonitors.introspectiveinstancemonitor.core.explained import explain
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     HEARTBEAT,
     Availability,
+    GuestRules,
     Observation,
     ReportSettled,
 )
+from masakarimonitors.introspectiveinstancemonitor.core.offers.leaving import may_offer
 from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     Guest,
@@ -43,6 +45,7 @@ from masakarimonitors.introspectiveinstancemonitor.sources.heartbeat import Hear
 from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Targets
 from masakarimonitors.libvirt import binding, trial
+from masakarimonitors.libvirt.changed_options import ChangedOptions
 from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.libvirt.uri import BadUri, absent, parse_uris
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
@@ -87,7 +90,8 @@ def build(
         if options.checks_file:
             asking.append(Checks(uri, targets, clock, checks, expressions(checks)))
     changed = ChangedChecks(options.checks_file, checks, asking, listing)
-    sources = [*listing, *sources, *asking, *([changed] if asking else [])]
+    changed_options = ChangedOptions(conf, "introspectiveinstancemonitor", RENEWED, rules_of)
+    sources = [*listing, *sources, *asking, *([changed] if asking else []), changed_options]
 
     async def ask_masakari(since: datetime.datetime) -> HostSeen:
         from masakarimonitors.masakari_lists import see_host  # only needed where masakari took no report
@@ -103,12 +107,14 @@ def build(
         effects=counters,
         describe=as_of_state(describe),
         views=lambda state, now: views(uris, state),
+        explain=lambda state, subject, now: explain(state, policy, subject, now),
         judge_unconfirmed=lambda state, report, now: judge(policy.under(state), uris, state, report, now),
         is_well=well,
         may_offer=may_offer,
         settled=settled,
         close=counters.close,
         files=_files(conf, checks, changed),
+        take_options=changed_options.take,
         watching=(
             *(f"guests of {uri} whose agent's socket matches {pattern.pattern}" for uri in uris),
             *(f"check {check.name}" for check in checks),
@@ -118,14 +124,27 @@ def build(
 
 def policy_of(conf: cfg.ConfigOpts, checks: Sequence[Check]) -> Policy:
     """The rules that the options ask for."""
-    options = conf.introspectiveinstancemonitor
+    options, rules = conf.introspectiveinstancemonitor, rules_of(conf)
     return Policy(
         hostname=conf.hostname,
         threshold=misses_for(options.guest_monitoring_failure_threshold),
         failures=MappingProxyType({check.name: check.failures for check in checks}),
         io_check=options.io_check,
-        reports_per_hour=options.max_reports_per_hour,
+        reports_per_hour=rules.reports_per_hour,
+        guard=rules.guard,
+    )
+
+
+RENEWED = ("storm_threshold", "storm_hold", "max_reports_per_hour")
+"""The options that `rules_of` looks at."""
+
+
+def rules_of(conf: cfg.ConfigOpts) -> GuestRules:
+    """What of the options counts as soon as it is read again."""
+    options = conf.introspectiveinstancemonitor
+    return GuestRules(
         guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
+        reports_per_hour=options.max_reports_per_hour,
     )
 
 

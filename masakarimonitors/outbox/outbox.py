@@ -13,7 +13,7 @@ from dataclasses import replace
 from masakarimonitors.core.decision import JSON, Command, Instant, Notify, Remember, Withdraw
 from masakarimonitors.core.notification import ReportStatus, VmNotification
 from masakarimonitors.outbox.pending import Pending, Standing
-from masakarimonitors.outbox.rows import Keep, Loaded, Put, Row, Write
+from masakarimonitors.outbox.rows import ENGINE_SAYS, Keep, Loaded, Put, Row, Write
 from masakarimonitors.outbox.storage.disk import DEADLINE
 from masakarimonitors.outbox.storage.store import Store
 from masakarimonitors.outbox.storage.writer import Writer
@@ -23,8 +23,6 @@ LOG = logging.getLogger(__name__)
 
 # So many reports that masakari may have, or has, are known again when they are made anew.
 _KNOWN_AGAIN = 1000
-# Between masakari-api's answer to a report and what became of it then.
-_ENGINE = "; the engine: "
 _NOT_FOLLOWED = (
     "masakari has the report about %s and did not say as which notification: what becomes of it is not followed here. "
     "See `openstack notification list`"
@@ -41,11 +39,13 @@ class Outbox:
         *,
         keep: int = 10_000,
         on_written: Callable[[str], None] = lambda subject: None,
+        on_row: Callable[[Row], None] = lambda row: None,
         deadline: float = DEADLINE,
     ) -> None:
         """`keep` is how many ended rows stay in the store for people to look at; `deadline`: a writer's, in seconds.
 
-        `on_written` is told the subject of each row as it reaches the store.
+        `on_written` is told the subject of each row as it reaches the store; `on_row` each row as it was written, once
+        for each of its steps, or more often.
         """
         self._clock = clock
         self._pending = Pending()
@@ -62,6 +62,7 @@ class Outbox:
             deadline=deadline,
         )
         self._on_written = on_written
+        self._on_row = on_row
         # Bodies of ended rows that masakari may have, oldest first: the same one made anew is no other report.
         self._offered: dict[str, None] = {}
         # In order, each once.
@@ -121,12 +122,18 @@ class Outbox:
         """
         await self._writer.open()
 
-    def submit(self, commands: Sequence[Command], now: Instant) -> None:
-        """Take the durable commands of one decision; other commands are ignored. Never blocks, never raises."""
+    def submit(self, commands: Sequence[Command], now: Instant) -> Sequence[Row]:
+        """Take the durable commands of one decision; other commands are ignored. Never blocks, never raises.
+
+        Gives the reports that were made of them, or stood by.
+        """
         writes: list[Write] = []
+        made: list[Row] = []
         for command in commands:
             if isinstance(command, Notify):
-                writes += self._report(command, now)
+                told = list(self._report(command, now))
+                made += [write.row for write in told if isinstance(write, Put) and _is_pending(write.row)]
+                writes += told
             elif isinstance(command, Withdraw):
                 writes += self._withdraw(command, now)
             elif isinstance(command, Remember):
@@ -136,6 +143,7 @@ class Outbox:
                     self._memory[command.key] = command.value
                 writes.append(Keep(command.key, command.value))
         self._writer.write(writes)
+        return made
 
     def unconfirmed(self, subject: str | None = None) -> list[Row]:
         """The rows of the last life, about `subject` or about all, that are neither confirmed nor withdrawn."""
@@ -162,6 +170,10 @@ class Outbox:
         """Every subject that has pending rows."""
         return iter(self._pending.subjects())
 
+    def of(self, subject: str) -> list[Row]:
+        """The subject's pending rows, in the order in which they are offered."""
+        return self._pending.of(subject)
+
     def deliverable(self, subject: str) -> Iterator[Row]:
         """The subject's pending rows that are written and not unconfirmed, oldest first."""
         return self._pending.deliverable(subject)
@@ -175,7 +187,7 @@ class Outbox:
         row = self._followed.get(row_id)
         if row is None:
             return None
-        row = replace(row, answer=f"{row.answer.split(_ENGINE)[0]}{_ENGINE}{word}")
+        row = replace(row, answer=f"{row.answer.split(ENGINE_SAYS)[0]}{ENGINE_SAYS}{word}")
         self._followed[row_id] = row
         self._writer.write([Put(row)])
         return row
@@ -299,6 +311,7 @@ class Outbox:
             del self._offered[next(iter(self._offered))]
 
     def _note_written(self, row: Row) -> None:
+        self._on_row(row)
         if self._pending.note_written(row):
             self._on_written(row.subject)
             self._make_ready(row.subject)
@@ -323,6 +336,10 @@ class Outbox:
     def _everything(self) -> Sequence[Write]:
         rows: list[Write] = [Put(row, durable=True) for row in [*self._pending, *self._followed.values()]]
         return rows + [Keep(key, value) for key, value in self._memory.items()]
+
+
+def _is_pending(row: Row) -> bool:
+    return row.status is ReportStatus.PENDING
 
 
 def _words(row: Row) -> tuple[str, str] | None:

@@ -21,6 +21,9 @@ from masakarimonitors.core.notification import (
     to_wire,
 )
 
+ENGINE_SAYS = "; the engine: "
+"""What stands between masakari-api's answer to a report and what became of it then."""
+
 _UNSEEN = "unseen:"
 """What stands before the row's number in the place of masakari's uuid of it, where masakari cannot be asked."""
 

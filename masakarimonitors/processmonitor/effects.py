@@ -30,6 +30,7 @@ from masakarimonitors.processmonitor.core.observation import (
 from masakarimonitors.processmonitor.sources.procfs import SHORTAGE
 from masakarimonitors.processmonitor.sources.stat import is_alive, read_stat
 from masakarimonitors.system.processes import command
+from masakarimonitors.system.processes.command import Spare as Spare
 
 LOG = logging.getLogger(__name__)
 
@@ -57,13 +58,11 @@ class ProcessSource(Protocol):
         """The end of `command_started`."""
 
 
-Spare = Callable[[], Awaitable[Collection[int]]]
-
-
 class Runner(Protocol):
     """Runs a command with a time-out in seconds; tells the pid as soon as it is known; OSError when it cannot start.
 
-    Whom `spare` names when the time is up is left alive. A command whose caller is cancelled goes on.
+    Whom `spare` names when the time is up is left alive, and all where it cannot tell. A command whose caller is
+    cancelled goes on.
     """
 
     def __call__(
@@ -148,7 +147,9 @@ class Effects:
         why = f"its {what} was not started beside an earlier command of it: {done.evidence}"
         if _step(before.what) != _step(what):
             return CommandEnded(name, run.request_id, None, why)
-        return CommandEnded(name, run.request_id, done.exit_code, why, shortage=done.shortage)
+        return CommandEnded(
+            name, run.request_id, done.exit_code, why, shortage=done.shortage, unheard=done.unheard
+        )
 
     async def _outlast(self, run: Run) -> CommandEnded | None:
         """Wait for a command that the last life of this monitor has left, as for one of this life; None for none."""
@@ -170,7 +171,7 @@ class Effects:
         if (outlasted := await self._outlast(run)) is not None:
             return outlasted
         if hung := self._still_hung(run.process_name):
-            why = f"an earlier command (pid {hung}) could not be killed and still runs; no other is started beside it"
+            why = f"an earlier command (pid {hung}) did not end and still runs; no other is started beside it"
             LOG.warning("%s: its %s is not started: %s", run.process_name, run.what, why)
             return CommandEnded(run.process_name, run.request_id, None, why)
         runner = self._as_root if run.run_as_root else self._as_user
@@ -182,14 +183,19 @@ class Effects:
             self._processes.command_started(pid)
             LOG.info("%s: running its %s (pid %d): %s", run.process_name, run.what, pid, run.command_line)
 
-        async def spare() -> Collection[int]:
+        async def spare() -> Collection[int] | None:
             try:
                 return await self._processes.services(run.process_name)
-            except (OSError, TimeoutError) as error:
+            except OSError as error:  # TimeoutError among them
+                seen = str(error) or "/proc does not answer"
                 LOG.warning(
-                    "%s: whether its service runs already cannot be seen (%s)", run.process_name, error
+                    "%s: its %s has not ended in its time, and whether its service runs already cannot be seen (%s): "
+                    "nobody is killed",
+                    run.process_name,
+                    run.what,
+                    seen,
                 )
-                return ()
+                return None
 
         try:
             done = await runner(run, self._timeout, started, spare)
@@ -199,14 +205,18 @@ class Effects:
             raise
         except (OSError, ValueError) as error:
             shortage = isinstance(error, OSError) and error.errno in SHORTAGE
-            LOG.warning("%s: its %s cannot be started: %s", run.process_name, run.what, error)
-            why = f"its {run.what} cannot be started: {error}"
+            unheard = bool(ours)
+            went = "was started, and how it ended is not known" if unheard else "cannot be started"
+            LOG.warning("%s: its %s %s: %s", run.process_name, run.what, went, error)
+            why = f"its {run.what} {went}: {error}"
             # What can be ended by the privileged helper alone runs on without it.
             self._hung[run.process_name] = [key for key in ours.items() if is_alive(*key)]
             if isinstance(error, command.NotBegun):
                 self._hung[run.process_name] += [(pid, error.killed[pid]) for pid in error.survivors]
             self._tell_hung(run.process_name, ours)
-            return CommandEnded(run.process_name, run.request_id, None, why, shortage=shortage)
+            return CommandEnded(
+                run.process_name, run.request_id, None, why, shortage=shortage, unheard=unheard
+            )
         finally:
             for pid in ours:
                 self._processes.command_ended(pid)
@@ -217,7 +227,9 @@ class Effects:
     def _note_hung(self, name: str, done: command.Finished, ours: dict[int, int]) -> None:
         if done.timed_out:
             survivors = {pid: _started(pid) for pid in done.survivors} | ours
-            hung = [(pid, at) for pid, at in survivors.items() if at and pid not in done.spared]
+            hung = [
+                (pid, at) for pid, at in survivors.items() if at and (done.left or pid not in done.spared)
+            ]
             self._hung[name] = [key for key in hung if is_alive(*key)]
 
     def _tell_hung(self, name: str, ours: Mapping[int, int]) -> None:
@@ -234,7 +246,11 @@ class Effects:
         if done.timed_out:
             limit = f"after {done.seconds:.0f} s ([process] command_timeout)"
             hung, spared = self._still_hung(run.process_name), ", ".join(map(str, done.spared))
-            if hung:
+            if done.left:
+                ending = (
+                    f"did not end {limit} and was left alone: whether its service runs by now cannot be seen"
+                )
+            elif hung:
                 ending = f"did not end {limit} and could not be killed: pid {hung} still runs"
             elif spared:
                 ending = f"was ended {limit}, and its service (pid {spared}) was left running"

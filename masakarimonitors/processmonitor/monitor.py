@@ -19,6 +19,7 @@ from masakarimonitors.core.notification import Settled
 from masakarimonitors.monitor import MasakariReader, Monitor
 from masakarimonitors.processmonitor.core import commands
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
+from masakarimonitors.processmonitor.core.explained import explain
 from masakarimonitors.processmonitor.core.observation import (
     Entry,
     MaintenanceSeen,
@@ -116,6 +117,7 @@ def build(
         ),
         describe=as_of_state(lambda state: describe(state, policy)),
         views=lambda state, now: [view(state)],
+        explain=lambda state, subject, now: explain(state, policy, subject, now),
         judge_unconfirmed=lambda state, report, now: judge(state, report),
         is_well=well,
         may_offer=lambda state, told, now: may_leave(state, told),
@@ -245,8 +247,8 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
     if outage is not None and outage.short_since is not None and not runs:
         held = "short"
         detail.append(
-            "its command cannot be started for a reason of this monitor's own; no try is counted before that has"
-            f" lasted for {policy.shortage:g} s"
+            "its command cannot be run, or not be heard of, for a reason of this monitor's own; no try is counted"
+            f" before that has lasted for {policy.shortage:g} s"
         )
     if process.blind:
         held = "blind"

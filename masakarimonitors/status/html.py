@@ -90,11 +90,11 @@ def _monitor(status: MonitorStatus, clock: Clock) -> Iterable[str]:
         yield _table(f"What masakari has ({len(rows)})", ("report about", "state", "detail"), shown)
     newest = list(reversed(record.verdicts))[:_VERDICTS]
     ruled = [
-        (v.alarm, (f"{one.at.wall:%H:%M:%S}", v.subject, v.ruling, v.why, v.evidence))
+        (v.alarm, (f"{one.at.wall:%H:%M:%S}", v.subject, v.ruling, v.why, v.evidence, str(one.report or "")))
         for one in newest
         for v in (one.verdict,)
     ]
-    yield _table("Verdicts, newest first", ("UTC", "subject", "ruling", "why", "evidence"), ruled)
+    yield _table("Verdicts, newest first", ("UTC", "subject", "ruling", "why", "evidence", "report"), ruled)
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[tuple[bool, Sequence[str]]]) -> str:

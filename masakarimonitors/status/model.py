@@ -84,10 +84,17 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRecord:
-    """A verdict and when it was made."""
+    """A verdict and when it was made. `source`: which source has seen what it was made of, and `seen`: what that was.
+
+    `report`: the number of the report that was made with it.
+    """
 
     at: Instant
     verdict: Verdict
+    _: KW_ONLY
+    source: str = ""
+    seen: str = ""
+    report: int | None = None
 
 
 class Record:
@@ -98,8 +105,10 @@ class Record:
         monitor: str,
         started: Instant,
         on_verdict: Callable[[Verdict, Instant], None] = lambda verdict, at: None,
+        *,
+        on_record: Callable[[VerdictRecord], None] = lambda record: None,
     ) -> None:
-        """Empty; `on_verdict` is told each verdict as it is made."""
+        """Empty; `on_verdict` is told each verdict as it is made, `on_record` with all that is known of it."""
         self.monitor = monitor
         self.started = started
         self.sources: dict[str, SourceRow] = {}
@@ -112,12 +121,17 @@ class Record:
         self.health: Health | None = None
         """As it was last judged."""
         self._on_verdict = on_verdict
+        self._on_record = on_record
 
-    def verdict(self, verdict: Verdict, at: Instant) -> None:
-        """A ruling has been made."""
+    def verdict(
+        self, verdict: Verdict, at: Instant, *, source: str = "", seen: str = "", report: int | None = None
+    ) -> None:
+        """A ruling has been made; see `VerdictRecord`."""
         self.rulings[verdict.ruling.value] += 1
-        self.verdicts.append(VerdictRecord(at, verdict))
+        record = VerdictRecord(at, verdict, source=source, seen=seen, report=report)
+        self.verdicts.append(record)
         self._on_verdict(verdict, at)
+        self._on_record(record)
 
     def source(self, name: str, state: str, seen: str, at: Instant) -> None:
         """A source has started or failed."""
@@ -151,6 +165,10 @@ class MonitorStatus:
     _: KW_ONLY
     views: Callable[[Instant], Sequence[View] | None] = lambda now: ()
     unreported: Callable[[], Sequence[Unreported]] = tuple
+    explain: Callable[[str, Instant], dict[str, JSON] | None] = lambda subject, now: None
+    """How that subject stands now, as JSON; None where nothing is known of it."""
+    journal: Callable[[], dict[str, JSON]] = dict
+    """Where the journal is kept, and how much of it was lost."""
 
     def shown(self, now: Instant) -> Shown:
         """Everything by which its health is judged."""
@@ -169,6 +187,18 @@ class MonitorStatus:
         """How it is; a cause is known since it was first found by this."""
         self.record.health = judged = health(self.shown(now), self.record.health)
         return judged
+
+    def answer(self, subjects: Sequence[str], now: Instant) -> dict[str, JSON]:
+        """How each of these subjects stands at this moment, those that this monitor knows."""
+        found = [told for subject in subjects if (told := self.explain(subject, now)) is not None]
+        return {
+            "monitor": self.record.monitor,
+            "at": now.wall.isoformat(),
+            "up_seconds": round(now.monotonic - self.record.started.monotonic, 1),
+            "health": self.health(now).headline(),
+            "journal": self.journal(),
+            "explained": list(found),
+        }
 
     def snapshot(self, now: Instant) -> dict[str, JSON]:
         """Everything, as JSON; ages are in seconds."""
@@ -205,6 +235,7 @@ class MonitorStatus:
                 "overdue": outbox.overdue,
                 "delivered": dict(outbox.delivered),
             },
+            "journal": self.journal(),
             "rulings": dict(record.rulings),
             "verdicts": [
                 {
@@ -214,6 +245,10 @@ class MonitorStatus:
                     "why": one.verdict.why,
                     "evidence": one.verdict.evidence,
                     "alarm": one.verdict.alarm,
+                    "rule": one.verdict.rule,
+                    "source": one.source,
+                    "seen": one.seen,
+                    "report": one.report,
                 }
                 for one in reversed(record.verdicts)
             ],

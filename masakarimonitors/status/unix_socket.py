@@ -1,7 +1,9 @@
 """The status on a unix socket: connect, read one JSON document, done.
 
-For `masakari-monitors status` on the same host. It needs no port and no library, so every monitor
-has it. Beside the outbox the socket is the owner's alone. Whatever else answers at a path is kept there the same way.
+Who has a question writes it first, one line of JSON: {"explain": [subjects]}, and hears how these stand. Who has none
+ends its side, or says nothing for a moment. For `masakari-monitors status` and `explain` on the same host. It needs no
+port and no library, so every monitor has it. Beside the outbox the socket is the owner's alone. Whatever else answers
+at a path is kept there the same way.
 """
 
 import asyncio
@@ -10,7 +12,7 @@ import json
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from masakarimonitors.core.decision import JSON
@@ -23,6 +25,12 @@ LOG = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds after which a reader that does not read is let go, and a disk or a monitor that does not answer."""
+# So many are answered at a time: each is a descriptor, and a monitor needs those to see.
+_MOST = 16
+# Seconds for which a reader that neither asks nor ends its side is waited for: those of earlier releases do neither.
+_QUESTION = 0.5
+# Bytes of a question.
+_LONGEST = 8192
 # Seconds until a socket at which others wait is tried again.
 _AGAIN = 0.1
 # Seconds between two looks whether the socket is still where readers would find it.
@@ -52,12 +60,30 @@ async def serve(
 ) -> AsyncIterator[None]:
     """Show the status at `path`, as `listen` does; `spare`: there is another place where it is shown."""
 
+    answering: dict[asyncio.StreamWriter, None] = {}
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, TimeoutError):
+        answering[writer] = None
+        if len(answering) > _MOST:  # the first of them has not read for longest
+            oldest = next(iter(answering))
+            del answering[oldest]
+            oldest.transport.abort()
+        try:
+            # Or closing would wait for ever for a reader of whose answer a part is left here.
+            writer.transport.set_write_buffer_limits(0)
             async with asyncio.timeout(PATIENCE):
-                writer.write(json.dumps(status.snapshot(clock.now())).encode() + b"\n")
+                subjects = await _question(reader)
+                now = clock.now()
+                told = status.snapshot(now) if subjects is None else status.answer(subjects, now)
+                writer.write(json.dumps(told).encode() + b"\n")
                 await writer.drain()
-        writer.close()
+        except (OSError, TimeoutError):
+            writer.transport.abort()
+        except Exception:  # a fault of ours; whoever asks is not kept waiting for it
+            LOG.exception("The status could not be told at %s, by a fault of this program", path)
+        finally:
+            answering.pop(writer, None)
+            writer.close()
 
     without = "`masakari-monitors status` does not see this monitor"
     if spare:
@@ -135,6 +161,20 @@ async def listen(
         await place.close(remove=not died)
 
 
+async def _question(reader: asyncio.StreamReader) -> Sequence[str] | None:
+    """The subjects that are asked about; None for a reader that wants the status."""
+    asked = b""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_QUESTION):
+            while b"\n" not in asked and len(asked) < _LONGEST and (part := await reader.read(_LONGEST)):
+                asked += part
+    try:
+        subjects = json.loads(asked)["explain"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return [one for one in subjects if isinstance(one, str)] if isinstance(subjects, list) else None
+
+
 class _Place:
     """Where the socket stands; what touches the disk is done by a thread, as that may hang."""
 
@@ -179,13 +219,22 @@ def read(path: Path) -> dict[str, JSON]:
     return exchange(path, b"")
 
 
+def ask(path: Path, subjects: Sequence[str]) -> dict[str, JSON]:
+    """How these subjects stand, as the monitor behind `path` sees it; raises as `read`.
+
+    What has no `explained` is the status: of an earlier release, or of one that was asked too slowly.
+    """
+    return exchange(path, json.dumps({"explain": list(subjects)}).encode() + b"\n")
+
+
 def exchange(path: Path, words: bytes) -> dict[str, JSON]:
     """What is answered at `path` to these words, as `read`; at most `PATIENCE` seconds for each part of it."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
         _connect(connection, path)
         if words:
-            connection.sendall(words)
+            with contextlib.suppress(BrokenPipeError):  # it has answered already
+                connection.sendall(words)
             connection.shutdown(socket.SHUT_WR)
         parts = []
         while part := connection.recv(65536):

@@ -21,8 +21,8 @@ BEGIN = 1_000_000.0
 _A_MOMENT = BEGIN / 2
 _OLD = 700.0
 """Seconds: what is older than this differs in nothing that a decision looks at."""
-# Counters, and words for people: no decision reads them again.
-_LEFT_OUT = {"asked", "request_id", "why", "evidence", "power_evidence"}
+# Counters, words for people, and what is noted for the next start: no decision of this life reads them again.
+_LEFT_OUT = {"asked", "request_id", "why", "evidence", "power_evidence", "noted"}
 _KEPT = 100_000
 """Records whose form is kept, at most."""
 

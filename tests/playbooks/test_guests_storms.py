@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from masakarimonitors.core.changed_rules import RulesChanged
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.core.storm import TOGETHER, GuardPolicy
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
-from masakarimonitors.introspectiveinstancemonitor.core.observation import NotKnown
+from masakarimonitors.introspectiveinstancemonitor.core.observation import GuestRules, NotKnown
 from masakarimonitors.introspectiveinstancemonitor.monitor import describe
 from tests.fixtures.guest_play import RUN, Play
 
@@ -200,3 +201,36 @@ def test_one_that_cannot_be_asked_and_is_dead_is_held_for_an_hour_at_most_too() 
             else:
                 play.answers(uuid)
     assert when is not None and TOGETHER < when < TOGETHER + 300
+
+
+def changed(guard: GuardPolicy, reports: int = 3) -> RulesChanged[GuestRules]:
+    rules = GuestRules(guard=guard, reports_per_hour=reports)
+    return RulesChanged(rules, "[introspectiveinstancemonitor] storm_threshold")
+
+
+def test_other_limits_that_the_operator_says_count_from_the_next_storm_on() -> None:
+    play = host().feed(changed(GuardPolicy(domain_threshold=90.0)))
+    assert play.rulings == [Ruling.ACTED]
+    assert len(silence(play, *range(6), times=3)) == 6 and storm_verdicts(play) == []
+
+
+def test_whom_a_storm_holds_is_not_let_go_because_a_file_was_edited() -> None:
+    play = host()
+    assert silence(play, *range(10), times=5) == []
+    play.feed(changed(GuardPolicy()))
+    assert "wait until no storm" in play.verdicts[0].why
+    assert silence(play, *range(10), times=5) == [] and storm_verdicts(play) == [Ruling.HELD]
+    for uuid in GUESTS[:10]:
+        play.answers(uuid)
+    play.after(301.0)
+    assert storm_verdicts(play) == [Ruling.HELD, Ruling.RECOVERED]
+    assert len(silence(play, *range(10), times=3)) == 10, "from now on there is no guard"
+
+
+def test_a_report_limit_that_is_raised_lets_go_what_it_held() -> None:
+    play = host(reports_per_hour=1)
+    assert len(silence(play, 0, times=3)) == 1
+    play.answers(GUESTS[0])
+    assert silence(play, 0, times=3) == []
+    play.feed(changed(GuardPolicy(domain_threshold=50.0), reports=5))
+    assert [uuid for uuid, _, _ in play.notified] + silence(play, 0, times=1) == [GUESTS[0]]

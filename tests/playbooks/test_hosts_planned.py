@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.decision import JSON, Ruling
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.observation import (
     Life,
@@ -18,6 +18,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     Work,
     WorkSeen,
 )
+from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import OWN, THREE, Play, pacemaker_policy, policy, stopped
 
@@ -38,6 +39,36 @@ def test_when_the_work_ends_it_settles_anew_and_is_reported(work: Work) -> None:
     assert play.reports == []
     play.wait(0.2)
     assert play.reports == [stopped("node05")]
+
+
+LATE = Sighting(Membership.LEFT, "its good-bye was heard late", revises=True)
+
+
+@pytest.mark.parametrize("left_before", [(), ("manage",), ("manage", "tenant")])
+def test_a_good_bye_that_is_heard_after_the_loss_ends_it_unreported(left_before: tuple[str, ...]) -> None:
+    """Its agents are stopped one after another, and one datacentre calls it critical before it says that it left."""
+    play = Play().all_up("node05")
+    for link in left_before:
+        play.cut("node05", link, to=Membership.LEFT)
+    play.cut("node05", "storage").wait(1).change("storage", {"node05": LATE}).wait(600)
+    assert play.reports == []
+    assert play.state.hosts["node05"].outage is None
+    assert messages.NOT_LOST in [told.why for told in play.told]
+    assert (play.last("host:node05").ruling, play.last("host:node05").alarm) == (Ruling.PLANNED, False)
+
+
+def test_what_is_only_said_to_have_left_after_it_was_lost_is_reported() -> None:
+    """As Consul's leader makes it of a crashed server."""
+    play = Play().all_up("node05").cut("node05", "storage").wait(1)
+    play.cut("node05", "storage", to=Membership.LEFT).wait(600)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_host_that_lives_under_another_name_is_not_reported_under_the_old_one() -> None:
+    play = Play().all_up("node05").cut("node05", "storage").wait(1)
+    elsewhere = Sighting(Membership.UNKNOWN, "the same agent lives as new05", revises=True)
+    play.change("storage", {"node05": elsewhere}).wait(600)
+    assert play.reports == []
 
 
 def test_work_that_ends_with_the_host_back_was_no_failure() -> None:
@@ -371,15 +402,81 @@ def _age_of_work(play: Play, host: str) -> float:
     return (play.now.wall - datetime.datetime.fromisoformat(str(work["seen"]))).total_seconds()
 
 
-def test_what_is_kept_holds_on_when_work_that_another_link_showed_for_longer_than_a_day_ends() -> None:
+def test_what_is_kept_of_a_dark_link_is_no_younger_for_work_that_another_one_shows_each_night() -> None:
     play = worked_on()
-    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("tenant",)))
     for link in SEEN:
-        lists(play, link, "node05", idle=("node05",) if link == "storage" else ())
-    play.wait(30 * 3600).cut("node05", *SEEN).wait(10)
-    play.work("node05", Work.NONE).wait(86390)
-    assert play.reports == [], "manage has not been read, and it was known to stand until now"
-    assert play.wait(20).reports == [stopped("node05")]
+        lists(play, link, "node05", idle=("node05",))
+    for night in range(2):
+        play.wait(6 * 3600)
+        play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("tenant",)))
+        play.wait(6 * 3600)
+        if night == 0:
+            play.work("node05", Work.NONE)
+    play.cut("node05", *SEEN).wait(600)
+    assert play.reports == [], "tenant shows work"
+    play.work("node05", Work.NONE).wait(5)
+    assert any(said.alarm and "by manage before this monitor was started" in said.why for said in play.told)
+    assert play.reports == [stopped("node05")]
+
+
+def test_what_is_kept_of_a_dark_link_is_no_younger_for_restarts_in_the_nights_of_another_one() -> None:
+    play = worked_on()
+    for _ in range(2):
+        for link in SEEN:
+            lists(play, link, "node05", idle=("node05",) if link == "storage" else ())
+        play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("tenant",)))
+        play.wait(13 * 3600)
+        play.start()
+    for link in SEEN:
+        lists(play, link, "node05", idle=("node05",))
+    play.work("node05", Work.NONE).cut("node05", *SEEN).wait(10)
+    assert any("by manage before this monitor was started" in said.why for said in play.told)
+    assert play.reports == [] and "has not seen manage since its start" in play.last("host:node05").why
+    assert play.wait(3600).reports == [stopped("node05")], "and no longer, however many restarts and nights"
+
+
+def test_each_link_of_which_work_is_kept_has_its_own_day() -> None:
+    play = Play().all_up("node05")
+    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("manage",))).wait(600)
+    play.view("manage", False).wait(12 * 3600)
+    play.feed(WorkSeen("node05", Work.MAINTENANCE, "consul", play.now, links=("manage", "tenant")))
+    play.wait(60).start()
+    lists(play, "storage", "node05", idle=("node05",))
+    play.wait(13 * 3600)
+    assert "by manage before" in play.last("host:node05").why and play.last("host:node05").alarm
+    lists(play, "tenant", "node05", idle=("node05",))
+    assert play.cut("node05", *SEEN).wait(10).reports == [stopped("node05")]
+
+
+@pytest.mark.parametrize(("dark", "held"), [(86400 - 3700, False), (86400 + 60, True)])
+def test_what_a_link_showed_longer_than_a_day_before_the_start_says_nothing_of_today(
+    dark: float, held: bool
+) -> None:
+    play = Play().all_up("node05")
+    play.wait(60).view("manage", False)
+    for _ in range(int(dark / 3600)):
+        for link in SEEN:
+            lists(play, link, "node05")
+        play.wait(3600)
+    play.wait(dark % 3600).start()
+    for link in SEEN:
+        lists(play, link, "node05")
+    play.cut("node05", *SEEN).wait(60)
+    assert (play.reports == []) is held
+    if held:
+        words = play.last("host:node05")
+        assert words.alarm and "has not seen manage since its start, nor for a day before it" in words.why
+        play.wait(3600)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_link_that_has_been_dark_for_long_in_this_life_holds_nothing() -> None:
+    """That it is blind is an alarm for as long; held would be every failure, for ever."""
+    play = Play().all_up("node05")
+    play.wait(60).view("manage", False).wait(3 * 86400)
+    for link in SEEN:
+        lists(play, link, "node05")
+    assert play.cut("node05", *SEEN).wait(10).reports == [stopped("node05")]
 
 
 def test_after_an_upgrade_a_link_that_was_never_read_holds_no_failure_for_long() -> None:

@@ -2,11 +2,18 @@
 
 import pytest
 
+from masakarimonitors.core.changed_rules import RulesChanged
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.storm import TOGETHER, GuardPolicy
-from masakarimonitors.instancemonitor.core.observation import Identity, IoFailed, LibvirtAway, LibvirtBack
-from masakarimonitors.instancemonitor.core.reports.io_storm import WAIT
+from masakarimonitors.instancemonitor.core.observation import (
+    Identity,
+    InstanceRules,
+    IoFailed,
+    LibvirtAway,
+    LibvirtBack,
+)
+from masakarimonitors.instancemonitor.core.reports.io_storm import LATE, MOST_PUT_OFF, WAIT
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.state import State
 from masakarimonitors.instancemonitor.core.stories import QUIET
@@ -59,6 +66,59 @@ def test_the_error_of_one_instance_is_reported_after_a_short_wait() -> None:
     assert play.sent == ["instance-0"] and play.storms() == []
     play.keeps_failing(1, 600)
     assert play.sent == ["instance-0"]
+
+
+def stand_still(play: Fleet, seconds: float) -> None:
+    """Time goes on, and no alarm goes off before it is over."""
+    play.seconds += seconds
+
+
+def test_who_stood_still_while_a_report_waited_hears_the_others_before_it_leaves() -> None:
+    """All errors of the storage that has failed lie in the socket to libvirt; the first one alone was read."""
+    play = Fleet()
+    play.errors(1)
+    play.wait(3)
+    stand_still(play, 60)
+    play.wait(0)
+    assert play.sent == []
+    play.errors(8)
+    play.wait(WAIT)
+    assert play.sent == [] and play.storms() == ["held"]
+
+
+def test_one_that_fails_alone_waits_anew_after_a_standstill_and_is_reported() -> None:
+    play = Fleet()
+    play.errors(1)
+    play.wait(3)
+    stand_still(play, 60)
+    play.wait(WAIT - 0.1)
+    assert play.sent == []
+    play.wait(0.2)
+    assert play.sent == ["instance-0"]
+
+
+def test_where_all_is_late_for_ever_a_report_leaves_all_the_same() -> None:
+    play = Fleet()
+    play.errors(1)
+    for _ in range(MOST_PUT_OFF):
+        stand_still(play, WAIT + LATE + 1)
+        play.wait(0)
+        play.errors(1)
+        assert play.sent == []
+    play.wait(WAIT)
+    assert play.sent == ["instance-0"]
+
+
+def test_seconds_in_which_the_monitor_stood_still_end_no_storm_of_errors() -> None:
+    play = Fleet()
+    play.errors(6)
+    play.wait(WAIT)
+    play.keeps_failing(2, QUIET + HOLD - 60)
+    stand_still(play, 80)
+    play.wait(0)
+    assert play.sent == [] and play.storms() == ["held"]
+    play.keeps_failing(2, 120)
+    assert play.sent == ["instance-0", "instance-1"] and play.storms() == ["held", "recovered"]
 
 
 def test_errors_of_most_are_held_and_one_alarm_says_so() -> None:
@@ -236,3 +296,30 @@ def test_one_error_of_long_before_a_restart_is_not_reported_unless_there_is_anot
     assert play.sent == []
     play.wait(QUIET)
     assert play.sent == [] and play.alarms == {}
+
+
+def changed(guard: GuardPolicy, *, actionable: bool = False) -> RulesChanged[InstanceRules]:
+    rules = InstanceRules(guard=guard, settle_time=0.3, actionable_only=actionable)
+    return RulesChanged(rules, "[libvirt] storm_threshold")
+
+
+def test_other_limits_that_the_operator_says_count_from_the_next_storm_on() -> None:
+    play = Fleet()
+    play.see(changed(GuardPolicy(domain_threshold=90.0, hold=HOLD)))
+    play.errors(6)
+    play.wait(WAIT)
+    assert len(play.sent) == 6 and play.storms() == []
+
+
+def test_whom_a_storm_holds_is_not_let_go_because_a_file_was_edited() -> None:
+    play = Fleet()
+    play.errors(6)
+    play.wait(WAIT)
+    assert play.storms() == ["held"]
+    play.see(changed(GuardPolicy(), actionable=True))
+    play.keeps_failing(6, HOLD / 2)
+    assert play.sent == [] and play.storms() == ["held"]
+    assert [said for said in play.errors(10, action=1) if said == PAUSE] == [], "which counts at once"
+    play.wait(QUIET + HOLD)
+    assert play.storms() == ["held", "recovered"]
+    assert play.errors(6) == [REPORT] * 6, "from now on nothing waits"

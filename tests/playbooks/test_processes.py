@@ -274,7 +274,10 @@ def test_a_lost_answer_delays_and_does_not_silence() -> None:
     play.wait(1000)  # the command's end is never told
     assert isinstance(play.asked[0], Look)
     play.wait(1000)  # nor is the look answered
-    assert len(notified(play.answer(Presence.GONE))) == 1
+    play.answer(Presence.GONE)
+    play.runs("restart")  # it was a fault of the monitor's own
+    play.wait(1000)  # but that one lasts
+    assert len(notified(play.stays_gone())) == 1
 
 
 def test_a_command_that_ended_while_this_process_stood_still_has_ended() -> None:

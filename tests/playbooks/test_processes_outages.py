@@ -175,6 +175,43 @@ def test_a_shortage_that_lasts_is_reported_once(starts: bool) -> None:
     assert play.process.outage is not None and play.process.outage.since.monotonic == begun
 
 
+def test_a_helper_that_tells_no_end_is_no_failed_try_and_its_service_has_time_to_appear() -> None:
+    """Its command may have succeeded: another one beside a service that is about to appear would be a second copy."""
+    play = Play(NOVA, retries=0, patience=30.0)
+    play.running()
+    play.gone()
+    for _ in range(3):
+        (run,) = play.asked
+        assert isinstance(run, Run)
+        ended = CommandEnded(run.process_name, run.request_id, None, "no answer", shortage=True, unheard=True)
+        play.tell(ended)
+        (verdict,) = play.verdicts
+        assert (
+            verdict.ruling is Ruling.BLIND
+            and verdict.alarm
+            and "how the restart_command ended" in verdict.why
+        )
+        asked_at = play.now.monotonic
+        play.stays_gone()
+        play.runs("restart")
+        assert play.now.monotonic - asked_at >= 30.0
+    assert not notified(play.all_commands)
+    assert play.process.outage is not None and play.process.outage.tries == 1
+
+
+def test_a_command_whose_end_nobody_tells_is_no_failed_try() -> None:
+    play = Play(NOVA, retries=0)
+    play.running()
+    play.gone()
+    play.runs("restart")
+    while play.told[-1].ruling is Ruling.ACTED:
+        play.to_next_alarm()
+    assert play.told[-1].ruling is Ruling.BLIND and play.told[-1].alarm
+    play.stays_gone()
+    play.runs("restart")
+    assert not notified(play.all_commands)
+
+
 def test_many_tries_have_all_their_time_before_a_shortage_counts() -> None:
     play = Play(NOVA, retries=99, interval=10.0)
     play.running()

@@ -1,159 +1,303 @@
-"""`masakari-monitors check`: looks over the configuration without running anything."""
+"""`masakari-monitors check`: what a monitor would build, built, and whoever it would ask, asked; nothing is run.
+
+Each look is one function that gives findings, has its own time, and can fail without taking the others along.
+"""
 
 import argparse
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from typing import Any
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
 
 from oslo_config import cfg
 
 from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd.checks import building, files, masakari, state, twins
 from masakarimonitors.cmd.console.terminal import say
-from masakarimonitors.conf import ConfigFault, loader, state_path, unknown
-from masakarimonitors.hostmonitor.drivers.base import Weight
+from masakarimonitors.conf import ConfigFault, loader, state_path
+from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.finding import Finding, Weight, fault, ok, warning
 from masakarimonitors.libvirt.faults import Unavailable
-from masakarimonitors.masakari_api import LookupFailed
-from masakarimonitors.masakari_lists import hosts_of, segments
-from masakarimonitors.system.files import mounts
+from masakarimonitors.masakari_api import MasakariApi
+from masakarimonitors.status import unix_socket
+from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.tasks import side_by_side
+from masakarimonitors.system.threads import Pool
+
+FINE, FAULTY = 0, 1
+"""Exit codes; 2 is a wrong argument's. Warnings do not count."""
+
+_WITHIN = 60.0
+"""Seconds for one look as a whole, whatever it asks."""
+_DISK_WITHIN = 15.0
+"""Seconds for what is only looked at on a disk."""
+_BMCS_WITHIN = 600.0
+"""Seconds for all BMCs: 1,000 hosts, eight at a time, five seconds each."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Something to look at: what it is about, and how; `seconds` at most."""
+
+    about: str
+    find: Callable[[], Awaitable[Sequence[Finding]]]
+    seconds: float = _WITHIN
 
 
 def add_parser(commands: Any) -> None:
     """Declare the subcommand."""
     parser = commands.add_parser(
         "check",
-        help="look over the configuration, and ask masakari-api whether it knows this host",
-        description="Exit code 0: everything is in order. 1: something is named that must be mended.",
+        help="look over the configuration, and ask whoever the monitors would ask",
+        description="Builds what the monitors would build, and asks masakari-api, libvirt and the cluster engine. Run "
+        "it as the user of the monitors. Exit code 0: nothing has to be mended; warnings may be there. 1: something is "
+        "wrong.",
     )
-    parser.add_argument("--offline", action="store_true", help="do not ask masakari-api")
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        help="ask nobody: look at the files and the folders of this host alone",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document with all findings")
+    parser.add_argument(
+        "--bmc",
+        action="store_true",
+        help="ask the BMC of each host, too, as is done in any case where this host's monitor is the reporter",
+    )
+    parser.add_argument(
+        "--monitor",
+        action="append",
+        choices=wiring.MONITORS,
+        metavar="NAME",
+        help="look at this monitor alone, which has to work here; may be repeated",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    """Print one line for each thing that was looked at."""
-    conf = loader.load(rest, prog="masakari-monitors")
-    faults = 0
-    with contextlib.suppress(ConfigFault, wiring.NotBuilt):
-        wiring.obstacle("hostmonitor", conf)  # loads its driver, which may have options of its own
-    for remark in unknown.remarks(conf, driver_loaded=True):
-        say(f"warning  {remark}")
-    say(f"ok       this host is called {conf.hostname}")
-    faults += _state(conf)
-    for name in wiring.MONITORS:
-        try:
-            obstacle = wiring.obstacle(name, conf)
-        except wiring.NotBuilt:
-            obstacle = "not part of this release"
-        except ConfigFault as fault:
-            faults += 1
-            say(f"FAULT    {name}: {fault}", lines=True)
-            continue
-        say(f"warning  {name} cannot work here: {obstacle}" if obstacle else f"ok       {name} can work here")
-    _show_processes(conf)
-    if not arguments.offline:
-        faults += asyncio.run(_ask_engines(conf))
-        faults += _try_agents(conf)
+    """Print each finding; exit code 1 if one of them must be mended."""
     try:
-        client = wiring.api_client(conf)
-    except ConfigFault as fault:
-        say(f"FAULT    {fault}", lines=True)
-        return 1
-    if not arguments.offline:
-        faults += asyncio.run(_ask(client, conf.hostname))
-    client.close()
-    return 1 if faults else 0
-
-
-def _show_processes(conf: cfg.ConfigOpts) -> None:
-    """What each entry of the process list matches now: an entry that fits its service no more is to be seen here."""
-    with contextlib.suppress(ConfigFault, wiring.NotBuilt):  # said already
-        for finding in wiring.monitor_module("processmonitor").check_list(conf):
-            say(f"{'ok' if finding.fine else 'warning':8} {finding.text}")
-
-
-def _state(conf: cfg.ConfigOpts) -> int:
-    """Where monitors that run as this user would keep their state; nothing is made. The number of faults."""
-    try:
-        chosen, remarks = state_path.plan(conf, names=wiring.MONITORS)
-    except ConfigFault as fault:
-        say(f"FAULT    {fault}", lines=True)
-        return 1
-    for remark in filter(None, (*remarks, state_path.search(conf, ".sqlite", wiring.MONITORS).unknown)):
-        say(f"warning  {remark}")
-    if chosen is None:
-        say("warning  no writable folder for state: memory only")
-    elif chosen.standing is not state_path.Standing.READY:
-        say(
-            f"warning  state belongs into {chosen.folder}, which takes nothing now ({chosen.seen}): memory only"
-        )
-    elif (why := mounts.look(chosen.folder)) and not conf.state_may_be_lost:
-        say(f"warning  state is kept in {chosen.folder}, which does not survive: {why}")
+        conf = loader.load(rest, prog="masakari-monitors")
+    except ConfigFault as error:
+        found = [replace(fault(str(error)), about="configuration")]
     else:
-        say(f"ok       state is kept in {chosen.folder}")
-    return 0
+        with _unlogged():
+            found = asyncio.run(_look(conf, arguments))
+    _print(found, as_json=arguments.json)
+    return FAULTY if any(one.weight is Weight.FAULT for one in found) else FINE
 
 
-async def _ask_engines(conf: cfg.ConfigOpts) -> int:
-    """What each monitor's module finds out by asking, if it offers `async check_engine(conf)`; the number of faults."""
-    faults = 0
-    for name in wiring.MONITORS:
-        try:
-            look = getattr(wiring.monitor_module(name), "check_engine", None)
-            findings = () if look is None else await look(conf)
-        except wiring.NotBuilt:
-            continue
-        except ConfigFault as fault:
-            faults += 1
-            say(f"FAULT    {name}: {fault}", lines=True)
-            continue
-        for finding in findings:
-            faults += finding.weight is Weight.FAULT
-            say(f"{finding.weight.value:8} {finding.text}")
-    return faults
-
-
-def _try_agents(conf: cfg.ConfigOpts) -> int:
-    """Whether guest agents can be asked, which is another right than to list guests; the number of faults."""
+@contextlib.contextmanager
+def _unlogged() -> Iterator[None]:
+    """While the block runs, what is logged goes to no terminal: what matters of it is a finding."""
+    root = logging.getLogger()
+    before, root.handlers = root.handlers, [logging.NullHandler()]
     try:
-        found = wiring.monitor_module("introspectiveinstancemonitor").try_agents(conf)
-    except (ConfigFault, wiring.NotBuilt):
-        return 0  # said already
-    faults = 0
-    for uri, fault in found.items():
-        weight, text = agents_reached(uri, fault)
-        faults += weight is Weight.FAULT
-        say(f"{weight.value:8} {text}")
-    return faults
+        yield
+    finally:
+        root.handlers = before
 
 
-def agents_reached(uri: str, fault: Unavailable | None) -> tuple[Weight, str]:
+def _print(found: Sequence[Finding], *, as_json: bool) -> None:
+    if not as_json:
+        for one in found:
+            first, *more = one.text.splitlines() or [""]
+            say(f"{one.weight.value:8} {first}")
+            for line in more:
+                say(f"         {line}")
+        return
+    count = {weight: sum(one.weight is weight for one in found) for weight in Weight}
+    rows: list[JSON] = [
+        {"weight": one.weight.value.lower(), "about": one.about, "text": one.text} for one in found
+    ]
+    document: dict[str, JSON] = {
+        "fine": not count[Weight.FAULT],
+        "faults": count[Weight.FAULT],
+        "warnings": count[Weight.WARNING],
+        "findings": rows,
+    }
+    print(json.dumps(document))
+
+
+async def _look(conf: cfg.ConfigOpts, arguments: argparse.Namespace) -> list[Finding]:
+    """Everything, in the order in which a start meets it; what asks outside is asked at the same time."""
+    names = building.monitors(arguments.monitor or ())
+    refused: list[Finding] = []
+    try:
+        api = wiring.api_client(conf)
+    except ConfigFault as error:
+        # What else is wrong is to be seen all the same: monitors are built with a client that nobody asks anything.
+        refused = [fault(str(error))]
+        api = wiring.api_client(conf, "http://127.0.0.1:9")
+    here = await _each(_here(conf, names, arguments, api))
+    # By now a third-party host driver has declared its options.
+    named = ok(f"this host is called {conf.hostname}")
+    found = [
+        *_about("configuration", [*files.read(conf), *files.remarks(conf), named]),
+        *here,
+        *_about("masakari-api", refused),
+    ]
+    if not arguments.offline:
+        found += await _each(_live(conf, names, arguments, None if refused else api))
+    api.close()
+    return found
+
+
+def _here(
+    conf: cfg.ConfigOpts, names: Sequence[str], arguments: argparse.Namespace, api: MasakariApi
+) -> list[Look]:
+    """What a start meets on this host, in its order."""
+    wanted, clock = bool(arguments.monitor), SystemClock()
+    looks = [
+        Look("log", partial(_aside, partial(building.place_of_log, conf, names)), _DISK_WITHIN),
+        Look("state", partial(_aside, partial(state.look, conf, names)), _DISK_WITHIN),
+        *(Look(name, partial(building.monitor, name, conf, api, clock, wanted=wanted)) for name in names),
+    ]
+    if "hostmonitor" in names:
+        looks.append(Look("hostmonitor", partial(_rules, conf)))
+    if "processmonitor" in names:
+        looks.append(Look("processmonitor", partial(_aside, partial(_processes, conf))))
+    return looks
+
+
+async def _aside(look: Callable[[], T]) -> T:
+    """What `look` returns, which blocks: a disk or a mount that hangs must not hold up everything else."""
+    pool = Pool("check")
+    try:
+        return await pool.call(look, _BMCS_WITHIN)  # whoever calls this has its own time
+    finally:
+        pool.close()
+
+
+def _live(
+    conf: cfg.ConfigOpts, names: Sequence[str], arguments: argparse.Namespace, api: MasakariApi | None
+) -> list[Look]:
+    """Whoever the monitors would ask."""
+    looks = [Look("other monitors", partial(_aside, partial(_twins, conf, names)))]
+    if "instancemonitor" in names:
+        looks.append(Look("instancemonitor", partial(_libvirts, "instancemonitor", conf)))
+    if "introspectiveinstancemonitor" in names:
+        looks.append(
+            Look("introspectiveinstancemonitor", partial(_libvirts, "introspectiveinstancemonitor", conf))
+        )
+    if "hostmonitor" in names:
+        looks.append(Look("hostmonitor", partial(_engine, conf)))
+        looks.append(Look("BMCs", partial(_bmcs, conf, asked=arguments.bmc), _BMCS_WITHIN))
+    if api is not None:
+        looks.append(Look("masakari-api", partial(_masakari, conf, api)))
+    return looks
+
+
+async def _each(looks: Sequence[Look]) -> list[Finding]:
+    """All at the same time; what one of them raises, or its time that is over, is its finding."""
+    found = await side_by_side([_one(look) for look in looks])
+    return [finding for findings in found for finding in findings]
+
+
+async def _one(look: Look) -> Sequence[Finding]:
+    try:
+        async with asyncio.timeout(look.seconds):
+            return _about(look.about, await look.find())
+    except TimeoutError:
+        text = f"{look.about}: not known: no answer to everything within {look.seconds:g} s"
+    except ConfigFault:
+        return ()  # it was said when the monitor was built
+    except Exception as error:  # noqa: BLE001 - one look that fails must not hide what the others have seen
+        text = f"{look.about}: not known: {type(error).__name__}: {error}"
+    return _about(look.about, [fault(text)])
+
+
+def _about(about: str, found: Sequence[Finding]) -> list[Finding]:
+    return [one if one.about else replace(one, about=about) for one in found]
+
+
+async def _rules(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    found: Sequence[Finding] = wiring.monitor_module("hostmonitor").check_rules(conf)
+    return found
+
+
+def _processes(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    """What each entry of the process list matches now: an entry that fits its service no more is to be seen here."""
+    found = wiring.monitor_module("processmonitor").check_list(conf)
+    return [ok(one.text) if one.fine else warning(one.text) for one in found]
+
+
+async def _masakari(conf: cfg.ConfigOpts, api: MasakariApi) -> Sequence[Finding]:
+    if conf.receiver.embedded and not ("endpoint" in conf.api and conf.api.endpoint):
+        return [
+            warning(
+                "[receiver] embedded is set: `masakari-monitors run` tells its own receiver, which recovers nothing, "
+                "and no masakari-api; it was not asked"
+            )
+        ]
+    return await masakari.look(api, conf.hostname, SystemClock())
+
+
+async def _libvirts(name: str, conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    """Whether each libvirt lets in whoever does that monitor's work; to ask guests is another right than to look."""
+    module = wiring.monitor_module(name)
+    if name == "instancemonitor":
+        try_all, said = module.try_libvirts, instances_seen
+    else:
+        try_all, said = module.try_agents, agents_reached
+    found = await _aside(partial(try_all, conf))
+    return [said(uri, refusal) for uri, refusal in found.items()]
+
+
+def agents_reached(uri: str, refusal: Unavailable | None) -> Finding:
     """What is said of the guest agents at `uri`: a missing right must be mended, anything else may pass."""
-    if fault is None:
-        return Weight.OK, f"introspectiveinstancemonitor: guest agents at {uri} can be asked"
-    weight = Weight.FAULT if fault.refused else Weight.WARNING
-    return weight, f"introspectiveinstancemonitor: no guest agent at {uri} can be asked: {fault}"
+    if refusal is None:
+        return ok(f"introspectiveinstancemonitor: guest agents at {uri} can be asked")
+    return _refused(f"introspectiveinstancemonitor: no guest agent at {uri} can be asked", refusal)
 
 
-async def _ask(client: Any, hostname: str) -> int:
-    """Whether masakari-api answers and has this host in a failover segment; the number of faults."""
+def instances_seen(uri: str, refusal: Unavailable | None) -> Finding:
+    """What is said of the instances at `uri`."""
+    if refusal is None:
+        return ok(f"instancemonitor: the instances of {uri} can be seen")
+    return _refused(f"instancemonitor: no instance of {uri} can be seen", refusal)
+
+
+def _refused(text: str, refusal: Unavailable) -> Finding:
+    return (fault if refusal.refused else warning)(f"{text}: {refusal}")
+
+
+async def _engine(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    found: Sequence[Finding] = await wiring.monitor_module("hostmonitor").check_engine(conf)
+    return found
+
+
+async def _bmcs(conf: cfg.ConfigOpts, *, asked: bool) -> Sequence[Finding]:
+    """Each host's BMCs, where that is asked for, or this host's monitor is the one that would ask them."""
+    if not asked and not await _reports(conf):
+        return ()
+    found: Sequence[Finding] = await wiring.monitor_module("hostmonitor").check_power(conf)
+    return found
+
+
+async def _reports(conf: cfg.ConfigOpts) -> bool:
+    """Whether the host monitor that runs here says that it is the reporter."""
+    folder = state_path.find(conf, ".sock", ("hostmonitor",))
+    if folder is None:
+        return False
     try:
-        known = await segments(client)
-        for segment in known:
-            hosts = await hosts_of(client, segment)
-            found = next((host for host in hosts if host.name == hostname), None)
-            if found is not None:
-                say(f"ok       masakari-api knows {hostname} in segment {segment.name}")
-                if found.on_maintenance:
-                    say(f"warning  {hostname} is on maintenance in masakari: high availability is off for it")
-                if not segment.enabled:
-                    say(
-                        f"warning  segment {segment.name} is disabled: masakari accepts reports about its hosts "
-                        "and recovers nothing"
-                    )
-                return 0
-    except LookupFailed as fault:
-        say(f"FAULT    masakari-api gave no usable answer: {fault}")
-        return 1
-    say(f"FAULT    masakari-api answers, but {hostname} is in none of its {len(known)} segments: it would")
-    say("         refuse every report. Register the host, or set [DEFAULT] hostname to the registered name.")
-    return 1
+        shown: Any = await _aside(partial(unix_socket.read, folder / "hostmonitor.sock"))
+        rows = shown.get("subjects", ())
+        return any(row["subject"] == "reporter" and row["state"] == "this monitor" for row in rows)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return False  # none runs, or it does not tell: then it is asked for with --bmc
+
+
+def _twins(conf: cfg.ConfigOpts, names: Sequence[str]) -> Sequence[Finding]:
+    folder = state_path.find(conf, ".sqlite", wiring.MONITORS)
+    holders = {
+        name: state.lock_holders(folder / f"{name}.sqlite.lock") if folder is not None else []
+        for name in names
+    }
+    return twins.look(names, holders)

@@ -26,7 +26,7 @@ from masakarimonitors.core.notification import HOSTNAME
 from masakarimonitors.core.storm import Storm
 from masakarimonitors.hostmonitor.core.election.reporter import Standing, stagger
 from masakarimonitors.hostmonitor.core.evidence.planned import MEMORY as PLANNED
-from masakarimonitors.hostmonitor.core.evidence.planned import UNREAD_FOR, memo_read
+from masakarimonitors.hostmonitor.core.evidence.planned import memo_read
 from masakarimonitors.hostmonitor.core.fleet.cluster import lapsed, notice, times
 from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
 from masakarimonitors.hostmonitor.core.fleet.storms import evaluate_storms
@@ -256,11 +256,8 @@ class _Round:
             name for name in self._maybe_troubled() if _is_troubled(self.hosts[name], self.policy.samples)
         )
         cluster = replace(self.cluster, ledger=self._keep_ledger(troubled))
-        if cluster.work_unread != self.old.cluster.work_unread:
-            read = frozenset(self.policy.matrix.sequence) - cluster.work_unread
-            # Once all is read, a release that kept no record is of the past.
-            holds = cluster.unread_for if cluster.work_unread else UNREAD_FOR
-            self.commands.append(Remember(PLANNED, memo_read(read, holds)))
+        if cluster.work_readings != self.old.cluster.work_readings:
+            self.commands.append(Remember(PLANNED, memo_read(cluster.work_readings)))
         wake_at = self._set_alarm(cluster, None if woken else self.old.wake_at)
         state = State(
             hosts=self.hosts,

@@ -120,7 +120,9 @@ def _take_sample(policy: Policy, state: State, sample: Sample, now: Instant) -> 
             new = observe(before.links[at], NOT_LISTED, now.monotonic, live)
             if new is not before.links[at]:
                 changed[host] = _on_link(before, at, new)
-        cluster = replace(cluster, work_unread=cluster.work_unread - {sample.link})
+        readings = cluster.work_readings.read(sample.link, now)
+        if readings is not cluster.work_readings:
+            cluster = replace(cluster, work_readings=readings)
     news = News(cluster=cluster, hosts=changed)
     return news.then(_end_kept(state, sample, changed, cluster)) if sample.idle else news
 

@@ -1,7 +1,11 @@
 """The ledger of open outages: what a leader writes down for the next one, and how a cluster engine keeps it.
 
-Pure. In: the open outages that masakari was told of. Out: one JSON object, and back; what cannot be read is told
-apart from an empty ledger.
+Pure. In: the open outages that masakari was told of, and the BMCs that were found to be wrong. Out: one JSON object,
+and back; what cannot be read is told apart from an empty ledger.
+
+Monitors of several releases read one ledger, and an entry that one of them cannot read makes all of it unreadable to
+that one. So the wrong BMCs of a host stand in an entry of the form that all read, under a name that no host can have:
+an earlier release passes over it.
 """
 
 import datetime
@@ -11,17 +15,61 @@ from dataclasses import dataclass
 
 from masakarimonitors.core.notification import HostStatus
 
+BMCS = "bmc:"
+"""What the name of an entry begins with that is of a host's BMCs; then the host's follows."""
+
+COUNTED_IN = 600.0
+"""Seconds in which the ledger counts for how long a wrong BMC has said "on": each of them is a write to the store."""
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One open outage as the leader wrote it down for the next one.
+    """One open outage as the leader wrote it down for the next one, or the wrong BMCs of a host.
 
-    `reported_at` is the report's generated_time. `delivered`: masakari-api is known to have it.
+    `reported_at` is the report's generated_time. `delivered`: masakari-api is known to have it. `bmcs`: those that said
+    off while their host was up, each with the seconds for which it has said only on since.
     """
 
     host_status: HostStatus
     reported_at: datetime.datetime
     delivered: bool = False
+    bmcs: tuple[tuple[str, float], ...] = ()
+
+
+WrongBmcs = Mapping[str, Mapping[str, float]]
+"""By host, the BMCs that said off while it was up: by each, the seconds for which it has said only on since."""
+
+
+def with_bmcs(entries: Mapping[str, LedgerEntry], wrong: WrongBmcs) -> Mapping[str, LedgerEntry]:
+    """The open outages, and beside them what is known of BMCs."""
+    return {**outages(entries), **{BMCS + host: _as_entry(bmcs) for host, bmcs in sorted(wrong.items())}}
+
+
+def outages(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry]:
+    """The open outages alone."""
+    return {name: entry for name, entry in entries.items() if not name.startswith(BMCS)}
+
+
+def wrong_bmcs(entries: Mapping[str, LedgerEntry]) -> WrongBmcs:
+    """What it says of BMCs."""
+    return {
+        name.removeprefix(BMCS): dict(entry.bmcs)
+        for name, entry in entries.items()
+        if name.startswith(BMCS) and entry.bmcs
+    }
+
+
+def counted(bmcs: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """As the ledger tells it: two that differ by less than `COUNTED_IN` are one."""
+    return tuple((bmc, seconds // COUNTED_IN * COUNTED_IN) for bmc, seconds in sorted(bmcs.items()))
+
+
+_LONGEST = 1e9
+_NEVER = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+def _as_entry(bmcs: Mapping[str, float]) -> LedgerEntry:
+    return LedgerEntry(HostStatus.UNKNOWN, _NEVER, delivered=True, bmcs=counted(bmcs))
 
 
 def read_ledger(value: bytes | str) -> Mapping[str, LedgerEntry] | None:
@@ -32,12 +80,21 @@ def read_ledger(value: bytes | str) -> Mapping[str, LedgerEntry] | None:
                 HostStatus(entry["host_status"]),
                 datetime.datetime.fromisoformat(entry["reported_at"]).astimezone(datetime.UTC),
                 bool(entry["delivered"]),
+                _read_bmcs(entry.get("bmcs")),
             )
             for host, entry in json.loads(value).items()
         }
     # OverflowError: a time outside of the calendar once it is in UTC; RecursionError: nested too deeply.
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def _read_bmcs(told: object) -> tuple[tuple[str, float], ...]:
+    """What can be understood of it; a number that is none begins from the beginning."""
+    if not isinstance(told, dict):
+        return ()
+    sound = {bmc: s if isinstance(s, int | float) and 0 <= s < _LONGEST else 0 for bmc, s in told.items()}
+    return tuple((str(bmc), float(seconds)) for bmc, seconds in sorted(sound.items()))
 
 
 def write_ledger(entries: Mapping[str, LedgerEntry]) -> bytes:
@@ -48,6 +105,7 @@ def write_ledger(entries: Mapping[str, LedgerEntry]) -> bytes:
                 "host_status": entry.host_status.value,
                 "reported_at": entry.reported_at.isoformat(),
                 "delivered": entry.delivered,
+                **({"bmcs": dict(entry.bmcs)} if entry.bmcs else {}),
             }
             for host, entry in entries.items()
         },

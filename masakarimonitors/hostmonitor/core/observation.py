@@ -89,10 +89,14 @@ class Sighting:
     """One host on one link: the value, and the raw evidence in a few words ("serfHealth critical").
 
     Share one object between hosts that look alike: a list of 10,000 members is then cheap.
+
+    `revises`: what its source called DOWN before was not lost: it was leaving, say, and its good-bye was heard late.
+    Without that, what is LEFT or UNKNOWN after it was DOWN stays DOWN: cluster engines make that of their dead.
     """
 
     value: Membership
     evidence: str = ""
+    revises: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from masakarimonitors.hostmonitor.core.election.reporter import ALWAYS, STAGGER_
 from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
 from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
 from masakarimonitors.hostmonitor.core.evidence.planned import MEMORY as PLANNED
-from masakarimonitors.hostmonitor.core.evidence.planned import UNREAD_FOR, restore_unread, unread_for
+from masakarimonitors.hostmonitor.core.evidence.planned import WorkReadings, restore_read
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import DomainsChanged, GuardChanged
 from masakarimonitors.hostmonitor.core.outages.host import MEMORY, HostState
@@ -130,9 +130,8 @@ class Cluster:
 
     `views`: this monitor's own sight of each link; `reporter`: who reports; `ledger`: the open outages as they stand
     where the next leader reads them, as far as known; `storms`: by scope; `segments` and `maintenance`: of masakari;
-    `unseen`: registered hosts that no link lists, as they were told. `work_unread`: the links whose planned
-    work this monitor has never read, as far as it remembers, and `unread_for`: for how many seconds from the start that
-    holds a report. `began`: the monotonic second of the first observation.
+    `unseen`: registered hosts that no link lists, as they were told. `work_readings`: which links' planned
+    work was read. `began`: the monotonic second of the first observation.
     """
 
     views: Mapping[str, ViewState]
@@ -142,8 +141,7 @@ class Cluster:
     segments: Segments = field(default_factory=Segments)
     maintenance: Mapping[str, Maintenance] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()
-    work_unread: frozenset[str] = frozenset()
-    unread_for: float = UNREAD_FOR
+    work_readings: WorkReadings = field(default_factory=WorkReadings)
     began: float = math.inf
 
     def counts(self, link: str, now: float) -> bool:
@@ -197,9 +195,8 @@ def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:
     cluster = Cluster(
         views={name: ViewState() for name in sequence},
         reporter=Reporter() if policy.elected else ALWAYS,
-        work_unread=restore_unread(memory.get(PLANNED), sequence),
-        unread_for=unread_for(
-            memory.get(PLANNED), served=any(host.seen_in_service for host in hosts.values())
+        work_readings=restore_read(
+            memory.get(PLANNED), sequence, served=any(host.seen_in_service for host in hosts.values())
         ),
     )
     return State(hosts=hosts, cluster=cluster, troubled=frozenset(hosts))

@@ -12,13 +12,17 @@ import importlib.metadata
 import inspect
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
 from oslo_config.cfg import ConfigOpts
 
 from masakarimonitors.conf import ConfigFault
+from masakarimonitors.core.finding import (
+    Finding as Finding,
+)  # what `check_engine` of a driver's module returns
+from masakarimonitors.core.finding import Weight as Weight
 from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
+from masakarimonitors.hostmonitor.core.ledger import WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation, Power
 from masakarimonitors.hostmonitor.power.check import Proof
 from masakarimonitors.monitor import Effects, InputFile, Source
@@ -35,6 +39,9 @@ BUILT_IN = {
     "kubernetes": f"{_DRIVERS}.kubernetes.driver:build",
 }
 """This project's own drivers; they are found without installed metadata too."""
+
+
+HearWrong = Callable[[WrongBmcs, bool], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Driver:
     """What the driver knows of a host's addresses at present, for signs of life; () when nothing is known."""
     look_at_power: Callable[[str], Awaitable[Proof | None]] | None = None
     """One look at the BMCs of a host that is up (`Prover.look`), for the rounds; None of a host without a BMC."""
-    note_power: Callable[[str, Power], Sequence[str]] = lambda host, said: ()
+    note_power: Callable[[str, Power], Mapping[str, float]] = lambda host, said: {}
     """Told what the rounds have found (`Prover.note`): what the BMCs of a host have said while it was up."""
     files: Sequence[InputFile] = ()
     """The operator's files that it was made from; read again on SIGHUP."""
@@ -73,10 +80,16 @@ class Driver:
     """What hinders its sources at this moment though they see; the status shows each sentence as an alarm."""
     on_path: Callable[[bool], None] = lambda works: None
     """Told whether this monitor's own way to masakari works, whenever that changes: part of its claim to report."""
-    recall_power: Callable[[Mapping[str, Sequence[str]]], None] = lambda wrong: None
+    recall_power: Callable[[WrongBmcs], None] = lambda wrong: None
     """Told before a source runs what `note_power` returned last, by host, in the life before (`Prover.recall`)."""
+    wrong_power: Callable[[], WrongBmcs] = lambda: {}
+    """All that `note_power` would return now, by host (`Prover.wrong`): what the next reporter must know."""
+    hear_power: HearWrong = lambda wrong, leads: None
+    """Told what the ledger says of BMCs, and whether this monitor has become the reporter (`Prover.hear`)."""
     power_places: Callable[[str], Hashable] = lambda host: None
     """What names the BMCs of a host now (`Prover.places`): when it is another one, they are looked at again soon."""
+    power_hosts: Callable[[], Awaitable[Sequence[str]]] | None = None
+    """The hosts of which `look_at_power` knows a BMC, found out anew; None where no BMC is asked. For checks alone."""
 
 
 class Build(Protocol):
@@ -87,26 +100,6 @@ class Build(Protocol):
 
         Raises `masakarimonitors.conf.ConfigFault` for what an operator can fix.
         """
-
-
-class Weight(StrEnum):
-    """How much it matters to `masakari-monitors check`, in its own words."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAULT = "FAULT"
-    """It must be mended; the exit code is 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a driver has found out for `masakari-monitors check`.
-
-    A driver's module may offer `async check_engine(conf, own) -> Sequence[Finding]`, which asks its cluster engine.
-    """
-
-    weight: Weight
-    text: str
 
 
 Word = Leader | Follower | NoElection

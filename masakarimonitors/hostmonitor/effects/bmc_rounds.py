@@ -2,19 +2,20 @@
 
 In: who is up, and one look at a host's BMCs at a time. Out: `BmcSeen` for each host whose BMC does not say "on" or is
 held to be another host's, and once more when all is well again; `judged` makes verdicts of them, beside the core and
-without its state, and what must outlast a restart. A BMC that says off while its host is up belongs to another host,
-and would one day prove the wrong one dead, so it is not asked for proof any more; one that cannot be asked will prove
-nothing when its host has failed.
+without its state, and what must outlast a restart or a change of the reporter. A BMC that says off while its host is
+up belongs to another host, and would one day prove the wrong one dead, so it is not asked for proof any more; one that
+cannot be asked will prove nothing when its host has failed.
 """
 
 import math
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Remember, Ruling, Verdict
-from masakarimonitors.hostmonitor.core.observation import Power
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, WrongBmcs, counted
+from masakarimonitors.hostmonitor.core.observation import Power, WriteLedger
 from masakarimonitors.hostmonitor.power.bmc import Lack
 from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Proof
 from masakarimonitors.system.clock import Clock
@@ -40,20 +41,33 @@ MEMORY = "bmc:"
 Look = Callable[[str], Awaitable[Proof | None]]
 """One look at the BMCs of a host; None where none is known."""
 
+_LONGEST = 1e9
+"""Seconds: what says more than that was written by nobody."""
+
 S = TypeVar("S")
+
+
+NAMELESS_FOR = 3600.0
+"""Seconds for which nobody may name a BMC for a host until it is forgotten which of its BMCs were wrong: at a start of
+the cluster engine, or while a file is edited, none is named for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class BmcSeen:
-    """What the BMCs of a host said while it was up; `wrong`: which of them are held to be another host's.
+    """What the BMCs of a host said while it was up; None: it has none (any more).
 
-    So they may be though all say on: for now, or because the other host is on again.
+    `wrong`: which are held to be another host's, each with the seconds for which it has said only on since. So they may
+    be though all say on: for now, or because the other host is on again. `news`: what people are to be told, and not
+    only what is to be remembered. `listed`: whether the ledger says otherwise of it.
     """
 
     host: str
-    proof: Proof
+    proof: Proof | None
     at: Instant
-    wrong: tuple[str, ...] = ()
+    wrong: Mapping[str, float] = field(default_factory=dict)
+    _: KW_ONLY
+    news: bool = True
+    listed: bool = False
 
 
 class Line(StrEnum):
@@ -69,12 +83,12 @@ class _Told:
     """What was said of a host last, and when (monotonic seconds)."""
 
     proof: Proof
-    wrong: tuple[str, ...]
+    wrong: frozenset[str]
     at: float
 
-    def says(self, proof: Proof, wrong: tuple[str, ...]) -> bool:
+    def says(self, proof: Proof, wrong: Iterable[str]) -> bool:
         """Whether that is what it said, in whatever words."""
-        return (self.proof.power, self.proof.lack, self.wrong) == (proof.power, proof.lack, wrong)
+        return (self.proof.power, self.proof.lack, self.wrong) == (proof.power, proof.lack, frozenset(wrong))
 
 
 class BmcRounds:
@@ -93,15 +107,15 @@ class BmcRounds:
         clock: Clock,
         interval: float,
         *,
-        note: Callable[[str, Power], Sequence[str]] = lambda host, said: (),
+        note: Callable[[str, Power], Mapping[str, float]] = lambda host, said: {},
         places: Callable[[str], Hashable] = lambda host: None,
-        bad: Iterable[str] = (),
+        bad: WrongBmcs | None = None,
     ) -> None:
         """`hosts` says at any moment whose BMCs this monitor may look at: hosts that are up.
 
         `note` is told what those of a host have said while it was up: whoever asks them for proof must know; it returns
-        which are wrong. `places` of a host is another one once its BMCs are named otherwise. `bad`: the hosts of which
-        some were wrong before a restart: they are looked at first.
+        which are wrong, and for how many seconds each has said only on. `places` of a host is another one once its BMCs
+        are named otherwise. `bad`: those that were wrong before a restart: their hosts are looked at first.
         """
         self._look = look
         self._hosts = hosts
@@ -112,9 +126,23 @@ class BmcRounds:
         self._lines = list(Line)
         self._due: dict[str, float] = {}
         self._looked_at: dict[str, Hashable] = {}
-        self._wrong: set[str] = set(bad)
-        self._bad: set[str] = set(bad)
+        # Names in lower case: the ledger's are.
+        self._wrong: set[str] = set()
+        self._bad: set[str] = set()
         self._told: dict[str, _Told] = {}
+        self._kept = dict(bad or {})
+        # Since when (monotonic seconds) nobody names a BMC of a host of which one was wrong.
+        self._nameless: dict[str, float] = {}
+        self.suspect(self._kept)
+
+    def suspect(self, hosts: Iterable[str]) -> None:
+        """Others have found that BMCs of these hosts are wrong: they are looked at first."""
+        names = {host.lower() for host in hosts}
+        self._wrong |= names
+        self._bad |= names
+        for host in self._due:
+            if host.lower() in names:
+                self._due[host] = -math.inf
 
     async def run(self, emit: Callable[[Any], None]) -> None:
         """Until cancelled."""
@@ -132,7 +160,9 @@ class BmcRounds:
             changed = host in self._looked_at and self._looked_at[host] != self._places(host)
             due = self._due.get(host, -math.inf)
             if changed or due <= now.monotonic:
-                line = Line.WRONG if host in self._wrong else Line.CHANGED if changed else Line.ORDINARY
+                line = (
+                    Line.WRONG if host.lower() in self._wrong else Line.CHANGED if changed else Line.ORDINARY
+                )
                 waiting[line].append((due, host))
         for line in self._lines:
             if waiting[line]:
@@ -147,8 +177,9 @@ class BmcRounds:
         self._due[host] = began + min(self._interval, AGAIN)
         proof = await self._look(host)
         if proof is None:
-            self._due[host] = began + self._interval
+            self._miss(host, began, emit)
             return
+        self._nameless.pop(host, None)
         if proof.power is not Power.ON and not proof.known:
             # BMCs restart, answers get lost, hosts are switched off: what counts is seen again while the host is up.
             proof = await self._look_again(host, LOOKS_APART)
@@ -160,14 +191,36 @@ class BmcRounds:
             # It is down, or was out of sight for a moment: not to be left for a whole interval.
             self._due[host] = now.monotonic + self._soon(AGAIN)
             return
-        wrong = tuple(self._note(host, proof.power))
+        wrong = self._note(host, proof.power)
         self._take(host, proof, wrong, began)
-        self._tell(BmcSeen(host, proof, now, wrong), emit)
+        self._tell(host, proof, now, wrong, emit)
 
-    def _take(self, host: str, proof: Proof, wrong: tuple[str, ...], began: float) -> None:
+    def _miss(self, host: str, began: float, emit: Callable[[Any], None]) -> None:
+        """It has no BMC: nothing is wrong with one, and after a while nothing was."""
+        name, now = host.lower(), self._clock.now()
+        self._due[host] = began + self._interval
+        if name not in self._wrong | self._bad and host not in self._nameless:
+            return
+        since = self._nameless.setdefault(host, now.monotonic)
+        over = now.monotonic >= since + NAMELESS_FOR
+        if over:
+            self._note(host, Power.ON)
+            del self._nameless[host]
+        else:
+            self._due[host] = since + NAMELESS_FOR
+        wrong = {} if over else self._kept.get(host, {})
+        if over or name in self._bad:
+            emit(BmcSeen(host, None, now, wrong, news=name in self._bad, listed=over))
+        if over:
+            self._kept.pop(host, None)
+        self._told.pop(host, None)
+        self._bad.discard(name)
+        self._wrong.discard(name)
+
+    def _take(self, host: str, proof: Proof, wrong: Mapping[str, float], began: float) -> None:
         """When it is looked at again, and in which line it waits for that."""
         now, bad = self._clock.now().monotonic, bool(wrong) or proof.power is Power.OFF
-        self._wrong = self._wrong | {host} if bad else self._wrong - {host}
+        self._wrong = self._wrong | {host.lower()} if bad else self._wrong - {host.lower()}
         if proof.power is Power.ON and not bad:
             self._due[host] = began + self._interval
         else:
@@ -177,19 +230,35 @@ class BmcRounds:
     def _soon(self, seconds: float) -> float:
         return min(self._interval, seconds)
 
-    def _tell(self, seen: BmcSeen, emit: Callable[[Any], None]) -> None:
-        """What is bad is told when it is new, and once in each interval; what is well when it was bad."""
-        host, bad = seen.host, bool(seen.wrong) or seen.proof.power is not Power.ON
+    def _tell(
+        self,
+        host: str,
+        proof: Proof,
+        now: Instant,
+        wrong: Mapping[str, float],
+        emit: Callable[[Any], None],
+    ) -> None:
+        """What is bad is told when it is new, and once in each interval; what is well when it was bad.
+
+        How long a wrong one has said only on is remembered at each look.
+        """
+        bad, was_bad = bool(wrong) or proof.power is not Power.ON, host.lower() in self._bad
         told = self._told.get(host)
-        same = told is not None and told.says(seen.proof, seen.wrong)
-        if same and told is not None and seen.at.monotonic < told.at + self._interval:
-            return
-        if bad or host in self._bad:
-            self._told[host] = _Told(seen.proof, seen.wrong, seen.at.monotonic)
-            emit(seen)
+        same = told is not None and told.says(proof, wrong)
+        old = told is not None and now.monotonic >= told.at + self._interval
+        news = (bad or was_bad) and (not same or old)
+        kept = self._kept.get(host, {})
+        if news:
+            self._told[host] = _Told(proof, frozenset(wrong), now.monotonic)
+        if news or wrong != kept:
+            emit(BmcSeen(host, proof, now, wrong, news=news, listed=counted(wrong) != counted(kept)))
+        if wrong:
+            self._kept[host] = wrong
+        else:
+            self._kept.pop(host, None)
         if not bad:
             self._told.pop(host, None)
-        self._bad = self._bad | {host} if bad else self._bad - {host}
+        self._bad = self._bad | {host.lower()} if bad else self._bad - {host.lower()}
 
     async def _look_again(self, host: str, after: float) -> Proof | None:
         """So many seconds later, if the host is still up then."""
@@ -199,9 +268,15 @@ class BmcRounds:
 
 def judged(seen: BmcSeen) -> Decision:
     """The verdict on a host's BMCs, which are a subject of their own, and what the next life must know of them."""
-    kept: Mapping[str, JSON] | None = {"wrong": list(seen.wrong)} if seen.wrong else None
+    on: dict[str, JSON] = {bmc: round(seconds) for bmc, seconds in seen.wrong.items()}
+    kept: Mapping[str, JSON] | None = {"wrong": list(seen.wrong), "on": on} if seen.wrong else None
     commands: tuple[Command, ...] = (Remember(MEMORY + seen.host, kept),)
-    match seen.proof.power:
+    if not seen.news:
+        return Decision(commands)
+    match seen.proof.power if seen.proof is not None else None:
+        case None:
+            ruling, alarm = Ruling.RECOVERED, False
+            why = f"no BMC is named for {seen.host} any more: none is wrong, and none could prove it off"
         case Power.OFF:
             ruling, alarm = Ruling.SUSPECTED, True
             why = (
@@ -220,27 +295,41 @@ def judged(seen: BmcSeen) -> Decision:
         case _:
             ruling, alarm = Ruling.BLIND, True
             why = f"it could prove nothing if {seen.host} failed now; see the evidence"
-    verdict = Verdict(f"bmc:{seen.host}", ruling, why, evidence=seen.proof.evidence, alarm=alarm)
+    evidence = seen.proof.evidence if seen.proof is not None else ""
+    verdict = Verdict(f"bmc:{seen.host}", ruling, why, evidence=evidence, alarm=alarm)
     return Decision(commands, (verdict,))
 
 
-def remembered(memory: Mapping[str, Mapping[str, JSON]]) -> Mapping[str, Sequence[str]]:
+def remembered(memory: Mapping[str, Mapping[str, JSON]]) -> WrongBmcs:
     """By host, the BMCs that were wrong before a restart; what cannot be understood is left out."""
-    found: dict[str, Sequence[str]] = {}
+    found: dict[str, Mapping[str, float]] = {}
     for key, kept in memory.items():
-        wrong = kept.get("wrong") if key.startswith(MEMORY) else None
+        wrong, on = (kept.get("wrong"), kept.get("on")) if key.startswith(MEMORY) else (None, None)
         names = [one for one in wrong if isinstance(one, str)] if isinstance(wrong, list) else []
         if names:
-            found[key.removeprefix(MEMORY)] = names
+            seconds = on if isinstance(on, dict) else {}
+            found[key.removeprefix(MEMORY)] = {one: _seconds(seconds.get(one)) for one in names}
     return found
+
+
+def _seconds(told: JSON) -> float:
+    return float(told) if isinstance(told, int | float) and 0 <= told < _LONGEST else 0.0
 
 
 def beside(
     decide: Callable[[S, Any, Instant], tuple[S, Decision]],
+    ledger: Callable[[S], Mapping[str, LedgerEntry] | None] = lambda state: None,
 ) -> Callable[[S, Any, Instant], tuple[S, Decision]]:
-    """`decide`, with what the rounds have seen judged beside it."""
+    """`decide`, with what the rounds have seen judged beside it.
+
+    `ledger`: the open outages that this monitor has written down as the leader, None where it does not lead. They are
+    written anew when something else is to be said of BMCs, which whoever writes them adds.
+    """
 
     def both(state: S, seen: Any, now: Instant) -> tuple[S, Decision]:
-        return (state, judged(seen)) if isinstance(seen, BmcSeen) else decide(state, seen, now)
+        if not isinstance(seen, BmcSeen):
+            return decide(state, seen, now)
+        decision, entries = judged(seen), ledger(state) if seen.listed else None
+        return state, decision if entries is None else decision + Decision((WriteLedger(entries),))
 
     return both

@@ -1,7 +1,13 @@
 """Whose answer a command is: what no driver needs to know is answered here, everything else is the driver's."""
 
 from masakarimonitors.core.decision import Command
-from masakarimonitors.hostmonitor.core.observation import CheckLife, LookUpReports, Observation
+from masakarimonitors.hostmonitor.core.observation import (
+    CheckLife,
+    LookUpReports,
+    Observation,
+    WriteLedger,
+)
+from masakarimonitors.hostmonitor.effects.bmc_ledger import BmcLedger
 from masakarimonitors.hostmonitor.effects.life import SignsOfLife
 from masakarimonitors.hostmonitor.effects.reports import ReportLookups
 from masakarimonitors.monitor import Effects
@@ -11,12 +17,17 @@ class Routed:
     """The effects of a host monitor: `life` and `lookups` have their command, `driver` (None: nobody) the rest."""
 
     def __init__(
-        self, driver: Effects[Observation] | None, life: SignsOfLife, lookups: ReportLookups
+        self,
+        driver: Effects[Observation] | None,
+        life: SignsOfLife,
+        lookups: ReportLookups,
+        bmcs: BmcLedger | None = None,
     ) -> None:
-        """They are asked side by side; none waits for another."""
+        """They are asked side by side; none waits for another. `bmcs` adds to the ledger what it says of BMCs."""
         self._driver = driver
         self._life = life
         self._lookups = lookups
+        self._bmcs = bmcs
 
     async def perform(self, command: Command) -> Observation | None:
         """Carry out one command."""
@@ -24,4 +35,6 @@ class Routed:
             return await self._life.check(command)
         if isinstance(command, LookUpReports):
             return await self._lookups.perform(command)
+        if isinstance(command, WriteLedger) and self._bmcs is not None:
+            command = self._bmcs.write(command)
         return None if self._driver is None else await self._driver.perform(command)

@@ -7,12 +7,14 @@ In: where BMCs are (the power_config_file, and what a driver learns from its clu
 import asyncio
 import functools
 import logging
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from masakarimonitors.conf import ConfigFault
+from masakarimonitors.hostmonitor.core.ledger import WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen
 from masakarimonitors.hostmonitor.power import config_file, ownership
 from masakarimonitors.hostmonitor.power.bmc import (
@@ -97,10 +99,13 @@ class PowerConfigFault(ConfigFault):
 
 @dataclass(frozen=True, slots=True)
 class _On:
-    """A BMC that was wrong and has said nothing but "on" since: for so many seconds, up to monotonic second `at`."""
+    """A BMC that was wrong and has said nothing but "on" since: for so many seconds, up to monotonic second `at`.
+
+    Infinite: before this monitor, or this term of it, has looked; what has passed since then nobody has seen.
+    """
 
     seconds: float
-    at: float
+    at: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +168,10 @@ class Prover:
         # looked at.
         self._wrong: dict[str, frozenset[str]] = {}
         self._looked_at: dict[str, Mapping[str, Power]] = {}
-        # By host: those of the wrong that say on now. A new life counts from the beginning.
+        # By host: those of the wrong that say on now.
         self._on: dict[str, Mapping[str, _On]] = {}
+        # By host: those that another monitor has found wrong, which reports now.
+        self._told_wrong: Mapping[str, frozenset[str]] = {}
         # First looks, made before anybody asks for proof: by host.
         self._ahead: dict[str, _Ahead] = {}
         self._warn()
@@ -196,19 +203,24 @@ class Prover:
         """Every BMC known for `host`: the file's, or else the learned ones; none that another host has, too."""
         return () if host.lower() in self._doubtful else self._known.get(host.lower(), ())
 
+    def hosts(self) -> Sequence[str]:
+        """Every host of which a BMC is known, as the lower-case name by which it is compared."""
+        return sorted(self._known)
+
     def places(self, host: str) -> Hashable:
         """All that names BMCs of `host` now, and who else names one: equal for as long as nobody changes that."""
         name = host.lower()
         return (self._known.get(name, ()), self._learned.get(name, ()), self._doubtful.get(name, ""))
 
-    def note(self, host: str, said: Power) -> Sequence[str]:
+    def note(self, host: str, said: Power) -> Mapping[str, float]:
         """What is held of the BMCs of `host`, which was up when they were last looked at: OFF, ON or NO_PROOF together.
 
         Each counts by itself. One that said off, where that is what is held, is asked for no proof of its host's death
         until it has said only on for a day: that it is on once shows no more than that its host, whichever that is, was
         switched on again. One that nobody names any more is forgotten once all that are named have said on.
 
-        Returned is which are known to be wrong now, for `recall` after a restart.
+        Returned is which are known to be wrong now, each with the seconds for which it has said only on, for `recall`
+        after a restart.
         """
         name = host.lower()
         each = self._looked_at.pop(name, None)
@@ -224,7 +236,15 @@ class Prover:
             case Power.NO_PROOF:
                 pass
         self._wrong[name] = wrong
-        return sorted(wrong)
+        return self._progress(name)
+
+    def wrong(self) -> WrongBmcs:
+        """All that `note` would return, by host."""
+        return {name: self._progress(name) for name, wrong in sorted(self._wrong.items()) if wrong}
+
+    def _progress(self, name: str) -> Mapping[str, float]:
+        on = self._on.get(name, {})
+        return {one: on[one].seconds if one in on else 0.0 for one in sorted(self._wrong[name])}
 
     def _settled(self, name: str, wrong: frozenset[str], each: Mapping[str, Power]) -> frozenset[str]:
         """Those of the wrong that have said only on for long enough."""
@@ -233,22 +253,59 @@ class Prover:
         off = _same(wrong, {one for one, power in each.items() if power is Power.OFF})
         after = {one: counted for one, counted in before.items() if one in wrong - off}
         for one in on - off:
-            counted = before.get(one, _On(0.0, now))
-            after[one] = _On(counted.seconds + min(now - counted.at, _ON_COUNTS), now)
+            counted = before.get(one, _On(0.0))
+            after[one] = _On(counted.seconds + max(0.0, min(now - counted.at, _ON_COUNTS)), now)
         settled = frozenset(one for one, counted in after.items() if counted.seconds >= _ON_FOR)
         self._on[name] = {one: counted for one, counted in after.items() if one not in settled}
         return settled
 
-    def recall(self, wrong: Mapping[str, Sequence[str]]) -> None:
+    def recall(self, wrong: WrongBmcs) -> None:
         """What `note` has returned last of each host before a restart."""
-        self._wrong = {host.lower(): frozenset(ones) for host, ones in wrong.items()}
+        self._adopt(wrong)
         for host, ones in sorted(wrong.items()):
             LOG.warning(
                 "The BMC %s said off while %s was up, before this monitor was restarted: it proves nothing of "
-                "that host until it has said only on for a day while the host is up, or until another takes its place",
+                "that host until it has said only on for a day while the host is up (%.0f h of it have passed), or "
+                "until another takes its place",
                 " and ".join(ones),
                 host,
+                min(ones.values()) // 3600,
             )
+
+    def hear(self, wrong: WrongBmcs, leads: bool) -> None:
+        """What the ledger says of BMCs, which is what the monitor that reports, or did before, has found out.
+
+        `leads`: this one has become the reporter, and goes on from there: nobody else looks at them now. Otherwise it
+        is heeded for as long as it stands in the ledger. What this one has found out itself is forgotten by neither.
+        """
+        found = {host.lower(): frozenset(ones) for host, ones in wrong.items()}
+        news = {
+            f"{' and '.join(sorted(ones))} of {host}"
+            for host, ones in found.items()
+            if ones - self._known_wrong(host)
+        }
+        for words in sorted(news):
+            LOG.warning(
+                "Another monitor has seen the BMC %s say off while that host was up: it proves nothing until it has "
+                "said only on for a day",
+                words,
+            )
+        self._told_wrong = {} if leads else found
+        if leads:
+            self._adopt(wrong)
+
+    def _adopt(self, wrong: WrongBmcs) -> None:
+        for host, ones in wrong.items():
+            name = host.lower()
+            self._wrong[name] = self._wrong.get(name, frozenset()).union(ones)
+            on = {one: _On(seconds) for one, seconds in ones.items() if seconds > 0}
+            known = {one: counted for one, counted in self._on.get(name, {}).items() if one not in ones}
+            self._on[name] = known | on
+
+    def _known_wrong(self, host: str) -> frozenset[str]:
+        """Those of a host that prove nothing: this monitor has found that out, or the one that reports."""
+        name = host.lower()
+        return self._wrong.get(name, frozenset()) | self._told_wrong.get(name, frozenset())
 
     def doubts_fencing(self, host: str, by_devices: Mapping[str, Sequence[Address]]) -> str:
         """Why it proves nothing that `host` was fenced by one of its devices, of which these are the BMCs by host.
@@ -261,7 +318,7 @@ class Prover:
         own = devices.get(name, ())
         if not own:
             return ""
-        wrong = self._wrong.get(name, frozenset())
+        wrong = self._known_wrong(host)
         bad = ", ".join(address.device for address in own if _same(wrong, {ownership.identity(address)}))
         if bad:
             return (
@@ -336,6 +393,7 @@ class Prover:
             return refused
         own = self.addresses(host)
         if not own:
+            self._looked_at[name] = {}
             return None
         others = [
             address
@@ -343,7 +401,7 @@ class Prover:
             if not _same(_identities(own), {ownership.identity(address)})
         ]
         looked_at = [ownership.identity(address) for address in (*own, *others)]
-        wrong = self._wrong.get(name, frozenset())
+        wrong = self._known_wrong(host)
         known = {at for at, one in enumerate(looked_at) if _same(wrong, {one})}
         look = await self._check.look((*own, *others))
         powers = [reading.power for reading in look.readings]
@@ -382,7 +440,7 @@ class Prover:
 
     def _trusted(self, host: str) -> tuple[Address, ...]:
         """Those that may prove it off: none that has said off while it was up."""
-        wrong = self._wrong.get(host.lower(), frozenset())
+        wrong = self._known_wrong(host)
         return tuple(one for one in self.addresses(host) if not _same(wrong, {ownership.identity(one)}))
 
     def _doubted(self, host: str) -> Proof | None:

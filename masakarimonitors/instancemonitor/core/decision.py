@@ -9,6 +9,7 @@ process has ended. What was seen becomes a fact (`facts.py`), and a fact moves t
 
 from dataclasses import dataclass, replace
 
+from masakarimonitors.core import changed_rules
 from masakarimonitors.core.decision import (
     NOTHING,
     Decision,
@@ -18,7 +19,7 @@ from masakarimonitors.core.decision import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.core.offered_again import LOOK, Ended, HostSeen
+from masakarimonitors.core.offers.again import LOOK, Ended, HostSeen
 from masakarimonitors.instancemonitor.core import told as told_of
 from masakarimonitors.instancemonitor.core.evidence import facts, first_look, marks, order
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
@@ -80,12 +81,19 @@ class Decider:
 
     def __call__(self, state: State, seen: Observation | Woken, now: Instant) -> Outcome:
         """The next state, and what follows from what was seen."""
+        in_force, told = changed_rules.take(
+            state.in_force, seen, self.policy.under(state).guard, state.storms, self.policy.hostname
+        )
+        if in_force is not state.in_force:
+            state = replace(state, in_force=in_force)
+        policy = self.policy.under(state)
         state, first = dismiss_strangers(state)
         state = marks.answered(state, seen)
-        state, decision = self._decide(state, seen, now)
-        state, storms = io_storm.pursue(state, self.policy, now)
+        weigh_at = state.weigh_at
+        state, decision = Decider(policy)._decide(state, seen, now)
+        state, storms = io_storm.pursue(state, policy, now, weigh_at)
         state, paced = again.pace(state, now)
-        return state, first + decision + storms + paced
+        return state, told + first + decision + storms + paced
 
     def _decide(self, state: State, seen: Observation | Woken, now: Instant) -> Outcome:
         match seen:

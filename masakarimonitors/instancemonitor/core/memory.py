@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from masakarimonitors.core.decision import JSON
-from masakarimonitors.core.offered_again import Ended
+from masakarimonitors.core.offers.again import Ended
 from masakarimonitors.core.storm_memory import recall
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity

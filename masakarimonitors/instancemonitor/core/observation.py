@@ -9,9 +9,10 @@ import datetime
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum, auto
 
+from masakarimonitors.core.changed_rules import Rules, RulesChanged
 from masakarimonitors.core.decision import Command
 from masakarimonitors.core.notification import ReportStatus
-from masakarimonitors.core.offered_again import HostSeen
+from masakarimonitors.core.offers.again import HostSeen
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Suspended
 
 
@@ -228,6 +229,14 @@ class LibvirtBack:
     uri: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRules(Rules):
+    """What of the options counts as soon as it is read again; as `Policy`."""
+
+    settle_time: float
+    actionable_only: bool
+
+
 Observation = (
     LifecycleChanged
     | Rebooted
@@ -242,4 +251,5 @@ Observation = (
     | LibvirtBack
     | ReportSettled
     | HostSeen
+    | RulesChanged[InstanceRules]
 )

@@ -8,6 +8,7 @@ life that began later and is over was seen by nobody.
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 
+from masakarimonitors.core.changed_rules import InForce
 from masakarimonitors.core.decision import (
     JSON,
     NOTHING,
@@ -19,11 +20,11 @@ from masakarimonitors.core.decision import (
     Verdict,
     Withdraw,
 )
-from masakarimonitors.core.offered_again import Ended, Looks
+from masakarimonitors.core.offers.again import Ended, Looks
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
-from masakarimonitors.instancemonitor.core.observation import Identity, Reading, Trace
+from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading, Trace
 from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.told import Fate
 
@@ -51,6 +52,15 @@ class Policy:
     boot_id: str = ""
     _: KW_ONLY
     guard: GuardPolicy = field(default_factory=GuardPolicy)
+
+    def under(self, state: "State") -> "Policy":
+        """The rules that are in force in this state."""
+        rules = state.in_force.rules
+        if rules is None:
+            return self
+        return replace(
+            self, guard=rules.guard, settle_time=rules.settle_time, actionable_only=rules.actionable_only
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +142,8 @@ class State:
     configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited for; `aside`: the
     readings that wait for it; `waits_until`: the monotonic second at which that ends. `hosts`: what the libvirt at each
     URI calls its host. `storms`: of I/O errors, by scope; `old_storms`: those of the last life; `weigh_at`: the
-    monotonic second at which these are weighed again. `looks`: how masakari has this host.
+    monotonic second at which these are weighed again. `looks`: how masakari has this host. `in_force`: the rules that
+    have changed since the start.
     """
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)
@@ -156,6 +167,7 @@ class State:
     old_storms: OldStorms = field(default_factory=OldStorms)
     weigh_at: float | None = None
     looks: Looks = field(default_factory=Looks)
+    in_force: InForce[InstanceRules] = field(default_factory=InForce)
 
     def known(self, identity: Identity) -> Instance:
         """The instance as it is known at its libvirt; one that is new is off."""

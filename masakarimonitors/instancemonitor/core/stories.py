@@ -24,7 +24,7 @@ class Stories:
     `failing_since`: when its I/O errors began (seconds since 1970; 0: it has none); `failed_at`: the monotonic second
     of the last one that was seen, `failing_from` that of the first one of this life; `failed_before`: for how many
     seconds it had failed in the last life; `failures`: which of their words were told, or wait;
-    `due`: the report on which masakari acts is to be sent, and waits.
+    `due`: the report on which masakari acts is to be sent, and waits; `put_off`: how often its wait began anew.
     """
 
     said: Mapping[WireEvent, float] = field(default_factory=dict)
@@ -34,6 +34,7 @@ class Stories:
     failed_before: float = 0.0
     failures: frozenset[WireEvent] = frozenset()
     due: bool = False
+    put_off: int = 0
 
     @property
     def failing(self) -> bool:

@@ -7,12 +7,14 @@ not while its counters show it at work. Here an observation finds its guest; who
 inventory.py, what silence means in silence.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+from masakarimonitors.core import changed_rules
+from masakarimonitors.core.changed_rules import RulesChanged
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, WakeAt, Woken
-from masakarimonitors.core.offered_again import LOOK, HostSeen
-from masakarimonitors.introspectiveinstancemonitor.core import again, inventory, report, silence
+from masakarimonitors.core.offers.again import LOOK, HostSeen
+from masakarimonitors.introspectiveinstancemonitor.core import inventory, report, silence
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     AgentsInReach,
     AgentsOutOfReach,
@@ -30,6 +32,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Observation,
     ReportSettled,
 )
+from masakarimonitors.introspectiveinstancemonitor.core.offers import again
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     READ_AGAIN,
     STILL_CLOSED,
@@ -72,7 +75,16 @@ class Decider:
             state, renewed = inventory.renew_checks(state, observation, self.policy)
             after, more = report.pursue(state, now, self.policy.under(state))
             return after, renewed + more
-        return Decider(self.policy.under(state))._decide(state, observation, now)
+        in_force, told = changed_rules.take(
+            state.in_force, observation, self.policy.under(state).guard, state.storms, self.policy.hostname
+        )
+        if in_force is not state.in_force:
+            state = replace(state, in_force=in_force)
+        if isinstance(observation, RulesChanged):
+            after, more = report.pursue(state, now, self.policy.under(state))
+            return after, told + more
+        after, decision = Decider(self.policy.under(state))._decide(state, observation, now)
+        return after, (told + decision if told is not NOTHING else decision)
 
     def _decide(self, state: State, observation: Seen, now: Instant) -> tuple[State, Decision]:
         after, decision = self._judge(state, observation, now)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from masakarimonitors.core.changed_rules import Rules, RulesChanged
 from masakarimonitors.core.decision import Command
-from masakarimonitors.core.offered_again import HostSeen
+from masakarimonitors.core.offers.again import HostSeen
 from masakarimonitors.libvirt.domain_state import DomainState
 
 HEARTBEAT = "heartbeat"
@@ -227,6 +228,13 @@ class ChecksChanged:
     questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestRules(Rules):
+    """What of the options counts as soon as it is read again; as `Policy`."""
+
+    reports_per_hour: int
+
+
 Observation = (
     GuestSeen
     | GuestGone
@@ -243,6 +251,7 @@ Observation = (
     | ReportSettled
     | HostSeen
     | ChecksChanged
+    | RulesChanged[GuestRules]
 )
 
 

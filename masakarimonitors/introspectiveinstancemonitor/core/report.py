@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Notify, Ruling, Verdict, WakeAt
 from masakarimonitors.core.notification import VmNotification
-from masakarimonitors.core.offered_again import Ended
+from masakarimonitors.core.offers.again import Ended
 from masakarimonitors.core.storm import TOGETHER, Failing, GuardPolicy, StormRound, weigh
 from masakarimonitors.core.storm_memory import note, stand_again
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step

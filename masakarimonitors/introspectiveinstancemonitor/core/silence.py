@@ -393,5 +393,9 @@ def hold_back(guest: Guest, name: str, hold: Hold, evidence: str) -> tuple[Guest
     ruling = Ruling.BLIND if hold in (Hold.UNKNOWN, Hold.LOST) else Ruling.HELD
     sentence = f"{guest.name}: {name} is lost, but it is not reported: {hold.value}"
     return after, Decision(
-        verdicts=(Verdict(f"vm:{guest.uuid}", ruling, sentence, evidence=evidence, alarm=True),)
+        verdicts=(
+            Verdict(
+                f"vm:{guest.uuid}", ruling, sentence, evidence=evidence, alarm=True, rule=hold.name.lower()
+            ),
+        )
     )

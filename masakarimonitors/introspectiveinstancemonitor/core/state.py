@@ -12,6 +12,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from masakarimonitors.core.changed_rules import InForce
 from masakarimonitors.core.decision import (
     JSON,
     NOTHING,
@@ -24,11 +25,16 @@ from masakarimonitors.core.decision import (
     WakeAt,
     Withdraw,
 )
-from masakarimonitors.core.offered_again import Ended, Looks
+from masakarimonitors.core.offers.again import Ended, Looks
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import UNJUDGED, Move, Phase, step
-from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability, Unwatched
+from masakarimonitors.introspectiveinstancemonitor.core.observation import (
+    HEARTBEAT,
+    Availability,
+    GuestRules,
+    Unwatched,
+)
 from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import QUIET, Investigation, end
 from masakarimonitors.introspectiveinstancemonitor.core.reported import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
@@ -64,7 +70,11 @@ class Policy:
 
     def under(self, state: "State") -> "Policy":
         """The rules that are in force in this state."""
-        return self if state.failures is None else replace(self, failures=state.failures)
+        policy = self if state.failures is None else replace(self, failures=state.failures)
+        rules = state.in_force.rules
+        if rules is None:
+            return policy
+        return replace(policy, guard=rules.guard, reports_per_hour=rules.reports_per_hour)
 
     def limit(self, probe: str) -> int:
         """Misses in a row that make a report for `probe`."""
@@ -274,7 +284,8 @@ class State:
     be watched, why it is away, if it is, why its guests' agents cannot be asked, if they cannot, since which
     monotonic second either is so, and which guests its last lists could not read (how many lists in a row); the storms
     by what their guests share, and those of the last life (`old_storms`); `Policy.failures`, if they have changed
-    since the start; what the checks ask (`checks.questions`); how masakari has this host (`looks`)."""
+    since the start; what the checks ask (`checks.questions`); the rules of the options that have changed since
+    (`in_force`); how masakari has this host (`looks`)."""
 
     guests: Mapping[str, Guest] = field(default_factory=lambda: MappingProxyType({}))
     kept: Mapping[str, Kept] = field(default_factory=lambda: MappingProxyType({}))
@@ -288,6 +299,7 @@ class State:
     questions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     old_storms: OldStorms = field(default_factory=OldStorms)
     looks: Looks = field(default_factory=Looks)
+    in_force: InForce[GuestRules] = field(default_factory=InForce)
 
     def unseen(self, where: str) -> bool:
         """Whether nothing is known now of the guests of this libvirt."""

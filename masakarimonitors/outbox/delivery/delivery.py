@@ -21,6 +21,7 @@ from masakarimonitors.outbox.delivery.fates import FATES, Fate, Presence, answer
 from masakarimonitors.outbox.delivery.held import NOT_ITS_REPORT, PATIENCE, HeldBack
 from masakarimonitors.outbox.delivery.line import Line
 from masakarimonitors.outbox.delivery.timing import Timing
+from masakarimonitors.outbox.explained import RowSeen
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.pacing import Pacing
 from masakarimonitors.outbox.pace.stages import Lane
@@ -117,6 +118,27 @@ class Delivery:
     def in_flight(self) -> int:
         """How many rows are being offered right now."""
         return len(self._busy)
+
+    def seen(self, subject: str, now: Instant) -> list[RowSeen]:
+        """The subject's reports that wait, oldest first, and what stands in the way of each at this moment."""
+        free = {row.id for row in self._outbox.deliverable(subject)}
+        unconfirmed = {row.id for row in self._outbox.unconfirmed(subject)}
+        paced = {one.row: one.why for one in self.pacing.waiting() if one.subject == subject}
+        return [
+            RowSeen(
+                row=row,
+                written=row.id in free | unconfirmed,
+                unconfirmed=row.id in unconfirmed,
+                trouble=self.trouble,
+                shut_until=self._breaker.until if self._breaker.open else None,
+                paced=paced.get(row.id, ""),
+                leave=self._held.may_offer(row),
+                due=self.timing.due(row.id),
+                window=self.timing.in_window(row.id),
+                expires=self.timing.expires(row, now.monotonic),
+            )
+            for row in self._outbox.of(subject)
+        ]
 
     async def run(self) -> None:
         """Until cancelled, offer what is due."""
@@ -266,7 +288,7 @@ class Delivery:
                 return
             outcome = await self._send(offered)
             if isinstance(outcome, NotSent):
-                self._not_now(row)
+                self._not_now(row, durable=not doubted)
             elif isinstance(outcome, Unreachable):
                 fresh = probe or generation == self._breaker.opened_at
                 self._unreachable(offered, doubted, outcome, self._clock.now(), fresh=fresh)
@@ -281,8 +303,11 @@ class Delivery:
             self._push(0.0, row.subject)
             self._wake.set()
 
-    def _not_now(self, row: Row) -> None:
-        """It has not left: as it was before it was tried, or ended where no decision would take it back any more."""
+    def _not_now(self, row: Row, *, durable: bool = False) -> None:
+        """It has not left: as it was before it was tried, or ended where no decision would take it back any more.
+
+        `durable`: the disk says by now that it may have arrived, and is to say that it has not.
+        """
         now = self._clock.now()
         if not self._outbox.is_pending(row.id):
             self._held.let_go(row)
@@ -293,7 +318,7 @@ class Delivery:
             self._forget(row)
         else:
             self.timing.wait(row.id, self._held.hold(row, now.monotonic))
-            self._outbox.settle(row)
+            self._outbox.settle(row, durable=durable)
 
     async def _send(self, row: Row) -> Outcome:
         def may_send() -> bool:
@@ -342,7 +367,12 @@ class Delivery:
                     "report.refused", subject=row.subject, report_id=row.id, answer=words, reason=why
                 )
                 LOG.error(
-                    "masakari-api refused the report about %s (%s): %s", row.subject, words, why, extra=about
+                    "masakari-api refused the report about %s (report %d, %s): %s",
+                    row.subject,
+                    row.id,
+                    words,
+                    why,
+                    extra=about,
                 )
         return ""
 
@@ -371,7 +401,9 @@ class Delivery:
         self, row: Row, doubted: bool, outcome: Unreachable, now: Instant, *, fresh: bool
     ) -> None:
         in_doubt = doubted or outcome.maybe_accepted
-        self._outbox.settle(replace(row, in_doubt=in_doubt, answer=outcome.answer, updated=now.wall))
+        # Synced where the doubt is over, as for the window.
+        kept = replace(row, in_doubt=in_doubt, answer=outcome.answer, updated=now.wall)
+        self._outbox.settle(kept, durable=not in_doubt)
         jitter = self._rng.random()
         if outcome.row_only:
             self.timing.wait(row.id, now.monotonic + self._policy.delay(row.attempts, jitter))
@@ -407,7 +439,12 @@ class Delivery:
                 reason=row.why,
             )
             LOG.info(
-                "Delivered the report about %s (try %d): %s", row.subject, row.attempts, answer, extra=about
+                "Delivered the report about %s (report %d, try %d): %s",
+                row.subject,
+                row.id,
+                row.attempts,
+                answer,
+                extra=about,
             )
 
     def _forget(self, row: Row) -> None:
@@ -419,8 +456,10 @@ class Delivery:
             return False
         self._end(row, ReportStatus.EXPIRED, row.answer, now)
         LOG.error(
-            "The report about %s could not be delivered for %d s and is given up; recover it by hand. Last answer: %s",
+            "The report about %s (report %d) could not be delivered for %d s and is given up; recover it by hand. Last "
+            "answer: %s",
             row.subject,
+            row.id,
             self._policy.expiry,
             row.answer or "none",
             extra=event("report.expired", subject=row.subject, report_id=row.id, answer=row.answer),

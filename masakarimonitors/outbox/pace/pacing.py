@@ -74,9 +74,10 @@ class _Host:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A report that waits, and why, for people."""
+    """A report that waits, the number of its row, and why, for people."""
 
     subject: str
+    row: int
     why: str
 
 
@@ -294,7 +295,7 @@ class Pacing:
                 waiting = [
                     queue.waiting[row] for row in sorted(queue.waiting) if self._outbox.is_pending(row)
                 ]
-                found += [Waiting(one.subject, why) for one in waiting]
+                found += [Waiting(one.subject, one.row, why) for one in waiting]
         return found
 
     @property

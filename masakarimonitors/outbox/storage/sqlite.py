@@ -22,7 +22,8 @@ from masakarimonitors.outbox.storage.store import StoreFault
 from masakarimonitors.system.files import private_files
 from masakarimonitors.system.files.private_files import UnsafeFile
 
-_VERSION = 1
+VERSION = 1
+"""The format of the file that this release reads and writes (its `user_version`); it sets aside a newer one."""
 # What sqlite says when the file's content is broken, as opposed to a disk that is full or busy.
 _BROKEN = ("malformed", "not a database", "unsupported file format", "no such table", "no such column")
 
@@ -185,13 +186,13 @@ class SqliteStore:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = FULL")
                 (version,) = db.execute("PRAGMA user_version").fetchone()
-                if version > _VERSION:
+                if version > VERSION:
                     raise StoreFault(
-                        f"{self._path} was written by a newer release (format {version}, this one knows {_VERSION})",
+                        f"{self._path} was written by a newer release (format {version}, this one knows {VERSION})",
                         lasting=True,
                     )
                 db.executescript(table.SCHEMA)
-                db.execute(f"PRAGMA user_version = {_VERSION}")
+                db.execute(f"PRAGMA user_version = {VERSION}")
             except BaseException:
                 db.close()
                 raise

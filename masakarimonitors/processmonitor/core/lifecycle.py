@@ -88,9 +88,8 @@ def ended(process: WatchedProcess, command: CommandEnded, now: Instant, policy: 
     if command.in_reply_to != process.request_id or not isinstance(process.stage, Trying):
         return process, NOTHING
     fact = Fact.SHORT if command.shortage else Fact.DONE if command.ok else Fact.FAILED
-    return _move(
-        fact, Case(process=process, now=now, policy=policy, at=now, answer=True, why=command.evidence)
-    )
+    case = Case(process=process, now=now, policy=policy, at=now, answer=True, why=command.evidence)
+    return _move(fact, replace(case, unheard=command.unheard))
 
 
 def woken(process: WatchedProcess, now: Instant, policy: Policy) -> Outcome:
@@ -101,8 +100,14 @@ def woken(process: WatchedProcess, now: Instant, policy: Policy) -> Outcome:
 
 
 def _move(fact: Fact, case: Case) -> Outcome:
-    move = MOVES.get((type(case.process.stage), fact))
-    return (case.process, NOTHING) if move is None else move(case)
+    stage = type(case.process.stage)
+    move = MOVES.get((stage, fact))
+    if move is None:
+        return case.process, NOTHING
+    process, decision = move(case)
+    rule = f"{stage.__name__}, {fact.name}".lower()
+    verdicts = tuple(replace(verdict, rule=rule) for verdict in decision.verdicts)
+    return process, replace(decision, verdicts=verdicts)
 
 
 def _unknown(process: WatchedProcess, seen: Sighting, answer: bool, now: Instant) -> Outcome:

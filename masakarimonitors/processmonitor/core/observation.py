@@ -95,7 +95,8 @@ class CommandKey(StrEnum):
 class CommandEnded:
     """A `Run` came to its end; `exit_code` is None when it could not be started or was killed at its time-out.
 
-    `shortage`: it could not be started because this monitor lacks descriptors, memory or processes of its own.
+    `shortage`: it could not be started because this monitor lacks descriptors, memory or processes of its own, or its
+    privileged helper does not answer. `unheard`: it was started all the same, and how it ended is not known.
     """
 
     process_name: str
@@ -104,6 +105,7 @@ class CommandEnded:
     evidence: str
     _: KW_ONLY
     shortage: bool = False
+    unheard: bool = False
 
     @property
     def ok(self) -> bool:

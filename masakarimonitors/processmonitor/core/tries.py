@@ -29,7 +29,10 @@ FIRST_PAUSE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One fact about one process. `answer`: it answers what was asked. `at`: when it was so; `why`: the evidence."""
+    """One fact about one process. `answer`: it answers what was asked. `at`: when it was so; `why`: the evidence.
+
+    `unheard`: its command was started, and how that ended is not known.
+    """
 
     process: WatchedProcess
     now: Instant
@@ -38,6 +41,7 @@ class Case:
     answer: bool = False
     why: str = ""
     mention: str = ""
+    unheard: bool = False
 
 
 def begin(process: WatchedProcess, kind: Kind, case: Case, at: Step = Step.PRE) -> Outcome:
@@ -93,7 +97,7 @@ def command_failed(case: Case) -> Outcome:
     stage = case.process.stage
     assert isinstance(stage, Trying)
     process = short_no_more(case.process)
-    process = troubled(process, case.why or "its command never came to an end", case.at)
+    process = troubled(process, case.why, case.at)
     if stage.step is Step.POST:
         return has_begun(replace(case, process=process))
     return appear(process, stage.kind, case.now, case.now.monotonic + case.policy.interval)
@@ -103,14 +107,16 @@ def short(case: Case) -> Outcome:
     """This monitor lacks something of its own: that is no try, and says nothing about the service.
 
     What lasts is another matter: a helper that reads another list refuses for ever, and what nobody starts is down.
-    A try whose main command has succeeded stands, and its service is waited for: run anew it would begin anew.
+    A try whose main command has succeeded stands, and its service is waited for: run anew it would begin anew. One of
+    whose command nobody knows how it ended may have succeeded: its service has the time to appear before it goes on.
     """
     process, stage, outage = case.process, case.process.stage, case.process.outage
     assert isinstance(stage, Trying) and stage.step is not None and outage is not None
     if stage.step is Step.POST:
-        why = (
-            f"no command can be started after the one of {process.name}, which is this monitor's own shortage"
-        )
+        what = "how the last command of a try ended is not known of"
+        if not case.unheard:
+            what = "no command can be started after the one of"
+        why = f"{what} {process.name}, which is this monitor's own shortage"
         told = Decision(
             verdicts=(Verdict(process.subject, Ruling.BLIND, why, evidence=case.why, alarm=True),)
         )
@@ -121,11 +127,15 @@ def short(case: Case) -> Outcome:
     lasting = (
         f"for {case.policy.shortage:g} s and more: this is a failed try" if counts else "no try is counted"
     )
-    why = f"no command can be started for {process.name}, which is this monitor's own shortage: {lasting}"
+    what = "no command can be started for"
+    if case.unheard:
+        what = f"how the {stage.kind.key(stage.step)} ended is not known of"
+    why = f"{what} {process.name}, which is this monitor's own shortage: {lasting}"
     told = Decision(verdicts=(Verdict(process.subject, Ruling.BLIND, why, evidence=case.why, alarm=True),))
     tries = outage.tries - (stage.kind is Kind.RESTART and not counts)
     process = replace(process, outage=replace(outage, short_since=since, trouble=case.why, tries=tries))
-    deadline, again = case.now.monotonic + case.policy.interval, None if counts else stage.step
+    patience = max(case.policy.interval, case.policy.start_patience if case.unheard else 0.0)
+    deadline, again = case.now.monotonic + patience, None if counts else stage.step
     process, decision = appear(process, stage.kind, case.now, deadline, again)
     return process, told + decision
 
@@ -136,7 +146,10 @@ def asked_in_vain(case: Case) -> Outcome:
     if stage.step is not None and due is not None and case.now.monotonic > due + LATE:
         # This process stood still: the command may have ended as it should, and its end come right behind.
         return wait(case.process, case.now.monotonic + LATE)
-    return look(case.process, case.now) if stage.step is None else command_failed(case)
+    if stage.step is None:
+        return look(case.process, case.now)
+    # Whoever runs it tells its end, however it ends: that nobody has is this monitor's own fault.
+    return short(replace(case, why="nobody has told that its command ended", unheard=True))
 
 
 def gone_before(case: Case) -> Outcome:

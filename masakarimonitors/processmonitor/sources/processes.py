@@ -120,29 +120,38 @@ class Processes:
         return self._sighting(process_name, request_id)
 
     async def services(self, process_name: str) -> frozenset[int]:
-        """The pids that run this entry now, those below our own commands as well; TimeoutError when /proc hangs.
+        """The pids that run this entry now, those below our own commands as well; OSError where that cannot be seen
+        (TimeoutError when /proc hangs).
 
         Whoever is not among them may be killed, so one that has no command line yet is given the time to get it, and
-        one that was found once counts.
+        one that was found once counts, as does one that cannot be read and may be it.
         """
         once, thread = self._make_scanner(self._scanner.index, self._scanner.avoid), Pool("procfs-once")
-        services: set[int] = set()
+        services, hidden, seen = set[int](), set[int](), False
+        unread = "/proc did not answer"
         try:
             for pause in (*_EXEC_PAUSES, None):
                 try:
                     scan = await self._scan(once, once.scan, thread)
                 except TimeoutError:
-                    if not services:
+                    if not seen:
                         raise
+                    hidden.add(once.reading)
                     break
-                services.update(found.pid for found in scan.found.get(process_name, ()))
-                hidden = scan.unread or any(may_run(pid, process_name) for pid in scan.unseen)
-                if pause is None or not hidden:
-                    break
-                await asyncio.sleep(pause)
+                unread = scan.unread
+                if not unread:
+                    seen, hidden = True, set(scan.unseen)
+                    services.update(found.pid for found in scan.found.get(process_name, ()))
+                    if not any(may_run(pid, process_name) for pid in hidden):
+                        break
+                if pause is not None:
+                    await asyncio.sleep(pause)
         finally:
             thread.close()
-        return frozenset(services)
+        if not seen:
+            raise OSError(unread)
+        hidden |= once.avoid
+        return frozenset(services | {pid for pid in hidden if may_run(pid, process_name)})
 
     def command_started(self, pid: int) -> None:
         """This process, with all of its session and below it, is a command of ours until `command_ended`."""

@@ -64,16 +64,20 @@ MOVES = {
 class Priority(Enum):
     """What a connection has to say for itself when another needs its room, the least first."""
 
-    SILENT = 0
+    UNREAD = 0
+    """It was answered, and has long not taken a byte of what is left of that."""
+    SILENT = 1
     """It has never asked, and had its time to."""
-    RESTING = 1
+    RESTING = 2
     """It was answered, has read that, and asks nothing."""
-    SLOW = 2
+    SLOW = 3
     """Its request has begun, and has not come whole in its time."""
-    ASKING = 3
+    ASKING = 4
     """It has just come, or a part of its request is here, and it has time left for that: most often it needs little."""
-    KEPT = 4
-    """It is being answered, or reads its answer: never hung up on for another."""
+    TAKING = 5
+    """It was answered, and takes what is left of that, or has just done so."""
+    KEPT = 6
+    """It is being answered: never hung up on for another."""
 
 
 class Connections:
@@ -91,12 +95,15 @@ class Connections:
     def admit(self, connection: "Connection", transport: asyncio.Transport) -> bool:
         """Whether there is room: one that is not being answered makes it.
 
-        First goes who has come to ask nothing, then who rests after an answer, then who does not come to the end of
-        his request, and last who has just come or begun to ask; of several the one that has done so for longest. Or a
-        few strangers who say one byte, and come again, would keep out whoever asks whether this monitor lives; and
-        were those who say nothing first, a newcomer would go for the next before a word of his could be read. The
-        newcomer is refused only where all are being answered.
+        First goes who asks and does not read what he is answered, then who has come to ask nothing, who rests after an
+        answer, who does not come to the end of his request, who has just come or begun to ask, and last who reads; of
+        several the one that has done so for longest. Or a few strangers who say one byte, or never read, and come
+        again, would keep out whoever asks whether this monitor lives; and were those who say nothing first, a newcomer
+        would go for the next before a word of his could be read. The newcomer is refused only where all are being
+        answered.
         """
+        for one in self._by_transport.values():
+            one.look()
         if len(self._by_transport) >= self.limits.connections:
             given = [
                 (priority, one)
@@ -105,7 +112,7 @@ class Connections:
             ]
             if not given:
                 return False
-            _, weakest = min(given, key=lambda held: (held[0].value, held[1].since))
+            _, weakest = min(given, key=lambda held: (held[0].value, held[1].waits_since))
             weakest.hang_up()
         self._by_transport[transport] = connection
         return True
@@ -129,26 +136,35 @@ class Connection(asyncio.Protocol):
         self.since = asyncio.get_running_loop().time()
         """The second of the loop's clock since which it is at its stage."""
         self.answers = 0
+        self._unread = 0
+        self._taken_at = self.since
 
     @property
     def priority(self) -> Priority:
         """By what it does, and for how long it has."""
-        fresh = asyncio.get_running_loop().time() - self.since < self._all.limits.grace
+        now, grace = asyncio.get_running_loop().time(), self._all.limits.grace
+        fresh = now - self.since < grace
         match self.stage:
+            case Stage.OPEN | Stage.READING if self._unread:
+                return Priority.TAKING if now - self._taken_at < grace else Priority.UNREAD
             case Stage.OPEN if self.answers:
-                return Priority.KEPT if self._unread else Priority.RESTING
+                return Priority.RESTING
             case Stage.OPEN:
                 return Priority.ASKING if fresh else Priority.SILENT
-            case Stage.READING if not fresh:
-                return Priority.SLOW
-            case Stage.READING if not self._unread:
-                return Priority.ASKING
+            case Stage.READING:
+                return Priority.ASKING if fresh else Priority.SLOW
         return Priority.KEPT
 
     @property
-    def _unread(self) -> bool:
-        """Whether the other end has not taken all of an answer yet."""
-        return self._transport is not None and self._transport.get_write_buffer_size() > 0
+    def waits_since(self) -> float:
+        """Since which second of the loop's clock it has done nothing, or what it does."""
+        return self._taken_at if self._unread else self.since
+
+    def look(self) -> None:
+        """Note how much of an answer the other end has not taken yet, and when it last took some of it."""
+        left = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        if left != self._unread:
+            self._unread, self._taken_at = left, asyncio.get_running_loop().time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There is room for it, or it is told that there is none."""
@@ -201,6 +217,8 @@ class Connection(asyncio.Protocol):
         if seen is Seen.ANSWERED:
             self.answers += 1
             self._heard = 0
+            # It is written right after this.
+            asyncio.get_running_loop().call_soon(self.look)
         if self.stage is before:
             return
         self.since = asyncio.get_running_loop().time()

@@ -2,7 +2,8 @@
 
 In: an application of aiohttp and the sockets that it is asked at. Out: its answers, to whom `http_door` lets in. A
 connection costs a descriptor, and a monitor needs descriptors to see; so there are never more than a few, and whoever
-holds one without being answered makes room for the next who comes, and last of all who is about to ask.
+holds one without being answered makes room for the next who comes: first who does not read what he was answered, and
+last who does.
 """
 
 import asyncio
@@ -25,6 +26,10 @@ _BACKLOG = 64
 
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 """A name may have addresses of a kind that this host has not."""
+
+_ANSWER = 256 * 1024
+"""Bytes of an answer that the kernel keeps for who has not read it yet: most answers are less, and whoever was given
+all of his can be hung up on without losing it."""
 
 _RETRY = 1.0
 """Seconds until the next try to take a connection for which there was no descriptor."""
@@ -115,6 +120,8 @@ class HttpServer:
                 await asyncio.sleep(_RETRY)
                 continue
             told = False
+            with contextlib.suppress(OSError):
+                caller.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ANSWER)
             try:
                 await loop.connect_accepted_socket(lambda: Connection(self._connections, server()), caller)
             except Exception:  # whatever one connection is in for, the next is taken

@@ -154,7 +154,7 @@ def launch(argv_of: Callable[[], Sequence[str]], place: str, word: str, keep: in
         return (
             0,
             "the monitor does not say where it takes the output: it is of another release; restart it",
-            0,
+            errno.EAGAIN,
         )
     start = _Start(argv_of, place, word, keep)
     with _lock:
@@ -181,7 +181,7 @@ def _begun(place: str, within: float) -> Started:
     with _lock:
         start = _starts.get(place)
     if start is None:
-        return 0, "the privileged helper was restarted while the command began", 0
+        return 0, "the privileged helper was restarted while the command began", errno.EAGAIN
     if not start.settled.wait(within):
         return 0, "", errno.EINPROGRESS
     with _lock:
@@ -235,7 +235,7 @@ def start(argv: Sequence[str], place: str, word: str) -> Started:
     return (
         0,
         "the monitor runs an earlier release than its privileged helper, which takes no commands: restart it",
-        0,
+        errno.EAGAIN,
     )
 
 

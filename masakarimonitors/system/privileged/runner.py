@@ -15,7 +15,7 @@ import os
 import pwd
 import signal
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeVar
@@ -26,6 +26,7 @@ from masakarimonitors.system.processes.command import (
     Finished,
     NotBegun,
     PidWatch,
+    Spare,
     outlive,
     text,
 )
@@ -64,6 +65,14 @@ class _Order:
     goes_on: bool = False
 
 
+class HelperFault(BlockingIOError):
+    """The helper itself does not do its part: EAGAIN, for that says nothing about the command that it was to run."""
+
+    def __init__(self, why: str) -> None:
+        """`why`: what was seen of it, and what to look at."""
+        super().__init__(errno.EAGAIN, why)
+
+
 class RunAsRoot:
     """Runs as root what a `Start` asks for: `await run_as_root(program, start, timeout, started)`."""
 
@@ -82,13 +91,13 @@ class RunAsRoot:
         started: Callable[[int], None],
         *,
         keep: int = OUTPUT_LIMIT,
-        spare: Callable[[], Awaitable[Collection[int]]] | None = None,
+        spare: Spare | None = None,
         leave: bool = False,
     ) -> Finished:
         """Run it to its end, at most `timeout` seconds; OSError when it or the helper cannot be started.
 
-        NotBegun when the kernel has not executed it by then. EAGAIN (BlockingIOError) when it is refused for now, which
-        says nothing about it.
+        NotBegun when the kernel has not executed it by then. EAGAIN (BlockingIOError) when it is refused for now, and
+        where the helper does not answer, is away, or tells no end (HelperFault): that says nothing about it.
 
         `program`: what is named when it cannot be started.
         `keep`: bytes kept of each of stdout and stderr, for the few commands that print more. `spare`, `leave`: as
@@ -122,7 +131,7 @@ class RunAsRoot:
         timeout: float,
         started: Callable[[int], None],
         keep: int,
-        spare: Callable[[], Awaitable[Collection[int]]] | None,
+        spare: Spare | None,
         leave: bool,
     ) -> Finished:
         begun = time.monotonic()
@@ -135,22 +144,37 @@ class RunAsRoot:
         if not pid:
             # A command that could not be started says so as one of our own; without a number, the helper refuses it.
             raise OSError(number, fault, order.program) if number else OSError(fault)
-        await order.output.take()
+        try:
+            await order.output.take()
+        except OSError as fault:
+            raise fault if fault.errno else HelperFault(str(fault)) from fault
         started(pid)
         spared: tuple[int, ...] = ()
         survivors: tuple[int, ...] = ()
+        timed_out = left = killed = False
         try:
             with contextlib.closing(PidWatch(pid)) as watch:
                 timed_out = not await watch.wait(begun + timeout - time.monotonic())
                 if timed_out:
-                    spared = tuple(sorted(await spare())) if spare is not None else ()
+                    whom = await spare() if spare is not None else ()
+                    left = whom is None
+                    spared = (pid,) if whom is None else tuple(sorted(whom))
                     order.goes_on = pid in spared
-                    victims = await self._call(functools.partial(_kill, pid, spared), _CALL_TIMEOUT)
-                    survivors = await outlive(victims, watch)
+                    if not left:
+                        victims = await self._call(functools.partial(_kill, pid, spared), _CALL_TIMEOUT)
+                        killed = True
+                        survivors = await outlive(victims, watch)
+            code, stdout, stderr = await self._call(functools.partial(_finish, order, keep), _CALL_TIMEOUT)
+        except HelperFault as fault:
+            if not timed_out:
+                raise
+            # That it took too long is known of the command, whoever was to end it.
+            code, stdout, stderr = -signal.SIGKILL, b"", str(fault.strerror).encode()
+            if not killed and pid not in spared:
+                survivors = (pid,)
         except asyncio.CancelledError:
             order.goes_on = order.goes_on or leave
             raise
-        code, stdout, stderr = await self._call(functools.partial(_finish, order, keep), _CALL_TIMEOUT)
         return Finished(
             exit_code=code,
             output=text(stdout),
@@ -159,6 +183,7 @@ class RunAsRoot:
             errors=text(stderr),
             spared=spared,
             survivors=survivors,
+            left=left,
         )
 
     async def _given_up(self, order: _Order, timeout: float) -> OSError:
@@ -178,13 +203,24 @@ class RunAsRoot:
         try:
             return await self._thread().call(function, timeout, always=True)
         except NoThread as shortage:
-            raise BlockingIOError(errno.EAGAIN, str(shortage)) from shortage
+            raise HelperFault(str(shortage)) from shortage
         except TimeoutError:
             self._pool = None  # whatever hangs there, the next command gets another thread
-            raise OSError(
+            raise HelperFault(
                 f"the privileged helper did not answer within {timeout:.0f} s; see [masakarimonitors_privileged]"
                 " helper_command, and sudo's own log"
             ) from None
+        except HelperFault:
+            raise
+        except Exception as error:
+            # How a command fares comes as an answer. What is raised is of the helper, of oslo.privsep or of the way
+            # between, such as the end of a helper that was killed.
+            LOG.debug("The privileged helper has failed", exc_info=True)
+            what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            raise HelperFault(
+                f"the privileged helper has failed ({what}); if it stays so, check [masakarimonitors_privileged]"
+                " helper_command"
+            ) from error
 
     def _thread(self) -> Pool:
         if self._pool is None:
@@ -234,13 +270,13 @@ def _start(order: _Order) -> tuple[int, str, int]:
     try:
         pid, fault, number = order.start(order.output.place, order.output.word)
     except FailedToDropPrivileges as error:
-        raise OSError(
+        raise HelperFault(
             f"the privileged helper cannot be started ({error}); check [masakarimonitors_privileged]"
             " helper_command and the sudoers rule of the monitor's user"
         ) from error
     except (ImportError, NameError) as error:
         # What oslo.privsep's daemon answers where there is no such function, or none that may be called.
-        raise OSError(
+        raise HelperFault(
             "the privileged helper does not know what it is asked: it belongs to another release than this monitor;"
             " have [masakarimonitors_privileged] helper_command start the privsep-helper that was installed with it"
         ) from error
@@ -279,7 +315,9 @@ def _finish(order: _Order, keep: int) -> tuple[int, bytes, bytes]:
         end, ended_with = helper.finish(order.pid)
         if end == helper.End.UNKNOWN:
             order.pid = 0
-            raise OSError("the privileged helper was restarted while the command ran")
+            raise HelperFault(
+                "the privileged helper was restarted while the command ran: how it ended is not known"
+            )
         if end == helper.End.ENDED:
             order.pid, code = 0, int(ended_with)
         # else it hangs in the kernel, killed; nothing more can be done about it

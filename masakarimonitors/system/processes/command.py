@@ -51,6 +51,11 @@ _IGNORED = signal.SIGURG
 """A signal that does nothing to who has not asked for it."""
 
 
+Spare = Callable[[], Awaitable[Collection[int] | None]]
+"""Asked, when a command's time is up, whom of its processes (by pid) to let live, with all that is below them; None
+where nobody can tell: then all of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """How a command ended.
@@ -58,6 +63,7 @@ class Finished:
     `exit_code` is the command's own, or minus the number of the signal that ended it. `output` is
     stdout, `errors` is stderr. `timed_out`: it was killed by us, with all that it had started but `spared`.
     `survivors`: those that still run, because they hang in the kernel or because killing them is not allowed.
+    `left`: its time was up, and nobody was killed, because nobody could tell whom to spare.
     """
 
     exit_code: int
@@ -67,6 +73,7 @@ class Finished:
     errors: str = ""
     spared: tuple[int, ...] = ()
     survivors: tuple[int, ...] = ()
+    left: bool = False
 
     @property
     def ok(self) -> bool:
@@ -293,14 +300,14 @@ async def run(
     cwd: str | None = None,
     started: Callable[[int], None] | None = None,
     keep: int = OUTPUT_LIMIT,
-    spare: Callable[[], Awaitable[Collection[int]]] | None = None,
+    spare: Spare | None = None,
     leave: bool = False,
 ) -> Finished:
     """Run `argv` to its end, at most `timeout` seconds; `env` None: our own environment.
 
     `started` is told the pid, which leads the command's session, as soon as there is one. `keep`:
     bytes kept of each of stdout and stderr, for the few commands that print more. `spare` is asked, when the
-    time is up, whom of the command's processes (by pid) to let live, with all that is below them.
+    time is up, whom of the command's processes to let live.
     Raises OSError when it cannot be started, NotBegun when the kernel has not executed it by then. When the time is
     up, or the caller is cancelled, the command is killed with everything that it started; with `leave`, one whose
     caller is cancelled goes on, if `started` was told of it.
@@ -312,7 +319,7 @@ async def run(
         hung.survivors = await outlive(hung.killed)
         raise
     code, stdout, stderr = -signal.SIGKILL, b"", b""
-    ended = timed_out = left = False
+    ended = timed_out = left = kept = False
     spared: tuple[int, ...] = ()
     survivors: tuple[int, ...] = ()
     try:
@@ -325,8 +332,11 @@ async def run(
                     # Looked at once more: whoever has ended by now is not killed, nor called too slow.
                     timed_out = time.monotonic() >= begun + timeout and not await watch.wait(0)
                     if timed_out:
-                        spared = tuple(sorted(await spare())) if spare is not None else ()
-                        survivors = await outlive(launched.kill(spare=spared), watch)
+                        whom = await spare() if spare is not None else ()
+                        kept = whom is None
+                        spared = (launched.pid,) if whom is None else tuple(sorted(whom))
+                        if not kept:
+                            survivors = await outlive(launched.kill(spare=spared), watch)
                         break
             finally:
                 ended = watch.ended
@@ -354,6 +364,7 @@ async def run(
         errors=text(stderr),
         spared=spared,
         survivors=survivors,
+        left=kept,
     )
 
 

@@ -117,12 +117,17 @@ class Stdout:
 
 
 def being_started(stdout: int) -> int:
-    """The pid of our child whose stdout is this file, whether it executes its program yet or not; 0 for none."""
+    """The pid of our child whose stdout is this file, whether it executes its program yet or not; 0 for none.
+
+    Other children may have theirs on storage that does not answer, where a look at the file itself hangs whoever looks.
+    By its name, which the kernel tells without that storage, it is known for another one.
+    """
     with contextlib.suppress(OSError):
-        wanted = os.fstat(stdout)
+        wanted, name = os.fstat(stdout), os.readlink(f"/proc/self/fd/{stdout}")
         for pid in children():
             with contextlib.suppress(OSError):  # it has ended meanwhile
-                if os.path.samestat(os.stat(f"/proc/{pid}/fd/1"), wanted):
+                its = f"/proc/{pid}/fd/1"
+                if os.readlink(its) == name and os.path.samestat(os.stat(its), wanted):
                     return pid
     return 0
 

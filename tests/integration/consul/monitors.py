@@ -6,6 +6,7 @@ their unix sockets, and to a masakari-api whose endpoint bears the node's name, 
 
 import subprocess
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.fixtures.fake_masakari import FakeMasakari
@@ -43,8 +44,12 @@ class HostMonitor(MonitorProcess):
 
     def launch(self, argv: Sequence[str]) -> "subprocess.Popen[bytes]":
         """In the node's network."""
-        with self._cluster.network_of(self.node):
+        with self.network():
             return super().launch(argv)
+
+    def network(self) -> AbstractContextManager[None]:
+        """While it lasts, what this thread starts is in the node's network."""
+        return self._cluster.network_of(self.node)
 
 
 def reporter(cluster: Cluster) -> int | None:

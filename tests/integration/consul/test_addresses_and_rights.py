@@ -9,7 +9,8 @@ import pytest
 from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
 from tests.fixtures.fake_masakari import FakeMasakari
-from tests.fixtures.waiting import until
+from tests.fixtures.monitor_process import BIN
+from tests.fixtures.waiting import PATIENCE, until
 from tests.integration.consul.cluster import HTTP_PORT, HTTPS_PORT, MANAGE, Cluster, node_name
 from tests.integration.consul.listening import listening
 from tests.integration.consul.monitors import HostMonitor, reporter
@@ -279,3 +280,65 @@ def test_a_reporter_that_may_not_write_any_more_ends_in_a_successor(
     finally:
         for monitor in monitors.values():
             monitor.stop()
+
+
+def checked(monitor: HostMonitor) -> list[str]:
+    """What `masakari-monitors check` says of Consul, beside the monitor and with its configuration."""
+    argv = [
+        str(BIN / "masakari-monitors"),
+        "check",
+        "--monitor",
+        "hostmonitor",
+        "--config-file",
+        str(monitor.conf),
+    ]
+    with monitor.network():
+        ran = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    lines = [line for line in ran.stdout.splitlines() if " consul: " in line]
+    assert lines and "Traceback" not in ran.stderr, ran
+    assert ran.returncode == 1 or not [line for line in lines if line.startswith("FAULT")]
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("name", "rules", "faults"),
+    [
+        ("check-all", POLICY, []),
+        ("check-reader", READ_ONLY, ["session_prefix", "key_prefix"]),
+        ("check-no-session", POLICY.replace("session_prefix", "query_prefix"), ["session_prefix"]),
+        (
+            "check-no-keys",
+            READ_ONLY + '\nsession_prefix "" { policy = "write" }\nkey_prefix "" { policy = "read" }',
+            ["key_prefix"],
+        ),
+        ("check-no-nodes", POLICY.replace("node_prefix", "service_prefix"), ["node_prefix"]),
+    ],
+)
+def test_check_names_the_right_that_is_missing_and_leaves_the_store_alone(
+    locked_cluster: Cluster,
+    locked_api: FakeMasakari,
+    tmp_path: Path,
+    name: str,
+    rules: str,
+    faults: list[str],
+) -> None:
+    (tmp_path / "matrix.yaml").write_text(MATRIX)
+    token = grant(locked_cluster, name, rules)
+    consul = {"consul": {"matrix_config_file": tmp_path / "matrix.yaml", "token": token}}
+    monitor = HostMonitor(locked_cluster, 2, locked_api, tmp_path, consul)
+    before = standing(locked_cluster)
+    lines = checked(monitor)
+    said = [line for line in lines if line.startswith("FAULT")]
+    assert len(said) == len(faults), lines
+    assert all(word in line for word, line in zip(faults, said, strict=True)), lines
+    assert standing(locked_cluster) == before
+
+
+def standing(cluster: Cluster) -> tuple[object, object]:
+    """The election's keys, and who has a session that a check has made."""
+    try:
+        keys = cluster.ask(1, MANAGE, "/v1/kv/masakari-monitors/?recurse")
+    except ValueError:
+        keys = None  # 404: there are none
+    sessions = [one for one in cluster.ask(1, MANAGE, "/v1/session/list") or [] if "check" in one["Name"]]
+    return [(one["Key"], one["ModifyIndex"]) for one in keys or ()], sessions

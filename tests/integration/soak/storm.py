@@ -31,7 +31,7 @@ from tests.integration.soak.services import Service
 from tests.integration.soak.way import Api, Way
 
 WITNESSES = 2
-_QUIET = 300.0
+_QUIET = 600.0
 """Seconds within which all that was held up by the last fault has arrived, on a loaded computer."""
 
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from masakarimonitors import conf
-from masakarimonitors.cmd.wiring import api_client, ask_again, pace_policy, wire
+from masakarimonitors.cmd.wiring import api_client, ask_again, make_journal, pace_policy, wire
 from masakarimonitors.core.decision import (
     NOTHING,
     Decision,
@@ -24,6 +24,7 @@ from masakarimonitors.core.decision import (
     Woken,
 )
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, VmNotification
+from masakarimonitors.journal.reader import read
 from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, LookupFailed, MasakariApi, Unreachable
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
@@ -138,6 +139,44 @@ async def test_a_wired_monitor_reports_hears_how_it_ended_and_shows_all_of_it() 
     assert [cause.kind for cause in wired.status.health(clock.now()).causes] == [Kind.UNTOLD, Kind.MEMORY]
     shown = wired.status.snapshot(clock.now())
     assert (wired.name, shown["monitor"]) == ("testmonitor", "testmonitor")
+    (known,) = as_list(wired.status.answer(["process:x", "process:y"], clock.now())["explained"])
+    assert (known["subject"], known["why"], known["waiting"]) == ("process:x", "reported 1", [])
+
+
+def as_list(told: Any) -> list[dict[str, Any]]:
+    assert isinstance(told, list)
+    return told
+
+
+async def test_a_report_that_waits_is_explained_gate_by_gate_and_kept_in_the_journal(tmp_path: Path) -> None:
+    clock = FakeClock()
+    journal = make_journal(tmp_path, "testmonitor", clock)
+    assert journal is not None and make_journal(None, "testmonitor", clock) is None
+    outbox = Outbox(MemoryStore(), clock, on_row=journal.row)
+    await outbox.open()
+    monitor = Monitor[int, str](name="testmonitor", state=0, decide=lambda *_: (0, NOTHING), sources=[])
+    wired = wire(monitor, outbox, FakeApi(), DeliveryPolicy(), clock, journal=journal)
+    died = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "x")
+    outbox.submit([Notify(died, "it died")], clock.now())
+    (told,) = as_list(wired.status.answer(["process:x"], clock.now())["explained"])
+    (waiting,) = told["waiting"]
+    assert waiting["report"] == 1 and waiting["why"] == "it died"
+    assert [gate["gate"] for gate in waiting["gates"] if gate["passage"] == "holds"] == [
+        "its report is on disk"
+    ]
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery)]
+        await settle()
+        for task in running:
+            task.cancel()
+    await journal.close()
+    kinds = [one.kind.value for one in read(tmp_path, ["testmonitor"]).records]
+    assert kinds == ["made", "sent", "ended", "stopped"]
+    assert wired.status.snapshot(clock.now())["journal"] == {
+        "where": str(journal.path),
+        "lost": 0,
+        "fault": "",
+    }
 
 
 @pytest.mark.parametrize(("said", "limit"), [("", 2), ("[callback]\nmax_unfinished = 0\n", 0)])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from masakarimonitors.conf import ConfigFault, loader, log
 from tests.fixtures.waiting import PATIENCE
 
 SCRIPT = """
@@ -45,7 +46,7 @@ def test_a_log_file_is_written(tmp_path: Path) -> None:
 
 def test_a_log_folder_gets_a_file_of_the_program(tmp_path: Path) -> None:
     run("--log-dir", str(tmp_path))
-    assert [file.suffix for file in tmp_path.iterdir()] == [".log"]
+    assert [file.name for file in tmp_path.iterdir()] == ["-c.log"]
 
 
 def test_debug_shows_details(tmp_path: Path) -> None:
@@ -337,3 +338,23 @@ def test_a_plain_line_is_as_it_was(tmp_path: Path) -> None:
     _about("--log-file", str(tmp_path / "log"))
     (line,) = (tmp_path / "log").read_text().splitlines()
     assert line.endswith("host:node05 held: a storm")
+
+
+def test_who_only_looks_hears_what_a_start_would_say_and_makes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "logging.conf").write_text("no section\n")
+    (tmp_path / "there").write_text("a line\n")
+    for option in (
+        f"--log-file={tmp_path}/no/folder/log",
+        f"--log-file={tmp_path}",
+        f"--log-dir={tmp_path}/no",
+        f"--log-config-append={tmp_path}/logging.conf",
+    ):
+        conf = loader.load([option], default_config_files=[], default_config_dirs=[])
+        with pytest.raises(ConfigFault) as looked:
+            log.look(conf, "-c")
+        started = run(option)
+        assert started.returncode != 0 and str(looked.value) in started.stderr + started.stdout
+    for option in (f"--log-file={tmp_path}/new", f"--log-file={tmp_path}/there", f"--log-dir={tmp_path}"):
+        log.look(loader.load([option], default_config_files=[], default_config_dirs=[]), "-c")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["logging.conf", "there"]
+    assert (tmp_path / "there").read_text() == "a line\n"

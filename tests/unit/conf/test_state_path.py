@@ -72,7 +72,7 @@ def test_nowhere_means_memory_and_an_error_that_helps(
     (record,) = caplog.records
     said = record.getMessage()
     assert "memory only" in said and "lost" in said and "Set [DEFAULT] state_path" in said
-    assert f"{obstacle}/x" in said and "Not a directory" in said
+    assert f"{obstacle}/x" in said and f"{obstacle} is no folder" in said
 
 
 def test_nothing_is_left_behind_by_looking(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_folder_that_is_passed_over_is_named(
     tmp_path: Path, obstacle: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert state_path.resolve(loaded(tmp_path), {"HOME": str(tmp_path)}, obstacle / "x") is not None
-    assert f"{obstacle}/x is passed over as a folder for state: Not a directory" in caplog.text
+    assert f"{obstacle}/x is passed over as a folder for state: {obstacle} is no folder" in caplog.text
 
 
 def test_looking_makes_nothing(tmp_path: Path, obstacle: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from masakarimonitors import conf as options
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.finding import Weight
 from masakarimonitors.core.notification import (
     ClusterStatus,
     HostEvent,
@@ -90,7 +91,9 @@ def test_an_unknown_driver_is_named_with_those_installed(tmp_path: Path) -> None
     conf = conf_of(tmp_path, "[host]\nmonitoring_driver = zookeeper\n")
     with pytest.raises(ConfigFault, match=r"zookeeper.*consul, default, kubernetes, simple"):
         wiring.build(conf, {}, FakeClock(), FakeApi())
-    assert "zookeeper" in wiring.cannot_work(conf)
+    # A slip in a file is no matter of the host: it ends `run`, too.
+    with pytest.raises(ConfigFault, match="zookeeper"):
+        wiring.cannot_work(conf)
 
 
 async def test_a_driver_that_asks_nothing_has_nothing_to_say_to_the_check(
@@ -98,7 +101,36 @@ async def test_a_driver_that_asks_nothing_has_nothing_to_say_to_the_check(
 ) -> None:
     monkeypatch.setattr("masakarimonitors.hostmonitor.drivers.pacemaker.driver.found_kind", lambda: None)
     assert await wiring.check_engine(conf_of(tmp_path, "")) == ()
-    assert await wiring.check_engine(conf_of(tmp_path, "[host]\nmonitoring_driver = zookeeper\n")) == ()
+    assert await wiring.check_power(conf_of(tmp_path, "")) == ()
+
+
+async def test_bmcs_are_asked_as_the_driver_knows_them(tmp_path: Path) -> None:
+    consul = "[host]\nmonitoring_driver = consul\n[consul]\nagent_storage = 127.0.0.1:9\n"
+    (only,) = await wiring.check_power(conf_of(tmp_path, consul))
+    assert only.weight is Weight.OK and "none is asked here" in only.text
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("", ()),
+        ("power_config_file = x\ndisable_ipmi_check = true", ("no BMC is asked, whatever the file says",)),
+        ("power_unreachable_means_off = true", ("whose BMC does not answer is taken as off",)),
+        ("power_unreachable_means_off = true\ndisable_ipmi_check = true", ()),
+    ],
+)
+def test_options_that_contradict_each_other_are_named(
+    tmp_path: Path, options: str, words: tuple[str, ...]
+) -> None:
+    found = wiring.check_rules(conf_of(tmp_path, f"[host]\n{options}\n"))
+    assert len(found) == len(words)
+    assert all(word in one.text for word, one in zip(words, found, strict=True))
+
+
+def test_a_matrix_that_can_never_recover_is_in_vain(tmp_path: Path) -> None:
+    for agents, in_vain in (("agent_manage = 127.0.0.1:9", True), ("agent_storage = 127.0.0.1:9", False)):
+        conf = conf_of(tmp_path, f"[host]\nmonitoring_driver = consul\n[consul]\n{agents}\n")
+        assert bool(wiring.build(conf, {}, FakeClock(), FakeApi()).in_vain) is in_vain
 
 
 def report(event: HostEvent, status: ReportStatus, **changes: Any) -> Settled:

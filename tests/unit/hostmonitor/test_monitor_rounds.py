@@ -2,17 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from masakarimonitors import conf as options
 from masakarimonitors.cmd.wiring import wire
-from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.decision import JSON, Command
 from masakarimonitors.hostmonitor import monitor as wiring
 from masakarimonitors.hostmonitor.core.evidence import matrix
-from masakarimonitors.hostmonitor.core.observation import Membership, Power, ProofKind
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, WrongBmcs, outages, wrong_bmcs
+from masakarimonitors.hostmonitor.core.observation import (
+    Follower,
+    Leader,
+    Membership,
+    Power,
+    ProofKind,
+    WriteLedger,
+)
 from masakarimonitors.hostmonitor.drivers.base import Driver
 from masakarimonitors.hostmonitor.effects.bmc_rounds import MISSED_WITHIN
 from masakarimonitors.hostmonitor.power.check import LOOKS_APART, Proof
@@ -33,30 +41,46 @@ class Stage:
         self.clock, self.api = FakeClock(), FakeApi()
         self.word = word
         self.noted: list[tuple[str, Power]] = []
-        self.recalled: list[Mapping[str, Sequence[str]]] = []
+        self.recalled: list[Mapping[str, Mapping[str, float]]] = []
+        self.wrong: dict[str, Mapping[str, float]] = {}
         self.source = Script(self.clock)
         path = folder / "x.conf"
         path.write_text("[DEFAULT]\nhostname = node01\n[host]\nsegment_lookup = false\n" + options_of_host)
         self.conf = options.load(["--config-file", str(path)])
         self.memory = memory
+        self.ledgers: list[Mapping[str, LedgerEntry]] = []
+        self.heard: list[tuple[WrongBmcs, bool]] = []
+
+    async def perform(self, command: Command) -> None:
+        if isinstance(command, WriteLedger):
+            self.ledgers.append(command.entries)
 
     async def look(self, host: str) -> Proof:
         words = f"fence-{host}: BMC 10.0.0.7 says power {self.word.value}"
         return Proof(power=self.word, evidence=words, at=self.clock.now(), kind=ProofKind.BMC)
 
-    def note(self, host: str, said: Power) -> Sequence[str]:
+    def note(self, host: str, said: Power) -> Mapping[str, float]:
         self.noted.append((host, said))
-        return ["ipmi 10.0.0.7:623"] if said is Power.OFF else []
+        self.wrong = {host: {"ipmi 10.0.0.7:623": 0.0}} if said is Power.OFF else {}
+        return self.wrong.get(host, {})
 
-    async def play(self, seconds: float) -> Memory:
-        """What it remembers in the end."""
+    def recall(self, wrong: Mapping[str, Mapping[str, float]]) -> None:
+        self.recalled.append(wrong)
+        self.wrong = dict(wrong)
+
+    async def play(self, seconds: float, word: Leader | Follower | None = None) -> Memory:
+        """What it remembers in the end; `word`: of an election, where there is one."""
         driver = Driver(
             name="test",
             matrix=matrix.single("cluster"),
             sources=(self.source,),
             look_at_power=self.look,
             note_power=self.note,
-            recall_power=self.recalled.append,
+            recall_power=self.recall,
+            wrong_power=lambda: self.wrong,
+            hear_power=lambda wrong, leads: self.heard.append((wrong, leads)),
+            effects=self,
+            elected=word is not None,
         )
         outbox = Outbox(MemoryStore(), self.clock)
         await outbox.open()
@@ -65,12 +89,32 @@ class Stage:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
             await settle()
+            if word is not None:
+                await self.source.says(word)
             await self.source.sees(node05=Membership.UP)
             await self.clock.advance(seconds)
             for task in running:
                 task.cancel()
         await outbox.close()
         return outbox.memory
+
+
+WRONG = {"node05": {"ipmi 10.0.0.7:623": 0.0}}
+NOW = FakeClock().now()
+
+
+async def test_the_next_reporter_knows_it_by_the_ledger(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Power.OFF, {})
+    await stage.play(SEEN, Leader(why="it holds the lock", at=NOW, ledger={}))
+    assert stage.heard == [({}, True)]
+    assert [wrong_bmcs(ledger) for ledger in stage.ledgers] == [{}, WRONG]
+    assert outages(stage.ledgers[-1]) == {}
+    after = Stage(tmp_path, Power.OFF, {})
+    await after.play(10.0, Leader(why="it holds the lock", at=NOW, ledger=stage.ledgers[-1]))
+    assert after.heard == [(WRONG, True)]
+    other = Stage(tmp_path, Power.OFF, {})
+    await other.play(10.0, Follower(leader="node01", why="", at=NOW, ledger=stage.ledgers[-1]))
+    assert other.heard == [(WRONG, False)] and other.ledgers == []
 
 
 SEEN = 60.0 + LOOKS_APART + MISSED_WITHIN + 1.0
@@ -90,10 +134,10 @@ async def test_a_bmc_of_another_host_is_an_alarm_before_a_host_fails_and_accuses
 
 async def test_the_next_life_knows_it_until_it_says_on(tmp_path: Path) -> None:
     kept = await Stage(tmp_path, Power.OFF, {}).play(SEEN)
-    assert kept["bmc:node05"] == {"wrong": ["ipmi 10.0.0.7:623"]}
+    assert kept["bmc:node05"] == {"wrong": ["ipmi 10.0.0.7:623"], "on": {"ipmi 10.0.0.7:623": 0}}
     still = Stage(tmp_path, Power.OFF, kept)
     kept = await still.play(30.0)
-    assert still.recalled == [{"node05": ["ipmi 10.0.0.7:623"]}] and still.noted == []
+    assert still.recalled == [{"node05": {"ipmi 10.0.0.7:623": 0.0}}] and still.noted == []
     mended = Stage(tmp_path, Power.ON, kept)
     assert "bmc:node05" not in await mended.play(SEEN)
 

@@ -53,6 +53,11 @@ class Script:
         self._emit(Leader(why="it holds the lock", at=self._clock.now(), ledger={}))
         await settle()
 
+    async def says(self, word: Observation) -> None:
+        assert self._emit is not None
+        self._emit(word)
+        await settle()
+
     async def sees(self, **hosts: Membership) -> None:
         assert self._emit is not None
         now = self._clock.now()

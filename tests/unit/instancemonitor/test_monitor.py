@@ -54,6 +54,7 @@ def virEventRunDefaultImpl():
 def openAuth(uri, credentials, flags):
     raise libvirtError("nobody listens", VIR_ERR_NO_CONNECT if uri.startswith("nonsense") else 38)
 """
+OPTIONS = "changed options"
 SCRIPT = """\
 import json, sys
 from masakarimonitors import conf
@@ -84,6 +85,7 @@ except conf.ConfigFault as fault:
 else:
     said["watching"], said["several"] = list(built.watching), several
     said["sources"] = [source.name for source in built.sources]
+    said["taken"] = list(built.take_options(loaded))
     state, said["words"], now = built.state, [], clock.now()
     died = VmNotification(
         "c", now.wall, event="LIFECYCLE", instance_uuid="i", vir_domain_event="STOPPED_FAILED"
@@ -115,9 +117,9 @@ def start(tmp_path: Path, *lines: str, binding: str = BINDING) -> dict[str, Any]
 @pytest.mark.parametrize(
     ("lines", "sources"),
     [
-        (("connection_uri = qemu:///system",), ["qemu:///system", "qemu processes"]),
-        (("connection_uri = qemu:///system", "watch_processes = false"), ["qemu:///system"]),
-        (("connection_uri = qemu+tcp://192.0.2.1/system",), ["qemu+tcp://192.0.2.1/system"]),
+        (("connection_uri = qemu:///system",), ["qemu:///system", "qemu processes", OPTIONS]),
+        (("connection_uri = qemu:///system", "watch_processes = false"), ["qemu:///system", OPTIONS]),
+        (("connection_uri = qemu+tcp://192.0.2.1/system",), ["qemu+tcp://192.0.2.1/system", OPTIONS]),
     ],
 )
 def test_processes_are_watched_where_they_can_be_seen_and_are_wanted(
@@ -125,6 +127,7 @@ def test_processes_are_watched_where_they_can_be_seen_and_are_wanted(
 ) -> None:
     said = start(tmp_path, *lines)
     assert said["sources"] == sources
+    assert "[libvirt] report" in said["taken"], "it needs no restart"
 
 
 def test_a_death_of_the_last_life_is_judged_once_every_libvirt_has_listed_its_instances(

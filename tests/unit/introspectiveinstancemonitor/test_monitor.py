@@ -168,3 +168,5 @@ def test_what_the_checks_of_the_file_ask_is_known_from_the_start(
     monkeypatch.setattr(monitor, "_uris", lambda conf: ("test:///default",))
     built = monitor.build(loaded, {}, FakeClock(), FakeApi())
     assert set(built.state.questions) == {"web"} and built.state.questions == questions(read(str(checks)))
+    assert "[introspectiveinstancemonitor] storm_hold" in built.take_options(loaded), "which need no restart"
+    assert "changed options" in [source.name for source in built.sources]

@@ -80,6 +80,8 @@ class Runner:
         self, run: Run, timeout: float, started: Callable[[int], None], spare: Spare
     ) -> Finished:
         self.asked.append((run.command_line, timeout))
+        if isinstance(self.outcome, FileNotFoundError):
+            raise self.outcome
         started(self.pid)
         self.seen = set(self.source.own_commands)
         await asyncio.sleep(0)
@@ -258,6 +260,45 @@ async def test_the_service_of_a_command_that_never_ends_is_left_running(
         assert runs and alive(pid)
     finally:
         kill(pid)
+
+
+@pytest.mark.parametrize("fault", [OSError("/proc/7/stat: Too many open files"), TimeoutError()], ids=repr)
+async def test_where_nobody_can_see_the_service_a_command_that_hangs_is_left_and_none_begins_beside_it(
+    fault: OSError, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the service by now, or its parent."""
+    start_in_any_time(monkeypatch)
+
+    class Blind(ProcessSource):
+        async def services(self, process_name: str) -> Collection[int]:
+            raise fault
+
+    source, pids = Blind(), list[int]()
+
+    async def run_it(run: Run, timeout: float, started: Callable[[int], None], spare: Spare) -> Finished:
+        def note(pid: int) -> None:
+            pids.append(pid)
+            started(pid)
+
+        return await run_directly(run, timeout, note, spare)
+
+    working = Effects(source, 0.5, run_it, run_it)
+    try:
+        answer = await working.perform(run("sleep 600"))
+        assert isinstance(answer, CommandEnded) and answer.exit_code is None and alive(pids[0])
+        assert "was left alone: whether its service runs by now cannot be seen" in answer.evidence
+        assert "nobody is killed" in caplog.text
+        again = await working.perform(run("sleep 600"))
+        assert isinstance(again, CommandEnded) and f"(pid {pids[0]})" in again.evidence and len(pids) == 1
+    finally:
+        for pid in pids:
+            kill(pid)
+
+
+async def test_a_command_that_was_started_and_whose_end_is_not_told_may_have_succeeded() -> None:
+    answer = await effects(Runner(OSError(errno.EAGAIN, "the helper did not answer"))).perform(run("x"))
+    assert isinstance(answer, CommandEnded) and answer.shortage and answer.unheard
+    assert "was started, and how it ended is not known" in answer.evidence
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM])

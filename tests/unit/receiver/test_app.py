@@ -17,6 +17,10 @@ from masakarimonitors.receiver.app import Lost, Receiver
 from masakarimonitors.receiver.schema import Report
 from masakarimonitors.receiver.store import SEGMENT, Accepted, Store
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.network.http_connection import Limits
+from masakarimonitors.system.network.http_server import HttpServer
+from tests.fixtures.never_reads import never_reading
+from tests.fixtures.waiting import eventually
 
 T0 = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
 PATIENCE = 60.0
@@ -367,3 +371,32 @@ async def test_a_database_that_cannot_be_opened_in_time_is_an_error(monkeypatch:
                 raise AssertionError("it serves")
     finally:
         thawed.set()
+
+
+async def test_those_who_ask_and_never_read_keep_no_report_out(
+    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers: list[HttpServer] = []
+
+    def noted(**options: Any) -> HttpServer:
+        servers.append(HttpServer(**options))
+        return servers[-1]
+
+    def unread() -> int:
+        (server,) = servers
+        return sum(one.get_write_buffer_size() > 0 for one in server._connections._by_transport)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(app, "HttpServer", noted)
+    monkeypatch.setattr(app, "_LIMITS", Limits(connections=4, idle=600.0, grace=0.0, body=114_688))
+    hosts = [f"{number:0200d}" for number in range(1000)]
+    async with (
+        receiver(known_hosts={"compute-1", *hosts}).serve() as url,
+        # Far more than the kernel keeps for who does not read.
+        never_reading(url, f"/v1/segments/{SEGMENT}/hosts", 4, times=20),
+    ):
+        await eventually(lambda: unread() == 4, "that nobody of them reads")
+        for number in range(8):
+            async with http.post(
+                f"{url}/v1/notifications", json=report(f"process-{number}"), headers={"Connection": "close"}
+            ) as answer:
+                assert answer.status == 202

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.status import unix_socket
-from masakarimonitors.status.model import MonitorStatus
+from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow
 from masakarimonitors.system.files import run_folder
 from tests.fixtures.fake_clock import FakeClock, SteppedClock
+from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.waiting import PATIENCE, eventually
 
 
@@ -193,3 +194,50 @@ async def test_where_everybody_looks_it_is_for_a_group_and_of_no_warning_when_it
             pass
     (said,) = [one for one in caplog.records if "No socket at" in one.getMessage()]
     assert said.levelno == logging.INFO and "by its folder for state" in said.getMessage()
+
+
+def much(clock: FakeClock) -> MonitorStatus:
+    """More than the kernel keeps for a reader that does not read."""
+    rows = [SubjectRow(f"host:{number}", "up", "x" * 1000) for number in range(2000)]
+    outbox = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
+    return MonitorStatus(Record("m", clock.now()), lambda: rows, lambda: outbox)
+
+
+async def test_readers_who_do_not_read_keep_nobody_out(clock: FakeClock, tmp_path: Path) -> None:
+    path = tmp_path / "m.sock"
+    async with unix_socket.serve(much(clock), clock, path):
+        before = open_files()
+        never = [await asyncio.open_unix_connection(path, limit=1) for _ in range(3 * unix_socket._MOST)]
+        assert (await asyncio.to_thread(unix_socket.read, path))["monitor"] == "m"
+        # Theirs and ours: of those that are open, the server has as many as it allows itself.
+        assert len(opened_since(before)) <= len(never) + unix_socket._MOST + 1
+        for _, writer in never:
+            writer.close()
+
+
+async def test_a_reader_who_does_not_read_is_let_go(
+    clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unix_socket, "PATIENCE", 0.2)
+    path = tmp_path / "m.sock"
+    async with unix_socket.serve(much(clock), clock, path):
+        before = open_files()
+        with socket.socket(socket.AF_UNIX) as never:
+            never.connect(str(path))
+            await eventually(lambda: len(opened_since(before)) == 2, "it is answered")
+            await eventually(lambda: len(opened_since(before)) == 1, "it is let go")
+
+
+async def test_what_cannot_be_shown_keeps_nobody_waiting(
+    clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> list[SubjectRow]:
+        raise KeyError("a bug in what is only shown")
+
+    outbox = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
+    status = MonitorStatus(Record("m", clock.now()), broken, lambda: outbox)
+    path = tmp_path / "m.sock"
+    async with unix_socket.serve(status, clock, path):
+        with pytest.raises(ValueError):
+            await asyncio.to_thread(unix_socket.read, path)
+    assert "could not be told" in caplog.text

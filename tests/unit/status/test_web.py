@@ -12,8 +12,10 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.status import web
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow
+from masakarimonitors.system.network.http_connection import Limits
 from masakarimonitors.system.network.socket_path import Taken
 from tests.fixtures.fake_clock import FakeClock
+from tests.fixtures.never_reads import never_reading
 from tests.fixtures.waiting import PATIENCE
 
 
@@ -173,3 +175,18 @@ async def test_a_file_at_the_path_is_left_and_a_dead_socket_is_not(
                 pass
         assert path.is_socket()
     assert not path.exists()
+
+
+async def test_those_who_ask_and_never_read_keep_no_probe_out(clock: FakeClock) -> None:
+    """Whoever asks whether this monitor lives would kill it otherwise."""
+    rows = [SubjectRow(f"host:{number}", "up", "x" * 1000) for number in range(4000)]
+    row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
+    status = MonitorStatus(Record("m", clock.now()), lambda: rows, lambda: row, views=_sees)
+    limits = Limits(connections=4, idle=600.0, request=600.0, grace=0.0)
+    async with (
+        web.serve([status], clock, "127.0.0.1:0", limits=limits) as url,
+        never_reading(url, "/status.json", 4),
+    ):
+        for _ in range(8):
+            async with aiohttp.ClientSession(url, headers={"Connection": "close"}) as client:
+                assert await asked(client, "/livez") == (200, ["OK"])

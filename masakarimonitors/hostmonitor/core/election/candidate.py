@@ -70,8 +70,9 @@ def deciding_links(matrix: Matrix) -> frozenset[str]:
 def fitter(one: Candidate | None, other: Candidate | None, deciding: frozenset[str]) -> bool:
     """Whether `one` should rather lead: it sees more of the links that decide, or as many and only it delivers.
 
-    Never both ways round, and never between two that are as fit: whoever leads then stays. One that does not know
-    whether it delivers is not fitter than anybody for it, and nobody is fitter than it.
+    Or, where both say the same of that, it sees more of all links: any of them may show planned work, which holds the
+    report of a failure. Never both ways round, and never between two that are as fit: whoever leads then stays. One
+    that does not know whether it delivers is not fitter than anybody for it, and nobody is fitter than it.
     """
     if one is None:
         return False
@@ -79,7 +80,9 @@ def fitter(one: Candidate | None, other: Candidate | None, deciding: frozenset[s
     theirs = -1 if other is None else len(other.sees & deciding)
     if ours != theirs:
         return ours > theirs
-    return other is not None and one.delivers is True and other.delivers is False
+    if other is None or one.delivers is not other.delivers:
+        return other is not None and one.delivers is True and other.delivers is False
+    return len(one.sees) > len(other.sees)
 
 
 def shown(candidate: Candidate | None) -> str:

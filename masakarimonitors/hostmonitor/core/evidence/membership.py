@@ -2,7 +2,8 @@
 
 Pure arithmetic between observation and decision: which value stands, how many samples it has, and
 whether the source's word counts at all. Two rules live here and nowhere else: what was DOWN stays
-DOWN until it is UP again, however it leaves the list; and only a proven, complete view counts.
+DOWN until it is UP again, however it leaves the list, unless its source takes that back; and only a
+proven, complete view counts.
 """
 
 import math
@@ -47,9 +48,13 @@ def restore_member(value: Membership) -> MemberRecord:
 def observe(before: MemberRecord, sighting: Sighting, now: float, live: bool) -> MemberRecord:
     """The record after the source has said `sighting`; `live`: its view counts at this moment."""
     value = sighting.value
-    if before.proven and (
-        (before.value is Membership.DOWN and value in (Membership.LEFT, Membership.UNKNOWN))
-        or (before.value is Membership.LEFT and value is Membership.UNKNOWN)
+    if (
+        before.proven
+        and not sighting.revises
+        and (
+            (before.value is Membership.DOWN and value in (Membership.LEFT, Membership.UNKNOWN))
+            or (before.value is Membership.LEFT and value is Membership.UNKNOWN)
+        )
     ):
         # Cluster engines reap their dead (Consul's autopilot turns a killed server into "left" after
         # 13 s) and forget who left long ago; neither tells anything new about the host.

@@ -19,7 +19,7 @@ from masakarimonitors.hostmonitor.core.election.reporter import (
 )
 from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
 from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
-from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, outages
 from masakarimonitors.hostmonitor.core.observation import (
     Follower,
     Leader,
@@ -46,7 +46,7 @@ def take_word(policy: Policy, state: State, seen: Word, now: Instant) -> News:
     if isinstance(seen, Leader):
         seen = replace(seen, good_for=seen.good_for - now.unnoticed_since(seen.at))
     after, change = hear(before, seen, now.monotonic)
-    ledger = None if isinstance(seen, NoElection) else seen.ledger
+    ledger = None if isinstance(seen, NoElection) or seen.ledger is None else outages(seen.ledger)
     return _changed(policy, state, after, change, ledger, now)
 
 
@@ -166,7 +166,8 @@ def notice(policy: Policy, state: State, now: Instant) -> News:
     """What this moment changes without a word from anyone: leases that end, views that count or lapse, patience."""
     cluster = state.cluster
     if cluster.began == math.inf:
-        cluster = replace(cluster, began=now.monotonic)
+        readings = cluster.work_readings.begun(now)
+        cluster = replace(cluster, began=now.monotonic, work_readings=readings)
     state = replace(state, cluster=cluster)
     news = News(cluster=cluster)
     while policy.elected:
@@ -247,8 +248,8 @@ def times(policy: Policy, cluster: Cluster) -> Iterator[float]:
         if not cluster.reporter.warned:
             yield _word_due(cluster)
     for storm in cluster.storms.values():
-        over = storm.over_at(policy.guard.hold)
-        if over is not None:
-            yield over
+        look = storm.look_at(policy.guard.hold)
+        if look is not None:
+            yield look
     limit = policy.maintenance_warning
     yield from (kept.since + limit for kept in cluster.maintenance.values() if not kept.warned)

@@ -109,7 +109,7 @@ def _freed(host: HostState, now: Instant, *, ended: bool, news: bool = True) -> 
         host = after_work(host, now.monotonic)
         if shown is not None:
             # masakari's flag says nothing of what the cluster shows; of what it showed before a restart somebody knows.
-            record = replace(shown.work_record, kept=())
+            record = shown.work_record.without(*shown.work_record.kept)
             host = replace(host, work=shown.work, work_record=record)
     outage = host.outage
     if outage is None:

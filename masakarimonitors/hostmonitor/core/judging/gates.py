@@ -154,10 +154,11 @@ def no_planned_work(case: Case) -> Hold | None:
         unread = record.kept if not record.shown_by else ()
         why, detail = messages.planned_work(work, unread), " ".join((work.value, *unread))
         return Hold(reason=Reason.WORK, why=why, alarm=True, detail=detail)
-    unread = tuple(link for link in case.policy.matrix.sequence if link in case.cluster.work_unread)
-    known = case.cluster.began + case.cluster.unread_for
+    readings = case.cluster.work_readings
+    unread = tuple(link for link in case.policy.matrix.sequence if link in readings.unread)
+    known = case.cluster.began + readings.unread_for
     if unread and case.monotonic < known and not case.outage.looked_at:
-        why = messages.work_unread(unread)
+        why = messages.work_unread(unread, [link for link in unread if link in readings.noted])
         return Hold(reason=Reason.WORK_UNREAD, why=why, alarm=True, detail=" ".join(unread), until=known)
     report = case.outage.report
     unreported = report is None or report.host_status is HostStatus.UNKNOWN

@@ -108,6 +108,9 @@ def assess(court: Court, name: str, host: HostState, values: tuple[Membership, .
     answer = matrix.ask(values)
     if answer is Answer.RECOVER:
         return Fact.FAILS
+    if outage is not None and outage.report is None and set(values) == {Membership.LEFT}:
+        # It was never lost: its good-bye was heard late.
+        return Fact.BACK
     if answer is Answer.UNDECIDED or Membership.UP not in values:
         return Fact.UNTOLD
     if outage is None:
@@ -170,18 +173,23 @@ def _note_work(court: Court, judgement: Judgement) -> Judgement:
     host = judgement.host
     record = host.work_record
     if record.shown_by:
-        seen = all(court.cluster.counts(link, court.monotonic) for link in record.shown_by)
-        if seen and not record.is_noted(court.now):
-            judgement = judgement.but(work_record=record.noted(court.now))
+        seen = [link for link in record.shown_by if court.cluster.counts(link, court.monotonic)]
+        noted = record.noted(seen, court.now)
+        if noted is not record:
+            judgement = judgement.but(work_record=noted)
         # Whatever is out of sight now: it is seen again without news of the host.
         return judgement.again(court.monotonic + NOTED_EACH)
     if not record.kept:
         return judgement
-    void = record.void_at(court.cluster.began, court.now)
-    if court.monotonic < void:
-        return judgement.again(void)
-    why = messages.work_void(host.work, record.kept, KEPT_FOR)
+    ends = {link: record.void_at(link, court.cluster.began, court.now) for link in record.kept}
+    void = tuple(link for link, end in ends.items() if court.monotonic >= end)
+    if not void:
+        return judgement.again(min(ends.values()))
+    why = messages.work_void(host.work, void, KEPT_FOR)
     judgement = judgement.say(Ruling.PLANNED, why, alarm=True)
+    record = record.without(*void)
+    if record.stands:
+        return judgement.but(work_record=record).again(min(ends[link] for link in record.kept))
     return replace(judgement, host=after_work(judgement.host, court.monotonic))
 
 
@@ -266,7 +274,8 @@ def _close(court: Court, judgement: Judgement, values: Values) -> Judgement:
 def _closing_words(court: Court, judgement: Judgement) -> str:
     outage = judgement.outage
     if outage.report is None:
-        return messages.RECOVERED_EARLY
+        taken_back = any(link.heard.revises for link in judgement.host.links)
+        return messages.NOT_LOST if taken_back else messages.RECOVERED_EARLY
     if _every_link_is_back(court, judgement.host):
         return messages.RECOVERED
     if outage.maintenance_seen and judgement.name not in court.cluster.maintenance:

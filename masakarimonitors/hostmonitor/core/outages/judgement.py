@@ -54,10 +54,10 @@ class Judgement:
         """With a look at monotonic second `at`, or earlier."""
         return self if at >= self.look else replace(self, look=at)
 
-    def say(self, ruling: Ruling, why: str, alarm: bool = False) -> "Judgement":
+    def say(self, ruling: Ruling, why: str, alarm: bool = False, rule: str = "") -> "Judgement":
         """With a verdict that is always news."""
         evidence = messages.evidence(self.sequence, self.host)
-        verdict = Verdict(f"host:{self.name}", ruling, why, evidence=evidence, alarm=alarm)
+        verdict = Verdict(f"host:{self.name}", ruling, why, evidence=evidence, alarm=alarm, rule=rule)
         return replace(self, verdicts=(*self.verdicts, verdict))
 
     def tell(
@@ -67,7 +67,7 @@ class Judgement:
         told = LastVerdict(reason, detail, alarm)
         if self.host.told == told:
             return self
-        return self.but(told=told).say(ruling, why, alarm)
+        return self.but(told=told).say(ruling, why, alarm, reason.value)
 
     def meets(self, fact: Fact, why: str) -> "Judgement":
         """With its report, if there is one, moved by `fact`; if it is taken back, that is `why`."""

@@ -27,6 +27,7 @@ UNPROVEN_NOW = (
 HELD_AGAIN = "it is held again and was not delivered: sent again when nothing holds it any more"
 OWN_BACK = "this host was reported by another monitor; its own is the reporter now and sees every link"
 RECOVERED_EARLY = "it came back before it was reported; nothing was sent"
+NOT_LOST = "it was not lost: that is taken back, and nothing was sent"
 LOOKUP = "held: it was never seen in service here, and masakari has not yet said whether it is registered"
 NEVER_UP = "not reported: it was never seen in service here and is in no failover segment of masakari"
 VANISHED = "it is listed nowhere any more and nobody saw it leave: it can no longer be judged"
@@ -175,12 +176,15 @@ def planned_work(work: Work, unread: Sequence[str] = ()) -> str:
     return f"held: it is lost while it is {planned(work)}; reported when that ends, if it still fails then"
 
 
-def work_unread(links: Sequence[str]) -> str:
-    """Nobody can say whether somebody is at it."""
+def work_unread(links: Sequence[str], old: Sequence[str] = ()) -> str:
+    """Nobody can say whether somebody is at it; `old`: those of the links that were seen once, too long ago."""
+    never = [link for link in links if link not in old]
+    seen = [f"has never seen {join(never)}"] if never else []
+    seen += [f"has not seen {join(old)} since its start, nor for a day before it"] if old else []
     return (
-        f"held: it is lost, and whether somebody works on it is not known: this monitor has never seen {join(links)}, "
-        "and nothing of before its start says so. If it is really lost, put it on maintenance in masakari and take it "
-        "off again, or evacuate it by hand"
+        f"held: it is lost, and whether somebody works on it is not known: this monitor {' and '.join(seen)}, "
+        "and nothing else of before its start says so. If it is really lost, put it on maintenance in masakari and "
+        "take it off again, or evacuate it by hand"
     )
 
 

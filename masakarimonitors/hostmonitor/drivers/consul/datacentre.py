@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import (
     Membership,
     Observation,
@@ -22,7 +23,7 @@ from masakarimonitors.hostmonitor.core.observation import (
 )
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault
-from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import Answers, answers
+from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import Answers, accepts, answers
 from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import GossipMemory
 from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
 from masakarimonitors.hostmonitor.drivers.consul.departures.vanished import Onlooker
@@ -119,12 +120,13 @@ class Datacentre:
         *,
         planned: PlannedWork | None = None,
         answers: Answers = answers,
+        accepts: Answers = accepts,
         on_down: Callable[[str], None] = _unheard,
     ) -> None:
         """Nothing is opened before `run`.
 
-        `planned`: what this and the other datacentres show of planned work. `answers` tries whether a host is alive;
-        `on_down` is called with each host that is seen to be lost here.
+        `planned`: what this and the other datacentres show of planned work. `answers` tries whether a host is alive,
+        `accepts` whether its agent is; `on_down` is called with each host that is seen to be lost here.
         """
         self.name = f"consul {link} ({access.address})"
         self.link = link
@@ -135,6 +137,7 @@ class Datacentre:
         self._rhythm = rhythm
         self._planned = planned or PlannedWork()
         self._answers = answers
+        self._accepts = accepts
         self._on_down = on_down
         self._said: set[type[AgentFault]] = set()
         self.places = Places()
@@ -150,9 +153,11 @@ class Datacentre:
             async with Agent(self._access) as agent:
                 onlooker = Onlooker(
                     agent,
+                    self._clock,
                     self._memory,
                     self.places,
                     self._answers,
+                    self._accepts,
                     partial(self._links.lost_elsewhere, self.link),
                 )
                 looking = asyncio.get_running_loop().create_task(self._keep_looking(agent, onlooker))
@@ -178,9 +183,10 @@ class Datacentre:
                 seen = await onlooker.look(self._rhythm.patience)
                 members = len(seen)
                 # A client asks one of the servers for it; a server knows a leader only as long as it hears it.
+                asked = self._clock.now()
                 leader = (await agent.get("/v1/status/leader", self._rhythm.patience)).json()
                 if leader or not self._is_server(seen):
-                    self._memory.others_answer(asyncio.get_running_loop().time())
+                    self._memory.others_answer(asked)
             await asyncio.sleep(self._rhythm.between_looks(members))
 
     def _is_server(self, members: Mapping[str, Member]) -> bool:
@@ -214,7 +220,7 @@ class Datacentre:
                 f"give agent_{self.link} the address of the agent of its own datacentre"
             )
 
-    def _proven(self, emit: Emit, good_for: float) -> None:
+    def _proven(self, emit: Emit, as_of: Instant, good_for: float) -> None:
         if self._said:
             LOG.info(
                 "Consul's datacentre on link %s is seen (again), through %s", self.link, self._access.address
@@ -222,7 +228,7 @@ class Datacentre:
             self._said.clear()
         self._links.set(self.link, True)
         why = "its leader has just answered, and everything that it lists is followed"
-        emit(View(link=self.link, proven=True, why=why, at=self._clock.now(), good_for=good_for))
+        emit(View(link=self.link, proven=True, why=why, at=as_of, good_for=good_for))
 
     def _sample(self, emit: Emit, hosts: dict[str, Sighting], whole: bool, idle: Collection[str]) -> None:
         self._links.counted(len(hosts))

@@ -4,6 +4,7 @@ In: `[consul]` and the environment that Consul's own tools read. Out: a `Driver`
 for each datacentre, independent of each other, and the election of the one monitor that reports.
 """
 
+import functools
 import itertools
 import logging
 import os
@@ -20,7 +21,8 @@ from masakarimonitors.hostmonitor.core.election.candidate import deciding_links
 from masakarimonitors.hostmonitor.core.election.election import ElectionPolicy
 from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Observation
-from masakarimonitors.hostmonitor.drivers.base import Driver, Endpoint
+from masakarimonitors.hostmonitor.drivers.base import Driver, Endpoint, Finding
+from masakarimonitors.hostmonitor.drivers.consul import examine
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
 from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, ProvenLinks
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import ElectionTimings
@@ -29,7 +31,7 @@ from masakarimonitors.hostmonitor.drivers.consul.planned import PlannedWork
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.monitor import InputFile
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_text
 from masakarimonitors.system.files.yaml_file import YamlFileFault
 
@@ -96,11 +98,32 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         closers=[] if proof is None else [_closer(proof)],
         endpoints=lambda host: endpoints(sources, host),
         look_at_power=None if proof is None else proof.look,
-        note_power=proof.note if proof is not None else lambda host, said: (),
+        note_power=proof.note if proof is not None else lambda host, said: {},
         recall_power=proof.recall if proof is not None else lambda wrong: None,
+        wrong_power=proof.wrong if proof is not None else dict,
+        hear_power=proof.hear if proof is not None else lambda wrong, leads: None,
         power_places=proof.places if proof is not None else lambda host: None,
+        power_hosts=None if proof is None else functools.partial(_hosts_of, proof),
         on_path=elector.on_path if elector is not None else lambda works: None,
     )
+
+
+async def check_engine(conf: cfg.ConfigOpts, own: str) -> Sequence[Finding]:
+    """For `masakari-monitors check`: whether Consul shows what is to be watched, and lets this token elect a reporter.
+
+    Raises ConfigFault.
+    """
+    judged = _matrix(conf)
+    question = examine.Question(
+        agents={link: access_to(conf, link, os.environ) for link in judged.sequence},
+        own=own,
+        prefix=None if conf.host.reporter == "all" else conf.consul.kv_prefix.strip("/") + "/",
+    )
+    return await examine.examine(question, SystemClock())
+
+
+async def _hosts_of(proof: Prover) -> Sequence[str]:
+    return proof.hosts()
 
 
 class Expects(Protocol):

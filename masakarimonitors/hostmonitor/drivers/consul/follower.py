@@ -8,8 +8,10 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, Answer
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Budget, Rhythm
+from masakarimonitors.system.clock import Clock
 
 Take = Callable[[bytes], None]
 
@@ -22,9 +24,10 @@ class Follower:
         path: str,
         params: Mapping[str, str],
         agent: Agent,
+        clock: Clock,
         rhythm: Rhythm,
         *,
-        on_read: Callable[[float, int], None],
+        on_read: Callable[[Instant, int], None],
         on_followed: Callable[[int], None],
         on_fault: Callable[[], None],
     ) -> None:
@@ -36,6 +39,7 @@ class Follower:
         self._path = path
         self._params = params
         self._agent = agent
+        self._clock = clock
         self._rhythm = rhythm
         self._on_read = on_read
         self._on_followed = on_followed
@@ -49,7 +53,7 @@ class Follower:
 
     async def read(self, take: Take) -> None:
         """Ask for the whole list, which answers at once, and give it to `take`; raises AgentFault."""
-        asked_at = _now()
+        asked_at = self._clock.now()
         answer = await self._whole()
         self._take(answer, take)
         self._on_read(asked_at, answer.index)
@@ -61,7 +65,7 @@ class Follower:
         """
         while True:
             await asyncio.sleep(self._budget.rest())
-            asked_at, since = _now(), self._index
+            asked_at, since = self._clock.now(), self._index
             try:
                 answer = await (self._change() if since else self._whole())
             except TimeoutError:
@@ -113,7 +117,3 @@ class Follower:
                 return await self._agent.get(self._path, self._rhythm.blocking_timeout, asked)
         finally:
             self._waiting = None
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

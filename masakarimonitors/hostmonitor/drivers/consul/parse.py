@@ -56,7 +56,15 @@ SILENT = Sighting(
     "Consul calls a crashed one left, too",
 )
 LEFT = Sighting(Membership.LEFT, "left the datacentre (gossip: left)")
+LEFT_LATE = Sighting(
+    Membership.LEFT,
+    "left the datacentre, and it answers: it was called critical for moments, by a leader that had not heard its "
+    "good-bye yet",
+    revises=True,
+)
 UNCHECKED = Sighting(Membership.UNKNOWN, "no serfHealth, though gossip knows it alive")
+UNFINISHED = (*UNSETTLED, UNCHECKED)
+"""At a first look at it: this node's agent has still to hear whether it is being registered, or has gone."""
 UNKNOWN_TO_GOSSIP = Sighting(Membership.UNKNOWN, "no serfHealth, and gossip does not know it")
 REMOVED = Sighting(Membership.UNKNOWN, "taken out of the catalogue after gossip lost it")
 REMOVED_SERVER = Sighting(
@@ -69,7 +77,8 @@ REMOVED_SERVER = Sighting(
 @functools.lru_cache(maxsize=64)
 def elsewhere(name: str) -> Sighting:
     """The same agent, by its node id or address, lives under another name: renamed, or installed anew."""
-    return Sighting(Membership.UNKNOWN, f"lost, but the same agent (node id or address) lives as {name}")
+    evidence = f"lost, but the same agent (node id or address) lives as {name}"
+    return Sighting(Membership.UNKNOWN, evidence, revises=True)
 
 
 class Known(enum.Enum):
@@ -330,12 +339,21 @@ class Listing:
         return self.health.keys() | self.catalog.names
 
 
-def gone(member: Member | None, last: Membership, known: Known, alive: Mapping[str, str]) -> Sighting:
+def gone(
+    member: Member | None,
+    last: Membership,
+    known: Known,
+    alive: Mapping[str, str],
+    *,
+    lives: bool = False,
+) -> Sighting:
     """What has become of a node that has no serfHealth, by the local agent's gossip.
 
     `last`: UP or DOWN as it was watched until it vanished, without a gap; UNKNOWN when there was one, or when nothing
     of a server's host answers any more.
     `known`: what is remembered of it, this word of gossip included. `alive`: who is `living`, by node id and address.
+    `lives`: its host, or of a server its agent, has answered so soon after it was last passing that it cannot have
+    started anew.
     """
     if member is not None and member.status == Gossip.ALIVE:
         # An agent that leaves or joins may be registered for moments without its check.
@@ -344,7 +362,7 @@ def gone(member: Member | None, last: Membership, known: Known, alive: Mapping[s
     if twin is not None:
         return elsewhere(twin)
     if last is Membership.DOWN:
-        return STILL_DOWN
+        return LEFT_LATE if lives and member is not None else STILL_DOWN
     if member is not None and member.status in (Gossip.LEAVING, Gossip.LEFT):
         # A client's `left` is its own word, or an operator's.
         if not member.server or known is Known.LEFT:
@@ -367,7 +385,7 @@ def gone(member: Member | None, last: Membership, known: Known, alive: Mapping[s
 
 def is_final(sighting: Sighting) -> bool:
     """Whether gossip's word on a vanished node is settled; otherwise it may only lag behind the leader's."""
-    return sighting in (LEFT, STILL_DOWN, BURIED, SILENT, REMOVED_SERVER)
+    return sighting in (LEFT, LEFT_LATE, STILL_DOWN, BURIED, SILENT, REMOVED_SERVER)
 
 
 def whole(

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, Forbidden
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
@@ -25,7 +26,7 @@ class Stale(AgentFault):
 
 
 class Freshness:
-    """As of when our copy of a list is the leader's own. Pure; times are monotonic seconds.
+    """As of when our copy of a list is the leader's own. Pure; what an answer proves was so when it was asked for.
 
     A probe that was asked at some moment shows an index, and the copy is as fresh as that moment once it has followed
     the index. A list read as a whole is as fresh as the moment at which it was asked for, whatever its index:
@@ -34,19 +35,23 @@ class Freshness:
 
     def __init__(self) -> None:
         """Nothing was read yet."""
-        self.at = float("-inf")
-        """The copy was the leader's own at this moment."""
+        self.at: Instant | None = None
+        """The copy was the leader's own at this moment; None before the first."""
         self._reached = 0
         self._newest = 0
         # What probes have shown that was not followed by then: when each was asked, and its index.
-        self._open: deque[tuple[float, int]] = deque()
+        self._open: deque[tuple[Instant, int]] = deque()
 
     @property
     def behind(self) -> bool:
         """Whether a probe has shown something that is not followed yet."""
         return bool(self._open)
 
-    def probed(self, asked_at: float, index: int) -> None:
+    def until(self, span: float, now: Instant) -> float:
+        """The monotonic second at which the copy is `span` seconds old, as far as is known `now`."""
+        return float("-inf") if self.at is None else self.at.old_at(span, now)
+
+    def probed(self, asked_at: Instant, index: int) -> None:
         """A probe that was asked then has shown this index."""
         if index < self._newest:
             # A restored snapshot: what was followed before says nothing of what comes now.
@@ -60,16 +65,20 @@ class Freshness:
         self._reached = index
         self._close()
 
-    def read(self, asked_at: float, index: int) -> None:
+    def read(self, asked_at: Instant, index: int) -> None:
         """The copy is a whole list of this index, which was asked for then."""
-        shown = [probe for at, probe in self._open if at <= asked_at]
+        shown = [probe for at, probe in self._open if at.monotonic <= asked_at.monotonic]
         self._reached = max([index, *shown])
-        self.at = max(self.at, asked_at)
+        self._is_of(asked_at)
         self._close()
 
     def _close(self) -> None:
         while self._open and self._open[0][1] <= self._reached:
-            self.at = max(self.at, self._open.popleft()[0])
+            self._is_of(self._open.popleft()[0])
+
+    def _is_of(self, moment: Instant) -> None:
+        if self.at is None or self.at.monotonic < moment.monotonic:
+            self.at = moment
 
 
 class Prover:
@@ -83,13 +92,13 @@ class Prover:
         rhythm: Rhythm,
         unsure: asyncio.Event,
         *,
-        on_fresh: Callable[[float, float], None],
+        on_fresh: Callable[[Instant, float], None],
         on_behind: Callable[[], None],
     ) -> None:
         """Nothing is asked before `run`. `own` is this node's name in Consul.
 
         `unsure` is set while not everything is followed. `on_fresh` is called with the moment as of which the copy
-        is the leader's, and the seconds from now on for which that proves the view; `on_behind` when what is
+        is the leader's, and the seconds from that moment on for which that proves the view; `on_behind` when what is
         waited for should have come by now.
         """
         self._own = own
@@ -100,18 +109,28 @@ class Prover:
         self._on_fresh = on_fresh
         self._on_behind = on_behind
         self._fresh = Freshness()
-        self._told = float("-inf")
+        self._told: Instant | None = None
         self._begun = False
         self._doubt = asyncio.Event()
         self._alert_until = 0.0
         self.members = 0
         """How many members the datacentre has: every one of them asks the one leader."""
-        self.continuous = False
-        """Whether the last probe has proved that nothing had happened that was not followed."""
+        self._continuous = False
+
+    @property
+    def as_of(self) -> Instant | None:
+        """The copy was the leader's own at this moment; None before the first."""
+        return self._fresh.at
+
+    @property
+    def continuous(self) -> bool:
+        """Whether nothing has happened that was not followed, as a probe has proved that was asked just now."""
+        now = self._clock.now()
+        return self._continuous and now.monotonic < self._fresh.until(self._span(), now)
 
     async def probe(self) -> None:
         """The short default-consistency read: is there a leader, and does it show us ourselves alive?"""
-        asked_at = _now()
+        asked_at = self._clock.now()
         answer = await self._agent.get(f"/v1/health/node/{self._own}", self._rhythm.patience)
         try:
             self.check(parse.read_health(answer.body))
@@ -147,7 +166,7 @@ class Prover:
         # Reading all of it may have taken long.
         self._doubt.set()
 
-    def read(self, asked_at: float, index: int) -> None:
+    def read(self, asked_at: Instant, index: int) -> None:
         """The whole list, asked for then, is in the copy."""
         self._fresh.read(asked_at, index)
         self._tell()
@@ -161,7 +180,7 @@ class Prover:
         """Prove for ever; raises AgentFault when sight is lost."""
         misses = behind = 0
         while True:
-            calm = _now() >= self._alert_until
+            calm = self._clock.now().monotonic >= self._alert_until
             await pause(self._clock, self._between() if calm else self._rhythm.alert, self._doubt)
             try:
                 await self.probe()
@@ -169,7 +188,7 @@ class Prover:
                 raise
             except AgentFault:
                 misses += 1
-                self.continuous = False
+                self._continuous = False
                 self.alert()
                 self._unsure.set()
                 # One miss may be a leader handing over; two in a row mean that nobody speaks.
@@ -178,34 +197,39 @@ class Prover:
                 continue
             behind = self._take(behind)
             if misses or (behind and behind % 2 == 0):
-                self.continuous = False
+                self._continuous = False
                 self._on_behind()
             misses = 0
 
     def _take(self, behind: int) -> int:
         """A leader speaks: is the copy its own? Returns how many probes in a row have found it behind."""
         self._tell()
+        now = self._clock.now()
+        old = now.monotonic >= self._fresh.until(self._span(), now)
         if not self._fresh.behind:
-            self.continuous = True
-            self._unsure.clear()
+            # One that was asked before a standstill says nothing of the time since; the next one will.
+            if not old:
+                self._continuous = True
+                self._unsure.clear()
             return 0
         self.alert()
         self.distrust()
-        if _now() - self._fresh.at > self._span():
+        if old:
+            age = now.monotonic - self._fresh.until(0.0, now)
             raise Stale(
-                "its leader answers, but the list of its checks has not come for "
-                f"{_now() - self._fresh.at:.0f} s: a server that hangs, or one that limits its clients"
+                f"its leader answers, but the list of its checks has not come for {age:.0f} s: a server that hangs, or "
+                "one that limits its clients"
             )
         return behind + 1
 
     def distrust(self) -> None:
         """Something may have happened that was not followed."""
-        self.continuous = False
+        self._continuous = False
         self._unsure.set()
 
     def alert(self) -> None:
         """Prove more often for a while."""
-        self._alert_until = _now() + self._rhythm.alert_span
+        self._alert_until = self._clock.now().monotonic + self._rhythm.alert_span
 
     def doubt(self) -> None:
         """Prove at once, and more often for a while."""
@@ -213,10 +237,12 @@ class Prover:
         self._doubt.set()
 
     def _tell(self) -> None:
-        good_for = self._fresh.at + self._span() - _now()
-        if self._begun and self._fresh.at > self._told and good_for > 0:
-            self._told = self._fresh.at
-            self._on_fresh(self._told, good_for)
+        now, at = self._clock.now(), self._fresh.at
+        if not self._begun or at is None or at is self._told:
+            return
+        if now.monotonic < at.old_at(self._span(), now):
+            self._told = at
+            self._on_fresh(at, self._span())
 
     def _between(self) -> float:
         return self._rhythm.between_probes(self.members)
@@ -224,7 +250,3 @@ class Prover:
     def _span(self) -> float:
         """How long one proof lasts: until the next would be there after one that was missed and one that was slow."""
         return self._between() + self._rhythm.alert + 3 * self._rhythm.patience
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

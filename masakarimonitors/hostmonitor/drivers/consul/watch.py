@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, first_fault
@@ -27,7 +28,7 @@ _IDS = (parse.SERF_HEALTH, parse.EXTERNAL_HEALTH, parse.NODE_MAINTENANCE)
 _WANTED = " or ".join(f'CheckID == "{one}"' for one in _IDS)
 
 
-def _nothing(*_: float) -> None:
+def _nothing(*_: object) -> None:
     """How fresh the catalogue is proves nothing."""
 
 
@@ -45,7 +46,7 @@ class Watch:
         onlooker: Onlooker,
         unsure: asyncio.Event,
         *,
-        on_proof: Callable[[float], None],
+        on_proof: Callable[[Instant, float], None],
         on_sample: Callable[[dict[str, Sighting], bool, Collection[str]], None],
         on_work: Callable[[Collection[str]], None],
         on_over: Callable[[Collection[str], Collection[str]], None],
@@ -57,7 +58,8 @@ class Watch:
         `memory` is told what the leader says, and asked how a node went; `places` is told where nodes are; `onlooker`
         looks at gossip; `unsure` is set while it is not certain that everything is followed, so that gossip must be
         looked at. They outlive this watch.
-        `on_proof` is called with the seconds for which the view is proven; `on_sample` with what was seen of each host,
+        `on_proof` is called with the moment as of which the view is proven, and the seconds from then on for which it
+        is; `on_sample` with what was seen of each host,
         whether that is a whole listing, and whom of them the leader lists without maintenance mode; before that
         `on_work` with the hosts that are in maintenance mode, and after that `on_over` with them and with all that are
         listed; `on_stuck` when queries were found to hang; `on_own` with what gossip says of our own agent, and may
@@ -72,10 +74,13 @@ class Watch:
         self._on_stuck = on_stuck
         self._on_own = on_own
         self._own = own
+        self._clock = clock
         self._listing = parse.Listing({}, parse.NO_CATALOG)
         self._reader = parse.HealthReader()
         # Until all is read once, nothing is told.
         self._begun = False
+        # Of whom has become critical under this watch: as of when it was still passing.
+        self._passing_at: dict[str, Instant] = {}
         prover = self._prover = Prover(
             own, agent, clock, rhythm, unsure, on_fresh=self._fresh, on_behind=self._hurry
         )
@@ -83,16 +88,18 @@ class Watch:
             HEALTH,
             {"filter": _WANTED},
             agent,
+            clock,
             rhythm,
             on_read=prover.read,
             on_followed=prover.followed,
             on_fault=self._failed,
         )
         self._catalog = Follower(
-            CATALOG, {}, agent, rhythm, on_read=_nothing, on_followed=_nothing, on_fault=self._failed
+            CATALOG, {}, agent, clock, rhythm, on_read=_nothing, on_followed=_nothing, on_fault=self._failed
         )
         self._vanished = Vanished(
             onlooker,
+            clock,
             rhythm,
             memory,
             told=lambda hosts: self._on_sample(hosts, False, ()),
@@ -104,8 +111,9 @@ class Watch:
     async def run(self) -> AgentFault:
         """Watch until sight is lost; returns why."""
         try:
+            asked = self._clock.now()
             await self._prover.probe()
-            self._memory.others_answer(asyncio.get_running_loop().time())
+            self._memory.others_answer(asked)
             await self._read_all()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._prover.run())
@@ -130,15 +138,15 @@ class Watch:
         self._on_work(self._listing.work)
         self._on_sample(hosts, True, self._listing.health.keys() - self._listing.work)
         self._on_over(self._listing.work, self._listing.health.keys())
-        missed = {node for node, sighting in hosts.items() if sighting in parse.UNSETTLED}
+        missed = {node for node, sighting in hosts.items() if sighting in parse.UNFINISHED}
         for node in self._memory.silent | missed:
             self._vanished.resume(node)
         self._memory.forget(missed)
 
-    def _fresh(self, as_of: float, good_for: float) -> None:
+    def _fresh(self, as_of: Instant, good_for: float) -> None:
         """The copy is the leader's own, as of then."""
         self._memory.leader_says(self._listing.health, as_of)
-        self._on_proof(good_for)
+        self._on_proof(as_of, good_for)
 
     def _expect(self, members: int) -> None:
         self._prover.members = self._health.members = self._catalog.members = members
@@ -183,12 +191,22 @@ class Watch:
             if sighting is None:
                 last = before.sighting(node)
                 watched = last is parse.DOWN or (last is parse.UP and self._prover.continuous)
-                self._vanished.add(node, last.value if last is not None and watched else Membership.UNKNOWN)
+                value = last.value if last is not None and watched else Membership.UNKNOWN
+                self._vanished.add(node, value, self._passing_at.pop(node, None))
             else:
                 self._vanished.back(node)
+                self._note_loss(node, sighting)
                 told[node] = sighting
         if told:
             self._on_sample(told, False, (told.keys() & listing.health.keys()) - listing.work)
         self._on_over(listing.work, listing.health.keys())
         if told or self._vanished.open:
             self._prover.doubt()
+
+    def _note_loss(self, node: str, sighting: Sighting) -> None:
+        """As of when it was still passing, if it is critical from now on."""
+        as_of = self._prover.as_of
+        if sighting is parse.DOWN and as_of is not None:
+            self._passing_at[node] = as_of
+        else:
+            self._passing_at.pop(node, None)

@@ -4,6 +4,7 @@ In: `[kubernetes]` and the BMC options of `[host]`. Out: a `Driver`, wired. Read
 kubelet is silent, not that its host is dead: with a power_config_file the BMC is asked first.
 """
 
+import functools
 import os
 import socket
 from collections.abc import Sequence
@@ -74,7 +75,10 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         look_at_power=proof.look if asks else None,
         note_power=proof.note,
         recall_power=proof.recall,
+        wrong_power=proof.wrong,
+        hear_power=proof.hear,
         power_places=proof.places,
+        power_hosts=functools.partial(_hosts_of, proof) if asks else None,
         files=proof.files() if asks else (),
         closers=[close],
         endpoints=nodes.endpoints,
@@ -93,6 +97,10 @@ async def check_engine(conf: cfg.ConfigOpts, own: str) -> Sequence[Finding]:
             lease=lease,
         )
     )
+
+
+async def _hosts_of(proof: Prover) -> Sequence[str]:
+    return proof.hosts()
 
 
 def _ignore(proven: bool) -> None:

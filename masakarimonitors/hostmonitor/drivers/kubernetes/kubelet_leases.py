@@ -58,16 +58,18 @@ class KubeletLeases:
 
     async def look_at_own(self, api: Api, name: str) -> None:
         """Read the Lease of this host's Node; raises ApiFault, unless it is only refused."""
+        asked = self._clock.now()
         found = await self._read(api, self._pace.patience, name)
-        self.own = self.own.hear(_stamps(found), self._clock.now())
+        self.own = self.own.hear(_stamps(found), asked)
         duration = found.get(name, {}).get("leaseDurationSeconds")
         if isinstance(duration, int) and 0 < duration < 1 << 31:
             self.own_duration = float(duration)
 
     async def look(self, api: Api) -> None:
         """Read all of them; raises ApiFault, unless they are only refused."""
+        asked = self._clock.now()
         found = await self._read(api, self._pace.patience * 5)
-        self.every = self.every.hear(_stamps(found), self._clock.now())
+        self.every = self.every.hear(_stamps(found), asked)
 
     async def _read(self, api: Api, patience: float, name: str = "") -> Mapping[str, Mapping[str, object]]:
         if self._clock.now().monotonic < self._after:

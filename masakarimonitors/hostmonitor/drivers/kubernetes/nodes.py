@@ -92,6 +92,8 @@ class Nodes:
         self._rhythm = rhythm
         self._on_sight = on_sight
         self._nodes: dict[str, NodeSeen] = {}
+        # When the last complete listing was asked for.
+        self._listed_at = clock.now()
         self._works: dict[str, Work] = {}
         self._endpoints: dict[str, Sequence[Endpoint]] = {}
         self._own: NodeSeen | None = None
@@ -134,7 +136,7 @@ class Nodes:
     async def _list(self, api: Api) -> str:
         """A complete listing is what stands from now on; returns its version."""
         found: dict[str, NodeSeen] = {}
-        version = ""
+        version, asked = "", self._clock.now()
         async with aclosing(api.list_nodes(self._selector, self._rhythm.patience * 5)) as pages:  # type: ignore[type-var]
             async for shown, items in pages:
                 version = shown
@@ -148,7 +150,7 @@ class Nodes:
             )
         kept = {name for name, node in self._nodes.items() if node.lost} | found.keys()
         self._endpoints = {name: where for name, where in self._endpoints.items() if name in kept}
-        self._nodes = found
+        self._nodes, self._listed_at = found, asked
         return version
 
     def _read(self, item: Mapping[str, object]) -> NodeSeen:
@@ -173,7 +175,7 @@ class Nodes:
         emit(Sample(LINK, hosts, self._clock.now(), whole=True, idle=idle))
         self._stale = not self._proven
         for node in self._nodes.values():
-            self._say_marks(node, emit)
+            self._say_marks(node, emit, self._listed_at)
 
     def _sighting(self, node: NodeSeen) -> Sighting:
         """This host is never lost in its own words: the doubt about the view says what is wrong."""
@@ -193,7 +195,8 @@ class Nodes:
     def _is_own(self, node: NodeSeen) -> bool:
         return self._own is not None and node.name == self._own.name
 
-    def _say_marks(self, node: NodeSeen, emit: Emit) -> None:
+    def _say_marks(self, node: NodeSeen, emit: Emit, at: Instant) -> None:
+        """What its taints say: so it was at this moment, or later."""
         if self._is_own(node):
             return
         # Kept of one that is deleted, too: the end of its work must be told when it is there again.
@@ -205,7 +208,7 @@ class Nodes:
                     host=node.name,
                     power=Power.OFF,
                     evidence=f"its Node was tainted {OUT_OF_SERVICE} after it was lost",
-                    at=self._clock.now(),
+                    at=at,
                     kind=ProofKind.TAINT,
                 )
             )
@@ -286,7 +289,7 @@ class Nodes:
             emit(self._sample(seen.name, self._sighting(seen), idle=seen.work is Work.NONE))
             if seen.lost:
                 self._loss.set()
-        self._say_marks(seen, emit)
+        self._say_marks(seen, emit, self._clock.now())
 
     def _sample(self, host: str, sighting: Sighting, *, idle: bool = False) -> Sample:
         return Sample(LINK, {host: sighting}, self._clock.now(), idle={host} if idle else frozenset())

@@ -17,14 +17,14 @@ from oslo_config.cfg import ConfigOpts
 from masakarimonitors.conf import ConfigFault, state_path, where
 from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import Observation
-from masakarimonitors.hostmonitor.drivers.base import Driver, Finding, Weight
-from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import ACCOUNTS_MISSING, known_accounts
+from masakarimonitors.hostmonitor.drivers.base import Driver, Finding
+from masakarimonitors.hostmonitor.drivers.pacemaker import examine
 from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Worth
 from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.remarks import remarks
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import open_quorum
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.elector import GroupElector
-from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import check, rings
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import Ring, check, rings
 from masakarimonitors.hostmonitor.drivers.pacemaker.effects import Effects
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing.fencing_agents import Takes
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing.fencing_devices import FencingDevices
@@ -32,7 +32,6 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.fencing_watch import Fencing
 from masakarimonitors.hostmonitor.drivers.pacemaker.memory import HostMemory
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import LINK, Rules
 from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import (
-    CannotLook,
     Commands,
     NodeKind,
     found_kind,
@@ -56,10 +55,7 @@ _KINDS = {"autodetect": None, "cluster": NodeKind.CLUSTER, "remote": NodeKind.RE
 def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
     """Read `[host]`; `own` is this host's name, as masakari knows it. Raises `ConfigFault`."""
     options = conf.host
-    try:
-        listen = rings(options.corosync_multicast_interfaces, options.corosync_multicast_ports)
-    except ValueError as fault:
-        raise ConfigFault(f"{where(conf, 'host', 'corosync_multicast_ports')}: {fault}") from None
+    listen = _rings(conf)
     commands = Commands(_runner(conf, clock))
     memory = HostMemory(
         functools.partial(state_path.find, conf, ".sqlite", ("hostmonitor",)), Pool("host memory").submit
@@ -119,12 +115,22 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         on_path=elector.on_path if elector is not None else lambda works: None,
         files=prover.files() if prover is not None else (),
         look_at_power=prover.look if prover is not None else None,
-        note_power=prover.note if prover is not None else lambda host, said: (),
+        note_power=prover.note if prover is not None else lambda host, said: {},
         recall_power=prover.recall if prover is not None else lambda wrong: None,
+        wrong_power=prover.wrong if prover is not None else dict,
+        hear_power=prover.hear if prover is not None else lambda wrong, leads: None,
         power_places=prover.places if prover is not None else lambda host: None,
+        power_hosts=functools.partial(_power_hosts, prover, commands) if prover is not None else None,
         endpoints=context.endpoints,
         troubles=watch.troubles,
     )
+
+
+def _rings(conf: ConfigOpts) -> tuple[Ring, ...]:
+    try:
+        return rings(conf.host.corosync_multicast_interfaces, conf.host.corosync_multicast_ports)
+    except ValueError as fault:
+        raise ConfigFault(f"{where(conf, 'host', 'corosync_multicast_ports')}: {fault}") from None
 
 
 def cannot_work(conf: ConfigOpts) -> str:
@@ -164,25 +170,29 @@ def _worth(devices: FencingDevices, host: str, doubts: Doubts) -> Worth:
 async def check_engine(conf: ConfigOpts, own: str) -> Sequence[Finding]:
     """For `masakari-monitors check`: what an operator should know of this cluster before a host fails.
 
-    Asks Pacemaker once (at most 10 s), where it runs; what cannot be asked is said, too.
+    Asks Pacemaker and Corosync once, each for at most 10 s, where they run; what cannot be asked is said, too.
     """
-    options = conf.host
-    try:
-        cib, mon = await Commands(_runner(conf, SystemClock())).look(Rhythm().timeout)
-    except CannotLook as fault:
-        why = f"Pacemaker cannot be asked, so its configuration was not looked over: {fault}"
-        return [Finding(Weight.WARNING, why)]
-    alerted = bool(options.pacemaker_alert_socket) and options.pacemaker_alert_socket in cib.alerted
-    found = remarks(
-        cib,
-        mon,
-        alerted,
+    options, rhythm = conf.host, Rhythm()
+    listen, commands = _rings(conf), Commands(_runner(conf, SystemClock()))
+    question = examine.Question(
+        kind=_KINDS[options.pacemaker_node_type] or found_kind(),
+        elected=options.reporter != "all",
+        alert_socket=options.pacemaker_alert_socket or "",
         asks_bmc=not options.disable_ipmi_check,
-        poll=min(options.monitoring_interval, Rhythm().unalerted),
+        poll=min(options.monitoring_interval, rhythm.unalerted),
     )
-    if alerted and not known_accounts().pacemaker:
-        found.append(ACCOUNTS_MISSING)
-    return [Finding(Weight.WARNING, one) for one in found]
+    doors = examine.Doors(
+        look=functools.partial(commands.look, rhythm.timeout),
+        quorum=functools.partial(open_quorum, commands.run, rhythm.timeout),
+        own_link=lambda node: check(listen, node, options.tcpdump_timeout, commands.run),
+    )
+    return await examine.examine(question, doors)
+
+
+async def _power_hosts(prover: Prover, commands: Commands) -> Sequence[str]:
+    """Raises CannotLook."""
+    prover.learn((await commands.fencing_devices()).by_host)
+    return prover.hosts()
 
 
 def own_names(own: str) -> frozenset[str]:

@@ -145,12 +145,13 @@ class HostMemory:
         self._failed = ""
 
 
-def _looked_at(words: object, now: Instant) -> float | None:
+def _looked_at(words: object, now: Instant) -> Instant | None:
     try:
-        age = (now.wall - datetime.datetime.fromisoformat(str(words))).total_seconds()
+        wall = datetime.datetime.fromisoformat(str(words))
+        age = (now.wall - wall).total_seconds()
     except (ValueError, TypeError):
         return None
-    return now.monotonic - age if age >= 0 else None
+    return Instant(now.monotonic - age, wall) if age >= 0 else None
 
 
 def _replace(path: Path, text: str) -> None:

@@ -331,7 +331,7 @@ class Watch:
         self._notice(cib, mon)
         findings: Mapping[str, Finding]
         try:
-            findings, records, stonith = await self._classify(cib, mon)
+            findings, records, stonith = await self._classify(cib, mon, asked)
         except CannotLook as fault:
             await self._see(emit, Outcome.FAILED, str(fault))
             return
@@ -346,7 +346,7 @@ class Watch:
             await self._see(emit, Outcome.NO_QUORUM, "the cluster has no quorum")
             return
         at = self._clock.now()
-        self._doors.remember(records, at)
+        self._doors.remember(records, asked)
         self._records, self._blind_told = records, None
         works = {host: records[host].work for host in findings}
         # What was fenced since is proof, so its work ended before, not at this look.
@@ -365,13 +365,20 @@ class Watch:
             connections=cib.connections,
         )
 
-    async def _classify(self, cib: Cib, mon: CrmMon) -> tuple[Mapping[str, Finding], Records, bool]:
+    async def _classify(
+        self, cib: Cib, mon: CrmMon, asked: Instant
+    ) -> tuple[Mapping[str, Finding], Records, bool]:
         """What the look says of each host, the next records, and whether fencing is in effect.
 
         By which devices a host may have been fenced is read when it is: Pacemaker's history names none.
         """
         look = Look(
-            cib=cib, mon=mon, at=self._clock.now(), goodbyes=self._context.goodbyes, worth=self._worth
+            cib=cib,
+            mon=mon,
+            at=self._clock.now(),
+            asked=asked,
+            goodbyes=self._context.goodbyes,
+            worth=self._worth,
         )
         before = self._records or {}
         findings, records = classify(look, before, self._rules, self._own)

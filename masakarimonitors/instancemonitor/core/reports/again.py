@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict
 from masakarimonitors.core.notification import ReportStatus
-from masakarimonitors.core.offered_again import (
+from masakarimonitors.core.offers.again import (
     Ended,
     HostSeen,
     arrange,

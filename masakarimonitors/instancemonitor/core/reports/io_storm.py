@@ -22,12 +22,26 @@ WAIT = 10.0
 """Seconds from the first I/O error of an instance until its report may leave. Guests of one storage that has failed
 notice it within the time-out of their next request; they differ by seconds."""
 
+LATE = 2.0
+"""Seconds after the moment at which to weigh from which this process was held up: it was stopped, or its disk was. The
+errors of others that came meanwhile still lie in front of it, so whoever waits then waits anew."""
+
+MOST_PUT_OFF = 6
+"""So often, at most: where everything is late for ever, a report is due all the same."""
+
 IO_STORM = "I/O errors"
 """The WakeAt key that weighs again."""
 
 
-def pursue(state: State, policy: Policy, now: Instant) -> tuple[State, Decision]:
-    """Report the I/O errors that have waited long enough, unless a storm holds them."""
+def pursue(
+    state: State, policy: Policy, now: Instant, weigh_at: float | None = None
+) -> tuple[State, Decision]:
+    """Report the I/O errors that have waited long enough, unless a storm holds them.
+
+    `weigh_at`: the monotonic second at which that was due before what was observed now, if it was.
+    """
+    if weigh_at is not None and now.monotonic > weigh_at + LATE:
+        state = _put_off(state, weigh_at, now)
     # Those that are remembered from before a restart have no first error before they are read.
     failing = {_key(one): one for one in state.instances.values() if one.stories.failing_from < math.inf}
     state = _go_on(state, failing, now)
@@ -52,6 +66,18 @@ def pursue(state: State, policy: Policy, now: Instant) -> tuple[State, Decision]
     over = found.wake_at(policy.guard)
     state, more = _sleep(state, min([*times, *([] if over is None else [over])], default=None))
     return state, decision + more
+
+
+def _put_off(state: State, weigh_at: float, now: Instant) -> State:
+    """Nobody heard anything for a while: whose wait would have ended in it begins to wait now."""
+    instances = {
+        key: replace(
+            one, stories=replace(one.stories, failing_from=now.monotonic, put_off=one.stories.put_off + 1)
+        )
+        for key, one in state.instances.items()
+        if one.stories.due and _due_at(one) >= weigh_at and one.stories.put_off < MOST_PUT_OFF
+    }
+    return replace(state, instances={**state.instances, **instances}) if instances else state
 
 
 def _go_on(state: State, failing: Mapping[str, Instance], now: Instant) -> State:
@@ -102,7 +128,7 @@ def _failing(state: State, instance: Instance, now: Instant) -> Failing:
 
 def _report(state: State, instance: Instance, policy: Policy, now: Instant) -> tuple[State, Decision]:
     why = f"libvirt said {IO_ERROR} of {instance.identity.name}"
-    stories = replace(instance.stories, due=False)
+    stories = replace(instance.stories, due=False, put_off=0)
     state, kept = keep(state, replace(instance, stories=stories), policy.boot_id, now)
     verdict = Verdict(subject_of(instance.identity), Ruling.REPORTED, why)
     return state, Decision((notify(instance, IO_ERROR, why, policy, now),), (verdict,)) + kept

@@ -1,22 +1,35 @@
 """`masakari-monitors check`: one line for each thing, and an exit code that says whether any must be mended."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
+from oslo_config import cfg
 
-from masakarimonitors.cmd.subcommands.check import agents_reached
-from masakarimonitors.hostmonitor.drivers.base import Weight
+from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd.checks import twins
+from masakarimonitors.cmd.subcommands import check
+from masakarimonitors.cmd.subcommands.check import agents_reached, instances_seen
+from masakarimonitors.conf import loader
+from masakarimonitors.core.finding import Finding, Weight, ok
 from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.receiver.app import Receiver
+from masakarimonitors.status import unix_socket
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.files import mounts
 from tests.fixtures.fake_lists import FakeLists
 from tests.fixtures.fake_masakari import FakeMasakari
 from tests.fixtures.kubernetes_replay import Replay
 from tests.unit.cmd.conftest import Configure, Run
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else runs on the computer that runs the tests is no part of them."""
+    monkeypatch.setattr(twins, "_running", lambda proc: iter(()))
 
 
 def faults(lines: list[str]) -> list[str]:
@@ -106,7 +119,7 @@ async def test_the_cluster_engine_is_asked_unless_nobody_is_to_be(
         )
         await asyncio.to_thread(run, "check")
         lines = capsys.readouterr().out.splitlines()
-        assert "ok       kubernetes: this host is the Node compute-1" in lines
+        assert "ok       kubernetes: this host is the Node compute-1" in lines, lines
         assert [line for line in lines if line.startswith("warning  kubernetes: the nodes cannot be watched")]
         before = len(faults(lines))
         server.status = 503
@@ -124,9 +137,9 @@ async def test_an_api_that_knows_this_host_is_in_order_and_maintenance_is_a_warn
     receiver = Receiver(":memory:", SystemClock())
     async with receiver.serve() as url:
         configure(api=f"auth_type = none\nendpoint = {url}/v1\n")
-        assert await asyncio.to_thread(run, "check") == 1
+        await asyncio.to_thread(run, "check")
         said = capsys.readouterr().out
-        assert "FAULT    masakari-api answers, but compute-1 is in none of its 1 segments" in said
+        assert "warning  this is `masakari-monitors receiver`, no masakari-api" in said
 
         report = {
             "type": "PROCESS",
@@ -177,10 +190,92 @@ def test_asking_guest_agents_is_tried_for_it_is_a_right_of_its_own(
 
 
 def test_a_missing_right_is_a_fault_and_what_may_pass_is_a_warning() -> None:
-    assert agents_reached("qemu:///system", None)[0] is Weight.OK
-    for refused, weight in ((True, Weight.FAULT), (False, Weight.WARNING)):
-        found, text = agents_reached("qemu:///system", Unavailable("it says no", refused=refused))
-        assert found is weight and text.endswith("no guest agent at qemu:///system can be asked: it says no")
+    for said, words in (
+        (agents_reached, "no guest agent at qemu:///system can be asked: it says no"),
+        (instances_seen, "no instance of qemu:///system can be seen: it says no"),
+    ):
+        assert said("qemu:///system", None).weight is Weight.OK
+        for refused, weight in ((True, Weight.FAULT), (False, Weight.WARNING)):
+            found = said("qemu:///system", Unavailable("it says no", refused=refused))
+            assert found.weight is weight and found.text.endswith(words)
+
+
+def test_a_host_that_masakari_does_not_know_is_a_fault(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeMasakari(["compute-1.example.org"]) as masakari:
+        configure(api=f"auth_type = none\nendpoint = {masakari.endpoint()}\n")
+        assert run("check", "--monitor", "processmonitor") == 1
+    said = capsys.readouterr().out
+    assert "FAULT    masakari-api answers, but compute-1 is in none of its 1 segments" in said
+    assert "Nearly so called: compute-1.example.org in segment all (with its domain)" in said
+
+
+def test_all_is_fine_with_warnings_and_exit_code_0(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FakeMasakari(["compute-1"]) as masakari:
+        masakari.lists.on_maintenance.add("compute-1")
+        configure(api=f"auth_type = none\nendpoint = {masakari.endpoint()}\n")
+        assert run("check", "--monitor", "processmonitor") == 0
+    said = capsys.readouterr().out
+    assert "warning  compute-1 is on maintenance" in said and "FAULT" not in said
+    assert "hostmonitor" not in said and "instancemonitor" not in said
+
+
+def test_a_program_gets_one_document(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("check", "--offline", "--json", "--monitor", "processmonitor") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["fine"], document["faults"]) == (True, 0)
+    assert {"weight": "ok", "about": "processmonitor", "text": "processmonitor can work here"} in document[
+        "findings"
+    ]
+    assert {"weight", "about", "text"} == set().union(*document["findings"])
+    configure("[process]\ncheck_interval = soon\n")
+    assert run("check", "--offline", "--json") == 1
+    document = json.loads(capsys.readouterr().out)
+    (only,) = document["findings"]
+    assert (document["fine"], document["faults"], document["warnings"]) == (False, 1, 0)
+    assert (only["weight"], only["about"]) == ("fault", "configuration")
+    assert "[process] check_interval = soon" in only["text"]
+
+
+def test_a_wrong_argument_is_2(run: Run) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("check", "--monitor", "nomonitor")
+    assert ended.value.code == 2
+
+
+def test_credentials_that_are_missing_are_one_line(
+    run: Run, configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(api="auth_type = password\nauth_url = http://127.0.0.1:9/v3\nproject_name = service\n")
+    assert run("check", "--monitor", "processmonitor") == 1
+    (line,) = faults(capsys.readouterr().out.splitlines())
+    assert line.startswith("FAULT    masakari-api is out of reach: no token or endpoint from keystone")
+
+
+async def test_a_look_that_fails_or_takes_too_long_says_so_and_hides_no_other() -> None:
+    async def breaks() -> list[Finding]:
+        raise RuntimeError("unforeseen")
+
+    async def hangs() -> list[Finding]:
+        await asyncio.Event().wait()
+        return []
+
+    async def works() -> list[Finding]:
+        return [ok("fine")]
+
+    looks = [check.Look("one", breaks), check.Look("two", hangs, 0.01), check.Look("three", works)]
+    found = await check._each(looks)
+    assert [(one.about, one.weight) for one in found] == [
+        ("one", Weight.FAULT),
+        ("two", Weight.FAULT),
+        ("three", Weight.OK),
+    ]
+    assert "RuntimeError: unforeseen" in found[0].text and "no answer to everything within" in found[1].text
 
 
 def test_a_name_in_a_file_forges_no_line(
@@ -192,3 +287,32 @@ def test_a_name_in_a_file_forges_no_line(
     assert (
         r"unknown option [process] \x1b[2Jcheck is ignored" in said and said.replace("\n", "").isprintable()
     )
+
+
+@pytest.mark.parametrize(
+    ("shown", "reports"),
+    [
+        ({"subjects": [{"subject": "reporter", "state": "this monitor"}]}, True),
+        ({"subjects": [{"subject": "reporter", "state": "node02"}]}, False),
+        ({"subjects": []}, False),
+        ({"an": "earlier release"}, False),
+        ([], False),
+        (ConnectionRefusedError(), False),
+    ],
+)
+async def test_the_reporter_asks_bmcs_and_no_other(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, shown: object, reports: bool
+) -> None:
+    def read(path: Path) -> object:
+        if isinstance(shown, Exception):
+            raise shown
+        return shown
+
+    async def check_power(conf: cfg.ConfigOpts) -> list[Finding]:
+        return [ok("asked")]
+
+    monkeypatch.setattr(unix_socket, "read", read)
+    monkeypatch.setattr(wiring.monitor_module("hostmonitor"), "check_power", check_power)
+    conf = loader.load(["--config-file", str(configure())], default_config_dirs=[])
+    assert bool(await check._bmcs(conf, asked=False)) is reports
+    assert await check._bmcs(conf, asked=True)

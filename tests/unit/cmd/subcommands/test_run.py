@@ -12,6 +12,7 @@ from masakarimonitors import conf
 from masakarimonitors.cmd import wiring
 from masakarimonitors.cmd.subcommands.run import choose, say
 from masakarimonitors.cmd.wiring import WiredMonitor, wire
+from masakarimonitors.conf import ConfigFault, loader
 from masakarimonitors.core.decision import NOTHING
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
@@ -121,3 +122,12 @@ def test_what_is_not_there_yet_keeps_no_monitor_from_running(
 async def test_what_a_monitor_waits_for_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     say([await wired("hostmonitor", [])], [], "[api]", "", waiting={"hostmonitor": "no cluster engine"})
     assert "sees nothing yet, and waits: no cluster engine" in capsys.readouterr().out
+
+
+def test_a_driver_that_is_none_ends_it_instead_of_being_left_out(configure: Configure) -> None:
+    """A slip in a file is no matter of the host: left out for life, nobody would watch hosts."""
+    conf = loader.load(
+        ["--config-file", str(configure("[host]\nmonitoring_driver = consull\n"))], default_config_dirs=[]
+    )
+    with pytest.raises(ConfigFault, match="monitoring_driver = consull: there is no such driver"):
+        choose(conf, None)

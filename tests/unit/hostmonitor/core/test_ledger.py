@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger, write_ledger
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.notification import HOSTNAME, HostStatus
+from masakarimonitors.hostmonitor.core.ledger import (
+    LedgerEntry,
+    outages,
+    read_ledger,
+    with_bmcs,
+    write_ledger,
+    wrong_bmcs,
+)
+from masakarimonitors.hostmonitor.core.outages.handover import adopt
+from masakarimonitors.hostmonitor.core.outages.host import new_host
+from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 
 WHEN = datetime.datetime(2026, 1, 2, 3, 4, 5, 6, datetime.UTC)
 ENTRY = LedgerEntry(HostStatus.NORMAL, WHEN, delivered=True)
@@ -38,6 +49,49 @@ def test_the_form_in_the_store_stays_what_other_releases_read() -> None:
 )
 def test_what_is_written_is_read_back(entries: dict[str, LedgerEntry]) -> None:
     assert read_ledger(write_ledger(entries)) == entries
+
+
+WRONG = {"node05": {"ipmi 10.0.0.2:623": 4100.0}, "node06": {"https 10.0.0.3:443 /a": 0.0}}
+
+
+def test_what_is_known_of_bmcs_is_read_back_and_is_no_outage() -> None:
+    entries = read_ledger(write_ledger(with_bmcs({"node05": ENTRY}, WRONG)))
+    assert entries is not None and outages(entries) == {"node05": ENTRY}
+    assert wrong_bmcs(entries) == {
+        "node05": {"ipmi 10.0.0.2:623": 3600.0},  # each change is a write to the store
+        "node06": {"https 10.0.0.3:443 /a": 0.0},
+    }
+
+
+def test_an_earlier_release_reads_it_and_passes_over_what_no_host_can_be_called() -> None:
+    """It made an entry of these three fields alone, and heeds none whose name masakari would refuse."""
+    told = json.loads(write_ledger(with_bmcs({"node05": ENTRY}, WRONG)))
+    for name, entry in told.items():
+        HostStatus(entry["host_status"])
+        assert datetime.datetime.fromisoformat(entry["reported_at"]).tzinfo and entry["delivered"] is True
+        assert (HOSTNAME.match(name) is None) is name.startswith("bmc:")
+    odd = Judgement(name="bmc:node05", sequence=("storage",), host=new_host(1))
+    entries = read_ledger(json.dumps(told))
+    assert entries is not None
+    assert adopt(odd, entries["bmc:node05"], Instant(1.0, WHEN)) == odd
+
+
+@pytest.mark.parametrize(
+    ("told", "bmcs"),
+    [
+        ("all", ()),
+        (["ipmi b:623"], ()),
+        ({"ipmi b:623": "long"}, (("ipmi b:623", 0.0),)),
+        ({"ipmi b:623": -5}, (("ipmi b:623", 0.0),)),
+        ({"ipmi b:623": 10**400}, (("ipmi b:623", 0.0),)),
+        ({"ipmi b:623": 7, "x": None}, (("ipmi b:623", 7.0), ("x", 0.0))),
+    ],
+)
+def test_what_cannot_be_understood_of_bmcs_makes_no_ledger_unreadable(
+    told: object, bmcs: tuple[tuple[str, float], ...]
+) -> None:
+    found = read_ledger(one(bmcs=told))
+    assert found == {"node05": LedgerEntry(HostStatus.NORMAL, WHEN, delivered=True, bmcs=bmcs)}
 
 
 def test_bytes_and_text_are_read_alike() -> None:

@@ -98,12 +98,13 @@ def test_its_sections_are_said_to_be_unknown_only_once_it_could_have_declared_th
 @pytest.mark.parametrize(
     "source", ["import nothing_of_the_kind", "raise ValueError('broken')", "1 / 0", "Old = None"]
 )
-def test_a_driver_that_cannot_be_loaded_is_an_obstacle_in_words(
+def test_a_driver_that_cannot_be_loaded_is_a_fault_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     install(tmp_path, monkeypatch, source, "Missing")
     loaded = configured(tmp_path, "")
-    assert "monitoring_driver = mine" in monitor.cannot_work(loaded)
+    with pytest.raises(ConfigFault, match="monitoring_driver = mine"):
+        monitor.cannot_work(loaded)
     with pytest.raises(ConfigFault, match="monitoring_driver = mine"):
         monitor.build(loaded, {}, FakeClock(), FakeApi())
 

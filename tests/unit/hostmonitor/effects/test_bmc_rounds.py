@@ -2,14 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, Remember, Ruling
-from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, ProofKind
+from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core.ledger import COUNTED_IN, LedgerEntry, WrongBmcs
+from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, ProofKind, WriteLedger
 from masakarimonitors.hostmonitor.effects.bmc_rounds import (
     AGAIN,
     MISSED_WITHIN,
@@ -40,6 +42,10 @@ def proof(power: Power) -> Proof:
     )
 
 
+def said(seen: BmcSeen) -> Power | None:
+    return None if seen.proof is None else seen.proof.power
+
+
 class Stage:
     """Hosts that are up, what their BMCs say (the last word stays), and what was emitted."""
 
@@ -66,9 +72,14 @@ class Stage:
     def hosts(self, now: Instant) -> Sequence[str]:
         return self.up
 
-    def note(self, host: str, said: Power) -> Sequence[str]:
+    def note(self, host: str, said: Power) -> Mapping[str, float]:
         self.noted.append((host, said))
-        return [f"ipmi bmc-of-{host}:623"] if said is Power.OFF else []
+        return {f"ipmi bmc-of-{host}:623": 0.0} if said is Power.OFF else {}
+
+    @property
+    def told(self) -> list[BmcSeen]:
+        """What people are told, without what is only remembered."""
+        return [one for one in self.seen if one.news]
 
     async def play(self, seconds: float, interval: float = DAY, bad: Sequence[str] = ()) -> None:
         rounds = BmcRounds(
@@ -78,7 +89,7 @@ class Stage:
             interval,
             note=self.note,
             places=self.places.__getitem__,
-            bad=bad,
+            bad={host: {f"ipmi bmc-of-{host}:623": 0.0} for host in bad},
         )
         running = asyncio.get_running_loop().create_task(rounds.run(self.seen.append))
         await self.clock.advance(seconds)
@@ -108,7 +119,7 @@ async def test_what_gives_no_proof_is_looked_at_again_before_it_is_told() -> Non
     stage = Stage(n1=[Power.NO_PROOF])
     await stage.play(71.0)
     assert stage.looked == [(60.0, "n1"), (70.0, "n1")]
-    assert [(one.host, one.proof.power) for one in stage.seen] == [("n1", Power.NO_PROOF)]
+    assert [(one.host, said(one)) for one in stage.seen] == [("n1", Power.NO_PROOF)]
     passing = Stage(n1=[Power.NO_PROOF, Power.ON])
     await passing.play(71.0)
     assert passing.seen == []
@@ -120,8 +131,8 @@ async def test_what_says_off_is_looked_at_until_the_host_would_have_been_missed(
     assert stage.noted == [] and stage.seen == []
     await stage.play(62.0 + MISSED_WITHIN + 10.0)
     assert stage.noted == [("n1", Power.OFF)]
-    assert [(one.host, one.proof.power, one.wrong) for one in stage.seen] == [
-        ("n1", Power.OFF, ("ipmi bmc-of-n1:623",))
+    assert [(one.host, said(one), one.wrong) for one in stage.seen] == [
+        ("n1", Power.OFF, {"ipmi bmc-of-n1:623": 0.0})
     ]
 
 
@@ -167,7 +178,7 @@ async def test_those_that_were_wrong_before_a_restart_are_looked_at_first_and_en
     stage = Stage(n1=[Power.ON], n2=[Power.ON], n3=[Power.ON])
     await stage.play(121.0, bad=["n3"])
     assert stage.looked == [(60.0, "n3"), (120.0, "n1")]
-    assert [(one.host, one.proof.power, one.wrong) for one in stage.seen] == [("n3", Power.ON, ())]
+    assert [(one.host, said(one), one.wrong) for one in stage.seen] == [("n3", Power.ON, {})]
 
 
 async def test_a_host_that_fails_meanwhile_is_no_wrong_mapping() -> None:
@@ -190,7 +201,7 @@ FOUND = 60.0 + LOOKS_APART + MISSED_WITHIN
 async def test_what_is_mended_is_noticed_within_minutes_and_told_once() -> None:
     stage = Stage(n1=[*[Power.OFF] * 5, Power.ON])
     await stage.play(FOUND + 3 * (WRONG_AGAIN + 60.0))
-    assert [one.proof.power for one in stage.seen] == [Power.OFF, Power.ON]
+    assert [said(one) for one in stage.seen] == [Power.OFF, Power.ON]
     assert stage.noted == [("n1", Power.OFF)] * 3 + [("n1", Power.ON)]
     # One look is enough where nothing is new.
     assert len(stage.looked) == 6
@@ -200,15 +211,24 @@ async def test_what_is_mended_is_noticed_within_minutes_and_told_once() -> None:
 class Rack:
     """The BMCs of a rack by their addresses, and a monitor that knows one of them as that of h1."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, interval: float = DAY) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, interval: float = DAY, bad: WrongBmcs | None = None
+    ) -> None:
         monkeypatch.setattr(power, "Ipmi", lambda *args, **options: self)
         self.clock = FakeClock()
         self.says = {"10.0.0.1": Power.ON, "10.0.0.2": Power.ON}
         self.seen: list[BmcSeen] = []
         prover = self.prover = power.Prover(power.PowerPolicy(), self.clock)
         self.rounds = BmcRounds(
-            prover.look, lambda now: ["h1"], self.clock, interval, note=prover.note, places=prover.places
+            prover.look,
+            lambda now: ["h1"],
+            self.clock,
+            interval,
+            note=prover.note,
+            places=prover.places,
+            bad=bad,
         )
+        prover.recall(bad or {})
 
     async def read(self, address: Address) -> Reading:
         return Reading(self.says[address.host], f"{address.host} says {self.says[address.host].value}")
@@ -234,7 +254,7 @@ class Rack:
 
     @property
     def rulings(self) -> list[tuple[Ruling, bool]]:
-        verdicts = [judged(one).verdicts[0] for one in self.seen]
+        verdicts = [judged(one).verdicts[0] for one in self.seen if one.news]
         return [(verdict.ruling, verdict.alarm) for verdict in verdicts]
 
 
@@ -251,11 +271,14 @@ async def test_the_bmc_of_another_host_that_was_off_for_a_while_is_not_trusted_a
         rack.name("10.0.0.2", password=named_again)
     await rack.play((Power.ON, 3 * 3600.0))
     assert set(rack.rulings) == {(Ruling.SUSPECTED, True)}
-    words = judged(rack.seen[-1]).verdicts[0].why
+    words = judged(replace(rack.seen[-1], news=True)).verdicts[0].why
     assert words.startswith("it says on now, but ipmi 10.0.0.2:623 said off while h1 was up")
     assert "before it has said only on for a day, unless it is named otherwise" in words
     (kept,) = judged(rack.seen[-1]).commands
-    assert isinstance(kept, Remember) and kept.value == {"wrong": ["ipmi 10.0.0.2:623"]}
+    assert isinstance(kept, Remember) and kept.value is not None
+    assert kept.value["wrong"] == ["ipmi 10.0.0.2:623"]
+    on = kept.value["on"]
+    assert isinstance(on, dict) and 2 * 3600 < float(str(on["ipmi 10.0.0.2:623"])) <= 3 * 3600
     # h1 is cut off from its cluster, and its neighbour is off again.
     rack.says["10.0.0.2"] = Power.OFF
     assert await rack.proof() is Power.NO_PROOF
@@ -365,14 +388,102 @@ def test_the_verdict_on_a_bmc(power: Power, ruling: Ruling, alarm: bool, words: 
 
 
 def test_which_are_wrong_outlasts_a_restart_until_they_say_on() -> None:
-    wrong = BmcSeen("n1", proof(Power.OFF), NOW, ("ipmi b:623",))
+    wrong = BmcSeen("n1", proof(Power.OFF), NOW, {"ipmi b:623": 1500.5})
     (kept,) = judged(wrong).commands
     assert isinstance(kept, Remember) and kept.value is not None
-    assert remembered({kept.key: json.loads(json.dumps(kept.value))}) == {"n1": ["ipmi b:623"]}
+    assert remembered({kept.key: json.loads(json.dumps(kept.value))}) == {"n1": {"ipmi b:623": 1500}}
     assert judged(replace(wrong, proof=proof(Power.NO_PROOF))).commands == (kept,), (
         "nothing is forgotten by it"
     )
     assert judged(BmcSeen("n1", proof(Power.ON), NOW)).commands == (Remember(kept.key, None),)
+
+
+def test_what_an_earlier_release_has_kept_counts_from_the_beginning() -> None:
+    assert remembered({"bmc:n1": {"wrong": ["ipmi b:623"]}}) == {"n1": {"ipmi b:623": 0.0}}
+    for odd in ("long", {"ipmi b:623": "long"}, {"ipmi b:623": -1}, {"ipmi b:623": 10**400}, [7]):
+        kept: dict[str, JSON] = {"wrong": ["ipmi b:623"], "on": odd}  # type: ignore[dict-item]
+        assert remembered({"bmc:n1": kept}) == {"n1": {"ipmi b:623": 0.0}}
+
+
+async def test_how_long_it_has_said_only_on_is_remembered_at_each_look_and_told_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rack = Rack(monkeypatch)
+    rack.name("10.0.0.2")
+    await rack.play((Power.OFF, 900.0), (Power.ON, 2 * 3600.0))
+    quiet = [one for one in rack.seen if not one.news]
+    assert len(quiet) >= 10 and all(judged(one).verdicts == () for one in quiet)
+    assert sum(one.listed for one in rack.seen) <= 2 + 2 * 3600 / COUNTED_IN, (
+        "the ledger is written less often"
+    )
+    rack.prover.close()
+
+
+async def test_two_lives_of_half_a_day_are_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    rack = Rack(monkeypatch)
+    rack.name("10.0.0.2")
+    await rack.play((Power.OFF, 900.0), (Power.ON, DAY / 2 + 3600.0))
+    (kept,) = judged(rack.seen[-1]).commands
+    assert isinstance(kept, Remember) and kept.value is not None
+    memory = remembered({kept.key: kept.value})
+    second = Rack(monkeypatch, bad=memory)
+    second.name("10.0.0.2")
+    await second.play((Power.ON, DAY / 2))
+    assert second.rulings[-1] == (Ruling.RECOVERED, False)
+    for one in (rack, second):
+        one.prover.close()
+
+
+async def test_the_alarm_of_a_host_ends_when_nobody_names_a_bmc_for_it_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rack = Rack(monkeypatch)
+    rack.name("10.0.0.2")
+    await rack.play((Power.OFF, 900.0))
+    rack.prover.learn({})
+    await rack.play((Power.OFF, 300.0))
+    assert rack.rulings == [(Ruling.SUSPECTED, True), (Ruling.RECOVERED, False)]
+    assert "no BMC is named for h1 any more" in judged(rack.seen[-1]).verdicts[0].why
+    (kept,) = judged(rack.seen[-1]).commands
+    assert isinstance(kept, Remember) and kept.value is not None, "a file may be edited at this moment"
+    rack.name("10.0.0.2")
+    assert await rack.proof() is Power.NO_PROOF
+    rack.prover.learn({})
+    await rack.play((Power.OFF, 2 * 3600.0))
+    assert judged(rack.seen[-1]).commands == (Remember("bmc:h1", None),)
+    assert rack.rulings == [(Ruling.SUSPECTED, True), (Ruling.RECOVERED, False)], "told once"
+    assert rack.prover.wrong() == {} and rack.seen[-1].listed
+    rack.prover.close()
+
+
+async def test_a_blind_one_that_is_named_no_more_ends_its_alarm_too() -> None:
+    stage = Stage(n1=[Power.NO_PROOF, Power.NO_PROOF, None])
+    await stage.play(3 * AGAIN)
+    assert [said(one) for one in stage.told] == [Power.NO_PROOF, None]
+
+
+async def test_those_that_another_has_found_are_looked_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(n1=[Power.ON], n2=[Power.ON], N3=[Power.ON])
+    rounds = BmcRounds(stage.look, stage.hosts, stage.clock, DAY, note=stage.note)
+    rounds.suspect(["n3"])
+    running = asyncio.get_running_loop().create_task(rounds.run(stage.seen.append))
+    await stage.clock.advance(400.0)
+    assert [host for _, host in stage.looked] == ["N3", "n1", "n2"]
+    rounds.suspect(["n1"])
+    await stage.clock.advance(60.0)
+    assert stage.looked[-1][1] == "n1"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def test_the_ledger_is_written_by_whoever_leads_when_it_says_otherwise() -> None:
+    entry = LedgerEntry(HostStatus.NORMAL, EPOCH, delivered=True)
+    seen = BmcSeen("n1", proof(Power.OFF), NOW, {"ipmi b:623": 0.0}, listed=True)
+    leads = beside(lambda state, seen, now: (state, NOTHING), lambda state: {"n5": entry})
+    follows = beside(lambda state, seen, now: (state, NOTHING))
+    assert leads(1, seen, NOW)[1].commands[1:] == (WriteLedger({"n5": entry}),)
+    assert leads(1, replace(seen, listed=False), NOW)[1].commands[1:] == ()
+    assert follows(1, seen, NOW)[1].commands[1:] == ()
 
 
 def test_what_cannot_be_understood_of_the_memory_is_left_out() -> None:

@@ -2,6 +2,7 @@
 
 from masakarimonitors.core.decision import Command
 from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core.ledger import with_bmcs
 from masakarimonitors.hostmonitor.core.observation import (
     CheckLife,
     CheckPower,
@@ -10,7 +11,9 @@ from masakarimonitors.hostmonitor.core.observation import (
     LookUpReports,
     Observation,
     ReportsFound,
+    WriteLedger,
 )
+from masakarimonitors.hostmonitor.effects.bmc_ledger import BmcLedger
 from masakarimonitors.hostmonitor.effects.life import SignsOfLife
 from masakarimonitors.hostmonitor.effects.reports import ReportLookups
 from masakarimonitors.hostmonitor.effects.routing import Routed
@@ -48,6 +51,15 @@ async def test_the_driver_is_asked_everything_but_signs_of_life() -> None:
     assert isinstance(found, ReportsFound) and found.found is None
     assert await effects.perform(CheckPower("n1", 1)) is None
     assert driver.asked == [CheckPower("n1", 1)]
+
+
+async def test_the_ledger_goes_to_the_driver_with_what_it_says_of_bmcs() -> None:
+    driver = Driver()
+    wrong = {"n1": {"ipmi 10.0.0.2:623": 0.0}}
+    bmcs = BmcLedger(lambda: wrong, lambda wrong, leads: None, lambda wrong: None)
+    await Routed(driver, LIFE, LOOKUPS, bmcs).perform(WriteLedger({}))
+    await Routed(driver, LIFE, LOOKUPS).perform(WriteLedger({}))
+    assert driver.asked == [WriteLedger(with_bmcs({}, wrong)), WriteLedger({})]
 
 
 async def test_a_driver_without_effects_still_has_its_signs_of_life() -> None:

@@ -16,7 +16,7 @@ from masakarimonitors.core.notification import (
     ProcessNotification,
     ReportStatus,
 )
-from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Refused, Unreachable
+from masakarimonitors.masakari_api import Delivered, Duplicate, NotSent, Outcome, Refused, Unreachable
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.delivery.held import PATIENCE
@@ -409,6 +409,22 @@ async def test_a_power_cut_does_not_turn_a_swallowed_failure_into_a_delivered_on
         assert first < again
 
 
+@pytest.mark.parametrize(
+    "outcome", [Unreachable("connection refused", maybe_accepted=False), NotSent()], ids=repr
+)
+async def test_a_power_cut_after_a_try_that_cannot_have_arrived_leaves_no_doubt(outcome: Outcome) -> None:
+    """In doubt, an older report's "duplicate" would pass for an answer to this one, and the failure be lost."""
+    store, clock = PowerCut(), FakeClock()
+    async with stage(lambda notification: outcome, store=store, clock=clock) as on:
+        await on.submit(on.report("a"))
+        assert on.statuses() == ["pending"]
+    async with stage(script([Duplicate("409")]), store=store.after, clock=clock) as on:
+        await settle()
+        assert on.statuses() == ["pending"]
+        await on.clock.advance(POLICY.duplicate_window + 10)
+        assert on.statuses() == ["delivered"]
+
+
 async def test_a_refusal_after_a_lost_answer_says_that_the_report_may_have_arrived(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -448,3 +464,21 @@ async def test_counts_tell_what_became_of_rows() -> None:
         await on.submit(on.report("a"), on.report("b"))
         assert on.outbox.counts[ReportStatus.REFUSED] == 1
         assert on.outbox.counts[ReportStatus.DELIVERED] == 1
+
+
+async def test_what_waits_says_what_is_in_its_way_and_what_has_left_waits_no_more() -> None:
+    held = [Leave.LATER]
+    async with stage(
+        script([Unreachable("503 down", maybe_accepted=False)]), may_offer=lambda row: held[0]
+    ) as on:
+        await on.submit(on.report("a"))
+        (seen,) = on.delivery.seen("process:a", on.clock.now())
+        assert (seen.row.id, seen.written, seen.leave, seen.trouble) == (1, True, Leave.LATER, "")
+        held[0] = Leave.NOW
+        await on.clock.advance(1.0)
+        (seen,) = on.delivery.seen("process:a", on.clock.now())
+        assert (seen.row.attempts, seen.trouble) == (1, "503 down")
+        assert seen.shut_until is not None and seen.shut_until > on.clock.now().monotonic
+        await on.clock.advance(20.0)
+        assert on.statuses() == ["delivered"]
+        assert on.delivery.seen("process:a", on.clock.now()) == []

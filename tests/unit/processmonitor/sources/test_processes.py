@@ -181,8 +181,25 @@ async def test_a_service_that_was_found_once_counts_whatever_a_later_look_comes_
     monkeypatch.setattr("masakarimonitors.processmonitor.sources.processes.may_run", lambda *_: True)
     source = Processes(SystemClock(), 3600, scanner=AtTheLimit)
     source.watch([Entry(process_name="sh")])
-    assert await source.services("sh") == {4242}
+    services = await source.services("sh")
+    assert {4242, 1} <= services, "who cannot be read and may be it is not killed either"
     assert next(looks) > 1
+
+
+async def test_where_nothing_can_be_seen_it_is_not_said_that_no_service_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever is not among the services is killed."""
+
+    class Blind(Scanner):
+        def scan(self, *arguments: Any) -> Scan:
+            return Scan({}, "/proc/7/stat: Too many open files")
+
+    monkeypatch.setattr("masakarimonitors.processmonitor.sources.processes._EXEC_PAUSES", (0.0, 0.0))
+    source = Processes(SystemClock(), 3600, scanner=Blind)
+    source.watch([Entry(process_name="sh")])
+    with pytest.raises(OSError, match="Too many open files"):
+        await source.services("sh")
 
 
 async def test_who_cannot_see_the_host_calls_nothing_gone(tmp_path: Path) -> None:

@@ -131,15 +131,52 @@ async def test_strangers_who_say_one_byte_keep_nobody_out() -> None:
     assert at_newcomer.how == "", "whoever is being answered is not cut off"
 
 
-async def test_who_asks_anew_while_an_answer_is_being_sent_is_not_cut_off() -> None:
-    all_ = Connections(Limits(connections=1, grace=3600.0))
-    reader, at_reader = connected(all_)
+async def test_who_reads_goes_last_also_while_he_asks_anew() -> None:
+    all_ = Connections(Limits(connections=2, grace=3600.0))
+    (reader, at_reader), (_, at_asking) = connected(all_), connected(all_)
     reader.see(Seen.ASKED)
     reader.see(Seen.ANSWERED)
     at_reader.unread = 10
     reader.data_received(b"GET")
-    _, at_refused = connected(all_)
-    assert at_reader.how == "" and at_refused.sent.startswith(b"HTTP/1.1 503 ")
+    newcomer, _ = connected(all_)
+    assert (at_reader.how, at_asking.how) == ("", "aborted")
+    newcomer.see(Seen.ASKED)
+    _, at_next = connected(all_)
+    assert at_reader.how == "aborted" and at_next.sent == b"", (
+        "a newcomer is refused for nobody who only reads"
+    )
+
+
+async def test_who_does_not_read_his_answer_goes_before_all_others() -> None:
+    """Those who never read, however many they are, keep nobody out, and nobody who reads is cut off for them."""
+    all_ = Connections(Limits(connections=8, grace=0.0))
+    (reader, at_reader), (resting, at_resting) = connected(all_), connected(all_)
+    never = [connected(all_) for _ in range(6)]
+    for one, _ in ((reader, at_reader), (resting, at_resting), *never):
+        one.see(Seen.ASKED)
+        one.see(Seen.ANSWERED)
+    at_reader.unread = 1000
+    for _, at in never:
+        at.unread = 1000
+    await asyncio.sleep(0)
+    for number in range(6):
+        at_reader.unread -= 100  # some of it has been taken
+        newcomer, at_newcomer = connected(all_)
+        assert at_newcomer.sent == b""
+        newcomer.see(Seen.ASKED)  # and is being answered
+        assert [at.how for _, at in never] == (number + 1) * ["aborted"] + (5 - number) * [""]
+    assert (at_reader.how, at_resting.how) == ("", "")
+
+
+async def test_an_answer_that_is_being_taken_is_not_called_unread() -> None:
+    all_ = Connections(Limits(connections=2, grace=3600.0))
+    (reader, at_reader), (resting, at_resting) = connected(all_), connected(all_)
+    for one in (reader, resting):
+        one.see(Seen.ASKED)
+        one.see(Seen.ANSWERED)
+    at_reader.unread = 10
+    connected(all_)
+    assert (at_reader.how, at_resting.how) == ("", "aborted")
 
 
 async def test_of_those_who_have_just_come_or_begun_to_ask_the_first_makes_room() -> None:
@@ -159,17 +196,16 @@ async def test_of_those_who_have_just_come_or_begun_to_ask_the_first_makes_room(
 
 async def test_who_does_not_come_to_the_end_of_his_request_goes_after_who_rests() -> None:
     all_ = Connections(Limits(connections=3, grace=0.0))
-    (slow, at_slow), (resting, at_resting), (reader, at_reader) = (connected(all_) for _ in range(3))
+    (slow, at_slow), (resting, at_resting), (busy, at_busy) = (connected(all_) for _ in range(3))
     slow.data_received(b"GET")
-    for one in (resting, reader):
+    for one in (resting, busy):
         one.see(Seen.ASKED)
-        one.see(Seen.ANSWERED)
-    at_reader.unread = 10
+    resting.see(Seen.ANSWERED)
     first, _ = connected(all_)
-    assert (at_resting.how, at_slow.how, at_reader.how) == ("aborted", "", "")
+    assert (at_resting.how, at_slow.how, at_busy.how) == ("aborted", "", "")
     first.see(Seen.ASKED)
     connected(all_)
-    assert (at_slow.how, at_reader.how) == ("aborted", ""), "its answer is still being read"
+    assert (at_slow.how, at_busy.how) == ("aborted", ""), "it is being answered"
 
 
 async def test_where_all_are_answered_the_newcomer_is_told_so() -> None:

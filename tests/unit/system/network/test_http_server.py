@@ -19,6 +19,7 @@ from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.waiting import PATIENCE, eventually
 
 LONG = 600.0
+PAGE = 100_000
 HOST = b"Host: localhost\r\n"
 ASK = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 
@@ -29,7 +30,7 @@ class Served:
     def __init__(self, **limits: float) -> None:
         self.limits = Limits(**{"request": LONG, "idle": LONG, "grace": 0.0, **limits})  # type: ignore[arg-type]
         self.go = asyncio.Event()
-        self.slow = self.much = 0
+        self.slow = self.much = self.more = self.page = 0
         self.listening: list[socket.socket] = []
 
     @contextlib.asynccontextmanager
@@ -39,6 +40,8 @@ class Served:
         app.router.add_get("/", self._hello)
         app.router.add_get("/slow", self._slowly)
         app.router.add_get("/much", self._much)
+        app.router.add_get("/more", self._more)
+        app.router.add_get("/page", self._page)
         app.router.add_post("/", self._echo)
         self.listening = [SocketPath(path).bind()] if path else list(await http_server.listen("127.0.0.1", 0))
         async with server.serve(app, self.listening, patience=0.1):
@@ -70,6 +73,14 @@ class Served:
     async def _much(self, request: web.Request) -> web.Response:
         self.much += 1
         return web.Response(body=b"x" * (64 << 20))
+
+    async def _more(self, request: web.Request) -> web.Response:
+        self.more += 1
+        return web.Response(body=b"x" * (4 << 20))
+
+    async def _page(self, request: web.Request) -> web.Response:
+        self.page += 1
+        return web.Response(body=b"x" * PAGE)
 
     async def _echo(self, request: web.Request) -> web.Response:
         return web.Response(body=await request.read())
@@ -169,6 +180,40 @@ async def test_a_connection_without_a_request_is_ended(first: bytes) -> None:
             while not (said := await served.ask(first)).endswith(b"hello") and first:
                 assert said == b""
     assert bool(said) is bool(first)
+
+
+def never_reads(served: Served, path: bytes) -> socket.socket:
+    """Asks, and takes next to nothing of its answer."""
+    caller = socket.socket()
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    caller.connect(served.listening[0].getsockname())
+    caller.send(b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+    return caller
+
+
+async def test_those_who_never_read_their_answers_keep_nobody_out() -> None:
+    async with Served(connections=4)() as served:
+        never = [never_reads(served, b"/more") for _ in range(4)]
+        await eventually(lambda: served.more == 4, "all are answered")
+        for number in range(8):
+            assert (await served.ask(CLOSE)).endswith(b"hello"), f"question {number}"
+        for caller in never:
+            caller.close()
+
+
+async def test_an_answer_of_ordinary_size_is_whole_though_its_connection_was_needed() -> None:
+    """The kernel has it: whoever asked is hung up on, and reads it all the same."""
+    async with Served(connections=1)() as served:
+        caller, loop = never_reads(served, b"/page"), asyncio.get_running_loop()
+        await eventually(lambda: served.page == 1, "it is answered")
+        assert (await served.ask(CLOSE)).endswith(b"hello")
+        caller.setblocking(False)
+        said = b""
+        async with asyncio.timeout(PATIENCE):
+            while part := await loop.sock_recv(caller, 65536):
+                said += part
+        caller.close()
+    assert said.endswith(b"\r\n\r\n" + b"x" * PAGE)
 
 
 async def test_an_answer_that_nobody_reads_is_given_up() -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 from oslo_config import cfg
+from oslo_privsep.daemon import FailedToDropPrivileges
 
 from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.processmonitor.sources.stat import read_stat
 from masakarimonitors.system.privileged import helper, runner
 from masakarimonitors.system.privileged.configuration import RefusedForNow
-from masakarimonitors.system.privileged.runner import RunAsRoot, Start
+from masakarimonitors.system.privileged.runner import HelperFault, RunAsRoot, Start
 from masakarimonitors.system.processes.command import NotBegun, tree
 from masakarimonitors.system.processes.process_tree import children
 from tests.fixtures.lifeline import alive, kill
@@ -349,6 +350,78 @@ async def test_what_another_helper_has_started_is_not_known_to_have_worked() -> 
 
     with pytest.raises(OSError, match="was restarted while the command ran"):
         await RunAsRoot([], [])(*asking("true"), 30.0, forget)
+
+
+async def test_a_helper_that_does_not_answer_is_a_shortage_of_our_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As it is where the helper was stopped, or waits for a password that nobody types."""
+    answers = threading.Event()
+
+    def hangs(place: str, word: str) -> tuple[int, str, int]:
+        answers.wait()
+        return 0, "", errno.ECANCELED
+
+    monkeypatch.setattr(runner, "_CALL_TIMEOUT", 0.1)
+    run = RunAsRoot([], [])
+    try:
+        with pytest.raises(HelperFault, match="did not answer within") as fault:
+            await run("program", hangs, 0.1, lambda pid: None)
+        assert fault.value.errno == errno.EAGAIN
+    finally:
+        answers.set()
+    monkeypatch.setattr(runner, "_CALL_TIMEOUT", PATIENCE)
+    assert (await run(*asking("true"), PATIENCE, lambda pid: None)).ok
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("Premature eof waiting for privileged process"),
+        ConnectionResetError(errno.ECONNRESET, "reset"),
+        FailedToDropPrivileges("sudo: a password is required"),
+        ValueError("odd"),
+    ],
+    ids=repr,
+)
+async def test_whatever_is_wrong_with_the_helper_says_nothing_about_the_command(error: Exception) -> None:
+    def fails(place: str, word: str) -> tuple[int, str, int]:
+        raise error
+
+    with pytest.raises(HelperFault, match=str(error.args[-1])) as fault:
+        await RunAsRoot([], [])("program", fails, PATIENCE, lambda pid: None)
+    assert fault.value.errno == errno.EAGAIN
+
+
+@pytest.mark.parametrize("silent", ["kill", "finish"])
+async def test_a_command_that_took_too_long_did_so_though_nobody_could_end_it(
+    silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pids: list[int] = []
+
+    def fails(*_: object) -> None:
+        raise OSError("Premature eof waiting for privileged process")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(helper, silent, fails)
+        done = await RunAsRoot([], [])(*asking("sleep", "1000"), 1.0, pids.append)
+    assert done.timed_out and done.exit_code == -signal.SIGKILL and "Premature eof" in done.errors
+    assert done.survivors == (tuple(pids) if silent == "kill" else ())
+    await eventually(lambda: not alive(pids[0]), "its end, once the helper is asked again")
+
+
+async def test_nobody_is_killed_where_nobody_can_tell_whom_to_spare(tmp_path: Path) -> None:
+    pids: list[int] = []
+
+    async def blind() -> None:
+        return None
+
+    done = await RunAsRoot([], [])(*asking("sleep", "1000"), 1.0, pids.append, spare=blind)
+    try:
+        assert done.timed_out and done.left and done.spared == tuple(pids) and alive(pids[0])
+    finally:
+        kill(pids[0])
+    await eventually(lambda: not os.path.exists(f"/proc/{pids[0]}"), "that it is collected")
 
 
 @pytest.mark.parametrize("error", [ImportError("no such class"), NameError("not exported")])

@@ -54,6 +54,31 @@ async def test_a_program_that_has_not_begun_in_its_time_never_runs(unreachable: 
     await eventually(lambda: not opened_since(before), "its files, closed")
 
 
+def test_nobody_else_s_output_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that writes to storage that does not answer would hold up whoever looks at that file."""
+    stat, looked_at = os.stat, list[str]()
+
+    def note(path: object, **how: object) -> os.stat_result:
+        looked_at.append(str(path))
+        return stat(path, **how)  # type: ignore[arg-type]
+
+    ours, writer = command._unlinked_file()
+    with (tmp_path / "log").open("wb") as elsewhere:
+        other = subprocess.Popen(["sleep", "1000"], stdout=elsewhere)
+        sought = subprocess.Popen(["sleep", "1000"], stdout=writer)
+    try:
+        monkeypatch.setattr(os, "stat", note)
+        assert being_started(ours) == sought.pid
+        assert looked_at == [f"/proc/{sought.pid}/fd/1"]
+    finally:
+        monkeypatch.undo()
+        for one in (other, sought):
+            one.kill()
+            one.wait()
+        for fd in (ours, writer):
+            os.close(fd)
+
+
 @pytest.mark.parametrize("cancelled", [False, True])
 async def test_a_thread_that_hangs_ahead_of_the_start_starts_nothing_later(
     cancelled: bool, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""Whether the host of a server that is said to leave was alive as it left.
+"""Whether the host of a server that is said to leave was alive as it left; or of a client that was called critical.
 
 In: servers that gossip has begun to call leaving or left. Out: those of them whose host answers on that network. A
 datacentre's leader has crashed servers leave, too, at its next look at them: some 10 s after it has called them
@@ -13,6 +13,7 @@ import enum
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
 from masakarimonitors.system.network import tcp
 from masakarimonitors.system.network.tcp import Knock
@@ -26,6 +27,12 @@ SSH = 22
 BOOT = 10.0
 """Seconds: no computer starts within them. Whoever answers first after more of them may have crashed and be back."""
 
+
+def is_recent(moment: Instant, now: Instant) -> bool:
+    """Whether a host that answers now has not started anew since that moment."""
+    return now.monotonic <= moment.old_at(BOOT, now)
+
+
 Answers = Callable[[str, int], Awaitable[bool | None]]
 """Whether a kernel answers at an address (IP) and a port; None where that could not be tried."""
 
@@ -36,6 +43,14 @@ async def answers(address: str, port: int) -> bool | None:
         return None
     how, _ = await tcp.knock(address, port, TIMEOUT)
     return _HEARD.get(how)
+
+
+async def accepts(address: str, port: int) -> bool | None:
+    """Whether a program there takes connections: not only a kernel that refuses them."""
+    if not tcp.leads_elsewhere(address):
+        return None
+    how, _ = await tcp.knock(address, port, TIMEOUT)
+    return how is Knock.ACCEPTED
 
 
 _HEARD: Mapping[Knock, bool] = {Knock.ACCEPTED: True, Knock.REFUSED: True, Knock.SILENT: False}
@@ -121,36 +136,37 @@ STAGES: Mapping[tuple[Stage, Silence], Stage] = {
 class Farewell:
     """One server that was followed alive until it vanished.
 
-    `since`: the monotonic second of its first silence. `begun`: that of the first try, made or not. `leaving`: gossip
-    was seen to call it leaving.
+    `since`: the monotonic second of its first silence, in which this computer was awake. `begun`: when the first try
+    was begun, made or not; of one that was critical, when it was still passing. `leaving`: gossip was seen to call it
+    leaving.
     """
 
     stage: Stage = Stage.UNASKED
     since: float = 0.0
-    begun: float | None = None
+    begun: Instant | None = None
     leaving: bool = False
 
-    @property
-    def tried_late(self) -> bool:
+    def tried_late(self, now: Instant) -> bool:
         """Whether its silence began so long after the first try, which could not be made, that it proves little."""
-        return self.stage is Stage.SILENT and self.begun is not None and self.since - self.begun > BOOT
+        begun = self.begun
+        return self.stage is Stage.SILENT and begun is not None and self.since > begun.old_at(BOOT, now)
 
     def asked(
-        self, answers: bool | None, now: float, *, long: float, lost_elsewhere: bool = False
+        self, answers: bool | None, begun: Instant, now: Instant, *, long: float, lost_elsewhere: bool = False
     ) -> "Farewell":
-        """After one more try, at monotonic second `now`; `long`: seconds of silence after which it is settled.
+        """After one more try, which was begun then and is over `now`; `long`: seconds of silence that settle it.
 
         `answers`: None where it could not be tried. `lost_elsewhere`: another datacentre's leader calls the same host
         lost. Then seeing it leave proves nothing: agents that have not heard of a crash call a server leaving that its
         leader buries.
         """
-        begun = now if self.begun is None else self.begun
-        since = now if self.stage is Stage.UNASKED or answers is None else self.since
+        begun = begun if self.begun is None else self.begun
+        since = now.monotonic if self.stage is Stage.UNASKED or answers is None else self.since
         if answers is None:
             heard = Silence.UNTRIED
         elif answers:
-            heard = Silence.NONE if now - begun <= BOOT else Silence.ENDED
-        elif now - since < long:
+            heard = Silence.NONE if is_recent(begun, now) else Silence.ENDED
+        elif now.monotonic - since < long:
             heard = Silence.SHORT
         else:
             heard = Silence.LONG_AND_LEAVING if self.leaving and not lost_elsewhere else Silence.LONG

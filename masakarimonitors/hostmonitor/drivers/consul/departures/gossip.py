@@ -11,6 +11,7 @@ been the one that was cut off, and only for a node that a leader, heard again, l
 
 from collections.abc import Collection, Mapping
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.drivers.consul.parse import Gossip, Known, Member
 
 ALONE = 20.0
@@ -77,16 +78,16 @@ UNTIL_BELIEVED: Mapping[Known, tuple[Known, Known]] = {
 class GossipMemory:
     """What is known of each node of one datacentre, from its leader's last word on; outlives a watch.
 
-    Times are monotonic seconds. It keeps only what differs from the leader's last list, so that it costs
-    nothing while all is well.
+    What an answer shows was so when it was asked for: moments are those of questions. It keeps only what differs from
+    the leader's last list, so that it costs nothing while all is well.
     """
 
     def __init__(self) -> None:
         """Nothing is known: a node is UNSEEN until the leader or gossip has called it alive."""
         self._leaders: Mapping[str, bool] = {}
         self._differing: dict[str, Known] = {}
-        self._answered_at = float("-inf")
-        self._followed_at = float("-inf")
+        self._answered_at: Instant | None = None
+        self._followed_at: Instant | None = None
 
     @property
     def members(self) -> int:
@@ -101,11 +102,11 @@ class GossipMemory:
         passing = self._leaders.get(node)
         return Known.UNSEEN if passing is None else Known.ALIVE if passing else Known.CRITICAL
 
-    def others_answer(self, at: float) -> None:
-        """A server other than our own agent has answered something: our agent is not alone at this moment."""
-        self._answered_at = max(at, self._answered_at)
+    def others_answer(self, at: Instant) -> None:
+        """A server other than our own agent has answered something: our agent was not alone at this moment."""
+        self._answered_at = _later(at, self._answered_at)
 
-    def leader_says(self, health: Mapping[str, bool], at: float) -> None:
+    def leader_says(self, health: Mapping[str, bool], at: Instant) -> None:
         """The leader's list (node -> not critical) is this, and was followed up to this moment.
 
         What was known of a node that it lists no more is kept until `forget`.
@@ -115,11 +116,11 @@ class GossipMemory:
             self._differing |= vanished
             self._leaders = health
         self._differing = {node: known for node, known in self._differing.items() if node not in health}
-        self._followed_at = max(at, self._followed_at)
+        self._followed_at = _later(at, self._followed_at)
         self.others_answer(at)
 
-    def look(self, members: Mapping[str, Member], at: float) -> frozenset[str]:
-        """Gossip lists these members now; returns the servers that have left if their good-bye is to be believed.
+    def look(self, members: Mapping[str, Member], at: Instant) -> frozenset[str]:
+        """Gossip listed these members then; returns the servers that have left if their good-bye is to be believed.
 
         Until `believe` says that it is, `UNTIL_BELIEVED` says what is known of them.
 
@@ -127,7 +128,11 @@ class GossipMemory:
         be the cut-off ones, and most of the others are heard.
         """
         leaving: set[str] = set()
-        sound = max(at - self._followed_at, at - self._answered_at) <= ALONE and most_are_heard(members)
+        sound = (
+            _within(ALONE, self._followed_at, at)
+            and _within(ALONE, self._answered_at, at)
+            and most_are_heard(members)
+        )
         for node in self._leaders.keys() | members.keys() | self._differing.keys():
             member = members.get(node)
             before = self.known(node)
@@ -172,6 +177,15 @@ class GossipMemory:
         """
         kept = self.silent.union(unsettled)
         self._differing = {node: known for node, known in self._differing.items() if node in kept}
+
+
+def _later(one: Instant, other: Instant | None) -> Instant:
+    return one if other is None or one.monotonic > other.monotonic else other
+
+
+def _within(seconds: float, before: Instant | None, now: Instant) -> bool:
+    """Whether no more than so many seconds have passed; those in which the computer was suspended have passed, too."""
+    return before is not None and now.monotonic <= before.old_at(seconds, now)
 
 
 def status_of(member: Member | None) -> Gossip:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault
@@ -19,11 +20,13 @@ from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import (
     Farewell,
     Stage,
     ask,
+    is_recent,
 )
 from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import GossipMemory
 from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
 from masakarimonitors.hostmonitor.drivers.consul.parse import Known
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
+from masakarimonitors.system.clock import Clock
 
 MEMBERS = "/v1/agent/members"
 # Gossip may lag behind the leader: a vanished node is looked up so often, a second apart. An agent that has missed a
@@ -48,23 +51,32 @@ class Onlooker:
     def __init__(
         self,
         agent: Agent,
+        clock: Clock,
         memory: GossipMemory,
         places: Places,
         answers: Answers,
+        accepts: Answers,
         lost_elsewhere: Callable[[str], bool] = lambda node: False,
     ) -> None:
-        """Nothing is asked before `look`. `lost_elsewhere`: whether another datacentre's leader calls a host lost."""
+        """Nothing is asked before `look`.
+
+        `answers`: whether a host answers at a port; `accepts`: whether a program there does. `lost_elsewhere`: whether
+        another datacentre's leader calls a host lost.
+        """
         self._agent = agent
+        self._clock = clock
         self._memory = memory
         self._places = places
         self._answers = answers
+        self._accepts = accepts
         self.lost_elsewhere = lost_elsewhere
         self._leaving: set[str] = set()
 
     async def look(self, timeout: float) -> dict[str, parse.Member]:
         """The members; raises AgentFault, when they are not there within `timeout` seconds."""
+        asked = self._clock.now()
         members = await read_members(self._agent, timeout)
-        leaving = self._memory.look(members, asyncio.get_running_loop().time())
+        leaving = self._memory.look(members, asked)
         self._places.gossiped(members)
         for server, member in members.items():
             if member.status == parse.Gossip.LEAVING:
@@ -80,6 +92,11 @@ class Onlooker:
         """Whether gossip was seen to call it leaving since it was last called alive."""
         return node in self._leaving
 
+    async def agent_runs(self, node: str) -> bool:
+        """Whether the node's agent takes connections: a server that leaves goes on doing so for 5 s and more."""
+        place = self._places.of(node)
+        return place is not None and await self._accepts(*place) is True
+
     async def ask(self, servers: Iterable[str]) -> Mapping[str, bool | None]:
         """For each of these servers, whether its host answers at this moment; None where it cannot be asked."""
         return await ask(servers, self._places, self._answers)
@@ -91,6 +108,7 @@ class Vanished:
     def __init__(
         self,
         onlooker: Onlooker,
+        clock: Clock,
         rhythm: Rhythm,
         memory: GossipMemory,
         *,
@@ -99,6 +117,7 @@ class Vanished:
     ) -> None:
         """Nothing is asked before `look` or `run`. `on_fault` is called when the agent does not answer."""
         self._onlooker = onlooker
+        self._clock = clock
         self._rhythm = rhythm
         self._memory = memory
         self._told = told
@@ -120,12 +139,18 @@ class Vanished:
         """The members; they are remembered, too. Raises AgentFault."""
         return await self._onlooker.look(self._rhythm.load)
 
-    def add(self, node: str, last: Membership) -> None:
-        """The node has just vanished; `last`: DOWN, or UP as it was followed until then, or UNKNOWN."""
+    def add(self, node: str, last: Membership, passing_at: Instant | None = None) -> None:
+        """The node has just vanished; `last`: DOWN, or UP as it was followed until then, or UNKNOWN.
+
+        `passing_at`: when one that is DOWN was still passing, if that was seen. Its agent may have left, and its leader
+        have heard that it is gone before it heard the good-bye.
+        """
         if last is not Membership.UNKNOWN:
             self._last[node] = last
         if last is Membership.UP:
             self._farewells[node] = Farewell()
+        elif last is Membership.DOWN and passing_at is not None and is_recent(passing_at, self._clock.now()):
+            self._farewells[node] = Farewell(begun=passing_at)
         self._begin(node)
 
     def resume(self, node: str) -> None:
@@ -194,7 +219,12 @@ class Vanished:
             if self._sighting(node, member, alive) not in parse.UNSETTLED:
                 if member is None:
                     continue
-                if not member.server:
+                was_down = self._last.get(node) is Membership.DOWN
+                if member.server and was_down:
+                    # Its leader may have cleaned it up at once after a crash: then its port is closed.
+                    await self._ask_agent(node)
+                    continue
+                if not member.server and not was_down:
                     # Nobody but itself, or an operator, has a client leave.
                     del self._farewells[node]
                     continue
@@ -204,20 +234,33 @@ class Vanished:
                 unasked.append(node)
         await self._ask(unasked)
 
+    async def _ask_agent(self, node: str) -> None:
+        runs = await self._onlooker.agent_runs(node)
+        farewell = self._farewells.get(node)
+        if farewell is not None and farewell.begun is not None:
+            lives = runs and is_recent(farewell.begun, self._clock.now())
+            self._farewells[node] = replace(farewell, stage=Stage.LIVES if lives else Stage.BURIED)
+
     async def _ask(self, servers: Sequence[str]) -> None:
+        begun = self._clock.now()
         found = await self._onlooker.ask(servers)
-        now = asyncio.get_running_loop().time()
+        now = self._clock.now()
         for node in servers:
             before = self._farewells.get(node)
             if before is None or before.stage not in OPEN:
                 continue
             after = before.asked(
                 found[node],
+                begun,
                 now,
                 long=self._long(node),
                 lost_elsewhere=self._onlooker.lost_elsewhere(node),
             )
-            if after.tried_late and before.stage is Stage.UNASKED and self._memory.known(node) not in _LOST:
+            if (
+                after.tried_late(now)
+                and before.stage is Stage.UNASKED
+                and self._memory.known(node) not in _LOST
+            ):
                 # Whom nobody could ask as it went may have been switched off since, as was planned.
                 after = replace(after, stage=Stage.DOUBTFUL)
             self._farewells[node] = after
@@ -241,7 +284,7 @@ class Vanished:
             sighting = self._sighting(node, members.get(node), alive)
             found.append((node, sighting))
             stage = self._stage(node)
-            to_ask = sighting in (parse.REMOVED_SERVER, *parse.UNSETTLED) and stage in OPEN
+            to_ask = sighting in (parse.REMOVED_SERVER, parse.STILL_DOWN, *parse.UNSETTLED) and stage in OPEN
             if to_ask and stage is Stage.SILENT:
                 continue
             # Whose host could not be asked so far is tried again for as long as gossip is given.
@@ -274,7 +317,9 @@ class Vanished:
             missed = last is Membership.UP and known is Known.FAILED
             if missed or stage not in (None, Stage.LIVES):
                 last = Membership.UNKNOWN
-        sighting = parse.gone(member, last, Known.UNSEEN if missed else known, alive)
+        sighting = parse.gone(
+            member, last, Known.UNSEEN if missed else known, alive, lives=stage is Stage.LIVES
+        )
         if missed and sighting is parse.REMOVED:
             sighting = parse.VANISHED
         return _BURIED.get(sighting, sighting) if stage is Stage.BURIED else sighting

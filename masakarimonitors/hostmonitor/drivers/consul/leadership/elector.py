@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable
 from typing import NoReturn
 
-from masakarimonitors.core.decision import Command
+from masakarimonitors.core.decision import Command, Instant
 from masakarimonitors.hostmonitor.core.election import election
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate
 from masakarimonitors.hostmonitor.core.election.election import (
@@ -68,12 +68,13 @@ class Elector:
         self._session = Session(
             self._agent,
             own,
+            clock,
             ttl=timings.ttl,
             certain=timings.certain,
             patience=timings.patience,
             on_doubt=self._doubted,
         )
-        self._keys = ElectionKeys(self._agent, prefix, patience=timings.patience, wait=timings.wait)
+        self._keys = ElectionKeys(self._agent, prefix, clock, patience=timings.patience, wait=timings.wait)
         self._feed = LeadershipFeed()
         self._election = Election()
         self._news = asyncio.Event()
@@ -81,7 +82,7 @@ class Elector:
         self._shown = Shown()
         # As the leader: how often it has said that it lives, and when it last asked for what was then written.
         self._beat = 0
-        self._written_at = -math.inf
+        self._written_at: Instant | None = None
         # What hinders reading and acting, and until when nothing is tried again.
         self._read_fault = self._act_fault = ""
         self._not_before = 0.0
@@ -106,7 +107,7 @@ class Elector:
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled; then the lock is released at once."""
         self._feed.begin(emit)
-        self._election = self._election.begun(_now())
+        self._election = self._election.begun(self._now())
         async with self._agent:
             try:
                 await apart(self._take_part())
@@ -153,7 +154,7 @@ class Elector:
 
     def _take(self, record: ElectionRecord, asked: float) -> None:
         """The store showed this to a question of the moment `asked`."""
-        self._shown = self._shown.after(record, asked, _now())
+        self._shown = self._shown.after(record, asked, self._now())
         if self._read_fault:
             LOG.info("The store of the election, through %s, answers again", self._link)
             self._read_fault = ""
@@ -176,7 +177,12 @@ class Elector:
     def _candidate(self) -> Candidate:
         return Candidate(self._own, self.links.proven, self._delivers, self._beat)
 
-    def _facts(self) -> Facts:
+    def _certain_until(self, now: Instant) -> float:
+        """Whoever cannot write cannot say that it lives, and others cease to count on it."""
+        written, unwritten = self._written_at, self._timings.unwritten
+        return min(self._session.until(now), -math.inf if written is None else written.old_at(unwritten, now))
+
+    def _facts(self, now: Instant) -> Facts:
         record, holder = self._shown.record or ElectionRecord(), self._holder()
         own, leader = self._candidate(), record.leader
         sighted = self._link in self.links.proven
@@ -191,8 +197,7 @@ class Elector:
             holder=holder,
             leader=leader,
             challenge=record.challenge,
-            # Whoever cannot write cannot say that it lives, and others cease to count on it.
-            certain_until=min(self._session.until, self._written_at + self._timings.unwritten),
+            certain_until=self._certain_until(now),
             alive_until=self._shown.alive_until(self._timings.unheard),
             announced=own == leader,
             # A session that is not renewed may outlive a store without a leader; one that was given up there, too.
@@ -204,8 +209,9 @@ class Elector:
 
     def _judge(self) -> Act:
         """Look at what is known now, and say what follows: at every change, before anything else is done."""
-        before, facts = self._election, self._facts()
-        self._election, act = election.step(before, facts, self._policy, _now())
+        now = self._clock.now()
+        before, facts = self._election, self._facts(now)
+        self._election, act = election.step(before, facts, self._policy, now.monotonic)
         standing, found = self._election.standing, self._shown.record.ledger if self._shown.record else None
         if standing is not before.standing:
             LOG.info("The election of the reporter: this monitor is %s now: %s", standing, self._election.why)
@@ -215,7 +221,7 @@ class Elector:
             elif standing is Standing.FOLLOWING:
                 self._draft = self._draft.dropped()
         ledger = self._draft.current if standing is Standing.LEADING else found
-        self._feed.say(election.word(self._election, facts, ledger, self._clock.now()))
+        self._feed.say(election.word(self._election, facts, ledger, now))
         return act
 
     def _doubted(self) -> None:
@@ -232,14 +238,14 @@ class Elector:
     # --- the hand ---------------------------------------------------------------------------------
 
     async def _act(self) -> NoReturn:
-        fresh, beaten = True, _now()
+        fresh, beaten = True, self._now()
         while True:
-            if self.leads and _now() - beaten >= self._timings.beat:
-                beaten = _now()
+            if self.leads and self._now() - beaten >= self._timings.beat:
+                beaten = self._now()
                 self._beat += 1
             act = self._judge()
             # To give up the lock is tried at once, and once: with its session it is forgotten in any case.
-            if act is Act.RELEASE or _now() >= self._not_before:
+            if act is Act.RELEASE or self._now() >= self._not_before:
                 try:
                     if fresh and self._shown.record is not None:
                         fresh = False
@@ -249,7 +255,7 @@ class Elector:
                 except AgentFault as fault:
                     self._note("act", fault)
                     self._act_fault = str(fault)
-                    self._not_before = _now() + self._pause_after(fault)
+                    self._not_before = self._now() + self._pause_after(fault)
             await pause(self._clock, self._timings.retry, self._news)
 
     async def _free_old_self(self, record: ElectionRecord) -> None:
@@ -271,7 +277,7 @@ class Elector:
                 await self._session.ensure()
                 LOG.info("Another monitor leads and is less fit to report than this node: challenging it")
                 await self._keys.challenge(self._candidate())
-                self._election = self._election.challenged(_now())
+                self._election = self._election.challenged(self._now())
             case Act.DROP:
                 await self._keys.drop_challenge()
             case Act.RELEASE:
@@ -282,7 +288,7 @@ class Elector:
             self._news.set()
         else:
             # Not at once again: the store shows what has come of it.
-            self._not_before = _now() + self._timings.retry
+            self._not_before = self._now() + self._timings.retry
 
     async def _acquire(self) -> None:
         record = self._shown.record
@@ -295,12 +301,12 @@ class Elector:
         if not await self._put_lock():
             # Another was quicker, or Consul keeps it from all for the lock-delay.
             spread = self._timings.retry / 2 + self.links.members / 500
-            self._not_before = _now() + self._timings.retry + random.uniform(0, spread)
+            self._not_before = self._now() + self._timings.retry + random.uniform(0, spread)
             return
         if record.challenge is not None:
             await self._keys.drop_challenge()
         # Only now: whoever led before cannot write any more.
-        asked = _now()
+        asked = self._now()
         self._take(await self._keys.read(), asked)
         # An answer that is under way may still show the lock as it was.
         self._keys.ask_anew()
@@ -313,7 +319,7 @@ class Elector:
 
     async def _put_lock(self) -> bool:
         """Acquire the lock, or write its value anew: whether it is this node's now."""
-        own, asked = self._candidate(), _now()
+        own, asked = self._candidate(), self._clock.now()
         held = await self._keys.acquire(own, self._session.id)
         if held:
             self._written_at = asked
@@ -397,11 +403,10 @@ class Elector:
     def _pause_after(self, fault: AgentFault) -> float:
         return self._timings.refused if isinstance(fault, Forbidden) else self._timings.retry
 
+    def _now(self) -> float:
+        return self._clock.now().monotonic
+
     def _note(self, what: str, fault: AgentFault) -> None:
         """Say what hinders the election, once until it goes well again."""
         if not (self._read_fault if what == "read" else self._act_fault):
             LOG.warning("The election of the reporter is hindered: %s", fault)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

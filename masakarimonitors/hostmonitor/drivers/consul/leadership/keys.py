@@ -20,6 +20,7 @@ from masakarimonitors.hostmonitor.drivers.consul.leadership.election import (
     ElectionRecord,
     read_record,
 )
+from masakarimonitors.system.clock import Clock
 
 _MISSING = 404
 _CONFLICT = 409
@@ -28,10 +29,11 @@ _CONFLICT = 409
 class ElectionKeys:
     """The keys below `prefix`, which ends with a slash; every method that asks raises AgentFault."""
 
-    def __init__(self, agent: Agent, prefix: str, *, patience: float, wait: float) -> None:
+    def __init__(self, agent: Agent, prefix: str, clock: Clock, *, patience: float, wait: float) -> None:
         """`patience` with a short request, `wait` of a blocking query: seconds. Nothing is asked yet."""
         self._agent = agent
         self._prefix = prefix
+        self._clock = clock
         self._patience = patience
         self._wait = wait
         self._index = 0
@@ -40,10 +42,10 @@ class ElectionKeys:
         self._waiting: asyncio.Timeout | None = None
 
     async def follow(self, take: Callable[[ElectionRecord, float], None]) -> NoReturn:
-        """Call `take` with what stands there, and when it was asked for (the loop's clock); again at each change."""
+        """Call `take` with what stands there, and when it was asked for (monotonic seconds); again at each change."""
         self._index = 0
         while True:
-            index, turn, asked = self._index, self._turn, asyncio.get_running_loop().time()
+            index, turn, asked = self._index, self._turn, self._clock.now().monotonic
             # Consul adds up to a sixteenth.
             timeout = self._patience if index == 0 else self._wait * 17 / 16 + self._patience
             params: dict[str, str | int] = {"recurse": "", "index": index, "wait": f"{self._wait:.0f}s"}

@@ -1,6 +1,6 @@
 """This node's Consul session: the lock hangs on it, and nobody leads without one that provably lives.
 
-In: an agent to ask, and this node's own monotonic clock. Out: the session's id, until when it is certain, and a
+In: an agent to ask, and this node's own clocks. Out: the session's id, until when it is certain, and a
 word at the moment in which it is not any more. Whoever holds the lock by a session that is not `sure` is no leader:
 Consul may have ended it, and another may hold the lock by now.
 """
@@ -8,9 +8,12 @@ Consul may have ended it, and another may hold the lock by now.
 import asyncio
 import collections
 import json
+import math
 from collections.abc import Callable
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault
+from masakarimonitors.system.clock import Clock
 
 _MISSING = 404
 
@@ -20,13 +23,15 @@ class Session:
 
     When Consul ends it, it keeps what hung on it from everybody for `certain` seconds (its lock-delay). So what the
     session holds is certain until `certain` after the question that Consul answered with a renewal: also one that
-    ended just after that answer kept everybody out until then. To count from the answer would not be safe.
+    ended just after that answer kept everybody out until then. To count from the answer would not be safe, nor to
+    leave out the time for which this computer was suspended: Consul's went on.
     """
 
     def __init__(
         self,
         agent: Agent,
         node: str,
+        clock: Clock,
         *,
         ttl: float,
         certain: float,
@@ -39,13 +44,15 @@ class Session:
         """
         self._agent = agent
         self._node = node
+        self._clock = clock
         self._ttl = ttl
         self._certain = certain
         self._patience = patience
         self._on_doubt = on_doubt
         self._id = ""
         self._former: collections.deque[str] = collections.deque(maxlen=8)
-        self._until = 0.0
+        # When the renewal was asked for that was answered last; None while it is in doubt.
+        self._asked: Instant | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.why = ""
         """Why it is not certain, empty while it is."""
@@ -55,15 +62,15 @@ class Session:
         """As Consul calls it; empty when there is none. A session in doubt keeps it: it may live all the same."""
         return self._id
 
-    @property
-    def until(self) -> float:
-        """Until when (the loop's clock) nobody else can hold what hangs on it."""
-        return self._until
+    def until(self, now: Instant) -> float:
+        """The monotonic second until which, as far as is known `now`, nobody else can hold what hangs on it."""
+        return -math.inf if self._asked is None else self._asked.old_at(self._certain, now)
 
     @property
     def sure(self) -> bool:
         """Whether it provably lives: nobody else can hold what hangs on it, as far as time can tell."""
-        return _now() < self._until
+        now = self._clock.now()
+        return now.monotonic < self.until(now)
 
     def was(self, session: str) -> bool:
         """Whether that was this monitor's own session, and has ended or is being ended."""
@@ -78,7 +85,7 @@ class Session:
 
     async def renew(self) -> None:
         """Let it live on, or learn that it is gone; raises AgentFault when Consul does not say which."""
-        session, asked = self._id, _now()
+        session, asked = self._id, self._clock.now()
         path = f"/v1/session/renew/{session}"
         answer = await self._agent.put(path, self._patience, accept=_MISSING)
         if session != self._id:
@@ -104,7 +111,7 @@ class Session:
 
     def doubt(self, why: str) -> None:
         """It may be gone (`why`). Only a renewal, or a new session, is sure again."""
-        self._until, self.why = 0.0, why
+        self._asked, self.why = None, why
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -115,7 +122,7 @@ class Session:
         self._id = ""
 
     async def _create(self) -> None:
-        asked = _now()
+        asked = self._clock.now()
         wanted = {
             "Name": f"masakari-hostmonitor on {self._node}",
             "TTL": f"{self._ttl:g}s",
@@ -131,14 +138,11 @@ class Session:
         self._id = str(made["ID"])
         self._lives(asked)
 
-    def _lives(self, asked: float) -> None:
+    def _lives(self, asked: Instant) -> None:
         """A question of the moment `asked` was answered."""
         if self._timer is not None:
             self._timer.cancel()
-        self._until, self.why = asked + self._certain, ""
+        self._asked, self.why = asked, ""
+        now = self._clock.now()
         why = f"its session could not be renewed for {self._certain:g} s and may be gone"
-        self._timer = asyncio.get_running_loop().call_at(self._until, self.doubt, why)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+        self._timer = asyncio.get_running_loop().call_later(self.until(now) - now.monotonic, self.doubt, why)

@@ -18,7 +18,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from masakarimonitors.core.decision import Command
+from masakarimonitors.core.decision import Command, Instant
 from masakarimonitors.hostmonitor.core.election import election
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate
 from masakarimonitors.hostmonitor.core.election.election import (
@@ -119,8 +119,8 @@ class LeaseElector:
         # The renewal that was seen last, and when it was seen first.
         self._renewal = ""
         self._changed_at = -math.inf
-        # When this monitor asked for the renewal that was answered last.
-        self._renewed_at = -math.inf
+        # When this monitor asked for the renewal that was answered last; None: for none.
+        self._renewed_at: Instant | None = None
         self._read_fault = ""
         self._act_fault = ""
         self._not_before = -math.inf
@@ -232,17 +232,21 @@ class LeaseElector:
     def _candidate(self) -> Candidate:
         return Candidate(self._own, _SEES if self._sees else frozenset(), self._delivers)
 
-    def _facts(self, now: float) -> Facts:
-        seen, own = self._seen, self._candidate()
+    def _renewed_for(self, seconds: float, now: Instant) -> float:
+        """The monotonic second at which the renewal is so old: the Lease's time went on while this computer slept."""
+        return -math.inf if self._renewed_at is None else self._renewed_at.old_at(seconds, now)
+
+    def _facts(self, at: Instant) -> Facts:
+        seen, own, now = self._seen, self._candidate(), at.monotonic
         # A holder of an older release says nothing of itself, and sees what it was elected for.
         leader = None if seen is None else seen.about or Candidate(seen.leader, _SEES)
-        due = now - self._renewed_at >= self._timings.renew * 0.9
+        due = now >= self._renewed_for(self._timings.renew * 0.9, at)
         return Facts(
             own=own,
             holder=self._holder(now),
             leader=leader,
             challenge=None if seen is None else seen.challenge,
-            certain_until=self._renewed_at + self._timings.deadline,
+            certain_until=self._renewed_for(self._timings.deadline, at),
             announced=not due and own == leader and self._draft.wanted is None,
             why=self._read_fault or self._act_fault or self._why_closed(now),
         )
@@ -250,7 +254,7 @@ class LeaseElector:
     def _judge(self) -> Act:
         """Look at what is known now, and say what follows."""
         at = self._clock.now()
-        before, facts = self._election, self._facts(at.monotonic)
+        before, facts = self._election, self._facts(at)
         self._election, act = election.step(before, facts, self._policy, at.monotonic)
         standing, found = self._election.standing, self._seen.ledger if self._seen else None
         if standing is not before.standing:
@@ -313,7 +317,7 @@ class LeaseElector:
             seen, self._name, self._candidate(), asked.wall, duration=self._timings.duration, ledger=ledger
         )
         await self._put(api, body)
-        self._renewed_at = asked.monotonic
+        self._renewed_at = asked
         if wanted is not None:
             self._draft = self._draft.stored(wanted)
 
@@ -322,7 +326,7 @@ class LeaseElector:
         draft = self._draft
         wanted = None if draft.wanted is None or not draft.as_leader else write_ledger(draft.wanted).decode()
         await self._put(api, release_lease(seen, self._name, self._clock.now().wall, wanted))
-        self._renewed_at = -math.inf
+        self._renewed_at = None
 
     async def _put(self, api: LeaseApi, body: dict[str, object]) -> None:
         written = await api.write_lease(self._namespace, body, self._timings.patience)

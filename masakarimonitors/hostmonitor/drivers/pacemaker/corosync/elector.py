@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.election import election as core
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate
 from masakarimonitors.hostmonitor.core.election.election import (
@@ -102,8 +103,8 @@ class GroupElector:
         self._delivers: bool | None = None
         self._changed_at = 0.0
         # When each message was sent that has not come back yet, and when the last one was that has.
-        self._under_way: collections.deque[float] = collections.deque()
-        self._proven_at = -math.inf
+        self._under_way: collections.deque[Instant] = collections.deque()
+        self._proven_at: Instant | None = None
 
     def on_path(self, works: bool) -> None:
         """Note, and tell the others, whether this monitor's own way to masakari works."""
@@ -127,7 +128,7 @@ class GroupElector:
                 self._judge("a pacemaker-remote node has no corosync to elect a reporter with")
                 await wait(self._clock, _TICK, self._context.blind)
                 continue
-            self._proven_at = self._clock.now().monotonic
+            self._proven_at = self._clock.now()
             try:
                 group = await self._open_group(GROUP, _OPEN)
             except CorosyncError as fault:
@@ -233,7 +234,7 @@ class GroupElector:
         self._unsent.append(message)
 
     def _flush(self, group: GroupFeed) -> None:
-        now = self._clock.now().monotonic
+        now = self._clock.now()
         while self._unsent and group.send(self._unsent[0]):
             self._unsent.pop(0)
             self._under_way.append(now)
@@ -241,12 +242,13 @@ class GroupElector:
     def _judge(self, why: str = "") -> Act:
         """Look at what is known now, and say what follows; `why`: what keeps this monitor out of the group."""
         at = self._clock.now()
-        facts = self._facts(why, at.monotonic)
+        facts = self._facts(why, at)
         self._election, act = core.step(self._election, facts, _POLICY, at.monotonic)
         self._feed.say(core.word(self._election, facts, self._view.ledger, at))
         return act
 
-    def _facts(self, why: str, now: float) -> Facts:
+    def _facts(self, why: str, at: Instant) -> Facts:
+        now, proven_at = at.monotonic, self._proven_at
         view, own = self._view, Candidate("", delivers=self._delivers)
         if not self._context.sighted.is_set():
             return Facts(
@@ -268,7 +270,7 @@ class GroupElector:
             holder=Holder.OWN if leader == view.me else Holder.OTHER,
             leader=Candidate(name, delivers=view.delivers.get(leader)),
             # Until then nobody else leads: who is lost is waited for so long, and who is silent even longer.
-            certain_until=self._proven_at + AUTHORITY,
+            certain_until=-math.inf if proven_at is None else proven_at.old_at(AUTHORITY, at),
         )
 
     def pass_on(self, leaving: str = "") -> None:

@@ -96,13 +96,14 @@ class Own:
 class Look:
     """Both documents of one moment, and what came beside them.
 
-    `goodbyes`: host -> the monotonic second of a good-bye of which an alert told. `worth`: host -> what a
-    fencing of it is worth, for those that were fenced.
+    `asked`: when they were asked for, None: `at`, when all of it was there. `goodbyes`: host -> the monotonic second of
+    a good-bye of which an alert told. `worth`: host -> what a fencing of it is worth, for those that were fenced.
     """
 
     cib: Cib
     mon: CrmMon
     at: Instant
+    asked: Instant | None = None
     goodbyes: Mapping[str, float] = field(default_factory=dict)
     worth: Mapping[str, Worth] = field(default_factory=dict)
 
@@ -137,8 +138,7 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
     Pacemaker runs itself) are no hosts and are left out.
     """
     findings: dict[str, Finding] = {}
-    now = look.at.monotonic
-    after = {name: record for name, record in records.items() if not _is_forgotten(record, now)}
+    after = {name: record for name, record in records.items() if not _is_forgotten(record, look.at)}
     connects_nobody = look.connects_nobody
     for node in _nodes(look):
         seen = look.mon.nodes.get(node.name)
@@ -156,13 +156,15 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
             worth=look.worth.get(node.name, OFF),
             connection_down=node.name in look.mon.connections and look.mon.connections[node.name].down,
         )
-        record = after[node.name] = observe(records.get(node.name), glance, look.at, rules.patience)
+        record = after[node.name] = observe(
+            records.get(node.name), glance, look.at, rules.patience, look.asked
+        )
         findings[node.name] = _find(record, look, node.name, rules, unwanted)
     return findings, after
 
 
-def _is_forgotten(record: HostRecord, now: float) -> bool:
-    return record.looked_at is not None and now - record.looked_at > FORGOTTEN
+def _is_forgotten(record: HostRecord, now: Instant) -> bool:
+    return record.looked_at is not None and now.monotonic > record.looked_at.old_at(FORGOTTEN, now)
 
 
 def _nodes(look: Look) -> list[NodeState]:

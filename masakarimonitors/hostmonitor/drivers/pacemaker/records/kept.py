@@ -35,10 +35,10 @@ def kept(record: HostRecord) -> dict[str, JSON]:
     return words
 
 
-def restored(words: Mapping[str, JSON], now: Instant, looked_at: float | None = None) -> HostRecord:
+def restored(words: Mapping[str, JSON], now: Instant, looked_at: Instant | None = None) -> HostRecord:
     """The opposite of `kept`; what cannot be understood (another version wrote it) is left out.
 
-    `looked_at`: the monotonic second (of this life's clock) of the last look before the restart.
+    `looked_at`: when the last look before the restart was, by this life's clock.
     """
     known, key = words.get("known"), words.get("fenced")
     return HostRecord(

@@ -131,15 +131,16 @@ class Glance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRecord:
-    """One host. `connected_since`, `lost_since`, `looked_at` are monotonic seconds.
+    """One host. `connected_since` and `lost_since` are monotonic seconds.
 
-    `looked_at` None: it is not known when this monitor has last looked. `connected_since`: when a remote was seen to
-    come up, if that was lately. `leaving_at`: when an alert told of a good-bye that its loss has not followed yet.
-    `lost_since`: since when somebody misses it, None while nobody does. `crashed`: lost without a
-    good-bye and not up since. `known`: the newest fencing on record when it was last up (None: not
-    known); `fenced_key`, `fenced_at`, `rebooted`: the one since. `work`: planned work, which for a host
-    that is away lasts a while longer than until `work_ended`, the monotonic second at which Pacemaker was seen to have
-    ended it; kept until the host is up. `denied_since`: since when crm_mon has denied that a remote is connected.
+    `looked_at`: when the last look was begun: what it showed was so then, or later. None: it is not known.
+    `connected_since`: when a remote was seen to come up, if that was lately. `leaving_at`: when an alert told of a
+    good-bye that its loss has not followed yet. `lost_since`: since when somebody misses it, None while nobody does.
+    `crashed`: lost without a good-bye and not up since. `known`: the newest fencing on record when it was last up
+    (None: not known); `fenced_key`, `fenced_at`, `rebooted`: the one since. `work`: planned work, which for a host
+    that is away lasts a while longer than until `work_ended`, the monotonic second at which Pacemaker was seen to
+    have ended it; kept until the host is up. `denied_since`: since when crm_mon has denied that a remote is
+    connected.
     """
 
     remote: bool
@@ -152,7 +153,7 @@ class HostRecord:
     connected_since: float | None = None
     leaving_at: Instant | None = None
     lost_since: float | None = None
-    looked_at: float | None = None
+    looked_at: Instant | None = None
     known: str | None = None
     fenced_key: str = ""
     fenced_at: Instant | None = None
@@ -178,11 +179,16 @@ class HostRecord:
         return self.fenced_at.monotonic > self.work_ended
 
 
-def observe(before: HostRecord | None, glance: Glance, now: Instant, patience: float) -> HostRecord:
-    """The record after one more look; `patience`: seconds that planned work's end leaves a lost host to return."""
+def observe(
+    before: HostRecord | None, glance: Glance, now: Instant, patience: float, asked: Instant | None = None
+) -> HostRecord:
+    """The record after one more look, begun when it was `asked` for (None: `now`).
+
+    `patience`: seconds that planned work's end leaves a lost host to return.
+    """
     if before is not None and _nothing_new(before, glance):
-        return replace(before, looked_at=now.monotonic)
-    return observe_anew(before, glance, now, patience)
+        return replace(before, looked_at=asked or now)
+    return observe_anew(before, glance, now, patience, asked)
 
 
 def _nothing_new(old: HostRecord, glance: Glance) -> bool:
@@ -205,7 +211,9 @@ def _nothing_new(old: HostRecord, glance: Glance) -> bool:
     )
 
 
-def observe_anew(before: HostRecord | None, glance: Glance, now: Instant, patience: float) -> HostRecord:
+def observe_anew(
+    before: HostRecord | None, glance: Glance, now: Instant, patience: float, asked: Instant | None = None
+) -> HostRecord:
     """As `observe`, for a host of which anything may be new."""
     old = before or HostRecord(remote=glance.node.remote)
     denied_since = _since(old.denied_since, glance.denied, now.monotonic)
@@ -236,7 +244,7 @@ def observe_anew(before: HostRecord | None, glance: Glance, now: Instant, patien
         # A history that cannot be had at a moment makes no old fencing a new one later.
         known=(_key(glance) or old.known or "") if after.up else old.known,
         lost_since=_since(old.lost_since, missed, now.monotonic),
-        looked_at=now.monotonic,
+        looked_at=asked or now,
         denied_since=denied_since,
     )
     return _with_work(old, after, glance, now.monotonic, patience)
@@ -308,7 +316,7 @@ def _fenced_at(
     What was not there at a look moments ago has happened since, whatever the clocks say. Otherwise a
     reboot proves nothing, because nobody saw whether the host came back; and clocks may differ by minutes.
     """
-    gap = now.monotonic - after.looked_at if after.looked_at is not None else math.inf
+    gap = now.monotonic - after.looked_at.old_at(0.0, now) if after.looked_at is not None else math.inf
     age = max(0.0, (now.wall - told).total_seconds()) if told is not None else math.inf
     if gap <= FRESH and (told is None or age <= gap + _CLOCKS_APART):
         age = min(age, gap)
@@ -352,7 +360,7 @@ def _farewell(
         # What is missed now for the first time was lost at some moment since the look before.
         missed = now if old.lost_since is None else old.lost_since
         seen = old.looked_at if old.lost_since is None else None
-        begun = missed if seen is None else seen
+        begun = missed if seen is None else seen.monotonic
         said = said or begun - GOODBYE <= leaving_at.monotonic <= missed + GOODBYE
     carried = old.farewell is Farewell.SAID and not here
     return Farewell.SAID if said or carried else Farewell.NONE

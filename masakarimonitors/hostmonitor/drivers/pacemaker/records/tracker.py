@@ -54,7 +54,7 @@ class ChangeTracker:
         asked: Instant | None = None,
         ends: Mapping[str, Instant] | None = None,
     ) -> list[Observation]:
-        """What this look adds to what the core knows; the view is good from when it was `asked` for (None: `at`).
+        """What this look adds to what the core knows; what it proves was so when it was `asked` for (None: `at`).
 
         `ends`: when the work on a host has ended, where that was before this look. Work that begins comes before the
         sample and work that ends after it: what it holds must not slip out.
@@ -81,7 +81,7 @@ class ChangeTracker:
                         host=host,
                         power=Power.OFF,
                         evidence=finding.evidence,
-                        at=finding.fenced_at or at,
+                        at=finding.fenced_at or asked or at,
                         kind=ProofKind.FENCED,
                     )
                 )

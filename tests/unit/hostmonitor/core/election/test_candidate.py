@@ -54,8 +54,15 @@ def test_the_links_that_decide_are_those_whose_value_makes_a_difference(
         (BLINDER, OWN, False),
         # As many links, but not the one that decides.
         (seeing("a", "manage", "storage"), BLINDER, True),
-        # More links, of which none decides more.
-        (OWN, seeing("b", "storage"), False),
+        # More links, of which none decides more, but each may show planned work.
+        (OWN, seeing("b", "storage"), True),
+        (seeing("b", "storage"), OWN, False),
+        (seeing("a", "manage", "storage"), seeing("b", "tenant", "storage"), False),
+        # To deliver comes before to see what does not decide, and who says nothing of it is not compared by that.
+        (seeing("a", "storage", delivers=True), seeing("b", *LINKS, delivers=False), True),
+        (seeing("a", *LINKS, delivers=False), seeing("b", "storage", delivers=True), False),
+        (seeing("a", *LINKS, delivers=True), seeing("b", "storage"), False),
+        (seeing("a", *LINKS, delivers=False), seeing("b", "storage", delivers=False), True),
         (seeing("a", *LINKS, delivers=True), seeing("b", *LINKS, delivers=False), True),
         # Nobody knows that it is better than one that may deliver; and it may not be better than one that does not.
         (seeing("a", *LINKS, delivers=True), OTHER, False),
@@ -86,6 +93,7 @@ def test_somebody_is_so_fit_that_nobody_is_fitter(candidates: list[Candidate]) -
     assert best
     for one in candidates:
         for other in candidates:
+            # Nor does one that took it over find out that it should not have.
             assert not (fitter(one, other, DECIDING) and fitter(other, one, DECIDING))
 
 

@@ -39,6 +39,12 @@ def test_what_stands_after_what_was_said(values: tuple[Membership, ...], stands:
     assert through(*values) is stands
 
 
+@pytest.mark.parametrize("value", [L, X])
+def test_what_was_down_is_not_when_its_source_takes_that_back(value: Membership) -> None:
+    down = observe(BLANK, Sighting(D), 0.0, True)
+    assert observe(down, Sighting(value, revises=True), 1.0, True).value is value
+
+
 def test_what_was_said_without_a_proven_view_does_not_stick() -> None:
     assert through(D, L, live=False) is L
 

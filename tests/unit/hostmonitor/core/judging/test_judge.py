@@ -73,8 +73,13 @@ def later(seconds: float) -> Instant:
 
 
 def told_by_hand(values: tuple[Membership, ...], reported: bool) -> Fact:
-    """The manual's words, for the default matrix: storage decides, unknown is not down, LEFT is no failure."""
+    """The manual's words, for the default matrix: storage decides, unknown is not down, LEFT is no failure.
+
+    What has left everywhere was not lost, whatever it was taken for before it was reported.
+    """
     manage, tenant, storage = values
+    if set(values) == {L} and not reported:
+        return Fact.BACK
     if storage is D:
         return Fact.FAILS
     if U not in values or (storage in (X, L) and D in (manage, tenant)) or storage is X:

@@ -8,6 +8,7 @@ import pytest
 
 from masakarimonitors.hostmonitor.core.election.election import ElectionPolicy
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import ElectionTimings
+from masakarimonitors.system.clock import Clock, SystemClock
 from tests.fixtures.fake_consul import FakeConsul
 from tests.fixtures.fake_consul_store import FakeStore
 from tests.unit.hostmonitor.drivers.consul.electing import ALL, FAST, POLICY, Monitor, Runs
@@ -35,8 +36,9 @@ async def run(store: FakeStore) -> AsyncIterator[Runs]:
         sees: tuple[str, ...] = ALL,
         timings: ElectionTimings = FAST,
         policy: ElectionPolicy = POLICY,
+        clock: Clock | None = None,
     ) -> Monitor:
-        monitor = Monitor(store, node, sees, timings, policy)
+        monitor = Monitor(store, node, sees, timings, policy, clock or SystemClock())
         monitor.task = asyncio.get_running_loop().create_task(monitor.elector.run(monitor.emit))
         monitors.append(monitor)
         return monitor

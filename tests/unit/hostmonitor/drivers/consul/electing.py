@@ -12,7 +12,7 @@ from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoEl
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import ElectionTimings
 from masakarimonitors.hostmonitor.drivers.consul.leadership.elector import Elector
-from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.clock import Clock
 from tests.fixtures.fake_consul_store import FakeStore
 from tests.fixtures.waiting import PATIENCE
 
@@ -45,11 +45,10 @@ class Monitor:
         sees: tuple[str, ...],
         timings: ElectionTimings,
         policy: ElectionPolicy,
+        clock: Clock,
     ) -> None:
         access = Access(address=parse_address(store.address), token=node)
-        self.elector = Elector(
-            "manage", access, node, SystemClock(), prefix=PREFIX, timings=timings, policy=policy
-        )
+        self.elector = Elector("manage", access, node, clock, prefix=PREFIX, timings=timings, policy=policy)
         self.links = self.elector.links
         for link in sees:
             self.links.set(link, True)

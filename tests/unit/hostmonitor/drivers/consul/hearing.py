@@ -73,14 +73,25 @@ async def all_answer(address: str, port: int) -> bool:
     return True
 
 
+async def no_agent_runs(address: str, port: int) -> bool:
+    """Every agent's port is closed."""
+    return False
+
+
 @contextlib.asynccontextmanager
 async def watching(
-    consul: FakeConsul, rhythm: Rhythm = FAST, own: str = OWN, answers: Answers = all_answer
+    consul: FakeConsul,
+    rhythm: Rhythm = FAST,
+    own: str = OWN,
+    answers: Answers = all_answer,
+    accepts: Answers = no_agent_runs,
 ) -> AsyncIterator[Heard]:
     heard = Heard()
     access = Access(address=parse_address(consul.address))
     links = ProvenLinks()
-    source = Datacentre("storage", access, own, SystemClock(), links, rhythm, answers=answers)
+    source = Datacentre(
+        "storage", access, own, SystemClock(), links, rhythm, answers=answers, accepts=accepts
+    )
     task = asyncio.get_running_loop().create_task(source.run(heard.emit))
     try:
         yield heard

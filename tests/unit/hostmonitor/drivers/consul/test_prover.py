@@ -1,14 +1,22 @@
 """What proves that the leader is heard, and that what we know is what it says."""
 
+import asyncio
+import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.hostmonitor.core.observation import Membership, View
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.hostmonitor.core.observation import Membership, Observation, View
+from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
+from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, ProvenLinks
 from masakarimonitors.hostmonitor.drivers.consul.prover import Freshness
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
+from tests.fixtures.fake_clock import EPOCH, FakeClock
 from tests.fixtures.fake_consul import FakeConsul
-from tests.unit.hostmonitor.drivers.consul.hearing import IMPATIENT, OWN, watching
+from tests.fixtures.waiting import eventually
+from tests.unit.hostmonitor.drivers.consul.hearing import FAST, IMPATIENT, OWN, all_answer, watching
 
 
 async def test_a_list_without_ourselves_is_an_error(consul: FakeConsul) -> None:
@@ -106,38 +114,81 @@ async def test_a_list_that_changes_all_the_time_is_fresh(consul: FakeConsul) -> 
         assert all(said.proven for said in heard.all if isinstance(said, View))
 
 
+def moment(second: float) -> Instant:
+    return Instant(second, EPOCH + datetime.timedelta(seconds=second))
+
+
+async def test_a_view_is_as_old_as_the_question_whose_answer_proves_it(consul: FakeConsul) -> None:
+    """This computer is suspended while a probe is under way: its answer is read an hour later."""
+    clock = FakeClock()
+    asked: list[Instant] = []
+    told: list[bool] = []
+    suspend = 0
+
+    def hear(path: str) -> None:
+        nonlocal suspend
+        asked.append(clock.now())
+        if suspend and "/health/node/" in path:
+            suspend = 0
+            clock.set_on(3600.0)
+
+    def was_asked_since(moment: Instant) -> bool:
+        return any(one.monotonic >= moment.monotonic and one.wall >= moment.wall for one in asked)
+
+    def emit(said: Observation) -> None:
+        if isinstance(said, View):
+            told.append(said.proven and was_asked_since(said.at))
+
+    consul.on_question = hear
+    access = Access(address=parse_address(consul.address))
+    source = Datacentre("storage", access, OWN, clock, ProvenLinks(), FAST, answers=all_answer)
+    task = asyncio.get_running_loop().create_task(source.run(emit))
+    try:
+        await eventually(lambda: told, "the first view")
+        suspend = 1
+        for _ in range(5):
+            before = len(told)
+            while len(told) == before:
+                await clock.advance(FAST.probe)
+                await asyncio.sleep(0.001)
+        assert not suspend and told == [True] * len(told)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 def test_a_probe_counts_once_what_it_showed_is_followed() -> None:
     fresh = Freshness()
-    fresh.read(1.0, 10)
-    assert (fresh.at, fresh.behind) == (1.0, False)
-    fresh.probed(2.0, 10)
-    assert (fresh.at, fresh.behind) == (2.0, False)
-    fresh.probed(3.0, 12)
-    fresh.probed(4.0, 13)
-    assert (fresh.at, fresh.behind) == (2.0, True)
+    fresh.read(moment(1.0), 10)
+    assert (fresh.at, fresh.behind) == (moment(1.0), False)
+    fresh.probed(moment(2.0), 10)
+    assert (fresh.at, fresh.behind) == (moment(2.0), False)
+    fresh.probed(moment(3.0), 12)
+    fresh.probed(moment(4.0), 13)
+    assert (fresh.at, fresh.behind) == (moment(2.0), True)
     fresh.followed(12)
-    assert (fresh.at, fresh.behind) == (3.0, True)
-    fresh.read(5.0, 13)
-    assert (fresh.at, fresh.behind) == (5.0, False)
+    assert (fresh.at, fresh.behind) == (moment(3.0), True)
+    fresh.read(moment(5.0), 13)
+    assert (fresh.at, fresh.behind) == (moment(5.0), False)
 
 
 def test_two_reads_whose_indexes_differ_for_good_do_not_blind_us() -> None:
     """A probe that looks at one table more than the list does shows a higher index."""
     fresh = Freshness()
-    fresh.probed(1.0, 99)
-    fresh.read(2.0, 10)
-    fresh.probed(3.0, 99)
-    assert (fresh.at, fresh.behind) == (3.0, False)
+    fresh.probed(moment(1.0), 99)
+    fresh.read(moment(2.0), 10)
+    fresh.probed(moment(3.0), 99)
+    assert (fresh.at, fresh.behind) == (moment(3.0), False)
 
 
 def test_after_a_restored_snapshot_what_was_followed_before_proves_nothing() -> None:
     fresh = Freshness()
-    fresh.read(1.0, 500)
-    fresh.probed(2.0, 500)
-    fresh.probed(3.0, 7)
-    assert (fresh.at, fresh.behind) == (2.0, True)
-    fresh.read(4.0, 7)
-    assert (fresh.at, fresh.behind) == (4.0, False)
+    fresh.read(moment(1.0), 500)
+    fresh.probed(moment(2.0), 500)
+    fresh.probed(moment(3.0), 7)
+    assert (fresh.at, fresh.behind) == (moment(2.0), True)
+    fresh.read(moment(4.0), 7)
+    assert (fresh.at, fresh.behind) == (moment(4.0), False)
 
 
 @given(
@@ -161,7 +212,7 @@ def test_the_copy_is_never_called_fresher_than_it_is(events: list[str], more: in
                 # Answered with what the leader knows at some moment after it was asked.
                 probe = (now, latest)
             case "answer" if probe is not None:
-                fresh.probed(probe[0], probe[1] + more)
+                fresh.probed(moment(probe[0]), probe[1] + more)
                 probe = None
             case "follow":
                 copy = latest
@@ -170,7 +221,8 @@ def test_the_copy_is_never_called_fresher_than_it_is(events: list[str], more: in
                 whole = (now, latest)
             case "all" if whole is not None and whole[1] >= copy:
                 copy = whole[1]
-                fresh.read(whole[0], whole[1])
+                fresh.read(moment(whole[0]), whole[1])
                 whole = None
-        newer = [at for at in changed_at[copy + 1 :] if at <= fresh.at]
+        as_of = -1.0 if fresh.at is None else fresh.at.monotonic
+        newer = [at for at in changed_at[copy + 1 :] if at <= as_of]
         assert not newer, events

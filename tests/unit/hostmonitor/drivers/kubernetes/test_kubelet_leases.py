@@ -25,6 +25,30 @@ async def test_each_renewal_is_heard_by_this_hosts_own_clock(tmp_path: Path) -> 
         assert leases.own.age("n2") is None and leases.own_duration == 40
 
 
+async def test_an_answer_that_was_long_under_way_is_as_old_as_its_question(tmp_path: Path) -> None:
+    clock = FakeClock()
+    leases = KubeletLeases(clock, LeasePace())
+
+    def slowly() -> dict[str, str]:
+        clock.stand_still(30)
+        return {"n1": "b"}
+
+    async with Replay([]).serve() as server, Api(Credentials(str(server.kubeconfig(tmp_path)))) as api:
+        server.node_leases = lambda: {"n1": "a"}
+        await leases.look_at_own(api, "n1")
+        await leases.look(api)
+        server.node_leases = slowly
+        await leases.look_at_own(api, "n1")
+        server.node_leases = lambda: {"n1": "b"}
+        await leases.look_at_own(api, "n1")
+        assert leases.own.age("n1") == 30
+        server.node_leases = slowly
+        await leases.look(api)
+        server.node_leases = lambda: {"n1": "b"}
+        await leases.look(api)
+        assert leases.every.age("n1") == 30
+
+
 async def test_a_refusal_is_asked_again_later(tmp_path: Path) -> None:
     clock = FakeClock()
     leases = KubeletLeases(clock, LeasePace(try_again=100))

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -102,6 +102,24 @@ async def test_a_node_that_is_vouched_to_be_off_since_its_loss_is_proven(tmp_pat
         proof = await heard.until(PowerSeen)
         assert (proof.host, proof.power, proof.kind) == ("n1", Power.OFF, ProofKind.TAINT)
         assert isinstance(heard[heard.index(proof) - 1], Sample)
+
+
+async def test_a_proof_is_as_old_as_the_question_whose_answer_shows_it(tmp_path: Path) -> None:
+    clock = FakeClock()
+
+    class Slow(Replay):
+        @property
+        def listed(self) -> list[dict[str, Any]]:
+            clock.stand_still(30.0)
+            return super().listed
+
+    lost = node("n1", "Unknown", f"{OUT_OF_SERVICE}@{LATER}", lost_at=LOST_AT)
+    async with Slow([lost]).serve() as server:
+        access, rhythm = Credentials(str(server.kubeconfig(tmp_path))), Rhythm()
+        asked = clock.now()
+        source = Nodes(access, "", NOWHERE, clock=clock, rhythm=rhythm)
+        async with listening(source) as heard:
+            assert (await heard.until(PowerSeen)).at == asked
 
 
 async def test_a_taint_without_a_time_counts_when_it_was_seen_to_follow_the_loss(tmp_path: Path) -> None:

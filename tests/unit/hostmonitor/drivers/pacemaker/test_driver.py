@@ -10,6 +10,7 @@ from masakarimonitors.hostmonitor.core.observation import Power
 from masakarimonitors.hostmonitor.drivers import base
 from masakarimonitors.hostmonitor.drivers.base import Weight
 from masakarimonitors.hostmonitor.drivers.pacemaker import driver as pacemaker
+from masakarimonitors.hostmonitor.drivers.pacemaker import examine
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.senders import Accounts
 from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import Worth
 from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import Commands
@@ -89,6 +90,7 @@ async def test_what_pacemaker_cannot_be_asked_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(pacemaker, "found_kind", lambda: None)
     (said,) = await pacemaker.check_engine(load(tmp_path), "n1")
     assert said.weight is Weight.WARNING and "cannot be asked" in said.text
 
@@ -103,6 +105,7 @@ def play_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str,
         script.write_text(f"#!/bin/sh\nexec /bin/cat {tmp_path}/{program}.xml\n")
         script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(pacemaker, "found_kind", lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,7 @@ async def test_a_host_without_pacemakers_accounts_that_is_alerted_is_named(
         f'<alerts><alert id="x" path="/x"><recipient id="y" value="{ours if alerted else theirs}"/></alert>'
     )
     play_a_cluster(tmp_path, monkeypatch, "<alerts>", alert)
-    monkeypatch.setattr(pacemaker, "known_accounts", lambda: Accounts(frozenset({0}), None, known))
+    monkeypatch.setattr(examine, "known_accounts", lambda: Accounts(frozenset({0}), None, known))
     found = await pacemaker.check_engine(load(tmp_path), "n1")
     assert any("neither a user hacluster" in one.text for one in found) is named
 
@@ -180,7 +183,7 @@ async def test_a_fencing_by_a_bmc_that_said_off_while_its_host_was_up_proves_not
     clock = FakeClock()
     prover = Prover(PowerPolicy(), clock)
     cib = stonith(("fence_ipmilan", {"ip": "10.0.0.2", "pcmk_host_list": "n2"}))
-    prover.recall({"n2": ["ipmi 10.0.0.2:623"]})
+    prover.recall({"n2": {"ipmi 10.0.0.2:623": 0.0}})
     worth = await pacemaker.worth_of_fencing(cib, {"n2", "n3"}, prover.doubts_fencing)
     assert "(d0) said off while n2 was up" in worth["n2"].vain and not worth["n3"].vain
     prover.note("n2", Power.NO_PROOF)

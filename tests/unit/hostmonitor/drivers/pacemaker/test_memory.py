@@ -38,7 +38,7 @@ def test_it_is_written_only_when_something_in_it_changes(tmp_path: Path) -> None
     kept.read(NOW)
     kept.write(RECORDS, NOW)
     (tmp_path / FILE).unlink()
-    kept.write({"r1": HostRecord(remote=True, seen_up=True, farewell=Farewell.SAID, looked_at=5.0)}, NOW)
+    kept.write({"r1": HostRecord(remote=True, seen_up=True, farewell=Farewell.SAID, looked_at=NOW)}, NOW)
     assert not (tmp_path / FILE).exists()
     kept.write({}, NOW)
     assert json.loads((tmp_path / FILE).read_text())["hosts"] == {}
@@ -84,7 +84,7 @@ def test_when_it_last_looked_survives_the_restart_by_the_wall_clock(tmp_path: Pa
     before.read(NOW)
     before.write(RECORDS, NOW)
     reborn = Instant(7.0, later(20).wall)
-    assert memory(tmp_path).read(reborn)["r1"].looked_at == -13.0
+    assert memory(tmp_path).read(reborn)["r1"].looked_at == Instant(-13.0, NOW.wall)
     set_back = Instant(7.0, later(-20).wall)  # nobody knows how long ago that was
     assert memory(tmp_path).read(set_back)["r1"].looked_at is None
 

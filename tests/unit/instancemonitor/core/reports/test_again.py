@@ -7,7 +7,7 @@ import pytest
 
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import ReportStatus, VmNotification
-from masakarimonitors.core.offered_again import LOOK_EVERY
+from masakarimonitors.core.offers.again import LOOK_EVERY
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import LibvirtAway, Power, Process, Reading
 from masakarimonitors.instancemonitor.core.shown import describe

@@ -1,11 +1,14 @@
 """Whether a host answers where its agent listens."""
 
+import datetime
 import itertools
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import (
     BOOT,
     OPEN,
@@ -19,6 +22,7 @@ from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import (
 )
 from masakarimonitors.hostmonitor.drivers.consul.departures.places import SERF_PORT, Places
 from masakarimonitors.hostmonitor.drivers.consul.parse import Gossip, Member
+from tests.fixtures.fake_clock import EPOCH
 
 
 @pytest.fixture
@@ -79,12 +83,16 @@ def test_every_open_stage_has_a_row_for_whatever_is_heard() -> None:
     assert set(STAGES) == set(itertools.product(OPEN, Silence))
 
 
+def moment(second: float) -> Instant:
+    return Instant(second, EPOCH + datetime.timedelta(seconds=second))
+
+
 def after(*tries: tuple[float, bool | None], leaving: bool = False, lost_elsewhere: bool = False) -> Stage:
     """The stage after tries at their seconds, as far as they are made."""
     farewell = Farewell(leaving=leaving)
     for at, heard in tries:
         if farewell.stage in OPEN:
-            farewell = farewell.asked(heard, at, long=30, lost_elsewhere=lost_elsewhere)
+            farewell = farewell.asked(heard, moment(at), moment(at), long=30, lost_elsewhere=lost_elsewhere)
     return farewell.stage
 
 
@@ -121,3 +129,13 @@ def test_a_good_bye_that_was_seen_speaks_for_a_silent_host_unless_another_networ
     tries = [(0.0, False), (30.0, False)]
     assert after(*tries, leaving=True) is Stage.DOUBTFUL
     assert after(*tries, leaving=True, lost_elsewhere=True) is Stage.BURIED
+
+
+@pytest.mark.parametrize("passed", [BOOT + 1, 3600.0])
+def test_a_host_may_have_started_again_while_the_first_try_was_under_way(passed: float) -> None:
+    """This process stood still, or this computer was suspended: then the monotonic clock has noticed nothing."""
+    begun = moment(0)
+    stood_still = Farewell().asked(True, begun, moment(passed), long=30)
+    assert stood_still.stage is Stage.DOUBTFUL
+    suspended = Farewell().asked(True, begun, replace(begun, wall=moment(passed).wall), long=30)
+    assert suspended.stage is Stage.DOUBTFUL

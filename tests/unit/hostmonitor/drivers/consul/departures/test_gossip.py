@@ -1,12 +1,14 @@
 """What gossip is remembered for: a crashed server that was buried unseen is lost, a planned leave never is."""
 
+import datetime
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import (
@@ -18,10 +20,15 @@ from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import (
     status_of,
 )
 from masakarimonitors.hostmonitor.drivers.consul.parse import Gossip, Known, Member
+from tests.fixtures.fake_clock import EPOCH
 
 ALL = [f"node{n:02d}" for n in range(1, 6)]
 PASSING = dict.fromkeys(ALL, True)
 X = "node02"
+
+
+def moment(second: float) -> Instant:
+    return Instant(second, EPOCH + datetime.timedelta(seconds=second))
 
 
 def gossip(**statuses: Gossip) -> dict[str, Member]:
@@ -33,10 +40,10 @@ def gossip(**statuses: Gossip) -> dict[str, Member]:
 def remembered(*looks: tuple[float, Gossip], heard: bool = True, answers: bool = True) -> Known:
     """Of X, which the leader called passing at second 0, by looks at their seconds; does its host answer?"""
     memory = GossipMemory()
-    memory.leader_says(PASSING, 0)
+    memory.leader_says(PASSING, moment(0))
     others = {} if heard else {"node01": Gossip.FAILED, "node03": Gossip.FAILED}
     for at, status in looks:
-        for server in memory.look(gossip(**{X: status, **others}), at):
+        for server in memory.look(gossip(**{X: status, **others}), moment(at)):
             if answers:
                 memory.believe(server)
     return memory.known(X)
@@ -68,6 +75,15 @@ def test_what_is_remembered_of_a_server(looks: list[tuple[float, Gossip]], known
     assert remembered(*looks) is known
 
 
+def test_a_look_after_this_computer_was_suspended_has_missed_too_much() -> None:
+    """By the monotonic clock the leader's last word is of a moment ago."""
+    memory = GossipMemory()
+    memory.leader_says(PASSING, moment(0))
+    resumed = replace(moment(1), wall=moment(1 + 2 * ALONE).wall)
+    memory.look(gossip(node02=Gossip.FAILED), resumed)
+    assert memory.known(X) is Known.UNSEEN
+
+
 @pytest.mark.parametrize(
     "looks",
     [
@@ -94,17 +110,17 @@ def test_a_failure_is_kept_of_a_server_that_is_called_leaving_and_answers_nothin
 
 def silent_memory() -> GossipMemory:
     memory = GossipMemory()
-    memory.leader_says(PASSING, 0)
-    memory.look(gossip(node02=Gossip.LEFT), 1)
+    memory.leader_says(PASSING, moment(0))
+    memory.look(gossip(node02=Gossip.LEFT), moment(1))
     memory.fell_silent(X)
     return memory
 
 
 def test_that_a_server_fell_silent_outlives_a_watch() -> None:
     memory = silent_memory()
-    memory.leader_says({node: True for node in ALL if node != X}, 2)
+    memory.leader_says({node: True for node in ALL if node != X}, moment(2))
     memory.forget()
-    memory.look(gossip(node02=Gossip.LEFT), 3)
+    memory.look(gossip(node02=Gossip.LEFT), moment(3))
     assert memory.silent == {X}
     memory.not_silent(X)
     assert memory.known(X) is Known.UNSEEN
@@ -112,16 +128,16 @@ def test_that_a_server_fell_silent_outlives_a_watch() -> None:
 
 def test_a_silence_is_forgotten_when_its_end_may_have_been_missed() -> None:
     memory = silent_memory()
-    memory.look(gossip(node02=Gossip.LEFT), 2 + ALONE)
+    memory.look(gossip(node02=Gossip.LEFT), moment(2 + ALONE))
     assert memory.known(X) is Known.UNSEEN
     memory = silent_memory()
-    memory.look(gossip(), 2)
+    memory.look(gossip(), moment(2))
     assert memory.known(X) is Known.ALIVE
 
 
 def test_what_is_known_of_a_failure_is_no_silence() -> None:
     memory = GossipMemory()
-    memory.leader_says(PASSING | {X: False}, 0)
+    memory.leader_says(PASSING | {X: False}, moment(0))
     memory.fell_silent(X)
     memory.not_silent(X)
     assert memory.known(X) is Known.CRITICAL
@@ -129,41 +145,41 @@ def test_what_is_known_of_a_failure_is_no_silence() -> None:
 
 def test_a_server_that_was_called_failed_and_whose_host_has_answered_is_not_lost() -> None:
     memory = GossipMemory()
-    memory.leader_says(PASSING, 0)
-    memory.look(gossip(node02=Gossip.FAILED), 1)
+    memory.leader_says(PASSING, moment(0))
+    memory.look(gossip(node02=Gossip.FAILED), moment(1))
     assert memory.known(X) is Known.FAILED
     memory.lived(X)
     assert memory.known(X) is Known.UNSEEN
-    memory.look(gossip(node02=Gossip.FAILED), 2)
+    memory.look(gossip(node02=Gossip.FAILED), moment(2))
     assert memory.known(X) is Known.UNSEEN
     critical = GossipMemory()
-    critical.leader_says(PASSING | {X: False}, 0)
+    critical.leader_says(PASSING | {X: False}, moment(0))
     critical.lived(X)
     assert critical.known(X) is Known.CRITICAL, "a leader has said so"
 
 
 def test_the_good_bye_of_a_client_is_its_own() -> None:
     memory = GossipMemory()
-    memory.leader_says(PASSING, 0)
-    assert not memory.look(gossip(node05=Gossip.LEAVING), 1)
+    memory.leader_says(PASSING, moment(0))
+    assert not memory.look(gossip(node05=Gossip.LEAVING), moment(1))
     assert memory.known("node05") is Known.LEFT
 
 
 def test_a_good_bye_that_was_taken_back_is_none() -> None:
     memory = GossipMemory()
-    memory.leader_says(PASSING, 0)
-    assert memory.look(gossip(node02=Gossip.LEAVING), 1) == {X}
-    memory.look(gossip(), 2)
+    memory.leader_says(PASSING, moment(0))
+    assert memory.look(gossip(node02=Gossip.LEAVING), moment(1)) == {X}
+    memory.look(gossip(), moment(2))
     memory.believe(X)
     assert memory.known(X) is Known.ALIVE
 
 
 def test_a_failure_stands_as_long_as_our_agent_hears_others() -> None:
     memory = GossipMemory()
-    memory.leader_says(PASSING, 0)
+    memory.leader_says(PASSING, moment(0))
     for second in range(6, 600, 6):
-        memory.others_answer(second)
-        memory.look(gossip(node02=Gossip.FAILED), second)
+        memory.others_answer(moment(second))
+        memory.look(gossip(node02=Gossip.FAILED), moment(second))
     assert memory.known(X) is Known.FAILED
 
 
@@ -174,15 +190,15 @@ def test_who_hears_less_than_half_remembers_nothing() -> None:
 def test_what_the_leader_said_last_counts() -> None:
     memory = GossipMemory()
     assert memory.known(X) is Known.UNSEEN
-    memory.leader_says(PASSING | {X: False}, 0)
-    memory.look(gossip(node02=Gossip.LEFT), 3)
-    memory.leader_says({node: True for node in ALL if node != X}, 4)
+    memory.leader_says(PASSING | {X: False}, moment(0))
+    memory.look(gossip(node02=Gossip.LEFT), moment(3))
+    memory.leader_says({node: True for node in ALL if node != X}, moment(4))
     assert memory.known(X) is Known.CRITICAL
     memory.forget({X})
     assert memory.known(X) is Known.CRITICAL
     memory.forget()
     assert memory.known(X) is Known.UNSEEN
-    memory.leader_says(PASSING, 5)
+    memory.leader_says(PASSING, moment(5))
     assert memory.known(X) is Known.ALIVE
 
 
@@ -251,7 +267,7 @@ class World:
                 self.now += 3
                 self.look()
                 if action == "look" and self.cut_at is None:
-                    self.memory.others_answer(self.now)
+                    self.memory.others_answer(moment(self.now))
             case "wait":
                 self.now += 24
 
@@ -280,7 +296,7 @@ class World:
             others = {node: Gossip.FAILED for at, node in ((30, "node01"), (35, "node03")) if alone >= at}
         members = gossip(**{X: self.seen, **others})
         members[X] = Member(self.seen, self.server)
-        for server in self.memory.look(members, self.now):
+        for server in self.memory.look(members, moment(self.now)):
             if self.truth != "crash" and self.cut_at is None:
                 self.memory.believe(server)
 
@@ -310,7 +326,7 @@ ACTIONS = (
 def is_true(actions: tuple[str, ...], server: bool = True) -> None:
     """Whatever happened, DOWN is said only of a node that crashed, and LEFT only of one that did not."""
     world = World(server=server)
-    world.memory.leader_says(PASSING, 0)
+    world.memory.leader_says(PASSING, moment(0))
     for action in actions:
         world.step(action)
     world.step("join")
@@ -351,7 +367,7 @@ def test_a_crash_that_is_watched_through_gossip_is_found() -> None:
     """Whenever it is buried, if gossip is looked at before: its host is asked, for it may have left unheard."""
     for waits in range(1, 30):
         world = World()
-        world.memory.leader_says(PASSING, 0)
+        world.memory.leader_says(PASSING, moment(0))
         for action in ["crash", "look", "look", *["look"] * waits, "bury"]:
             world.step(action)
         assert world.judge() is parse.CALLED_LEFT

@@ -218,6 +218,28 @@ async def test_a_client_that_was_not_followed_until_it_went_is_down_when_it_stay
         assert heard.ever("node05") == {Membership.UP, Membership.UNKNOWN, Membership.DOWN}
 
 
+async def test_one_that_this_agent_still_calls_alive_when_the_next_leader_is_heard_is_looked_at_further(
+    consul: FakeConsul,
+) -> None:
+    """All servers lost their power with it, and it stays off: the next leader has never heard of it, and no other
+    agent has called it failed yet."""
+    async with watching(consul, BRIEF, answers=silent_host) as heard:
+        await heard.until(lambda: bool(heard.values))
+        consul.fail(leader=False)
+        await heard.until(lambda: heard.proven is False)
+        with consul.edit():
+            consul.leave("node05")
+            consul.members["node05"] = 1
+        await consul.until_asked("/agent/members", times=2)
+        consul.fail()
+        await heard.until(lambda: heard.proven is True and heard.values["node05"] is not Membership.UP)
+        assert heard.sightings("node05")[-1] is parse.UNCHECKED
+        with consul.edit():
+            consul.members["node05"] = 4
+        await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
+        assert heard.ever("node05") == {Membership.UP, Membership.UNKNOWN, Membership.DOWN}
+
+
 async def test_a_client_that_its_last_leader_called_critical_stays_down(consul: FakeConsul) -> None:
     """Its next one, a server that has just been started, has never heard of it: a good-bye is no explanation."""
     patient = replace(FAST, exchange=3600.0)
@@ -312,6 +334,77 @@ async def test_an_agent_that_registers_once_more_while_it_leaves_stays_left(cons
             consul.critical.add("node03")
         await heard.until(lambda: heard.values["node03"] is Membership.DOWN)
         assert heard.values["node05"] is Membership.LEFT
+
+
+async def lose_and_take_out(consul: FakeConsul, heard: Heard, node: str) -> None:
+    """Its leader calls it critical, and then lists it no more: gossip says that it has left."""
+    await heard.until(lambda: bool(heard.values))
+    await consul.until_asked("/health/node/", times=3)
+    with consul.edit():
+        consul.critical.add(node)
+        consul.members[node] = 4
+    await heard.until(lambda: heard.values[node] is Membership.DOWN)
+    with consul.edit():
+        consul.critical.clear()
+        consul.leave(node)
+
+
+async def test_a_client_whose_leader_hears_its_good_bye_late_has_left(consul: FakeConsul) -> None:
+    """Real agents that get little processor time hear that one is gone before they hear that it was leaving."""
+    async with watching(consul) as heard:
+        await lose_and_take_out(consul, heard, "node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.LEFT)
+        assert heard.sightings("node05")[-1] is parse.LEFT_LATE
+
+
+@pytest.mark.parametrize(("runs", "value"), [(True, Membership.LEFT), (False, Membership.DOWN)])
+async def test_so_has_a_server_whose_agent_still_runs_unlike_one_that_was_cleaned_up_at_once(
+    consul: FakeConsul, runs: bool, value: Membership
+) -> None:
+    """One that leaves drains for 5 s; the port of one that has crashed is closed, though its host answers."""
+    asked: list[tuple[str, int]] = []
+
+    async def accepts(address: str, port: int) -> bool:
+        asked.append((address, port))
+        return runs
+
+    async with watching(consul, accepts=accepts) as heard:
+        await lose_and_take_out(consul, heard, "node02")
+        await heard.until(lambda: bool(asked) and heard.values["node02"] is value)
+        assert set(asked) == {(consul.listens(1), 8301)}
+        await consul.until_asked("/health/node/", times=3)
+        assert heard.values["node02"] is value
+
+
+async def test_it_has_left_also_while_its_good_bye_is_on_its_way_to_this_agent(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await lose_and_take_out(consul, heard, "node05")
+        with consul.edit():
+            consul.members["node05"] = 4
+        await heard.until(lambda: heard.values["node05"] is Membership.LEFT)
+
+
+async def test_a_client_that_is_taken_out_and_answers_nothing_stays_down(consul: FakeConsul) -> None:
+    async with watching(consul, BRIEF, answers=silent_host) as heard:
+        await lose_and_take_out(consul, heard, "node05")
+        await consul.until_asked("/agent/members", times=3)
+        assert Membership.LEFT not in heard.ever("node05") and heard.values["node05"] is Membership.DOWN
+
+
+async def test_a_client_that_may_have_started_anew_since_it_was_lost_stays_down(
+    consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator has Consul forget it (`consul force-leave`), and the computer answers."""
+    monkeypatch.setattr(farewell, "BOOT", -1.0)
+    async with watching(consul) as heard:
+        await lose_and_take_out(consul, heard, "node05")
+        with consul.edit():
+            consul.critical.add("node04x")
+            consul.listed.append("node04x")
+            consul.catalog.append("node04x")
+        await heard.until(lambda: heard.values.get("node04x") is Membership.DOWN)
+        await consul.until_asked("/health/node/", times=3)
+        assert Membership.LEFT not in heard.ever("node05") and heard.values["node05"] is Membership.DOWN
 
 
 async def test_a_crashed_server_that_autopilot_removes_stays_down(consul: FakeConsul) -> None:

@@ -12,6 +12,7 @@ from masakarimonitors.hostmonitor.drivers.consul.leadership.election import (
     ElectionTimings,
 )
 from masakarimonitors.system.clock import SystemClock
+from tests.fixtures.fake_clock import SuspendableClock
 from tests.fixtures.fake_consul_store import FakeStore
 from tests.unit.hostmonitor.drivers.consul.electing import (
     ALL,
@@ -185,6 +186,20 @@ async def test_an_answer_that_was_long_under_way_renews_nothing(run: Runs, store
     assert not leads(a.said[-1])
     store.stuck.set()
     await a.until(leads)
+
+
+async def test_a_renewal_that_was_asked_for_before_this_computer_was_suspended_gives_no_authority(
+    run: Runs, store: FakeStore
+) -> None:
+    """Its answer is read when the computer runs again, and another may have led for long by then."""
+    clock = SuspendableClock()
+    a = run("a", clock=clock)
+    await a.until(leads)
+    store.stuck, asked = asyncio.Event(), store.renewals
+    await store.until(lambda: store.renewals > asked)
+    clock.suspend(2 * FAST.certain)
+    store.stuck.set()
+    await a.until(lambda said: leads(said) and a.history[1:] == ["self", "-", "self"])
 
 
 async def test_whose_agent_is_gone_stops_at_once(run: Runs, store: FakeStore) -> None:

@@ -18,6 +18,7 @@ from masakarimonitors.hostmonitor.drivers.consul.agent import (
 )
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import ElectionRecord
 from masakarimonitors.hostmonitor.drivers.consul.leadership.keys import ElectionKeys
+from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_consul_store import FakeStore
 from tests.unit.hostmonitor.drivers.consul.electing import ENTRY, PREFIX
 
@@ -30,7 +31,7 @@ async def keys(store: FakeStore) -> AsyncIterator[ElectionKeys]:
     store.sessions |= {"ours", "theirs"}
     agent = Agent(Access(address=parse_address(store.address)))
     async with agent:
-        yield ElectionKeys(agent, PREFIX, patience=5.0, wait=60.0)
+        yield ElectionKeys(agent, PREFIX, SystemClock(), patience=5.0, wait=60.0)
 
 
 class Followed:
@@ -156,7 +157,7 @@ class SlowAgent(Agent):
 
 async def test_an_answer_that_comes_while_it_is_asked_anew_does_not_end_that() -> None:
     agent = SlowAgent()
-    keys = ElectionKeys(agent, PREFIX, patience=5.0, wait=60.0)
+    keys = ElectionKeys(agent, PREFIX, SystemClock(), patience=5.0, wait=60.0)
     task = asyncio.get_running_loop().create_task(keys.follow(lambda record, asked: None))
     (await agent.answers.get()).set_result(Answer(b"[]", 7))
     waiting = await agent.answers.get()

@@ -7,6 +7,7 @@ import pytest
 
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault, parse_address
 from masakarimonitors.hostmonitor.drivers.consul.leadership.session import Session
+from tests.fixtures.fake_clock import SuspendableClock
 from tests.fixtures.fake_consul_store import FakeStore
 
 LONG = 3600.0
@@ -18,8 +19,9 @@ class Held:
 
     def __init__(self, store: FakeStore, ttl: float) -> None:
         self.agent = Agent(Access(address=parse_address(store.address)))
+        self.clock = SuspendableClock()
         self.session = Session(
-            self.agent, "node01", ttl=ttl, certain=ttl, patience=5.0, on_doubt=self._doubted
+            self.agent, "node01", self.clock, ttl=ttl, certain=ttl, patience=5.0, on_doubt=self._doubted
         )
         self.doubts: list[tuple[str, str]] = []
         self._more = asyncio.Event()
@@ -90,6 +92,25 @@ async def test_a_late_answer_proves_what_was_when_it_was_asked_for(brief: Held, 
         store.stuck.set()
     await brief.until_doubted(2)
     assert not brief.session.sure
+
+
+async def test_what_was_asked_for_before_this_computer_was_suspended_proves_nothing_after_it(
+    held: Held, store: FakeStore
+) -> None:
+    """Consul's clock went on meanwhile, and the session, or its lock-delay, may be over."""
+    await held.session.ensure()
+    held.clock.suspend(LONG)
+    assert not held.session.sure
+    store.stuck, answered = asyncio.Event(), store.renewals
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(held.session.renew())
+        await store.until(lambda: store.renewals > answered)
+        held.clock.suspend(LONG)
+        store.stuck.set()
+    await held.until_doubted()
+    assert not held.session.sure
+    await held.session.renew()
+    assert held.session.sure
 
 
 async def test_a_renewal_that_is_not_answered_changes_nothing(held: Held, store: FakeStore) -> None:

@@ -162,6 +162,39 @@ async def test_a_lease_that_was_held_between_two_looks_is_waited_for(gone: dict[
         assert clock.now().monotonic <= held + timings.deadline + 2 * timings.renew + timings.tick
 
 
+async def test_a_renewal_that_was_asked_for_before_this_computer_was_suspended_gives_no_authority() -> None:
+    """Others have counted on: by the time of the answer somebody else may hold the Lease."""
+    clock, timings = FakeClock(), ElectionTimings()
+
+    class Suspending(Shelf):
+        suspend = False
+
+        async def write_lease(
+            self, namespace: str, body: Mapping[str, Any], timeout: float
+        ) -> dict[str, Any]:
+            if self.suspend:
+                self.suspend = False
+                clock.set_on(3600.0)
+            return await super().write_lease(namespace, body, timeout)
+
+    shelf = Suspending()
+    shelf.put(held_by(""))
+    source = LeaseElector(
+        Credentials(), "default", "l", "n1", clock, timings, open_api=lambda _: contextlib.nullcontext(shelf)
+    )
+    async with listening(source) as heard:
+        while not any(isinstance(said, Leader) for said in heard):
+            await clock.advance(timings.tick / 8)
+        writes, shelf.suspend = shelf.writes, True
+        while shelf.writes == writes:
+            await clock.advance(timings.tick / 8)
+        said = len(heard)
+        assert isinstance(heard[-1], NoElection)
+        while not any(isinstance(word, Leader) for word in heard[said:]):
+            await clock.advance(timings.tick / 8)
+        assert shelf.writes > writes + 1
+
+
 @pytest.mark.parametrize(("uid", "holder"), [("two", ""), ("two", "n1"), ("two", "n2"), ("one", "")])
 async def test_a_lease_that_was_made_anew_is_acquired_once_its_holder_has_stopped(
     tmp_path: Path, uid: str, holder: str

@@ -11,6 +11,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import (
     AUTHORITY,
+    LEADERS_BEAT,
     LOOK_MESSAGE,
     SILENCE,
     WAY_MESSAGES,
@@ -262,6 +263,24 @@ async def test_authority_lasts_as_long_as_what_is_sent_comes_back() -> None:
         assert scene.leaderships()[-1] == "-"
         # The others have passed it over by now.
         assert scene.clock.now().monotonic >= ends[-1]
+
+
+async def test_what_was_sent_before_this_computer_was_suspended_proves_nothing_after_it() -> None:
+    """It has come back by then; meanwhile the others have found another leader, and lost that one, too."""
+    scene = Scene()
+    async with scene.running():
+        await scene.see()
+        (group,) = scene.groups
+        await group.say(joined(ME, new=ME))
+        await scene.pass_(int(AUTHORITY) + 1)
+        await scene.clock.advance(LEADERS_BEAT)
+        assert group.sent
+        scene.leaderships()
+        scene.clock.set_on(3600.0)
+        await group.echo()
+        assert scene.leaderships() == ["-"]
+        await scene.pass_(int(LEADERS_BEAT) + 2)
+        assert scene.leaderships()[-1] == "self"
 
 
 async def test_a_corosync_that_is_gone_ends_it_at_once() -> None:

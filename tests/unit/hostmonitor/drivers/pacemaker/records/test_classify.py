@@ -305,10 +305,10 @@ def test_what_nobody_here_has_witnessed_proves_little(
 
 
 def test_what_happened_while_the_monitors_restarted_was_witnessed() -> None:
-    before = HostRecord(remote=False, seen_up=True, known="", looked_at=980.0)
+    before = HostRecord(remote=False, seen_up=True, known="", looked_at=at(980.0))
     story = Story(own=NOBODY, records={"m9": before})
     assert member_look(story, member(**GONE), fenced=fenced("reboot", 0.1)).condition is DOWN
-    long_ago = HostRecord(remote=False, seen_up=True, known="", looked_at=1001.0 - FRESH - 1)
+    long_ago = HostRecord(remote=False, seen_up=True, known="", looked_at=at(1001.0 - FRESH - 1))
     story = Story(own=NOBODY, records={"m9": long_ago})
     assert member_look(story, member(**GONE), fenced=fenced("reboot", 0.1)).condition is SUSPECT
 
@@ -665,7 +665,7 @@ def test_a_host_that_nobody_names_for_a_day_is_forgotten() -> None:
 
 
 def test_what_was_kept_of_hosts_that_are_gone_is_forgotten_after_a_restart_too() -> None:
-    kept = {name: HostRecord(remote=True, crashed=True, looked_at=990.0) for name in ("r8", "r9")}
+    kept = {name: HostRecord(remote=True, crashed=True, looked_at=at(990.0)) for name in ("r8", "r9")}
     story = Story(records=kept)
     story.recorded("healthy")
     assert {"r8", "r9"} < story.records.keys()
@@ -801,7 +801,7 @@ def test_proof_of_death_needs_a_fencing_of_late_and_never_a_live_membership(
             assert node.in_ccm is False
             assert record.fenced_at is not None and finding.fenced_at == record.fenced_at
             assert record.looked_at is not None
-            assert record.looked_at - record.fenced_at.monotonic <= FRESH
+            assert record.looked_at.monotonic - record.fenced_at.monotonic <= FRESH
             if node.remote:
                 assert node.fenced_at > 0
             else:
@@ -829,7 +829,7 @@ def test_who_is_missed_is_never_unsure_for_ever(looked: list[tuple[Cib, CrmMon, 
         return
     story = Story(own=NOBODY, records={NAME: record})
     assert record.looked_at is not None
-    story.now = record.looked_at
+    story.now = record.looked_at.monotonic
     story.look(cib, mon)
     ended = story.look(cib, mon, after=Rules().patience)[NAME].condition
     alive = cib.nodes[0].in_ccm and not cib.nodes[0].remote

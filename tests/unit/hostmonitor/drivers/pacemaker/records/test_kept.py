@@ -80,7 +80,7 @@ def test_whatever_stands_there_is_read(words: dict[str, JSON]) -> None:
 
 
 def test_a_proof_of_before_the_restart_is_as_old_as_it_is() -> None:
-    crashed = HostRecord(remote=False, crashed=True, looked_at=999.0)
+    crashed = HostRecord(remote=False, crashed=True, looked_at=after(-1.0))
     glance = Glance(node=GONE, seen=None, fencing=None, stonith=True)
     proven = observe(crashed, glance, NOW, 30.0)
     assert proven.fenced is Fenced.FRESH
@@ -113,7 +113,7 @@ def after(seconds: float) -> Instant:
 
 
 def test_a_goodbye_of_before_the_restart_still_counts() -> None:
-    left = HostRecord(remote=True, farewell=Farewell.SAID, looked_at=999.0)
+    left = HostRecord(remote=True, farewell=Farewell.SAID, looked_at=after(-1.0))
     assert observe(restored(kept(left), NOW), AWAY, NOW, 30.0).farewell is Farewell.SAID
 
 
@@ -125,20 +125,20 @@ def test_a_goodbye_that_was_heard_before_the_restart_excuses_the_loss_during_it(
     seconds: float, farewell: Farewell
 ) -> None:
     """Only an alert told of it, and this monitor was away when the connection went."""
-    up = observe(HostRecord(remote=True, looked_at=990.0), REMOTE, NOW, 30.0)
+    up = observe(HostRecord(remote=True, looked_at=after(-10.0)), REMOTE, NOW, 30.0)
     leaving = observe(up, replace(REMOTE, goodbye_at=NOW.monotonic + 1), after(1.1), 30.0)
     began = after(seconds)
-    again = restored(kept(leaving), began, looked_at=after(1.1).monotonic)
+    again = restored(kept(leaving), began, looked_at=after(1.1))
     assert observe(again, AWAY, began, 30.0).farewell is farewell
 
 
 def test_a_goodbye_that_a_return_has_followed_excuses_nothing_after_the_restart() -> None:
-    up = observe(HostRecord(remote=True, looked_at=990.0), REMOTE, NOW, 30.0)
+    up = observe(HostRecord(remote=True, looked_at=after(-10.0)), REMOTE, NOW, 30.0)
     heard = NOW.monotonic + 1
     left = observe(up, replace(AWAY, goodbye_at=heard), after(1.1), 30.0)
     assert left.farewell is Farewell.SAID
     back = observe(left, replace(REMOTE, goodbye_at=heard), after(3.0), 30.0)
-    again = restored(kept(back), after(8.0), looked_at=after(3.0).monotonic)
+    again = restored(kept(back), after(8.0), looked_at=after(3.0))
     assert observe(again, AWAY, after(8.0), 30.0).farewell is Farewell.NONE
 
 
@@ -151,9 +151,14 @@ def test_a_goodbye_of_the_first_moments_is_not_taken_for_one_of_before_the_conne
 
 def test_a_proof_from_the_future_is_no_proof() -> None:
     """The clock of this host was an hour ahead when it was kept, or has not been set since it was started."""
-    proven = observe(HostRecord(remote=False, crashed=True, looked_at=999.0, known=""), IN_HISTORY, NOW, 30.0)
+    proven = observe(
+        HostRecord(remote=False, crashed=True, looked_at=after(-1.0), known=""), IN_HISTORY, NOW, 30.0
+    )
     early = Instant(50.0, WALL - datetime.timedelta(hours=1))
-    assert observe(restored(kept(proven), early, 49.0), IN_HISTORY, early, 30.0).fenced is Fenced.STALE
+    assert (
+        observe(restored(kept(proven), early, Instant(49.0, early.wall)), IN_HISTORY, early, 30.0).fenced
+        is Fenced.STALE
+    )
 
 
 def test_work_that_ends_while_the_monitor_is_away_ends_when_it_is_back() -> None:

@@ -36,6 +36,7 @@ PATIENCE = 30.0
 WAITS = (1.0, PATIENCE, FRESH + 1)
 WALL = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
 NOW = 10_000.0
+LOOKED = Instant(NOW, WALL)
 FENCINGS = (
     None,
     Fencing(succeeded=True, key="new", by="n3", reboot=False, completed=WALL),
@@ -99,7 +100,7 @@ def remotes(*works: Work) -> Iterator[Glance]:
 def cut(record: HostRecord) -> HostRecord:
     """The record with its times as if the look had been at NOW, and as coarse as they matter."""
     assert record.looked_at is not None
-    shift = NOW - record.looked_at
+    shift = NOW - record.looked_at.monotonic
 
     def since(second: float | None, *marks: float) -> float | None:
         if second is None:
@@ -113,7 +114,7 @@ def cut(record: HostRecord) -> HostRecord:
 
     return replace(
         record,
-        looked_at=NOW,
+        looked_at=LOOKED,
         connected_since=None,  # it spends good-byes of before it, and none that is heard here is older than a look
         lost_since=since(record.lost_since, 0.0, GOODBYE, PATIENCE - 1, PATIENCE),
         fenced_at=moment(record.fenced_at, 0.0, FRESH, FRESH + 1),
@@ -149,7 +150,7 @@ GLANCES = {
 @pytest.fixture(scope="module", params=list(GLANCES))
 def moves(request: pytest.FixtureRequest) -> list[tuple[HostRecord, Glance, HostRecord]]:
     glances = GLANCES[request.param]
-    found = explored(glances, HostRecord(remote=glances[0].node.remote, looked_at=NOW))
+    found = explored(glances, HostRecord(remote=glances[0].node.remote, looked_at=LOOKED))
     assert len(found) > 30
     return [(before, glance, after) for before, ends in found.items() for glance, after in ends]
 
@@ -161,7 +162,7 @@ def test_proof_is_a_fencing_that_is_fresh_and_new(moves: Moves) -> None:
     for before, glance, after in moves:
         if line_of(after).condition is Condition.DOWN:
             assert glance.node.in_ccm is False and after.fenced_at is not None and after.looked_at is not None
-            assert after.looked_at - after.fenced_at.monotonic <= FRESH
+            assert after.looked_at.monotonic - after.fenced_at.monotonic <= FRESH
             assert after.fenced_key != after.known or glance.node.remote
             assert glance.node.fenced_at or before.crashed or glance.fencing is not None
 
@@ -181,7 +182,7 @@ def test_whoever_is_away_has_a_reason_or_a_limit(moves: Moves) -> None:
         never_in_service = not glance.node.remote and not after.seen_up
         if after.trouble is Trouble.DROPPED:
             assert after.lost_since is not None and after.looked_at is not None
-            assert after.looked_at - after.lost_since <= GOODBYE
+            assert after.looked_at.monotonic - after.lost_since <= GOODBYE
         else:
             assert row.bounded
         assert after.lost_since is not None or never_in_service or glance.online
@@ -207,5 +208,5 @@ def test_planned_work_ends(moves: Moves) -> None:
     for before, glance, after in moves:
         if glance.work is Work.NONE and after.work is not Work.NONE:
             assert after.work_ended is not None and after.looked_at is not None
-            assert after.looked_at - PATIENCE < after.work_ended <= after.looked_at
+            assert after.looked_at.monotonic - PATIENCE < after.work_ended <= after.looked_at.monotonic
             assert before.work is after.work and not after.up

@@ -47,6 +47,12 @@ def test_the_view_is_good_from_the_moment_at_which_it_was_asked_for() -> None:
     assert isinstance(sample, Sample) and sample.at == at(100)
 
 
+def test_a_proof_whose_time_is_not_known_is_as_old_as_the_question_that_showed_it() -> None:
+    fenced = {"n2": Finding(Condition.DOWN, "confirmed")}
+    proofs = [seen for seen in tracker().tell(fenced, {}, at(100), at(7)) if isinstance(seen, PowerSeen)]
+    assert [proof.at for proof in proofs] == [at(7)]
+
+
 def test_who_is_not_listed_any_more_makes_a_whole_sample() -> None:
     told = tracker()
     told.tell({"n2": UP, "n3": UP}, {}, at(0))

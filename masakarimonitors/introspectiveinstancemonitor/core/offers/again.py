@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict
-from masakarimonitors.core.offered_again import (
+from masakarimonitors.core.offers.again import (
     HostSeen,
     Looks,
     arrange,

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from masakarimonitors.core.decision import Instant, WakeAt
-from masakarimonitors.core.offered_again import (
+from masakarimonitors.core.offers.again import (
     LOOK,
     LOOK_EVERY,
     Ended,

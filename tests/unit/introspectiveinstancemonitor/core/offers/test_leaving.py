@@ -3,7 +3,6 @@
 import pytest
 
 from masakarimonitors.core.notification import HostEvent, Leave, ProcessNotification
-from masakarimonitors.introspectiveinstancemonitor.core.leaving import may_offer
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     AgentsInReach,
     AgentsOutOfReach,
@@ -11,6 +10,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Census,
     LibvirtAway,
 )
+from masakarimonitors.introspectiveinstancemonitor.core.offers.leaving import may_offer
 from tests.fixtures.guest_play import A, B, Play, report_of
 
 

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from masakarimonitors.core.offered_again import LOOK_EVERY, HostSeen, LookUpHost
+from masakarimonitors.core.offers.again import LOOK_EVERY, HostSeen, LookUpHost
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import ReportSettled
 from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery

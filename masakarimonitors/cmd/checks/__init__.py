@@ -1,0 +1,1 @@
+"""What `masakari-monitors check` looks at: one module for each thing, each of which gives findings."""

@@ -1,0 +1,304 @@
+"""`masakari-monitors explain`: how one subject stands now, why it was reported or why not, and how that came about.
+
+The monitors that run are asked by their sockets, the past is read from their journals and outboxes; nothing is made or
+changed. The first line is for whoever was woken up.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from masakarimonitors.cmd.console.terminal import say
+from masakarimonitors.cmd.wiring import MONITORS
+from masakarimonitors.conf import loader, state_path
+from masakarimonitors.core.printable import printable
+from masakarimonitors.journal import reader, story
+from masakarimonitors.journal.record import JournalRecord, Kind
+from masakarimonitors.journal.story import Answer, Story
+from masakarimonitors.journal.writer import SUFFIX
+from masakarimonitors.outbox.storage import reading
+from masakarimonitors.status import unix_socket
+from masakarimonitors.system.clock import SystemClock
+
+KNOWN, NOTHING_KNOWN, NOT_RUNNING, UNKNOWN = 0, 1, 3, 4
+"""Exit codes; 2 is a wrong argument's, and that of a word which several subjects have."""
+
+_KINDS = {
+    "host": "host:",
+    "instance": "vm:",
+    "vm": "vm:",
+    "guest": "vm:",
+    "process": "process:",
+    "report": "",
+}
+# Rows of each outbox that are looked through, the newest.
+_ROWS = 2000
+# So often a monitor is asked that gave its status and no answer: it did not hear the question in time.
+_ASKED = 3
+_LIVES = (Kind.STARTED, Kind.STOPPED, Kind.LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for: subjects that it may be, or a number or name of a report."""
+
+    word: str
+    subjects: Sequence[str] = ()
+    report: str = ""
+
+    def is_report(self, record: JournalRecord) -> bool:
+        """Whether it names the report of that record, by its number or by masakari's uuid of it."""
+        if not self.report or record.report is None:
+            return False
+        return self.report in (str(record.report), f"{record.monitor}/{record.report}", record.uuid)
+
+    def is_subject(self, subject: str) -> bool:
+        """Whether it names that subject: a host in any case, a process also by what follows its last slash."""
+        kind, _, name = subject.partition(":")
+        names = {subject.casefold()} if kind == "host" else {subject, f"{kind}:{name.rsplit('/', 1)[-1]}"}
+        return any((one.casefold() if kind == "host" else one) in names for one in self.subjects)
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """What was found out, and `remarks` on what could not be. `unknown`: somebody could not be asked or read."""
+
+    told: list[Answer] = field(default_factory=list)
+    records: list[JournalRecord] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    running: int = 0
+    written: bool = False
+    unknown: bool = False
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = commands.add_parser(
+        "explain",
+        help="tell why a host, an instance or a process was reported, or why not",
+        description="Tells how it stands now, each gate between it and masakari, and what happened, in order. "
+        "Exit code 0: it is known. 1: nothing is known of it. 3: no monitor runs, and none has left a journal. "
+        "4: nothing is known, and a monitor or its files could not be asked.",
+    )
+    parser.add_argument(
+        "what",
+        nargs="+",
+        metavar="WHAT",
+        help="host:NAME, instance UUID, process NAME, the number of a report, or one such name alone",
+    )
+    parser.add_argument("--json", action="store_true", help="one document for programs")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Tell the story."""
+    wanted = parse(arguments.what)
+    if wanted is None:
+        say(
+            "explain takes host:NAME, instance UUID, process NAME, report NUMBER, or one name alone; not "
+            + " ".join(arguments.what),
+            to=sys.stderr,
+        )
+        return 2
+    conf = loader.load(rest, prog="masakari-monitors")
+    found = Found()
+    _read(conf, found)
+    about = {one.subject for one in found.records if wanted.is_report(one)}
+    asked = list(dict.fromkeys([*wanted.subjects, *sorted(about)]))
+    _ask_all(conf, asked, found)
+    subjects = sorted(
+        {one.explained["subject"] for one in found.told}
+        | about
+        | {one.subject for one in found.records if wanted.is_subject(one.subject)}
+    )
+    for remark in found.remarks:
+        say(remark, to=sys.stderr)
+    subjects = _same_host(subjects)
+    if len(subjects) > 1:
+        say(f"{wanted.word} may be any of these; name one: {', '.join(subjects)}", to=sys.stderr)
+        return 2
+    if not subjects:
+        say(story.UNKNOWN.format(wanted.word), to=sys.stderr)
+        if found.unknown:
+            return UNKNOWN
+        return NOTHING_KNOWN if found.running or found.written else NOT_RUNNING
+    told = _story(subjects[0], wanted, found)
+    if arguments.json:
+        print(json.dumps(story.as_json(told)))
+    else:
+        _show(told)
+    return KNOWN
+
+
+def parse(words: Sequence[str]) -> Wanted | None:
+    """What these words ask for; None where they make no sense."""
+    if len(words) == 2 and words[0] in _KINDS:
+        kind, word = words
+    elif len(words) == 1 and words[0].partition(":")[0] in _KINDS and ":" in words[0]:
+        kind, _, word = words[0].partition(":")
+    elif len(words) == 1:
+        kind, word = "", words[0]
+    else:
+        return None
+    if not word:
+        return None
+    if kind == "report":
+        return Wanted(word, report=word)
+    if kind:
+        return Wanted(word, [f"{_KINDS[kind]}{word}"])
+    whole = [word] if ":" in word else []  # what the status shows besides: a link, a storm, a libvirt
+    return Wanted(
+        word, [*(f"{prefix}{word}" for prefix in ("host:", "vm:", "process:")), *whole], report=word
+    )
+
+
+def _same_host(subjects: Sequence[str]) -> list[str]:
+    """A host that is written in two ways is one."""
+    found: dict[str, str] = {}
+    for subject in subjects:
+        found.setdefault(subject.casefold() if subject.startswith("host:") else subject, subject)
+    return list(found.values())
+
+
+def _story(subject: str, wanted: Wanted, found: Found) -> Story:
+    def is_it(record: JournalRecord) -> bool:
+        same = record.subject.casefold() == subject.casefold() if subject.startswith("host:") else False
+        return same or record.subject == subject
+
+    past = [replace(one, subject=subject) for one in found.records if is_it(one)]
+    others = [one for one in found.records if story.bears_on(one, subject)]
+    others += _lives(found.records, past)
+    report = next((one.report for one in found.records if wanted.is_report(one)), None)
+    now = SystemClock().now().wall
+    told = [one for one in found.told if one.explained["subject"] == subject]
+    return Story(subject=subject, now=now, told=told, past=past, others=others, report=report)
+
+
+def _lives(records: Sequence[JournalRecord], past: Sequence[JournalRecord]) -> Iterator[JournalRecord]:
+    """When the monitors that tell of it were started and stopped, from the start before the first word of it on."""
+    for monitor in {one.monitor for one in past}:
+        first = next(one.at for one in past if one.monitor == monitor)
+        lives = [one for one in records if one.kind in _LIVES and one.monitor == monitor]
+        starts = [one.at for one in lives if one.kind is Kind.STARTED and one.at <= first]
+        yield from (one for one in lives if one.at >= max(starts, default=first))
+
+
+# -- what is asked and read -------------------------------------------------------------------------
+
+
+def _read(conf: Any, found: Found) -> None:
+    """The journals, and of what they do not tell the outboxes."""
+    there = state_path.search(conf, SUFFIX, MONITORS)
+    if there.folder is not None and there.folder not in there.closed:
+        read = reader.read(there.folder, MONITORS)
+        found.records += read.records
+        found.written |= read.found
+        found.remarks += [f"The journal cannot be read: {fault}" for fault in read.faults]
+        found.unknown |= bool(read.faults)
+        if read.torn:
+            found.remarks.append(f"{read.torn} lines of the journal make no sense and are left out.")
+    for folder, name in _outboxes(conf):
+        path = folder / f"{name}.sqlite"
+        try:
+            if not path.exists():
+                continue
+            rows = reading.read_only(path, _ROWS)
+        except (sqlite3.Error, ValueError, OSError) as fault:
+            found.remarks.append(f"{path} cannot be read: {fault}")
+            found.unknown = True
+            continue
+        found.written = True
+        found.records += story.of_rows(name, rows, found.records)
+    found.records.sort(key=lambda record: record.at)
+
+
+def _outboxes(conf: Any) -> Iterator[tuple[Path, str]]:
+    there = state_path.search(conf, ".sqlite", MONITORS)
+    if there.folder is not None and there.folder not in there.closed:
+        yield from ((there.folder, name) for name in MONITORS)
+
+
+def _ask_all(conf: Any, subjects: Sequence[str], found: Found) -> None:
+    there = state_path.search(conf, ".sock", MONITORS)
+    if there.unknown:
+        found.remarks.append(there.unknown)
+        found.unknown = True
+    if there.folder is None or there.folder in there.closed:
+        return
+    paths = [there.folder / f"{name}.sock" for name in MONITORS]
+    with ThreadPoolExecutor(len(paths)) as pool:  # one that hangs costs its time once
+        answers = list(pool.map(lambda path: _ask(path, subjects), paths))
+    for path, answer in zip(paths, answers, strict=True):
+        if answer is None:
+            continue
+        if isinstance(answer, str):
+            found.remarks.append(f"{path.stem} {answer}: what it knows now is missing here.")
+            found.unknown = True
+            continue
+        found.running += 1
+        lost = (answer.get("journal") or {}).get("lost")
+        if lost:
+            found.remarks.append(f"{path.stem} has lost {lost} records of its journal since its start.")
+        for one in answer["explained"]:
+            found.told.append(Answer(monitor=path.stem, at=_moment(answer.get("at")), explained=one))
+
+
+def _ask(path: Path, subjects: Sequence[str]) -> dict[str, Any] | str | None:
+    """What the monitor says; or, in words, why it does not; None where none runs."""
+    try:
+        for _ in range(_ASKED):
+            answer: Any = unix_socket.ask(path, subjects)
+            if isinstance(answer, dict) and isinstance(answer.get("explained"), list):
+                return answer
+    except FileNotFoundError:
+        return None
+    except ConnectionRefusedError:
+        return "is dead: it was killed, or ended by a fault (see its log)"
+    except PermissionError:
+        return f"may not be asked by uid {os.geteuid()}; ask as root, or as the user that the monitors run as"
+    except (TimeoutError, BlockingIOError):
+        return "does not answer: it is stopped or hangs"
+    except (OSError, ValueError) as fault:
+        return f"cannot be asked ({fault})"
+    return "does not know this question: it is of an earlier release; restart it"
+
+
+def _moment(text: Any) -> datetime.datetime | None:
+    try:
+        return datetime.datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+
+
+# -- what is shown ----------------------------------------------------------------------------------
+
+
+def _show(told: Story) -> None:
+    say(story.first_line(told))
+    rows = list(story.lines(told))
+    # For a pipe: one tab between two columns, and nothing that only pleases the eye.
+    if not sys.stdout.isatty():
+        for row in rows:
+            _say_row(row)
+        return
+    columns = [row for row in rows if len(row) > 1]
+    widths = [max((len(row[at]) for row in columns), default=0) for at in (1, 2)]
+    for row in rows:
+        if len(row) == 1:
+            say()
+            say(row[0])
+        else:
+            say(f"  {row[1]:<{widths[0]}}  {row[2]:<{widths[1]}}  {row[3]}")
+
+
+def _say_row(row: Sequence[str]) -> None:
+    """A row of columns, with tabs between them."""
+    print("\t".join(printable(cell) for cell in row[1:] or row))

@@ -1,0 +1,1 @@
+"""What masakari did not take, and when it is offered again."""

@@ -1,0 +1,139 @@
+"""Why an instance is reported, or why not, at this moment: what stands between its end and masakari, in order. Pure.
+
+In: the state as it is. Out: facts for people; nothing is asked or changed.
+"""
+
+import datetime
+from collections.abc import Mapping
+from enum import StrEnum
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.explained import Explained, GateSeen, Standing, gate, in_order, wall_at
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, scope_of, subject_of
+from masakarimonitors.instancemonitor.core.told import Fate
+
+
+class GateName(StrEnum):
+    """The gates in their order."""
+
+    HEARD = "its libvirt is heard"
+    READ = "libvirt tells how it stands"
+    DIED = "it has died"
+    STORM = "no storm"
+    HERE = "it is still to be found here"
+
+
+_PHASES: Mapping[Phase, tuple[Standing, str]] = {
+    Phase.UP: (Standing.WELL, "its QEMU lives"),
+    Phase.ARRIVING: (Standing.WELL, "a live migration brings it here; it runs on its source"),
+    Phase.DOWN: (
+        Standing.UNWATCHED,
+        "it is off because somebody wanted it so, or since before this monitor watched",
+    ),
+    Phase.UNSURE: (
+        Standing.HELD,
+        "it was up when last seen and is off now, and whether it died cannot be told",
+    ),
+    Phase.PANICKED: (Standing.TOLD, "its guest has crashed, and that is reported"),
+    Phase.FAILED: (Standing.TOLD, "its QEMU is gone, and that is reported"),
+    Phase.REMOVED: (Standing.TOLD, "its death is reported, and its definition was removed since"),
+}
+
+
+def explain(state: State, subject: str, now: Instant) -> Explained | None:
+    """How that subject stands; at several libvirts, at the one where it is worst off. None where it is not known."""
+    found = [one for one in state.instances.values() if subject_of(one.identity) == subject]
+    if not found:
+        return None
+    instance = max(
+        found, key=lambda one: (one.phase in DEAD, one.phase is Phase.UNSURE, one.phase is Phase.UP)
+    )
+    standing, why = _standing(state, instance)
+    name, uri = instance.identity.name, instance.identity.uri
+    return Explained(
+        subject=subject,
+        standing=standing,
+        why=why,
+        since=_moment(instance.reported if instance.phase in DEAD else instance.held or instance.since),
+        evidence=f"{name} at {uri}: {instance.phase.value}"
+        + (f"; {instance.halted}" if instance.halted else ""),
+        gates=_gates(state, instance, now),
+    )
+
+
+def _standing(state: State, instance: Instance) -> tuple[Standing, str]:
+    uri = instance.identity.uri
+    if instance.phase not in DEAD:
+        if uri in state.away:
+            return Standing.UNSEEN, f"its libvirt ({uri}) is away: {state.away[uri]}"
+        if instance.untold:
+            return Standing.UNSEEN, UNTOLD
+    if instance.halted:
+        return Standing.SUSPECTED, f"it stands still: {instance.halted}"
+    if instance.stories.due and _storm_began(state, uri) is not None:
+        return Standing.HELD, "it has I/O errors, together with many others: a storm holds its report"
+    if instance.fate is Fate.NOT_TAKEN:
+        return (
+            Standing.HELD,
+            "it died, and masakari has not taken the report, which is offered again when it may",
+        )
+    return _PHASES[instance.phase]
+
+
+def _storm_began(state: State, uri: str) -> float | None:
+    storm = state.storms.get(scope_of(uri))
+    return storm.began if storm is not None else None
+
+
+def _gates(state: State, instance: Instance, now: Instant) -> tuple[GateSeen, ...]:
+    uri, dead = instance.identity.uri, instance.phase in DEAD
+    began = _storm_began(state, uri)
+    elsewhere = instance.phase is Phase.REMOVED or (dead and instance.before_reboot)
+    return in_order(
+        [
+            gate(
+                GateName.HEARD,
+                holds=uri in state.away,
+                why=state.away.get(uri, ""),
+                release="libvirtd: what dies meanwhile is found when it is back.",
+                since=wall_at(now, state.away_since.get(uri)),
+            ),
+            gate(
+                GateName.READ,
+                holds=instance.untold,
+                why=UNTOLD,
+                release="libvirtd, or its log: it is asked again at each census.",
+            ),
+            gate(
+                GateName.DIED,
+                holds=instance.phase is Phase.UNSURE,
+                why=_PHASES[Phase.UNSURE][1],
+                release="Look whether it should run, and start it by hand; seen to run, it is well.",
+                since=_moment(instance.held),
+                asked=dead or instance.phase is Phase.UNSURE or instance.stories.failing,
+            ),
+            gate(
+                GateName.STORM,
+                holds=began is not None and instance.stories.due,
+                why="many instances of this libvirt have I/O errors together: look at their storage",
+                release="Calm: [libvirt] storm_hold seconds in which nothing changes.",
+                since=wall_at(now, began),
+                asked=dead or instance.stories.failing,
+            ),
+            gate(
+                GateName.HERE,
+                holds=elsewhere,
+                why="its definition was removed, or this host was restarted: it may live elsewhere by now",
+                release="The next census: it is defined here again, or its report is taken back.",
+                asked=dead,
+            ),
+        ]
+    )
+
+
+def _moment(seconds: float) -> datetime.datetime | None:
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC) if seconds > 0 else None
+    except (OverflowError, OSError, ValueError):  # what stands on disk may be anything
+        return None

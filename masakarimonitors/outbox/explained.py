@@ -1,0 +1,96 @@
+"""Why a report that waits has not left: each gate of its delivery in order. Pure.
+
+In: one row, and what the delivery knows of it at this moment. Out: facts for people.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.explained import GateSeen, gate, in_order, wall_at
+from masakarimonitors.core.notification import Leave
+from masakarimonitors.outbox.rows import Row
+
+
+class ReportGate(StrEnum):
+    """What a report that waits has to pass, in this order."""
+
+    ON_DISK = "its report is on disk"
+    CONFIRMED = "its report is confirmed since the start"
+    REACHED = "masakari-api takes reports"
+    ITS_TURN = "its turn at masakari's engine"
+    ALLOWED = "its monitor lets it leave"
+    DUE = "its next try is due"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowSeen:
+    """One row that waits, and what stands in its way.
+
+    `written`: it is on disk, or has waited for a disk that takes nothing; `unconfirmed`: it is of the last life, and
+    its monitor has not said that it holds. `trouble`: why masakari-api is out of reach, and `shut_until`: the monotonic
+    second of the next try then. `paced`: why it waits for masakari's engine. `due`: the monotonic second of its next
+    try; `window`: an older report hides it until then. `expires`: the one at which it is given up.
+    """
+
+    row: Row
+    written: bool = True
+    unconfirmed: bool = False
+    trouble: str = ""
+    shut_until: float | None = None
+    paced: str = ""
+    leave: Leave = Leave.NOW
+    due: float = 0.0
+    window: bool = False
+    expires: float | None = None
+
+
+def gates(seen: RowSeen, now: Instant) -> Sequence[GateSeen]:
+    """Each gate, passed or not."""
+    row, wait = seen.row, now.monotonic < seen.due
+    hidden = "an older report of the same kind hides it at masakari-api" if seen.window else ""
+    return in_order(
+        [
+            gate(
+                ReportGate.ON_DISK,
+                holds=not seen.written,
+                why="it is being written, or one before it is",
+                release="Nothing, or the disk of [DEFAULT] state_path: see the outbox's fault in the status.",
+            ),
+            gate(
+                ReportGate.CONFIRMED,
+                holds=seen.unconfirmed,
+                why="it was made before this start, and whether it still holds was not seen yet",
+                release="Its monitor has to see its subject: mend what keeps it from that. No time releases it.",
+            ),
+            gate(
+                ReportGate.REACHED,
+                holds=bool(seen.trouble),
+                why=seen.trouble,
+                release="masakari-api, keystone and [api]: `masakari-monitors check`.",
+                until=wall_at(now, seen.shut_until),
+            ),
+            gate(
+                ReportGate.ITS_TURN,
+                holds=bool(seen.paced),
+                why=seen.paced,
+                release="Nothing: it goes as masakari's engine ends with those before it.",
+            ),
+            gate(
+                ReportGate.ALLOWED,
+                holds=seen.leave is not Leave.NOW,
+                why=seen.leave.value,
+                release="Its monitor takes it back, or lets it go, as soon as it sees how its subject stands.",
+            ),
+            gate(
+                ReportGate.DUE,
+                holds=wait,
+                why=hidden
+                or (row.answer and f"the last try has come to: {row.answer}")
+                or "it is tried again",
+                release="Nothing: it is offered again by itself.",
+                until=wall_at(now, seen.due),
+            ),
+        ]
+    )

@@ -1,0 +1,61 @@
+"""Why a guest is reported, or why not: where it stands and what stands between its silence and masakari."""
+
+import json
+
+from masakarimonitors.core.explained import Explained, Passage, Standing
+from masakarimonitors.introspectiveinstancemonitor.core.explained import (
+    _PHASES,
+    _WORST,
+    GateName,
+    explain,
+)
+from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
+from masakarimonitors.introspectiveinstancemonitor.core.observation import Availability
+from tests.fixtures.guest_play import A, Play
+
+
+def told(play: Play) -> Explained:
+    found = explain(play.state, play.policy, f"vm:{A}", play.now)
+    assert found is not None
+    json.dumps(found.as_json())
+    return found
+
+
+def holds(explained: Explained) -> list[str]:
+    return [one.name for one in explained.gates if one.passage is Passage.HOLDS]
+
+
+def test_every_phase_has_words_and_a_place() -> None:
+    assert _PHASES.keys() == set(Phase) == set(_WORST)
+
+
+def test_one_that_answers_is_well_and_one_that_never_did_is_not_judged() -> None:
+    play = Play().seen()
+    assert (told(play).standing, holds(told(play))) == (Standing.UNWATCHED, [GateName.AWAITED.value])
+    assert told(play.answers()).standing is Standing.WELL
+    assert explain(play.state, play.policy, "vm:other", play.now) is None
+    assert explain(play.state, play.policy, A, play.now) is None
+
+
+def test_misses_that_are_not_enough_yet_say_how_many() -> None:
+    found = told(Play().seen().answers().after(10.0).misses())
+    assert (found.standing, holds(found)) == (Standing.SUSPECTED, [GateName.MISSED.value])
+    (missed,) = [one for one in found.gates if one.passage is Passage.HOLDS]
+    assert missed.why == "1 of 3 in a row"
+
+
+def test_one_that_is_paused_is_not_judged() -> None:
+    found = told(Play().seen().answers().seen(availability=Availability.PAUSED))
+    assert (found.standing, holds(found)) == (Standing.UNWATCHED, [GateName.JUDGED.value])
+
+
+def test_one_whose_counters_move_is_held_for_that_and_a_dead_one_is_told() -> None:
+    play = Play().seen().answers()
+    for number in range(1, 5):
+        play.after(10.0).misses().reads(cpu=number * 10**9, ran=number * 10**9, requests=number * 1000)
+    found = told(play)
+    assert (found.standing, holds(found)) == (Standing.HELD, [GateName.DEAD.value])
+    assert "counters move" in found.why
+    found = told(Play().seen().answers().goes_silent())
+    assert (found.standing, holds(found)) == (Standing.WAITING, [])
+    assert told(Play().seen().answers().goes_silent().settled()).standing is Standing.TOLD
