@@ -96,6 +96,8 @@ def _standing(state: State, guest: Guest, probe: Probe) -> tuple[Standing, str]:
             return Standing.UNWATCHED, f"it is not judged now: {guest.availability.value}"
     if probe.hold is not None:
         return Standing.HELD, probe.hold.value
+    if probe.delivery is Delivery.NOT_TAKEN:
+        return Standing.HELD, "masakari has not taken its report, which is offered again when it may"
     if probe.delivery is Delivery.WAITING:
         return Standing.WAITING, probe.charge or _PHASES[Phase.REPORTED][1]
     return _PHASES[probe.phase]

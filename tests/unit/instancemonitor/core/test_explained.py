@@ -3,6 +3,7 @@
 import json
 
 from masakarimonitors.core.explained import Explained, Passage, Standing
+from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.instancemonitor.core.explained import GateName, explain
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import LibvirtAway
@@ -52,3 +53,12 @@ def test_while_its_libvirt_is_away_nobody_can_say() -> None:
     found = told(play)
     assert (found.standing, holds(found)) == (Standing.UNSEEN, [GateName.HEARD.value])
     assert "connection reset" in found.why
+
+
+def test_one_whose_report_masakari_did_not_take_is_held() -> None:
+    play = Play()
+    play.census(running())
+    play.census(off(ShutoffReason.CRASHED))
+    play.settled(ReportStatus.REFUSED, play.now.wall)
+    found = told(play)
+    assert found.standing is Standing.HELD and "has not taken" in found.why

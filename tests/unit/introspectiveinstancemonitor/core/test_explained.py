@@ -59,3 +59,8 @@ def test_one_whose_counters_move_is_held_for_that_and_a_dead_one_is_told() -> No
     found = told(Play().seen().answers().goes_silent())
     assert (found.standing, holds(found)) == (Standing.WAITING, [])
     assert told(Play().seen().answers().goes_silent().settled()).standing is Standing.TOLD
+
+
+def test_one_whose_report_masakari_did_not_take_is_held() -> None:
+    found = told(Play().seen().answers().goes_silent().settled(delivered=False))
+    assert found.standing is Standing.HELD and "has not taken" in found.why
