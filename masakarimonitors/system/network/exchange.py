@@ -2,14 +2,14 @@
 
 In: a session of keystoneauth1. Out: the same session, whose every request belongs to an `Exchange`: one time for
 connecting, sending and the whole answer, be it dripped byte by byte, and a bound on how much of it is kept. Requests to
-this computer itself go through no proxy; no redirect is followed: it would show credentials to whoever is there.
+this computer itself go through no proxy; no redirect is followed: it would show credentials to whoever is there. None
+reads `~/.netrc`: a home may lie on a disk that does not answer, and whom it names is nobody whom [api] names.
 """
 
 import contextlib
 import http.client
 import io
 import ipaddress
-import netrc  # noqa: F401 - requests imports it with the first request only, when the disk with it may be away
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.utils import select_proxy
+from requests.utils import get_auth_from_url, select_proxy
 
 from masakarimonitors.core.printable import printable
 
@@ -109,10 +109,18 @@ def bound(session: Any) -> Any:
     """The keystoneauth1 session, each of whose requests belongs to an `Exchange` now, those for its tokens too."""
     session.redirect = False
     transports = session.session
+    # Whoever has none is looked up in ~/.netrc for each request.
+    transports.auth = _of_its_address
     for prefix, adapter in tuple(transports.adapters.items()):
         if isinstance(adapter, requests.adapters.HTTPAdapter):
             transports.mount(prefix, BoundedAdapter(adapter))
     return session
+
+
+def _of_its_address(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Adds the credentials that stand in a request's own address; all others are keystoneauth1's to add."""
+    user, password = get_auth_from_url(request.url or "")
+    return requests.auth.HTTPBasicAuth(user, password)(request) if user or password else request
 
 
 def is_loopback(url: str) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +127,31 @@ async def test_a_request_of_nobody_s_exchange_is_one_of_its_own() -> None:
     async with odd_server(says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as server:
         response: requests.Response = await asyncio.to_thread(get, server.url)
         assert response.json() == {}
+
+
+NOTHING = b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+async def test_no_credentials_come_from_the_home_of_whoever_runs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is anything looked up there: it may be away, and who asks for it is held for as long."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password SECRET\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    looked: list[object] = []
+    monkeypatch.setattr(requests.sessions, "get_netrc_auth", lambda *asked: looked.append(asked))
+    async with odd_server(says(NOTHING)) as server:
+        await asyncio.to_thread(get, server.url)
+        assert "Authorization" not in server.asked[0].head
+        assert looked == []
+
+
+async def test_credentials_of_an_address_are_sent_there() -> None:
+    async with odd_server(says(NOTHING)) as server:
+        await asyncio.to_thread(get, server.url.replace("://", "://user:pass@"))
+        assert "Authorization: Basic dXNlcjpwYXNz" in server.asked[0].head
 
 
 def test_what_others_ask_through_the_same_library_is_left_alone() -> None:
