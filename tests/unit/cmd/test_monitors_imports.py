@@ -24,9 +24,10 @@ from tests.fixtures.monitor_process import Sections, write_conf
 from tests.fixtures.waiting import PATIENCE
 
 PROGRAM = """
+from masakarimonitors.system.service import held_back
+held_back.hold_back()
 import asyncio, json, os, sys
 from masakarimonitors.cmd import monitors
-from masakarimonitors.system.service import held_back
 
 def started(running, page):
     with open(answer, "w") as file:
@@ -44,9 +45,10 @@ getattr(monitors, name)()
 """A console script whose monitor says what is imported once all of it is wired, and ends."""
 
 REPORTER = """
+from masakarimonitors.system.service import held_back
+held_back.hold_back()
 import asyncio, json, sys
 from masakarimonitors.cmd import monitors
-from masakarimonitors.system.service import held_back
 
 def loaded():
     return {name for name in list(sys.modules) if held_back.is_loaded(name)}
