@@ -27,8 +27,10 @@ MODULES = {
     "configparser": "oslo.log reads the file of log_config_append with it",
     "csv": "importlib reads the lists of files of installed packages with it",
     "ctypes": "dateutil asks Windows for its time zone with it",
+    "decimal": "oslo.serialization tells its numbers by it, and iso8601 reads fractions of seconds",
     "difflib": "it finds the name that an operator may have meant, once one is wrong",
     "html": "http.server writes its pages of errors with it; keystoneauth has a web server for one way to sign in",
+    "iso8601": "oslo.utils reads dates with it; keystoneauth reads those of tokens, where it is in use",
     "logging.config": "oslo.log reads the same file with it",
     "lzma": "shutil and zipfile unpack with it",
     "netaddr": "oslo.config reads addresses with it, other than plain ones of IPv4",
@@ -52,6 +54,14 @@ def hold_back() -> None:
         sys.meta_path.insert(0, _Finder())
         # Python names an archive of its modules that is hardly ever there; importlib would open it with zipfile.
         sys.path[:] = [place for place in sys.path if not place.endswith(".zip") or os.path.exists(place)]
+
+
+def load(name: str) -> None:
+    """Load a module that may be held back, for whoever will need it when no disk can be waited for."""
+    module = importlib.import_module(name)
+    with _loading:
+        if isinstance(module, _HeldBack) and not _is_being_loaded(module):
+            _load(module)
 
 
 def is_loaded(name: str) -> bool:
@@ -89,7 +99,7 @@ def _is_being_loaded(module: ModuleType) -> bool:
 def _load(module: ModuleType) -> None:
     """Fill it; raises what its own code raises, and then it is held back as before."""
     later: Any = module.__loader__
-    assert isinstance(later, _Later) and module.__spec__ is not None
+    assert module.__spec__ is not None
     module.__loader__ = module.__spec__.loader = later.real
     try:
         later.real.exec_module(module)
