@@ -126,7 +126,7 @@ class HttpSession:
             raise RuntimeError("a request that belongs to no exchange has no end")
         place = urlsplit(url)
         if place.scheme not in ("http", "https") or not place.hostname:
-            raise ValueError(f"{printable(url, 200)} is no address of HTTP")
+            raise ValueError(f"{printable(shown(url), 200)} is no address of HTTP")
         exchange.begin()
         if exchange.over:
             raise Unsent(f"no time was left to ask {_named(place)}")
@@ -150,8 +150,7 @@ class HttpSession:
             else:
                 connection.close()
         if response.status_code in _REDIRECTS and (where := response.headers.get("location")):
-            seen = f"{place.scheme}://{_named(place)}{place.path}"
-            exchange.remark = f"{seen} redirects to {printable(where, 200)}, which is not followed"
+            exchange.remark = f"{shown(url)} redirects to {printable(where, 200)}, which is not followed"
         return response
 
     def _kept(self, place: SplitResult) -> "_Connection | None":
@@ -238,6 +237,12 @@ class _Encrypted(_Timely, http.client.HTTPSConnection):
 
 
 _Connection = _Plain | _Encrypted
+
+
+def shown(url: str) -> str:
+    """An address for people, without credentials that it may carry."""
+    place = urlsplit(url)
+    return place._replace(netloc=_named(place), query="").geturl()
 
 
 def _named(place: SplitResult) -> str:

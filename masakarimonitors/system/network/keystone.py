@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from masakarimonitors.core.printable import printable
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.http_exchange import current
-from masakarimonitors.system.network.http_session import HttpSession, Response
+from masakarimonitors.system.network.http_session import HttpSession, Response, shown
 
 _RENEWED = datetime.timedelta(seconds=120)
 """How long before its end a token is renewed."""
@@ -136,11 +136,11 @@ class Keystone:
             if urlsplit(asked).path.lower().startswith("/v3"):
                 return asked
             raise KeystoneFault(
-                f"auth_url = {asked} does not say where version 3 of keystone's API is: {fault}"
+                f"auth_url = {shown(asked)} does not say where version 3 of keystone's API is: {fault}"
             ) from fault
         found = version_3(asked, versions, newest_first=self._identity.newest_first)
         if not found:
-            raise KeystoneFault(f"auth_url = {asked} offers no version 3 of keystone's API")
+            raise KeystoneFault(f"auth_url = {shown(asked)} offers no version 3 of keystone's API")
         return found
 
     def _fetched(self) -> _Access:
@@ -155,7 +155,7 @@ class Keystone:
             catalogue = token.get("catalog") or []
             return _Access(answer.headers["X-Subject-Token"] or "", _moment(ends), _listed(catalogue))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
-            raise KeystoneFault(f"{where} answers {answer.status_code} without a token") from fault
+            raise KeystoneFault(f"{shown(where)} answers {answer.status_code} without a token") from fault
 
 
 def _moment(said: str | None) -> datetime.datetime | None:

@@ -1,6 +1,7 @@
 """What is made of keystone's answers. What is asked of it is compared with keystoneauth1's in test_access.py."""
 
 import contextlib
+import dataclasses
 import json
 from typing import Any
 
@@ -75,6 +76,15 @@ def test_a_refusal_is_told_in_one_bounded_line(text: str, said: str) -> None:
         Keystone(Played(Response(401, {}, text)), WHO).token()
     assert said in str(fault.value) and len(str(fault.value)) < 400
     assert "\n" not in str(fault.value) and "\x1b" not in str(fault.value)
+
+
+@pytest.mark.parametrize("answer", [Response(200, {}, "{}"), Response(201, {}, "{}")])
+@pytest.mark.parametrize("discovers", [True, False])
+def test_credentials_in_auth_url_are_shown_to_nobody(answer: Response, discovers: bool) -> None:
+    who = dataclasses.replace(WHO, auth_url="http://u:SECRET@k/identity", discovers=discovers)
+    with pytest.raises(KeystoneFault, match="http://k/identity") as fault:
+        Keystone(Played(answer), who).token()
+    assert "SECRET" not in str(fault.value)
 
 
 def test_a_token_that_never_ends_is_kept() -> None:
