@@ -2,7 +2,7 @@
 
 Three options of [api] are this project's; all others are keystoneauth1's (authentication, session, adapter). Those that
 nearly every cloud uses are declared here as that library declares them (a test compares the two): a monitor that needs
-no others does without it, which saves an eighth of its memory. The first tries of the other two monitors stand in
+no others does without it, which saves up to an eighth of its memory. The first tries of the other two monitors stand in
 [host] and [process], where deployed files have them.
 """
 
