@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from masakarimonitors.system.http_exchange import Exchange, Withheld
+from masakarimonitors.system.network.http_exchange import Exchange, Withheld
 from masakarimonitors.system.threads import NoThread, Pool
 
 # With its defaults the API sleeps up to 5 s on every POST; less than 15 s would call a slow answer none.

@@ -81,6 +81,10 @@ class Storm:
         """When to look again if nothing happens, and it may be over then; None while it is not counted."""
         return self.counted_at + min(STEP, hold - self.quiet) if self.seen else None
 
+    def over_at(self, hold: float) -> float | None:
+        """When it may be over if nothing happens until then; None while its view is lost and nothing is counted."""
+        return self.counted_at + hold - self.quiet if self.seen else None
+
     def is_over(self, hold: float, now: float) -> bool:
         """Whether it has stood its time at monotonic second `now`."""
         left = hold - self.quiet

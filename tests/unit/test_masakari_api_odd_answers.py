@@ -251,11 +251,9 @@ async def test_no_proxy_stands_between_this_computer_and_itself(monkeypatch: pyt
         api.close()
 
 
-async def test_an_answer_of_a_proxy_that_drips_is_given_up_too(
-    way: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if way:
-        pytest.skip("our own client knows no proxy; keystoneauth1 is used where there is one")
+@pytest.mark.parametrize("way", [False], indirect=True, ids=["keystoneauth"])
+async def test_an_answer_of_a_proxy_that_drips_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own client knows no proxy: keystoneauth1 is used where there is one."""
     async with odd_server(DRIPS["a body"]) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("https_proxy", proxy.url)

@@ -14,7 +14,14 @@ import urllib3
 from requests.utils import get_auth_from_url, select_proxy
 
 from masakarimonitors.core.printable import printable
-from masakarimonitors.system.http_exchange import DEFAULT, Answer, Exchange, Withheld, current, is_loopback
+from masakarimonitors.system.network.http_exchange import (
+    DEFAULT,
+    Answer,
+    Exchange,
+    Withheld,
+    current,
+    is_loopback,
+)
 
 __all__ = ["BoundedAdapter", "Exchange", "Withheld", "bound", "is_loopback"]
 

@@ -22,7 +22,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 import certifi
 
 from masakarimonitors.core.printable import printable
-from masakarimonitors.system.http_exchange import Answer, Exchange, Withheld, current
+from masakarimonitors.system.network.http_exchange import Answer, Exchange, Withheld, current
 from masakarimonitors.version import VERSION
 
 _PIECE = 1 << 14

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from masakarimonitors.core.printable import printable
 from masakarimonitors.system.clock import SystemClock
-from masakarimonitors.system.http_exchange import current
+from masakarimonitors.system.network.http_exchange import current
 from masakarimonitors.system.network.http_session import HttpSession, Response, shown
 
 _RENEWED = datetime.timedelta(seconds=120)

@@ -18,8 +18,8 @@ from masakarimonitors.cmd import access
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.conf.sections import api as options_of_api
 from masakarimonitors.masakari_api import Delivered, MasakariApi
-from masakarimonitors.system.http_exchange import Exchange
 from masakarimonitors.system.network.exchange import bound
+from masakarimonitors.system.network.http_exchange import Exchange
 from masakarimonitors.system.network.keystone import KeystoneAdapter
 from tests.fixtures.fake_keystone import FakeKeystone
 from tests.fixtures.odd_server import ACCEPTED, odd_server, says

@@ -36,7 +36,7 @@ from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.status.health import Kind, Level, Sight, View
 from masakarimonitors.status.model import MonitorStatus, SubjectRow
-from masakarimonitors.system.http_exchange import current
+from masakarimonitors.system.network.http_exchange import current
 from masakarimonitors.system.network.http_session import HttpSession, Unsent
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle

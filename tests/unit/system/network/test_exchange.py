@@ -12,8 +12,8 @@ import urllib3
 from keystoneauth1 import exceptions
 from keystoneauth1.session import Session
 
-from masakarimonitors.system.http_exchange import Exchange
 from masakarimonitors.system.network.exchange import bound
+from masakarimonitors.system.network.http_exchange import Exchange
 from tests.fixtures.odd_server import ACCEPTED, drips, odd_server, says
 from tests.fixtures.waiting import growing
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.system.http_exchange import Exchange, Withheld
 from masakarimonitors.system.network import http_session
+from masakarimonitors.system.network.http_exchange import Exchange, Withheld
 from masakarimonitors.system.network.http_session import Broken, HttpSession, Response, Tls, Unsent
 from tests.fixtures.odd_server import Asked, odd_server, says
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.system.http_exchange import Exchange
+from masakarimonitors.system.network.http_exchange import Exchange
 from masakarimonitors.system.network.http_session import HttpSession, Response, Tls
 from masakarimonitors.system.network.keystone import (
     Identity,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from masakarimonitors.system.http_exchange import Exchange, current, is_loopback
+from masakarimonitors.system.network.http_exchange import Exchange, current, is_loopback
 
 
 @pytest.mark.parametrize(
