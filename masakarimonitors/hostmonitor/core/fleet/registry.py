@@ -13,7 +13,7 @@ from masakarimonitors.hostmonitor.core.fleet.news import News
 from masakarimonitors.hostmonitor.core.observation import Membership, Registry
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work
-from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Release
 from masakarimonitors.hostmonitor.core.state import Cluster, Maintenance, Policy, Segments, State
 
 OFFER_AGAIN = 300.0
@@ -124,7 +124,8 @@ def _free_outage(outage: Outage, now: Instant, *, ended: bool) -> Outage:
     if report is not None and report.fate is Fate.REFUSED:
         outage = replace(outage, report=replace(report, retry_at=now.monotonic))
     if ended:
-        outage = replace(outage, looked_at=True, released=outage.released or report is None)
+        release = Release.LOOKED_AT if report is None else outage.release
+        outage = replace(outage, looked_at=True, release=release)
     return outage
 
 

@@ -190,7 +190,7 @@ def no_storm(case: Case) -> Hold | None:
 
     A storm that has stood its time lets those ask for proof that can be proven, and holds the others while it lasts.
     """
-    if case.outage.released:
+    if case.outage.let_go(case.seen_up):
         return None
     storms = case.cluster.storms
     domain = case.policy.domains.get(case.name)

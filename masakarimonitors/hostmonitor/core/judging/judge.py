@@ -21,7 +21,7 @@ from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.handover import adopt
 from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
-from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Outage, Phase, move
+from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Outage, Phase, Release, move
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy
 
@@ -98,7 +98,7 @@ def judge(name: str, host: HostState, cluster: Cluster, policy: Policy, now: Ins
     for act in acts:
         judgement = _PERFORM[act](court, judgement, values)
     if judgement.host.outage is not None:
-        judgement = judgement.in_outage(phase=phase)
+        judgement = _note_life(court, judgement.in_outage(phase=phase), values)
     return _SPEAK[phase](court, judgement, values, before)
 
 
@@ -166,6 +166,25 @@ def _note_maintenance(court: Court, judgement: Judgement) -> Judgement:
         if judgement.name in court.cluster.maintenance
         else judgement
     )
+
+
+def _note_life(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> Judgement:
+    """A host that was seen up on a link, and is on none, fails in another way than before: that settles anew.
+
+    While it lived it was to be recovered because its instances could not work, and nobody asked whether it is off. A
+    storm that let it go because it lived holds it again; a link that is only out of sight has not fallen.
+    """
+    outage, seen_up = judgement.outage, Membership.UP in values
+    if outage.release is Release.ALIVE and all(
+        link.value is not Membership.UP for link in judgement.host.links
+    ):
+        judgement = judgement.in_outage(release=Release.NONE)
+    if outage.seen_up is seen_up:
+        return judgement
+    if outage.seen_up and outage.phase is Phase.FAILING:
+        since, questions = court.monotonic, outage.questions.life_voided()
+        judgement = judgement.in_outage(since=since, questions=questions)
+    return judgement.in_outage(seen_up=seen_up)
 
 
 def _note_work(court: Court, judgement: Judgement) -> Judgement:

@@ -29,7 +29,7 @@ from masakarimonitors.hostmonitor.core.judging.gates import (
 )
 from masakarimonitors.hostmonitor.core.observation import Membership, Power, ProofKind, Work
 from masakarimonitors.hostmonitor.core.outages.host import HostState
-from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Report
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Release, Report
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
 from masakarimonitors.hostmonitor.core.state import Cluster, Maintenance, ProofPolicy, Segments
 from tests.fixtures.host_play import policy
@@ -192,7 +192,7 @@ STOOD = replace(STORM, stood=True)
     [
         (STORM, {}, Reason.STORM),
         (STORM, {"rules": {"proof": PROOF}}, Reason.STORM),
-        (STORM, {"outage": {"released": True}}, None),
+        (STORM, {"outage": {"release": Release.CALM}}, None),
         (STORM, {"outage": report(Fate.TAKEN_BACK)}, Reason.STORM),
         (STOOD, {}, Reason.STORM),  # it lives on a link, and may be on its way back
         (STOOD, {"values": (D, D, D)}, Reason.STORM_UNPROVEN),
@@ -203,7 +203,7 @@ STOOD = replace(STORM, stood=True)
             {"rules": {"proof": PROOF}, "proofs": proof(Power.OFF, ProofKind.UNCHECKED)},
             Reason.STORM_UNPROVEN,
         ),
-        (STOOD, {"outage": {"released": True}}, None),
+        (STOOD, {"outage": {"release": Release.CALM}}, None),
     ],
 )
 def test_a_storm_holds_what_it_has_not_released(
