@@ -224,6 +224,14 @@ def alive(evidence: str) -> str:
     return f"held: it is lost to its cluster and nothing can prove that it is off, but it still answers: {evidence}"
 
 
+def untried(evidence: str, longest: float) -> str:
+    """Whether it runs nobody could find out."""
+    return (
+        "held: nothing can prove that it is off, and whether anything of it still answers could not be tried: "
+        f"{evidence}. It is tried again, for {seconds(longest)}, and then reported"
+    )
+
+
 def unwatched(links: Sequence[str]) -> str:
     """A failure there would not be seen."""
     return (
