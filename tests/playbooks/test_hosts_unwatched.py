@@ -2,10 +2,13 @@
 
 import datetime
 
+import pytest
+
 from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
-from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.observation import Membership, Work
+from masakarimonitors.hostmonitor.status import describe
 from tests.fixtures.host_play import OWN, THREE, Play, policy, stopped
 
 U, D = Membership.UP, Membership.DOWN
@@ -201,3 +204,29 @@ def test_a_restart_sends_what_is_undelivered_and_ours() -> None:
     play.wait(5)
     assert play.reports == [stopped("node05"), stopped("node05")]
     assert play.notified[0].notification == play.notified[1].notification and play.notified[1].again
+
+
+@pytest.mark.parametrize("name", ["node99", "NODE99"])
+def test_a_registered_host_of_which_only_planned_work_is_known_is_listed_nowhere(name: str) -> None:
+    play = Play(policy(lookup=True)).all_up("node05").work("node99", Work.STANDBY).wait(61)
+    play.registry({"node05": False, name: False})
+    assert play.last("hosts unseen").alarm and name in play.last("hosts unseen").why
+    assert absent(play) == name
+    play.work("node99", Work.NONE).wait(61).registry({"node05": False, name: False})
+    assert play.said("hosts unseen") == ["blind"] and absent(play) == name
+    play.heal("node99").wait(61).registry({"node05": False, name: False})
+    assert play.said("hosts unseen") == ["blind", "recovered"] and absent(play) == ""
+
+
+def test_one_that_left_while_its_link_proved_nothing_and_is_not_listed_since_is_listed_nowhere() -> None:
+    play = Play(policy(lookup=True)).all_up("node05").wait(5)
+    for link in THREE:
+        play.view(link, proven=False).sees(link, {OWN: U, "node05": U, "node99": Membership.LEFT}, whole=True)
+        play.view(link).sees(link, {OWN: U, "node05": U}, whole=True)
+    play.wait(61).registry({"node05": False, "node99": False})
+    assert play.last("hosts unseen").alarm and absent(play) == "node99"
+
+
+def absent(play: Play) -> str:
+    """Who the status says is listed nowhere."""
+    return next((row.state for row in describe(play.state, play.rules) if row.subject == "hosts unseen"), "")
