@@ -230,3 +230,28 @@ def test_one_that_left_while_its_link_proved_nothing_and_is_not_listed_since_is_
 def absent(play: Play) -> str:
     """Who the status says is listed nowhere."""
     return next((row.state for row in describe(play.state, play.rules) if row.subject == "hosts unseen"), "")
+
+
+def test_a_host_that_has_left_a_deciding_link_and_is_up_elsewhere_is_an_alarm_after_a_minute() -> None:
+    play = Play().all_up("node05", "node06", "node07").wait(5)
+    play.cut("node05", "storage", to=Membership.LEFT).wait(59)
+    assert not any(told.alarm for told in play.told)
+    play.wait(2)
+    last = play.last("host:node05")
+    assert last.alarm and last.why.startswith("storage does not list it (it has left storage), and decides")
+    play.heal("node05", "storage").wait(5)
+    assert play.said("host:node05")[-1] == "recovered"
+
+
+def test_one_that_leaves_everywhere_or_that_somebody_works_on_is_none() -> None:
+    play = Play().all_up("node05", "node06", "node07").wait(5)
+    play.cut("node05", "storage", to=Membership.LEFT).wait(30)
+    play.cut("node05", "manage", "tenant", to=Membership.LEFT).work("node06", Work.MAINTENANCE)
+    play.cut("node06", "storage", to=Membership.LEFT).wait(600)
+    assert not any(told.alarm for told in play.told)
+
+
+def test_leaving_a_link_that_decides_nothing_is_none() -> None:
+    play = Play().all_up("node05", "node06", "node07").wait(5)
+    play.cut("node05", "manage", to=Membership.LEFT).wait(600)
+    assert not any(told.alarm for told in play.told)

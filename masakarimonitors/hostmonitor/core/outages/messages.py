@@ -232,11 +232,10 @@ def untried(evidence: str, longest: float) -> str:
     )
 
 
-def unwatched(links: Sequence[str]) -> str:
-    """A failure there would not be seen."""
-    return (
-        f"{join(links)} does not list it, and decides about it: it could fail there and nobody would be told"
-    )
+def unwatched(links: Sequence[str], left: Sequence[str] = ()) -> str:
+    """A failure there would not be seen; `left`: those of `links` that it has left, cleanly."""
+    how = f" (it has left {join(left)})" if left else ""
+    return f"{join(links)} does not list it{how}, and decides about it: it could fail there and nobody would be told"
 
 
 def unseen(names: Sequence[str]) -> str:

@@ -97,7 +97,8 @@ TO_DO = {
     Reason.UNSAYABLE: "masakari takes only letters, digits, dots, dashes and underscores in a host's name.",
     Reason.UNDECIDED: "This monitor cannot see the link that is named, and the matrix cannot do without it: look at "
     "its `link:`.",
-    Reason.UNWATCHED: "Its agent of that network is not there, or has another name. A failure there would not be seen.",
+    Reason.UNWATCHED: "Its agent of that network is not there, was stopped, or has another name. A failure there would "
+    "not be seen.",
     Reason.LEFT_IN_SERVICE: "Somebody has stopped it or its agent cleanly. Put it on maintenance in masakari if "
     "that is meant. If its instances must go on, evacuate them.",
     Reason.LEFT_LONG: "Somebody stopped its agent cleanly, and nobody has started it since. A failure would not be "
