@@ -255,3 +255,23 @@ def test_leaving_a_link_that_decides_nothing_is_none() -> None:
     play = Play().all_up("node05", "node06", "node07").wait(5)
     play.cut("node05", "manage", to=Membership.LEFT).wait(600)
     assert not any(told.alarm for told in play.told)
+
+
+@pytest.mark.parametrize("gap", [False, True])
+def test_reporters_that_follow_one_another_and_do_nothing_are_an_alarm_after_a_minute(gap: bool) -> None:
+    play = Play(policy(elected=True)).follows("node02").all_up("node03").cut("node03")
+    for number in range(12):
+        if gap:
+            play.no_election()
+        play.wait(5.0).follows(("node02", "node04")[number % 2])
+    assert not any(told.alarm for told in play.told if told.subject == "host:node03" and not gap)
+    play.wait(2.1)
+    assert "is to report it" in play.last("host:node03").why and play.last("host:node03").alarm
+
+
+def test_who_has_reported_itself_until_now_gives_the_next_one_a_minute() -> None:
+    play = Play(policy(elected=True), api=False).leads({}).all_up("node03").cut("node03").wait(100)
+    play.follows("node02", ledger={}).wait(59)
+    assert not play.last("host:node03").alarm
+    play.wait(2)
+    assert "is to report it" in play.last("host:node03").why and play.last("host:node03").alarm

@@ -98,6 +98,7 @@ TABLE: Mapping[tuple[Standing, Word], tuple[Standing, Change]] = {
 class Reporter:
     """Who reports, since monotonic second `since`, as far as this monitor knows, and `why`.
 
+    `silent_since`: the monotonic second since which this monitor does not report, whoever did meanwhile.
     `leader`: the node of another monitor that reports; empty when it is this one, all, or not known. `delivers`:
     whether that one says that its own way to masakari works; None where it does not say. `until`: when the standing
     ends by itself. `term_read`: a ledger was read since this monitor became the leader.
@@ -109,6 +110,7 @@ class Reporter:
     delivers: bool | None = None
     why: str = "no word of an election yet"
     since: float = math.inf
+    silent_since: float = -math.inf
     until: float = math.inf
     term_read: bool = False
     warned: bool = False
@@ -148,12 +150,14 @@ def hear(before: Reporter, seen: Leader | Follower | NoElection, now: float) -> 
     if standing is Standing.ALL:
         until = math.inf
     same = standing is before.standing and leader == before.leader
+    silent = not before.reports and before.standing is not Standing.UNKNOWN
     after = Reporter(
         standing=standing,
         leader=leader,
         delivers=seen.delivers if isinstance(seen, Follower) else None,
         why=seen.why,
         since=before.since if same else now,
+        silent_since=before.silent_since if silent else now,
         until=until,
         term_read=before.term_read and standing is Standing.LEADER and before.standing is Standing.LEADER,
     )
@@ -185,9 +189,9 @@ def pass_time(before: Reporter, now: float) -> tuple[Reporter, Change]:
         # Who notices late has heard nothing since.
         lapsed = before.until if now <= before.until + LATE else now
         why, until = "its own election was not renewed in time", lapsed + ELECTION_PATIENCE
-    return replace(
-        before, standing=standing, leader="", why=why, since=now, until=until, term_read=False
-    ), change
+    silent_since = now if before.reports else before.silent_since
+    after = replace(before, standing=standing, leader="", why=why, since=now, until=until, term_read=False)
+    return replace(after, silent_since=silent_since), change
 
 
 def stagger(host: str, own: str, others: Iterable[str], step: float) -> float:

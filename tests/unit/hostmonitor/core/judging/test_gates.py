@@ -220,7 +220,7 @@ def test_a_storm_of_a_failure_domain_holds_its_hosts_alone() -> None:
 
 
 def reporter(standing: Standing, leader: str = "", since: float = 0.0) -> dict[str, Any]:
-    return {"reporter": Reporter(standing=standing, leader=leader, since=since)}
+    return {"reporter": Reporter(standing=standing, leader=leader, silent_since=since)}
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_only_a_reporter_reports(standing: Standing, leader: str, reason: Reason
         (2.0 + WORD_PATIENCE, 0.0, report(Fate.TAKEN_BACK), Reason.OVERDUE),
         # masakari was told UNKNOWN, and the reporter waits for proof
         (900.0, 0.0, report(Fate.ANOTHERS, HostStatus.UNKNOWN), Reason.ELSEWHERE),
-        (99.0, FAILED + 40.0, {}, Reason.ELSEWHERE),  # it has become the reporter only now
+        (99.0, FAILED + 40.0, {}, Reason.ELSEWHERE),  # this monitor has reported itself until now
         (100.0, FAILED + 40.0, {}, Reason.OVERDUE),
     ],
 )
