@@ -3,7 +3,7 @@
 import pytest
 
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core.observation import Life, Power, ProofKind
+from masakarimonitors.hostmonitor.core.observation import Life, Membership, Power, ProofKind
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Release
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import Play, policy, shipped_policy, stopped
@@ -99,3 +99,18 @@ def test_proof_ends_the_settling_at_once(ago: float) -> None:
     play.cut("node02", "storage").wait(ago).cut("node02", "manage", "tenant").leads({})
     play.power("node02", Power.OFF, kind=ProofKind.FENCED)
     assert play.reports == [stopped("node02", HostStatus.NORMAL.value)]
+
+
+def test_it_begins_too_when_the_fall_of_what_was_out_of_sight_is_seen() -> None:
+    """Nobody knows when it fell; until a moment ago something of it has answered."""
+    play = Play(shipped_policy(), life=Life.ALIVE, api=False).leads({}).all_up(*TEN).wait(10)
+    play.cut("node02", "storage", "tenant").view("manage", proven=False).wait(400)
+    assert play.reports == [] and play.last("host:node02").alarm
+    play.life = Life.SILENT
+    play.view("manage").sees(
+        "manage", dict.fromkeys(TEN, Membership.UP) | {"node02": Membership.DOWN}, whole=True
+    )
+    play.wait(29.9)
+    assert play.reports == []
+    play.wait(31)
+    assert play.reports == [stopped("node02")]
