@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.hostmonitor.core import ingest
 from masakarimonitors.hostmonitor.core.judging import judge
 from masakarimonitors.hostmonitor.core.observation import (
     Answered,
@@ -42,7 +43,7 @@ from tests.explore.moves import (
 )
 from tests.explore.search import Account, Limits, Search
 
-NOTE_LIFE = judge._note_life
+NOTE_LIFE, ON_LINK = judge._note_life, ingest._on_link
 LOST = ("a is down on storage", REPORTED)
 """Moves: a host of two links is lost, and its report waits."""
 LOST_HERE = ("a is down on cluster", REPORTED)
@@ -194,6 +195,7 @@ def test_a_core_that_is_broken_is_found_out(rules: Rules, begin: tuple[str, ...]
 def test_a_fall_that_is_not_noted_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that lived for long would be accused seconds after its last link fell."""
     monkeypatch.setattr(judge, "_note_life", lambda court, judgement, values: judgement)
+    monkeypatch.setattr(ingest, "_on_link", lambda *news: replace(ON_LINK(*news), outage=news[0].outage))
     account = explore(played(first(LIVES), *ALIVE, "400 s pass"), 400)
     assert "after its last link fell" in str(account.violation), str(account)
 
