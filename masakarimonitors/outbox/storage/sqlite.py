@@ -231,7 +231,12 @@ class SqliteStore:
             return db
 
     def _is_read_only(self) -> bool:
-        return bool(os.statvfs(self._path.parent).f_flag & os.ST_RDONLY)
+        """Whether nothing can be written there, however much room there is: so mounted, or marked as immutable."""
+        if os.statvfs(self._path.parent).f_flag & os.ST_RDONLY:
+            return True
+        # Root is refused for no other reason.
+        there = (path for path in (self._path.parent, self._path) if path.exists())
+        return not all(os.access(path, os.W_OK, effective_ids=True) for path in there)
 
     def _check_in_place(self) -> None:
         # sqlite would go on writing into a file that nobody finds again after the next start.
