@@ -224,7 +224,8 @@ class Follower:
     def _replace(self, row: Row) -> None:
         """What masakari has failed at before is no alarm of its own any more when the same subject is told anew."""
         for report in list(self._reports.values()):
-            if report.row.subject == row.subject and report.progress in UNRECOVERED:
+            older = report.row.id < row.id  # what was read late is not newer than what is followed
+            if older and report.row.subject == row.subject and report.progress in UNRECOVERED:
                 self._move(report, Said.OVER, "it was reported anew since")
 
     def _review(self) -> None:

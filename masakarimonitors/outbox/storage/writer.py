@@ -36,7 +36,6 @@ class Earlier(Enum):
 
     UNSEEN = "nothing: it could not be read yet"
     TAKEN_UP = "all of it, or there is nothing"
-    LEFT = "that it is there; it came too late to be judged, and stays for the next start"
     ASIDE = "that it is in a file that was set aside"
 
 
@@ -45,16 +44,15 @@ class Glance(Enum):
 
     AT_START = "they were read before anything was judged"
     EMPTY = "there are none"
-    LATE = "they are there, and much may have been judged and sent since without them"
+    LATE = "they were read only now, and much may have been judged and sent since without them"
     SET_ASIDE = "their file is broken and has another name now"
 
 
 _MOVES = {
     (Earlier.UNSEEN, Glance.AT_START): Earlier.TAKEN_UP,
     (Earlier.UNSEEN, Glance.EMPTY): Earlier.TAKEN_UP,
-    (Earlier.UNSEEN, Glance.LATE): Earlier.LEFT,
+    (Earlier.UNSEEN, Glance.LATE): Earlier.TAKEN_UP,
     (Earlier.UNSEEN, Glance.SET_ASIDE): Earlier.ASIDE,
-    (Earlier.LEFT, Glance.SET_ASIDE): Earlier.ASIDE,
 }
 
 
@@ -73,18 +71,21 @@ class Writer:
         *,
         keep: int,
         adopt: Callable[[Loaded], None],
+        adopt_late: Callable[[Loaded], None],
         everything: Callable[[], Sequence[Write]],
         on_written: Callable[[Row], None],
         deadline: float = DEADLINE,
     ) -> None:
         """`keep` is how many ended rows stay in the store; `deadline`: seconds until a disk counts as hung.
 
-        `adopt` takes what the store held before; `everything` gives what a new store must hold;
+        `adopt` takes what the store held before, or `adopt_late` where that was read only in the midst of this run;
+        `everything` gives what a new store must hold;
         `on_written` is told each row that has been written, or that waits because it cannot be.
         """
         self._clock = clock
         self._keep = keep
         self._adopt = adopt
+        self._adopt_late = adopt_late
         self._everything = everything
         self._on_written = on_written
         self._writes: list[Write] = []
@@ -111,6 +112,11 @@ class Writer:
         return self._disk.hangs
 
     @property
+    def awaits_earlier(self) -> bool:
+        """Whether it is still to be seen what an earlier run left."""
+        return self._earlier is Earlier.UNSEEN
+
+    @property
     def where(self) -> str:
         """For people: where the rows are kept."""
         return self._disk.store.where
@@ -121,7 +127,7 @@ class Writer:
         What waits in a store must be known before anything is judged: a report that turned up later would be
         delivered without anybody having looked whether it still holds. A disk that does not answer is the exception:
         nothing that waits for it would ever end, so the monitor works from memory, and what waits there waits on:
-        `unread` says so until this process ends, or the file turns out to be empty.
+        `unread` says so until the disk answers.
         """
         try:
             loaded = await self._disk.call(lambda store: store.load())
@@ -280,26 +286,23 @@ class Writer:
         self.fault = ""
 
     def _see_late(self, left: Loaded) -> None:
-        """What an earlier run left is seen only now: nothing of it is taken up in the middle of a run.
-
-        What it tells may have been seen, told and recovered since by this run, which knew of no report of it: a second
-        one would be recovered once more.
-        """
-        for one in left.unreadable:
-            LOG.error("%s", one)
+        """What an earlier run left is seen only now: its reports are judged like those that were read at a start."""
+        self.unread = ""
         if not (left.pending or left.followed or left.memory or left.unreadable):
             self._see_earlier(Glance.EMPTY)
-            self.unread = ""
             return
         self._see_earlier(Glance.LATE)
         subjects = list(dict.fromkeys(row.subject for row in left.pending))
         more = f" and {len(subjects) - _NAMED} more" if len(subjects) > _NAMED else ""
-        waiting = f"{len(left.pending)} report(s) wait there, about {', '.join(subjects[:_NAMED])}{more}"
-        self.unread = (
-            f"what an earlier run left in {self.where} could not be read at the start, and is neither judged nor sent "
-            f"by this one: {waiting if subjects else 'no report waits there, but what was last reported is'}"
+        named = f", about {', '.join(subjects[:_NAMED])}{more}" if subjects else ""
+        LOG.warning(
+            "What an earlier run left in %s could be read only now: %d report(s) wait there%s, and are judged from now "
+            "on. What was remembered there is not known to this run, which may have reported anew what was reported.",
+            self.where,
+            len(left.pending),
+            named,
         )
-        LOG.error("%s. Start the monitor again to have it judged.", self.unread)
+        self._adopt_late(left)
 
     def _see_earlier(self, glance: Glance) -> None:
         self._earlier = move(self._earlier, glance)
@@ -321,7 +324,7 @@ class Writer:
         except (OSError, StoreFault) as error:
             self._degrade(StoreFault(f"{fault}; it could not be set aside: {error}", lasting=False))
             return self.where
-        if self._earlier in (Earlier.UNSEEN, Earlier.LEFT):
+        if self._earlier is Earlier.UNSEEN:
             self.unread = f"what an earlier run left was set aside unread as {aside} ({fault})"
         self._see_earlier(Glance.SET_ASIDE)
         return aside

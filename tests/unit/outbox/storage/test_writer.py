@@ -20,9 +20,8 @@ def test_what_is_known_of_an_earlier_run(earlier: Earlier, glance: Glance) -> No
     expected = {
         (Earlier.UNSEEN, Glance.AT_START): Earlier.TAKEN_UP,
         (Earlier.UNSEEN, Glance.EMPTY): Earlier.TAKEN_UP,
-        (Earlier.UNSEEN, Glance.LATE): Earlier.LEFT,
+        (Earlier.UNSEEN, Glance.LATE): Earlier.TAKEN_UP,
         (Earlier.UNSEEN, Glance.SET_ASIDE): Earlier.ASIDE,
-        (Earlier.LEFT, Glance.SET_ASIDE): Earlier.ASIDE,
     }
     assert move(earlier, glance) is expected.get((earlier, glance), earlier)
 
@@ -59,6 +58,7 @@ class Desk:
             self.clock,
             keep=10,
             adopt=self.adopted.append,
+            adopt_late=self.adopted.append,
             everything=lambda: [Put(row(1))],
             on_written=lambda row: self.written.append(row.id),
         )
