@@ -131,6 +131,7 @@ def wire(
     record = Record(monitor.name, clock.now(), on_verdict, on_record=keep)
     for one in outbox.unreadable:
         record.defect(one, clock.now())
+    outbox.watch_defects(lambda text: record.defect(text, clock.now()))
     daemon = Daemon(monitor, outbox, clock, record)
 
     def tell(text: str) -> None:

@@ -61,6 +61,7 @@ class Outbox:
             adopt_late=self._adopt_late,
             everything=self._everything,
             on_written=self._note_written,
+            on_poison=self._say_defect,
             deadline=deadline,
         )
         self._on_written = on_written
@@ -82,6 +83,7 @@ class Outbox:
         """Set when rows of the last life were read only in the midst of this one, and are to be judged."""
         self.unreadable: Sequence[str] = ()
         """For people: what an earlier run left that makes no sense, and is set aside."""
+        self._on_defect: Callable[[str], None] = lambda text: None
         self.counts: dict[ReportStatus, int] = dict.fromkeys(ReportStatus, 0)
 
     @property
@@ -130,6 +132,10 @@ class Outbox:
         Raises StoreFault when something is there that cannot be read at present.
         """
         await self._writer.open()
+
+    def watch_defects(self, told: Callable[[str], None]) -> None:
+        """Have `told` called, in words, with each thing that is set aside from now on."""
+        self._on_defect = told
 
     def submit(self, commands: Sequence[Command], now: Instant) -> Sequence[Row]:
         """Take the durable commands of one decision; other commands are ignored. Never blocks, never raises.
@@ -334,6 +340,10 @@ class Outbox:
         if len(self._offered) > _KNOWN_AGAIN:
             del self._offered[next(iter(self._offered))]
 
+    def _say_defect(self, text: str) -> None:
+        LOG.error("%s", text)
+        self._on_defect(text)
+
     def _note_written(self, row: Row) -> None:
         self._on_row(row)
         if self._pending.note_written(row):
@@ -370,9 +380,8 @@ class Outbox:
                 self._writer.write([self._take_back(row, _TOLD_SINCE, now)])
         self._followed = {**{row.id: row for row in loaded.followed}, **self._followed}
         self.followed_news.set()
-        self.unreadable = loaded.unreadable
         for one in loaded.unreadable:
-            LOG.error("%s", one)
+            self._say_defect(one)
         known = {key: value for key, value in loaded.memory.items() if key not in self._spoken}
         self._memory = {**known, **self._memory}
         self._told, self._spoken = {}, set()

@@ -74,13 +74,15 @@ class Writer:
         adopt_late: Callable[[Loaded], None],
         everything: Callable[[], Sequence[Write]],
         on_written: Callable[[Row], None],
+        on_poison: Callable[[str], None],
         deadline: float = DEADLINE,
     ) -> None:
         """`keep` is how many ended rows stay in the store; `deadline`: seconds until a disk counts as hung.
 
         `adopt` takes what the store held before, or `adopt_late` where that was read only in the midst of this run;
         `everything` gives what a new store must hold;
-        `on_written` is told each row that has been written, or that waits because it cannot be.
+        `on_written` is told each row that has been written, or that waits because it cannot be; `on_poison`, in words,
+        what no store can hold.
         """
         self._clock = clock
         self._keep = keep
@@ -88,6 +90,9 @@ class Writer:
         self._adopt_late = adopt_late
         self._everything = everything
         self._on_written = on_written
+        self._on_poison = on_poison
+        # Those that were told of.
+        self._poison: set[str] = set()
         self._writes: list[Write] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
@@ -242,7 +247,7 @@ class Writer:
             if self._earlier is Earlier.UNSEEN:
                 # Before the first row of this run: all that is found is an earlier one's.
                 self._see_late(await self._disk.call(lambda store: store.load()))
-            await self._disk.call(lambda store: store.write(writes))
+            await self._put(writes)
         except StoreFault as fault:
             await self._after(fault, writes)
         else:
@@ -252,6 +257,38 @@ class Writer:
         if self._ended >= _PRUNE_AFTER:
             self._ended = 0
             await self._try(lambda store: store.prune(self._keep), None)
+
+    async def _put(self, writes: Sequence[Write]) -> None:
+        """Have the store hold them; what no store can hold must not keep the others out of it. Raises StoreFault."""
+        try:
+            await self._disk.call(lambda store: store.write(writes))
+        except StoreFault as fault:
+            poison, why = fault.poison, str(fault)
+            if not poison:
+                raise
+        else:
+            return
+        await self._disk.call(lambda store: store.put_aside(poison))
+        for write in poison:
+            self._name_poison(write, why)
+        others = [write for write in writes if not any(write is one for one in poison)]
+        if others:
+            await self._disk.call(lambda store: store.write(others))
+
+    def _name_poison(self, write: Write, why: str) -> None:
+        name = f"the report about {write.row.subject}" if isinstance(write, Put) else f"memory {write.key!a}"
+        if name in self._poison:
+            return
+        self._poison.add(name)
+        means = (
+            "it is delivered from memory, and lost if this process ends before that"
+            if isinstance(write, Put)
+            else "what it tells counts as unknown after the next start"
+        )
+        self._on_poison(
+            f"{name} holds a value that cannot be written ({why}) and is set aside; all others are kept: {means}. "
+            "This is a bug of this program; please report it with the log"
+        )
 
     def _tell(self, writes: Sequence[Write]) -> None:
         for write in writes:
@@ -273,7 +310,7 @@ class Writer:
         )
         everything = list(self._everything())
         try:
-            await self._disk.call(lambda store: store.write(everything))
+            await self._put(everything)
         except StoreFault as again:
             self._degrade(again)
             self._writes = _latest(everything + self._writes)
