@@ -11,6 +11,7 @@ the privileged helper too.
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import select
@@ -28,6 +29,9 @@ from masakarimonitors.system.processes.launching import launch, reap_later, watc
 from masakarimonitors.system.processes.process_tree import kill_tree as kill_tree
 from masakarimonitors.system.processes.process_tree import still_alive
 from masakarimonitors.system.processes.process_tree import tree as tree
+from masakarimonitors.system.threads import NoThread, Pool
+
+LOG = logging.getLogger(__name__)
 
 OUTPUT_LIMIT = 1 << 20
 """Bytes kept of each of stdout and stderr; the output of every command that we run is far below."""
@@ -36,6 +40,8 @@ _TRIM_ABOVE = 4 << 20
 """A command, or a daemon left by it, that writes more than this many bytes loses the older ones."""
 
 _TRIM_EVERY = 0.5
+# Seconds within which what a command has written is read, or it counts as unreadable.
+_READ_WITHIN = 10.0
 _DIE_WITHIN = 5.0
 _REAP_WITHIN = 0.2
 _LOOK_EVERY = 0.05
@@ -125,6 +131,8 @@ class Launched:
             )
             undo.pop_all()
         self.pid = self._popen.pid
+        self._files = Pool("output")
+        self._trimming = False
         limits.restore_for(self.pid)
 
     @property
@@ -136,6 +144,54 @@ class Launched:
         """Drop what was written so far, if it is too much to keep."""
         for reader in self._read:
             _trim(reader, max(_TRIM_ABOVE, self._keep))
+
+    def trim_aside(self) -> None:
+        """The same on a thread, which nobody waits for: where the output lies, storage may not answer."""
+        if self._trimming:
+            return
+
+        def work() -> None:
+            try:
+                self.trim()
+            finally:
+                self._trimming = False
+
+        self._trimming = True
+        try:
+            self._files.submit(work)
+        except NoThread:
+            self._trimming = False
+
+    def let_go_aside(self, left: Callable[[], None]) -> None:
+        """Close the output on a thread; `left` is called there when some of it is to be tried again, or all of it."""
+        try:
+            self._files.submit(lambda: left() if self.let_go() else self._files.close())
+        except NoThread:
+            left()
+
+    async def read(self) -> tuple[bytes, bytes]:
+        """What it has written, read on a thread; nothing, with a warning, where that storage does not answer.
+
+        Output that nobody writes to any more is closed by then, if the command has ended.
+        """
+
+        def look() -> tuple[bytes, bytes]:
+            seen = self.written()
+            if self._popen.returncode is not None:
+                self.let_go()
+            return seen
+
+        try:
+            return await self._files.call(look, _READ_WITHIN)
+        except (TimeoutError, NoThread) as fault:
+            LOG.warning(
+                "What a command (pid %d) has written in %s cannot be read (%s): look at that mount, or set TMPDIR to "
+                "a folder on another one",
+                self.pid,
+                tempfile.gettempdir(),
+                str(fault) or f"no answer within {_READ_WITHIN:g} s",
+            )
+            return b"", b""
 
     def kill(
         self,
@@ -319,7 +375,7 @@ async def run(
         hung.survivors = await outlive(hung.killed)
         raise
     code, stdout, stderr = -signal.SIGKILL, b"", b""
-    ended = timed_out = left = kept = False
+    ended = timed_out = left = kept = reaped = seen = False
     spared: tuple[int, ...] = ()
     survivors: tuple[int, ...] = ()
     try:
@@ -328,7 +384,7 @@ async def run(
         with contextlib.closing(PidWatch(launched.pid)) as watch:
             try:
                 while not await watch.wait(min(_TRIM_EVERY, max(0.0, begun + timeout - time.monotonic()))):
-                    launched.trim()
+                    launched.trim_aside()
                     # Looked at once more: whoever has ended by now is not killed, nor called too slow.
                     timed_out = time.monotonic() >= begun + timeout and not await watch.wait(0)
                     if timed_out:
@@ -340,6 +396,7 @@ async def run(
                         break
             finally:
                 ended = watch.ended
+        seen = True
     except asyncio.CancelledError:
         left = leave
         raise
@@ -347,15 +404,16 @@ async def run(
         goes_on = left or launched.pid in spared
         if not (ended or goes_on):
             launched.kill(spare=spared)
-        loop = asyncio.get_running_loop()
         # One that goes on, and one that hangs in the kernel, killed, is collected when it has ended.
-        collected = None if goes_on else _collected(launched)
-        if collected is None:
-            stdout, stderr = launched.written()
-            reap_later(loop, launched)
-        else:
-            code, stdout, stderr = collected
-            watch_left_open(loop, launched)
+        if not goes_on:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code, reaped = launched.reap(), True
+        if not seen:
+            _release(launched, reaped=reaped)
+    try:
+        stdout, stderr = await launched.read()
+    finally:
+        _release(launched, reaped=reaped)
     return Finished(
         exit_code=code,
         output=text(stdout),
@@ -368,10 +426,9 @@ async def run(
     )
 
 
-def _collected(launched: Launched) -> tuple[int, bytes, bytes] | None:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        return launched.collect()
-    return None
+def _release(launched: Launched, *, reaped: bool) -> None:
+    loop = asyncio.get_running_loop()
+    (watch_left_open if reaped else reap_later)(loop, launched)
 
 
 async def outlive(victims: Mapping[int, int], watch: PidWatch | None = None) -> tuple[int, ...]:
