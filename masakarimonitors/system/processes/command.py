@@ -88,7 +88,7 @@ class Finished:
 
 
 class Launched:
-    """A command that was started and not yet collected; its pid stays ours until `collect`."""
+    """A command that was started and not yet collected; its pid stays ours until `reap`."""
 
     def __init__(
         self,
@@ -207,15 +207,11 @@ class Launched:
         with self._held:
             return kill(self.pid, spare) if self._popen.returncode is None else {}
 
-    def collect(self) -> tuple[int, bytes, bytes]:
-        """Reap the command, which has ended: exit code, stdout, stderr.
+    def reap(self) -> int:
+        """Reap the command, which has ended: its exit code. What it has written is somebody else's to read.
 
         Raises subprocess.TimeoutExpired when it has not ended (0.2 s of grace, and they block).
         """
-        return (self.reap(), *self.written())
-
-    def reap(self) -> int:
-        """The same, its exit code alone: what it has written is somebody else's to read."""
         with self._held:
             return self._popen.wait(_REAP_WITHIN)
 

@@ -147,7 +147,7 @@ def test_only_a_pid_that_is_still_its_own_is_killed(collected: bool) -> None:
     launched = Launched(["true"], None, None)
     os.waitid(os.P_PID, launched.pid, os.WEXITED | os.WNOWAIT)
     if collected:
-        launched.collect()
+        launched.reap()
     killed: list[int] = []
 
     def kill(pid: int, spare: Collection[int]) -> Mapping[int, int]:
@@ -156,7 +156,7 @@ def test_only_a_pid_that_is_still_its_own_is_killed(collected: bool) -> None:
 
     launched.kill(kill)
     assert killed == ([] if collected else [launched.pid])
-    launched.collect()
+    launched.reap()
     launched.let_go()
 
 
