@@ -74,7 +74,7 @@ class HelperFault(BlockingIOError):
 
 
 class HelperRefused(OSError):
-    """There is no helper, nor will be one until somebody mends that: sudo refuses it, say. Nobody starts what is down."""
+    """There is no helper, nor will be one until that is mended: sudo refuses it, say. Nobody starts what is down."""
 
 
 class RunAsRoot:
