@@ -17,7 +17,7 @@ from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import Settled
 from masakarimonitors.monitor import MasakariReader, Monitor
-from masakarimonitors.processmonitor.core import commands
+from masakarimonitors.processmonitor.core import commands, seen
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
 from masakarimonitors.processmonitor.core.explained import explain
 from masakarimonitors.processmonitor.core.observation import (
@@ -95,7 +95,11 @@ def build(
     own_commands = Commands()
     blindness = "" if options.own_pid_namespace else sees_the_host()
     processes = Processes(
-        clock, float(options.check_interval), blindness=blindness, down=down_since(memory, policy.boot)
+        clock,
+        float(options.check_interval),
+        blindness=blindness,
+        down=down_since(memory, policy.boot),
+        seen=seen.recalled(memory),
     )
     is_root = os.geteuid() == 0
     if not is_root and (why := not_roots(conf, entries)):

@@ -19,6 +19,7 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.notification import Leave, Notification, ProcessNotification
 from masakarimonitors.processmonitor.core import commands, lifecycle, reports, telling
+from masakarimonitors.processmonitor.core import seen as seen_running
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     CommandsRun,
@@ -29,6 +30,7 @@ from masakarimonitors.processmonitor.core.observation import (
     MaintenanceSeen,
     Observation,
     ReportEnded,
+    SeenRunning,
     Sighting,
     Watch,
 )
@@ -92,6 +94,8 @@ class Decider:
                 return replace(state, list_fault=why), NOTHING
             case CommandsRun():
                 return state, commands.remember(observation, self.policy.boot)
+            case SeenRunning():
+                return state, seen_running.remember(observation)
             case MaintenanceSeen():
                 return _maintenance(state, observation, self.policy)
             case Woken(key=key) if key == MAINTENANCE:
@@ -153,6 +157,7 @@ def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[S
                 )
             elif process.over is not None:
                 decision += Decision((Remember(process.subject, None),))
+            decision += seen_running.forget(name)
     for subject in sorted(state.remembered.keys() - {subject_of(name) for name in kept}):
         if state.remembered[subject].get("over"):
             decision += Decision((Remember(subject, None),))
