@@ -4,7 +4,7 @@ import pytest
 
 from masakarimonitors.core.decision import JSON, Notify, Remember, Ruling, Withdraw
 from masakarimonitors.core.notification import Leave, ReportStatus
-from masakarimonitors.processmonitor.core.decision import MAINTENANCE, may_leave
+from masakarimonitors.processmonitor.core.decision import MAINTENANCE, may_leave, restore
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     Look,
@@ -460,16 +460,58 @@ def test_an_outage_after_another_boot_is_a_new_one() -> None:
     assert len(notified(later.fail_a_try())) == 1
 
 
-def test_within_one_boot_what_is_still_down_is_reported_no_second_time() -> None:
+def stays_down(play: Play, maintenance: bool | None, seconds: float = 3600.0) -> Play:
+    """All that is tried fails for so long, and masakari says this of the host whenever it is asked."""
+    end = play.now.monotonic + seconds
+    while play.now.monotonic < end:
+        match play.asked:
+            case [Look()]:
+                play.answer(Presence.GONE)
+            case [Run()]:
+                play.ends(1)
+            case [LookUpMaintenance()]:
+                play.tell(MaintenanceSeen(maintenance, play.now))
+            case _:
+                play.to_next_alarm()
+    return play
+
+
+def two_weeks_later(first: Play, seconds: float = 14 * 86400.0) -> Play:
+    """The next life, in the same boot: its process is down when it looks."""
+    first.wait(seconds)
+    later = Play(NOVA, retries=0)
+    later.seconds = first.seconds
+    later.begin(restore(first.memory))
+    later.memory = dict(first.memory)
+    later.list_is(NOVA)
+    later.gone()
+    return later
+
+
+def delivered() -> Play:
     first = down(retries=0)
     first.report_ends(ReportStatus.DELIVERED)
-    later = again(first, retries=0)
-    later.gone()
-    later.ends(1)
-    later.stays_gone()
-    later.fail_a_try()
-    later.runs("restart")  # the first slow try
+    return first
+
+
+def test_what_is_down_after_the_operator_has_put_the_host_back_is_a_new_outage() -> None:
+    first = delivered()
+    later = stays_down(two_weeks_later(first), maintenance=False)
+    (told,) = notified(later.all_commands)
+    assert told.notification != notified(first.all_commands)[0].notification
+
+
+def test_what_masakari_still_holds_on_maintenance_is_the_same_outage() -> None:
+    later = stays_down(two_weeks_later(delivered()), maintenance=True)
     assert not notified(later.all_commands)
+
+
+@pytest.mark.parametrize(("seconds", "reports"), [(60, 0), (14 * 86400, 1)])
+def test_where_masakari_does_not_say_only_what_is_old_is_told_anew_and_once(
+    seconds: int, reports: int
+) -> None:
+    later = stays_down(two_weeks_later(delivered(), seconds), maintenance=None, seconds=1800)
+    assert len(notified(later.all_commands)) == reports
 
 
 def test_what_was_not_sent_before_another_boot_is_the_report_of_what_is_down_after_it() -> None:
