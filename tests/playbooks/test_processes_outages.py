@@ -42,8 +42,11 @@ def test_a_successor_within_the_grace_is_no_outage_and_gets_no_command() -> None
     assert play.answer(Presence.GONE) == []
     play.to_next_alarm()
     assert play.answer(Presence.RUNNING) == []
+    assert play.stage == "Probation"
+    assert play.rulings == [Ruling.HELD]
+    assert play.survives() == []
     assert play.stage == "Running"
-    assert play.rulings == [Ruling.RECOVERED]
+    assert play.rulings == [Ruling.HELD, Ruling.RECOVERED]
     assert not play.alarms
 
 
@@ -61,6 +64,7 @@ def test_at_start_somebody_else_may_be_starting_it_too() -> None:
     play = Play(NOVA, grace=1.0)
     play.gone()
     play.answer(Presence.RUNNING)
+    play.survives()
     assert play.stage == "Running"
     play = Play(NOVA, grace=1.0)
     play.gone()
@@ -73,6 +77,7 @@ def test_without_a_grace_a_successor_that_takes_over_at_that_moment_gets_no_comm
     play.running()
     play.see(Presence.GONE)  # one pid has ended; nobody else was looked at
     play.answer(Presence.RUNNING)
+    play.survives()
     assert play.stage == "Running"
     assert not any(isinstance(command, Run) for command in play.all_commands)
     play.see(Presence.GONE)
@@ -422,6 +427,88 @@ def test_what_was_refused_is_not_said_to_be_withdrawn() -> None:
     play.running()
     assert [type(command) for command in play.survives()] == [Remember]
     assert Ruling.WITHDRAWN not in play.rulings and not play.memory
+
+
+# -- crash loops ----------------------------------------------------------------------------------------------
+
+
+def test_a_crash_loop_that_somebody_else_keeps_up_has_never_recovered() -> None:
+    play = Play(NOVA, grace=1.0)
+    play.running()
+    play.gone()
+    play.answer(Presence.GONE)
+    for _ in range(50):
+        play.to_next_alarm()
+        play.answer(Presence.RUNNING)
+        play.wait(2)
+        play.see(Presence.GONE)
+        play.answer(Presence.GONE)
+    assert Ruling.RECOVERED not in play.rulings
+    assert [verdict.alarm for verdict in play.told].count(True) == 1
+    assert not any(isinstance(command, Run) for command in play.all_commands)
+
+
+def test_whom_somebody_else_restarts_twice_has_the_grace_twice() -> None:
+    play = Play(NOVA, grace=3.0)
+    play.running()
+    play.gone()
+    play.answer(Presence.RUNNING)
+    play.wait(9)  # longer than from one try to the next
+    fell = play.now.monotonic
+    play.see(Presence.GONE)
+    play.stays_gone()
+    play.runs("restart")
+    assert play.now.monotonic - fell == pytest.approx(3.0)
+
+
+def lives_for_its_probation(play: Play, maintenance: bool | None) -> None:
+    """All tries fail, a slow one brings it back, and it dies once it has recovered."""
+    stays_down(play, maintenance, 120)
+    while not (len(play.asked) == 1 and isinstance(play.asked[0], Look)):
+        stays_down(play, maintenance, 1)
+    play.answer(Presence.RUNNING)
+    while play.stage == "Probation":
+        match play.asked:
+            case [Look()]:
+                play.answer(Presence.RUNNING)
+            case [LookUpMaintenance()]:
+                play.tell(MaintenanceSeen(maintenance, play.now))
+            case _:
+                play.to_next_alarm()
+    assert play.stage == "Running"
+    play.gone()
+
+
+@pytest.mark.parametrize("maintenance", [True, None])
+def test_a_lasting_crash_loop_is_one_report(maintenance: bool | None) -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    for _ in range(5):
+        lives_for_its_probation(play, maintenance)
+    assert len(notified(play.all_commands)) == 1
+
+
+def test_what_falls_after_the_operator_has_put_the_host_back_is_reported_anew() -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    lives_for_its_probation(play, None)
+    stays_down(play, maintenance=True, seconds=400)
+    assert len(notified(play.all_commands)) == 1
+    play.running()
+    play.survives()
+    stays_up(play, maintenance=False)
+    assert play.process.told is None
+    play.gone()
+    stays_down(play, maintenance=False, seconds=120)
+    assert len(notified(play.all_commands)) == 2
+
+
+def stays_up(play: Play, maintenance: bool) -> None:
+    for _ in range(10):
+        if play.asked == [LookUpMaintenance()]:
+            play.tell(MaintenanceSeen(maintenance, play.now))
+        elif play.process.told is not None:
+            play.to_next_alarm()
 
 
 # -- another life of the monitor ------------------------------------------------------------------------------
