@@ -46,11 +46,11 @@ _DIE_WITHIN = 5.0
 _REAP_WITHIN = 0.2
 _LOOK_EVERY = 0.05
 
-# Our own credentials (oslo.config reads OS_*), and what systemd tells the one process that it has started.
-_OURS_ALONE = re.compile(
-    r"(?:OS_\w+|NOTIFY_SOCKET|WATCHDOG_\w+|LISTEN_\w+|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_\w+|MAINPID|MANAGERPID"
-    r"|MANAGERPIDFDID|(?:STATE|CACHE|LOGS|RUNTIME|CONFIGURATION|CREDENTIALS)_DIRECTORY|FDSTORE|MEMORY_PRESSURE_\w+"
-    r"|REMOTE_\w+|TRIGGER_\w+|MONITOR_\w+)\Z"
+# What says where programs, words and buses are, and whose session this is. All else may be a secret of ours: Consul's
+# token, a kubeconfig, a BMC's password, and what the next release will read.
+_HANDED_ON = re.compile(
+    r"(?:PATH|HOME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|SHELL|USER|LOGNAME|TMPDIR|LD_LIBRARY_PATH|XDG_RUNTIME_DIR"
+    r"|DBUS_(?:SYSTEM|SESSION)_BUS_ADDRESS)\Z"
 )
 
 _IGNORED = signal.SIGURG
@@ -337,11 +337,11 @@ class PidWatch:
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without our own credentials and without what a service manager has meant for us alone.
+    """Of the environment what every program needs, and nothing that may be a credential or is meant for us alone.
 
     A service that a command starts keeps its environment for as long as it lives, for everybody of its user to read.
     """
-    return {name: value for name, value in environ.items() if not _OURS_ALONE.match(name)}
+    return {name: value for name, value in environ.items() if _HANDED_ON.match(name)}
 
 
 async def run(
