@@ -256,6 +256,8 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
         held = "unclear"
         detail.append(f"{process.stage.who}: compare the list with `masakari-monitors check`")
     runs = isinstance(process.stage, Running | Probation)
+    if runs and process.runs_as:
+        detail.append(process.runs_as)
     if outage is not None and outage.short_since is not None and not runs:
         held = "short"
         detail.append(

@@ -71,7 +71,7 @@ def sighted(process: WatchedProcess, seen: Sighting, now: Instant, policy: Polic
     if seen.presence is Presence.UNKNOWN:
         return _unknown(process, seen, answer, now)
     fact = Fact.RUNS if seen.presence is Presence.RUNNING else Fact.GONE
-    process = replace(process, blind=False)
+    process = replace(process, blind=False, runs_as=seen.evidence if fact is Fact.RUNS else "")
     case = Case(
         process=process,
         now=now,

@@ -91,6 +91,8 @@ class Processes:
         self._presence: dict[str, Presence | None] = {}
         self._met: set[str] = set()
         self._seen = dict(seen)
+        # Of each entry the pid that was told last as the first that runs it.
+        self._first: dict[str, int] = {}
         self._entries: tuple[Entry, ...] = ()
         self._lists = 0
         self._followed = False
@@ -127,6 +129,7 @@ class Processes:
         self._note_users()
         self._presence = dict.fromkeys(names)
         self._met &= names
+        self._first = {}
         self._table.keep_only(names)
         self._tell_all_again()
 
@@ -326,8 +329,10 @@ class Processes:
             if presence is Presence.RUNNING:
                 self._met.add(name)
                 self._learn(name, scan)
-            if presence is not self._presence[name]:
-                self._presence[name] = presence
+            rows = self._table.of(name)
+            first = rows[0].pid if rows else 0
+            if presence is not self._presence[name] or first != self._first.get(name, first):
+                self._presence[name], self._first[name] = presence, first
                 self._emit(self._sighting(name, 0))
         self._ended = {key for key in self._ended if is_same(*key)}
         if self._table.doubts:

@@ -358,6 +358,31 @@ async def test_that_a_service_was_seen_is_told_once_for_the_next_life(tmp_path: 
                 process.kill()
 
 
+async def test_by_which_process_it_runs_is_told_anew_when_that_one_has_ended(tmp_path: Path) -> None:
+    agent = tmp_path / "some-agent"
+    shutil.copy("/bin/sleep", agent)
+    source = Processes(SystemClock(), 3600)
+    source.watch([Entry(process_name=str(agent))])
+    emitted: list[Observation] = []
+    processes = [begun([agent, "600"]) for _ in range(2)]
+    running = asyncio.create_task(source.run(emitted.append))  # noqa: TID251
+    try:
+        await look(source, str(agent))
+        (told,) = [one for one in emitted if isinstance(one, Sighting)]
+        first, second = sorted(processes, key=lambda one: told.evidence.index(str(one.pid)))
+        first.kill()
+        first.wait()
+        await eventually(lambda: len([one for one in emitted if isinstance(one, Sighting)]) == 2, "the news")
+        again = emitted[-1]
+        assert isinstance(again, Sighting) and again.presence is Presence.RUNNING
+        assert f"pid {second.pid}:" in again.evidence
+    finally:
+        running.cancel()
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
 async def test_a_dead_program_is_not_held_by_one_whose_name_begins_with_its_own(tmp_path: Path) -> None:
     dead, alive = tmp_path / "corosync", tmp_path / "corosync-qdevice"
     for program in (dead, alive):
