@@ -17,7 +17,7 @@ from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import Settled
 from masakarimonitors.monitor import MasakariReader, Monitor
-from masakarimonitors.processmonitor.core import commands, seen
+from masakarimonitors.processmonitor.core import commands
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
 from masakarimonitors.processmonitor.core.explained import explain
 from masakarimonitors.processmonitor.core.observation import (
@@ -27,6 +27,7 @@ from masakarimonitors.processmonitor.core.observation import (
     ReportEnded,
     Run,
 )
+from masakarimonitors.processmonitor.core.recognition import seen
 from masakarimonitors.processmonitor.core.reports import Fate, recalled
 from masakarimonitors.processmonitor.core.stages import (
     Policy,

@@ -19,7 +19,6 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.notification import Leave, Notification, ProcessNotification
 from masakarimonitors.processmonitor.core import commands, lifecycle, reports, telling
-from masakarimonitors.processmonitor.core import seen as seen_running
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     CommandsRun,
@@ -34,6 +33,7 @@ from masakarimonitors.processmonitor.core.observation import (
     Sighting,
     Watch,
 )
+from masakarimonitors.processmonitor.core.recognition import seen as seen_running
 from masakarimonitors.processmonitor.core.stages import Outage, Policy, WatchedProcess, subject_of
 
 # Requests for an entry that was taken off the list and came back must not be mistaken for new ones.

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.processmonitor.core.matching import NOBODY_KNOWN, Index, Pattern
 from masakarimonitors.processmonitor.core.observation import (
     Entry,
     Observation,
@@ -22,6 +21,7 @@ from masakarimonitors.processmonitor.core.observation import (
     SeenRunning,
     Sighting,
 )
+from masakarimonitors.processmonitor.core.recognition.matching import NOBODY_KNOWN, Index, Pattern
 from masakarimonitors.processmonitor.sources.held import APART, Key, Table
 from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
 from masakarimonitors.processmonitor.sources.people import ORDINARY

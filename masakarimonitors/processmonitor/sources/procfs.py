@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
 
-from masakarimonitors.processmonitor.core.identity import UNNAMEABLE, identify
-from masakarimonitors.processmonitor.core.matching import (
+from masakarimonitors.processmonitor.core.recognition.identity import UNNAMEABLE, identify
+from masakarimonitors.processmonitor.core.recognition.matching import (
     NOBODY_KNOWN,
     Index,
     Match,

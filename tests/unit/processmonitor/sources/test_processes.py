@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.processmonitor.core.matching import Index, Pattern, Reason
 from masakarimonitors.processmonitor.core.observation import (
     Entry,
     Observation,
@@ -22,6 +21,7 @@ from masakarimonitors.processmonitor.core.observation import (
     SeenRunning,
     Sighting,
 )
+from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern, Reason
 from masakarimonitors.processmonitor.sources.patterns import follow_again
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scan, Scanner

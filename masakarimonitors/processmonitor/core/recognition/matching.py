@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from masakarimonitors.core.printable import printable
-from masakarimonitors.processmonitor.core.identity import Identity, family, is_interpreter
+from masakarimonitors.processmonitor.core.recognition.identity import Identity, family, is_interpreter
 
 _OURS = re.compile(r"masakari-((?:process|instance|introspectiveinstance|host)monitor)\Z")
 _ALL_OF_OURS = "masakari-monitors"

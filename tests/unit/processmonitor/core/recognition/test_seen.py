@@ -1,8 +1,8 @@
 """What the next life knows of entries that were seen running."""
 
 from masakarimonitors.core.decision import JSON, Remember
-from masakarimonitors.processmonitor.core import seen
 from masakarimonitors.processmonitor.core.observation import SeenRunning
+from masakarimonitors.processmonitor.core.recognition import seen
 from tests.fixtures.process_play import NOVA, Play
 
 

@@ -5,8 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.processmonitor.core.identity import UNNAMEABLE, identify
-from masakarimonitors.processmonitor.core.matching import Index, Pattern, Reason, brief, matches, mentions
+from masakarimonitors.processmonitor.core.recognition.identity import UNNAMEABLE, identify
+from masakarimonitors.processmonitor.core.recognition.matching import (
+    Index,
+    Pattern,
+    Reason,
+    brief,
+    matches,
+    mentions,
+)
 
 PY = "/usr/bin/python3.11"
 NOVA = "/usr/local/bin/nova-compute"
