@@ -79,6 +79,7 @@ class Daemon(Generic[S, O]):
             lambda report, now: monitor.judge_unconfirmed(self._state, report, now),
             clock.now(),
             self._forgotten,
+            self.is_well,
         )
 
     def subjects(self) -> Sequence[SubjectRow]:
@@ -237,9 +238,13 @@ class Daemon(Generic[S, O]):
             self._tell(verdict, now, _START)
 
     async def _review_late(self) -> None:
-        """Time releases nothing; it only tells people of what still waits."""
+        """Time releases nothing; it only tells people of what still waits. What is read later is judged then."""
         await self._clock.sleep(PATIENCE)
         self._review()
+        while True:
+            await self._outbox.late_news.wait()
+            self._outbox.late_news.clear()
+            self._review()
 
     def _tell(
         self, verdict: Verdict, now: Instant, source: str, seen: str = "", report: int | None = None

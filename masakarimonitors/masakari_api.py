@@ -1,8 +1,9 @@
 """The far end of the path: one notification, one POST, one of four outcomes.
 
-Built on keystoneauth1, so every auth plugin and session option of `[api]` works. Its calls block, so they run on
-bounded pools of threads that share one session: one token, kept-alive connections. Each call has one time for all of
-it, keystone included, after which neither its caller nor its thread waits any more.
+Spoken through an adapter (`Adapter`), ours or one of keystoneauth1, so every auth plugin and session option of `[api]`
+works. Its calls block, so they run on bounded pools of threads that share one session: one token, kept-alive
+connections. Each call has one time for all of it, keystone included, after which neither its caller nor its thread
+waits any more.
 Answers are judged by masakari-api's v1 contract; nothing here retries, and no more is remembered than whether the last
 call was answered.
 """
@@ -11,14 +12,12 @@ import datetime
 import email.utils
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-import requests
-from keystoneauth1 import exceptions as ks_exceptions
-
-from masakarimonitors.system.network.exchange import Exchange, Withheld
+from masakarimonitors.system.network.http_exchange import Exchange, Withheld
 from masakarimonitors.system.threads import NoThread, Pool
 
 # With its defaults the API sleeps up to 5 s on every POST; less than 15 s would call a slow answer none.
@@ -38,7 +37,7 @@ otherwise, of about 1 KiB each. A catalogue of keystone's may have as much."""
 _ENOUGH = 1 / 3
 """The share of its time that a report must have left when it leaves: one whose answer can hardly come in time would
 only be in doubt."""
-_FAULTS = (ks_exceptions.ClientException, requests.RequestException, OSError, ValueError, RecursionError)
+_FAULTS = (OSError, ValueError, RecursionError)
 """What comes of answers that cannot be used; the last two of JSON that is none, or nested without end."""
 _LISTING_VERSION = "instance-ha 1.2"
 """The first microversion that promises to show whether a segment is enabled."""
@@ -109,6 +108,28 @@ class Api(Protocol):
         """
 
 
+class Adapter(Protocol):
+    """Requests of one service with a token; keystoneauth1.adapter.Adapter is one, with a session that is `bound`.
+
+    All of it blocks, on any thread, within the thread's `Exchange`.
+    """
+
+    def get_endpoint(self) -> str | None:
+        """Where the service is."""
+
+    def get_token(self) -> str | None:
+        """What is sent to show who asks; fetched if need be."""
+
+    def invalidate(self) -> bool:
+        """Throw the token away; whether there can be another."""
+
+    def get(self, url: str, **options: Any) -> Any:
+        """An answer with `status_code`, `text`, `headers` and `json()`."""
+
+    def post(self, url: str, **options: Any) -> Any:
+        """As `get`."""
+
+
 class LookupFailed(Exception):
     """A read from masakari-api gave no usable answer; the message says what was seen.
 
@@ -122,12 +143,12 @@ class LookupFailed(Exception):
 
 
 class MasakariApi:
-    """masakari-api behind a keystoneauth1 adapter (service type `instance-ha`)."""
+    """masakari-api behind an adapter (service type `instance-ha`)."""
 
     def __init__(
         self, adapter: Any, *, api_version: str = "v1", timeout: float = TIMEOUT, threads: int = 8
     ) -> None:
-        """`adapter` is a keystoneauth1.adapter.Adapter, its session `bound` (system/network/exchange.py).
+        """`adapter`: see `Adapter`.
 
         `timeout`: seconds for one call, from its place in line to the last byte; `threads`: calls of each kind at once.
         """
@@ -152,7 +173,7 @@ class MasakariApi:
         """Offer one notification in its wire form, if it may still be sent once there is a connection for it."""
         try:
             outcome = await self._send(body, may_send)
-        except Exception as fault:  # keystoneauth1 raises whatever it likes for an option that is missing
+        except Exception as fault:  # keystoneauth1 may raise whatever it likes for an option that is missing
             self._saw(f"{type(fault).__name__}: {_first_line(fault)}")
             raise
         if not isinstance(outcome, NotSent):
@@ -227,7 +248,7 @@ class MasakariApi:
     def _url(self, path: str) -> str:
         endpoint = self._adapter.get_endpoint()
         if not endpoint:
-            raise ks_exceptions.EndpointNotFound("no endpoint of service type instance-ha in the catalogue")
+            raise ValueError("no endpoint of service type instance-ha in the catalogue")
         base = str(endpoint).rstrip("/")
         # An endpoint given by hand may be the bare server; a catalogue's carries the version.
         if not re.search(r"/v\d+(\.\d+)?(/|$)", base):
@@ -250,7 +271,7 @@ class MasakariApi:
         try:
             url = self._url("/notifications")
             self._adapter.get_token()
-        except _FAULTS as error:
+        except _faults() as error:
             why = _seen(error, exchange)
             return Unreachable(f"no token or endpoint from keystone: {why}", maybe_accepted=False)
         if not exchange.has(_ENOUGH):
@@ -272,7 +293,7 @@ class MasakariApi:
                 return None
         except Withheld:
             return NotSent()
-        except _FAULTS as error:
+        except _faults() as error:
             # Who has begun to answer is there: only this report has to be tried again.
             row_only = exchange.over and exchange.answering
             return Unreachable(
@@ -302,7 +323,7 @@ class MasakariApi:
                         and _envelope(response.text or "") == "itemNotFound",
                     )
                 return response.json()
-            except _FAULTS as error:
+            except _faults() as error:
                 raise LookupFailed(f"GET {path}: {_seen(error, exchange)}") from error
 
     def _ask(self, path: str, versioned: bool) -> Any:
@@ -363,6 +384,12 @@ def judge(status: int, text: str) -> Outcome:
     return Unreachable(f"{answer} ({_STRANGE})", maybe_accepted=False)
 
 
+def _faults() -> tuple[type[BaseException], ...]:
+    """`_FAULTS`, and those of keystoneauth1 where it is in use."""
+    theirs = getattr(sys.modules.get("keystoneauth1.exceptions"), "ClientException", None)
+    return _FAULTS if theirs is None else (*_FAULTS, theirs)
+
+
 def _never_sent(error: BaseException) -> bool:
     """Whether the connection was never made, so that the report cannot have arrived."""
     seen: set[int] = set()
@@ -373,6 +400,7 @@ def _never_sent(error: BaseException) -> bool:
             continue
         seen.add(id(item))
         if type(item).__name__ in (
+            "Unsent",
             "NewConnectionError",
             "NameResolutionError",
             "ConnectTimeoutError",

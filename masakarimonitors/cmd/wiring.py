@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keystoneauth1 import adapter, loading
-from keystoneauth1 import exceptions as ks_exceptions
 from oslo_config import cfg
 
+from masakarimonitors.cmd import access
 from masakarimonitors.cmd.console.names import MONITORS as MONITORS
 from masakarimonitors.cmd.console.names import NotBuilt as NotBuilt
 from masakarimonitors.conf import ConfigFault
@@ -42,7 +41,6 @@ from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import MemoryStore, Store, StoreFault
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.network.exchange import bound
 from masakarimonitors.system.threads import Pool
 
 LOG = logging.getLogger(__name__)
@@ -133,6 +131,7 @@ def wire(
     record = Record(monitor.name, clock.now(), on_verdict, on_record=keep)
     for one in outbox.unreadable:
         record.defect(one, clock.now())
+    outbox.watch_defects(lambda text: record.defect(text, clock.now()))
     daemon = Daemon(monitor, outbox, clock, record)
 
     def tell(text: str) -> None:
@@ -267,39 +266,18 @@ def build_monitor(
 
 def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi:
     """The client of masakari-api that `[api]` describes, or of `endpoint` with no authentication."""
-    auth: Any
     if endpoint is not None:
-        auth = loading.get_plugin_loader("none").load_from_options(endpoint=endpoint)
-        session = loading.session.Session().load_from_options(auth=auth, timeout=TIMEOUT)
-        bound(session)
-        return MasakariApi(adapter.Adapter(session, service_type="instance-ha"), timeout=TIMEOUT)
-    if conf.api.auth_type == "password" and not conf.api.auth_section and not conf.api.auth_url:
+        return MasakariApi(access.open_endpoint(endpoint), timeout=TIMEOUT)
+    options = conf.api
+    if options.auth_type == "password" and not options.auth_section and not options.auth_url:
         raise ConfigFault(
             "[api] does not say how masakari-api is reached. Set auth_url, username, password, project_name, "
             "user_domain_name and project_domain_name there; or auth_type = none with endpoint = "
             "http://127.0.0.1:15868/v1 for `masakari-monitors receiver`."
         )
-    try:
-        auth = loading.load_auth_from_conf_options(conf, "api")
-        session = loading.load_session_from_conf_options(conf, "api", auth=auth)
-    except (ks_exceptions.ClientException, OSError, ValueError) as fault:
-        raise ConfigFault(f"The [api] section cannot be used: {fault}") from fault
-    options = conf.api
     # Without one, keystone asked for a token could hold a thread for ever, and in the end all of them.
-    session.timeout = max(float(options.timeout or TIMEOUT), MINIMUM_TIMEOUT)
-    bound(session)
-    return MasakariApi(
-        adapter.Adapter(
-            session,
-            service_type=options.service_type or "instance-ha",
-            service_name=options.service_name,
-            interface=options.valid_interfaces or options.api_interface.removesuffix("URL"),
-            region_name=options.region_name or options.region,
-            endpoint_override=options.endpoint_override,
-        ),
-        api_version=options.api_version,
-        timeout=session.timeout,
-    )
+    timeout = max(float(options.timeout or TIMEOUT), MINIMUM_TIMEOUT)
+    return MasakariApi(access.adapter(conf, timeout), api_version=options.api_version, timeout=timeout)
 
 
 def delivery_policy(conf: cfg.ConfigOpts, name: str) -> DeliveryPolicy:

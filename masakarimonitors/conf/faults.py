@@ -7,7 +7,7 @@ was seen, where, what it means and what to do.
 import os
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from oslo_config import cfg, types
 
@@ -18,6 +18,10 @@ _SHOWN = 200
 
 # Options that are secret by their names, whether or not the library that declares them says so.
 _SECRET = re.compile(r"pass(word|wd|code|phrase)|token|secret|credential|private|otp", re.IGNORECASE)
+# Which of their options there are hangs on the kind of login.
+_CREDENTIALS = frozenset({"api", "callback"})
+# Shorter than a password of digits alone is, one may hope.
+_NUMBER = re.compile(r"[-+]?[0-9]{1,6}(\.[0-9]{1,3})?")
 # Who logs in, and with which password, in the URL of a connection.
 _LOGIN = re.compile(r"(?<=://)\S*@")
 
@@ -44,8 +48,17 @@ def setting_of(option: cfg.Opt, section: str, settings: Sequence[Setting]) -> Se
     return None
 
 
-def describe(option: cfg.Opt, section: str, settings: Sequence[Setting]) -> str:
-    """`[section] name = value (file, line n)`; a secret's value is never shown, nor a login in a URL."""
+def may_hold_secrets(section: str, options: Iterable[cfg.Opt]) -> bool:
+    """Whether a secret belongs into a section: then it may stand behind another name there by a slip."""
+    return section in _CREDENTIALS or any(_is_secret(option) for option in options)
+
+
+def describe(option: cfg.Opt, section: str, settings: Sequence[Setting], *, hide: bool = False) -> str:
+    """`[section] name = value (file, line n)`; a secret's value is never shown, nor a login in a URL.
+
+    `hide`: the value makes no sense for this option and may be a secret that belongs to another one: it is shown only
+    where it is of the option's kind.
+    """
     variable = f"OS_{section}__{option.dest}".upper()
     setting = setting_of(option, section, settings)
     if variable in os.environ:
@@ -55,14 +68,30 @@ def describe(option: cfg.Opt, section: str, settings: Sequence[Setting]) -> str:
         section = setting.section
     else:
         return f"[{section}] {option.dest}"
-    return f"[{section}] {name} = {_shown(option, name, value)} ({place})"
+    return f"[{section}] {name} = {_shown(option, name, value, hide)} ({place})"
 
 
-def _shown(option: cfg.Opt, name: str, value: str) -> str:
-    if option.secret or _SECRET.search(name) or _SECRET.search(str(option.dest)):
+def _is_secret(option: cfg.Opt) -> bool:
+    return bool(option.secret or _SECRET.search(str(option.dest)))
+
+
+def _shown(option: cfg.Opt, name: str, value: str, hide: bool) -> str:
+    if _is_secret(option) or _SECRET.search(name):
         return "<secret>"
+    if hide and not _is_of_its_kind(option, value):
+        return f"<{len(value)} characters that are not shown, as they may be a secret>"
     # Masked before it is cut: half a password is one, too.
     return textwrap.shorten(_LOGIN.sub("<secret>@", value), _SHOWN, placeholder=" ...")
+
+
+def _is_of_its_kind(option: cfg.Opt, value: str) -> bool:
+    """Whether it says nothing but what such an option is there to say, be it out of range."""
+    value = value.strip()
+    if isinstance(option.type, types.Number):
+        return _NUMBER.fullmatch(value) is not None
+    if str(option.dest).endswith("file"):
+        return value.startswith(("/", "~", "."))
+    return not value
 
 
 def expected(option: cfg.Opt) -> str:

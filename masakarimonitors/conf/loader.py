@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 from oslo_config import cfg
 
 from masakarimonitors.conf import files, log, opts
-from masakarimonitors.conf.faults import ConfigFault, describe, expected, setting_of
+from masakarimonitors.conf.faults import ConfigFault, describe, expected, may_hold_secrets, setting_of
 from masakarimonitors.conf.sections import api
 from masakarimonitors.version import VERSION
 
@@ -155,12 +155,12 @@ def _register_plugin(conf: cfg.ConfigOpts, read: Sequence[files.Setting]) -> Non
         plugin = api.plugin_options(conf.api.auth_type)
     except ValueError as fault:
         option = next(o for o in api.shared_options() if o.dest == "auth_type")
-        raise ConfigFault(f"{describe(option, 'api', read)}: {fault}.") from None
+        raise ConfigFault(f"{describe(option, 'api', read, hide=True)}: {fault}.") from None
     conf.register_opts(plugin, group="api")
 
 
-def _not_valid(option: cfg.Opt, section: str, read: Sequence[files.Setting]) -> str:
-    return f"{describe(option, section, read)} is not valid: expected is {expected(option)}."
+def _not_valid(option: cfg.Opt, section: str, read: Sequence[files.Setting], *, hide: bool = False) -> str:
+    return f"{describe(option, section, read, hide=hide)} is not valid: expected is {expected(option)}."
 
 
 def _validate(conf: cfg.ConfigOpts, read: Sequence[files.Setting]) -> None:
@@ -172,6 +172,7 @@ def _validate(conf: cfg.ConfigOpts, read: Sequence[files.Setting]) -> None:
     )
     for section, options in _known(conf).items():
         values = conf if section == "DEFAULT" else conf[section]
+        hide = may_hold_secrets(section, options)
         for option in options:
             try:
                 if option.dest in values and values[option.dest] is None and option.required and credentials:
@@ -180,11 +181,11 @@ def _validate(conf: cfg.ConfigOpts, read: Sequence[files.Setting]) -> None:
                     )
             except (cfg.TemplateSubstitutionError, cfg.NoSuchOptError, cfg.NoSuchGroupError):
                 faults.append(
-                    f"{describe(option, section, read)}: after a dollar sign the name of another option of "
+                    f"{describe(option, section, read, hide=hide)}: after a dollar sign the name of another option of "
                     "this file is expected. A dollar sign that means itself is written $$."
                 )
             except ValueError:
-                faults.append(_not_valid(option, section, read))
+                faults.append(_not_valid(option, section, read, hide=hide))
     if faults:
         raise ConfigFault("\n".join(faults))
 
@@ -212,9 +213,9 @@ def _check_readable(conf: cfg.ConfigOpts, read: Sequence[files.Setting]) -> None
                 pass
         except OSError as fault:
             option = next(o for o in known[section] if o.dest == name)
+            told = describe(option, section, read, hide=section == "api")
             raise ConfigFault(
-                f"{describe(option, section, read)}: the file cannot be read by uid {os.geteuid()}: "
-                f"{fault.strerror}."
+                f"{told}: the file cannot be read by uid {os.geteuid()}: {fault.strerror}."
             ) from None
 
 

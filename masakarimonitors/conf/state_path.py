@@ -26,6 +26,18 @@ SYSTEM = Path("/var/lib/masakarimonitors")
 """The folder of a packaged service."""
 
 
+_HELD_BACK = (
+    "The outbox is in {folder}, which uid {uid} cannot use at present ({seen}). Another folder would leave behind the "
+    "reports that wait there, and report again what was reported, so nothing is started. Mend it, or start again when "
+    "it has passed; to begin with nothing, stop the monitors and move the files away."
+)
+_UNTOLD = (
+    "Whether the outbox is in {folder} cannot be seen by uid {uid} ({seen}). Another folder could leave reports behind "
+    "there, or work beside a monitor that uses it, so nothing is started. Start as the user that the monitors run as, "
+    "or set [DEFAULT] state_path to the folder that this one is to use."
+)
+
+
 class Standing(Enum):
     """What a folder is good for."""
 
@@ -33,6 +45,18 @@ class Standing(Enum):
     FULL = "it is there and takes nothing at present"
     OPEN = "others than root could put files there, and this is root"
     UNUSABLE = "it cannot be had"
+
+
+class Untold(ConfigFault):
+    """Whether the outbox is in a folder cannot be seen by this user."""
+
+
+class Held(Enum):
+    """Whether a folder has an outbox of the monitors that are to start, as far as can be seen."""
+
+    YES = "it has one"
+    NO = "it has none"
+    UNTOLD = "nobody can tell: it may not be entered, or does not answer in order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +97,8 @@ def resolve(
 
     A folder that already holds the outbox of one of the monitors `names` wins. One on a full disk is logged; it is
     written later. Raises `ConfigFault` when [DEFAULT] state_path names a folder that cannot be written, or one is due
-    that is open to others.
+    that is open to others, or that holds the outbox, or may hold it, and cannot be had: to go elsewhere would leave
+    behind what waits there and what was reported, and a monitor that works there would have a second one beside it.
     """
     chosen, remarks = plan(conf, environ, system, names=names, look=_make)
     if chosen is None:
@@ -124,12 +149,18 @@ def plan(
             raise ConfigFault(f"{where(conf, 'DEFAULT', 'state_path')}: {chosen.seen}")
         return chosen, ()
     possible = folders(conf, environ, system)
-    holding = [folder for folder in possible if any(_is_there(folder / f"{name}.sqlite") for name in names)]
-    passed: dict[Path, str] = {}
+    held = {folder: _held(folder, names) for folder in possible}
+    holding = [folder for folder, (there, _) in held.items() if there is Held.YES]
+    passed = {folder: seen for folder, (there, seen) in held.items() if there is Held.UNTOLD and holding}
     for folder in [*holding, *(folder for folder in possible if folder not in holding)]:
+        there, seen = held[folder]
+        if there is Held.UNTOLD:
+            raise Untold(_UNTOLD.format(folder=folder, seen=seen, uid=os.geteuid()))
         place = Place(folder, *look(folder))
-        if place.standing is Standing.OPEN and folder in holding:
+        if there is Held.YES and place.standing is Standing.OPEN:
             raise ConfigFault(f"The outbox is in {folder}: {place.seen}")
+        if there is Held.YES and place.standing is Standing.UNUSABLE:
+            raise ConfigFault(_HELD_BACK.format(folder=folder, seen=place.seen, uid=os.geteuid()))
         if place.standing is Standing.READY or (place.standing is Standing.FULL and os.path.isdir(folder)):
             return place, _remarks(possible, place, passed)
         passed[folder] = place.seen
@@ -192,8 +223,17 @@ def _remarks(possible: Sequence[Path], chosen: Place | None, passed: Mapping[Pat
     return remarks
 
 
-def _is_there(path: Path) -> bool:
-    return os.path.lexists(path)
+def _held(folder: Path, names: Sequence[str]) -> tuple[Held, str]:
+    """Whether one of those monitors has its outbox there; what cannot be seen is not taken for "no"."""
+    for name in names:
+        try:
+            (folder / f"{name}.sqlite").lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as fault:
+            return Held.UNTOLD, fault.strerror or str(fault)
+        return Held.YES, ""
+    return Held.NO, ""
 
 
 def _candidates(environ: Mapping[str, str], system: Path) -> Iterator[Path]:

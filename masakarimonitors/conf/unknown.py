@@ -163,7 +163,7 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
 
 def _unfit(section: str, name: str) -> str:
-    if section == "api" and any(name == option.dest for option in api.shown_options()):
+    if section == "api" and name in api.shown_names():
         return ": it belongs to another auth_type"
     return ""
 

@@ -71,7 +71,9 @@ class Storm:
 
     def quiet_at(self, now: float) -> float:
         """The seconds that were quiet and seen, at monotonic second `now`."""
-        return self.quiet + (min(now - self.counted_at, STEP) if self.seen and not self.missed(now) else 0.0)
+        # A whole step by the same sum as `look_at`: of two moments' difference some is lost by rounding.
+        passed = STEP if now >= self.counted_at + STEP else now - self.counted_at
+        return self.quiet + (passed if self.seen and not self.missed(now) else 0.0)
 
     def missed(self, now: float) -> bool:
         """Whether nobody has looked for so long that the time until monotonic second `now` was not seen."""
@@ -80,6 +82,10 @@ class Storm:
     def look_at(self, hold: float) -> float | None:
         """When to look again if nothing happens, and it may be over then; None while it is not counted."""
         return self.counted_at + min(STEP, hold - self.quiet) if self.seen else None
+
+    def over_at(self, hold: float) -> float | None:
+        """When it may be over if nothing happens until then; None while its view is lost and nothing is counted."""
+        return self.counted_at + hold - self.quiet if self.seen else None
 
     def is_over(self, hold: float, now: float) -> bool:
         """Whether it has stood its time at monotonic second `now`."""
@@ -133,7 +139,7 @@ def evaluate(
         if storm.is_over(policy.hold, now) and not view_lost:
             return StormStep(storm.stands(now), released=True)
         quiet = storm.quiet_at(now)
-    stepped = storm.seen and now - storm.counted_at >= STEP
+    stepped = storm.seen and now >= storm.counted_at + STEP
     changed = joined or returned or stepped or storm.seen is view_lost
     if not changed:
         return StormStep(storm)

@@ -80,12 +80,11 @@ def _unrecovered(state: State) -> Iterator[SubjectRow]:
 
 def _absent(state: State, policy: Policy) -> list[str]:
     # Asked each second: the names of thousands of hosts are only folded when one is not found as it is written.
-    registered = state.cluster.segments.hosts or {}
-    unknown = {fold: name for fold, name in registered.items() if name not in state.hosts}
-    if not unknown:
+    registered, nowhere = state.cluster.segments.hosts or {}, state.nowhere
+    if not nowhere and all(name in state.hosts or name == policy.own for name in registered.values()):
         return []
-    ours = {name.casefold() for name in (*state.hosts, policy.own)}
-    return sorted(name for fold, name in unknown.items() if fold not in ours)
+    ours = {name.casefold() for name in (*(state.hosts.keys() - nowhere), policy.own)}
+    return sorted(name for fold, name in registered.items() if fold not in ours)
 
 
 def _view(name: str, view: ViewState) -> SubjectRow:

@@ -38,7 +38,12 @@ from masakarimonitors.system.service.log_fields import event
 LOG = logging.getLogger(__name__)
 
 MOST = 1000
-"""So many reports are followed at a time; of more, the oldest are let go."""
+"""So many reports are shown one by one; of more, the oldest are one row."""
+LIMIT = 4 * MOST
+"""So many are followed at a time; of more, the oldest are let go, and only counted until they are seen to be over."""
+OLDER = "older reports at masakari"
+"""The subject under which the status tells of those that are not shown one by one."""
+_NAMED = 10
 READING = "masakari's notifications"
 """The subject under which the status says that they cannot be read."""
 # After a start, the reports of before it are looked at within so many seconds, so that a thousand monitors that are
@@ -86,6 +91,15 @@ class _Report:
         return self.looks >= _EARLY if self.progress not in UNRECOVERED else self.rests is not None
 
 
+@dataclass(frozen=True, slots=True)
+class _LetGo:
+    """One that is followed no longer, because there were too many, and where it stood; `until`: a monotonic second."""
+
+    is_host: bool
+    progress: Progress
+    until: float
+
+
 @dataclass(slots=True)
 class _Blind:
     """Since when masakari cannot be read, why, when it is asked again, and how long it is left alone then."""
@@ -108,9 +122,11 @@ class Follower:
         *,
         is_well: Callable[[str], str] = lambda subject: "",
         rng: random.Random | None = None,
+        limit: int = LIMIT,
     ) -> None:
         """`reader` reads masakari; without it nothing is followed.
 
+        `limit`: so many are followed at a time.
         `is_well`: why an instance or a process (its subject) is well by now, as its monitor sees it; else empty.
         """
         self._outbox = outbox
@@ -120,6 +136,9 @@ class Follower:
         self._is_well = is_well
         self._rng = rng or random.Random(random.getrandbits(64))
         self._reports: dict[str, _Report] = {}
+        self._limit = limit
+        # By subject.
+        self._let_go: dict[str, _LetGo] = {}
         self._blind: _Blind | None = None
         self._late_at = 0.0
         self._begun = False
@@ -182,8 +201,9 @@ class Follower:
                 one.progress in ALARMS,
                 harms=Kind.UNSURE if one.progress in UNSURE else None,
             )
-            for one in self._reports.values()
+            for one in list(self._reports.values())[-MOST:]
         ]
+        rows += self._describe_older()
         if self._blind is not None and self._reports:
             long = now - self._blind.since >= self._policy.work
             told = words.UNREAD.format(
@@ -191,6 +211,25 @@ class Follower:
             )
             rows.append(SubjectRow(READING, "unread", told, long, harms=Kind.API))
         return rows
+
+    def _describe_older(self) -> Sequence[SubjectRow]:
+        """What is not shown one by one, in one row: what needs people must not go because there is more of it."""
+        older = Counter(one.progress for one in list(self._reports.values())[:-MOST])
+        told = []
+        if older:
+            stand = ", ".join(f"{progress.value}: {count}" for progress, count in older.items())
+            told.append(words.OLDER.format(count=older.total(), stand=stand))
+        if self._let_go:
+            named = ", ".join(
+                f"{subject} ({one.progress.value})" for subject, one in list(self._let_go.items())[-_NAMED:]
+            )
+            more = f" and {len(self._let_go) - _NAMED} more" if len(self._let_go) > _NAMED else ""
+            told.append(words.LET_GO.format(count=len(self._let_go), named=named + more))
+        if not told:
+            return ()
+        unsure = bool(self._let_go) or any(progress in UNSURE for progress in older)
+        alarm = unsure or any(progress in ALARMS for progress in older)
+        return [SubjectRow(OLDER, "followed", ". ".join(told), alarm, harms=Kind.UNSURE if unsure else None)]
 
     def counts(self) -> Mapping[str, int]:
         """How many that masakari has stand where, by the words of the status."""
@@ -208,6 +247,7 @@ class Follower:
                 continue
             wait = self._rng.uniform(*_FIRST)
             if self._begun:
+                self._let_go.pop(row.subject, None)
                 self._replace(row)
                 wait = self._policy.wait(0) + self._rng.uniform(0.0, self._policy.spread)
             report = _Report(row=row, born=now.monotonic, due=now.monotonic + wait)
@@ -216,15 +256,20 @@ class Follower:
                 report.progress = Progress.UNSEEN
                 LOG.error("%s", self._told(report, now.monotonic))
         self._begun = True
-        for uuid in list(self._reports)[: max(0, len(self._reports) - MOST)]:
+        for uuid in list(self._reports)[: max(0, len(self._reports) - self._limit)]:
             report = self._reports[uuid]
-            LOG.warning(words.TOO_MANY.format(about=_about(report), most=MOST))
-            self._end(report, f"{report.progress.value}; too many are followed")
+            stood = report.progress.value
+            LOG.warning(words.TOO_MANY.format(about=_about(report), most=self._limit, stood=stood))
+            self._let_go[report.row.subject] = _LetGo(
+                _kind(report.row) == "COMPUTE_HOST", report.progress, report.born + self._policy.day
+            )
+            self._end(report, f"{stood}; too many are followed")
 
     def _replace(self, row: Row) -> None:
         """What masakari has failed at before is no alarm of its own any more when the same subject is told anew."""
         for report in list(self._reports.values()):
-            if report.row.subject == row.subject and report.progress in UNRECOVERED:
+            older = report.row.id < row.id  # what was read late is not newer than what is followed
+            if older and report.row.subject == row.subject and report.progress in UNRECOVERED:
                 self._move(report, Said.OVER, "it was reported anew since")
 
     def _review(self) -> None:
@@ -235,6 +280,11 @@ class Follower:
                 self._move(report, Said.DAY)
             elif report.progress in UNRECOVERED and (why := self._over(report)):
                 self._move(report, Said.OVER, why)
+        self._let_go = {
+            subject: one
+            for subject, one in self._let_go.items()
+            if now < one.until and (one.is_host or not self._is_well(subject))
+        }
 
     def _over(self, report: _Report) -> str:
         # That a host is back says nothing of its instances: of a host, masakari's own flag counts.
@@ -255,7 +305,7 @@ class Follower:
     def _pause(self, now: float) -> float | None:
         moments = [self._due(one) for one in self._reports.values()]
         first = max(min(moments, default=float("inf")), self._blind.until if self._blind else 0.0)
-        if any(one.progress in UNRECOVERED for one in self._reports.values()):
+        if self._let_go or any(one.progress in UNRECOVERED for one in self._reports.values()):
             first = min(first, now + _REVIEW)
         oldest = min((one.born + self._policy.day for one in self._reports.values()), default=float("inf"))
         first = min(first, oldest)
@@ -352,7 +402,7 @@ class Follower:
         told = self._told(report, self._clock.now().monotonic, what, why)
         level = logging.INFO
         if report.progress in ALARMS:
-            level = logging.WARNING if report.progress is Progress.TRIED_ONCE else logging.ERROR
+            level = logging.WARNING if report.progress in _MILD else logging.ERROR
         elif report.progress is Progress.FORGOTTEN:
             level = logging.WARNING
         about = event(
@@ -385,6 +435,7 @@ class Follower:
                 subject=report.row.subject.partition(":")[2], hostname=report.hostname
             ),
             minutes=seconds / 60,
+            status=report.seen.status[:_WORD] if report.seen else "",
             why=why or (what.value if what else ""),
         )
 
@@ -394,6 +445,10 @@ def _word(progress: Progress, what: Said) -> str:
     return what.value if what in _OWN_WORDS else progress.value
 
 
+# Alarms of what may well go on by itself.
+_MILD = frozenset({Progress.TRIED_ONCE, Progress.UNCLEAR})
+# Characters that are shown of a word of masakari's.
+_WORD = 60
 _OWN_WORDS = frozenset({Said.NEW, Said.RUNNING, Said.ERROR, Said.FINISHED, Said.IGNORED, Said.FAILED})
 
 

@@ -23,6 +23,7 @@ LOG = logging.getLogger(__name__)
 
 # So many reports that masakari may have, or has, are known again when they are made anew.
 _KNOWN_AGAIN = 1000
+_TOLD_SINCE = "this run has reported its subject since, before it could read this one"
 _NOT_FOLLOWED = (
     "masakari has the report about %s and did not say as which notification: what becomes of it is not followed here. "
     "See `openstack notification list`"
@@ -57,22 +58,32 @@ class Outbox:
             clock,
             keep=keep,
             adopt=self._adopt,
+            adopt_late=self._adopt_late,
             everything=self._everything,
             on_written=self._note_written,
+            on_poison=self._say_defect,
             deadline=deadline,
         )
         self._on_written = on_written
         self._on_row = on_row
         # Bodies of ended rows that masakari may have, oldest first: the same one made anew is no other report.
         self._offered: dict[str, None] = {}
+        # While it is to be seen what an earlier run left: what this one has said, by subject and best rank, and the
+        # keys that it has remembered or forgotten something by. Then: the ids of what was read so late.
+        self._told: dict[str, int] = {}
+        self._spoken: set[str] = set()
+        self._late: set[int] = set()
         # In order, each once.
         self._ready: dict[str, None] = {}
         self.news = asyncio.Event()
         """Set when `take_ready` has something to give; whoever takes may wait on it."""
         self.followed_news = asyncio.Event()
         """Set when `followed` has one more; whoever follows may wait on it."""
+        self.late_news = asyncio.Event()
+        """Set when rows of the last life were read only in the midst of this one, and are to be judged."""
         self.unreadable: Sequence[str] = ()
         """For people: what an earlier run left that makes no sense, and is set aside."""
+        self._on_defect: Callable[[str], None] = lambda text: None
         self.counts: dict[ReportStatus, int] = dict.fromkeys(ReportStatus, 0)
 
     @property
@@ -122,6 +133,10 @@ class Outbox:
         """
         await self._writer.open()
 
+    def watch_defects(self, told: Callable[[str], None]) -> None:
+        """Have `told` called, in words, with each thing that is set aside from now on."""
+        self._on_defect = told
+
     def submit(self, commands: Sequence[Command], now: Instant) -> Sequence[Row]:
         """Take the durable commands of one decision; other commands are ignored. Never blocks, never raises.
 
@@ -141,6 +156,8 @@ class Outbox:
                     self._memory.pop(command.key, None)
                 else:
                     self._memory[command.key] = command.value
+                if self._writer.awaits_earlier:
+                    self._spoken.add(command.key)
                 writes.append(Keep(command.key, command.value))
         self._writer.write(writes)
         return made
@@ -150,6 +167,11 @@ class Outbox:
         if subject is None:
             return self._pending.unconfirmed()
         return [row for row in self._pending.of(subject) if self._pending.is_unconfirmed(row)]
+
+    def is_late(self, row: Row) -> bool:
+        """Whether it is of the last life and was read only in the midst of this one, whose monitor remembers nothing
+        of it."""
+        return row.id in self._late
 
     def confirm(self, row: Row) -> None:
         """The row of the last life still holds: it may be offered."""
@@ -259,7 +281,7 @@ class Outbox:
         await self._writer.close()
 
     def _report(self, command: Notify, now: Instant) -> Iterator[Write]:
-        for row in self.unconfirmed(command.notification.subject):
+        for row in self._of_the_last_life(command.notification.subject):
             if row.repeats(command.notification):
                 # The very report that waits, made once more: its monitor has judged it anew, and it stands.
                 yield self._stand_by(row, command)
@@ -267,10 +289,18 @@ class Outbox:
             if row.says_as_much(command.notification):
                 yield self._take_back(row, "it was seen anew, and is reported anew", now)
         row = self._row(command, now)
+        if self._writer.awaits_earlier:
+            self._told[row.subject] = min(row.rank, self._told.get(row.subject, row.rank))
         if row.is_death:
             yield from self._overtake(row, now)
         self._pending.add(row, Standing.UNWRITTEN)
         yield Put(row, durable=True)
+
+    def _of_the_last_life(self, subject: str) -> list[Row]:
+        """Those that nobody has confirmed, or that the decision did not know of when it said that they are to be."""
+        return [
+            row for row in self._pending.of(subject) if self._pending.is_unconfirmed(row) or self.is_late(row)
+        ]
 
     def _stand_by(self, row: Row, command: Notify) -> Write:
         row = replace(row, why=command.why, in_doubt=row.in_doubt or command.again, since=command.since)
@@ -310,6 +340,10 @@ class Outbox:
         if len(self._offered) > _KNOWN_AGAIN:
             del self._offered[next(iter(self._offered))]
 
+    def _say_defect(self, text: str) -> None:
+        LOG.error("%s", text)
+        self._on_defect(text)
+
     def _note_written(self, row: Row) -> None:
         self._on_row(row)
         if self._pending.note_written(row):
@@ -332,6 +366,35 @@ class Outbox:
             LOG.error("%s", one)
         self._memory = dict(loaded.memory)
         self._next_id = loaded.next_id
+
+    def _adopt_late(self, loaded: Loaded) -> None:
+        """What this run has said of the same since then is newer and stands: a second report would be acted on, too."""
+        now = self._clock.now()
+        self._next_id = max(self._next_id, loaded.next_id)
+        for row in loaded.pending:
+            row = self._with_own_id(row.adopted(now))
+            self._late.add(row.id)
+            self._pending.add(row, Standing.UNCONFIRMED)
+            self._make_ready(row.subject)
+            if self._told.get(row.subject, row.rank + 1) <= row.rank:
+                self._writer.write([self._take_back(row, _TOLD_SINCE, now)])
+        self._followed = {**{row.id: row for row in loaded.followed}, **self._followed}
+        self.followed_news.set()
+        for one in loaded.unreadable:
+            self._say_defect(one)
+        known = {key: value for key, value in loaded.memory.items() if key not in self._spoken}
+        self._memory = {**known, **self._memory}
+        self._told, self._spoken = {}, set()
+        self.late_news.set()
+
+    def _with_own_id(self, row: Row) -> Row:
+        """This run counts its rows from the time on; where that was set back, another one may have that number."""
+        if row.id not in self._pending and row.id not in self._followed:
+            return row
+        row = replace(row, id=self._next_id)
+        self._next_id += 1
+        self._writer.write([Put(row, durable=True)])
+        return row
 
     def _everything(self) -> Sequence[Write]:
         rows: list[Write] = [Put(row, durable=True) for row in [*self._pending, *self._followed.values()]]

@@ -23,6 +23,7 @@ class Said(StrEnum):
     FINISHED = "finished"
     IGNORED = "ignored"
     FAILED = "failed"
+    ODD = "in a state that this release does not know"
     UNKNOWN = "it knows no such notification (404)"
     OVER = "seen to be over: its subject is well, or its host back in service"
     DAY = "a day has passed, after which the engine itself gives up"
@@ -36,6 +37,7 @@ class Progress(StrEnum):
     WORKED_ON = "being worked on"
     TRIED_ONCE = "failed once at masakari"
     STUCK = "stuck at masakari"
+    UNCLEAR = "in an unknown state at masakari"
     FINISHED = "finished at masakari"
     IGNORED = "ignored by masakari"
     FAILED = "failed at masakari"
@@ -46,7 +48,14 @@ class Progress(StrEnum):
 
 
 UNENDED = frozenset(
-    {Progress.DELIVERED, Progress.NOT_BEGUN, Progress.WORKED_ON, Progress.TRIED_ONCE, Progress.STUCK}
+    {
+        Progress.DELIVERED,
+        Progress.NOT_BEGUN,
+        Progress.WORKED_ON,
+        Progress.TRIED_ONCE,
+        Progress.STUCK,
+        Progress.UNCLEAR,
+    }
 )
 """Where masakari may still do something."""
 UNRECOVERED = frozenset({Progress.IGNORED, Progress.FAILED, Progress.LOST, Progress.UNSEEN})
@@ -55,7 +64,7 @@ UNSURE = frozenset({Progress.LOST, Progress.UNSEEN})
 """Where nobody knows whether masakari has it at all: perhaps the failure was never told."""
 KEPT = UNENDED | UNRECOVERED
 """Where a report is still followed."""
-ALARMS = UNRECOVERED | {Progress.NOT_BEGUN, Progress.TRIED_ONCE, Progress.STUCK}
+ALARMS = UNRECOVERED | {Progress.NOT_BEGUN, Progress.TRIED_ONCE, Progress.STUCK, Progress.UNCLEAR}
 """Where a person must look."""
 
 _LEADS_TO: Mapping[Said, Progress] = {
@@ -69,6 +78,7 @@ _LEADS_TO: Mapping[Said, Progress] = {
     Said.FINISHED: Progress.FINISHED,
     Said.IGNORED: Progress.IGNORED,
     Said.FAILED: Progress.FAILED,
+    Said.ODD: Progress.UNCLEAR,
     Said.UNKNOWN: Progress.LOST,
     Said.DAY: Progress.FORGOTTEN,
 }
@@ -138,4 +148,6 @@ def said(seen: Seen | None, policy: FollowPolicy, *, queued: bool = False) -> Sa
             return Said.QUEUED if queued else Said.NEW_FOR_LONG
         case "error":
             return Said.ERROR if seen.seconds < policy.work else Said.ERROR_FOR_LONG
-    return Said.RUNNING if seen.seconds < policy.work else Said.RUNNING_FOR_LONG
+        case "running":
+            return Said.RUNNING if seen.seconds < policy.work else Said.RUNNING_FOR_LONG
+    return Said.ODD

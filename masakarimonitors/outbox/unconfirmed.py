@@ -30,6 +30,10 @@ Judge = Callable[[Unconfirmed, Instant], Word]
 _OF_ANOTHER_RELEASE = wait(
     "this release does not understand what it says; the one that wrote it does, and can be started again"
 )
+_LATE = (
+    "it was read only in the midst of this run, which does not remember it, and what it is about was not seen to be "
+    "well ({why}); start the monitor again to have it judged with what was remembered"
+)
 _BROKEN = wait("a bug of this program keeps it from being judged; please report it with the log")
 
 
@@ -42,9 +46,12 @@ class UnconfirmedReports:
         judge: Judge,
         started: Instant,
         on_forgotten: Callable[[Row, str], None] = lambda row, told: None,
+        is_well: Callable[[str], str] = lambda subject: "",
     ) -> None:
         """`judge` is asked of each; `started`: when this life began. `on_forgotten` is told each that is withdrawn
-        although nobody has seen that it is over, and in words why."""
+        although nobody has seen that it is over, and in words why. `is_well`: why a subject is well by now; or
+        empty."""
+        self._is_well = is_well
         self._on_forgotten = on_forgotten
         self._outbox = outbox
         self._judge = judge
@@ -93,12 +100,16 @@ class UnconfirmedReports:
         told = row.as_made
         assert told is not None
         try:
-            return self._judge(Unconfirmed(row.subject, told), now)
+            word = self._judge(Unconfirmed(row.subject, told), now)
         except Exception:
             if row.id not in self._broken:
                 self._broken.add(row.id)
                 LOG.exception("The report about %s could not be judged; it stays unconfirmed", row.subject)
             return _BROKEN
+        if word.say is Say.WITHDRAW and self._outbox.is_late(row) and not self._is_well(row.subject):
+            # Its monitor knows of no outage that it began without what was remembered of it.
+            return wait(_LATE.format(why=word.why))
+        return word
 
 
 def _report(row: Row) -> str:

@@ -45,6 +45,10 @@ PROGRESS = {
         "many instances to move, or waits for nova. See its log and `openstack notification show`, and recover by hand "
         "what does not run. The report is not sent again"
     ),
+    Progress.UNCLEAR: (
+        "masakari shows the report about {about} as {status!a}, which this release does not know: as far as anybody "
+        "can see, {what}. See `openstack notification show` and the engine's log, and recover by hand what does not run"
+    ),
     Progress.FINISHED: (
         "masakari has finished with the report about {about}. That is no proof of a recovery: it finishes, too, with "
         "instances that it is not asked to recover, such as those without HA_Enabled where that is wanted"
@@ -86,6 +90,14 @@ UNREAD = (
     "notifications cannot be read ({why}): see `openstack notification list`, and whether what was reported runs"
 )
 TOO_MANY = (
-    "The report about {about} is followed no longer: more than {most} are unfinished at masakari. See `openstack "
-    "notification list`"
+    "The report about {about} is followed no longer ({stood}): more than {most} are unfinished at masakari. See "
+    "`openstack notification list`"
+)
+OLDER = (
+    "{count} older reports that masakari has are followed beside those that are shown here: {stand}. "
+    "`masakari-monitors outbox` names them"
+)
+LET_GO = (
+    "{count} are followed no longer, as there were too many, and whether these were recovered was not seen: {named}. "
+    "See `openstack notification list`, and whether they run"
 )

@@ -27,6 +27,7 @@ from masakarimonitors.processmonitor.core.observation import (
     ReportEnded,
     Run,
 )
+from masakarimonitors.processmonitor.core.recognition import seen
 from masakarimonitors.processmonitor.core.reports import Fate, recalled
 from masakarimonitors.processmonitor.core.stages import (
     Policy,
@@ -95,7 +96,11 @@ def build(
     own_commands = Commands()
     blindness = "" if options.own_pid_namespace else sees_the_host()
     processes = Processes(
-        clock, float(options.check_interval), blindness=blindness, down=down_since(memory, policy.boot)
+        clock,
+        float(options.check_interval),
+        blindness=blindness,
+        down=down_since(memory, policy.boot),
+        seen=seen.recalled(memory),
     )
     is_root = os.geteuid() == 0
     if not is_root and (why := not_roots(conf, entries)):
@@ -244,6 +249,8 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
         held = "unclear"
         detail.append(f"{process.stage.who}: compare the list with `masakari-monitors check`")
     runs = isinstance(process.stage, Running | Probation)
+    if runs and process.runs_as:
+        detail.append(process.runs_as)
     if outage is not None and outage.short_since is not None and not runs:
         held = "short"
         detail.append(

@@ -22,6 +22,7 @@ from masakarimonitors.core.decision import (
     Woken,
 )
 from masakarimonitors.core.notification import ClusterStatus, HostEvent, HostNotification, HostStatus, Leave
+from masakarimonitors.core.storm import EVERYWHERE
 from masakarimonitors.hostmonitor.core.decision import Decider
 from masakarimonitors.hostmonitor.core.election.reporter import STAGGER_RANKS, STAGGER_STEP
 from masakarimonitors.hostmonitor.core.evidence.matrix import Answer, Matrix
@@ -193,13 +194,15 @@ class Model:
         self.nobody_said = False
         self.ledger: Mapping[str, LedgerEntry] | None = {}
         self.outage = dict.fromkeys(rules.hosts, 0)
+        # Since when each host that is up on no link has been so.
+        self.fell: dict[str, float] = {}
 
     def copy(self) -> "Model":
         """The same moment, to be changed."""
         new = object.__new__(Model)
         new.__dict__.update(self.__dict__)
         new.minds = [mind.copy() for mind in self.minds]
-        for name in ("raw", "standing", "sees", "outage"):
+        for name in ("raw", "standing", "sees", "outage", "fell"):
             setattr(new, name, dict(getattr(self, name)))
         return new
 
@@ -283,9 +286,8 @@ class Model:
             case CheckPower():
                 mind.asked = (*(one for one in mind.asked if one.host != command.host), command)
             case CheckLife(host=host):
-                answer = LifeSeen(
-                    host=host, life=Life.SILENT, evidence="tcp", at=self.now, in_reply_to=command
-                )
+                life = Life.ALIVE if self.lives(host) else Life.SILENT
+                answer = LifeSeen(host=host, life=life, evidence="tcp", at=self.now, in_reply_to=command)
                 self.feed(number, answer)
             case LookUpReports():
                 self.feed(number, self._found(command))
@@ -345,6 +347,11 @@ class Model:
         values = [self.standing[host, link] for link in self.rules.matrix.sequence]
         return self.rules.matrix.ask(values) is Answer.RECOVER
 
+    def lives(self, host: str) -> bool:
+        """Whether something of it answers: where hosts live, for as long as it is up on a link."""
+        up = any(self.raw[host, link] is Membership.UP for link in self.rules.matrix.sequence)
+        return "lives" in self.rules.moves and up
+
     def up_where_seen(self, host: str) -> bool:
         """Whether the host is up on every link that shows itself, and one does."""
         seen = [link for link, how in self.sees.items() if how != "no"]
@@ -356,6 +363,11 @@ class Model:
         before = self.standing.get((host, link))
         if not (before is Membership.DOWN and value in (Membership.LEFT, Membership.UNKNOWN)):
             self.standing[host, link] = value
+        if "lives" in self.rules.moves:
+            if any(self.raw.get((host, one)) is Membership.UP for one in self.rules.matrix.sequence):
+                self.fell.pop(host, None)
+            else:
+                self.fell.setdefault(host, self.seconds)
         values = [self.standing.get((host, one)) for one in self.rules.matrix.sequence]
         if Membership.UP in values and not {Membership.DOWN, Membership.UNKNOWN} & set(values):
             self.outage[host] += 1
@@ -465,12 +477,27 @@ class Model:
 
     def _prove(self, number: int, row: Row) -> None:
         policy = self.deciders[number].policy
-        if policy.proof is None or row.status is not HostStatus.NORMAL:
+        if row.status is not HostStatus.NORMAL or self.lives(row.host):
+            return
+        if policy.proof is None:
+            self._fallen_long_ago(number, row.host)
             return
         shown = self.minds[number].proven.get(row.host)
         if shown is None or self.seconds - shown > 2 * policy.proof.answer_limit:
             age = "none" if shown is None else f"{self.seconds - shown:.0f} s old"
             raise Violation(f"m{number} offers NORMAL of {row.host}; its proof is {age}")
+
+    def _fallen_long_ago(self, number: int, host: str) -> None:
+        """Where nothing can prove that it is off."""
+        fell, policy = self.fell.get(host), self.deciders[number].policy
+        if fell is None:
+            return
+        if self.seconds - fell < policy.unproven_settle:
+            raise Violation(
+                f"m{number} offers NORMAL of {host} {self.seconds - fell:g} s after its last link fell"
+            )
+        if policy.guard.too_many(EVERYWHERE, sum(map(self.fails, self.rules.hosts)), len(self.rules.hosts)):
+            raise Violation(f"m{number} offers NORMAL of {host}, which fails together with all others")
 
     def answer(self, number: int, row: Row) -> None:
         """The monitor hears what masakari has answered."""
@@ -561,6 +588,7 @@ class Model:
             self.who,
             self.nobody_since + BEGIN if self.who == NONE else 0.0,
             self.ledger,
+            {host: at + BEGIN for host, at in self.fell.items()},
         )
         return Shape(self.now).of((minds, world))
 

@@ -373,7 +373,8 @@ def _mended(model: Model) -> None:
 
 def _is_told(model: Model) -> None:
     for host in model.rules.hosts:
-        if model.fails(host) and not model.has(host, HostStatus.NORMAL):
+        held = "lives" in model.rules.moves and any(mind.state.cluster.storms for mind in model.minds)
+        if model.fails(host) and not model.has(host, HostStatus.NORMAL) and not held:
             last = [str(mind.last.get(f"host:{host}")) for mind in model.minds]
             raise Violation(f"{host} is lost for {SPELL:g} s and everything else is well: not told; {last}")
         if model.up_where_seen(host):
@@ -415,6 +416,25 @@ PROOF = Rules(
     proof=True,
     moves=frozenset({"links", "view", "lapse", "api", "slow", "expire", "restart", "power"}),
 )
+LIVES = Rules(
+    name="one monitor, one host that lives on two links",
+    matrix=TWO_LINKS,
+    hosts=("a",),
+    moves=frozenset({"links", "left", "view", "api", "slow", "lives"}),
+)
+LIVES_AND_PROOF = Rules(
+    name="one monitor that needs proof, one host that lives on two links",
+    matrix=TWO_LINKS,
+    hosts=("a",),
+    proof=True,
+    moves=frozenset({"links", "api", "slow", "power", "lives"}),
+)
+STORM = Rules(
+    name="one monitor, three hosts that live on two links",
+    matrix=TWO_LINKS,
+    hosts=("a", "b", "c"),
+    moves=frozenset({"links", "api", "lives"}),
+)
 PROOF_AND_ELECTION = Rules(
     name="two monitors that need proof and their election, one host on one link",
     matrix=ONE_LINK,
@@ -432,7 +452,17 @@ TWINS = Rules(
     moves=frozenset({"links", "api", "slow", "twins", "restart"}),
     elected=True,
 )
-PLAYS = (ONE_MONITOR, THREE_MONITORS, PROOF, PROOF_AND_ELECTION, TWINS, EVERYTHING)
+PLAYS = (
+    ONE_MONITOR,
+    THREE_MONITORS,
+    PROOF,
+    PROOF_AND_ELECTION,
+    TWINS,
+    LIVES,
+    LIVES_AND_PROOF,
+    STORM,
+    EVERYTHING,
+)
 
 
 def first(rules: Rules, fault: Fault = sound) -> Model:

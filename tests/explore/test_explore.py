@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.hostmonitor.core import ingest
+from masakarimonitors.hostmonitor.core.judging import judge
 from masakarimonitors.hostmonitor.core.observation import (
     Answered,
     Follower,
@@ -20,13 +22,18 @@ from masakarimonitors.hostmonitor.core.observation import (
     ProofKind,
     View,
 )
+from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
+from masakarimonitors.hostmonitor.core.outages.outage import Outage, Release
 from tests.explore.model import Fault, Mind, Model, Rules, sound
 from tests.explore.moves import (
     EVERYTHING,
+    LIVES,
+    LIVES_AND_PROOF,
     ONE_MONITOR,
     PROOF,
     PROOF_AND_ELECTION,
     REPORTED,
+    STORM,
     THREE_MONITORS,
     TWINS,
     check,
@@ -36,29 +43,38 @@ from tests.explore.moves import (
 )
 from tests.explore.search import Account, Limits, Search
 
+NOTE_LIFE, ON_LINK = judge._note_life, ingest._on_link
 LOST = ("a is down on storage", REPORTED)
 """Moves: a host of two links is lost, and its report waits."""
 LOST_HERE = ("a is down on cluster", REPORTED)
 UNPROVEN = ("masakari is down", "a is down on cluster", REPORTED)
 """Moves: it is told as UNKNOWN, and masakari is away."""
+ALIVE = ("masakari is down", "a is down on storage")
+"""Moves: a host that lives has lost its storage, and masakari is away."""
+LET_GO = ("masakari is down", *(f"{host} is down on storage" for host in "abc"), "400 s pass")
+"""Moves: a storm has let three hosts go, because they live."""
 FENCED = ("a is down on cluster", "a is fenced", REPORTED)
 
 
 SEARCHES: tuple[tuple[Rules, tuple[str, ...], int, int], ...] = (
-    (ONE_MONITOR, (), 800, 8_000),
-    (ONE_MONITOR, LOST, 200, 6_500),
-    (ONE_MONITOR, (*LOST, "NORMAL of a by m0 is offered"), 600, 7_500),
+    (ONE_MONITOR, (), 700, 6_700),
+    (ONE_MONITOR, LOST, 200, 6_000),
+    (ONE_MONITOR, (*LOST, "NORMAL of a by m0 is offered"), 500, 6_000),
     (THREE_MONITORS, (), 300, 5_500),
-    (THREE_MONITORS, ("masakari is down", *LOST_HERE), 20, 4_000),
-    (THREE_MONITORS, ("masakari is down", "nobody can be elected", *LOST_HERE), 15, 3_500),
-    (TWINS, ("nobody can be elected", *LOST_HERE), 150, 9_000),
+    (THREE_MONITORS, ("masakari is down", *LOST_HERE), 20, 3_600),
+    (THREE_MONITORS, ("masakari is down", "nobody can be elected", *LOST_HERE), 15, 3_200),
+    (TWINS, ("nobody can be elected", *LOST_HERE), 150, 8_200),
     (PROOF, (), 600, 7_000),
     (PROOF, FENCED, 600, 6_500),
     (PROOF, UNPROVEN, 110, 2_500),
-    (PROOF_AND_ELECTION, (), 500, 8_000),
-    (PROOF_AND_ELECTION, FENCED, 300, 5_500),
+    (PROOF_AND_ELECTION, (), 500, 7_700),
+    (PROOF_AND_ELECTION, FENCED, 300, 5_200),
     (PROOF_AND_ELECTION, ("nobody can be elected", "400 s pass", *FENCED), 200, 5_000),
-    (EVERYTHING, (), 200, 4_500),
+    (LIVES, (), 100, 700),
+    (LIVES, ALIVE, 100, 4_000),
+    (LIVES_AND_PROOF, ALIVE, 100, 1_500),
+    (STORM, LET_GO, 60, 1_500),
+    (EVERYTHING, (), 200, 4_200),
 )
 """Who plays, after which moves, how many states are looked at, and how many decisions that may cost: a state that is
 left alone for most of an hour costs anything from none, where one like it was, to 500 of them."""
@@ -174,6 +190,27 @@ def test_a_core_that_is_broken_is_found_out(rules: Rules, begin: tuple[str, ...]
     print(account)
     assert account.violation, str(account)
     assert account.trace
+
+
+def test_a_fall_that_is_not_noted_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that lived for long would be accused seconds after its last link fell."""
+    monkeypatch.setattr(judge, "_note_life", lambda court, judgement, values: judgement)
+    monkeypatch.setattr(ingest, "_on_link", lambda *news: replace(ON_LINK(*news), outage=news[0].outage))
+    account = explore(played(first(LIVES), *ALIVE, "400 s pass"), 400)
+    assert "after its last link fell" in str(account.violation), str(account)
+
+
+def test_a_release_that_outlives_the_life_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of the cloud would be told without proof."""
+    monkeypatch.setattr(Outage, "let_go", lambda outage, seen_up: outage.release is not Release.NONE)
+    monkeypatch.setattr(judge, "_note_life", _only_settle)
+    account = explore(played(first(STORM), *LET_GO), 1000)
+    assert "fails together with all others" in str(account.violation), str(account)
+
+
+def _only_settle(court: judge.Court, judgement: Judgement, values: judge.Values) -> Judgement:
+    after = NOTE_LIFE(court, judgement, values)
+    return after.in_outage(release=judgement.outage.release)
 
 
 def test_a_move_that_cannot_happen_is_named() -> None:

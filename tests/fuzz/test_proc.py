@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masakarimonitors.core.printable import printable
-from masakarimonitors.processmonitor.core.matching import mentions
+from masakarimonitors.processmonitor.core.recognition.matching import mentions
 from masakarimonitors.processmonitor.sources import stat
 from tests.fuzz.driver import fuzzed, read_or_refused
 from tests.fuzz.shapes import any_text

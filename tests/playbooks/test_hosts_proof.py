@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from masakarimonitors.core.decision import Notify, Withdraw
 from masakarimonitors.hostmonitor.core.observation import Membership, Outcome, Power, PowerSeen, ProofKind
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
@@ -346,3 +348,24 @@ def test_a_fencing_that_is_told_again_as_old_as_it_is_is_not_asked_about_without
     # It is asked still, so that a proof which is younger counts.
     play.answer(Power.OFF, ProofKind.BMC).wait(100)
     assert play.reports == [stopped("node05")] and play.withdrawn == []
+
+
+def test_what_a_bmc_said_before_another_monitor_reported_is_asked_anew() -> None:
+    """The other one may have heard since that the power is on again."""
+    rules = policy(elected=True, proof=ProofPolicy())
+    play = Play(rules, api=False).leads({}).all_up("node05").cut("node05").wait(5)
+    play.answer(Power.OFF, ProofKind.BMC).wait(1)
+    assert play.reports == [stopped("node05")]
+    asked = len(play.asked)
+    play.follows("node03", ledger={}).wait(30).leads({}).wait(1)
+    assert play.reports == [stopped("node05")] and len(play.asked) == asked + 1
+    play.answer(Power.ON, ProofKind.BMC).wait(60)
+    assert play.reports == [stopped("node05")]
+
+
+@pytest.mark.parametrize("kind", [ProofKind.FENCED, ProofKind.TAINT])
+def test_what_all_monitors_are_told_is_as_good_after_another_has_reported(kind: ProofKind) -> None:
+    rules = policy(elected=True, proof=ProofPolicy())
+    play = Play(rules, api=False).leads({}).all_up("node05").cut("node05").wait(5)
+    play.power("node05", Power.OFF, kind=kind).follows("node03", ledger={}).wait(30).leads({}).wait(1)
+    assert play.reports == [stopped("node05")] * 2

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.hostmonitor.core.evidence import matrix
+from masakarimonitors.hostmonitor.core.evidence.inquiry import LIFE_INTERVAL, LIFE_LIMIT, UNTRIED_FOR
 from masakarimonitors.hostmonitor.core.observation import Life, LifeSeen, Membership, Power, ProofKind
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
 from tests.fixtures.host_play import Play, policy, shipped_policy, stopped
@@ -85,11 +86,32 @@ def test_where_nothing_can_be_tried_it_is_reported_and_that_is_said() -> None:
     assert "it is not known whether anything of it still answers" in play.last("host:node05").why
 
 
-def test_an_answer_that_never_comes_holds_for_some_seconds_only() -> None:
-    play = Play(RULES, life=None).all_up("node05").cut("node05").wait(42.9)
-    assert play.reports == []
+def test_an_answer_that_never_comes_is_as_if_nobody_could_try() -> None:
+    play = Play(RULES, life=None).all_up("node05").cut("node05").wait(18 + LIFE_LIMIT + UNTRIED_FOR - 0.1)
+    assert play.reports == [] and len(play.asked_life) == 12
+    play.wait(LIFE_LIMIT)  # the question that is open then has its time
+    assert play.reports == [stopped("node05")]
+
+
+def test_what_could_not_be_tried_holds_loudly_and_is_tried_again_for_a_while() -> None:
+    """A monitor without descriptors, or without the name service, sees the silence of all."""
+    play = Play(RULES, life=Life.UNTRIED).all_up("node05").cut("node05").wait(18 + UNTRIED_FOR - 0.1)
+    assert play.reports == [] and len(play.asked_life) == UNTRIED_FOR / LIFE_INTERVAL
+    last = play.last("host:node05")
+    assert last.alarm and "could not be tried: 10.0.0.5:22" in last.why and "10 min" in last.why
     play.wait(0.2)
     assert play.reports == [stopped("node05")]
+    assert "it is not known whether anything of it still answers" in play.last("host:node05").why
+
+
+@pytest.mark.parametrize(
+    ("then", "reports"), [(Life.SILENT, [stopped("node05")]), (Life.ALIVE, []), (Life.UNTRIED, [])]
+)
+def test_the_first_try_that_succeeds_decides(then: Life, reports: list[tuple[str, str, str]]) -> None:
+    play = Play(RULES, life=Life.UNTRIED).all_up("node05").cut("node05").wait(100)
+    play.life = then
+    play.wait(LIFE_INTERVAL + 1)
+    assert play.reports == reports
 
 
 def test_silence_of_an_hour_ago_is_not_relied_on() -> None:
@@ -222,7 +244,9 @@ def test_what_waits_for_masakari_is_tried_again_and_taken_back_when_it_answers()
 
 
 def test_a_question_about_life_that_is_never_answered_takes_nothing_back() -> None:
-    play = Play(shipped_policy(), api=False, life=None).leads({}).all_up("node05").cut("node05").wait(600)
+    play = Play(shipped_policy(), api=False).leads({}).all_up("node05").cut("node05").wait(60)
+    play.life = None
+    play.wait(600)
     assert play.reports == [stopped("node05")] and play.withdrawn == []
 
 

@@ -2,10 +2,13 @@
 
 import datetime
 
+import pytest
+
 from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
-from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.observation import Membership, Work
+from masakarimonitors.hostmonitor.status import describe
 from tests.fixtures.host_play import OWN, THREE, Play, policy, stopped
 
 U, D = Membership.UP, Membership.DOWN
@@ -201,3 +204,74 @@ def test_a_restart_sends_what_is_undelivered_and_ours() -> None:
     play.wait(5)
     assert play.reports == [stopped("node05"), stopped("node05")]
     assert play.notified[0].notification == play.notified[1].notification and play.notified[1].again
+
+
+@pytest.mark.parametrize("name", ["node99", "NODE99"])
+def test_a_registered_host_of_which_only_planned_work_is_known_is_listed_nowhere(name: str) -> None:
+    play = Play(policy(lookup=True)).all_up("node05").work("node99", Work.STANDBY).wait(61)
+    play.registry({"node05": False, name: False})
+    assert play.last("hosts unseen").alarm and name in play.last("hosts unseen").why
+    assert absent(play) == name
+    play.work("node99", Work.NONE).wait(61).registry({"node05": False, name: False})
+    assert play.said("hosts unseen") == ["blind"] and absent(play) == name
+    play.heal("node99").wait(61).registry({"node05": False, name: False})
+    assert play.said("hosts unseen") == ["blind", "recovered"] and absent(play) == ""
+
+
+def test_one_that_left_while_its_link_proved_nothing_and_is_not_listed_since_is_listed_nowhere() -> None:
+    play = Play(policy(lookup=True)).all_up("node05").wait(5)
+    for link in THREE:
+        play.view(link, proven=False).sees(link, {OWN: U, "node05": U, "node99": Membership.LEFT}, whole=True)
+        play.view(link).sees(link, {OWN: U, "node05": U}, whole=True)
+    play.wait(61).registry({"node05": False, "node99": False})
+    assert play.last("hosts unseen").alarm and absent(play) == "node99"
+
+
+def absent(play: Play) -> str:
+    """Who the status says is listed nowhere."""
+    return next((row.state for row in describe(play.state, play.rules) if row.subject == "hosts unseen"), "")
+
+
+def test_a_host_that_has_left_a_deciding_link_and_is_up_elsewhere_is_an_alarm_after_a_minute() -> None:
+    play = Play().all_up("node05", "node06", "node07").wait(5)
+    play.cut("node05", "storage", to=Membership.LEFT).wait(59)
+    assert not any(told.alarm for told in play.told)
+    play.wait(2)
+    last = play.last("host:node05")
+    assert last.alarm and last.why.startswith("storage does not list it (it has left storage), and decides")
+    play.heal("node05", "storage").wait(5)
+    assert play.said("host:node05")[-1] == "recovered"
+
+
+def test_one_that_leaves_everywhere_or_that_somebody_works_on_is_none() -> None:
+    play = Play().all_up("node05", "node06", "node07").wait(5)
+    play.cut("node05", "storage", to=Membership.LEFT).wait(30)
+    play.cut("node05", "manage", "tenant", to=Membership.LEFT).work("node06", Work.MAINTENANCE)
+    play.cut("node06", "storage", to=Membership.LEFT).wait(600)
+    assert not any(told.alarm for told in play.told)
+
+
+def test_leaving_a_link_that_decides_nothing_is_none() -> None:
+    play = Play().all_up("node05", "node06", "node07").wait(5)
+    play.cut("node05", "manage", to=Membership.LEFT).wait(600)
+    assert not any(told.alarm for told in play.told)
+
+
+@pytest.mark.parametrize("gap", [False, True])
+def test_reporters_that_follow_one_another_and_do_nothing_are_an_alarm_after_a_minute(gap: bool) -> None:
+    play = Play(policy(elected=True)).follows("node02").all_up("node03").cut("node03")
+    for number in range(12):
+        if gap:
+            play.no_election()
+        play.wait(5.0).follows(("node02", "node04")[number % 2])
+    assert not any(told.alarm for told in play.told if told.subject == "host:node03" and not gap)
+    play.wait(2.1)
+    assert "is to report it" in play.last("host:node03").why and play.last("host:node03").alarm
+
+
+def test_who_has_reported_itself_until_now_gives_the_next_one_a_minute() -> None:
+    play = Play(policy(elected=True), api=False).leads({}).all_up("node03").cut("node03").wait(100)
+    play.follows("node02", ledger={}).wait(59)
+    assert not play.last("host:node03").alarm
+    play.wait(2)
+    assert "is to report it" in play.last("host:node03").why and play.last("host:node03").alarm

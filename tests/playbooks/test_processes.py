@@ -367,7 +367,7 @@ def test_what_was_taken_off_the_list_is_withdrawn_and_forgotten() -> None:
     play.gone()
     play.until_reported()
     commands = play.list_is(FULL)
-    assert [type(command) for command in commands] == [Withdraw, Remember, Watch]
+    assert [type(command) for command in commands] == [Withdraw, Remember, Remember, Watch]
     assert not play.alarms
     assert play.told[-1].ruling is Ruling.WITHDRAWN
 

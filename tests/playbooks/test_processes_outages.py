@@ -4,7 +4,7 @@ import pytest
 
 from masakarimonitors.core.decision import JSON, Notify, Remember, Ruling, Withdraw
 from masakarimonitors.core.notification import Leave, ReportStatus
-from masakarimonitors.processmonitor.core.decision import MAINTENANCE, may_leave
+from masakarimonitors.processmonitor.core.decision import MAINTENANCE, may_leave, restore
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     Look,
@@ -42,8 +42,11 @@ def test_a_successor_within_the_grace_is_no_outage_and_gets_no_command() -> None
     assert play.answer(Presence.GONE) == []
     play.to_next_alarm()
     assert play.answer(Presence.RUNNING) == []
+    assert play.stage == "Probation"
+    assert play.rulings == [Ruling.HELD]
+    assert play.survives() == []
     assert play.stage == "Running"
-    assert play.rulings == [Ruling.RECOVERED]
+    assert play.rulings == [Ruling.HELD, Ruling.RECOVERED]
     assert not play.alarms
 
 
@@ -61,6 +64,7 @@ def test_at_start_somebody_else_may_be_starting_it_too() -> None:
     play = Play(NOVA, grace=1.0)
     play.gone()
     play.answer(Presence.RUNNING)
+    play.survives()
     assert play.stage == "Running"
     play = Play(NOVA, grace=1.0)
     play.gone()
@@ -73,6 +77,7 @@ def test_without_a_grace_a_successor_that_takes_over_at_that_moment_gets_no_comm
     play.running()
     play.see(Presence.GONE)  # one pid has ended; nobody else was looked at
     play.answer(Presence.RUNNING)
+    play.survives()
     assert play.stage == "Running"
     assert not any(isinstance(command, Run) for command in play.all_commands)
     play.see(Presence.GONE)
@@ -424,6 +429,88 @@ def test_what_was_refused_is_not_said_to_be_withdrawn() -> None:
     assert Ruling.WITHDRAWN not in play.rulings and not play.memory
 
 
+# -- crash loops ----------------------------------------------------------------------------------------------
+
+
+def test_a_crash_loop_that_somebody_else_keeps_up_has_never_recovered() -> None:
+    play = Play(NOVA, grace=1.0)
+    play.running()
+    play.gone()
+    play.answer(Presence.GONE)
+    for _ in range(50):
+        play.to_next_alarm()
+        play.answer(Presence.RUNNING)
+        play.wait(2)
+        play.see(Presence.GONE)
+        play.answer(Presence.GONE)
+    assert Ruling.RECOVERED not in play.rulings
+    assert [verdict.alarm for verdict in play.told].count(True) == 1
+    assert not any(isinstance(command, Run) for command in play.all_commands)
+
+
+def test_whom_somebody_else_restarts_twice_has_the_grace_twice() -> None:
+    play = Play(NOVA, grace=3.0)
+    play.running()
+    play.gone()
+    play.answer(Presence.RUNNING)
+    play.wait(9)  # longer than from one try to the next
+    fell = play.now.monotonic
+    play.see(Presence.GONE)
+    play.stays_gone()
+    play.runs("restart")
+    assert play.now.monotonic - fell == pytest.approx(3.0)
+
+
+def lives_for_its_probation(play: Play, maintenance: bool | None) -> None:
+    """All tries fail, a slow one brings it back, and it dies once it has recovered."""
+    stays_down(play, maintenance, 120)
+    while not (len(play.asked) == 1 and isinstance(play.asked[0], Look)):
+        stays_down(play, maintenance, 1)
+    play.answer(Presence.RUNNING)
+    while play.stage == "Probation":
+        match play.asked:
+            case [Look()]:
+                play.answer(Presence.RUNNING)
+            case [LookUpMaintenance()]:
+                play.tell(MaintenanceSeen(maintenance, play.now))
+            case _:
+                play.to_next_alarm()
+    assert play.stage == "Running"
+    play.gone()
+
+
+@pytest.mark.parametrize("maintenance", [True, None])
+def test_a_lasting_crash_loop_is_one_report(maintenance: bool | None) -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    for _ in range(5):
+        lives_for_its_probation(play, maintenance)
+    assert len(notified(play.all_commands)) == 1
+
+
+def test_what_falls_after_the_operator_has_put_the_host_back_is_reported_anew() -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    lives_for_its_probation(play, None)
+    stays_down(play, maintenance=True, seconds=400)
+    assert len(notified(play.all_commands)) == 1
+    play.running()
+    play.survives()
+    stays_up(play, maintenance=False)
+    assert play.process.told is None
+    play.gone()
+    stays_down(play, maintenance=False, seconds=120)
+    assert len(notified(play.all_commands)) == 2
+
+
+def stays_up(play: Play, maintenance: bool) -> None:
+    for _ in range(10):
+        if play.asked == [LookUpMaintenance()]:
+            play.tell(MaintenanceSeen(maintenance, play.now))
+        elif play.process.told is not None:
+            play.to_next_alarm()
+
+
 # -- another life of the monitor ------------------------------------------------------------------------------
 
 
@@ -460,16 +547,58 @@ def test_an_outage_after_another_boot_is_a_new_one() -> None:
     assert len(notified(later.fail_a_try())) == 1
 
 
-def test_within_one_boot_what_is_still_down_is_reported_no_second_time() -> None:
+def stays_down(play: Play, maintenance: bool | None, seconds: float = 3600.0) -> Play:
+    """All that is tried fails for so long, and masakari says this of the host whenever it is asked."""
+    end = play.now.monotonic + seconds
+    while play.now.monotonic < end:
+        match play.asked:
+            case [Look()]:
+                play.answer(Presence.GONE)
+            case [Run()]:
+                play.ends(1)
+            case [LookUpMaintenance()]:
+                play.tell(MaintenanceSeen(maintenance, play.now))
+            case _:
+                play.to_next_alarm()
+    return play
+
+
+def two_weeks_later(first: Play, seconds: float = 14 * 86400.0) -> Play:
+    """The next life, in the same boot: its process is down when it looks."""
+    first.wait(seconds)
+    later = Play(NOVA, retries=0)
+    later.seconds = first.seconds
+    later.begin(restore(first.memory))
+    later.memory = dict(first.memory)
+    later.list_is(NOVA)
+    later.gone()
+    return later
+
+
+def delivered() -> Play:
     first = down(retries=0)
     first.report_ends(ReportStatus.DELIVERED)
-    later = again(first, retries=0)
-    later.gone()
-    later.ends(1)
-    later.stays_gone()
-    later.fail_a_try()
-    later.runs("restart")  # the first slow try
+    return first
+
+
+def test_what_is_down_after_the_operator_has_put_the_host_back_is_a_new_outage() -> None:
+    first = delivered()
+    later = stays_down(two_weeks_later(first), maintenance=False)
+    (told,) = notified(later.all_commands)
+    assert told.notification != notified(first.all_commands)[0].notification
+
+
+def test_what_masakari_still_holds_on_maintenance_is_the_same_outage() -> None:
+    later = stays_down(two_weeks_later(delivered()), maintenance=True)
     assert not notified(later.all_commands)
+
+
+@pytest.mark.parametrize(("seconds", "reports"), [(60, 0), (14 * 86400, 1)])
+def test_where_masakari_does_not_say_only_what_is_old_is_told_anew_and_once(
+    seconds: int, reports: int
+) -> None:
+    later = stays_down(two_weeks_later(delivered(), seconds), maintenance=None, seconds=1800)
+    assert len(notified(later.all_commands)) == reports
 
 
 def test_what_was_not_sent_before_another_boot_is_the_report_of_what_is_down_after_it() -> None:

@@ -381,6 +381,17 @@ async def test_one_that_is_forgotten_is_a_failure_that_was_not_told() -> None:
         assert left.subject == "process:x" and "look whether it was recovered" in left.seen
 
 
+async def test_what_is_read_late_is_judged_though_nothing_has_changed_since() -> None:
+    said = wait("not seen yet")
+    async with second_life("x", judge=lambda state, report: said) as (clock, _, api, _, daemon):
+        await clock.advance(3600)
+        assert api.offers == []
+        said = confirm("it is down")
+        daemon._outbox.late_news.set()
+        await settle()
+        assert [offer["payload"]["process_name"] for offer in api.offers] == ["x"]
+
+
 async def test_who_waits_for_long_is_an_alarm_and_no_time_releases_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

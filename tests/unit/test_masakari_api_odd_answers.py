@@ -1,9 +1,11 @@
 """Answers that drip, never end, lead elsewhere or are none: each call ends in time, small, and says what it saw."""
 
 import asyncio
+import http.client
 import json
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from keystoneauth1.session import Session
 from masakarimonitors import masakari_api
 from masakarimonitors.masakari_api import Delivered, LookupFailed, MasakariApi, NotSent, Refused, Unreachable
 from masakarimonitors.system.network.exchange import bound
+from masakarimonitors.system.network.http_session import HttpSession, Tls
+from masakarimonitors.system.network.keystone import Identity, Keystone, KeystoneAdapter, Service
 from tests.fixtures.odd_server import ACCEPTED, Answer, drips, odd_server, pours, says
 
 SOON = 1.0
@@ -31,17 +35,41 @@ CHUNKED = b"HTTP/1.1 500 no\r\nTransfer-Encoding: chunked\r\n\r\n"
 CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
 
 
-def client(auth: Any, seconds: float) -> MasakariApi:
+SERVICE = Service(names=("instance-ha", "ha"), interfaces=("public",), region=None, name=None)
+_OURS = [True]
+"""Whether requests are made by our own client, or by keystoneauth1's."""
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["ours", "keystoneauth1's"])
+def way(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Each test below holds for both."""
+    _OURS[0] = request.param
+    yield request.param
+    _OURS[0] = True
+
+
+class WithToken(KeystoneAdapter):
+    def get_token(self) -> str:
+        return "SECRET"
+
+
+def client(auth: Any, seconds: float, threads: int = 8) -> MasakariApi:
     session = Session(auth=auth, timeout=seconds)
     bound(session)
-    return MasakariApi(adapter.Adapter(session, service_type="instance-ha"), timeout=seconds)
+    return MasakariApi(adapter.Adapter(session, service_type="instance-ha"), timeout=seconds, threads=threads)
 
 
-def plain(url: str, seconds: float = LONG) -> MasakariApi:
-    return client(loading.get_plugin_loader("none").load_from_options(endpoint=f"{url}/v1"), seconds)
+def plain(url: str, seconds: float = LONG, threads: int = 8) -> MasakariApi:
+    if _OURS[0]:
+        made = KeystoneAdapter(HttpSession(Tls(insecure=True)), None, SERVICE, f"{url}/v1")
+        return MasakariApi(made, timeout=seconds, threads=threads)
+    auth: Any = loading.get_plugin_loader("none").load_from_options(endpoint=f"{url}/v1")
+    return client(auth, seconds, threads)
 
 
 def with_token(url: str, seconds: float = LONG) -> MasakariApi:
+    if _OURS[0]:
+        return MasakariApi(WithToken(HttpSession(Tls()), None, SERVICE, f"{url}/v1"), timeout=seconds)
     auth: Any = loading.get_plugin_loader("admin_token").load_from_options(
         endpoint=f"{url}/v1", token="SECRET"
     )
@@ -49,6 +77,11 @@ def with_token(url: str, seconds: float = LONG) -> MasakariApi:
 
 
 def with_password(url: str, seconds: float = LONG) -> MasakariApi:
+    if _OURS[0]:
+        session = HttpSession(Tls())
+        user = {"name": "u", "password": "SECRET", "domain": {"id": "d"}}
+        who = Identity(auth_url=f"{url}/v3", method="password", proof={"user": user}, scope=None)
+        return MasakariApi(KeystoneAdapter(session, Keystone(session, who), SERVICE, None), timeout=seconds)
     return client(Password(f"{url}/v3", username="u", password="SECRET", user_domain_id="d"), seconds)
 
 
@@ -218,7 +251,9 @@ async def test_no_proxy_stands_between_this_computer_and_itself(monkeypatch: pyt
         api.close()
 
 
+@pytest.mark.parametrize("way", [False], indirect=True, ids=["keystoneauth"])
 async def test_an_answer_of_a_proxy_that_drips_is_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own client knows no proxy: keystoneauth1 is used where there is one."""
     async with odd_server(DRIPS["a body"]) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("https_proxy", proxy.url)
@@ -241,11 +276,7 @@ async def test_what_waits_in_line_until_its_time_is_over_has_not_been_sent() -> 
         return ask
 
     async with odd_server(DRIPS["a body"]) as server:
-        session = Session(
-            auth=loading.get_plugin_loader("none").load_from_options(endpoint=f"{server.url}/v1")
-        )
-        bound(session)
-        api = MasakariApi(adapter.Adapter(session, service_type="instance-ha"), timeout=SOON, threads=1)
+        api = plain(server.url, SOON, threads=1)
         outcomes = await asyncio.gather(*(api.send(BODY, may_send(number)) for number in range(3)))
         assert [isinstance(one, Unreachable) and one.maybe_accepted for one in outcomes] == [
             True,
@@ -262,18 +293,25 @@ async def test_what_is_taken_back_while_it_connects_does_not_leave(
     scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection may take 10 s to stand, in which the host may come up, or somebody begin to work on it."""
-    taken_back, connect = threading.Event(), urllib3.util.connection.create_connection
+    taken_back = threading.Event()
+    places = (urllib3.util.connection, socket)
+    connects = {place: place.create_connection for place in places}
 
-    def meanwhile(*arguments: Any, **options: Any) -> Any:
-        made = connect(*arguments, **options)
-        taken_back.set()
-        return made
+    def meanwhile(place: Any) -> Callable[..., Any]:
+        def connect(*arguments: Any, **options: Any) -> Any:
+            made = connects[place](*arguments, **options)
+            taken_back.set()
+            return made
+
+        return connect
 
     def stands(connection: Any) -> None:
         urllib3.connection.HTTPConnection.connect(connection)  # what TLS adds is not what is tried here
 
-    monkeypatch.setattr(urllib3.util.connection, "create_connection", meanwhile)
+    for place in places:
+        monkeypatch.setattr(place, "create_connection", meanwhile(place))
     monkeypatch.setattr(urllib3.connection.HTTPSConnection, "connect", stands)
+    monkeypatch.setattr(http.client.HTTPSConnection, "connect", http.client.HTTPConnection.connect)
     async with odd_server(says(ACCEPTED)) as server:
         api = plain(server.url.replace("http", scheme, 1))
         assert await api.send(BODY, lambda: not taken_back.is_set()) == NotSent()

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from masakarimonitors.core.decision import Command
@@ -35,9 +35,11 @@ TURN = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """Who leads, as one candidate is shown it: `holder` empty when nobody does; `good_for` (seconds) its own lead."""
+    """Who leads, as one candidate is shown it: `holder` empty when nobody does; `delivers`: what that one says of its
+    own way to masakari; `good_for` (seconds): the candidate's own lead."""
 
     holder: str = ""
+    delivers: bool | None = None
     ledger: Ledger | None = None
     good_for: float = 0.0
     why: str = ""
@@ -115,7 +117,8 @@ class Lock(_Shared):
         if self.holder == host:
             return self._renew(host, now)
         if self.holder:
-            return Standing(holder=self.holder, ledger=self._read())
+            delivers = self._paths.get(self.holder)
+            return Standing(holder=self.holder, delivers=delivers, ledger=self._read())
         if not self.writes:
             return Standing(why="the store refuses writes")
         if not path and self._better(host):
@@ -212,7 +215,8 @@ class Group(_Shared):
         holder = self.holder
         if not holder:
             return Standing(why="the ledger is on its way")
-        return Standing(holder=holder, ledger=self.ledger if self.legible else None, good_for=9.0)
+        ledger = self.ledger if self.legible else None
+        return Standing(holder=holder, delivers=self._paths[holder], ledger=ledger, good_for=9.0)
 
     def write(self, host: str, entries: Ledger) -> bool:
         if not (self.joins and self._link.sees(host)):
@@ -308,9 +312,13 @@ class Elector:
                 else:
                     contact = now.monotonic
                     word = Follower(
-                        leader=standing.holder, why="holds the lock", at=now, ledger=standing.ledger
+                        leader=standing.holder,
+                        why="holds the lock",
+                        at=now,
+                        ledger=standing.ledger,
+                        delivers=standing.delivers,
                     )
-                    if said is None or (said.leader, said.ledger) != (word.leader, word.ledger):
+                    if said is None or replace(said, at=now) != word:
                         said = word
                         emit(word)
                 self._leads = standing.holder == self._own

@@ -87,6 +87,11 @@ class Disk:
         if not self.cut:
             self._store.write(writes)
 
+    def put_aside(self, poison: Sequence[Write]) -> None:
+        self._check()
+        if not self.cut:
+            self._store.put_aside(poison)
+
     def recent(self, limit: int) -> list[Row]:
         return self._store.recent(limit)
 

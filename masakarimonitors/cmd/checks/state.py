@@ -25,6 +25,8 @@ def look(conf: cfg.ConfigOpts, names: Sequence[str]) -> list[Finding]:
     """Where monitors that run as this user would keep their state, and what is the matter with it."""
     try:
         chosen, remarks = state_path.plan(conf, names=wiring.MONITORS)
+    except state_path.Untold as error:  # whoever asks here need not be the user that the monitors run as
+        return [warning(state_path.search(conf, ".sqlite", wiring.MONITORS).unknown or str(error))]
     except ConfigFault as error:
         return [fault(str(error))]
     closed = state_path.search(conf, ".sqlite", wiring.MONITORS).unknown

@@ -293,6 +293,10 @@ def _since_reporter(seen: _Seen) -> float | None:
     return seen.court.cluster.reporter.since
 
 
+def _since_silent(seen: _Seen) -> float | None:
+    return seen.court.cluster.reporter.silent_since
+
+
 _SINCE: Mapping[Reason, Callable[[_Seen], float | None]] = {
     Reason.SETTLING: _fails_since,
     Reason.MAINTENANCE: _since_maintenance,
@@ -301,7 +305,7 @@ _SINCE: Mapping[Reason, Callable[[_Seen], float | None]] = {
     Reason.NOBODY: _since_reporter,
     Reason.ELECTION: _since_reporter,
     Reason.ELSEWHERE: _since_reporter,
-    Reason.OVERDUE: _since_reporter,
+    Reason.OVERDUE: _since_silent,
 }
 """Since which monotonic second a gate holds for that reason, where the state tells."""
 

@@ -63,7 +63,10 @@ class Life(StrEnum):
     SILENT = "silent"
     """Every address that is known was tried, and none answered in time."""
     UNKNOWN = "unknown"
-    """No address is known, or this monitor could not try (no route of its own, no descriptors)."""
+    """No address is known, or none that does not lead to this host itself: there is nothing to try."""
+    UNTRIED = "untried"
+    """There is something to try, and this monitor could not (no route of its own, no descriptors, no answer about its
+    name)."""
 
 
 class Work(StrEnum):
@@ -159,7 +162,7 @@ class PowerSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifeSeen:
-    """The answer to one `CheckLife`: exactly one each, UNKNOWN on any error or time-out of our own."""
+    """The answer to one `CheckLife`: exactly one each, UNTRIED on any error or time-out of our own."""
 
     host: str
     life: Life

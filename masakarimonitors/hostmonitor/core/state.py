@@ -183,6 +183,11 @@ class State:
     guard: GuardPolicy | None = None
     coming: tuple[DomainsChanged | GuardChanged, ...] = ()
 
+    @property
+    def nowhere(self) -> frozenset[str]:
+        """The hosts of which something is known, but that no link has listed: planned work on them, say."""
+        return frozenset(name for name in self.troubled if self.hosts[name].nowhere)
+
 
 def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:
     """The state at start, from what was remembered."""

@@ -40,11 +40,11 @@ _ROUND = (LONGEST - APART) / 2
 
 ROUNDS: Mapping[tuple[Life, Life], Life] = {
     (Life.SILENT, Life.SILENT): Life.SILENT,
-    (Life.SILENT, Life.UNKNOWN): Life.UNKNOWN,
+    (Life.SILENT, Life.UNTRIED): Life.UNTRIED,
     (Life.SILENT, Life.ALIVE): Life.ALIVE,
-    (Life.UNKNOWN, Life.SILENT): Life.UNKNOWN,
-    (Life.UNKNOWN, Life.UNKNOWN): Life.UNKNOWN,
-    (Life.UNKNOWN, Life.ALIVE): Life.ALIVE,
+    (Life.UNTRIED, Life.SILENT): Life.UNTRIED,
+    (Life.UNTRIED, Life.UNTRIED): Life.UNTRIED,
+    (Life.UNTRIED, Life.ALIVE): Life.ALIVE,
 }
 """What two rounds say together: silence is only what was silent at both. Life at the first needs no second."""
 
@@ -87,12 +87,12 @@ class SignsOfLife:
         self._free = asyncio.Semaphore(_AT_ONCE)
 
     async def check(self, request: CheckLife) -> LifeSeen:
-        """One answer; UNKNOWN on any fault of our own, never an exception."""
+        """One answer; UNTRIED on any fault of our own, never an exception."""
         at = self._clock.now()
         try:
             life, evidence = await self._look(request.host)
         except Exception as fault:  # noqa: BLE001 - a driver's fault must not leave the question without an answer
-            life, evidence = Life.UNKNOWN, f"it could not be looked for ({type(fault).__name__}: {fault})"
+            life, evidence = Life.UNTRIED, f"it could not be looked for ({type(fault).__name__}: {fault})"
         return LifeSeen(host=request.host, life=life, evidence=evidence, at=at, in_reply_to=request)
 
     async def _look(self, host: str) -> tuple[Life, str]:
@@ -166,9 +166,9 @@ def judged(ended: Sequence[Tried], of: int) -> tuple[Life, str]:
     hows = {how for _, how, _ in ended}
     if len(ended) < of:
         words = f"not all of its {of} addresses could be tried in {_ROUND:g} s{': ' * bool(words)}{words}"
-        return Life.UNKNOWN, words
+        return Life.UNTRIED, words
     if Knock.SHORTAGE in hows or Knock.SILENT not in hows:
-        return Life.UNKNOWN, f"this monitor cannot try it ({words})"
+        return Life.UNTRIED, f"this monitor cannot try it ({words})"
     return Life.SILENT, words
 
 

@@ -5,6 +5,7 @@ elected reporter, for those who work for the reporter alone. Decides nothing: th
 """
 
 import asyncio
+from enum import StrEnum
 
 from masakarimonitors.hostmonitor.core.observation import (
     Follower,
@@ -13,27 +14,41 @@ from masakarimonitors.hostmonitor.core.observation import (
 )
 
 
+class Word(StrEnum):
+    """The election's last word, as far as it matters here."""
+
+    LEADS = "this monitor is elected"
+    OTHER = "another one is, or it is not known yet"
+    NOBODY = "nobody is"
+
+
 class Leading:
     """Whether this monitor is the elected reporter, by the election's last word; `changed` at each new one."""
 
     def __init__(self) -> None:
         """Nobody has said anything yet: not the reporter."""
-        self._leads = False
+        self._word = Word.OTHER
         self.changed = asyncio.Event()
 
     def __call__(self) -> bool:
         """By the last word. False also where all report: then no one monitor works for the others."""
-        return self._leads
+        return self._word is Word.LEADS
+
+    def nobody(self) -> bool:
+        """Whether nobody is elected, by the last word: after a while without another all monitors report."""
+        return self._word is Word.NOBODY
 
     def hear(self, observation: object) -> None:
         """One observation of the driver's sources; only the election's matter."""
         match observation:
             case Leader():
-                leads = True
-            case Follower() | NoElection():
-                leads = False
+                word = Word.LEADS
+            case Follower():
+                word = Word.OTHER
+            case NoElection():
+                word = Word.NOBODY
             case _:
                 return
-        if leads is not self._leads:
-            self._leads = leads
+        if word is not self._word:
+            self._word = word
             self.changed.set()

@@ -28,14 +28,18 @@ class PathTimings:
     """All in seconds.
 
     `leading`: between two looks of the one that reports; `seldom`: of any other one, give or take a quarter: 1,000
-    of them make 0.4 a second, which leaves the reporter half a request a second for the segments. `confirm`: until
-    a leader asks again after a failure, before it is believed. `stuck`: so long delivery must have had trouble
-    before that counts, whatever a GET says. `fresh`: so long an answer is good enough to take the place of a leader
-    that does not deliver. `patience`: for one answer. `tick`: between two looks at delivery.
+    of them make 0.4 a second, which leaves the reporter half a request a second for the segments. `wanted`: of any
+    other one while the leader says that it does not deliver, and `wanted_each`: of that, at least, for each host that
+    there is, so that all together ask half a time a second. `confirm`: until a leader asks again after a failure,
+    before it is believed. `stuck`: so long delivery must have had trouble before that counts, whatever a GET says.
+    `fresh`: so long before the leader said that it does not deliver an answer is good enough to take its place.
+    `patience`: for one answer. `tick`: between two looks at delivery.
     """
 
     leading: float = 60.0
     seldom: float = 2400.0
+    wanted: float = 20.0
+    wanted_each: float = 2.0
     confirm: float = 10.0
     stuck: float = 60.0
     fresh: float = 60.0
@@ -66,6 +70,7 @@ class OwnPath:
         self._trouble: Callable[[], str] = str
         self._leads = False
         self._leader_delivers: bool | None = None
+        self._wanted_since = 0.0
         self._hosts = 0
         # Of the last answer: whether it was one, and when; how many were none since.
         self._answered: bool | None = None
@@ -93,6 +98,7 @@ class OwnPath:
                 self._leads = False
                 if said.delivers is False and self._leader_delivers is not False:
                     # Whoever is to take its place must know now, and not from half an hour ago; one a second is enough.
+                    self._wanted_since = now
                     self._ask_by(now + self._spread(0.0, float(self._hosts)))
                 self._leader_delivers = said.delivers
                 self._judge(now)
@@ -136,7 +142,7 @@ class OwnPath:
             fault = str(failed)
         now = self._clock.now().monotonic
         self._failures = self._failures + 1 if fault else 0
-        again = self._timings.leading if self._leads else self._spread(0.75, 1.25) * self._timings.seldom
+        again = self._timings.leading if self._leads else self._spread(0.75, 1.25) * self._between()
         if self._leads and self._failures == 1:
             # One that leads gives its place away for it; let a hiccup pass.
             self._due = now + self._timings.confirm
@@ -147,13 +153,23 @@ class OwnPath:
             )
         self._answered, self._answered_at, self._due = not fault, now, now + again
 
+    def _between(self) -> float:
+        """Seconds between two looks of one that does not lead.
+
+        While the leader has no way somebody must notice when there is one again, and the leader may be the last.
+        """
+        timings = self._timings
+        if self._leader_delivers is not False:
+            return timings.seldom
+        return min(max(timings.wanted, self._hosts * timings.wanted_each), timings.seldom)
+
     def _judge(self, now: float) -> None:
         """Tell whether the way works, if that is known and is news."""
         if self._answered is None:
             return
         since = self._troubled_since
         works = self._answered and (since is None or now - since < self._timings.stuck)
-        if self._leader_delivers is False and now - self._answered_at > self._timings.fresh:
+        if self._leader_delivers is False and self._answered_at < self._wanted_since - self._timings.fresh:
             works = False
         if works is not self._told:
             self._told = works

@@ -2,7 +2,7 @@
 
 In: GETs of masakari-api. Out: one `Registry` per reading; a reading that fails says so and is tried
 again. The elected reporter reads at the pace of the options; who follows reads once and then so seldom
-that all monitors together stay below one request a second. Decides nothing.
+that all monitors together stay below one request a second, and so do all where nobody is elected. Decides nothing.
 """
 
 import asyncio
@@ -62,6 +62,8 @@ class Segments:
         self._rng = rng or random.Random(random.getrandbits(64))
         self._learn = learn
         self._hosts = 1
+        # The monotonic second of its first turn since nobody is elected; None while somebody is.
+        self._turn: float | None = None
 
     async def run(self, emit: Callable[[Registry], None]) -> None:
         """Until cancelled."""
@@ -83,15 +85,28 @@ class Segments:
             await self._rest(failures)
 
     async def _rest(self, failures: int) -> None:
-        """Until the next reading is due; at once when this monitor has come to lead."""
+        """Until the next reading is due; at once when this monitor has come to lead.
+
+        While nobody is elected every monitor reports, by a reading that may be an hour old: each takes a turn of the
+        pace that all share, so that they do not read at once.
+        """
         since = self._clock.now().monotonic
         while True:
             seconds = self._until_next()
             if failures:
                 seconds = backoff(failures, _FIRST_RETRY, seconds)
-            rest = since + seconds - self._clock.now().monotonic
+            now = self._clock.now().monotonic
+            rest = max(since + seconds, self._first_turn(now)) - now
             if rest <= 0 or not await pause(self._clock, rest, self._news):
                 return
+
+    def _first_turn(self, now: float) -> float:
+        if self._leading is None or not self._leading.nobody():
+            self._turn = None
+            return now
+        if self._turn is None:
+            self._turn = now + self._rng.random() * self._api.count * self._hosts * _SHARED_SPACING
+        return self._turn
 
     def _until_next(self) -> float:
         """Seconds between two readings, by what the last one has cost."""
@@ -99,7 +114,7 @@ class Segments:
             return max(self._interval, self._api.count * _REPORTERS_SPACING)
         # Each of these hosts may have a monitor that reads like this one. Spread, so that they do not meet.
         requests = self._api.count * self._hosts * (1.0 + 0.25 * self._rng.random())
-        if self._leading is None:
+        if self._leading is None or self._leading.nobody():
             return max(self._interval, requests * _SHARED_SPACING)
         return max(_SELDOM, requests * _FOLLOWERS_SPACING)
 

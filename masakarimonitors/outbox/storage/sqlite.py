@@ -101,8 +101,29 @@ class SqliteStore:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-        except (sqlite3.Error, OSError, InUse, TypeError, ValueError, OverflowError) as error:
-            # The last three: a value that sqlite or JSON cannot hold. It must not end the writer.
+        except table.NO_VALUE as error:
+            poison = table.poison_among(writes)
+            fault = self._fault(error)
+            raise StoreFault(str(fault), lasting=fault.lasting and not poison, poison=poison) from error
+        except (sqlite3.Error, OSError, InUse) as error:
+            raise self._fault(error) from error
+
+    def put_aside(self, poison: Sequence[Write]) -> None:
+        """Keep, for people, what it can of writes that it cannot hold, and forget older values."""
+        try:
+            db = self._open()
+            self._check_in_place()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                table.put_aside(db, poison)
+                if self._given_up:
+                    raise StoreFault(f"{self._path}: it took too long", lasting=False)
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+        except (sqlite3.Error, OSError, InUse) as error:
             raise self._fault(error) from error
 
     def check(self) -> None:
@@ -231,7 +252,12 @@ class SqliteStore:
             return db
 
     def _is_read_only(self) -> bool:
-        return bool(os.statvfs(self._path.parent).f_flag & os.ST_RDONLY)
+        """Whether nothing can be written there, however much room there is: so mounted, or marked as immutable."""
+        if os.statvfs(self._path.parent).f_flag & os.ST_RDONLY:
+            return True
+        # Root is refused for no other reason.
+        there = (path for path in (self._path.parent, self._path) if path.exists())
+        return not all(os.access(path, os.W_OK, effective_ids=True) for path in there)
 
     def _check_in_place(self) -> None:
         # sqlite would go on writing into a file that nobody finds again after the next start.

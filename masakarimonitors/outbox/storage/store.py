@@ -17,14 +17,18 @@ class StoreFault(Exception):
 
     `lasting` is True when the file itself is broken and must be set aside, False when the same call
     may succeed later (a full disk, a busy file). `unread` is True when a file is there, may hold reports,
-    and could not be read.
+    and could not be read. `poison` are the writes, of those that were asked for, that no file can hold: without them
+    the others can be written.
     """
 
-    def __init__(self, message: str, *, lasting: bool, unread: bool = False) -> None:
-        """Keep whether the fault lasts, and whether something was left unread."""
+    def __init__(
+        self, message: str, *, lasting: bool, unread: bool = False, poison: Sequence[Write] = ()
+    ) -> None:
+        """Keep whether the fault lasts, whether something was left unread, and what cannot be written at all."""
         super().__init__(message)
         self.lasting = lasting
         self.unread = unread
+        self.poison = poison
 
 
 class Store(Protocol):
@@ -43,6 +47,9 @@ class Store(Protocol):
 
     def write(self, writes: Sequence[Write]) -> None:
         """All of them or none, in one transaction, synced when any asks for it; raises StoreFault."""
+
+    def put_aside(self, poison: Sequence[Write]) -> None:
+        """Keep, for people, what it can of writes that it cannot hold, and forget older values; raises StoreFault."""
 
     def check(self) -> None:
         """Whether what is written would be found again; raises StoreFault."""
@@ -94,6 +101,9 @@ class MemoryStore:
                 self._memory.pop(write.key, None)
             else:
                 self._memory[write.key] = write.value
+
+    def put_aside(self, poison: Sequence[Write]) -> None:
+        """Memory holds everything."""
 
     def check(self) -> None:
         """Memory is always found again."""

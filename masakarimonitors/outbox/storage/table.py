@@ -4,6 +4,7 @@ A file can be edited or damaged. A row that makes no sense must neither be sent 
 failure that nobody was told of: it is kept, and named.
 """
 
+import contextlib
 import datetime
 import json
 import sqlite3
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
-from masakarimonitors.outbox.rows import Put, Row, Write, said_by
+from masakarimonitors.outbox.rows import Keep, Put, Row, Write, said_by
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -35,6 +36,18 @@ _ASIDE = (
 # By name: whoever adds a column of his own must not make the rest unreadable.
 _COLUMNS = "id, subject, body, why, created, status, attempts, in_doubt, reoffered, answer, updated"
 _MOST = 1 << 53
+# Characters that are kept of what cannot be written.
+_PICTURE = 10_000
+NO_VALUE = (
+    TypeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+"""What says that sqlite or JSON cannot hold a value, whatever the disk is like."""
 _ENDED = tuple(status.value for status in ReportStatus if status is not ReportStatus.PENDING)
 
 
@@ -178,6 +191,41 @@ def apply(db: sqlite3.Connection, write: Write) -> None:
     else:
         value = json.dumps(dict(write.value))
         db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (_text(write.key), value))
+
+
+def poison_among(writes: Sequence[Write]) -> Sequence[Write]:
+    """Those that no file can hold, each tried for itself, in memory."""
+    poison = []
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.executescript(SCHEMA)
+        for write in writes:
+            try:
+                apply(db, write)
+            except NO_VALUE:
+                poison.append(write)
+    return poison
+
+
+def put_aside(db: sqlite3.Connection, poison: Sequence[Write]) -> None:
+    """What can be shown of them, inside of a transaction; an older remembered value would tell something else."""
+    db.execute(_ASIDE)
+    for write in poison:
+        source, key = (
+            ("outbox", str(write.row.id)) if isinstance(write, Put) else ("memory", _text(write.key))
+        )
+        named = f"unwritten {source}"
+        db.execute("DELETE FROM set_aside WHERE source = ? AND key = ?", (named, key))
+        db.execute("INSERT INTO set_aside VALUES (?, ?, ?)", (named, key, _picture(write)))
+        if isinstance(write, Keep):
+            db.execute("DELETE FROM memory WHERE key = ?", (key,))
+
+
+def _picture(write: Write) -> str:
+    said = write.row if isinstance(write, Put) else write.value
+    try:
+        return _text(repr(said)[:_PICTURE])
+    except Exception as error:  # noqa: BLE001 - what cannot be written may not be told either
+        return f"it cannot be shown ({type(error).__name__})"
 
 
 def _text(text: str) -> str:

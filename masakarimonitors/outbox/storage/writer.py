@@ -36,7 +36,6 @@ class Earlier(Enum):
 
     UNSEEN = "nothing: it could not be read yet"
     TAKEN_UP = "all of it, or there is nothing"
-    LEFT = "that it is there; it came too late to be judged, and stays for the next start"
     ASIDE = "that it is in a file that was set aside"
 
 
@@ -45,16 +44,15 @@ class Glance(Enum):
 
     AT_START = "they were read before anything was judged"
     EMPTY = "there are none"
-    LATE = "they are there, and much may have been judged and sent since without them"
+    LATE = "they were read only now, and much may have been judged and sent since without them"
     SET_ASIDE = "their file is broken and has another name now"
 
 
 _MOVES = {
     (Earlier.UNSEEN, Glance.AT_START): Earlier.TAKEN_UP,
     (Earlier.UNSEEN, Glance.EMPTY): Earlier.TAKEN_UP,
-    (Earlier.UNSEEN, Glance.LATE): Earlier.LEFT,
+    (Earlier.UNSEEN, Glance.LATE): Earlier.TAKEN_UP,
     (Earlier.UNSEEN, Glance.SET_ASIDE): Earlier.ASIDE,
-    (Earlier.LEFT, Glance.SET_ASIDE): Earlier.ASIDE,
 }
 
 
@@ -73,20 +71,28 @@ class Writer:
         *,
         keep: int,
         adopt: Callable[[Loaded], None],
+        adopt_late: Callable[[Loaded], None],
         everything: Callable[[], Sequence[Write]],
         on_written: Callable[[Row], None],
+        on_poison: Callable[[str], None],
         deadline: float = DEADLINE,
     ) -> None:
         """`keep` is how many ended rows stay in the store; `deadline`: seconds until a disk counts as hung.
 
-        `adopt` takes what the store held before; `everything` gives what a new store must hold;
-        `on_written` is told each row that has been written, or that waits because it cannot be.
+        `adopt` takes what the store held before, or `adopt_late` where that was read only in the midst of this run;
+        `everything` gives what a new store must hold;
+        `on_written` is told each row that has been written, or that waits because it cannot be; `on_poison`, in words,
+        what no store can hold.
         """
         self._clock = clock
         self._keep = keep
         self._adopt = adopt
+        self._adopt_late = adopt_late
         self._everything = everything
         self._on_written = on_written
+        self._on_poison = on_poison
+        # Those that were told of.
+        self._poison: set[str] = set()
         self._writes: list[Write] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
@@ -111,6 +117,11 @@ class Writer:
         return self._disk.hangs
 
     @property
+    def awaits_earlier(self) -> bool:
+        """Whether it is still to be seen what an earlier run left."""
+        return self._earlier is Earlier.UNSEEN
+
+    @property
     def where(self) -> str:
         """For people: where the rows are kept."""
         return self._disk.store.where
@@ -121,7 +132,7 @@ class Writer:
         What waits in a store must be known before anything is judged: a report that turned up later would be
         delivered without anybody having looked whether it still holds. A disk that does not answer is the exception:
         nothing that waits for it would ever end, so the monitor works from memory, and what waits there waits on:
-        `unread` says so until this process ends, or the file turns out to be empty.
+        `unread` says so until the disk answers.
         """
         try:
             loaded = await self._disk.call(lambda store: store.load())
@@ -236,7 +247,7 @@ class Writer:
             if self._earlier is Earlier.UNSEEN:
                 # Before the first row of this run: all that is found is an earlier one's.
                 self._see_late(await self._disk.call(lambda store: store.load()))
-            await self._disk.call(lambda store: store.write(writes))
+            await self._put(writes)
         except StoreFault as fault:
             await self._after(fault, writes)
         else:
@@ -246,6 +257,38 @@ class Writer:
         if self._ended >= _PRUNE_AFTER:
             self._ended = 0
             await self._try(lambda store: store.prune(self._keep), None)
+
+    async def _put(self, writes: Sequence[Write]) -> None:
+        """Have the store hold them; what no store can hold must not keep the others out of it. Raises StoreFault."""
+        try:
+            await self._disk.call(lambda store: store.write(writes))
+        except StoreFault as fault:
+            poison, why = fault.poison, str(fault)
+            if not poison:
+                raise
+        else:
+            return
+        await self._disk.call(lambda store: store.put_aside(poison))
+        for write in poison:
+            self._name_poison(write, why)
+        others = [write for write in writes if not any(write is one for one in poison)]
+        if others:
+            await self._disk.call(lambda store: store.write(others))
+
+    def _name_poison(self, write: Write, why: str) -> None:
+        name = f"the report about {write.row.subject}" if isinstance(write, Put) else f"memory {write.key!a}"
+        if name in self._poison:
+            return
+        self._poison.add(name)
+        means = (
+            "it is delivered from memory, and lost if this process ends before that"
+            if isinstance(write, Put)
+            else "what it tells counts as unknown after the next start"
+        )
+        self._on_poison(
+            f"{name} holds a value that cannot be written ({why}) and is set aside; all others are kept: {means}. "
+            "This is a bug of this program; please report it with the log"
+        )
 
     def _tell(self, writes: Sequence[Write]) -> None:
         for write in writes:
@@ -267,7 +310,7 @@ class Writer:
         )
         everything = list(self._everything())
         try:
-            await self._disk.call(lambda store: store.write(everything))
+            await self._put(everything)
         except StoreFault as again:
             self._degrade(again)
             self._writes = _latest(everything + self._writes)
@@ -280,26 +323,23 @@ class Writer:
         self.fault = ""
 
     def _see_late(self, left: Loaded) -> None:
-        """What an earlier run left is seen only now: nothing of it is taken up in the middle of a run.
-
-        What it tells may have been seen, told and recovered since by this run, which knew of no report of it: a second
-        one would be recovered once more.
-        """
-        for one in left.unreadable:
-            LOG.error("%s", one)
+        """What an earlier run left is seen only now: its reports are judged like those that were read at a start."""
+        self.unread = ""
         if not (left.pending or left.followed or left.memory or left.unreadable):
             self._see_earlier(Glance.EMPTY)
-            self.unread = ""
             return
         self._see_earlier(Glance.LATE)
         subjects = list(dict.fromkeys(row.subject for row in left.pending))
         more = f" and {len(subjects) - _NAMED} more" if len(subjects) > _NAMED else ""
-        waiting = f"{len(left.pending)} report(s) wait there, about {', '.join(subjects[:_NAMED])}{more}"
-        self.unread = (
-            f"what an earlier run left in {self.where} could not be read at the start, and is neither judged nor sent "
-            f"by this one: {waiting if subjects else 'no report waits there, but what was last reported is'}"
+        named = f", about {', '.join(subjects[:_NAMED])}{more}" if subjects else ""
+        LOG.warning(
+            "What an earlier run left in %s could be read only now: %d report(s) wait there%s, and are judged from now "
+            "on. What was remembered there is not known to this run, which may have reported anew what was reported.",
+            self.where,
+            len(left.pending),
+            named,
         )
-        LOG.error("%s. Start the monitor again to have it judged.", self.unread)
+        self._adopt_late(left)
 
     def _see_earlier(self, glance: Glance) -> None:
         self._earlier = move(self._earlier, glance)
@@ -321,7 +361,7 @@ class Writer:
         except (OSError, StoreFault) as error:
             self._degrade(StoreFault(f"{fault}; it could not be set aside: {error}", lasting=False))
             return self.where
-        if self._earlier in (Earlier.UNSEEN, Earlier.LEFT):
+        if self._earlier is Earlier.UNSEEN:
             self.unread = f"what an earlier run left was set aside unread as {aside} ({fault})"
         self._see_earlier(Glance.SET_ASIDE)
         return aside

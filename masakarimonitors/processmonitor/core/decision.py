@@ -29,9 +29,11 @@ from masakarimonitors.processmonitor.core.observation import (
     MaintenanceSeen,
     Observation,
     ReportEnded,
+    SeenRunning,
     Sighting,
     Watch,
 )
+from masakarimonitors.processmonitor.core.recognition import seen as seen_running
 from masakarimonitors.processmonitor.core.stages import Outage, Policy, WatchedProcess, subject_of
 
 # Requests for an entry that was taken off the list and came back must not be mistaken for new ones.
@@ -80,7 +82,9 @@ class Decider:
         """The next state, and what follows."""
         state, decision = self._decide(state, observation, now)
         if not state.asking and _must_ask(state.processes.values()):
-            decision += Decision((WakeAt(MAINTENANCE, now.monotonic + _ASK_EVERY),))
+            # Where the answer decides whether an outage is a new one, it is wanted before all tries have failed.
+            pause = 0.0 if any(map(_may_be_new, state.processes.values())) else _ASK_EVERY
+            decision += Decision((WakeAt(MAINTENANCE, now.monotonic + pause),))
             state = replace(state, asking=True)
         return state, decision
 
@@ -92,6 +96,8 @@ class Decider:
                 return replace(state, list_fault=why), NOTHING
             case CommandsRun():
                 return state, commands.remember(observation, self.policy.boot)
+            case SeenRunning():
+                return state, seen_running.remember(observation)
             case MaintenanceSeen():
                 return _maintenance(state, observation, self.policy)
             case Woken(key=key) if key == MAINTENANCE:
@@ -153,6 +159,7 @@ def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[S
                 )
             elif process.over is not None:
                 decision += Decision((Remember(process.subject, None),))
+            decision += seen_running.forget(name)
     for subject in sorted(state.remembered.keys() - {subject_of(name) for name in kept}):
         if state.remembered[subject].get("over"):
             decision += Decision((Remember(subject, None),))
@@ -174,7 +181,8 @@ def _new(
         return process, NOTHING
     made = reports.recalled(kept)
     if not reports.is_of_an_earlier_outage(kept, policy.boot):
-        # Reported before this start: all is tried once more, and reported no second time.
+        # Reported before this start: all is tried once more, and reported no second time, unless masakari no longer
+        # acts on it: then it has recovered meanwhile, or somebody has put the host back.
         since = Instant(now.monotonic, made.made_at or now.wall.replace(microsecond=0))
         return replace(process, outage=Outage(since=since, report=replace(made, earlier=True))), NOTHING
     if kept.get("over") and made.may_be_withdrawn:  # it was taken back, and may have arrived before
@@ -186,9 +194,10 @@ def _new(
         " maintenance until somebody ends that there"
     )
     alarm = Verdict(process.subject, Ruling.HELD, why, evidence="the last life of this monitor", alarm=True)
-    return replace(process, told=made), Decision(
-        (Remember(process.subject, reports.remembered(made, policy.boot, over=True)),), (alarm,)
-    )
+    made = replace(made, before_boot=reports.is_of_another_boot(kept, policy.boot))
+    boot = kept.get("boot")
+    over = reports.remembered(made, boot if isinstance(boot, str) else policy.boot, over=True)
+    return replace(process, told=made), Decision((Remember(process.subject, over),), (alarm,))
 
 
 def _maintenance(state: State, seen: MaintenanceSeen, policy: Policy) -> tuple[State, Decision]:
@@ -208,6 +217,12 @@ def _maintenance(state: State, seen: MaintenanceSeen, policy: Policy) -> tuple[S
 
 def _must_ask(processes: Iterable[WatchedProcess]) -> bool:
     return any(
-        one.over is not None or (one.outage is not None and one.outage.report.was_not_taken)
+        one.over is not None
+        or _may_be_new(one)
+        or (one.outage is not None and one.outage.report.was_not_taken)
         for one in processes
     )
+
+
+def _may_be_new(process: WatchedProcess) -> bool:
+    return process.outage is not None and process.outage.report.may_be_anothers

@@ -2,7 +2,7 @@
 
     Unseen ──runs──> Running <──────────── it has run for probation ────────── Probation <──┐
        │                │ gone                                                    │ gone     │ runs
-       └── gone ──> Grace ──a successor runs──> Running                           v          │
+       └── gone ──> Grace ──a successor runs──> Probation                         v          │
        │              │ still gone                          ┌──────────────── Appearing ─────┤
        v              v                                     │ still gone at its  ^           │
     Unclear      Trying: pre, look, main, post ─────────────┼─────deadline───────┘           │
@@ -22,6 +22,7 @@ from enum import Enum, auto
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict, WakeAt
 from masakarimonitors.processmonitor.core import telling, tries
 from masakarimonitors.processmonitor.core.observation import CommandEnded, Presence, Sighting
+from masakarimonitors.processmonitor.core.reports import Fate
 from masakarimonitors.processmonitor.core.stages import (
     HOUR,
     Appearing,
@@ -70,7 +71,7 @@ def sighted(process: WatchedProcess, seen: Sighting, now: Instant, policy: Polic
     if seen.presence is Presence.UNKNOWN:
         return _unknown(process, seen, answer, now)
     fact = Fact.RUNS if seen.presence is Presence.RUNNING else Fact.GONE
-    process = replace(process, blind=False)
+    process = replace(process, blind=False, runs_as=seen.evidence if fact is Fact.RUNS else "")
     case = Case(
         process=process,
         now=now,
@@ -134,27 +135,40 @@ def _runs_at_first(case: Case) -> Outcome:
 
 
 def _came_back_by_itself(case: Case) -> Outcome:
-    if case.process.reported:
-        return _on_probation(case)
-    why = f"{case.process.name} was started again by somebody else: nothing had to be done"
-    told = Decision(verdicts=(Verdict(case.process.subject, Ruling.RECOVERED, why, evidence=case.why),))
-    process, decision = _settle_down(replace(case.process, outage=None))
-    return process, told + decision
+    """Somebody else has started it: that is no try of ours, and no recovery before it has lasted."""
+    why = (
+        f"{case.process.name} was started again by somebody else: nothing is done; it counts as recovered after"
+        f" {case.policy.probation:g} s"
+    )
+    told = Verdict(case.process.subject, Ruling.HELD, why, evidence=case.why)
+    return _prove_itself(case, Kind.RESTART, told)
 
 
 def _on_probation(case: Case) -> Outcome:
     process = case.process
-    kind = getattr(process.stage, "kind", Kind.RESTART)
-    until = case.at.monotonic + case.policy.probation
+    if _by_itself(case):
+        return _came_back_by_itself(case)
     why = f"{process.name} runs again{_after(process)}; it counts as recovered after {case.policy.probation:g} s"
-    told = Decision(verdicts=(Verdict(process.subject, Ruling.ACTED, why, evidence=case.why),))
+    told = Verdict(process.subject, Ruling.ACTED, why, evidence=case.why)
+    return _prove_itself(case, getattr(process.stage, "kind", Kind.RESTART), told)
+
+
+def _prove_itself(case: Case, kind: Kind, told: Verdict) -> Outcome:
+    until = case.at.monotonic + case.policy.probation
     process = replace(
-        process,
+        case.process,
         stage=Probation(kind=kind, since=case.at.monotonic, until=until),
-        request_id=process.request_id + 1,
+        request_id=case.process.request_id + 1,
     )
     process, wait = tries.wait(process, until)
-    return process, told + wait
+    return process, Decision(verdicts=(told,)) + wait
+
+
+def _by_itself(case: Case) -> bool:
+    """Whether none of our tries can have brought it back."""
+    stage, outage = case.process.stage, case.process.outage
+    begun = isinstance(stage, Trying | Appearing | Probation) and stage.kind is Kind.START
+    return not begun and (outage is None or outage.tries == 0) and not isinstance(stage, Unseen | Unclear)
 
 
 def _after(process: WatchedProcess) -> str:
@@ -238,11 +252,19 @@ def _fall(case: Case, kind: Kind) -> Outcome:
     Without a grace, too, what was noticed by itself is looked at once more, at everybody: who has long been something
     else may be taking its place at this very moment.
     """
-    process = replace(case.process, outage=case.process.outage or Outage(since=case.at))
+    process = replace(case.process, outage=case.process.outage or _outage(case))
     if case.policy.restart_grace <= 0 and case.answer:
         return tries.begin(process, kind, case)
     until = case.at.monotonic + max(0.0, case.policy.restart_grace)
     return tries.look(replace(process, stage=Grace(until, kind, tries.FIRST_PAUSE)), case.now)
+
+
+def _outage(case: Case) -> Outage:
+    """A new one, or one more turn of a crash loop: what masakari still acts on stands for that, too."""
+    told = case.process.told
+    if told is None or told.before_boot or told.fate is not Fate.DELIVERED:
+        return Outage(since=case.at)
+    return Outage(since=case.at, report=replace(told, earlier=True))
 
 
 def _not_back_yet(case: Case) -> Outcome:
@@ -272,16 +294,20 @@ def _not_appeared(case: Case) -> Outcome:
 
 
 def _fell_again(case: Case) -> Outcome:
-    """In its probation: that try has failed, and the next one keeps its distance."""
+    """In its probation: that try has failed, and the next one keeps its distance.
+
+    Whom somebody else has started, that one may be starting again: the grace is that one's as before.
+    """
     stage = case.process.stage
     assert isinstance(stage, Probation)
     process, alarm = _count(case)
     ran = case.at.monotonic - stage.since
-    why = (
-        f"{process.name} ended again {ran:.1f} s after it came back: {try_of(process, stage.kind)} has failed"
-    )
+    by_itself = _by_itself(case)
+    outcome = "it has not recovered" if by_itself else f"{try_of(process, stage.kind)} has failed"
+    why = f"{process.name} ended again {ran:.1f} s after it came back: {outcome}"
     told = Decision(verdicts=(Verdict(process.subject, Ruling.SUSPECTED, why, evidence=case.why),))
-    deadline = max(case.now.monotonic, stage.since + case.policy.interval)
+    grace = case.policy.restart_grace if by_itself else 0.0
+    deadline = max(case.now.monotonic + grace, stage.since + case.policy.interval)
     process, decision = tries.appear(tries.troubled(process, why, case.at), stage.kind, case.now, deadline)
     return process, alarm + told + decision
 

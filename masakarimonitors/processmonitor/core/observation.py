@@ -121,6 +121,14 @@ class CommandsRun:
     running: tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SeenRunning:
+    """An entry was seen running, for the first time or as one more ordinary user; `users`: all of these so far."""
+
+    process_name: str
+    users: frozenset[int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportEnded:
     """A report about `subject`, made at `made_at`, is no longer pending; `why`: masakari's words, or the monitor's."""
@@ -140,7 +148,16 @@ class MaintenanceSeen:
     at: Instant
 
 
-Observation = ListRead | ListBroken | Sighting | CommandsRun | CommandEnded | ReportEnded | MaintenanceSeen
+Observation = (
+    ListRead
+    | ListBroken
+    | Sighting
+    | SeenRunning
+    | CommandsRun
+    | CommandEnded
+    | ReportEnded
+    | MaintenanceSeen
+)
 
 
 @dataclass(frozen=True, slots=True)

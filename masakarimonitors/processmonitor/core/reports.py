@@ -16,6 +16,7 @@ from masakarimonitors.core.notification import ReportStatus
 
 _FIRST_AGAIN = 300.0
 _LAST_AGAIN = 3600.0
+_OLD = 3600.0
 
 
 class Fate(StrEnum):
@@ -35,7 +36,8 @@ class Report:
 
     `made_at`: its generated_time (None: not kept by an earlier release). `reported_at`: when it was made. `ended`:
     how often it was refused or has expired; `again_at`: from which monotonic second on it may be offered again.
-    `why`: masakari's last words. `earlier`: an earlier life of the monitor has made it, and no more is known of it.
+    `why`: masakari's last words. `earlier`: an earlier life of the monitor has made it, or it was of the outage before,
+    and no more is known of it. `before_boot`: the host was started anew since.
     """
 
     fate: Fate
@@ -45,6 +47,19 @@ class Report:
     again_at: float = 0.0
     why: str = ""
     earlier: bool = False
+    before_boot: bool = False
+
+    @property
+    def may_be_anothers(self) -> bool:
+        """Whether it may be of an outage that is over, though the process is down: masakari has it, and only whether it
+        still holds this host on maintenance can tell.
+        """
+        return self.earlier and self.fate is Fate.DELIVERED
+
+    def is_old(self, now: datetime.datetime) -> bool:
+        """Whether it was made so long ago that one more is better than none, where masakari says nothing of it."""
+        made = self.reported_at or self.made_at
+        return made is not None and (now - made).total_seconds() > _OLD
 
     @property
     def may_be_lost(self) -> bool:
@@ -130,9 +145,17 @@ def recalled(kept: Mapping[str, JSON]) -> Report:
 
 
 def is_of_an_earlier_outage(kept: Mapping[str, JSON], boot: str) -> bool:
-    """Whether what was kept is of an outage that is over: it was, or the host was started anew since."""
-    other_boot = bool(boot and kept.get("boot")) and kept.get("boot") != boot
+    """Whether what was kept is surely of an outage that is over: it was, or the host was started anew since.
+
+    What was delivered in this boot may be of one that is over, too: see `Report.may_be_anothers`.
+    """
+    other_boot = is_of_another_boot(kept, boot)
     return bool(kept.get("over")) or (other_boot and kept.get("fate") != Fate.PENDING.value)
+
+
+def is_of_another_boot(kept: Mapping[str, JSON], boot: str) -> bool:
+    """Whether the host was started anew since this was kept."""
+    return bool(boot and kept.get("boot")) and kept.get("boot") != boot
 
 
 def _moment(text: JSON) -> datetime.datetime | None:

@@ -185,11 +185,12 @@ class Outage:
 class WatchedProcess:
     """One entry of the list and everything known about it.
 
-    `request_id`: the request whose reply counts. `due`: when to act if no answer comes. `ends`: the latest times at
-    which it ended. `presence`: as it was last seen, whatever its stage makes of that. `blind`: it cannot be seen.
-    `told`: the report of an outage that is over which masakari has, or may have while it holds this host on
-    maintenance; `taken_back`: the last one that was withdrawn, which may have arrived before, for its answer was lost
-    or it was on its way. Its `reported_at` is when it was taken back: the last moment at which it can have left.
+    `runs_as`: by which process, and why that is it, while it runs. `request_id`: the request whose reply counts.
+    `due`: when to act if no answer comes. `ends`: the latest times at which it ended. `presence`: as it was last
+    seen, whatever its stage makes of that. `blind`: it cannot be seen. `told`: the report of an outage that is over
+    which masakari has, or may have while it holds this host on maintenance; `taken_back`: the last one that was
+    withdrawn, which may have arrived before, for its answer was lost or it was on its way. Its `reported_at` is
+    when it was taken back: the last moment at which it can have left.
     """
 
     entry: Entry
@@ -201,6 +202,7 @@ class WatchedProcess:
     ends: tuple[float, ...] = ()
     often: bool = False
     presence: Presence = Presence.UNKNOWN
+    runs_as: str = ""
     blind: bool = False
     told: Report | None = None
     taken_back: Report | None = None

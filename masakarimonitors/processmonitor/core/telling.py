@@ -23,7 +23,7 @@ from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.processmonitor.core import reports
 from masakarimonitors.processmonitor.core.observation import Presence, ReportEnded
 from masakarimonitors.processmonitor.core.reports import NO_REPORT, Fate, Report
-from masakarimonitors.processmonitor.core.stages import Kind, Policy, WatchedProcess
+from masakarimonitors.processmonitor.core.stages import Kind, Outage, Policy, WatchedProcess
 
 Outcome = tuple[WatchedProcess, Decision]
 
@@ -41,8 +41,12 @@ def report(process: WatchedProcess, now: Instant, policy: Policy, evidence: str)
     assert outage is not None
     again = outage.report.was_not_taken and now.monotonic >= outage.report.again_at
     lost = outage.report.may_be_lost
-    if outage.report is not NO_REPORT and not again and not lost:
+    # At the second time that all has failed masakari has had the time to say what it makes of the earlier report.
+    anew = outage.report.may_be_anothers and outage.slow > 0 and outage.report.is_old(now.wall)
+    if outage.report is not NO_REPORT and not again and not lost and not anew:
         return process, NOTHING
+    if anew:
+        outage = _new(outage, now)
     since = outage.since.wall
     why = (
         f"{process.name} is down since {since:%Y-%m-%d %H:%M:%S} UTC and {outage.tries} restarts have not brought it"
@@ -54,6 +58,10 @@ def report(process: WatchedProcess, now: Instant, policy: Policy, evidence: str)
         why += f"; the report was {outage.report.fate.value} before, and is offered again"
     if lost:  # where its row still waits, it is this one made once more
         why += "; it was reported before this monitor was restarted, and is told again in case that was lost"
+    if anew:
+        why += (
+            "; masakari was told of an earlier outage of it, and does not say whether it still acts on that"
+        )
     notification = ProcessNotification(policy.hostname, since, HostEvent.STOPPED, process.name)
     made = Report(fate=Fate.PENDING, made_at=since, reported_at=now.wall, ended=outage.report.ended)
     evidence = "; ".join(part for part in (evidence, outage.trouble) if part)
@@ -65,6 +73,12 @@ def report(process: WatchedProcess, now: Instant, policy: Policy, evidence: str)
         (Verdict(process.subject, Ruling.REPORTED, why, evidence=evidence, alarm=True),),
     )
     return replace(process, outage=replace(outage, report=made)), decision
+
+
+def _new(outage: Outage, now: Instant) -> Outage:
+    """It is none of which masakari was told: with a time of its own, or that would be a duplicate for masakari."""
+    since = now if outage.since.wall == outage.report.made_at else outage.since
+    return replace(outage, since=since, report=NO_REPORT)
 
 
 def recovered(process: WatchedProcess, kind: Kind, now: Instant, policy: Policy, evidence: str) -> Outcome:
@@ -136,7 +150,12 @@ def _keep(process: WatchedProcess, policy: Policy) -> Remember:
 
 
 def on_maintenance(process: WatchedProcess, policy: Policy) -> Outcome:
-    """Masakari holds the host on maintenance: a report that was taken back may have brought that about."""
+    """Masakari holds the host on maintenance: a report that was taken back may have brought that about, and one that
+    it has had before still stands for what is down.
+    """
+    outage = process.outage
+    if outage is not None and outage.report.may_be_anothers:
+        process = replace(process, outage=replace(outage, report=replace(outage.report, earlier=False)))
     if process.taken_back is None:
         return process, NOTHING
     return _masakari_was_told(
@@ -146,12 +165,26 @@ def on_maintenance(process: WatchedProcess, policy: Policy) -> Outcome:
 
 def maintenance_ended(process: WatchedProcess, at: Instant, policy: Policy) -> Outcome:
     """The host is not on maintenance in masakari (any more): what was told has had its consequences, or none."""
-    decision, before = NOTHING, process.over
+    decision, before, outage = NOTHING, process.over, process.outage
+    if (
+        outage is not None
+        and outage.report.may_be_anothers
+        and _before(outage.report.reported_at or outage.report.made_at, at.wall)
+    ):
+        why = (
+            f"masakari was told of an earlier outage of {process.name}, and this host is no longer on maintenance"
+            " there: what is down now is told anew once all its restarts have failed"
+        )
+        process = replace(process, outage=_new(outage, at))
+        decision = Decision(
+            (Remember(process.subject, None),),
+            (Verdict(process.subject, Ruling.SUSPECTED, why, evidence="masakari-api"),),
+        )
     if process.taken_back is not None and _before(process.taken_back.reported_at, at.wall):
         process = replace(process, taken_back=None)
     if process.told is not None and _before(process.told.reported_at, at.wall):
         why = f"this host is no longer on maintenance in masakari, which was told of {process.name}"
-        decision = Decision(
+        decision += Decision(
             verdicts=(Verdict(process.subject, Ruling.RECOVERED, why, evidence="masakari-api"),)
         )
         process = replace(process, told=None)

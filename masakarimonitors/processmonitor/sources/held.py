@@ -13,7 +13,7 @@ pidfd (there may be thousands) leaves when it is no longer in /proc.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from masakarimonitors.processmonitor.core.matching import Reason
+from masakarimonitors.processmonitor.core.recognition.matching import Reason
 from masakarimonitors.processmonitor.sources.procfs import Found, Other, Scan
 from masakarimonitors.processmonitor.sources.stat import Marks
 

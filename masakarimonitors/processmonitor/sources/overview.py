@@ -6,8 +6,8 @@ In: the entries. Out: one finding for each. It looks once, as the monitor does, 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from masakarimonitors.processmonitor.core.matching import NOBODY_KNOWN, Index
 from masakarimonitors.processmonitor.core.observation import Entry
+from masakarimonitors.processmonitor.core.recognition.matching import NOBODY_KNOWN, Index
 from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
 from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scanner
 
@@ -37,6 +37,8 @@ def overview(entries: Sequence[Entry], blindness: str = "", proc: str = "/proc")
             findings.append(
                 Finding(False, f"process {name}: this host does not know the user that the list gives it")
             )
+        elif doubt := scan.doubtful.get(name):
+            findings.append(Finding(False, f"process {name}: {doubt}"))
         elif mention := scanner.mention(name):
             findings.append(
                 Finding(

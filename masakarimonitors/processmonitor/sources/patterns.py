@@ -9,8 +9,8 @@ import pwd
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from masakarimonitors.processmonitor.core.matching import NOBODY_KNOWN, Pattern
 from masakarimonitors.processmonitor.core.observation import Entry
+from masakarimonitors.processmonitor.core.recognition.matching import NOBODY_KNOWN, Pattern
 
 _FOLDERS = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin")
 

@@ -10,13 +10,21 @@ import datetime
 import functools
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.processmonitor.core.matching import NOBODY_KNOWN, Index, Pattern
-from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
+from masakarimonitors.processmonitor.core.observation import (
+    Entry,
+    Observation,
+    Presence,
+    SeenRunning,
+    Sighting,
+)
+from masakarimonitors.processmonitor.core.recognition.matching import NOBODY_KNOWN, Index, Pattern
 from masakarimonitors.processmonitor.sources.held import APART, Key, Table
 from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
+from masakarimonitors.processmonitor.sources.people import ORDINARY
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, tick_of, ticks_now
 from masakarimonitors.system.clock import Clock
@@ -36,6 +44,7 @@ _EXEC_PAUSES = (0.05, 0.2, 0.75, 2.0)
 # So many processes of one entry are held; of thousands the others are looked at.
 _PIDFDS = 32
 _NOTHING_DOWN: Mapping[str, datetime.datetime] = {}
+_NOTHING_SEEN: Mapping[str, frozenset[int]] = {}
 
 
 Follow = Callable[[Sequence[Pattern], Sequence[Entry], bool], tuple[Pattern, ...]]
@@ -58,12 +67,14 @@ class Processes:
         descriptors: Callable[[], int] = allowed_descriptors,
         follow: Follow = follow_again,
         down: Mapping[str, datetime.datetime] = _NOTHING_DOWN,
+        seen: Mapping[str, frozenset[int]] = _NOTHING_SEEN,
     ) -> None:
         """Nothing is watched until `watch`; `check_interval`, and the `patience` with one process, in seconds.
 
         `blindness`: why the host's processes cannot be seen from here; empty when they can. Of the `descriptors` that
         may be open, half may hold processes; the others of these are looked at. `down`: when, in this boot, an earlier
-        life saw all of an entry gone; workers and sessions of it that have lived since then are not the entry.
+        life saw all of an entry gone; workers and sessions of it that have lived since then are not the entry. `seen`:
+        entries that an earlier life saw running, and as which ordinary users.
         """
         self._descriptors = descriptors
         self._follow_again = follow
@@ -79,6 +90,9 @@ class Processes:
             self._table.was_down(name, tick_of(moment, clock.now().wall))
         self._presence: dict[str, Presence | None] = {}
         self._met: set[str] = set()
+        self._seen = dict(seen)
+        # Of each entry the pid that was told last as the first that runs it.
+        self._first: dict[str, int] = {}
         self._entries: tuple[Entry, ...] = ()
         self._lists = 0
         self._followed = False
@@ -103,14 +117,19 @@ class Processes:
         )
         self._table.other_user(others)
         self._met -= others  # one that does not fit is held, as at a start
+        for name in others | (self._seen.keys() & self._presence.keys()) - {
+            one.process_name for one in entries
+        }:
+            self._seen.pop(name, None)
         self._lists += 1
         self._followed = False
         self._entries = tuple(entries)
-        self._scanner = self._make_scanner(Index(as_written(entries)), self._scanner.avoid)
+        self._scanner = self._make_scanner(Index(self._as_known(as_written(entries))), self._scanner.avoid)
         names = frozenset(entry.process_name for entry in entries)
         self._note_users()
         self._presence = dict.fromkeys(names)
         self._met &= names
+        self._first = {}
         self._table.keep_only(names)
         self._tell_all_again()
 
@@ -309,8 +328,11 @@ class Processes:
             presence = Presence.RUNNING if self._table.of(name) else self._judge(name)[0]
             if presence is Presence.RUNNING:
                 self._met.add(name)
-            if presence is not self._presence[name]:
-                self._presence[name] = presence
+                self._learn(name, scan)
+            rows = self._table.of(name)
+            first = rows[0].pid if rows else 0
+            if presence is not self._presence[name] or first != self._first.get(name, first):
+                self._presence[name], self._first[name] = presence, first
                 self._emit(self._sighting(name, 0))
         self._ended = {key for key in self._ended if is_same(*key)}
         if self._table.doubts:
@@ -326,7 +348,10 @@ class Processes:
         presence, evidence = self._judge(name)
         mention = ""
         if presence is Presence.GONE and name not in self._met:
-            mention = self._scanner.mention(name, self._own_commands)
+            # One that was seen in an earlier life is held by none that a person may have begun, whatever that shows:
+            # it is dead. A package may have been swapped meanwhile, which is root's doing.
+            before = name in self._seen
+            mention = self._scanner.mention(name, self._own_commands, of_the_host=before)
         return Sighting(
             process_name=name,
             presence=presence,
@@ -353,7 +378,29 @@ class Processes:
             if may_run(pid, name):
                 seen = self._scanned.unseen.get(pid, "it does not answer")
                 return Presence.UNKNOWN, f"pid {pid} may run it, and cannot be read ({seen})"
-        return Presence.GONE, self._table.evidence(name)
+        doubtful = self._scanned.doubtful.get(name)
+        if doubtful and name not in self._met and name not in self._seen:
+            return (
+                Presence.UNKNOWN,
+                doubtful,
+            )  # nothing tells whether the service has ever run as somebody else
+        return Presence.GONE, "; ".join(filter(None, (self._table.evidence(name), doubtful)))
+
+    def _learn(self, name: str, scan: Scan) -> None:
+        """That it runs, and as which ordinary users: theirs are its processes from now on, however begun."""
+        before = self._seen.get(name)
+        found = scan.found.get(name, ())
+        users = frozenset(one.user for one in found if one.reason.strong and one.user >= ORDINARY)
+        if before is not None and users <= before:
+            return
+        self._seen[name] = (before or frozenset()) | users
+        if users:
+            index = Index(self._as_known(self._scanner.index.patterns))
+            self._scanner = self._make_scanner(index, self._scanner.avoid)
+        self._emit(SeenRunning(name, self._seen[name]))
+
+    def _as_known(self, patterns: Iterable[Pattern]) -> list[Pattern]:
+        return [replace(one, known=self._seen.get(one.process_name, one.known)) for one in patterns]
 
     def _note_users(self) -> None:
         patterns = self._scanner.index.patterns

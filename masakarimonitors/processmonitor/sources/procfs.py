@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
 
-from masakarimonitors.processmonitor.core.identity import UNNAMEABLE, identify
-from masakarimonitors.processmonitor.core.matching import (
+from masakarimonitors.processmonitor.core.recognition.identity import UNNAMEABLE, identify
+from masakarimonitors.processmonitor.core.recognition.matching import (
     NOBODY_KNOWN,
     Index,
     Match,
@@ -21,6 +21,7 @@ from masakarimonitors.processmonitor.core.matching import (
     brief,
     mentions,
 )
+from masakarimonitors.processmonitor.sources.people import person, users
 from masakarimonitors.processmonitor.sources.stat import DEAD, Marks, Stat, is_rewritten, read, read_stat
 
 VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
@@ -74,11 +75,15 @@ class Known:
     exe: str
     matches: tuple[Match, ...]
     at: float
+    user: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One running process of an entry; pid and start time (clock ticks since boot) together name it."""
+    """One running process of an entry; pid and start time (clock ticks since boot) together name it.
+
+    `user`: its effective user id, 0 where that is not known.
+    """
 
     pid: int
     started: int
@@ -86,6 +91,7 @@ class Found:
     marks: Marks = ()
     _: KW_ONLY
     parent: int = 0
+    user: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +99,16 @@ class Scan:
     """One look at all of /proc.
 
     `unread` says why nothing can be said of whom is not found; "" when all was read. `unseen`: pids that could not
-    be read, and what was seen of each. `others`: held pids that show a command line of something else.
+    be read, and what was seen of each. `others`: held pids that show a command line of something else. `doubtful`: for
+    entries that a process looks like which does not count, which that is and why.
     """
 
     found: Mapping[str, tuple[Found, ...]]
     unread: str = ""
     unseen: Mapping[int, str] = field(default_factory=dict)
     others: Mapping[int, "Other"] = field(default_factory=dict)
+    _: KW_ONLY
+    doubtful: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +184,7 @@ class Scanner:
         found: dict[str, list[Found]] = {}
         unseen: dict[int, str] = {}
         others: dict[int, Other] = {}
+        doubtful: dict[str, str] = {}
         try:
             listed = set(os.listdir(self._proc)) - (self._settled if partial else frozenset())
             read(f"{self._proc}/1/stat")
@@ -193,7 +203,7 @@ class Scanner:
                     now = self._look_closer(name, raw, now)
                 seen[pid] = now
                 if now.matches:
-                    self._add(found, pid, now.matches, own_commands)
+                    self._add(found, doubtful, pid, now, own_commands)
                 if held and pid in held and raw:
                     self._compare(others, pid, held[pid], now)
             except OSError as error:
@@ -209,10 +219,17 @@ class Scanner:
             self._settled = frozenset(
                 str(pid) for pid, one in seen.items() if not one.matches and one.at < long_ago
             )
-        return Scan({name: tuple(pids) for name, pids in found.items()}, "", unseen, others)
+        return Scan(
+            {name: tuple(pids) for name, pids in found.items()}, "", unseen, others, doubtful=doubtful
+        )
 
-    def mention(self, process_name: str, own_commands: Collection[int] = ()) -> str:
-        """Who shows this text in its command line without being it, at the last scan; "" for nobody."""
+    def mention(
+        self, process_name: str, own_commands: Collection[int] = (), *, of_the_host: bool = False
+    ) -> str:
+        """Who shows this text in its command line without being it, at the last scan; "" for nobody.
+
+        `of_the_host`: people's processes are passed over.
+        """
         whole = any(one.stands for one in self.index.patterns if one.process_name == process_name)
         for pid, words in self._shown():
             if not mentions(process_name, words, whole):
@@ -220,6 +237,8 @@ class Scanner:
             try:
                 stat = read_stat(pid, self._proc)
             except OSError:
+                continue
+            if of_the_host and self._person(str(pid)) is not None:
                 continue
             if stat.state not in DEAD and not (own_commands and self._is_ours(pid, stat, own_commands)):
                 return f'pid {pid} shows "{brief(words)}"'
@@ -248,16 +267,25 @@ class Scanner:
         if before is not None and (before.raw, before.exe) == (raw, exe):
             return before
         identity = identify(_words(raw), exe, cwd=lambda: _cwd(f"{self._proc}/{name}/cwd"))
-        matches: tuple[Match, ...] = ()
+        matches, user = tuple[Match, ...](), 0
         if identity is not None and self.index.candidates(identity):
             # Asked only for those few, for a file on dead storage does not answer.
-            file, user = _file(f"{self._proc}/{name}/exe"), _user(f"{self._proc}/{name}/status")
+            file, ids = _file(f"{self._proc}/{name}/exe"), _users(f"{self._proc}/{name}/status")
+            user = ids[1] if ids is not None else 0
             matches = self.index.match(
-                replace(identity, file=file if identity.file is None else None, user=user)
+                replace(
+                    identity,
+                    file=file if identity.file is None else None,
+                    user=user if ids is not None else None,
+                    person=person(ids, f"{self._proc}/{name}"),
+                )
             )
             if int(name) == os.getpid():  # we are none of them, but the monitors that we run
                 matches = tuple(one for one in matches if "masakari-monitors run" in one.reason.why)
-        return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic())
+        return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic(), user=user)
+
+    def _person(self, name: str) -> int | None:
+        return person(_users(f"{self._proc}/{name}/status"), f"{self._proc}/{name}")
 
     def _after_its_exec(self, name: str) -> bytes:
         """The command line of a process that had none a moment ago; empty for who has none: the kernel's, a zombie.
@@ -287,13 +315,21 @@ class Scanner:
             return "" if error.errno in (errno.EACCES, errno.EPERM) else UNNAMEABLE
 
     def _add(
-        self, found: dict[str, list[Found]], pid: int, matches: Sequence[Match], own_commands: Collection[int]
+        self,
+        found: dict[str, list[Found]],
+        doubtful: dict[str, str],
+        pid: int,
+        now: Known,
+        own_commands: Collection[int],
     ) -> None:
         stat = read_stat(pid, self._proc)
         if stat.state in DEAD or (own_commands and self._is_ours(pid, stat, own_commands)):
             return
-        for match in matches:
-            one = Found(pid, stat.started, match.reason, stat.marks, parent=stat.parent)
+        for match in now.matches:
+            if match.reason.doubt:
+                doubtful.setdefault(match.process_name, _doubt(pid, match.reason))
+                continue
+            one = Found(pid, stat.started, match.reason, stat.marks, parent=stat.parent, user=now.user)
             found.setdefault(match.process_name, []).append(one)
 
     def _compare(self, others: dict[int, Other], pid: int, names: Collection[str], now: Known) -> None:
@@ -315,7 +351,8 @@ class Scanner:
         }
         if users.keys().isdisjoint(names):
             return frozenset()
-        user = _user(f"{self._proc}/{pid}/status")
+        ids = _users(f"{self._proc}/{pid}/status")
+        user = ids[1] if ids is not None else None
         return frozenset(name for name in names if user is not None and users.get(name, user) != user)
 
     def _is_ours(self, pid: int, stat: Stat, own_commands: Collection[int]) -> bool:
@@ -352,12 +389,14 @@ def _file(path: str) -> tuple[int, int] | None:
     return there.st_dev, there.st_ino
 
 
-def _user(path: str) -> int | None:
-    """The effective user id; the owner of the folder is root's for whoever may not be dumped."""
+def _doubt(pid: int, reason: Reason) -> str:
+    return f"pid {pid} is not surely the service: {reason.why}, but {reason.doubt} the service"
+
+
+def _users(path: str) -> tuple[int, int] | None:
+    """The real and effective user id; the owner of the folder is root's for whoever may not be dumped."""
     try:
-        for line in read(path).splitlines():
-            if line.startswith(b"Uid:"):
-                return int(line.split()[2])
+        return users(read(path))
     except OSError as error:
         if error.errno in SHORTAGE or error.errno in VANISHED:
             raise

@@ -8,7 +8,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from masakarimonitors.processmonitor.core.identity import is_interpreter
+from masakarimonitors.processmonitor.core.recognition.identity import is_interpreter
 
 DEAD = frozenset({b"Z", b"X", b"x"})
 

@@ -9,8 +9,11 @@ import os
 import stat
 from pathlib import Path
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""The numbers of what says that a disk takes nothing at present, which is no question of rights."""
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EPERM})
+"""The numbers of what says that a disk takes nothing at present, which is no question of rights (that is EACCES).
+
+EPERM is what root is told, too, of a folder or file that is marked as immutable.
+"""
 
 
 class UnsafeFile(OSError):

@@ -2,129 +2,49 @@
 
 In: a session of keystoneauth1. Out: the same session, whose every request belongs to an `Exchange`: one time for
 connecting, sending and the whole answer, be it dripped byte by byte, and a bound on how much of it is kept. Requests to
-this computer itself go through no proxy; no redirect is followed: it would show credentials to whoever is there.
+this computer itself go through no proxy; no redirect is followed: it would show credentials to whoever is there. None
+reads `~/.netrc`: a home may lie on a disk that does not answer, and whom it names is nobody whom [api] names.
 """
 
-import contextlib
-import http.client
-import io
-import ipaddress
-import netrc  # noqa: F401 - requests imports it with the first request only, when the disk with it may be away
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.utils import select_proxy
+from requests.utils import get_auth_from_url, select_proxy
 
 from masakarimonitors.core.printable import printable
+from masakarimonitors.system.network.http_exchange import (
+    DEFAULT,
+    Answer,
+    Exchange,
+    Withheld,
+    current,
+    is_loopback,
+)
 
-DEFAULT = 30.0
-"""Seconds for a request that belongs to no exchange of its caller's."""
-LARGEST = 1 << 24
-"""Bytes that are kept of a body unless an exchange says otherwise."""
-_AROUND = 1 << 20
-"""Bytes on the wire that an answer may have besides its body: its head, and what frames its chunks."""
+__all__ = ["BoundedAdapter", "Exchange", "Withheld", "bound", "is_loopback"]
+
 _PIECE = 1 << 14
 """Bytes of a body that are read at once, so that little is unpacked beyond its bound."""
-
-
-class Withheld(Exception):
-    """What was about to be sent may not leave any more; not a byte of the request was written."""
-
-
-class Exchange:
-    """One or more requests of one thread that must all be over in the same time.
-
-    `largest`: bytes that are kept of each body; the rest is never read. `remark`: what was seen of the last answer that
-    its reader should know, or nothing. `answering`: the last request has got at least one byte of its answer.
-    `may_send`: asked for each request once its connection stands, right before its first byte is written; where it says
-    no, that is `Withheld`.
-    """
-
-    def __init__(self, seconds: float, largest: int = LARGEST) -> None:
-        """Its time begins now, on whatever thread its requests will be made."""
-        self.seconds = seconds
-        self.largest = largest
-        self.remark = ""
-        self.answering = False
-        self.may_send: Callable[[], bool] = lambda: True
-        self._until = time.monotonic() + seconds
-        self._came = 0
-
-    @contextlib.contextmanager
-    def here(self) -> Iterator[None]:
-        """Until the end, requests of this thread belong to it."""
-        before = getattr(_of_thread, "exchange", None)
-        _of_thread.exchange = self
-        try:
-            yield
-        finally:
-            _of_thread.exchange = before
-
-    @property
-    def over(self) -> bool:
-        """Whether its time is up."""
-        return time.monotonic() >= self._until
-
-    def has(self, share: float) -> bool:
-        """Whether that share of its time is left (0..1)."""
-        return self._until - time.monotonic() >= share * self.seconds
-
-    def left(self) -> float:
-        """Seconds that are left, more than 0; raises TimeoutError when there are none."""
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(f"not over within {self.seconds:g} s")
-        return left
-
-    def end(self) -> None:
-        """Its time is up, whatever the clock says."""
-        self._until = min(self._until, time.monotonic())
-
-    def begin(self) -> None:
-        """The next request of it is about to be made."""
-        self._came, self.answering, self.remark = 0, False, ""
-
-    def came(self, count: int) -> None:
-        """So many bytes of an answer have come; raises OSError for an answer without end."""
-        self._came += count
-        self.answering = self.answering or count > 0
-        if self._came > self.largest + _AROUND:
-            raise OSError(f"the answer has more than {self.largest + _AROUND} bytes")
-
-
-_of_thread = threading.local()
-
-
-def _current() -> Exchange | None:
-    found: Exchange | None = getattr(_of_thread, "exchange", None)
-    return found
 
 
 def bound(session: Any) -> Any:
     """The keystoneauth1 session, each of whose requests belongs to an `Exchange` now, those for its tokens too."""
     session.redirect = False
     transports = session.session
+    # Whoever has none is looked up in ~/.netrc for each request.
+    transports.auth = _of_its_address
     for prefix, adapter in tuple(transports.adapters.items()):
         if isinstance(adapter, requests.adapters.HTTPAdapter):
             transports.mount(prefix, BoundedAdapter(adapter))
     return session
 
 
-def is_loopback(url: str) -> bool:
-    """Whether the host of `url` is this computer, by its address or by the name localhost."""
-    host = (urlsplit(url).hostname or "").partition("%")[0]
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+def _of_its_address(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Adds the credentials that stand in a request's own address; all others are keystoneauth1's to add."""
+    user, password = get_auth_from_url(request.url or "")
+    return requests.auth.HTTPBasicAuth(user, password)(request) if user or password else request
 
 
 class BoundedAdapter(requests.adapters.BaseAdapter):
@@ -146,7 +66,7 @@ class BoundedAdapter(requests.adapters.BaseAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """An answer whose body is read, as far as the exchange keeps it; raises requests.RequestException."""
-        exchange = _current()
+        exchange = current()
         if exchange is None:
             with Exchange(DEFAULT).here():
                 return self.send(request, stream, timeout, verify, cert, proxies)
@@ -223,63 +143,18 @@ def _timely(pool: Any) -> Any:
     return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
 
-class _Wire(io.RawIOBase):
-    """What a socket sends: each wait for a piece of it is as long as the exchange has time left, and no longer."""
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-        # The file, not the socket, keeps the connection open until the answer is read.
-        self._file = sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        exchange = _current()
-        if exchange is None:
-            return cast("int | None", self._file.readinto(buffer))
-        self._sock.settimeout(exchange.left())
-        try:
-            count: int | None = self._file.readinto(buffer)
-        except TimeoutError:
-            # The kernel's clock may have run out a moment before ours.
-            exchange.end()
-            raise
-        exchange.came(count or 0)
-        return count
-
-    def close(self) -> None:
-        super().close()
-        self._file.close()
-
-
-class _Opened:
-    """A socket as http.client asks for it: something that makes a file."""
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Wire(self._sock))
-
-
-class _Answer(http.client.HTTPResponse):
-    def __init__(self, sock: Any, *arguments: Any, **options: Any) -> None:
-        super().__init__(cast(Any, _Opened(sock)), *arguments, **options)
-
-
 class _Timely:
     """A urllib3 connection that is not used when it stands too late: a name of many silent addresses takes long.
 
     Nor when it stands, and what was to be sent may not leave any more.
     """
 
-    response_class = _Answer
+    response_class = Answer
 
     def connect(self) -> None:
         """Connect; raises urllib3's ConnectTimeoutError after the exchange's time, with nothing sent."""
         super().connect()  # type: ignore[misc]
-        exchange = _current()
+        exchange = current()
         if exchange is not None and exchange.over:
             self.close()  # type: ignore[attr-defined]
             raise urllib3.exceptions.ConnectTimeoutError(self, f"connected after {exchange.seconds:g} s only")
@@ -288,7 +163,7 @@ class _Timely:
         """Begin a request: connected first, for that may take long, then asked for; raises Withheld."""
         if self.sock is None:  # type: ignore[attr-defined]
             self.connect()
-        exchange = _current()
+        exchange = current()
         if exchange is not None and not exchange.may_send():
             raise Withheld("it may not be sent any more")
         super().putrequest(*arguments, **options)  # type: ignore[misc]

@@ -73,6 +73,10 @@ class HelperFault(BlockingIOError):
         super().__init__(errno.EAGAIN, why)
 
 
+class HelperRefused(OSError):
+    """There is no helper, nor will be one until that is mended: sudo refuses it, say. Nobody starts what is down."""
+
+
 class RunAsRoot:
     """Runs as root what a `Start` asks for: `await run_as_root(program, start, timeout, started)`."""
 
@@ -98,6 +102,7 @@ class RunAsRoot:
 
         NotBegun when the kernel has not executed it by then. EAGAIN (BlockingIOError) when it is refused for now, and
         where the helper does not answer, is away, or tells no end (HelperFault): that says nothing about it.
+        HelperRefused where no helper can be had at all.
 
         `program`: what is named when it cannot be started.
         `keep`: bytes kept of each of stdout and stderr, for the few commands that print more. `spare`, `leave`: as
@@ -210,7 +215,7 @@ class RunAsRoot:
                 f"the privileged helper did not answer within {timeout:.0f} s; see [masakarimonitors_privileged]"
                 " helper_command, and sudo's own log"
             ) from None
-        except HelperFault:
+        except (HelperFault, HelperRefused):
             raise
         except Exception as error:
             # How a command fares comes as an answer. What is raised is of the helper, of oslo.privsep or of the way
@@ -270,13 +275,13 @@ def _start(order: _Order) -> tuple[int, str, int]:
     try:
         pid, fault, number = order.start(order.output.place, order.output.word)
     except FailedToDropPrivileges as error:
-        raise HelperFault(
+        raise HelperRefused(
             f"the privileged helper cannot be started ({error}); check [masakarimonitors_privileged]"
             " helper_command and the sudoers rule of the monitor's user"
         ) from error
     except (ImportError, NameError) as error:
         # What oslo.privsep's daemon answers where there is no such function, or none that may be called.
-        raise HelperFault(
+        raise HelperRefused(
             "the privileged helper does not know what it is asked: it belongs to another release than this monitor;"
             " have [masakarimonitors_privileged] helper_command start the privsep-helper that was installed with it"
         ) from error

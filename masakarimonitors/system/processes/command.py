@@ -11,6 +11,7 @@ the privileged helper too.
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import select
@@ -28,6 +29,9 @@ from masakarimonitors.system.processes.launching import launch, reap_later, watc
 from masakarimonitors.system.processes.process_tree import kill_tree as kill_tree
 from masakarimonitors.system.processes.process_tree import still_alive
 from masakarimonitors.system.processes.process_tree import tree as tree
+from masakarimonitors.system.threads import NoThread, Pool
+
+LOG = logging.getLogger(__name__)
 
 OUTPUT_LIMIT = 1 << 20
 """Bytes kept of each of stdout and stderr; the output of every command that we run is far below."""
@@ -36,15 +40,17 @@ _TRIM_ABOVE = 4 << 20
 """A command, or a daemon left by it, that writes more than this many bytes loses the older ones."""
 
 _TRIM_EVERY = 0.5
+# Seconds within which what a command has written is read, or it counts as unreadable.
+_READ_WITHIN = 10.0
 _DIE_WITHIN = 5.0
 _REAP_WITHIN = 0.2
 _LOOK_EVERY = 0.05
 
-# Our own credentials (oslo.config reads OS_*), and what systemd tells the one process that it has started.
-_OURS_ALONE = re.compile(
-    r"(?:OS_\w+|NOTIFY_SOCKET|WATCHDOG_\w+|LISTEN_\w+|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_\w+|MAINPID|MANAGERPID"
-    r"|MANAGERPIDFDID|(?:STATE|CACHE|LOGS|RUNTIME|CONFIGURATION|CREDENTIALS)_DIRECTORY|FDSTORE|MEMORY_PRESSURE_\w+"
-    r"|REMOTE_\w+|TRIGGER_\w+|MONITOR_\w+)\Z"
+# What says where programs, words and buses are, and whose session this is. All else may be a secret of ours: Consul's
+# token, a kubeconfig, a BMC's password, and what the next release will read.
+_HANDED_ON = re.compile(
+    r"(?:PATH|HOME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|SHELL|USER|LOGNAME|TMPDIR|LD_LIBRARY_PATH|XDG_RUNTIME_DIR"
+    r"|DBUS_(?:SYSTEM|SESSION)_BUS_ADDRESS)\Z"
 )
 
 _IGNORED = signal.SIGURG
@@ -82,7 +88,7 @@ class Finished:
 
 
 class Launched:
-    """A command that was started and not yet collected; its pid stays ours until `collect`."""
+    """A command that was started and not yet collected; its pid stays ours until `reap`."""
 
     def __init__(
         self,
@@ -125,6 +131,8 @@ class Launched:
             )
             undo.pop_all()
         self.pid = self._popen.pid
+        self._files = Pool("output")
+        self._trimming = False
         limits.restore_for(self.pid)
 
     @property
@@ -136,6 +144,54 @@ class Launched:
         """Drop what was written so far, if it is too much to keep."""
         for reader in self._read:
             _trim(reader, max(_TRIM_ABOVE, self._keep))
+
+    def trim_aside(self) -> None:
+        """The same on a thread, which nobody waits for: where the output lies, storage may not answer."""
+        if self._trimming:
+            return
+
+        def work() -> None:
+            try:
+                self.trim()
+            finally:
+                self._trimming = False
+
+        self._trimming = True
+        try:
+            self._files.submit(work)
+        except NoThread:
+            self._trimming = False
+
+    def let_go_aside(self, left: Callable[[], None]) -> None:
+        """Close the output on a thread; `left` is called there when some of it is to be tried again, or all of it."""
+        try:
+            self._files.submit(lambda: left() if self.let_go() else self._files.close())
+        except NoThread:
+            left()
+
+    async def read(self) -> tuple[bytes, bytes]:
+        """What it has written, read on a thread; nothing, with a warning, where that storage does not answer.
+
+        Output that nobody writes to any more is closed by then, if the command has ended.
+        """
+
+        def look() -> tuple[bytes, bytes]:
+            seen = self.written()
+            if self._popen.returncode is not None:
+                self.let_go()
+            return seen
+
+        try:
+            return await self._files.call(look, _READ_WITHIN)
+        except (TimeoutError, NoThread) as fault:
+            LOG.warning(
+                "What a command (pid %d) has written in %s cannot be read (%s): look at that mount, or set TMPDIR to "
+                "a folder on another one",
+                self.pid,
+                tempfile.gettempdir(),
+                str(fault) or f"no answer within {_READ_WITHIN:g} s",
+            )
+            return b"", b""
 
     def kill(
         self,
@@ -151,15 +207,11 @@ class Launched:
         with self._held:
             return kill(self.pid, spare) if self._popen.returncode is None else {}
 
-    def collect(self) -> tuple[int, bytes, bytes]:
-        """Reap the command, which has ended: exit code, stdout, stderr.
+    def reap(self) -> int:
+        """Reap the command, which has ended: its exit code. What it has written is somebody else's to read.
 
         Raises subprocess.TimeoutExpired when it has not ended (0.2 s of grace, and they block).
         """
-        return (self.reap(), *self.written())
-
-    def reap(self) -> int:
-        """The same, its exit code alone: what it has written is somebody else's to read."""
         with self._held:
             return self._popen.wait(_REAP_WITHIN)
 
@@ -285,11 +337,11 @@ class PidWatch:
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without our own credentials and without what a service manager has meant for us alone.
+    """Of the environment what every program needs, and nothing that may be a credential or is meant for us alone.
 
     A service that a command starts keeps its environment for as long as it lives, for everybody of its user to read.
     """
-    return {name: value for name, value in environ.items() if not _OURS_ALONE.match(name)}
+    return {name: value for name, value in environ.items() if _HANDED_ON.match(name)}
 
 
 async def run(
@@ -319,7 +371,7 @@ async def run(
         hung.survivors = await outlive(hung.killed)
         raise
     code, stdout, stderr = -signal.SIGKILL, b"", b""
-    ended = timed_out = left = kept = False
+    ended = timed_out = left = kept = reaped = seen = False
     spared: tuple[int, ...] = ()
     survivors: tuple[int, ...] = ()
     try:
@@ -328,7 +380,7 @@ async def run(
         with contextlib.closing(PidWatch(launched.pid)) as watch:
             try:
                 while not await watch.wait(min(_TRIM_EVERY, max(0.0, begun + timeout - time.monotonic()))):
-                    launched.trim()
+                    launched.trim_aside()
                     # Looked at once more: whoever has ended by now is not killed, nor called too slow.
                     timed_out = time.monotonic() >= begun + timeout and not await watch.wait(0)
                     if timed_out:
@@ -340,6 +392,7 @@ async def run(
                         break
             finally:
                 ended = watch.ended
+        seen = True
     except asyncio.CancelledError:
         left = leave
         raise
@@ -347,15 +400,16 @@ async def run(
         goes_on = left or launched.pid in spared
         if not (ended or goes_on):
             launched.kill(spare=spared)
-        loop = asyncio.get_running_loop()
         # One that goes on, and one that hangs in the kernel, killed, is collected when it has ended.
-        collected = None if goes_on else _collected(launched)
-        if collected is None:
-            stdout, stderr = launched.written()
-            reap_later(loop, launched)
-        else:
-            code, stdout, stderr = collected
-            watch_left_open(loop, launched)
+        if not goes_on:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code, reaped = launched.reap(), True
+        if not seen:
+            _release(launched, reaped=reaped)
+    try:
+        stdout, stderr = await launched.read()
+    finally:
+        _release(launched, reaped=reaped)
     return Finished(
         exit_code=code,
         output=text(stdout),
@@ -368,10 +422,9 @@ async def run(
     )
 
 
-def _collected(launched: Launched) -> tuple[int, bytes, bytes] | None:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        return launched.collect()
-    return None
+def _release(launched: Launched, *, reaped: bool) -> None:
+    loop = asyncio.get_running_loop()
+    (watch_left_open if reaped else reap_later)(loop, launched)
 
 
 async def outlive(victims: Mapping[int, int], watch: PidWatch | None = None) -> tuple[int, ...]:

@@ -136,23 +136,30 @@ def _end(loop: asyncio.AbstractEventLoop, launched: "Launched") -> None:
     """Nobody wants it any more; called on a thread."""
     launched.kill()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        launched.collect()
+        launched.reap()
     with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
         loop.call_soon_threadsafe(reap_later, loop, launched)
 
 
 def watch_left_open(loop: asyncio.AbstractEventLoop, launched: "Launched") -> None:
     """It was collected: close its output, as soon as nobody writes to it any more."""
-    if launched.let_go():
+
+    def again() -> None:
         loop.call_later(_LEFT_OPEN_EVERY, watch_left_open, loop, launched)
+
+    def left() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
+            loop.call_soon_threadsafe(again)
+
+    launched.let_go_aside(left)
 
 
 def reap_later(loop: asyncio.AbstractEventLoop, launched: "Launched") -> None:
     """It goes on without us; once it has ended, nothing of it is kept."""
     if launched.has_ended():
         with contextlib.suppress(subprocess.TimeoutExpired):
-            launched.collect()
+            launched.reap()
         watch_left_open(loop, launched)
     else:
-        launched.trim()
+        launched.trim_aside()
         loop.call_later(_LEFT_OPEN_EVERY, reap_later, loop, launched)

@@ -10,26 +10,35 @@ that has still to be read from one.
 """
 
 import importlib
+import os
 import sys
 import threading
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+# Not importlib.abc: it imports some of what is held back here.
+
 MODULES = {
+    "bz2": "shutil and zipfile unpack with it",
     "chardet": "requests guesses encodings with it where it is installed; all that is spoken here is UTF-8",
     "charset_normalizer": "requests guesses encodings with it where chardet is not",
     "configparser": "oslo.log reads the file of log_config_append with it",
+    "csv": "importlib reads the lists of files of installed packages with it",
     "ctypes": "dateutil asks Windows for its time zone with it",
+    "decimal": "oslo.serialization tells its numbers by it, and iso8601 reads fractions of seconds",
     "difflib": "it finds the name that an operator may have meant, once one is wrong",
     "html": "http.server writes its pages of errors with it; keystoneauth has a web server for one way to sign in",
+    "iso8601": "oslo.utils reads dates with it; keystoneauth reads those of tokens, where it is in use",
     "logging.config": "oslo.log reads the same file with it",
+    "lzma": "shutil and zipfile unpack with it",
     "netaddr": "oslo.config reads addresses with it, other than plain ones of IPv4",
+    "pickle": "oslo.config tries with it what it would hand to workers; a log that is sent to a port is written in it",
     "rfc3986": "oslo.config reads URIs with it; no option here is one for it",
     "webbrowser": "keystoneauth opens a page with it for that way to sign in",
     "xmlrpc.client": "oslo.serialization writes its dates as JSON",
+    "zipfile": "importlib and requests look into archives of modules with it",
 }
 """What is held back, and who would use it for what."""
 
@@ -43,6 +52,16 @@ def hold_back() -> None:
     """Hold back what is not imported yet; a second call does nothing."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+        # Python names an archive of its modules that is hardly ever there; importlib would open it with zipfile.
+        sys.path[:] = [place for place in sys.path if not place.endswith(".zip") or os.path.exists(place)]
+
+
+def load(name: str) -> None:
+    """Load a module that may be held back, for whoever will need it when no disk can be waited for."""
+    module = importlib.import_module(name)
+    with _loading:
+        if isinstance(module, _HeldBack) and not _is_being_loaded(module):
+            _load(module)
 
 
 def is_loaded(name: str) -> bool:
@@ -79,8 +98,8 @@ def _is_being_loaded(module: ModuleType) -> bool:
 
 def _load(module: ModuleType) -> None:
     """Fill it; raises what its own code raises, and then it is held back as before."""
-    later = module.__loader__
-    assert isinstance(later, _Later) and module.__spec__ is not None
+    later: Any = module.__loader__
+    assert module.__spec__ is not None
     module.__loader__ = module.__spec__.loader = later.real
     try:
         later.real.exec_module(module)
@@ -90,21 +109,22 @@ def _load(module: ModuleType) -> None:
     module.__class__ = ModuleType
 
 
-class _Later(Loader):
-    """Leaves the module empty; `real` is what fills it."""
+class _Later:
+    """A loader that leaves the module empty; `real`, the loader that was found for it, is what fills it."""
 
-    def __init__(self, real: Loader) -> None:
+    def __init__(self, real: Any) -> None:
         self.real = real
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self.real.create_module(spec)
+        made: ModuleType | None = self.real.create_module(spec)
+        return made
 
     def exec_module(self, module: ModuleType) -> None:
         # Only now: to give it its name and place, importlib asks whether it has any.
         module.__class__ = _HeldBack
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds `MODULES` where everything is found, and holds them back."""
 
     def find_spec(
@@ -113,7 +133,8 @@ class _Finder(MetaPathFinder):
         if fullname not in MODULES:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
-        if spec is None or not isinstance(spec.loader, Loader):
+        if spec is None or not hasattr(spec.loader, "exec_module"):
             return None
-        spec.loader = _Later(spec.loader)
+        later: Any = _Later(spec.loader)
+        spec.loader = later
         return spec

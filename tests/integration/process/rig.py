@@ -7,6 +7,7 @@ monitor, with its outbox on disk and the embedded receiver.
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -22,7 +23,13 @@ from masakarimonitors.cmd import runner
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import loader
 from masakarimonitors.core.decision import Verdict
-from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
+from masakarimonitors.processmonitor.core.observation import (
+    Entry,
+    Observation,
+    Presence,
+    SeenRunning,
+    Sighting,
+)
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.receiver.store import Accepted
@@ -97,6 +104,8 @@ class Eyesight:
         self._news = asyncio.Event()
 
     def _emit(self, observation: Observation) -> None:
+        if isinstance(observation, SeenRunning):  # for the next life
+            return
         assert isinstance(observation, Sighting)
         self.told.append(observation)
         self._news.set()
@@ -123,8 +132,9 @@ class Eyesight:
 
     @property
     def told_for_sure(self) -> Sequence[Presence]:
-        """The presences that it told, but for what was unknown while a process was in the middle of an exec."""
-        return [told.presence for told in self.told if "in the middle of an exec" not in told.evidence]
+        """The presences that it told one after another, but for what was unknown in the middle of an exec."""
+        sure = [told.presence for told in self.told if "in the middle of an exec" not in told.evidence]
+        return [one for one, _several in itertools.groupby(sure)]
 
     async def comes_to_see(self, process_name: str) -> None:
         """Look until it is there (a program that was just started needs a moment to become itself)."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.processmonitor.core.matching import Index, Pattern
 from masakarimonitors.processmonitor.core.observation import Presence
+from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scanner
 from tests.fixtures.lifeline import alive
 from tests.fixtures.waiting import PATIENCE, eventually
@@ -89,7 +89,7 @@ async def test_r14_an_executable_that_an_upgrade_replaced(zoo: Zoo) -> None:
 async def test_r14_a_rewritten_title(zoo: Zoo) -> None:
     binary = zoo.script("nginx", "while :; do sleep 60; done", interpreter="/bin/sh")
     title = f"nginx: master process {binary}"
-    process = zoo.run_as(title, zoo.binary("other-shell", "sh"), "-c", "while :; do sleep 60; done")
+    process = zoo.run_as(title, zoo.binary("dash", "sh"), "-c", "while :; do sleep 60; done")
     # A shell keeps its options beside its title, as a program without setproctitle does.
     await found(zoo, binary, process)
 
@@ -254,7 +254,7 @@ async def test_r14_not_itself(zoo: Zoo) -> None:
         f"""
         import asyncio, sys
         sys.path.insert(0, {str(Path(__file__).parents[3])!r})
-        from masakarimonitors.processmonitor.core.matching import Index, Pattern
+        from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern
         from masakarimonitors.processmonitor.sources.procfs import Scanner
         print(len(Scanner(Index([Pattern.of(__file__)])).scan().found))
         """,
@@ -324,7 +324,7 @@ async def test_what_cannot_be_read_is_unknown(zoo: Zoo) -> None:
         f" --ambient-caps=+dac_read_search {sys.executable} -c '\n"
         "import sys\n"
         f'sys.path.insert(0, "{Path(__file__).parents[3]}")\n'
-        "from masakarimonitors.processmonitor.core.matching import Index, Pattern\n"
+        "from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern\n"
         "from masakarimonitors.processmonitor.sources.procfs import Scanner\n"
         f'print("SCAN", Scanner(Index([Pattern.of("{script}")])).scan())\'',
         realm=True,

@@ -36,6 +36,8 @@ from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.status.health import Kind, Level, Sight, View
 from masakarimonitors.status.model import MonitorStatus, SubjectRow
+from masakarimonitors.system.network.http_exchange import current
+from masakarimonitors.system.network.http_session import HttpSession, Unsent
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.fixtures.fake_engine import HOST, FakeEngine
@@ -65,7 +67,14 @@ def timeouts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         waited.append(options.get("timeout"))
         raise requests.exceptions.ConnectionError("nobody listens")
 
+    def ours(self: HttpSession, *_: Any, **options: Any) -> Any:
+        exchange = current()
+        assert exchange is not None
+        waited.append(exchange.seconds)
+        raise Unsent("nobody listens")
+
     monkeypatch.setattr(requests.Session, "request", request)
+    monkeypatch.setattr(HttpSession, "request", ours)
     return waited
 
 
@@ -75,7 +84,16 @@ def client(tmp_path: Path, options: str, endpoint: str | None = None) -> Masakar
     return api_client(conf.load(["--config-file", str(file)]), endpoint)
 
 
-@pytest.mark.parametrize("options", [PASSWORD, NONE, PASSWORD + "timeout = 1\n", NONE + "timeout = 120\n"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        PASSWORD,
+        NONE,
+        PASSWORD + "timeout = 1\n",
+        NONE + "timeout = 120\n",
+        PASSWORD + "split_loggers = true\n",  # by keystoneauth1
+    ],
+)
 @pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:9/v1"])
 async def test_no_call_waits_for_ever_and_none_gives_up_on_a_slow_answer(
     tmp_path: Path, timeouts: list[Any], options: str, endpoint: str | None

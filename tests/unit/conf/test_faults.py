@@ -87,6 +87,47 @@ def test_an_assignment_is_described_as_it_was_written(
     assert faults.describe(option, "receiver", settings) == said
 
 
+HIDDEN = "<7 characters that are not shown, as they may be a secret>"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "shown"),
+    [
+        (cfg.FloatOpt("timeout"), "hunter2", HIDDEN),
+        (cfg.FloatOpt("timeout"), "-3", "-3"),
+        (cfg.FloatOpt("timeout"), "0.5", "0.5"),
+        (cfg.FloatOpt("timeout"), "1234567", HIDDEN),
+        (cfg.IntOpt("retry_max"), "hunter2", HIDDEN),
+        (cfg.IntOpt("retry_max"), "$hunter", HIDDEN),
+        (PORT, "70000", "70000"),
+        (cfg.BoolOpt("insecure"), "hunter2", HIDDEN),
+        (cfg.StrOpt("interface", choices=["public"]), "hunter2", HIDDEN),
+        (cfg.StrOpt("cafile"), "hunter2", HIDDEN),
+        (cfg.StrOpt("cafile"), "/etc/ca", "/etc/ca"),
+        (cfg.StrOpt("password"), "hunter2", "<secret>"),
+    ],
+)
+def test_what_is_not_of_the_options_kind_may_be_a_secret_where_there_are_some(
+    option: cfg.Opt, value: str, shown: str
+) -> None:
+    said = faults.describe(option, "api", [setting("api", str(option.dest), value, 1)], hide=True)
+    assert said == f"[api] {option.dest} = {shown} (/etc/a.conf, line 1)"
+
+
+@pytest.mark.parametrize(
+    ("section", "option", "may"),
+    [
+        ("api", PORT, True),
+        ("callback", PORT, True),
+        ("consul", cfg.StrOpt("token"), True),
+        ("x", cfg.StrOpt("y", secret=True), True),
+        ("process", PORT, False),
+    ],
+)
+def test_which_sections_may_hold_a_secret(section: str, option: cfg.Opt, may: bool) -> None:
+    assert faults.may_hold_secrets(section, [option]) is may
+
+
 def test_a_long_value_is_cut() -> None:
     said = faults.describe(PORT, "receiver", [setting("receiver", "port", "word " * 1000, 1)])
     assert said.startswith("[receiver] port = word word") and "word ... (" in said and len(said) < 300

@@ -95,7 +95,7 @@ def disk_fault(monkeypatch: pytest.MonkeyPatch, number: int, folder: Path) -> It
         yield
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EPERM])
 def test_a_full_disk_is_no_reason_to_end_nor_to_go_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
@@ -181,3 +181,75 @@ def test_root_takes_no_folder_in_which_others_can_write(
     (system / "processmonitor.sqlite").touch()
     with pytest.raises(ConfigFault, match=r"The outbox is in .*belongs to uid 65534"):
         state_path.resolve(loaded(tmp_path), environ, system, names=["processmonitor"])
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.EACCES]
+)
+def test_the_folder_that_holds_the_outbox_is_never_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    system, home = tmp_path / "system", tmp_path / "home"
+    system.mkdir()
+    (system / "processmonitor.sqlite").touch()
+    with (
+        disk_fault(monkeypatch, number, system),
+        pytest.raises(ConfigFault, match=f"The outbox is in .*{os.strerror(number)}.*nothing is started"),
+    ):
+        state_path.resolve(loaded(tmp_path), {"HOME": str(home)}, system, names=["processmonitor"])
+    assert not home.exists()
+
+
+def test_an_immutable_folder_that_holds_the_outbox_is_kept_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    system, environ = tmp_path / "system", {"HOME": str(tmp_path / "home")}
+    system.mkdir()
+    (system / "processmonitor.sqlite").touch()
+    with disk_fault(monkeypatch, errno.EPERM, system):
+        assert state_path.resolve(loaded(tmp_path), environ, system, names=["processmonitor"]) == system
+    assert "takes nothing" in caplog.text
+
+
+@contextlib.contextmanager
+def closed(monkeypatch: pytest.MonkeyPatch, folder: Path, number: int) -> Iterator[None]:
+    """Nothing below `folder` can be looked at."""
+    really = Path.lstat
+
+    def looked(path: Path) -> os.stat_result:
+        if folder in path.parents:
+            raise OSError(number, os.strerror(number), str(path))
+        return really(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "lstat", looked)
+        yield
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_what_cannot_be_seen_is_not_taken_for_no_outbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    system, home = tmp_path / "system", tmp_path / "home"
+    there = home / ".local/state/masakarimonitors"
+    environ, conf_ = {"HOME": str(home)}, loaded(tmp_path)
+    with (
+        closed(monkeypatch, system, number),
+        pytest.raises(ConfigFault, match=r"cannot be seen by uid .*nothing is started"),
+    ):
+        state_path.resolve(conf_, environ, system, names=["processmonitor"])
+    assert not there.exists()
+    there.mkdir(parents=True)
+    (there / "processmonitor.sqlite").touch()
+    with closed(monkeypatch, system, number):
+        assert state_path.resolve(conf_, environ, system, names=["processmonitor"]) == there
+    assert f"{system} is passed over" in caplog.text and os.strerror(number) in caplog.text
+
+
+def test_a_closed_folder_that_comes_later_is_not_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, home = tmp_path / "system", tmp_path / "home"
+    with closed(monkeypatch, home, errno.EACCES):
+        found = state_path.resolve(loaded(tmp_path), {"HOME": str(home)}, system, names=["processmonitor"])
+    assert found == system

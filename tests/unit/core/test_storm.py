@@ -265,3 +265,17 @@ def test_failures_that_share_two_scopes_are_told_as_one_storm() -> None:
         {}, ill | failing("d", "e", "f", scopes=("san",)), {NFS: 3, "san": 3}, policy=SHARED, now=1.0
     )
     assert [storm.scope for storm in apart.began] == [NFS, "san"]
+
+
+def test_each_look_takes_the_count_on_whatever_is_lost_by_rounding() -> None:
+    """A moment and ten seconds, less the moment, is at times less than ten seconds: nobody may look for ever then."""
+    began = [number + 0.1 * tenth for number in range(1000, 1100) for tenth in range(10)]
+    assert any(at + STEP - at < STEP for at in began)
+    for at in began:
+        storm = Storm(scope="", began=at, failed=frozenset({"a"}), counted_at=at)
+        look = storm.look_at(300.0)
+        assert look is not None
+        after = evaluate(
+            storm, "", {"a": at}, {"a"}, down={"a"}, known=9, view_lost=False, policy=GuardPolicy(), now=look
+        ).storm
+        assert after is not None and (after.quiet, after.counted_at) == (STEP, look)

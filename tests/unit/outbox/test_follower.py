@@ -26,12 +26,12 @@ from masakarimonitors.masakari_api import Duplicate, Unreachable
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
-from masakarimonitors.outbox.follower import MOST, READING, Follower
+from masakarimonitors.outbox.follower import LIMIT, MOST, OLDER, READING, Follower
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.progress import FollowPolicy, Progress, Seen
 from masakarimonitors.outbox.storage.store import MemoryStore
-from masakarimonitors.status.health import Level, Shown, health
-from masakarimonitors.status.model import OutboxRow
+from masakarimonitors.status.health import Kind, Level, Shown, health
+from masakarimonitors.status.model import OutboxRow, SubjectRow
 from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_engine import HOST, FakeEngine
@@ -97,7 +97,7 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def stage(
-    on: Stage | None = None, *, policy: FollowPolicy = POLICY, arrivals: bool = False
+    on: Stage | None = None, *, policy: FollowPolicy = POLICY, arrivals: bool = False, limit: int = LIMIT
 ) -> AsyncIterator[Stage]:
     """A run without pacing; `on`: after another one, on its disk and before its engine."""
     clock = on.clock if on else FakeClock()
@@ -108,7 +108,13 @@ async def stage(
     finder = Arrivals(ReportFinder(engine)) if arrivals else None
     delivery = Delivery(outbox, engine, DeliveryPolicy(), clock, random.Random(1), arrivals=finder)
     follower = Follower(
-        outbox, clock, engine, policy, is_well=lambda subject: well.get(subject, ""), rng=random.Random(1)
+        outbox,
+        clock,
+        engine,
+        policy,
+        is_well=lambda subject: well.get(subject, ""),
+        rng=random.Random(1),
+        limit=limit,
     )
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, delivery, follower)]
@@ -407,13 +413,66 @@ async def test_what_the_pacing_has_looked_at_is_not_looked_at_again() -> None:
         assert on.shown() == [("vm:i", Progress.FAILED, True)]
 
 
-async def test_no_more_are_followed_than_memory_is_meant_for(caplog: pytest.LogCaptureFixture) -> None:
+async def test_of_very_many_the_oldest_are_one_row_and_their_alarm_stays() -> None:
     async with stage() as on:
-        await on.deliver(*(on.process(f"p{number}") for number in range(MOST + 3)))
+        await on.deliver(on.instance("first"), on.instance("second"))
+        await on.clock.advance(FIRST)
+        running = Seen(status="running", seconds=0)
+        on.follower.seen({"notification-1": Seen(status="failed", seconds=0), "notification-2": running})
+        await on.deliver(*(on.process(f"p{number}") for number in range(MOST)))
         for _ in range(50):
             await on.clock.advance(1)
-        assert len(on.shown()) == MOST and len(on.outbox.followed()) == MOST
-    assert sum("is followed no longer" in record.getMessage() for record in caplog.records) == 3
+        assert len(on.shown()) == MOST + 1 and len(on.outbox.followed()) == MOST + 2
+        assert on.shown()[-1] == (OLDER, "followed", True)
+        (row,) = [row for row in on.follower.describe() if row.subject == OLDER]
+        assert "2 older reports" in row.detail and f"{Progress.FAILED.value}: 1" in row.detail
+        on.well["vm:first"] = "it is up"
+        on.follower.seen({"notification-2": running})
+        await on.clock.advance(30)
+        await on.deliver(on.process("more"))
+        await on.clock.advance(1)
+        assert on.shown()[-1] == (OLDER, "followed", False)
+        assert on.follower.counts()[Progress.FAILED.value] == 0
+
+
+async def test_no_more_are_followed_than_memory_is_meant_for_and_those_are_told_of_until_they_are_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with stage(limit=5) as on:
+
+        def rest() -> list[SubjectRow]:
+            return [row for row in on.follower.describe() if row.subject == OLDER]
+
+        await on.deliver(*(on.process(f"p{number}") for number in range(8)))
+        await on.clock.advance(1)
+        assert len(on.shown()) == 6 and len(on.outbox.followed()) == 5
+        assert sum("is followed no longer" in record.getMessage() for record in caplog.records) == 3
+        (row,) = rest()
+        assert row.alarm and row.harms is Kind.UNSURE and "3 are followed no longer" in row.detail
+        assert "process:p0 (delivered), process:p1 (delivered), process:p2 (delivered)" in row.detail
+        on.well["process:p0"] = "it runs"
+        await on.clock.advance(60)
+        assert "2 are followed no longer" in rest()[0].detail
+        # What is reported anew is followed, and another one is let go for it.
+        await on.deliver(on.process("p1"))
+        await on.clock.advance(1)
+        assert "process:p1" in [row.subject for row in on.follower.describe()]
+        assert "process:p1" not in rest()[0].detail and "process:p3" in rest()[0].detail
+        await on.clock.advance(POLICY.day + 60)
+        assert rest() == []
+
+
+async def test_a_word_that_is_not_known_is_no_work(caplog: pytest.LogCaptureFixture) -> None:
+    async with stage() as on:
+        await on.deliver(on.process())
+        on.says("paus\x1b[2Jed")
+        await on.clock.advance(FIRST)
+        assert on.shown() == [("process:nova-compute", Progress.UNCLEAR, True)]
+        (row,) = on.follower.describe()
+        assert r"as 'paus\x1b[2Jed', which this release does not know" in row.detail
+        on.says("running")
+        await on.clock.advance(2 * FIRST)
+        assert on.shown() == [("process:nova-compute", Progress.WORKED_ON, False)]
 
 
 async def test_an_odd_answer_is_no_end_of_following() -> None:

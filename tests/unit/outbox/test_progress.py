@@ -30,6 +30,7 @@ FOR_PEOPLE = {
     Said.FINISHED: Progress.FINISHED,
     Said.IGNORED: Progress.IGNORED,
     Said.FAILED: Progress.FAILED,
+    Said.ODD: Progress.UNCLEAR,
     Said.UNKNOWN: Progress.LOST,
     Said.DAY: Progress.FORGOTTEN,
     Said.OVER: None,
@@ -65,8 +66,9 @@ def test_what_asks_for_a_person_is_followed_and_what_is_finished_is_not() -> Non
         ("finished", 1e6, False, Said.FINISHED),
         ("ignored", 0.0, False, Said.IGNORED),
         ("failed", 1e6, False, Said.FAILED),
-        ("a word of another release", 10.0, False, Said.RUNNING),
-        ("a word of another release", 1200.0, False, Said.RUNNING_FOR_LONG),
+        ("a word of another release", 10.0, False, Said.ODD),
+        ("a word of another release", 1200.0, True, Said.ODD),
+        ("", 10.0, False, Said.ODD),
     ],
 )
 def test_what_masakari_says_and_for_how_long_it_does(

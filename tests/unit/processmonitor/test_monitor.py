@@ -142,10 +142,12 @@ def test_a_process_whose_command_this_monitor_cannot_start_asks_for_a_human() ->
     assert not row.alarm and not row.held
 
 
-def test_a_process_that_runs_says_nothing_more() -> None:
+def test_a_process_that_runs_says_why_it_is_taken_for_running_and_nothing_more() -> None:
     play = Play(NOVA)
     play.running()
-    assert rows(play) == [SubjectRow("process:/usr/bin/nova-compute", "running")]
+    assert rows(play) == [SubjectRow("process:/usr/bin/nova-compute", "running", "seen")]
+    play.gone()
+    assert "seen" not in rows(play)[0].detail
 
 
 def test_a_process_that_is_down_says_since_when_and_what_was_tried() -> None:
@@ -180,7 +182,7 @@ def test_why_the_last_try_failed_is_shown_until_it_runs_again() -> None:
     play.ends(0)
     play.comes_back()
     (row,) = rows(play)
-    assert (row.state, row.detail, row.alarm) == ("running", "", False)
+    assert (row.state, row.detail, row.alarm) == ("running", "seen", False)
 
 
 def test_a_process_that_cannot_be_seen_is_an_alarm() -> None:

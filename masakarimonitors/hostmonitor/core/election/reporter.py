@@ -25,6 +25,9 @@ LATE = 5.0
 """Seconds after the end of a patience from which this monitor was held up itself (its loop, or its disk) and has not
 heard what was said meanwhile."""
 
+RENEWALS = 3
+"""Times that a patience is begun anew for that, at most: one that is held up each time would never report."""
+
 STAGGER_STEP = 2.0
 """Seconds of one monitor's turn while all report: longer than the way of a report to masakari's list usually is."""
 
@@ -98,10 +101,11 @@ TABLE: Mapping[tuple[Standing, Word], tuple[Standing, Change]] = {
 class Reporter:
     """Who reports, since monotonic second `since`, as far as this monitor knows, and `why`.
 
+    `silent_since`: the monotonic second since which this monitor does not report, whoever did meanwhile.
     `leader`: the node of another monitor that reports; empty when it is this one, all, or not known. `delivers`:
     whether that one says that its own way to masakari works; None where it does not say. `until`: when the standing
     ends by itself. `term_read`: a ledger was read since this monitor became the leader.
-    `warned`: that there is no word of an election was told.
+    `warned`: that there is no word of an election was told. `renewed`: how often its patience was begun anew.
     """
 
     standing: Standing = Standing.UNKNOWN
@@ -109,9 +113,11 @@ class Reporter:
     delivers: bool | None = None
     why: str = "no word of an election yet"
     since: float = math.inf
+    silent_since: float = -math.inf
     until: float = math.inf
     term_read: bool = False
     warned: bool = False
+    renewed: int = 0
 
     @property
     def reports(self) -> bool:
@@ -148,14 +154,17 @@ def hear(before: Reporter, seen: Leader | Follower | NoElection, now: float) -> 
     if standing is Standing.ALL:
         until = math.inf
     same = standing is before.standing and leader == before.leader
+    silent = not before.reports and before.standing is not Standing.UNKNOWN
     after = Reporter(
         standing=standing,
         leader=leader,
         delivers=seen.delivers if isinstance(seen, Follower) else None,
         why=seen.why,
         since=before.since if same else now,
+        silent_since=before.silent_since if silent else now,
         until=until,
         term_read=before.term_read and standing is Standing.LEADER and before.standing is Standing.LEADER,
+        renewed=before.renewed if standing is before.standing is Standing.NO_ELECTION else 0,
     )
     return after, change
 
@@ -171,13 +180,14 @@ def _patience(before: Reporter, seen: NoElection, now: float) -> float:
 def pass_time(before: Reporter, now: float) -> tuple[Reporter, Change]:
     """The next reporter when monotonic second `now` has come without a word.
 
-    Who was held up, however long, listens for the whole patience before it takes it that nobody reports.
+    Who was held up, however long, listens for the whole patience before it takes it that nobody reports, some times.
     """
     word = before.due(now)
     if word is None:
         return before, Change.NOTHING
-    if word is Word.PATIENCE_OVER and now > before.until + LATE:
-        return replace(before, until=now + ELECTION_PATIENCE), Change.NOTHING
+    if word is Word.PATIENCE_OVER and now > before.until + LATE and before.renewed < RENEWALS:
+        again = replace(before, until=now + ELECTION_PATIENCE, renewed=before.renewed + 1)
+        return again, Change.NOTHING
     standing, change = TABLE[before.standing, word]
     if standing is Standing.ALL:
         why, until = f"nobody could be elected for {ELECTION_PATIENCE:g} s ({before.why})", math.inf
@@ -185,9 +195,9 @@ def pass_time(before: Reporter, now: float) -> tuple[Reporter, Change]:
         # Who notices late has heard nothing since.
         lapsed = before.until if now <= before.until + LATE else now
         why, until = "its own election was not renewed in time", lapsed + ELECTION_PATIENCE
-    return replace(
-        before, standing=standing, leader="", why=why, since=now, until=until, term_read=False
-    ), change
+    silent_since = now if before.reports else before.silent_since
+    after = replace(before, standing=standing, leader="", why=why, since=now, until=until, term_read=False)
+    return replace(after, silent_since=silent_since, renewed=0), change
 
 
 def stagger(host: str, own: str, others: Iterable[str], step: float) -> float:

@@ -21,12 +21,15 @@ LIFE_LIMIT = 25.0
 """Seconds for one answer about signs of life: a TCP connection that nobody refuses takes a few seconds to give up, is
 tried twice, and may stand in line behind those of other hosts. Whoever answers must have done so before."""
 LIFE_INTERVAL = 30.0
-"""Seconds until a host that still answers is tried again."""
+"""Seconds until a host that still answers, or could not be tried, is tried again."""
 LIFE_LEAD = 12.0
 """Seconds before the end of its settling at which signs of life are looked for: two rounds of 3 s, after which a
 connection that nobody refuses is given up, 5 s apart."""
 LIFE_AGE = 60.0
 """Seconds for which "nothing answers" may be relied on."""
+UNTRIED_FOR = 600.0
+"""Seconds for which it holds a report without proof that this monitor could not look for signs of life: as long as its
+own shortage, or that of its name service, lasts as a rule. After that a failure is not lost for it."""
 LOOKUP_LIMIT = 30.0
 """Seconds for one look at masakari's notifications: the time-out of a request to masakari-api."""
 LOOKUP_AGE = 10.0
@@ -38,7 +41,8 @@ class Inquiry:
     """The questions of one outage.
 
     Power: `attempts` were made, `power` is open until monotonic second `power_until`, the next is due at
-    `power_next`. Signs of life: `life` is open until `life_until`; `life_seen` is the last answer. masakari's list:
+    `power_next`. Signs of life: `life` is open until `life_until`; `life_seen` is the last answer, and `untried_since`
+    the monotonic second since which all answers were that nobody could try (None: the last was not). masakari's list:
     `lookup` is open until `lookup_until`; `found` is the last answer.
     """
 
@@ -49,6 +53,7 @@ class Inquiry:
     life: CheckLife | None = None
     life_until: float = -math.inf
     life_seen: LifeSeen | None = None
+    untried_since: float | None = None
     lookup: LookUpReports | None = None
     lookup_until: float = -math.inf
     found: ReportsFound | None = None
@@ -74,7 +79,8 @@ class Inquiry:
         What has answered goes on to count as that until it is silent.
         """
         alive = self.life_seen is not None and self.life_seen.life is Life.ALIVE
-        return replace(self, life=None, life_until=-math.inf, life_seen=self.life_seen if alive else None)
+        seen = self.life_seen if alive else None
+        return replace(self, life=None, life_until=-math.inf, life_seen=seen, untried_since=None)
 
     def power_closed(self, next_at: float) -> "Inquiry":
         """After the open question about power was answered or given up."""
@@ -88,18 +94,22 @@ class Inquiry:
         if seen.in_reply_to != self.life:
             return self
         before = self.life_seen
-        if seen.life is Life.UNKNOWN and before is not None and before.life is Life.ALIVE:
+        alive = before is not None and before.life is Life.ALIVE
+        if before is not None and alive and seen.life in (Life.UNKNOWN, Life.UNTRIED):
             seen = replace(before, at=seen.at)
-        return replace(self, life=None, life_seen=seen)
+        since = None
+        if seen.life is Life.UNTRIED:
+            since = seen.at.monotonic if self.untried_since is None else self.untried_since
+        return replace(self, life=None, life_seen=seen, untried_since=since)
 
     def lookup_answered(self, found: ReportsFound) -> "Inquiry":
         """After masakari was asked; an answer to another question changes nothing."""
         return replace(self, lookup=None, found=found) if found.in_reply_to == self.lookup else self
 
     def life_known(self, now: Instant) -> LifeSeen | None:
-        """The last answer, while it may be relied on; one that says ALIVE until it is time to try again."""
+        """The last answer, while it may be relied on; one that holds a report until it is time to try again."""
         seen = self.life_seen
         if seen is None:
             return None
-        age = LIFE_INTERVAL if seen.life is Life.ALIVE else LIFE_AGE
+        age = LIFE_INTERVAL if seen.life in (Life.ALIVE, Life.UNTRIED) else LIFE_AGE
         return seen if now.monotonic < seen.at.old_at(age, now) else None

@@ -61,6 +61,12 @@ def after_work(proofs: tuple[Proof, ...], planned_until: float) -> tuple[Proof, 
     return kept
 
 
+def after_another(proofs: tuple[Proof, ...]) -> tuple[Proof, ...]:
+    """What they are worth once another monitor has reported: only the reporter asks BMCs, and the other may have heard
+    since that the power is on. What says so stays, and what is told to all monitors alike."""
+    return tuple(one for one in proofs if one.power is not Power.OFF or one.kind is not ProofKind.BMC)
+
+
 def _with_older(proofs: tuple[Proof, ...], proof: Proof) -> tuple[Proof, ...]:
     """With a proof of before the end of planned work, as far as it counts, unless there is a newer one of its kind."""
     if proof.power is Power.OFF and proof.kind is ProofKind.BMC:

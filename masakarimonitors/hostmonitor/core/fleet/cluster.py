@@ -18,6 +18,7 @@ from masakarimonitors.hostmonitor.core.election.reporter import (
     pass_time,
 )
 from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
+from masakarimonitors.hostmonitor.core.evidence.proof import after_another
 from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, outages
 from masakarimonitors.hostmonitor.core.observation import (
@@ -73,6 +74,9 @@ def _changed(
     if change is Change.LOST:
         for name in sorted(state.troubled):
             hosts.change(name, depose)
+    if change is Change.GAINED and before.standing is not Standing.ALL:
+        for name in sorted(state.troubled):
+            hosts.change(name, lambda judgement: judgement.but(proofs=after_another(judgement.host.proofs)))
     cluster = state.cluster
     read = ledger is not None and not (after.standing is Standing.LEADER and after.term_read)
     if ledger is not None and read:

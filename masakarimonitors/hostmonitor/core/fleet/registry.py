@@ -13,7 +13,7 @@ from masakarimonitors.hostmonitor.core.fleet.news import News
 from masakarimonitors.hostmonitor.core.observation import Membership, Registry
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work
-from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Release
 from masakarimonitors.hostmonitor.core.state import Cluster, Maintenance, Policy, Segments, State
 
 OFFER_AGAIN = 300.0
@@ -124,7 +124,8 @@ def _free_outage(outage: Outage, now: Instant, *, ended: bool) -> Outage:
     if report is not None and report.fate is Fate.REFUSED:
         outage = replace(outage, report=replace(report, retry_at=now.monotonic))
     if ended:
-        outage = replace(outage, looked_at=True, released=outage.released or report is None)
+        release = Release.LOOKED_AT if report is None else outage.release
+        outage = replace(outage, looked_at=True, release=release)
     return outage
 
 
@@ -159,7 +160,7 @@ def _take_unseen(
     seen_since = max(view.since for view in cluster.views.values())
     if not cluster.sees_all(now.monotonic) or now.monotonic < seen_since + UNSEEN_AFTER:
         return cluster, ()
-    ours = {name.casefold() for name in (*state.hosts, policy.own)}
+    ours = {name.casefold() for name in (*(state.hosts.keys() - state.nowhere), policy.own)}
     unseen = frozenset(name for fold, name in (cluster.segments.hosts or {}).items() if fold not in ours)
     if unseen == cluster.unseen:
         return cluster, ()

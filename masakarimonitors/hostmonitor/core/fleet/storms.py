@@ -17,7 +17,7 @@ from masakarimonitors.hostmonitor.core.judging.judge import Court
 from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState
-from masakarimonitors.hostmonitor.core.outages.outage import Outage, Phase
+from masakarimonitors.hostmonitor.core.outages.outage import Outage, Phase, Release
 
 CASCADE = datetime.timedelta(days=1)
 """Hosts that failed within this time and are still down count together, however slowly they went."""
@@ -65,9 +65,11 @@ def _evaluate_scope(
     policy, before = court.policy.guard, weather.storms.get(scope)
     # What somebody works on is no weather: it joins when the work ends, and then it has failed since that moment.
     failing = {
-        name for name, outage in members.items() if not outage.released and not _worked_on(hosts[name])
+        name
+        for name, outage in members.items()
+        if not _worked_on(hosts[name]) and not _let_go(court, hosts[name], outage)
     }
-    held = {name for name in failing if _waits(members[name])} - weather.released.keys()
+    held = {name for name in failing if not _told(members[name])} - weather.released.keys()
     down = {name for name, outage in members.items() if _is_down(court, hosts[name], outage)}
     step = evaluate(
         before,
@@ -80,23 +82,29 @@ def _evaluate_scope(
         policy=policy,
         now=court.monotonic,
     )
-    freed = set[str]()
+    freed, release = set[str](), dict[str, Release]()
     if step.released:
         calm = not policy.too_many(scope, len(down), known)
-        freed = held if calm else {name for name in held if Membership.UP in court.values(hosts[name])}
+        alive = {name for name in held if Membership.UP in court.values(hosts[name])}
+        freed = held if calm else alive
+        # Who lives is let go for as long as it does, even in a calm: all its links may fall yet, with many others.
+        release = {name: Release.ALIVE if name in alive else Release.CALM for name in freed}
     storm = step.storm if held - freed else None
-    released = {name: replace(hosts[name], outage=replace(members[name], released=True)) for name in freed}
+    released = {
+        name: replace(hosts[name], outage=replace(members[name], release=why))
+        for name, why in release.items()
+    }
     storms = {name: other for name, other in weather.storms.items() if name != scope}
     if storm is not None:
         storms[scope] = storm
     return Weather(
         storms=storms,
-        verdicts=(*weather.verdicts, *_told(before, storm, scope, known, policy, bool(freed))),
+        verdicts=(*weather.verdicts, *_said(before, storm, scope, known, policy, bool(freed))),
         released={**weather.released, **released},
     )
 
 
-def _told(
+def _said(
     before: Storm | None, storm: Storm | None, scope: str, known: int, policy: GuardPolicy, freed: bool
 ) -> Iterator[Verdict]:
     subject = f"storm:{scope}"
@@ -115,11 +123,16 @@ def _worked_on(host: HostState) -> bool:
     return host.work is not Work.NONE
 
 
-def _waits(outage: Outage) -> bool:
-    """Whether a storm may hold its report: it was neither told as NORMAL nor released."""
-    return not outage.released and not (
-        outage.told_normal and outage.report is not None and outage.report.arrived
-    )
+def _let_go(court: Court, host: HostState, outage: Outage) -> bool:
+    """Whether no storm holds it; the values are looked at only of those of whom that depends on them."""
+    if outage.release is not Release.ALIVE:
+        return outage.let_go(seen_up=False)
+    return outage.let_go(Membership.UP in court.values(host))
+
+
+def _told(outage: Outage) -> bool:
+    """Whether masakari has it as NORMAL, so that there is nothing left to hold."""
+    return outage.told_normal and outage.report is not None and outage.report.arrived
 
 
 def _is_down(court: Court, host: HostState, outage: Outage) -> bool:

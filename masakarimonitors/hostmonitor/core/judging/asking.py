@@ -17,6 +17,7 @@ from masakarimonitors.hostmonitor.core.evidence.inquiry import (
     LIFE_LIMIT,
     LOOKUP_AGE,
     LOOKUP_LIMIT,
+    UNTRIED_FOR,
     Inquiry,
 )
 from masakarimonitors.hostmonitor.core.evidence.proof import Evidence, expires
@@ -209,20 +210,26 @@ def lifeless(case: Case) -> Hold | None:
         questions = _unanswered(case, questions)
     seen = questions.life_known(case.now)
     if seen is None:
-        alive = questions.life_seen is not None and questions.life_seen.life is Life.ALIVE
-        hold = Hold(reason=Reason.LIFE, why=messages.LIFE)
-        if alive and questions.life_seen is not None:
-            hold = Hold(reason=Reason.ALIVE, why=messages.alive(questions.life_seen.evidence), alarm=True)
+        hold = _held_by(case, questions) or Hold(reason=Reason.LIFE, why=messages.LIFE)
         return _ask_life(case, hold, questions)
-    if seen.life is Life.ALIVE:
-        until = seen.at.old_at(LIFE_INTERVAL, case.now)
-        return Hold(
-            reason=Reason.ALIVE,
-            why=messages.alive(seen.evidence),
-            alarm=True,
-            until=until,
-            questions=questions,
-        )
+    held = _held_by(case, questions)
+    if held is None:
+        return None
+    until = min(held.until, seen.at.old_at(LIFE_INTERVAL, case.now))
+    return replace(held, until=until, questions=questions)
+
+
+def _held_by(case: Case, questions: Inquiry) -> Hold | None:
+    """What the last answer about signs of life holds: a host that answers, and for a while one that nobody could try.
+
+    What this monitor lacks says nothing of the host, so it is no reason to send NORMAL; but it may lack it for ever.
+    """
+    seen, since = questions.life_seen, questions.untried_since
+    if seen is not None and seen.life is Life.ALIVE:
+        return Hold(reason=Reason.ALIVE, why=messages.alive(seen.evidence), alarm=True)
+    if seen is not None and since is not None and case.monotonic < since + UNTRIED_FOR:
+        why = messages.untried(seen.evidence, UNTRIED_FOR)
+        return Hold(reason=Reason.UNTRIED, why=why, alarm=True, until=since + UNTRIED_FOR)
     return None
 
 
@@ -234,11 +241,11 @@ def _ask_life(case: Case, hold: Hold, questions: Inquiry) -> Hold:
 
 
 def _unanswered(case: Case, questions: Inquiry) -> Inquiry:
-    """Nobody could say: that is UNKNOWN, and holds nothing."""
+    """Nobody could say in time: whatever this monitor lacked, it has not tried."""
     assert questions.life is not None
     seen = LifeSeen(
         host=case.name,
-        life=Life.UNKNOWN,
+        life=Life.UNTRIED,
         evidence="no answer about signs of life",
         at=case.now,
         in_reply_to=questions.life,

@@ -190,7 +190,7 @@ def no_storm(case: Case) -> Hold | None:
 
     A storm that has stood its time lets those ask for proof that can be proven, and holds the others while it lasts.
     """
-    if case.outage.released:
+    if case.outage.let_go(case.seen_up):
         return None
     storms = case.cluster.storms
     domain = case.policy.domains.get(case.name)
@@ -224,7 +224,8 @@ def _elsewhere(case: Case) -> Hold:
     why = messages.elsewhere(case.cluster.reporter)
     if not leader:
         return Hold(reason=Reason.ELSEWHERE, why=why, alarm=True)
-    due = max(case.ready_at, case.cluster.reporter.since) + WORD_PATIENCE
+    # Whoever leads now: reporters that follow one another and report nothing are as bad as one.
+    due = max(case.ready_at, case.cluster.reporter.silent_since) + WORD_PATIENCE
     arrived = case.outage.report is not None and case.outage.report.arrived
     if case.cluster.reporter.delivers is False and not arrived:
         why = messages.cut_off(leader)

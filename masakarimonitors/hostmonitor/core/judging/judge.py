@@ -16,12 +16,12 @@ from masakarimonitors.hostmonitor.core.evidence.membership import age, usable_va
 from masakarimonitors.hostmonitor.core.evidence.planned import KEPT_FOR, NOTED_EACH
 from masakarimonitors.hostmonitor.core.evidence.proof import Evidence, weigh
 from masakarimonitors.hostmonitor.core.judging.gates import Case
-from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.handover import adopt
 from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
-from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Outage, Phase, move
+from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Outage, Phase, Release, move
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy
 
@@ -33,8 +33,9 @@ ENGINE_WAIT = 180.0
 """Seconds that masakari's engine waits before it evacuates (its `wait_period_after_service_update`, by default)."""
 
 UNWATCHED_AFTER = 60.0
-"""Seconds for which a link that decides may not list a host before that is an alarm: a host that has just joined is
-listed everywhere within moments."""
+"""Seconds for which a link that decides may not list a host, or list it as one that has left, while another shows it
+up, before that is an alarm: one that has just joined is listed everywhere within moments, and one that is shut down has
+left everywhere by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ def judge(name: str, host: HostState, cluster: Cluster, policy: Policy, now: Ins
     for act in acts:
         judgement = _PERFORM[act](court, judgement, values)
     if judgement.host.outage is not None:
-        judgement = judgement.in_outage(phase=phase)
+        judgement = _note_life(court, judgement.in_outage(phase=phase), values)
     return _SPEAK[phase](court, judgement, values, before)
 
 
@@ -166,6 +167,25 @@ def _note_maintenance(court: Court, judgement: Judgement) -> Judgement:
         if judgement.name in court.cluster.maintenance
         else judgement
     )
+
+
+def _note_life(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> Judgement:
+    """A host that was seen up on a link, and is on none, fails in another way than before: that settles anew.
+
+    While it lived it was to be recovered because its instances could not work, and nobody asked whether it is off. A
+    storm that let it go because it lived holds it again; a link that is only out of sight has not fallen.
+    """
+    outage, seen_up = judgement.outage, Membership.UP in values
+    if outage.release is Release.ALIVE and all(
+        link.value is not Membership.UP for link in judgement.host.links
+    ):
+        judgement = judgement.in_outage(release=Release.NONE)
+    if outage.seen_up is seen_up:
+        return judgement
+    if outage.seen_up and outage.phase is Phase.FAILING:
+        since, questions = court.monotonic, outage.questions.life_voided()
+        judgement = judgement.in_outage(since=since, questions=questions)
+    return judgement.in_outage(seen_up=seen_up)
 
 
 def _note_work(court: Court, judgement: Judgement) -> Judgement:
@@ -334,14 +354,15 @@ def _speak_well(court: Court, judgement: Judgement, values: Values, before: Phas
         return judgement.tell(Reason.UNDECIDED, Ruling.HELD, why, alarm=True, detail=" ".join(missing))
     if Membership.UP in values and not host.seen_in_service:
         judgement = judgement.but(seen_in_service=True)
-    unwatched, due = _unwatched(court, judgement.host, values)
+    unwatched, due = _unwatched(court, judgement.name, judgement.host, values)
     judgement = judgement.again(due)
     down = tuple(
         name for name, value in zip(matrix.sequence, values, strict=True) if value is Membership.DOWN
     )
     seen = court.cluster.sees_all(court.monotonic)
     if unwatched:
-        why, detail = messages.unwatched(unwatched), " ".join(unwatched)
+        left = [name for name in unwatched if values[matrix.sequence.index(name)] is Membership.LEFT]
+        why, detail = messages.unwatched(unwatched, left), " ".join(unwatched)
         return judgement.tell(Reason.UNWATCHED, Ruling.HELD, why, alarm=True, detail=detail)
     if down:
         return _tell_down(judgement, down)
@@ -383,19 +404,27 @@ def _speak_left(court: Court, judgement: Judgement, values: Values) -> Judgement
     return judgement.again(late) if wanted else judgement
 
 
-def _unwatched(court: Court, host: HostState, values: Values) -> tuple[list[str], float]:
-    """The links that are seen, do not list the host, and would decide if it were down there; and when to look again."""
+def _wanted(court: Court, name: str, host: HostState) -> bool:
+    """Whether nobody has said that the host need not be there: works on it, or has it on maintenance or not at all."""
+    registered = court.cluster.segments.has(name) is not False
+    return registered and name not in court.cluster.maintenance and host.work is Work.NONE
+
+
+def _unwatched(court: Court, name: str, host: HostState, values: Values) -> tuple[list[str], float]:
+    """The links that are seen, do not list the host or say that it has left, and would decide if it were down there;
+    and when to look again."""
     matrix, missing, due = court.policy.matrix, list[str](), math.inf
     if not host.seen_in_service or Membership.UP not in values:
         return missing, due
-    for at, name in enumerate(matrix.sequence):
-        if host.links[at].value is not Membership.UNKNOWN or not court.cluster.counts(name, court.monotonic):
+    away = {Membership.UNKNOWN, Membership.LEFT} if _wanted(court, name, host) else {Membership.UNKNOWN}
+    for at, link in enumerate(matrix.sequence):
+        if host.links[at].value not in away or not court.cluster.counts(link, court.monotonic):
             continue
         if matrix.ask((*values[:at], Membership.DOWN, *values[at + 1 :])) is Answer.NOTHING:
             continue
-        since = max(host.links[at].since, court.cluster.views[name].since) + UNWATCHED_AFTER
+        since = max(host.links[at].since, court.cluster.views[link].since) + UNWATCHED_AFTER
         if court.monotonic >= since:
-            missing.append(name)
+            missing.append(link)
         else:
             due = min(due, since)
     return missing, due

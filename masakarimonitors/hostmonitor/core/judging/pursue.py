@@ -192,7 +192,8 @@ def _offer(judgement: Judgement, case: Case, status: HostStatus) -> Judgement:
     judgement = judgement.do(Notify(notification, why, again or _twin_is_success(case), told_since(case)))
     new = Report(made_at=made_at, host_status=status, fate=fate)
     # What was found silent just now is tried again at its pace, while the report waits.
-    questions = replace(case.outage.questions.anew(), life_seen=case.outage.questions.life_seen)
+    known = case.outage.questions
+    questions = replace(known.anew(), life_seen=known.life_seen, untried_since=known.untried_since)
     gap = case.outage.gap and again
     judgement = judgement.in_outage(report=new, questions=questions, gap=gap, excused_since=None)
     judgement = judgement.again(_end_of_life(case, new))

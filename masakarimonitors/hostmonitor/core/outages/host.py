@@ -53,6 +53,12 @@ class HostState:
         return self.outage.fate if self.outage is not None else Fate.NONE
 
     @property
+    def nowhere(self) -> bool:
+        """Whether no link has ever listed it, as far as is known: of one that was in service before, more is told."""
+        listed = any(link.value is not Membership.UNKNOWN for link in self.links)
+        return not listed and not self.seen_in_service and self.outage is None
+
+    @property
     def phase(self) -> Phase:
         """Where it stands."""
         return self.outage.phase if self.outage is not None else Phase.WELL

@@ -224,11 +224,18 @@ def alive(evidence: str) -> str:
     return f"held: it is lost to its cluster and nothing can prove that it is off, but it still answers: {evidence}"
 
 
-def unwatched(links: Sequence[str]) -> str:
-    """A failure there would not be seen."""
+def untried(evidence: str, longest: float) -> str:
+    """Whether it runs nobody could find out."""
     return (
-        f"{join(links)} does not list it, and decides about it: it could fail there and nobody would be told"
+        "held: nothing can prove that it is off, and whether anything of it still answers could not be tried: "
+        f"{evidence}. It is tried again, for {seconds(longest)}, and then reported"
     )
+
+
+def unwatched(links: Sequence[str], left: Sequence[str] = ()) -> str:
+    """A failure there would not be seen; `left`: those of `links` that it has left, cleanly."""
+    how = f" (it has left {join(left)})" if left else ""
+    return f"{join(links)} does not list it{how}, and decides about it: it could fail there and nobody would be told"
 
 
 def unseen(names: Sequence[str]) -> str:

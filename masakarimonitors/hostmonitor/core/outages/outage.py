@@ -86,6 +86,19 @@ class Fact(StrEnum):
     ENDED = "outage over"
 
 
+class Release(StrEnum):
+    """Why no storm holds an outage's report."""
+
+    NONE = "none"
+    """One may."""
+    ALIVE = "alive"
+    """A storm has stood its time while the host was up on a link: for as long as it is."""
+    CALM = "calm"
+    """A storm has stood its time, and so few were still down that there is none."""
+    LOOKED_AT = "looked at"
+    """Somebody has looked at the host before it was reported."""
+
+
 class Act(StrEnum):
     """What is to be done with a move."""
 
@@ -252,7 +265,7 @@ class Outage:
     `since`: the monotonic second from which it has asked for recovery without a break, or has not. `watched`: its
     beginning was seen here, so the host was up before it. `gap`: it was not seen to fail all the time since its report,
     so it may have been up since, and this be another failure. `returned_at`: when it last ceased to ask for recovery.
-    `released`: no storm holds it: one let it go, or somebody has looked at it before it was reported. `looked_at`:
+    `release`: why no storm holds it. `seen_up`: it was seen up on a link when it was last judged. `looked_at`:
     somebody has taken the host off masakari's maintenance since it failed. `maintenance_seen`: masakari has put the
     host on maintenance since its report. `excused_since`: since when only a report that masakari's engine has not
     finished with keeps it from being told; before a restart only the wall time is known. `refusals`: how often
@@ -267,7 +280,8 @@ class Outage:
     gap: bool = False
     returned_at: Instant | None = None
     report: Report | None = None
-    released: bool = False
+    release: Release = Release.NONE
+    seen_up: bool = False
     looked_at: bool = False
     maintenance_seen: bool = False
     excused_since: Instant | None = None
@@ -279,6 +293,10 @@ class Outage:
     def fate(self) -> Fate:
         """What has become of its report."""
         return self.report.fate if self.report is not None else Fate.NONE
+
+    def let_go(self, seen_up: bool) -> bool:
+        """Whether no storm holds its report; `seen_up`: the host is seen up on a link now."""
+        return seen_up if self.release is Release.ALIVE else self.release is not Release.NONE
 
     @property
     def told_normal(self) -> bool:

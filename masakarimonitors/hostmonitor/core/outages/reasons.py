@@ -31,6 +31,7 @@ class Reason(StrEnum):
     CONTRADICTED = "proofs contradict each other"
     ALIVE = "it still answers"
     LIFE = "looking for signs of life"
+    UNTRIED = "signs of life could not be looked for"
     ASKING = "asking masakari"
     EARLIER = "reported before, perhaps of an earlier failure"
     UNFINISHED = "masakari does not finish with it"
@@ -84,6 +85,8 @@ TO_DO = {
     Reason.CONTRADICTED: "One source says off, another says on: find the wrong one (a BMC of another host, a taint).",
     Reason.ALIVE: "Something at its address answers: it runs, and only its cluster agent or link is gone.",
     Reason.LIFE: "Nothing: its addresses are tried before a report without proof.",
+    Reason.UNTRIED: "This monitor lacks something to try the host's addresses with: a route, descriptors, the name "
+    "service. After 10 minutes it reports without having tried.",
     Reason.ASKING: "Nothing: masakari is asked whether another monitor has reported it.",
     Reason.EARLIER: "masakari took a report of it before this monitor watched it, and has not said since whether "
     "somebody has put the host back. Give the monitor its way to masakari, and `segment_lookup`. If the host was back "
@@ -94,7 +97,8 @@ TO_DO = {
     Reason.UNSAYABLE: "masakari takes only letters, digits, dots, dashes and underscores in a host's name.",
     Reason.UNDECIDED: "This monitor cannot see the link that is named, and the matrix cannot do without it: look at "
     "its `link:`.",
-    Reason.UNWATCHED: "Its agent of that network is not there, or has another name. A failure there would not be seen.",
+    Reason.UNWATCHED: "Its agent of that network is not there, was stopped, or has another name. A failure there would "
+    "not be seen.",
     Reason.LEFT_IN_SERVICE: "Somebody has stopped it or its agent cleanly. Put it on maintenance in masakari if "
     "that is meant. If its instances must go on, evacuate them.",
     Reason.LEFT_LONG: "Somebody stopped its agent cleanly, and nobody has started it since. A failure would not be "

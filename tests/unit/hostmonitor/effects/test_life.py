@@ -80,9 +80,9 @@ async def answered(life: SignsOfLife, clock: FakeClock) -> LifeSeen:
         (Knock.SILENT, Knock.SILENT, Life.SILENT, "ssh 192.0.2.1:22: so says 22"),
         # No route of ours to one of its addresses says nothing of the host, and takes nothing from the other.
         (Knock.SILENT, Knock.NO_WAY, Life.SILENT, "so says 3121"),
-        (Knock.NO_WAY, Knock.NO_WAY, Life.UNKNOWN, "cannot try"),
+        (Knock.NO_WAY, Knock.NO_WAY, Life.UNTRIED, "cannot try"),
         # Had we had the descriptor, it might have answered.
-        (Knock.SILENT, Knock.SHORTAGE, Life.UNKNOWN, "cannot try"),
+        (Knock.SILENT, Knock.SHORTAGE, Life.UNTRIED, "cannot try"),
     ],
 )
 async def test_one_answer_is_life_and_only_silence_of_all_is_silence(
@@ -99,9 +99,9 @@ async def test_one_answer_is_life_and_only_silence_of_all_is_silence(
         (Knock.SILENT, Knock.SILENT, Life.SILENT, "ssh 192.0.2.1:22: so says 22, twice 5 s apart"),
         (Knock.SILENT, Knock.ACCEPTED, Life.ALIVE, "ssh 192.0.2.1:22 accepts connections"),
         (Knock.SILENT, Knock.REFUSED, Life.ALIVE, "ssh 192.0.2.1:22 refuses connections"),
-        (Knock.SILENT, Knock.SHORTAGE, Life.UNKNOWN, "cannot try"),
-        (Knock.SHORTAGE, Knock.SILENT, Life.UNKNOWN, "; 5 s later ssh 192.0.2.1:22: so says 22"),
-        (Knock.SHORTAGE, Knock.SHORTAGE, Life.UNKNOWN, "cannot try"),
+        (Knock.SILENT, Knock.SHORTAGE, Life.UNTRIED, "cannot try"),
+        (Knock.SHORTAGE, Knock.SILENT, Life.UNTRIED, "; 5 s later ssh 192.0.2.1:22: so says 22"),
+        (Knock.SHORTAGE, Knock.SHORTAGE, Life.UNTRIED, "cannot try"),
         (Knock.SHORTAGE, Knock.REFUSED, Life.ALIVE, "refuses"),
     ],
 )
@@ -123,8 +123,9 @@ async def test_silence_is_what_was_silent_at_two_rounds(
 
 
 def test_every_two_rounds_have_a_word() -> None:
-    """What lives at the first needs no second."""
-    assert set(ROUNDS) == {(one, other) for one in Life for other in Life if one is not Life.ALIVE}
+    """What lives at the first needs no second, and where there is nothing to try there is no round."""
+    ends = set(Life) - {Life.UNKNOWN}
+    assert set(ROUNDS) == {(one, other) for one in ends for other in ends if one is not Life.ALIVE}
 
 
 async def test_the_first_that_answers_ends_the_question_and_leaves_nobody_behind() -> None:
@@ -146,17 +147,17 @@ async def test_an_address_of_this_host_itself_is_no_sign_of_another_one() -> Non
     assert network.tried == []
 
 
-async def test_a_try_that_raises_is_an_unknown_answer() -> None:
+async def test_a_try_that_raises_is_none() -> None:
     seen = await look(Network(p22=RuntimeError("odd")), SSH)
-    assert seen.life is Life.UNKNOWN and "RuntimeError: odd" in seen.evidence
+    assert seen.life is Life.UNTRIED and "RuntimeError: odd" in seen.evidence
 
 
-async def test_endpoints_that_cannot_be_had_are_an_unknown_answer() -> None:
+async def test_endpoints_that_cannot_be_had_are_not_tried() -> None:
     def endpoints(host: str) -> Sequence[Endpoint]:
         raise KeyError(host)
 
     seen = await SignsOfLife(endpoints, FakeClock()).check(ASKED)
-    assert seen.life is Life.UNKNOWN and "KeyError" in seen.evidence
+    assert seen.life is Life.UNTRIED and "KeyError" in seen.evidence
 
 
 async def test_many_hosts_share_a_bounded_number_of_tries() -> None:
@@ -216,4 +217,4 @@ async def test_a_name_that_leads_nowhere_is_no_silence() -> None:
     clock = FakeClock()
     life = SignsOfLife(lambda host: [Endpoint("n1.example", 22, "ssh")], clock, look_up=look_up)
     seen = await answered(life, clock)
-    assert seen.life is Life.UNKNOWN and "n1.example" in seen.evidence
+    assert seen.life is Life.UNTRIED and "n1.example" in seen.evidence

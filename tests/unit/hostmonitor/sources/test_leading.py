@@ -43,3 +43,14 @@ def test_only_a_change_is_news() -> None:
     leading.changed.clear()
     leading.hear(LEADS)
     assert not leading.changed.is_set()
+
+
+def test_that_nobody_is_elected_is_known_only_when_it_was_said() -> None:
+    leading = Leading()
+    assert not leading.nobody()
+    leading.hear(FOLLOWS)
+    leading.changed.clear()
+    leading.hear(NoElection(why="", since=0.0, at=AT))
+    assert leading.nobody() and leading.changed.is_set()
+    leading.hear(FOLLOWS)
+    assert not leading.nobody()

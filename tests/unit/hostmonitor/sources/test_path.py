@@ -174,3 +174,43 @@ async def test_whoever_is_to_take_the_place_of_a_leader_that_does_not_deliver_kn
         assert scene.told == [True, False]
         await scene.clock.advance(30.0 + TIMINGS.tick)
         assert len(scene.asked) == 2 and scene.told == [True, False, True]
+
+
+async def test_a_way_that_is_mended_is_known_soon_while_the_leader_has_none() -> None:
+    scene = Scene()
+    scene.fails = True
+    async with scene.running():
+        await scene.clock.advance(20.0)
+        await scene.say(Sample("manage", {"node01": Sighting(Membership.UP)}, AT, whole=True))
+        await scene.say(follows(delivers=False))
+        await scene.clock.advance(600.0)
+        assert scene.told == [False]
+        scene.fails = False
+        await scene.clock.advance(1.25 * TIMINGS.wanted + TIMINGS.tick)
+        assert scene.told == [False, True]
+        await scene.say(follows(delivers=True))
+        await scene.clock.advance(1.25 * TIMINGS.wanted + TIMINGS.tick)
+        asked = len(scene.asked)
+        await scene.clock.advance(0.7 * TIMINGS.seldom)
+        assert len(scene.asked) == asked, "the leader has a way again"
+
+
+async def test_the_own_yes_stands_while_nothing_changes() -> None:
+    scene = Scene()
+    async with scene.running():
+        await scene.clock.advance(20.0)
+        hosts = {f"node{n:03d}": Sighting(Membership.UP) for n in range(500)}
+        await scene.say(Sample("manage", hosts, AT, whole=True), follows(delivers=False))
+        await scene.clock.advance(520.0)
+        assert scene.told[-1]
+        told = len(scene.told)
+        for _ in range(10):
+            await scene.say(follows(delivers=False))
+            await scene.clock.advance(60.0)
+        assert len(scene.told) == told
+
+
+def test_a_thousand_monitors_ask_less_than_once_a_second_while_the_leader_has_no_way() -> None:
+    timings = PathTimings()
+    assert 1000 / min(1000 * timings.wanted_each, timings.seldom) + 1 / timings.leading < 0.52
+    assert timings.wanted_each >= 2.0

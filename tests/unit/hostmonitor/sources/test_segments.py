@@ -1,11 +1,12 @@
 """The reading of masakari's segments: whole lists however they are paged, and at a pace that all monitors share."""
 
 import asyncio
+import itertools
 import random
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.observation import Follower, Leader, Observation, Registry
+from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation, Registry
 from masakarimonitors.hostmonitor.sources.leading import Leading
 from masakarimonitors.hostmonitor.sources.segments import Segments
 from tests.fixtures.fake_clock import FakeClock, settle
@@ -32,6 +33,9 @@ class Election:
 
     def follows(self) -> None:
         self.say(Follower(leader="node02", why="", at=self.clock.now(), ledger=None))
+
+    def nobody(self) -> None:
+        self.say(NoElection(why="", since=0.0, at=self.clock.now()))
 
 
 async def read(api: FakeLists, seconds: float = 0.0) -> list[Registry]:
@@ -109,6 +113,43 @@ async def test_the_reporter_reads_at_the_options_pace_and_who_follows_hardly_eve
     await election.clock.advance(1800.0)
     assert len(seen) == 12
     task.cancel()
+
+
+async def test_while_nobody_is_elected_all_read_at_a_pace_that_they_share() -> None:
+    """Each of them reports, and goes by the maintenance that it has read."""
+    election, api, seen = Election(), FakeLists(TWO), list[Registry]()
+    source = Segments(api, election.clock, 60.0, leading=election.leading, rng=random.Random(1))
+    task = asyncio.get_running_loop().create_task(source.run(seen.append))
+    election.follows()
+    await election.clock.advance(1800.0)
+    assert len(seen) == 1
+    election.nobody()
+    await election.clock.advance(600.0)
+    ages = [later.at.monotonic - one.at.monotonic for one, later in itertools.pairwise(seen[1:])]
+    assert len(seen) > 9 and max(ages) <= 61.0
+    election.follows()
+    read = len(seen)
+    await election.clock.advance(1800.0)
+    assert len(seen) == read
+    task.cancel()
+
+
+async def test_when_an_election_is_lost_not_all_read_at_once() -> None:
+    lists = {f"rack-{n:02}": [f"node{n:02}-{m:02}" for m in range(16)] for n in range(16)}
+    first: list[float] = []
+    for seed in range(20):
+        election, api, seen = Election(), FakeLists(lists), list[Registry]()
+        source = Segments(api, election.clock, 60.0, leading=election.leading, rng=random.Random(seed))
+        task = asyncio.get_running_loop().create_task(source.run(seen.append))
+        election.follows()
+        await election.clock.advance(7 * DAY)
+        began, known, each = election.clock.now().monotonic, len(seen), len(api.asked) / len(seen)
+        election.nobody()
+        await election.clock.advance(each * 256 * 1.1)
+        task.cancel()
+        assert len(seen) > known, "within the time that all of them need in turn"
+        first.append((seen[known].at.monotonic - began) / (each * 256 * 1.1))
+    assert min(first) < 0.2 and max(first) > 0.8 and 0.3 < sum(first) / len(first) < 0.7
 
 
 @pytest.mark.parametrize("elected", [True, False])

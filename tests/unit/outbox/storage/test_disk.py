@@ -5,15 +5,18 @@ import contextlib
 import itertools
 import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.core.decision import Notify
-from masakarimonitors.core.notification import HostEvent, ProcessNotification
+from masakarimonitors.core.decision import Notify, Remember, Ruling
+from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
+from masakarimonitors.core.unconfirmed import withdraw
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Loaded, Write
 from masakarimonitors.outbox.storage.disk import Answering, Seen, move
 from masakarimonitors.outbox.storage.store import MemoryStore, Store, StoreFault
+from masakarimonitors.outbox.unconfirmed import UnconfirmedReports
 from tests.fixtures.fake_clock import EPOCH, FakeClock
 from tests.fixtures.standstill import some_turns, stand_still
 from tests.fixtures.waiting import PATIENCE, eventually
@@ -216,31 +219,80 @@ async def test_a_disk_that_hangs_at_the_start_is_memory_and_not_the_end(
     await outbox.close()
 
 
-async def test_what_waited_on_a_disk_that_hung_at_the_start_is_told_of_until_the_next_start(
+async def hung_at_the_start(store: Hanging, clock: FakeClock, *names: str) -> None:
+    """A first life leaves reports about these; then the disk hangs."""
+    async with open_outbox(store, clock) as outbox:
+        outbox.submit(
+            [*map(report, names), Remember("kept", {"n": 1}), Remember("gone", {"n": 1})], clock.now()
+        )
+        await eventually(lambda: len(written(store)) == len(names), "the reports of the first life")
+    await outbox.close()
+    store.freeze()
+
+
+async def test_what_waited_on_a_disk_that_hung_at_the_start_is_judged_once_it_answers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store, clock = Hanging(), FakeClock()
+    await hung_at_the_start(store, clock, "old", "same")
     async with open_outbox(store, clock) as outbox:
-        outbox.submit([report("old")], clock.now())
-        await eventually(lambda: written(store) == {"process:old"}, "the report of the first life")
-    await outbox.close()
-    store.freeze()
-    async with open_outbox(store, clock) as outbox:
-        outbox.submit([report("a")], clock.now())
-        await eventually(lambda: offered(outbox) == {"process:a"}, "the report to be offered from memory")
+        outbox.submit([report("a"), report("same"), Remember("gone", None)], clock.now())
+        await eventually(lambda: len(offered(outbox)) == 2, "the reports to be offered from memory")
+        assert not outbox.late_news.is_set() and "could not be seen yet" in outbox.unread
         store.thaw.set()
-        await eventually(lambda: written(store) == {"process:old", "process:a"}, "the disk to be used again")
-        assert outbox.fault == ""
-        assert "1 report(s) wait there, about process:old" in outbox.unread
-        assert "process:a" not in outbox.unread, "that is this run's own"
-        assert "Start the monitor again to have it judged" in caplog.text
-        outbox.submit([report("b")], clock.now())
-        await eventually(lambda: "process:b" in written(store), "the next one")
-        assert (offered(outbox), outbox.waiting) == ({"process:a", "process:b"}, 2)
-        assert "1 report(s) wait there, about process:old" in outbox.unread
+        await eventually(lambda: "process:a" in written(store), "the disk to be used again")
+        assert (outbox.fault, outbox.unread, outbox.late_news.is_set()) == ("", "", True)
+        assert "2 report(s) wait there, about process:old, process:same" in caplog.text
+        (old,) = outbox.unconfirmed()
+        assert old.subject == "process:old" and outbox.is_late(old), "the other was told anew meanwhile"
+        assert offered(outbox) == {"process:a", "process:same"}
+        assert [len(list(outbox.deliverable(one))) for one in ("process:a", "process:same")] == [1, 1]
+        assert outbox.memory == {"kept": {"n": 1}}
+        outbox.confirm(old)
+        assert [row.subject for row in outbox.deliverable("process:old")] == ["process:old"]
+        # The decision did not know that it waits, and makes it anew: one report of one failure.
+        outbox.submit([report("old")], replace(clock.now(), wall=EPOCH))
+        await eventually(lambda: outbox.waiting == 3, "one to be pending for each")
+        assert len([row for row in await outbox.recent() if row.subject == "process:old"]) == 1
     await outbox.close()
+
+
+async def test_what_this_run_has_delivered_is_not_told_again_for_the_last_one() -> None:
+    store, clock = Hanging(), FakeClock()
+    await hung_at_the_start(store, clock, "same")
     async with open_outbox(store, clock) as outbox:
-        assert (outbox.unread, len(outbox.unconfirmed())) == ("", 3)
+        outbox.submit([report("same")], clock.now())
+        await eventually(lambda: offered(outbox) == {"process:same"}, "the report to be offered from memory")
+        (row,) = outbox.deliverable("process:same")
+        outbox.settle(replace(row, status=ReportStatus.DELIVERED))
+        store.thaw.set()
+        await eventually(lambda: outbox.late_news.is_set(), "the disk to be read")
+        assert (outbox.waiting, outbox.unconfirmed()) == (0, [])
+        await eventually(lambda: not written(store), "that to be written")
+    await outbox.close()
+
+
+async def test_what_was_read_late_is_withdrawn_only_when_its_subject_was_seen_well() -> None:
+    """Its monitor, which does not remember it, knows of no outage that could be over."""
+    store, clock = Hanging(), FakeClock()
+    well: dict[str, str] = {}
+    await hung_at_the_start(store, clock, "old")
+    async with open_outbox(store, clock) as outbox:
+        reports = UnconfirmedReports(
+            outbox,
+            lambda report, now: withdraw("no outage of it is open"),
+            clock.now(),
+            is_well=lambda subject: well.get(subject, ""),
+        )
+        store.thaw.set()
+        await clock.advance(30)
+        await eventually(lambda: outbox.late_news.is_set(), "the disk to be read")
+        (told,) = reports.review(clock.now())
+        assert (told.ruling, told.alarm) == (Ruling.HELD, True)
+        assert "no outage of it is open" in told.why and "start the monitor again" in told.why
+        well["process:old"] = "it runs"
+        (told,) = reports.review(clock.now())
+        assert (told.ruling, outbox.waiting) == (Ruling.WITHDRAWN, 0)
     await outbox.close()
 
 

@@ -29,13 +29,43 @@ def row(number: int, name: str = "nova-compute") -> Row:
     )
 
 
-def test_a_value_that_no_file_can_hold_is_a_fault_of_the_store_and_not_the_end(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "outbox.sqlite")
-    store.write([Put(row(1))])
+def deep() -> dict[str, JSON]:
+    value: dict[str, JSON] = {}
+    for _ in range(100_000):
+        value = {"x": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        Keep("a", {"x": object()}),  # type: ignore[dict-item]
+        Keep("a", {"x": 10**5000}),
+        Keep("a", deep()),
+        Put(replace(row(3), attempts=1 << 64)),
+        Put(replace(row(3), body='{"x": "\ud800"}')),
+        Put(replace(row(3), attempts=object())),  # type: ignore[arg-type]
+    ],
+    ids=["no JSON", "digits", "deep", "64 bit", "surrogate", "no column"],
+)
+def test_a_value_that_no_file_can_hold_is_set_aside_and_keeps_no_other_out(
+    tmp_path: Path, poison: Put | Keep
+) -> None:
+    path = tmp_path / "outbox.sqlite"
+    store = SqliteStore(path)
+    store.write([Put(row(1)), Keep("a", {"x": 1}), Keep("b", {"x": 1})])
     with pytest.raises(StoreFault) as fault:
-        store.write([Put(row(2)), Keep("a", {"x": object()})])  # type: ignore[dict-item]
-    assert not fault.value.lasting
+        store.write([Put(row(2)), poison, Keep("b", {"x": 2})])
+    assert not fault.value.lasting and list(fault.value.poison) == [poison]
     assert store.load().pending == (row(1),)
+    for _ in range(2):
+        store.put_aside(fault.value.poison)
+    store.write([Put(row(2)), Keep("b", {"x": 2})])
+    loaded = store.load()
+    assert loaded.pending == (row(1), row(2))
+    assert loaded.memory == {"b": {"x": 2}} | ({} if isinstance(poison, Keep) else {"a": {"x": 1}})
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert len(db.execute("SELECT content FROM set_aside").fetchall()) == 1
     store.close()
 
 

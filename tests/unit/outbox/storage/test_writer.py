@@ -20,9 +20,8 @@ def test_what_is_known_of_an_earlier_run(earlier: Earlier, glance: Glance) -> No
     expected = {
         (Earlier.UNSEEN, Glance.AT_START): Earlier.TAKEN_UP,
         (Earlier.UNSEEN, Glance.EMPTY): Earlier.TAKEN_UP,
-        (Earlier.UNSEEN, Glance.LATE): Earlier.LEFT,
+        (Earlier.UNSEEN, Glance.LATE): Earlier.TAKEN_UP,
         (Earlier.UNSEEN, Glance.SET_ASIDE): Earlier.ASIDE,
-        (Earlier.LEFT, Glance.SET_ASIDE): Earlier.ASIDE,
     }
     assert move(earlier, glance) is expected.get((earlier, glance), earlier)
 
@@ -54,13 +53,16 @@ class Desk:
         self.clock = FakeClock()
         self.adopted: list[Loaded] = []
         self.written: list[int] = []
+        self.poison: list[str] = []
         self.writer = Writer(
             store,
             self.clock,
             keep=10,
             adopt=self.adopted.append,
+            adopt_late=self.adopted.append,
             everything=lambda: [Put(row(1))],
             on_written=lambda row: self.written.append(row.id),
+            on_poison=self.poison.append,
         )
 
 
@@ -129,3 +131,33 @@ async def test_the_store_is_pruned_after_a_thousand_ended_rows() -> None:
         await settle()
         assert store.prunings == 1
         assert len(store.recent(10_000)) == 10 + 1
+
+
+async def test_what_no_store_can_hold_is_set_aside_told_of_once_and_keeps_no_other_out() -> None:
+    class Choosy(Faulty):
+        aside: Sequence[Write] = ()
+
+        def write(self, writes: Sequence[Write]) -> None:
+            poison = [
+                one
+                for one in writes
+                if (one.row.attempts == 7 if isinstance(one, Put) else one.value == {"n": "poison"})
+            ]
+            if poison:
+                raise StoreFault("it is too deep", lasting=False, poison=poison)
+            super().write(writes)
+
+        def put_aside(self, poison: Sequence[Write]) -> None:
+            self.aside = [*self.aside, *poison]
+
+    store = Choosy()
+    async with writing(store) as desk:
+        for number in (1, 2):
+            poison: list[Write] = [Keep("k", {"n": "poison"}), Put(replace(row(3), attempts=7))]
+            desk.writer.write([Put(row(number)), *poison, Keep("other", {"n": number})])
+            await settle()
+        assert desk.writer.fault == "" and len(store.aside) == 4
+        assert [len(writes) for writes in store.transactions] == [2, 2]
+        assert desk.written == [1, 3, 2, 3], "a report is delivered all the same"
+        assert len(desk.poison) == 2 and "memory 'k' holds a value" in desk.poison[0]
+        assert "the report about process:x" in desk.poison[1] and "it is too deep" in desk.poison[1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from masakarimonitors.processmonitor.core.matching import Reason
+from masakarimonitors.processmonitor.core.recognition.matching import Reason
 from masakarimonitors.processmonitor.sources.held import APART, Table
 from masakarimonitors.processmonitor.sources.procfs import Found, Other, Scan
 

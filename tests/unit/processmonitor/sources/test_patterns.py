@@ -4,8 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from masakarimonitors.processmonitor.core.matching import NOBODY_KNOWN
 from masakarimonitors.processmonitor.core.observation import Entry
+from masakarimonitors.processmonitor.core.recognition.matching import NOBODY_KNOWN
 from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again, user_id
 
 

@@ -7,15 +7,21 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from masakarimonitors.processmonitor.core.matching import Index, Pattern, Reason
-from masakarimonitors.processmonitor.core.observation import Entry, Observation, Presence, Sighting
+from masakarimonitors.processmonitor.core.observation import (
+    Entry,
+    Observation,
+    Presence,
+    SeenRunning,
+    Sighting,
+)
+from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern, Reason
 from masakarimonitors.processmonitor.sources.patterns import follow_again
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scan, Scanner
@@ -288,6 +294,93 @@ async def test_whose_text_is_shown_is_mentioned_until_it_was_seen_running(tmp_pa
         finally:
             running.cancel()
             process.kill()
+
+
+def of_a_person(folder: Path, *argv: str) -> Callable[[Index, frozenset[int]], Scanner]:
+    """Scanners of a host on which an ordinary user runs this, as the only process but init."""
+    for pid, words, user in ((1, ("/sbin/init",), 0), (7, argv, 65534)):
+        one = folder / str(pid)
+        one.mkdir(parents=True)
+        (one / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in words))
+        (one / "stat").write_text(f"{pid} (x) S 1 {pid} {pid} 0 0 0 {'0 ' * 12}100 0 0 0 5 5 5\n")
+        (one / "status").write_text(f"Uid:\t{user}\t{user}\t{user}\t{user}\n")
+        (one / "exe").symlink_to("/usr/bin/bash")
+    return lambda index, avoid: Scanner(index, avoid, proc=str(folder))
+
+
+async def test_a_persons_process_makes_it_unknown_whether_a_service_that_was_never_seen_runs(
+    tmp_path: Path,
+) -> None:
+    name = "/usr/bin/some-agent"
+    source = Processes(SystemClock(), 3600, scanner=of_a_person(tmp_path / "proc", "bash", name))
+    source.watch([Entry(process_name=name)])
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        seen = await look(source, name)
+        assert seen.presence is Presence.UNKNOWN and "`user: 65534`" in seen.evidence
+    finally:
+        running.cancel()
+
+
+@pytest.mark.parametrize(
+    "argv", [("bash", "/usr/bin/some-agent"), ("bash", "-x", "/", "/usr/bin/some-agent")]
+)
+async def test_a_service_that_an_earlier_life_has_seen_is_dead_whatever_people_run(
+    tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    name = "/usr/bin/some-agent"
+    scanner = of_a_person(tmp_path / "proc", *argv)
+    source = Processes(SystemClock(), 3600, scanner=scanner, seen={name: frozenset()})
+    source.watch([Entry(process_name=name)])
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        seen = await look(source, name)
+        assert (seen.presence, seen.mention) == (Presence.GONE, "")
+    finally:
+        running.cancel()
+
+
+async def test_that_a_service_was_seen_is_told_once_for_the_next_life(tmp_path: Path) -> None:
+    agent = tmp_path / "some-agent"
+    shutil.copy("/bin/sleep", agent)
+    for before, told in (({}, [SeenRunning(str(agent), frozenset())]), ({str(agent): frozenset[int]()}, [])):
+        source = Processes(SystemClock(), 3600, seen=before)
+        source.watch([Entry(process_name=str(agent))])
+        emitted: list[Observation] = []
+        with begun([agent, "600"]) as process:
+            running = asyncio.create_task(source.run(emitted.append))  # noqa: TID251
+            try:
+                for _look in range(2):
+                    assert (await look(source, str(agent))).presence is Presence.RUNNING
+                assert [one for one in emitted if isinstance(one, SeenRunning)] == told
+            finally:
+                running.cancel()
+                process.kill()
+
+
+async def test_by_which_process_it_runs_is_told_anew_when_that_one_has_ended(tmp_path: Path) -> None:
+    agent = tmp_path / "some-agent"
+    shutil.copy("/bin/sleep", agent)
+    source = Processes(SystemClock(), 3600)
+    source.watch([Entry(process_name=str(agent))])
+    emitted: list[Observation] = []
+    processes = [begun([agent, "600"]) for _ in range(2)]
+    running = asyncio.create_task(source.run(emitted.append))  # noqa: TID251
+    try:
+        await look(source, str(agent))
+        (told,) = [one for one in emitted if isinstance(one, Sighting)]
+        first, second = sorted(processes, key=lambda one: told.evidence.index(str(one.pid)))
+        first.kill()
+        first.wait()
+        await eventually(lambda: len([one for one in emitted if isinstance(one, Sighting)]) == 2, "the news")
+        again = emitted[-1]
+        assert isinstance(again, Sighting) and again.presence is Presence.RUNNING
+        assert f"pid {second.pid}:" in again.evidence
+    finally:
+        running.cancel()
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 async def test_a_dead_program_is_not_held_by_one_whose_name_begins_with_its_own(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.processmonitor.core.matching import Index, Pattern
+from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 
 NOVA = "/usr/bin/nova-compute"
@@ -32,6 +32,9 @@ class Proc:
         started: int = 100,
         state: str = "S",
         user: int = 0,
+        real: int = 0,
+        groups: str = "0::/\n",
+        login: str = "4294967295",
         marks: int = 5,
         kernel: bool = False,
     ) -> None:
@@ -41,7 +44,9 @@ class Proc:
         rest = f"0 0 {0x00208040 if kernel else 0x00400000} " + " ".join("0" for _ in range(12))
         places = f"{started} 0 0 0 {marks} {marks} {marks}"
         (folder / "stat").write_text(f"{pid} (a) name) {state} {parent} {pid} {session} {rest} {places}\n")
-        (folder / "status").write_text(f"Name:\tname\nUid:\t0\t{user}\t0\t0\n")
+        (folder / "status").write_text(f"Name:\tname\nUid:\t{real}\t{user}\t0\t0\n")
+        (folder / "cgroup").write_text(groups)
+        (folder / "loginuid").write_text(login)
         (folder / "exe").unlink(missing_ok=True)
         (folder / "exe").symlink_to(exe or argv[0] if argv else "nothing")
 
@@ -193,6 +198,70 @@ def test_an_entrys_user_is_compared_with_the_effective_one(proc: Proc) -> None:
     proc.runs(8, NOVA, user=0)
     scanner = Scanner(Index([Pattern.of(NOVA, user=42)]), proc=str(proc.path))
     assert pids(scanner.scan()) == {7}
+
+
+NOBODY = 65534
+
+
+@pytest.mark.parametrize("argv", [["bash", NOVA], ["python3", NOVA], [NOVA, "-c", "sleep"], [NOVA]])
+def test_a_persons_process_does_not_stand_for_a_service(proc: Proc, argv: list[str]) -> None:
+    for exe in ("/usr/bin/bash", "/usr/bin/python3.11", NOVA):
+        proc.runs(7, *argv, exe=exe, user=NOBODY, real=NOBODY)
+        scan = proc.scanner().scan()
+        assert pids(scan) == set()
+        assert "pid 7" in scan.doubtful.get(NOVA, "pid 7") and (exe != NOVA or NOVA in scan.doubtful)
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        "0::/system.slice/devstack@n-cpu.service\n",
+        "1:name=systemd:/system.slice/nova.service\n0::/\n",
+        "0::/system.slice/docker-0123456789ab.scope\n",
+        "0::/../../x.slice/libpod-0123456789ab.scope/container\n",
+        "3:cpuset:/docker/0123456789ab\n",
+        "0::/kubepods.slice/kubepods-burstable.slice/cri-containerd-0123.scope\n",
+        "0::/lxc.payload.infra1/system.slice/nova.service\n",
+    ],
+)
+def test_what_an_init_system_or_a_container_engine_has_begun_counts_whoever_it_is(
+    proc: Proc, groups: str
+) -> None:
+    proc.runs(7, "python3", NOVA, exe="/usr/bin/python3", user=42436, real=42436, groups=groups)
+    scan = proc.scanner().scan()
+    assert [one.user for one in scan.found[NOVA]] == [42436] and not scan.doubtful
+
+
+@pytest.mark.parametrize(
+    ("groups", "login"),
+    [
+        ("0::/user.slice/user-1000.slice/session-3.scope\n", "1000"),
+        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/x.service\n", "4294967295"),
+        ("0::/system.slice/cron.service\n", "4294967295"),
+        ("0::/system.slice/nova.service\n", "1000"),
+        ("0::/system.slice/docker-0123456789ab.scope\n1:name=systemd:/user.slice\n", "4294967295"),
+        ("", ""),
+    ],
+)
+def test_who_has_logged_in_has_begun_no_service(proc: Proc, groups: str, login: str) -> None:
+    proc.runs(7, "python3", NOVA, exe="/usr/bin/python3", user=1000, real=1000, groups=groups, login=login)
+    assert not proc.scanner().scan().found
+
+
+def test_a_program_that_anybody_may_run_as_root_is_that_of_who_runs_it(proc: Proc) -> None:
+    proc.runs(7, NOVA, exe="/usr/bin/su", user=0, real=1000)
+    scan = proc.scanner().scan()
+    assert not scan.found and "user 1000" in scan.doubtful[NOVA]
+
+
+def test_a_persons_text_can_be_passed_over(proc: Proc) -> None:
+    proc.runs(7, "sleep", NOVA, exe="/bin/sleep", user=NOBODY, real=NOBODY)
+    scanner = proc.scanner()
+    scanner.scan()
+    assert scanner.mention(NOVA) and not scanner.mention(NOVA, of_the_host=True)
+    proc.runs(8, "sleep", NOVA, exe="/bin/sleep")
+    scanner.scan()
+    assert "pid 8" in scanner.mention(NOVA, of_the_host=True)
 
 
 def test_a_held_pid_that_shows_something_else_is_told_with_where_its_program_stands(proc: Proc) -> None:

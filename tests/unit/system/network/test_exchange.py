@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,31 +12,10 @@ import urllib3
 from keystoneauth1 import exceptions
 from keystoneauth1.session import Session
 
-from masakarimonitors.system.network.exchange import Exchange, bound, is_loopback
+from masakarimonitors.system.network.exchange import bound
+from masakarimonitors.system.network.http_exchange import Exchange
 from tests.fixtures.odd_server import ACCEPTED, drips, odd_server, says
 from tests.fixtures.waiting import growing
-
-
-@pytest.mark.parametrize(
-    ("url", "here"),
-    [
-        ("http://127.0.0.1:15868/v1", True),
-        ("http://127.8.9.10/", True),
-        ("https://localhost:1/", True),
-        ("http://LOCALHOST/", True),
-        ("http://api.localhost/", True),
-        ("http://[::1]:15868/", True),
-        ("http://[::ffff:127.0.0.1]/", True),
-        ("http://128.0.0.1/", False),
-        ("http://127.0.0.1.example.org/", False),
-        ("http://localhost.example.org/", False),
-        ("http://[fe80::1%eth0]/", False),
-        ("http://masakari/", False),
-        ("", False),
-    ],
-)
-def test_this_computer_is_known_by_its_addresses_and_by_one_name(url: str, here: bool) -> None:
-    assert is_loopback(url) is here
 
 
 def session() -> Session:
@@ -50,15 +30,6 @@ def get(url: str, exchange: Exchange | None = None, made: Session | None = None)
         return used.get(url, authenticated=False)
     with exchange.here():
         return used.get(url, authenticated=False)
-
-
-def test_an_exchange_has_its_time_once() -> None:
-    exchange = Exchange(30.0)
-    assert 0 < exchange.left() <= 30.0 and not exchange.over
-    exchange = Exchange(0.0)
-    assert exchange.over
-    with pytest.raises(TimeoutError):
-        exchange.left()
 
 
 async def test_after_its_time_nothing_is_asked() -> None:
@@ -126,6 +97,31 @@ async def test_a_request_of_nobody_s_exchange_is_one_of_its_own() -> None:
     async with odd_server(says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as server:
         response: requests.Response = await asyncio.to_thread(get, server.url)
         assert response.json() == {}
+
+
+NOTHING = b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+async def test_no_credentials_come_from_the_home_of_whoever_runs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is anything looked up there: it may be away, and who asks for it is held for as long."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password SECRET\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    looked: list[object] = []
+    monkeypatch.setattr(requests.sessions, "get_netrc_auth", lambda *asked: looked.append(asked))
+    async with odd_server(says(NOTHING)) as server:
+        await asyncio.to_thread(get, server.url)
+        assert "Authorization" not in server.asked[0].head
+        assert looked == []
+
+
+async def test_credentials_of_an_address_are_sent_there() -> None:
+    async with odd_server(says(NOTHING)) as server:
+        await asyncio.to_thread(get, server.url.replace("://", "://user:pass@"))
+        assert "Authorization: Basic dXNlcjpwYXNz" in server.asked[0].head
 
 
 def test_what_others_ask_through_the_same_library_is_left_alone() -> None:

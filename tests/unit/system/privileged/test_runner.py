@@ -18,7 +18,7 @@ from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.processmonitor.sources.stat import read_stat
 from masakarimonitors.system.privileged import helper, runner
 from masakarimonitors.system.privileged.configuration import RefusedForNow
-from masakarimonitors.system.privileged.runner import HelperFault, RunAsRoot, Start
+from masakarimonitors.system.privileged.runner import HelperFault, HelperRefused, RunAsRoot, Start
 from masakarimonitors.system.processes.command import NotBegun, tree
 from masakarimonitors.system.processes.process_tree import children
 from tests.fixtures.lifeline import alive, kill
@@ -379,7 +379,6 @@ async def test_a_helper_that_does_not_answer_is_a_shortage_of_our_own(
     [
         OSError("Premature eof waiting for privileged process"),
         ConnectionResetError(errno.ECONNRESET, "reset"),
-        FailedToDropPrivileges("sudo: a password is required"),
         ValueError("odd"),
     ],
     ids=repr,
@@ -391,6 +390,25 @@ async def test_whatever_is_wrong_with_the_helper_says_nothing_about_the_command(
     with pytest.raises(HelperFault, match=str(error.args[-1])) as fault:
         await RunAsRoot([], [])("program", fails, PATIENCE, lambda pid: None)
     assert fault.value.errno == errno.EAGAIN
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FailedToDropPrivileges("sudo: a password is required"), "sudoers rule"),
+        (NameError("x"), "another release"),
+    ],
+    ids=["sudo", "another release"],
+)
+async def test_where_no_helper_can_be_had_no_command_starts_and_no_time_alone_mends_that(
+    error: Exception, said: str
+) -> None:
+    def fails(place: str, word: str) -> tuple[int, str, int]:
+        raise error
+
+    with pytest.raises(HelperRefused, match=said) as fault:
+        await RunAsRoot([], [])("program", fails, PATIENCE, lambda pid: None)
+    assert fault.value.errno is None
 
 
 @pytest.mark.parametrize("silent", ["kill", "finish"])

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from masakarimonitors.system.processes import command
 from masakarimonitors.system.processes.command import OUTPUT_LIMIT, Launched, PidWatch, clean_environment, run
 from tests.fixtures.cancelling import cancel_in_every_turn
 from tests.fixtures.lifeline import alive, kill
@@ -110,7 +112,7 @@ async def test_whoever_fails_when_told_the_pid_leaves_nothing_behind() -> None:
     with pytest.raises(RuntimeError):
         await run(["sleep", "1000"], timeout=1000, started=broken)
     await eventually(lambda: not alive(pids[0]), "its end")
-    assert not opened_since(before)
+    await eventually(lambda: not opened_since(before), "its output to be closed, which a thread does")
 
 
 async def test_a_command_for_which_descriptors_are_short_leaves_none_behind(
@@ -145,7 +147,7 @@ def test_only_a_pid_that_is_still_its_own_is_killed(collected: bool) -> None:
     launched = Launched(["true"], None, None)
     os.waitid(os.P_PID, launched.pid, os.WEXITED | os.WNOWAIT)
     if collected:
-        launched.collect()
+        launched.reap()
     killed: list[int] = []
 
     def kill(pid: int, spare: Collection[int]) -> Mapping[int, int]:
@@ -154,7 +156,7 @@ def test_only_a_pid_that_is_still_its_own_is_killed(collected: bool) -> None:
 
     launched.kill(kill)
     assert killed == ([] if collected else [launched.pid])
-    launched.collect()
+    launched.reap()
     launched.let_go()
 
 
@@ -348,10 +350,50 @@ async def test_one_that_is_to_be_left_goes_on_when_its_caller_is_cancelled() -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["OS_PASSWORD", "OS_API__PASSWORD", "NOTIFY_SOCKET", "WATCHDOG_PID", "JOURNAL_STREAM"]
+    "name",
+    [
+        "OS_PASSWORD",
+        "OS_API__PASSWORD",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_PID",
+        "JOURNAL_STREAM",
+        "CONSUL_HTTP_TOKEN",
+        "CONSUL_HTTP_TOKEN_FILE",
+        "CONSUL_HTTP_AUTH",
+        "KUBECONFIG",
+        "KUBERNETES_SERVICE_HOST",
+        "IPMI_PASSWORD",
+        "https_proxy",
+        "NODE_NAME",
+        "MASAKARI_X",
+        "LC_",
+        "PATH_X",
+    ],
 )
-def test_what_is_ours_alone_is_not_handed_on(name: str) -> None:
-    assert clean_environment({name: "x", "PATH": "/bin", "HOST_OS_X": "y"}) == {
-        "PATH": "/bin",
-        "HOST_OS_X": "y",
-    }
+def test_what_may_be_ours_alone_is_not_handed_on(name: str) -> None:
+    needed = {"PATH": "/bin", "LANG": "C", "LC_ALL": "C", "HOME": "/root", "TZ": "UTC"}
+    assert clean_environment({name: "x", **needed}) == needed
+
+
+@pytest.mark.parametrize("which", ["_trim", "_content"])
+async def test_output_that_lies_on_storage_that_does_not_answer_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, which: str
+) -> None:
+    thaw, loop_thread, touched = threading.Event(), threading.get_ident(), list[int]()
+    really = getattr(command, which)
+
+    def hangs(*arguments: Any) -> Any:
+        touched.append(threading.get_ident())
+        if threading.get_ident() != loop_thread:
+            thaw.wait(PATIENCE)
+        return really(*arguments)
+
+    monkeypatch.setattr(command, "_READ_WITHIN", 0.2)
+    monkeypatch.setattr(command, which, hangs)
+    try:
+        done = await run(["sh", "-c", "echo lost; sleep 0.7"], timeout=PATIENCE)
+    finally:
+        thaw.set()
+    assert done.ok and done.output == ""
+    assert "cannot be read" in caplog.text and "TMPDIR" in caplog.text
+    assert touched and loop_thread not in touched, "the loop itself would have hung there"

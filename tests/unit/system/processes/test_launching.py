@@ -170,7 +170,7 @@ def test_a_child_is_known_by_its_output_before_it_is_ours_to_name(unreachable: U
     assert pid == begun[0].pid
     begun[0].kill()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        begun[0].collect()
+        begun[0].reap()
     begun[0].let_go()
     assert being_started(kept[0]) == 0
     os.close(kept[0])

@@ -36,5 +36,5 @@ async def test_what_is_spared_is_no_part_of_the_tree_nor_is_what_is_below(tmp_pa
     finally:
         for pid in (below, service):
             kill(pid)
-        launched.collect()
+        launched.reap()
         launched.let_go()

@@ -110,6 +110,13 @@ def test_threads_that_use_it_at_the_same_time_find_it_whole(write: Write) -> Non
 GO = threading.Event()
 
 
+def test_what_will_be_needed_can_be_loaded_before(write: Write) -> None:
+    write("heldback_j", "value = 8")
+    for _ in range(2):
+        held_back.load("heldback_j")
+    assert (RAN, held_back.is_loaded("heldback_j")) == (["heldback_j"], True)
+
+
 def test_a_version_that_is_asked_for_at_once_loads_nothing(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

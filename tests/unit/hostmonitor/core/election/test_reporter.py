@@ -10,6 +10,7 @@ from masakarimonitors.hostmonitor.core.election.reporter import (
     ALWAYS,
     ELECTION_PATIENCE,
     LATE,
+    RENEWALS,
     STAGGER_RANKS,
     TABLE,
     Change,
@@ -137,3 +138,27 @@ def test_who_was_held_up_gives_the_others_the_whole_patience_once_more(
         30.0 + after + ELECTION_PATIENCE,
         Change.NOTHING,
     )
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_who_is_held_up_each_time_reports_in_the_end(said: bool) -> None:
+    """A loop that always wakes late would begin its patience anew for ever; that nobody leads is said meanwhile."""
+    reporter, change = (
+        Reporter(standing=Standing.NO_ELECTION, since=0.0, until=ELECTION_PATIENCE),
+        Change.NOTHING,
+    )
+    for _ in range(RENEWALS):
+        now = reporter.until + LATE + 1.0
+        reporter, change = pass_time(reporter, now)
+        assert (reporter.standing, change) == (Standing.NO_ELECTION, Change.NOTHING)
+        if said:
+            reporter, _ = hear(reporter, nobody(now, 0.0), now)
+    reporter, change = pass_time(reporter, reporter.until + LATE + 1.0)
+    assert (reporter.standing, change) == (Standing.ALL, Change.JOINED)
+
+
+def test_each_time_without_an_election_has_its_own_renewals() -> None:
+    waiting = Reporter(standing=Standing.NO_ELECTION, since=0.0, until=20.0, renewed=RENEWALS)
+    followed, _ = hear(waiting, follower(21.0), 21.0)
+    again, _ = hear(followed, nobody(30.0, 30.0), 30.0)
+    assert (followed.renewed, again.renewed) == (0, 0)

@@ -36,9 +36,21 @@ def test_an_answer_about_life_counts_for_the_question_that_is_open() -> None:
 
 def test_what_has_answered_once_is_alive_until_it_is_silent() -> None:
     alive = Inquiry(life=CheckLife("a", 1)).life_answered(life(Life.ALIVE))
-    for later, then in ((Life.UNKNOWN, Life.ALIVE), (Life.SILENT, Life.SILENT)):
+    for later, then in ((Life.UNKNOWN, Life.ALIVE), (Life.UNTRIED, Life.ALIVE), (Life.SILENT, Life.SILENT)):
         asked = replace(alive, life=CheckLife("a", 2)).life_answered(life(later, 2))
         assert asked.life is None and asked.life_seen is not None and asked.life_seen.life is then
+
+
+def test_since_when_nobody_could_try_is_kept_until_somebody_has() -> None:
+    asked = Inquiry(life=CheckLife("a", 1)).life_answered(life(Life.UNTRIED))
+    assert asked.untried_since == NOW.monotonic
+    later = replace(life(Life.UNTRIED, 2), at=moment(30.0))
+    again = replace(asked, life=CheckLife("a", 2)).life_answered(later)
+    assert again.untried_since == NOW.monotonic
+    for value in (Life.SILENT, Life.UNKNOWN, Life.ALIVE):
+        ended = replace(again, life=CheckLife("a", 3)).life_answered(life(value, 3))
+        assert ended.untried_since is None
+    assert again.life_voided().untried_since is None
 
 
 def test_how_long_an_answer_about_life_is_relied_on() -> None:

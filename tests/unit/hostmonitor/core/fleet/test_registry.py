@@ -13,7 +13,7 @@ from masakarimonitors.hostmonitor.core.fleet.news import News
 from masakarimonitors.hostmonitor.core.fleet.registry import UNSEEN_AFTER, next_offer, take_registry
 from masakarimonitors.hostmonitor.core.observation import Membership, Registry
 from masakarimonitors.hostmonitor.core.outages.host import HostState
-from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Report
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Release, Report
 from masakarimonitors.hostmonitor.core.state import Cluster, Maintenance, Segments, State
 from tests.fixtures.host_play import OWN, THREE, policy
 from tests.unit.hostmonitor.core.judging.test_judge import record
@@ -88,15 +88,19 @@ FLAG: dict[str, Any] = {"maintenance": {"node05": Maintenance(5.0)}}
 
 
 @pytest.mark.parametrize(
-    ("fate", "released", "retry_at"),
-    [(None, True, None), (Fate.REFUSED, False, 1000.0), (Fate.TAKEN_BACK, False, 9e9)],
+    ("fate", "release", "retry_at"),
+    [
+        (None, Release.LOOKED_AT, None),
+        (Fate.REFUSED, Release.NONE, 1000.0),
+        (Fate.TAKEN_BACK, Release.NONE, 9e9),
+    ],
 )
 def test_the_end_of_a_maintenance_frees_what_it_held(
-    fate: Fate | None, released: bool, retry_at: float | None
+    fate: Fate | None, release: Release, retry_at: float | None
 ) -> None:
     after = take({"node05": False}, {"node05": host(fate=fate)}, **FLAG).hosts["node05"]
     assert after is not None and after.outage is not None
-    assert (after.planned_until, after.outage.released) == (1000.0, released)
+    assert (after.planned_until, after.outage.release) == (1000.0, release)
     assert after.outage.looked_at
     assert (after.outage.report.retry_at if after.outage.report is not None else None) == retry_at
 

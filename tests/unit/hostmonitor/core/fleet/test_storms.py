@@ -15,7 +15,7 @@ from masakarimonitors.hostmonitor.core.fleet.storms import Weather, evaluate_sto
 from masakarimonitors.hostmonitor.core.judging.judge import Court
 from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.core.outages.host import HostState
-from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Phase, Report
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Phase, Release, Report
 from masakarimonitors.hostmonitor.core.state import Cluster
 from tests.fixtures.host_play import policy
 from tests.unit.hostmonitor.core.judging.test_judge import record
@@ -131,7 +131,9 @@ def stood(values: tuple[Membership, ...], failing: int = 6, left: int | None = N
 def test_hosts_that_are_seen_alive_on_a_link_are_released_by_time() -> None:
     after = stood(STORAGE)
     assert after.storms == {} and set(after.released) == set(NAMES[:6])
-    assert all(one.outage is not None and one.outage.released for one in after.released.values())
+    assert all(
+        one.outage is not None and one.outage.release is Release.ALIVE for one in after.released.values()
+    )
     assert after.verdicts[-1].alarm and "taken as real" in after.verdicts[-1].why
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from masakarimonitors.hostmonitor.core.evidence.inquiry import (
     LIFE_LIMIT,
     LOOKUP_AGE,
     LOOKUP_LIMIT,
+    UNTRIED_FOR,
     Inquiry,
 )
 from masakarimonitors.hostmonitor.core.evidence.proof import Proof
@@ -245,7 +247,16 @@ def test_an_answer_that_never_comes_holds_for_its_time_only() -> None:
     open_one = Inquiry(life=CheckLife("node05", 1), life_until=FAILED + LIFE_LIMIT)
     waiting = lifeless(case(LIFE_LIMIT - 1, values=GONE, rules=LIVES, outage={"questions": open_one}))
     assert waiting is not None and waiting.until == FAILED + LIFE_LIMIT and waiting.commands == ()
-    assert lifeless(case(LIFE_LIMIT, values=GONE, rules=LIVES, outage={"questions": open_one})) is None
+    untried = lifeless(case(LIFE_LIMIT, values=GONE, rules=LIVES, outage={"questions": open_one}))
+    assert untried is not None and (untried.reason, untried.alarm) == (Reason.UNTRIED, True)
+    assert untried.until == FAILED + LIFE_LIMIT + LIFE_INTERVAL
+
+
+@pytest.mark.parametrize(("seconds", "opens"), [(UNTRIED_FOR - 0.1, False), (UNTRIED_FOR, True)])
+def test_what_nobody_could_try_holds_for_its_time_only(seconds: float, opens: bool) -> None:
+    seen = replace(life(Life.UNTRIED), untried_since=FAILED + 5.0 - seconds)
+    hold = lifeless(case(5.0, values=GONE, rules=LIVES, outage={"questions": seen}))
+    assert (hold is None) is opens
 
 
 # -- masakari's list ------------------------------------------------------------------------------------

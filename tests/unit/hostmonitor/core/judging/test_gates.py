@@ -29,7 +29,7 @@ from masakarimonitors.hostmonitor.core.judging.gates import (
 )
 from masakarimonitors.hostmonitor.core.observation import Membership, Power, ProofKind, Work
 from masakarimonitors.hostmonitor.core.outages.host import HostState
-from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Report
+from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Release, Report
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
 from masakarimonitors.hostmonitor.core.state import Cluster, Maintenance, ProofPolicy, Segments
 from tests.fixtures.host_play import policy
@@ -192,7 +192,7 @@ STOOD = replace(STORM, stood=True)
     [
         (STORM, {}, Reason.STORM),
         (STORM, {"rules": {"proof": PROOF}}, Reason.STORM),
-        (STORM, {"outage": {"released": True}}, None),
+        (STORM, {"outage": {"release": Release.CALM}}, None),
         (STORM, {"outage": report(Fate.TAKEN_BACK)}, Reason.STORM),
         (STOOD, {}, Reason.STORM),  # it lives on a link, and may be on its way back
         (STOOD, {"values": (D, D, D)}, Reason.STORM_UNPROVEN),
@@ -203,7 +203,7 @@ STOOD = replace(STORM, stood=True)
             {"rules": {"proof": PROOF}, "proofs": proof(Power.OFF, ProofKind.UNCHECKED)},
             Reason.STORM_UNPROVEN,
         ),
-        (STOOD, {"outage": {"released": True}}, None),
+        (STOOD, {"outage": {"release": Release.CALM}}, None),
     ],
 )
 def test_a_storm_holds_what_it_has_not_released(
@@ -220,7 +220,7 @@ def test_a_storm_of_a_failure_domain_holds_its_hosts_alone() -> None:
 
 
 def reporter(standing: Standing, leader: str = "", since: float = 0.0) -> dict[str, Any]:
-    return {"reporter": Reporter(standing=standing, leader=leader, since=since)}
+    return {"reporter": Reporter(standing=standing, leader=leader, silent_since=since)}
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_only_a_reporter_reports(standing: Standing, leader: str, reason: Reason
         (2.0 + WORD_PATIENCE, 0.0, report(Fate.TAKEN_BACK), Reason.OVERDUE),
         # masakari was told UNKNOWN, and the reporter waits for proof
         (900.0, 0.0, report(Fate.ANOTHERS, HostStatus.UNKNOWN), Reason.ELSEWHERE),
-        (99.0, FAILED + 40.0, {}, Reason.ELSEWHERE),  # it has become the reporter only now
+        (99.0, FAILED + 40.0, {}, Reason.ELSEWHERE),  # this monitor has reported itself until now
         (100.0, FAILED + 40.0, {}, Reason.OVERDUE),
     ],
 )

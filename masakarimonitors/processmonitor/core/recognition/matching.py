@@ -2,16 +2,17 @@
 
 In: a process's `Identity`. Out: for each entry that it runs a `Reason`, a sentence, strong or weak. Strong: it is the
 process itself. Weak: one of its workers or sessions may look like this, so it counts only where none was ever seen
-that is strong. The index by file name keeps the cost of a process independent of the list's length.
+that is strong. In doubt: a person's, who may give it any name and run any program, or one whose name the kernel
+contradicts; it does not count. The index by file name keeps the cost of a process independent of the list's length.
 """
 
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from masakarimonitors.core.printable import printable
-from masakarimonitors.processmonitor.core.identity import Identity, family, is_interpreter
+from masakarimonitors.processmonitor.core.recognition.identity import Identity, family, is_interpreter
 
 _OURS = re.compile(r"masakari-((?:process|instance|introspectiveinstance|host)monitor)\Z")
 _ALL_OF_OURS = "masakari-monitors"
@@ -30,7 +31,8 @@ class Pattern:
 
     `words`: its process_name. `target`: where its first word leads, links followed; `file`: device and inode of what
     stands there (None: nothing, or no path). `user`: the user id that its processes must have, None for any.
-    `stands`: a program of this very name stands, or has stood, on this host.
+    `stands`: a program of this very name stands, or has stood, on this host. `known`: ordinary users that the service
+    was seen to run as.
     """
 
     process_name: str
@@ -39,6 +41,7 @@ class Pattern:
     file: tuple[int, int] | None = None
     user: int | None = None
     stands: bool = False
+    known: frozenset[int] = frozenset()
 
     @classmethod
     def of(
@@ -86,10 +89,14 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a process is taken for one of an entry, in one sentence of which "it" is the process."""
+    """Why a process is taken for one of an entry, in one sentence of which "it" is the process.
+
+    `doubt`: why it does not count all the same, and what to do where it should; "" where it counts.
+    """
 
     why: str
     strong: bool = True
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,17 @@ class Index:
 
 def matches(entry: Pattern, identity: Identity) -> Reason | None:
     """Why this process is one of this entry; None when it is not."""
+    reason = _looks_like(entry, identity)
+    if reason is None or identity.person is None or identity.person in {entry.user, *entry.known}:
+        return reason
+    user = identity.person
+    doubt = (
+        f"it is of user {user} and of no system service or container: give the entry `user: {user}` if it is"
+    )
+    return replace(reason, doubt=doubt)
+
+
+def _looks_like(entry: Pattern, identity: Identity) -> Reason | None:
     if entry.user is not None and identity.user not in (None, entry.user):
         return None
     if identity.serves_a_service:
@@ -178,6 +196,7 @@ def _by_title(entry: Pattern, it: Identity) -> Reason | None:
         return Reason(f"{_kernel_says(it)}; {shown}", strong=False)
     if not _names_it(entry, it) or not (executable or _believed(entry, it)):
         return None
+    doubt = ""
     inner = [word.strip("[]()") for word in it.said]
     start = next((at for at, word in enumerate(inner) if word in (entry.words[0], entry.script)), -1)
     if len(entry.words) > 1:
@@ -187,9 +206,10 @@ def _by_title(entry: Pattern, it: Identity) -> Reason | None:
         if start < 0 and not entry.bare:
             return None  # of the same name, and nothing says that it is the one of this path
         shown += f", by root or its own user, and {_kernel_says(it)}"
+        doubt = "" if it.loaded else _contradicted(entry, it)
     own = {part for word in it.said[: start if start >= 0 else None] for part in _WORD.findall(word.lower())}
     itself = start >= 0 or _shows_command_line(it) or own & _MASTER
-    return Reason(shown, strong=bool(itself) and not own & _WORKER)
+    return Reason(shown, strong=bool(itself) and not own & _WORKER, doubt=doubt)
 
 
 def _shows_command_line(it: Identity) -> bool:
@@ -226,7 +246,8 @@ def _by_program(entry: Pattern, it: Identity) -> Reason | None:
             Reason(called + hidden) if it.shown == entry.words[0] or spaced else _as_called(entry, it, called)
         )
     if _believed(entry, it) and (entry.bare or "/" in it.shown):
-        return Reason(f"{called} by root or its own user, and {_kernel_says(it)}", strong=False)
+        why = f"{called} by root or its own user, and {_kernel_says(it)}"
+        return Reason(why, strong=False, doubt=_contradicted(entry, it))
     return None
 
 
@@ -265,8 +286,15 @@ def _is_variant(entry: Pattern, it: Identity) -> bool:
 
 
 def _believed(entry: Pattern, it: Identity) -> bool:
-    """Whether its own word on what it is counts: root's, its entry's user's, or where nothing could contradict."""
+    """Whether its own word is worth anything: root's, its entry's user's, or where nothing contradicts."""
     return not it.program or it.interpreted or _vouched(entry, it)
+
+
+def _contradicted(entry: Pattern, it: Identity) -> str:
+    """Why its own word does not count, which the kernel contradicts; "" where the list names the user who gave it."""
+    if entry.user is not None and it.user == entry.user:
+        return ""
+    return f"what it calls itself is no proof: name that executable, or give the entry `user: {it.user}`, if it is"
 
 
 def _vouched(entry: Pattern, it: Identity) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from masakarimonitors.processmonitor.core.identity import Identity, identify, is_interpreter
+from masakarimonitors.processmonitor.core.recognition.identity import Identity, identify, is_interpreter
 
 PY = "/usr/bin/python3.11"
 LD = "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"

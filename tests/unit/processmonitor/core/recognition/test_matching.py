@@ -1,11 +1,19 @@
 """What a command line and an executable say about what runs (R14)."""
 
 import posixpath
+from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.processmonitor.core.identity import UNNAMEABLE, identify
-from masakarimonitors.processmonitor.core.matching import Index, Pattern, Reason, brief, matches, mentions
+from masakarimonitors.processmonitor.core.recognition.identity import UNNAMEABLE, identify
+from masakarimonitors.processmonitor.core.recognition.matching import (
+    Index,
+    Pattern,
+    Reason,
+    brief,
+    matches,
+    mentions,
+)
 
 PY = "/usr/bin/python3.11"
 NOVA = "/usr/local/bin/nova-compute"
@@ -38,6 +46,8 @@ def runs(
     found = {match.process_name: match.reason for match in index.match(identity)}
     assert set(found) <= {pattern}
     assert all(len(reason.why.split()) > 3 for reason in found.values())
+    if found and found[pattern].doubt:
+        return "in doubt"
     return {True: "yes", False: "weakly"}[found[pattern].strong] if found else "no"
 
 
@@ -166,14 +176,16 @@ def test_a_worker_or_a_session_of_a_server_matches_only_weakly(
     assert runs(pattern, argv, exe) == "weakly"
 
 
-def test_a_name_that_the_executable_contradicts_is_weakly_believed_of_root_and_of_the_entrys_user() -> None:
+def test_a_name_that_the_executable_contradicts_counts_weakly_of_the_entrys_user_alone() -> None:
     claims = ["/usr/sbin/svc", "-x"]
-    assert runs("/usr/sbin/svc", claims, "/usr/lib/.svc-wrapped", user=0) == "weakly"
+    assert runs("/usr/sbin/svc", claims, "/usr/lib/.svc-wrapped", user=0) == "in doubt"
+    assert runs("/usr/sbin/svc", claims, "/usr/lib/.svc-wrapped", user=0, only=0) == "weakly"
     assert runs("/usr/sbin/svc", claims, "/usr/lib/.svc-wrapped", user=42, only=42) == "weakly"
     assert runs("/usr/sbin/svc", claims, "/usr/lib/.svc-wrapped", user=42) == "no"
     assert runs("/usr/sbin/svc", ["svc"], "/opt/other/svc", user=0) == "no"
-    assert runs("svc", ["svc: master process /usr/sbin/svc"], "/opt/.svc", user=0) == "yes"
-    assert runs("svc", ["svc: worker process"], "/opt/.svc", user=0) == "weakly"
+    assert runs("svc", ["svc: master process /usr/sbin/svc"], "/opt/.svc", user=0) == "in doubt"
+    assert runs("svc", ["svc: master process /usr/sbin/svc"], "/opt/.svc", user=7, only=7) == "yes"
+    assert runs("svc", ["svc: worker process"], "/opt/.svc", user=0) == "in doubt"
     assert runs("/usr/sbin/svc", ["svc: worker process"], "/opt/.svc", user=0) == "no"
 
 
@@ -205,6 +217,32 @@ def test_an_interpreter_that_anybody_has_called_so_is_the_process_only_weakly() 
         assert runs(name, [NOVA, "-c", "pass"], PY, user=42, only=42) == "yes"
         assert runs(name, ["/usr/bin/python3", NOVA], PY, user=42) == "yes"
         assert runs(name, [f"nova-compute: master process [{NOVA}]"], PY, user=42) == "yes"
+
+
+@pytest.mark.parametrize(
+    ("argv", "exe"),
+    [
+        (["/usr/bin/python3", NOVA], PY),
+        (["bash", NOVA], "/usr/bin/bash"),
+        ([NOVA, "-c", "import time; time.sleep(9)"], PY),
+        (["nova-compute: master process"], PY),
+        ([NOVA], NOVA),
+    ],
+)
+def test_what_an_ordinary_user_runs_counts_only_where_the_service_is_that_users(
+    argv: list[str], exe: str
+) -> None:
+    identity = identify(argv, exe, user=65534)
+    assert identity is not None
+    persons = replace(identity, person=65534)
+    entry = pattern_of(NOVA)
+    reason = matches(entry, persons)
+    assert reason is not None and "give the entry `user: 65534`" in reason.doubt
+    for one in (replace(entry, user=65534), replace(entry, known=frozenset({65534}))):
+        reason = matches(one, persons)
+        assert reason is not None and not reason.doubt
+    reason = matches(entry, identity)  # of a system service
+    assert reason is not None and not reason.doubt
 
 
 def test_an_entry_with_a_user_is_run_by_that_user_alone() -> None:

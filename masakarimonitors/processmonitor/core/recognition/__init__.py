@@ -1,0 +1,1 @@
+"""Which process an entry of the list means: what each is reduced to, what matches, and what was seen before."""

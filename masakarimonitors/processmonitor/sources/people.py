@@ -1,0 +1,71 @@
+"""Whether a process is the host's own or a person's: who has begun it, which no name it gives itself can change.
+
+In: the user ids of a process, its control groups and its login, as the kernel tells them. Out: the ordinary user on
+whose behalf it runs, or None for one of the host's own: root's, a system user's, or what an init system or a container
+engine has begun. The kernel keeps who has logged in (`loginuid`) and where a session lives (`user.slice`), and lets
+nobody but root change either.
+"""
+
+import os
+import re
+
+from masakarimonitors.processmonitor.sources.stat import read
+
+ORDINARY = 1000
+"""The first user id of people, by the custom of all distributions; `nobody` counts as one."""
+
+_NO_LOGIN = frozenset({"", "4294967295", "-1", "0"})
+_CONTAINER = re.compile(
+    r"(?:docker|libpod|crio|cri-containerd|containerd|nerdctl)-[^/]+\.scope\Z"
+    r"|systemd-nspawn@[^/]+\.service\Z|kubepods[^/]*\.slice\Z|(?:lxc\.payload|libpod-)[^/]*\Z"
+    r"|(?:docker|kubepods|lxc|garden)\Z"
+)
+# Services that run what people have given them.
+_FOR_PEOPLE = re.compile(
+    r"(?:cron|crond|cronie|fcron|anacron|at|atd|ssh|sshd|ssh@.+|sshd@.+|getty@.+|user@.+)\.service\Z"
+)
+
+
+def users(status: bytes) -> tuple[int, int] | None:
+    """The real and the effective user id in a /proc/PID/status; None when it shows none."""
+    for line in status.splitlines():
+        if line.startswith(b"Uid:"):
+            _label, real, effective, *_others = line.split()
+            return int(real), int(effective)
+    return None
+
+
+def is_the_hosts(groups: str, login: str) -> bool:
+    """Whether an init system or a container engine has begun it, by its /proc/PID/cgroup and /proc/PID/loginuid."""
+    if login.strip() not in _NO_LOGIN:
+        return False
+    begun = False
+    for line in groups.splitlines():
+        parts = line.split(":", 2)[-1].split("/")
+        if "user.slice" in parts:
+            return False
+        services = [part for part in parts if part.endswith(".service")]
+        if any(_FOR_PEOPLE.match(part) for part in services):
+            return False
+        begun = begun or (bool(services) and "system.slice" in parts) or any(map(_CONTAINER.match, parts))
+    return begun
+
+
+def person(ids: tuple[int, int] | None, folder: str) -> int | None:
+    """The ordinary user whose process this is (`folder`: its own below /proc), None when it is one of the host's own.
+
+    The real user counts as well: anybody can run a program that is root's from its first moment on (setuid), under
+    any name. The monitor's own user is not doubted: that one does with a monitor what it likes. Where the kernel does
+    not tell the groups or the login, nothing speaks for the host.
+    """
+    ordinary = max(ids, default=0) if ids is not None else 0
+    if ordinary < ORDINARY or ordinary == os.geteuid():
+        return None
+    return None if is_the_hosts(_text(f"{folder}/cgroup"), _text(f"{folder}/loginuid")) else ordinary
+
+
+def _text(path: str) -> str:
+    try:
+        return read(path).decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,26 @@
+"""What the next life knows of entries that were seen running."""
+
+from masakarimonitors.core.decision import JSON, Remember
+from masakarimonitors.processmonitor.core.observation import SeenRunning
+from masakarimonitors.processmonitor.core.recognition import seen
+from tests.fixtures.process_play import NOVA, Play
+
+
+def test_what_was_seen_running_is_kept_until_it_leaves_the_list() -> None:
+    play = Play(NOVA)
+    play.tell(SeenRunning(NOVA.process_name, frozenset({42436})))
+    assert seen.recalled(play.memory) == {NOVA.process_name: frozenset({42436})}
+    play.list_is()
+    assert Remember("seen:" + NOVA.process_name, None) in play.commands
+    assert not seen.recalled(play.memory)
+
+
+def test_what_makes_no_sense_is_passed_over() -> None:
+    users: list[JSON] = [7, "x", None, True]
+    memory: dict[str, dict[str, JSON]] = {
+        "seen:a": {"users": users},
+        "seen:b": {"users": "x"},
+        "seen:c": {},
+        "process:d": {"users": [1]},
+    }
+    assert seen.recalled(memory) == {"a": frozenset({7})}
