@@ -95,10 +95,19 @@ class Walk:
         self._domain().undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE)
 
     def _start(self, _watch: Watch) -> None:
-        self.instance.start()
+        self._begin_to_run(paused=False)
 
     def _start_paused(self, _watch: Watch) -> None:
-        self.instance.start(paused=True)
+        self._begin_to_run(paused=True)
+
+    def _begin_to_run(self, *, paused: bool) -> None:
+        try:
+            self.instance.start(paused=paused)
+        except libvirt.libvirtError as fault:
+            if fault.get_error_code() != libvirt.VIR_ERR_OPERATION_FAILED:
+                raise
+            # QEMU has ended before it ran, which is no death: the tally says how often, and nothing may be reported.
+            self._tally.done["start that failed"] += 1
 
     def _destroy(self, _watch: Watch) -> None:
         self._domain().destroy()
