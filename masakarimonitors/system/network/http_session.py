@@ -10,6 +10,7 @@ import contextlib
 import encodings.idna  # noqa: F401 - names are asked for in this encoding, which Python imports for the first one only
 import http.client
 import json
+import logging
 import os
 import select
 import ssl
@@ -24,6 +25,8 @@ import certifi
 from masakarimonitors.core.printable import printable
 from masakarimonitors.system.network.http_exchange import Answer, Exchange, Withheld, current
 from masakarimonitors.version import VERSION
+
+LOG = logging.getLogger(__name__)
 
 _PIECE = 1 << 14
 """Bytes of a body that are read at once."""
@@ -149,6 +152,8 @@ class HttpSession:
                     self._idle.setdefault((place.scheme, place.netloc), []).append(connection)
             else:
                 connection.close()
+        # Neither head nor body: both hold secrets.
+        LOG.debug("%s %s was answered with %d", method, printable(shown(url), 200), response.status_code)
         if response.status_code in _REDIRECTS and (where := response.headers.get("location")):
             exchange.remark = f"{shown(url)} redirects to {printable(where, 200)}, which is not followed"
         return response
