@@ -6,7 +6,7 @@ from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core.observation import Life, Membership, Power, ProofKind
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Release
 from masakarimonitors.hostmonitor.core.state import ProofPolicy
-from tests.fixtures.host_play import Play, policy, shipped_policy, stopped
+from tests.fixtures.host_play import OWN, Play, policy, shipped_policy, stopped
 
 TEN = tuple(f"node{n:02}" for n in range(2, 12))
 SEVEN = TEN[:7]
@@ -114,3 +114,15 @@ def test_it_begins_too_when_the_fall_of_what_was_out_of_sight_is_seen() -> None:
     assert play.reports == []
     play.wait(31)
     assert play.reports == [stopped("node02")]
+
+
+@pytest.mark.parametrize("period", [8, 20])
+def test_sight_that_comes_and_goes_holds_no_silent_host_for_ever(period: int) -> None:
+    """The one link that is up is only out of sight at times: the host has not fallen anew each time."""
+    play = Play(shipped_policy(look_up_reports=False), life=Life.SILENT)
+    play.leads().all_up("node02", "node03").wait(30).cut("node02", "manage", "storage").wait(1)
+    up = {OWN: Membership.UP, "node02": Membership.UP, "node03": Membership.UP}
+    for _ in range(120 // period):
+        play.view("tenant", proven=False).wait(period / 2)
+        play.view("tenant").sees("tenant", up, whole=True).wait(period / 2)
+    assert play.reports == [stopped("node02", HostStatus.NORMAL.value)]

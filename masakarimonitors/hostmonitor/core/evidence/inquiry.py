@@ -102,6 +102,10 @@ class Inquiry:
             since = seen.at.monotonic if self.untried_since is None else self.untried_since
         return replace(self, life=None, life_seen=seen, untried_since=since)
 
+    def is_untried(self, now: float) -> bool:
+        """Whether, at monotonic second `now`, nobody could try it for a reason of our own, and not yet for long."""
+        return self.untried_since is not None and now < self.untried_since + UNTRIED_FOR
+
     def lookup_answered(self, found: ReportsFound) -> "Inquiry":
         """After masakari was asked; an answer to another question changes nothing."""
         return replace(self, lookup=None, found=found) if found.in_reply_to == self.lookup else self

@@ -227,7 +227,7 @@ def _held_by(case: Case, questions: Inquiry) -> Hold | None:
     seen, since = questions.life_seen, questions.untried_since
     if seen is not None and seen.life is Life.ALIVE:
         return Hold(reason=Reason.ALIVE, why=messages.alive(seen.evidence), alarm=True)
-    if seen is not None and since is not None and case.monotonic < since + UNTRIED_FOR:
+    if seen is not None and since is not None and questions.is_untried(case.monotonic):
         why = messages.untried(seen.evidence, UNTRIED_FOR)
         return Hold(reason=Reason.UNTRIED, why=why, alarm=True, until=since + UNTRIED_FOR)
     return None

@@ -173,16 +173,17 @@ def _note_life(court: Court, judgement: Judgement, values: tuple[Membership, ...
     """A host that was seen up on a link, and is on none, fails in another way than before: that settles anew.
 
     While it lived it was to be recovered because its instances could not work, and nobody asked whether it is off. A
-    storm that let it go because it lived holds it again; a link that is only out of sight has not fallen.
+    storm that let it go because it lived holds it again. A link that is only out of sight has not fallen: what settles
+    already goes on to settle, or sight that comes and goes would hold a silent host for ever.
     """
     outage, seen_up = judgement.outage, Membership.UP in values
-    if outage.release is Release.ALIVE and all(
-        link.value is not Membership.UP for link in judgement.host.links
-    ):
+    fallen = all(link.value is not Membership.UP for link in judgement.host.links)
+    if outage.release is Release.ALIVE and fallen:
         judgement = judgement.in_outage(release=Release.NONE)
     if outage.seen_up is seen_up:
         return judgement
-    if outage.seen_up and outage.phase is Phase.FAILING:
+    settled = court.monotonic - outage.since >= court.policy.unproven_settle
+    if outage.seen_up and outage.phase is Phase.FAILING and (fallen or settled):
         since, questions = court.monotonic, outage.questions.life_voided()
         judgement = judgement.in_outage(since=since, questions=questions)
     return judgement.in_outage(seen_up=seen_up)

@@ -49,9 +49,12 @@ def _stands(case: Case) -> bool:
         return False
     if not (case.unproven and case.policy.check_life):
         return True
-    seen = case.outage.questions.life_seen
+    questions = case.outage.questions
+    seen = questions.life_seen
     return (
         seen is not None
         and seen.life is not Life.ALIVE
+        # What could not be tried for a reason of our own says nothing of the host.
+        and not questions.is_untried(case.monotonic)
         and case.monotonic < seen.at.old_at(LIFE_AGE, case.now)
     )
