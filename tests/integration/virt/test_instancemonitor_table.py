@@ -184,6 +184,9 @@ def played(
             try:
                 instance = play(realm, watch, title, stack)
             except (AssertionError, libvirt.libvirtError) as error:
+                log = realm.layout / "var/log/libvirt/qemu" / f"{NAMES[title]}.log"
+                if log.exists():  # how QEMU ended, should it have done so by itself
+                    error.add_note(log.read_text(errors="replace")[-2000:])
                 with lock:
                     said[title] = error
                 return
