@@ -13,9 +13,11 @@ import json
 import logging
 import os
 import select
+import socket
 import ssl
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import SplitResult, quote, unquote, urlsplit
@@ -32,6 +34,17 @@ _PIECE = 1 << 14
 """Bytes of a body that are read at once."""
 _LOOK = 2.0
 """Seconds for which a new connection waits to hear whether the files of TLS have changed."""
+_UNUSED = 60.0
+"""Seconds after which an idle connection is closed: firewalls and load balancers forget one that is silent, many within
+minutes and without a word, and what is sent on it then is lost."""
+_WATCHED = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
+"""Whether the far side is still there is asked by the kernel after 60 s of silence and then every 15 s; 4 times without
+an answer, and the connection has ended: after 2 minutes, not after 2 hours and more. As keystoneauth1 does it."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 _SAFE = "/?:@!$&'()*+,;=%-._~[]"
 """What stands in the target of a request as it is; all else is quoted."""
@@ -96,14 +109,20 @@ class Tls:
         return tuple(os.stat(path).st_mtime for path in named if path)
 
 
+def _with_sleep() -> float:
+    """Monotonic seconds that go on while the computer is suspended: the far side does not sleep with it."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class HttpSession:
     """Connections to any number of servers, and how TLS is spoken with them."""
 
-    def __init__(self, tls: Tls) -> None:
-        """Nothing is opened yet."""
+    def __init__(self, tls: Tls, now: Callable[[], float] = _with_sleep) -> None:
+        """Nothing is opened yet; by `now` (seconds) a connection is idle for too long."""
         self._tls = tls
+        self._now = now
         self._lock = threading.Lock()
-        self._idle: dict[tuple[str, str], list[_Connection]] = {}
+        self._idle: dict[tuple[str, str], list[tuple[float, _Connection]]] = {}
         self._context: tuple[tuple[float, ...], ssl.SSLContext] | None = None
         self._look: threading.Thread | None = None
 
@@ -133,7 +152,8 @@ class HttpSession:
         exchange.begin()
         if exchange.over:
             raise Unsent(f"no time was left to ask {_named(place)}")
-        connection = self._kept(place) or self._made(place)
+        kept = self._kept(place)
+        connection = kept or self._made(place)
         connection.timeout = min(connect, max(exchange.seconds, 0.001))
         whole = False
         try:
@@ -141,7 +161,10 @@ class HttpSession:
             answer = connection.getresponse()
             response = _read(answer, exchange)
             whole = answer.isclosed() and connection.sock is not None
-        except http.client.HTTPException as fault:
+        except (OSError, http.client.HTTPException) as fault:
+            if kept is not None and not exchange.answering and not isinstance(fault, Unsent):
+                # What has ended this one may have ended all that are as old: the next try shall not meet another.
+                self._forget(place)
             if isinstance(fault, OSError):
                 raise
             what = str(fault) or type(fault).__name__
@@ -149,7 +172,8 @@ class HttpSession:
         finally:
             if whole:
                 with self._lock:
-                    self._idle.setdefault((place.scheme, place.netloc), []).append(connection)
+                    idle = self._idle.setdefault((place.scheme, place.netloc), [])
+                    idle.append((self._now(), connection))
             else:
                 connection.close()
         # Neither head nor body: both hold secrets.
@@ -160,16 +184,34 @@ class HttpSession:
 
     def _kept(self, place: SplitResult) -> "_Connection | None":
         """An idle connection on which the server has said nothing: neither an end, nor what would be our answer."""
+        self._end_unused()
         while True:
             with self._lock:
                 idle = self._idle.get((place.scheme, place.netloc))
-                connection = idle.pop() if idle else None
+                connection = idle.pop()[1] if idle else None
             if connection is None:
                 return None
             heard = select.poll()
             heard.register(connection.sock, select.POLLIN)
             if not heard.poll(0):
                 return connection
+            connection.close()
+
+    def _end_unused(self) -> None:
+        """Close what has been idle for too long, wherever it leads."""
+        oldest, ended = self._now() - _UNUSED, list[_Connection]()
+        with self._lock:
+            for idle in self._idle.values():
+                ended += [connection for since, connection in idle if since <= oldest]
+                idle[:] = [one for one in idle if one[0] > oldest]
+        for connection in ended:
+            connection.close()
+
+    def _forget(self, place: SplitResult) -> None:
+        """Close every idle connection to a place."""
+        with self._lock:
+            idle = self._idle.pop((place.scheme, place.netloc), [])
+        for _, connection in idle:
             connection.close()
 
     def _made(self, place: SplitResult) -> "_Connection":
@@ -212,6 +254,8 @@ class _Timely(http.client.HTTPConnection):
             if exchange is not None:
                 self.timeout = min(cast("float", self.timeout), exchange.left())
             super().connect()
+            for option in _WATCHED:
+                self.sock.setsockopt(*option)
         except (OSError, UnicodeError) as fault:
             self.close()
             raise Unsent(f"no connection to {self.host}:{self.port}: {fault}") from fault

@@ -49,6 +49,59 @@ async def test_a_connection_is_kept_and_one_that_has_ended_is_not_used_again() -
         assert len(writers) == 2
 
 
+class Counting:
+    """Answers as soon as so many ask at once, on every connection; after `mute`, no more on those that there are."""
+
+    def __init__(self, together: int = 1) -> None:
+        self.connections = list[asyncio.StreamWriter]()
+        self._together = asyncio.Barrier(together)
+        self._mute = list[asyncio.StreamWriter]()
+
+    def mute(self) -> None:
+        self._mute, self._together = list(self.connections), asyncio.Barrier(1)
+
+    async def __call__(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if writer not in self.connections:
+            self.connections.append(writer)
+        if writer not in self._mute:
+            await self._together.wait()
+            writer.write(OK)
+
+
+async def test_a_connection_that_was_idle_for_a_minute_is_closed_and_not_used_again() -> None:
+    """Whatever stands between may have forgotten it, and would lose what is sent on it."""
+    counting, now = Counting(), [0.0]
+    async with odd_server(counting) as server:
+        session = HttpSession(Tls(), lambda: now[0])
+        for now[0], connections in ((0.0, 1), (59.0, 1), (119.5, 2), (150.0, 2)):
+            await asyncio.to_thread(ask, session, server.url)
+            assert len(counting.connections) == connections
+        async with asyncio.timeout(60.0):
+            await counting.connections[0].wait_closed()
+
+
+async def test_one_lost_connection_ends_all_idle_ones_of_its_place() -> None:
+    """As many were made when a storm went through; without that, each next try would meet another lost one."""
+    counting, other = Counting(together=6), Counting()
+    async with odd_server(counting) as server, odd_server(other) as elsewhere:
+        session = HttpSession(Tls())
+        await asyncio.to_thread(ask, session, elsewhere.url)
+        await asyncio.gather(*(asyncio.to_thread(ask, session, server.url) for _ in range(6)))
+        assert len(counting.connections) == 6
+        counting.mute()
+
+        def in_vain() -> None:
+            with Exchange(0.2).here():
+                session.request("POST", server.url, {}, b"{}")
+
+        with pytest.raises(TimeoutError):
+            await asyncio.to_thread(in_vain)
+        await asyncio.to_thread(ask, session, server.url)
+        await asyncio.to_thread(ask, session, elsewhere.url)
+        assert len(counting.connections) == 7, "the next try connects anew"
+        assert len(other.connections) == 1, "what leads elsewhere is not concerned"
+
+
 async def test_what_a_server_says_unasked_is_nobody_s_answer() -> None:
     """It would be taken for the answer to the next request."""
 
@@ -208,6 +261,28 @@ async def test_a_certificate_of_another_name_is_not_accepted_be_it_in_its_title(
         await asyncio.to_thread(
             ask, HttpSession(Tls(cafile=str(other))), url.replace("127.0.0.1", "localhost")
         )
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_the_kernel_asks_whether_the_far_side_is_still_there(
+    scheme: str, encrypted: tuple[str, Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, connect = list[socket.socket](), socket.create_connection
+
+    def create(*arguments: Any, **options: Any) -> socket.socket:
+        one = connect(*arguments, **options)
+        made.append(one.dup())
+        return one
+
+    monkeypatch.setattr(socket, "create_connection", create)
+    async with odd_server(says(OK)) as server:
+        url, authority, _ = encrypted
+        session = HttpSession(Tls(cafile=str(authority)))
+        await asyncio.to_thread(ask, session, server.url if scheme == "http" else url)
+    with made[0] as one:
+        assert one.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        assert [one.getsockopt(socket.IPPROTO_TCP, name) for name in names] == [60, 15, 4]
 
 
 async def test_files_of_tls_are_read_at_the_start_and_again_when_they_change(
