@@ -251,6 +251,24 @@ async def test_a_server_is_trusted_by_its_authority_or_on_purpose(
     assert (await asyncio.to_thread(ask, HttpSession(Tls()), url)).status_code == 200
 
 
+async def test_an_authority_that_only_newer_pythons_mind_is_trusted(
+    encrypted: tuple[str, Path, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was before: the cloud would be cut off by an update of Python."""
+    url, _, tls = encrypted
+    lax, key = certificate(tmp_path, "lax", "-subj /CN=lax -addext basicConstraints=CA:TRUE")
+    tls.load_cert_chain(*certificate(tmp_path, "issued", f"{BY_ADDRESS} -CA {lax} -CAkey {key}"))
+    create = ssl.create_default_context
+
+    def as_in_3_13(**options: Any) -> ssl.SSLContext:
+        context = create(**options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", as_in_3_13)
+    assert (await asyncio.to_thread(ask, HttpSession(Tls(cafile=str(lax))), url)).status_code == 200
+
+
 async def test_a_certificate_of_another_name_is_not_accepted_be_it_in_its_title(
     encrypted: tuple[str, Path, ssl.SSLContext], tmp_path: Path
 ) -> None:
