@@ -66,11 +66,12 @@ class Service:
         return f"{' or '.join(self.interfaces)} endpoint of service {self.names[0]}{called}{where}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Access:
     token: str
     ends: datetime.datetime | None
     catalogue: Sequence[Any]
+    refused: bool = False
 
 
 class Keystone:
@@ -104,10 +105,16 @@ class Keystone:
             raise KeystoneFault(f"{service} is not in keystone's catalogue")
         return found
 
-    def invalidate(self) -> bool:
-        """The token is not accepted any more; whether there was one."""
-        had, self._access = self._access is not None, None
-        return had
+    def invalidate(self, refused: str) -> bool:
+        """That token is not accepted any more; whether it is worth a try with the one that `token` gives from now on.
+
+        It is, be it that another thread was told the same before and has got another one meanwhile, which is kept.
+        """
+        access = self._access
+        if access is not None and access.token == refused:
+            # Marked, not dropped: what stands there may be another one already.
+            access.refused = True
+        return bool(refused)
 
     def _current(self) -> _Access:
         exchange = current()
@@ -115,12 +122,15 @@ class Keystone:
             raise KeystoneFault("another request of ours waited for a token for all of the time")
         try:
             access = self._access
-            if access is None or (access.ends is not None and access.ends < self._now() + _RENEWED):
+            if access is None or access.refused or self._has_ended(access):
                 self._place = self._place or self._found()
                 self._access = access = self._fetched()
             return access
         finally:
             self._lock.release()
+
+    def _has_ended(self, access: _Access) -> bool:
+        return access.ends is not None and access.ends < self._now() + _RENEWED
 
     def _found(self) -> str:
         """Where version 3 of the API is."""
@@ -255,6 +265,7 @@ class KeystoneAdapter:
         self._keystone = keystone
         self._service = service
         self._endpoint = endpoint
+        self._of_thread = threading.local()
 
     def get_endpoint(self) -> str | None:
         """Where the service is; raises OSError, ValueError."""
@@ -264,11 +275,16 @@ class KeystoneAdapter:
 
     def get_token(self) -> str:
         """What shows who asks; raises OSError, ValueError."""
-        return self._keystone.token() if self._keystone is not None else "notused"
+        if self._keystone is None:
+            return "notused"
+        token = self._of_thread.token = self._keystone.token()
+        return token
 
     def invalidate(self) -> bool:
-        """The token is not accepted any more; whether there can be another."""
-        return self._keystone is not None and self._keystone.invalidate()
+        """The token that this thread was given last is not accepted any more; whether there can be another."""
+        refused = getattr(self._of_thread, "token", "")
+        self._of_thread.token = ""
+        return self._keystone is not None and self._keystone.invalidate(refused)
 
     def get(self, url: str, **options: Any) -> Response:
         """Read, once more with another token if the first is not accepted; raises OSError, ValueError.

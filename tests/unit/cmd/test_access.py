@@ -398,6 +398,7 @@ async def test_a_token_is_kept_renewed_before_it_ends_and_replaced_when_it_is_no
         keystone.tokens = 0
         many = await asyncio.gather(*(asyncio.to_thread(token, way) for _ in range(8)))
         assert set(many) == {"TOKEN-1"}
+        assert token(way) == "TOKEN-1"
         assert way.invalidate() and not way.invalidate()
         keystone.life = 110.0
         assert [token(way), token(way)] == ["TOKEN-2", "TOKEN-3"]

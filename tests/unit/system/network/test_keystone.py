@@ -2,7 +2,10 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -113,6 +116,38 @@ def test_a_question_is_asked_again_with_another_token_once_and_a_report_is_not()
         assert adapter.invalidate()
         assert adapter.get("http://m/v1/a", headers={}, timeout=(1.0, 1.0)).status_code == 401
     assert played.answers == []
+
+
+def test_of_many_requests_whose_token_is_not_accepted_each_is_made_once_more() -> None:
+    """The first to hear of it gets another token; those that hear of it later use that one, and leave it to others."""
+    many = 8
+    all_refused, numbers = threading.Barrier(many), itertools.count(1)
+
+    class Refusing(HttpSession):
+        def request(self, method: str, url: str, headers: Any, *_: Any, **__: Any) -> Response:
+            if url.endswith("/auth/tokens"):
+                return Response(201, {"X-Subject-Token": str(next(numbers))}, '{"token": {}}')
+            if headers["X-Auth-Token"] == "1":
+                all_refused.wait(60.0)
+                return Response(401, {}, "")
+            return Response(200, {}, "")
+
+    session = Refusing(Tls())
+    adapter = KeystoneAdapter(session, Keystone(session, WHO), SERVICE, "http://m/v1")
+
+    def ask() -> int:
+        with Exchange(60.0).here():
+            return adapter.get("http://m/v1/a", timeout=(1.0, 1.0)).status_code
+
+    with ThreadPoolExecutor(many) as pool:
+        answers = [pool.submit(ask) for _ in range(many)]
+    assert [answer.result() for answer in answers] == [200] * many
+    assert next(numbers) == 3, "one token was refused, and one was asked for instead"
+
+
+def test_without_a_token_there_is_no_other() -> None:
+    assert not KeystoneAdapter(Played(), None, SERVICE, "http://m/v1").invalidate()
+    assert not KeystoneAdapter(Played(), Keystone(Played(), WHO), SERVICE, "http://m/v1").invalidate()
 
 
 def test_whether_a_report_may_leave_is_not_asked_for_its_token() -> None:
