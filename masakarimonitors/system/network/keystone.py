@@ -163,9 +163,15 @@ class Keystone:
             token = answer.json()["token"]
             ends = token.get("expires_at")
             catalogue = token.get("catalog") or []
-            return _Access(answer.headers["X-Subject-Token"] or "", _moment(ends), _listed(catalogue))
+            access = _Access(answer.headers.get("X-Subject-Token") or "", _moment(ends), _listed(catalogue))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
             raise KeystoneFault(f"{shown(where)} answers {answer.status_code} without a token") from fault
+        if not access.token:
+            raise KeystoneFault(
+                f"{shown(where)} answers {answer.status_code} without a token: its head has no X-Subject-Token, which "
+                "whatever stands between may have removed"
+            )
+        return access
 
 
 def _moment(said: str | None) -> datetime.datetime | None:

@@ -2,11 +2,13 @@
 
 import contextlib
 import dataclasses
+import http.client
 import itertools
 import json
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -61,6 +63,17 @@ def token(**token: Any) -> Response:
 )
 def test_an_answer_without_a_token_is_told(answer: Response) -> None:
     with pytest.raises(KeystoneFault, match=r"http://k/v3/auth/tokens answers 20\d without a token"):
+        Keystone(Played(answer), WHO).token()
+
+
+@pytest.mark.parametrize("said", [None, ""])
+def test_an_answer_without_its_head_holds_no_token(said: str | None) -> None:
+    """An empty one would be refused by masakari-api, which would be taken for wrong credentials."""
+    head = http.client.HTTPMessage()
+    if said is not None:
+        head["X-Subject-Token"] = said
+    answer = Response(201, cast("Mapping[str, str]", head), '{"token": {}}')
+    with pytest.raises(KeystoneFault, match="answers 201 without a token: its head has no X-Subject-Token"):
         Keystone(Played(answer), WHO).token()
 
 
