@@ -15,8 +15,8 @@ from urllib.parse import urljoin, urlsplit
 
 from masakarimonitors.core.printable import printable
 from masakarimonitors.system.clock import SystemClock
-from masakarimonitors.system.network.http_exchange import current
-from masakarimonitors.system.network.http_session import HttpSession, Response, shown
+from masakarimonitors.system.network.http_exchange import LARGEST, current
+from masakarimonitors.system.network.http_session import HttpSession, Response, Unsent, shown
 
 _RENEWED = datetime.timedelta(seconds=120)
 """How long before its end a token is renewed."""
@@ -319,11 +319,15 @@ class KeystoneAdapter:
         exchange = current()
         if exchange is None:
             raise RuntimeError("a request that belongs to no exchange has no end")
-        # Whether a report may leave is asked when it does, not when its token is asked for.
-        may_send, exchange.may_send = exchange.may_send, lambda: True
+        # Whether a report may leave is asked when it does, not when its token is asked for. A catalogue may be larger
+        # than the answer to a report.
+        may_send, largest = exchange.may_send, exchange.largest
+        exchange.may_send, exchange.largest = lambda: True, LARGEST
         try:
             token = self.get_token()
+        except (OSError, ValueError) as fault:
+            raise Unsent(f"no token from keystone: {fault}") from fault
         finally:
-            exchange.may_send = may_send
+            exchange.may_send, exchange.largest = may_send, largest
         head = {"X-Auth-Token": token, **(headers or {})}
         return self._session.request(method, url, head, body, connect=timeout[0])

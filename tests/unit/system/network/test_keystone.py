@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.system.network.http_exchange import Exchange
-from masakarimonitors.system.network.http_session import HttpSession, Response, Tls
+from masakarimonitors.system.network.http_exchange import LARGEST, Exchange
+from masakarimonitors.system.network.http_session import HttpSession, Response, Tls, Unsent
 from masakarimonitors.system.network.keystone import (
     Identity,
     Keystone,
@@ -187,6 +187,44 @@ def test_whether_a_report_may_leave_is_not_asked_for_its_token() -> None:
         )
     assert asked == ["http://k/v3/auth/tokens", "http://m/n"]
     assert wanted == [1]
+
+
+def test_a_token_for_a_report_may_come_with_a_catalogue_that_is_larger_than_the_answer_to_it() -> None:
+    """It ran out, or was refused elsewhere, after the report was found fit to leave."""
+    bounds: list[int] = []
+
+    class Bounded(Played):
+        def request(self, *arguments: Any, **options: Any) -> Response:
+            bounds.append(exchange.largest)
+            return super().request(*arguments, **options)
+
+    exchange = Exchange(60.0, 1 << 16)
+    played = Bounded(token(), Response(202, {}, ""))
+    with exchange.here():
+        KeystoneAdapter(played, Keystone(played, WHO), SERVICE, "http://m").post(
+            "http://m/n", json={}, timeout=(1.0, 1.0)
+        )
+    assert (bounds, exchange.largest) == ([LARGEST, 1 << 16], 1 << 16)
+
+
+@pytest.mark.parametrize("auth_url", ["http://k/v3", "no address"])
+def test_without_a_token_nothing_of_a_report_has_left(auth_url: str) -> None:
+    class Answering(HttpSession):
+        def request(self, method: str, url: str, *_: Any, **__: Any) -> Response:
+            if not url.startswith("http"):
+                raise ValueError("no address of HTTP")
+            return Response(503, {}, "away")
+
+    session, exchange = Answering(Tls()), Exchange(60.0, 1 << 16)
+    keystone = Keystone(session, dataclasses.replace(WHO, auth_url=auth_url))
+    with (
+        exchange.here(),
+        pytest.raises(Unsent, match=r"no token from keystone: (away \(HTTP 503\)|no address)"),
+    ):
+        KeystoneAdapter(session, keystone, SERVICE, "http://m").post(
+            "http://m/n", json={}, timeout=(1.0, 1.0)
+        )
+    assert exchange.largest == 1 << 16
 
 
 ANYTHING = st.recursive(
