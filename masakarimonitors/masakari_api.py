@@ -12,6 +12,7 @@ import datetime
 import email.utils
 import json
 import re
+import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -294,11 +295,11 @@ class MasakariApi:
         except Withheld:
             return NotSent()
         except _faults() as error:
-            # Who has begun to answer is there: only this report has to be tried again.
-            row_only = exchange.over and exchange.answering
-            return Unreachable(
-                _seen(error, exchange), maybe_accepted=not _never_sent(error), row_only=row_only
-            )
+            in_doubt = not _never_sent(error)
+            # Who has begun to answer is there: only this report has to be tried again. (Before it was sent, that was
+            # keystone.)
+            row_only = in_doubt and exchange.over and exchange.answering
+            return Unreachable(_seen(error, exchange), maybe_accepted=in_doubt, row_only=row_only)
         finally:
             exchange.may_send = _always
         self.date = _date(response) or self.date
@@ -399,7 +400,9 @@ def _never_sent(error: BaseException) -> bool:
         if not isinstance(item, BaseException) or id(item) in seen:
             continue
         seen.add(id(item))
-        if type(item).__name__ in (
+        # One of Python's own, not of keystoneauth1's, has come on a connection that stood: where it did not, that is
+        # said by an `Unsent` around it.
+        if not isinstance(item, ssl.SSLError) and type(item).__name__ in (
             "Unsent",
             "NewConnectionError",
             "NameResolutionError",

@@ -1,10 +1,13 @@
 """Every row of the answers table, and what a broken connection says about a report."""
 
 import datetime
+import ssl
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
+from keystoneauth1 import exceptions
 
 from masakarimonitors.masakari_api import (
     Delivered,
@@ -16,6 +19,9 @@ from masakarimonitors.masakari_api import (
     Unreachable,
     judge,
 )
+from masakarimonitors.system.network.http_exchange import current
+from masakarimonitors.system.network.http_session import HttpSession, Response, Tls, Unsent
+from masakarimonitors.system.network.keystone import Identity, Keystone, KeystoneAdapter, Service
 
 DUPLICATE = (
     '{"conflictingRequest": {"code": 409, "message": "Notification received from host c1 of type PROCESS is'
@@ -196,6 +202,73 @@ class Token:
         self.posted.append(self.number)
         status = 202 if self.number in self.accepted else 401
         return SimpleNamespace(status_code=status, text="", headers={})
+
+
+class TokenRunsOut(HttpSession):
+    """Of keystone there are two answers: a token, and that it is away once its time is up."""
+
+    def __init__(self) -> None:
+        super().__init__(Tls())
+        self.asked: list[str] = []
+
+    def request(self, method: str, url: str, *_: Any, **__: Any) -> Response:
+        self.asked.append(url)
+        if len(self.asked) == 1:
+            return Response(201, {"X-Subject-Token": "1"}, '{"token": {}}')
+        exchange = current()
+        assert exchange is not None
+        exchange.came(1)
+        exchange.end()
+        return Response(503, {}, "away")
+
+
+async def test_a_token_that_cannot_be_renewed_in_the_middle_of_a_report_leaves_no_doubt() -> None:
+    session = TokenRunsOut()
+    keystone = Keystone(session, Identity(auth_url="http://k/v3", method="password", proof={}, scope=None))
+    service = Service(names=("instance-ha",), interfaces=("public",), region=None, name=None)
+    api = MasakariApi(KeystoneAdapter(session, keystone, service, "http://m/v1"))
+
+    outcome = await api.send("{}", lambda: keystone.invalidate("1"))
+    assert isinstance(outcome, Unreachable) and not outcome.maybe_accepted and not outcome.row_only
+    assert session.asked == ["http://k/v3/auth/tokens"] * 2
+    api.close()
+
+
+class Failing(Token):
+    def __init__(self, fault: Exception) -> None:
+        super().__init__()
+        self.fault = fault
+
+    def post(self, url: str, **options: Any) -> Any:
+        raise self.fault
+
+
+def because(fault: Exception, cause: Exception) -> Exception:
+    fault.__cause__ = cause
+    return fault
+
+
+BROKEN = ssl.SSLError(1, "[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC]")
+
+
+@pytest.mark.parametrize(
+    ("fault", "in_doubt"),
+    [
+        (BROKEN, True),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), True),
+        (because(Unsent("no connection to m:443"), BROKEN), False),
+        (because(exceptions.SSLError("keystoneauth1's"), requests.exceptions.SSLError(BROKEN)), False),
+    ],
+    ids=["bare", "end", "ours while it connects", "keystoneauth1's"],
+)
+async def test_a_fault_of_tls_after_the_connection_stands_leaves_a_report_in_doubt(
+    fault: Exception, in_doubt: bool
+) -> None:
+    """It may have been read before the far side's answer was spoilt on its way."""
+    api = MasakariApi(Failing(fault))
+    outcome = await api.send("{}")
+    assert isinstance(outcome, Unreachable) and outcome.maybe_accepted == in_doubt
+    api.close()
 
 
 async def test_whether_a_report_may_still_leave_is_asked_when_there_is_a_token() -> None:
