@@ -18,6 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from masakarimonitors.cmd import sockets
 from masakarimonitors.cmd.console import tables
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Row, Writer, whole
@@ -177,11 +178,9 @@ class _Looking:
         there = state_path.Found(None)
         if self._conf is not None:
             there = state_path.search(self._conf, ".sock", MONITORS)
-        places = [run_folder.folder()]
-        if there.folder is not None and there.folder not in there.closed:
-            places.insert(0, there.folder)
+        places = sockets.places(there)
         with ThreadPoolExecutor(len(wanted.monitors)) as pool:  # one that hangs costs its time once
-            found = list(pool.map(lambda name: _best(name, places), wanted.monitors))
+            found = list(pool.map(lambda name: _best(name, places, there.closed), wanted.monitors))
         _print(found, wanted, as_json=as_json)
         if self._fault:
             say(self._fault, lines=True, to=sys.stderr)
@@ -228,8 +227,11 @@ def exit_code(found: Sequence[Found]) -> int:
     return UNWELL if Answer.DEAD in answers or levels != {Level.OK} else OK
 
 
-def _best(name: str, places: Sequence[Path]) -> Found:
-    """What the monitor shows at the first place at which it answers, or else what tells most."""
+def _best(name: str, places: Sequence[Path], closed: Sequence[Path]) -> Found:
+    """What the monitor shows at the first place at which it answers, or else what tells most.
+
+    One that runs in a folder that is `closed` to this user is not taken for one that is not there.
+    """
     best = Found(name, Answer.NONE)
     for place in places:
         found = _ask(place / f"{name}.sock")
@@ -237,6 +239,8 @@ def _best(name: str, places: Sequence[Path]) -> Found:
             best = found
         if best.answer is Answer.SAID:
             break
+    if best.answer in (Answer.NONE, Answer.DEAD) and (why := sockets.hidden(name, closed)):
+        return Found(name, Answer.CLOSED, why=why)
     return best
 
 

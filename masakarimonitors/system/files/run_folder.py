@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from masakarimonitors.system.files.private_files import folder_is_open_to
+from masakarimonitors.system.network.socket_path import is_short
 
 SYSTEM = Path("/run/masakarimonitors")
 """Where it is unless systemd names another one (`RuntimeDirectory=`)."""
@@ -70,6 +71,11 @@ def is_listening(path: Path, table: str) -> bool:
             except ValueError:
                 continue
     return False
+
+
+def is_told(path: Path, table: str) -> bool:
+    """Whether the table would tell of a socket at `path`: of one with a long path another address stands there."""
+    return bool(table) and is_short(path)
 
 
 def table() -> str:

@@ -132,10 +132,15 @@ def _is_answered(path: Path, kind: socket.SocketKind) -> bool:
     return fault not in (errno.ECONNREFUSED, errno.ENOENT)
 
 
+def is_short(path: Path) -> bool:
+    """Whether the kernel takes the path itself as an address."""
+    return len(os.fsencode(path)) <= _LONGEST
+
+
 @contextlib.contextmanager
 def address(path: Path) -> Iterator[str]:
     """What to bind or connect to for a socket at `path`; a long one is reached through its folder. Raises OSError."""
-    if len(os.fsencode(path)) <= _LONGEST:
+    if is_short(path):
         yield str(path)
         return
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

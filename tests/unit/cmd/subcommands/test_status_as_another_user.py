@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import grp
 import os
 import socket
 import tempfile
@@ -150,6 +151,29 @@ async def test_one_that_stands_where_everybody_looks_is_never_none(
         path.chmod(0o600)
     ran = await asyncio.to_thread(ask, "status")
     assert ran.code == 4 and "nobody is seen to listen at it" in ran.err
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["in the kernel's table", "nobody tells"])
+async def test_one_that_answers_does_not_hide_one_that_may_not_be_looked_at(
+    folder: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    """As a member of the group: one has its socket where the group may ask, another only where it may not look."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(folder / "run"))
+    clock = FakeClock()
+    prepare = functools.partial(run_folder.prepare, folder / "run", grp.getgrgid(STRANGER).gr_name)
+    async with unix_socket.serve(
+        monitor("hostmonitor", clock), clock, folder / "run" / "hostmonitor.sock", prepare=prepare
+    ):
+        ran = await asyncio.to_thread(ask, "status")
+        assert ran.code == 0 and "hostmonitor\thealth\tok" in ran.out, "nobody else runs, the kernel tells"
+        path = folder / "state" / "processmonitor.sock"
+        async with unix_socket.serve(monitor("processmonitor", clock), clock, path):
+            if not told:
+                monkeypatch.setattr(run_folder, "table", lambda: "")
+            ran = await asyncio.to_thread(ask, "status")
+    assert ran.code == 4 and "hostmonitor\thealth\tok" in ran.out
+    said = "processmonitor runs, and uid" if told else "whether processmonitor runs is not known"
+    assert said in ran.err
 
 
 @pytest.mark.parametrize("tool", [("outbox",), ("status",), ("check", "--offline")])

@@ -1,0 +1,47 @@
+"""Where the monitors' sockets are looked for, and what is known of those in a folder that is closed."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.cmd import sockets
+from masakarimonitors.conf.state_path import Found
+from masakarimonitors.system.files import run_folder
+
+RUN = Path("/run/somewhere")
+STATE = Path("/var/lib/somewhere")
+
+
+@pytest.fixture(autouse=True)
+def _runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(RUN))
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        (Found(STATE), [STATE, RUN]),
+        (Found(STATE, (STATE,)), [RUN]),
+        (Found(STATE, (Path("/root"),)), [STATE, RUN]),
+        (Found(RUN), [RUN]),
+        (Found(None), [RUN]),
+    ],
+)
+def test_everybody_s_folder_is_looked_into_always_and_last(there: Found, expected: list[Path]) -> None:
+    assert sockets.places(there) == expected
+
+
+def test_one_that_listens_in_a_closed_folder_runs(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(tmp_path / "hostmonitor.sock"))
+        one.listen(1)
+        assert sockets.hidden("hostmonitor", [STATE, tmp_path]).startswith("hostmonitor runs, and uid")
+        assert sockets.hidden("processmonitor", [STATE, tmp_path]) == ""
+        assert sockets.hidden("hostmonitor", []) == ""
+
+
+def test_where_the_table_does_not_tell_it_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "is not known" in sockets.hidden("hostmonitor", [STATE / ("long" * 30)])
+    monkeypatch.setattr(run_folder, "table", lambda: "")
+    assert "whether hostmonitor runs is not known" in sockets.hidden("hostmonitor", [STATE])
