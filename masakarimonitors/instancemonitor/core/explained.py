@@ -41,6 +41,23 @@ _PHASES: Mapping[Phase, tuple[Standing, str]] = {
 }
 
 
+_UNTOLD: Mapping[Fate, tuple[Standing, str]] = {
+    Fate.NOT_TAKEN: (
+        Standing.HELD,
+        "it died, and masakari has not taken the report, which is offered again when it may",
+    ),
+    Fate.DROPPED: (
+        Standing.HELD,
+        "it died, and its report was taken back before masakari had it, and is not offered again",
+    ),
+    Fate.WITH_HOST: (
+        Standing.TOLD,
+        "masakari did not take its own report, and was told after its death that the whole host failed",
+    ),
+}
+"""Deaths of which masakari does not have the report, by what became of that."""
+
+
 def explain(state: State, subject: str, now: Instant) -> Explained | None:
     """How that subject stands; at several libvirts, at the one where it is worst off. None where it is not known."""
     found = [one for one in state.instances.values() if subject_of(one.identity) == subject]
@@ -73,11 +90,9 @@ def _standing(state: State, instance: Instance) -> tuple[Standing, str]:
         return Standing.SUSPECTED, f"it stands still: {instance.halted}"
     if instance.stories.due and _storm_began(state, uri) is not None:
         return Standing.HELD, "it has I/O errors, together with many others: a storm holds its report"
-    if instance.fate is Fate.NOT_TAKEN:
-        return (
-            Standing.HELD,
-            "it died, and masakari has not taken the report, which is offered again when it may",
-        )
+    if instance.phase in DEAD and instance.fate in _UNTOLD:
+        standing, why = _UNTOLD[instance.fate]
+        return standing, f"{why}: {instance.dropped}" if instance.dropped else why
     return _PHASES[instance.phase]
 
 

@@ -75,6 +75,7 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         fate=fate,
         made=_number(value.get("made")),
         not_taken=Ended(times=int(fate is Fate.NOT_TAKEN)),
+        dropped=str(value.get("dropped") or ""),
         held=_number(value.get("held")),
         defined=False if value.get("defined") is False else None,
         leaving=value.get("leaving") is True,

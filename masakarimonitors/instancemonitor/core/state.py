@@ -69,11 +69,11 @@ class Instance:
 
     `identity.run` names the life that was last seen, `since` when it was first seen up, or arriving (seconds since
     1970; 0: not known). `number`: of its last event (0: none; -1: it is only remembered). `reported`: when its last
-    death was first reported; `fate`: what became of the last report of it, made at `made` (0: at `reported`), and
-    `not_taken`: how it ended, if masakari has not taken it. `life`: when by its log the life began that was last
-    read of it since (0: none was); `held`: when it had vanished and nothing told why; `noted_at`: the monotonic
-    second of the last of `reported` and `held` (None: of an earlier run). `defined`: whether libvirt keeps a
-    definition of it (None: not told).
+    death was first reported; `fate`: what became of the last report of it, made at `made` (0: at `reported`),
+    `not_taken`: how it ended, if masakari has not taken it, and `dropped`: in which words it was taken back. `life`:
+    when by its log the life began that was last read of it since (0: none was); `held`: when it had vanished and
+    nothing told why; `noted_at`: the monotonic second of the last of `reported` and `held` (None: of an earlier run).
+    `defined`: whether libvirt keeps a definition of it (None: not told).
     `leaving`: it was held for the end of a live migration from here when last heard of, so it may run elsewhere.
     `ended`: its process ended while its libvirtd was away or fell silent, and nobody had stopped it; `trace`: what the
     disk tells of it now that libvirt does not know it. `unwatched`: events of it may have been missed since it was last
@@ -94,6 +94,7 @@ class Instance:
     fate: Fate = Fate.NONE
     made: float = 0.0
     not_taken: Ended = field(default_factory=lambda: Ended(times=0))
+    dropped: str = ""
     life: float = 0.0
     held: float = 0.0
     noted_at: float | None = None
@@ -334,6 +335,8 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["reported"] = instance.reported
         if instance.fate not in (Fate.NONE, Fate.PENDING):
             value["fate"] = instance.fate.value
+        if instance.fate is Fate.DROPPED and instance.dropped:
+            value["dropped"] = instance.dropped
         if instance.made:
             value["made"] = instance.made
     if instance.since and instance.phase in (Phase.UP, Phase.ARRIVING, Phase.UNSURE):

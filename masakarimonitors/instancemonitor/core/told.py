@@ -20,7 +20,9 @@ class Fate(StrEnum):
     NOT_TAKEN = "not taken"
     """masakari refused it, or it expired: it is made anew when that may help."""
     DROPPED = "dropped"
-    """Not to be told any more: somebody took it back, or masakari has recovered the whole host since."""
+    """Not to be told any more: somebody took it back. Earlier releases wrote this of `WITH_HOST`, too."""
+    WITH_HOST = "told with its host"
+    """Not to be told any more: masakari did not take it, and was told since that the whole host failed."""
 
 
 class Step(StrEnum):
@@ -49,7 +51,7 @@ TABLE: Mapping[tuple[Fate, Step], Fate] = {
     (Fate.PENDING, Step.TAKEN): Fate.TAKEN,
     (Fate.PENDING, Step.NOT_TAKEN): Fate.NOT_TAKEN,
     (Fate.PENDING, Step.TAKEN_BACK): Fate.DROPPED,
-    (Fate.NOT_TAKEN, Step.HOST_FAILED): Fate.DROPPED,
+    (Fate.NOT_TAKEN, Step.HOST_FAILED): Fate.WITH_HOST,
 }
 """(fate, step) -> the next fate; whole."""
 

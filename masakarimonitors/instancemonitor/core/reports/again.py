@@ -49,7 +49,7 @@ def settled(state: State, seen: ReportSettled, policy: Policy, now: Instant) -> 
         fate = move(instance.fate, how)
         if fate is instance.fate:
             continue
-        instance = replace(instance, fate=fate)
+        instance = replace(instance, fate=fate, dropped=seen.answer if fate is Fate.DROPPED else "")
         if fate is Fate.NOT_TAKEN:
             instance = replace(instance, not_taken=Ended(instance.not_taken.times + 1, now.monotonic))
             told = (

@@ -1,12 +1,17 @@
 """Why an instance is reported, or why not: where it stands and what stands between its end and masakari."""
 
+import datetime
 import json
+
+import pytest
 
 from masakarimonitors.core.explained import Explained, Passage, Standing
 from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.instancemonitor.core.explained import GateName, explain
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
-from masakarimonitors.instancemonitor.core.observation import LibvirtAway
+from masakarimonitors.instancemonitor.core.observation import LibvirtAway, ReportSettled
+from masakarimonitors.instancemonitor.core.state import Instance, State
+from masakarimonitors.instancemonitor.core.told import Fate
 from masakarimonitors.libvirt.domain_state import ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
 
@@ -62,3 +67,42 @@ def test_one_whose_report_masakari_did_not_take_is_held() -> None:
     play.settled(ReportStatus.REFUSED, play.now.wall)
     found = told(play)
     assert found.standing is Standing.HELD and "has not taken" in found.why
+
+
+DROPPED = "the report (number 7) was dropped by uid 0 (alice): scrapped"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_of_one_whose_report_a_person_dropped_masakari_is_not_told(restarted: bool) -> None:
+    play = Play()
+    play.census(running())
+    play.census(off(ShutoffReason.CRASHED))
+    play.see(ReportSettled(INSTANCE.uuid, play.now.wall, ReportStatus.WITHDRAWN, DROPPED))
+    if restarted:
+        play.restart()
+        play.census(off(ShutoffReason.CRASHED))
+    found = told(play)
+    assert found.standing is Standing.HELD
+    assert found.why.endswith(f"is not offered again: {DROPPED}")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_one_whose_host_was_reported_instead_is_told_with_its_host(restarted: bool) -> None:
+    play = Play()
+    play.census(running())
+    play.census(off(ShutoffReason.CRASHED))
+    at = play.now.wall
+    play.settled(ReportStatus.REFUSED, at)
+    play.at_masakari(on_maintenance=True, failed_at=at + datetime.timedelta(seconds=30))
+    if restarted:
+        play.restart()
+        play.census(off(ShutoffReason.CRASHED))
+    found = told(play)
+    assert found.standing is Standing.TOLD
+    assert "did not take its own report" in found.why and "the whole host failed" in found.why
+
+
+def test_what_an_earlier_release_wrote_of_a_report_that_was_taken_back_is_no_report() -> None:
+    dead = Instance(key="k", identity=INSTANCE, phase=Phase.FAILED, fate=Fate.DROPPED)
+    found = explain(State(instances={dead.place: dead}), SUBJECT, Play().now)
+    assert found is not None and (found.standing, found.why[-14:]) == (Standing.HELD, " offered again")
