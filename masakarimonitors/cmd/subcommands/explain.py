@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from masakarimonitors.cmd import sockets
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.cmd.wiring import MONITORS
 from masakarimonitors.conf import loader, state_path
@@ -27,6 +28,7 @@ from masakarimonitors.journal.writer import SUFFIX
 from masakarimonitors.outbox.storage import reading
 from masakarimonitors.status import unix_socket
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.files import run_folder
 
 KNOWN, NOTHING_KNOWN, NOT_RUNNING, UNKNOWN = 0, 1, 3, 4
 """Exit codes; 2 is a wrong argument's, and that of a word which several subjects have."""
@@ -43,6 +45,7 @@ _KINDS = {
 _ROWS = 2000
 # So often a monitor is asked that gave its status and no answer: it did not hear the question in time.
 _ASKED = 3
+_DEAD = "is dead: it was killed, or ended by a fault (see its log)"
 _LIVES = (Kind.STARTED, Kind.STOPPED, Kind.LOST)
 
 
@@ -231,24 +234,40 @@ def _ask_all(conf: Any, subjects: Sequence[str], found: Found) -> None:
     if there.unknown:
         found.remarks.append(there.unknown)
         found.unknown = True
-    if there.folder is None or there.folder in there.closed:
-        return
-    paths = [there.folder / f"{name}.sock" for name in MONITORS]
-    with ThreadPoolExecutor(len(paths)) as pool:  # one that hangs costs its time once
-        answers = list(pool.map(lambda path: _ask(path, subjects), paths))
-    for path, answer in zip(paths, answers, strict=True):
+    places = sockets.places(there)
+    with ThreadPoolExecutor(len(MONITORS)) as pool:  # one that hangs costs its time once
+        answers = list(pool.map(lambda name: _best(name, places, there.closed, subjects), MONITORS))
+    for name, answer in zip(MONITORS, answers, strict=True):
         if answer is None:
             continue
         if isinstance(answer, str):
-            found.remarks.append(f"{path.stem} {answer}: what it knows now is missing here.")
+            found.remarks.append(f"{answer} What it knows now is missing here.")
             found.unknown = True
             continue
         found.running += 1
         lost = (answer.get("journal") or {}).get("lost")
         if lost:
-            found.remarks.append(f"{path.stem} has lost {lost} records of its journal since its start.")
+            found.remarks.append(f"{name} has lost {lost} records of its journal since its start.")
         for one in answer["explained"]:
-            found.told.append(Answer(monitor=path.stem, at=_moment(answer.get("at")), explained=one))
+            found.told.append(Answer(monitor=name, at=_moment(answer.get("at")), explained=one))
+
+
+def _best(
+    name: str, places: Sequence[Path], closed: Sequence[Path], subjects: Sequence[str]
+) -> dict[str, Any] | str | None:
+    """As `_ask`, of the first place at which it answers; of one that is nowhere seen, what is known in closed ones."""
+    seen: list[str] = []
+    for place in places:
+        answer = _ask(place / f"{name}.sock", subjects)
+        if isinstance(answer, dict):
+            return answer
+        if answer is not None:
+            seen.append(answer)
+    # Beside one that runs, the socket of an earlier life may stand in another place.
+    for answer in seen:
+        if answer != _DEAD:
+            return f"{name} {answer}."
+    return sockets.hidden(name, closed) or (f"{name} {_DEAD}." if seen else None)
 
 
 def _ask(path: Path, subjects: Sequence[str]) -> dict[str, Any] | str | None:
@@ -258,12 +277,15 @@ def _ask(path: Path, subjects: Sequence[str]) -> dict[str, Any] | str | None:
             answer: Any = unix_socket.ask(path, subjects)
             if isinstance(answer, dict) and isinstance(answer.get("explained"), list):
                 return answer
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except ConnectionRefusedError:
-        return "is dead: it was killed, or ended by a fault (see its log)"
+        return _DEAD
     except PermissionError:
-        return f"may not be asked by uid {os.geteuid()}; ask as root, or as the user that the monitors run as"
+        return (
+            f"may not be asked by uid {os.geteuid()}; ask as root, as the user that the monitors run as, or as a "
+            f"member of the group {run_folder.GROUP}"
+        )
     except (TimeoutError, BlockingIOError):
         return "does not answer: it is stopped or hangs"
     except (OSError, ValueError) as fault:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.cmd.subcommands.explain import parse
+from masakarimonitors.conf import state_path
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.explained import Explained, Standing
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
@@ -126,6 +127,43 @@ async def test_a_monitor_that_runs_is_asked_and_its_word_is_the_first_line(
     assert document["subject"] == "host:node05" and document["first_line"].startswith("HA is off")
     assert document["now"][0]["standing"] == "off"
     assert [one["report"] for one in document["past"]] == [4]
+
+
+WELL = Explained(subject="host:node05", standing=Standing.WELL, why="it answers")
+
+
+@pytest.mark.parametrize("dead", [False, True], ids=["none in the folder for state", "a dead one there"])
+async def test_one_that_has_its_socket_only_where_everybody_looks_is_asked_there(
+    run: Run, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch, dead: bool
+) -> None:
+    """It works from memory; or whoever asks may not look into the folder for state."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    if dead:
+        with socket.socket(socket.AF_UNIX) as killed:
+            killed.bind(str(tmp_path / "state/hostmonitor.sock"))
+    path = tmp_path / "run/hostmonitor.sock"
+    async with unix_socket.serve(monitor("hostmonitor", WELL), FakeClock(), path):
+        assert await asyncio.to_thread(run, "explain", "node05") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("node05 is well: it answers.") and said.err == ""
+
+
+async def test_one_that_runs_in_a_closed_folder_is_not_passed_over(
+    run: Run, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    state = tmp_path / "state"
+    monkeypatch.setattr(state_path, "search", lambda *a, **k: state_path.Found(state, (state,)))
+    async with (
+        unix_socket.serve(monitor("hostmonitor", WELL), FakeClock(), tmp_path / "run/hostmonitor.sock"),
+        unix_socket.serve(monitor("processmonitor"), FakeClock(), state / "processmonitor.sock"),
+    ):
+        assert await asyncio.to_thread(run, "explain", "node05") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("node05 is well") and "processmonitor runs, and uid" in said.err
+    assert "What it knows now is missing here." in said.err and "instancemonitor" not in said.err
 
 
 def test_one_that_died_has_left_its_journal(run: Run, tmp_path: Path, capsys: Said) -> None:
