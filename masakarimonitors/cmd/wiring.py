@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from masakarimonitors.outbox.storage.disk import DEADLINE
 from masakarimonitors.outbox.storage.lock import InUse, Lock
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import MemoryStore, Store, StoreFault
-from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, WaitingRow
+from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.threads import Pool
 
@@ -160,7 +160,7 @@ def wire(
         follower.describe,
         views=daemon.views,
         unreported=lambda: daemon.unreported(since=clock.now().monotonic - follow.day),
-        explain=lambda subject, now: _explained(subject, now, daemon, delivery, follower),
+        explain=lambda subject, now, rows: _explained(subject, now, daemon, delivery, rows),
         journal=journal.describe if journal is not None else dict,
     )
     return WiredMonitor(
@@ -175,7 +175,7 @@ def wire(
 
 
 def _explained(
-    subject: str, now: Instant, daemon: Daemon[Any, Any], delivery: Delivery, follower: Follower
+    subject: str, now: Instant, daemon: Daemon[Any, Any], delivery: Delivery, rows: Sequence[SubjectRow]
 ) -> dict[str, JSON] | None:
     """How the subject stands, with its reports that wait and those that masakari has; None: nothing is known of it."""
     told = daemon.explain(subject, now)
@@ -193,7 +193,7 @@ def _explained(
     ]
     delivered: list[JSON] = [
         {"state": row.state, "detail": row.detail, "alarm": row.alarm}
-        for row in follower.describe()
+        for row in rows
         if row.subject == subject
     ]
     if told is None and not waiting and not delivered:

@@ -165,8 +165,10 @@ class MonitorStatus:
     _: KW_ONLY
     views: Callable[[Instant], Sequence[View] | None] = lambda now: ()
     unreported: Callable[[], Sequence[Unreported]] = tuple
-    explain: Callable[[str, Instant], dict[str, JSON] | None] = lambda subject, now: None
-    """How that subject stands now, as JSON; None where nothing is known of it."""
+    explain: Callable[[str, Instant, Sequence[SubjectRow]], dict[str, JSON] | None] = (
+        lambda subject, now, rows: None
+    )
+    """How that subject stands now, as JSON, beside all that `delivered` shows; None where nothing is known of it."""
     journal: Callable[[], dict[str, JSON]] = dict
     """Where the journal is kept, and how much of it was lost."""
 
@@ -190,7 +192,8 @@ class MonitorStatus:
 
     def answer(self, subjects: Sequence[str], now: Instant) -> dict[str, JSON]:
         """How each of these subjects stands at this moment, those that this monitor knows."""
-        found = [told for subject in subjects if (told := self.explain(subject, now)) is not None]
+        rows = self.delivered()
+        found = [told for subject in subjects if (told := self.explain(subject, now, rows)) is not None]
         return {
             "monitor": self.record.monitor,
             "at": now.wall.isoformat(),

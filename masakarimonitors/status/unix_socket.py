@@ -29,8 +29,9 @@ PATIENCE = 5.0
 _MOST = 16
 # Seconds for which a reader that neither asks nor ends its side is waited for: those of earlier releases do neither.
 _QUESTION = 0.5
-# Bytes of a question.
+# Bytes of a question, and subjects in it: each is looked for on the loop, before all that is to be seen.
 _LONGEST = 8192
+_SUBJECTS = 20
 # Seconds until a socket at which others wait is tried again.
 _AGAIN = 0.1
 # Seconds between two looks whether the socket is still where readers would find it.
@@ -166,13 +167,15 @@ async def _question(reader: asyncio.StreamReader) -> Sequence[str] | None:
     asked = b""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_QUESTION):
-            while b"\n" not in asked and len(asked) < _LONGEST and (part := await reader.read(_LONGEST)):
+            while b"\n" not in asked and (part := await reader.read(_LONGEST - len(asked))):
                 asked += part
     try:
         subjects = json.loads(asked)["explain"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return [one for one in subjects if isinstance(one, str)] if isinstance(subjects, list) else None
+    if not isinstance(subjects, list):
+        return None
+    return [one for one in subjects[:_SUBJECTS] if isinstance(one, str)]
 
 
 class _Place:
@@ -220,7 +223,7 @@ def read(path: Path) -> dict[str, JSON]:
 
 
 def ask(path: Path, subjects: Sequence[str]) -> dict[str, JSON]:
-    """How these subjects stand, as the monitor behind `path` sees it; raises as `read`.
+    """How these subjects stand, the first 20 of them, as the monitor behind `path` sees it; raises as `read`.
 
     What has no `explained` is the status: of an earlier release, or of one that was asked too slowly.
     """
@@ -235,7 +238,7 @@ def exchange(path: Path, words: bytes) -> dict[str, JSON]:
         if words:
             with contextlib.suppress(BrokenPipeError):  # it has answered already
                 connection.sendall(words)
-            connection.shutdown(socket.SHUT_WR)
+        connection.shutdown(socket.SHUT_WR)  # or one that asks nothing would be waited for
         parts = []
         while part := connection.recv(65536):
             parts.append(part)

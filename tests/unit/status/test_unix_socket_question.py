@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,22 +13,28 @@ import pytest
 
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.status import unix_socket
-from masakarimonitors.status.model import MonitorStatus
+from masakarimonitors.status.model import MonitorStatus, SubjectRow
 from tests.fixtures.fake_clock import FakeClock
 
 
 @pytest.fixture
 def explaining(status: MonitorStatus) -> MonitorStatus:
-    def explain(subject: str, now: Instant) -> dict[str, JSON] | None:
+    def explain(subject: str, now: Instant, rows: Sequence[SubjectRow]) -> dict[str, JSON] | None:
         return {"subject": subject, "standing": "well"} if subject == "host:a" else None
 
     return replace(status, explain=explain)
 
 
+_PART = 4000
+
+
 def exchange(path: Path, said: bytes, *, end: bool) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path))
-        connection.sendall(said)
+        connection.sendall(said[:_PART])
+        if said[_PART:]:
+            time.sleep(0.05)  # and is heard in two parts
+            connection.sendall(said[_PART:])
         if end:
             connection.shutdown(socket.SHUT_WR)
         parts = []
@@ -42,6 +50,55 @@ async def test_each_subject_that_is_known_is_told(explaining: MonitorStatus, tmp
         told = await asyncio.to_thread(unix_socket.ask, path, ["host:a", "host:b"])
         assert told["explained"] == [{"subject": "host:a", "standing": "well"}]
         assert (told["monitor"], "subjects" in told) == ("hostmonitor", False)
+        assert "subjects" in await asyncio.to_thread(unix_socket.read, path)
+
+
+async def test_a_question_about_very_many_costs_no_more_than_one_about_a_few(
+    explaining: MonitorStatus, tmp_path: Path
+) -> None:
+    """Each subject is looked for on the loop."""
+    asked: list[str] = []
+    described: list[int] = []
+
+    def explain(subject: str, now: Instant, rows: Sequence[SubjectRow]) -> dict[str, JSON]:
+        asked.append(subject)
+        return {"subject": subject}
+
+    def delivered() -> Sequence[SubjectRow]:
+        described.append(1)
+        return ()
+
+    path, counts = tmp_path / "hostmonitor.sock", []
+    async with unix_socket.serve(
+        replace(explaining, explain=explain, delivered=delivered), FakeClock(), path
+    ):
+        for many in (1, 1000):
+            described.clear()
+            asked.clear()
+            told = await asyncio.to_thread(unix_socket.ask, path, [str(one) for one in range(many)])
+            assert isinstance(told["explained"], list) and len(told["explained"]) == len(asked)
+            counts.append((len(asked), len(described)))
+    assert [asked for asked, _ in counts] == [1, 20]
+    assert len({described for _, described in counts}) == 1, "not for each subject anew"
+
+
+async def test_of_a_question_that_is_too_long_nothing_is_heard(
+    explaining: MonitorStatus, tmp_path: Path
+) -> None:
+    path, longest = tmp_path / "hostmonitor.sock", unix_socket._LONGEST
+    question = json.dumps({"explain": ["host:a"]}).encode()
+    async with unix_socket.serve(explaining, FakeClock(), path):
+        for pad, heard in ((longest, True), (longest + 1, False)):
+            told = await asyncio.to_thread(exchange, path, question.rjust(pad), end=True)
+            assert ("explained" in told) is heard
+
+
+async def test_who_asks_nothing_ends_its_side_and_is_answered_at_once(
+    status: MonitorStatus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unix_socket, "_QUESTION", 2 * unix_socket.PATIENCE)
+    path = tmp_path / "hostmonitor.sock"
+    async with unix_socket.serve(status, FakeClock(), path):
         assert "subjects" in await asyncio.to_thread(unix_socket.read, path)
 
 

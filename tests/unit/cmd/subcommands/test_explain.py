@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from masakarimonitors.journal.record import JournalRecord, Kind, to_line
 from masakarimonitors.outbox.rows import Put, Row
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.status import unix_socket
-from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
+from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow
 from tests.fixtures.fake_clock import FakeClock
 from tests.unit.cmd.conftest import Run
 
@@ -71,7 +72,7 @@ def of(subject: str, kind: Kind = Kind.VERDICT, **changes: object) -> JournalRec
 
 
 def monitor(name: str, *explained: Explained) -> MonitorStatus:
-    def explain(subject: str, now: Instant) -> dict[str, JSON] | None:
+    def explain(subject: str, now: Instant, rows: Sequence[SubjectRow]) -> dict[str, JSON] | None:
         return next((one.as_json() for one in explained if one.subject == subject), None)
 
     row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
