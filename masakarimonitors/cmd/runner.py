@@ -74,6 +74,8 @@ async def serve(
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(api.close)
         stack.enter_context(loop_watch.watched(conf.loop_stall_limit))
+        # Left after the outboxes, whose last words are for the journals, too.
+        afterwards = await stack.enter_async_context(contextlib.AsyncExitStack())
 
         async def opened(name: str) -> Outbox:
             outbox = await wiring.make_outbox(conf, state, name, clock, on_written, journals[name])
@@ -97,7 +99,7 @@ async def serve(
         ]
         for journal in filter(None, journals.values()):
             journal.started(VERSION)
-            stack.push_async_callback(journal.close)
+            afterwards.push_async_callback(journal.close)
         running[0].status.record.left_out.update(left_out or {})
         if "hostmonitor" in names:
             unknown.warn_of_sections(conf)

@@ -6,6 +6,7 @@ Beside the outbox, and its owner's alone. The kernel tells who asks; only root a
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
 import struct
@@ -17,6 +18,8 @@ from masakarimonitors.core.printable import printable
 from masakarimonitors.outbox.by_hand import Act, Asked, Done
 from masakarimonitors.status import unix_socket
 from masakarimonitors.system.clock import Clock
+
+LOG = logging.getLogger(__name__)
 
 SUFFIX = ".control"
 """The end of its name, behind that of the monitor."""
@@ -34,12 +37,17 @@ async def serve(do: Callable[[Asked], Done], clock: Clock, path: Path) -> AsyncI
     """Have what is asked at `path` done while the block runs."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, TimeoutError, ValueError):  # the last: a line without end
+        try:
             async with asyncio.timeout(unix_socket.PATIENCE):
                 done = heard(await reader.readline(), _uid(writer), do)
                 writer.write(json.dumps({"done": done.done, "said": done.said}).encode() + b"\n")
                 await writer.drain()
-        writer.close()
+        except (OSError, TimeoutError, ValueError) as fault:  # the last: a line without end
+            LOG.debug("Who asked at %s has no answer: %s", path, fault)
+        except Exception:  # a fault of ours; whoever asks is not kept waiting for it
+            LOG.exception("What was asked at %s could not be done, by a fault of this program", path)
+        finally:
+            writer.close()
 
     without = "`masakari-monitors outbox retry` and `drop` cannot reach this monitor"
     async with unix_socket.listen(answer, clock, path, without=without):

@@ -19,8 +19,12 @@ from masakarimonitors.cmd import runner, wiring
 from masakarimonitors.cmd.wiring import NotBuilt, WiredMonitor
 from masakarimonitors.conf import ConfigFault, state_path
 from masakarimonitors.core.decision import Ruling
+from masakarimonitors.core.notification import HostEvent, ProcessNotification
+from masakarimonitors.journal.reader import read
+from masakarimonitors.journal.record import Kind
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.outbox import Outbox
+from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.status import unix_socket
@@ -104,6 +108,25 @@ async def test_status_is_there_from_the_start_to_the_stop_and_the_outbox_is_let_
         assert shown["monitor"] == "processmonitor"
     assert not (state / "processmonitor.sock").exists()
     SqliteStore(state / "processmonitor.sqlite").close()
+
+
+async def test_the_journal_is_closed_after_the_outbox_whose_last_records_it_takes(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = Outbox.close
+
+    async def write_the_last(outbox: Outbox) -> None:
+        await close(outbox)
+        outbox._on_row(row)
+
+    at = SystemClock().now()
+    row = Row.new(7, ProcessNotification("a", at.wall, HostEvent.STOPPED, "p"), "its last word", at)
+    monkeypatch.setattr(Outbox, "close", write_the_last)
+    async with Serving().at_work(configure()):
+        pass
+    records = read(tmp_path / "state", ["processmonitor"]).records
+    assert [one.kind for one in records][-2:] == [Kind.MADE, Kind.STOPPED]
+    assert records[-2].why == "its last word"
 
 
 async def test_a_hangup_has_the_list_read_again(configure: Configure, tmp_path: Path) -> None:

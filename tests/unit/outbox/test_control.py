@@ -80,6 +80,20 @@ async def test_a_line_without_end_is_not_waited_for_in_memory(tmp_path: Path) ->
     assert doer.asked == []
 
 
+async def test_who_asks_is_not_kept_waiting_for_a_fault_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(asked: Asked) -> Done:
+        raise KeyError("a fault inside")
+
+    monkeypatch.setattr(unix_socket, "PATIENCE", 1.0)
+    path = tmp_path / "hostmonitor.control"
+    async with control.serve(fail, FakeClock(), path):
+        with pytest.raises(ValueError):  # it is closed, and nothing was said
+            await asyncio.to_thread(control.ask, path, Asked(act=Act.RETRY, row=1, who="x"))
+    assert "by a fault of this program" in caplog.text
+
+
 async def test_an_answer_that_makes_no_sense_is_none(tmp_path: Path) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
