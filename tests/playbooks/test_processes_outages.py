@@ -503,6 +503,34 @@ def test_what_falls_after_the_operator_has_put_the_host_back_is_reported_anew() 
     assert len(notified(play.all_commands)) == 2
 
 
+def test_what_stays_down_when_the_operator_puts_the_host_back_is_reported_anew() -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    lives_for_its_probation(play, True)
+    stays_down(play, maintenance=True, seconds=3 * 3600)  # what masakari has had stands for it
+    assert len(notified(play.all_commands)) == 1
+    stays_down(play, maintenance=False, seconds=600)
+    first, anew = notified(play.all_commands)
+    assert anew.notification.generated_time > first.notification.generated_time
+
+
+def test_what_stays_down_after_a_restart_of_the_monitor_and_the_end_of_the_maintenance_is_reported_anew() -> (
+    None
+):
+    later = stays_down(two_weeks_later(delivered(), seconds=60), maintenance=True, seconds=3 * 3600)
+    assert not notified(later.all_commands)
+    stays_down(later, maintenance=False, seconds=600)
+    assert len(notified(later.all_commands)) == 1
+
+
+def test_of_what_masakari_said_long_ago_it_is_not_known_whether_it_still_stands() -> None:
+    later = stays_down(two_weeks_later(delivered(), seconds=60), maintenance=True)
+    stays_down(later, maintenance=None, seconds=1800)
+    assert not notified(later.all_commands)
+    stays_down(later, maintenance=None, seconds=3600)
+    assert len(notified(later.all_commands)) == 1
+
+
 def stays_up(play: Play, maintenance: bool) -> None:
     for _ in range(10):
         if play.asked == [LookUpMaintenance()]:

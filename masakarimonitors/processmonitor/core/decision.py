@@ -205,7 +205,7 @@ def _maintenance(state: State, seen: MaintenanceSeen, policy: Policy) -> tuple[S
     if seen.on_maintenance is not None:
         for name, process in state.processes.items():
             if seen.on_maintenance:
-                processes[name], told = telling.on_maintenance(process, policy)
+                processes[name], told = telling.on_maintenance(process, seen.at, policy)
             else:
                 processes[name], told = telling.maintenance_ended(process, seen.at, policy)
             decision += told

@@ -37,7 +37,8 @@ class Report:
     `made_at`: its generated_time (None: not kept by an earlier release). `reported_at`: when it was made. `ended`:
     how often it was refused or has expired; `again_at`: from which monotonic second on it may be offered again.
     `why`: masakari's last words. `earlier`: an earlier life of the monitor has made it, or it was of the outage before,
-    and no more is known of it. `before_boot`: the host was started anew since.
+    and no more is known of it. `before_boot`: the host was started anew since. `stood_at`: when masakari, which has it,
+    last said that it holds this host on maintenance, so that it stands for what is down.
     """
 
     fate: Fate
@@ -48,6 +49,7 @@ class Report:
     why: str = ""
     earlier: bool = False
     before_boot: bool = False
+    stood_at: datetime.datetime | None = None
 
     @property
     def may_be_anothers(self) -> bool:
@@ -57,8 +59,8 @@ class Report:
         return self.earlier and self.fate is Fate.DELIVERED
 
     def is_old(self, now: datetime.datetime) -> bool:
-        """Whether it was made so long ago that one more is better than none, where masakari says nothing of it."""
-        made = self.reported_at or self.made_at
+        """Whether it was made, and masakari last said that it stands, so long ago that one more is better than none."""
+        made = self.stood_at or self.reported_at or self.made_at
         return made is not None and (now - made).total_seconds() > _OLD
 
     @property

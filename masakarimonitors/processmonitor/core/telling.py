@@ -149,13 +149,13 @@ def _keep(process: WatchedProcess, policy: Policy) -> Remember:
     return Remember(process.subject, _kept(process, policy))
 
 
-def on_maintenance(process: WatchedProcess, policy: Policy) -> Outcome:
+def on_maintenance(process: WatchedProcess, at: Instant, policy: Policy) -> Outcome:
     """Masakari holds the host on maintenance: a report that was taken back may have brought that about, and one that
-    it has had before still stands for what is down.
+    it has had before stands for what is down until that ends, for which it is asked on.
     """
     outage = process.outage
     if outage is not None and outage.report.may_be_anothers:
-        process = replace(process, outage=replace(outage, report=replace(outage.report, earlier=False)))
+        process = replace(process, outage=replace(outage, report=replace(outage.report, stood_at=at.wall)))
     if process.taken_back is None:
         return process, NOTHING
     return _masakari_was_told(
