@@ -85,6 +85,8 @@ class Processes:
         self._make_scanner = scanner
         self._patience = patience
         self._scanner = scanner(Index(()), frozenset())
+        # Who made the last scan, and knows what all show: the next one may be another's.
+        self._shown_by = self._scanner
         self._table = Table(is_alive, ticks_now)
         for name, moment in down.items():
             self._table.was_down(name, tick_of(moment, clock.now().wall))
@@ -230,6 +232,7 @@ class Processes:
                     self._waiting += waiting
                     self._want_fresh()
                     continue
+                self._shown_by = scanner
                 self._take(scan, at)
                 for done in waiting:
                     if not done.done():
@@ -351,7 +354,7 @@ class Processes:
             # One that was seen in an earlier life is held by none that a person may have begun, whatever that shows:
             # it is dead. A package may have been swapped meanwhile, which is root's doing.
             before = name in self._seen
-            mention = self._scanner.mention(name, self._own_commands, of_the_host=before)
+            mention = self._shown_by.mention(name, self._own_commands, of_the_host=before)
         return Sighting(
             process_name=name,
             presence=presence,

@@ -296,16 +296,55 @@ async def test_whose_text_is_shown_is_mentioned_until_it_was_seen_running(tmp_pa
             process.kill()
 
 
+LOGGED_IN = "0::/user.slice/user-1000.slice/session-3.scope\n"
+
+
+def begin(folder: Path, pid: int, *argv: str, exe: str = "", user: int = 0, groups: str = "") -> None:
+    """One more process of a host that is made up; where one of this pid runs on this host, it is that old."""
+    try:
+        started = read_stat(pid).started
+    except OSError:
+        started = 100
+    one = folder / str(pid)
+    one.mkdir(parents=True)
+    (one / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in argv))
+    (one / "stat").write_text(f"{pid} (x) S 1 {pid} {pid} 0 0 0 {'0 ' * 12}{started} 0 0 0 5 5 5\n")
+    (one / "status").write_text(f"Uid:\t{user}\t{user}\t{user}\t{user}\n")
+    (one / "cgroup").write_text(groups)
+    (one / "exe").symlink_to(exe or argv[0])
+
+
+def made_up(folder: Path) -> Callable[[Index, frozenset[int]], Scanner]:
+    """Scanners of this host, on which init runs, and what else is begun."""
+    begin(folder, 1, "/sbin/init")
+    return lambda index, avoid: Scanner(index, avoid, proc=str(folder))
+
+
 def of_a_person(folder: Path, *argv: str) -> Callable[[Index, frozenset[int]], Scanner]:
     """Scanners of a host on which an ordinary user runs this, as the only process but init."""
-    for pid, words, user in ((1, ("/sbin/init",), 0), (7, argv, 65534)):
-        one = folder / str(pid)
-        one.mkdir(parents=True)
-        (one / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in words))
-        (one / "stat").write_text(f"{pid} (x) S 1 {pid} {pid} 0 0 0 {'0 ' * 12}100 0 0 0 5 5 5\n")
-        (one / "status").write_text(f"Uid:\t{user}\t{user}\t{user}\t{user}\n")
-        (one / "exe").symlink_to("/usr/bin/bash")
-    return lambda index, avoid: Scanner(index, avoid, proc=str(folder))
+    begin(folder, 7, *argv, exe="/usr/bin/bash", user=65534, groups=LOGGED_IN)
+    return made_up(folder)
+
+
+async def test_whose_text_is_shown_is_mentioned_in_the_look_that_learns_of_another_entry(
+    tmp_path: Path,
+) -> None:
+    scanner, service = made_up(tmp_path), "0::/system.slice/nova-compute.service\n"
+    python = "/usr/bin/python3"
+    begin(tmp_path, 8, "/opt/agent/run-it", "/opt/agent/agent.cfg")
+    source = Processes(SystemClock(), 3600, scanner=scanner)
+    source.watch([Entry(process_name="/usr/bin/nova-compute"), Entry(process_name="/opt/agent/agent")])
+    emitted: list[Observation] = []
+    with begun(["sleep", "600"]) as nova:
+        begin(tmp_path, nova.pid, python, "/usr/bin/nova-compute", exe=python, user=42436, groups=service)
+        running = asyncio.create_task(source.run(emitted.append))  # noqa: TID251
+        try:
+            seen = await look(source, "/opt/agent/agent")
+            assert SeenRunning("/usr/bin/nova-compute", frozenset({42436})) in emitted
+            assert seen.presence is Presence.GONE and "pid 8 shows" in seen.mention
+        finally:
+            running.cancel()
+            nova.kill()
 
 
 async def test_a_persons_process_makes_it_unknown_whether_a_service_that_was_never_seen_runs(
