@@ -1,13 +1,15 @@
 """Whether a process is the host's own or a person's: who has begun it, which no name it gives itself can change.
 
 In: the user ids of a process, its control groups and its login, as the kernel tells them. Out: the ordinary user on
-whose behalf it runs, or None for one of the host's own: root's, a system user's, or what an init system or a container
-engine has begun. The kernel keeps who has logged in (`loginuid`) and where a session lives (`user.slice`), and lets
-nobody but root change either.
+whose behalf it runs, and whether that is certain, or None for one of the host's own: root's, a system user's, or what
+an init system or a container engine has begun. The kernel keeps who has logged in (`loginuid`) and where a session
+lives (`user.slice`), and lets nobody but root change either.
 """
 
 import os
 import re
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from masakarimonitors.processmonitor.sources.stat import read
 
@@ -35,23 +37,40 @@ def users(status: bytes) -> tuple[int, int] | None:
     return None
 
 
-def is_the_hosts(groups: str, login: str) -> bool:
-    """Whether an init system or a container engine has begun it, by its /proc/PID/cgroup and /proc/PID/loginuid."""
-    if login.strip() not in _NO_LOGIN:
-        return False
+class Origin(Enum):
+    """Who has begun a process: UNCLEAR where the kernel does not tell, as with an init system that keeps no groups."""
+
+    HOST = auto()
+    PERSON = auto()
+    UNCLEAR = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The ordinary user whose a process is; `certain`: the kernel says so, and not only that it is no service."""
+
+    user: int
+    certain: bool
+
+
+def origin(groups: str, login: str, ids: tuple[int, int]) -> Origin:
+    """Who has begun what runs as these users, by its /proc/PID/cgroup and /proc/PID/loginuid.
+
+    A service may lie in any slice, the operator's own as well. What another user's login has begun may be a service
+    that this one has restarted as root, where no init system begins it.
+    """
     begun = False
     for line in groups.splitlines():
         parts = line.split(":", 2)[-1].split("/")
-        if "user.slice" in parts:
-            return False
-        services = [part for part in parts if part.endswith(".service")]
-        if any(_FOR_PEOPLE.match(part) for part in services):
-            return False
-        begun = begun or (bool(services) and "system.slice" in parts) or any(map(_CONTAINER.match, parts))
-    return begun
+        if "user.slice" in parts or any(map(_FOR_PEOPLE.match, parts)):
+            return Origin.PERSON
+        begun = begun or any(part.endswith(".service") or _CONTAINER.match(part) for part in parts)
+    if login.strip() not in _NO_LOGIN:
+        return Origin.PERSON if login.strip() in map(str, ids) else Origin.UNCLEAR
+    return Origin.HOST if begun else Origin.UNCLEAR
 
 
-def person(ids: tuple[int, int] | None, folder: str) -> int | None:
+def person(ids: tuple[int, int] | None, folder: str) -> Person | None:
     """The ordinary user whose process this is (`folder`: its own below /proc), None when it is one of the host's own.
 
     The real user counts as well: anybody can run a program that is root's from its first moment on (setuid), under
@@ -59,9 +78,10 @@ def person(ids: tuple[int, int] | None, folder: str) -> int | None:
     not tell the groups or the login, nothing speaks for the host.
     """
     ordinary = max(ids, default=0) if ids is not None else 0
-    if ordinary < ORDINARY or ordinary == os.geteuid():
+    if ids is None or ordinary < ORDINARY or ordinary == os.geteuid():
         return None
-    return None if is_the_hosts(_text(f"{folder}/cgroup"), _text(f"{folder}/loginuid")) else ordinary
+    begun = origin(_text(f"{folder}/cgroup"), _text(f"{folder}/loginuid"), ids)
+    return None if begun is Origin.HOST else Person(ordinary, begun is Origin.PERSON)
 
 
 def _text(path: str) -> str:

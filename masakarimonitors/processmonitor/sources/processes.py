@@ -351,7 +351,7 @@ class Processes:
         presence, evidence = self._judge(name)
         mention = ""
         if presence is Presence.GONE and name not in self._met:
-            # One that was seen in an earlier life is held by none that a person may have begun, whatever that shows:
+            # One that was seen in an earlier life is held by none that a person has begun, whatever that shows:
             # it is dead. A package may have been swapped meanwhile, which is root's doing.
             before = name in self._seen
             mention = self._shown_by.mention(name, self._own_commands, of_the_host=before)
@@ -381,12 +381,11 @@ class Processes:
             if may_run(pid, name):
                 seen = self._scanned.unseen.get(pid, "it does not answer")
                 return Presence.UNKNOWN, f"pid {pid} may run it, and cannot be read ({seen})"
-        doubtful = self._scanned.doubtful.get(name)
-        if doubtful and name not in self._met and name not in self._seen:
-            return (
-                Presence.UNKNOWN,
-                doubtful,
-            )  # nothing tells whether the service has ever run as somebody else
+        # What may be the service proves neither that it is dead nor that it runs, whatever was seen before. Nor does a
+        # person's where the service was never seen: nothing tells whether it has ever run as somebody else.
+        unclear, doubtful = self._scanned.unclear.get(name, ""), self._scanned.doubtful.get(name, "")
+        if unclear or (doubtful and name not in self._met and name not in self._seen):
+            return Presence.UNKNOWN, unclear or doubtful
         return Presence.GONE, "; ".join(filter(None, (self._table.evidence(name), doubtful)))
 
     def _learn(self, name: str, scan: Scan) -> None:

@@ -21,7 +21,7 @@ from masakarimonitors.processmonitor.core.recognition.matching import (
     brief,
     mentions,
 )
-from masakarimonitors.processmonitor.sources.people import person, users
+from masakarimonitors.processmonitor.sources.people import Person, person, users
 from masakarimonitors.processmonitor.sources.stat import DEAD, Marks, Stat, is_rewritten, read, read_stat
 
 VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
@@ -100,7 +100,8 @@ class Scan:
 
     `unread` says why nothing can be said of whom is not found; "" when all was read. `unseen`: pids that could not
     be read, and what was seen of each. `others`: held pids that show a command line of something else. `doubtful`: for
-    entries that a process looks like which does not count, which that is and why.
+    entries that a process looks like which does not count, which that is and why; `unclear`: those of them that are not
+    a person's for certain, so that they may be the service.
     """
 
     found: Mapping[str, tuple[Found, ...]]
@@ -109,6 +110,7 @@ class Scan:
     others: Mapping[int, "Other"] = field(default_factory=dict)
     _: KW_ONLY
     doubtful: Mapping[str, str] = field(default_factory=dict)
+    unclear: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,7 @@ class Scanner:
         unseen: dict[int, str] = {}
         others: dict[int, Other] = {}
         doubtful: dict[str, str] = {}
+        unclear: dict[str, str] = {}
         try:
             listed = set(os.listdir(self._proc)) - (self._settled if partial else frozenset())
             read(f"{self._proc}/1/stat")
@@ -203,7 +206,7 @@ class Scanner:
                     now = self._look_closer(name, raw, now)
                 seen[pid] = now
                 if now.matches:
-                    self._add(found, doubtful, pid, now, own_commands)
+                    self._add(found, doubtful, unclear, pid, now, own_commands)
                 if held and pid in held and raw:
                     self._compare(others, pid, held[pid], now)
             except OSError as error:
@@ -220,7 +223,12 @@ class Scanner:
                 str(pid) for pid, one in seen.items() if not one.matches and one.at < long_ago
             )
         return Scan(
-            {name: tuple(pids) for name, pids in found.items()}, "", unseen, others, doubtful=doubtful
+            {name: tuple(pids) for name, pids in found.items()},
+            "",
+            unseen,
+            others,
+            doubtful=doubtful,
+            unclear=unclear,
         )
 
     def mention(
@@ -228,7 +236,7 @@ class Scanner:
     ) -> str:
         """Who shows this text in its command line without being it, at the last scan; "" for nobody.
 
-        `of_the_host`: people's processes are passed over.
+        `of_the_host`: what is a person's for certain is passed over.
         """
         whole = any(one.stands for one in self.index.patterns if one.process_name == process_name)
         for pid, words in self._shown():
@@ -238,7 +246,8 @@ class Scanner:
                 stat = read_stat(pid, self._proc)
             except OSError:
                 continue
-            if of_the_host and self._person(str(pid)) is not None:
+            whose = self._person(str(pid)) if of_the_host else None
+            if whose is not None and whose.certain:
                 continue
             if stat.state not in DEAD and not (own_commands and self._is_ours(pid, stat, own_commands)):
                 return f'pid {pid} shows "{brief(words)}"'
@@ -272,19 +281,21 @@ class Scanner:
             # Asked only for those few, for a file on dead storage does not answer.
             file, ids = _file(f"{self._proc}/{name}/exe"), _users(f"{self._proc}/{name}/status")
             user = ids[1] if ids is not None else 0
+            whose = person(ids, f"{self._proc}/{name}")
             matches = self.index.match(
                 replace(
                     identity,
                     file=file if identity.file is None else None,
                     user=user if ids is not None else None,
-                    person=person(ids, f"{self._proc}/{name}"),
+                    person=whose.user if whose is not None else None,
+                    certain=whose is not None and whose.certain,
                 )
             )
             if int(name) == os.getpid():  # we are none of them, but the monitors that we run
                 matches = tuple(one for one in matches if "masakari-monitors run" in one.reason.why)
         return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic(), user=user)
 
-    def _person(self, name: str) -> int | None:
+    def _person(self, name: str) -> Person | None:
         return person(_users(f"{self._proc}/{name}/status"), f"{self._proc}/{name}")
 
     def _after_its_exec(self, name: str) -> bytes:
@@ -318,6 +329,7 @@ class Scanner:
         self,
         found: dict[str, list[Found]],
         doubtful: dict[str, str],
+        unclear: dict[str, str],
         pid: int,
         now: Known,
         own_commands: Collection[int],
@@ -328,6 +340,8 @@ class Scanner:
         for match in now.matches:
             if match.reason.doubt:
                 doubtful.setdefault(match.process_name, _doubt(pid, match.reason))
+                if not match.reason.persons:
+                    unclear.setdefault(match.process_name, _doubt(pid, match.reason))
                 continue
             one = Found(pid, stat.started, match.reason, stat.marks, parent=stat.parent, user=now.user)
             found.setdefault(match.process_name, []).append(one)

@@ -76,13 +76,14 @@ _DONE_TO_A_SERVICE = frozenset(
 class Identity:
     """What one process is.
 
-    `program`: the path of its executable, without what package managers append; "" when the kernel hides it.
-    `file`: device and inode of it, None when unknown. `shown`: the name by which it was run, or that it gave itself.
-    `words`: the command line as it is to be read. `script`: an interpreter's script, as written; `module`: or its
-    module. `arguments`: what follows program, script or module. `title`: the whole title, if it has rewritten its
-    command line, and `said` what that says beyond the name. `user`: the effective user id; `person`: the ordinary
-    user on whose behalf it runs, None for one of the host's own. `multicall`: many programs in one file, such as
-    busybox; only `shown` tells which. `replaced`: the file was deleted or replaced since.
+    `program`: the path of its executable, without what package managers append; "" when the kernel hides it. `file`:
+    device and inode of it, None when unknown. `shown`: the name by which it was run, or that it gave itself. `words`:
+    the command line as it is to be read. `script`: an interpreter's script, as written; `module`: or its module.
+    `arguments`: what follows program, script or module. `title`: the whole title, if it has rewritten its command
+    line, and `said` what that says beyond the name. `user`: the effective user id; `person`: the ordinary user on
+    whose behalf it runs, None for one of the host's own, and `certain` that it is a person's. `multicall`: many
+    programs in one file, such as busybox; only `shown` tells which. `replaced`: the file was deleted or replaced
+    since.
     `loaded`: the kernel says that it runs a program loader; `program` is what its command line says of what that runs.
     """
 
@@ -97,6 +98,7 @@ class Identity:
     file: tuple[int, int] | None = None
     user: int | None = None
     person: int | None = None
+    certain: bool = False
     multicall: bool = False
     replaced: bool = False
     loaded: bool = False

@@ -91,12 +91,14 @@ class Pattern:
 class Reason:
     """Why a process is taken for one of an entry, in one sentence of which "it" is the process.
 
-    `doubt`: why it does not count all the same, and what to do where it should; "" where it counts.
+    `doubt`: why it does not count all the same, and what to do where it should; "" where it counts. `persons`: that is
+    because it is a person's for certain; otherwise it may be the service.
     """
 
     why: str
     strong: bool = True
     doubt: str = ""
+    persons: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def matches(entry: Pattern, identity: Identity) -> Reason | None:
     doubt = (
         f"it is of user {user} and of no system service or container: give the entry `user: {user}` if it is"
     )
-    return replace(reason, doubt=doubt)
+    return replace(reason, doubt=doubt, persons=identity.certain)
 
 
 def _looks_like(entry: Pattern, identity: Identity) -> Reason | None:

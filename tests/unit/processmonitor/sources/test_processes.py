@@ -379,6 +379,54 @@ async def test_a_service_that_an_earlier_life_has_seen_is_dead_whatever_people_r
         running.cancel()
 
 
+@pytest.mark.parametrize(
+    ("argv", "user", "groups"),
+    [
+        (("/usr/bin/some-agent",), 0, "0::/system.slice/some-agent.service\n"),  # exec -a, as root
+        (("bash", "/usr/bin/some-agent"), 65534, "0::/openrc.some-agent\n"),
+        (("bash", "/usr/bin/some-agent"), 65534, ""),
+    ],
+)
+async def test_what_may_be_a_service_that_was_seen_before_is_no_proof_that_it_is_dead(
+    tmp_path: Path, argv: tuple[str, ...], user: int, groups: str
+) -> None:
+    name = "/usr/bin/some-agent"
+    scanner = made_up(tmp_path)
+    exe = "/usr/lib/some-agent/agent.real" if user == 0 else "/usr/bin/bash"
+    begin(tmp_path, 7, *argv, exe=exe, user=user, groups=groups)
+    source = Processes(SystemClock(), 3600, scanner=scanner, seen={name: frozenset()})
+    source.watch([Entry(process_name=name)])
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        seen = await look(source, name)
+        assert seen.presence is Presence.UNKNOWN and "pid 7 is not surely the service" in seen.evidence
+    finally:
+        running.cancel()
+
+
+async def test_a_wrapper_that_shows_its_name_is_no_proof_that_the_service_is_dead_after_it_was_restarted(
+    tmp_path: Path,
+) -> None:
+    name, service = "/usr/sbin/some-agent", "0::/system.slice/some-agent.service\n"
+    scanner = made_up(tmp_path)
+    source = Processes(SystemClock(), 3600, scanner=scanner)
+    source.watch([Entry(process_name=name)])
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        with begun(["sleep", "600"]) as script:
+            begin(tmp_path, script.pid, "/bin/sh", name, exe="/usr/bin/dash", groups=service)
+            assert (await look(source, name)).presence is Presence.RUNNING
+            shutil.rmtree(tmp_path / str(script.pid))
+            begin(tmp_path, 7, name, exe="/usr/lib/some-agent/agent.real", groups=service)
+            script.kill()
+        seen = await look(source, name)
+        assert seen.presence is Presence.UNKNOWN and "pid 7 is not surely the service" in seen.evidence
+        shutil.rmtree(tmp_path / "7")
+        assert (await look(source, name)).presence is Presence.GONE
+    finally:
+        running.cancel()
+
+
 async def test_that_a_service_was_seen_is_told_once_for_the_next_life(tmp_path: Path) -> None:
     agent = tmp_path / "some-agent"
     shutil.copy("/bin/sleep", agent)

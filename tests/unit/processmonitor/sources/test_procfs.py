@@ -216,6 +216,7 @@ def test_a_persons_process_does_not_stand_for_a_service(proc: Proc, argv: list[s
     "groups",
     [
         "0::/system.slice/devstack@n-cpu.service\n",
+        "0::/openstack.slice/nova-compute.service\n",
         "1:name=systemd:/system.slice/nova.service\n0::/\n",
         "0::/system.slice/docker-0123456789ab.scope\n",
         "0::/../../x.slice/libpod-0123456789ab.scope/container\n",
@@ -255,13 +256,15 @@ def test_a_program_that_anybody_may_run_as_root_is_that_of_who_runs_it(proc: Pro
 
 
 def test_a_persons_text_can_be_passed_over(proc: Proc) -> None:
-    proc.runs(7, "sleep", NOVA, exe="/bin/sleep", user=NOBODY, real=NOBODY)
+    login = "0::/user.slice/user-1000.slice/session-3.scope\n"
+    proc.runs(7, "sleep", NOVA, exe="/bin/sleep", user=NOBODY, real=NOBODY, groups=login)
     scanner = proc.scanner()
     scanner.scan()
     assert scanner.mention(NOVA) and not scanner.mention(NOVA, of_the_host=True)
-    proc.runs(8, "sleep", NOVA, exe="/bin/sleep")
-    scanner.scan()
-    assert "pid 8" in scanner.mention(NOVA, of_the_host=True)
+    for user in (0, NOBODY):  # of this one nothing tells who has begun it
+        proc.runs(8, "sleep", NOVA, exe="/bin/sleep", user=user, real=user)
+        scanner.scan()
+        assert "pid 8" in scanner.mention(NOVA, of_the_host=True)
 
 
 def test_a_held_pid_that_shows_something_else_is_told_with_where_its_program_stands(proc: Proc) -> None:
