@@ -108,7 +108,9 @@ def build(
     as_root = run_directly if is_root else _as_root(conf)
     return Monitor(
         name="processmonitor",
-        state=restore({key: value for key, value in memory.items() if key.startswith("process:")}),
+        state=restore(
+            {key: value for key, value in memory.items() if key.startswith(("process:", seen.PREFIX))}
+        ),
         decide=Decider(policy),
         sources=(listed, processes, own_commands),
         effects=Effects(

@@ -51,15 +51,17 @@ _ANSWERED_WITHIN = 300.0
 class State:
     """Every watched process, by process name.
 
-    `remembered`: what an earlier life of the monitor kept of subjects that were not met in the list yet.
-    `list_fault`: why the list on disk is not the one in use; empty when it is. `list_read`: it was read at least once.
-    `asking`: masakari is to be asked whether it holds this host on maintenance.
+    `remembered`: what an earlier life of the monitor kept of subjects that were not met in the list yet; `seen`: the
+    entries that it saw running, until the list is read. `list_fault`: why the list on disk is not the one in use; empty
+    when it is. `list_read`: it was read at least once. `asking`: masakari is to be asked whether it holds this host on
+    maintenance.
     """
 
     processes: Mapping[str, WatchedProcess] = field(default_factory=dict)
     remembered: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
     list_fault: str = ""
     _: KW_ONLY
+    seen: frozenset[str] = frozenset()
     list_read: bool = False
     lives: int = 0
     asking: bool = False
@@ -67,7 +69,9 @@ class State:
 
 def restore(memory: Mapping[str, Mapping[str, JSON]]) -> State:
     """The state before the first observation; `memory` is what was remembered under each subject."""
-    return State(remembered=dict(memory))
+    kept = {key: value for key, value in memory.items() if not key.startswith(seen_running.PREFIX)}
+    seen = frozenset(key.removeprefix(seen_running.PREFIX) for key in memory.keys() - kept.keys())
+    return State(remembered=kept, seen=seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,9 @@ class Decider:
                 return replace(state, list_fault=why), NOTHING
             case CommandsRun():
                 return state, commands.remember(observation, self.policy.boot)
-            case SeenRunning():
-                return state, seen_running.remember(observation)
+            case SeenRunning(process_name=name):  # unless it was taken off the list meanwhile
+                known = name in state.processes
+                return state, seen_running.remember(observation) if known else NOTHING
             case MaintenanceSeen():
                 return _maintenance(state, observation, self.policy)
             case Woken(key=key) if key == MAINTENANCE:
@@ -149,6 +154,8 @@ def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[S
                 entry, lives, state.remembered.get(subject_of(entry.process_name)), now, policy
             )
             decision += told
+        elif process.entry.user != entry.user:  # it is met anew, as that user's
+            decision += seen_running.forget(entry.process_name)
         kept[entry.process_name] = replace(process, entry=entry)
     for name, process in state.processes.items():
         if name not in kept:
@@ -168,6 +175,8 @@ def _read(state: State, read: ListRead, now: Instant, policy: Policy) -> tuple[S
         decision += telling.forget(
             subject, made, f"{subject} was reported before and is no longer on the list"
         )
+    for name in sorted(state.seen - kept.keys()):
+        decision += seen_running.forget(name)
     decision += Decision((Watch(read.entries),))
     return State(kept, list_read=True, lives=lives, asking=state.asking), decision
 

@@ -119,9 +119,7 @@ class Processes:
         )
         self._table.other_user(others)
         self._met -= others  # one that does not fit is held, as at a start
-        for name in others | (self._seen.keys() & self._presence.keys()) - {
-            one.process_name for one in entries
-        }:
+        for name in others | self._seen.keys() - {one.process_name for one in entries}:
             self._seen.pop(name, None)
         self._lists += 1
         self._followed = False

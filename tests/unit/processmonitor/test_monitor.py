@@ -84,8 +84,8 @@ def test_a_list_that_cannot_be_used_is_a_fault_that_names_its_line_and_the_optio
 
 
 def test_only_what_was_remembered_of_processes_is_taken_over(tmp_path: Path) -> None:
-    monitor = build(options(tmp_path), {"process:x": {}, "something else": {}}, FakeClock(), FakeApi())
-    assert monitor.state == State(remembered={"process:x": {}})
+    monitor = build(options(tmp_path), {"process:x": {}, "seen:y": {}, "else": {}}, FakeClock(), FakeApi())
+    assert monitor.state == State(remembered={"process:x": {}}, seen=frozenset({"y"}))
 
 
 def test_what_the_last_life_saw_down_in_this_boot_is_known_by_the_moment_of_its_report() -> None:

@@ -379,6 +379,19 @@ async def test_a_service_that_an_earlier_life_has_seen_is_dead_whatever_people_r
         running.cancel()
 
 
+async def test_what_an_earlier_life_has_seen_and_is_not_on_the_first_list_is_met_anew(tmp_path: Path) -> None:
+    name = "/usr/bin/some-agent"
+    scanner = of_a_person(tmp_path / "proc", "bash", name)
+    source = Processes(SystemClock(), 3600, scanner=scanner, seen={name: frozenset()})
+    source.watch([Entry(process_name="/usr/bin/another")])
+    source.watch([Entry(process_name=name)])
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        assert (await look(source, name)).presence is Presence.UNKNOWN
+    finally:
+        running.cancel()
+
+
 @pytest.mark.parametrize(
     ("argv", "user", "groups"),
     [

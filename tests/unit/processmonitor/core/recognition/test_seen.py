@@ -1,5 +1,7 @@
 """What the next life knows of entries that were seen running."""
 
+from dataclasses import replace
+
 from masakarimonitors.core.decision import JSON, Remember
 from masakarimonitors.processmonitor.core.observation import SeenRunning
 from masakarimonitors.processmonitor.core.recognition import seen
@@ -12,6 +14,28 @@ def test_what_was_seen_running_is_kept_until_it_leaves_the_list() -> None:
     assert seen.recalled(play.memory) == {NOVA.process_name: frozenset({42436})}
     play.list_is()
     assert Remember("seen:" + NOVA.process_name, None) in play.commands
+    assert not seen.recalled(play.memory)
+
+
+def test_what_left_the_list_while_nobody_looked_was_not_seen() -> None:
+    users: dict[str, JSON] = {"users": [7]}
+    play = Play(NOVA, memory={"seen:" + NOVA.process_name: users, "seen:another": users})
+    assert seen.recalled(play.memory) == {NOVA.process_name: frozenset({7})}
+    assert Remember("seen:" + NOVA.process_name, None) not in play.commands
+
+
+def test_what_is_not_on_the_list_is_not_kept() -> None:
+    play = Play(NOVA)
+    play.tell(SeenRunning("another", frozenset()))
+    assert not seen.recalled(play.memory)
+
+
+def test_what_is_given_another_user_is_met_anew() -> None:
+    play = Play(NOVA)
+    play.tell(SeenRunning(NOVA.process_name, frozenset({7})))
+    play.list_is(replace(NOVA, restart_command="other"))
+    assert seen.recalled(play.memory)
+    play.list_is(replace(NOVA, user="stack"))
     assert not seen.recalled(play.memory)
 
 
