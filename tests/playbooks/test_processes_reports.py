@@ -173,3 +173,48 @@ def test_an_answer_about_the_maintenance_that_is_lost_is_asked_for_again() -> No
         assert play.asked == [LookUpMaintenance()]
     play.tell(MaintenanceSeen(False, play.now))
     assert not play.alarms
+
+
+# -- a report that a person drops -------------------------------------------------------------------------
+
+
+def test_what_a_person_dropped_is_shown_so_and_is_not_reported_again_in_this_life() -> None:
+    play = down()
+    play.report_ends(ReportStatus.WITHDRAWN, "dropped by alice")
+    (row,) = describe(play.state, play.policy)
+    assert row.alarm and "a person dropped its report; masakari is not told (dropped by alice)" in row.detail
+    for _ in range(10):
+        play.to_next_alarm()
+        play.stays_gone()
+        play.ends(1)
+        play.stays_gone()
+    assert len(notified(play.all_commands)) == 1
+    later = Play(NOVA, memory=play.memory, retries=0)  # which the person was told of
+    later.gone()
+    later.fail_a_try()
+    later.fail_a_try()
+    assert len(notified(later.all_commands)) == 1
+
+
+def test_what_a_person_dropped_may_have_been_on_its_way_when_its_process_recovers() -> None:
+    play = down()
+    play.report_ends(ReportStatus.WITHDRAWN, "dropped by alice")
+    play.running()
+    play.survives()
+    assert [verdict.ruling for verdict in play.verdicts] == [
+        Ruling.RECOVERED
+    ]  # there is nothing to take back
+    later = Play(NOVA, memory=play.memory)
+    for one in (play, later):
+        assert one.process.taken_back is not None
+        one.running()
+        one.wait(60)
+        one.tell(MaintenanceSeen(True, one.now))
+        assert one.process.told is not None and "may have been told" in one.told[-1].why
+
+
+def test_a_report_of_the_last_life_that_is_taken_back_is_dropped_by_nobody() -> None:
+    later = Play(NOVA, memory=down(retries=0).memory, retries=0)
+    later.gone()
+    later.report_ends(ReportStatus.WITHDRAWN, "it was not seen to be down")
+    assert later.process.outage is not None and later.process.outage.report.may_be_lost

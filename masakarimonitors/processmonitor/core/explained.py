@@ -92,6 +92,8 @@ def _standing(process: WatchedProcess, policy: Policy) -> tuple[Standing, str]:
                 Standing.HELD,
                 "its report could not be delivered in time; it is offered again while it stays down",
             )
+        case Fate.DROPPED:
+            return Standing.HELD, outage.report.text
         case _:
             return Standing.ACTING, f"{stage.text} ({_tried(process, policy)})"
 

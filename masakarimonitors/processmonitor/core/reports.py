@@ -3,12 +3,13 @@
 NOT_MADE ──all tries failed──> PENDING ──┬──> DELIVERED   masakari knows
                                   ^      ├──> REFUSED ┐   offered again after a while, at the next slow try
                                   └──────┴── EXPIRED ─┘   that fails: what was in the way may have ended
+PENDING ──a person drops it──> DROPPED   for as long as this monitor runs; on disk it stays pending
 UNKNOWN: reported by a release that did not keep what became of it.
 """
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from masakarimonitors.core.decision import JSON
@@ -17,6 +18,8 @@ from masakarimonitors.core.notification import ReportStatus
 _FIRST_AGAIN = 300.0
 _LAST_AGAIN = 3600.0
 _OLD = 3600.0
+
+DROPPED = "a person dropped its report; masakari is not told"
 
 
 class Fate(StrEnum):
@@ -28,6 +31,7 @@ class Fate(StrEnum):
     REFUSED = "refused"
     EXPIRED = "expired"
     UNKNOWN = "unknown"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,11 @@ class Report:
         return self.fate in (Fate.PENDING, Fate.UNKNOWN)
 
     @property
+    def may_have_arrived(self) -> bool:
+        """Whether masakari may have it without having said so: one that was dropped may have been on its way."""
+        return self.may_be_withdrawn or self.fate is Fate.DROPPED
+
+    @property
     def was_not_taken(self) -> bool:
         """Whether it has ended without masakari having it."""
         return self.fate in (Fate.REFUSED, Fate.EXPIRED)
@@ -92,6 +101,8 @@ class Report:
                 return f"report expired ({self.why}); offered again while it stays down"
             case Fate.UNKNOWN:
                 return "reported"
+            case Fate.DROPPED:
+                return f"{DROPPED} ({self.why})"
             case Fate.NOT_MADE:
                 return ""
 
@@ -107,6 +118,9 @@ _ENDS = {
 
 def settled(report: Report, status: ReportStatus, why: str, at: float) -> Report:
     """The report after it has ended so at monotonic second `at`; itself when that says nothing of it."""
+    if status is ReportStatus.WITHDRAWN and report.fate is Fate.PENDING and not report.earlier:
+        # This monitor takes back only what is over, and then there is no outage of it.
+        return replace(report, fate=Fate.DROPPED, why=why)
     fate = _ENDS.get(status)
     if fate is None or report.fate in (Fate.NOT_MADE, Fate.DELIVERED):
         return report

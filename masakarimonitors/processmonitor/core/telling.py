@@ -91,9 +91,10 @@ def recovered(process: WatchedProcess, kind: Kind, now: Instant, policy: Policy,
     if made.fate is Fate.DELIVERED:
         return _masakari_was_told(process, made, policy, f"{why}; ", evidence)
     decision = Decision(verdicts=(Verdict(process.subject, Ruling.RECOVERED, why, evidence=evidence),))
-    if made.may_be_withdrawn:
+    if made.may_have_arrived:
         # It may have arrived by now: only masakari can say whether it has made something of it.
-        process = replace(process, taken_back=replace(made, reported_at=now.wall))
+        fate = made.fate if made.may_be_withdrawn else Fate.PENDING
+        process = replace(process, taken_back=replace(made, fate=fate, reported_at=now.wall))
     if made is not NO_REPORT:
         decision += forget(process.subject, made, f"{process.name} runs again", _kept(process, policy))
     return process, decision
@@ -106,6 +107,8 @@ def settled(process: WatchedProcess, ended: ReportEnded, policy: Policy) -> Outc
         after = reports.settled(outage.report, ended.status, ended.why, ended.at.monotonic)
         if after is outage.report:
             return process, NOTHING
+        if after.fate is Fate.DROPPED:  # by a person, who was told that the next life may report it
+            return replace(process, outage=replace(outage, report=after)), NOTHING
         decision = Decision((Remember(process.subject, reports.remembered(after, policy.boot)),))
         if after.was_not_taken:
             why = (

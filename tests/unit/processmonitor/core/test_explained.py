@@ -109,3 +109,14 @@ def test_a_verdict_names_the_stage_and_what_happened_at_it() -> None:
     play.running()
     play.gone()
     assert [verdict.rule for verdict in play.told] == ["grace, gone"]
+
+
+def test_whose_report_a_person_dropped_fails_and_masakari_is_not_told() -> None:
+    play = Play(NOVA)
+    play.running()
+    play.gone()
+    play.until_reported()
+    play.report_ends(ReportStatus.WITHDRAWN, "the report (number 7) was dropped by alice")
+    found = told(play)
+    assert found.standing is Standing.HELD
+    assert found.why.startswith("a person dropped its report; masakari is not told") and "alice" in found.why
