@@ -14,17 +14,17 @@ from masakarimonitors.version import VERSION
 
 PROG = "masakari-monitors"
 
-COMMANDS = (
-    "run",
-    "demo",
-    "receiver",
-    "check",
-    "status",
-    "outbox",
-    "explain",
-    "pacemaker-alert",
-)
-"""Every command; `some-tool` is the module `masakarimonitors.cmd.subcommands.some_tool`, with its `add_parser`."""
+COMMANDS = {
+    "run": "services.run",
+    "demo": "services.demo",
+    "receiver": "services.receiver",
+    "check": "check",
+    "status": "status",
+    "outbox": "outbox",
+    "explain": "explain",
+    "pacemaker-alert": "services.pacemaker_alert",
+}
+"""Every command, and the module below `masakarimonitors.cmd.subcommands` that it is, with its `add_parser`."""
 
 _SERVICES = ("run", "receiver")
 """Those that stay until they are stopped; the others are ended by whatever ends a person's command."""
@@ -46,9 +46,7 @@ def parser(only: str = "") -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=VERSION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in (only,) if only else COMMANDS:
-        importlib.import_module(f"masakarimonitors.cmd.subcommands.{name.replace('-', '_')}").add_parser(
-            commands
-        )
+        importlib.import_module(f"masakarimonitors.cmd.subcommands.{COMMANDS[name]}").add_parser(commands)
     return top
 
 

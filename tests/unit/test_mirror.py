@@ -35,7 +35,7 @@ _GUEST = _LIBVIRT + "tests/integration/virt/test_introspective.py"
 # Modules without a test of their own here, each with the reason and with the test that exercises it instead.
 ELSEWHERE: dict[str, str] = {
     "cmd/console/names": _WORDS,
-    "cmd/subcommands/demo": "a program that is played as a whole: tests/integration/console/test_scripts.py",
+    "cmd/subcommands/services/demo": "a program that is played as a whole: tests/integration/console/test_scripts.py",
     "hostmonitor/core/observation": _WORDS,
     "instancemonitor/core/observation": _WORDS,
     "instancemonitor/core/evidence/order": "orders, which only a dialogue shows: "

@@ -1,1 +1,1 @@
-"""The subcommands of masakari-monitors: the tools that an operator runs by hand, and all monitors in one process."""
+"""The subcommands of masakari-monitors: the tools that an operator runs by hand."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.cmd.masakari_monitors import COMMANDS, parse, parser
-from masakarimonitors.cmd.subcommands import check, demo, pacemaker_alert, receiver, run, status
+from masakarimonitors.cmd.subcommands import check, status
+from masakarimonitors.cmd.subcommands.services import demo, pacemaker_alert, receiver, run
 from masakarimonitors.outbox.rows import Put
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.version import VERSION
@@ -52,7 +53,7 @@ def test_a_command_is_one_line_of_the_table_and_brings_only_itself() -> None:
     loaded = set(done.stdout.split())
     assert "masakarimonitors.cmd.subcommands.status" in loaded
     assert not loaded & {
-        "masakarimonitors.cmd.subcommands.demo",
+        "masakarimonitors.cmd.subcommands.services.demo",
         "masakarimonitors.cmd.wiring",
         "rich",
         "aiohttp",

@@ -8,7 +8,7 @@ import pytest
 from oslo_config import cfg
 
 from masakarimonitors import conf
-from masakarimonitors.cmd.subcommands.receiver import embedded_receiver
+from masakarimonitors.cmd.subcommands.services.receiver import embedded_receiver
 from masakarimonitors.conf import ConfigFault
 
 

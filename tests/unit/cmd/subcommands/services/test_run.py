@@ -10,7 +10,7 @@ import pytest
 
 from masakarimonitors import conf
 from masakarimonitors.cmd import wiring
-from masakarimonitors.cmd.subcommands.run import choose, say
+from masakarimonitors.cmd.subcommands.services.run import choose, say
 from masakarimonitors.cmd.wiring import WiredMonitor, wire
 from masakarimonitors.conf import ConfigFault, loader
 from masakarimonitors.core.decision import NOTHING
@@ -78,7 +78,7 @@ sys.path.insert(0, sys.argv[1])
 from masakarimonitors import conf
 from masakarimonitors.cmd.masakari_monitors import parser
 from dataclasses import asdict
-from masakarimonitors.cmd.subcommands.run import choose
+from masakarimonitors.cmd.subcommands.services.run import choose
 arguments, rest = parser().parse_known_args(["check", "--offline", "--config-file", sys.argv[2]])
 arguments.run(arguments, rest)
 print(json.dumps(asdict(choose(conf.load(["--config-file", sys.argv[2]]), None))))

@@ -14,7 +14,7 @@ from oslo_config import cfg
 from masakarimonitors.cmd import runner, wiring
 from masakarimonitors.cmd.console import terminal
 from masakarimonitors.cmd.reloading import Again
-from masakarimonitors.cmd.subcommands.receiver import embedded_receiver
+from masakarimonitors.cmd.subcommands.services.receiver import embedded_receiver
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader
 

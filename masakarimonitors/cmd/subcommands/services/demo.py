@@ -23,7 +23,7 @@ from rich.live import Live
 from rich.table import Table
 
 from masakarimonitors.cmd import runner
-from masakarimonitors.cmd.subcommands.run import say
+from masakarimonitors.cmd.subcommands.services.run import say
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.core.decision import Instant, Ruling, Verdict
 from masakarimonitors.core.printable import printable
