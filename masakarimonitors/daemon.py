@@ -23,7 +23,7 @@ from masakarimonitors.core.decision import (
     Withdraw,
     Woken,
 )
-from masakarimonitors.core.explained import Explained, Standing
+from masakarimonitors.core.explained import Explained, Standing, Standings
 from masakarimonitors.core.notification import Leave, ReportStatus, Settled
 from masakarimonitors.monitor import Monitor, O, S, Source
 from masakarimonitors.outbox.outbox import Outbox
@@ -117,6 +117,22 @@ class Daemon(Generic[S, O]):
         return Explained(
             subject=subject, standing=standing, why="; ".join(filter(None, (row.state, row.detail)))
         )
+
+    def count(self, now: Instant) -> Standings:
+        """How many of what the monitor watches stand where; nothing where a fault of this program keeps it from it."""
+        try:
+            return self._monitor.count(self._state, now)
+        except Exception:  # nobody who looks may end what watches
+            LOG.exception("%s could not count what it watches", self._monitor.name)
+            return {}
+
+    def reports(self, now: Instant) -> bool | None:
+        """Whether this monitor is the one that reports, where one is elected; None where none is, or nobody knows."""
+        try:
+            return self._monitor.reports(self._state, now)
+        except Exception:
+            LOG.exception("%s could not say whether it reports", self._monitor.name)
+            return None
 
     def views(self, now: Instant) -> Sequence[View] | None:
         """What its sources see; None where they do not tell."""

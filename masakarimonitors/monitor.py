@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Woken
-from masakarimonitors.core.explained import Explained
+from masakarimonitors.core.explained import Explained, Standings
 from masakarimonitors.core.notification import Leave, Notification, Settled
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait
 from masakarimonitors.status.health import View
@@ -110,6 +110,12 @@ class Monitor(Generic[S, O]):
     """What the status shows of each subject."""
     explain: Callable[[S, str, Instant], Explained | None] = lambda state, subject, now: None
     """How a subject stands at this moment, and each gate between it and masakari; None where it is not known. Pure."""
+    count: Callable[[S, Instant], Standings] = lambda state, now: {}
+    """How many of what it watches stand where, as `explain` tells of each. Pure."""
+    holds: Collection[str] = ()
+    """Every reason for which a row of the status may be held: a closed set."""
+    reports: Callable[[S, Instant], bool | None] = lambda state, now: None
+    """Whether this monitor is the one that reports, where one is elected among all hosts'; None where none is. Pure."""
     views: Callable[[S, Instant], Sequence[View]] | None = None
     """What its sources see: one for each thing that may be out of sight by itself, always the same names. Pure. None
     where they do not tell, for which nobody can vouch: the monitor is never called well then."""

@@ -31,7 +31,7 @@ from masakarimonitors.status import unix_socket
 from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.files import mounts, run_folder
 from masakarimonitors.system.processes import limits
-from masakarimonitors.system.service import loop_watch, signals, systemd
+from masakarimonitors.system.service import loop_lag, loop_watch, signals, systemd
 from masakarimonitors.system.tasks import side_by_side
 from masakarimonitors.system.threads import Pool
 from masakarimonitors.version import VERSION
@@ -74,6 +74,7 @@ async def serve(
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(api.close)
         stack.enter_context(loop_watch.watched(conf.loop_stall_limit))
+        stack.enter_context(loop_lag.measured())
         # Left after the outboxes, whose last words are for the journals, too.
         afterwards = await stack.enter_async_context(contextlib.AsyncExitStack())
 

@@ -39,6 +39,9 @@ from masakarimonitors.outbox.storage.disk import DEADLINE
 from masakarimonitors.outbox.storage.lock import InUse, Lock
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import MemoryStore, Store, StoreFault
+from masakarimonitors.outbox.tally import BOUNDS
+from masakarimonitors.outbox.unconfirmed import UNCONFIRMED
+from masakarimonitors.status.exposition import Counted
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.threads import Pool
@@ -162,6 +165,9 @@ def wire(
         unreported=lambda: daemon.unreported(since=clock.now().monotonic - follow.day),
         explain=lambda subject, now, rows: _explained(subject, now, daemon, delivery, rows),
         journal=journal.describe if journal is not None else dict,
+        count=daemon.count,
+        holds=[*monitor.holds, UNCONFIRMED],
+        reports=daemon.reports,
     )
     return WiredMonitor(
         monitor=monitor,
@@ -221,6 +227,8 @@ def _outbox_row(
         unread=outbox.unread,
         oldest=outbox.oldest,
         api_asked=reach is not None,
+        ended={(about, status.value): count for (about, status), count in outbox.tally.by_type.items()},
+        delays=Counted(BOUNDS, tuple(outbox.tally.delays), outbox.tally.delay_total),
     )
 
 

@@ -6,7 +6,7 @@ between it and masakari in order, passed or not. Nothing is asked, sent or chang
 
 import datetime
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -36,6 +36,10 @@ class Standing(StrEnum):
     """It cannot be seen, or not in full: a failure of it may go unnoticed."""
     UNWATCHED = "unwatched"
     """This monitor does not judge it."""
+
+
+Standings = Mapping[Standing, int]
+"""How many subjects stand where."""
 
 
 class Passage(StrEnum):

@@ -18,12 +18,13 @@ from masakarimonitors.core.finding import Finding, warning
 from masakarimonitors.core.notification import HostEvent, HostNotification, ReportStatus, Settled
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.decision import Decider
-from masakarimonitors.hostmonitor.core.election.reporter import Standing
+from masakarimonitors.hostmonitor.core.election.reporter import Standing, Word
 from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
-from masakarimonitors.hostmonitor.core.explained import explain
+from masakarimonitors.hostmonitor.core.explained import count, explain
 from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
+from masakarimonitors.hostmonitor.core.outages.reasons import TO_DO
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
 from masakarimonitors.hostmonitor.core.unconfirmed import well
@@ -125,6 +126,9 @@ def wire(
         describe=lambda state: shown(state, tuple(driver.troubles())),
         views=lambda state, now: views(state, policy.under(state), now),
         explain=lambda state, subject, now: explain(state, policy, subject, now),
+        count=lambda state, now: count(state, policy, now),
+        holds=[reason.value for reason in TO_DO],
+        reports=lambda state, now: reports(state, now) if policy.elected else None,
         is_well=well,
         judge_unconfirmed=lambda state, report, now: judge_unconfirmed(
             policy.under(state), state, report, now
@@ -138,6 +142,12 @@ def wire(
         watching=_watching(driver, policy),
         in_vain=_IN_VAIN if driver.matrix.never_recovers else "",
     )
+
+
+def reports(state: State, now: Instant) -> bool:
+    """Whether this monitor reports at this moment, also where its lease has ended and nothing was decided since."""
+    reporter = state.cluster.after_standstill(state.decided, now).reporter
+    return reporter.reports and reporter.due(now.monotonic) is not Word.LAPSED
 
 
 def _those_of(

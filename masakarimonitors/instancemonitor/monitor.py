@@ -16,7 +16,7 @@ from masakarimonitors.core.notification import Settled, VmNotification
 from masakarimonitors.core.offers.again import HostSeen
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.decision import Decider
-from masakarimonitors.instancemonitor.core.explained import explain
+from masakarimonitors.instancemonitor.core.explained import count, explain
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import InstanceRules, Observation, ReportSettled
@@ -101,6 +101,8 @@ def build(
         describe=as_of_state(_describe),
         views=partial(views, uris),
         explain=explain,
+        count=count,
+        holds=[Phase.UNSURE.value],
         judge_unconfirmed=partial(judge, uris),
         is_well=well,
         may_offer=may_offer,

@@ -17,7 +17,7 @@ from masakarimonitors.core.offers.again import HostSeen
 from masakarimonitors.core.storm import GuardPolicy, leading
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, questions
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
-from masakarimonitors.introspectiveinstancemonitor.core.explained import explain
+from masakarimonitors.introspectiveinstancemonitor.core.explained import count, explain
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.memory import restore
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
@@ -108,6 +108,8 @@ def build(
         describe=as_of_state(describe),
         views=lambda state, now: views(uris, state),
         explain=lambda state, subject, now: explain(state, policy, subject, now),
+        count=count,
+        holds=[hold.value for hold in Hold if hold is not Hold.STORM],
         judge_unconfirmed=lambda state, report, now: judge(policy.under(state), uris, state, report, now),
         is_well=well,
         may_offer=may_offer,

@@ -17,6 +17,7 @@ from masakarimonitors.outbox.rows import ENGINE_SAYS, Keep, Loaded, Put, Row, Wr
 from masakarimonitors.outbox.storage.disk import DEADLINE
 from masakarimonitors.outbox.storage.store import Store
 from masakarimonitors.outbox.storage.writer import Writer
+from masakarimonitors.outbox.tally import Tally
 from masakarimonitors.system.clock import Clock
 
 LOG = logging.getLogger(__name__)
@@ -84,7 +85,13 @@ class Outbox:
         self.unreadable: Sequence[str] = ()
         """For people: what an earlier run left that makes no sense, and is set aside."""
         self._on_defect: Callable[[str], None] = lambda text: None
-        self.counts: dict[ReportStatus, int] = dict.fromkeys(ReportStatus, 0)
+        self.tally = Tally()
+        """How those of this run have ended, and when."""
+
+    @property
+    def counts(self) -> Mapping[ReportStatus, int]:
+        """How many of this run have ended how."""
+        return self.tally.counts
 
     @property
     def memory(self) -> Mapping[str, Mapping[str, JSON]]:
@@ -250,7 +257,7 @@ class Outbox:
                 return
         else:
             self._pending.remove(row)
-            self.counts[row.status] += 1
+            self.tally.add(row, self._clock.now().monotonic)
             if row.followed:
                 self._followed[row.id] = row
                 self.followed_news.set()
@@ -332,8 +339,9 @@ class Outbox:
         self._pending.remove(row)
         if row.in_doubt:
             self._know_again(row)
-        self.counts[ReportStatus.WITHDRAWN] += 1
-        return Put(replace(row, status=ReportStatus.WITHDRAWN, answer=why, updated=now.wall), durable=True)
+        row = replace(row, status=ReportStatus.WITHDRAWN, answer=why, updated=now.wall)
+        self.tally.add(row, now.monotonic)
+        return Put(row, durable=True)
 
     def _know_again(self, row: Row) -> None:
         self._offered[row.body] = None

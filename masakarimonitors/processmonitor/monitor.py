@@ -19,7 +19,7 @@ from masakarimonitors.core.notification import Settled
 from masakarimonitors.monitor import MasakariReader, Monitor
 from masakarimonitors.processmonitor.core import commands
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
-from masakarimonitors.processmonitor.core.explained import explain
+from masakarimonitors.processmonitor.core.explained import count, explain
 from masakarimonitors.processmonitor.core.observation import (
     Entry,
     MaintenanceSeen,
@@ -125,6 +125,8 @@ def build(
         describe=as_of_state(lambda state: describe(state, policy)),
         views=lambda state, now: [view(state)],
         explain=lambda state, subject, now: explain(state, policy, subject, now),
+        count=lambda state, now: count(state, policy, now),
+        holds=HOLDS,
         judge_unconfirmed=lambda state, report, now: judge(state, report),
         is_well=well,
         may_offer=lambda state, told, now: may_leave(state, told),
@@ -213,6 +215,10 @@ def check_list(conf: cfg.ConfigOpts) -> "Sequence[Finding]":
     return findings
 
 
+HOLDS = UNCLEAR, SHORT, UNSEEN = "unclear", "short", "blind"
+"""Why nothing is done about a process: its entry fits it no more; its command cannot be started; it cannot be seen."""
+
+
 def describe(state: State, policy: Policy) -> Sequence[SubjectRow]:
     """What the status shows: each process of the list, and the list itself while it is broken."""
     rows = [_row(process, policy) for process in state.processes.values()]
@@ -248,19 +254,19 @@ def _row(process: WatchedProcess, policy: Policy) -> SubjectRow:
         if outage.report.text:
             detail.append(outage.report.text)
     if isinstance(process.stage, Unclear):
-        held = "unclear"
+        held = UNCLEAR
         detail.append(f"{process.stage.who}: compare the list with `masakari-monitors check`")
     runs = isinstance(process.stage, Running | Probation)
     if runs and process.runs_as:
         detail.append(process.runs_as)
     if outage is not None and outage.short_since is not None and not runs:
-        held = "short"
+        held = SHORT
         detail.append(
             "its command cannot be run, or not be heard of, for a reason of this monitor's own; no try is counted"
             f" before that has lasted for {policy.shortage:g} s"
         )
     if process.blind:
-        held = "blind"
+        held = UNSEEN
         detail.append("cannot be seen at the moment")
     if process.often:
         detail.append(f"ended {len(process.ends)} times within an hour")

@@ -5,10 +5,12 @@ metrics and `masakari-monitors status` are drawn. Nothing here decides anything.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
 from masakarimonitors.core.decision import JSON, Instant, Verdict
+from masakarimonitors.core.explained import Standings
+from masakarimonitors.status.exposition import Counted
 from masakarimonitors.status.health import Health, Kind, Shown, Unreported, View, health
 
 # Verdicts kept for people to look at; older ones are in the log.
@@ -63,6 +65,8 @@ class OutboxRow:
     `volatile`: why what is on disk does not outlive the host's next start, or the container; empty if it may.
     `unread`: what an earlier run has left that this one neither judges nor sends, and where it is.
     `api_trouble`: why masakari-api is out of reach, as last seen; `api_asked`: whether it was ever asked anything.
+    `ended`: how many ended since the start, by masakari's type of what they are about and how they ended; `delays`: the
+    seconds from when those that masakari has were made until it had them.
     """
 
     where: str
@@ -80,6 +84,8 @@ class OutboxRow:
     unread: str = ""
     oldest: float | None = None
     api_asked: bool = True
+    ended: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    delays: Counted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,8 @@ class Record:
         self.faults: deque[tuple[Instant, str]] = deque(maxlen=_FAULTS)
         self.defects: deque[tuple[Instant, str]] = deque(maxlen=_FAULTS)
         self.rulings: Counter[str] = Counter()
+        self.fault_count = 0
+        """Of all since the start; `faults` are the last of them."""
         self.left_out: dict[str, str] = {}
         """Monitors that were wanted in this process beside it and do not run, and why."""
         self.health: Health | None = None
@@ -143,6 +151,7 @@ class Record:
     def fault(self, text: str, at: Instant) -> None:
         """Something inside went wrong that people must know."""
         self.faults.append((at, text))
+        self.fault_count += 1
 
     def defect(self, text: str, at: Instant) -> None:
         """This program itself has failed at something: a fault that nothing but a restart ends."""
@@ -171,6 +180,14 @@ class MonitorStatus:
     """How that subject stands now, as JSON, beside all that `delivered` shows; None where nothing is known of it."""
     journal: Callable[[], dict[str, JSON]] = dict
     """Where the journal is kept, and how much of it was lost."""
+    count: Callable[[Instant], Standings] = lambda now: {}
+    """How many of what it watches stand where."""
+    holds: Collection[str] = ()
+    """Every reason for which a row may be held."""
+    reports: Callable[[Instant], bool | None] = lambda now: None
+    """Whether it is the one that reports, where one is elected; else None."""
+    silences: Callable[[], int] = lambda: 0
+    """How many silences of people hold reports back at present."""
 
     def shown(self, now: Instant) -> Shown:
         """Everything by which its health is judged."""

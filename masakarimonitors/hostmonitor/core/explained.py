@@ -6,6 +6,7 @@ Pure, of one host. In: the state as it is. Out: facts for people. It asks the ve
 
 import datetime
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,7 @@ from masakarimonitors.core.explained import (
     GateSeen,
     Passage,
     Standing,
+    Standings,
     in_order,
     wall_at,
 )
@@ -100,6 +102,22 @@ def explain(state: State, policy: Policy, subject: str, now: Instant) -> Explain
         return Explained(subject=subject, standing=Standing.UNWATCHED, why=why)
     why = "masakari has it in a failover segment, but no link lists it: nothing watches it"
     return Explained(subject=subject, standing=Standing.UNSEEN, why=why)
+
+
+def count(state: State, policy: Policy, now: Instant) -> Standings:
+    """How many hosts stand where, all of which `explain` tells something but this monitor's own."""
+    cluster = state.cluster.after_standstill(state.decided, now)
+    court = Court(cluster=cluster, policy=policy.under(state), now=now)
+    counted = Counter(
+        _standing(_Seen(name=name, host=host, court=court))[0]
+        for name, host in state.hosts.items()
+        if name != policy.own
+    )
+    known = {name.casefold() for name in (*state.hosts, policy.own)}
+    flagged = {name.casefold() for name in cluster.maintenance} - known
+    registered = (cluster.segments.hosts or {}).keys() - known - flagged
+    counted.update({Standing.OFF: len(flagged), Standing.UNSEEN: len(registered)})
+    return counted
 
 
 def _of(seen: _Seen) -> Explained:

@@ -4,11 +4,12 @@ In: the state as it is. Out: facts for people; nothing is asked or changed.
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.core.explained import Explained, GateSeen, Standing, gate, in_order, wall_at
+from masakarimonitors.core.explained import Explained, GateSeen, Standing, Standings, gate, in_order, wall_at
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, scope_of, subject_of
 from masakarimonitors.instancemonitor.core.told import Fate
@@ -63,9 +64,7 @@ def explain(state: State, subject: str, now: Instant) -> Explained | None:
     found = [one for one in state.instances.values() if subject_of(one.identity) == subject]
     if not found:
         return None
-    instance = max(
-        found, key=lambda one: (one.phase in DEAD, one.phase is Phase.UNSURE, one.phase is Phase.UP)
-    )
+    instance = max(found, key=_badness)
     standing, why = _standing(state, instance)
     name, uri = instance.identity.name, instance.identity.uri
     return Explained(
@@ -77,6 +76,21 @@ def explain(state: State, subject: str, now: Instant) -> Explained | None:
         + (f"; {instance.halted}" if instance.halted else ""),
         gates=_gates(state, instance, now),
     )
+
+
+def count(state: State, now: Instant) -> Standings:
+    """How many instances stand where; one that several libvirts know counts once."""
+    worst: dict[str, Instance] = {}
+    for instance in state.instances.values():
+        subject = subject_of(instance.identity)
+        known = worst.get(subject)
+        if known is None or _badness(instance) > _badness(known):
+            worst[subject] = instance
+    return Counter(_standing(state, instance)[0] for instance in worst.values())
+
+
+def _badness(instance: Instance) -> tuple[bool, bool, bool]:
+    return instance.phase in DEAD, instance.phase is Phase.UNSURE, instance.phase is Phase.UP
 
 
 def _standing(state: State, instance: Instance) -> tuple[Standing, str]:

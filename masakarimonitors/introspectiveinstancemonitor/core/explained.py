@@ -4,11 +4,12 @@ In: the state as it is. Out: facts for people; nobody is asked, and nothing is c
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.core.explained import Explained, GateSeen, Standing, gate, in_order, wall_at
+from masakarimonitors.core.explained import Explained, GateSeen, Standing, Standings, gate, in_order, wall_at
 from masakarimonitors.core.storm import Storm
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT, Availability
@@ -71,9 +72,7 @@ def explain(state: State, policy: Policy, subject: str, now: Instant) -> Explain
             why = f"{unwatched[0].name}: {unwatched[0].why}"
             return Explained(subject=subject, standing=Standing.UNWATCHED, why=why)
         return None
-    name, probe = min(
-        guest.probes.items(), key=lambda item: (_WORST.index(item[1].phase), item[0] != HEARTBEAT)
-    )
+    name, probe = _worst(guest)
     standing, why = _standing(state, guest, probe)
     return Explained(
         subject=subject,
@@ -83,6 +82,19 @@ def explain(state: State, policy: Policy, subject: str, now: Instant) -> Explain
         evidence="; ".join(filter(None, (guest.name, probe.charge, probe.evidence))),
         gates=_gates(state, guest, probe, policy.under(state), name, now),
     )
+
+
+def count(state: State, now: Instant) -> Standings:
+    """How many guests stand where, with those that cannot be watched or read."""
+    counted = Counter(_standing(state, guest, _worst(guest)[1])[0] for guest in state.guests.values())
+    unwatched = {guest.uuid for guests in state.unwatched.values() for guest in guests} - state.guests.keys()
+    unread = {uuid for uuids in state.unread.values() for uuid in uuids} - state.guests.keys() - unwatched
+    counted.update({Standing.UNWATCHED: len(unwatched), Standing.UNSEEN: len(unread)})
+    return counted
+
+
+def _worst(guest: Guest) -> tuple[str, Probe]:
+    return min(guest.probes.items(), key=lambda item: (_WORST.index(item[1].phase), item[0] != HEARTBEAT))
 
 
 def _standing(state: State, guest: Guest, probe: Probe) -> tuple[Standing, str]:

@@ -3,10 +3,20 @@
 In: the state as it is. Out: facts for people; nothing is asked, started or changed.
 """
 
+from collections import Counter
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.core.explained import Explained, GateSeen, Passage, Standing, gate, in_order, wall_at
+from masakarimonitors.core.explained import (
+    Explained,
+    GateSeen,
+    Passage,
+    Standing,
+    Standings,
+    gate,
+    in_order,
+    wall_at,
+)
 from masakarimonitors.processmonitor.core.decision import State
 from masakarimonitors.processmonitor.core.reports import Fate
 from masakarimonitors.processmonitor.core.stages import (
@@ -55,6 +65,11 @@ def explain(state: State, policy: Policy, subject: str, now: Instant) -> Explain
         evidence="; ".join(filter(None, (process.stage.text, outage.trouble if outage is not None else ""))),
         gates=_gates(process, policy, now),
     )
+
+
+def count(state: State, policy: Policy, now: Instant) -> Standings:
+    """How many processes of the list stand where."""
+    return Counter(_standing(process, policy)[0] for process in state.processes.values())
 
 
 def _short(process: WatchedProcess) -> str:

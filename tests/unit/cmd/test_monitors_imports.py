@@ -87,7 +87,7 @@ FOR_NOBODY = {
     "oslo_privsep",
     # the status page's and the metrics', which are off unless they are wanted
     "masakarimonitors.status.web",
-    "prometheus_client",
+    "masakarimonitors.status.metrics",
     # the terminal's and the receiver's
     "masakarimonitors.receiver",
     "rich",

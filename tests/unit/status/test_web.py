@@ -33,7 +33,7 @@ async def test_http_serves_page_json_metrics_and_a_health_that_knows_blindness(
         async with client.get("/status.json") as answer:
             assert (await answer.json())[0]["monitor"] == "hostmonitor"
         async with client.get("/metrics") as answer:
-            assert b"masakari_monitors_up_seconds" in await answer.read()
+            assert b"masakari_monitors_build_info" in await answer.read()
         status_code, lines = await asked(client, "/healthz")
         assert status_code == 503
         assert lines[0].startswith("blind: hostmonitor consul: OSError: gone (since ")

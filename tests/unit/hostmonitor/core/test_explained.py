@@ -1,12 +1,13 @@
 """Why a host is reported, or why not: each gate asked once more, and where the host stands."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
 from masakarimonitors.core.explained import Explained, Passage, Standing
-from masakarimonitors.hostmonitor.core.explained import NAMED, GateName, explain
+from masakarimonitors.hostmonitor.core.explained import NAMED, GateName, count, explain
 from masakarimonitors.hostmonitor.core.judging.pursue import GATES
 from masakarimonitors.hostmonitor.core.observation import Life, Membership, Power, Work
 from masakarimonitors.hostmonitor.core.outages.reasons import TO_DO, Reason
@@ -21,6 +22,13 @@ def told(play: Play, host: str = HOST) -> Explained:
     found = explain(play.state, play.rules, f"host:{host}", play.now)
     assert found is not None
     json.dumps(found.as_json())
+    counted = count(play.state, play.rules, play.now)
+    if host != OWN:
+        assert counted[found.standing] >= 1
+    # And each one as it is explained.
+    known = play.state.hosts.keys() | set((play.state.cluster.segments.hosts or {}).values()) - {OWN}
+    others = [explain(play.state, play.rules, f"host:{name}", play.now) for name in known]
+    assert +Counter(counted) == Counter(one.standing for one in others if one is not None)
     return found
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from masakarimonitors.core.explained import Explained, Passage, Standing
 from masakarimonitors.core.notification import ReportStatus
-from masakarimonitors.instancemonitor.core.explained import GateName, explain
+from masakarimonitors.instancemonitor.core.explained import GateName, count, explain
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import LibvirtAway, ReportSettled
 from masakarimonitors.instancemonitor.core.state import Instance, State
@@ -22,6 +22,10 @@ def told(play: Play) -> Explained:
     found = explain(play.state, SUBJECT, play.now)
     assert found is not None
     json.dumps(found.as_json())
+    assert count(play.state, play.now)[found.standing] >= 1
+    assert sum(count(play.state, play.now).values()) == len(
+        {one.identity.uuid for one in play.state.instances.values()}
+    )
     return found
 
 

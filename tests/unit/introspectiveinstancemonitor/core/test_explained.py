@@ -1,16 +1,19 @@
 """Why a guest is reported, or why not: where it stands and what stands between its silence and masakari."""
 
 import json
+from collections import Counter
+from dataclasses import replace
 
 from masakarimonitors.core.explained import Explained, Passage, Standing
 from masakarimonitors.introspectiveinstancemonitor.core.explained import (
     _PHASES,
     _WORST,
     GateName,
+    count,
     explain,
 )
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
-from masakarimonitors.introspectiveinstancemonitor.core.observation import Availability
+from masakarimonitors.introspectiveinstancemonitor.core.observation import Availability, Unwatched
 from tests.fixtures.guest_play import A, Play
 
 
@@ -18,6 +21,7 @@ def told(play: Play) -> Explained:
     found = explain(play.state, play.policy, f"vm:{A}", play.now)
     assert found is not None
     json.dumps(found.as_json())
+    assert count(play.state, play.now)[found.standing] >= 1
     return found
 
 
@@ -35,6 +39,17 @@ def test_one_that_answers_is_well_and_one_that_never_did_is_not_judged() -> None
     assert told(play.answers()).standing is Standing.WELL
     assert explain(play.state, play.policy, "vm:other", play.now) is None
     assert explain(play.state, play.policy, A, play.now) is None
+
+
+def test_each_that_is_listed_counts_once_watched_or_not() -> None:
+    play = Play().seen().answers()
+    assert +Counter(count(play.state, play.now)) == {Standing.WELL: 1}
+    no_agent = Unwatched(uuid="b", name="b", why="it has no agent")
+    # Listed twice by two libvirts, as during a migration; and one whose list says nothing of it.
+    state = replace(
+        play.state, unwatched={"one": (no_agent,), "two": (no_agent,)}, unread={"one": {A: 1, "c": 1}}
+    )
+    assert count(state, play.now) == {Standing.WELL: 1, Standing.UNWATCHED: 1, Standing.UNSEEN: 1}
 
 
 def test_misses_that_are_not_enough_yet_say_how_many() -> None:

@@ -4,7 +4,7 @@ import json
 
 from masakarimonitors.core.explained import Explained, Passage, Standing
 from masakarimonitors.core.notification import ReportStatus
-from masakarimonitors.processmonitor.core.explained import GateName, explain
+from masakarimonitors.processmonitor.core.explained import GateName, count, explain
 from masakarimonitors.processmonitor.core.observation import Presence
 from tests.fixtures.process_play import NOVA, Play
 
@@ -13,6 +13,8 @@ def told(play: Play, subject: str = "process:nova-compute") -> Explained:
     found = explain(play.state, play.policy, subject, play.now)
     assert found is not None
     json.dumps(found.as_json())
+    if len(play.state.processes) == 1:
+        assert count(play.state, play.policy, play.now) == {found.standing: 1}
     return found
 
 
