@@ -17,6 +17,8 @@ from masakarimonitors.cmd.masakari_monitors import COMMANDS, parse, parser
 from masakarimonitors.conf import opts
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.status import metrics
+from tests.fixtures.fake_clock import FakeClock
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -59,6 +61,9 @@ def test_the_pages_and_the_man_page_build_without_a_warning(tmp_path: Path) -> N
     for room in (ROOT / "masakarimonitors").iterdir():
         if room.suffix == ".py" or (room / "__init__.py").is_file():
             assert room.stem == "__init__" or f">{room.stem}<" in rooms
+    told = re.sub(r"<[^>]+>", "", (pages / "monitoring.html").read_text())
+    for family in metrics.families([], FakeClock().now()):
+        assert re.search(rf"\b{family.name}\b", told) and all(label in told for label in family.labels)
     manual = (build("man", tmp_path) / "masakari-monitors.1").read_text()
     for command in ("run", "check", "status", "outbox", "receiver", "demo"):
         assert rf"\fB{command}\fP" in manual

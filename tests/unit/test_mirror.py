@@ -20,6 +20,7 @@ OF_THE_TREE = {
     "test_groups",
     "test_layers",
     "test_mirror",
+    "test_monitoring_files",
     "test_no_second_tries",
     "test_said_once",
     "test_records",
