@@ -53,7 +53,8 @@ class Outbox:
         self._pending = Pending()
         self._followed: dict[int, Row] = {}
         self._memory: dict[str, Mapping[str, JSON]] = {}
-        self._next_id = 1
+        # The numbers that this run has given lie between these.
+        self._first_id = self._next_id = 1
         self._writer = Writer(
             store,
             clock,
@@ -373,20 +374,36 @@ class Outbox:
         for one in loaded.unreadable:
             LOG.error("%s", one)
         self._memory = dict(loaded.memory)
-        self._next_id = loaded.next_id
+        self._first_id = self._next_id = loaded.next_id
 
-    def _adopt_late(self, loaded: Loaded) -> None:
-        """What this run has said of the same since then is newer and stands: a second report would be acted on, too."""
+    def _adopt_late(self, loaded: Loaded) -> Sequence[Write]:
+        """What this run has said of the same since then is newer and stands: a second report would be acted on, too.
+
+        Gives what must be written before anything of this run is, or with it.
+        """
         now = self._clock.now()
-        self._next_id = max(self._next_id, loaded.next_id)
+        first, self._next_id = self._first_id, max(self._next_id, loaded.next_id)
+        moved: list[Write] = []
+
+        def with_own_id(row: Row) -> Row:
+            """This run counts its rows from the time on; where that was set back, one of them may have that number, and
+            is written over this one."""
+            if row.id < first:
+                return row
+            row = replace(row, id=self._next_id)
+            self._next_id += 1
+            moved.append(Put(row, durable=True))
+            return row
+
         for row in loaded.pending:
-            row = self._with_own_id(row.adopted(now))
+            row = with_own_id(row.adopted(now))
             self._late.add(row.id)
             self._pending.add(row, Standing.UNCONFIRMED)
             self._make_ready(row.subject)
             if self._told.get(row.subject, row.rank + 1) <= row.rank:
-                self._writer.write([self._take_back(row, _TOLD_SINCE, now)])
-        self._followed = {**{row.id: row for row in loaded.followed}, **self._followed}
+                moved.append(self._take_back(row, _TOLD_SINCE, now))
+        late = [with_own_id(row) for row in loaded.followed]
+        self._followed = {**{row.id: row for row in late}, **self._followed}
         self.followed_news.set()
         for one in loaded.unreadable:
             self._say_defect(one)
@@ -394,15 +411,7 @@ class Outbox:
         self._memory = {**known, **self._memory}
         self._told, self._spoken = {}, set()
         self.late_news.set()
-
-    def _with_own_id(self, row: Row) -> Row:
-        """This run counts its rows from the time on; where that was set back, another one may have that number."""
-        if row.id not in self._pending and row.id not in self._followed:
-            return row
-        row = replace(row, id=self._next_id)
-        self._next_id += 1
-        self._writer.write([Put(row, durable=True)])
-        return row
+        return moved
 
     def _everything(self) -> Sequence[Write]:
         rows: list[Write] = [Put(row, durable=True) for row in [*self._pending, *self._followed.values()]]

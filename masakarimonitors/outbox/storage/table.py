@@ -182,6 +182,9 @@ def apply(db: sqlite3.Connection, write: Write) -> None:
         )
         if row.notification is None or row.made_at != row.notification.generated_time:
             db.execute("INSERT OR REPLACE INTO made VALUES (?, ?)", (row.id, row.made_at.isoformat()))
+        else:
+            # Another row may have had that number.
+            db.execute("DELETE FROM made WHERE id = ?", (row.id,))
         if row.followed:
             db.execute("INSERT OR REPLACE INTO followed VALUES (?, ?)", (row.id, _text(row.followed)))
         else:

@@ -71,7 +71,7 @@ class Writer:
         *,
         keep: int,
         adopt: Callable[[Loaded], None],
-        adopt_late: Callable[[Loaded], None],
+        adopt_late: Callable[[Loaded], Sequence[Write]],
         everything: Callable[[], Sequence[Write]],
         on_written: Callable[[Row], None],
         on_poison: Callable[[str], None],
@@ -79,7 +79,8 @@ class Writer:
     ) -> None:
         """`keep` is how many ended rows stay in the store; `deadline`: seconds until a disk counts as hung.
 
-        `adopt` takes what the store held before, or `adopt_late` where that was read only in the midst of this run;
+        `adopt` takes what the store held before, or `adopt_late` where that was read only in the midst of this run: it
+        gives what belongs into the same transaction as the first writes of this run, before them;
         `everything` gives what a new store must hold;
         `on_written` is told each row that has been written, or that waits because it cannot be; `on_poison`, in words,
         what no store can hold.
@@ -246,7 +247,8 @@ class Writer:
         try:
             if self._earlier is Earlier.UNSEEN:
                 # Before the first row of this run: all that is found is an earlier one's.
-                self._see_late(await self._disk.call(lambda store: store.load()))
+                # One transaction: killed between two, it would have written over what it had only meant to move.
+                writes = [*self._see_late(await self._disk.call(lambda store: store.load())), *writes]
             await self._put(writes)
         except StoreFault as fault:
             await self._after(fault, writes)
@@ -322,12 +324,15 @@ class Writer:
         LOG.warning("The outbox is on disk again at %s; nothing was lost meanwhile", self.where)
         self.fault = ""
 
-    def _see_late(self, left: Loaded) -> None:
-        """What an earlier run left is seen only now: its reports are judged like those that were read at a start."""
+    def _see_late(self, left: Loaded) -> Sequence[Write]:
+        """What an earlier run left is seen only now: its reports are judged like those that were read at a start.
+
+        Gives what is to be written of that.
+        """
         self.unread = ""
         if not (left.pending or left.followed or left.memory or left.unreadable):
             self._see_earlier(Glance.EMPTY)
-            return
+            return ()
         self._see_earlier(Glance.LATE)
         subjects = list(dict.fromkeys(row.subject for row in left.pending))
         more = f" and {len(subjects) - _NAMED} more" if len(subjects) > _NAMED else ""
@@ -339,7 +344,7 @@ class Writer:
             len(left.pending),
             named,
         )
-        self._adopt_late(left)
+        return self._adopt_late(left)
 
     def _see_earlier(self, glance: Glance) -> None:
         self._earlier = move(self._earlier, glance)

@@ -13,7 +13,7 @@ from masakarimonitors.core.decision import Notify, Remember, Ruling
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
 from masakarimonitors.core.unconfirmed import withdraw
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.rows import Loaded, Write
+from masakarimonitors.outbox.rows import Loaded, Put, Row, Write
 from masakarimonitors.outbox.storage.disk import Answering, Seen, move
 from masakarimonitors.outbox.storage.store import MemoryStore, Store, StoreFault
 from masakarimonitors.outbox.unconfirmed import UnconfirmedReports
@@ -47,6 +47,8 @@ class Hanging(MemoryStore):
         self.thaw = threading.Event()
         self.thaw.set()
         self.calls = 0
+        # What it held after each transaction.
+        self.held: list[list[tuple[str, ReportStatus]]] = []
 
     def freeze(self) -> None:
         self.thaw = threading.Event()
@@ -61,7 +63,11 @@ class Hanging(MemoryStore):
 
     def write(self, writes: Sequence[Write]) -> None:
         self._wait()
+        self.put(writes)
+
+    def put(self, writes: Sequence[Write]) -> None:
         super().write(writes)
+        self.held.append([(row.subject, row.status) for row in self.recent(1000)])
 
     def check(self) -> None:
         self._wait()
@@ -84,7 +90,7 @@ class Successor(MemoryStore):
 
     def write(self, writes: Sequence[Write]) -> None:
         self._first._wait()
-        MemoryStore.write(self._first, writes)
+        self._first.put(writes)
 
     def renewed(self) -> Store:
         return Successor(self._first)
@@ -269,6 +275,29 @@ async def test_what_this_run_has_delivered_is_not_told_again_for_the_last_one() 
         await eventually(lambda: outbox.late_news.is_set(), "the disk to be read")
         assert (outbox.waiting, outbox.unconfirmed()) == (0, [])
         await eventually(lambda: not written(store), "that to be written")
+    await outbox.close()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_no_row_of_this_run_is_written_over_one_of_the_last_that_has_its_number(*, ended: bool) -> None:
+    """The clock was set back since, so that both counted from the same number. Killed after whatever transaction, the
+    next run finds what waited."""
+    store, clock = Hanging(), FakeClock()
+    first = int(clock.now().wall.timestamp() * 1000)
+    store.put([Put(Row.new(first, report("old").notification, "it died", clock.now()))])
+    store.freeze()
+    async with open_outbox(store, clock) as outbox:
+        outbox.submit([report("a")], clock.now())
+        await eventually(lambda: offered(outbox) == {"process:a"}, "the report to be offered from memory")
+        (row,) = outbox.deliverable("process:a")
+        assert row.id == first
+        if ended:
+            outbox.settle(replace(row, status=ReportStatus.DELIVERED))
+        before = len(store.held)
+        store.thaw.set()
+        await eventually(lambda: len(store.held) > before, "the disk to be used again")
+        assert all(("process:old", ReportStatus.PENDING) in held for held in store.held)
+        await eventually(lambda: len(store.held[-1]) == 2, "both to be there")
     await outbox.close()
 
 

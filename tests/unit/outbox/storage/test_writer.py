@@ -59,11 +59,15 @@ class Desk:
             self.clock,
             keep=10,
             adopt=self.adopted.append,
-            adopt_late=self.adopted.append,
+            adopt_late=self.adopt_late,
             everything=lambda: [Put(row(1))],
             on_written=lambda row: self.written.append(row.id),
             on_poison=self.poison.append,
         )
+
+    def adopt_late(self, loaded: Loaded) -> Sequence[Write]:
+        self.adopted.append(loaded)
+        return ()
 
 
 @contextlib.asynccontextmanager
