@@ -21,6 +21,9 @@ from masakarimonitors.system.service.log_fields import event
 
 LOG = logging.getLogger(__name__)
 
+# Seconds for the disk, less than whoever asks waits for the answer (`unix_socket.PATIENCE`).
+_PATIENCE = 3.0
+
 
 class Act(StrEnum):
     """What may be asked for."""
@@ -66,8 +69,8 @@ class ByHand:
         self._may_offer = may_offer
         self._on_dropped = on_dropped
 
-    def do(self, asked: Asked) -> Done:
-        """Do it, or say why not."""
+    async def do(self, asked: Asked) -> Done:
+        """Do it, or say why not. What is dropped stands on disk when this returns, or the answer says otherwise."""
         row = self._outbox.pending_row(asked.row)
         if row is None:
             return Done(False, f"Report {asked.row} does not wait any more: nothing is done.")
@@ -75,7 +78,7 @@ class ByHand:
             case Act.RETRY:
                 return self._retry(row, asked)
             case Act.DROP:
-                return self._drop(row, asked)
+                return await self._drop(row, asked)
 
     def _retry(self, row: Row, asked: Asked) -> Done:
         about = f"The report about {row.subject}"
@@ -114,12 +117,17 @@ class ByHand:
             return "its monitor does not let it leave at this moment; `masakari-monitors status` says why"
         return ""
 
-    def _drop(self, row: Row, asked: Asked) -> Done:
+    async def _drop(self, row: Row, asked: Asked) -> Done:
         flying = self._delivery.is_in_flight(row.subject)
         words = dropped(asked, row)
         self._delivery.give_up(row, words)
         self._on_dropped(Verdict(row.subject, Ruling.WITHDRAWN, words, evidence=row.why, alarm=True))
-        return Done(True, f"The report about {row.subject} is dropped. {arrived(row, flying=flying)}")
+        said = f"The report about {row.subject} is dropped. {arrived(row, flying=flying)}"
+        if why := await self._outbox.unkept(_PATIENCE):
+            said += (
+                f" That is not on disk ({why}): if the monitor ends before it is, the report may wait again."
+            )
+        return Done(True, said)
 
 
 def dropped(asked: Asked, row: Row) -> str:

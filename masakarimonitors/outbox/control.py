@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from masakarimonitors.core.decision import JSON
@@ -26,6 +26,9 @@ SUFFIX = ".control"
 
 _LONGEST = 500
 
+Do = Callable[[Asked], Awaitable[Done]]
+"""Does what is asked."""
+
 
 def place(outbox: Path) -> Path:
     """Where the monitor listens whose outbox that is."""
@@ -33,13 +36,13 @@ def place(outbox: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def serve(do: Callable[[Asked], Done], clock: Clock, path: Path) -> AsyncIterator[None]:
+async def serve(do: Do, clock: Clock, path: Path) -> AsyncIterator[None]:
     """Have what is asked at `path` done while the block runs."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(unix_socket.PATIENCE):
-                done = heard(await reader.readline(), _uid(writer), do)
+                done = await heard(await reader.readline(), _uid(writer), do)
                 writer.write(json.dumps({"done": done.done, "said": done.said}).encode() + b"\n")
                 await writer.drain()
         except (OSError, TimeoutError, ValueError) as fault:  # the last: a line without end
@@ -63,7 +66,7 @@ def ask(path: Path, asked: Asked) -> Done:
     return Done(answer.get("done") is True, str(answer["said"]))
 
 
-def heard(words: bytes, uid: int, do: Callable[[Asked], Done]) -> Done:
+async def heard(words: bytes, uid: int, do: Do) -> Done:
     """What comes of these words of user `uid`."""
     if uid not in (0, os.geteuid()):
         return Done(
@@ -79,7 +82,7 @@ def heard(words: bytes, uid: int, do: Callable[[Asked], Done]) -> Done:
         )
     except (ValueError, RecursionError) as fault:
         return Done(False, f"This monitor does not understand what is asked: {fault}")
-    return do(asked)
+    return await do(asked)
 
 
 def _short(words: JSON) -> str:

@@ -19,6 +19,7 @@ from masakarimonitors.outbox.storage.store import Store
 from masakarimonitors.outbox.storage.writer import Writer
 from masakarimonitors.outbox.tally import Tally
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.patience import within
 
 LOG = logging.getLogger(__name__)
 
@@ -272,6 +273,16 @@ class Outbox:
         """The newest rows in the store, for people; pending ones as they are now."""
         known = {row.id: row for row in [*await self._writer.recent(limit), *self._pending]}
         return sorted(known.values(), key=lambda row: -row.id)[:limit]
+
+    async def unkept(self, patience: float) -> str:
+        """Empty once all that was said so far outlives this process; else why it does not, or not after `patience`
+        seconds."""
+        try:
+            async with within(patience):
+                await self._writer.tried()
+        except TimeoutError:
+            return "the disk has not taken it yet"
+        return self.fault or ("" if self.keeps else f"reports are kept in {self.where}")
 
     async def run(self) -> None:
         """The writer: until cancelled, writes what has been submitted."""

@@ -174,7 +174,7 @@ class Delivery:
 
     def give_up(self, row: Row, answer: str) -> None:
         """End a pending row undelivered, because a person wants it; `answer` says who, and why."""
-        self._end(row, ReportStatus.WITHDRAWN, answer, self._clock.now())
+        self._end(row, ReportStatus.WITHDRAWN, answer, self._clock.now(), durable=True)
 
     def _ready(self, subject: str) -> None:
         """A row of the subject has reached the disk."""
@@ -421,9 +421,11 @@ class Delivery:
             )
             self._breaker = self._breaker.failed(outcome.answer, now.monotonic, delay)
 
-    def _end(self, row: Row, status: ReportStatus, answer: str, now: Instant) -> None:
+    def _end(
+        self, row: Row, status: ReportStatus, answer: str, now: Instant, *, durable: bool = False
+    ) -> None:
         ended = replace(row, status=status, in_doubt=False, answer=answer, updated=now.wall)
-        self._outbox.settle(ended)
+        self._outbox.settle(ended, durable=durable)
         self._forget(row)
         try:
             self._on_settled(ended)

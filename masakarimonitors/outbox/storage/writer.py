@@ -171,10 +171,15 @@ class Writer:
 
     async def write_now(self, write: Write) -> None:
         """Take a write and wait until it was tried."""
-        written = asyncio.get_running_loop().create_future()
-        self._waiting.append(written)
         self.write([write])
-        await written
+        await self.tried()
+
+    async def tried(self) -> None:
+        """Wait until all that was taken so far was tried."""
+        tried = asyncio.get_running_loop().create_future()
+        self._waiting.append(tried)
+        self._wake.set()
+        await tried
 
     async def recent(self, limit: int) -> list[Row]:
         """The newest rows of the store, newest first; none while it cannot be read."""
@@ -212,10 +217,9 @@ class Writer:
     async def _flush(self) -> None:
         writes, self._writes = self._writes, []
         waiting, self._waiting = self._waiting, []
-        if not writes and not self.fault:
-            return
-        # Shielded: a cancelled writer must not leave a half-told transaction behind it.
-        await asyncio.shield(self._commit(writes))
+        if writes or self.fault:
+            # Shielded: a cancelled writer must not leave a half-told transaction behind it.
+            await asyncio.shield(self._commit(writes))
         _let_go(waiting)
 
     async def _look(self) -> None:

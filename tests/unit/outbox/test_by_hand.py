@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,9 +12,10 @@ from masakarimonitors.core.decision import Ruling, Verdict
 from masakarimonitors.core.notification import Leave, ReportStatus
 from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Unreachable
 from masakarimonitors.outbox.by_hand import Act, Asked, ByHand, Done
-from masakarimonitors.outbox.rows import Row
+from masakarimonitors.outbox.rows import Put, Row, Write
 from masakarimonitors.outbox.storage.store import MemoryStore
 from tests.fixtures.fake_clock import settle
+from tests.fixtures.waiting import eventually
 from tests.unit.outbox.delivery.test_delivery import Stage, stage
 
 WHO = "uid 0 (root)"
@@ -29,7 +30,7 @@ class Hand:
         )
 
     async def do(self, act: Act, row: int = 1, why: str = "") -> Done:
-        done = self._hand.do(Asked(act=act, row=row, who=WHO, why=why))
+        done = await self._hand.do(Asked(act=act, row=row, who=WHO, why=why))
         await settle()
         return done
 
@@ -80,6 +81,46 @@ async def test_a_report_of_the_last_life_goes_no_sooner_because_somebody_wants_i
         assert not done.done and "before the monitor's last start" in done.said
         assert on.api.offers == []
         assert (await Hand(on, lambda row: Leave.NOW).do(Act.DROP)).done
+
+
+class OnDisk(MemoryStore):
+    """It is written by another thread, and keeps whether it was asked to be synced."""
+
+    blocks = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.synced: list[str] = []
+
+    def write(self, writes: Sequence[Write]) -> None:
+        super().write(writes)
+        rows = [write for write in writes if isinstance(write, Put)]
+        self.synced += [write.row.status.value for write in rows if write.durable]
+
+
+async def test_what_is_dropped_is_on_disk_when_that_is_said() -> None:
+    """Killed after that, the monitor would find a report that waits, and tell masakari after all."""
+    store = OnDisk()
+    async with stage(away, store=store) as on:
+        on.outbox.submit([on.report("x")], on.clock.now())
+        await eventually(lambda: bool(on.api.offers), "it to be offered")
+        by = ByHand(
+            on.outbox,
+            on.delivery,
+            on.clock,
+            may_offer=lambda row: Leave.NOW,
+            on_dropped=lambda verdict: None,
+        )
+        done = await by.do(Asked(act=Act.DROP, row=1, who=WHO))
+        assert store.synced[-1] == "withdrawn"
+        assert done.done and "on disk" not in done.said
+
+
+async def test_that_a_drop_is_not_on_disk_is_said() -> None:
+    async with hand(away) as by:
+        await by.on.submit(by.on.report("x"))
+        done = await by.do(Act.DROP)
+        assert done.done and "That is not on disk (reports are kept in memory" in done.said
 
 
 async def test_a_duplicate_is_not_sent_into_its_window_again() -> None:

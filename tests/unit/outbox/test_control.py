@@ -20,7 +20,7 @@ class Doer:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
 
-    def do(self, asked: Asked) -> Done:
+    async def do(self, asked: Asked) -> Done:
         self.asked.append(asked)
         return Done(True, "It is done.")
 
@@ -50,24 +50,24 @@ async def test_what_is_asked_is_done_and_answered(tmp_path: Path) -> None:
         b"\xff\xfe",
     ],
 )
-def test_what_makes_no_sense_changes_nothing(words: bytes) -> None:
+async def test_what_makes_no_sense_changes_nothing(words: bytes) -> None:
     doer = Doer()
-    done = control.heard(words, OWN, doer.do)
+    done = await control.heard(words, OWN, doer.do)
     assert not done.done and "does not understand" in done.said and doer.asked == []
 
 
-def test_another_user_is_not_heard() -> None:
+async def test_another_user_is_not_heard() -> None:
     doer = Doer()
     words = json.dumps({"act": "drop", "row": 7}).encode()
-    done = control.heard(words, 4711, doer.do)
+    done = await control.heard(words, 4711, doer.do)
     assert not done.done and "uid 4711 may not" in done.said and doer.asked == []
-    assert control.heard(words, 0, doer.do).done, "root may"
+    assert (await control.heard(words, 0, doer.do)).done, "root may"
 
 
-def test_names_and_reasons_are_printable_and_short() -> None:
+async def test_names_and_reasons_are_printable_and_short() -> None:
     doer = Doer()
     words = json.dumps({"act": "drop", "row": 7, "who": "a\x1b[2J", "why": "b" * 9999}).encode()
-    control.heard(words, OWN, doer.do)
+    await control.heard(words, OWN, doer.do)
     (asked,) = doer.asked
     assert r"a\x1b[2J" in asked.who and len(asked.why) < 600
 
@@ -83,7 +83,7 @@ async def test_a_line_without_end_is_not_waited_for_in_memory(tmp_path: Path) ->
 async def test_who_asks_is_not_kept_waiting_for_a_fault_inside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(asked: Asked) -> Done:
+    async def fail(asked: Asked) -> Done:
         raise KeyError("a fault inside")
 
     monkeypatch.setattr(unix_socket, "PATIENCE", 1.0)

@@ -213,7 +213,7 @@ async def test_the_running_monitor_does_it_and_says_what_is_so(
     three(tmp_path)
     asked: list[Asked] = []
 
-    def do(one: Asked) -> Done:
+    async def do(one: Asked) -> Done:
         asked.append(one)
         return Done(one.act is Act.DROP, f"{one.act.value}: so it is")
 
