@@ -71,6 +71,8 @@ class Daemon(Generic[S, O]):
         self._inbox: asyncio.Queue[tuple[str, O | Woken]] = asyncio.Queue()
         self._state = monitor.state
         self._ended = False
+        # While it runs.
+        self._tasks: asyncio.TaskGroup | None = None
         self._alarms: dict[str, asyncio.Task[None]] = {}
         self._unreported: dict[str, Unreported] = {}
         self._dropped: dict[str, Unreported] = {}
@@ -164,7 +166,12 @@ class Daemon(Generic[S, O]):
         return Leave.NOW if told is None else self._monitor.may_offer(self._state, told, self._clock.now())
 
     def settled(self, row: Row) -> None:
-        """One of its reports has ended: the monitor is told, and people when it was not delivered."""
+        """One of its reports has ended: the monitor is told, and people when it was not delivered.
+
+        What the monitor makes of that is decided at once, and so stands in the same transaction as the end: a process
+        that is killed in between would leave a report that has ended and that its monitor takes for one that waits,
+        and nobody would offer it again.
+        """
         now = self._clock.now()
         if row.status in (ReportStatus.REFUSED, ReportStatus.EXPIRED):
             told = f"the report about {row.subject} was {row.status.value}: {row.answer}"
@@ -179,8 +186,12 @@ class Daemon(Generic[S, O]):
             return
         ended = Settled(row.subject, row.notification, row.status, made_at=row.made_at, answer=row.answer)
         observation = self._monitor.settled(ended, now)
-        if observation is not None:
+        if observation is None:
+            return
+        if self._tasks is None:
             self._hear(_DELIVERY, observation)
+        else:
+            self._judge(_DELIVERY, observation, self._tasks)
 
     def dropped(self, verdict: Verdict) -> None:
         """A person has dropped the report about a subject: told as each ruling, and shown while it is not well."""
@@ -207,26 +218,42 @@ class Daemon(Generic[S, O]):
         async with asyncio.TaskGroup() as tasks:
             for source in self._monitor.sources:
                 tasks.create_task(self._keep_running(source))
+            self._tasks = tasks
             self._review()
             tasks.create_task(self._review_late())
+            tasks.create_task(self._hear_of_ends())
             try:
                 taken = 0
                 while True:
-                    before = self._state
                     seen_by, observation = await self._inbox.get()
-                    self._take(seen_by, observation, tasks)
-                    if self._state is not before:
-                        self._review()
+                    self._judge(seen_by, observation, tasks)
                     taken += 1
                     if taken % _BATCH == 0:
                         await asyncio.sleep(0)
             finally:
                 # From now on its sources give up by what right it reports, and nobody hears of that any more.
-                self._ended = True
+                self._ended, self._tasks = True, None
                 await self._monitor.close()
 
     def _hear(self, source: str, observation: O | Woken) -> None:
         self._inbox.put_nowait((source, observation))
+
+    async def _hear_of_ends(self) -> None:
+        """What has become of reports of which the last life did not note it: an earlier release did not do so in one
+        transaction with their end, or not at all."""
+        while made := self._monitor.awaits_ends(self._state):
+            ended = await self._outbox.ended(made)
+            if ended is not None:
+                for row in ended:
+                    self.settled(row)
+                return
+            await self._clock.sleep(_LAST_RESTART)
+
+    def _judge(self, source: str, observation: O | Woken, tasks: asyncio.TaskGroup) -> None:
+        before = self._state
+        self._take(source, observation, tasks)
+        if self._state is not before:
+            self._review()
 
     def _take(self, source: str, observation: O | Woken, tasks: asyncio.TaskGroup) -> None:
         now = self._clock.now()

@@ -5,6 +5,7 @@ one (each `monitor.py`) fills in `Monitor`; whoever writes a source, effects or 
 nothing else of this project but `core`. The loop itself stands in `daemon.py`.
 """
 
+import datetime
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -22,6 +23,10 @@ S = TypeVar("S")  # the frozen state of one monitor
 
 Memory = Mapping[str, Mapping[str, JSON]]
 """What a monitor asked to be remembered (`Remember`) in its last life, by key."""
+
+
+Made = tuple[str, datetime.datetime]
+"""One report: its subject, and when its monitor made it (aware)."""
 
 
 class Source(Protocol[O_co]):
@@ -94,7 +99,11 @@ class Monitor(Generic[S, O]):
     held_patience: float = 60.0
     """Seconds for which it may say "later" of a report without anything being wrong."""
     settled: Callable[[Settled, Instant], O | None] = lambda report, now: None
-    """The end of one of its reports as an observation, if it wants to know."""
+    """The end of one of its reports as an observation, if it wants to know. Decided at once: what is remembered of it
+    stands on disk exactly when the end does."""
+    awaits_ends: Callable[[S], Collection[Made]] = lambda state: ()
+    """The reports of which it does not know that they have ended, by subject and the time at which they were made;
+    pure. Asked at its start: those that wait no more have ended when nobody noted that."""
     watch_delivery: Callable[[Callable[[], str]], None] = lambda trouble: None
     """Told once where to ask what trouble the delivery of its reports has (nothing while there is none)."""
     reload: Callable[[], None] = lambda: None

@@ -6,8 +6,9 @@ are kept in memory, delivered from there, and written as soon as the disk takes 
 """
 
 import asyncio
+import datetime
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from masakarimonitors.core.decision import JSON, Command, Instant, Notify, Remember, Withdraw
@@ -23,6 +24,7 @@ from masakarimonitors.system.patience import within
 
 LOG = logging.getLogger(__name__)
 
+_ROUNDING = datetime.timedelta(milliseconds=1)
 # So many reports that masakari may have, or has, are known again when they are made anew.
 _KNOWN_AGAIN = 1000
 _TOLD_SINCE = "this run has reported its subject since, before it could read this one"
@@ -274,6 +276,19 @@ class Outbox:
         known = {row.id: row for row in [*await self._writer.recent(limit), *self._pending]}
         return sorted(known.values(), key=lambda row: -row.id)[:limit]
 
+    async def ended(self, made: Collection[tuple[str, datetime.datetime]]) -> list[Row] | None:
+        """Those reports (by subject, and when they were made) that have ended; None while the store cannot be read.
+
+        What it holds no more, nobody knows.
+        """
+        asked = [
+            (subject, at) for subject, at in made if not any(_is_of(row, at) for row in self.of(subject))
+        ]
+        found = await self._writer.ended(sorted({subject for subject, _ in asked})) if asked else []
+        if found is None:
+            return None
+        return [row for row in found if any(row.subject == about and _is_of(row, at) for about, at in asked)]
+
     async def unkept(self, patience: float) -> str:
         """Empty once all that was said so far outlives this process; else why it does not, or not after `patience`
         seconds."""
@@ -427,6 +442,11 @@ class Outbox:
     def _everything(self) -> Sequence[Write]:
         rows: list[Write] = [Put(row, durable=True) for row in [*self._pending, *self._followed.values()]]
         return rows + [Keep(key, value) for key, value in self._memory.items()]
+
+
+def _is_of(row: Row, made_at: datetime.datetime) -> bool:
+    """Whether it was made then; a time that was remembered as a number of seconds is not exact."""
+    return abs(row.made_at - made_at) < _ROUNDING
 
 
 def _is_pending(row: Row) -> bool:

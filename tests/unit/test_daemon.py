@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import datetime
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,10 +33,11 @@ from masakarimonitors.core.notification import (
 )
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.daemon import DROPPED, Daemon
+from masakarimonitors.masakari_api import Refused
 from masakarimonitors.monitor import Monitor
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.outbox import Outbox
-from masakarimonitors.outbox.rows import Row
+from masakarimonitors.outbox.rows import Keep, Put, Row, Write
 from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import Record
@@ -167,6 +168,98 @@ async def test_what_became_of_a_report_comes_back_as_an_observation() -> None:
         source.emit("report")
         await settle()
         assert seen[-1] == ("report", "process:x delivered 202")
+        for task in running:
+            task.cancel()
+
+
+class Transactions(MemoryStore):
+    """Keeps each of its transactions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[Sequence[Write]] = []
+
+    def write(self, writes: Sequence[Write]) -> None:
+        self.made.append(writes)
+        super().write(writes)
+
+
+async def test_the_end_of_a_report_and_what_its_monitor_makes_of_it_are_one_transaction() -> None:
+    """Killed between the two, a monitor would wait for ever for the end of what has ended."""
+    clock, source, store = FakeClock(), Script(), Transactions()
+    outbox = Outbox(store, clock)
+    await outbox.open()
+
+    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
+        if observation == "report":
+            return remember(state, observation, now)
+        return (*state, str(observation)), Decision((Remember("x", {"fate": str(observation)}),))
+
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor",
+        state=(),
+        decide=decide,
+        sources=(source,),
+        settled=lambda report, now: str(report.status),
+    )
+    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    api = FakeApi(lambda notification: Refused("409", "it is on maintenance"))
+    delivery = Delivery(outbox, api, DeliveryPolicy(), clock, on_settled=daemon.settled)
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, delivery, daemon)]
+        await settle()
+        source.emit("report")
+        # What comes meanwhile is judged later, and does not come in between.
+        source.emit("something else")
+        await settle()
+        ends = [
+            [isinstance(write, Keep) and write.value == {"fate": "refused"} for write in made]
+            for made in store.made
+            if any(isinstance(write, Put) and write.row.status is ReportStatus.REFUSED for write in made)
+        ]
+        assert ends == [[False, True]]
+        for task in running:
+            task.cancel()
+
+
+async def test_a_monitor_hears_at_its_start_of_the_ends_that_its_last_life_did_not_note() -> None:
+    clock, store = FakeClock(), MemoryStore()
+    told = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "x")
+    ended, later = Row.new(1, told, "", clock.now()), Row.new(3, told, "", clock.now())
+    other = ProcessNotification(
+        "compute-1", clock.now().wall + datetime.timedelta(hours=1), HostEvent.STOPPED, "x"
+    )
+    waits = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "y")
+    store.write(
+        [
+            Put(replace(ended, status=ReportStatus.REFUSED, answer="409")),
+            Put(
+                replace(later, notification=other, made_at=other.generated_time, status=ReportStatus.EXPIRED)
+            ),
+            Put(Row.new(4, waits, "", clock.now())),
+        ]
+    )
+    outbox = Outbox(store, clock)
+    await outbox.open()
+    seen: list[str] = []
+
+    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
+        seen.append(str(observation))
+        return state, Decision()
+
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor",
+        state=(),
+        decide=decide,
+        sources=(),
+        settled=lambda report, now: f"{report.subject} {report.status} {report.answer}",
+        awaits_ends=lambda state: [(one.subject, one.generated_time) for one in (told, waits)],
+    )
+    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, daemon)]
+        await settle()
+        assert seen == ["process:x refused 409"]
         for task in running:
             task.cancel()
 

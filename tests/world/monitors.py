@@ -95,6 +95,9 @@ class Disk:
     def recent(self, limit: int) -> list[Row]:
         return self._store.recent(limit)
 
+    def ended(self, subjects: Sequence[str]) -> list[Row]:
+        return self._store.ended(subjects)
+
     def prune(self, keep: int) -> None:
         self._store.prune(keep)
 

@@ -234,10 +234,12 @@ class Delivery:
         Rows keep their order, except that one which waits for the duplicate window, or which the API alone among its
         neighbours keeps failing on, does not hold up the next failure. Of what is unconfirmed only the time runs.
         """
+        # What its monitor makes of the end of one may take back the next.
         waiting = [row for row in self._outbox.unconfirmed(subject) if not self._expired(row, now)]
+        waiting = [row for row in waiting if self._outbox.is_pending(row.id)]
         soonest = min((self.timing.expires(row, now.monotonic) for row in waiting), default=None)
         for row in list(self._outbox.deliverable(subject)):
-            if self._expired(row, now):
+            if not self._outbox.is_pending(row.id) or self._expired(row, now):
                 continue
             due = self.timing.due(row.id)
             if due <= now.monotonic:
@@ -454,7 +456,7 @@ class Delivery:
         self._held.let_go(row)
 
     def _expired(self, row: Row, now: Instant) -> bool:
-        if not self.timing.is_over(row, now.monotonic):
+        if not self._outbox.is_pending(row.id) or not self.timing.is_over(row, now.monotonic):
             return False
         self._end(row, ReportStatus.EXPIRED, row.answer, now)
         LOG.error(

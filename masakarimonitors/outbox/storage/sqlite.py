@@ -141,6 +141,13 @@ class SqliteStore:
         except (sqlite3.Error, ValueError, OSError, InUse) as error:
             raise self._fault(error) from error
 
+    def ended(self, subjects: Sequence[str]) -> list[Row]:
+        """The rows about these subjects that are no longer pending."""
+        try:
+            return table.ended(self._open(), subjects)
+        except (sqlite3.Error, ValueError, OSError, InUse) as error:
+            raise self._fault(error) from error
+
     def prune(self, keep: int) -> None:
         """Forget all but the newest `keep` rows that are no longer pending, and those that are still followed."""
         try:

@@ -57,6 +57,9 @@ class Store(Protocol):
     def recent(self, limit: int) -> list[Row]:
         """The newest rows, newest first, whatever their status; raises StoreFault."""
 
+    def ended(self, subjects: Sequence[str]) -> list[Row]:
+        """The rows about these subjects that are no longer pending; raises StoreFault."""
+
     def prune(self, keep: int) -> None:
         """Forget all but the newest `keep` rows that are no longer pending, and those that are still followed.
 
@@ -111,6 +114,14 @@ class MemoryStore:
     def recent(self, limit: int) -> list[Row]:
         """The newest rows, newest first."""
         return [self._rows[key] for key in sorted(self._rows, reverse=True)[:limit]]
+
+    def ended(self, subjects: Sequence[str]) -> list[Row]:
+        """The rows about these subjects that are no longer pending."""
+        return [
+            row
+            for row in self._rows.values()
+            if row.subject in subjects and row.status is not ReportStatus.PENDING
+        ]
 
     def prune(self, keep: int) -> None:
         """Forget all but the newest `keep` rows that are no longer pending, and those that are still followed."""

@@ -36,6 +36,8 @@ _ASIDE = (
 # By name: whoever adds a column of his own must not make the rest unreadable.
 _COLUMNS = "id, subject, body, why, created, status, attempts, in_doubt, reoffered, answer, updated"
 _MOST = 1 << 53
+# Values in one statement: less than any sqlite takes.
+_AT_ONCE = 500
 # Characters that are kept of what cannot be written.
 _PICTURE = 10_000
 NO_VALUE = (
@@ -116,6 +118,18 @@ def read_all(db: sqlite3.Connection) -> Found:
 def newest(db: sqlite3.Connection, limit: int) -> list[Row]:
     """The newest rows, newest first, without those that cannot be read; raises sqlite3.Error."""
     return _rows(db, f"SELECT {_COLUMNS} FROM outbox ORDER BY id DESC LIMIT ?", (limit,), [])
+
+
+def ended(db: sqlite3.Connection, subjects: Sequence[str]) -> list[Row]:
+    """The rows about these subjects that have ended, without those that cannot be read; raises sqlite3.Error."""
+    found: list[Row] = []
+    ends = ", ".join("?" * len(_ENDED))
+    for first in range(0, len(subjects), _AT_ONCE):
+        asked = [_text(subject) for subject in subjects[first : first + _AT_ONCE]]
+        holes = ", ".join("?" * len(asked))
+        select = f"SELECT {_COLUMNS} FROM outbox WHERE subject IN ({holes}) AND status IN ({ends})"
+        found += _rows(db, select, [*asked, *_ENDED], [])
+    return found
 
 
 def move_aside(db: sqlite3.Connection, unreadable: Sequence[Unreadable]) -> None:

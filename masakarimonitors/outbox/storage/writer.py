@@ -185,6 +185,10 @@ class Writer:
         """The newest rows of the store, newest first; none while it cannot be read."""
         return await self._try(lambda store: store.recent(limit), list[Row]())
 
+    async def ended(self, subjects: Sequence[str]) -> list[Row] | None:
+        """The rows about these subjects that have ended; None while the store cannot be read."""
+        return await self._try(lambda store: store.ended(subjects), None)
+
     async def run(self) -> None:
         """Until cancelled, write what has been taken."""
         async with asyncio.TaskGroup() as tasks:

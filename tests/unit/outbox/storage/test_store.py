@@ -77,6 +77,17 @@ def test_settled_rows_are_history_not_work(store: Store) -> None:
     assert store.recent(10) == [row(2), done]
 
 
+def test_what_has_ended_about_a_subject_is_found(store: Store) -> None:
+    done = [replace(row(n), status=ReportStatus.REFUSED, answer=f"try {n}") for n in (1, 2)]
+    many = [replace(row(n, f"x{n}"), status=ReportStatus.EXPIRED) for n in range(10, 700)]
+    store.write([*map(Put, done), Put(row(3)), Put(replace(row(4, "other"), status=ReportStatus.REFUSED))])
+    store.write([Put(one) for one in many])
+    assert store.ended(["process:nova-compute", "process:unknown"]) == done
+    assert store.ended([]) == []
+    found = store.ended([one.subject for one in many])
+    assert sorted(one.id for one in found) == [one.id for one in many]
+
+
 def test_prune_forgets_old_history_but_never_work(store: Store) -> None:
     store.write([Put(row(1))])
     store.write([Put(replace(row(n), status=ReportStatus.DELIVERED)) for n in range(2, 10)])
