@@ -129,20 +129,61 @@ async def serve(
                     task.cancel()
 
 
-async def state_folder(conf: cfg.ConfigOpts, names: Sequence[str]) -> Path | None:
-    """The folder for state; where the disk does not answer, the one that would come first."""
+async def state_folder(
+    conf: cfg.ConfigOpts,
+    names: Sequence[str],
+    *,
+    held: state_path.LookForOutbox = state_path.held,
+    deadline: float = DEADLINE,
+) -> Path | None:
+    """The folder for state. A disk that does not answer for `deadline` seconds is not taken for one without an outbox.
+
+    `held` tells whether a folder has the outbox of one of these monitors; it blocks. Raises ConfigFault as
+    `state_path.resolve`.
+    """
     pool = Pool("state")
     try:
-        return await pool.call(lambda: state_path.resolve(conf, names=names), DEADLINE)
+        return await pool.call(lambda: state_path.resolve(conf, names=names, held=held), deadline)
     except TimeoutError:
-        folder = next(iter(state_path.folders(conf)), None)
+        told = await _told_by_each(state_path.folders(conf), names, held, deadline)
+        chosen, remarks = state_path.plan(
+            conf,
+            names=names,
+            look=lambda folder: (state_path.Standing.READY, ""),
+            held=lambda folder, names: told[folder],
+        )
+        for remark in remarks:
+            LOG.warning("%s", remark)
+        folder = chosen.folder if chosen is not None else None
         LOG.error(
-            "The disk of the folder for state (%s) does not answer: monitors work from memory until it does",
+            "The disk of a folder for state does not answer; state is kept in %s, and monitors work from memory until "
+            "that can be had",
             folder,
         )
         return folder
     finally:
         pool.close()
+
+
+async def _told_by_each(
+    folders: Sequence[Path], names: Sequence[str], held: state_path.LookForOutbox, deadline: float
+) -> Mapping[Path, tuple[state_path.Held, str]]:
+    """What each folder tells within the deadline, each asked by a thread of its own; a single one has been asked."""
+    hangs = (state_path.Held.HANGS, "its disk does not answer")
+
+    async def ask(folder: Path) -> tuple[state_path.Held, str]:
+        pool = Pool("state")
+        try:
+            return await pool.call(lambda: held(folder, names), deadline)
+        except TimeoutError:
+            return hangs
+        finally:
+            pool.close()
+
+    different = list(dict.fromkeys(folders))
+    if len(different) == 1:
+        return {different[0]: hangs}
+    return dict(zip(different, await side_by_side([ask(folder) for folder in different]), strict=True))
 
 
 async def _lost_one_day(conf: cfg.ConfigOpts, state: Path | None) -> str:

@@ -38,6 +38,13 @@ _UNTOLD = (
 )
 
 
+_HANG = (
+    "Whether the outbox is in {folders} cannot be seen: their disks do not answer. To take one of them could leave "
+    "reports behind in another, so nothing is started. Start again when they answer, which a service manager does by "
+    "itself; or set [DEFAULT] state_path to the folder that is to be used, which needs no look at any other."
+)
+
+
 class Standing(Enum):
     """What a folder is good for."""
 
@@ -57,6 +64,7 @@ class Held(Enum):
     YES = "it has one"
     NO = "it has none"
     UNTOLD = "nobody can tell: it may not be entered, or does not answer in order"
+    HANGS = "nobody can tell: its disk does not answer at all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +94,30 @@ class Place:
     seen: str = ""
 
 
+def held(folder: Path, names: Sequence[str]) -> tuple[Held, str]:
+    """Whether one of those monitors has its outbox there; what cannot be seen is not taken for "no"."""
+    for name in names:
+        try:
+            (folder / f"{name}.sqlite").lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as fault:
+            return Held.UNTOLD, fault.strerror or str(fault)
+        return Held.YES, ""
+    return Held.NO, ""
+
+
+LookForOutbox = Callable[[Path, Sequence[str]], tuple[Held, str]]
+"""What `held` does."""
+
+
 def resolve(
     conf: cfg.ConfigOpts,
     environ: Mapping[str, str] | None = None,
     system: Path = SYSTEM,
     *,
     names: Sequence[str] = (),
+    held: LookForOutbox = held,
 ) -> Path | None:
     """The folder for state, made if need be; None (logged) means that only memory is left.
 
@@ -100,7 +126,7 @@ def resolve(
     that is open to others, or that holds the outbox, or may hold it, and cannot be had: to go elsewhere would leave
     behind what waits there and what was reported, and a monitor that works there would have a second one beside it.
     """
-    chosen, remarks = plan(conf, environ, system, names=names, look=_make)
+    chosen, remarks = plan(conf, environ, system, names=names, look=_make, held=held)
     if chosen is None:
         _LOG.error(
             "No folder for state is writable for uid %d: %s. Reports are kept in memory only: what is not "
@@ -130,8 +156,11 @@ def plan(
     *,
     names: Sequence[str],
     look: Callable[[Path], tuple[Standing, str]] | None = None,
+    held: LookForOutbox = held,
 ) -> tuple[Place | None, Sequence[str]]:
     """The folder that `resolve` would take, and what is to be said of others; nothing is made unless `look` does.
+
+    Where no folder is known to hold the outbox, the one whose disk hangs may: it is taken, and used when it answers.
 
     Raises `ConfigFault` as `resolve`.
     """
@@ -149,11 +178,19 @@ def plan(
             raise ConfigFault(f"{where(conf, 'DEFAULT', 'state_path')}: {chosen.seen}")
         return chosen, ()
     possible = folders(conf, environ, system)
-    held = {folder: _held(folder, names) for folder in possible}
-    holding = [folder for folder, (there, _) in held.items() if there is Held.YES]
-    passed = {folder: seen for folder, (there, seen) in held.items() if there is Held.UNTOLD and holding}
+    told = {folder: held(folder, names) for folder in possible}
+    holding = [folder for folder, (there, _) in told.items() if there is Held.YES]
+    hung = [folder for folder, (there, _) in told.items() if there is Held.HANGS]
+    if hung and not holding:
+        if len(hung) > 1:
+            raise Untold(_HANG.format(folders=", ".join(map(str, hung))))
+        return Place(hung[0], Standing.FULL, "its disk does not answer"), ()
+    unseen = (Held.UNTOLD, Held.HANGS)
+    passed = {folder: seen for folder, (there, seen) in told.items() if there in unseen and holding}
     for folder in [*holding, *(folder for folder in possible if folder not in holding)]:
-        there, seen = held[folder]
+        there, seen = told[folder]
+        if there is Held.HANGS:
+            continue
         if there is Held.UNTOLD:
             raise Untold(_UNTOLD.format(folder=folder, seen=seen, uid=os.geteuid()))
         place = Place(folder, *look(folder))
@@ -221,19 +258,6 @@ def _remarks(possible: Sequence[Path], chosen: Place | None, passed: Mapping[Pat
                 "To move: stop the monitors, move the files, start them"
             )
     return remarks
-
-
-def _held(folder: Path, names: Sequence[str]) -> tuple[Held, str]:
-    """Whether one of those monitors has its outbox there; what cannot be seen is not taken for "no"."""
-    for name in names:
-        try:
-            (folder / f"{name}.sqlite").lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as fault:
-            return Held.UNTOLD, fault.strerror or str(fault)
-        return Held.YES, ""
-    return Held.NO, ""
 
 
 def _candidates(environ: Mapping[str, str], system: Path) -> Iterator[Path]:

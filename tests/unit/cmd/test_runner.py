@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -224,6 +225,44 @@ def all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(build("processmonitor", *more), name=name)
 
     monkeypatch.setattr(wiring, "build_monitor", alike)
+
+
+@pytest.mark.parametrize(
+    ("hang", "holds", "chosen"),
+    [
+        # What cannot be looked into is not taken for empty, nor is what holds the outbox passed over for it.
+        ("one", "home", "home"),
+        ("home", "one", "one"),
+        ("one", "", "one"),
+        ("home", "", "home"),
+        ("one home", "", None),
+    ],
+)
+async def test_where_a_disk_hangs_a_folder_that_has_the_outbox_wins_and_else_the_one_that_may_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hang: str, holds: str, chosen: str | None
+) -> None:
+    places = {"one": tmp_path / "one", "home": tmp_path / "home" / "masakarimonitors"}
+    monkeypatch.setenv("STATE_DIRECTORY", str(places["one"]))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    (tmp_path / "monitors.conf").write_text("[DEFAULT]\n")
+    options = conf.load(["--config-file", str(tmp_path / "monitors.conf")], default_config_dirs=[])
+    over = threading.Event()
+
+    def held(folder: Path, names: Sequence[str]) -> tuple[state_path.Held, str]:
+        if folder in [places[name] for name in hang.split()]:
+            over.wait(PATIENCE)
+        there = bool(holds) and folder == places[holds]
+        return (state_path.Held.YES if there else state_path.Held.NO), ""
+
+    try:
+        looked = runner.state_folder(options, ["processmonitor"], held=held, deadline=0.05)
+        if chosen is None:
+            with pytest.raises(ConfigFault, match="do not answer"):
+                await looked
+        else:
+            assert await looked == places[chosen]
+    finally:
+        over.set()
 
 
 async def test_a_disk_that_hangs_is_waited_for_once_and_not_once_for_each_monitor(
