@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import Reader, Stored, notification, on_maintenance, running_of
-from masakarimonitors.outbox import words
+from masakarimonitors.outbox import let_go, words
+from masakarimonitors.outbox.let_go import LetGo
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.looks import seen_of
 from masakarimonitors.outbox.progress import (
@@ -91,15 +92,6 @@ class _Report:
         return self.looks >= _EARLY if self.progress not in UNRECOVERED else self.rests is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _LetGo:
-    """One that is followed no longer, because there were too many, and where it stood; `until`: a monotonic second."""
-
-    is_host: bool
-    progress: Progress
-    until: float
-
-
 @dataclass(slots=True)
 class _Blind:
     """Since when masakari cannot be read, why, when it is asked again, and how long it is left alone then."""
@@ -138,7 +130,7 @@ class Follower:
         self._reports: dict[str, _Report] = {}
         self._limit = limit
         # By subject.
-        self._let_go: dict[str, _LetGo] = {}
+        self._let_go = let_go.remembered(outbox.memory, clock.now(), self._policy.day)
         self._blind: _Blind | None = None
         self._late_at = 0.0
         self._begun = False
@@ -247,7 +239,7 @@ class Follower:
                 continue
             wait = self._rng.uniform(*_FIRST)
             if self._begun:
-                self._let_go.pop(row.subject, None)
+                self._note_let_go(row.subject, None)
                 self._replace(row)
                 wait = self._policy.wait(0) + self._rng.uniform(0.0, self._policy.spread)
             report = _Report(row=row, born=now.monotonic, due=now.monotonic + wait)
@@ -260,9 +252,9 @@ class Follower:
             report = self._reports[uuid]
             stood = report.progress.value
             LOG.warning(words.TOO_MANY.format(about=_about(report), most=self._limit, stood=stood))
-            self._let_go[report.row.subject] = _LetGo(
-                _kind(report.row) == "COMPUTE_HOST", report.progress, report.born + self._policy.day
-            )
+            until = report.born + self._policy.day
+            one = LetGo(_kind(report.row) == "COMPUTE_HOST", report.progress, until)
+            self._note_let_go(report.row.subject, one)
             self._end(report, f"{stood}; too many are followed")
 
     def _replace(self, row: Row) -> None:
@@ -280,11 +272,17 @@ class Follower:
                 self._move(report, Said.DAY)
             elif report.progress in UNRECOVERED and (why := self._over(report)):
                 self._move(report, Said.OVER, why)
-        self._let_go = {
-            subject: one
-            for subject, one in self._let_go.items()
-            if now < one.until and (one.is_host or not self._is_well(subject))
-        }
+        for subject, one in list(self._let_go.items()):
+            if now >= one.until or (not one.is_host and self._is_well(subject)):
+                self._note_let_go(subject, None)
+
+    def _note_let_go(self, subject: str, one: LetGo | None) -> None:
+        """What is known of one that is followed no longer, or nothing: it is followed, over, or too old."""
+        before = self._let_go.pop(subject, None)
+        if one is not None:
+            self._let_go[subject] = one
+        if one != before:
+            self._outbox.submit([let_go.note(subject, one, self._clock.now())], self._clock.now())
 
     def _over(self, report: _Report) -> str:
         # That a host is back says nothing of its instances: of a host, masakari's own flag counts.

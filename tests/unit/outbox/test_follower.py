@@ -27,6 +27,7 @@ from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.follower import LIMIT, MOST, OLDER, READING, Follower
+from masakarimonitors.outbox.let_go import KEY
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.progress import FollowPolicy, Progress, Seen
 from masakarimonitors.outbox.storage.store import MemoryStore
@@ -460,6 +461,24 @@ async def test_no_more_are_followed_than_memory_is_meant_for_and_those_are_told_
         assert "process:p1" not in rest()[0].detail and "process:p3" in rest()[0].detail
         await on.clock.advance(POLICY.day + 60)
         assert rest() == []
+
+
+async def test_a_restart_does_not_end_the_alarm_of_those_that_were_too_many() -> None:
+    async with stage(limit=2) as on:
+        await on.deliver(*(on.process(f"p{number}") for number in range(5)))
+        await on.clock.advance(1)
+    async with stage(on, limit=2) as after:
+
+        def rest() -> list[str]:
+            return [row.detail for row in after.follower.describe() if row.subject == OLDER and row.alarm]
+
+        assert "3 are followed no longer" in rest()[0] and "process:p2 (delivered)" in rest()[0]
+        after.well["process:p0"] = "it runs"
+        await after.clock.advance(60)
+        assert "2 are followed no longer" in rest()[0]
+        assert len([key for key in after.outbox.memory if key.startswith(KEY)]) == 2
+        await after.clock.advance(POLICY.day)
+        assert rest() == [] and not [key for key in after.outbox.memory if key.startswith(KEY)]
 
 
 async def test_a_word_that_is_not_known_is_no_work(caplog: pytest.LogCaptureFixture) -> None:
