@@ -53,6 +53,16 @@ def destroy(instance: Instance) -> None:
     instance.domain.destroy()
 
 
+def shut_down(instance: Instance) -> None:
+    """libvirt asks the agent, and where QEMU has ended before that could answer, presses the button as well: of what
+    does not run any more."""
+    try:
+        instance.domain.shutdown()
+    except libvirt.libvirtError as fault:
+        if fault.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
+            raise
+
+
 def save_and_restore(instance: Instance) -> None:
     instance.domain.managedSave(0)
     instance.start()
@@ -85,7 +95,7 @@ ROWS: dict[str, Row] = {
     "kill -TERM": Row(lambda one: one.kill(15), [STOPPED], guest=False),
     "virsh destroy": Row(destroy, [DESTROYED], guest=False),
     "virsh destroy --graceful": Row(lambda one: one.domain.destroyFlags(1), [DESTROYED], guest=False),
-    "virsh shutdown": Row(lambda one: one.domain.shutdown(), [STOPPED]),
+    "virsh shutdown": Row(shut_down, [STOPPED]),
     "guest poweroff": Row(Instance.guest_poweroff, [STOPPED]),
     "guest reboot": Row(Instance.guest_reboot, [REBOOT], RUNNING),
     "virsh reset": Row(lambda one: one.domain.reset(), [REBOOT], RUNNING),
