@@ -63,4 +63,6 @@ def take(
 
 
 def _told(own: str, why: str, where: str) -> Decision:
-    return Decision(verdicts=(Verdict(f"host:{own}", Ruling.ACTED, why, evidence=where),))
+    return Decision(
+        verdicts=(Verdict(f"host:{own}", Ruling.ACTED, why, evidence=where, rule="options read anew"),)
+    )

@@ -20,6 +20,7 @@ from masakarimonitors.instancemonitor.core.explained import count, explain
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import InstanceRules, Observation, ReportSettled
+from masakarimonitors.instancemonitor.core.reports.again import unheard_of
 from masakarimonitors.instancemonitor.core.reports.offer import HELD_PATIENCE, may_offer
 from masakarimonitors.instancemonitor.core.shown import STORM, UNKNOWN, describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
@@ -108,6 +109,7 @@ def build(
         may_offer=may_offer,
         held_patience=options.resync_interval + HELD_PATIENCE,
         settled=settled,
+        awaits_ends=unheard_of,
         take_options=changed.take,
         close=effects.close,
         watching=[f"the instances of {uri}" for uri in uris],
@@ -115,12 +117,16 @@ def build(
 
 
 def settled(report: Settled, now: Instant) -> ReportSettled | None:
-    """The end of the report of a death, as the core wants to know it."""
+    """The end of a report on which masakari acts, as the core wants to know it."""
     told = report.notification
-    if not isinstance(told, VmNotification) or not told.is_death:
+    if not isinstance(told, VmNotification) or not told.is_acted_on:
         return None
     return ReportSettled(
-        told.instance_uuid, report.made_at or told.generated_time, report.status, report.answer
+        told.instance_uuid,
+        report.made_at or told.generated_time,
+        report.status,
+        report.answer,
+        death=told.is_death,
     )
 
 

@@ -28,6 +28,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     ReportSettled,
 )
 from masakarimonitors.introspectiveinstancemonitor.core.offers.leaving import may_offer
+from masakarimonitors.introspectiveinstancemonitor.core.report import unheard_of
 from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     Guest,
@@ -114,6 +115,7 @@ def build(
         is_well=well,
         may_offer=may_offer,
         settled=settled,
+        awaits_ends=unheard_of,
         close=counters.close,
         files=_files(conf, checks, changed),
         take_options=changed_options.take,

@@ -3,9 +3,11 @@
 import pytest
 
 from masakarimonitors.core.decision import Ruling
+from masakarimonitors.core.offers.again import HostSeen
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
-from masakarimonitors.introspectiveinstancemonitor.core.observation import Availability
-from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import PATIENCE
+from masakarimonitors.introspectiveinstancemonitor.core.observation import Availability, ReportSettled
+from masakarimonitors.introspectiveinstancemonitor.core.report import unheard_of
+from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import PATIENCE, Delivery
 from tests.fixtures.guest_play import A, Play
 
 WEB = "web-answers"
@@ -101,3 +103,23 @@ def test_nor_does_one_that_cannot_be_made_any_more() -> None:
     for _ in range(5):
         play.after(30).not_asked(probe=WEB, why="no such program")
     assert play.fails("db", times=1).notified == [REPORT]
+
+
+@pytest.mark.parametrize("ended", ["refused", "delivered", "dropped"])
+def test_the_end_of_a_report_about_a_guest_that_is_not_seen_yet_is_noted(ended: str) -> None:
+    """Its libvirt is away since the start; or the last life was killed before it could note the end."""
+    play = Play(threshold=3).seen().answers().goes_silent()
+    made_at = play.state.guests[A].waiting
+    assert play.notified == [REPORT] and made_at is not None
+    play.restart_monitor()
+    assert unheard_of(play.state) == [(f"vm:{A}", made_at)]
+    play.feed(ReportSettled(A, made_at, ended == "delivered", ended == "dropped"))
+    assert [one.alarm for one in play.verdicts] == ([True] if ended == "refused" else [])
+    assert unheard_of(play.state) == []
+    play.restart_monitor()
+    assert unheard_of(play.state) == [], "it is on disk"
+    play.seen()
+    where = {"refused": Delivery.NOT_TAKEN, "delivered": Delivery.DELIVERED, "dropped": Delivery.GIVEN_UP}
+    assert play.state.guests[A].heartbeat.delivery is where[ended]
+    play.after(3600).feed(HostSeen(True, False, play.now)).goes_silent()
+    assert play.notified == ([REPORT] if ended == "refused" else [])

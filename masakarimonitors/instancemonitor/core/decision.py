@@ -42,7 +42,9 @@ from masakarimonitors.instancemonitor.core.observation import (
 )
 from masakarimonitors.instancemonitor.core.reports import again, by_hand, io_storm
 from masakarimonitors.instancemonitor.core.reports.telling import end_story, notify, rest, take_quiet, tell
+from masakarimonitors.instancemonitor.core.rules import ruled
 from masakarimonitors.instancemonitor.core.state import (
+    MISSES,
     Instance,
     Policy,
     State,
@@ -62,8 +64,6 @@ from masakarimonitors.instancemonitor.core.wire_events import (
 )
 from masakarimonitors.libvirt.domain_state import Lifecycle
 
-# Missing from so many censuses in a row an instance has left: one may have been made while it moved.
-_MISSES = 2
 # From so many on, no answer is waited for any more that would tell whether it died.
 _PATIENCE = 10
 _DEATHS = (Fact.ENDED, Fact.PANICKED)
@@ -223,7 +223,7 @@ class Decider:
         seen, decision = None, NOTHING
         # One that was defined here leaves no other trace of its death than the log that was asked for.
         waits = instance.asked and instance.defined is not False
-        if instance.missed >= (_PATIENCE if waits else _MISSES):
+        if instance.missed >= (_PATIENCE if waits else MISSES):
             seen = facts.of_absence(instance, now=now)
         elif (
             not known.missed
@@ -273,7 +273,7 @@ class Decider:
             return state.put(replace(instance, trace=Trace.CRASHED if died else Trace.NONE)), NOTHING
         ended = instance.ended or died
         state, decision = keep(state, replace(instance, ended=ended), self.policy.boot_id, now)
-        if ended and instance.phase is Phase.UNSURE and instance.missed >= _MISSES:
+        if ended and instance.phase is Phase.UNSURE and instance.missed >= MISSES:
             state, more = self._miss(state, state.instances[instance.place], now)
             decision += more
         return state, decision
@@ -295,8 +295,8 @@ class Decider:
         for act in acts:
             instance, more = self._act(act, known, instance, seen, now)
             decision += more
-        decision += by_hand.runs_on(known, instance)
-        if then is Phase.UNSURE and known.missed >= _MISSES:
+        decision = ruled(decision + by_hand.runs_on(known, instance), known.phase, seen.fact)
+        if then is Phase.UNSURE and known.missed >= MISSES:
             instance = replace(instance, held=now.wall.timestamp(), noted_at=now.monotonic)
         if Act.REPORT in acts:
             told = now.wall.timestamp()

@@ -3,7 +3,6 @@
 In: the state as it is. Out: facts for people; nothing is asked or changed.
 """
 
-import datetime
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,7 +10,7 @@ from enum import StrEnum
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.explained import Explained, GateSeen, Standing, Standings, gate, in_order, wall_at
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
-from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, scope_of, subject_of
+from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, moment, scope_of, subject_of
 from masakarimonitors.instancemonitor.core.told import Fate
 
 
@@ -71,7 +70,7 @@ def explain(state: State, subject: str, now: Instant) -> Explained | None:
         subject=subject,
         standing=standing,
         why=why,
-        since=_moment(instance.reported if instance.phase in DEAD else instance.held or instance.since),
+        since=moment(instance.reported if instance.phase in DEAD else instance.held or instance.since),
         evidence=f"{name} at {uri}: {instance.phase.value}"
         + (f"; {instance.halted}" if instance.halted else ""),
         gates=_gates(state, instance, now),
@@ -104,9 +103,19 @@ def _standing(state: State, instance: Instance) -> tuple[Standing, str]:
         return Standing.SUSPECTED, f"it stands still: {instance.halted}"
     if instance.stories.due and _storm_began(state, uri) is not None:
         return Standing.HELD, "it has I/O errors, together with many others: a storm holds its report"
+    if instance.phase in DEAD and instance.fate is Fate.NOT_TAKEN and instance.vanished:
+        return Standing.HELD, (
+            "it died, masakari has not taken the report, and libvirt does not list it any more, so that is not offered "
+            "again"
+        )
     if instance.phase in DEAD and instance.fate in _UNTOLD:
         standing, why = _UNTOLD[instance.fate]
         return standing, f"{why}: {instance.dropped}" if instance.dropped else why
+    if instance.stories.fate is Fate.NOT_TAKEN:
+        return Standing.HELD, (
+            "it has I/O errors, and masakari has not taken the report, which is offered again at the next of them when "
+            "it may"
+        )
     return _PHASES[instance.phase]
 
 
@@ -139,7 +148,7 @@ def _gates(state: State, instance: Instance, now: Instant) -> tuple[GateSeen, ..
                 holds=instance.phase is Phase.UNSURE,
                 why=_PHASES[Phase.UNSURE][1],
                 release="Look whether it should run, and start it by hand; seen to run, it is well.",
-                since=_moment(instance.held),
+                since=moment(instance.held),
                 asked=dead or instance.phase is Phase.UNSURE or instance.stories.failing,
             ),
             gate(
@@ -159,10 +168,3 @@ def _gates(state: State, instance: Instance, now: Instant) -> tuple[GateSeen, ..
             ),
         ]
     )
-
-
-def _moment(seconds: float) -> datetime.datetime | None:
-    try:
-        return datetime.datetime.fromtimestamp(seconds, datetime.UTC) if seconds > 0 else None
-    except (OverflowError, OSError, ValueError):  # what stands on disk may be anything
-        return None

@@ -90,9 +90,14 @@ def _stories(value: Mapping[str, JSON]) -> Stories:
     told, since = value.get("io_error_told"), _number(value.get("io_error"))
     if not 0.0 < since < _FAR:
         return Stories()
+    # An earlier release did not write what became of a report.
+    fate = {one.value: one for one in Fate}.get(str(value.get("io_error_fate")), Fate.NONE)
     return Stories(
         failing_since=since,
         due=value.get("io_error_due") is True,
+        fate=fate,
+        made=_number(value.get("io_error_made")),
+        not_taken=Ended(times=int(fate is Fate.NOT_TAKEN)),
         failures=frozenset(
             word for word in IO_ERRORS if str(word) in (told if isinstance(told, list) else ())
         ),

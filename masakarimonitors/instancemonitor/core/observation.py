@@ -206,12 +206,17 @@ class ProcessEnded:
 
 @dataclass(frozen=True, slots=True)
 class ReportSettled:
-    """The report about the instance `uuid` that was made at `made_at` (aware) waits no longer; `answer`: masakari's."""
+    """The report about the instance `uuid` that was made at `made_at` (aware) waits no longer; `answer`: masakari's.
+
+    `death`: it is that of its death; else that of its I/O errors.
+    """
 
     uuid: str
     made_at: datetime.datetime
     status: ReportStatus
     answer: str = ""
+    _: KW_ONLY
+    death: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,10 @@ from masakarimonitors.instancemonitor.core.state import UNTOLD, State, subject_o
 from masakarimonitors.instancemonitor.core.told import Fate
 
 _NOT_TAKEN = "masakari has not taken its report, which is offered again when it may"
+_VANISHED = (
+    "masakari has not taken its report, and libvirt does not list it any more, so that is not offered again: look "
+    "whether it runs elsewhere, and recover it by hand if not"
+)
 
 STORM, UNKNOWN = "storm", "unknown"
 """States of the status that are no phase of an instance: many fail together; libvirt does not tell how it stands."""
@@ -28,5 +32,7 @@ def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
         elif instance.untold:
             yield subject, UNKNOWN, f"{name}: {UNTOLD}; last seen {instance.phase.value}", True
         else:
-            told = f"{name}: {_NOT_TAKEN}" if instance.fate is Fate.NOT_TAKEN else name
-            yield subject, instance.phase.value, told, alarm
+            not_taken = Fate.NOT_TAKEN in (instance.fate, instance.stories.fate)
+            words = _VANISHED if instance.vanished else _NOT_TAKEN
+            told = f"{name}: {words}" if not_taken else name
+            yield subject, instance.phase.value, told, alarm or not_taken

@@ -5,6 +5,7 @@ against this, what died while nobody listened is noticed at the next start. And 
 life that began later and is over was seen by nobody.
 """
 
+import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 
@@ -25,6 +26,7 @@ from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading, Trace
+from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.told import Fate
 
@@ -33,6 +35,9 @@ HOST = "host"
 PREFIX = "machine:"
 
 UNTOLD = "libvirt lists it, but does not tell how it stands"
+
+MISSES = 2
+"""Missing from so many censuses in a row an instance has left: one may have been made while it moved."""
 
 Place = tuple[str, str]
 """One instance at one libvirt: URI and uuid. During a live migration an instance has two places."""
@@ -120,6 +125,11 @@ class Instance:
         """Where it is known."""
         return self.identity.uri, self.identity.uuid
 
+    @property
+    def vanished(self) -> bool:
+        """Whether its libvirt does not list it any more; once may have been while it moved."""
+        return self.missed >= MISSES
+
 
 @dataclass(frozen=True, slots=True)
 class Aside:
@@ -195,6 +205,14 @@ class State:
 def scope_of(uri: str) -> str:
     """What the instances of one libvirt share, as a storm is named."""
     return f"instances of {uri}"
+
+
+def moment(seconds: float) -> datetime.datetime | None:
+    """That second since 1970; None where it is 0, or none that any clock shows: what stands on disk may be anything."""
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC) if seconds > 0 else None
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def subject_of(identity: Identity) -> str:
@@ -281,7 +299,7 @@ def mark_away(state: State, uri: str, seen: str, now: Instant) -> tuple[State, D
         for place, one in state.instances.items()
     }
     told = "instances there are not watched at present; what dies meanwhile is found when libvirt is back"
-    verdict = Verdict(f"libvirt:{uri}", Ruling.BLIND, told, evidence=seen, alarm=True)
+    verdict = Verdict(f"libvirt:{uri}", Ruling.BLIND, told, evidence=seen, alarm=True, rule=Rule.SIGHT)
     away, settled = {**state.away, uri: seen}, state.settled - {uri}
     since = {**state.away_since, uri: now.monotonic}
     state = replace(state, away=away, away_since=since, settled=settled, instances=instances)
@@ -300,7 +318,10 @@ def mark_back(state: State, uri: str, now: Instant) -> tuple[State, Decision]:
     rest = {u: seen for u, seen in state.away.items() if u != uri}
     others = {u: at for u, at in state.away_since.items() if u != uri}
     verdict = Verdict(
-        f"libvirt:{uri}", Ruling.RECOVERED, "libvirt is heard again; its instances are being compared"
+        f"libvirt:{uri}",
+        Ruling.RECOVERED,
+        "libvirt is heard again; its instances are being compared",
+        rule=Rule.SIGHT,
     )
     return replace(state, away=rest, away_since=others, instances=instances), Decision((), (verdict,))
 
@@ -321,7 +342,9 @@ def dismiss_strangers(state: State) -> tuple[State, Decision]:
         commands: tuple[Command, ...] = (Remember(instance.key, None),)
         if dead:
             commands = (Withdraw(subject, told), *commands)
-        decision += Decision(commands, (Verdict(subject, ruling, told, alarm=dead),))
+        decision += Decision(
+            commands, (Verdict(subject, ruling, told, alarm=dead, rule=Rule.NOT_CONFIGURED),)
+        )
     return state, decision
 
 
@@ -358,6 +381,9 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["io_error_told"] = [*sorted(str(word) for word in instance.stories.failures)]
     if instance.stories.due:
         value["io_error_due"] = True
+    if instance.stories.fate is not Fate.NONE:
+        value["io_error_fate"] = instance.stories.fate.value
+        value["io_error_made"] = instance.stories.made
     return value
 
 

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.instancemonitor.core.wire_events import IO_ERRORS, WireEvent
+from masakarimonitors.core.offers.again import Ended
+from masakarimonitors.instancemonitor.core.told import Fate, Step, move
+from masakarimonitors.instancemonitor.core.wire_events import IO_ERROR, IO_ERRORS, WireEvent
 
 QUIET = 120.0
 """Seconds without an I/O error after which it counts as over: so long monitors have always offered a report of one
@@ -24,7 +26,9 @@ class Stories:
     `failing_since`: when its I/O errors began (seconds since 1970; 0: it has none); `failed_at`: the monotonic second
     of the last one that was seen, `failing_from` that of the first one of this life; `failed_before`: for how many
     seconds it had failed in the last life; `failures`: which of their words were told, or wait;
-    `due`: the report on which masakari acts is to be sent, and waits; `put_off`: how often its wait began anew.
+    `due`: the report on which masakari acts is to be sent, and waits; `put_off`: how often its wait began anew. `fate`:
+    what has become of that report, which was made at `made` (seconds since 1970), and `not_taken`: how it ended, if
+    masakari has not taken it.
     """
 
     said: Mapping[WireEvent, float] = field(default_factory=dict)
@@ -35,6 +39,9 @@ class Stories:
     failures: frozenset[WireEvent] = frozenset()
     due: bool = False
     put_off: int = 0
+    fate: Fate = Fate.NONE
+    made: float = 0.0
+    not_taken: Ended = field(default_factory=lambda: Ended(times=0))
 
     @property
     def failing(self) -> bool:
@@ -60,6 +67,27 @@ class Stories:
             )
             return after, word not in self.failures
         return after, last is None or now.monotonic - last > settle
+
+    def reported(self, now: Instant) -> "Stories":
+        """The report on which masakari acts is made."""
+        return replace(
+            self,
+            due=False,
+            put_off=0,
+            fate=move(self.fate, Step.MADE),
+            made=now.wall.timestamp(),
+        )
+
+    def settled(self, how: Step, now: Instant) -> "Stories":
+        """That report has ended so."""
+        fate = move(self.fate, how)
+        if fate is Fate.NOT_TAKEN is not self.fate:
+            return replace(self, fate=fate, not_taken=Ended(self.not_taken.times + 1, now.monotonic))
+        return replace(self, fate=fate)
+
+    def may_be_told_again(self) -> "Stories":
+        """masakari may take by now what it did not take: another error of the same begins the story anew."""
+        return replace(self, failures=self.failures - {IO_ERROR})
 
     def look_again(self, now: Instant, before: float = 0.0) -> "Stories":
         """I/O errors that are remembered from before a restart, where they had lasted for `before` seconds.

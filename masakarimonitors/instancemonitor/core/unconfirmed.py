@@ -12,10 +12,7 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
-from masakarimonitors.instancemonitor.core.state import Instance, State, subject_of
-
-_LEFT = 2
-"""From so many censuses on that do not list it, an instance that vanished by dying has vanished."""
+from masakarimonitors.instancemonitor.core.state import MISSES, Instance, State, subject_of
 
 
 def judge(uris: Sequence[str], state: State, report: Unconfirmed, now: Instant) -> Word:
@@ -46,7 +43,7 @@ def _unseen(instance: Instance) -> str:
     name, uri = instance.identity.name, instance.identity.uri
     if instance.unread is not None:
         return f"libvirt {uri} does not tell how {name} stands"
-    if 0 < instance.missed < _LEFT or (instance.number < 0 and not instance.missed):
+    if 0 < instance.missed < MISSES or (instance.number < 0 and not instance.missed):
         return f"libvirt {uri} did not list {name}, and is asked once more"
     if instance.phase is Phase.REMOVED:
         return f"the definition of {name} was removed, and whether it is about to be started anew is not known yet"

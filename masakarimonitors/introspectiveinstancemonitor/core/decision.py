@@ -111,8 +111,9 @@ class Decider:
                 return inventory.see(state, observation, now)
             case ReportSettled(uuid):
                 guest = state.guests.get(uuid)
-                settle = partial(report.settle, settled=observation, now=now)
-                return apply(state, guest, settle) if guest else (state, NOTHING)
+                if guest is None:
+                    return report.settle_kept(state, observation, now)
+                return apply(state, guest, partial(report.settle, settled=observation, now=now))
             case HostSeen():
                 return again.see_host(state, observation, now)
             case Woken(key=key) if key == LOOK:

@@ -41,6 +41,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
 from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import end
 from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery, over
 from masakarimonitors.introspectiveinstancemonitor.core.reported.limit import recent_reports
+from masakarimonitors.introspectiveinstancemonitor.core.rules import Rule
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     KEY,
     LASTING,
@@ -149,7 +150,7 @@ def renew_checks(state: State, changed: ChecksChanged, policy: Policy) -> tuple[
     more time goes on, but it counts its failures from zero.
     """
     why = f"other checks are in force: {', '.join(sorted(changed.failures)) or 'none'}"
-    verdict = Verdict(f"host:{policy.hostname}", Ruling.ACTED, why, evidence=changed.path)
+    verdict = Verdict(f"host:{policy.hostname}", Ruling.ACTED, why, evidence=changed.path, rule=Rule.CHECKS)
     names = changed.begun_anew - {HEARTBEAT}
     kept = {
         uuid: one.without(names | asked_otherwise(one.questions, changed.questions))
@@ -229,7 +230,11 @@ def drop(state: State, uuid: str, why: str, now: Instant) -> tuple[State, Decisi
     verdicts: tuple[Verdict, ...] = ()
     if guest.reported:
         commands += (Withdraw(f"vm:{uuid}", f"the guest is gone: {why}"),)
-        verdicts += (Verdict(f"vm:{uuid}", Ruling.RECOVERED, f"{guest.name} is no longer watched: {why}"),)
+        verdicts += (
+            Verdict(
+                f"vm:{uuid}", Ruling.RECOVERED, f"{guest.name} is no longer watched: {why}", rule=Rule.GONE
+            ),
+        )
     if memo(guest) != memo(kept):
         commands += (Remember(KEY + uuid, memo(kept)),)
     return (
@@ -247,7 +252,9 @@ def take_census(state: State, census: Census, now: Instant, policy: Policy) -> t
     decision = NOTHING
     if census.where in state.away:
         why = f"libvirt {census.where} answers again; its guests are judged again"
-        decision += Decision(verdicts=(Verdict(f"host:{policy.hostname}", Ruling.RECOVERED, why),))
+        decision += Decision(
+            verdicts=(Verdict(f"host:{policy.hostname}", Ruling.RECOVERED, why, rule=Rule.SIGHT),)
+        )
         if census.where in state.unaskable:
             decision += Decision(
                 verdicts=(_out_of_reach(census.where, state.unaskable[census.where], policy),)
@@ -294,7 +301,7 @@ def _count_unread(state: State, census: Census) -> tuple[Mapping[str, int], tupl
     unread = MappingProxyType({uuid: before.get(uuid, 0) + 1 for uuid in sorted(census.unread)})
     why = "libvirt lists it, but does not tell how it stands; what was known of it stays"
     return unread, tuple(
-        Verdict(f"vm:{uuid}", Ruling.BLIND, why, evidence=census.where, alarm=True)
+        Verdict(f"vm:{uuid}", Ruling.BLIND, why, evidence=census.where, alarm=True, rule=Rule.UNTOLD)
         for uuid, lists in unread.items()
         if lists == 1
     )
@@ -377,7 +384,11 @@ def lose_libvirt(state: State, away: LibvirtAway, now: Instant, policy: Policy) 
     verdicts: tuple[Verdict, ...] = ()
     if away.where not in state.away:
         why = f"libvirt {away.where} cannot be asked, so none of its guests is judged until it answers again"
-        verdicts = (Verdict(f"host:{policy.hostname}", Ruling.BLIND, why, evidence=away.why, alarm=True),)
+        verdicts = (
+            Verdict(
+                f"host:{policy.hostname}", Ruling.BLIND, why, evidence=away.why, alarm=True, rule=Rule.SIGHT
+            ),
+        )
     return replace(
         _lose(state, away.where, now),
         away=MappingProxyType({**state.away, away.where: away.why}),
@@ -399,7 +410,9 @@ def lose_agents(state: State, lost: AgentsOutOfReach, now: Instant, policy: Poli
 
 def _out_of_reach(where: str, evidence: str, policy: Policy) -> Verdict:
     why = f"no guest agent at {where} can be asked, so none of its guests is judged until it can"
-    return Verdict(f"host:{policy.hostname}", Ruling.BLIND, why, evidence=evidence, alarm=True)
+    return Verdict(
+        f"host:{policy.hostname}", Ruling.BLIND, why, evidence=evidence, alarm=True, rule=Rule.AGENTS
+    )
 
 
 def reach_agents(
@@ -410,7 +423,7 @@ def reach_agents(
         return state, NOTHING
     unaskable = {where: why for where, why in state.unaskable.items() if where != reached.where}
     why = f"guest agents at {reached.where} can be asked again; its guests are judged again"
-    verdict = Verdict(f"host:{policy.hostname}", Ruling.RECOVERED, why)
+    verdict = Verdict(f"host:{policy.hostname}", Ruling.RECOVERED, why, rule=Rule.AGENTS)
     verdicts = () if reached.where in state.away else (verdict,)
     state = _regain(replace(state, unaskable=MappingProxyType(unaskable)), reached.where, now)
     return state, Decision(verdicts=verdicts)
@@ -447,7 +460,7 @@ def _restart(guest: Guest, run: str, why: str) -> tuple[Guest, Decision]:
     verdicts: tuple[Verdict, ...] = ()
     if guest.reported or guest.wanting:
         sentence = f"{guest.name} began anew ({why}); it is judged again once its agent has answered"
-        verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.RECOVERED, sentence),)
+        verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.RECOVERED, sentence, rule=Rule.RESTARTED),)
     return after, Decision((WakeAt(READ_AGAIN + guest.uuid, None),), verdicts)
 
 

@@ -12,7 +12,16 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
-from masakarimonitors.core.decision import NOTHING, Decision, Instant, Notify, Ruling, Verdict, WakeAt
+from masakarimonitors.core.decision import (
+    NOTHING,
+    Decision,
+    Instant,
+    Notify,
+    Remember,
+    Ruling,
+    Verdict,
+    WakeAt,
+)
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.offers.again import Ended
 from masakarimonitors.core.storm import TOGETHER, Failing, GuardPolicy, StormRound, weigh
@@ -26,14 +35,17 @@ from masakarimonitors.introspectiveinstancemonitor.core.reported.limit import (
     recent_reports,
     report_limit_reached,
 )
+from masakarimonitors.introspectiveinstancemonitor.core.rules import Rule
 from masakarimonitors.introspectiveinstancemonitor.core.silence import hold_back, read_counters
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
+    KEY,
     STORMS,
     Guest,
     Hold,
     Policy,
     State,
     apply,
+    memo,
     with_probe,
 )
 
@@ -127,13 +139,40 @@ def settle(guest: Guest, settled: ReportSettled, now: Instant) -> tuple[Guest, D
                 return with_probe(guest, name, after), NOTHING
             times = 1 if probe.not_taken is None else probe.not_taken.times + 1
             after = replace(after, not_taken=Ended(times, now.monotonic), died=probe.died or settled.made_at)
-            words = (
-                f"{guest.name}: masakari did not take the report of its {name}; it is offered again when masakari may "
-                "take it, if the guest is found dead then"
-            )
-            verdict = Verdict(f"vm:{guest.uuid}", Ruling.HELD, words, alarm=True)
-            return with_probe(guest, name, after), Decision(verdicts=(verdict,))
+            return with_probe(guest, name, after), _say_not_taken(guest.uuid, guest.name, name)
     return guest, NOTHING
+
+
+def settle_kept(state: State, settled: ReportSettled, now: Instant) -> tuple[State, Decision]:
+    """The same of a guest that has not been seen since the start: noted in what is kept of it."""
+    before = state.kept.get(settled.uuid)
+    if before is None or before.waiting is None or before.waiting != settled.made_at:
+        return state, NOTHING
+    after, decision = replace(before, waiting=None), NOTHING
+    if settled.delivered:
+        after = replace(after, delivered=MappingProxyType({**before.delivered, before.waits: now.wall}))
+    elif not settled.withdrawn:
+        first = before.not_taken.get(before.waits, settled.made_at)
+        after = replace(after, not_taken=MappingProxyType({**before.not_taken, before.waits: first}))
+        decision = _say_not_taken(settled.uuid, settled.uuid, before.waits)
+    kept = MappingProxyType({**state.kept, settled.uuid: after})
+    noted = Decision((Remember(KEY + settled.uuid, memo(after)),))
+    return replace(state, kept=kept), decision + noted
+
+
+def _say_not_taken(uuid: str, name: str, probe: str) -> Decision:
+    words = (
+        f"{name}: masakari did not take the report of its {probe}; it is offered again when masakari may take it, if "
+        "the guest is found dead then"
+    )
+    return Decision(verdicts=(Verdict(f"vm:{uuid}", Ruling.HELD, words, alarm=True, rule=Rule.NOT_TAKEN),))
+
+
+def unheard_of(state: State) -> list[tuple[str, datetime.datetime]]:
+    """The reports of which it is not known that they have ended: the subject of each, and when it was made."""
+    waiting = {uuid: one.waiting for uuid, one in state.kept.items()}
+    waiting |= {uuid: one.waiting for uuid, one in state.guests.items()}
+    return [(f"vm:{uuid}", at) for uuid, at in waiting.items() if at is not None]
 
 
 def scopes(guest: Guest) -> tuple[str, ...]:
@@ -266,7 +305,16 @@ def _report(guest: Guest, name: str, now: Instant, policy: Policy) -> tuple[Gues
     after = replace(after, reports=reports)
     return after, Decision(
         (Notify(notification, sentence),),
-        (Verdict(f"vm:{guest.uuid}", Ruling.REPORTED, sentence, evidence=probe.evidence, alarm=True),),
+        (
+            Verdict(
+                f"vm:{guest.uuid}",
+                Ruling.REPORTED,
+                sentence,
+                evidence=probe.evidence,
+                alarm=True,
+                rule=Rule.ACCUSED,
+            ),
+        ),
     )
 
 
@@ -278,7 +326,9 @@ def _told(found: StormRound, guard: GuardPolicy) -> Iterator[Verdict]:
             "Look at the storage first"
         )
         names: Iterable[str] = sorted(storm.failed)
-        yield Verdict(f"storm:{storm.scope}", Ruling.HELD, words, evidence=", ".join(names), alarm=True)
+        yield Verdict(
+            f"storm:{storm.scope}", Ruling.HELD, words, evidence=", ".join(names), alarm=True, rule=Rule.STORM
+        )
     for scope in found.ended:
         words = f"the storm is over ({scope}): nothing is held because of it any more"
-        yield Verdict(f"storm:{scope}", Ruling.RECOVERED, words)
+        yield Verdict(f"storm:{scope}", Ruling.RECOVERED, words, rule=Rule.STORM)

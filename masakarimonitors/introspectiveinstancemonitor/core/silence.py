@@ -38,6 +38,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation im
     Stage,
 )
 from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery, over
+from masakarimonitors.introspectiveinstancemonitor.core.rules import Rule
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     READ_AGAIN,
     STILL_CLOSED,
@@ -88,7 +89,11 @@ def clear_misses(guest: Guest, answer: Answered) -> tuple[Guest, Decision]:
         sentence = (
             f"{guest.name}: {answer.probe} answers again after {answer.took:.1f} s; it {_was(probe)} before"
         )
-        verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.RECOVERED, sentence, evidence=answer.evidence),)
+        verdicts = (
+            Verdict(
+                f"vm:{guest.uuid}", Ruling.RECOVERED, sentence, evidence=answer.evidence, rule=Rule.ANSWERED
+            ),
+        )
     return after, Decision(commands, verdicts)
 
 
@@ -140,7 +145,9 @@ def count_miss(guest: Guest, miss: Missed, now: Instant, policy: Policy) -> tupl
     verdicts: tuple[Verdict, ...] = ()
     if first:
         sentence = f"{guest.name}: {miss.probe} was missed (1 of {limit})"
-        verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.SUSPECTED, sentence, evidence=miss.evidence),)
+        verdicts = (
+            Verdict(f"vm:{guest.uuid}", Ruling.SUSPECTED, sentence, evidence=miss.evidence, rule=Rule.MISSED),
+        )
     commands: tuple[Command, ...] = ()
     if miss.probe == HEARTBEAT or first or enough:
         # Also before the limit: a later reading needs an earlier one to be compared with.
@@ -222,7 +229,16 @@ def _note_unusable(guest: Guest, name: str, now: Instant, policy: Policy) -> tup
             probe, phase=phase, misses=0, past_misses=0, silent_since=None, due_since=None, hold=None
         )
         words = f"{guest.name}: {name} has got no usable answer for {patience:.0f} s, so it is not known how it stands"
-        verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.BLIND, words, evidence=probe.evidence, alarm=True),)
+        verdicts = (
+            Verdict(
+                f"vm:{guest.uuid}",
+                Ruling.BLIND,
+                words,
+                evidence=probe.evidence,
+                alarm=True,
+                rule=Rule.UNUSABLE,
+            ),
+        )
     after = with_probe(guest, name, probe)
     looked_at = phase in (Phase.UNKNOWN, Phase.ACCUSED) or (
         phase is Phase.REPORTED and guest.waiting is not None

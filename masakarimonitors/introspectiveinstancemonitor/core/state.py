@@ -38,6 +38,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
 from masakarimonitors.introspectiveinstancemonitor.core.outside.investigation import QUIET, Investigation, end
 from masakarimonitors.introspectiveinstancemonitor.core.reported import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery
+from masakarimonitors.introspectiveinstancemonitor.core.rules import Rule
 
 KEY = "guest:"
 """What the keys of remembered guests begin with."""
@@ -349,7 +350,15 @@ def set_availability(guest: Guest, availability: Availability, now: Instant) -> 
     silent = guest.heartbeat.phase in (Phase.ERROR, Phase.ACCUSED)
     if silent and availability is not Availability.RUNNING:
         sentence = f"{guest.name} is not judged now: {availability.value}"
-        verdicts = (Verdict(f"vm:{guest.uuid}", Ruling.PLANNED, sentence, evidence=guest.heartbeat.evidence),)
+        verdicts = (
+            Verdict(
+                f"vm:{guest.uuid}",
+                Ruling.PLANNED,
+                sentence,
+                evidence=guest.heartbeat.evidence,
+                rule=Rule.EXCUSED,
+            ),
+        )
     after = reset_misses(guest)
     if guest.availability in _BOOTING and availability in _BOOTING:
         after = replace(after, probes=_awaited_since(guest.probes, after.probes))

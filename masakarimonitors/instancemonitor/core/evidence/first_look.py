@@ -13,6 +13,7 @@ from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, V
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
 from masakarimonitors.instancemonitor.core.observation import Reading
+from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.state import Aside, Instance, Place, State
 
 PATIENCE = 30.0
@@ -85,7 +86,12 @@ def _given_up(uri: str, state: State) -> Verdict:
         "it: look whether what is reported runs there"
     )
     return Verdict(
-        f"libvirt:{uri}", Ruling.BLIND, told, evidence=state.away.get(uri, "no answer"), alarm=True
+        f"libvirt:{uri}",
+        Ruling.BLIND,
+        told,
+        evidence=state.away.get(uri, "no answer"),
+        alarm=True,
+        rule=Rule.FIRST_LOOK,
     )
 
 

@@ -7,6 +7,7 @@ from masakarimonitors.instancemonitor.core.evidence import facts
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
 from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading, Trace
+from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
 
 HERE = (Fact.LIVES, Fact.STANDS)
@@ -86,7 +87,9 @@ def say_untold(known: Instance, reading: Reading) -> Decision:
         return NOTHING
     name, uri = reading.instance.name, reading.instance.uri
     told = f"{name}: {UNTOLD}; what was known of it stays"
-    verdict = Verdict(subject_of(reading.instance), Ruling.BLIND, told, evidence=uri, alarm=True)
+    verdict = Verdict(
+        subject_of(reading.instance), Ruling.BLIND, told, evidence=uri, alarm=True, rule=Rule.UNTOLD
+    )
     return Decision(verdicts=(verdict,))
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from masakarimonitors.core.decision import NOTHING, Decision, Ruling, Verdict
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import DomainEvent, LifecycleChanged
+from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.state import Instance, State, subject_of
 from masakarimonitors.libvirt.domain_state import Lifecycle, Shutdown, Stopped, Suspended
 
@@ -48,14 +49,15 @@ def stand_still(state: State, instance: Instance, halt: int | None) -> tuple[Sta
         f"{instance.identity.name} stands still: {why}. masakari does nothing about that: look at it, and let it run "
         "on (virsh resume), start it again or give it up"
     )
-    return state.put(replace(instance, halted=why)), _alarm(instance, told)
+    return state.put(replace(instance, halted=why)), _alarm(instance, told, Rule.STANDS_STILL)
 
 
 def runs_on(known: Instance, instance: Instance) -> Decision:
     """The end of its standstill, if it runs again."""
     if not known.halted or instance.halted or instance.phase is not Phase.UP:
         return NOTHING
-    verdict = Verdict(subject_of(instance.identity), Ruling.RECOVERED, f"{instance.identity.name} runs on")
+    subject, told = subject_of(instance.identity), f"{instance.identity.name} runs on"
+    verdict = Verdict(subject, Ruling.RECOVERED, told, rule=Rule.STANDS_STILL)
     return Decision((), (verdict,))
 
 
@@ -64,8 +66,8 @@ def _say_signalled(state: State, instance: Instance) -> tuple[State, Decision]:
         f"{instance.identity.name} is off: its QEMU was told to end by a signal, past libvirt, by an administrator or "
         "by what keeps memory free. It counts as shut down and is not reported; if it should run, start it"
     )
-    return state.put(replace(instance, alarm=told, signalled=False)), _alarm(instance, told)
+    return state.put(replace(instance, alarm=told, signalled=False)), _alarm(instance, told, Rule.SIGNALLED)
 
 
-def _alarm(instance: Instance, told: str) -> Decision:
-    return Decision((), (Verdict(subject_of(instance.identity), Ruling.HELD, told, alarm=True),))
+def _alarm(instance: Instance, told: str, rule: Rule) -> Decision:
+    return Decision((), (Verdict(subject_of(instance.identity), Ruling.HELD, told, alarm=True, rule=rule),))

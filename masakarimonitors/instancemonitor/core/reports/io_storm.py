@@ -15,6 +15,7 @@ from masakarimonitors.core.storm import Failing, StormRound, weigh
 from masakarimonitors.core.storm_memory import note, stand_again
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.reports.telling import notify
+from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.state import Instance, Policy, State, keep, scope_of, subject_of
 from masakarimonitors.instancemonitor.core.wire_events import IO_ERROR
 
@@ -128,9 +129,9 @@ def _failing(state: State, instance: Instance, now: Instant) -> Failing:
 
 def _report(state: State, instance: Instance, policy: Policy, now: Instant) -> tuple[State, Decision]:
     why = f"libvirt said {IO_ERROR} of {instance.identity.name}"
-    stories = replace(instance.stories, due=False, put_off=0)
+    stories = instance.stories.reported(now)
     state, kept = keep(state, replace(instance, stories=stories), policy.boot_id, now)
-    verdict = Verdict(subject_of(instance.identity), Ruling.REPORTED, why)
+    verdict = Verdict(subject_of(instance.identity), Ruling.REPORTED, why, rule=Rule.STORY)
     return state, Decision((notify(instance, IO_ERROR, why, policy, now),), (verdict,)) + kept
 
 
@@ -142,7 +143,9 @@ def _told(found: StormRound, failing: dict[str, Instance], policy: Policy) -> It
             f"{policy.guard.hold:.0f} s. Look at the storage first"
         )
         names = sorted(failing[key].identity.name for key in storm.failed if key in failing)
-        yield Verdict(f"storm:{storm.scope}", Ruling.HELD, words, evidence=", ".join(names), alarm=True)
+        yield Verdict(
+            f"storm:{storm.scope}", Ruling.HELD, words, evidence=", ".join(names), alarm=True, rule=Rule.STORM
+        )
     for scope in found.ended:
         words = f"the storm of I/O errors is over ({scope}): nothing is held because of it any more"
-        yield Verdict(f"storm:{scope}", Ruling.RECOVERED, words)
+        yield Verdict(f"storm:{scope}", Ruling.RECOVERED, words, rule=Rule.STORM)

@@ -19,10 +19,13 @@ from masakarimonitors.core.decision import (
     Withdraw,
 )
 from masakarimonitors.core.notification import VmNotification
+from masakarimonitors.core.offers.again import may_be_taken
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import DomainEvent
+from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.state import Instance, Policy, State, keep, subject_of
 from masakarimonitors.instancemonitor.core.stories import QUIET
+from masakarimonitors.instancemonitor.core.told import Fate
 from masakarimonitors.instancemonitor.core.wire_events import ACTIONABLE, IO_ERROR, WireEvent, translate
 
 Outcome = tuple[State, Decision]
@@ -45,10 +48,19 @@ def tell(state: State, seen: DomainEvent, policy: Policy, now: Instant) -> Outco
     instance = state.known(seen.instance)
     if what is None:
         return state, NOTHING
-    stories, first = instance.stories.hear(what, policy.settle_time, now)
+    stories = instance.stories
+    if (
+        what == IO_ERROR
+        and stories.fate is Fate.NOT_TAKEN
+        and may_be_taken(state.looks, stories.not_taken, now)
+    ):
+        stories = stories.may_be_told_again()
+    stories, first = stories.hear(what, policy.settle_time, now)
     decision = NOTHING
     waits = first and what == IO_ERROR and _is_guarded(state, seen.instance.uri, policy)
     stories = replace(stories, due=stories.due or waits)
+    if first and what == IO_ERROR and not waits:
+        stories = stories.reported(now)
     if stories.failing and not instance.stories.failing:
         decision = Decision((WakeAt(_alarm_key(instance), stories.quiet_at),))
     state, kept = keep(state, replace(instance, stories=stories), policy.boot_id, now)
@@ -57,10 +69,14 @@ def tell(state: State, seen: DomainEvent, policy: Policy, now: Instant) -> Outco
     subject, name = subject_of(instance.identity), instance.identity.name
     if policy.actionable_only and what not in ACTIONABLE:
         held = f"{what} of {name} is not reported: [libvirt] report = actionable"
-        return state, decision + kept + Decision((), (Verdict(subject, Ruling.HELD, held),))
+        return state, decision + kept + Decision(
+            (), (Verdict(subject, Ruling.HELD, held, rule=Rule.ACTIONABLE),)
+        )
     why = f"libvirt said {what} of {name}"
     command = notify(instance, what, why, policy, now)
-    return state, Decision((command,), (Verdict(subject, Ruling.REPORTED, why),)) + decision + kept
+    return state, Decision(
+        (command,), (Verdict(subject, Ruling.REPORTED, why, rule=Rule.STORY),)
+    ) + decision + kept
 
 
 def _is_guarded(state: State, uri: str, policy: Policy) -> bool:
@@ -99,7 +115,7 @@ def take_quiet(state: State, key: str, policy: Policy, now: Instant) -> Outcome:
         told += ", so it is not reported"
     instance, ended = end_story(instance, frozenset({IO_ERROR}), told)
     state, kept = keep(state, instance, policy.boot_id, now)
-    verdict = Verdict(subject_of(instance.identity), Ruling.RECOVERED, told)
+    verdict = Verdict(subject_of(instance.identity), Ruling.RECOVERED, told, rule=Rule.QUIET)
     return state, ended + Decision((), (verdict,)) + kept
 
 

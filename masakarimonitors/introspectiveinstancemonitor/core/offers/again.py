@@ -20,6 +20,7 @@ from masakarimonitors.core.offers.again import (
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Move, step
 from masakarimonitors.introspectiveinstancemonitor.core.reported import delivery
 from masakarimonitors.introspectiveinstancemonitor.core.reported.delivery import Delivery, Step
+from masakarimonitors.introspectiveinstancemonitor.core.rules import Rule
 from masakarimonitors.introspectiveinstancemonitor.core.state import (
     Guest,
     State,
@@ -64,7 +65,12 @@ def _judge_anew(guest: Guest, *, looks: Looks, now: Instant) -> tuple[Guest, Dec
                 "host: its own report, which masakari did not take, is not offered again. Look whether it was recovered"
             )
             verdict = Verdict(
-                f"vm:{guest.uuid}", Ruling.WITHDRAWN, words, evidence="masakari-api", alarm=True
+                f"vm:{guest.uuid}",
+                Ruling.WITHDRAWN,
+                words,
+                evidence="masakari-api",
+                alarm=True,
+                rule=Rule.WITH_HOST,
             )
             decision += Decision(verdicts=(verdict,))
         elif probe.not_taken is not None and may_be_taken(looks, probe.not_taken, now):

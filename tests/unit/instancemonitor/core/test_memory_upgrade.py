@@ -2,10 +2,14 @@
 
 import pytest
 
+from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.core.offers.again import LOOK_EVERY
 from masakarimonitors.instancemonitor.core.memory import restore
-from masakarimonitors.instancemonitor.core.observation import Identity
+from masakarimonitors.instancemonitor.core.observation import Identity, ReportSettled
+from masakarimonitors.instancemonitor.core.reports.again import unheard_of
 from masakarimonitors.instancemonitor.core.state import memo
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
+from masakarimonitors.outbox.rows import said_by
 from tests.fixtures import old_state
 from tests.fixtures.instance_play import URI, Play, off, running
 
@@ -91,3 +95,27 @@ def test_an_instance_that_is_back_is_withdrawn(number: int) -> None:
     stage = play()
     assert stage.event(Lifecycle.STARTED, instance=identity(number)) == ["withdraw"]
     assert stage.memory[f"machine:{uuid(number)}"]["condition"] == "up"
+
+
+def test_what_masakari_refused_of_an_earlier_release_is_offered_again_when_it_may_be_taken() -> None:
+    """That release did not write what became of its reports; its outbox has it."""
+    after = play()
+    wanted = {subject for subject, _ in unheard_of(after.state)}
+    assert wanted == {f"vm:{uuid(number)}" for number in DEAD}
+    refused = [row for row in old_state.rows("instancemonitor") if row["status"] in ("refused", "expired")]
+    assert {row["subject"] for row in refused} == {f"vm:{uuid(number)}" for number in (9, 10)}
+    made = dict(unheard_of(after.state))
+    for row in refused:
+        said = said_by(row["body"])
+        assert said is not None
+        made_at = said.generated_time
+        assert made_at == made[row["subject"]]
+        uuid_of = row["subject"].removeprefix("vm:")
+        after.see(ReportSettled(uuid_of, made_at, ReportStatus(row["status"]), row["answer"]))
+        assert after.alarm
+    after.census(*(off(ShutoffReason.FAILED, instance=identity(number)) for number in DEAD))
+    after.wait(LOOK_EVERY)
+    after.at_masakari()
+    again = after.census(*(off(ShutoffReason.FAILED, instance=identity(number)) for number in DEAD))
+    assert again.count("report LIFECYCLE/STOPPED_FAILED") == len(refused)
+    assert {one for one, _ in after.reports[-2:]} == {uuid(9), uuid(10)}

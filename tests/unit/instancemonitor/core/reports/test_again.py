@@ -9,9 +9,24 @@ from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import ReportStatus, VmNotification
 from masakarimonitors.core.offers.again import LOOK_EVERY
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
-from masakarimonitors.instancemonitor.core.observation import LibvirtAway, Power, Process, Reading
+from masakarimonitors.instancemonitor.core.observation import (
+    IoFailed,
+    LibvirtAway,
+    Power,
+    Process,
+    Reading,
+    ReportSettled,
+)
+from masakarimonitors.instancemonitor.core.reports.again import unheard_of
 from masakarimonitors.instancemonitor.core.shown import describe
-from masakarimonitors.libvirt.domain_state import Crashed, Lifecycle, ShutoffReason, Started, Stopped
+from masakarimonitors.libvirt.domain_state import (
+    Crashed,
+    IoErrorAction,
+    Lifecycle,
+    ShutoffReason,
+    Started,
+    Stopped,
+)
 from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
 
 REPORT = ["report LIFECYCLE/STOPPED_FAILED"]
@@ -179,3 +194,103 @@ def test_a_crashed_guest_that_is_kept_is_told_again() -> None:
     play.at_masakari()
     assert play.census(Reading(instance=INSTANCE, power=Power.PANICKED)) == REPORT
     assert play.state.instances[INSTANCE.uri, INSTANCE.uuid].phase is Phase.PANICKED
+
+
+IO_REPORT = ["report IO_ERROR/IO_ERROR_REPORT"]
+
+
+def io_error(play: Play) -> list[str]:
+    """Its disk fails once more."""
+    play.number += 1
+    return play.see(IoFailed(INSTANCE, play.number, IoErrorAction.REPORT, "vda"))
+
+
+def failing(status: ReportStatus = ReportStatus.REFUSED, **policy: object) -> tuple[Play, datetime.datetime]:
+    """Its disk fails, and the report of that ended so; with when it was made."""
+    play = Play(**policy)  # type: ignore[arg-type]
+    play.census(running())
+    assert io_error(play) == IO_REPORT
+    at = play.now.wall
+    play.wait(1.0).see(ReportSettled(INSTANCE.uuid, at, status, "409", death=False))
+    return play, at
+
+
+def goes_on(play: Play, seconds: float) -> list[str]:
+    """Its disk fails every minute, and masakari is looked at."""
+    said = []
+    end = play.seconds + seconds
+    while play.seconds < end:
+        said += io_error(play)
+        play.wait(60.0)
+    return said
+
+
+@pytest.mark.parametrize("status", NOT_TAKEN)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_io_errors_that_go_on_are_told_anew_when_masakari_may_take_them(
+    status: ReportStatus, *, restarted: bool
+) -> None:
+    play, at = failing(status)
+    assert play.alarm
+    if restarted:
+        play.restart()
+        play.census(running())
+    ((_, _, detail, alarm),) = describe(play.state)
+    assert alarm and "not taken" in detail
+    goes_on(play, LOOK_EVERY)
+    play.at_masakari(on_maintenance=True)
+    assert goes_on(play, 3600) == [], "masakari would refuse it again"
+    assert play.at_masakari() == [], "that it fails still must be seen first"
+    assert io_error(play) == IO_REPORT
+    (told,) = [one.notification for one in play.commands if isinstance(one, Notify)]
+    assert told.generated_time == play.now.wall > at
+    assert goes_on(play, 3600) == [], "once"
+    play.see(ReportSettled(INSTANCE.uuid, told.generated_time, ReportStatus.DELIVERED, "202", death=False))
+    assert goes_on(play, 7200) == [] and not describe_alarm(play)
+
+
+def describe_alarm(play: Play) -> bool:
+    return any(alarm for _, _, _, alarm in describe(play.state))
+
+
+def test_io_errors_that_have_ceased_are_no_matter_of_the_old_report() -> None:
+    play, at = failing()
+    play.event(Lifecycle.RESUMED)
+    assert not describe_alarm(play)
+    play.at_masakari()
+    play.see(ReportSettled(INSTANCE.uuid, at, ReportStatus.REFUSED, "409", death=False))
+    assert not describe_alarm(play)
+    assert play.wait(600).see(IoFailed(INSTANCE, play.number + 1, IoErrorAction.REPORT, "vda")) == IO_REPORT
+
+
+def test_the_end_of_the_report_of_a_death_is_none_of_that_of_its_io_errors() -> None:
+    play, at = failing(ReportStatus.DELIVERED)
+    play.settled(ReportStatus.REFUSED, at)
+    assert not describe_alarm(play)
+
+
+@pytest.mark.parametrize("ended", [ReportStatus.WITHDRAWN, ReportStatus.DELIVERED])
+def test_io_errors_of_which_a_person_dropped_the_report_are_not_told_anew(ended: ReportStatus) -> None:
+    play, _ = failing(ended)
+    play.at_masakari()
+    assert goes_on(play, 7200) == []
+
+
+def test_io_errors_that_were_recovered_with_their_host_are_not_told_anew() -> None:
+    play, at = failing()
+    goes_on(play, LOOK_EVERY)
+    play.at_masakari(failed_at=at + datetime.timedelta(seconds=30))
+    assert play.alarm, "a person must look"
+    play.at_masakari()
+    assert goes_on(play, 3600) == []
+
+
+def test_of_a_report_of_io_errors_whose_end_was_not_noted_the_next_life_asks() -> None:
+    play = Play()
+    play.census(running())
+    assert io_error(play) == IO_REPORT
+    at = play.now.wall
+    play.restart()
+    assert unheard_of(play.state) == [(f"vm:{INSTANCE.uuid}", at)]
+    play.see(ReportSettled(INSTANCE.uuid, at, ReportStatus.REFUSED, "409", death=False))
+    assert unheard_of(play.state) == [] and describe_alarm(play)
