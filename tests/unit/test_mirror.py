@@ -41,6 +41,7 @@ ELSEWHERE: dict[str, str] = {
     "instancemonitor/core/observation": _WORDS,
     "instancemonitor/core/evidence/order": "orders, which only a dialogue shows: "
     "tests/playbooks/test_instances_order.py",
+    "introspectiveinstancemonitor/core/rules": _WORDS,
     "introspectiveinstancemonitor/effects": _GUEST,
     "introspectiveinstancemonitor/sources/agent_commands": "tests/unit/introspectiveinstancemonitor/"
     "sources/test_checks.py",
