@@ -8,7 +8,6 @@ import argparse
 import json
 import logging
 import os
-import pwd
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd.console import tables
 from masakarimonitors.cmd.console.arguments import Parser
+from masakarimonitors.cmd.console.identity import me
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Writer, whole
 from masakarimonitors.cmd.console.terminal import say
@@ -199,7 +199,7 @@ def _show(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
 def _retry(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     conf = loader.load(rest, prog="masakari-monitors")
     report = _waiting(_find(conf, arguments.id, None))
-    asked = Asked(act=Act.RETRY, row=report.row.id, who=_me())
+    asked = Asked(act=Act.RETRY, row=report.row.id, who=me())
     code = _ask_monitor(report, asked)
     if code is not None:
         return code
@@ -215,7 +215,7 @@ def _drop(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     if not arguments.yes and not _confirmed(report):
         say("Nothing is dropped.", to=sys.stderr)
         return 1
-    asked = Asked(act=Act.DROP, row=report.row.id, who=_me(), why=printable(arguments.reason))
+    asked = Asked(act=Act.DROP, row=report.row.id, who=me(), why=printable(arguments.reason))
     code = _ask_monitor(report, asked)
     return _drop_alone(conf, report, asked) if code is None else code
 
@@ -291,16 +291,6 @@ def _drop_alone(conf: cfg.ConfigOpts, report: Report, asked: Asked) -> int:
     LOG.warning("%s withdrawn: %s", row.subject, words, extra=about)
     say(f"The report about {row.subject} is dropped. {arrived(row, flying=False)}")
     return 0
-
-
-def _me() -> str:
-    """Who asks, as far as this process knows: for people to read, beside the uid that the kernel tells."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = "no name"
-    by = os.environ.get("SUDO_USER", "")
-    return printable(f"{name}, by sudo of {by}" if by else name, 100)
 
 
 def _waiting(report: Report) -> Report:
