@@ -60,6 +60,7 @@ class Leave(Enum):
 
     NOW = "it may"
     LATER = "not now: its monitor takes it back within moments, or stands by it again"
+    SILENCED = "somebody has silenced its subject until a time"
     NEVER = "it is not its monitor's report any more"
 
 

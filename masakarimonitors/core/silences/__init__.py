@@ -1,0 +1,1 @@
+"""What a person has silenced: whose failures are not told until a time, why, and who wants it. Pure."""
