@@ -1,10 +1,11 @@
-"""The socket at which a running monitor takes wishes about single reports: one line of JSON in, one out.
+"""The socket at which a running monitor takes wishes about single reports and silences: one line of JSON in, one out.
 
 Beside the outbox, and its owner's alone. The kernel tells who asks; only root and the monitor's own user are heard.
 """
 
 import asyncio
 import contextlib
+import datetime
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.printable import printable
+from masakarimonitors.core.silences.wish import Add, Answer, End, Wish
 from masakarimonitors.outbox.by_hand import Act, Asked, Done
 from masakarimonitors.status import unix_socket
 from masakarimonitors.system.clock import Clock
@@ -35,14 +37,31 @@ def place(outbox: Path) -> Path:
     return outbox.with_suffix(SUFFIX)
 
 
+Silence = Callable[[Wish], Awaitable[Answer]]
+"""Does what somebody wants of silences, in a few seconds at most."""
+
+NO_SILENCES = (
+    "Its reports cannot be silenced: a driver that is not the project's own judges for them. Put the host on "
+    "maintenance in masakari"
+)
+
+
 @contextlib.asynccontextmanager
-async def serve(do: Do, clock: Clock, path: Path) -> AsyncIterator[None]:
-    """Have what is asked at `path` done while the block runs."""
+async def serve(do: Do, clock: Clock, path: Path, silence: Silence | None = None) -> AsyncIterator[None]:
+    """Have what is asked at `path` done while the block runs; without `silence` nobody is silenced."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(unix_socket.PATIENCE):
-                done = await heard(await reader.readline(), _uid(writer), do)
+            async with asyncio.timeout(2 * unix_socket.PATIENCE):
+                words, uid = await reader.readline(), _uid(writer)
+                wish = wished(words, uid)
+                if wish is None:
+                    done = await heard(words, uid, do)
+                elif isinstance(wish, Wish) and silence is not None:
+                    told = await silence(wish)
+                    done = Done(told.done, told.said)
+                else:
+                    done = wish if isinstance(wish, Done) else Done(False, NO_SILENCES)
                 writer.write(json.dumps({"done": done.done, "said": done.said}).encode() + b"\n")
                 await writer.drain()
         except (OSError, TimeoutError, ValueError) as fault:  # the last: a line without end
@@ -64,6 +83,46 @@ def ask(path: Path, asked: Asked) -> Done:
     if not isinstance(answer, dict) or not isinstance(answer.get("said"), str):
         raise ValueError(f"{answer!r} is no answer")
     return Done(answer.get("done") is True, str(answer["said"]))
+
+
+def wish(path: Path, wanted: Wish) -> Done:
+    """Have the monitor at `path` do it; raises as `ask`."""
+    told: dict[str, JSON] = {"who": wanted.who, "why": wanted.why}
+    match wanted.what:
+        case Add(target=target, until=until):
+            told |= {"act": "silence", "target": target, "until": until.isoformat()}
+        case End(key):
+            told |= {"act": "unsilence", "id": key}
+    answer = unix_socket.exchange(path, json.dumps(told).encode() + b"\n", patience=3 * unix_socket.PATIENCE)
+    if not isinstance(answer, dict) or not isinstance(answer.get("said"), str):
+        raise ValueError(f"{answer!r} is no answer")
+    return Done(answer.get("done") is True, str(answer["said"]))
+
+
+def wished(words: bytes, uid: int) -> Wish | Done | None:
+    """What these words of user `uid` want of silences; why nothing is done; None where they are of a report."""
+    try:
+        said: JSON = json.loads(words)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict) or said.get("act") not in ("silence", "unsilence"):
+        return None
+    if uid not in (0, os.geteuid()):
+        return Done(
+            False,
+            f"uid {uid} may not silence anything. Ask as root, or as the user that the monitor runs as.",
+        )
+    who = f"uid {uid} ({_short(said.get('who'))})"
+    if said["act"] == "unsilence":
+        return Wish(what=End(_short(said.get("id"))), who=who, why=_short(said.get("why")))
+    try:
+        until = datetime.datetime.fromisoformat(str(said.get("until")))
+        if until.tzinfo is None:
+            raise ValueError("a time without its zone")
+        target, until = str(said.get("target")), until.astimezone(datetime.UTC)
+    except (ValueError, OverflowError) as fault:
+        return Done(False, f"This monitor does not understand until when: {fault}")
+    return Wish(what=Add(target=target, until=until), who=who, why=_short(said.get("why")))
 
 
 async def heard(words: bytes, uid: int, do: Do) -> Done:

@@ -230,10 +230,11 @@ def ask(path: Path, subjects: Sequence[str]) -> dict[str, JSON]:
     return exchange(path, json.dumps({"explain": list(subjects)}).encode() + b"\n")
 
 
-def exchange(path: Path, words: bytes) -> dict[str, JSON]:
-    """What is answered at `path` to these words, as `read`; at most `PATIENCE` seconds for each part of it."""
+def exchange(path: Path, words: bytes, patience: float = 0.0) -> dict[str, JSON]:
+    """What is answered at `path` to these words, as `read`; at most `patience` seconds for each part of it, or
+    `PATIENCE` if that is longer."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(PATIENCE)
+        connection.settimeout(max(PATIENCE, patience))
         _connect(connection, path)
         if words:
             with contextlib.suppress(BrokenPipeError):  # it has answered already

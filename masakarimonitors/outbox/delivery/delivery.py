@@ -281,6 +281,10 @@ class Delivery:
             if self._held.may_offer(row) is not Leave.NOW:
                 self._not_now(row)
                 return
+            if self._held.leave_silence(row) and not row.in_doubt:
+                # Made a day ago perhaps, which masakari would give up as too old. One that may have arrived is known
+                # again by its time alone.
+                row = row.restamped(self._clock.now())
             self._held.let_go(row)
             doubted = row.in_doubt
             offered = replace(row, attempts=row.attempts + 1, in_doubt=True, updated=self._clock.now().wall)
@@ -311,9 +315,15 @@ class Delivery:
         `durable`: the disk says by now that it may have arrived, and is to say that it has not.
         """
         now = self._clock.now()
+        leave = self._held.may_offer(row)
         if not self._outbox.is_pending(row.id):
             self._held.let_go(row)
-        elif self._held.may_offer(row) is Leave.NEVER:
+        elif leave is Leave.SILENCED:
+            self.timing.put_off(row, now.monotonic)
+            self.timing.wait(row.id, self._held.silence(row, now.monotonic))
+            if durable or self._outbox.pending_row(row.id) != row:
+                self._outbox.settle(row, durable=durable)
+        elif leave is Leave.NEVER:
             about = event("report.withdrawn", subject=row.subject, report_id=row.id, reason=NOT_ITS_REPORT)
             LOG.warning("Took back the report about %s: %s", row.subject, NOT_ITS_REPORT, extra=about)
             self._outbox.take_back(row, NOT_ITS_REPORT, now)

@@ -16,6 +16,8 @@ LOG = logging.getLogger(__name__)
 
 AGAIN = 1.0
 """Seconds until a report that may not leave is looked at again."""
+SILENCED_AGAIN = 5.0
+"""The same, of one whose subject is silenced, which may be for a day."""
 NOT_ITS_REPORT = "its monitor does not tell this of it any more"
 """Why a report is taken back which no decision would take back."""
 PATIENCE = 60.0
@@ -43,6 +45,7 @@ class HeldBack:
         self._on_fault = on_fault
         self._since: dict[int, float] = {}
         self._told: set[int] = set()
+        self._silenced: set[int] = set()
 
     def may_offer(self, row: Row) -> Leave:
         """Whether its monitor lets it leave; safe to ask on any thread. A monitor that cannot say so lets nothing go.
@@ -80,11 +83,28 @@ class HeldBack:
             self._on_fault(words)
         return now + AGAIN
 
+    def silence(self, row: Row, now: float) -> float:
+        """Somebody wants it untold at monotonic second `now`; the second at which it is asked about again.
+
+        That is no alarm of its own, for the silence is one.
+        """
+        self._silenced.add(row.id)
+        self._since.pop(row.id, None)
+        self._tidy()
+        return now + SILENCED_AGAIN
+
+    def leave_silence(self, row: Row) -> bool:
+        """Whether it was silenced until now, so that it is to be told with the time of now."""
+        silenced = row.id in self._silenced
+        self._silenced.discard(row.id)
+        return silenced
+
     def let_go(self, row: Row) -> None:
         """It leaves, or has ended."""
         self._since.pop(row.id, None)
         self._told.discard(row.id)
         self._broken.discard(row.id)
+        self._silenced.discard(row.id)
 
     def _tidy(self) -> None:
         """Rows that were withdrawn leave theirs behind."""
@@ -92,3 +112,5 @@ class HeldBack:
             self._since = {key: at for key, at in self._since.items() if self._outbox.is_pending(key)}
             self._told &= self._since.keys()
             self._broken &= self._since.keys()
+        if len(self._silenced) > 2 * self._outbox.waiting + 1000:
+            self._silenced = {key for key in self._silenced if self._outbox.is_pending(key)}

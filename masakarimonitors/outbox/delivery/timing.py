@@ -74,6 +74,11 @@ class Timing:
         """Whether it is too old at monotonic second `now`."""
         return now >= self.expires(row, now)
 
+    def put_off(self, row: Row, now: float) -> None:
+        """Somebody wants it untold at monotonic second `now`: it is not given up within the hour after."""
+        moments = self._of(row.id)
+        moments.expires = max(self.expires(row, now), now + min(self._expiry, _AT_LEAST))
+
     def forget(self, row_id: int) -> None:
         """It has ended."""
         self._rows.pop(row_id, None)

@@ -1,13 +1,16 @@
 """The socket for wishes about single reports: who is heard, and what is understood."""
 
 import asyncio
+import datetime
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from masakarimonitors.core.silences.wish import Add, Answer, End, Wish
 from masakarimonitors.outbox import control
 from masakarimonitors.outbox.by_hand import Act, Asked, Done
 from masakarimonitors.status import unix_socket
@@ -104,3 +107,53 @@ async def test_an_answer_that_makes_no_sense_is_none(tmp_path: Path) -> None:
     async with await asyncio.start_unix_server(answer, path):
         with pytest.raises(ValueError, match="is no answer"):
             await asyncio.to_thread(control.ask, path, Asked(act=Act.RETRY, row=1, who="x"))
+
+
+UNTIL = datetime.datetime(2026, 11, 22, 8, tzinfo=datetime.UTC)
+
+
+class Silencer:
+    def __init__(self) -> None:
+        self.asked: list[Wish] = []
+
+    async def ask(self, wish: Wish) -> Answer:
+        self.asked.append(wish)
+        return Answer(True, "It is silent.")
+
+
+async def test_a_wish_for_silence_is_done_and_answered(tmp_path: Path) -> None:
+    path, silencer = tmp_path / "hostmonitor.control", Silencer()
+    add = Wish(what=Add(target="host:node05", until=UNTIL), who="alice", why="firmware")
+    end = Wish(what=End("s1"), who="alice")
+    async with control.serve(Doer().do, FakeClock(), path, silencer.ask):
+        for wish in (add, end):
+            assert await asyncio.to_thread(control.wish, path, wish) == Done(True, "It is silent.")
+    who = f"uid {os.getuid()} (alice)"
+    assert silencer.asked == [replace(add, who=who), replace(end, who=who)]
+
+
+async def test_where_nothing_can_be_silenced_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "hostmonitor.control"
+    async with control.serve(Doer().do, FakeClock(), path):
+        done = await asyncio.to_thread(control.wish, path, Wish(what=End("s1"), who="alice"))
+    assert not done.done and "cannot be silenced" in done.said
+
+
+@pytest.mark.parametrize(
+    "words", [b"", b"[]", b'{"act": "drop", "row": 7}', b"[" * 50_000, b"\xff", b'{"act": "Silence"}']
+)
+def test_what_is_no_wish_for_silence_is_none(words: bytes) -> None:
+    assert control.wished(words, OWN) is None
+
+
+@pytest.mark.parametrize("until", ["soon", "2026-11-22T08:00", None, "0001-01-01T00:00+14:00"])
+def test_until_when_must_be_known(until: str | None) -> None:
+    wish = control.wished(json.dumps({"act": "silence", "target": "all", "until": until}).encode(), OWN)
+    assert isinstance(wish, Done) and not wish.done and "until when" in wish.said
+
+
+def test_another_user_silences_nothing() -> None:
+    words = json.dumps({"act": "unsilence", "id": "s1"}).encode()
+    wish = control.wished(words, 4711)
+    assert isinstance(wish, Done) and "uid 4711 may not silence" in wish.said
+    assert isinstance(control.wished(words, 0), Wish), "root may"

@@ -1,11 +1,15 @@
 """Rows that their monitor does not let leave: asked about again, ended for good, or an alarm."""
 
 import asyncio
+import datetime
 
 from masakarimonitors.core.decision import Withdraw
 from masakarimonitors.core.notification import Leave
-from masakarimonitors.outbox.delivery.held import NOT_ITS_REPORT, PATIENCE
+from masakarimonitors.masakari_api import Delivered, Unreachable
+from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
+from masakarimonitors.outbox.delivery.held import NOT_ITS_REPORT, PATIENCE, SILENCED_AGAIN
 from masakarimonitors.outbox.rows import Row
+from tests.fixtures.fake_clock import EPOCH
 from tests.unit.outbox.delivery.test_delivery import POLICY, stage
 
 
@@ -92,3 +96,64 @@ async def test_a_monitor_that_cannot_take_the_end_of_one_report_ends_nothing_els
     async with stage(on_settled=on_settled) as on:
         await on.submit(on.report("a"), on.report("b"))
         assert on.statuses() == ["delivered", "delivered"]
+
+
+async def test_what_is_silenced_is_no_alarm_and_told_with_the_time_of_the_end() -> None:
+    """Made a day before, it would be too old for masakari; and no day ends it meanwhile."""
+    told: list[str] = []
+    leave = Leave.SILENCED
+    policy = DeliveryPolicy(expiry=60.0)
+    async with stage(may_offer=lambda row: leave, on_fault=told.append, policy=policy) as on:
+        await on.submit(on.report("a"))
+        await on.clock.advance(5 * policy.expiry)
+        assert (on.statuses(), on.names(), told) == (["pending"], [], [])
+        leave = Leave.NOW
+        await on.clock.advance(SILENCED_AGAIN)
+        (offer,) = on.api.offers
+        assert on.statuses() == ["delivered"]
+        stamp = datetime.datetime.fromisoformat(offer["generated_time"]).replace(tzinfo=datetime.UTC)
+        assert (on.clock.now().wall - stamp).total_seconds() <= SILENCED_AGAIN
+        (row,) = on.rows()
+        assert row.as_made is not None and (row.made_at - EPOCH).total_seconds() < 1.0
+
+
+async def test_what_may_have_arrived_before_it_was_silenced_keeps_its_time() -> None:
+    """By nothing else masakari's word "duplicate" could be told from one about another failure."""
+    leave = Leave.NOW
+    answers = [Unreachable("the answer was lost", maybe_accepted=True, row_only=True)]
+    async with stage(
+        lambda told: answers.pop() if answers else Delivered("202"), may_offer=lambda row: leave
+    ) as on:
+        await on.submit(on.report("a"))
+        leave = Leave.SILENCED
+        await on.clock.advance(600.0)
+        leave = Leave.NOW
+        await on.clock.advance(60.0)
+        first, second = on.api.offers
+        assert first["generated_time"] == second["generated_time"] and on.statuses() == ["delivered"]
+
+
+async def test_what_is_silenced_is_taken_back_when_it_is_over_and_ended_when_it_is_nobodys() -> None:
+    leave = Leave.SILENCED
+    async with stage(may_offer=lambda row: leave) as on:
+        await on.submit(on.report("a"), on.report("b"))
+        await on.clock.advance(5.0)
+        await on.submit(Withdraw("process:a", "it runs again"))
+        leave = Leave.NEVER
+        await on.clock.advance(SILENCED_AGAIN)
+        assert (on.statuses(), on.names()) == (["withdrawn", "withdrawn"], [])
+
+
+async def test_what_is_held_after_it_was_silenced_has_its_whole_time_before_that_is_an_alarm() -> None:
+    told: list[str] = []
+    leave = Leave.LATER
+    async with stage(may_offer=lambda row: leave, on_fault=told.append) as on:
+        await on.submit(on.report("a"))
+        await on.clock.advance(PATIENCE - 5.0)
+        leave = Leave.SILENCED
+        await on.clock.advance(600.0)
+        leave = Leave.LATER
+        await on.clock.advance(PATIENCE - SILENCED_AGAIN)
+        assert told == []
+        await on.clock.advance(2 * SILENCED_AGAIN)
+        assert len(told) == 1

@@ -56,3 +56,11 @@ async def test_reports_that_an_older_one_hides_and_that_are_taken_back_leave_not
             await on.submit(on.report("a"))
             await on.submit(Withdraw("vm:a", "it runs again"))
         assert on.outbox.waiting == 0 and len(on.delivery.timing) < 200
+
+
+def test_what_is_put_off_is_not_given_up_within_the_hour_after() -> None:
+    timing = Timing(86400.0, lambda row_id: True)
+    timing.put_off(row(1), T0 + 10.0)
+    assert timing.expires(row(1), T0) == T0 + 86400.0, "that is no sooner than it was"
+    timing.put_off(row(1), T0 + 86400.0)
+    assert timing.expires(row(1), T0) == T0 + 86400.0 + 3600.0
