@@ -13,6 +13,7 @@ from functools import partial
 from typing import Generic
 
 from masakarimonitors.core.decision import (
+    JSON,
     Command,
     Instant,
     Notify,
@@ -25,6 +26,7 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.explained import Explained, Standing, Standings
 from masakarimonitors.core.notification import Leave, ReportStatus, Settled
+from masakarimonitors.core.silences.silence import as_json
 from masakarimonitors.monitor import Monitor, O, S, Source
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
@@ -135,6 +137,13 @@ class Daemon(Generic[S, O]):
         except Exception:
             LOG.exception("%s could not say whether it reports", self._monitor.name)
             return None
+
+    def silences(self) -> Sequence[JSON]:
+        """The silences that hold, for programs."""
+        if self._monitor.silences is None:
+            return ()
+        held = self._monitor.silences(self._state).holding
+        return [{**as_json(kept.silence), "ends": kept.end.wall.isoformat()} for kept in held]
 
     def views(self, now: Instant) -> Sequence[View] | None:
         """What its sources see; None where they do not tell."""

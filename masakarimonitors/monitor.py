@@ -13,6 +13,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Woken
 from masakarimonitors.core.explained import Explained, Standings
 from masakarimonitors.core.notification import Leave, Notification, Settled
+from masakarimonitors.core.silences.book import Book
+from masakarimonitors.core.silences.wish import Answer, Wish
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait
 from masakarimonitors.status.health import View
 from masakarimonitors.status.model import SubjectRow
@@ -125,6 +127,10 @@ class Monitor(Generic[S, O]):
     """Every reason for which a row of the status may be held: a closed set."""
     reports: Callable[[S, Instant], bool | None] = lambda state, now: None
     """Whether this monitor is the one that reports, where one is elected among all hosts'; None where none is. Pure."""
+    silences: Callable[[S], Book] | None = None
+    """The silences that it knows, where its own decision holds what they hold; None where somebody else has to."""
+    silence: Callable[[Wish], Awaitable[Answer]] | None = None
+    """Does what a person wants of silences, and says in words what is so now; with `silences`."""
     views: Callable[[S, Instant], Sequence[View]] | None = None
     """What its sources see: one for each thing that may be out of sight by itself, always the same names. Pure. None
     where they do not tell, for which nobody can vouch: the monitor is never called well then."""

@@ -16,6 +16,9 @@ from masakarimonitors.conf import ConfigFault, where
 from masakarimonitors.core.decision import JSON, Decision, Instant
 from masakarimonitors.core.finding import Finding, warning
 from masakarimonitors.core.notification import HostEvent, HostNotification, ReportStatus, Settled
+from masakarimonitors.core.printable import printable
+from masakarimonitors.core.silences import book
+from masakarimonitors.core.silences.silence import ALL, DOMAIN, HOST
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.decision import Decider
 from masakarimonitors.hostmonitor.core.election.reporter import Standing, Word
@@ -45,6 +48,7 @@ from masakarimonitors.hostmonitor.sources.segments import Segments
 from masakarimonitors.hostmonitor.status import describe, views
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
+from masakarimonitors.silencing.desk import SilenceDesk
 from masakarimonitors.status.model import as_of_state
 from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_text
@@ -83,6 +87,9 @@ def wire(
     if policy.elected:
         hearers.append(path.hear)
         beside_driver.append(path)
+    desk = _silences(policy, driver, memory, clock, leading)
+    hearers.append(desk.hear)
+    beside_driver.append(desk)
     if policy.lookup:
         interval, told_by = float(conf.host.monitoring_interval), leading if policy.elected else None
         beside_driver.append(Segments(api, clock, interval, leading=told_by, learn=finder.learn))
@@ -129,6 +136,8 @@ def wire(
         count=lambda state, now: count(state, policy, now),
         holds=[reason.value for reason in TO_DO],
         reports=lambda state, now: reports(state, now) if policy.elected else None,
+        silences=lambda state: state.cluster.silences,
+        silence=desk.ask,
         is_well=well,
         judge_unconfirmed=lambda state, report, now: judge_unconfirmed(
             policy.under(state), state, report, now
@@ -148,6 +157,36 @@ def reports(state: State, now: Instant) -> bool:
     """Whether this monitor reports at this moment, also where its lease has ended and nothing was decided since."""
     reporter = state.cluster.after_standstill(state.decided, now).reporter
     return reporter.reports and reporter.due(now.monotonic) is not Word.LAPSED
+
+
+def _silences(
+    policy: Policy, driver: Driver, memory: Mapping[str, Mapping[str, JSON]], clock: Clock, leading: Leading
+) -> SilenceDesk:
+    """Shared where one monitor is elected to report; where all do, each has its own."""
+    kept = book.restore(memory, policy.longest_silence).kept.values()
+    return SilenceDesk(
+        clock,
+        kinds=(ALL, HOST, DOMAIN),
+        known=[one.silence for one in kept],
+        longest=policy.longest_silence,
+        share=driver.share_silences if policy.elected else None,
+        leads=leading,
+        alone="" if policy.elected else _EACH_ITS_OWN,
+        objection=lambda target: _no_domain(policy, target),
+    )
+
+
+_EACH_ITS_OWN = (
+    "It is of this monitor alone, and every host's monitor reports here ([host] reporter): ask on each, too."
+)
+
+
+def _no_domain(policy: Policy, target: str) -> str:
+    name = target.removeprefix(DOMAIN)
+    if not target.startswith(DOMAIN) or name in policy.domains.values():
+        return ""
+    known = "[host] failure_domains_file, as it was at the start"
+    return f"no host stands in a failure domain {printable(name, 60)} by {known}"
 
 
 def _those_of(
@@ -241,6 +280,7 @@ def policy_of(conf: cfg.ConfigOpts, driver: Driver) -> Policy:
         lookup=options.segment_lookup,
         guard=_guard(conf),
         domains=_domains(conf),
+        longest_silence=float(conf.longest_silence),
     )
 
 

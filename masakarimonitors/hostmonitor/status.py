@@ -4,6 +4,8 @@ that is not plainly up."""
 from collections.abc import Iterator, Sequence
 
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.silences import words
+from masakarimonitors.core.silences.book import Kept
 from masakarimonitors.hostmonitor.core.election.reporter import Reporter, Standing
 from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
 from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
@@ -30,6 +32,7 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
     ]
     if policy.elected:
         rows.append(_reporter(cluster.reporter))
+    rows += [_silence(kept, state, policy) for kept in cluster.silences.holding]
     for storm in cluster.storms.values():
         detail = f"{len(storm.failed)} failed together; their reports are held"
         rows.append(SubjectRow(f"storm:{storm.scope}", "storm", detail, alarm=True, harms=Kind.HELD))
@@ -104,6 +107,12 @@ def _reporter(reporter: Reporter) -> SubjectRow:
     alone = reporter.standing in (Standing.ALL, Standing.NO_ELECTION)
     alarm = alone or reporter.warned or reporter.delivers is False
     return SubjectRow("reporter", who, messages.reporter(reporter), alarm, harms=Kind.REPORTER)
+
+
+def _silence(kept: Kept, state: State, policy: Policy) -> SubjectRow:
+    covered = sum(kept.silence.covers(f"host:{name}", policy.domains.get(name)) for name in state.hosts)
+    hosts = {0: "no host that is known here", 1: "one host"}.get(covered, f"{covered} hosts")
+    return SubjectRow(*words.row(kept, hosts), alarm=True, harms=Kind.SILENCED)
 
 
 def _host(name: str, state: State, policy: Policy) -> SubjectRow:

@@ -66,6 +66,7 @@ class Kind(StrEnum):
     REFUSED = "refused"
     UNSURE = "perhaps not told"
     HELD = "held"
+    SILENCED = "silenced"
     REPORTER = "reporter"
     HINDERED = "hindered"
     UNWATCHED = "unwatched"
@@ -152,6 +153,11 @@ MEANINGS: Mapping[Kind, Meaning] = {
         level=Level.DEGRADED,
         means="A failure of these is not reported for the reason that is named, or would not be seen.",
         to_do="`masakari-monitors status` and the manual's page of the monitor say what each waits for.",
+    ),
+    Kind.SILENCED: Meaning(
+        level=Level.DEGRADED,
+        means="What fails of these is seen, and not told before that time, because somebody wants it so.",
+        to_do="Nothing if it is meant; else `masakari-monitors silence end ID`.",
     ),
     Kind.REPORTER: Meaning(
         level=Level.DEGRADED,

@@ -211,7 +211,7 @@ _OURS: Sequence[_Metric] = (
         _G,
         "Silences that people have asked for and that hold reports at present.",
         (),
-        _one(lambda shown: shown.status.silences()),
+        _one(lambda shown: len(shown.status.silences())),
     ),
     (
         "alarms",

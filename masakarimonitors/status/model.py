@@ -186,8 +186,8 @@ class MonitorStatus:
     """Every reason for which a row may be held."""
     reports: Callable[[Instant], bool | None] = lambda now: None
     """Whether it is the one that reports, where one is elected; else None."""
-    silences: Callable[[], int] = lambda: 0
-    """How many silences of people hold reports back at present."""
+    silences: Callable[[], Sequence[JSON]] = tuple
+    """Each silence that holds now: its id, target, made, until, ends (by this host's clock), author and reason."""
 
     def shown(self, now: Instant) -> Shown:
         """Everything by which its health is judged."""
@@ -256,6 +256,7 @@ class MonitorStatus:
                 "delivered": dict(outbox.delivered),
             },
             "journal": self.journal(),
+            "silences": list(self.silences()),
             "rulings": dict(record.rulings),
             "verdicts": [
                 {

@@ -29,6 +29,7 @@ from masakarimonitors.hostmonitor.core.evidence.planned import MEMORY as PLANNED
 from masakarimonitors.hostmonitor.core.evidence.planned import memo_read
 from masakarimonitors.hostmonitor.core.fleet.cluster import lapsed, notice, times
 from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
+from masakarimonitors.hostmonitor.core.fleet.silencing import pass_silences
 from masakarimonitors.hostmonitor.core.fleet.storms import evaluate_storms
 from masakarimonitors.hostmonitor.core.ingest import ingest
 from masakarimonitors.hostmonitor.core.judging.judge import Court, judge
@@ -100,7 +101,8 @@ class Decider:
                 raise
             first = News(cluster=state.cluster, verdicts=(_impossible("hosts", move),))
         second = notice(policy, _after(state, first), now)
-        return lapse.then(first).then(second)
+        third = pass_silences(policy, _after(_after(state, first), second), now)
+        return lapse.then(first).then(second).then(third)
 
     def _let_lapse(self, state: State, now: Instant) -> News:
         """What time alone has ended, sight or an authority, before anything is heard that would renew it.
@@ -314,7 +316,8 @@ class _Round:
         return entries
 
     def _set_alarm(self, cluster: Cluster, current: float | None) -> float | None:
-        wanted = min((*self.agenda.values(), *times(self.policy, cluster)), default=math.inf)
+        due = (*self.agenda.values(), *times(self.policy, cluster), *cluster.silences.times(self.now))
+        wanted = min(due, default=math.inf)
         # A proof that is renewed every second only moves the alarm later: it is left where it is,
         # finds nothing due, and is set anew.
         # One whose time is over has gone off: a decision that failed then must not silence those that follow.

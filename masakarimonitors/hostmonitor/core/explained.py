@@ -21,6 +21,7 @@ from masakarimonitors.core.explained import (
     in_order,
     wall_at,
 )
+from masakarimonitors.core.silences import words
 from masakarimonitors.core.storm import EVERYWHERE
 from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
 from masakarimonitors.hostmonitor.core.judging.gates import SEGMENTS_AGE, Case, Hold
@@ -44,6 +45,7 @@ class GateName(StrEnum):
     SETTLED = "settled"
     IN_SERVICE = "seen in service"
     SAYABLE = "its name can be reported"
+    SILENCE = words.GATE
     WORK = "no planned work"
     STORM = "no storm"
     REPORTER = "this monitor reports"
@@ -79,7 +81,10 @@ class _Seen:
 
 
 def explain(state: State, policy: Policy, subject: str, now: Instant) -> Explained | None:
-    """How that subject stands; None where it is no host, or one of which nothing is known."""
+    """How that subject stands; None where it is neither host nor silence, or one of which nothing is known."""
+    silence = words.explained(state.cluster.silences, subject)
+    if silence is not None:
+        return silence
     if not subject.startswith(SUBJECT):
         return None
     fold = subject.removeprefix(SUBJECT).casefold()
@@ -201,13 +206,13 @@ def _standing_well(seen: _Seen) -> tuple[Standing, str, datetime.datetime | None
         why = f"whether it must be recovered depends on {messages.join(matrix.missing(values))}, which is not known"
         return Standing.UNSEEN, why, None
     told = host.told.reason if host.told is not None else None
-    for value, standing, words in (
+    for value, standing, sentence in (
         (Membership.DOWN, Standing.SUSPECTED, "it is down on {}, for which the matrix asks no recovery"),
         (Membership.LEFT, Standing.OFF, "it left {} by itself, which is no failure: nobody recovers it"),
     ):
         links = [link for link, one in zip(matrix.sequence, values, strict=True) if one is value]
         if links:
-            return standing, words.format(messages.join(links)), None
+            return standing, sentence.format(messages.join(links)), None
     if told in (Reason.UNWATCHED, Reason.VANISHED):
         return Standing.UNSEEN, TO_DO[told], None
     unknown = [link for link, one in zip(matrix.sequence, values, strict=True) if one is Membership.UNKNOWN]
@@ -302,6 +307,13 @@ def _since_storm(seen: _Seen) -> float | None:
     return storm.began if storm is not None else None
 
 
+def _since_silence(seen: _Seen) -> float | None:
+    kept = seen.court.cluster.silenced(seen.name, seen.court.policy, seen.court.now)
+    if kept is None:
+        return None
+    return seen.court.monotonic - (seen.court.now.wall - kept.silence.made).total_seconds()
+
+
 def _since_maintenance(seen: _Seen) -> float | None:
     flag = seen.court.cluster.maintenance.get(seen.name)
     return flag.since if flag is not None else None
@@ -317,6 +329,7 @@ def _since_silent(seen: _Seen) -> float | None:
 
 _SINCE: Mapping[Reason, Callable[[_Seen], float | None]] = {
     Reason.SETTLING: _fails_since,
+    Reason.SILENCED: _since_silence,
     Reason.MAINTENANCE: _since_maintenance,
     Reason.STORM: _since_storm,
     Reason.STORM_UNPROVEN: _since_storm,

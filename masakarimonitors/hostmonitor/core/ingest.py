@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from masakarimonitors.core.decision import Instant, Ruling, Verdict, Woken
+from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.hostmonitor.core.evidence.membership import NOT_LISTED, MemberRecord, ViewState, observe
 from masakarimonitors.hostmonitor.core.evidence.planned import NO_WORK
 from masakarimonitors.hostmonitor.core.evidence.proof import Evidence, keep, weigh
 from masakarimonitors.hostmonitor.core.fleet.cluster import take_word
 from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
 from masakarimonitors.hostmonitor.core.fleet.registry import next_offer, take_registry
+from masakarimonitors.hostmonitor.core.fleet.silencing import hear_silences
 from masakarimonitors.hostmonitor.core.observation import (
     Answered,
     DomainsChanged,
@@ -69,6 +71,8 @@ def ingest(policy: Policy, state: State, observation: Observation | Woken, now: 
             return _take_matrix(policy, state, observation, now)
         case DomainsChanged() | GuardChanged():
             return News(cluster=state.cluster, recheck_all=True)
+        case SilencesSeen():
+            return hear_silences(policy, state, observation, now)
         case Woken():
             return News(cluster=state.cluster)
 

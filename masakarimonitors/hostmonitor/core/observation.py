@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from masakarimonitors.core.decision import Command, Instant
 from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 
@@ -316,6 +317,7 @@ Observation = (
     | MatrixChanged
     | DomainsChanged
     | GuardChanged
+    | SilencesSeen
 )
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from masakarimonitors.core.backoff import backoff
 from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.silences import book
+from masakarimonitors.core.silences.book import Book, Kept
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.hostmonitor.core.election.reporter import ALWAYS, STAGGER_STEP, Reporter
 from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
@@ -56,8 +58,8 @@ class Policy:
     first. `proof`: None when a failure needs no proof of death. `elected`: whether one monitor is elected to
     report; otherwise all do, each after those before it (`stagger` seconds each) and after a look at what masakari
     has (`look_up_reports`). `lookup`: whether masakari's segments are read, waited for at most `lookup_patience`.
-    `domains`: host -> failure domain. `strict`: a move that the table of outages does not list raises instead of
-    being told as an alarm.
+    `domains`: host -> failure domain. `longest_silence`: for how long reports may be silenced at most. `strict`: a
+    move that the table of outages does not list raises instead of being told as an alarm.
     """
 
     own: str
@@ -77,6 +79,7 @@ class Policy:
     lookup_patience: float = 60.0
     guard: GuardPolicy = field(default_factory=GuardPolicy)
     domains: Mapping[str, str] = field(default_factory=dict)
+    longest_silence: float = book.LONGEST
     strict: bool = False
 
     def under(self, state: "State") -> "Policy":
@@ -131,7 +134,8 @@ class Cluster:
     `views`: this monitor's own sight of each link; `reporter`: who reports; `ledger`: the open outages as they stand
     where the next leader reads them, as far as known; `storms`: by scope; `segments` and `maintenance`: of masakari;
     `unseen`: registered hosts that no link lists, as they were told. `work_readings`: which links' planned
-    work was read. `began`: the monotonic second of the first observation.
+    work was read. `silences`: whose failures somebody wants not to be told. `began`: the monotonic second of the first
+    observation.
     """
 
     views: Mapping[str, ViewState]
@@ -142,6 +146,7 @@ class Cluster:
     maintenance: Mapping[str, Maintenance] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()
     work_readings: WorkReadings = field(default_factory=WorkReadings)
+    silences: Book = field(default_factory=Book)
     began: float = math.inf
 
     def counts(self, link: str, now: float) -> bool:
@@ -151,6 +156,12 @@ class Cluster:
     def sees_all(self, now: float) -> bool:
         """Whether every link is seen."""
         return all(view.counts(now) for view in self.views.values())
+
+    def silenced(self, host: str, policy: Policy, now: Instant) -> Kept | None:
+        """The silence that holds what would be told of that host at this moment."""
+        return (
+            self.silences.over(f"host:{host}", now, policy.domains.get(host)) if self.silences.kept else None
+        )
 
     def after_standstill(self, before: Instant | None, now: Instant) -> "Cluster":
         """As it stands `now` if this computer may have stood still since `before`: what is certain for a time only, the
@@ -203,5 +214,6 @@ def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:
         work_readings=restore_read(
             memory.get(PLANNED), sequence, served=any(host.seen_in_service for host in hosts.values())
         ),
+        silences=book.restore(memory, policy.longest_silence),
     )
     return State(hosts=hosts, cluster=cluster, troubled=frozenset(hosts))

@@ -26,6 +26,8 @@ from masakarimonitors.hostmonitor.core.ledger import WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation, Power
 from masakarimonitors.hostmonitor.power.check import Proof
 from masakarimonitors.monitor import Effects, InputFile, Source
+from masakarimonitors.silencing.desk import NotShared as NotShared  # what `share_silences` raises
+from masakarimonitors.silencing.desk import Share
 from masakarimonitors.system.clock import Clock
 
 GROUP = "hostmonitor.driver"
@@ -88,6 +90,10 @@ class Driver:
     """Told what the ledger says of BMCs, and whether this monitor has become the reporter (`Prover.hear`)."""
     power_places: Callable[[str], Hashable] = lambda host: None
     """What names the BMCs of a host now (`Prover.places`): when it is another one, they are looked at again soon."""
+    share_silences: Share | None = None
+    """Has these stand where every host's monitor reads them, beside what stands there; raises NotShared. The driver
+    emits `SilencesSeen` with all that stands there: at its first reading, at each change of that, and when this monitor
+    has become the reporter. None: nothing is shared."""
     power_hosts: Callable[[], Awaitable[Sequence[str]]] | None = None
     """The hosts of which `look_at_power` knows a BMC, found out anew; None where no BMC is asked. For checks alone."""
 

@@ -64,6 +64,10 @@ DEGRADED = {
     "the folder does not stay": (outbox(volatile="/x does not stay: it is memory"), Kind.VOLATILE),
     "masakari away": (outbox(api_trouble="503"), Kind.API),
     "waits for long": (outbox(pending=1, oldest=NOW.monotonic - UNDELIVERED - 1), Kind.UNDELIVERED),
+    "silenced": (
+        replace(WELL, subjects=[SubjectRow("silence:s1", "holds", "until", alarm=True, harms=Kind.SILENCED)]),
+        Kind.SILENCED,
+    ),
     "refused": (replace(WELL, unreported=[Unreported(subject="vm:a", seen="400", at=NOW)]), Kind.REFUSED),
     "not known whether told": (alarm("vm:a", harms=Kind.UNSURE), Kind.UNSURE),
     "held": (alarm("host:a", held="storm"), Kind.HELD),

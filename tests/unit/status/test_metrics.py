@@ -119,7 +119,9 @@ def test_who_reports_is_told_where_one_is_elected(
 
 def test_storms_silences_and_lost_records_are_counted(clock: FakeClock, row: OutboxRow) -> None:
     rows = [SubjectRow("storm:all hosts", "storm"), SubjectRow("host:storm", "up")]
-    status = shows(clock, row, subjects=lambda: rows, silences=lambda: 3, journal=lambda: {"lost": 4})
+    status = shows(
+        clock, row, subjects=lambda: rows, silences=lambda: [{}, {}, {}], journal=lambda: {"lost": 4}
+    )
     found = served(clock, status)
     assert (found["storms{}"], found["silences{}"], found["journal_records_lost_total{}"]) == (1.0, 3.0, 4.0)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from masakarimonitors.core.decision import Command, Instant
 from masakarimonitors.core.notification import HOSTNAME, HostStatus
+from masakarimonitors.core.silences import words
 from masakarimonitors.core.storm import EVERYWHERE
 from masakarimonitors.hostmonitor.core.election.reporter import WORD_PATIENCE, Standing
 from masakarimonitors.hostmonitor.core.evidence.inquiry import Inquiry
@@ -146,6 +147,17 @@ def seen_in_service(case: Case) -> Hold | None:
     return None
 
 
+def not_silenced(case: Case) -> Hold | None:
+    """Somebody wants no report of it for a time. Nothing is asked about it meanwhile, so that what is told in the end
+    rests on what is found out then."""
+    kept = case.cluster.silenced(case.name, case.policy, case.now)
+    if kept is None:
+        return None
+    why = f"held: {words.holds(kept)}"
+    until = kept.due(case.now)
+    return Hold(reason=Reason.SILENCED, why=why, alarm=True, detail=kept.silence.key, until=until)
+
+
 def no_planned_work(case: Case) -> Hold | None:
     """What somebody works on, here or in masakari, is not taken from them."""
     work = case.host.work
@@ -225,9 +237,10 @@ def _elsewhere(case: Case) -> Hold:
     if not leader:
         return Hold(reason=Reason.ELSEWHERE, why=why, alarm=True)
     # Whoever leads now: reporters that follow one another and report nothing are as bad as one.
-    due = max(case.ready_at, case.cluster.reporter.silent_since) + WORD_PATIENCE
+    cluster = case.cluster
+    due = max(case.ready_at, cluster.reporter.silent_since, cluster.silences.ended_at) + WORD_PATIENCE
     arrived = case.outage.report is not None and case.outage.report.arrived
-    if case.cluster.reporter.delivers is False and not arrived:
+    if cluster.reporter.delivers is False and not arrived:
         why = messages.cut_off(leader)
         return Hold(reason=Reason.OVERDUE, why=why, detail=f"{leader} cut off", alarm=True)
     if case.monotonic < due or arrived:
@@ -244,13 +257,14 @@ BEFORE_PROOF: Sequence[Gate] = (
     settled,
     seen_in_service,
     sayable,
+    not_silenced,
     no_planned_work,
     no_storm,
     is_reporter,
 )
 """The gates that ask nothing, in their order."""
 
-WHILE_IT_WAITS: Sequence[Gate] = (settled, no_planned_work, no_storm)
-"""Those that take a NORMAL back which waits for masakari: a host that comes up meanwhile settles anew, who works on it
-may switch it on before it leaves, and what keeps many hosts from this monitor's sight may keep masakari from it, too,
-and heal there first."""
+WHILE_IT_WAITS: Sequence[Gate] = (settled, not_silenced, no_planned_work, no_storm)
+"""Those that take a NORMAL back which waits for masakari: a host that comes up meanwhile settles anew, who silences it
+wants it untold, who works on it may switch it on before it leaves, and what keeps many hosts from this monitor's sight
+may keep masakari from it, too, and heal there first."""

@@ -8,7 +8,7 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, HostNotification, HostStatus, Leave, Notification
 from masakarimonitors.hostmonitor.core.evidence.inquiry import LIFE_AGE
 from masakarimonitors.hostmonitor.core.evidence.proof import Evidence
-from masakarimonitors.hostmonitor.core.judging.gates import WHILE_IT_WAITS, Case, first_hold
+from masakarimonitors.hostmonitor.core.judging.gates import WHILE_IT_WAITS, Case, first_hold, not_silenced
 from masakarimonitors.hostmonitor.core.judging.judge import Court
 from masakarimonitors.hostmonitor.core.observation import Life
 from masakarimonitors.hostmonitor.core.outages.outage import Fate
@@ -35,7 +35,10 @@ def may_offer(policy: Policy, state: State, told: Notification, now: Instant) ->
     court = Court(cluster=cluster, policy=policy, now=now)
     if not court.asks_recovery(host):
         return Leave.LATER
-    stands = report.host_status is HostStatus.UNKNOWN or _stands(court.case(told.hostname, host))
+    case = court.case(told.hostname, host)
+    if not_silenced(case) is not None:
+        return Leave.LATER
+    stands = report.host_status is HostStatus.UNKNOWN or _stands(case)
     return Leave.NOW if stands else Leave.LATER
 
 

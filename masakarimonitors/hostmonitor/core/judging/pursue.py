@@ -29,6 +29,7 @@ from masakarimonitors.hostmonitor.core.judging.gates import (
     Gate,
     Hold,
     first_hold,
+    not_silenced,
 )
 from masakarimonitors.hostmonitor.core.judging.judge import Court
 from masakarimonitors.hostmonitor.core.outages import messages
@@ -76,6 +77,9 @@ def pursue(judgement: Judgement, cluster: Cluster, policy: Policy, now: Instant)
     hold = first_hold(case, GATES)
     if hold is None:
         return _offer(judgement, case, HostStatus.NORMAL)
+    if report is not None and report.fate is Fate.PENDING and not_silenced(case) is not None:
+        # UNKNOWN, which nothing else takes back: masakari acts on it as little as on nothing.
+        judgement = judgement.meets(Fact.DOUBTED, messages.SILENCED_NOW)
     judgement = _keep(judgement, asked_early(case, told_by_another(case, hold)))
     if hold.unknown:
         judgement = _offer_unknown(judgement, _case(judgement, cluster, policy, now))

@@ -37,6 +37,9 @@ HELD_BY_MAINTENANCE = (
     "held: it has failed, and it is on maintenance in masakari, which would refuse the report: nobody recovers its "
     "instances. If it is really lost, end its maintenance there, or evacuate it by hand"
 )
+SILENCED_NOW = (
+    "somebody has silenced it, and it was not delivered: sent again when that is over and it fails still"
+)
 BACK_IN_SERVICE = (
     "it was put back into service in masakari: its outage is closed, though not all links are up"
 )

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     UNSURE = "not known now"
     LOOKUP = "waiting for masakari's segments"
     NEVER_UP = "never seen in service"
+    SILENCED = "silenced"
     WORK = "planned work"
     WORK_UNREAD = "planned work not known"
     MAINTENANCE = "on maintenance in masakari"
@@ -65,6 +66,8 @@ TO_DO = {
     Reason.UNSURE: "Its failure cannot be judged at present: look at the `link:` that is named.",
     Reason.LOOKUP: "Nothing: masakari is asked for a minute at most whether it knows the host.",
     Reason.NEVER_UP: "It was down before this monitor's first start, and no failover segment has it. Register it.",
+    Reason.SILENCED: "Somebody wants no report of it for a time: the `silence:` row says who, why and until when. If "
+    "it is really lost, end that: `masakari-monitors silence end ID`.",
     Reason.WORK: "Somebody is working on it (maintenance, standby, cordoned). If it is really lost, end "
     "that work in the cluster engine.",
     Reason.WORK_UNREAD: "No record of planned work from before its start, and a link that could show some was never "

@@ -105,6 +105,8 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         power_places=proof.places if proof is not None else lambda host: None,
         power_hosts=None if proof is None else functools.partial(_hosts_of, proof),
         on_path=elector.on_path if elector is not None else lambda works: None,
+        share_silences=None if elector is None else elector.silences.share,
+        troubles=tuple if elector is None else lambda: elector.silences.troubles,
     )
 
 

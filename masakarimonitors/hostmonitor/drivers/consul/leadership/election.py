@@ -2,25 +2,27 @@
 
 In: the keys below the election's prefix. Out: an `ElectionRecord`, and back. Three keys: `reporter` (the lock; its
 value names the leader and says what it is fit for), `ledger` (the open outages that have been reported), `challenge`
-(a node that is fitter than the leader asks it to release the lock). Nobody else writes anything, so a cloud of any
-size costs a handful of keys. Monitors of several releases elect one together: what is not known is read over, and
-what an older one does not write is taken for not known.
+(a node that is fitter than the leader asks it to release the lock). A fourth stands beside them, `silences`. Nobody
+else writes anything, so a cloud of any size costs a handful of keys. Monitors of several releases elect one together:
+what is not known is read over, and what an older one does not write is taken for not known.
 """
 
 import base64
 import binascii
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from masakarimonitors.core.outside import read_json
+from masakarimonitors.core.silences.silence import Silence, read
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate, read_candidate
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger
 
 LOCK = "reporter"
 LEDGER = "ledger"
 CHALLENGE = "challenge"
+SILENCES = "silences"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +30,16 @@ class ElectionRecord:
     """The election as it stands in the store.
 
     `session`: by which the lock is held, empty when nobody holds it. `leader`: what its holder has
-    written, None when that cannot be read. `ledger`: None when it is missing or cannot be read. `index`: Consul's,
-    of the answer that showed this; a higher one is newer, unless the store was restored from a snapshot.
+    written, None when that cannot be read. `ledger`: None when it is missing or cannot be read. `silences`: None when
+    they cannot be read. `index`: Consul's, of the answer that showed this; a higher one is newer, unless the store was
+    restored from a snapshot.
     """
 
     session: str = ""
     leader: Candidate | None = None
     challenge: Candidate | None = None
     ledger: Mapping[str, LedgerEntry] | None = None
+    silences: Sequence[Silence] | None = ()
     index: int = 0
 
 
@@ -122,4 +126,11 @@ def read_record(body: bytes, prefix: str, index: int = 0) -> ElectionRecord:
     challenge = read_candidate(values.get(CHALLENGE, b""))
     if LEDGER in values:
         ledger = read_ledger(values[LEDGER])
-    return ElectionRecord(session=session, leader=leader, challenge=challenge, ledger=ledger, index=index)
+    return ElectionRecord(
+        session=session,
+        leader=leader,
+        challenge=challenge,
+        ledger=ledger,
+        silences=read(values[SILENCES]) if SILENCES in values else (),
+        index=index,
+    )

@@ -36,6 +36,7 @@ from masakarimonitors.hostmonitor.drivers.consul.leadership.election import (
 )
 from masakarimonitors.hostmonitor.drivers.consul.leadership.keys import ElectionKeys
 from masakarimonitors.hostmonitor.drivers.consul.leadership.session import Session
+from masakarimonitors.hostmonitor.drivers.consul.leadership.silences import StoredSilences
 from masakarimonitors.system.clock import Clock, pause
 from masakarimonitors.system.tasks import apart
 
@@ -75,6 +76,8 @@ class Elector:
             on_doubt=self._doubted,
         )
         self._keys = ElectionKeys(self._agent, prefix, clock, patience=timings.patience, wait=timings.wait)
+        self.silences = StoredSilences(self._keys, clock)
+        """What stands beside the election's keys."""
         self._feed = LeadershipFeed()
         self._election = Election()
         self._news = asyncio.Event()
@@ -107,11 +110,13 @@ class Elector:
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled; then the lock is released at once."""
         self._feed.begin(emit)
+        self.silences.begin(emit)
         self._election = self._election.begun(self._now())
         async with self._agent:
             try:
                 await apart(self._take_part())
             finally:
+                self.silences.stop()
                 await apart(self._leave())
 
     async def _take_part(self) -> None:
@@ -159,6 +164,7 @@ class Elector:
             LOG.info("The store of the election, through %s, answers again", self._link)
             self._read_fault = ""
         self._judge()
+        self.silences.take(record.silences)
         self._news.set()
 
     def _unstick(self, link: str) -> None:
@@ -218,6 +224,7 @@ class Elector:
             if standing is Standing.LEADING:
                 self._draft = self._draft.gained(found)
                 self._to_write.set()
+                self.silences.tell_again()
             elif standing is Standing.FOLLOWING:
                 self._draft = self._draft.dropped()
         ledger = self._draft.current if standing is Standing.LEADING else found

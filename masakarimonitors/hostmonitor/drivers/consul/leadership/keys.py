@@ -7,9 +7,10 @@ query), and whether Consul took what was written. What follows from a record is 
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn
 
+from masakarimonitors.core.silences.silence import Silence, read, write
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate, write_candidate
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, write_ledger
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, Answer
@@ -17,6 +18,7 @@ from masakarimonitors.hostmonitor.drivers.consul.leadership.election import (
     CHALLENGE,
     LEDGER,
     LOCK,
+    SILENCES,
     ElectionRecord,
     read_record,
 )
@@ -105,6 +107,29 @@ class ElectionKeys:
         if any(error.get("OpIndex", 0) == 0 for error in errors):
             return False
         raise AgentFault(f"the ledger is refused: {errors[0].get('What')}")
+
+    async def read_silences(self) -> tuple[Sequence[Silence] | None, int]:
+        """Those that stand there now, None where they cannot be read; and the key's version, 0 where there is none."""
+        params = {"consistent": ""}
+        answer = await self._agent.get(self._path(SILENCES), self._patience, params, accept=_MISSING)
+        if answer.status == _MISSING:
+            return (), 0
+        try:
+            (row,) = answer.json()
+            return read(base64.b64decode(row["Value"] or "")), int(row["ModifyIndex"])
+        except (ValueError, TypeError, KeyError) as fault:
+            raise AgentFault(f"not what Consul's key-value store answers: {fault!r}") from fault
+
+    async def write_silences(self, silences: Iterable[Silence], version: int) -> bool:
+        """Replace that version of them; False: another has been written meanwhile."""
+        params = {"cas": version}
+        answer = await self._agent.put(self._path(SILENCES), self._patience, write(silences), params)
+        return answer.body.strip() == b"true"
+
+    @property
+    def name_of_silences(self) -> str:
+        """The key in which they stand."""
+        return f"{self._prefix}{SILENCES}"
 
     def _path(self, key: str = "") -> str:
         return f"/v1/kv/{self._prefix}{key}"

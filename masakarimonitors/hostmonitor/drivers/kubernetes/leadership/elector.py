@@ -40,8 +40,10 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import (
     challenge_lease,
     read_lease,
     release_lease,
+    silence_lease,
     write_lease,
 )
+from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.silences import LeaseSilences
 from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import LINK
 from masakarimonitors.system.clock import Clock, pause
 from masakarimonitors.system.tasks import apart
@@ -127,6 +129,8 @@ class LeaseElector:
         self._draft = LedgerDraft()
         self._news = asyncio.Event()
         self._sees = True
+        self.silences = LeaseSilences(self._news.set)
+        """What hangs on the Lease beside the election."""
 
     def on_sight(self, proven: bool) -> None:
         """Note whether this node's own view is proven: who sees nothing must not keep the Lease from those who do."""
@@ -148,8 +152,12 @@ class LeaseElector:
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled; then the Lease is released at once."""
         self._feed.begin(emit)
+        self.silences.begin(emit)
         self._election = self._election.begun(self._clock.now().monotonic)
-        await apart(self._take_part())
+        try:
+            await apart(self._take_part())
+        finally:
+            self.silences.stop()
 
     async def _take_part(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -171,6 +179,7 @@ class LeaseElector:
                         while True:
                             await self._read(api)
                             await self._act(api)
+                            await self._share(api)
                             await pause(self._clock, self._timings.renew, self._news)
                     except asyncio.CancelledError:
                         await apart(self._leave(api))
@@ -184,6 +193,7 @@ class LeaseElector:
         if not self._read_fault:
             LOG.warning("The Lease %s in %s cannot be read: %s", self._name, self._namespace, fault)
         self._read_fault = f"the Lease cannot be read: {fault}"
+        self.silences.failed(self._read_fault)
         # Whose it was before is out of date, unless it is this node's: its own authority has an end.
         if self._holder(self._clock.now().monotonic) is not Holder.OWN:
             self._seen, self._exists = None, None
@@ -209,6 +219,8 @@ class LeaseElector:
             self._uid = seen.uid
         if seen is not None and seen.renewal != self._renewal:
             self._renewal, self._changed_at = seen.renewal, now
+        if seen is not None:
+            self.silences.take(seen.silences)
 
     def _holder(self, now: float) -> Holder:
         seen = self._seen
@@ -261,6 +273,7 @@ class LeaseElector:
             LOG.info("The election of the reporter: this monitor is %s now: %s", standing, self._election.why)
             if standing is Standing.LEADING:
                 self._draft = self._draft.gained(found)
+                self.silences.tell_again()
             elif standing is Standing.FOLLOWING:
                 self._draft = self._draft.dropped()
         ledger = self._draft.current if standing is Standing.LEADING else found
@@ -320,6 +333,22 @@ class LeaseElector:
         self._renewed_at = asked
         if wanted is not None:
             self._draft = self._draft.stored(wanted)
+
+    async def _share(self, api: LeaseApi) -> None:
+        """Write the silences that the Lease lacks; whoever holds it."""
+        seen = self._seen
+        wanted = None if seen is None else self.silences.due(seen.silences, self._clock.now().wall)
+        if seen is None or wanted is None:
+            return
+        try:
+            await self._put(api, silence_lease(seen, self._name, wanted))
+        except ApiFault as fault:
+            if fault.status != 409:
+                self.silences.failed(f"the Lease cannot be written: {fault}")
+                return
+            # Somebody else was quicker: what stands there now, the next look says.
+            await self._clock.sleep(random.uniform(0.1, 0.5) * self._timings.tick)
+            self._news.set()
 
     async def _release(self, api: LeaseApi, seen: LeaseSeen) -> None:
         """Free the Lease; what is not written yet goes with it."""

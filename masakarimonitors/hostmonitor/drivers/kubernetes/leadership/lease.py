@@ -5,10 +5,11 @@ body that acquires, renews or releases it. The ledger of what was reported hangs
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from masakarimonitors.core.silences.silence import Silence, read, write
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate, read_candidate, write_candidate
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger
 
@@ -17,6 +18,8 @@ LEADER = "masakari-monitors/leader"
 """What its holder is fit for, as it has written itself."""
 UNSAID = 15.0
 """Seconds for which one has a Lease that does not say for how long: as long as one of this release."""
+SILENCES = "masakari-monitors/silences"
+"""Whose failures somebody wants not to be told."""
 CHALLENGE = "masakari-monitors/challenge"
 """Who asks the holder to give it up, because it is fitter to report."""
 
@@ -29,7 +32,7 @@ class LeaseSeen:
     `blank`: nobody has ever held it. `version`: for a conditional write.
     `renewal`: changes whenever somebody acquires or renews it. `duration`: seconds. `ledger`: None when it
     is missing or cannot be read. `about`: what the holder has written about itself, None when an older release
-    holds it. `challenge`: who asks for it.
+    holds it. `challenge`: who asks for it. `silences`: None when they cannot be read.
     """
 
     uid: str
@@ -43,6 +46,7 @@ class LeaseSeen:
     body: Mapping[str, Any]
     about: Candidate | None = None
     challenge: Candidate | None = None
+    silences: Sequence[Silence] | None = ()
 
 
 def read_lease(lease: Mapping[str, Any]) -> LeaseSeen:
@@ -76,6 +80,7 @@ def _read(lease: Mapping[str, Any]) -> LeaseSeen:
         # An older release leaves the words of its predecessor there.
         about=about if about is not None and about.node == leader else None,
         challenge=read_candidate(str(notes.get(CHALLENGE) or "").encode()),
+        silences=() if notes.get(SILENCES) is None else read(str(notes[SILENCES])),
     )
 
 
@@ -144,6 +149,12 @@ def blank_lease(name: str) -> dict[str, Any]:
 def challenge_lease(seen: LeaseSeen, name: str, own: Candidate) -> dict[str, Any]:
     """The Lease as its holder has it, and that `own` asks for it."""
     notes = {**_annotations(seen), CHALLENGE: write_candidate(own).decode()}
+    return _body(seen, name, notes, dict(seen.body.get("spec") or {}))
+
+
+def silence_lease(seen: LeaseSeen, name: str, silences: Iterable[Silence]) -> dict[str, Any]:
+    """The Lease as its holder has it, with these silences."""
+    notes = {**_annotations(seen), SILENCES: write(silences).decode()}
     return _body(seen, name, notes, dict(seen.body.get("spec") or {}))
 
 

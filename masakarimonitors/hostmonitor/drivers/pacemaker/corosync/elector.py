@@ -26,7 +26,7 @@ from masakarimonitors.hostmonitor.core.election.election import (
     Holder,
     Standing,
 )
-from masakarimonitors.hostmonitor.core.observation import Observation
+from masakarimonitors.hostmonitor.core.observation import Leader, Observation
 from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import (
     goodbye_message,
@@ -49,6 +49,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import (
     Ledger,
     Process,
 )
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.silences import GroupSilences
 from masakarimonitors.system.clock import Clock, wait
 
 LOG = logging.getLogger(__name__)
@@ -105,6 +106,8 @@ class GroupElector:
         # When each message was sent that has not come back yet, and when the last one was that has.
         self._under_way: collections.deque[Instant] = collections.deque()
         self._proven_at: Instant | None = None
+        self.silences = GroupSilences(self._tell_all)
+        """Whose failures somebody wants not to be told, as far as the group knows."""
 
     def on_path(self, works: bool) -> None:
         """Note, and tell the others, whether this monitor's own way to masakari works."""
@@ -117,6 +120,7 @@ class GroupElector:
     async def run(self, emit: Emit) -> None:
         """Until cancelled: in the group while this monitor sees, out of it while it does not."""
         self._feed.begin(emit)
+        self.silences.begin(emit)
         self._election = self._election.begun(self._clock.now().monotonic)
         hindered = False
         while True:
@@ -184,6 +188,7 @@ class GroupElector:
                 await wait(self._clock, _TICK, self._context.blind)
         finally:
             self._group = None
+            self.silences.left()
             self._context.company = frozenset()
             loop.remove_reader(group.fd)
             group.close()
@@ -205,6 +210,8 @@ class GroupElector:
                     self._send(WAY_MESSAGES[self._delivers])
                     if goodbyes := goodbyes_message(self._context.goodbyes, now):
                         self._send(goodbyes)
+                    if silences := self.silences.for_newcomers(self._clock.now().wall):
+                        self._send(silences)
                 for answer in answers:
                     self._send(answer)
                 self._context.company = frozenset(node for node, _pid in event.members)
@@ -216,6 +223,7 @@ class GroupElector:
                 for reply in election.answer(self._view, event):
                     self._send(reply)
                 self._view = election.received(self._view, event, now)
+                self.silences.hear(event.payload)
         self._flush(group)
 
     def _hear(self, message: bytes, now: float) -> None:
@@ -229,6 +237,14 @@ class GroupElector:
         for host, at in goodbyes_of(message, now).items():
             if context.learn_goodbye(host, at):
                 context.look_soon(f"another monitor knows that {host} said good-bye", now)
+
+    def _tell_all(self, message: bytes) -> bool:
+        if self._group is None or self._view.me is None:
+            return False
+        self._send(message)
+        with contextlib.suppress(CorosyncError):  # the group's own news tells of it, too
+            self._flush(self._group)
+        return True
 
     def _send(self, message: bytes) -> None:
         self._unsent.append(message)
@@ -244,7 +260,10 @@ class GroupElector:
         at = self._clock.now()
         facts = self._facts(why, at)
         self._election, act = core.step(self._election, facts, _POLICY, at.monotonic)
+        led = isinstance(self._feed.said, Leader)
         self._feed.say(core.word(self._election, facts, self._view.ledger, at))
+        if not led and isinstance(self._feed.said, Leader):
+            self.silences.tell_again()
         return act
 
     def _facts(self, why: str, at: Instant) -> Facts:

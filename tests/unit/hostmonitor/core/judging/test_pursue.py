@@ -74,6 +74,7 @@ def test_the_gates_stand_in_their_order() -> None:
         "settled",
         "seen_in_service",
         "sayable",
+        "not_silenced",
         "no_planned_work",
         "no_storm",
         "is_reporter",

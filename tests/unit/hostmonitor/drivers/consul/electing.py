@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 
 from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.hostmonitor.core.election.election import ElectionPolicy, Word
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation
@@ -53,10 +54,14 @@ class Monitor:
         for link in sees:
             self.links.set(link, True)
         self.said: list[Word] = []
+        self.silences: list[SilencesSeen] = []
         self._more = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
     def emit(self, observation: Observation) -> None:
+        if isinstance(observation, SilencesSeen):
+            self.silences.append(observation)
+            return
         assert isinstance(observation, Leader | Follower | NoElection)
         self.said.append(observation)
         self._more.set()

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation
 from masakarimonitors.hostmonitor.drivers.base import Word
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
@@ -76,6 +77,7 @@ class Scene:
         self.groups: list[Group] = []
         self.refused: CorosyncError | None = None
         self.said: list[Word] = []
+        self.silences: list[SilencesSeen] = []
         self.elector = GroupElector(self.clock, self.context, ME[1], self._open)
 
     async def _open(self, name: bytes, timeout: float) -> Group:
@@ -85,6 +87,9 @@ class Scene:
         return self.groups[-1]
 
     def _hear(self, observation: Observation) -> None:
+        if isinstance(observation, SilencesSeen):
+            self.silences.append(observation)
+            return
         assert isinstance(observation, Leader | Follower | NoElection)
         self.said.append(observation)
 
