@@ -147,7 +147,7 @@ _CONSOLE = re.compile(
 )
 
 # What a command may end with on a computer with no monitor, no cloud and no report: never with a fault inside.
-MAY_END = {"check": {0, 1}, "status": {3}, "outbox": {0, 1}, "explain": {1, 3}}
+MAY_END = {"check": {0, 1}, "status": {3}, "outbox": {0, 1}, "explain": {1, 3}, "silence": {3}}
 # Played elsewhere: tests/integration/console and the pages' own runnable lines; one needs a cluster.
 NOT_HERE = {"run", "demo", "receiver", "pacemaker-alert"}
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "status",
     "outbox": "outbox",
     "explain": "explain",
+    "silence": "silence",
     "pacemaker-alert": "services.pacemaker_alert",
 }
 """Every command, and the module below `masakarimonitors.cmd.subcommands` that it is, with its `add_parser`."""

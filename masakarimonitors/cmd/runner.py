@@ -269,7 +269,8 @@ def _places(
         name = f"{one.name}.sock"
         if state is not None:
             yield unix_socket.serve(one.status, clock, state / name)
-            yield control.serve(one.by_hand.do, clock, control.place(state / f"{one.name}.sqlite"))
+            place = control.place(state / f"{one.name}.sqlite")
+            yield control.serve(one.by_hand.do, clock, place, one.monitor.silence)
         if everybodys != state:
             prepare = functools.partial(run_folder.prepare, everybodys)
             yield unix_socket.serve(

@@ -41,6 +41,7 @@ from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import MemoryStore, Store, StoreFault
 from masakarimonitors.outbox.tally import BOUNDS
 from masakarimonitors.outbox.unconfirmed import UNCONFIRMED
+from masakarimonitors.silencing.silenced import OF_MONITOR, silenced, without
 from masakarimonitors.status.exposition import Counted
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
 from masakarimonitors.system.clock import Clock
@@ -168,6 +169,7 @@ def wire(
         count=daemon.count,
         holds=[*monitor.holds, UNCONFIRMED],
         reports=daemon.reports,
+        silences=daemon.silences,
     )
     return WiredMonitor(
         monitor=monitor,
@@ -268,8 +270,10 @@ def build_monitor(
     name: str, conf: cfg.ConfigOpts, memory: Memory, clock: Clock, api: MasakariReader
 ) -> Monitor[Any, Any]:
     """One monitor, wired but not running; raises ConfigFault, NotBuilt."""
-    monitor: Monitor[Any, Any] = monitor_module(name).build(conf, memory, clock, api)
-    return monitor
+    build: Callable[..., Monitor[Any, Any]] = monitor_module(name).build
+    if name not in OF_MONITOR:
+        return build(conf, memory, clock, api)
+    return silenced(build(conf, without(memory), clock, api), memory, clock, float(conf.longest_silence))
 
 
 def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi:

@@ -37,6 +37,9 @@ _GUEST = _LIBVIRT + "tests/integration/virt/test_introspective.py"
 ELSEWHERE: dict[str, str] = {
     "cmd/console/names": _WORDS,
     "cmd/subcommands/services/demo": "a program that is played as a whole: tests/integration/console/test_scripts.py",
+    "core/silences/wish": _WORDS,
+    "hostmonitor/core/fleet/silencing": "what becomes of hosts, which only a dialogue shows: "
+    "tests/playbooks/test_hosts_silenced.py",
     "hostmonitor/core/observation": _WORDS,
     "instancemonitor/core/observation": _WORDS,
     "instancemonitor/core/evidence/order": "orders, which only a dialogue shows: "

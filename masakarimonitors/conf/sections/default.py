@@ -61,6 +61,14 @@ OPTIONS: list[cfg.Opt] = [
         "that are still followed at masakari, are never dropped.",
     ),
     cfg.IntOpt(
+        "longest_silence",
+        default=86400,
+        min=60,
+        help="Seconds for which `masakari-monitors silence` may hold reports at most. The default is one day: a "
+        "silence that somebody forgets keeps failed hosts from being recovered. Each monitor ends what is longer by "
+        "its own option, so it should be the same on all hosts.",
+    ),
+    cfg.IntOpt(
         "loop_stall_limit",
         default=60,
         min=0,

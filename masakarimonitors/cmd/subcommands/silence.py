@@ -1,0 +1,250 @@
+"""`masakari-monitors silence`: hold reports about hosts, processes or instances until a time; show and end that.
+
+The monitors that run do it, asked by their sockets: each keeps its own silences, and the host monitor tells those of
+the other hosts. Nothing is written here.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from masakarimonitors.cmd import sockets
+from masakarimonitors.cmd.console import tables
+from masakarimonitors.cmd.console.arguments import Parser
+from masakarimonitors.cmd.console.identity import me
+from masakarimonitors.cmd.console.tables import Column, Writer, whole
+from masakarimonitors.cmd.console.terminal import say
+from masakarimonitors.cmd.wiring import MONITORS
+from masakarimonitors.conf import loader, state_path
+from masakarimonitors.core.printable import printable
+from masakarimonitors.core.silences.silence import ALL, DOMAIN, HOST, INSTANCE, KINDS, PROCESS, fault_of
+from masakarimonitors.core.silences.wish import Add, End, Wish
+from masakarimonitors.outbox import control
+from masakarimonitors.outbox.by_hand import Done
+from masakarimonitors.status import unix_socket
+from masakarimonitors.system.clock import SystemClock
+
+DONE, NOT_DONE, NOT_RUNNING, UNKNOWN = 0, 1, 3, 4
+"""Exit codes; 2 is a wrong argument's."""
+
+_OF_HOSTS = ("hostmonitor",)
+_ASKED: Mapping[str, Sequence[str]] = {
+    ALL: _OF_HOSTS,
+    HOST: _OF_HOSTS,
+    DOMAIN: _OF_HOSTS,
+    PROCESS: ("processmonitor",),
+    INSTANCE: ("instancemonitor", "introspectiveinstancemonitor"),
+}
+"""Which monitors hold what is told of such a target; each that runs is asked."""
+
+_OTHER_WORDS = {"instance:": INSTANCE, "guest:": INSTANCE}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LENGTH = re.compile(r"(?:\d+[smhd])+\Z")
+_AS_WHOM = "Ask as root, or as the user that the monitors run as."
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser: Parser = commands.add_parser(
+        "silence",
+        help="hold reports about hosts, processes or instances until a time",
+        description="What is silenced is watched and judged as before, and masakari is not told of it. A silence of "
+        "hosts counts on all hosts where the cluster engine elects a reporter, one of processes or instances on this "
+        "host. Each ends by itself; what fails then is judged anew. Exit code 0: done. 1: not done. 3: no monitor that "
+        "it concerns runs here. 4: one could not be asked.",
+        epilog="Without one of these words: list.",
+    )
+    acts = parser.add_subparsers(dest="act", metavar="list|add|end")
+    parser.otherwise = "list"
+    listing = acts.add_parser("list", help="the silences that hold, as the monitors of this host know them")
+    listing.add_argument("--json", action="store_true", help="as JSON, one line per silence")
+    listing.set_defaults(run=_list)
+    adding = acts.add_parser("add", help="hold reports about each target until a time")
+    adding.add_argument(
+        "target",
+        nargs="+",
+        metavar="TARGET",
+        help="host:NAME, domain:NAME (a failure domain), all (every host), process:NAME, or vm:UUID; in a name * "
+        "stands for any letters and ? for one",
+    )
+    length = adding.add_mutually_exclusive_group(required=True)
+    length.add_argument(
+        "--for", dest="length", type=_length, metavar="TIME", help="for how long: 90m, 2h, 1h30m, 1d"
+    )
+    length.add_argument(
+        "--until",
+        type=_moment,
+        metavar="TIME",
+        help="until when, with its zone (2026-11-22T08:00Z or +01:00); without one it is UTC",
+    )
+    adding.add_argument(
+        "--reason", required=True, metavar="TEXT", help="why, for whoever is woken up meanwhile"
+    )
+    adding.set_defaults(run=_add)
+    ending = acts.add_parser("end", help="end silences before their time")
+    ending.add_argument("id", nargs="+", metavar="ID", help="as list shows it")
+    ending.add_argument("--reason", default="", metavar="TEXT", help="why, for the log")
+    ending.set_defaults(run=_end)
+
+
+def _length(text: str) -> datetime.timedelta:
+    if not _LENGTH.match(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no length of time such as 90m, 2h or 1d")
+    parts = re.findall(r"(\d+)([smhd])", text)
+    try:
+        return datetime.timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
+    except OverflowError:
+        raise argparse.ArgumentTypeError(f"{text!r} is longer than anybody lives") from None
+
+
+def _moment(text: str) -> datetime.datetime:
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no moment such as 2026-11-22T08:00Z") from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=datetime.UTC)
+
+
+def _add(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    targets = [_as_written(word) for word in arguments.target]
+    for target in targets:
+        if why := fault_of(target):
+            say(f"Nothing is silenced: {why}.", to=sys.stderr)
+            return 2
+    conf = loader.load(rest, prog="masakari-monitors")
+    until = arguments.until or SystemClock().now().wall + arguments.length
+    reason = printable(arguments.reason)
+    code = DONE
+    for target in targets:
+        kind = next(one for one in (ALL, *KINDS) if target.startswith(one))
+        wish = Wish(what=Add(target=target, until=until), who=me(), why=reason)
+        answers = list(_ask(conf, _ASKED[kind], wish))
+        if not answers:
+            names = " and ".join(_ASKED[kind])
+            say(f"{target} is not silenced: {names} does not run here, and reports nothing.", to=sys.stderr)
+            code = max(code, NOT_RUNNING)
+        code = max([code, *(_said(done) for done in answers)])
+    return code
+
+
+def _as_written(word: str) -> str:
+    for other, kind in _OTHER_WORDS.items():
+        if word.startswith(other):
+            return kind + word.removeprefix(other)
+    return word
+
+
+def _end(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    conf = loader.load(rest, prog="masakari-monitors")
+    code = DONE
+    for key in arguments.id:
+        wish = Wish(what=End(key.removeprefix("silence:")), who=me(), why=printable(arguments.reason))
+        answers = list(_ask(conf, MONITORS, wish))
+        done = [one for one in answers if one.done]
+        if not answers:
+            say("No monitor runs here.", to=sys.stderr)
+            code = max(code, NOT_RUNNING)
+        elif not done:
+            # One that does not know it has said so; what could not be asked is worth more.
+            code = max(code, _said(max(answers, key=lambda one: isinstance(one, _NotAsked))))
+        for one in done:
+            _said(one)
+        for one in answers:
+            if isinstance(one, _NotAsked) and done:
+                code = max(code, _said(one))
+    return code
+
+
+class _NotAsked(Done):
+    """It could not be asked; why."""
+
+
+def _said(done: Done) -> int:
+    say(done.said, to=sys.stdout if done.done else sys.stderr)
+    if isinstance(done, _NotAsked):
+        return UNKNOWN
+    return DONE if done.done else NOT_DONE
+
+
+def _ask(conf: Any, names: Sequence[str], wish: Wish) -> Iterator[Done]:
+    """What each of these monitors says that runs here."""
+    there = state_path.search(conf, ".sqlite", MONITORS)
+    if there.unknown and (there.folder is None or there.folder in there.closed):
+        yield _NotAsked(False, there.unknown)
+        return
+    for name in names:
+        if there.folder is None:
+            return
+        place = control.place(there.folder / f"{name}.sqlite")
+        try:
+            yield control.wish(place, wish)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            continue
+        except TimeoutError:
+            yield _NotAsked(
+                False,
+                f"{name} does not answer at {place}: it is stopped or hangs. Whether it has done it is not known.",
+            )
+        except PermissionError:
+            yield _NotAsked(False, f"uid {os.geteuid()} may not ask {place}. {_AS_WHOM}")
+        except (OSError, ValueError) as fault:
+            yield _NotAsked(False, f"{name} at {place} gives no answer that makes sense: {fault}")
+
+
+_LIST = (
+    whole("id"),
+    whole("target"),
+    tables.time("until", "ends"),
+    Column("monitor"),
+    Column("author"),
+    Column("reason"),
+)
+
+
+def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    conf = loader.load(rest, prog="masakari-monitors")
+    there = state_path.search(conf, ".sock", MONITORS)
+    found: list[dict[str, Any]] = []
+    asked, unknown = 0, bool(there.unknown)
+    for name in MONITORS:
+        told = _status(name, sockets.places(there))
+        if isinstance(told, str):
+            say(told, to=sys.stderr)
+            unknown = True
+        elif told is not None:
+            asked += 1
+            found += [{**one, "monitor": name} for one in told.get("silences") or () if isinstance(one, dict)]
+    if there.unknown:
+        say(there.unknown, to=sys.stderr)
+    if arguments.json:
+        for one in found:
+            print(json.dumps(one))
+    else:
+        writer = Writer()
+        if found or writer.is_terminal:
+            writer.rows("silences", _LIST, found)
+    if unknown:
+        return UNKNOWN
+    return DONE if asked else NOT_RUNNING
+
+
+def _status(name: str, places: Sequence[Path]) -> dict[str, Any] | str | None:
+    """What that monitor shows; in words why it does not; None where none runs."""
+    why = None
+    for place in places:
+        path = place / f"{name}.sock"
+        try:
+            return unix_socket.read(path)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            continue
+        except PermissionError:
+            why = f"uid {os.geteuid()} may not ask {path}. {_AS_WHOM}"
+        except (OSError, ValueError) as fault:
+            why = f"{name} gives no answer at {path}: {fault or 'it is stopped or hangs'}"
+    return why
