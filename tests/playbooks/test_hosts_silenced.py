@@ -11,7 +11,7 @@ from masakarimonitors.core.explained import Passage, Standing
 from masakarimonitors.core.notification import HostEvent, HostNotification, Leave
 from masakarimonitors.core.silences.book import MEMORY, SilencesSeen
 from masakarimonitors.core.silences.silence import Silence
-from masakarimonitors.hostmonitor.core.explained import GateName, explain
+from masakarimonitors.hostmonitor.core.explained import GateName, count, explain
 from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
 from masakarimonitors.hostmonitor.core.observation import Life, Power, ProofKind
 from masakarimonitors.hostmonitor.core.outages.outage import Fate
@@ -251,6 +251,14 @@ def test_explain_tells_of_its_gate() -> None:
     itself = explain(play.state, play.rules, "silence:s1", play.now)
     assert itself is not None and itself.standing is Standing.OFF
     assert explain(play.state, play.rules, "silence:s2", play.now) is None
+
+
+def test_explain_says_of_a_host_that_is_well_that_its_failure_would_not_be_told() -> None:
+    play = silenced(Play().all_up("node05", "node06"))
+    told = explain(play.state, play.rules, "host:node05", play.now)
+    assert told is not None and told.standing is Standing.OFF
+    assert told.why.startswith("alice has silenced host:node05 until") and "would be held" in told.why
+    assert count(play.state, play.rules, play.now) == {Standing.OFF: 1, Standing.WELL: 1, Standing.UNSEEN: 0}
 
 
 def test_a_report_of_another_kind_is_not_asked_about() -> None:

@@ -153,6 +153,9 @@ def _standing(seen: _Seen) -> _Stands:
     if work is not Work.NONE:
         why = f"it is {messages.planned(work)}: its failure would be held until that ends"
         return Standing.OFF, why, None, False
+    kept = cluster.silenced(seen.name, seen.court.policy, seen.court.now)
+    if kept is not None:
+        return Standing.OFF, f"{words.holds(kept)}; its failure would be held until that ends", None, False
     if cluster.segments.recovers_nothing(seen.name):
         return Standing.OFF, messages.RECOVERS_NOTHING, None, False
     return (*_standing_well(seen), False)
