@@ -46,7 +46,7 @@ def lines(conf: cfg.ConfigOpts, running: Sequence[WiredMonitor], clock: Clock) -
     for one in running:
         yield from _monitor(one.name, one.status, clock)
     yield "options in force:"
-    yield from _options(conf)
+    yield from options_in_force(conf)
     yield "end of the report"
 
 
@@ -121,7 +121,8 @@ class _Lines(logging.Logger):
         self.found.append(str(msg) % args if args else str(msg))
 
 
-def _options(conf: cfg.ConfigOpts) -> Iterable[str]:
+def options_in_force(conf: cfg.ConfigOpts) -> Iterable[str]:
+    """Every option with its value, a line each; of secret ones, and of logins in addresses, only that they are set."""
     taken = _Lines()
     conf.log_opt_values(taken, logging.DEBUG)
     # An address may hold a login, in whichever option it stands.

@@ -23,6 +23,7 @@ COMMANDS = {
     "outbox": "outbox",
     "explain": "explain",
     "silence": "silence",
+    "support-bundle": "support_bundle",
     "pacemaker-alert": "services.pacemaker_alert",
 }
 """Every command, and the module below `masakarimonitors.cmd.subcommands` that it is, with its `add_parser`."""

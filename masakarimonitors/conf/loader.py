@@ -67,6 +67,15 @@ def where(conf: cfg.ConfigOpts, section: str, name: str) -> str:
     return f"[{section}] {name}"
 
 
+def secrets(conf: cfg.ConfigOpts) -> frozenset[str]:
+    """The values of all secret options that are set: what must stand nowhere."""
+    found = set()
+    for section, options in _known(conf).items():
+        place = conf if section == "DEFAULT" else conf[section]
+        found |= {str(place[option.dest]) for option in options if option.secret and place[option.dest]}
+    return frozenset(found)
+
+
 def differing(conf: cfg.ConfigOpts, fresh: cfg.ConfigOpts, without: Collection[str] = ()) -> list[str]:
     """Which options have another value in a configuration that was loaded later, as `[section] name`.
 

@@ -1,0 +1,72 @@
+"""The parts of a support bundle: what each gathers, and what becomes of one that cannot be had."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from masakarimonitors.cmd import bundle
+from masakarimonitors.cmd.bundle import NotHad, NotHere
+from masakarimonitors.conf import loader
+from masakarimonitors.status import unix_socket
+from tests.unit.cmd.conftest import Configure
+
+
+def test_no_secret_and_no_login_is_left_however_it_is_spelt() -> None:
+    text = 'a s3cr"et, "s3cr\\"et", and mysql://me:pw@db/x; abc stays'
+    assert bundle.without_secrets(text, {'s3cr"et', "abc"}) == 'a ***, "***", and mysql://***@db/x; abc stays'
+
+
+def test_secrets_are_those_of_every_section(configure: Configure) -> None:
+    api = (
+        "auth_type = password\nauth_url = http://k\nusername = u\npassword = hidden-word\nproject_name = p\n"
+        "user_domain_name = d\nproject_domain_name = d\n"
+    )
+    conf = loader.load(["--config-file", str(configure(api=api))], default_config_dirs=[])
+    assert loader.secrets(conf) == {"hidden-word"}
+    (options,) = [part for part in bundle.parts(conf, ask=False) if part.name == "options.txt"]
+    text = options.gather()
+    assert "process.restart_grace" in text and "hidden-word" not in text
+
+
+def test_who_does_not_take_the_signal_is_not_sent_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append(pid))
+    before = signal.signal(signal.SIGUSR2, signal.SIG_DFL)
+    try:
+        assert "does not take SIGUSR2" in bundle._ask_for_report(os.getpid()) and not sent
+        signal.signal(signal.SIGUSR2, lambda *_: None)
+        assert "asked to write" in bundle._ask_for_report(os.getpid()) and sent == [os.getpid()]
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
+def test_of_one_that_hangs_the_kernel_tells_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unix_socket, "PATIENCE", 0.1)
+    path = tmp_path / "hostmonitor.sock"
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        with pytest.raises(NotHad, match="does not answer: the monitor is stopped or hangs"):
+            bundle._status([path])
+        told = bundle._process([path], ask=False)
+    assert told.startswith(f"pid {os.getpid()}: not asked") and "== thread " in told and "== status" in told
+    with pytest.raises(NotHad, match="nobody listens any more"):
+        bundle._status([path])
+    with pytest.raises(NotHere, match="does not run"):
+        bundle._status([tmp_path / "none.sock"])
+
+
+def test_the_end_of_a_log_is_read_and_no_link_is_followed(tmp_path: Path) -> None:
+    log = tmp_path / "masakari-hostmonitor.log"
+    log.write_bytes(b"first\n" + b"x" * bundle.MOST + b"\nlast\n")
+    end = bundle._end_of(log)
+    assert len(end) == bundle.MOST and end.endswith("\nlast\n") and "first" not in end
+    link = tmp_path / "link.log"
+    link.symlink_to("/etc/shadow")
+    with pytest.raises(OSError, match="symbolic link"):
+        bundle._end_of(link)
