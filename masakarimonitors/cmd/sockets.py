@@ -1,10 +1,12 @@
-"""Where the sockets of the monitors on this host are looked for, and what is known of those in closed folders."""
+"""Where the sockets of the monitors on this host are looked for, and the best of what is heard or known there."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from masakarimonitors.conf import state_path
+from masakarimonitors.status import asked
+from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.system.files import run_folder
 
 
@@ -35,3 +37,20 @@ def hidden(name: str, closed: Sequence[Path]) -> str:
     if untold:
         return f"uid {os.geteuid()} may not look into {untold[0].parent}: whether {name} runs is not known."
     return ""
+
+
+def best(name: str, there: Sequence[Path], closed: Sequence[Path]) -> Found:
+    """What the monitor shows at the first place at which it answers, or else what tells most.
+
+    One that runs in a folder that is `closed` to this user is not taken for one that is not there.
+    """
+    most = Found(name, Answer.NONE)
+    for place in there:
+        found = asked.ask(place / f"{name}.sock")
+        if asked.TELLING.index(found.answer) < asked.TELLING.index(most.answer):
+            most = found
+        if most.answer is Answer.SAID:
+            break
+    if most.answer in (Answer.NONE, Answer.DEAD) and (why := hidden(name, closed)):
+        return Found(name, Answer.CLOSED, why=why)
+    return most

@@ -8,14 +8,11 @@ exit code. No configuration is needed to find them; one that cannot be read hide
 import argparse
 import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from masakarimonitors.cmd import sockets
@@ -25,9 +22,8 @@ from masakarimonitors.cmd.console.tables import Column, Row, Writer, whole
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import ConfigFault, loader, state_path
 from masakarimonitors.core.decision import JSON
-from masakarimonitors.status import unix_socket
+from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.health import Level, Sight
-from masakarimonitors.system.files import run_folder
 
 # Waiting and delivered reports, and verdicts, that are shown to people; all of them are in the JSON.
 _SHOWN = 20
@@ -36,33 +32,6 @@ OK, UNWELL, NOT_RUNNING, UNKNOWN = 0, 1, 3, 4
 """Exit codes; 2 is a wrong argument's."""
 
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
-
-
-class Answer(Enum):
-    """How a monitor's socket takes a question."""
-
-    SAID = "answers"
-    NONE = "is not there"
-    DEAD = (
-        "is dead: it was killed, or ended by a fault (see its log); nobody watches what it watched. Start it"
-    )
-    HUNG = "does not answer: it is stopped or hangs, and nobody knows what it sees. If it does not go on, restart it"
-    CLOSED = "may not be asked"
-    ODD = "answers what makes no sense. Is it of this release? Restart it"
-
-
-_TELLING = (Answer.SAID, Answer.HUNG, Answer.ODD, Answer.CLOSED, Answer.DEAD, Answer.NONE)
-"""Of several places of one monitor the one counts that tells most: first to last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What one monitor's socket has shown; `why`: what was seen where it has not answered."""
-
-    name: str
-    answer: Answer
-    snapshot: Any = None
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +149,7 @@ class _Looking:
             there = state_path.search(self._conf, ".sock", MONITORS)
         places = sockets.places(there)
         with ThreadPoolExecutor(len(wanted.monitors)) as pool:  # one that hangs costs its time once
-            found = list(pool.map(lambda name: _best(name, places, there.closed), wanted.monitors))
+            found = list(pool.map(lambda name: sockets.best(name, places, there.closed), wanted.monitors))
         _print(found, wanted, as_json=as_json)
         if self._fault:
             say(self._fault, lines=True, to=sys.stderr)
@@ -225,61 +194,6 @@ def exit_code(found: Sequence[Found]) -> int:
     if Answer.SAID not in answers:
         return NOT_RUNNING
     return UNWELL if Answer.DEAD in answers or levels != {Level.OK} else OK
-
-
-def _best(name: str, places: Sequence[Path], closed: Sequence[Path]) -> Found:
-    """What the monitor shows at the first place at which it answers, or else what tells most.
-
-    One that runs in a folder that is `closed` to this user is not taken for one that is not there.
-    """
-    best = Found(name, Answer.NONE)
-    for place in places:
-        found = _ask(place / f"{name}.sock")
-        if _TELLING.index(found.answer) < _TELLING.index(best.answer):
-            best = found
-        if best.answer is Answer.SAID:
-            break
-    if best.answer in (Answer.NONE, Answer.DEAD) and (why := sockets.hidden(name, closed)):
-        return Found(name, Answer.CLOSED, why=why)
-    return best
-
-
-def _ask(path: Path) -> Found:
-    name = path.stem
-    try:
-        snapshot = unix_socket.read(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return Found(name, Answer.NONE)
-    except PermissionError:
-        return _closed(name, path)
-    except ConnectionRefusedError:
-        return Found(name, Answer.DEAD, why=f"nobody listens at {path}, which it has left behind")
-    except (TimeoutError, BlockingIOError):
-        return Found(name, Answer.HUNG, why=f"no answer at {path} within {unix_socket.PATIENCE:g} s")
-    except (OSError, ValueError) as fault:
-        return Found(name, Answer.ODD, why=f"{path}: {fault}")
-    whole_one = isinstance(snapshot, dict) and "monitor" in snapshot
-    return (
-        Found(name, Answer.SAID, snapshot)
-        if whole_one
-        else Found(name, Answer.ODD, why=f"{path}: {snapshot}")
-    )
-
-
-def _closed(name: str, path: Path) -> Found:
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return Found(name, Answer.NONE)
-    except OSError:
-        why = f"uid {os.geteuid()} may not look into {path.parent}: whether {name} runs is not known."
-        return Found(name, Answer.CLOSED, why=why)
-    who = f"uid {os.geteuid()} may not ask {path}. Ask as root, as the user that the monitors run as, or as a member "
-    advice = f"{who}of the group {run_folder.GROUP}."
-    if run_folder.is_listening(path, run_folder.table()):
-        return Found(name, Answer.CLOSED, why=f"{name} runs, and you may not look: {advice}")
-    why = f"{name} has a socket, and nobody is seen to listen at it from here: {advice}"
-    return Found(name, Answer.CLOSED, why=why)
 
 
 def _level(snapshot: Any) -> Level | None:

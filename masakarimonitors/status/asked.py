@@ -1,0 +1,76 @@
+"""What is heard at a monitor's socket, also where nobody answers: dead, hung, or closed to whoever asks.
+
+In: a path. Out: what the monitor behind it shows, or one of a closed set of reasons why nothing, in words.
+"""
+
+import os
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from masakarimonitors.status import unix_socket
+from masakarimonitors.system.files import run_folder
+
+
+class Answer(Enum):
+    """How a monitor's socket takes a question."""
+
+    SAID = "answers"
+    NONE = "is not there"
+    DEAD = (
+        "is dead: it was killed, or ended by a fault (see its log); nobody watches what it watched. Start it"
+    )
+    HUNG = "does not answer: it is stopped or hangs, and nobody knows what it sees. If it does not go on, restart it"
+    CLOSED = "may not be asked"
+    ODD = "answers what makes no sense. Is it of this release? Restart it"
+
+
+TELLING = (Answer.SAID, Answer.HUNG, Answer.ODD, Answer.CLOSED, Answer.DEAD, Answer.NONE)
+"""Of several places of one monitor the one counts that tells most: first to last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one monitor's socket has shown; `why`: what was seen where it has not answered."""
+
+    name: str
+    answer: Answer
+    snapshot: Any = None
+    why: str = ""
+
+
+def ask(path: Path) -> Found:
+    """What is heard at this place."""
+    name = path.stem
+    try:
+        snapshot = unix_socket.read(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Found(name, Answer.NONE)
+    except PermissionError:
+        return _closed(name, path)
+    except ConnectionRefusedError:
+        return Found(name, Answer.DEAD, why=f"nobody listens at {path}, which it has left behind")
+    except (TimeoutError, BlockingIOError):
+        return Found(name, Answer.HUNG, why=f"no answer at {path} within {unix_socket.PATIENCE:g} s")
+    except (OSError, ValueError) as fault:
+        return Found(name, Answer.ODD, why=f"{path}: {fault}")
+    if isinstance(snapshot, dict) and "monitor" in snapshot:
+        return Found(name, Answer.SAID, snapshot)
+    return Found(name, Answer.ODD, why=f"{path}: {snapshot}")
+
+
+def _closed(name: str, path: Path) -> Found:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return Found(name, Answer.NONE)
+    except OSError:
+        why = f"uid {os.geteuid()} may not look into {path.parent}: whether {name} runs is not known."
+        return Found(name, Answer.CLOSED, why=why)
+    who = f"uid {os.geteuid()} may not ask {path}. Ask as root, as the user that the monitors run as, or as a member "
+    advice = f"{who}of the group {run_folder.GROUP}."
+    if run_folder.is_listening(path, run_folder.table()):
+        return Found(name, Answer.CLOSED, why=f"{name} runs, and you may not look: {advice}")
+    why = f"{name} has a socket, and nobody is seen to listen at it from here: {advice}"
+    return Found(name, Answer.CLOSED, why=why)
