@@ -32,7 +32,7 @@ from masakarimonitors.receiver.store import (
     Store,
 )
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.network import http_server
+from masakarimonitors.system.network import accepting
 from masakarimonitors.system.network.http_connection import Limits
 from masakarimonitors.system.network.http_server import HttpServer
 from masakarimonitors.system.threads import Pool
@@ -118,8 +118,8 @@ class Receiver:
             stack.push_async_callback(self._close)
             self._store = await self._pool.call(self._open, _PATIENCE, too_late=lambda late: late.close())
             await self._on_disk(self._store.register, sorted(self._known_hosts or ()), self._clock.now().wall)
-            listening = await http_server.listen(host, port)
-            url = http_server.url_of(listening[0])
+            listening = await accepting.listen(host, port)
+            url = accepting.url_of(listening[0])
             server = HttpServer(
                 limits=_LIMITS, names=[*self._names, host], option="[receiver] names", refuse=views.fault
             )

@@ -14,7 +14,7 @@ from masakarimonitors.status import html, metrics
 from masakarimonitors.status.health import Cause, Health, Level
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
-from masakarimonitors.system.network import http_server
+from masakarimonitors.system.network import accepting, http_server
 from masakarimonitors.system.network.http_connection import Limits
 from masakarimonitors.system.network.http_server import HttpServer, plainly
 from masakarimonitors.system.network.socket_path import SocketPath
@@ -102,8 +102,8 @@ async def serve(
             where = f"unix://{path}"
         else:
             host, _, port = listen.rpartition(":")
-            listening = list(await http_server.listen(host.strip("[]"), int(port)))
-            where = f"{http_server.url_of(listening[0])}/"
+            listening = list(await accepting.listen(host.strip("[]"), int(port)))
+            where = f"{accepting.url_of(listening[0])}/"
         await stack.enter_async_context(server.serve(app, listening, patience=0.5))
         LOG.info("status at %s", where)
         yield where

@@ -6,33 +6,16 @@ holds one without being answered makes room for the next who comes: first who do
 last who does.
 """
 
-import asyncio
 import contextlib
-import errno
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from typing import Any
 
 from aiohttp import http_exceptions, web
 
+from masakarimonitors.system.network.accepting import accepting
 from masakarimonitors.system.network.http_connection import Connection, Connections, Limits, Seen
 from masakarimonitors.system.network.http_door import Asked, Refusal, names_of, refusal
-
-LOG = logging.getLogger(__name__)
-
-_BACKLOG = 64
-"""Connections that wait in the kernel; none of them is a descriptor of ours."""
-
-_NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
-"""A name may have addresses of a kind that this host has not."""
-
-_ANSWER = 256 * 1024
-"""Bytes of an answer that the kernel keeps for who has not read it yet: most answers are less, and whoever was given
-all of his can be hung up on without losing it."""
-
-_RETRY = 1.0
-"""Seconds until the next try to take a connection for which there was no descriptor."""
 
 _LINGER = 1.0
 """Seconds in which the rest of a body that was refused is read, so that its sender sees the refusal."""
@@ -91,42 +74,8 @@ class HttpServer:
             stack.push_async_callback(runner.cleanup)
             server = runner.server
             assert server is not None
-            loop = asyncio.get_running_loop()
-            accepting = [loop.create_task(self._accept(one, server)) for one in listening]
-            try:
+            async with accepting(listening, lambda: Connection(self._connections, server())):
                 yield
-            finally:
-                for task in accepting:
-                    task.cancel()
-                await asyncio.gather(*accepting, return_exceptions=True)
-
-    async def _accept(self, listening: socket.socket, server: web.Server) -> None:
-        """One after another: asyncio's own servers take a hundred at a time, and log each one that they cannot."""
-        loop = asyncio.get_running_loop()
-        told = False
-        while True:
-            try:
-                caller, _ = await loop.sock_accept(listening)
-            except ConnectionError:
-                continue
-            except OSError as fault:
-                if not told:
-                    LOG.warning(
-                        "No connection can be taken at %s (%s): it is tried again each second",
-                        listening.getsockname(),
-                        fault,
-                    )
-                told = True
-                await asyncio.sleep(_RETRY)
-                continue
-            told = False
-            with contextlib.suppress(OSError):
-                caller.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ANSWER)
-            try:
-                await loop.connect_accepted_socket(lambda: Connection(self._connections, server()), caller)
-            except Exception:  # whatever one connection is in for, the next is taken
-                LOG.exception("A connection could not be served")
-                caller.close()
 
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         transport = request.transport
@@ -174,46 +123,6 @@ class HttpServer:
         except (OSError, web.RequestPayloadError, EOFError):
             return Refusal(400, "The body is not what the head of the request says.")
         return None
-
-
-async def listen(host: str, port: int) -> Sequence[socket.socket]:
-    """Sockets that listen at each address of `host`; port 0 takes a free one. Raises OSError, OverflowError."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    bound: list[socket.socket] = []
-    fault: OSError | None = None
-    for family, kind, protocol, _, address in dict.fromkeys(found):
-        try:
-            bound.append(_bound(family, kind, protocol, address))
-        except OSError as error:
-            fault = error
-            if error.errno not in _NOT_HERE:
-                break
-    if fault is not None and (not bound or fault.errno not in _NOT_HERE):
-        for one in bound:
-            one.close()
-        raise fault
-    return bound
-
-
-def _bound(family: int, kind: int, protocol: int, address: Any) -> socket.socket:
-    one = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
-    try:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        one.bind(address)
-        one.listen(_BACKLOG)
-    except BaseException:
-        one.close()
-        raise
-    return one
-
-
-def url_of(listening: socket.socket) -> str:
-    """Where it is asked, as a browser wants it, without a slash at the end."""
-    name, port, *_ = listening.getsockname()
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def _is_ours(record: logging.LogRecord) -> bool:

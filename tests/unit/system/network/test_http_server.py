@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from masakarimonitors.system.network import http_server
+from masakarimonitors.system.network import accepting
 from masakarimonitors.system.network.http_connection import Limits
 from masakarimonitors.system.network.http_server import HttpServer
 from masakarimonitors.system.network.socket_path import SocketPath
@@ -43,7 +43,7 @@ class Served:
         app.router.add_get("/more", self._more)
         app.router.add_get("/page", self._page)
         app.router.add_post("/", self._echo)
-        self.listening = [SocketPath(path).bind()] if path else list(await http_server.listen("127.0.0.1", 0))
+        self.listening = [SocketPath(path).bind()] if path else list(await accepting.listen("127.0.0.1", 0))
         async with server.serve(app, self.listening, patience=0.1):
             yield self
 
@@ -320,18 +320,9 @@ async def test_without_descriptors_it_says_so_once_and_goes_on(
             raise OSError(24, "Too many open files")
         return await taken(listening)
 
-    monkeypatch.setattr(http_server, "_RETRY", 0.001)
+    monkeypatch.setattr(accepting, "_RETRY", 0.001)
     monkeypatch.setattr(loop, "sock_accept", accept)
     async with Served()() as served:
         assert (await served.ask(CLOSE)).endswith(b"hello")
     (said,) = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert "No connection can be taken" in said and "Too many open files" in said
-
-
-async def test_a_taken_address_is_an_error_and_a_name_may_have_several() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError):
-        await http_server.listen("127.0.0.1", taken.getsockname()[1])
-    found = await http_server.listen("localhost", 0)
-    assert found
-    for one in found:
-        one.close()
