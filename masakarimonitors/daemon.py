@@ -32,7 +32,7 @@ from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.unconfirmed import PATIENCE, UnconfirmedReports
 from masakarimonitors.status.health import Sight, Unreported, View
-from masakarimonitors.status.model import Record, SubjectRow
+from masakarimonitors.status.model import Grid, Record, SubjectRow
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.service.log_fields import event
 from masakarimonitors.system.tasks import apart
@@ -101,6 +101,14 @@ class Daemon(Generic[S, O]):
             ),
             *self._monitor.describe(self._state),
         ]
+
+    def grid(self) -> Grid | None:
+        """How each subject is seen by each way; None where there is one way alone."""
+        try:
+            return self._monitor.grid(self._state)
+        except Exception:  # nobody who looks may end what watches
+            LOG.exception("%s could not tell how each way sees what it watches", self._monitor.name)
+            return None
 
     def explain(self, subject: str, now: Instant) -> Explained | None:
         """How that subject stands at this moment, and what is between it and masakari; None where it is not known."""

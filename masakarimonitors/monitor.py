@@ -17,7 +17,7 @@ from masakarimonitors.core.silences.book import Book
 from masakarimonitors.core.silences.wish import Answer, Wish
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait
 from masakarimonitors.status.health import View
-from masakarimonitors.status.model import SubjectRow
+from masakarimonitors.status.model import Grid, SubjectRow
 
 O = TypeVar("O")  # noqa: E741 - an observation of one monitor
 O_co = TypeVar("O_co", covariant=True)
@@ -119,6 +119,8 @@ class Monitor(Generic[S, O]):
     """Called when the daemon stops."""
     describe: Callable[[S], Sequence[SubjectRow]] = lambda state: ()
     """What the status shows of each subject."""
+    grid: Callable[[S], Grid | None] = lambda state: None
+    """How each subject is seen by each of several ways; None where there is one way alone. Pure."""
     explain: Callable[[S, str, Instant], Explained | None] = lambda state, subject, now: None
     """How a subject stands at this moment, and each gate between it and masakari; None where it is not known. Pure."""
     count: Callable[[S, Instant], Standings] = lambda state, now: {}

@@ -39,14 +39,15 @@ def hidden(name: str, closed: Sequence[Path]) -> str:
     return ""
 
 
-def best(name: str, there: Sequence[Path], closed: Sequence[Path]) -> Found:
+def best(name: str, there: Sequence[Path], closed: Sequence[Path], more: Sequence[str] = ()) -> Found:
     """What the monitor shows at the first place at which it answers, or else what tells most.
 
-    One that runs in a folder that is `closed` to this user is not taken for one that is not there.
+    `more`: as `asked.ask`. One that runs in a folder that is `closed` to this user is not taken for one that is not
+    there.
     """
     most = Found(name, Answer.NONE)
     for place in there:
-        found = asked.ask(place / f"{name}.sock")
+        found = asked.ask(place / f"{name}.sock", more)
         if asked.TELLING.index(found.answer) < asked.TELLING.index(most.answer):
             most = found
         if most.answer is Answer.SAID:

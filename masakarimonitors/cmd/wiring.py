@@ -170,6 +170,7 @@ def wire(
         holds=[*monitor.holds, UNCONFIRMED],
         reports=daemon.reports,
         silences=daemon.silences,
+        grid=daemon.grid,
     )
     return WiredMonitor(
         monitor=monitor,

@@ -45,7 +45,7 @@ from masakarimonitors.hostmonitor.sources.overheard import Overheard, Tapped
 from masakarimonitors.hostmonitor.sources.path import OwnPath
 from masakarimonitors.hostmonitor.sources.rules import ChangedRules
 from masakarimonitors.hostmonitor.sources.segments import Segments
-from masakarimonitors.hostmonitor.status import describe, views
+from masakarimonitors.hostmonitor.status import describe, grid, views
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.silencing.desk import SilenceDesk
@@ -131,6 +131,7 @@ def wire(
             driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock), bmcs
         ),
         describe=lambda state: shown(state, tuple(driver.troubles())),
+        grid=lambda state: grid(state, policy.under(state)),
         views=lambda state, now: views(state, policy.under(state), now),
         explain=lambda state, subject, now: explain(state, policy, subject, now),
         count=lambda state, now: count(state, policy, now),

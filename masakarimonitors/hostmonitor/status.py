@@ -16,7 +16,7 @@ from masakarimonitors.hostmonitor.core.outages.outage import Fate, Phase
 from masakarimonitors.hostmonitor.core.outages.reasons import TO_DO
 from masakarimonitors.hostmonitor.core.state import Policy, State
 from masakarimonitors.status.health import Kind, Sight, View
-from masakarimonitors.status.model import SubjectRow
+from masakarimonitors.status.model import Grid, SubjectRow
 
 
 def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequence[SubjectRow]:
@@ -47,6 +47,12 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
             SubjectRow("hosts unseen", messages.join(absent), detail, alarm=True, harms=Kind.UNWATCHED)
         )
     return rows
+
+
+def grid(state: State, policy: Policy) -> Grid:
+    """Each host with its membership on each link, also those that are plainly up."""
+    rows = {f"host:{name}": [link.value.value for link in host.links] for name, host in state.hosts.items()}
+    return Grid(policy.matrix.sequence, rows)
 
 
 def views(state: State, policy: Policy, now: Instant) -> Sequence[View]:

@@ -4,6 +4,7 @@ In: a path. Out: what the monitor behind it shows, or one of a closed set of rea
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -40,11 +41,11 @@ class Found:
     why: str = ""
 
 
-def ask(path: Path) -> Found:
-    """What is heard at this place."""
+def ask(path: Path, more: Sequence[str] = ()) -> Found:
+    """What is heard at this place; `more`: what is asked for beside the status, in words of `unix_socket.read`."""
     name = path.stem
     try:
-        snapshot = unix_socket.read(path)
+        snapshot = unix_socket.read(path, *more)
     except (FileNotFoundError, NotADirectoryError):
         return Found(name, Answer.NONE)
     except PermissionError:

@@ -12,6 +12,7 @@ from masakarimonitors.core.decision import JSON, Instant, Verdict
 from masakarimonitors.core.explained import Standings
 from masakarimonitors.status.exposition import Counted
 from masakarimonitors.status.health import Health, Kind, Shown, Unreported, View, health
+from masakarimonitors.version import VERSION
 
 # Verdicts kept for people to look at; older ones are in the log.
 _VERDICTS = 200
@@ -33,6 +34,17 @@ class SubjectRow:
     _: KW_ONLY
     held: str = ""
     harms: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How each subject is seen by each of several ways: `rows` have a word for each of the `columns`, in their order.
+
+    All subjects are in it, also those that no row of their own shows, because nothing is to be said of them.
+    """
+
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +200,8 @@ class MonitorStatus:
     """Whether it is the one that reports, where one is elected; else None."""
     silences: Callable[[], Sequence[JSON]] = tuple
     """Each silence that holds now: its id, target, made, until, ends (by this host's clock), author and reason."""
+    grid: Callable[[], Grid | None] = lambda: None
+    """How each subject is seen by each way; None where there is one way alone."""
 
     def shown(self, now: Instant) -> Shown:
         """Everything by which its health is judged."""
@@ -225,6 +239,7 @@ class MonitorStatus:
         record, outbox = self.record, self.outbox()
         return {
             "monitor": record.monitor,
+            "version": VERSION,
             "at": now.wall.isoformat(),
             "up_seconds": round(now.monotonic - record.started.monotonic, 1),
             **self.health(now).as_json(),

@@ -1,9 +1,10 @@
 """The status on a unix socket: connect, read one JSON document, done.
 
-Who has a question writes it first, one line of JSON: {"explain": [subjects]}, and hears how these stand. Who has none
-ends its side, or says nothing for a moment. For `masakari-monitors status` and `explain` on the same host. It needs no
-port and no library, so every monitor has it. Beside the outbox the socket is the owner's alone. Whatever else answers
-at a path is kept there the same way.
+Who has a question writes it first, one line of JSON: {"explain": [subjects]}, and hears how these stand;
+{"metrics": true}, and hears the metrics as Prometheus reads them; or {"grid": true}, and hears, beside the status, how
+each link sees each host. Who has none ends its side, or says nothing for a moment. For the tools on the same host. It
+needs no port and no library, so every monitor has it. Beside the outbox the socket is the owner's alone. Whatever else
+answers at a path is kept there the same way.
 """
 
 import asyncio
@@ -73,9 +74,7 @@ async def serve(
             # Or closing would wait for ever for a reader of whose answer a part is left here.
             writer.transport.set_write_buffer_limits(0)
             async with asyncio.timeout(PATIENCE):
-                subjects = await _question(reader)
-                now = clock.now()
-                told = status.snapshot(now) if subjects is None else status.answer(subjects, now)
+                told = _told(status, clock, await _question(reader))
                 writer.write(json.dumps(told).encode() + b"\n")
                 await writer.drain()
         except (OSError, TimeoutError):
@@ -162,20 +161,39 @@ async def listen(
         await place.close(remove=not died)
 
 
-async def _question(reader: asyncio.StreamReader) -> Sequence[str] | None:
-    """The subjects that are asked about; None for a reader that wants the status."""
+def _told(status: MonitorStatus, clock: Clock, asked: dict[str, JSON]) -> dict[str, JSON]:
+    """The answer to that question; the status where there is none."""
+    now, subjects = clock.now(), asked.get("explain")
+    if asked.get("metrics") is True:
+        from masakarimonitors.status import metrics  # in memory only where somebody collects them
+
+        text = metrics.render([status], clock).decode()
+        return {"monitor": status.record.monitor, "at": now.wall.isoformat(), "metrics": text}
+    if isinstance(subjects, list):
+        return status.answer([one for one in subjects[:_SUBJECTS] if isinstance(one, str)], now)
+    return status.snapshot(now) | ({"grid": _grid(status)} if asked.get("grid") is True else {})
+
+
+def _grid(status: MonitorStatus) -> JSON:
+    grid = status.grid()
+    if grid is None:
+        return None
+    rows: dict[str, JSON] = {subject: list(words) for subject, words in grid.rows.items()}
+    return {"columns": list(grid.columns), "rows": rows}
+
+
+async def _question(reader: asyncio.StreamReader) -> dict[str, JSON]:
+    """What is asked; empty for a reader that wants the status."""
     asked = b""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_QUESTION):
             while b"\n" not in asked and (part := await reader.read(_LONGEST - len(asked))):
                 asked += part
     try:
-        subjects = json.loads(asked)["explain"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if not isinstance(subjects, list):
-        return None
-    return [one for one in subjects[:_SUBJECTS] if isinstance(one, str)]
+        question = json.loads(asked)
+    except (ValueError, RecursionError):
+        return {}
+    return question if isinstance(question, dict) else {}
 
 
 class _Place:
@@ -214,12 +232,13 @@ class _Place:
             self._path.remove()
 
 
-def read(path: Path) -> dict[str, JSON]:
+def read(path: Path, *words: str) -> dict[str, JSON]:
     """What the monitor behind `path` shows; raises OSError when none answers, ValueError when it makes no sense.
 
-    Of these TimeoutError where one does not answer in time, ConnectionRefusedError where nobody is there.
+    Of these TimeoutError where one does not answer in time, ConnectionRefusedError where nobody is there. `words`:
+    questions to which true is the answer's beginning, "metrics" or "grid"; one of an earlier release knows none.
     """
-    return exchange(path, b"")
+    return exchange(path, json.dumps(dict.fromkeys(words, True)).encode() + b"\n" if words else b"")
 
 
 def ask(path: Path, subjects: Sequence[str]) -> dict[str, JSON]:

@@ -10,7 +10,7 @@ from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import Membership, Outcome
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
 from masakarimonitors.hostmonitor.core.unconfirmed import well
-from masakarimonitors.hostmonitor.status import describe, views
+from masakarimonitors.hostmonitor.status import describe, grid, views
 from masakarimonitors.status.health import Kind, Sight
 from tests.fixtures.host_play import OWN, Play, policy
 
@@ -36,6 +36,15 @@ def test_the_status_shows_what_is_not_plainly_up() -> None:
     )
     rows = {r.subject: r for r in describe(play.state, rules)}
     assert rows["hosts unseen"].state == "node99"
+
+
+def test_the_grid_has_every_host_with_a_word_for_each_link() -> None:
+    rules = policy()
+    play = Play(rules).all_up("node05", "node06").cut("node06", "tenant")
+    shown = grid(play.state, rules)
+    assert list(shown.columns) == ["manage", "tenant", "storage"]
+    assert shown.rows["host:node05"] == ["up", "up", "up"]
+    assert shown.rows["host:node06"] == ["up", "down", "up"]
 
 
 def test_what_hinders_the_driver_is_an_alarm_though_it_sees() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.status import unix_socket
-from masakarimonitors.status.model import MonitorStatus, SubjectRow
+from masakarimonitors.status.model import Grid, MonitorStatus, SubjectRow
 from tests.fixtures.fake_clock import FakeClock
 
 
@@ -51,6 +51,19 @@ async def test_each_subject_that_is_known_is_told(explaining: MonitorStatus, tmp
         assert told["explained"] == [{"subject": "host:a", "standing": "well"}]
         assert (told["monitor"], "subjects" in told) == ("hostmonitor", False)
         assert "subjects" in await asyncio.to_thread(unix_socket.read, path)
+
+
+async def test_more_is_told_to_who_asks_for_it(explaining: MonitorStatus, tmp_path: Path) -> None:
+    shown = replace(explaining, grid=lambda: Grid(["manage"], {"host:a": ["up"]}))
+    path = tmp_path / "hostmonitor.sock"
+    async with unix_socket.serve(shown, FakeClock(), path):
+        told: Any = await asyncio.to_thread(unix_socket.read, path, "grid", "the moon")
+        assert told["grid"] == {"columns": ["manage"], "rows": {"host:a": ["up"]}}
+        assert told["health"] == "blind"
+        told = await asyncio.to_thread(unix_socket.read, path, "metrics")
+        assert 'monitor="hostmonitor"' in told["metrics"]
+        told = await asyncio.to_thread(unix_socket.read, path)
+    assert not {"grid", "metrics", "the moon"} & told.keys()
 
 
 async def test_a_question_about_very_many_costs_no_more_than_one_about_a_few(
