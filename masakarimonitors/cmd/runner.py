@@ -10,7 +10,6 @@ import functools
 import logging
 import random
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,15 +21,17 @@ from masakarimonitors.cmd import inspection, manager, wiring
 from masakarimonitors.cmd.console.ending import guarded as guarded
 from masakarimonitors.cmd.console.ending import leave as leave
 from masakarimonitors.cmd.reloading import Again, Reloading
+from masakarimonitors.cmd.starting import load as load
+from masakarimonitors.cmd.starting import own_names as own_names
+from masakarimonitors.cmd.starting import stop_on_signals as stop_on_signals
 from masakarimonitors.cmd.wiring import WiredMonitor
-from masakarimonitors.conf import loader, log, state_path, unknown
+from masakarimonitors.conf import loader, state_path, unknown
 from masakarimonitors.outbox import control
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.storage.disk import DEADLINE
 from masakarimonitors.status import unix_socket
 from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.files import mounts, run_folder
-from masakarimonitors.system.processes import limits
 from masakarimonitors.system.service import loop_lag, loop_watch, signals, systemd
 from masakarimonitors.system.tasks import side_by_side
 from masakarimonitors.system.threads import Pool
@@ -209,11 +210,6 @@ async def _lost_one_day(conf: cfg.ConfigOpts, state: Path | None) -> str:
     return ""
 
 
-def own_names(conf: cfg.ConfigOpts) -> Sequence[str]:
-    """What this host is called, by masakari and by itself; no web page can have such a name."""
-    return conf.hostname, socket.gethostname()
-
-
 async def _show(
     conf: cfg.ConfigOpts,
     state: Path | None,
@@ -294,30 +290,6 @@ def _heard(on_hangup: Callable[[], None], on_question: Callable[[], None]) -> It
     finally:
         for number in signals.HELD:
             signals.forget(number)
-
-
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
-    loop = asyncio.get_running_loop()
-
-    def ask(number: signal.Signals) -> None:
-        if stop.is_set():
-            leave(1)
-        LOG.info("%s: stopping", number.name)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask, number)
-
-
-def load(argv: Sequence[str], prog: str, **options: Any) -> cfg.ConfigOpts:
-    """Configuration and log, with every unknown option named; raises ConfigFault."""
-    conf = loader.load(argv, prog=prog, **options)
-    # Held processes, connections and files are descriptors, and systemd's default of 1,024 is soon used up.
-    limits.raise_descriptors()
-    log.set_up(conf)
-    unknown.warn(conf)
-    return conf
 
 
 def main(name: str) -> None:
