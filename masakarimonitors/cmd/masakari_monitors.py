@@ -22,13 +22,14 @@ COMMANDS = {
     "status": "status",
     "outbox": "outbox",
     "explain": "explain",
+    "web": "services.web",
     "silence": "silence",
     "support-bundle": "support_bundle",
     "pacemaker-alert": "services.pacemaker_alert",
 }
 """Every command, and the module below `masakarimonitors.cmd.subcommands` that it is, with its `add_parser`."""
 
-_SERVICES = ("run", "receiver")
+_SERVICES = ("run", "receiver", "web")
 """Those that stay until they are stopped; the others are ended by whatever ends a person's command."""
 
 _NOBODY_READS = 141

@@ -17,6 +17,7 @@ from masakarimonitors.conf.sections import (
     process,
     receiver,
     status,
+    web,
 )
 
 
@@ -47,6 +48,7 @@ SECTIONS = (
     Section(process.GROUP, process.OPTIONS),
     Section(receiver.GROUP, receiver.OPTIONS),
     Section(status.GROUP, status.OPTIONS),
+    Section(web.GROUP, web.OPTIONS),
 )
 
 

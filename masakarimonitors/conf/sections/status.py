@@ -4,10 +4,13 @@ from oslo_config import cfg
 
 GROUP = cfg.OptGroup("status", title="Looking at a running monitor")
 
+LISTEN = r"^(unix://)?/.+$|^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):\d{1,5}$"
+"""What says where somebody listens."""
+
 OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "listen",
-        regex=r"^(unix://)?/.+$|^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):\d{1,5}$",
+        regex=LISTEN,
         metavar="host:port, [address]:port or the path of a unix socket",
         help="Where the status page and the metrics are served: host:port, [address]:port, or the path of a "
         "unix socket. Unset: nowhere, because a monitor should open no port that nobody asked for. The page "

@@ -1,0 +1,98 @@
+"""`masakari-monitors web`: all monitors of this host on one port, until a signal stops it: page, probes, metrics.
+
+It asks the monitors at their sockets, where `status` finds them, and survives the restarts of all of them. It decides
+nothing and changes nothing; without it nothing is lost but the view.
+"""
+
+import argparse
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_config import cfg
+
+from masakarimonitors.cmd import sockets, starting
+from masakarimonitors.cmd.console.names import MONITORS
+from masakarimonitors.cmd.console.terminal import say
+from masakarimonitors.conf import ConfigFault, state_path
+from masakarimonitors.status import listening
+from masakarimonitors.status.asked import Found
+from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.service import loop_watch, signals, systemd
+from masakarimonitors.web import probes
+from masakarimonitors.web.lives import wrongs
+from masakarimonitors.web.watching import Watch
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the subcommand."""
+    parser = commands.add_parser(
+        "web",
+        help="serve page, probes and metrics of all monitors on this host",
+        description="One process that asks the monitors of this host at their sockets and serves all of them where "
+        "[web] listen says: /, /livez, /readyz, /healthz, /metrics. A monitor that is dead, hung or was left out is "
+        "shown as such.",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    asyncio.run(_run(starting.load(rest, "masakari-monitors")))
+    return 0
+
+
+def asker(conf: cfg.ConfigOpts) -> Any:
+    """How a monitor is asked: looked for anew each time, as it may have been started since with another user."""
+
+    def ask(name: str, more: Sequence[str]) -> Found:
+        there = state_path.search(conf, ".sock", MONITORS)
+        return sockets.best(name, sockets.places(there), there.closed, more)
+
+    return ask
+
+
+async def _run(conf: cfg.ConfigOpts) -> None:
+    stop, clock = asyncio.Event(), SystemClock()
+    signals.hold()
+    starting.stop_on_signals(stop)
+    watch = Watch(MONITORS, asker(conf), clock, wanted=conf.web.monitors)
+    said = ""
+
+    def told() -> None:
+        nonlocal said
+        found = wrongs(watch.seen)
+        line = f"STATUS={found[0].line()[:1000] if found else 'ok'}"
+        if line != said and systemd.notify(line):
+            said = line
+
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(loop_watch.watched(conf.loop_stall_limit))
+        stack.callback(watch.close)
+        try:
+            where = await stack.enter_async_context(
+                listening.at(
+                    conf.web.listen,
+                    probes.routes(watch),
+                    names=[*conf.web.names, *starting.own_names(conf)],
+                    option="[web] names",
+                    limits=listening.LIMITS,
+                )
+            )
+        except (OSError, OverflowError) as fault:
+            raise ConfigFault(
+                f"[web] listen = {conf.web.listen} cannot be had ({fault}). Name another with [web] listen, or end "
+                "whoever listens there."
+            ) from fault
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(watch.run(told)),
+                tasks.create_task(systemd.feed_watchdog(clock)),
+            ]
+            systemd.notify("READY=1")
+            say(f"All monitors of this host at {where}. Ctrl-C stops it.", now=True)
+            await stop.wait()
+            systemd.notify("STOPPING=1")
+            for task in running:
+                task.cancel()

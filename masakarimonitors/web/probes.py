@@ -1,0 +1,58 @@
+"""The probes and the metrics of all monitors of this host, as answers over HTTP.
+
+In: the monitors, asked anew at each question. Out: 200 with `OK`, or 503 with a line for each thing that is wrong.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from masakarimonitors.status.asked import Answer as Heard
+from masakarimonitors.system.network.h11_server import PLAIN, Answer, Handler, Request, in_words
+from masakarimonitors.web.exposition import merged
+from masakarimonitors.web.lives import Life, Wrong, wrongs
+from masakarimonitors.web.watching import METRICS, Watch
+
+METRICS_TYPE = "text/plain; version=0.0.4"
+
+_UP = "masakari_monitors_up"
+
+
+def routes(watch: Watch) -> Mapping[str, Handler]:
+    """What is answered where."""
+
+    async def alive(request: Request) -> Answer:
+        # That it answers is the answer: no monitor is asked, or a blind one would have this page killed.
+        return in_words(200, "OK")
+
+    def probe(choose: Callable[[Wrong], bool]) -> Handler:
+        async def answer(request: Request) -> Answer:
+            await watch.look()
+            lines = [one.line() for one in wrongs(watch.seen) if choose(one)]
+            return in_words(503 if lines else 200, "\n".join(lines or ["OK"]))
+
+        return answer
+
+    async def metrics(request: Request) -> Answer:
+        found, _ = await asyncio.gather(watch.hear(METRICS), watch.look())
+        texts = {
+            name: str(one.snapshot.get("metrics", ""))
+            for name, one in found.items()
+            if one.answer is Heard.SAID
+        }
+        own = [
+            f"# HELP {_UP} 1 while the monitor answers, 0 while it is dead, hung, stopped or may not be asked.",
+            f"# TYPE {_UP} gauge",
+            *(
+                f'{_UP}{{monitor="{one.name}"}} {float(one.life is Life.RUNS)}'
+                for one in watch.seen
+                if one.life is not Life.ABSENT
+            ),
+        ]
+        return Answer(body=merged(texts, own).encode(), type=METRICS_TYPE, headers=PLAIN)
+
+    return {
+        "/livez": alive,
+        "/readyz": probe(lambda wrong: wrong.unready),
+        "/healthz": probe(lambda wrong: True),
+        "/metrics": metrics,
+    }

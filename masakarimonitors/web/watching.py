@@ -1,0 +1,118 @@
+"""Asks the monitors of this host how they are, again and again, and keeps what each has last said.
+
+In: how one monitor is asked (it may hang), who looks. Out: `Seen` of each. A monitor that is asked already is not asked
+a second time: everybody who looks meanwhile hears that answer. One that takes long keeps nobody waiting.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+
+from masakarimonitors.status import unix_socket
+from masakarimonitors.status.asked import Answer, Found
+from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.threads import NoThread, Pool
+from masakarimonitors.web.lives import Seen, heard
+
+SLOW = 2.0
+"""Seconds after which a monitor that has not answered yet is shown as one that does not."""
+
+WATCHED, UNWATCHED = 0.7, 5.0
+"""Seconds between two looks while somebody has the page open, and while nobody has: then only since when things are so
+hangs on it, as whoever asks a probe or the metrics has the monitors asked anew."""
+
+# A question for the page and one for the metrics may be under way at the same time, and each may hang.
+_THREADS = 3
+
+Ask = Callable[[str, Sequence[str]], Found]
+"""Asks the monitor of that name, also for these words of `unix_socket.read`; blocks, and raises nothing that is its
+fault."""
+
+PAGE, METRICS = ("grid",), ("metrics",)
+"""What is asked for beside the status: for the page, and for the metrics."""
+
+
+class Watch:
+    """The monitors of this host."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        ask: Ask,
+        clock: Clock,
+        *,
+        wanted: Collection[str] = (),
+        slow: float = SLOW,
+    ) -> None:
+        """Nobody is asked yet; `wanted`: those that are to run here."""
+        self._ask = ask
+        self._clock = clock
+        self._wanted = wanted
+        self._slow = slow
+        self._pools = {name: Pool(f"asking {name}", _THREADS) for name in names}
+        self._asking: dict[tuple[str, Sequence[str]], tuple[float, asyncio.Task[Found]]] = {}
+        now = clock.now().wall
+        self._seen = {name: Seen(name=name, since=now) for name in names}
+        self.eyes = 0
+        """How many have the page open."""
+        self.wake = asyncio.Event()
+        """Set it when somebody opens the page."""
+
+    @property
+    def seen(self) -> Sequence[Seen]:
+        """Each monitor as it was last heard."""
+        return list(self._seen.values())
+
+    async def run(self, on_look: Callable[[], None]) -> None:
+        """Until cancelled, look; `on_look` is called after each look."""
+        while True:
+            await self.look()
+            on_look()
+            await pause(self._clock, WATCHED if self.eyes else UNWATCHED, self.wake)
+
+    async def look(self) -> Sequence[Seen]:
+        """Ask all of them how they are."""
+        for name, found in (await self.hear(PAGE)).items():
+            self._seen[name] = heard(self._seen[name], found, name in self._wanted, self._clock.now().wall)
+        return self.seen
+
+    async def hear(self, more: Sequence[str]) -> dict[str, Found]:
+        """Ask all of them, and give what was heard; who does not answer in time, or is known not to, does not."""
+        now = self._clock.now().monotonic
+        tasks = {name: self._asked(name, more) for name in self._pools}
+        young = [task for since, task in tasks.values() if now - since < self._slow]
+        if young:
+            await asyncio.wait(young, timeout=self._slow)
+        found = {}
+        for name, (since, task) in tasks.items():
+            if task.done():
+                found[name] = task.result()
+            else:
+                seconds = self._clock.now().monotonic - since
+                found[name] = Found(name, Answer.HUNG, why=f"no answer for {seconds:.0f} s")
+        return found
+
+    def close(self) -> None:
+        """Nobody is asked any more."""
+        for _, task in self._asking.values():
+            task.cancel()
+        for pool in self._pools.values():
+            pool.close()
+
+    def _asked(self, name: str, more: Sequence[str]) -> tuple[float, asyncio.Task[Found]]:
+        """The question that is under way, or a new one; and since when."""
+        key = name, more
+        known = self._asking.get(key)
+        if known is not None and not known[1].done():
+            return known
+        task = asyncio.get_running_loop().create_task(self._answer(name, more))
+        self._asking[key] = asked = (self._clock.now().monotonic, task)
+        return asked
+
+    async def _answer(self, name: str, more: Sequence[str]) -> Found:
+        try:
+            # Twice: to connect, and for the answer.
+            return await self._pools[name].call(lambda: self._ask(name, more), 3 * unix_socket.PATIENCE)
+        except (TimeoutError, NoThread) as fault:
+            return Found(name, Answer.HUNG, why=str(fault) or "no answer in time")
+        except Exception as fault:  # noqa: BLE001 - whatever it is, how it is is not known
+            return Found(name, Answer.ODD, why=f"{type(fault).__name__}: {fault}")

@@ -1,0 +1,100 @@
+"""Whether a monitor lives, and what is wrong."""
+
+import datetime
+from typing import Any
+
+import pytest
+
+from masakarimonitors.status.asked import Answer, Found
+from masakarimonitors.status.health import Kind, Level
+from masakarimonitors.web.lives import MEANS, Life, Seen, Wrong, heard, moment, wrongs
+
+NOW = datetime.datetime(2026, 11, 22, 2, 10, tzinfo=datetime.UTC)
+LATER = NOW + datetime.timedelta(minutes=1)
+OK = {"monitor": "hostmonitor", "health": "ok", "causes": []}
+
+
+def seen(life: Life = Life.RUNS, **changes: Any) -> Seen:
+    return Seen(**{"name": "hostmonitor", "life": life, "since": NOW, "snapshot": OK, "at": NOW, **changes})
+
+
+@pytest.mark.parametrize("before", Life)
+@pytest.mark.parametrize("answer", Answer)
+@pytest.mark.parametrize("wanted", [True, False])
+def test_whatever_was_and_whatever_is_heard_has_a_life(before: Life, answer: Answer, wanted: bool) -> None:
+    after = heard(seen(before), Found("hostmonitor", answer, OK), wanted, LATER)
+    assert (after.life is Life.RUNS) == (answer is Answer.SAID)
+    assert after.since == (NOW if after.life is before else LATER)
+    if answer is Answer.NONE:
+        unseen = before in (Life.UNASKED, Life.ABSENT, Life.MISSING)
+        assert after.life is (Life.STOPPED if not unseen else Life.MISSING if wanted else Life.ABSENT)
+
+
+@pytest.mark.parametrize("life", set(Life) - {Life.RUNS, Life.ABSENT})
+def test_who_does_not_answer_is_never_well(life: Life) -> None:
+    assert life in MEANS
+    wrong = wrongs(
+        [seen(life, why="nobody listens"), Seen(name="other", life=Life.RUNS, since=NOW, snapshot=OK)]
+    )
+    assert [(one.level, one.monitor, one.unready) for one in wrong] == [("blind", "hostmonitor", True)]
+    assert "(nobody listens)" in wrong[0].line() and "(since 2026-11-22 02:10:00 UTC)" in wrong[0].line()
+
+
+def test_one_that_was_never_here_is_nobodys_fault_unless_there_is_none_at_all() -> None:
+    absent = Seen(name="other", life=Life.ABSENT, since=NOW)
+    assert wrongs([seen(), absent]) == []
+    (none,) = wrongs([absent])
+    assert none.blind and "Nothing is watched here" in none.line()
+
+
+def test_what_a_monitor_says_of_itself_is_told_with_its_name_the_worst_first() -> None:
+    causes = [
+        {"level": "degraded", "kind": Kind.API.value, "subject": "masakari-api", "since": NOW.isoformat()},
+        {
+            "level": "blind",
+            "kind": Kind.VIEW.value,
+            "subject": "link:manage",
+            "since": LATER.isoformat(),
+            "seen": "no leader",
+            "means": "It sees\nnothing.",
+            "to_do": "Mend it.",
+        },
+    ]
+    found = wrongs([seen(snapshot={**OK, "health": "blind", "causes": causes})])
+    assert [(one.subject, one.unready) for one in found] == [("link:manage", True), ("masakari-api", False)]
+    assert found[0].line() == (
+        "blind: hostmonitor link:manage: no leader (since 2026-11-22 02:11:00 UTC). It sees nothing. Mend it."
+    )
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [
+        {"monitor": "hostmonitor"},
+        {"monitor": "hostmonitor", "health": "wonderful"},
+        {"monitor": "hostmonitor", "health": None, "causes": 7},
+        {"monitor": "hostmonitor", "health": "degraded", "causes": ["x"]},
+        {"monitor": "hostmonitor", "health": "ok", "causes": [{"kind": "of tomorrow"}]},
+    ],
+)
+def test_what_another_release_says_is_not_taken_for_well(snapshot: dict[str, Any]) -> None:
+    (wrong,) = wrongs([seen(snapshot=snapshot)])
+    assert wrong.blind == (snapshot.get("health") != "degraded")
+
+
+def test_a_level_of_tomorrow_is_of_the_worst() -> None:
+    assert Wrong(level="lost", monitor="m", seen="x").blind
+    assert not Wrong(level=Level.DEGRADED.value, monitor="m", seen="x").blind
+
+
+def test_the_grid_stays_when_it_was_not_asked_for() -> None:
+    before = seen(snapshot={**OK, "grid": {"columns": [], "rows": {}}})
+    after = heard(before, Found("hostmonitor", Answer.SAID, OK), False, LATER)
+    assert after.runs is not None and after.runs["grid"] == {"columns": [], "rows": {}}
+    dead = heard(after, Found("hostmonitor", Answer.DEAD), False, LATER)
+    assert dead.runs is None and dead.snapshot is not None and dead.at == LATER
+
+
+@pytest.mark.parametrize("text", [None, 7, "", "yesterday", "2026-11-22T02:10:00"])
+def test_what_names_no_moment(text: object) -> None:
+    assert moment(text) is None

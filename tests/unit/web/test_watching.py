@@ -1,0 +1,101 @@
+"""The monitors are asked, and one that hangs keeps nobody waiting."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+from masakarimonitors.status.asked import Answer, Found
+from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.web.lives import Life
+from masakarimonitors.web.watching import METRICS, Watch
+from tests.fixtures.waiting import PATIENCE, eventually
+
+
+class Asked:
+    """Each monitor answers as `answers` says; one that is in `hung` only when it is let go."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.hung: dict[str, threading.Event] = {}
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def __call__(self, name: str, more: Sequence[str]) -> Found:
+        self.asked.append((name, tuple(more)))
+        if name in self.hung:
+            self.hung[name].wait(PATIENCE)
+        answer = self.answers.get(name, Answer.SAID)
+        return Found(name, answer, {"monitor": name, "health": "ok", "causes": []})
+
+
+async def test_each_is_asked_and_who_looks_meanwhile_hears_the_same_answer() -> None:
+    asked = Asked()
+    watch = Watch(["a", "b"], asked, SystemClock())
+    assert [one.life for one in watch.seen] == [Life.UNASKED] * 2
+    asked.hung["a"] = threading.Event()
+    looks = [asyncio.get_running_loop().create_task(watch.look()) for _ in range(3)]
+    await eventually(lambda: len(asked.asked) == 2, "both are asked")
+    asked.hung["a"].set()
+    await asyncio.gather(*looks)
+    assert sorted(asked.asked) == [("a", ("grid",)), ("b", ("grid",))]
+    assert [one.life for one in watch.seen] == [Life.RUNS] * 2
+    assert set(await watch.hear(METRICS)) == {"a", "b"}
+    assert asked.asked[-1][1] == ("metrics",)
+    watch.close()
+
+
+async def test_one_that_hangs_is_shown_so_and_the_other_is_heard() -> None:
+    asked = Asked()
+    watch = Watch(["a", "b"], asked, SystemClock(), slow=0.05)
+    await watch.look()
+    asked.hung["a"] = threading.Event()
+    for _ in range(2):
+        await watch.look()
+        assert [one.life for one in watch.seen] == [Life.HUNG, Life.RUNS]
+    assert [name for name, _ in asked.asked].count("a") == 2, "it is not asked again while it hangs"
+    asked.hung.pop("a").set()
+
+    async def runs() -> bool:
+        await watch.look()
+        return watch.seen[0].life is Life.RUNS
+
+    async with asyncio.timeout(PATIENCE):
+        while not await runs():
+            pass
+    watch.close()
+
+
+async def test_one_that_was_here_and_is_gone_is_missed_and_one_that_never_was_is_not() -> None:
+    asked = Asked()
+    asked.answers = {"b": Answer.NONE, "c": Answer.NONE}
+    watch = Watch(["a", "b", "c"], asked, SystemClock(), wanted=["c"])
+    await watch.look()
+    asked.answers["a"] = Answer.NONE
+    await watch.look()
+    assert [one.life for one in watch.seen] == [Life.STOPPED, Life.ABSENT, Life.MISSING]
+    watch.close()
+
+
+async def test_a_fault_while_asking_is_no_health() -> None:
+    def ask(name: str, more: Sequence[str]) -> Found:
+        raise KeyError("a bug")
+
+    watch = Watch(["a"], ask, SystemClock())
+    await watch.look()
+    assert (watch.seen[0].life, watch.seen[0].why) == (Life.ODD, "KeyError: 'a bug'")
+    watch.close()
+
+
+async def test_it_looks_again_and_at_once_when_somebody_opens_the_page() -> None:
+    looks = 0
+
+    def looked() -> None:
+        nonlocal looks
+        looks += 1
+
+    watch = Watch(["a"], Asked(), SystemClock())
+    task = asyncio.get_running_loop().create_task(watch.run(looked))
+    await eventually(lambda: looks == 1, "it has looked")
+    watch.wake.set()
+    await eventually(lambda: looks == 2, "it has looked again")
+    task.cancel()
+    watch.close()
