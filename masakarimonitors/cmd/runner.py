@@ -41,7 +41,7 @@ LOG = logging.getLogger(__name__)
 
 
 Started = Callable[[Sequence[WiredMonitor], str], None]
-"""Called once when all run: with the monitors, and where the status page is (empty: nowhere)."""
+"""Called once when all run: with the monitors, and where probes and metrics are (empty: nowhere)."""
 
 
 async def serve(
@@ -233,9 +233,7 @@ async def _show(
             )
         )
     except (OSError, OverflowError) as fault:
-        LOG.error(
-            "[status] listen = %s cannot be had (%s): no status page, no metrics", conf.status.listen, fault
-        )
+        LOG.error("[status] listen = %s cannot be had (%s): no probes, no metrics", conf.status.listen, fault)
         return ""
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 from masakarimonitors.journal.record import JournalRecord, from_line
 from masakarimonitors.journal.writer import FULL, KEPT, SUFFIX, numbered
 
+_LINE = 8192
+"""Bytes that no line is longer than."""
+
 MOST = 2 * FULL
 """Bytes of one file that are read, its last ones: a file that somebody has let grow must not fill the memory."""
 
@@ -25,6 +28,38 @@ class Read:
     torn: int = 0
     faults: list[str] = field(default_factory=list)
     found: bool = False
+
+
+@dataclass(slots=True)
+class Tail:
+    """How far one monitor's file has been read: which file it is, and up to which byte."""
+
+    identity: tuple[int, int] | None = None
+    offset: int = 0
+
+
+def news(path: Path, monitor: str, tail: Tail) -> list[JournalRecord] | None:
+    """What was written at `path` since it was read up to `tail`; raises OSError.
+
+    None: another file stands there than the one that was read, as after it was full. All is to be read by `read` then,
+    and what is written meanwhile may be met once more.
+    """
+    descriptor = _open(path)
+    try:
+        what = os.fstat(descriptor)
+        identity = (what.st_dev, what.st_ino)
+        if identity != tail.identity or what.st_size < tail.offset:
+            start = max(0, what.st_size - _LINE)
+            whole = os.pread(descriptor, what.st_size - start, start).rfind(b"\n") + 1
+            tail.identity, tail.offset = identity, start + whole
+            return None
+        data = os.pread(descriptor, min(what.st_size - tail.offset, MOST), tail.offset)
+    finally:
+        os.close(descriptor)
+    # A line that is being written is read when it is whole.
+    data = data[: data.rfind(b"\n") + 1]
+    tail.offset += len(data)
+    return list(_records(data, monitor, Read()))
 
 
 def read(folder: Path, monitors: Sequence[str]) -> Read:
@@ -57,11 +92,9 @@ def _of(path: Path, monitor: str, seen: Read) -> list[JournalRecord]:
 
 def _contents(path: Path) -> tuple[tuple[int, int], bytes]:
     """Which file it is, and the end of what is in it; raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = _open(path)
     try:
         what = os.fstat(descriptor)
-        if not stat.S_ISREG(what.st_mode):
-            raise OSError(f"{path} is no ordinary file")
         parts, start, end = [], max(0, what.st_size - MOST), what.st_size
         while start < end and (part := os.pread(descriptor, min(end - start, 1 << 20), start)):
             parts.append(part)
@@ -69,6 +102,15 @@ def _contents(path: Path) -> tuple[tuple[int, int], bytes]:
     finally:
         os.close(descriptor)
     return (what.st_dev, what.st_ino), b"".join(parts)
+
+
+def _open(path: Path) -> int:
+    """An ordinary file, through no link; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is no ordinary file")
+    return descriptor
 
 
 def _records(data: bytes, monitor: str, seen: Read) -> Iterator[JournalRecord]:

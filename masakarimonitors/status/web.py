@@ -1,4 +1,4 @@
-"""The status over HTTP, where `[status] listen` says: page, status.json, metrics, and three probes.
+"""One process's status over HTTP, where `[status] listen` says: metrics, three probes, and all of it for programs.
 
 Imported only when it is asked for: h11 and prometheus_client cost a monitor memory.
 """
@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
-from masakarimonitors.status import html, listening, metrics
+from masakarimonitors.status import listening, metrics
 from masakarimonitors.status.health import Cause, Health, Level
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
@@ -16,6 +16,11 @@ from masakarimonitors.system.network.h11_server import PLAIN, Answer, Handler, R
 from masakarimonitors.system.network.http_connection import Limits
 
 LOG = logging.getLogger(__name__)
+
+_HERE = (
+    "Of the monitors in this process alone: /metrics, /livez, /readyz, /healthz and /status.json. "
+    "`masakari-monitors web` serves a page, and these, for all monitors of this host."
+)
 
 METRICS = "text/plain; version=0.0.4"
 """The type of the text exposition format."""
@@ -37,9 +42,7 @@ async def serve(
     """
 
     async def show(request: Request) -> Answer:
-        return Answer(
-            body=html.render(statuses, clock).encode(), type="text/html; charset=utf-8", headers=html.HEADERS
-        )
+        return in_words(200, _HERE)
 
     async def as_json(request: Request) -> Answer:
         told = json.dumps([status.snapshot(clock.now()) for status in statuses])

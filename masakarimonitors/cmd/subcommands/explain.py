@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from masakarimonitors.cmd import sockets
+from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.terminal import say
-from masakarimonitors.cmd.wiring import MONITORS
 from masakarimonitors.conf import loader, state_path
 from masakarimonitors.core.printable import printable
 from masakarimonitors.journal import reader, story
@@ -29,6 +29,8 @@ from masakarimonitors.outbox.storage import reading
 from masakarimonitors.status import unix_socket
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.files import run_folder
+
+TAKES = "explain takes host:NAME, instance UUID, process NAME, report NUMBER, or one name alone"
 
 KNOWN, NOTHING_KNOWN, NOT_RUNNING, UNKNOWN = 0, 1, 3, 4
 """Exit codes; 2 is a wrong argument's, and that of a word which several subjects have."""
@@ -72,11 +74,15 @@ class Wanted:
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """What was found out, and `remarks` on what could not be. `unknown`: somebody could not be asked or read."""
+    """What was found out, of which `subjects`, and `remarks` on what could not be.
+
+    `unknown`: somebody could not be asked or read.
+    """
 
     told: list[Answer] = field(default_factory=list)
     records: list[JournalRecord] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
     running: int = 0
     written: bool = False
     unknown: bool = False
@@ -105,26 +111,12 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Tell the story."""
     wanted = parse(arguments.what)
     if wanted is None:
-        say(
-            "explain takes host:NAME, instance UUID, process NAME, report NUMBER, or one name alone; not "
-            + " ".join(arguments.what),
-            to=sys.stderr,
-        )
+        say(f"{TAKES}; not {' '.join(arguments.what)}", to=sys.stderr)
         return 2
-    conf = loader.load(rest, prog="masakari-monitors")
-    found = Found()
-    _read(conf, found)
-    about = {one.subject for one in found.records if wanted.is_report(one)}
-    asked = list(dict.fromkeys([*wanted.subjects, *sorted(about)]))
-    _ask_all(conf, asked, found)
-    subjects = sorted(
-        {one.explained["subject"] for one in found.told}
-        | about
-        | {one.subject for one in found.records if wanted.is_subject(one.subject)}
-    )
+    found = look(loader.load(rest, prog="masakari-monitors"), wanted)
+    subjects = found.subjects
     for remark in found.remarks:
         say(remark, to=sys.stderr)
-    subjects = _same_host(subjects)
     if len(subjects) > 1:
         say(f"{wanted.word} may be any of these; name one: {', '.join(subjects)}", to=sys.stderr)
         return 2
@@ -133,7 +125,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         if found.unknown:
             return UNKNOWN
         return NOTHING_KNOWN if found.running or found.written else NOT_RUNNING
-    told = _story(subjects[0], wanted, found)
+    told = story_of(subjects[0], wanted, found)
     if arguments.json:
         print(json.dumps(story.as_json(told)))
     else:
@@ -171,7 +163,25 @@ def _same_host(subjects: Sequence[str]) -> list[str]:
     return list(found.values())
 
 
-def _story(subject: str, wanted: Wanted, found: Found) -> Story:
+def look(conf: Any, wanted: Wanted) -> Found:
+    """Ask and read all that there is of what is wanted."""
+    found = Found()
+    _read(conf, found)
+    about = {one.subject for one in found.records if wanted.is_report(one)}
+    asked = list(dict.fromkeys([*wanted.subjects, *sorted(about)]))
+    _ask_all(conf, asked, found)
+    subjects = sorted(
+        {one.explained["subject"] for one in found.told}
+        | about
+        | {one.subject for one in found.records if wanted.is_subject(one.subject)}
+    )
+    found.subjects = _same_host(subjects)
+    return found
+
+
+def story_of(subject: str, wanted: Wanted, found: Found) -> Story:
+    """What was found of one of its subjects."""
+
     def is_it(record: JournalRecord) -> bool:
         same = record.subject.casefold() == subject.casefold() if subject.startswith("host:") else False
         return same or record.subject == subject

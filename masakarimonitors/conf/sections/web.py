@@ -1,6 +1,6 @@
 """`[web]`: the page, the probes and the metrics of all monitors of this host, of `masakari-monitors web`."""
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 from masakarimonitors.conf.sections.status import LISTEN
 
@@ -33,7 +33,7 @@ OPTIONS: list[cfg.Opt] = [
     cfg.ListOpt(
         "monitors",
         default=[],
-        item_type=cfg.types.String(choices=_MONITORS),
+        item_type=types.String(choices=_MONITORS),
         metavar="monitor, ...",
         help="The monitors that are to run on this host: one that does not is a fault on page, probes and metrics. "
         "Unset: each that was seen here since `masakari-monitors web` was started.",

@@ -147,6 +147,8 @@ class _Exchange(asyncio.Protocol):
         self._body = 0
         self._over = False
         """Nothing more is read: it ends when what was answered is written."""
+        self._endless = False
+        """An answer without end is being given."""
         self._takes = asyncio.Event()
         self._takes.set()
 
@@ -164,8 +166,10 @@ class _Exchange(asyncio.Protocol):
             self._go_on()
 
     def eof_received(self) -> bool:
-        """Who has nothing more to say may still read the answer."""
-        if not self._over and self._h11.their_state is not h11.ERROR:
+        """Who has nothing more to say may still read the answer, unless that has no end."""
+        if self._endless:
+            self.abort()
+        elif not self._over and self._h11.their_state is not h11.ERROR:
             with contextlib.suppress(h11.RemoteProtocolError):
                 self._h11.receive_data(b"")
             self._go_on()
@@ -265,6 +269,7 @@ class _Exchange(asyncio.Protocol):
             self._write(said + (self._h11.send(h11.EndOfMessage()) or b""))
             return
         assert self._transport is not None
+        self._endless = True
         self._transport.set_write_buffer_limits(_BUFFERED)
         self._write(said)
         async with contextlib.aclosing(answer.parts) as parts:

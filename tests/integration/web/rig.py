@@ -64,7 +64,7 @@ class Rig:
         self._folder = folder
         program = folder / "service"
         program.symlink_to("/usr/bin/sleep")
-        self._program = program
+        self.program = program
         (folder / "list.yaml").write_text(f"- process_name: {program}\n  restart_command: 'false'\n")
         self._sections = {
             "DEFAULT": {"hostname": "compute-1", "state_path": folder / "state"},
@@ -92,7 +92,7 @@ class Rig:
 
     def serve(self) -> None:
         """What the process monitor watches runs."""
-        self.service = lifeline.spawn([self._program, "100000"], log=self._folder / "service.log")
+        self.service = lifeline.spawn([self.program, "100000"], log=self._folder / "service.log")
 
     def fail(self) -> None:
         """It dies."""

@@ -85,7 +85,7 @@ FOR_NOBODY = {
     # the privileged helper's, a process of its own
     "msgpack",
     "oslo_privsep",
-    # the status page's and the metrics', which are off unless they are wanted
+    # the metrics', which are off unless they are wanted
     "masakarimonitors.status.web",
     "masakarimonitors.status.metrics",
     # the terminal's and the receiver's

@@ -129,7 +129,7 @@ async def test_the_page_is_opened_where_it_was_asked_for(configure: Configure) -
     async with (
         Serving().at_work(configure("[status]\nlisten = 127.0.0.1:0\n")) as serving,
         aiohttp.ClientSession() as http,
-        http.get(serving.page) as answer,
+        http.get(f"{serving.page}status.json") as answer,
     ):
         assert answer.status == 200 and "processmonitor" in await answer.text()
 

@@ -24,12 +24,13 @@ async def asked(client: aiohttp.ClientSession, path: str) -> tuple[int, list[str
         return answer.status, (await answer.text()).splitlines()
 
 
-async def test_http_serves_page_json_metrics_and_a_health_that_knows_blindness(
+async def test_http_serves_json_metrics_and_a_health_that_knows_blindness(
     record: Record, status: MonitorStatus, clock: FakeClock
 ) -> None:
     async with web.serve([status], clock, "127.0.0.1:0") as url, aiohttp.ClientSession(url) as client:
         async with client.get("/") as answer:
-            assert (answer.status, answer.content_type) == (200, "text/html")
+            assert (answer.status, answer.content_type) == (200, "text/plain")
+            assert "masakari-monitors web" in await answer.text()
         async with client.get("/status.json") as answer:
             assert (await answer.json())[0]["monitor"] == "hostmonitor"
         async with client.get("/metrics") as answer:

@@ -142,7 +142,7 @@ def say(
     for one in running:
         terminal.say(f"  kept on disk   {one.outbox.where}")
     if page:
-        terminal.say(f"  status page    {page}")
+        terminal.say(f"  metrics        {page}metrics")
     hints = [hint for one in running for hint in one.monitor.try_this]
     if hints:
         terminal.say("\n  To see it work, type in another terminal:\n", lines=True)

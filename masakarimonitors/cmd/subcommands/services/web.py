@@ -7,7 +7,10 @@ nothing and changes nothing; without it nothing is lost but the view.
 import argparse
 import asyncio
 import contextlib
+import functools
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
@@ -15,14 +18,22 @@ from oslo_config import cfg
 from masakarimonitors.cmd import sockets, starting
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.terminal import say
+from masakarimonitors.cmd.subcommands import explain
 from masakarimonitors.conf import ConfigFault, state_path
+from masakarimonitors.journal import story
+from masakarimonitors.journal.writer import SUFFIX
 from masakarimonitors.status import listening
 from masakarimonitors.status.asked import Found
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.network.http_connection import Limits
 from masakarimonitors.system.service import loop_watch, signals, systemd
 from masakarimonitors.web import probes
 from masakarimonitors.web.lives import wrongs
-from masakarimonitors.web.watching import Watch
+from masakarimonitors.web.site import EYES, Explanation, Site, Sources
+from masakarimonitors.web.watching import Ask, Watch
+
+LIMITS = Limits(connections=EYES + listening.LIMITS.connections)
+"""Beside the pages that are kept up to date, as many may ask as ask a single monitor."""
 
 
 def add_parser(commands: Any) -> None:
@@ -43,7 +54,40 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     return 0
 
 
-def asker(conf: cfg.ConfigOpts) -> Any:
+def explained(conf: cfg.ConfigOpts, text: str) -> Explanation:
+    """What `explain` tells of whatever was typed, for the page; blocks."""
+    kind, _, name = text.partition(" ")
+    wanted = explain.parse([text]) if ":" in kind or not name else explain.parse([kind, name.strip()])
+    if wanted is None:
+        return Explanation(first=f"{explain.TAKES}.", known=False)
+    found = explain.look(conf, wanted)
+    if not found.subjects:
+        return Explanation(first=story.UNKNOWN.format(text), remarks=found.remarks, known=False)
+    if len(found.subjects) > 1:
+        return Explanation(
+            first=f"{text} may be any of these.", choices=found.subjects, remarks=found.remarks
+        )
+    told = explain.story_of(found.subjects[0], wanted, found)
+    parts: list[tuple[str, list[Sequence[str]]]] = []
+    for row in story.lines(told):
+        if len(row) == 1:
+            parts.append((row[0].rstrip(":"), []))
+        elif parts:
+            parts[-1][1].append(row[1:])
+    return Explanation(first=story.first_line(told), parts=parts, remarks=found.remarks)
+
+
+def folder(conf: cfg.ConfigOpts) -> tuple[Path | None, str]:
+    """The folder for state, where this user may look into it, and else why not; blocks."""
+    there = state_path.search(conf, SUFFIX, MONITORS)
+    if there.folder is None or there.folder in there.closed:
+        closed = ", ".join(str(one) for one in there.closed)
+        why = f"uid {os.geteuid()} may not look into {closed}" if closed else there.unknown
+        return None, f"What was reported, and the last 24 hours, cannot be shown: {why}." if why else ""
+    return there.folder, there.unknown
+
+
+def asker(conf: cfg.ConfigOpts) -> Ask:
     """How a monitor is asked: looked for anew each time, as it may have been started since with another user."""
 
     def ask(name: str, more: Sequence[str]) -> Found:
@@ -58,10 +102,18 @@ async def _run(conf: cfg.ConfigOpts) -> None:
     signals.hold()
     starting.stop_on_signals(stop)
     watch = Watch(MONITORS, asker(conf), clock, wanted=conf.web.monitors)
+    site = Site(
+        watch,
+        clock,
+        host=conf.hostname,
+        monitors=MONITORS,
+        sources=Sources(folder=functools.partial(folder, conf), explain=functools.partial(explained, conf)),
+    )
     said = ""
 
     def told() -> None:
         nonlocal said
+        site.look()
         found = wrongs(watch.seen)
         line = f"STATUS={found[0].line()[:1000] if found else 'ok'}"
         if line != said and systemd.notify(line):
@@ -70,14 +122,15 @@ async def _run(conf: cfg.ConfigOpts) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(loop_watch.watched(conf.loop_stall_limit))
         stack.callback(watch.close)
+        stack.callback(site.close)
         try:
             where = await stack.enter_async_context(
                 listening.at(
                     conf.web.listen,
-                    probes.routes(watch),
+                    {**site.routes, **probes.routes(watch)},
                     names=[*conf.web.names, *starting.own_names(conf)],
                     option="[web] names",
-                    limits=listening.LIMITS,
+                    limits=LIMITS,
                 )
             )
         except (OSError, OverflowError) as fault:

@@ -57,7 +57,7 @@ async def test_what_is_watched_what_is_not_where_it_all_goes_and_how_to_see_it_w
         "reports go to  [api]",
         f"kept on disk   {first.outbox.where}",
         f"kept on disk   {second.outbox.where}",
-        "status page    http://127.0.0.1:1/",
+        "metrics        http://127.0.0.1:1/metrics",
         "To see it work, type in another terminal:",
         "pkill x",
         "Ctrl-C stops it.",
@@ -67,7 +67,7 @@ async def test_what_is_watched_what_is_not_where_it_all_goes_and_how_to_see_it_w
 async def test_of_what_there_is_not_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     say([await wired("processmonitor", [])], [], "[api]", "")
     said = capsys.readouterr().out
-    for words in ("status page", "To see it work", "not running"):
+    for words in ("metrics", "To see it work", "not running"):
         assert words not in said
 
 

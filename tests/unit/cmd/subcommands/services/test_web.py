@@ -1,0 +1,63 @@
+"""`masakari-monitors web`: how monitors are asked for it, what is read, and what is explained."""
+
+import asyncio
+import datetime
+import socket
+from pathlib import Path
+
+from masakarimonitors.cmd.subcommands.services import web
+from masakarimonitors.conf import loader
+from masakarimonitors.journal.record import JournalRecord, Kind, to_line
+from masakarimonitors.status import unix_socket
+from masakarimonitors.status.asked import Answer
+from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
+from tests.fixtures.fake_clock import FakeClock
+from tests.unit.cmd.conftest import Configure
+
+NOW = datetime.datetime(2026, 11, 22, 2, 10, tzinfo=datetime.UTC)
+
+
+def conf(configure: Configure, more: str = ""):  # type: ignore[no-untyped-def]
+    return loader.load(["--config-file", str(configure(more))], prog="masakari-monitors")
+
+
+async def test_monitors_are_found_where_status_finds_them(configure: Configure, tmp_path: Path) -> None:
+    clock = FakeClock()
+    row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
+    status = MonitorStatus(Record("hostmonitor", clock.now()), tuple, lambda: row)
+    ask = web.asker(conf(configure))
+    assert ask("hostmonitor", ()).answer is Answer.NONE
+    async with unix_socket.serve(status, clock, tmp_path / "state" / "hostmonitor.sock"):
+        assert (await asyncio.to_thread(ask, "hostmonitor", ("grid",))).snapshot["grid"] is None
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "state" / "hostmonitor.sock"))
+    assert ask("hostmonitor", ()).answer is Answer.DEAD
+
+
+def write(folder: Path, *subjects: str) -> None:
+    with (folder / "state" / "processmonitor.journal").open("ab") as file:
+        for subject in subjects:
+            told = JournalRecord(
+                kind=Kind.VERDICT, at=NOW, monitor="processmonitor", subject=subject, ruling="held", why="so"
+            )
+            file.write(to_line(told))
+
+
+def test_a_subject_is_explained_as_the_command_does(configure: Configure, tmp_path: Path) -> None:
+    loaded = conf(configure)
+    write(tmp_path, "process:/usr/bin/x y", "process:17", "host:17")
+    for typed in ("process:/usr/bin/x y", "process /usr/bin/x y"):
+        told = web.explained(loaded, typed)
+        assert told.known and "held: so" in told.first
+        assert [title.partition(" (")[0] for title, _ in told.parts] == ["what happened"]
+        assert told.parts[0][1][0][1:] == ("processmonitor", "held: so")
+    several = web.explained(loaded, "17")
+    assert several.choices == ["host:17", "process:17"]
+    assert not web.explained(loaded, "host:nobody").known
+    assert "explain takes" in web.explained(loaded, "one two three").first
+
+
+def test_the_folder_for_state_is_where_the_journals_are(configure: Configure, tmp_path: Path) -> None:
+    write_to, loaded = tmp_path / "state", conf(configure)
+    write(tmp_path, "host:a")
+    assert web.folder(loaded) == (write_to, "")
