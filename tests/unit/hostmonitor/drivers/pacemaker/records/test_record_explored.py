@@ -147,7 +147,11 @@ GLANCES = {
 }
 
 
-@pytest.fixture(scope="module", params=list(GLANCES))
+@pytest.fixture(
+    scope="module",
+    # What is found costs seconds and is the same for all of them: one worker finds it, for its tests.
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"records of {name}")) for name in GLANCES],
+)
 def moves(request: pytest.FixtureRequest) -> list[tuple[HostRecord, Glance, HostRecord]]:
     glances = GLANCES[request.param]
     found = explored(glances, HostRecord(remote=glances[0].node.remote, looked_at=LOOKED))
