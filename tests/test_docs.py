@@ -154,6 +154,7 @@ MAY_END = {
     "explain": {1, 3},
     "silence": {3},
     "support-bundle": {0, 1},
+    "notify": {0},
 }
 # Played elsewhere: tests/integration/console and the pages' own runnable lines; one needs a cluster.
 NOT_HERE = {"run", "demo", "receiver", "pacemaker-alert"}

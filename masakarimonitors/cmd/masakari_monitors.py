@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "explain",
     "web": "services.web",
     "silence": "silence",
+    "notify": "notify",
     "support-bundle": "support_bundle",
     "pacemaker-alert": "services.pacemaker_alert",
 }
