@@ -37,7 +37,7 @@ def overview(entries: Sequence[Entry], blindness: str = "", proc: str = "/proc")
             findings.append(
                 Finding(False, f"process {name}: this host does not know the user that the list gives it")
             )
-        elif doubt := scan.doubtful.get(name):
+        elif doubt := scan.doubt(name):
             findings.append(Finding(False, f"process {name}: {doubt}"))
         elif mention := scanner.mention(name):
             findings.append(

@@ -143,7 +143,7 @@ class Processes:
         (TimeoutError when /proc hangs).
 
         Whoever is not among them may be killed, so one that has no command line yet is given the time to get it, and
-        one that was found once counts, as does one that cannot be read and may be it.
+        one that was found once counts, as does one that cannot be read and may be it, and whoever is not surely it.
         """
         once, thread = self._make_scanner(self._scanner.index, self._scanner.avoid), Pool("procfs-once")
         services, hidden, seen = set[int](), set[int](), False
@@ -160,7 +160,8 @@ class Processes:
                 unread = scan.unread
                 if not unread:
                     seen, hidden = True, set(scan.unseen)
-                    services.update(found.pid for found in scan.found.get(process_name, ()))
+                    services.update(one.pid for one in scan.found.get(process_name, ()))
+                    services.update(one.pid for one in scan.doubtful.get(process_name, ()))
                     if not any(may_run(pid, process_name) for pid in hidden):
                         break
                 if pause is not None:
@@ -381,7 +382,7 @@ class Processes:
                 return Presence.UNKNOWN, f"pid {pid} may run it, and cannot be read ({seen})"
         # What may be the service proves neither that it is dead nor that it runs, whatever was seen before. Nor does a
         # person's where the service was never seen: nothing tells whether it has ever run as somebody else.
-        unclear, doubtful = self._scanned.unclear.get(name, ""), self._scanned.doubtful.get(name, "")
+        unclear, doubtful = self._scanned.doubt(name, persons=False), self._scanned.doubt(name)
         if unclear or (doubtful and name not in self._met and name not in self._seen):
             return Presence.UNKNOWN, unclear or doubtful
         return Presence.GONE, "; ".join(filter(None, (self._table.evidence(name), doubtful)))

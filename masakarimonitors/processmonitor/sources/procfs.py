@@ -100,8 +100,7 @@ class Scan:
 
     `unread` says why nothing can be said of whom is not found; "" when all was read. `unseen`: pids that could not
     be read, and what was seen of each. `others`: held pids that show a command line of something else. `doubtful`: for
-    entries that a process looks like which does not count, which that is and why; `unclear`: those of them that are not
-    a person's for certain, so that they may be the service.
+    entries that a process looks like which does not count, all of these.
     """
 
     found: Mapping[str, tuple[Found, ...]]
@@ -109,8 +108,31 @@ class Scan:
     unseen: Mapping[int, str] = field(default_factory=dict)
     others: Mapping[int, "Other"] = field(default_factory=dict)
     _: KW_ONLY
-    doubtful: Mapping[str, str] = field(default_factory=dict)
-    unclear: Mapping[str, str] = field(default_factory=dict)
+    doubtful: Mapping[str, Sequence["Doubtful"]] = field(default_factory=dict)
+
+    def doubt(self, process_name: str, *, persons: bool = True) -> str:
+        """Which process looks like this entry, and why it does not count; "" for none.
+
+        Without `persons` only those that are not a person's for certain, so that they may be the service.
+        """
+        several = self.doubtful.get(process_name, ())
+        one = next((one for one in several if persons or not one.reason.persons), None)
+        return "" if one is None else one.text
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A process that looks like one of an entry and does not count, for the doubt of its `reason`."""
+
+    pid: int
+    reason: Reason
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return (
+            f"pid {self.pid} is not surely the service: {self.reason.why}, but {self.reason.doubt} the service"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,8 +208,7 @@ class Scanner:
         found: dict[str, list[Found]] = {}
         unseen: dict[int, str] = {}
         others: dict[int, Other] = {}
-        doubtful: dict[str, str] = {}
-        unclear: dict[str, str] = {}
+        doubtful: dict[str, list[Doubtful]] = {}
         try:
             listed = set(os.listdir(self._proc)) - (self._settled if partial else frozenset())
             read(f"{self._proc}/1/stat")
@@ -206,7 +227,7 @@ class Scanner:
                     now = self._look_closer(name, raw, now)
                 seen[pid] = now
                 if now.matches:
-                    self._add(found, doubtful, unclear, pid, now, own_commands)
+                    self._add(found, doubtful, pid, now, own_commands)
                 if held and pid in held and raw:
                     self._compare(others, pid, held[pid], now)
             except OSError as error:
@@ -228,7 +249,6 @@ class Scanner:
             unseen,
             others,
             doubtful=doubtful,
-            unclear=unclear,
         )
 
     def mention(
@@ -328,8 +348,7 @@ class Scanner:
     def _add(
         self,
         found: dict[str, list[Found]],
-        doubtful: dict[str, str],
-        unclear: dict[str, str],
+        doubtful: dict[str, list[Doubtful]],
         pid: int,
         now: Known,
         own_commands: Collection[int],
@@ -339,9 +358,7 @@ class Scanner:
             return
         for match in now.matches:
             if match.reason.doubt:
-                doubtful.setdefault(match.process_name, _doubt(pid, match.reason))
-                if not match.reason.persons:
-                    unclear.setdefault(match.process_name, _doubt(pid, match.reason))
+                doubtful.setdefault(match.process_name, []).append(Doubtful(pid, match.reason))
                 continue
             one = Found(pid, stat.started, match.reason, stat.marks, parent=stat.parent, user=now.user)
             found.setdefault(match.process_name, []).append(one)
@@ -401,10 +418,6 @@ def _file(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return there.st_dev, there.st_ino
-
-
-def _doubt(pid: int, reason: Reason) -> str:
-    return f"pid {pid} is not surely the service: {reason.why}, but {reason.doubt} the service"
 
 
 def _users(path: str) -> tuple[int, int] | None:

@@ -393,6 +393,25 @@ async def test_what_an_earlier_life_has_seen_and_is_not_on_the_first_list_is_met
 
 
 @pytest.mark.parametrize(
+    ("argv", "exe", "user"),
+    [
+        (("/usr/bin/some-agent",), "/usr/lib/some-agent/agent.real", 0),  # exec -a, as root
+        (("bash", "/usr/bin/some-agent"), "/usr/bin/bash", 65534),
+    ],
+)
+async def test_what_may_be_the_service_is_left_alive_when_its_commands_time_is_up(
+    tmp_path: Path, argv: tuple[str, ...], exe: str, user: int
+) -> None:
+    name = "/usr/bin/some-agent"
+    scanner = made_up(tmp_path)
+    begin(tmp_path, 7, *argv, exe=exe, user=user)
+    begin(tmp_path, 8, "/bin/sh", "-c", f"{name} &", exe="/usr/bin/dash")
+    source = Processes(SystemClock(), 3600, scanner=scanner)
+    source.watch([Entry(process_name=name)])
+    assert await source.services(name) == {7}
+
+
+@pytest.mark.parametrize(
     ("argv", "user", "groups"),
     [
         (("/usr/bin/some-agent",), 0, "0::/system.slice/some-agent.service\n"),  # exec -a, as root
