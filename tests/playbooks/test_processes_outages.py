@@ -514,6 +514,41 @@ def test_what_stays_down_when_the_operator_puts_the_host_back_is_reported_anew()
     assert anew.notification.generated_time > first.notification.generated_time
 
 
+def test_what_stays_down_from_its_first_report_on_when_the_operator_puts_the_host_back_is_reported_anew() -> (
+    None
+):
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    stays_down(play, maintenance=True, seconds=3 * 3600)
+    assert len(notified(play.all_commands)) == 1
+    stays_down(
+        play, maintenance=False, seconds=2 * 3600
+    )  # and what masakari makes of the second is not known yet
+    first, anew = notified(play.all_commands)
+    assert anew.notification.generated_time > first.notification.generated_time
+
+
+def test_what_masakari_never_acted_on_is_not_told_again_and_again() -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)  # of a segment that is switched off, say
+    stays_down(play, maintenance=False, seconds=6 * 3600)
+    assert len(notified(play.all_commands)) == 1
+
+
+def test_the_end_of_a_maintenance_does_not_tell_anew_what_has_come_back() -> None:
+    play = down()
+    play.report_ends(ReportStatus.DELIVERED)
+    stays_down(play, maintenance=True, seconds=600)
+    while not (len(play.asked) == 1 and isinstance(play.asked[0], Look)):
+        stays_down(play, True, 1)
+    play.answer(Presence.RUNNING)
+    play.tell(MaintenanceSeen(False, play.now))
+    play.survives()
+    stays_up(play, maintenance=False)
+    assert play.stage == "Running" and play.process.told is None and SUBJECT not in play.memory
+    assert len(notified(play.all_commands)) == 1
+
+
 def test_what_stays_down_after_a_restart_of_the_monitor_and_the_end_of_the_maintenance_is_reported_anew() -> (
     None
 ):

@@ -227,8 +227,10 @@ def _maintenance(state: State, seen: MaintenanceSeen, policy: Policy) -> tuple[S
 def _must_ask(processes: Iterable[WatchedProcess]) -> bool:
     return any(
         one.over is not None
-        or _may_be_new(one)
-        or (one.outage is not None and one.outage.report.was_not_taken)
+        or (
+            one.outage is not None
+            and (one.outage.report.was_not_taken or one.outage.report.stands_until_maintenance_ends)
+        )
         for one in processes
     )
 

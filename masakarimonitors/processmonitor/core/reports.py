@@ -62,6 +62,16 @@ class Report:
         """
         return self.earlier and self.fate is Fate.DELIVERED
 
+    @property
+    def stands_until_maintenance_ends(self) -> bool:
+        """Whether masakari has it: it stands for what is down until masakari holds the host on maintenance no more."""
+        return self.fate is Fate.DELIVERED
+
+    @property
+    def was_acted_on(self) -> bool:
+        """Whether masakari was seen to hold the host on maintenance since it has this report."""
+        return self.fate is Fate.DELIVERED and self.stood_at is not None
+
     def is_old(self, now: datetime.datetime) -> bool:
         """Whether it was made, and masakari last said that it stands, so long ago that one more is better than none."""
         made = self.stood_at or self.reported_at or self.made_at

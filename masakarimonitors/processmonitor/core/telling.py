@@ -154,10 +154,10 @@ def _keep(process: WatchedProcess, policy: Policy) -> Remember:
 
 def on_maintenance(process: WatchedProcess, at: Instant, policy: Policy) -> Outcome:
     """Masakari holds the host on maintenance: a report that was taken back may have brought that about, and one that
-    it has had before stands for what is down until that ends, for which it is asked on.
+    it has stands for what is down until that ends, for which it is asked on.
     """
     outage = process.outage
-    if outage is not None and outage.report.may_be_anothers:
+    if outage is not None and outage.report.stands_until_maintenance_ends:
         process = replace(process, outage=replace(outage, report=replace(outage.report, stood_at=at.wall)))
     if process.taken_back is None:
         return process, NOTHING
@@ -171,12 +171,15 @@ def maintenance_ended(process: WatchedProcess, at: Instant, policy: Policy) -> O
     decision, before, outage = NOTHING, process.over, process.outage
     if (
         outage is not None
-        and outage.report.may_be_anothers
+        and (outage.report.may_be_anothers or outage.report.was_acted_on)
         and _before(outage.report.reported_at or outage.report.made_at, at.wall)
     ):
+        told = f"masakari was told of an earlier outage of {process.name}"
+        if not outage.report.earlier:
+            told = f"masakari was told that {process.name} is down"
         why = (
-            f"masakari was told of an earlier outage of {process.name}, and this host is no longer on maintenance"
-            " there: what is down now is told anew once all its restarts have failed"
+            f"{told}, and this host is no longer on maintenance there: what is down now is told anew once all its"
+            " restarts have failed"
         )
         process = replace(process, outage=_new(outage, at))
         decision = Decision(
