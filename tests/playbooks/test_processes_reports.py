@@ -1,10 +1,11 @@
 """Reports about processes: when one may leave, what masakari may have of one that was taken back, and what is lost."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.core.decision import Ruling
+from masakarimonitors.core.decision import JSON, Ruling
 from masakarimonitors.core.notification import Leave, ReportStatus
 from masakarimonitors.processmonitor.core.decision import may_leave
 from masakarimonitors.processmonitor.core.observation import (
@@ -213,8 +214,17 @@ def test_what_a_person_dropped_may_have_been_on_its_way_when_its_process_recover
         assert one.process.told is not None and "may have been told" in one.told[-1].why
 
 
-def test_a_report_of_the_last_life_that_is_taken_back_is_dropped_by_nobody() -> None:
-    later = Play(NOVA, memory=down(retries=0).memory, retries=0)
+@pytest.mark.parametrize("kept", [{}, {"fate": "unknown"}])
+def test_what_a_person_dropped_of_the_last_life_is_neither_called_pending_nor_told_again_in_this_one(
+    kept: Mapping[str, JSON],
+) -> None:
+    first = down(retries=0)
+    later = Play(NOVA, memory={SUBJECT: {**first.memory[SUBJECT], **kept}}, retries=0)
     later.gone()
-    later.report_ends(ReportStatus.WITHDRAWN, "it was not seen to be down")
-    assert later.process.outage is not None and later.process.outage.report.may_be_lost
+    later.report_ends(ReportStatus.WITHDRAWN, "dropped by alice")
+    (row,) = describe(later.state, later.policy)
+    assert row.alarm and "pending" not in row.detail and "(dropped by alice)" in row.detail
+    for _ in range(5):
+        later.stays_gone()
+        later.ends(1)
+    assert not notified(later.all_commands)

@@ -128,8 +128,8 @@ _ENDS = {
 
 def settled(report: Report, status: ReportStatus, why: str, at: float) -> Report:
     """The report after it has ended so at monotonic second `at`; itself when that says nothing of it."""
-    if status is ReportStatus.WITHDRAWN and report.fate is Fate.PENDING and not report.earlier:
-        # This monitor takes back only what is over, and then there is no outage of it.
+    if status is ReportStatus.WITHDRAWN and report.may_be_withdrawn:
+        # By a person: what this monitor takes back itself is over, and then there is no outage of it.
         return replace(report, fate=Fate.DROPPED, why=why)
     fate = _ENDS.get(status)
     if fate is None or report.fate in (Fate.NOT_MADE, Fate.DELIVERED):
