@@ -27,6 +27,8 @@ subprocess._USE_VFORK = False  # type: ignore[misc]
 
 _LEFT_OPEN_EVERY = 30.0
 
+_IN_MEMORY = "/memfd:"
+
 Start = Callable[[Callable[[list[int]], None]], "Launched"]
 """Starts a command, blocking; hands on to its argument, ahead of that, the files of its output. Raises OSError."""
 
@@ -68,8 +70,10 @@ async def launch(start: Start, within: float) -> "Launched":
         stdout.kill()
         raise
     finally:
+        # By the thread, after what it does: the file may lie on storage that does not answer, where a close waits too.
+        with contextlib.suppress(NoThread):  # then nothing was begun, and there is no file
+            pool.submit(stdout.close)
         pool.close()
-        stdout.close()
 
 
 class Stdout:
@@ -108,28 +112,39 @@ class Stdout:
         return kill(pid) if pid else {}
 
     def close(self) -> None:
-        """Forget it."""
+        """Forget it. Blocks for as long as its storage does."""
         with self._lock:
             self._closed = True
-            if self._fd is not None:
-                os.close(self._fd)
-                self._fd = None
+            fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
 
 
 def being_started(stdout: int) -> int:
     """The pid of our child whose stdout is this file, whether it executes its program yet or not; 0 for none.
 
-    Other children may have theirs on storage that does not answer, where a look at the file itself hangs whoever looks.
-    By its name, which the kernel tells without that storage, it is known for another one.
+    Each may lie on storage that does not answer, where a look at the file itself hangs whoever looks: it is known by
+    what the kernel tells without that storage.
     """
     with contextlib.suppress(OSError):
-        wanted, name = os.fstat(stdout), os.readlink(f"/proc/self/fd/{stdout}")
+        wanted = _known_as("self", stdout)
         for pid in children():
             with contextlib.suppress(OSError):  # it has ended meanwhile
-                its = f"/proc/{pid}/fd/1"
-                if os.readlink(its) == name and os.path.samestat(os.stat(its), wanted):
+                if _known_as(str(pid), 1) == wanted:
                     return pid
     return 0
+
+
+def _known_as(pid: str, fd: int) -> tuple[str, ...]:
+    """Name, mount and inode of an open file; raises OSError."""
+    name = os.readlink(f"/proc/{pid}/fd/{fd}")
+    with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii", errors="replace") as file:
+        told = dict(line.split(":", 1) for line in file.read().splitlines() if ":" in line)
+    mount, inode = told.get("mnt_id", "").strip(), told.get("ino", "").strip()
+    if not inode and name.startswith(_IN_MEMORY):  # all have one name, and none is anywhere but in memory
+        inode = str(os.stat(f"/proc/{pid}/fd/{fd}").st_ino)
+    # Before Linux 5.14 the inode is not told there; the names of files without a link hold it, or are random.
+    return name, mount, inode
 
 
 def _end(loop: asyncio.AbstractEventLoop, launched: "Launched") -> None:

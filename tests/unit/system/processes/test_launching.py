@@ -54,29 +54,47 @@ async def test_a_program_that_has_not_begun_in_its_time_never_runs(unreachable: 
     await eventually(lambda: not opened_since(before), "its files, closed")
 
 
-def test_nobody_else_s_output_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child that writes to storage that does not answer would hold up whoever looks at that file."""
-    stat, looked_at = os.stat, list[str]()
-
-    def note(path: object, **how: object) -> os.stat_result:
-        looked_at.append(str(path))
-        return stat(path, **how)  # type: ignore[arg-type]
-
+def test_whose_output_it_is_is_known_without_a_look_at_any_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that lies on storage that does not answer would hold up whoever looks at it."""
     ours, writer = command._unlinked_file()
+    again, others = command._unlinked_file()
     with (tmp_path / "log").open("wb") as elsewhere:
-        other = subprocess.Popen(["sleep", "1000"], stdout=elsewhere)
+        beside = [subprocess.Popen(["sleep", "1000"], stdout=one) for one in (elsewhere, others)]
         sought = subprocess.Popen(["sleep", "1000"], stdout=writer)
     try:
-        monkeypatch.setattr(os, "stat", note)
+        for name in ("stat", "fstat"):
+            monkeypatch.setattr(os, name, lambda *_, **__: pytest.fail("it looks at the file"))
         assert being_started(ours) == sought.pid
-        assert looked_at == [f"/proc/{sought.pid}/fd/1"]
+        assert being_started(again) == beside[1].pid
     finally:
         monkeypatch.undo()
-        for one in (other, sought):
+        for one in (*beside, sought):
             one.kill()
             one.wait()
-        for fd in (ours, writer):
+        for fd in (ours, writer, again, others):
             os.close(fd)
+
+
+async def test_the_files_of_a_command_are_not_closed_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where TMPDIR lies on storage that does not answer, a close may wait for it."""
+    dup, close, kept, closed = os.dup, os.close, list[int](), dict[int, str]()
+
+    def keep(fd: int) -> int:
+        kept.append(dup(fd))
+        return kept[-1]
+
+    def note(fd: int) -> None:
+        closed[fd] = threading.current_thread().name
+        close(fd)
+
+    monkeypatch.setattr(os, "dup", keep)
+    monkeypatch.setattr(os, "close", note)
+    with pytest.raises(FileNotFoundError):
+        await command.run(["/no/such/program"], timeout=60)
+    await eventually(lambda: bool(kept) and kept[0] in closed, "its file, closed")
+    assert closed[kept[0]] == "launch"
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
