@@ -151,9 +151,9 @@ def _os_release() -> Iterator[str]:
 
 def _sockets(conf: cfg.ConfigOpts | None) -> Iterator[tuple[str, Sequence[Path]]]:
     """Of each monitor the sockets that it may have."""
-    there = state_path.search(conf, ".sock", MONITORS) if conf is not None else state_path.Found(None, ())
-    folders = sockets.places(there)
-    yield from ((name, [folder / f"{name}.sock" for folder in folders]) for name in MONITORS)
+    there = sockets.search(conf, ".sock")
+    for name in MONITORS:
+        yield name, [folder / f"{name}.sock" for folder in sockets.places(there, name)]
 
 
 def _state(conf: cfg.ConfigOpts | None) -> Path | None:

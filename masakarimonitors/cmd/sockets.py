@@ -4,18 +4,37 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from masakarimonitors.conf import state_path
+from oslo_config import cfg
+
+from masakarimonitors.cmd.console.names import MONITORS
+from masakarimonitors.conf import ConfigFault, loader, state_path
 from masakarimonitors.status import asked
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.system.files import run_folder
 
 
-def places(there: state_path.Found) -> Sequence[Path]:
-    """The folders in which this user can look, the likeliest first."""
-    everybodys = run_folder.folder()
+def configuration(rest: Sequence[str]) -> tuple[cfg.ConfigOpts | None, str]:
+    """The configuration, or why it cannot be used; monitors are found all the same.
+
+    A file that only the monitors' user may read, or with a slip, is no reason to see none of them.
+    """
+    try:
+        return loader.load(rest, prog="masakari-monitors"), ""
+    except ConfigFault as fault:
+        return None, str(fault)
+
+
+def search(conf: cfg.ConfigOpts | None, suffix: str) -> state_path.Found:
+    """The folder for state in which a monitor has a file with this suffix; none without a configuration."""
+    return state_path.Found(None) if conf is None else state_path.search(conf, suffix, MONITORS)
+
+
+def places(there: state_path.Found, name: str) -> Sequence[Path]:
+    """The folders in which this user can look for the monitor `name`, the likeliest first."""
+    everybodys = run_folder.places(name)
     if there.folder is None or there.folder in there.closed:
-        return [everybodys]
-    return list(dict.fromkeys([there.folder, everybodys]))
+        return everybodys
+    return list(dict.fromkeys([there.folder, *everybodys]))
 
 
 def hidden(name: str, closed: Sequence[Path]) -> str:
@@ -25,33 +44,33 @@ def hidden(name: str, closed: Sequence[Path]) -> str:
     """
     if not closed:
         return ""
-    table = run_folder.table()
+    listening = run_folder.listening()
     paths = [folder / f"{name}.sock" for folder in closed]
     for path in paths:
-        if run_folder.is_listening(path, table):
+        if listening.has(path):
             return (
                 f"{name} runs, and uid {os.geteuid()} may not look into {path.parent}, where alone it can be asked. "
                 "Ask as root, or as the user that the monitors run as."
             )
-    untold = [path for path in paths if not run_folder.is_told(path, table)]
+    untold = [path for path in paths if not listening.tells_of(path)]
     if untold:
         return f"uid {os.geteuid()} may not look into {untold[0].parent}: whether {name} runs is not known."
     return ""
 
 
-def best(name: str, there: Sequence[Path], closed: Sequence[Path], more: Sequence[str] = ()) -> Found:
+def best(name: str, there: state_path.Found, more: Sequence[str] = ()) -> Found:
     """What the monitor shows at the first place at which it answers, or else what tells most.
 
-    `more`: as `asked.ask`. One that runs in a folder that is `closed` to this user is not taken for one that is not
+    `more`: as `asked.ask`. One that runs in a folder that is closed to this user is not taken for one that is not
     there.
     """
     most = Found(name, Answer.NONE)
-    for place in there:
+    for place in places(there, name):
         found = asked.ask(place / f"{name}.sock", more)
         if asked.TELLING.index(found.answer) < asked.TELLING.index(most.answer):
             most = found
         if most.answer is Answer.SAID:
             break
-    if most.answer in (Answer.NONE, Answer.DEAD) and (why := hidden(name, closed)):
+    if most.answer in (Answer.NONE, Answer.DEAD) and (why := hidden(name, there.closed)):
         return Found(name, Answer.CLOSED, why=why)
     return most

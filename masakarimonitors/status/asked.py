@@ -71,7 +71,7 @@ def _closed(name: str, path: Path) -> Found:
         return Found(name, Answer.CLOSED, why=why)
     who = f"uid {os.geteuid()} may not ask {path}. Ask as root, as the user that the monitors run as, or as a member "
     advice = f"{who}of the group {run_folder.GROUP}."
-    if run_folder.is_listening(path, run_folder.table()):
+    if run_folder.listening().has(path):
         return Found(name, Answer.CLOSED, why=f"{name} runs, and you may not look: {advice}")
     why = f"{name} has a socket, and nobody is seen to listen at it from here: {advice}"
     return Found(name, Answer.CLOSED, why=why)

@@ -19,7 +19,7 @@ from typing import Any
 from masakarimonitors.cmd import sockets
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.terminal import say
-from masakarimonitors.conf import loader, state_path
+from masakarimonitors.conf import state_path
 from masakarimonitors.core.printable import printable
 from masakarimonitors.journal import reader, story
 from masakarimonitors.journal.record import JournalRecord, Kind
@@ -113,7 +113,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     if wanted is None:
         say(f"{TAKES}; not {' '.join(arguments.what)}", to=sys.stderr)
         return 2
-    found = look(loader.load(rest, prog="masakari-monitors"), wanted)
+    conf, fault = sockets.configuration(rest)
+    if fault:
+        say(fault, lines=True, to=sys.stderr)
+    found = look(conf, wanted)
     subjects = found.subjects
     for remark in found.remarks:
         say(remark, to=sys.stderr)
@@ -164,8 +167,13 @@ def _same_host(subjects: Sequence[str]) -> list[str]:
 
 
 def look(conf: Any, wanted: Wanted) -> Found:
-    """Ask and read all that there is of what is wanted."""
+    """Ask and read all that there is of what is wanted; `conf` None: no configuration can be used."""
     found = Found()
+    if conf is None:
+        found.unknown = True
+        found.remarks.append(
+            "Where journals and outboxes are is not known without it: the past is missing here."
+        )
     _read(conf, found)
     about = {one.subject for one in found.records if wanted.is_report(one)}
     asked = list(dict.fromkeys([*wanted.subjects, *sorted(about)]))
@@ -209,7 +217,7 @@ def _lives(records: Sequence[JournalRecord], past: Sequence[JournalRecord]) -> I
 
 def _read(conf: Any, found: Found) -> None:
     """The journals, and of what they do not tell the outboxes."""
-    there = state_path.search(conf, SUFFIX, MONITORS)
+    there = sockets.search(conf, SUFFIX)
     if there.folder is not None and there.folder not in there.closed:
         read = reader.read(there.folder, MONITORS)
         found.records += read.records
@@ -234,19 +242,18 @@ def _read(conf: Any, found: Found) -> None:
 
 
 def _outboxes(conf: Any) -> Iterator[tuple[Path, str]]:
-    there = state_path.search(conf, ".sqlite", MONITORS)
+    there = sockets.search(conf, ".sqlite")
     if there.folder is not None and there.folder not in there.closed:
         yield from ((there.folder, name) for name in MONITORS)
 
 
 def _ask_all(conf: Any, subjects: Sequence[str], found: Found) -> None:
-    there = state_path.search(conf, ".sock", MONITORS)
+    there = sockets.search(conf, ".sock")
     if there.unknown:
         found.remarks.append(there.unknown)
         found.unknown = True
-    places = sockets.places(there)
     with ThreadPoolExecutor(len(MONITORS)) as pool:  # one that hangs costs its time once
-        answers = list(pool.map(lambda name: _best(name, places, there.closed, subjects), MONITORS))
+        answers = list(pool.map(lambda name: _best(name, there, subjects), MONITORS))
     for name, answer in zip(MONITORS, answers, strict=True):
         if answer is None:
             continue
@@ -262,12 +269,10 @@ def _ask_all(conf: Any, subjects: Sequence[str], found: Found) -> None:
             found.told.append(Answer(monitor=name, at=_moment(answer.get("at")), explained=one))
 
 
-def _best(
-    name: str, places: Sequence[Path], closed: Sequence[Path], subjects: Sequence[str]
-) -> dict[str, Any] | str | None:
+def _best(name: str, there: state_path.Found, subjects: Sequence[str]) -> dict[str, Any] | str | None:
     """As `_ask`, of the first place at which it answers; of one that is nowhere seen, what is known in closed ones."""
     seen: list[str] = []
-    for place in places:
+    for place in sockets.places(there, name):
         answer = _ask(place / f"{name}.sock", subjects)
         if isinstance(answer, dict):
             return answer
@@ -277,7 +282,7 @@ def _best(
     for answer in seen:
         if answer != _DEAD:
             return f"{name} {answer}."
-    return sockets.hidden(name, closed) or (f"{name} {_DEAD}." if seen else None)
+    return sockets.hidden(name, there.closed) or (f"{name} {_DEAD}." if seen else None)
 
 
 def _ask(path: Path, subjects: Sequence[str]) -> dict[str, Any] | str | None:

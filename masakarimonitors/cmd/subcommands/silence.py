@@ -213,7 +213,7 @@ def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     found: list[dict[str, Any]] = []
     asked, unknown = 0, bool(there.unknown)
     for name in MONITORS:
-        told = _status(name, sockets.places(there))
+        told = _status(name, sockets.places(there, name))
         if isinstance(told, str):
             say(told, to=sys.stderr)
             unknown = True

@@ -20,7 +20,6 @@ from masakarimonitors.cmd.console import tables
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Row, Writer, whole
 from masakarimonitors.cmd.console.terminal import say
-from masakarimonitors.conf import ConfigFault, loader, state_path
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.health import Level, Sight
@@ -134,22 +133,13 @@ class _Looking:
     """Where the sockets are, by the configuration as it was read once."""
 
     def __init__(self, rest: Sequence[str]) -> None:
-        self._conf = None
-        self._fault = ""
-        try:
-            self._conf = loader.load(rest, prog="masakari-monitors")
-        except ConfigFault as fault:
-            # A file that only the monitors' user may read, or with a slip, is no reason to see none of them.
-            self._fault = str(fault)
+        self._conf, self._fault = sockets.configuration(rest)
 
     def once(self, wanted: Wanted, *, as_json: bool) -> int:
         """Show them as they are now; the exit code."""
-        there = state_path.Found(None)
-        if self._conf is not None:
-            there = state_path.search(self._conf, ".sock", MONITORS)
-        places = sockets.places(there)
+        there = sockets.search(self._conf, ".sock")
         with ThreadPoolExecutor(len(wanted.monitors)) as pool:  # one that hangs costs its time once
-            found = list(pool.map(lambda name: sockets.best(name, places, there.closed), wanted.monitors))
+            found = list(pool.map(lambda name: sockets.best(name, there), wanted.monitors))
         _print(found, wanted, as_json=as_json)
         if self._fault:
             say(self._fault, lines=True, to=sys.stderr)
@@ -159,7 +149,8 @@ class _Looking:
             if self._fault or there.unknown:
                 return UNKNOWN
             say(
-                f"No monitor is running with its state in {there.folder}, nor has any its socket in {places[-1]}."
+                f"No monitor is running with its state in {there.folder}, nor has any its socket in "
+                f"{run_folder.folder()}."
             )
         return exit_code(found)
 

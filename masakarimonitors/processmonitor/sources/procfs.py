@@ -130,9 +130,7 @@ class Doubtful:
     @property
     def text(self) -> str:
         """For people."""
-        return (
-            f"pid {self.pid} is not surely the service: {self.reason.why}, but {self.reason.doubt} the service"
-        )
+        return f"pid {self.pid} is not surely the service: {self.reason.why}, but {self.reason.doubt} the service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

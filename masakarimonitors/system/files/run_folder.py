@@ -1,20 +1,22 @@
 """The folder in which whoever looks finds the sockets of all monitors of this host, without any configuration.
 
 Everybody may look which monitors there are; to ask them is for root, their own user and the group `masakari`. What is
-made there belongs to that group because the folder does, so that no name is followed to give it away.
+made there belongs to that group because the folder does, so that no name is followed to give it away. A monitor that
+systemd has begun has a folder of its own in it: systemd gives a unit's folder, with all that is in there, to its user.
 """
 
 import grp
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from masakarimonitors.system.files.private_files import folder_is_open_to
 from masakarimonitors.system.network.socket_path import is_short
 
 SYSTEM = Path("/run/masakarimonitors")
-"""Where it is unless systemd names another one (`RuntimeDirectory=`)."""
+"""Where it is; systemd names one in it for each unit (`RuntimeDirectory=`)."""
 
 GROUP = "masakari"
 """Whose members may ask."""
@@ -22,13 +24,18 @@ GROUP = "masakari"
 _LISTENS = 0x10000
 """Of a socket in the kernel's table: __SO_ACCEPTCON."""
 
+_OURS = "masakari"
+"""Stands in each monitor's command line."""
+_MOST = 64
+"""So many that have it there are looked at: anybody can write it there."""
+
 
 class NotOurs(OSError):
     """The folder is not one in which this user may put sockets; the message says what was seen, and what to do."""
 
 
 def folder(environ: Mapping[str, str] | None = None) -> Path:
-    """Where it is."""
+    """Where this process puts its sockets, or looks for those of others."""
     given = (os.environ if environ is None else environ).get("RUNTIME_DIRECTORY", "").split(":")[0]
     return Path(given) if given.startswith("/") else SYSTEM
 
@@ -60,8 +67,54 @@ def prepare(place: Path, group: str = GROUP) -> int:
         os.close(descriptor)
 
 
-def is_listening(path: Path, table: str) -> bool:
-    """Whether a process listens at `path`, by the kernel's table of such sockets (/proc/net/unix), pure."""
+def places(name: str) -> Sequence[Path]:
+    """The folders in which the monitor `name` may have its socket, for whoever looks for it."""
+    return [folder(), folder() / name]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """At which paths a process of this host listens, as far as this user can see. `whole`: that is all of them."""
+
+    tables: Sequence[str]
+    whole: bool
+
+    def has(self, path: Path) -> bool:
+        """Whether one listens at `path`."""
+        return any(_is_listening(path, table) for table in self.tables)
+
+    def tells_of(self, path: Path) -> bool:
+        """Whether one would be seen at `path`: of one with a long path another address stands in the tables."""
+        return self.whole and is_short(path)
+
+
+def listening(proc: str = "/proc") -> Listening:
+    """The kernel's tables of such sockets: of this network namespace, and of each in which a monitor may run.
+
+    Each namespace has its own. Whose command line cannot be read may be a monitor, in any of them.
+    """
+    own = _read(f"{proc}/net/unix")
+    tables, whole, looked = {own: None} if own else {}, bool(own), 0
+    try:
+        pids = [one for one in os.listdir(proc) if one.isdigit()]
+    except OSError:
+        return Listening(list(tables), whole=False)
+    for pid in sorted({"1", *pids}, key=int):  # of init it is seen whether others are hidden at all
+        words = _read(f"{proc}/{pid}/cmdline")
+        if words is None:
+            whole = whole and pid != "1" and not os.path.lexists(f"{proc}/{pid}")
+        elif _OURS in words:
+            looked += 1
+            table = _read(f"{proc}/{pid}/net/unix") if looked <= _MOST else None
+            if table:
+                tables[table] = None
+            else:
+                whole = whole and not os.path.lexists(f"{proc}/{pid}")
+    return Listening(list(tables), whole)
+
+
+def _is_listening(path: Path, table: str) -> bool:
+    """Whether a process listens at `path`, by one such table, pure."""
     for line in table.splitlines()[1:]:
         cells = line.split(maxsplit=7)
         if len(cells) == 8 and cells[7] == str(path):
@@ -73,17 +126,11 @@ def is_listening(path: Path, table: str) -> bool:
     return False
 
 
-def is_told(path: Path, table: str) -> bool:
-    """Whether the table would tell of a socket at `path`: of one with a long path another address stands there."""
-    return bool(table) and is_short(path)
-
-
-def table() -> str:
-    """The kernel's table; empty where it cannot be read."""
+def _read(path: str) -> str | None:
     try:
-        return Path("/proc/net/unix").read_text(encoding="utf-8", errors="surrogateescape")
+        return Path(path).read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        return ""
+        return None
 
 
 def _number(group: str) -> int | None:

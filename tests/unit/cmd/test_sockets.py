@@ -21,15 +21,17 @@ def _runtime(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("there", "expected"),
     [
-        (Found(STATE), [STATE, RUN]),
-        (Found(STATE, (STATE,)), [RUN]),
-        (Found(STATE, (Path("/root"),)), [STATE, RUN]),
-        (Found(RUN), [RUN]),
-        (Found(None), [RUN]),
+        (Found(STATE), [STATE]),
+        (Found(STATE, (STATE,)), []),
+        (Found(STATE, (Path("/root"),)), [STATE]),
+        (Found(RUN), []),
+        (Found(None), []),
     ],
 )
-def test_everybody_s_folder_is_looked_into_always_and_last(there: Found, expected: list[Path]) -> None:
-    assert sockets.places(there) == expected
+def test_everybody_s_folder_and_that_of_its_unit_are_looked_into_always_and_last(
+    there: Found, expected: list[Path]
+) -> None:
+    assert sockets.places(there, "hostmonitor") == [*expected, RUN, RUN / "hostmonitor"]
 
 
 def test_one_that_listens_in_a_closed_folder_runs(tmp_path: Path) -> None:
@@ -43,5 +45,5 @@ def test_one_that_listens_in_a_closed_folder_runs(tmp_path: Path) -> None:
 
 def test_where_the_table_does_not_tell_it_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is not known" in sockets.hidden("hostmonitor", [STATE / ("long" * 30)])
-    monkeypatch.setattr(run_folder, "table", lambda: "")
+    monkeypatch.setattr(run_folder, "listening", lambda: run_folder.Listening((), whole=False))
     assert "whether hostmonitor runs is not known" in sockets.hidden("hostmonitor", [STATE])

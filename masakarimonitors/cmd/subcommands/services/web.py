@@ -91,8 +91,7 @@ def asker(conf: cfg.ConfigOpts) -> Ask:
     """How a monitor is asked: looked for anew each time, as it may have been started since with another user."""
 
     def ask(name: str, more: Sequence[str]) -> Found:
-        there = state_path.search(conf, ".sock", MONITORS)
-        return sockets.best(name, sockets.places(there), there.closed, more)
+        return sockets.best(name, sockets.search(conf, ".sock"), more)
 
     return ask
 

@@ -151,6 +151,22 @@ async def test_one_that_has_its_socket_only_where_everybody_looks_is_asked_there
     assert said.out.startswith("node05 is well: it answers.") and said.err == ""
 
 
+async def test_a_configuration_that_cannot_be_used_keeps_nobody_from_asking_who_runs(
+    run: Run, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    (tmp_path / "run/hostmonitor").mkdir(parents=True)
+    (tmp_path / "monitors.conf").write_text("[DEFAULT\nhostname = x\n")
+    assert await asyncio.to_thread(run, "explain", "node05") == 4
+    said = capsys.readouterr()
+    assert "monitors.conf" in said.err and "Nothing is known of node05" in said.err
+    path = tmp_path / "run/hostmonitor/hostmonitor.sock"
+    async with unix_socket.serve(monitor("hostmonitor", WELL), FakeClock(), path):
+        assert await asyncio.to_thread(run, "explain", "node05") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("node05 is well") and "the past is missing here" in said.err
+
+
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:

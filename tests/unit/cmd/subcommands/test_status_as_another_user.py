@@ -169,7 +169,7 @@ async def test_one_that_answers_does_not_hide_one_that_may_not_be_looked_at(
         path = folder / "state" / "processmonitor.sock"
         async with unix_socket.serve(monitor("processmonitor", clock), clock, path):
             if not told:
-                monkeypatch.setattr(run_folder, "table", lambda: "")
+                monkeypatch.setattr(run_folder, "listening", lambda: run_folder.Listening((), whole=False))
             ran = await asyncio.to_thread(ask, "status")
     assert ran.code == 4 and "hostmonitor\thealth\tok" in ran.out
     said = "processmonitor runs, and uid" if told else "whether processmonitor runs is not known"

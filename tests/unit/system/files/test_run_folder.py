@@ -75,14 +75,57 @@ def test_root_puts_no_socket_where_another_user_could_swap_it(tmp_path: Path) ->
     ],
 )
 def test_who_listens_stands_in_the_kernel_s_table(path: str, listens: bool) -> None:
-    assert run_folder.is_listening(Path(path), TABLE) is listens
+    assert run_folder.Listening((TABLE,), whole=True).has(Path(path)) is listens
 
 
 def test_a_real_socket_is_found_in_it(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(str(path))
-        assert not run_folder.is_listening(path, run_folder.table())
+        assert not run_folder.listening().has(path)
         one.listen(1)
-        assert run_folder.is_listening(path, run_folder.table())
-    assert not run_folder.is_listening(path, run_folder.table())
+        assert run_folder.listening().has(path)
+    assert not run_folder.listening().has(path)
+
+
+def runs(proc: Path, pid: str, *argv: str, table: str | None = "") -> None:
+    """A process of a host that is made up, with the sockets of its network namespace."""
+    (proc / pid / "net").mkdir(parents=True)
+    (proc / pid / "cmdline").write_text("".join(f"{word}\0" for word in argv))
+    if table is not None:
+        (proc / pid / "net/unix").write_text(f"Num\n{table}")
+
+
+HOSTMONITOR = "/run/masakarimonitors/hostmonitor.sock"
+
+
+@pytest.mark.parametrize(
+    ("table", "has", "whole"),
+    [(TABLE, True, True), ("", False, True), (None, False, False)],
+    ids=["listens", "does not", "cannot be read"],
+)
+def test_a_monitor_in_a_network_namespace_of_its_own_is_seen(
+    tmp_path: Path, table: str | None, has: bool, whole: bool
+) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/unix").write_text("Num\n")
+    runs(tmp_path, "1", "/sbin/init")
+    runs(tmp_path, "7", "/usr/bin/python3", "/usr/bin/masakari-hostmonitor", table=table)
+    seen = run_folder.listening(str(tmp_path))
+    assert (seen.has(Path(HOSTMONITOR)), seen.tells_of(Path(HOSTMONITOR))) == (has, whole)
+
+
+def test_where_the_processes_of_others_are_hidden_it_is_not_known_who_listens(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/unix").write_text("Num\n")
+    runs(tmp_path, "7", "bash")
+    assert not run_folder.listening(str(tmp_path)).tells_of(Path(HOSTMONITOR))
+
+
+def test_many_who_call_themselves_so_cost_no_more_than_a_few(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/unix").write_text("Num\n")
+    for pid in range(1, 101):
+        runs(tmp_path, str(pid), "sleep", "masakari", table=f"{pid}\n")
+    seen = run_folder.listening(str(tmp_path))
+    assert len(seen.tables) < 100 and not seen.whole
