@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from masakarimonitors.core.decision import JSON
+from masakarimonitors.status.kept import Kept
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.network.socket_path import SocketPath, Taken, address
@@ -63,6 +64,7 @@ async def serve(
     """Show the status at `path`, as `listen` does; `spare`: there is another place where it is shown."""
 
     answering: dict[asyncio.StreamWriter, None] = {}
+    whole = Kept(lambda: json.dumps(status.snapshot(clock.now())).encode() + b"\n", clock)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answering[writer] = None
@@ -74,8 +76,11 @@ async def serve(
             # Or closing would wait for ever for a reader of whose answer a part is left here.
             writer.transport.set_write_buffer_limits(0)
             async with asyncio.timeout(PATIENCE):
-                told = _told(status, clock, await _question(reader))
-                writer.write(json.dumps(told).encode() + b"\n")
+                asked = await _question(reader)
+                if asked:
+                    writer.write(json.dumps(_told(status, clock, asked)).encode() + b"\n")
+                else:
+                    writer.write(whole())
                 await writer.drain()
         except (OSError, TimeoutError):
             writer.transport.abort()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 from masakarimonitors.status import listening, metrics
 from masakarimonitors.status.health import Cause, Health, Level
+from masakarimonitors.status.kept import Kept
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.network.h11_server import PLAIN, Answer, Handler, Request, in_words
@@ -41,15 +42,17 @@ async def serve(
     the address cannot be had.
     """
 
+    document = Kept(lambda: json.dumps([status.snapshot(clock.now()) for status in statuses]).encode(), clock)
+    numbers = Kept(lambda: metrics.render(statuses, clock), clock)
+
     async def show(request: Request) -> Answer:
         return in_words(200, _HERE)
 
     async def as_json(request: Request) -> Answer:
-        told = json.dumps([status.snapshot(clock.now()) for status in statuses])
-        return Answer(body=told.encode(), type="application/json; charset=utf-8", headers=PLAIN)
+        return Answer(body=document(), type="application/json; charset=utf-8", headers=PLAIN)
 
     async def as_metrics(request: Request) -> Answer:
-        return Answer(body=metrics.render(statuses, clock), type=METRICS, headers=PLAIN)
+        return Answer(body=numbers(), type=METRICS, headers=PLAIN)
 
     async def alive(request: Request) -> Answer:
         # That it answers is the answer: the loop turns. Nothing else is looked at, or a monitor that is blind, or of
@@ -57,9 +60,9 @@ async def serve(
         return in_words(200, "OK")
 
     def probe(choose: Callable[[Health], Sequence[Cause]]) -> Handler:
-        async def answer(request: Request) -> Answer:
+        def look() -> Sequence[str]:
             now = clock.now()
-            lines = []
+            lines: list[str] = []
             for status in statuses:
                 name = status.record.monitor
                 try:
@@ -70,6 +73,12 @@ async def serve(
                         f"{Level.BLIND.value}: {name}: how it is cannot be told, by a fault of this program "
                         f"({type(fault).__name__}: {fault}). Report it with the log.".replace("\n", " ")
                     )
+            return lines
+
+        looked = Kept(look, clock)
+
+        async def answer(request: Request) -> Answer:
+            lines = looked()
             return in_words(503 if lines else 200, "\n".join(lines or ["OK"]))
 
         return answer

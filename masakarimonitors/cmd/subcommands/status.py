@@ -23,6 +23,7 @@ from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.health import Level, Sight
+from masakarimonitors.system.files import run_folder
 
 # Waiting and delivered reports, and verdicts, that are shown to people; all of them are in the JSON.
 _SHOWN = 20

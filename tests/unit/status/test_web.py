@@ -70,6 +70,30 @@ async def test_each_probe_says_what_it_is_for(clock: FakeClock) -> None:
         assert await codes() == [200, 503, 503]
 
 
+async def test_who_asks_often_does_not_have_it_told_anew_each_time(clock: FakeClock) -> None:
+    """Beside them the probes must have their turn, and what is to be seen first of all."""
+    told = 0
+
+    def describe() -> list[SubjectRow]:
+        nonlocal told
+        told += 1
+        clock.stand_still(0.02)
+        return [SubjectRow("host:a", "up")]
+
+    row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
+    status = MonitorStatus(Record("m", clock.now()), describe, lambda: row, views=_sees)
+    async with web.serve([status], clock, "127.0.0.1:0") as url, aiohttp.ClientSession(url) as client:
+        for path in ("/status.json", "/metrics", "/healthz", "/readyz"):
+            await asked(client, path)
+            before = told
+            for _ in range(20):
+                await asked(client, path)
+            assert told == before, path
+            clock.stand_still(5.0)
+            await asked(client, path)
+            assert told > before, path
+
+
 async def test_a_row_that_cannot_be_told_says_nothing_of_life(clock: FakeClock) -> None:
     """A working monitor is not killed for it, and not called well either."""
 
