@@ -123,10 +123,13 @@ class CommandsRun:
 
 @dataclass(frozen=True, slots=True)
 class SeenRunning:
-    """An entry was seen running, for the first time or as one more ordinary user; `users`: all of these so far."""
+    """An entry was seen running, for the first time or as somebody else; `users` and `units` (of the init system): as
+    whom and where, all of them so far.
+    """
 
     process_name: str
     users: frozenset[int]
+    units: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,15 @@ def person(ids: tuple[int, int] | None, folder: str) -> Person | None:
     return None if begun is Origin.HOST else Person(ordinary, begun is Origin.PERSON)
 
 
+def unit_of(folder: str) -> str:
+    """The service of the init system that has begun this process (`folder`: its own below /proc), "" for none."""
+    for line in _text(f"{folder}/cgroup").splitlines():
+        services = [part for part in line.split(":", 2)[-1].split("/") if part.endswith(".service")]
+        if services:
+            return services[-1]
+    return ""
+
+
 def _text(path: str) -> str:
     try:
         return read(path).decode(errors="replace")

@@ -21,10 +21,14 @@ from masakarimonitors.processmonitor.core.observation import (
     SeenRunning,
     Sighting,
 )
-from masakarimonitors.processmonitor.core.recognition.matching import NOBODY_KNOWN, Index, Pattern
+from masakarimonitors.processmonitor.core.recognition.matching import (
+    NOBODY_KNOWN,
+    AsSeen,
+    Index,
+    Pattern,
+)
 from masakarimonitors.processmonitor.sources.held import APART, Key, Table
 from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
-from masakarimonitors.processmonitor.sources.people import ORDINARY
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, tick_of, ticks_now
 from masakarimonitors.system.clock import Clock
@@ -44,7 +48,7 @@ _EXEC_PAUSES = (0.05, 0.2, 0.75, 2.0)
 # So many processes of one entry are held; of thousands the others are looked at.
 _PIDFDS = 32
 _NOTHING_DOWN: Mapping[str, datetime.datetime] = {}
-_NOTHING_SEEN: Mapping[str, frozenset[int]] = {}
+_NOTHING_SEEN: Mapping[str, AsSeen] = {}
 
 
 Follow = Callable[[Sequence[Pattern], Sequence[Entry], bool], tuple[Pattern, ...]]
@@ -67,14 +71,14 @@ class Processes:
         descriptors: Callable[[], int] = allowed_descriptors,
         follow: Follow = follow_again,
         down: Mapping[str, datetime.datetime] = _NOTHING_DOWN,
-        seen: Mapping[str, frozenset[int]] = _NOTHING_SEEN,
+        seen: Mapping[str, AsSeen] = _NOTHING_SEEN,
     ) -> None:
         """Nothing is watched until `watch`; `check_interval`, and the `patience` with one process, in seconds.
 
         `blindness`: why the host's processes cannot be seen from here; empty when they can. Of the `descriptors` that
         may be open, half may hold processes; the others of these are looked at. `down`: when, in this boot, an earlier
         life saw all of an entry gone; workers and sessions of it that have lived since then are not the entry. `seen`:
-        entries that an earlier life saw running, and as which ordinary users.
+        entries that an earlier life saw running, and as whom.
         """
         self._descriptors = descriptors
         self._follow_again = follow
@@ -207,6 +211,7 @@ class Processes:
     async def _look_whenever_wanted(self) -> None:
         # A thread of its own: reading about a process that hangs in the kernel can hang as well.
         thread = Pool("procfs")
+        waiting: list[asyncio.Future[None]] = []
         try:
             while True:
                 await self._wanted.wait()
@@ -229,6 +234,7 @@ class Processes:
                     thread = Pool("procfs")
                 if lists != self._lists:  # the list has changed meanwhile
                     self._waiting += waiting
+                    waiting = []
                     self._want_fresh()
                     continue
                 self._shown_by = scanner
@@ -237,6 +243,8 @@ class Processes:
                     if not done.done():
                         done.set_result(None)
         finally:
+            # Where this look has failed they are answered by the next one, when this source is started again.
+            self._waiting += [one for one in waiting if not one.done()]
             thread.close()
             self._following = False
             for key in list(self._pidfds):
@@ -326,16 +334,20 @@ class Processes:
         before = {name: self._table.of(name) for name in self._presence}
         self._table.take(scan, at.monotonic, frozenset(self._ended))
         self._hold()
+        learned = False
         for name in self._presence:
             presence = Presence.RUNNING if self._table.of(name) else self._judge(name)[0]
             if presence is Presence.RUNNING:
                 self._met.add(name)
-                self._learn(name, scan)
+                learned = self._learn(name, scan) or learned
             rows = self._table.of(name)
             first = rows[0].pid if rows else 0
             if presence is not self._presence[name] or first != self._first.get(name, first):
                 self._presence[name], self._first[name] = presence, first
                 self._emit(self._sighting(name, 0))
+        if learned:
+            index = Index(self._as_known(self._scanner.index.patterns))
+            self._scanner = self._make_scanner(index, self._scanner.avoid)
         self._ended = {key for key in self._ended if is_same(*key)}
         if self._table.doubts:
             asyncio.get_running_loop().call_later(APART * 1.2, self._want_fresh)
@@ -387,18 +399,18 @@ class Processes:
             return Presence.UNKNOWN, unclear or doubtful
         return Presence.GONE, "; ".join(filter(None, (self._table.evidence(name), doubtful)))
 
-    def _learn(self, name: str, scan: Scan) -> None:
-        """That it runs, and as which ordinary users: theirs are its processes from now on, however begun."""
+    def _learn(self, name: str, scan: Scan) -> bool:
+        """That it runs, and as whom: these are its users and units from now on. Whether that changes who counts."""
         before = self._seen.get(name)
-        found = scan.found.get(name, ())
-        users = frozenset(one.user for one in found if one.reason.strong and one.user >= ORDINARY)
-        if before is not None and users <= before:
-            return
-        self._seen[name] = (before or frozenset()) | users
-        if users:
-            index = Index(self._as_known(self._scanner.index.patterns))
-            self._scanner = self._make_scanner(index, self._scanner.avoid)
-        self._emit(SeenRunning(name, self._seen[name]))
+        strong = [one for one in scan.found.get(name, ()) if one.reason.strong]
+        if before is not None and all(
+            one.user in before.users and one.unit in before.units for one in strong
+        ):
+            return False
+        users, units = frozenset(one.user for one in strong), frozenset(one.unit for one in strong)
+        self._seen[name] = after = (before or AsSeen()) | AsSeen(users, units)
+        self._emit(SeenRunning(name, after.users, after.units))
+        return bool(strong)
 
     def _as_known(self, patterns: Iterable[Pattern]) -> list[Pattern]:
         return [replace(one, known=self._seen.get(one.process_name, one.known)) for one in patterns]

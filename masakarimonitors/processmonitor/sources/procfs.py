@@ -21,7 +21,7 @@ from masakarimonitors.processmonitor.core.recognition.matching import (
     brief,
     mentions,
 )
-from masakarimonitors.processmonitor.sources.people import Person, person, users
+from masakarimonitors.processmonitor.sources.people import Person, person, unit_of, users
 from masakarimonitors.processmonitor.sources.stat import DEAD, Marks, Stat, is_rewritten, read, read_stat
 
 VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
@@ -76,13 +76,14 @@ class Known:
     matches: tuple[Match, ...]
     at: float
     user: int = 0
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """One running process of an entry; pid and start time (clock ticks since boot) together name it.
 
-    `user`: its effective user id, 0 where that is not known.
+    `user`: its effective user id, 0 where that is not known; `unit`: as `Identity` has it.
     """
 
     pid: int
@@ -92,6 +93,7 @@ class Found:
     _: KW_ONLY
     parent: int = 0
     user: int = 0
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,12 +296,12 @@ class Scanner:
         if before is not None and (before.raw, before.exe) == (raw, exe):
             return before
         identity = identify(_words(raw), exe, cwd=lambda: _cwd(f"{self._proc}/{name}/cwd"))
-        matches, user = tuple[Match, ...](), 0
+        matches, user, unit = tuple[Match, ...](), 0, ""
         if identity is not None and self.index.candidates(identity):
             # Asked only for those few, for a file on dead storage does not answer.
             file, ids = _file(f"{self._proc}/{name}/exe"), _users(f"{self._proc}/{name}/status")
             user = ids[1] if ids is not None else 0
-            whose = person(ids, f"{self._proc}/{name}")
+            whose, unit = person(ids, f"{self._proc}/{name}"), unit_of(f"{self._proc}/{name}")
             matches = self.index.match(
                 replace(
                     identity,
@@ -307,11 +309,12 @@ class Scanner:
                     user=user if ids is not None else None,
                     person=whose.user if whose is not None else None,
                     certain=whose is not None and whose.certain,
+                    unit=unit,
                 )
             )
             if int(name) == os.getpid():  # we are none of them, but the monitors that we run
                 matches = tuple(one for one in matches if "masakari-monitors run" in one.reason.why)
-        return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic(), user=user)
+        return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic(), user=user, unit=unit)
 
     def _person(self, name: str) -> Person | None:
         return person(_users(f"{self._proc}/{name}/status"), f"{self._proc}/{name}")
@@ -358,7 +361,15 @@ class Scanner:
             if match.reason.doubt:
                 doubtful.setdefault(match.process_name, []).append(Doubtful(pid, match.reason))
                 continue
-            one = Found(pid, stat.started, match.reason, stat.marks, parent=stat.parent, user=now.user)
+            one = Found(
+                pid,
+                stat.started,
+                match.reason,
+                stat.marks,
+                parent=stat.parent,
+                user=now.user,
+                unit=now.unit,
+            )
             found.setdefault(match.process_name, []).append(one)
 
     def _compare(self, others: dict[int, Other], pid: int, names: Collection[str], now: Known) -> None:

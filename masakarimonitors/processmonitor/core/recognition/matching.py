@@ -25,14 +25,28 @@ NOBODY_KNOWN = -1
 """The user id of a user whom this host does not know: no process is that user's."""
 
 
+@dataclass(frozen=True, slots=True)
+class AsSeen:
+    """As whom an entry was seen running: as which users, and in which units of the init system ("": in none).
+
+    Without any unit nothing is known: it was not seen, or by a release that did not look.
+    """
+
+    users: frozenset[int] = frozenset()
+    units: frozenset[str] = frozenset()
+
+    def __or__(self, other: "AsSeen") -> "AsSeen":
+        """As these and those."""
+        return AsSeen(self.users | other.users, self.units | other.units)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
     """One entry as processes are compared with it.
 
     `words`: its process_name. `target`: where its first word leads, links followed; `file`: device and inode of what
     stands there (None: nothing, or no path). `user`: the user id that its processes must have, None for any.
-    `stands`: a program of this very name stands, or has stood, on this host. `known`: ordinary users that the service
-    was seen to run as.
+    `stands`: a program of this very name stands, or has stood, on this host. `known`: as whom the service was seen.
     """
 
     process_name: str
@@ -41,7 +55,7 @@ class Pattern:
     file: tuple[int, int] | None = None
     user: int | None = None
     stands: bool = False
-    known: frozenset[int] = frozenset()
+    known: AsSeen = AsSeen()
 
     @classmethod
     def of(
@@ -134,13 +148,27 @@ class Index:
 def matches(entry: Pattern, identity: Identity) -> Reason | None:
     """Why this process is one of this entry; None when it is not."""
     reason = _looks_like(entry, identity)
-    if reason is None or identity.person is None or identity.person in {entry.user, *entry.known}:
-        return reason
+    if reason is None:
+        return None
     user = identity.person
-    doubt = (
-        f"it is of user {user} and of no system service or container: give the entry `user: {user}` if it is"
-    )
-    return replace(reason, doubt=doubt, persons=identity.certain)
+    if user is not None and user not in {entry.user, *entry.known.users}:
+        doubt = f"it is of user {user} and of no system service or container: give the entry `user: {user}` if it is"
+        return replace(reason, doubt=doubt, persons=identity.certain)
+    if not reason.doubt and _is_of_a_stranger(entry, identity):
+        where = identity.unit or "no unit of the init system"
+        doubt = (
+            f"it is of user {identity.user} in {where}, and was seen to run as others and elsewhere: give the entry "
+            f"`user: {identity.user}` if it is"
+        )
+        return replace(reason, doubt=doubt)
+    return reason
+
+
+def _is_of_a_stranger(entry: Pattern, it: Identity) -> bool:
+    """Whether another service's user runs it: not root, not whom the list names, and neither user nor unit was seen."""
+    if it.user in (None, 0, entry.user) or not entry.known.units:
+        return False
+    return it.user not in entry.known.users and it.unit not in entry.known.units
 
 
 def _looks_like(entry: Pattern, identity: Identity) -> Reason | None:

@@ -1,12 +1,13 @@
-"""What is kept on disk of entries that were seen running: that they were, and as which ordinary users. Pure.
+"""What is kept on disk of entries that were seen running: that they were, as which users and in which units. Pure.
 
-In: a sighting by the source, or what the last life has kept. Out: the memory, or the users by entry.
+In: a sighting by the source, or what the last life has kept. Out: the memory, or as whom by entry.
 """
 
 from collections.abc import Mapping
 
 from masakarimonitors.core.decision import JSON, Decision, Remember
 from masakarimonitors.processmonitor.core.observation import SeenRunning
+from masakarimonitors.processmonitor.core.recognition.matching import AsSeen
 
 PREFIX = "seen:"
 """Before the process name: the key of the memory."""
@@ -15,7 +16,8 @@ PREFIX = "seen:"
 def remember(seen: SeenRunning) -> Decision:
     """Keep this, and nothing that was kept before."""
     users: list[JSON] = [*sorted(seen.users)]
-    return Decision((Remember(PREFIX + seen.process_name, {"users": users}),))
+    units: list[JSON] = [*sorted(seen.units)]
+    return Decision((Remember(PREFIX + seen.process_name, {"users": users, "units": units}),))
 
 
 def forget(process_name: str) -> Decision:
@@ -23,12 +25,16 @@ def forget(process_name: str) -> Decision:
     return Decision((Remember(PREFIX + process_name, None),))
 
 
-def recalled(memory: Mapping[str, Mapping[str, JSON]]) -> Mapping[str, frozenset[int]]:
-    """By process name, the ordinary users that it was seen to run as; what makes no sense is passed over."""
+def recalled(memory: Mapping[str, Mapping[str, JSON]]) -> Mapping[str, AsSeen]:
+    """By process name, as whom it was seen to run; what makes no sense is passed over.
+
+    Earlier releases have kept ordinary users alone, and no units.
+    """
     found = {}
     for key, kept in memory.items():
-        users = kept.get("users")
+        users, units = kept.get("users"), kept.get("units")
         if key.startswith(PREFIX) and isinstance(users, list):
             known = (one for one in users if isinstance(one, int) and not isinstance(one, bool))
-            found[key.removeprefix(PREFIX)] = frozenset(known)
+            where = (one for one in units if isinstance(one, str)) if isinstance(units, list) else ()
+            found[key.removeprefix(PREFIX)] = AsSeen(frozenset(known), frozenset(where))
     return found

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.processmonitor.sources.people import ORDINARY, Origin, Person, origin, person, users
+from masakarimonitors.processmonitor.sources.people import (
+    ORDINARY,
+    Origin,
+    Person,
+    origin,
+    person,
+    unit_of,
+    users,
+)
 
 STATUS = b"Name:\tx\nUid:\t5\t7\t0\t0\nGid:\t1\t1\t1\t1\n"
 
@@ -54,3 +62,21 @@ def test_who_has_begun_it_is_unclear_where_the_kernel_does_not_tell(
     groups: str, login: str, begun: Origin
 ) -> None:
     assert origin(groups, login, (1001, 1001)) is begun
+
+
+@pytest.mark.parametrize(
+    ("groups", "unit"),
+    [
+        ("0::/system.slice/nova-compute.service\n", "nova-compute.service"),
+        ("0::/system.slice/nova-compute.service/worker\n", "nova-compute.service"),
+        ("4:cpu:/\n1:name=systemd:/system.slice/nova.service\n0::/\n", "nova.service"),
+        ("0::/user.slice/user-1.slice/user@1.service/app.slice/x.service\n", "x.service"),
+        ("0::/system.slice/docker-0123.scope\n", ""),
+        ("0::/openrc.nova\n", ""),
+        ("", ""),
+    ],
+)
+def test_in_which_unit_it_was_begun(tmp_path: Path, groups: str, unit: str) -> None:
+    (tmp_path / "cgroup").write_text(groups)
+    assert unit_of(str(tmp_path)) == unit
+    assert unit_of(str(tmp_path / "nobody")) == ""

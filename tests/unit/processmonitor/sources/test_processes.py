@@ -21,8 +21,9 @@ from masakarimonitors.processmonitor.core.observation import (
     SeenRunning,
     Sighting,
 )
-from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern, Reason
+from masakarimonitors.processmonitor.core.recognition.matching import AsSeen, Index, Pattern, Reason
 from masakarimonitors.processmonitor.sources.patterns import follow_again
+from masakarimonitors.processmonitor.sources.people import unit_of
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import read_stat, ticks_now
@@ -208,6 +209,29 @@ async def test_where_nothing_can_be_seen_it_is_not_said_that_no_service_runs(
         await source.services("sh")
 
 
+async def test_who_asks_for_a_look_that_fails_is_answered_by_the_next_one(tmp_path: Path) -> None:
+    made, looks = made_up(tmp_path), itertools.count()
+
+    class FailsOnce(Scanner):
+        def scan(self, *arguments: Any) -> Scan:
+            if next(looks) == 0:
+                raise RuntimeError("no thread can be started")
+            return made(self.index, self.avoid).scan(*arguments)
+
+    source = Processes(SystemClock(), 3600, scanner=FailsOnce)
+    source.watch([Entry(process_name="sh")])
+    asked = asyncio.get_running_loop().create_task(source.look("sh", 7))
+    await asyncio.sleep(0)  # it has asked by then
+    with pytest.raises(ExceptionGroup, match="unhandled"):
+        await source.run(lambda observation: None)
+    assert not asked.done()
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        assert (await asked).in_reply_to == 7
+    finally:
+        running.cancel()
+
+
 async def test_who_cannot_see_the_host_calls_nothing_gone(tmp_path: Path) -> None:
     program = tmp_path / "seen"
     shutil.copy("/bin/sleep", program)
@@ -340,7 +364,10 @@ async def test_whose_text_is_shown_is_mentioned_in_the_look_that_learns_of_anoth
         running = asyncio.create_task(source.run(emitted.append))  # noqa: TID251
         try:
             seen = await look(source, "/opt/agent/agent")
-            assert SeenRunning("/usr/bin/nova-compute", frozenset({42436})) in emitted
+            assert (
+                SeenRunning("/usr/bin/nova-compute", frozenset({42436}), frozenset({"nova-compute.service"}))
+                in emitted
+            )
             assert seen.presence is Presence.GONE and "pid 8 shows" in seen.mention
         finally:
             running.cancel()
@@ -369,7 +396,7 @@ async def test_a_service_that_an_earlier_life_has_seen_is_dead_whatever_people_r
 ) -> None:
     name = "/usr/bin/some-agent"
     scanner = of_a_person(tmp_path / "proc", *argv)
-    source = Processes(SystemClock(), 3600, scanner=scanner, seen={name: frozenset()})
+    source = Processes(SystemClock(), 3600, scanner=scanner, seen={name: AsSeen()})
     source.watch([Entry(process_name=name)])
     running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
     try:
@@ -382,7 +409,7 @@ async def test_a_service_that_an_earlier_life_has_seen_is_dead_whatever_people_r
 async def test_what_an_earlier_life_has_seen_and_is_not_on_the_first_list_is_met_anew(tmp_path: Path) -> None:
     name = "/usr/bin/some-agent"
     scanner = of_a_person(tmp_path / "proc", "bash", name)
-    source = Processes(SystemClock(), 3600, scanner=scanner, seen={name: frozenset()})
+    source = Processes(SystemClock(), 3600, scanner=scanner, seen={name: AsSeen()})
     source.watch([Entry(process_name="/usr/bin/another")])
     source.watch([Entry(process_name=name)])
     running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
@@ -426,7 +453,7 @@ async def test_what_may_be_a_service_that_was_seen_before_is_no_proof_that_it_is
     scanner = made_up(tmp_path)
     exe = "/usr/lib/some-agent/agent.real" if user == 0 else "/usr/bin/bash"
     begin(tmp_path, 7, *argv, exe=exe, user=user, groups=groups)
-    source = Processes(SystemClock(), 3600, scanner=scanner, seen={name: frozenset()})
+    source = Processes(SystemClock(), 3600, scanner=scanner, seen={name: AsSeen()})
     source.watch([Entry(process_name=name)])
     running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
     try:
@@ -459,10 +486,33 @@ async def test_a_wrapper_that_shows_its_name_is_no_proof_that_the_service_is_dea
         running.cancel()
 
 
+async def test_a_stranger_among_the_services_does_not_stand_for_a_dead_one_whose_user_and_unit_were_seen(
+    tmp_path: Path,
+) -> None:
+    name, python = "/usr/bin/some-agent", "/usr/bin/python3"
+    source = Processes(SystemClock(), 3600, scanner=made_up(tmp_path))
+    source.watch([Entry(process_name=name)])
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        with begun(["sleep", "600"]) as agent:
+            its = "0::/system.slice/some-agent.service\n"
+            begin(tmp_path, agent.pid, python, name, exe=python, user=42, groups=its)
+            assert (await look(source, name)).presence is Presence.RUNNING
+            begin(tmp_path, 7, python, name, exe=python, user=33, groups="0::/system.slice/apache2.service\n")
+            assert (await look(source, name)).presence is Presence.RUNNING
+            shutil.rmtree(tmp_path / str(agent.pid))
+            agent.kill()
+        seen = await look(source, name)
+        assert seen.presence is Presence.UNKNOWN and "user 33 in apache2.service" in seen.evidence
+    finally:
+        running.cancel()
+
+
 async def test_that_a_service_was_seen_is_told_once_for_the_next_life(tmp_path: Path) -> None:
     agent = tmp_path / "some-agent"
     shutil.copy("/bin/sleep", agent)
-    for before, told in (({}, [SeenRunning(str(agent), frozenset())]), ({str(agent): frozenset[int]()}, [])):
+    once = SeenRunning(str(agent), frozenset({os.geteuid()}), frozenset({unit_of("/proc/self")}))
+    for before, told in (({}, [once]), ({str(agent): AsSeen(once.users, once.units)}, [])):
         source = Processes(SystemClock(), 3600, seen=before)
         source.watch([Entry(process_name=str(agent))])
         emitted: list[Observation] = []

@@ -7,6 +7,7 @@ import pytest
 
 from masakarimonitors.processmonitor.core.recognition.identity import UNNAMEABLE, identify
 from masakarimonitors.processmonitor.core.recognition.matching import (
+    AsSeen,
     Index,
     Pattern,
     Reason,
@@ -238,11 +239,44 @@ def test_what_an_ordinary_user_runs_counts_only_where_the_service_is_that_users(
     entry = pattern_of(NOVA)
     reason = matches(entry, persons)
     assert reason is not None and "give the entry `user: 65534`" in reason.doubt
-    for one in (replace(entry, user=65534), replace(entry, known=frozenset({65534}))):
+    for one in (
+        replace(entry, user=65534),
+        replace(entry, known=AsSeen(frozenset({65534}), frozenset({"x.service"}))),
+    ):
         reason = matches(one, persons)
         assert reason is not None and not reason.doubt
     reason = matches(entry, identity)  # of a system service
     assert reason is not None and not reason.doubt
+
+
+SEEN = AsSeen(frozenset({42}), frozenset({"nova-compute.service"}))
+
+
+@pytest.mark.parametrize(
+    ("user", "unit", "known", "only", "doubt"),
+    [
+        (33, "apache2.service", SEEN, None, True),
+        (33, "", SEEN, None, True),
+        (33, "nova-compute.service", SEEN, None, False),  # a package has given the service another user
+        (42, "", SEEN, None, False),  # begun by hand, or by a command of the list
+        (0, "", SEEN, None, False),
+        (None, "apache2.service", SEEN, None, False),  # the kernel does not tell
+        (33, "apache2.service", SEEN, 33, False),
+        (33, "apache2.service", AsSeen(), None, False),  # it was never seen
+        (33, "apache2.service", AsSeen(frozenset({42})), None, False),  # by a release that did not look
+        (33, "", AsSeen(frozenset({42}), frozenset({""})), None, False),  # no such init system
+    ],
+)
+def test_what_another_services_user_runs_does_not_count_once_the_service_was_seen(
+    user: int | None, unit: str, known: AsSeen, only: int | None, doubt: bool
+) -> None:
+    for argv, exe in ((["/usr/bin/python3", NOVA], PY), ([NOVA], NOVA)):
+        identity = identify(argv, exe, user=user)
+        assert identity is not None
+        entry = replace(pattern_of(NOVA, only), known=known)
+        reason = matches(entry, replace(identity, unit=unit))
+        assert reason is not None and bool(reason.doubt) is doubt and not reason.persons
+        assert not doubt or (f"give the entry `user: {user}`" in reason.doubt)
 
 
 def test_an_entry_with_a_user_is_run_by_that_user_alone() -> None:

@@ -5,13 +5,15 @@ from dataclasses import replace
 from masakarimonitors.core.decision import JSON, Remember
 from masakarimonitors.processmonitor.core.observation import SeenRunning
 from masakarimonitors.processmonitor.core.recognition import seen
+from masakarimonitors.processmonitor.core.recognition.matching import AsSeen
 from tests.fixtures.process_play import NOVA, Play
 
 
 def test_what_was_seen_running_is_kept_until_it_leaves_the_list() -> None:
     play = Play(NOVA)
-    play.tell(SeenRunning(NOVA.process_name, frozenset({42436})))
-    assert seen.recalled(play.memory) == {NOVA.process_name: frozenset({42436})}
+    play.tell(SeenRunning(NOVA.process_name, frozenset({42436}), frozenset({"x.service"})))
+    expected = AsSeen(frozenset({42436}), frozenset({"x.service"}))
+    assert seen.recalled(play.memory) == {NOVA.process_name: expected}
     play.list_is()
     assert Remember("seen:" + NOVA.process_name, None) in play.commands
     assert not seen.recalled(play.memory)
@@ -20,7 +22,7 @@ def test_what_was_seen_running_is_kept_until_it_leaves_the_list() -> None:
 def test_what_left_the_list_while_nobody_looked_was_not_seen() -> None:
     users: dict[str, JSON] = {"users": [7]}
     play = Play(NOVA, memory={"seen:" + NOVA.process_name: users, "seen:another": users})
-    assert seen.recalled(play.memory) == {NOVA.process_name: frozenset({7})}
+    assert seen.recalled(play.memory) == {NOVA.process_name: AsSeen(frozenset({7}))}
     assert Remember("seen:" + NOVA.process_name, None) not in play.commands
 
 
@@ -44,7 +46,11 @@ def test_what_makes_no_sense_is_passed_over() -> None:
     memory: dict[str, dict[str, JSON]] = {
         "seen:a": {"users": users},
         "seen:b": {"users": "x"},
+        "seen:e": {"users": [1], "units": ["y", 7]},
         "seen:c": {},
         "process:d": {"users": [1]},
     }
-    assert seen.recalled(memory) == {"a": frozenset({7})}
+    assert seen.recalled(memory) == {
+        "a": AsSeen(frozenset({7})),
+        "e": AsSeen(frozenset({1}), frozenset({"y"})),
+    }
