@@ -1,9 +1,12 @@
 """How everything here is driven: how many examples, what counts as a fault, and when one is still at it.
 
-`make test` plays the same examples each time, so few that they take seconds; `make fuzz` plays others, many more,
-for as long as it is told to (`python -m tests.fuzz`).
+`make test` plays others for each state of the program, and the same for the same one: it takes about a minute of one
+core, and whoever sees it fail can have it fail again. `make fuzz` plays others each time, many more, for as long as it
+is told to (`python -m tests.fuzz`).
 """
 
+import functools
+import hashlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -12,12 +15,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
+
+import masakarimonitors
 
 T = TypeVar("T")
+Test = TypeVar("Test", bound=Callable[..., None])
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
-"""Examples of each property of ordinary cost; 0: the few of `make test`, the same each time."""
+"""Examples of each property of ordinary cost; 0: the few of `make test`."""
 
 _FEW = 250
 _ENOUGH = 10.0
@@ -27,11 +33,11 @@ MOST = 1 << 20 if EXAMPLES else 1 << 17
 """Bytes of the largest input; a mebibyte is the most that readers of files take, and takes seconds."""
 
 
-def fuzzed(cost: float = 1.0) -> settings:
+def fuzzed(cost: float = 1.0) -> Callable[[Test], Test]:
     """For `@fuzzed()`; `cost`: how many times as long an example takes as an ordinary one."""
-    return settings(
+    chosen = settings(
         max_examples=max(10, round((EXAMPLES or _FEW) / cost)),
-        derandomize=not EXAMPLES,
+        derandomize=False,
         database=None,
         # To explain a failure takes minutes; to make it smaller is worth them where nobody waits for the tests.
         phases=(Phase.explicit, Phase.generate, Phase.shrink)
@@ -41,6 +47,23 @@ def fuzzed(cost: float = 1.0) -> settings:
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )
+
+    def drive(test: Test) -> Test:
+        driven: Test = chosen(test)
+        # `make fuzz` gives a seed to pytest.
+        return driven if EXAMPLES else seed(f"{state_of_the_program()} {test.__qualname__}")(driven)
+
+    return drive
+
+
+@functools.cache
+def state_of_the_program() -> str:
+    """Another word for each state of what is tested here, and of these tests."""
+    word = hashlib.sha256()
+    for folder in (Path(masakarimonitors.__file__).parent, Path(__file__).parent):
+        for file in sorted(folder.rglob("*.py")):
+            word.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return word.hexdigest()
 
 
 class _StillAtIt(BaseException):
