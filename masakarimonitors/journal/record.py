@@ -106,15 +106,23 @@ def to_line(record: JournalRecord) -> bytes:
     )
 
 
+def moment(text: Any) -> datetime.datetime | None:
+    """A time as it is written, in UTC; None for what is none, has no zone, or is none in UTC, before the year 1."""
+    try:
+        found = datetime.datetime.fromisoformat(text)
+        return found.astimezone(datetime.UTC) if found.tzinfo is not None else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def from_line(line: bytes) -> JournalRecord | None:
     """The record of that line; None where it is none, such as the torn end of a file."""
     try:
         told = json.loads(line)
-        at = datetime.datetime.fromisoformat(told["at"])
-        word = told["kind"]
+        at, word = moment(told["at"]), told["kind"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if at.tzinfo is None or not isinstance(word, str):
+    if at is None or not isinstance(word, str):
         return None
     known: dict[str, Any] = {name: told[name] for name in _TEXTS if isinstance(told.get(name), str)}
     known |= {name: told[name] for name in _NUMBERS if type(told.get(name)) is int}

@@ -13,7 +13,7 @@ from typing import Any
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.explained import Passage, Standing
 from masakarimonitors.core.notification import HostEvent, HostNotification, ProcessNotification, ReportStatus
-from masakarimonitors.journal.record import JournalRecord, Kind, to_line
+from masakarimonitors.journal.record import JournalRecord, Kind, moment, to_line
 from masakarimonitors.outbox.rows import Row
 
 MOST = 60
@@ -58,8 +58,17 @@ class Answer:
 
     def gates(self) -> list[Mapping[str, Any]]:
         """Each gate of the subject, and then those of its oldest report that waits."""
-        waiting = self.explained.get("waiting") or [{}]
-        return [*(self.explained.get("gates") or ()), *(waiting[0].get("gates") or ())]
+        oldest = self.rows("waiting")[:1]
+        return [*self.rows("gates"), *(gate for one in oldest for gate in rows(one.get("gates")))]
+
+    def rows(self, key: str) -> list[Mapping[str, Any]]:
+        """What is told under this key, as far as it makes sense."""
+        return rows(self.explained.get(key))
+
+
+def rows(told: Any) -> list[Mapping[str, Any]]:
+    """Of an answer's list what makes sense: it may be another program's, or a later release's."""
+    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,14 +216,13 @@ def _short(subject: str) -> str:
 
 
 def _since(story: Story, told: Answer, word: str = "since") -> str:
-    moment = _moment(told.explained.get("since"))
-    return f" {word} {_clock(moment, story.now)}" if moment is not None else ""
+    since = moment(told.explained.get("since"))
+    return f" {word} {_clock(since, story.now)}" if since is not None else ""
 
 
-def _clock(moment: datetime.datetime, now: datetime.datetime) -> str:
-    moment = moment.astimezone(datetime.UTC)
-    same_day = moment.date() == now.astimezone(datetime.UTC).date()
-    return f"{moment:%H:%M} UTC" if same_day else f"{moment:%Y-%m-%d %H:%M} UTC"
+def _clock(when: datetime.datetime, now: datetime.datetime) -> str:
+    same_day = when.date() == now.astimezone(datetime.UTC).date()
+    return f"{when:%H:%M} UTC" if same_day else f"{when:%Y-%m-%d %H:%M} UTC"
 
 
 def _why(told: Answer) -> str:
@@ -228,7 +236,7 @@ def _off(story: Story, told: Answer) -> str:
 
 def _because(story: Story, told: Answer) -> str:
     """Which report has brought the maintenance about, as far as this host knows."""
-    since = _moment(told.explained.get("since"))
+    since = moment(told.explained.get("since"))
     taken = [
         record
         for record in (*story.past, *story.others)
@@ -253,7 +261,7 @@ def _puts_on_maintenance(record: JournalRecord) -> bool:
 
 def _held(story: Story, told: Answer) -> str:
     until = next(
-        (_moment(gate.get("until")) for gate in told.gates() if gate.get("passage") == Passage.HOLDS), None
+        (moment(gate.get("until")) for gate in told.gates() if gate.get("passage") == Passage.HOLDS), None
     )
     again = f" (looked at again at {_clock(until, story.now)})" if until is not None else ""
     return f"{_name(story)} fails{_since(story, told)} and masakari is not told: {_why(told)}{again}."
@@ -261,7 +269,7 @@ def _held(story: Story, told: Answer) -> str:
 
 def _waiting(story: Story, told: Answer) -> str:
     shut = next((gate for gate in reversed(told.gates()) if gate.get("passage") == Passage.HOLDS), None)
-    waiting = told.explained.get("waiting") or ()
+    waiting = told.rows("waiting")
     number = f" (report {waiting[0].get('report')})" if waiting else ""
     why = f": {shut.get('why') or shut.get('reason')}" if shut is not None else "; it is being sent"
     failed = f"{_name(story)} has failed{_since(story, told, 'at')}"
@@ -276,8 +284,8 @@ def _refused(story: Story, told: Answer) -> str:
 
 
 def _told_masakari(story: Story, told: Answer) -> str:
-    delivered = told.explained.get("delivered") or ()
-    if told.explained.get("waiting"):
+    delivered = told.rows("delivered")
+    if told.rows("waiting"):
         return _waiting(story, told)
     alarm = next((one for one in delivered if one.get("alarm")), None)
     where = f"; there it is: {delivered[-1].get('state')}" if delivered else ""
@@ -296,7 +304,7 @@ def _acting(story: Story, told: Answer) -> str:
 
 def _suspected(story: Story, told: Answer) -> str:
     until = next(
-        (_moment(gate.get("until")) for gate in told.gates() if gate.get("passage") == Passage.HOLDS), None
+        (moment(gate.get("until")) for gate in told.gates() if gate.get("passage") == Passage.HOLDS), None
     )
     again = f" (until {until.astimezone(datetime.UTC):%H:%M:%S} UTC)" if until is not None else ""
     return f"Nothing of {_name(story)} is due for masakari yet{_since(story, told)}: {_why(told)}{again}."
@@ -367,12 +375,12 @@ def _now(told: Answer, past: Sequence[JournalRecord]) -> Iterator[tuple[str, ...
         yield ("", "stands", "", f"{explained['standing']}: {_why(told)}")
     if explained.get("evidence"):
         yield ("", "seen", "", str(explained["evidence"]))
-    yield from (_gate(_dated(gate, past)) for gate in explained.get("gates") or ())
-    for report in explained.get("waiting") or ():
+    yield from (_gate(_dated(gate, past)) for gate in told.rows("gates"))
+    for report in told.rows("waiting"):
         tries = f", offered {report.get('tries')} times" if report.get("tries") else ""
         yield ("", f"report {report.get('report')}", "waits", f"made because {report.get('why')}{tries}")
-        yield from (_gate(gate) for gate in report.get("gates") or ())
-    for report in explained.get("delivered") or ():
+        yield from (_gate(gate) for gate in rows(report.get("gates")))
+    for report in told.rows("delivered"):
         yield ("", "report", str(report.get("state")), str(report.get("detail")))
 
 
@@ -389,9 +397,9 @@ def _dated(gate: Mapping[str, Any], past: Sequence[JournalRecord]) -> Mapping[st
 def _gate(gate: Mapping[str, Any]) -> tuple[str, ...]:
     said = [str(gate["why"])] if gate.get("why") else []
     for word in ("since", "until"):
-        moment = _moment(gate.get(word))
-        if moment is not None:
-            said.append(f"{word} {moment.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC")
+        when = moment(gate.get(word))
+        if when is not None:
+            said.append(f"{word} {when:%Y-%m-%d %H:%M:%S} UTC")
     shut = gate.get("passage") in (Passage.HOLDS, Passage.WOULD_HOLD)
     if shut and gate.get("release"):
         said.append(f"what opens it: {gate['release']}")
@@ -430,11 +438,3 @@ _SENTENCES: Mapping[Kind, Callable[[JournalRecord], str]] = {
     Kind.NEWER: lambda one: f"a record of a later release ({one.word}), which this one does not know",
 }
 """What is said of a record, by its kind."""
-
-
-def _moment(text: Any) -> datetime.datetime | None:
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo is not None else None

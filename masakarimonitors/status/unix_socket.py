@@ -188,12 +188,16 @@ def _grid(status: MonitorStatus) -> JSON:
 
 
 async def _question(reader: asyncio.StreamReader) -> dict[str, JSON]:
-    """What is asked; empty for a reader that wants the status."""
     asked = b""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_QUESTION):
             while b"\n" not in asked and (part := await reader.read(_LONGEST - len(asked))):
                 asked += part
+    return question_in(asked)
+
+
+def question_in(asked: bytes) -> dict[str, JSON]:
+    """What these words ask; empty for a reader that wants the status."""
     try:
         question = json.loads(asked)
     except (ValueError, RecursionError):

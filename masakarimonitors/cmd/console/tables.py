@@ -30,9 +30,9 @@ def moment(value: Any) -> datetime.datetime | None:
     """A time as JSON holds it; None for what is none."""
     try:
         found = datetime.datetime.fromisoformat(str(value))
-    except ValueError:
+        return None if found.tzinfo is None else found.astimezone(datetime.UTC)
+    except (ValueError, OverflowError):  # the latter: it is none in UTC, before the year 1
         return None
-    return None if found.tzinfo is None else found.astimezone(datetime.UTC)
 
 
 def for_people(when: datetime.datetime) -> str:

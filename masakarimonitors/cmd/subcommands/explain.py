@@ -5,7 +5,6 @@ changed. The first line is for whoever was woken up.
 """
 
 import argparse
-import datetime
 import json
 import os
 import sqlite3
@@ -22,7 +21,7 @@ from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import state_path
 from masakarimonitors.core.printable import printable
 from masakarimonitors.journal import reader, story
-from masakarimonitors.journal.record import JournalRecord, Kind
+from masakarimonitors.journal.record import JournalRecord, Kind, moment
 from masakarimonitors.journal.story import Answer, Story
 from masakarimonitors.journal.writer import SUFFIX
 from masakarimonitors.outbox.storage import reading
@@ -262,11 +261,12 @@ def _ask_all(conf: Any, subjects: Sequence[str], found: Found) -> None:
             found.unknown = True
             continue
         found.running += 1
-        lost = (answer.get("journal") or {}).get("lost")
-        if lost:
+        journal = answer.get("journal")
+        if isinstance(journal, dict) and (lost := journal.get("lost")):
             found.remarks.append(f"{name} has lost {lost} records of its journal since its start.")
-        for one in answer["explained"]:
-            found.told.append(Answer(monitor=name, at=_moment(answer.get("at")), explained=one))
+        for one in story.rows(answer["explained"]):
+            if isinstance(one.get("subject"), str):
+                found.told.append(Answer(monitor=name, at=moment(answer.get("at")), explained=one))
 
 
 def _best(name: str, there: state_path.Found, subjects: Sequence[str]) -> dict[str, Any] | str | None:
@@ -306,13 +306,6 @@ def _ask(path: Path, subjects: Sequence[str]) -> dict[str, Any] | str | None:
     except (OSError, ValueError) as fault:
         return f"cannot be asked ({fault})"
     return "does not know this question: it is of an earlier release; restart it"
-
-
-def _moment(text: Any) -> datetime.datetime | None:
-    try:
-        return datetime.datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
 
 
 # -- what is shown ----------------------------------------------------------------------------------
