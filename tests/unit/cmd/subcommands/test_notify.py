@@ -62,15 +62,15 @@ async def test_an_engine_that_does_not_act_is_told(configure: Configure) -> None
         conf = loader.load(["--config-file", str(file)], default_config_dirs=[])
         report = VmNotification(
             "node05",
-            clock.now().wall,
+            SystemClock().now().wall,
             event="LIFECYCLE",
-            instance_uuid="u",
+            instance_uuid="5f0c7a2e-3c1b-4f7e-9a55-0c2d8f1b6a77",
             vir_domain_event="SUSPENDED_PAUSED",
         )
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(notify._send(conf, report, clock, live=True))
             for _ in range(30):
-                await eventually(lambda: clock.waiting, "it to wait until it looks again")
+                await eventually(lambda: clock.waiting or sending.done(), "it to wait until it looks again")
                 assert not sending.done()
                 await clock.advance(2.0)
         said = sending.result()
