@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.integration.virt.churn import churn
+from tests.integration.virt.churn import Tally, churn
 from tests.integration.virt.realm import opened
 from tests.integration.virt.watching import watching
 
@@ -24,12 +24,24 @@ def main(seed: str = "", operations: str = "10000", instances: str = "20") -> in
         watching(realm, Path(folder), report="actionable", resync_interval=5) as watch,
     ):
         tally = churn(
-            realm, watch, seed=seed, operations=int(operations), instances=int(instances), restarts=20
+            realm,
+            watch,
+            seed=seed,
+            operations=int(operations),
+            instances=int(instances),
+            restarts=20,
+            so_far=_say,
         )
     print(f"{sum(tally.deaths.values())} deaths among {dict(tally.done)}")
     for name, wrong in tally.wrong.items():
         print(f"WRONG {name}: {wrong}")
     return 1 if tally.wrong else 0
+
+
+def _say(tally: Tally) -> None:
+    """A run takes hours: what is wrong is told before it ends."""
+    done, deaths = sum(tally.done.values()), sum(tally.deaths.values())
+    print(f"{done} operations, {deaths} deaths, wrong so far: {tally.wrong or 'nothing'}", flush=True)
 
 
 if __name__ == "__main__":

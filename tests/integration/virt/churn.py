@@ -158,9 +158,17 @@ class Walk:
 
 
 def churn(
-    realm: Realm, watch: Watch, *, seed: str, operations: int, instances: int, restarts: int, at_once: int = 4
+    realm: Realm,
+    watch: Watch,
+    *,
+    seed: str,
+    operations: int,
+    instances: int,
+    restarts: int,
+    at_once: int = 4,
+    so_far: Callable[[Tally], None] = lambda tally: None,
 ) -> Tally:
-    """`operations` in all on so many `instances`; libvirtd is killed `restarts` times meanwhile."""
+    """`operations` in all on so many `instances`; libvirtd is killed `restarts` times meanwhile, and `so_far` told."""
     tally = Tally()
     walks = [Walk(realm, f"churn-{n}", f"{seed}/{n}", tally) for n in range(instances)]
     for walk in walks:
@@ -175,6 +183,8 @@ def churn(
     with ThreadPoolExecutor(at_once) as pool:
         for part in range(restarts + 1):
             list(pool.map(go, walks))
+            tally.said = {name: watch.said(uuid) for name, uuid in uuids.items()}
+            so_far(tally)
             if part < restarts:
                 _die_while_libvirtd_is_away(realm, watch, walks, tally, random.Random(f"{seed}/{part}"))
     barrier = realm.paused("churn-barrier")
