@@ -109,7 +109,12 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What is explored: the cast, and which of the things that may happen do."""
+    """What is explored: the cast, and which of the things that may happen do.
+
+    `turns`: how many of those that time and masakari do not bring about by themselves happen in one story, at most;
+    None: any number. A story of so many turns has an end, so all of them can be looked at: with whole steps of time,
+    from one alarm to the next or far beyond them all.
+    """
 
     name: str
     matrix: Matrix
@@ -118,6 +123,7 @@ class Rules:
     elected: bool = False
     proof: bool = False
     stagger: float | None = None
+    turns: int | None = None
     moves: frozenset[str] = frozenset()
 
     @property
@@ -181,6 +187,7 @@ class Model:
         self.deciders = [Decider(rules.policy(number)) for number in range(rules.monitors)]
         self.seconds = 0.0
         self.decisions = [0]
+        self.turns = rules.turns
         self.settled: dict[tuple[str, int], float] = {}
         self.minds = [Mind(restore(decider.policy, {})) for decider in self.deciders]
         self.raw: dict[tuple[str, str], Membership] = {}
@@ -589,6 +596,7 @@ class Model:
             self.nobody_since + BEGIN if self.who == NONE else 0.0,
             self.ledger,
             {host: at + BEGIN for host, at in self.fell.items()},
+            self.turns,
         )
         return Shape(self.now).of((minds, world))
 

@@ -62,30 +62,20 @@ _VALUES = {
 
 def moves(model: Model) -> Iterator[Move]:
     """Everything that may happen next, each with the moment after it; None when it is nothing."""
-    for name, act in _acts(model):
-        yield name, _after(model, act)
+    for happens, turns in _KINDS:
+        if model.turns is None or model.turns >= turns:
+            for name, act in happens(model):
+                yield name, _after(model, act, turns)
 
 
-def _after(model: Model, act: Act) -> Callable[[], Model | None]:
+def _after(model: Model, act: Act, turns: int) -> Callable[[], Model | None]:
     def perform() -> Model | None:
         after = model.copy()
+        if after.turns is not None:
+            after.turns -= turns
         return None if act(after) is False else after
 
     return perform
-
-
-def _acts(model: Model) -> Iterator[tuple[str, Act]]:
-    yield from _time(model)
-    yield from _hosts(model)
-    yield from _views(model)
-    yield from _masakari(model)
-    if "restart" in model.rules.moves:
-        for number in range(len(model.minds)):
-            yield f"m{number} restarts", partial(reborn, number=number)
-    if model.rules.elected:
-        yield from _election(model)
-    if "power" in model.rules.moves:
-        yield from _power(model)
 
 
 def _time(model: Model) -> Iterator[tuple[str, Act]]:
@@ -93,7 +83,8 @@ def _time(model: Model) -> Iterator[tuple[str, Act]]:
     if alarms:
         wait = max(0.0, min(alarms) - model.seconds)
         yield f"{wait:g} s pass, until an alarm", lambda m: m.wait(wait)
-    yield "0.5 s pass", lambda m: m.wait(0.5)
+    if model.rules.turns is None:
+        yield "0.5 s pass", lambda m: m.wait(0.5)
     yield "400 s pass", lambda m: m.wait(400.0)
 
 
@@ -161,12 +152,13 @@ def _lapse(model: Model, link: str) -> None:
     model.sees[link] = "no"
 
 
-def _masakari(model: Model) -> Iterator[tuple[str, Act]]:
+def _api(model: Model) -> Iterator[tuple[str, Act]]:
     if "api" in model.rules.moves:
         other = "down" if model.api == "up" else "up"
         yield f"masakari is {other}", partial(_switch, api=other)
-    for number, row in model.heads():
-        yield from _row(model, number, row)
+
+
+def _flags(model: Model) -> Iterator[tuple[str, Act]]:
     if "registry" in model.rules.moves:
         host = model.rules.hosts[0]
         yield f"the flag of {host} changes and is read", lambda m: _flag(m, host, read=True)
@@ -181,17 +173,26 @@ def _switch(model: Model, api: str) -> None:
         )  # until then no worker saw the other's, and no masakari comes and goes in no time
 
 
-def _row(model: Model, number: int, row: Row) -> Iterator[tuple[str, Act]]:
-    told = f"{row.status.value} of {row.host} by m{number}"
-    if row.flying:
-        yield f"the answer to {told} arrives", lambda m: m.answer(number, row)
-        yield f"the answer to {told} is lost", lambda m: _lose_answer(m, number, row)
-    elif model.api == "up" and 0 <= row.due <= model.seconds:
-        yield f"{told} is offered and answered", lambda m: _deliver(m, number, row)
-        if "slow" in model.rules.moves:
-            yield f"{told} is offered", lambda m: _offer(m, number, row)
-    elif model.api == "down" and "expire" in model.rules.moves:
-        yield f"{told} expires", lambda m: _expire(m, number, row)
+def _rows(model: Model) -> Iterator[tuple[str, Act]]:
+    """What becomes of each report that waits."""
+    for number, row in model.heads():
+        told = f"{row.status.value} of {row.host} by m{number}"
+        if row.flying:
+            yield f"the answer to {told} arrives", partial(Model.answer, number=number, row=row)
+        elif model.api == "up" and 0 <= row.due <= model.seconds:
+            yield f"{told} is offered and answered", partial(_deliver, number=number, row=row)
+            if "slow" in model.rules.moves:
+                yield f"{told} is offered", partial(_offer, number=number, row=row)
+
+
+def _losses(model: Model) -> Iterator[tuple[str, Act]]:
+    """What a report does not get, or not in time."""
+    for number, row in model.heads():
+        told = f"{row.status.value} of {row.host} by m{number}"
+        if row.flying:
+            yield f"the answer to {told} is lost", partial(_lose_answer, number=number, row=row)
+        elif model.api == "down" and "expire" in model.rules.moves:
+            yield f"{told} expires", partial(_expire, number=number, row=row)
 
 
 def _lose_answer(model: Model, number: int, row: Row) -> None:
@@ -223,7 +224,15 @@ def _flag(model: Model, host: str, *, read: bool) -> bool | None:
     return None
 
 
+def _restarts(model: Model) -> Iterator[tuple[str, Act]]:
+    if "restart" in model.rules.moves:
+        for number in range(len(model.minds)):
+            yield f"m{number} restarts", partial(reborn, number=number)
+
+
 def _election(model: Model) -> Iterator[tuple[str, Act]]:
+    if not model.rules.elected:
+        return
     for number in range(len(model.minds)):
         if model.who != number:
             yield f"m{number} leads", partial(_lead, number=number)
@@ -264,6 +273,8 @@ def _nobody(model: Model) -> None:
 
 
 def _power(model: Model) -> Iterator[tuple[str, Act]]:
+    if "power" not in model.rules.moves:
+        return
     for host in model.rules.hosts:
         if model.fails(host):
             yield f"{host} is fenced", partial(_fence, host=host)
@@ -285,6 +296,21 @@ def _fence(model: Model, host: str) -> None:
             host=host, power=Power.OFF, evidence="fenced", at=model.now, kind=ProofKind.FENCED
         )
     )
+
+
+_KINDS: tuple[tuple[Callable[[Model], Iterator[tuple[str, Act]]], int], ...] = (
+    (_time, 0),
+    (_hosts, 1),
+    (_views, 1),
+    (_api, 1),
+    (_rows, 0),
+    (_losses, 1),
+    (_flags, 1),
+    (_restarts, 1),
+    (_election, 1),
+    (_power, 1),
+)
+"""Everything that may happen, and how many turns of a story it takes."""
 
 
 # -- what must come of it ---------------------------------------------------------------------------
@@ -452,6 +478,16 @@ TWINS = Rules(
     moves=frozenset({"links", "api", "slow", "twins", "restart"}),
     elected=True,
 )
+FEW_TURNS = replace(
+    THREE_MONITORS, name="three monitors and their election, two hosts on one link, two turns", turns=2
+)
+FEW_TURNS_OF_EVERYTHING = replace(
+    EVERYTHING,
+    name="two monitors, one host on two links, everything, two turns",
+    monitors=2,
+    hosts=("a",),
+    turns=2,
+)
 PLAYS = (
     ONE_MONITOR,
     THREE_MONITORS,
@@ -462,6 +498,8 @@ PLAYS = (
     LIVES_AND_PROOF,
     STORM,
     EVERYTHING,
+    FEW_TURNS,
+    FEW_TURNS_OF_EVERYTHING,
 )
 
 

@@ -10,6 +10,7 @@ from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.observation import (
     Life,
     Membership,
+    Outcome,
     Power,
     PowerSeen,
     ProofKind,
@@ -57,6 +58,56 @@ def test_a_good_bye_that_is_heard_after_the_loss_ends_it_unreported(left_before:
     # Gone on each link it is no matter of anybody's; up elsewhere its storage is watched no more, which is an alarm.
     left = (Ruling.PLANNED, False) if len(left_before) == 2 else (Ruling.HELD, True)
     assert (play.last("host:node05").ruling, play.last("host:node05").alarm) == left
+
+
+def lost_and_told(**changes: Any) -> Play:
+    """A host that was called lost on its one link, and reported."""
+    return Play(pacemaker_policy(), **changes).all_up("node05").cut("node05").wait(5)
+
+
+@pytest.mark.parametrize("fate", ["waits", "is refused", "expires"])
+def test_a_good_bye_that_is_heard_after_a_report_takes_back_what_masakari_does_not_have(fate: str) -> None:
+    play = lost_and_told(api=False)
+    if fate != "waits":
+        play.answers(Outcome.REFUSED if fate == "is refused" else Outcome.EXPIRED)
+    play.change("cluster", {"node05": LATE}).wait(600)
+    assert set(play.reports) == {stopped("node05")} and "host:node05" in play.withdrawn
+    assert play.state.hosts["node05"].outage is None
+    assert messages.NOT_LOST_AFTER_ALL in [told.why for told in play.told]
+    assert not play.last("host:node05").alarm
+
+
+def test_a_good_bye_that_is_heard_after_masakari_has_the_report_is_an_alarm_until_the_host_is_back() -> None:
+    play = lost_and_told().change("cluster", {"node05": LATE}).wait(7200)
+    assert play.reports == [stopped("node05")]
+    assert play.state.hosts["node05"].outage is None
+    assert play.last("host:node05").alarm and "started elsewhere" in play.last("host:node05").why
+    play.heal("node05").wait(60)
+    assert not play.last("host:node05").alarm
+
+
+def test_what_fails_after_its_late_good_bye_is_another_outage() -> None:
+    play = lost_and_told().change("cluster", {"node05": LATE}).wait(600).heal("node05").wait(600)
+    play.cut("node05").wait(5)
+    assert play.reports == [stopped("node05")] * 2
+
+
+def test_a_good_bye_is_heard_late_also_if_what_is_read_next_does_not_say_so() -> None:
+    """Sight was lost as it came: the next whole reading knows only that it left."""
+    play = lost_and_told().view("cluster", proven=False).change("cluster", {"node05": LATE})
+    left = {OWN: Sighting(Membership.UP), "node05": Sighting(Membership.LEFT, "left")}
+    play.view("cluster").listing("cluster", left).wait(600)
+    assert play.state.hosts["node05"].outage is None
+
+
+def test_a_reported_host_that_is_only_said_to_have_left_after_a_restart_stays_reported() -> None:
+    """What a leader makes of its dead: this monitor did not see it lost."""
+    play = lost_and_told(api=False)
+    play.memory["host:node05"] = {key: v for key, v in play.memory["host:node05"].items() if key != "links"}
+    play.start()
+    left = {OWN: Sighting(Membership.UP), "node05": Sighting(Membership.LEFT, "left")}
+    play.view("cluster").listing("cluster", left).wait(600)
+    assert play.state.hosts["node05"].outage is not None and play.last("host:node05").alarm
 
 
 def test_what_is_only_said_to_have_left_after_it_was_lost_is_reported() -> None:

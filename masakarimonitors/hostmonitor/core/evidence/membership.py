@@ -7,7 +7,7 @@ proven, complete view counts.
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from masakarimonitors.core.streak import Streak
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
@@ -21,13 +21,16 @@ class MemberRecord:
     """The standing value of one host on one link.
 
     `heard` is what the source said last; `proven`: the standing value was sampled at least once
-    while the view was proven; `since`: the monotonic second at which it began to stand.
+    while the view was proven; `since`: the monotonic second at which it began to stand; `revised`: its source called
+    it DOWN before and has taken that back with this very value.
     """
 
     streak: Streak[Membership] = field(default_factory=lambda: Streak(Membership.UNKNOWN))
     heard: Sighting = _NEVER
     proven: bool = False
     since: float = -math.inf
+    _: KW_ONLY
+    revised: bool = False
 
     @property
     def value(self) -> Membership:
@@ -61,11 +64,12 @@ def observe(before: MemberRecord, sighting: Sighting, now: float, live: bool) ->
         value = before.value
     if value is not before.value:
         streak = Streak(value, 1, now) if live else Streak(value)
-        return MemberRecord(streak, sighting, live, now)
+        revised = sighting.revises and before.value is Membership.DOWN
+        return MemberRecord(streak, sighting, live, now, revised=revised)
     streak = before.streak.saw(value, now) if live else before.streak
     if streak is before.streak and sighting == before.heard and (before.proven or not live):
         return before
-    return MemberRecord(streak, sighting, before.proven or live, before.since)
+    return MemberRecord(streak, sighting, before.proven or live, before.since, revised=before.revised)
 
 
 def age(before: MemberRecord, now: float, spacing: float, needed: int) -> MemberRecord:

@@ -152,7 +152,7 @@ def _is_well(hosts: _Hosts, host: HostState, now: Instant) -> bool:
     return (
         host.outage is None
         and hosts.state.cluster.sees_all(now.monotonic)
-        and all(link.value is Membership.UP for link in host.links)
+        and (host.only_left or all(link.value is Membership.UP for link in host.links))
     )
 
 

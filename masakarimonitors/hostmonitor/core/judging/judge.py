@@ -109,9 +109,12 @@ def assess(court: Court, name: str, host: HostState, values: tuple[Membership, .
     answer = matrix.ask(values)
     if answer is Answer.RECOVER:
         return Fact.FAILS
-    if outage is not None and outage.report is None and set(values) == {Membership.LEFT}:
-        # It was never lost: its good-bye was heard late.
-        return Fact.BACK
+    if outage is not None and set(values) == {Membership.LEFT}:
+        # Its good-bye was heard late. Where it was reported, and not judged here ever since, who is dead may be called
+        # left, too: then only its source's word, that it was not lost, ends that.
+        if outage.report is None or host.only_left:
+            return Fact.NEVER_LOST
+        return Fact.UNTOLD
     if answer is Answer.UNDECIDED or Membership.UP not in values:
         return Fact.UNTOLD
     if outage is None:
@@ -292,10 +295,24 @@ def _close(court: Court, judgement: Judgement, values: Values) -> Judgement:
     return judgement.but(told=None) if all(value is Membership.UP for value in values) else judgement
 
 
+def _revoke(court: Court, judgement: Judgement, values: Values) -> Judgement:
+    """It is gone, as it was meant to be: nothing is told of it, and what masakari may act on is an alarm."""
+    outage = judgement.outage
+    _, acts = move(outage.fate, Fact.REVOKED)
+    why = messages.NOT_LOST if outage.report is None else messages.NOT_LOST_AFTER_ALL
+    judgement = judgement.but(outage=None, proofs=(), outage_ended=court.now, told=None)
+    if Act.WITHDRAW in acts:
+        judgement = judgement.withdraw(why)
+    if Act.ALARM in acts:
+        why = messages.not_lost_but_told(judgement.name)
+        return judgement.tell(Reason.NEVER_LOST, Ruling.HELD, why, alarm=True)
+    return judgement.tell(Reason.RECOVERED, Ruling.RECOVERED, why)
+
+
 def _closing_words(court: Court, judgement: Judgement) -> str:
     outage = judgement.outage
     if outage.report is None:
-        taken_back = any(link.heard.revises for link in judgement.host.links)
+        taken_back = any(link.revised for link in judgement.host.links)
         return messages.NOT_LOST if taken_back else messages.RECOVERED_EARLY
     if _every_link_is_back(court, judgement.host):
         return messages.RECOVERED
@@ -310,6 +327,7 @@ _PERFORM: Mapping[Act, Perform] = {
     Act.DOUBT: _doubt,
     Act.NOTE_RETURN: _note_return,
     Act.CLOSE: _close,
+    Act.REVOKE: _revoke,
 }
 
 
@@ -392,6 +410,8 @@ def _speak_left(court: Court, judgement: Judgement, values: Values) -> Judgement
     segments = court.cluster.segments
     wanted = segments.has(judgement.name) is not False and judgement.name not in court.cluster.maintenance
     told, still_up = judgement.host.told, Membership.UP in values
+    if told is not None and told.reason is Reason.NEVER_LOST:
+        return judgement  # nobody but a person can see to that
     left = [name for name, value in zip(judgement.sequence, values, strict=True) if value is Membership.LEFT]
     if court.monotonic >= late and wanted:
         why = messages.left_long(court.policy.left_warning, left if still_up else ())

@@ -59,6 +59,12 @@ class HostState:
         return not listed and not self.seen_in_service and self.outage is None
 
     @property
+    def only_left(self) -> bool:
+        """Whether it has left on every link, and what called it lost on one of them was taken back."""
+        left = all(link.value is Membership.LEFT for link in self.links)
+        return left and any(link.revised for link in self.links)
+
+    @property
     def phase(self) -> Phase:
         """Where it stands."""
         return self.outage.phase if self.outage is not None else Phase.WELL

@@ -28,6 +28,9 @@ HELD_AGAIN = "it is held again and was not delivered: sent again when nothing ho
 OWN_BACK = "this host was reported by another monitor; its own is the reporter now and sees every link"
 RECOVERED_EARLY = "it came back before it was reported; nothing was sent"
 NOT_LOST = "it was not lost: that is taken back, and nothing was sent"
+NOT_LOST_AFTER_ALL = (
+    "it was not lost, it has left: that is taken back, and so is what masakari had not taken of it"
+)
 LOOKUP = "held: it was never seen in service here, and masakari has not yet said whether it is registered"
 NEVER_UP = "not reported: it was never seen in service here and is in no failover segment of masakari"
 VANISHED = "it is listed nowhere any more and nobody saw it leave: it can no longer be judged"
@@ -332,6 +335,15 @@ def left_long(after: float, links: Sequence[str] = ()) -> str:
             "watches it there"
         )
     return f"it left by itself more than {seconds(after)} ago and has not come back: nothing watches it"
+
+
+def not_lost_but_told(host: str) -> str:
+    """masakari has a report of a host that had only left."""
+    return (
+        "it was not lost, it has left, and masakari has taken the report that it failed: its instances may be started "
+        "elsewhere while they run here. Look at both: openstack notification list; openstack server list "
+        f"--all-projects --host {host}"
+    )
 
 
 def long_maintenance(after: float) -> str:

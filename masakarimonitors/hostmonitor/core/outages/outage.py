@@ -60,6 +60,8 @@ class Fact(StrEnum):
     """A reported host asks for recovery no more; links are still missing."""
     BACK = "back"
     """The outage is over."""
+    NEVER_LOST = "never lost"
+    """What was called lost had said good-bye: its source has taken that back, on the last link that showed it."""
 
     OFFERED = "offered"
     """Every gate is passed."""
@@ -84,6 +86,7 @@ class Fact(StrEnum):
     """masakari, which takes a host out of service with each report, has it in service again."""
     STOPPED = "monitor stopped"
     ENDED = "outage over"
+    REVOKED = "there was no outage"
 
 
 class Release(StrEnum):
@@ -107,6 +110,7 @@ class Act(StrEnum):
     DOUBT = "take back what is not delivered"
     NOTE_RETURN = "note when it came back"
     CLOSE = "close the outage"
+    REVOKE = "close what was none"
     MAKE = "make a report"
     REPEAT = "send the same report again"
     WITHDRAW = "withdraw what is not delivered"
@@ -128,14 +132,17 @@ _PHASES: Mapping[tuple[State, Fact], Move] = {
     (_P.FAILING, Fact.UNTOLD): (_P.UNSURE, (_A.DOUBT,)),
     (_P.FAILING, Fact.EASES): (_P.RETURNING, (_A.DOUBT, _A.NOTE_RETURN)),
     (_P.FAILING, Fact.BACK): (_P.WELL, (_A.NOTE_RETURN, _A.CLOSE)),
+    (_P.FAILING, Fact.NEVER_LOST): (_P.WELL, (_A.REVOKE,)),
     (_P.UNSURE, Fact.FAILS): (_P.FAILING, (_A.SETTLE,)),
     (_P.UNSURE, Fact.UNTOLD): (_P.UNSURE, ()),
     (_P.UNSURE, Fact.EASES): (_P.RETURNING, (_A.NOTE_RETURN,)),
     (_P.UNSURE, Fact.BACK): (_P.WELL, (_A.NOTE_RETURN, _A.CLOSE)),
+    (_P.UNSURE, Fact.NEVER_LOST): (_P.WELL, (_A.REVOKE,)),
     (_P.RETURNING, Fact.FAILS): (_P.FAILING, (_A.SETTLE,)),
     (_P.RETURNING, Fact.UNTOLD): (_P.UNSURE, ()),
     (_P.RETURNING, Fact.EASES): (_P.RETURNING, ()),
     (_P.RETURNING, Fact.BACK): (_P.WELL, (_A.CLOSE,)),
+    (_P.RETURNING, Fact.NEVER_LOST): (_P.WELL, (_A.REVOKE,)),
 }
 
 _OFFERS: Mapping[tuple[State, Fact], Move] = {
@@ -202,6 +209,13 @@ _ENDS: Mapping[tuple[State, Fact], Move] = {
     (_F.ANOTHERS, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED, _A.SAY_PUT_BACK)),
     (_F.REFUSED, Fact.ENDED): (_F.NONE, (_A.WITHDRAW,)),
     (_F.EXPIRED, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED)),
+    # It has left, so nobody is told that it runs; what masakari was told of it, it may act on.
+    (_F.NONE, Fact.REVOKED): (_F.NONE, ()),
+    **{
+        (fate, Fact.REVOKED): (_F.NONE, (_A.WITHDRAW,))
+        for fate in (_F.PENDING, _F.TAKEN_BACK, _F.REFUSED, _F.EXPIRED)
+    },
+    **{(fate, Fact.REVOKED): (_F.NONE, (_A.WITHDRAW, _A.ALARM)) for fate in (_F.ACCEPTED, _F.ANOTHERS)},
 }
 
 TABLE: Mapping[tuple[State, Fact], Move] = {

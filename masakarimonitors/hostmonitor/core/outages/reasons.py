@@ -44,6 +44,7 @@ class Reason(StrEnum):
     LEFT = "left"
     LEFT_IN_SERVICE = "left in service"
     LEFT_LONG = "left long ago"
+    NEVER_LOST = "reported, and had only left"
     VANISHED = "listed nowhere"
     SENT = "reported"
     STILL_DOWN = "reported before"
@@ -107,6 +108,8 @@ TO_DO = {
     Reason.LEFT_LONG: "Somebody stopped its agent cleanly, and nobody has started it since. A failure would not be "
     "seen.",
     Reason.VANISHED: "No link lists it any more. Start its agent, or take the host out of masakari's segments.",
+    Reason.NEVER_LOST: "Its good-bye was heard only after masakari had its failure. See that no instance of it runs "
+    "twice: on this host, if it is on, and where masakari has started it.",
 }
 """Each reason that holds a report, in the order of the gates, and then each for which a failure would not be seen or
-judged; and what a person does about it."""
+judged, or masakari was told of one that was none; and what a person does about it."""

@@ -79,7 +79,7 @@ def told_by_hand(values: tuple[Membership, ...], reported: bool) -> Fact:
     """
     manage, tenant, storage = values
     if set(values) == {L} and not reported:
-        return Fact.BACK
+        return Fact.NEVER_LOST
     if storage is D:
         return Fact.FAILS
     if U not in values or (storage in (X, L) and D in (manage, tenant)) or storage is X:

@@ -19,7 +19,7 @@ from masakarimonitors.hostmonitor.core.outages.outage import (
 )
 
 WHEN = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
-OF_PHASES = {Fact.FAILS, Fact.UNTOLD, Fact.EASES, Fact.BACK}
+OF_PHASES = {Fact.FAILS, Fact.UNTOLD, Fact.EASES, Fact.BACK, Fact.NEVER_LOST}
 OF_FATES = set(Fact) - OF_PHASES
 ARRIVED = {Fate.ACCEPTED, Fate.ANOTHERS}
 
@@ -45,8 +45,9 @@ UNLISTED = {
     *((fate, Fact.OFFERED) for fate in (Fate.PENDING, *ARRIVED)),
     # what has not arrived is about no failure but this one
     *((fate, Fact.PUT_BACK) for fate in Fate if fate not in ARRIVED),
-    # a host without an outage has no report that could ease
+    # a host without an outage has no report that could ease, and no loss to be taken back
     (Phase.WELL, Fact.EASES),
+    (Phase.WELL, Fact.NEVER_LOST),
     # only what waits grows old
     *((fate, Fact.OUTLIVED) for fate in Fate if fate is not Fate.PENDING),
 }
@@ -103,7 +104,8 @@ def test_refused_is_never_arrived_and_an_alarm() -> None:
 def test_once_arrived_only_another_outage_or_a_later_entry_makes_it_anything_else() -> None:
     for (state, fact), (then, _) in TABLE.items():
         if state in ARRIVED and then not in ARRIVED:
-            assert fact in (Fact.PROVEN, Fact.ENTERED, Fact.CLOSED, Fact.PUT_BACK, Fact.ENDED)
+            over = (Fact.CLOSED, Fact.PUT_BACK, Fact.ENDED, Fact.REVOKED)
+            assert fact in (Fact.PROVEN, Fact.ENTERED, *over)
 
 
 def test_the_end_says_how_to_put_back_only_what_masakari_has_taken_out() -> None:
@@ -113,12 +115,22 @@ def test_the_end_says_how_to_put_back_only_what_masakari_has_taken_out() -> None
         assert (Act.SAY_STARTED in acts) is (fate not in (Fate.NONE, Fate.REFUSED))
 
 
+def test_where_there_was_no_outage_nobody_is_told_that_a_host_is_back_and_what_masakari_has_is_an_alarm() -> (
+    None
+):
+    for fate in Fate:
+        then, acts = move(fate, Fact.REVOKED)
+        assert then is Fate.NONE and Act.SAY_STARTED not in acts
+        assert (Act.ALARM in acts) is (fate in ARRIVED)
+        assert (Act.WITHDRAW in acts) is (fate is not Fate.NONE)
+
+
 def test_every_failure_settles_when_it_begins_and_when_it_is_seen_again() -> None:
     for (state, fact), (then, acts) in TABLE.items():
         if isinstance(state, Phase) and then is Phase.FAILING and state is not Phase.FAILING:
             assert Act.SETTLE in acts, (state, fact)
         if isinstance(state, Phase) and state is Phase.FAILING and then is not Phase.FAILING:
-            assert {Act.DOUBT, Act.CLOSE} & set(acts), (state, fact)
+            assert {Act.DOUBT, Act.CLOSE, Act.REVOKE} & set(acts), (state, fact)
 
 
 @pytest.mark.parametrize("fate", [fate for fate in Fate if fate is not Fate.NONE])
