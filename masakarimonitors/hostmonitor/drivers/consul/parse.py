@@ -76,9 +76,19 @@ REMOVED_SERVER = Sighting(
 
 @functools.lru_cache(maxsize=64)
 def elsewhere(name: str) -> Sighting:
-    """The same agent, by its node id or address, lives under another name: renamed, or installed anew."""
+    """The same agent lives under another name: by its node id, or by an address at which one lived as it was lost."""
     evidence = f"lost, but the same agent (node id or address) lives as {name}"
     return Sighting(Membership.UNKNOWN, evidence, revises=True)
+
+
+@functools.lru_cache(maxsize=64)
+def at_its_address(name: str) -> Sighting:
+    """Another agent lives at its address: the same one, installed anew, or the address of a dead host was given away.
+
+    So this takes nothing back: who was lost before stays lost, and is asked for proof as any other.
+    """
+    evidence = f"lost, and {name}, which lives, has its address: installed anew, or another host was given it"
+    return Sighting(Membership.UNKNOWN, evidence)
 
 
 class Known(enum.Enum):
@@ -171,10 +181,12 @@ def check_rows(body: bytes) -> list[tuple[str, str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The nodes that a leader lists, with their addresses; `twins`: other names of the same node id or address."""
+    """The nodes that a leader lists, with their addresses; `twins`: other names of the same node id; `sharers`: of the
+    same address."""
 
     addresses: Mapping[str, str]
     twins: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    sharers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def names(self) -> Set[str]:
@@ -194,15 +206,20 @@ def read_catalog(body: bytes) -> Catalog:
         return (fields["Node"], str(fields.get("ID") or ""), str(fields.get("Address") or ""))
 
     rows = _rows(body, node)
-    return Catalog({name: address for name, _, address in rows}, _twins(rows))
+    return Catalog(
+        {name: address for name, _, address in rows},
+        _others([(name, node_id) for name, node_id, _ in rows]),
+        _others([(name, address) for name, _, address in rows]),
+    )
 
 
-def _twins(rows: list[tuple[str, str, str]]) -> dict[str, frozenset[str]]:
-    if len({row[1] for row in rows}) == len({row[2] for row in rows}) == len(rows):
+def _others(marks: list[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    """By name, who else has its mark."""
+    if len({mark for _, mark in marks}) == len(marks):
         return {}
     owners: dict[str, set[str]] = defaultdict(set)
-    for name, *marks in rows:
-        for mark in filter(_tells_apart, marks):
+    for name, mark in marks:
+        if _tells_apart(mark):
             owners[mark].add(name)
     twins: dict[str, frozenset[str]] = {}
     for names in owners.values():
@@ -321,17 +338,26 @@ class Listing:
     work: frozenset[str] = frozenset()
     """The nodes that are in maintenance mode."""
 
-    def sighting(self, node: str) -> Sighting | None:
-        """What the leader says of the node; None when nothing checks its life: then gossip must say why."""
+    def sighting(self, node: str, *, just_lost: bool = False) -> Sighting | None:
+        """What the leader says of the node; None when nothing checks its life: then gossip must say why.
+
+        `just_lost`: it was passing so lately that no computer can have started since: who lives at its address is it.
+        """
         passing = self.health.get(node)
         if passing is None:
             return None
         if passing:
             return UP
-        twin = next(
-            (name for name in sorted(self.catalog.twins.get(node, ())) if self.health.get(name)), None
-        )
-        return DOWN if twin is None else elsewhere(twin)
+        twin = self._living(self.catalog.twins, node)
+        if twin is not None:
+            return elsewhere(twin)
+        sharer = self._living(self.catalog.sharers, node)
+        if sharer is None:
+            return DOWN
+        return elsewhere(sharer) if just_lost else at_its_address(sharer)
+
+    def _living(self, others: Mapping[str, frozenset[str]], node: str) -> str | None:
+        return next((name for name in sorted(others.get(node, ())) if self.health.get(name)), None)
 
     @property
     def nodes(self) -> Collection[str]:
@@ -358,9 +384,12 @@ def gone(
     if member is not None and member.status == Gossip.ALIVE:
         # An agent that leaves or joins may be registered for moments without its check.
         return UNCHECKED
-    twin = None if member is None else alive.get(member.node_id) or alive.get(member.where[0])
+    twin = None if member is None else alive.get(member.node_id)
     if twin is not None:
         return elsewhere(twin)
+    sharer = None if member is None else alive.get(member.where[0])
+    if sharer is not None:
+        return elsewhere(sharer) if lives else at_its_address(sharer)
     if last is Membership.DOWN:
         return LEFT_LATE if lives and member is not None else STILL_DOWN
     if member is not None and member.status in (Gossip.LEAVING, Gossip.LEFT):
@@ -406,11 +435,13 @@ def whole(
 def changes(before: Listing, after: Listing) -> Iterator[tuple[str, Sighting | None]]:
     """The nodes of which the leader says something else now; None: it has lost its serfHealth."""
     candidates = {node for node, _ in before.health.items() ^ after.health.items()}
+    for others in (after.catalog.twins, after.catalog.sharers):
+        for node in tuple(candidates) if others else ():
+            candidates |= others.get(node, frozenset())
     if before.catalog is not after.catalog:
         candidates |= before.catalog.names ^ after.catalog.names
-        candidates |= before.catalog.twins.keys() | after.catalog.twins.keys()
-    for node in tuple(candidates) if after.catalog.twins else ():
-        candidates |= after.catalog.twins.get(node, frozenset())
+        for listed in (before.catalog, after.catalog):
+            candidates |= listed.twins.keys() | listed.sharers.keys()
     for node in candidates:
         now = after.sighting(node)
         if (now is None or now is not before.sighting(node)) and reportable(node):

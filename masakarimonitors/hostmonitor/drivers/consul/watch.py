@@ -13,6 +13,7 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, first_fault
+from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import is_recent
 from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import GossipMemory
 from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
 from masakarimonitors.hostmonitor.drivers.consul.departures.vanished import Onlooker, Vanished
@@ -79,7 +80,7 @@ class Watch:
         self._reader = parse.HealthReader()
         # Until all is read once, nothing is told.
         self._begun = False
-        # Of whom has become critical under this watch: as of when it was still passing.
+        # Of whom was passing under this watch, and is not any more: as of when it still was.
         self._passing_at: dict[str, Instant] = {}
         prover = self._prover = Prover(
             own, agent, clock, rhythm, unsure, on_fresh=self._fresh, on_behind=self._hurry
@@ -195,18 +196,22 @@ class Watch:
                 self._vanished.add(node, value, self._passing_at.pop(node, None))
             else:
                 self._vanished.back(node)
-                self._note_loss(node, sighting)
-                told[node] = sighting
+                told[node] = self._after_loss(node, before, sighting)
         if told:
             self._on_sample(told, False, (told.keys() & listing.health.keys()) - listing.work)
         self._on_over(listing.work, listing.health.keys())
         if told or self._vanished.open:
             self._prover.doubt()
 
-    def _note_loss(self, node: str, sighting: Sighting) -> None:
-        """As of when it was still passing, if it is critical from now on."""
+    def _after_loss(self, node: str, before: parse.Listing, sighting: Sighting) -> Sighting:
+        """Of a node that is listed: what is to be told of it, by how lately it was seen passing, which is noted."""
         as_of = self._prover.as_of
-        if sighting is parse.DOWN and as_of is not None:
-            self._passing_at[node] = as_of
-        else:
+        if sighting is parse.UP:
             self._passing_at.pop(node, None)
+            return sighting
+        if before.sighting(node) is parse.UP and as_of is not None:
+            self._passing_at[node] = as_of
+        passing_at = self._passing_at.get(node)
+        if passing_at is None or not is_recent(passing_at, self._clock.now()):
+            return sighting
+        return self._listing.sighting(node, just_lost=True) or sighting

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.parse import (
     Catalog,
@@ -333,32 +333,35 @@ def test_a_node_that_only_consul_esm_checks_is_judged_by_that() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "same"),
+    ("first", "second", "told"),
     [
-        (("id-1", "10.0.0.1"), ("id-1", "10.0.0.2"), True),
-        (("id-1", "10.0.0.1"), ("id-2", "10.0.0.1"), True),
-        (("id-1", "10.0.0.1"), ("id-2", "10.0.0.2"), False),
-        (("", "127.0.0.1"), ("", "127.0.0.1"), False),
-        (("id-1", "::1"), ("id-2", "::1"), False),
+        (("id-1", "10.0.0.1"), ("id-1", "10.0.0.2"), parse.elsewhere("new")),
+        (("id-1", "10.0.0.1"), ("id-2", "10.0.0.1"), parse.at_its_address("new")),
+        (("id-1", "10.0.0.1"), ("id-2", "10.0.0.2"), None),
+        (("", "127.0.0.1"), ("", "127.0.0.1"), None),
+        (("id-1", "::1"), ("id-2", "::1"), None),
     ],
 )
 def test_an_agent_that_lives_under_another_name_is_not_down(
-    first: tuple[str, str], second: tuple[str, str], same: bool
+    first: tuple[str, str], second: tuple[str, str], told: Sighting | None
 ) -> None:
     nodes = [{"Node": n, "ID": i, "Address": a} for n, (i, a) in (("old", first), ("new", second))]
     listed = parse.read_catalog(json.dumps(nodes).encode())
     before = Listing({"old": False, "new": False}, listed)
     assert before.sighting("old") is parse.DOWN
     now = Listing({"old": False, "new": True}, listed)
-    assert now.sighting("old") is (parse.elsewhere("new") if same else parse.DOWN)
-    assert dict(parse.changes(before, now)).get("old") is (parse.elsewhere("new") if same else None)
+    assert now.sighting("old") is (told or parse.DOWN)
+    assert now.sighting("old", just_lost=True) is (parse.elsewhere("new") if told else parse.DOWN)
+    assert dict(parse.changes(before, now)).get("old") is told
     members = [
         {"Name": n, "Status": s, "Addr": a, "Port": 8301, "Tags": {"id": i, "role": "consul"}}
         for n, s, (i, a) in (("old", 3, first), ("new", 1, second))
     ]
     gossip = parse.read_members(json.dumps(members).encode())
-    gone = parse.gone(gossip["old"], Membership.DOWN, Known.FAILED, parse.living(gossip))
-    assert gone is (parse.elsewhere("new") if same else parse.STILL_DOWN)
+    alive = parse.living(gossip)
+    assert parse.gone(gossip["old"], Membership.DOWN, Known.FAILED, alive) is (told or parse.STILL_DOWN)
+    late = parse.gone(gossip["old"], Membership.DOWN, Known.FAILED, alive, lives=True)
+    assert late is (parse.elsewhere("new") if told else parse.LEFT_LATE)
 
 
 def test_a_member_is_read_with_its_place_and_its_id() -> None:

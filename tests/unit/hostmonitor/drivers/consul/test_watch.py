@@ -2,9 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from masakarimonitors.hostmonitor.core.observation import Membership, Sample
+from masakarimonitors.hostmonitor.drivers.consul import parse
+from masakarimonitors.hostmonitor.drivers.consul.departures import farewell
 from tests.fixtures.fake_consul import FakeConsul
-from tests.unit.hostmonitor.drivers.consul.hearing import NODES, watching
+from tests.unit.hostmonitor.drivers.consul.hearing import NODES, Heard, watching
 
 
 async def test_the_first_word_is_whole_and_proven(consul: FakeConsul) -> None:
@@ -38,3 +42,45 @@ async def test_unrelated_checks_that_flap_say_nothing(consul: FakeConsul) -> Non
         await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
         samples = [said for said in heard.all if isinstance(said, Sample)]
         assert [set(sample.hosts) for sample in samples] == [set(NODES), {"node05"}]
+
+
+async def give_address(consul: FakeConsul, heard: Heard) -> None:
+    """A host is lost, and then another agent comes that has its address."""
+    await heard.until(lambda: bool(heard.values))
+    with consul.edit():
+        consul.critical.add("node05")
+    await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
+    with consul.edit():
+        consul.at["new05"] = consul.listens(4)
+        consul.listed.append("new05")
+        consul.catalog.append("new05")
+        consul.members["new05"] = 1
+    await heard.until(lambda: heard.values["node05"] is Membership.UNKNOWN)
+
+
+async def test_who_comes_back_at_once_under_another_name_was_not_lost(consul: FakeConsul) -> None:
+    async with watching(consul) as heard:
+        await give_address(consul, heard)
+        assert heard.sightings("node05")[-1] is parse.elsewhere("new05")
+
+
+async def test_an_address_that_was_given_to_another_later_takes_no_failure_back(
+    consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(farewell, "BOOT", 0.0)
+    async with watching(consul) as heard:
+        await give_address(consul, heard)
+        assert heard.sightings("node05")[-1] is parse.at_its_address("new05")
+        assert not any(sighting.revises for sighting in heard.sightings("node05"))
+
+
+async def test_who_shares_the_address_of_another_from_the_start_was_not_seen_lost(consul: FakeConsul) -> None:
+    """Renamed before its old name was noticed as gone."""
+    consul.at["node05"] = consul.listens(3)
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        with consul.edit():
+            consul.critical.add("node05")
+        await heard.until(lambda: heard.values["node05"] is Membership.UNKNOWN)
+        assert heard.sightings("node05")[-1] is parse.elsewhere("node04")
+        assert Membership.DOWN not in heard.ever("node05")

@@ -349,6 +349,22 @@ async def lose_and_take_out(consul: FakeConsul, heard: Heard, node: str) -> None
         consul.leave(node)
 
 
+async def test_who_was_never_seen_passing_is_not_said_to_have_left_late(consul: FakeConsul) -> None:
+    """That its host answers says nothing: how long it has been lost is not known, and it may have started anew."""
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values))
+        with consul.edit():
+            consul.critical.add("node06")
+            consul.listed.append("node06")
+            consul.catalog.append("node06")
+            consul.members["node06"] = 4
+        await heard.until(lambda: heard.values.get("node06") is Membership.DOWN)
+        with consul.edit():
+            consul.leave("node06")
+        await heard.until(lambda: heard.sightings("node06")[-1] is not parse.DOWN)
+        assert heard.sightings("node06")[-1] is parse.STILL_DOWN
+
+
 async def test_a_client_whose_leader_hears_its_good_bye_late_has_left(consul: FakeConsul) -> None:
     """Real agents that get little processor time hear that one is gone before they hear that it was leaving."""
     async with watching(consul) as heard:
