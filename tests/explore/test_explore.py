@@ -10,11 +10,13 @@ import pytest
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core import ingest
+from masakarimonitors.hostmonitor.core.fleet.news import News
 from masakarimonitors.hostmonitor.core.judging import judge
 from masakarimonitors.hostmonitor.core.observation import (
     Answered,
     Follower,
     Leader,
+    LifeSeen,
     Observation,
     Outcome,
     Power,
@@ -24,6 +26,7 @@ from masakarimonitors.hostmonitor.core.observation import (
 )
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Outage, Release
+from masakarimonitors.hostmonitor.core.state import Policy, State
 from tests.explore.model import Fault, Mind, Model, Rules, sound
 from tests.explore.moves import (
     EVERYTHING,
@@ -43,7 +46,7 @@ from tests.explore.moves import (
 )
 from tests.explore.search import Account, Limits, Search
 
-NOTE_LIFE, ON_LINK = judge._note_life, ingest._on_link
+NOTE_LIFE, ON_LINK, TAKE_LIFE = judge._note_life, ingest._on_link, ingest._take_life
 LOST = ("a is down on storage", REPORTED)
 """Moves: a host of two links is lost, and its report waits."""
 LOST_HERE = ("a is down on cluster", REPORTED)
@@ -197,8 +200,18 @@ def test_a_fall_that_is_not_noted_is_found_out(monkeypatch: pytest.MonkeyPatch) 
     """A host that lived for long would be accused seconds after its last link fell."""
     monkeypatch.setattr(judge, "_note_life", lambda court, judgement, values: judgement)
     monkeypatch.setattr(ingest, "_on_link", lambda *news: replace(ON_LINK(*news), outage=news[0].outage))
+    monkeypatch.setattr(ingest, "_take_life", _settle_nothing_anew)
     account = explore(played(first(LIVES), *ALIVE, "400 s pass"), 400)
     assert "after its last link fell" in str(account.violation), str(account)
+
+
+def _settle_nothing_anew(policy: Policy, state: State, seen: LifeSeen, now: Instant) -> News:
+    """Of a host that answers no more, either."""
+    news, before = TAKE_LIFE(policy, state, seen, now), state.hosts.get(seen.host)
+    if before is None or before.outage is None or not news.hosts:
+        return news
+    outage = replace(before.outage, questions=before.outage.questions.life_answered(seen))
+    return replace(news, hosts={seen.host: replace(before, outage=outage)})
 
 
 def test_a_release_that_outlives_the_life_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

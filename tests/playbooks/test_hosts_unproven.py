@@ -75,9 +75,27 @@ def test_a_host_that_still_answers_is_held_loudly_and_tried_again() -> None:
     assert held.alarm and "still answers: 10.0.0.5:22 refused" in held.why
     play.wait(29.9)
     assert len(play.asked_life) == 1
-    play.wait(0.2).breathes(Life.ALIVE).wait(30).breathes(Life.SILENT)
-    assert len(play.asked_life) == 3
-    assert play.reports == [stopped("node05")]
+    play.wait(0.2).breathes(Life.ALIVE)
+    assert play.reports == [] and len(play.asked_life) == 2
+
+
+def test_one_that_answered_until_now_is_silent_for_as_long_as_any_other_before_it_is_reported() -> None:
+    """One try in vain may be a restart, or packets that were lost."""
+    play = Play(RULES, life=None).all_up("node05").cut("node05").wait(30).breathes(Life.ALIVE)
+    play.wait(30.1).breathes(Life.SILENT).wait(17.9)
+    assert play.reports == [] and len(play.asked_life) == 2
+    play.wait(0.2).breathes(Life.SILENT).wait(11.8)
+    assert play.reports == []
+    play.wait(0.2)
+    assert play.reports == [stopped("node05")] and len(play.asked_life) == 3
+
+
+def test_one_that_answers_again_after_one_try_in_vain_is_held() -> None:
+    play = Play(RULES, life=None).all_up("node05").cut("node05").wait(30)
+    for _ in range(20):
+        play.breathes(Life.ALIVE).wait(30.1).breathes(Life.SILENT).wait(18.1)
+    play.breathes(Life.ALIVE)
+    assert play.reports == [] and play.last("host:node05").alarm
 
 
 def test_where_nothing_can_be_tried_it_is_reported_and_that_is_said() -> None:
@@ -240,6 +258,8 @@ def test_what_waits_for_masakari_is_tried_again_and_taken_back_when_it_answers()
     assert play.last("host:node05").alarm and "still answers" in play.last("host:node05").why
     play.life = Life.SILENT
     play.wait(31)
+    assert play.reports == [stopped("node05")]
+    play.wait(30)
     assert play.reports == [stopped("node05")] * 2 and play.notified[-1].again
 
 

@@ -56,7 +56,7 @@ def ingest(policy: Policy, state: State, observation: Observation | Woken, now: 
         case PowerSeen():
             return _take_power(policy, state, observation, now)
         case LifeSeen():
-            return _take_life(policy, state, observation)
+            return _take_life(policy, state, observation, now)
         case ReportsFound():
             return _take_found(policy, state, observation, now)
         case WorkSeen():
@@ -229,13 +229,18 @@ def _take_power(policy: Policy, state: State, seen: PowerSeen, now: Instant) -> 
     return News(cluster=state.cluster, hosts={seen.host: replace(host, proofs=proofs)})
 
 
-def _take_life(policy: Policy, state: State, seen: LifeSeen) -> News:
+def _take_life(policy: Policy, state: State, seen: LifeSeen, now: Instant) -> News:
+    """An answer about signs of life; of one that answers no more the silence begins only now."""
     host = state.hosts.get(seen.host)
     if host is None or host.outage is None or host.outage.questions.life != seen.in_reply_to:
         return News(cluster=state.cluster)
     judgement = _judgement(policy, seen.host, host)
     questions = host.outage.questions.life_answered(seen)
-    return of_judgements(state.cluster, [judgement.in_outage(questions=questions)])
+    judgement = judgement.in_outage(questions=questions)
+    if host.outage.questions.answers and not questions.answers and host.outage.phase is Phase.FAILING:
+        # Until now it lived, for all that is known: its silence is to last as long as any other, and be seen anew.
+        judgement = judgement.in_outage(since=now.monotonic, questions=questions.life_voided())
+    return of_judgements(state.cluster, [judgement])
 
 
 def _take_found(policy: Policy, state: State, found: ReportsFound, now: Instant) -> News:

@@ -58,6 +58,11 @@ class Inquiry:
     lookup_until: float = -math.inf
     found: ReportsFound | None = None
 
+    @property
+    def answers(self) -> bool:
+        """Whether something of the host has answered the last time that it was tried."""
+        return self.life_seen is not None and self.life_seen.life is Life.ALIVE
+
     def anew(self) -> "Inquiry":
         """As after a break: what was answered about life and masakari's list is forgotten, and so are late answers."""
         return Inquiry(
@@ -78,8 +83,7 @@ class Inquiry:
 
         What has answered goes on to count as that until it is silent.
         """
-        alive = self.life_seen is not None and self.life_seen.life is Life.ALIVE
-        seen = self.life_seen if alive else None
+        seen = self.life_seen if self.answers else None
         return replace(self, life=None, life_until=-math.inf, life_seen=seen, untried_since=None)
 
     def power_closed(self, next_at: float) -> "Inquiry":
@@ -94,8 +98,7 @@ class Inquiry:
         if seen.in_reply_to != self.life:
             return self
         before = self.life_seen
-        alive = before is not None and before.life is Life.ALIVE
-        if before is not None and alive and seen.life in (Life.UNKNOWN, Life.UNTRIED):
+        if before is not None and self.answers and seen.life in (Life.UNKNOWN, Life.UNTRIED):
             seen = replace(before, at=seen.at)
         since = None
         if seen.life is Life.UNTRIED:
