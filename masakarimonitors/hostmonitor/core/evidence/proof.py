@@ -34,7 +34,8 @@ class Evidence(StrEnum):
 
 
 def keep(proofs: tuple[Proof, ...], seen: PowerSeen, planned_until: float = -math.inf) -> tuple[Proof, ...]:
-    """The proofs with what was just seen; no proof takes none away: a BMC that stops answering takes nothing back.
+    """The proofs with what was just told, unless a newer one of its kind is known; no proof takes none away: a BMC that
+    stops answering takes nothing back.
 
     `planned_until`: the monotonic second at which planned work has ended; a proof of before is worth less.
     """
@@ -45,7 +46,7 @@ def keep(proofs: tuple[Proof, ...], seen: PowerSeen, planned_until: float = -mat
     proof = Proof(seen.power, kind, seen.at, seen.evidence)
     if seen.at.monotonic < planned_until:
         return _with_older(proofs, proof)
-    return (*(other for other in proofs if other.kind is not kind), proof)
+    return _with_newest(proofs, proof)
 
 
 def after_work(proofs: tuple[Proof, ...], planned_until: float) -> tuple[Proof, ...]:
@@ -73,6 +74,11 @@ def _with_older(proofs: tuple[Proof, ...], proof: Proof) -> tuple[Proof, ...]:
         return proofs
     if proof.power is Power.OFF and proof.kind is ProofKind.FENCED:
         proof = replace(proof, kind=ProofKind.UNCHECKED)
+    return _with_newest(proofs, proof)
+
+
+def _with_newest(proofs: tuple[Proof, ...], proof: Proof) -> tuple[Proof, ...]:
+    """With a proof, unless one of its kind is newer: a slow answer, or a fencing of before, may be told last."""
     same = [other for other in proofs if other.kind is proof.kind]
     if any(other.at.monotonic > proof.at.monotonic for other in same):
         return proofs

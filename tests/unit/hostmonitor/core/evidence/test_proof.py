@@ -140,3 +140,16 @@ def test_what_nobody_has_checked_since_is_kept_once_and_no_older_than_known() ->
     assert after_work((proof(Power.OFF, FENCED, 1.0), newer), 10.0) == (newer,)
     assert after_work((newer, proof(Power.OFF, FENCED, 1.0)), 10.0) == (newer,)
     assert after_work((newer, proof(Power.OFF, FENCED, 6.0)), 10.0) == (proof(Power.OFF, UNCHECKED, 6.0),)
+
+
+@pytest.mark.parametrize("kind", [FENCED, BMC, TAINT, UNCHECKED])
+@pytest.mark.parametrize(("newer", "older"), [(Power.ON, Power.OFF), (Power.OFF, Power.ON)])
+def test_the_newest_of_a_kind_counts_and_not_the_one_that_was_told_last(
+    kind: ProofKind, newer: Power, older: Power
+) -> None:
+    """A BMC that is slow, or a fencing of before that is told again."""
+    known = keep((), PowerSeen(host="n5", power=newer, evidence="", at=moment(20.0), kind=kind))
+    late = PowerSeen(host="n5", power=older, evidence="", at=moment(10.0), kind=kind)
+    assert keep(known, late) == known
+    again = PowerSeen(host="n5", power=older, evidence="", at=moment(20.0), kind=kind)
+    assert [one.power for one in keep(known, again)] == [older]
