@@ -5,7 +5,8 @@ and back; what cannot be read is told apart from an empty ledger.
 
 Monitors of several releases read one ledger, and an entry that one of them cannot read makes all of it unreadable to
 that one. So the wrong BMCs of a host stand in an entry of the form that all read, under a name that no host can have:
-an earlier release passes over it.
+an earlier release passes over it, and leaves it out of the ledger that it writes. So whoever knows of BMCs always says
+that it does: where nobody says so, which are wrong is unknown, and not none.
 """
 
 import datetime
@@ -16,7 +17,8 @@ from dataclasses import dataclass
 from masakarimonitors.core.notification import HostStatus
 
 BMCS = "bmc:"
-"""What the name of an entry begins with that is of a host's BMCs; then the host's follows."""
+"""What the name of an entry begins with that is of a host's BMCs; then the host's follows. With none behind it the
+entry says that whoever wrote the ledger knows of BMCs."""
 
 COUNTED_IN = 600.0
 """Seconds in which the ledger counts for how long a wrong BMC has said "on": each of them is a write to the store."""
@@ -41,8 +43,9 @@ WrongBmcs = Mapping[str, Mapping[str, float]]
 
 
 def with_bmcs(entries: Mapping[str, LedgerEntry], wrong: WrongBmcs) -> Mapping[str, LedgerEntry]:
-    """The open outages, and beside them what is known of BMCs."""
-    return {**outages(entries), **{BMCS + host: _as_entry(bmcs) for host, bmcs in sorted(wrong.items())}}
+    """The open outages, and beside them what is known of BMCs, be it nothing."""
+    known = {"": {}, **{host: bmcs for host, bmcs in sorted(wrong.items())}}
+    return {**outages(entries), **{BMCS + host: _as_entry(bmcs) for host, bmcs in known.items()}}
 
 
 def outages(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry]:
@@ -50,8 +53,10 @@ def outages(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry]:
     return {name: entry for name, entry in entries.items() if not name.startswith(BMCS)}
 
 
-def wrong_bmcs(entries: Mapping[str, LedgerEntry]) -> WrongBmcs:
-    """What it says of BMCs."""
+def wrong_bmcs(entries: Mapping[str, LedgerEntry]) -> WrongBmcs | None:
+    """What it says of BMCs; None where whoever wrote it does not know of them."""
+    if not any(name.startswith(BMCS) for name in entries):
+        return None
     return {
         name.removeprefix(BMCS): dict(entry.bmcs)
         for name, entry in entries.items()

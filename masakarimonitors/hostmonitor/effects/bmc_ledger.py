@@ -1,7 +1,8 @@
 """What the ledger says of BMCs: which are wrong goes with the leadership, beside the outages that were reported.
 
 In: the words of the election, and each ledger that the core has written. Out: what another monitor has found out, for
-whoever asks BMCs for proof, and that ledger with what this one has found out. The core knows nothing of it.
+whoever asks BMCs for proof, and that ledger with what this one has found out. The core knows nothing of it. A reporter
+of an earlier release says nothing of BMCs: what was heard before is then true still.
 """
 
 from collections.abc import Callable
@@ -36,7 +37,9 @@ class BmcLedger:
                 begins = self._until is None or said.at.monotonic >= self._until
                 self._read = self._read and not begins
                 if said.ledger is not None and not self._read:
-                    self._last, self._read, begins = wrong_bmcs(said.ledger), True, True
+                    found = wrong_bmcs(said.ledger)
+                    self._last = self._last if found is None else found
+                    self._read, begins = True, True
                 if begins:
                     self._hear(self._last, True)
                     self._suspect(self._last)

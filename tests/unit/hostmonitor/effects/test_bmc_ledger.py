@@ -65,6 +65,15 @@ def test_where_the_ledger_cannot_be_read_at_first_what_was_heard_of_it_counts_un
     assert stage.heard[1:] == [(WRONG, True), (OTHER, True)]
 
 
+def test_a_reporter_of_an_earlier_release_has_nothing_forgotten() -> None:
+    """It writes the ledger without what it does not know."""
+    stage = Stage()
+    stage.follows(WRONG)
+    stage.ledger.hear(Follower(leader="n8", why="", at=at(0.0), ledger={"n5": ENTRY}))
+    stage.ledger.hear(Leader(why="", at=at(5.0), ledger={"n5": ENTRY}, good_for=15.0))
+    assert stage.heard == [(WRONG, False), (WRONG, True)] and stage.suspected == [WRONG]
+
+
 def test_each_term_is_a_new_one() -> None:
     stage = Stage()
     stage.leads(WRONG)
@@ -76,7 +85,7 @@ def test_each_term_is_a_new_one() -> None:
 
 def test_what_the_core_writes_is_written_with_what_is_known_of_bmcs() -> None:
     stage = Stage()
-    assert stage.ledger.write(WriteLedger({"n5": ENTRY})) == WriteLedger({"n5": ENTRY})
+    assert stage.ledger.write(WriteLedger({"n5": ENTRY})).entries == with_bmcs({"n5": ENTRY}, {})
     stage.wrong = WRONG
     assert stage.ledger.write(WriteLedger({"n5": ENTRY})).entries == with_bmcs({"n5": ENTRY}, WRONG)
     again = stage.ledger.write(WriteLedger(with_bmcs({"n5": ENTRY}, OTHER)))
