@@ -7,6 +7,7 @@ leads looks often, the others seldom, so that all the monitors of a large cloud 
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class OwnPath:
         self._leader_delivers: bool | None = None
         self._wanted_since = 0.0
         self._hosts = 0
+        # The monotonic second of its last turn, or of the next; None: none was drawn yet.
+        self._turn: float | None = None
         # Of the last answer: whether it was one, and when; how many were none since.
         self._answered: bool | None = None
         self._answered_at = 0.0
@@ -99,7 +102,7 @@ class OwnPath:
                 if said.delivers is False and self._leader_delivers is not False:
                     # Whoever is to take its place must know now, and not from half an hour ago; one a second is enough.
                     self._wanted_since = now
-                    self._ask_by(now + self._spread(0.0, float(self._hosts)))
+                    self._ask_by(self._next_turn(now))
                 self._leader_delivers = said.delivers
                 self._judge(now)
             case NoElection():
@@ -116,6 +119,19 @@ class OwnPath:
                 await self._ask()
             self._judge(self._clock.now().monotonic)
             await pause(self._clock, self._timings.tick, self._news)
+
+    def _next_turn(self, now: float) -> float:
+        """Its turn, of those of all hosts, a second each, that come round again and again.
+
+        Drawn once: who drew anew whenever the leader has lost its way once more, would ask as often as that happens,
+        and all of them at once where it happens often.
+        """
+        round_ = float(max(self._hosts, 1))
+        if self._turn is None:
+            self._turn = now + self._spread(0.0, round_)
+        elif self._turn < now:
+            self._turn += math.ceil((now - self._turn) / round_) * round_
+        return self._turn
 
     def _ask_by(self, due: float) -> None:
         if due < self._due:

@@ -45,7 +45,8 @@ class Election:
 
 
 class Scene:
-    def __init__(self) -> None:
+    def __init__(self, spread: Callable[[float, float], float] = max) -> None:
+        """`spread`: by default the latest moment that chance allows."""
         self.clock = FakeClock()
         self.fails = False
         self.asked: list[float] = []
@@ -53,8 +54,7 @@ class Scene:
         self.heard: list[Observation] = []
         self.trouble = ""
         self.election = Election()
-        # The latest moment that chance allows.
-        self.path = OwnPath(self, self.clock, self.told.append, TIMINGS, spread=max)
+        self.path = OwnPath(self, self.clock, self.told.append, TIMINGS, spread=spread)
         self.path.watch_delivery(lambda: self.trouble)
 
     async def get(self, path: str) -> Any:
@@ -174,6 +174,20 @@ async def test_whoever_is_to_take_the_place_of_a_leader_that_does_not_deliver_kn
         assert scene.told == [True, False]
         await scene.clock.advance(30.0 + TIMINGS.tick)
         assert len(scene.asked) == 2 and scene.told == [True, False, True]
+
+
+async def test_a_leader_whose_way_comes_and_goes_has_nobody_ask_more_than_once_in_a_round_of_turns() -> None:
+    """A thousand of them would ask whenever it is lost again: many times a second."""
+    scene = Scene(spread=min)
+    hosts = {f"node{n:04d}": Sighting(Membership.UP) for n in range(1000)}
+    async with scene.running():
+        await scene.clock.advance(200.0)
+        await scene.say(Sample("manage", hosts, AT, whole=True))
+        asked = len(scene.asked)
+        for _ in range(90):
+            await scene.say(follows(delivers=False), follows(delivers=True))
+            await scene.clock.advance(10.0)
+        assert len(scene.asked) == asked + 1
 
 
 async def test_a_way_that_is_mended_is_known_soon_while_the_leader_has_none() -> None:
