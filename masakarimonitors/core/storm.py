@@ -21,6 +21,10 @@ STEP = 10.0
 long. A look that comes later by as much once more has seen nothing: this process was stopped, or its computer was, and
 what happened meanwhile still lies in front of it. So such a standstill neither is quiet nor ends a storm."""
 
+LATE_LOOKS = 6
+"""So many looks in a row may come so late. Where each one does, that is no standstill but a computer that is always
+slow: each counts as one step then, or its storms would never end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardPolicy:
@@ -52,8 +56,8 @@ class Storm:
     """A storm in `scope`: since when, who failed and who came back.
 
     `quiet`: for so many seconds nothing new was seen, as counted at `counted_at` (monotonic); `seen`: whether the
-    seconds since then count, because everything that matters is in sight. `stood`: it has stood its time at least
-    once, and goes on for those that nothing but calm or proof releases.
+    seconds since then count, because everything that matters is in sight. `late`: how many looks in a row came too
+    late. `stood`: it has stood its time at least once, and goes on for those that nothing but calm or proof releases.
     """
 
     scope: str
@@ -63,6 +67,7 @@ class Storm:
     quiet: float = 0.0
     counted_at: float
     seen: bool = True
+    late: int = 0
     stood: bool = False
 
     def stands(self, now: float) -> "Storm":
@@ -77,6 +82,10 @@ class Storm:
 
     def missed(self, now: float) -> bool:
         """Whether nobody has looked for so long that the time until monotonic second `now` was not seen."""
+        return self.is_late(now) and self.late < LATE_LOOKS
+
+    def is_late(self, now: float) -> bool:
+        """Whether a look at monotonic second `now` comes later than it was to by more than a step."""
         return now - self.counted_at > 2 * STEP
 
     def look_at(self, hold: float) -> float | None:
@@ -151,6 +160,7 @@ def evaluate(
             quiet=quiet,
             counted_at=now,
             seen=not view_lost,
+            late=storm.late + 1 if storm.seen and storm.is_late(now) else 0,
         )
     )
 

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from masakarimonitors.core.storm import (
     EVERYWHERE,
+    LATE_LOOKS,
     STEP,
     TOGETHER,
     Failing,
@@ -129,6 +130,31 @@ def test_a_process_that_is_a_little_late_all_the_time_still_comes_to_an_end() ->
             break
         storm = step.storm
     assert step.released and now <= 2 * 300.0
+
+
+def test_a_computer_on_which_every_look_comes_far_too_late_still_comes_to_an_end() -> None:
+    """What is always slow is no standstill: its storms would hold a dead host for ever."""
+    failing = several(6)
+    storm, now, looks = look(None, failing, 1.0).storm, 1.0, 0
+    while storm is not None and not storm.stood:
+        now, looks = now + 3 * STEP, looks + 1
+        storm = look(storm, failing, now).storm
+        assert looks < 100
+    assert looks >= LATE_LOOKS + POLICY.hold / STEP
+
+
+def test_a_look_in_time_after_late_ones_makes_the_next_late_one_a_standstill_again() -> None:
+    failing = several(6)
+    storm, now = look(None, failing, 1.0).storm, 1.0
+    for _ in range(LATE_LOOKS):
+        now += 3 * STEP
+        storm = look(storm, failing, now).storm
+    assert storm is not None and storm.quiet == 0.0
+    now += STEP
+    storm = look(storm, failing, now).storm
+    assert storm is not None and storm.quiet == STEP
+    storm = look(storm, failing, now + 3600.0).storm
+    assert storm is not None and storm.quiet == STEP
 
 
 def test_when_all_are_back_it_is_over_and_nothing_is_released() -> None:
