@@ -13,20 +13,16 @@ import random
 from collections.abc import Callable
 from typing import NoReturn
 
-from masakarimonitors.core.decision import Command, Instant
-from masakarimonitors.hostmonitor.core.election import election
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate
 from masakarimonitors.hostmonitor.core.election.election import (
     Act,
-    Election,
     ElectionPolicy,
     Facts,
     Holder,
-    LedgerDraft,
     Standing,
 )
-from masakarimonitors.hostmonitor.core.observation import Observation, WriteLedger
-from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
+from masakarimonitors.hostmonitor.core.observation import Observation
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault, Forbidden, NotThere
 from masakarimonitors.hostmonitor.drivers.consul.datacentre import ProvenLinks
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import (
@@ -37,6 +33,7 @@ from masakarimonitors.hostmonitor.drivers.consul.leadership.election import (
 from masakarimonitors.hostmonitor.drivers.consul.leadership.keys import ElectionKeys
 from masakarimonitors.hostmonitor.drivers.consul.leadership.session import Session
 from masakarimonitors.hostmonitor.drivers.consul.leadership.silences import StoredSilences
+from masakarimonitors.hostmonitor.drivers.lock_election import LockElection
 from masakarimonitors.system.clock import Clock, pause
 from masakarimonitors.system.tasks import apart
 
@@ -64,7 +61,6 @@ class Elector:
         self._own = own
         self._clock = clock
         self._timings = timings
-        self._policy = policy
         self._agent = Agent(access)
         self._session = Session(
             self._agent,
@@ -78,10 +74,16 @@ class Elector:
         self._keys = ElectionKeys(self._agent, prefix, clock, patience=timings.patience, wait=timings.wait)
         self.silences = StoredSilences(self._keys, clock)
         """What stands beside the election's keys."""
-        self._feed = LeadershipFeed()
-        self._election = Election()
         self._news = asyncio.Event()
-        self._delivers: bool | None = None
+        self._to_write = asyncio.Event()
+        self._part = LockElection(
+            policy,
+            on_path_changed=self._news.set,
+            on_wanted=self._to_write.set,
+            on_gained=self._gained,
+        )
+        self.on_path = self._part.on_path
+        self.perform = self._part.perform
         self._shown = Shown()
         # As the leader: how often it has said that it lives, and when it last asked for what was then written.
         self._beat = 0
@@ -89,29 +91,14 @@ class Elector:
         # What hinders reading and acting, and until when nothing is tried again.
         self._read_fault = self._act_fault = ""
         self._not_before = 0.0
-        self._draft = LedgerDraft()
-        self._to_write = asyncio.Event()
         self._renew_now = asyncio.Event()
         self.links = ProvenLinks(self._news.set, self._unstick)
         """Which links this node sees: the datacentres' sources note it here."""
 
-    def on_path(self, works: bool) -> None:
-        """Note whether this node's own way to masakari works: part of what it is fit for."""
-        self._delivers = works
-        self._news.set()
-
-    async def perform(self, command: Command) -> Observation | None:
-        """Answer `WriteLedger`: the newest ledger is kept until it is written, or somebody else leads."""
-        if isinstance(command, WriteLedger):
-            self._draft = self._draft.want(command.entries, self._election.standing)
-            self._to_write.set()
-        return None
-
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled; then the lock is released at once."""
-        self._feed.begin(emit)
+        self._part.begin(emit, self._now())
         self.silences.begin(emit)
-        self._election = self._election.begun(self._now())
         async with self._agent:
             try:
                 await apart(self._take_part())
@@ -181,7 +168,7 @@ class Elector:
         return Holder.OWN if record.session == self._session.id else Holder.OTHER
 
     def _candidate(self) -> Candidate:
-        return Candidate(self._own, self.links.proven, self._delivers, self._beat)
+        return Candidate(self._own, self.links.proven, self._part.delivers, self._beat)
 
     def _certain_until(self, now: Instant) -> float:
         """Whoever cannot write cannot say that it lives, and others cease to count on it."""
@@ -215,21 +202,13 @@ class Elector:
 
     def _judge(self) -> Act:
         """Look at what is known now, and say what follows: at every change, before anything else is done."""
-        now = self._clock.now()
-        before, facts = self._election, self._facts(now)
-        self._election, act = election.step(before, facts, self._policy, now.monotonic)
-        standing, found = self._election.standing, self._shown.record.ledger if self._shown.record else None
-        if standing is not before.standing:
-            LOG.info("The election of the reporter: this monitor is %s now: %s", standing, self._election.why)
-            if standing is Standing.LEADING:
-                self._draft = self._draft.gained(found)
-                self._to_write.set()
-                self.silences.tell_again()
-            elif standing is Standing.FOLLOWING:
-                self._draft = self._draft.dropped()
-        ledger = self._draft.current if standing is Standing.LEADING else found
-        self._feed.say(election.word(self._election, facts, ledger, now))
-        return act
+        now, record = self._clock.now(), self._shown.record
+        return self._part.judge(self._facts(now), record.ledger if record is not None else None, now)
+
+    def _gained(self) -> None:
+        """It leads from now on: what it has reported while nobody did is to be written."""
+        self._to_write.set()
+        self.silences.tell_again()
 
     def _doubted(self) -> None:
         if not self._session.id:
@@ -240,7 +219,7 @@ class Elector:
     @property
     def leads(self) -> bool:
         """Whether this monitor is the reporter."""
-        return self._election.standing is Standing.LEADING
+        return self._part.standing is Standing.LEADING
 
     # --- the hand ---------------------------------------------------------------------------------
 
@@ -284,7 +263,7 @@ class Elector:
                 await self._session.ensure()
                 LOG.info("Another monitor leads and is less fit to report than this node: challenging it")
                 await self._keys.challenge(self._candidate())
-                self._election = self._election.challenged(self._now())
+                self._part.challenged(self._now())
             case Act.DROP:
                 await self._keys.drop_challenge()
             case Act.RELEASE:
@@ -348,7 +327,7 @@ class Elector:
 
     async def _hand_over(self, session: str) -> None:
         """Write what is not written yet, while the lock is still held, and free it; raises AgentFault."""
-        draft = self._draft
+        draft = self._part.draft
         try:
             if draft.as_leader and draft.wanted is not None:
                 await self._keys.write_ledger(draft.wanted, session)
@@ -366,7 +345,7 @@ class Elector:
         idle = (Standing.RELEASING, Standing.FOLLOWING)
         while True:
             seconds = self._timings.renew
-            if self._session.id and self._election.standing not in idle:
+            if self._session.id and self._part.standing not in idle:
                 try:
                     await self._session.renew()
                     self._news.set()
@@ -387,7 +366,7 @@ class Elector:
         while True:
             await self._to_write.wait()
             self._to_write.clear()
-            while self.leads and (entries := self._draft.wanted) is not None:
+            while self.leads and (entries := self._part.draft.wanted) is not None:
                 try:
                     written = await self._keys.write_ledger(entries, self._session.id)
                 except AgentFault as fault:
@@ -403,7 +382,7 @@ class Elector:
                     # Another's ledger is not overwritten.
                     self._lost()
                     break
-                self._draft = self._draft.stored(entries)
+                self._part.draft = self._part.draft.stored(entries)
                 if self._holder() is Holder.OWN:
                     self._shown = self._shown.changed(ledger=entries)
 

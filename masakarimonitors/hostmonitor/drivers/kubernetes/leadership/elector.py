@@ -18,21 +18,17 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from masakarimonitors.core.decision import Command, Instant
-from masakarimonitors.hostmonitor.core.election import election
+from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate
 from masakarimonitors.hostmonitor.core.election.election import (
     Act,
-    Election,
     ElectionPolicy,
     Facts,
     Holder,
-    LedgerDraft,
     Standing,
 )
 from masakarimonitors.hostmonitor.core.ledger import write_ledger
-from masakarimonitors.hostmonitor.core.observation import Observation, WriteLedger
-from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
+from masakarimonitors.hostmonitor.core.observation import Observation
 from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Api, ApiFault, Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import (
     LeaseSeen,
@@ -45,6 +41,7 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import (
 )
 from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.silences import LeaseSilences
 from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import LINK
+from masakarimonitors.hostmonitor.drivers.lock_election import LockElection
 from masakarimonitors.system.clock import Clock, pause
 from masakarimonitors.system.tasks import apart
 
@@ -107,10 +104,17 @@ class LeaseElector:
         self._own = own
         self._clock = clock
         self._timings = timings
-        self._policy = policy
-        self._feed = LeadershipFeed()
-        self._election = Election()
-        self._delivers: bool | None = None
+        self._news = asyncio.Event()
+        self.silences = LeaseSilences(self._news.set)
+        """What hangs on the Lease beside the election."""
+        self._part = LockElection(
+            policy,
+            on_path_changed=self._news.set,
+            on_wanted=self._news.set,
+            on_gained=self.silences.tell_again,
+        )
+        self.on_path = self._part.on_path
+        self.perform = self._part.perform
         # What was read last, None: nothing that is true by now; `_exists`: whether there is a Lease at all.
         self._seen: LeaseSeen | None = None
         self._exists: bool | None = None
@@ -126,34 +130,17 @@ class LeaseElector:
         self._read_fault = ""
         self._act_fault = ""
         self._not_before = -math.inf
-        self._draft = LedgerDraft()
-        self._news = asyncio.Event()
         self._sees = True
-        self.silences = LeaseSilences(self._news.set)
-        """What hangs on the Lease beside the election."""
 
     def on_sight(self, proven: bool) -> None:
         """Note whether this node's own view is proven: who sees nothing must not keep the Lease from those who do."""
         self._sees = proven
         self._news.set()
 
-    def on_path(self, works: bool) -> None:
-        """Note whether this node's own way to masakari works: part of what it is fit for."""
-        self._delivers = works
-        self._news.set()
-
-    async def perform(self, command: Command) -> Observation | None:
-        """Answer `WriteLedger`: the newest ledger is kept until it is written, or somebody else leads."""
-        if isinstance(command, WriteLedger):
-            self._draft = self._draft.want(command.entries, self._election.standing)
-            self._news.set()
-        return None
-
     async def run(self, emit: Callable[[Observation], None]) -> None:
         """Until cancelled; then the Lease is released at once."""
-        self._feed.begin(emit)
+        self._part.begin(emit, self._clock.now().monotonic)
         self.silences.begin(emit)
-        self._election = self._election.begun(self._clock.now().monotonic)
         try:
             await apart(self._take_part())
         finally:
@@ -242,7 +229,7 @@ class LeaseElector:
         return _DELETED if self._exists is False else ""
 
     def _candidate(self) -> Candidate:
-        return Candidate(self._own, _SEES if self._sees else frozenset(), self._delivers)
+        return Candidate(self._own, _SEES if self._sees else frozenset(), self._part.delivers)
 
     def _renewed_for(self, seconds: float, now: Instant) -> float:
         """The monotonic second at which the renewal is so old: the Lease's time went on while this computer slept."""
@@ -259,26 +246,14 @@ class LeaseElector:
             leader=leader,
             challenge=None if seen is None else seen.challenge,
             certain_until=self._renewed_for(self._timings.deadline, at),
-            announced=not due and own == leader and self._draft.wanted is None,
+            announced=not due and own == leader and self._part.draft.wanted is None,
             why=self._read_fault or self._act_fault or self._why_closed(now),
         )
 
     def _judge(self) -> Act:
         """Look at what is known now, and say what follows."""
         at = self._clock.now()
-        before, facts = self._election, self._facts(at)
-        self._election, act = election.step(before, facts, self._policy, at.monotonic)
-        standing, found = self._election.standing, self._seen.ledger if self._seen else None
-        if standing is not before.standing:
-            LOG.info("The election of the reporter: this monitor is %s now: %s", standing, self._election.why)
-            if standing is Standing.LEADING:
-                self._draft = self._draft.gained(found)
-                self.silences.tell_again()
-            elif standing is Standing.FOLLOWING:
-                self._draft = self._draft.dropped()
-        ledger = self._draft.current if standing is Standing.LEADING else found
-        self._feed.say(election.word(self._election, facts, ledger, at))
-        return act
+        return self._part.judge(self._facts(at), self._seen.ledger if self._seen else None, at)
 
     # --- the hand -----------------------------------------------------------------------------------
 
@@ -315,7 +290,7 @@ class LeaseElector:
             case Act.CHALLENGE if seen is not None:
                 LOG.info("%s leads and is less fit to report than this node: challenging it", seen.leader)
                 await self._put(api, challenge_lease(seen, self._name, self._candidate()))
-                self._election = self._election.challenged(self._clock.now().monotonic)
+                self._part.challenged(self._clock.now().monotonic)
             case Act.RELEASE if seen is not None:
                 await self._release(api, seen)
 
@@ -323,8 +298,8 @@ class LeaseElector:
         """Acquire the Lease or renew it; what a leader has to write down goes with it."""
         asked = self._clock.now()
         # Only what it wrote as the leader: what is found first decides what it may write on its first day.
-        leads = self._election.standing is Standing.LEADING
-        wanted = self._draft.wanted if leads else None
+        leads = self._part.standing is Standing.LEADING
+        wanted = self._part.draft.wanted if leads else None
         ledger = None if wanted is None else write_ledger(wanted).decode()
         body = write_lease(
             seen, self._name, self._candidate(), asked.wall, duration=self._timings.duration, ledger=ledger
@@ -332,7 +307,7 @@ class LeaseElector:
         await self._put(api, body)
         self._renewed_at = asked
         if wanted is not None:
-            self._draft = self._draft.stored(wanted)
+            self._part.draft = self._part.draft.stored(wanted)
 
     async def _share(self, api: LeaseApi) -> None:
         """Write the silences that the Lease lacks; whoever holds it."""
@@ -352,7 +327,7 @@ class LeaseElector:
 
     async def _release(self, api: LeaseApi, seen: LeaseSeen) -> None:
         """Free the Lease; what is not written yet goes with it."""
-        draft = self._draft
+        draft = self._part.draft
         wanted = None if draft.wanted is None or not draft.as_leader else write_ledger(draft.wanted).decode()
         await self._put(api, release_lease(seen, self._name, self._clock.now().wall, wanted))
         self._renewed_at = None

@@ -1,0 +1,98 @@
+"""What every election by a lock has in common, whatever the lock is: this monitor's standing, its draft of the ledger,
+and what the core hears of both.
+
+In: the facts that the engine shows, whether this monitor's way to masakari works, `WriteLedger`. Out: one act for the
+engine's hand; `Leader`, `Follower` or `NoElection`. By which rules stands in `core/election/election.py`.
+"""
+
+import logging
+from collections.abc import Callable
+
+from masakarimonitors.core.decision import Command, Instant
+from masakarimonitors.hostmonitor.core.election import election
+from masakarimonitors.hostmonitor.core.election.election import (
+    Act,
+    Election,
+    ElectionPolicy,
+    Facts,
+    Ledger,
+    LedgerDraft,
+    Standing,
+)
+from masakarimonitors.hostmonitor.core.observation import Observation, WriteLedger
+from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
+
+LOG = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    """Nobody waits for it."""
+
+
+class LockElection:
+    """This monitor's part in one election by a lock.
+
+    `draft` is what it wants written; whoever writes it notes there what then stands in the store.
+    """
+
+    def __init__(
+        self,
+        policy: ElectionPolicy,
+        *,
+        on_path_changed: Callable[[], None],
+        on_wanted: Callable[[], None],
+        on_gained: Callable[[], None] = _nothing,
+    ) -> None:
+        """`on_path_changed` is called when the own way works otherwise than before, `on_wanted` when a ledger is to be
+        written, `on_gained` when this monitor has begun to lead."""
+        self._policy = policy
+        self._on_path_changed = on_path_changed
+        self._on_wanted = on_wanted
+        self._on_gained = on_gained
+        self._feed = LeadershipFeed()
+        self._election = Election()
+        self.delivers: bool | None = None
+        self.draft = LedgerDraft()
+
+    @property
+    def standing(self) -> Standing:
+        """What this monitor is in the election."""
+        return self._election.standing
+
+    def begin(self, emit: Callable[[Observation], None], now: float) -> None:
+        """Speak to `emit` from monotonic second `now` on: at each start of the source."""
+        self._feed.begin(emit)
+        self._election = self._election.begun(now)
+
+    def on_path(self, works: bool) -> None:
+        """Note whether this node's own way to masakari works: part of what it is fit for."""
+        self.delivers = works
+        self._on_path_changed()
+
+    async def perform(self, command: Command) -> Observation | None:
+        """Answer `WriteLedger`: the newest ledger is kept until it is written, or somebody else leads."""
+        if isinstance(command, WriteLedger):
+            self.draft = self.draft.want(command.entries, self.standing)
+            self._on_wanted()
+        return None
+
+    def challenged(self, now: float) -> None:
+        """The challenge was written at monotonic second `now`."""
+        self._election = self._election.challenged(now)
+
+    def judge(self, facts: Facts, found: Ledger | None, at: Instant) -> Act:
+        """What follows from the facts of now, and from the ledger that is found; whoever is to hear of it is told."""
+        before = self.standing
+        self._election, act = election.step(self._election, facts, self._policy, at.monotonic)
+        if self.standing is not before:
+            LOG.info(
+                "The election of the reporter: this monitor is %s now: %s", self.standing, self._election.why
+            )
+            if self.standing is Standing.LEADING:
+                self.draft = self.draft.gained(found)
+                self._on_gained()
+            elif self.standing is Standing.FOLLOWING:
+                self.draft = self.draft.dropped()
+        ledger = self.draft.current if self.standing is Standing.LEADING else found
+        self._feed.say(election.word(self._election, facts, ledger, at))
+        return act

@@ -1,0 +1,69 @@
+"""One monitor's part in an election by a lock: what it wants written, and what the core hears."""
+
+import datetime
+from typing import Any
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.hostmonitor.core.election.candidate import Candidate
+from masakarimonitors.hostmonitor.core.election.election import (
+    Act,
+    ElectionPolicy,
+    Facts,
+    Holder,
+    LedgerDraft,
+    Standing,
+)
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.observation import CheckLife, Follower, Leader, WriteLedger
+from masakarimonitors.hostmonitor.drivers.lock_election import LockElection
+
+EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+AT = Instant(100.0, EPOCH)
+ENTRY = LedgerEntry(HostStatus.NORMAL, EPOCH)
+OWN, OTHER = Candidate("a"), Candidate("b")
+HELD = Facts(own=OWN, holder=Holder.OWN, leader=OWN, certain_until=108.0)
+LED = Facts(own=OWN, holder=Holder.OTHER, leader=OTHER)
+SURE_UNTIL = 8.0
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.heard: list[Any] = []
+        self.part = LockElection(
+            ElectionPolicy(),
+            on_path_changed=lambda: self.called.append("path"),
+            on_wanted=lambda: self.called.append("wanted"),
+            on_gained=lambda: self.called.append("gained"),
+        )
+        self.part.begin(self.heard.append, AT.monotonic)
+
+
+def test_who_leads_says_so_with_what_was_found_and_then_with_what_it_wants() -> None:
+    stage = Stage()
+    assert stage.part.judge(HELD, {"n1": ENTRY}, AT) is Act.NOTHING
+    assert stage.part.standing is Standing.LEADING and stage.called == ["gained"]
+    (word,) = stage.heard
+    assert isinstance(word, Leader) and (word.ledger, word.good_for) == ({"n1": ENTRY}, SURE_UNTIL)
+
+
+async def test_what_the_core_wants_written_is_kept_until_another_leads() -> None:
+    stage = Stage()
+    stage.part.judge(HELD, {}, AT)
+    assert await stage.part.perform(WriteLedger({"n2": ENTRY})) is None
+    assert stage.part.draft.wanted == {"n2": ENTRY} and stage.called[-1] == "wanted"
+    stage.part.judge(LED, {}, AT)
+    assert stage.part.draft == LedgerDraft() and isinstance(stage.heard[-1], Follower)
+
+
+async def test_other_commands_are_not_its_own() -> None:
+    stage = Stage()
+    assert await stage.part.perform(CheckLife("n2", 1)) is None
+    assert stage.called == []
+
+
+def test_whether_the_own_way_works_is_news_for_the_hand() -> None:
+    stage = Stage()
+    stage.part.on_path(False)
+    assert stage.part.delivers is False and stage.called == ["path"]
