@@ -151,7 +151,12 @@ async def notification(api: Reader, uuid: str) -> Stored | None:
 
 async def on_maintenance(api: Reader, stored: Stored) -> bool | None:
     """Whether masakari has the host of that notification on maintenance; None when it does not say."""
-    path = f"/segments/{quote(stored.segment_uuid, safe='')}/hosts/{quote(stored.host_uuid, safe='')}"
+    return await flag_of(api, stored.segment_uuid, stored.host_uuid)
+
+
+async def flag_of(api: Reader, segment_uuid: str, host_uuid: str) -> bool | None:
+    """Whether masakari has that host on maintenance; None when it does not say."""
+    path = f"/segments/{quote(segment_uuid, safe='')}/hosts/{quote(host_uuid, safe='')}"
     answer = await api.get(path)
     host = answer.get("host") if isinstance(answer, dict) else None
     said = host.get("on_maintenance") if isinstance(host, dict) else None
@@ -229,10 +234,21 @@ class ReportFinder:
         """Nothing is known yet."""
         self._api = api
         self._names: dict[str, str] = {}
+        # By name, as masakari compares it: the uuids of its segment and its own.
+        self._places: dict[str, tuple[str, str]] = {}
 
     def learn(self, hosts: Iterable[SegmentHost]) -> None:
-        """The names that belong to these hosts' uuids."""
+        """The names that belong to these hosts' uuids, and the segments that they stand in."""
         self._names |= {host.uuid: host.name for host in hosts}
+        self._places = {host.name.casefold(): (host.segment.uuid, host.uuid) for host in hosts}
+
+    async def flag(self, hostname: str) -> bool | None:
+        """Whether masakari has that host on maintenance now; None where no listing has shown it, or it is not said.
+
+        Raises LookupFailed. One request, however large the cloud is.
+        """
+        place = self._places.get(hostname.casefold())
+        return None if place is None else await flag_of(self._api, *place)
 
     async def find(
         self,

@@ -96,6 +96,45 @@ def test_a_lease_that_is_renewed_goes_on() -> None:
     assert play.said("reporter") == ["acted"]
 
 
+LARGE = policy(look_up_reports=True, lookup=True)
+
+
+def large(flag: bool, age: float) -> Play:
+    """All report in a cloud so large that each reads masakari's segments only once in hours; a host fails."""
+    play = Play(LARGE, listed=None).all_up("node05").registry({OWN: False, "node05": flag})
+    return play.wait(age).cut("node05").wait(3)
+
+
+def test_a_flag_that_was_set_since_the_segments_were_read_holds_a_failure() -> None:
+    play = large(False, 700)
+    assert play.asked_list[-1].flag
+    play.found(False, flag=True).wait(60)
+    assert play.reports == []
+    assert play.last("host:node05").alarm and "on maintenance in masakari" in play.last("host:node05").why
+    play.wait(540)
+    assert len(play.asked_list) == 2, "what is known of it is too old again"
+    play.found(False, flag=False).wait(5)
+    play.found(False, flag=False)
+    assert play.reports == [stopped("node05")]
+
+
+def test_a_flag_that_was_read_long_ago_does_not_hold_a_host_that_is_back_in_service() -> None:
+    play = large(True, 700)
+    play.found(False, flag=False).wait(3)
+    play.found(False)
+    assert play.reports == [stopped("node05")]
+
+
+@pytest.mark.parametrize(("age", "asks"), [(10, False), (590, False), (601, True)])
+def test_a_flag_is_read_by_itself_only_where_what_is_known_of_it_is_old(age: float, asks: bool) -> None:
+    assert large(False, age).asked_list[-1].flag is asks
+
+
+def test_a_flag_that_cannot_be_read_holds_nothing() -> None:
+    play = large(False, 700).found(False)
+    assert play.reports == [stopped("node05")]
+
+
 def test_what_another_has_told_masakari_is_not_told_again() -> None:
     play = Play(ALL, listed=None).all_up("node05").wait(1).cut("node05").wait(2)
     failed = play.state.hosts["node05"].outage

@@ -15,7 +15,7 @@ from masakarimonitors.hostmonitor.core.evidence.planned import NO_WORK
 from masakarimonitors.hostmonitor.core.evidence.proof import Evidence, keep, weigh
 from masakarimonitors.hostmonitor.core.fleet.cluster import take_word
 from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
-from masakarimonitors.hostmonitor.core.fleet.registry import next_offer, take_registry
+from masakarimonitors.hostmonitor.core.fleet.registry import next_offer, take_flag, take_registry
 from masakarimonitors.hostmonitor.core.fleet.silencing import hear_silences
 from masakarimonitors.hostmonitor.core.observation import (
     Answered,
@@ -248,6 +248,9 @@ def _take_found(policy: Policy, state: State, found: ReportsFound, now: Instant)
     host = state.hosts.get(found.host)
     if host is None or host.outage is None or host.outage.questions.lookup != found.in_reply_to:
         return News(cluster=state.cluster)
+    flag = take_flag(state, found, now)
+    host = flag.hosts.get(found.host) or host
+    assert host.outage is not None
     judgement = _judgement(policy, found.host, host)
     judgement = judgement.in_outage(questions=host.outage.questions.lookup_answered(found))
     if found.found:
@@ -269,7 +272,7 @@ def _take_found(policy: Policy, state: State, found: ReportsFound, now: Instant)
         judgement = judgement.in_outage(report=told if same else report)
     if found.found is not None:
         judgement = judgement.in_outage(excused_since=_excused_since(host.outage, found, now))
-    return of_judgements(state.cluster, [judgement])
+    return flag.then(of_judgements(flag.cluster, [judgement]))
 
 
 def _excused_since(outage: Outage, found: ReportsFound, now: Instant) -> Instant | None:

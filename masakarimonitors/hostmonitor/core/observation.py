@@ -268,6 +268,7 @@ class ReportsFound:
     """The answer to one `LookUpReports`: whether masakari has such a report; None when it cannot be asked.
 
     `finished`: its engine has finished with what was found, whatever came of it; False also where that is not known.
+    `on_maintenance`: whether masakari has the host on maintenance; None where that was not asked, or is not known.
     """
 
     host: str
@@ -276,6 +277,7 @@ class ReportsFound:
     at: Instant
     in_reply_to: "LookUpReports"
     finished: bool = False
+    on_maintenance: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +355,8 @@ class LookUpReports(Command):
     counts then only if it was touched since `touched_since` (aware; None: at any time). Asked before a monitor sends
     while all report, because masakari accepts simultaneous twins and recovers twice; and before what may have been told
     already is told again. One that was over when this failure was first seen (`failed`, aware; None: not known) counts
-    for nothing: masakari has finished with it, and was told that the host is back. Answer with one
+    for nothing: masakari has finished with it, and was told that the host is back. `flag`: whether it has the host on
+    maintenance is to be read, too, for what is known of that is too old. Answer with one
     `ReportsFound(in_reply_to=<this command>)`.
     """
 
@@ -365,6 +368,7 @@ class LookUpReports(Command):
     unfinished_since: datetime.datetime | None = None
     touched_since: datetime.datetime | None = None
     failed: datetime.datetime | None = None
+    flag: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ class Segments:
     `hosts`: folded name -> the name as it is registered; None while unknown. `answered`: a look-up has answered, even
     by failing. `read_at`: the monotonic second at which the last one that succeeded began. `disabled`: the folded names
     of hosts in segments of which masakari recovers nothing. `named`: folded name -> the name of its segment.
+    `flags_read`: folded name -> the monotonic second at which its flag was read by itself since then.
     """
 
     hosts: Mapping[str, str] | None = None
@@ -113,6 +114,11 @@ class Segments:
     read_at: float = -math.inf
     disabled: frozenset[str] = frozenset()
     named: Mapping[str, str] = field(default_factory=dict)
+    flags_read: Mapping[str, float] = field(default_factory=dict)
+
+    def flag_read_at(self, host: str) -> float:
+        """The monotonic second as of which it is known whether the host is on maintenance."""
+        return max(self.read_at, self.flags_read.get(host.casefold(), -math.inf))
 
     def has(self, host: str) -> bool | None:
         """Whether masakari has the host; None while that is not known."""

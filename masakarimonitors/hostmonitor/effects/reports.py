@@ -40,8 +40,10 @@ class ReportLookups:
         """One answer; never raises for what masakari says or does not say."""
         if not isinstance(command, LookUpReports):
             return None
+        flag: bool | None = None
         try:
             async with asyncio.timeout(self._patience):
+                flag = await self._flag(command)
                 found, evidence, finished = await self._find(command)
         except TimeoutError:
             found, finished = None, False
@@ -53,7 +55,16 @@ class ReportLookups:
             at=self._clock.now(),
             in_reply_to=command,
             finished=finished,
+            on_maintenance=flag,
         )
+
+    async def _flag(self, command: LookUpReports) -> bool | None:
+        if not command.flag:
+            return None
+        try:
+            return await self._finder.flag(command.host)
+        except LookupFailed:
+            return None
 
     async def _find(self, command: LookUpReports) -> tuple[bool | None, str, bool]:
         # Whoever has told NORMAL has told UNKNOWN, too, and more.

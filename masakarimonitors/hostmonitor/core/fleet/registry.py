@@ -10,7 +10,7 @@ from dataclasses import replace
 from masakarimonitors.core.backoff import backoff
 from masakarimonitors.core.decision import Instant, Ruling, Verdict
 from masakarimonitors.hostmonitor.core.fleet.news import News
-from masakarimonitors.hostmonitor.core.observation import Membership, Registry
+from masakarimonitors.hostmonitor.core.observation import Membership, Registry, ReportsFound
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Release
@@ -59,6 +59,29 @@ def take_registry(policy: Policy, state: State, registry: Registry, now: Instant
     verdicts += _other_names(state, before, segments)
     cluster, unseen = _take_unseen(policy, cluster, state, now)
     return News(cluster=cluster, hosts=changed, verdicts=(*verdicts, *unseen), recheck_all=True)
+
+
+def take_flag(state: State, found: ReportsFound, now: Instant) -> News:
+    """Whether masakari has one host on maintenance, if that was asked by itself."""
+    cluster, name, flagged = state.cluster, found.host, found.on_maintenance
+    if flagged is None:
+        return News(cluster=cluster)
+    was, host = name in cluster.maintenance, state.hosts[name]
+    flags_read = {**cluster.segments.flags_read, name.casefold(): found.at.monotonic}
+    cluster = replace(cluster, segments=replace(cluster.segments, flags_read=flags_read))
+    if flagged is was:
+        return News(cluster=cluster)
+    kept = {other: one for other, one in cluster.maintenance.items() if other != name}
+    why = messages.MAINTENANCE if flagged else messages.MAINTENANCE_OVER
+    if flagged:
+        kept[name] = Maintenance(now.monotonic)
+    else:
+        host = _freed(host, now, ended=True)
+    return News(
+        cluster=replace(cluster, maintenance=kept),
+        hosts={name: host},
+        verdicts=(Verdict(f"host:{name}", Ruling.PLANNED, why),),
+    )
 
 
 def _take_flags(

@@ -28,6 +28,7 @@ from masakarimonitors.hostmonitor.core.judging.gates import (
     Hold,
     as_asked,
     first_hold,
+    flag_is_fresh,
     in_service,
     on_maintenance,
 )
@@ -58,7 +59,7 @@ def not_refused(case: Case) -> Hold | None:
     flagged = on_maintenance(case)
     if not flagged and case.monotonic >= report.retry_at:
         return None
-    lifted = case.cluster.segments.read_at + SEGMENTS_AGE if flagged else report.retry_at
+    lifted = case.cluster.segments.flag_read_at(case.name) + SEGMENTS_AGE if flagged else report.retry_at
     hold = Hold(
         reason=Reason.REFUSED,
         why=messages.refused(report.why),
@@ -333,6 +334,8 @@ def _ask_list(
         unfinished_since=unfinished_since,
         touched_since=touched_since if unfinished_since is not None else None,
         failed=case.outage.failed.wall,
+        # In a large cloud in which all report, each reads the whole list less than once in that time.
+        flag=case.policy.lookup and not flag_is_fresh(case),
     )
     until = case.monotonic + LOOKUP_LIMIT
     questions = replace(case.outage.questions, lookup=command, lookup_until=until)

@@ -177,14 +177,18 @@ def no_planned_work(case: Case) -> Hold | None:
     # What was refused is told as that, behind this gate.
     if not unreported or case.outage.fate is Fate.REFUSED or not on_maintenance(case):
         return None
-    until = case.cluster.segments.read_at + SEGMENTS_AGE
+    until = case.cluster.segments.flag_read_at(case.name) + SEGMENTS_AGE
     return Hold(reason=Reason.MAINTENANCE, why=messages.HELD_BY_MAINTENANCE, alarm=True, until=until)
 
 
 def on_maintenance(case: Case) -> bool:
     """Whether masakari has it on maintenance, as far as that was read lately."""
-    fresh = case.monotonic < case.cluster.segments.read_at + SEGMENTS_AGE
-    return fresh and case.name in case.cluster.maintenance
+    return flag_is_fresh(case) and case.name in case.cluster.maintenance
+
+
+def flag_is_fresh(case: Case) -> bool:
+    """Whether it was read lately if masakari has it on maintenance."""
+    return case.monotonic < case.cluster.segments.flag_read_at(case.name) + SEGMENTS_AGE
 
 
 def in_service(case: Case) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core.observation import CheckLife, LookUpReports, ReportsFound
 from masakarimonitors.hostmonitor.effects.reports import ReportLookups
-from masakarimonitors.masakari_lists import ReportFinder
+from masakarimonitors.masakari_lists import ReportFinder, hosts_of, segments
 from tests.fixtures.fake_clock import EPOCH, FakeClock
 from tests.fixtures.fake_lists import FakeLists
 
@@ -133,3 +133,25 @@ async def test_a_failure_that_was_over_before_this_one_does_not_count(status: st
     answer = await ask(api, replace(NORMAL, failed=EPOCH + datetime.timedelta(seconds=failed)))
     ended = status in ("finished", "failed", "ignored")
     assert answer.found is not (ended and failed == 60)
+
+
+@pytest.mark.parametrize("flagged", [True, False])
+async def test_a_hosts_flag_is_read_with_one_request_where_it_is_asked(flagged: bool) -> None:
+    api = FakeLists({"all": ["node05", "node06"]})
+    api.on_maintenance = {"node05"} if flagged else set()
+    finder = ReportFinder(api)
+    lookups = ReportLookups(finder, FakeClock())
+    for segment in await segments(api):
+        finder.learn(await hosts_of(api, segment))
+    asked = len(api.asked)
+    plain = await lookups.perform(NORMAL)
+    assert plain is not None and plain.on_maintenance is None
+    without = len(api.asked) - asked
+    answer = await lookups.perform(replace(NORMAL, flag=True))
+    assert answer is not None and answer.on_maintenance is flagged
+    assert len(api.asked) - asked == 2 * without + 1
+
+
+async def test_the_flag_of_a_host_that_no_listing_has_shown_is_not_known() -> None:
+    answer = await ask(FakeLists({"all": ["node05"]}), replace(NORMAL, flag=True))
+    assert answer.on_maintenance is None and answer.found is False
