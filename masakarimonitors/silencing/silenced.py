@@ -58,7 +58,7 @@ def silenced(
     kinds = [OF_MONITOR[monitor.name]]
     desk = SilenceDesk(clock, kinds=kinds, known=known, longest=longest, alone=_ALONE)
     inner = _Inside(monitor)
-    same: Any = monitor  # what is not replaced knows no state
+    same: Any = monitor  # what is not replaced knows no state: a test asks each of the others
     return replace(
         same,
         state=Silenced(monitor.state, book),
@@ -67,7 +67,9 @@ def silenced(
         judge_unconfirmed=inner.judge_unconfirmed,
         is_well=lambda state, subject: monitor.is_well(state.inner, subject),
         may_offer=inner.may_offer,
+        awaits_ends=lambda state: monitor.awaits_ends(state.inner),
         describe=inner.describe,
+        grid=lambda state: monitor.grid(state.inner),
         explain=inner.explain,
         count=lambda state, now: monitor.count(state.inner, now),
         reports=lambda state, now: monitor.reports(state.inner, now),

@@ -1,5 +1,6 @@
 """A monitor whose decision knows of no silences, with them: seen, judged and made as before, and not let go."""
 
+import dataclasses
 import datetime
 from typing import Any
 
@@ -184,3 +185,36 @@ def test_what_the_monitor_decides_is_done_as_ever() -> None:
     play.feed("something")
     assert play.commands == [notify, Remember("process:p", {})]
     assert isinstance(play.state, Silenced)
+
+
+def test_whatever_is_asked_of_the_state_is_asked_of_the_state_within() -> None:
+    """A question that somebody adds to monitors alone would be put to a state that it does not know."""
+    seen: list[object] = []
+
+    def ask(state: object, *more: object) -> object:
+        seen.append(state)
+        return ()
+
+    of_state = {
+        field.name
+        for field in dataclasses.fields(Monitor)
+        if "Callable[[~S" in str(field.type) and field.name not in ("decide", "silences")
+    }
+    assert "awaits_ends" in of_state
+    whole = silenced(monitor(**dict.fromkeys(of_state, ask)), {}, FakeClock())
+    now = FakeClock().now()
+    told = ProcessNotification("node1", now.wall, HostEvent.STOPPED, "nova-compute")
+    given = {
+        "is_well": ("x",),
+        "may_offer": (told, now),
+        "explain": ("x", now),
+        "judge_unconfirmed": (told, now),
+    }
+    given |= dict.fromkeys(("count", "reports", "views"), (now,))
+    for name in sorted(of_state):
+        seen.clear()
+        try:
+            getattr(whole, name)(whole.state, *given.get(name, ()))
+        except AttributeError:  # what it makes of such an answer is not looked at here
+            assert seen
+        assert seen and all(isinstance(state, State) for state in seen), name
