@@ -22,6 +22,8 @@ from masakarimonitors.core.decision import (
     Woken,
 )
 from masakarimonitors.core.notification import ClusterStatus, HostEvent, HostNotification, HostStatus, Leave
+from masakarimonitors.core.silences.book import SilencesSeen
+from masakarimonitors.core.silences.silence import Silence
 from masakarimonitors.core.storm import EVERYWHERE
 from masakarimonitors.hostmonitor.core.decision import Decider
 from masakarimonitors.hostmonitor.core.election.reporter import STAGGER_RANKS, STAGGER_STEP
@@ -203,6 +205,8 @@ class Model:
         self.outage = dict.fromkeys(rules.hosts, 0)
         # Since when each host that is up on no link has been so.
         self.fell: dict[str, float] = {}
+        # What somebody has silenced; one is enough, and there is no second.
+        self.silence: Silence | None = None
 
     def copy(self) -> "Model":
         """The same moment, to be changed."""
@@ -395,6 +399,32 @@ class Model:
             self.feed(one, View(link=link, proven=True, why="read", at=self.now))
             self.feed(one, self.listing(link))
 
+    # -- silences -------------------------------------------------------------------------------
+
+    def silenced(self, host: str, seconds: float) -> None:
+        """Somebody silences the host."""
+        until = self.now.wall + datetime.timedelta(seconds=seconds)
+        self.silence = Silence(
+            key="s1", target=f"host:{host}", made=self.now.wall, until=until, author="a person", reason="work"
+        )
+        self._tell_silence(self.silence)
+
+    def unsilenced(self) -> None:
+        """Somebody ends that."""
+        assert self.silence is not None
+        self.silence = replace(self.silence, ended=self.now.wall, ended_by="a person")
+        self._tell_silence(self.silence)
+
+    def _tell_silence(self, silence: Silence) -> None:
+        self.tell(lambda number: SilencesSeen([silence]))
+
+    def is_silenced(self, host: str) -> bool:
+        """Whether nothing may be told of the host at this moment."""
+        one = self.silence
+        return (
+            one is not None and one.ended is None and self.now.wall < one.until and one.covers(f"host:{host}")
+        )
+
     # -- masakari -------------------------------------------------------------------------------
 
     def offer(self, number: int, row: Row) -> Row | None:
@@ -423,6 +453,8 @@ class Model:
     def _arrive(self, number: int, row: Row) -> Row:
         """How it is answered stands in it."""
         who = f"m{number}"
+        if self.is_silenced(row.host):
+            raise Violation(f"{who} offers a failure of {row.host}, which is silenced")
         if self.up_where_seen(row.host):
             raise Violation(f"{who} offers a failure of {row.host}, which is up wherever it is seen")
         answer = "202"
@@ -597,6 +629,7 @@ class Model:
             self.ledger,
             {host: at + BEGIN for host, at in self.fell.items()},
             self.turns,
+            self.silence,
         )
         return Shape(self.now).of((minds, world))
 

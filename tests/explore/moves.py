@@ -52,6 +52,8 @@ UNCOMPARED = 6
 """Steps after which it is worth looking whether others have come by: most ways have ended by then."""
 RETURN = 2.0
 """Seconds after which a host is seen again at the earliest: nothing boots, and no engine counts, faster than that."""
+SILENT = 300.0
+"""Seconds for which somebody silences a host."""
 # Values that one link may take by itself.
 _VALUES = {
     "links": (Membership.UP, Membership.DOWN),
@@ -272,6 +274,16 @@ def _nobody(model: Model) -> None:
     model.tell(lambda number: NoElection(why="no leader", since=BEGIN + model.seconds, at=model.now))
 
 
+def _silences(model: Model) -> Iterator[tuple[str, Act]]:
+    if "silence" not in model.rules.moves:
+        return
+    host = model.rules.fragile[0]
+    if model.silence is None:
+        yield f"{host} is silenced", lambda m: m.silenced(host, SILENT)
+    elif model.is_silenced(host):
+        yield "the silence is ended", Model.unsilenced
+
+
 def _power(model: Model) -> Iterator[tuple[str, Act]]:
     if "power" not in model.rules.moves:
         return
@@ -309,6 +321,7 @@ _KINDS: tuple[tuple[Callable[[Model], Iterator[tuple[str, Act]]], int], ...] = (
     (_restarts, 1),
     (_election, 1),
     (_power, 1),
+    (_silences, 1),
 )
 """Everything that may happen, and how many turns of a story it takes."""
 
@@ -488,6 +501,14 @@ FEW_TURNS_OF_EVERYTHING = replace(
     hosts=("a",),
     turns=2,
 )
+SILENCED = Rules(
+    name="two monitors and their election, one host on one link, which is silenced",
+    matrix=ONE_LINK,
+    hosts=("a",),
+    monitors=2,
+    elected=True,
+    moves=frozenset({"links", "api", "slow", "restart", "silence"}),
+)
 PLAYS = (
     ONE_MONITOR,
     THREE_MONITORS,
@@ -497,6 +518,7 @@ PLAYS = (
     LIVES,
     LIVES_AND_PROOF,
     STORM,
+    SILENCED,
     EVERYTHING,
     FEW_TURNS,
     FEW_TURNS_OF_EVERYTHING,

@@ -9,6 +9,9 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.silences import book
+from masakarimonitors.core.silences.book import Book, Kept
+from masakarimonitors.core.silences.silence import Silence
 from masakarimonitors.hostmonitor.core import ingest
 from masakarimonitors.hostmonitor.core.fleet.news import News
 from masakarimonitors.hostmonitor.core.judging import judge
@@ -36,6 +39,7 @@ from tests.explore.moves import (
     PROOF,
     PROOF_AND_ELECTION,
     REPORTED,
+    SILENCED,
     STORM,
     THREE_MONITORS,
     TWINS,
@@ -47,6 +51,7 @@ from tests.explore.moves import (
 from tests.explore.search import Account, Limits, Search
 
 NOTE_LIFE, ON_LINK, TAKE_LIFE = judge._note_life, ingest._on_link, ingest._take_life
+NEW = book._new
 LOST = ("a is down on storage", REPORTED)
 """Moves: a host of two links is lost, and its report waits."""
 LOST_HERE = ("a is down on cluster", REPORTED)
@@ -78,11 +83,14 @@ SEARCHES: tuple[tuple[Rules, tuple[str, ...], int, int], ...] = (
     (LIVES_AND_PROOF, ALIVE, 100, 1_500),
     # A storm is counted in steps of ten seconds, each of them a decision.
     (STORM, LET_GO, 16, 4_000),
+    (SILENCED, (), 120, 1_900),
+    (SILENCED, ("a is silenced", "a is down on cluster"), 100, 3_400),
+    (SILENCED, ("masakari is down", *LOST_HERE, "a is silenced"), 30, 3_200),
     (EVERYTHING, (), 200, 4_200),
 )
 """Who plays, after which moves, how many states are looked at, and how many decisions that may cost: a state that is
 left alone for most of an hour costs anything from none, where one like it was, to 500 of them."""
-MOST_DECISIONS = 88_000
+MOST_DECISIONS = 96_000
 """With the elections (test_election.py) and the broken cores this is less than a minute of one core, at 0.3 ms each."""
 
 
@@ -225,6 +233,22 @@ def test_a_release_that_outlives_the_life_is_found_out(monkeypatch: pytest.Monke
 def _only_settle(court: judge.Court, judgement: Judgement, values: judge.Values) -> Judgement:
     after = NOTE_LIFE(court, judgement, values)
     return after.in_outage(release=judgement.outage.release)
+
+
+def test_a_silence_that_nobody_heeds_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Book, "over", lambda known, subject, now, domain=None: None)
+    account = explore(first(SILENCED), 150)
+    assert "which is silenced" in str(account.violation), str(account)
+
+
+def test_a_silence_that_does_not_end_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(silence: Silence, longest: float, now: Instant) -> Kept:
+        end = Instant(now.monotonic + 1e6, now.wall + datetime.timedelta(seconds=1e6))
+        return replace(NEW(silence, longest, now), end=end)
+
+    monkeypatch.setattr(book, "_new", endless)
+    account = explore(played(first(SILENCED), "a is silenced"), 150)
+    assert "not told" in str(account.violation), str(account)
 
 
 def test_a_move_that_cannot_happen_is_named() -> None:

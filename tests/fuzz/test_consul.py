@@ -1,6 +1,7 @@
 """What Consul answers, and what whoever may write to its key-value store can put there."""
 
 import base64
+import datetime
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.silences import silence
+from masakarimonitors.core.silences.book import Book
 from masakarimonitors.hostmonitor.core.election.candidate import (
     Candidate,
     fitter,
@@ -71,7 +75,25 @@ def named(checks: Checks) -> Checks:
     return replace(checks, health={node: up for node, up in checks.health.items() if node})
 
 
-RECORD = [key("reporter", LEADER), key("ledger", LEDGER), key("challenge", LEADER)]
+SILENCES = [
+    {
+        "id": "s1",
+        "target": "host:node0*",
+        "made": "2026-11-22T08:00:00+00:00",
+        "until": "2026-11-22T09:00:00+00:00",
+        "author": "alice",
+        "reason": "new firmware",
+        "ended": "2026-11-22T08:30:00+00:00",
+        "ended_by": "bob",
+    }
+]
+NOW = Instant(1000.0, datetime.datetime(2026, 11, 22, 8, 10, tzinfo=datetime.UTC))
+RECORD = [
+    key("reporter", LEADER),
+    key("ledger", LEDGER),
+    key("challenge", LEADER),
+    key("silences", SILENCES),
+]
 
 
 @fuzzed()
@@ -141,7 +163,7 @@ def test_a_record_is_read_or_refused(rows: Any) -> None:
 
 
 @fuzzed()
-@given(value=bent_json([LEADER, LEDGER]))
+@given(value=bent_json([LEADER, LEDGER, SILENCES]))
 def test_what_others_wrote_there_is_ours_or_nothing(value: Any) -> None:
     candidate = read_or_refused(lambda: read_candidate(json_bytes(value)))
     if candidate is not None:
@@ -151,15 +173,19 @@ def test_what_others_wrote_there_is_ours_or_nothing(value: Any) -> None:
     if ledger is not None:
         assert all(entry.reported_at.tzinfo for entry in ledger.values())
         assert read_ledger(write_ledger(ledger)) == ledger
+    silences = read_or_refused(lambda: silence.read(json_bytes(value)))
+    if silences is not None:
+        assert silence.read(silence.write(silences)) == silences
+        Book().hear(silences, NOW)
 
 
 @fuzzed()
 @given(value=st.one_of(any_json.map(json_bytes), st.binary(max_size=60)))
 def test_any_value(value: bytes) -> None:
-    read_or_refused(lambda: (read_candidate(value), read_ledger(value)))
+    read_or_refused(lambda: (read_candidate(value), read_ledger(value), silence.read(value)))
     encoded = base64.b64encode(value).decode()
     body = json_bytes(
-        [{"Key": f"m/{name}", "Value": encoded} for name in ("reporter", "ledger", "challenge")]
+        [{"Key": f"m/{name}", "Value": encoded} for name in ("reporter", "ledger", "challenge", "silences")]
     )
     read_or_refused(lambda: read_record(body, "m/"))
 
@@ -173,4 +199,5 @@ def test_nesting(depth: int) -> None:
     ):
         for read in (read_health, read_catalog, read_members, lambda body: read_record(body, "m/")):
             read_or_refused(lambda read=read, text=text: read(text.encode()), ValueError)  # type: ignore[misc]
-        read_or_refused(lambda text=text: (read_candidate(text.encode()), read_ledger(text)))  # type: ignore[misc]
+        for read_ours in (lambda body: read_candidate(body.encode()), read_ledger, silence.read):
+            read_or_refused(lambda read=read_ours, text=text: read(text))  # type: ignore[misc]

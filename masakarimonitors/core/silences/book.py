@@ -103,7 +103,7 @@ class Book:
     def times(self, now: Instant) -> Iterator[float]:
         """When something of this is due by itself (monotonic seconds)."""
         for one in self.kept.values():
-            if one.stage is Stage.HOLDS:
+            if one.holds(now):
                 yield one.due(now)
 
     def hear(self, silences: Iterable[Silence], now: Instant) -> Step:

@@ -100,9 +100,12 @@ class Decider:
             if policy.strict:
                 raise
             first = News(cluster=state.cluster, verdicts=(_impossible("hosts", move),))
-        second = notice(policy, _after(state, first), now)
-        third = pass_silences(policy, _after(_after(state, first), second), now)
-        return lapse.then(first).then(second).then(third)
+        after = _after(state, first)
+        second = notice(policy, after, now)
+        news = lapse.then(first).then(second)
+        if not second.cluster.silences.kept:
+            return news
+        return news.then(pass_silences(policy, _after(after, second), now))
 
     def _let_lapse(self, state: State, now: Instant) -> News:
         """What time alone has ended, sight or an authority, before anything is heard that would renew it.

@@ -231,6 +231,54 @@ def test_with_the_documented_policy_one_is_elected_and_reports(
             monitor.stop()
 
 
+def test_with_the_documented_policy_a_silence_counts_on_all_hosts(
+    locked_cluster: Cluster, locked_api: FakeMasakari, tmp_path: Path
+) -> None:
+    """The one that does not report is asked for it, and the other for its end."""
+    (tmp_path / "matrix.yaml").write_text(MATRIX)
+    token = tmp_path / "token"
+    token.write_text(grant(locked_cluster, "masakari", POLICY))
+    consul = {"consul": {"matrix_config_file": tmp_path / "matrix.yaml", "token_file": token}}
+    monitors = [HostMonitor(locked_cluster, n, locked_api, tmp_path, consul) for n in (1, 2)]
+    try:
+        for monitor in monitors:
+            monitor.start()
+        leader = until(lambda: reporter(locked_cluster), "a reporter")
+        for monitor in monitors:
+            until(lambda m=monitor: rows(m).get("hosts") == "2 up", f"{monitor.name} sees all")  # type: ignore[misc]
+        follower = next(one for one in monitors if one.node != leader)
+        silenced = silence(follower, "add", "host:node03", "--for", "1h", "--reason", "new firmware")
+        key = silenced.split()[1]
+        for monitor in monitors:
+            monitor.until_shown(f"silence:{key}", "holds")
+        locked_cluster.kill(3)
+        for monitor in monitors:
+            monitor.until_said("host:node03 held: held: .* has silenced host:node03 until .*: new firmware")
+        assert locked_api.heard() == []
+        silence(next(one for one in monitors if one.node == leader), "end", key)
+        locked_api.until_heard(("node03", "STOPPED"))
+        for monitor in monitors:
+            monitor.until_said(f"silence:{key} acted: .* these still fail: node03")
+        locked_cluster.heal()
+        locked_api.until_heard(("node03", "STOPPED"), ("node03", "STARTED"))
+    finally:
+        for monitor in monitors:
+            monitor.stop()
+
+
+def silence(monitor: HostMonitor, *words: str) -> str:
+    """What is said to this wish."""
+    ran = subprocess.run(
+        [BIN / "masakari-monitors", "silence", *words, "--config-file", str(monitor.conf)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
 def test_without_the_right_to_lock_everyone_reports(
     locked_cluster: Cluster, locked_api: FakeMasakari, tmp_path: Path
 ) -> None:

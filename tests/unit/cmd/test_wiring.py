@@ -13,17 +13,19 @@ import pytest
 import requests
 
 from masakarimonitors import conf
-from masakarimonitors.cmd.wiring import api_client, ask_again, make_journal, pace_policy, wire
+from masakarimonitors.cmd.wiring import api_client, ask_again, build_monitor, make_journal, pace_policy, wire
 from masakarimonitors.core.decision import (
     NOTHING,
     Decision,
     Instant,
     Notify,
+    Remember,
     Ruling,
     Verdict,
     Woken,
 )
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, VmNotification
+from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.journal.reader import read
 from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, LookupFailed, MasakariApi, Unreachable
 from masakarimonitors.monitor import Monitor
@@ -41,6 +43,8 @@ from masakarimonitors.system.network.http_session import HttpSession, Unsent
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.fixtures.fake_engine import HOST, FakeEngine
+from tests.fixtures.silences import silence
+from tests.unit.cmd.conftest import Configure
 
 PASSWORD = """
 auth_type = password
@@ -401,3 +405,15 @@ async def test_masakari_is_asked_again_while_the_last_call_found_none_and_only_t
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     api.close()
+
+
+def test_the_monitors_of_one_hosts_subjects_have_silences_of_their_own(configure: Configure) -> None:
+    options = conf.load(["--config-file", str(configure())])
+    now = FakeClock().now()
+    one = silence("s1", now.wall, "process:p")
+    fresh = build_monitor("processmonitor", options, {}, FakeClock(), FakeApi())
+    _, decision = fresh.decide(fresh.state, SilencesSeen([one]), now)
+    memory = {c.key: c.value for c in decision.commands if isinstance(c, Remember) and c.value is not None}
+    again = build_monitor("processmonitor", options, memory, FakeClock(), FakeApi())
+    assert again.silence is not None and again.silences is not None
+    assert [kept.silence for kept in again.silences(again.state).holding] == [one]
