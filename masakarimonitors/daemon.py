@@ -8,7 +8,7 @@ status. Every task is supervised: one that fails is started again with backoff, 
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Generic
 
@@ -26,6 +26,7 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.explained import Explained, Standing, Standings
 from masakarimonitors.core.notification import Leave, ReportStatus, Settled
+from masakarimonitors.core.rehearsal.written import write
 from masakarimonitors.core.silences.silence import as_json
 from masakarimonitors.monitor import Monitor, O, S, Source
 from masakarimonitors.outbox.outbox import Outbox
@@ -152,6 +153,18 @@ class Daemon(Generic[S, O]):
             return ()
         held = self._monitor.silences(self._state).holding
         return [{**as_json(kept.silence), "ends": kept.end.wall.isoformat()} for kept in held]
+
+    def whole(self, now: Instant) -> Callable[[], dict[str, JSON]] | None:
+        """What writes down all that it goes by at this moment, on whichever thread; None where it does not tell."""
+        state, rules, kinds = self._state, self._monitor.rules, self._monitor.kinds
+        if kinds is None:
+            return None
+
+        def written() -> dict[str, JSON]:
+            hidden = kinds().words.hidden
+            return {"now": write(now), "rules": write(rules, hidden), "state": write(state, hidden)}
+
+        return written
 
     def views(self, now: Instant) -> Sequence[View] | None:
         """What its sources see; None where they do not tell."""

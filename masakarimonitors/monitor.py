@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from masakarimonitors.core.decision import JSON, Command, Decision, Instant, Woken
 from masakarimonitors.core.explained import Explained, Standings
 from masakarimonitors.core.notification import Leave, Notification, Settled
+from masakarimonitors.core.rehearsal.written import Kinds
 from masakarimonitors.core.silences.book import Book
 from masakarimonitors.core.silences.wish import Answer, Wish
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait
@@ -88,6 +89,10 @@ class Monitor(Generic[S, O]):
     decide: Callable[[S, O | Woken, Instant], tuple[S, Decision]]
     """The next state and what follows from one observation; pure, called for one after another."""
     sources: Sequence[Source[O]]
+    rules: Any = None
+    """The frozen rules by which it decides; with its state they are all that it goes by. None: it does not tell."""
+    kinds: Callable[[], Kinds] | None = None
+    """In which words these, its state and what it sees are written down, so that they can be played."""
     effects: Effects[O] | None = None
     judge_unconfirmed: Callable[[S, Unconfirmed, Instant], Word] = lambda state, report, now: _NOBODY_JUDGES
     """Whether a report of its last life still holds, by what it knows now; pure. Asked of each whenever the state has

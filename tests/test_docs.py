@@ -152,6 +152,7 @@ MAY_END = {
     "status": {3},
     "outbox": {0, 1},
     "explain": {1, 3},
+    "simulate": {0, 1, 2, 3},
     "silence": {3},
     "support-bundle": {0, 1},
     "notify": {0},

@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "status",
     "outbox": "outbox",
     "explain": "explain",
+    "simulate": "simulate",
     "web": "services.web",
     "silence": "silence",
     "notify": "notify",

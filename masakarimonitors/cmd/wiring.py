@@ -171,6 +171,7 @@ def wire(
         reports=daemon.reports,
         silences=daemon.silences,
         grid=daemon.grid,
+        whole=daemon.whole,
     )
     return WiredMonitor(
         monitor=monitor,

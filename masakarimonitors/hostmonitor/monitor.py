@@ -3,10 +3,11 @@
 Reads the configuration; only the drivers' own `build` functions do so beside it.
 """
 
+import asyncio
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
 from masakarimonitors.hostmonitor.core.outages.reasons import TO_DO
+from masakarimonitors.hostmonitor.core.rehearsal.words import kinds
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
 from masakarimonitors.hostmonitor.core.unconfirmed import well
@@ -125,6 +127,8 @@ def wire(
     return Monitor[State, Observation](
         name="hostmonitor",
         state=restore(policy, memory),
+        rules=policy,
+        kinds=kinds,
         decide=decide,
         sources=[*(Tapped(source, hearers) for source in driver.sources), *beside_driver, rules],
         effects=Routed(
@@ -261,6 +265,58 @@ async def check_power(conf: cfg.ConfigOpts) -> Sequence[Finding]:
     finally:
         for closer in driver.closers:
             await closer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules of a configuration, and what of a host's death could be proven by them.
+
+    `unchecked`: nobody looks, and a lost host counts as off. `bmcs`: the hosts of which a BMC is known. `trouble`: why
+    these could not be found out.
+    """
+
+    driver: str
+    policy: Policy
+    unchecked: bool = False
+    bmcs: frozenset[str] = frozenset()
+    trouble: str = ""
+
+
+_BMCS_WITHIN = 15.0
+"""Seconds in which it must be found out of which hosts a BMC is known."""
+
+
+async def rules_of(conf: cfg.ConfigOpts) -> Rules:
+    """For whoever plays what would be reported; nobody is asked but, by Pacemaker's driver, Pacemaker for its devices.
+
+    Raises ConfigFault, also for a driver of others', which has no rules that could be played.
+    """
+    thirdparty.offer_options(conf)
+    name = conf.host.monitoring_driver
+    make = base.load(name)
+    if base.is_foreign(make):
+        raise ConfigFault(
+            f"[host] monitoring_driver = {name}: a driver of others' judges by itself, so nothing can be played with "
+            "it."
+        )
+    driver: Driver = make(conf, conf.hostname, SystemClock())
+    bmcs, trouble = frozenset[str](), ""
+    try:
+        if driver.power_hosts is not None:
+            async with asyncio.timeout(_BMCS_WITHIN):
+                bmcs = frozenset(host.casefold() for host in await driver.power_hosts())
+    except Exception as error:  # noqa: BLE001 - each cluster engine has a fault of its own, written for an operator
+        trouble = str(error) or f"no answer within {_BMCS_WITHIN:g} s"
+    finally:
+        for closer in driver.closers:
+            await closer()
+    return Rules(
+        driver=driver.name,
+        policy=policy_of(conf, driver),
+        unchecked=driver.needs_proof and driver.power_hosts is None,
+        bmcs=bmcs,
+        trouble=trouble,
+    )
 
 
 def policy_of(conf: cfg.ConfigOpts, driver: Driver) -> Policy:

@@ -25,6 +25,7 @@ from masakarimonitors.instancemonitor.core.reports.offer import HELD_PATIENCE, m
 from masakarimonitors.instancemonitor.core.shown import STORM, UNKNOWN, describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
+from masakarimonitors.instancemonitor.core.words import kinds
 from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, own_names
 from masakarimonitors.instancemonitor.effects import Effects
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
@@ -96,6 +97,8 @@ def build(
     return Monitor(
         name="instancemonitor",
         state=restore(memory, boot, uris),
+        rules=policy,
+        kinds=kinds,
         decide=Decider(policy),
         sources=sources,
         effects=effects,

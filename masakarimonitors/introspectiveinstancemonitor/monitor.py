@@ -39,6 +39,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     misses_for,
 )
 from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import judge, well
+from masakarimonitors.introspectiveinstancemonitor.core.words import kinds
 from masakarimonitors.introspectiveinstancemonitor.effects import CounterReader
 from masakarimonitors.introspectiveinstancemonitor.sources.changed_checks import ChangedChecks, expressions
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
@@ -103,6 +104,8 @@ def build(
     return Monitor(
         name="introspectiveinstancemonitor",
         state=restore(memory, uris, questions(checks)),
+        rules=policy,
+        kinds=kinds,
         decide=Decider(policy),
         sources=tuple(sources),
         effects=counters,

@@ -38,6 +38,7 @@ from masakarimonitors.processmonitor.core.stages import (
     subject_of,
 )
 from masakarimonitors.processmonitor.core.unconfirmed import judge, well
+from masakarimonitors.processmonitor.core.words import kinds
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
 from masakarimonitors.processmonitor.sources.commands import Commands
@@ -82,16 +83,7 @@ def build(
     options = conf.process
     path = options.process_list_path
     entries = _entries(conf, path)
-    policy = Policy(
-        hostname=conf.hostname,
-        restart_retries=options.restart_retries,
-        restart_interval=float(options.restart_interval),
-        restart_grace=float(options.restart_grace),
-        start_patience=float(options.start_patience),
-        restarts_per_hour=options.restarts_per_hour,
-        command_timeout=float(options.command_timeout),
-        boot=boot_id(""),
-    )
+    policy = policy_of(conf)
     listed = ProcessList(path, clock)
     own_commands = Commands()
     blindness = "" if options.own_pid_namespace else sees_the_host()
@@ -111,6 +103,8 @@ def build(
         state=restore(
             {key: value for key, value in memory.items() if key.startswith(("process:", seen.PREFIX))}
         ),
+        rules=policy,
+        kinds=kinds,
         decide=Decider(policy),
         sources=(listed, processes, own_commands),
         effects=Effects(
@@ -139,6 +133,26 @@ def build(
         if conf.receiver.embedded
         else (),
     )
+
+
+def policy_of(conf: cfg.ConfigOpts) -> Policy:
+    """The rules that the options ask for."""
+    options = conf.process
+    return Policy(
+        hostname=conf.hostname,
+        restart_retries=options.restart_retries,
+        restart_interval=float(options.restart_interval),
+        restart_grace=float(options.restart_grace),
+        start_patience=float(options.start_patience),
+        restarts_per_hour=options.restarts_per_hour,
+        command_timeout=float(options.command_timeout),
+        boot=boot_id(""),
+    )
+
+
+def rules_of(conf: cfg.ConfigOpts) -> tuple[Policy, tuple[Entry, ...]]:
+    """For whoever plays what would be reported: the rules and the list; raises ConfigFault."""
+    return policy_of(conf), _entries(conf, conf.process.process_list_path)
 
 
 def settled(report: Settled, now: Instant) -> Observation | None:

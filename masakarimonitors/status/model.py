@@ -190,6 +190,9 @@ class MonitorStatus:
         lambda subject, now, rows: None
     )
     """How that subject stands now, as JSON, beside all that `delivered` shows; None where nothing is known of it."""
+    whole: Callable[[Instant], Callable[[], dict[str, JSON]] | None] = lambda now: None
+    """What writes down all that the monitor goes by at this moment, on a thread: that may take a second. None where it
+    does not tell."""
     journal: Callable[[], dict[str, JSON]] = dict
     """Where the journal is kept, and how much of it was lost."""
     count: Callable[[Instant], Standings] = lambda now: {}

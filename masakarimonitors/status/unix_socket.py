@@ -1,10 +1,10 @@
 """The status on a unix socket: connect, read one JSON document, done.
 
 Who has a question writes it first, one line of JSON: {"explain": [subjects]}, and hears how these stand;
-{"metrics": true}, and hears the metrics as Prometheus reads them; or {"grid": true}, and hears, beside the status, how
-each link sees each host. Who has none ends its side, or says nothing for a moment. For the tools on the same host. It
-needs no port and no library, so every monitor has it. Beside the outbox the socket is the owner's alone. Whatever else
-answers at a path is kept there the same way.
+{"metrics": true}, and hears the metrics as Prometheus reads them; {"grid": true}, and hears, beside the status, how
+each link sees each host; or {"whole": true}, and hears all that the monitor goes by. Who has none ends its side, or
+says nothing for a moment. For the tools on the same host. It needs no port and no library, so every monitor has it.
+Beside the outbox the socket is the owner's alone. Whatever else answers at a path is kept there the same way.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from masakarimonitors.core.decision import JSON
@@ -65,6 +66,7 @@ async def serve(
 
     answering: dict[asyncio.StreamWriter, None] = {}
     whole = Kept(lambda: json.dumps(status.snapshot(clock.now())).encode() + b"\n", clock)
+    writing = Pool("whole state")
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answering[writer] = None
@@ -77,12 +79,15 @@ async def serve(
             writer.transport.set_write_buffer_limits(0)
             async with asyncio.timeout(PATIENCE):
                 asked = await _question(reader)
-                if asked:
+                if asked.get("whole") is True:
+                    write = partial(_written, status.record.monitor, status.whole(clock.now()))
+                    writer.write(await writing.call(write, PATIENCE))
+                elif asked:
                     writer.write(json.dumps(_told(status, clock, asked)).encode() + b"\n")
                 else:
                     writer.write(whole())
                 await writer.drain()
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, NoThread):
             writer.transport.abort()
         except Exception:  # a fault of ours; whoever asks is not kept waiting for it
             LOG.exception("The status could not be told at %s, by a fault of this program", path)
@@ -93,8 +98,11 @@ async def serve(
     without = "`masakari-monitors status` does not see this monitor"
     if spare:
         without = "`masakari-monitors status` finds this monitor only by its folder for state"
-    async with listen(answer, clock, path, prepare=prepare, without=without, spare=spare):
-        yield
+    try:
+        async with listen(answer, clock, path, prepare=prepare, without=without, spare=spare):
+            yield
+    finally:
+        writing.close()
 
 
 @contextlib.asynccontextmanager
@@ -187,6 +195,11 @@ def _grid(status: MonitorStatus) -> JSON:
     return {"columns": list(grid.columns), "rows": rows}
 
 
+def _written(monitor: str, write: Callable[[], dict[str, JSON]] | None) -> bytes:
+    told = {"monitor": monitor, "whole": write() if write is not None else None}
+    return json.dumps(told).encode() + b"\n"
+
+
 async def _question(reader: asyncio.StreamReader) -> dict[str, JSON]:
     asked = b""
     with contextlib.suppress(TimeoutError):
@@ -245,7 +258,8 @@ def read(path: Path, *words: str) -> dict[str, JSON]:
     """What the monitor behind `path` shows; raises OSError when none answers, ValueError when it makes no sense.
 
     Of these TimeoutError where one does not answer in time, ConnectionRefusedError where nobody is there. `words`:
-    questions to which true is the answer's beginning, "metrics" or "grid"; one of an earlier release knows none.
+    questions to which true is the answer's beginning, "metrics", "grid" or "whole"; one of an earlier release knows
+    none.
     """
     return exchange(path, json.dumps(dict.fromkeys(words, True)).encode() + b"\n" if words else b"")
 

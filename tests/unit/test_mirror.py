@@ -30,17 +30,23 @@ OF_THE_TREE = {
 }
 
 _WORDS = "words and plain records, in which nothing is done"
+_SIMULATE = "what one command does: tests/unit/cmd/subcommands/test_simulate.py"
 _LIBVIRT = "calls of libvirt's binding, which only a real libvirtd answers: "
 _GUEST = _LIBVIRT + "tests/integration/virt/test_introspective.py"
 
 # Modules without a test of their own here, each with the reason and with the test that exercises it instead.
 ELSEWHERE: dict[str, str] = {
     "cmd/console/names": _WORDS,
+    "cmd/rehearsal/hosts": _SIMULATE,
+    "cmd/rehearsal/processes": _SIMULATE,
+    "cmd/rehearsal/standing": _SIMULATE,
     "cmd/subcommands/services/demo": "a program that is played as a whole: tests/integration/console/test_scripts.py",
     "core/silences/wish": _WORDS,
     "hostmonitor/core/fleet/silencing": "what becomes of hosts, which only a dialogue shows: "
     "tests/playbooks/test_hosts_silenced.py",
     "hostmonitor/core/observation": _WORDS,
+    "hostmonitor/core/rehearsal/supposed": "answers, which only a play shows: "
+    "tests/unit/hostmonitor/core/rehearsal/test_deaths.py",
     "instancemonitor/core/observation": _WORDS,
     "instancemonitor/core/evidence/order": "orders, which only a dialogue shows: "
     "tests/playbooks/test_instances_order.py",

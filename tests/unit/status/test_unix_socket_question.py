@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -64,6 +65,22 @@ async def test_more_is_told_to_who_asks_for_it(explaining: MonitorStatus, tmp_pa
         assert 'monitor="hostmonitor"' in told["metrics"]
         told = await asyncio.to_thread(unix_socket.read, path)
     assert not {"grid", "metrics", "the moon"} & told.keys()
+
+
+async def test_all_that_a_monitor_goes_by_is_told_off_the_loop(status: MonitorStatus, tmp_path: Path) -> None:
+    path = tmp_path / "hostmonitor.sock"
+    threads: list[str] = []
+
+    def write() -> dict[str, JSON]:
+        threads.append(threading.current_thread().name)
+        return {"state": [1]}
+
+    async with unix_socket.serve(replace(status, whole=lambda now: write), FakeClock(), path):
+        told = await asyncio.to_thread(unix_socket.read, path, "whole")
+    assert told == {"monitor": "hostmonitor", "whole": {"state": [1]}}
+    assert threads and threads[0] != threading.main_thread().name
+    async with unix_socket.serve(status, FakeClock(), path):
+        assert (await asyncio.to_thread(unix_socket.read, path, "whole"))["whole"] is None
 
 
 async def test_a_question_about_very_many_costs_no_more_than_one_about_a_few(

@@ -1,0 +1,18 @@
+"""The words in which all that this monitor goes by is written down: its rules, its state, what it sees. Pure."""
+
+from masakarimonitors.core.decision import Instant, Notify, Withdraw, Woken
+from masakarimonitors.core.rehearsal.written import Kinds, Words
+from masakarimonitors.instancemonitor.core.decision import Decider
+from masakarimonitors.instancemonitor.core.observation import Observation
+from masakarimonitors.instancemonitor.core.state import Policy, State
+
+
+def kinds() -> Kinds:
+    """All classes that are reached from these; looked up anew, which takes some milliseconds."""
+    return Kinds(
+        words=Words(Instant, Woken, Notify, Withdraw, Policy, State, Observation),
+        observations=Observation | Woken,
+        rules=Policy,
+        state=State,
+        decider=Decider,
+    )
