@@ -153,6 +153,7 @@ MAY_END = {
     "outbox": {0, 1},
     "explain": {1, 3},
     "simulate": {0, 1, 2, 3},
+    "replay": {1, 3},
     "silence": {3},
     "support-bundle": {0, 1},
     "notify": {0},

@@ -23,6 +23,7 @@ COMMANDS = {
     "outbox": "outbox",
     "explain": "explain",
     "simulate": "simulate",
+    "replay": "replay",
     "web": "services.web",
     "silence": "silence",
     "notify": "notify",

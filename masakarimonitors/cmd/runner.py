@@ -71,6 +71,7 @@ async def serve(
     state = await state_folder(conf, names)
     volatile = await _lost_one_day(conf, state)
     api = wiring.api_client(conf, endpoint)
+    recorders = {name: wiring.make_recorder(conf, state, name) for name in names}
     journals = {name: wiring.make_journal(state, name, clock) for name in names}
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(api.close)
@@ -95,6 +96,7 @@ async def serve(
                 clock,
                 on_verdict=on_verdict,
                 journal=journals[name],
+                recorder=recorders[name],
                 volatile=volatile,
             )
             for name, outbox in outboxes.items()
@@ -102,6 +104,8 @@ async def serve(
         for journal in filter(None, journals.values()):
             journal.started(VERSION)
             afterwards.push_async_callback(journal.close)
+        for recorder in filter(None, recorders.values()):
+            afterwards.push_async_callback(recorder.close)
         running[0].status.record.left_out.update(left_out or {})
         if "hostmonitor" in names:
             unknown.warn_of_sections(conf)

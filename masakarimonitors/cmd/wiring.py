@@ -9,9 +9,9 @@ import importlib.util
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
@@ -46,6 +46,10 @@ from masakarimonitors.status.exposition import Counted
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.threads import Pool
+from masakarimonitors.version import VERSION
+
+if TYPE_CHECKING:
+    from masakarimonitors.recording.recorder import Recorder
 
 LOG = logging.getLogger(__name__)
 
@@ -121,6 +125,7 @@ def wire(
     reach: Callable[[], str | None] = lambda: "",
     volatile: str = "",
     journal: Journal | None = None,
+    recorder: "Recorder | None" = None,
 ) -> WiredMonitor:
     """Put a monitor between its open outbox and masakari-api; `on_verdict` is told each of its verdicts.
 
@@ -129,8 +134,11 @@ def wire(
     becomes of those that masakari has, and `follow` says how often it is asked; without it nobody follows them.
     `reach`: why masakari-api is out of reach, as whoever asked it last has seen; None while nobody has asked.
     `volatile`: why the outbox's folder does not outlive the host's next start or its container, if so.
-    `journal` takes each verdict.
+    `journal` takes each verdict, `recorder` each observation with its decision.
     """
+    if recorder is not None and monitor.kinds is not None:
+        decide = recorder.around(monitor.decide, monitor.rules, monitor.kinds().words)
+        monitor = replace(monitor, decide=decide)
     keep = journal.verdict if journal is not None else lambda told: None
     record = Record(monitor.name, clock.now(), on_verdict, on_record=keep)
     for one in outbox.unreadable:
@@ -246,6 +254,7 @@ def build(
     on_verdict: OnVerdict = lambda verdict, at: None,
     volatile: str = "",
     journal: Journal | None = None,
+    recorder: "Recorder | None" = None,
 ) -> WiredMonitor:
     """The monitor `name` in its place; raises ConfigFault, NotBuilt."""
     monitor = build_monitor(name, conf, outbox.memory, clock, api)
@@ -265,6 +274,7 @@ def build(
         reach=lambda: api.trouble,
         volatile=volatile,
         journal=journal,
+        recorder=recorder,
     )
 
 
@@ -372,6 +382,16 @@ async def make_outbox(
 def make_journal(state: Path | None, name: str, clock: Clock) -> Journal | None:
     """The journal of a monitor under the state folder; None without one: the status has the last verdicts."""
     return Journal(state / f"{name}{SUFFIX}", name, clock) if state is not None else None
+
+
+def make_recorder(conf: cfg.ConfigOpts, state: Path | None, name: str) -> "Recorder | None":
+    """The recorder of a monitor under the state folder; None without one, and where none is wanted."""
+    size = conf.recording_size << 20
+    if state is None or not size:
+        return None
+    from masakarimonitors.recording import recorder  # which few want
+
+    return recorder.Recorder(state / f"{name}{recorder.SUFFIX}", name, VERSION, size)
 
 
 async def open_outbox(outbox: Outbox) -> None:

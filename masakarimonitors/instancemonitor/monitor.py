@@ -11,9 +11,10 @@ from pathlib import Path
 from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
-from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.decision import JSON, Instant, Notify, Withdraw, Woken
 from masakarimonitors.core.notification import Settled, VmNotification
 from masakarimonitors.core.offers.again import HostSeen
+from masakarimonitors.core.rehearsal.written import Kinds, Words
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.instancemonitor.core.decision import Decider
 from masakarimonitors.instancemonitor.core.explained import count, explain
@@ -25,7 +26,6 @@ from masakarimonitors.instancemonitor.core.reports.offer import HELD_PATIENCE, m
 from masakarimonitors.instancemonitor.core.shown import STORM, UNKNOWN, describe
 from masakarimonitors.instancemonitor.core.state import Policy, State
 from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
-from masakarimonitors.instancemonitor.core.words import kinds
 from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, own_names
 from masakarimonitors.instancemonitor.effects import Effects
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
@@ -116,6 +116,17 @@ def build(
         take_options=changed.take,
         close=effects.close,
         watching=[f"the instances of {uri}" for uri in uris],
+    )
+
+
+def kinds() -> Kinds:
+    """In which words all that this monitor goes by is written down."""
+    return Kinds(
+        words=Words(Instant, Woken, Notify, Withdraw, Policy, State, Observation),
+        observations=Observation | Woken,
+        rules=Policy,
+        state=State,
+        decider=Decider,
     )
 
 

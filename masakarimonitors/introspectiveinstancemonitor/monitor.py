@@ -11,9 +11,10 @@ from types import MappingProxyType
 from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
-from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.decision import JSON, Instant, Notify, Withdraw, Woken
 from masakarimonitors.core.notification import ReportStatus, Settled, VmNotification
 from masakarimonitors.core.offers.again import HostSeen
+from masakarimonitors.core.rehearsal.written import Kinds, Words
 from masakarimonitors.core.storm import GuardPolicy, leading
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, questions
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
@@ -39,7 +40,6 @@ from masakarimonitors.introspectiveinstancemonitor.core.state import (
     misses_for,
 )
 from masakarimonitors.introspectiveinstancemonitor.core.unconfirmed import judge, well
-from masakarimonitors.introspectiveinstancemonitor.core.words import kinds
 from masakarimonitors.introspectiveinstancemonitor.effects import CounterReader
 from masakarimonitors.introspectiveinstancemonitor.sources.changed_checks import ChangedChecks, expressions
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
@@ -152,6 +152,17 @@ def rules_of(conf: cfg.ConfigOpts) -> GuestRules:
     return GuestRules(
         guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
         reports_per_hour=options.max_reports_per_hour,
+    )
+
+
+def kinds() -> Kinds:
+    """In which words all that this monitor goes by is written down."""
+    return Kinds(
+        words=Words(Instant, Woken, Notify, Withdraw, Policy, State, Observation),
+        observations=Observation | Woken,
+        rules=Policy,
+        state=State,
+        decider=Decider,
     )
 
 

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 from oslo_config import cfg
 
 from masakarimonitors.conf import ConfigFault, where
-from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.decision import JSON, Instant, Notify, Withdraw, Woken
 from masakarimonitors.core.notification import Settled
+from masakarimonitors.core.rehearsal.written import Kinds, Words
 from masakarimonitors.monitor import MasakariReader, Monitor
 from masakarimonitors.processmonitor.core import commands
 from masakarimonitors.processmonitor.core.decision import Decider, State, may_leave, restore
 from masakarimonitors.processmonitor.core.explained import count, explain
 from masakarimonitors.processmonitor.core.observation import (
+    CommandKey,
     Entry,
     MaintenanceSeen,
     Observation,
@@ -38,7 +40,6 @@ from masakarimonitors.processmonitor.core.stages import (
     subject_of,
 )
 from masakarimonitors.processmonitor.core.unconfirmed import judge, well
-from masakarimonitors.processmonitor.core.words import kinds
 from masakarimonitors.processmonitor.effects import Effects, Runner, Spare, run_directly
 from masakarimonitors.processmonitor.sources import process_list
 from masakarimonitors.processmonitor.sources.commands import Commands
@@ -153,6 +154,21 @@ def policy_of(conf: cfg.ConfigOpts) -> Policy:
 def rules_of(conf: cfg.ConfigOpts) -> tuple[Policy, tuple[Entry, ...]]:
     """For whoever plays what would be reported: the rules and the list; raises ConfigFault."""
     return policy_of(conf), _entries(conf, conf.process.process_list_path)
+
+
+_HIDDEN = {"Entry": frozenset(key.value for key in CommandKey), "Run": frozenset({"command_line"})}
+"""The operator's command lines, which may hold a password: only a digest of them is ever written down."""
+
+
+def kinds() -> Kinds:
+    """In which words all that this monitor goes by is written down."""
+    return Kinds(
+        words=Words(Instant, Woken, Notify, Withdraw, Policy, State, Observation, hidden=_HIDDEN),
+        observations=Observation | Woken,
+        rules=Policy,
+        state=State,
+        decider=Decider,
+    )
 
 
 def settled(report: Settled, now: Instant) -> Observation | None:

@@ -69,6 +69,17 @@ OPTIONS: list[cfg.Opt] = [
         "its own option, so it should be the same on all hosts.",
     ),
     cfg.IntOpt(
+        "recording_size",
+        default=0,
+        min=0,
+        max=1024,
+        help="MiB that the recording of each monitor may take beside its outbox, for `masakari-monitors replay`: all "
+        "that it observes, and what it decides. 0, the default: nothing is recorded, because it is much (each reading "
+        "that proves a link takes 300 bytes, a whole listing of a thousand hosts 4 KB) and names every host; the "
+        "journal says what was decided in any case. 16 hold some hours. Command lines are left out of it. It is "
+        "written by a thread, and nothing waits for that.",
+    ),
+    cfg.IntOpt(
         "loop_stall_limit",
         default=60,
         min=0,

@@ -1,0 +1,190 @@
+"""What was recorded of the host monitor, judged by other rules: what would have been reported, and when. Pure.
+
+What was seen is shown as it was and when it was. What the monitor had asked is not: other rules ask at other times.
+They are answered by what was recorded of that host at the nearest time, and where nothing was, by "not known". So does
+masakari.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
+
+from masakarimonitors.core.decision import Command, Instant, Notify, Woken
+from masakarimonitors.core.notification import HostEvent, HostNotification
+from masakarimonitors.core.rehearsal.stage import Happens, Stage
+from masakarimonitors.hostmonitor.core.decision import ALARM, Decider
+from masakarimonitors.hostmonitor.core.observation import (
+    Answered,
+    CheckLife,
+    CheckPower,
+    DomainsChanged,
+    GuardChanged,
+    Leader,
+    Life,
+    LifeSeen,
+    LookUpReports,
+    MatrixChanged,
+    Outcome,
+    Power,
+    PowerSeen,
+    ReportsFound,
+)
+from masakarimonitors.hostmonitor.core.rehearsal.standing import under
+from masakarimonitors.hostmonitor.core.state import Policy, State
+
+ANSWER = 1.0
+"""Seconds that each answer takes."""
+AFTER = 60.0
+"""Seconds for which the play goes on behind the last step."""
+
+
+class Step(Protocol):
+    """One step as it was recorded."""
+
+    @property
+    def at(self) -> Instant:
+        """The moment of its decision."""
+
+    @property
+    def seen(self) -> Any:
+        """What was observed."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Judged:
+    """The reports that would have been made, each with its moment, and what was supposed."""
+
+    reports: list[tuple[Instant, Notify]] = field(default_factory=list)
+    supposed: list[str] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+
+
+def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: Sequence[Step]) -> Judged:
+    """`recorded`: by which rules it was judged then; raises NoPlay where `rules` are of other links."""
+    world = _World()
+    stage: Stage[State] = Stage(Decider(rules), under(rules, state), begin, answers=world.answers)
+    if stage.state.wake_at is not None:
+        stage.wake(ALARM, stage.state.wake_at)
+    judged = Judged()
+    if rules.elected and not recorded.elected:
+        stage.show(Leader(why="supposed", at=begin, ledger={}))
+        judged.supposed.append("this monitor is the reporter all the time: no election was recorded")
+    last = 0.0
+    for step in steps:
+        last = max(last, step.at.monotonic - begin.monotonic)
+        if isinstance(step.seen, Woken | MatrixChanged | DomainsChanged | GuardChanged):
+            continue  # these rules set their own alarms, and are in force from the beginning
+        if not world.keeps(step.seen):
+            stage.later(step.at.monotonic - begin.monotonic, _shown(stage, step))
+    if not stage.play(last + AFTER):
+        judged.defects.append("the play was ended after too many decisions: what follows is not known")
+    judged.reports = [(stage.instant(one.at), one.notify) for one in stage.seen.reports]
+    judged.defects += stage.seen.defects
+    judged.supposed += [
+        f"{what} was asked {count} times of which nothing was recorded: taken as not known"
+        for what, count in sorted(world.unknown.items())
+    ]
+    return judged
+
+
+def _shown(stage: Stage[State], step: Step) -> Happens:
+    def shown(now: Instant) -> Any:
+        # As it was: it may have been set, or this computer have stood still.
+        stage.set_clock(step.at.wall)
+        return step.seen
+
+    return shown
+
+
+A = TypeVar("A", PowerSeen, LifeSeen, ReportsFound, Answered)
+
+
+@dataclass(slots=True, kw_only=True)
+class _World:
+    """All answers that were recorded, by host."""
+
+    power: dict[str, list[PowerSeen]] = field(default_factory=dict)
+    life: dict[str, list[LifeSeen]] = field(default_factory=dict)
+    found: dict[str, list[ReportsFound]] = field(default_factory=dict)
+    answered: dict[str, list[Answered]] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
+
+    def keeps(self, seen: Any) -> bool:
+        """Whether it is an answer, which is given when it is asked for."""
+        match seen:
+            case PowerSeen(in_reply_to=asked) if asked is not None:
+                self.power.setdefault(seen.host, []).append(seen)
+            case LifeSeen():
+                self.life.setdefault(seen.host, []).append(seen)
+            case ReportsFound():
+                self.found.setdefault(seen.host, []).append(seen)
+            case Answered():
+                self.answered.setdefault(seen.host, []).append(seen)
+            case _:
+                return False
+        return True
+
+    def answers(self, command: Command, now: Instant) -> Iterable[tuple[float, Happens]]:
+        """What comes of one command."""
+        match command:
+            case CheckPower(host):
+                power = self._nearest(self.power, host, now, "the power of a host")
+                yield (
+                    ANSWER,
+                    lambda at: (
+                        replace(power, at=at, in_reply_to=command)
+                        if power is not None
+                        else PowerSeen(
+                            host=host, power=Power.NO_PROOF, evidence=_NOTHING, at=at, in_reply_to=command
+                        )
+                    ),
+                )
+            case CheckLife(host):
+                life = self._nearest(self.life, host, now, "whether something of a host answers")
+                yield (
+                    ANSWER,
+                    lambda at: (
+                        replace(life, at=at, in_reply_to=command)
+                        if life is not None
+                        else LifeSeen(
+                            host=host, life=Life.UNKNOWN, evidence=_NOTHING, at=at, in_reply_to=command
+                        )
+                    ),
+                )
+            case LookUpReports(host):
+                found = self._nearest(self.found, host, now, "whether masakari has a report")
+                yield (
+                    ANSWER,
+                    lambda at: (
+                        replace(found, at=at, in_reply_to=command)
+                        if found is not None
+                        else ReportsFound(
+                            host=host, found=False, evidence=_NOTHING, at=at, in_reply_to=command
+                        )
+                    ),
+                )
+            case Notify(HostNotification() as told) if told.event is HostEvent.STOPPED:
+                before = self._nearest(self.answered, told.hostname, now, "")
+                outcome = before.outcome if before is not None else Outcome.ACCEPTED
+                yield (
+                    ANSWER,
+                    lambda at: Answered(
+                        host=told.hostname,
+                        made_at=told.generated_time,
+                        host_status=told.host_status,
+                        outcome=outcome,
+                        why=before.why if before is not None else _NOTHING,
+                        at=at,
+                    ),
+                )
+
+    def _nearest(self, kept: Mapping[str, list[A]], host: str, now: Instant, what: str) -> A | None:
+        known = kept.get(host)
+        if not known:
+            if what:
+                self.unknown[what] = self.unknown.get(what, 0) + 1
+            return None
+        return min(known, key=lambda one: abs(one.at.monotonic - now.monotonic))
+
+
+_NOTHING = "nothing was recorded of it"
