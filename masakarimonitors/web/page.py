@@ -62,6 +62,7 @@ def _elements(shown: Shown) -> Iterator[Element]:
     wrong = wrongs(shown.seen)
     yield from _summary(shown, wrong)
     for one in shown.seen:
+        yield from _silences(one)
         yield from _sources(one)
         yield from _subjects(one)
         yield from _picture(one, shown)
@@ -153,6 +154,26 @@ def _monitor(one: Seen, number: int) -> Element:
         },
         urgent=level != "ok",
     )
+
+
+def _silences(one: Seen) -> Iterator[Element]:
+    """What people have asked for."""
+    for row in _rows(one.runs, "silences"):
+        name, ends = str(row.get("id")), moment(row.get("ends")) or moment(row.get("until"))
+        yield Element(
+            id=_id("q", one.name, name),
+            box="silences",
+            key=f"{shown_time(ends)} {one.name} {name}",
+            kind="silence",
+            data={
+                "monitor": one.name,
+                "name": name,
+                "target": str(row.get("target")),
+                "until": shown_time(ends),
+                "author": str(row.get("author")),
+                "reason": str(row.get("reason")),
+            },
+        )
 
 
 # -- from left to right -----------------------------------------------------------------------------

@@ -88,6 +88,7 @@ def everything(words: str) -> Shown:
         subjects=[subject(words, words, alarm=True, held=words, detail=words), subject("process:x")],
         verdicts=[verdict],
         faults=[{"at": at, "text": words}],
+        silences=[{"id": words, "target": words, "ends": at, "author": words, "reason": words}],
         outbox={"pending": 99, "waiting": [{"subject": words, "why": words}]},
         grid={"columns": [words, "b", "c"], "rows": {words: ["up", words, "left"], **grid(2)["rows"]}},
     )
