@@ -4,11 +4,12 @@ In: the pieces as they are now. Out: for whoever has seen the page up to a numbe
 instalments of bounded size and in the order in which it matters; or the word that he must load the page anew.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 LARGEST = 48_000
-"""Bytes of one instalment: the page is to be told in less than 50 KB at a time."""
+"""Bytes of one instalment as it is sent, in JSON: the page is to be told in less than 50 KB at a time."""
 
 GONE = 5_000
 """Pieces that are gone and still known: who has seen the page before the oldest of them must load it anew."""
@@ -78,7 +79,7 @@ class Changes:
         for name in reversed(changed):
             piece = self._pieces.get(name)
             entry = [name] if piece is None else [name, piece.box, piece.key, piece.html]
-            size += sum(len(part.encode()) + 6 for part in entry)
+            size += len(json.dumps(entry)) + 2
             if entries and size > LARGEST:
                 return Instalment(entries=entries, number=number, more=True)
             entries.append(entry)
