@@ -6,7 +6,11 @@ answers.
 """
 
 import logging
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from oslo_config import cfg
 from oslo_privsep import priv_context
@@ -37,14 +41,38 @@ for _name in ("oslo.privsep.daemon", "oslo_privsep.daemon"):
     logging.getLogger(_name).addFilter(_Silence())
 
 
-def configure(config_files: Sequence[str], config_dirs: Sequence[str]) -> None:
+_SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where sudo looks for a program by its name, whatever the caller's PATH is: `secure_path`, as distributions set it."""
+
+
+def helper(scripts: Path, searched: str = _SEARCHED) -> str:
+    """How sudo is to be told of the helper that was installed into `scripts` with us: by its name, or its path.
+
+    Its path where sudo would find none by that name, or one of other packages, which knows nothing of ours.
+    """
+    ours = scripts / "privsep-helper"
+    found = shutil.which("privsep-helper", path=searched)
+    if not ours.is_file() or (found is not None and Path(found).resolve() == ours.resolve()):
+        return "privsep-helper"
+    return str(ours)
+
+
+def configure(config_files: Sequence[str], config_dirs: Sequence[str], program: str = "") -> None:
     """Let the helper be started with exactly these files, as our own configuration was read.
 
-    oslo.privsep knows only oslo.config's global configuration; sudoers rules compare every argument.
+    oslo.privsep knows only oslo.config's global configuration; sudoers rules compare every argument. `program` is the
+    helper, if no `helper_command` is set; empty: the one beside this Python.
     """
     arguments = [part for path in config_files for part in ("--config-file", path)]
     arguments += [part for path in config_dirs for part in ("--config-dir", path)]
     cfg.CONF(args=arguments, project="masakarimonitors", default_config_files=[], default_config_dirs=[])
+    section = monitors_priv.cfg_section
+    cfg.CONF.clear_default("helper_command", group=section)
+    program = program or helper(Path(sys.executable).parent)
+    if not monitors_priv.conf.helper_command and program != "privsep-helper":
+        # oslo.privsep's own default, but for the name.
+        command = shlex.join(["sudo", program, *arguments])
+        cfg.CONF.set_default("helper_command", command, group=section)
 
 
 def started_with() -> tuple[list[str], list[str]]:

@@ -31,7 +31,8 @@ OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "helper_command",
         help="Command that starts the helper. Unset: sudo privsep-helper with this monitor's own "
-        "--config-file arguments, which is what deployed sudoers rules allow.",
+        "--config-file arguments, which is what deployed sudoers rules allow; by its path where that helper stands "
+        "in an environment of its own.",
     ),
     cfg.StrOpt(
         "logger_name",

@@ -68,7 +68,7 @@ class Sudo:
         self.asked.append(argv)
         code = 1
         if not self.refuses:
-            assert argv[0] == "privsep-helper"
+            assert Path(argv[0]).name == "privsep-helper"
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", HELPER, *argv[1:], cwd=Path(__file__).parents[3]
             )
@@ -169,7 +169,7 @@ async def test_the_helper_is_started_when_first_needed_and_with_what_sudoers_exp
         assert len(helpers(str(watching.folder))) == 1
     (asked,) = sudo.asked
     assert asked[:-1] == [
-        "privsep-helper",
+        str(Path(sys.executable).parent / "privsep-helper"),  # in an environment that sudo does not search
         "--config-file",
         str(watching.process.conf),
         "--privsep_context",
