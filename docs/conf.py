@@ -25,15 +25,16 @@ html_theme_options = {"description": "Notices failures of an OpenStack compute c
 html_show_copyright = False
 html_copy_source = False
 
-man_pages = [
-    (
-        "masakari-monitors",
-        "masakari-monitors",
-        "notice failures of a compute cloud and tell masakari-api",
-        [author],
-        1,
-    )
-]
+# One page for each program; a test compares them with the programs of the package.
+_PROGRAMS = {
+    "masakari-monitors": "notice failures of a compute cloud and tell masakari-api",
+    "man/masakari-hostmonitor": "tell masakari-api of hosts that are lost",
+    "man/masakari-instancemonitor": "tell masakari-api of instances that died",
+    "man/masakari-introspectiveinstancemonitor": "tell masakari-api of guests that hang",
+    "man/masakari-monitors-status": "look over an upgrade of masakari-monitors before it is made",
+    "man/masakari-processmonitor": "start processes again, and tell masakari-api where that fails",
+}
+man_pages = [(page, page.rpartition("/")[2], what, [author], 1) for page, what in _PROGRAMS.items()]
 
 
 def list_other_pages(app: Sphinx, page: str, source: list[str]) -> None:

@@ -64,14 +64,17 @@ def test_the_pages_and_the_man_page_build_without_a_warning(tmp_path: Path) -> N
     told = re.sub(r"<[^>]+>", "", (pages / "monitoring.html").read_text())
     for family in metrics.families([], FakeClock().now()):
         assert re.search(rf"\b{family.name}\b", told) and all(label in told for label in family.labels)
-    manual = (build("man", tmp_path) / "masakari-monitors.1").read_text()
+    pages = build("man", tmp_path)
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert {page.name for page in pages.glob("*.1")} == {f"{script}.1" for script in scripts}
+    manual = (pages / "masakari-monitors.1").read_text()
     for command in ("run", "check", "status", "outbox", "receiver", "demo"):
         assert rf"\fB{command}\fP" in manual
 
 
 def runnable() -> list[tuple[str, str]]:
     blocks = []
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.rst"))]:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.rst"))]:
         text = page.read_text()
         found = [match[1] for match in _MARKDOWN.finditer(text)]
         found += [match[2] for match in _REST.finditer(text)]
@@ -165,7 +168,7 @@ NOT_HERE = {"run", "demo", "receiver", "pacemaker-alert"}
 def shown() -> list[tuple[str, str]]:
     """Every line of the pages that begins with `masakari-monitors`."""
     lines = []
-    for page in sorted((ROOT / "docs").glob("*.rst")):
+    for page in sorted((ROOT / "docs").rglob("*.rst")):
         for block in _CONSOLE.findall(page.read_text()):
             words = [line.strip() for line in block[1].splitlines()]
             lines += [(page.name, word[2:]) for word in words if word.startswith("$ masakari-monitors ")]
@@ -210,7 +213,7 @@ def test_every_command_that_is_named_in_a_sentence_is_understood() -> None:
     """``masakari-monitors outbox list`` in a page: the words, whatever stands for a value in them."""
     known = {name for name, _ in commands_of(parser())} | set(COMMANDS)
     wrong = []
-    for page in sorted((ROOT / "docs").glob("*.rst")):
+    for page in sorted((ROOT / "docs").rglob("*.rst")):
         for named in re.findall(r"``masakari-monitors ([a-z][^`]*)``", page.read_text()):
             words = named.split()
             if not ({words[0], " ".join(words[:2])} & known):
@@ -233,8 +236,11 @@ def test_each_monitor_has_a_page() -> None:
 
 def test_each_monitor_has_a_unit_that_starts_it() -> None:
     for monitor in ("process", "instance", "introspectiveinstance", "host"):
-        unit = (ROOT / "etc" / "systemd" / f"masakari-{monitor}monitor.service").read_text()
+        debian = monitor.replace("ei", "e-i")
+        unit = (ROOT / "etc" / "systemd" / f"masakari-{debian}-monitor.service").read_text()
         assert f"ExecStart=/usr/bin/masakari-{monitor}monitor\n" in unit
+        assert f"Alias=masakari-{monitor}monitor.service\n" in unit
+        assert f"Documentation=man:masakari-{monitor}monitor(1)\n" in unit
         assert "StateDirectory=masakarimonitors" in unit and "WatchdogSec=" in unit
 
 
