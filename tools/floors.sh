@@ -1,0 +1,33 @@
+#!/bin/sh
+# floors.sh [PYTEST-ARGUMENTS]: runs the unit tests with the lowest version of everything that pyproject.toml allows.
+#
+# In an environment of its own in the cache, made once per content of pyproject.toml, with $PYTHON (default python3). What
+# those need in turn, and the tools of the tests, are of this year. It takes minutes; run it when a bound is changed.
+set -eu
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+cache=${MASAKARI_MONITORS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/masakari-monitors}
+mkdir -p "$cache"
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+folder=$cache/floors-$version
+wanted=$(cat pyproject.toml tools/floors.sh | sha256sum | cut -d' ' -f1)
+if [ "$(cat "$folder/.made" 2>/dev/null)" != "$wanted" ]; then
+    echo "floors: making an environment at the lowest versions"
+    rm -rf "$folder"
+    "$python" -m venv "$folder"
+    "$folder/bin/python" - <<'P' > "$folder/.needed"
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+extras = project["optional-dependencies"]
+floors = [wanted.replace(">=", "==") for wanted in [*project["dependencies"], *extras["upgrade"]]]
+named = {floor.partition("=")[0] for floor in floors}
+print(*floors, *(tool for tool in extras["dev"] if tool.partition(">")[0] not in named), sep="\n")
+P
+    "$folder/bin/python" -m pip --disable-pip-version-check -q install -r "$folder/.needed"
+    echo "$wanted" > "$folder/.made"
+fi
+grep '==' "$folder/.needed" | tr '\n' ' '
+echo
+echo "+ pytest tests/unit"
+PYTHONPATH=$PWD exec "$folder/bin/python" -m pytest -q -p no:cacheprovider tests/unit "$@"
