@@ -76,6 +76,11 @@ docs: setup ## the documentation (docs/_build/html) and the man page (docs/_buil
 	@$(BIN)/sphinx-build -q -W --keep-going -b man -d docs/_build/doctrees docs docs/_build/man
 	@echo "docs/_build/html/index.html"
 
+.PHONY: deb
+deb: setup ## Debian packages of all that a host needs, into dist/
+	@echo "+ tools/build-deb.sh"
+	@tools/build-deb.sh
+
 sample: setup ## renew the sample configuration from the options
 	@echo "+ oslo-config-generator"
 	@$(BIN)/oslo-config-generator --config-file tools/config-generator.conf

@@ -55,6 +55,7 @@ ALLOWED = {
     r"\bRuleBasedStateMachine\b": "Hypothesis's name of a state machine",
     r'"machine:': "the key under which instances are remembered on disk since 1.0.0.dev0",
     r"<type arch='\w+' machine=": "libvirt's attribute of the board that QEMU plays",
+    r"/etc/machine-id\b": "systemd's file",
     r"\bplatform\.machine\(\)": "the standard library's name of the processor's architecture",
 }
 
@@ -64,7 +65,7 @@ MADE_UP = {
     "tools/setup-b.sh": "as above",
 }
 
-_FOLDERS = ("masakarimonitors", "docs", "etc", "tools", "tests", "benchmarks")
+_FOLDERS = ("masakarimonitors", "docs", "etc", "packaging", "tools", "tests", "benchmarks")
 _FILES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "pyproject.toml")
 _EXCEPTED = (ROOT / "tests" / "data", Path(__file__))
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

@@ -1,0 +1,68 @@
+"""The packages, built once, and a host on which they have taken the place of Debian's own."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.debian.rig import MONITORS, Host, booted, built
+
+OPERATORS_LIST = """\
+# mine
+- process_name: /usr/local/bin/fragile
+  start_command: systemctl start fragile
+  restart_command: /usr/local/bin/start-fragile
+  run_as_root: true
+"""
+
+OPERATORS_CONF = """\
+[DEFAULT]
+hostname = node
+state_may_be_lost = true
+[api]
+auth_type = none
+endpoint_override = http://127.0.0.1:9/v1
+"""
+
+
+_INSTALLED = """\
+Status: install ok installed
+Architecture: all
+Version: 999
+Maintainer: none
+Description: none"""
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if os.geteuid() != 0:
+        pytest.skip("needs root: namespaces with a Debian of its own")
+    return built(tmp_path_factory.mktemp("packages"))
+
+
+def known_as_installed(host: Host, *names: str) -> None:
+    """Of these that Debian's packages need, dpkg believes that they are there: nothing of them is run."""
+    for name in names:
+        entry = f"Package: {name}\n{_INSTALLED}\n"
+        host.run(f"dpkg-query -W {name} >/dev/null 2>&1 || cat >> /var/lib/dpkg/status <<'E'\n{entry}\nE")
+
+
+@pytest.fixture(scope="session")
+def taken_over(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> Iterator[Host]:
+    """Debian's six packages, with an operator's files; then ours in their place, while its services are enabled."""
+    with booted(tmp_path_factory.mktemp("taken-over"), packages) as host:
+        fields = host.run("for package in /mnt/replaced/*.deb; do dpkg-deb -f $package Depends; done")
+        needed = {name.split()[0].partition(":")[0] for name in re.split(r"[,|\n]", fields) if name.strip()}
+        known_as_installed(host, *(name for name in needed if "masakari" not in name))
+        host.run("apt-get install -y /mnt/replaced/*.deb")
+        host.write("/etc/masakarimonitors/process_list.yaml", OPERATORS_LIST)
+        host.write("/etc/masakarimonitors/masakarimonitors.conf", OPERATORS_CONF)
+        host.run("groupadd -r libvirt")
+        assert host.run("dpkg-query -W -f '${Version}' masakari-host-monitor").startswith("14.")
+        host.run(
+            "apt-get install -y /mnt/masakari-monitors_*.deb /mnt/masakari-monitors-common_*.deb "
+            + " ".join(f"/mnt/masakari-{monitor}-monitor_*.deb" for monitor in MONITORS)
+        )
+        yield host

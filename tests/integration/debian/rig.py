@@ -1,0 +1,152 @@
+"""A small Debian 12 with its own systemd, in namespaces: packages are installed and services run there as on a host.
+
+Its files are the cache's (tools/setup-debian.sh), its changes live in memory, and all of it ends with the test run.
+"""
+
+import contextlib
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.fixtures import lifeline
+from tests.fixtures.cache import cache
+from tests.fixtures.waiting import PATIENCE, until
+
+ROOT = Path(__file__).parents[3]
+MONITORS = ("host", "instance", "introspective-instance", "process")
+
+_numbers = itertools.count()
+
+
+class Host:
+    """A booted one; `run` does something there."""
+
+    def __init__(self, pid: int, log: Path) -> None:
+        self._pid = pid
+        self._log = log
+
+    def run(self, script: str, *, code: int | None = 0) -> str:
+        """What a shell says there, stderr included; `code`: how it must end, None: in any way."""
+        enter = [
+            "nsenter",
+            f"--target={self._pid}",
+            *["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"],
+        ]
+        ran = subprocess.run(
+            [*enter, "/bin/sh", "-euc", script],
+            env={
+                "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                "LC_ALL": "C.UTF-8",
+                "DEBIAN_FRONTEND": "noninteractive",
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+        if code is not None and ran.returncode != code:
+            said = self._log.read_text(errors="replace")[-3000:]
+            raise AssertionError(
+                f"{script}\nended with {ran.returncode}:\n{ran.stdout}\nprocess 1 said:\n{said}"
+            )
+        return ran.stdout.strip()
+
+    def property(self, unit: str, name: str) -> str:
+        return self.run(f"systemctl show -P {name} {unit}")
+
+    def becomes(self, unit: str, state: str) -> None:
+        """Wait until systemd calls it so."""
+        until(
+            lambda: self.property(unit, "ActiveState") == state,
+            lambda: self.run(
+                f"systemctl status --no-pager -l {unit}; journalctl --no-pager -n 30 -u {unit}", code=None
+            ),
+            every=0.1,
+        )
+
+    def read(self, path: str) -> str:
+        return self.run(f"cat {path}")
+
+    def write(self, path: str, text: str) -> None:
+        self.run(f"cat > {path} <<'END-OF-FILE'\n{text}\nEND-OF-FILE")
+
+
+def _own_cgroup() -> Path:
+    """A folder among the control groups of this computer, below which that systemd makes its own."""
+    for base in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")):
+        if (base / "cgroup.procs").exists():
+            return base / f"masakari-monitors-{os.getpid()}-{next(_numbers)}"
+    raise AssertionError("no unified hierarchy of control groups is mounted on this computer")
+
+
+@contextlib.contextmanager
+def booted(folder: Path, packages: Path) -> Iterator[Host]:
+    """A fresh one; `packages` is seen there as /mnt."""
+    root = cache("debian") / "root"
+    assert (root / "usr/bin/dpkg").is_file(), f"{root} is not there: tools/setup-debian.sh makes it"
+    changes, log = folder / "changes", folder / "log"
+    changes.mkdir()
+    group = _own_cgroup()
+    group.mkdir()
+    # Into its control group ahead of the namespaces, so that they show it as the root of all.
+    argv = ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh", "unshare"]
+    argv += [f"--{namespace}" for namespace in ("mount", "pid", "ipc", "uts", "net", "cgroup", "fork")]
+    argv += ["--kill-child=SIGKILL", "--propagation", "private", "--"]
+    argv += ["sh", str(Path(__file__).parent / "boot.sh"), str(root), str(changes), str(packages)]
+    try:
+        with lifeline.running(argv, log=log) as outside:
+            first = until(
+                lambda: outside.poll() is not None or _child(outside.pid),
+                lambda: log.read_text(errors="replace"),
+            )
+            assert outside.poll() is None, log.read_text(errors="replace")
+            host = Host(first, log)
+            until(
+                lambda: host.run("systemctl is-system-running", code=None) in ("running", "degraded"),
+                lambda: log.read_text(errors="replace"),
+                every=0.1,
+            )
+            # What no package installs but a maintainer script makes: who may use sudo is asked of PAM.
+            for what in ("auth", "account", "password", "session", "session-noninteractive"):
+                host.write(f"/etc/pam.d/common-{what}", f"{what.partition('-')[0]} required pam_unix.so")
+            yield host
+    finally:
+        until(lambda: _removed(group), "the control groups to be empty")
+
+
+def _child(pid: int) -> int:
+    """The first process of the namespaces, once it is the service manager."""
+    try:
+        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return int(child) if "systemd" in Path(f"/proc/{child}/comm").read_text() else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def _removed(group: Path) -> bool:
+    for folder, _, _ in os.walk(group, topdown=False):
+        with contextlib.suppress(OSError):
+            Path(folder).rmdir()
+    return not group.exists()
+
+
+def built(folder: Path) -> Path:
+    """The packages of what stands here, and those that they replace below `replaced`."""
+    subprocess.run(
+        [ROOT / "tools/build-deb.sh", folder],
+        env={**os.environ, "DEB_COMPRESSION": "none"},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    (folder / "replaced").mkdir()
+    for package in (cache("debian") / "replaced").iterdir():
+        shutil.copy(package, folder / "replaced")
+    return folder

@@ -1,0 +1,155 @@
+"""Our packages on a Debian 12 of its own: over Debian's, anew, upgraded, removed and purged; systemd starts them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.integration.debian.conftest import OPERATORS_CONF, OPERATORS_LIST
+from tests.integration.debian.rig import MONITORS, Host, booted
+
+pytestmark = pytest.mark.xdist_group("debian")
+UNITS = [f"masakari-{monitor}-monitor" for monitor in MONITORS]
+
+
+def test_each_of_debians_packages_is_replaced_by_its_own(taken_over: Host) -> None:
+    shown = taken_over.run("dpkg-query -W -f '${Package} ${db:Status-Abbrev}${Version}\\n' '*masakari*'")
+    state = {line.split()[0]: line.split()[1:] for line in shown.splitlines()}
+    for name in (*UNITS, "masakari-monitors", "masakari-monitors-common"):
+        assert state[name][0] == "ii" and state[name][1].startswith("1:"), shown
+    assert state.get("python3-masakari-monitors", ["un"])[0] in ("un", "rc"), shown
+    assert taken_over.run("dpkg --audit; apt-get check").count("broken") == 0
+    for unit in UNITS:
+        assert taken_over.run(f"systemctl is-enabled {unit}") == "enabled"
+        assert taken_over.run(f"test ! -e /etc/init.d/{unit} && echo gone") == "gone"
+
+
+def test_what_the_operator_wrote_is_kept_and_is_roots_alone(taken_over: Host) -> None:
+    assert taken_over.read("/etc/masakarimonitors/process_list.yaml") == OPERATORS_LIST.strip()
+    assert taken_over.read("/etc/masakarimonitors/masakarimonitors.conf") == OPERATORS_CONF.strip()
+    shown = taken_over.run("stat -c '%n %U:%G %a' /etc/masakarimonitors /etc/masakarimonitors/*")
+    assert shown.splitlines() == [
+        "/etc/masakarimonitors root:masakari 750",
+        "/etc/masakarimonitors/masakarimonitors.conf root:masakari 640",
+        "/etc/masakarimonitors/process_list.yaml root:masakari 640",
+    ]
+    # Debian's rule let the user become root by any argument; its log's rotation would name the same files twice.
+    assert taken_over.run("ls /etc/sudoers.d /etc/logrotate.d").split().count("masakari-monitors") == 2
+    assert "masakari_monitors_sudoers" not in taken_over.run("ls /etc/sudoers.d")
+    assert "masakari-monitors-common" not in taken_over.run("ls /etc/logrotate.d")
+    taken_over.run("visudo -c -f /etc/sudoers.d/masakari-monitors; logrotate -d /etc/logrotate.conf")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_monitor_runs_as_its_unit_says(taken_over: Host, unit: str) -> None:
+    taken_over.becomes(unit, "active")
+    pid = taken_over.property(unit, "MainPID")
+    assert taken_over.run(f"stat -c %U /proc/{pid}") == "masakari"
+    assert taken_over.property(unit, "NRestarts") == "0"
+    other = unit.replace("-monitor", "monitor").replace("e-i", "ei")
+    assert taken_over.property(other, "MainPID") == pid, "the other name is the same unit"
+    assert taken_over.property(unit, "StatusText") != ""
+
+
+# What the process monitor does with it: tests/integration/process. Here: that sudo starts the one that was installed.
+START_HELPER = """
+from oslo_privsep.priv_context import Method
+from masakarimonitors import privsep
+privsep.configure(["/etc/masakarimonitors/masakarimonitors.conf"], [])
+privsep.monitors_priv.start(Method.ROOTWRAP)
+print("started")
+"""
+
+
+START = """
+[Service]
+Type=oneshot
+User=masakari
+CapabilityBoundingSet={given}
+ExecStart=/usr/lib/masakari-monitors/bin/python3 /tmp/start.py
+StandardOutput=file:/run/said
+StandardError=inherit
+"""
+
+
+def test_sudo_starts_the_helper_and_nothing_else(taken_over: Host) -> None:
+    taken_over.write("/tmp/start.py", START_HELPER)
+    given = taken_over.property("masakari-process-monitor", "CapabilityBoundingSet")
+    taken_over.write("/run/systemd/system/start.service", START.format(given=given))
+    taken_over.run("systemctl daemon-reload; systemctl start start || { cat /run/said; false; }")
+    assert taken_over.read("/run/said").splitlines()[-1] == "started"
+
+    helper = "/usr/lib/masakari-monitors/bin/privsep-helper --config-file /etc/masakarimonitors/masakarimonitors.conf"
+    context = "--privsep_context masakarimonitors.privsep.monitors_priv"
+    context += " --privsep_sock_path /tmp/tmpabcdefgh/privsep.sock"
+    allowed = "runuser -u masakari -- sudo -n -l"
+    taken_over.run(f"{allowed} {helper} {context}")
+    for other in (f"{helper} --log-config-append /tmp/mine {context}", "/bin/sh", helper):
+        assert taken_over.run(f"{allowed} {other} || echo refused").endswith("refused")
+
+
+def test_the_tools_see_the_monitors(taken_over: Host) -> None:
+    for unit in UNITS:
+        taken_over.becomes(unit, "active")
+    shown = taken_over.run("masakari-monitors status", code=None)
+    for name in ("hostmonitor", "instancemonitor", "introspectiveinstancemonitor", "processmonitor"):
+        assert re.search(rf"^{name}\thealth\t", shown, re.MULTILINE), shown
+    assert "dead" not in shown and "unanswered" not in shown
+    checked = taken_over.run(
+        "sudo -u masakari masakari-monitors check --offline --monitor processmonitor", code=None
+    )
+    assert "cannot be read" not in checked and "not trusted" not in checked, checked
+    assert taken_over.run("stat -c '%U:%G %a' /run/masakarimonitors") == "masakari:masakari 2755"
+    sockets = taken_over.run("stat -c '%U:%G %a' /run/masakarimonitors/*.sock").splitlines()
+    assert set(sockets) == {"masakari:masakari 660"}
+    assert taken_over.run("id -nG masakari").split().count("libvirt") == 1
+
+
+def test_a_later_release_takes_over_and_nothing_is_forgotten(taken_over: Host) -> None:
+    unit = "masakari-process-monitor"
+    taken_over.becomes(unit, "active")
+    pid = taken_over.property(unit, "MainPID")
+    taken_over.run(
+        "apt-get install -y --reinstall /mnt/masakari-monitors_*.deb /mnt/masakari-process-monitor_*.deb"
+    )
+    taken_over.becomes(unit, "active")
+    assert taken_over.property(unit, "MainPID") != pid
+    assert taken_over.read("/etc/masakarimonitors/process_list.yaml") == OPERATORS_LIST.strip()
+    assert "processmonitor.sqlite" in taken_over.run("ls /var/lib/masakarimonitors")
+
+
+def test_anew_then_removed_then_purged(tmp_path: Path, packages: Path) -> None:
+    with booted(tmp_path, packages) as host:
+        host.run("apt-get install -y /mnt/masakari-monitors_*.deb /mnt/masakari-process-monitor_*.deb")
+        assert (
+            host.run("stat -c '%U:%G %a' /etc/masakarimonitors/*").splitlines() == ["root:masakari 640"] * 2
+        )
+        assert host.property("masakari-process-monitor", "ActiveState") == "inactive", "nobody to tell yet"
+        host.write("/etc/masakarimonitors/masakarimonitors.conf", OPERATORS_CONF)
+        host.run("systemctl start masakari-process-monitor")
+        assert host.run("systemctl is-enabled masakari-process-monitor") == "enabled"
+        for page in ("masakari-processmonitor", "masakari-monitors-status"):
+            host.run(f"test -s /usr/share/man/man1/{page}.1.gz")
+        said = host.run(
+            "bash -euc '. /usr/share/bash-completion/completions/masakari-monitors; complete -p masakari-monitors'"
+        )
+        assert "_masakari_monitors" in said
+        compiled = host.run("ls /usr/lib/masakari-monitors/lib/python3*/site-packages/__pycache__")
+        assert "libvirt." in compiled, "compiled once, and not at each start"
+
+        host.run("apt-get remove -y masakari-process-monitor masakari-monitors")
+        assert host.property("masakari-process-monitor", "ActiveState") == "inactive"
+        assert (
+            host.run("ls /usr/lib/masakari-monitors /usr/bin/masakari-monitors 2>/dev/null", code=None) == ""
+        )
+        assert host.run("ls /etc/masakarimonitors /var/lib/masakarimonitors").count("process") >= 2
+
+        host.run("apt-get purge -y masakari-process-monitor masakari-monitors")
+        left = host.run(
+            "ls -d /etc/masakarimonitors /var/lib/masakarimonitors /var/log/masakarimonitors /run/masakari*"
+            " /etc/sudoers.d/masakari* /etc/logrotate.d/masakari* /etc/corosync/uidgid.d/masakari /usr/lib/masakari*"
+            " /usr/lib/systemd/system/masakari* /etc/systemd/system/*/masakari* 2>/dev/null",
+            code=None,
+        )
+        assert left == ""
+        assert host.run("id -u masakari").isdigit(), "its files elsewhere must not become another's"
