@@ -105,6 +105,16 @@ def test_the_tools_see_the_monitors(taken_over: Host) -> None:
     assert taken_over.run("id -nG masakari").split().count("libvirt") == 1
 
 
+def test_the_page_of_all_is_there_for_whoever_starts_it(taken_over: Host) -> None:
+    unit = "masakari-monitors-web"
+    assert taken_over.run(f"systemctl is-enabled {unit}", code=None) == "disabled"
+    taken_over.run(f"systemctl start {unit}")
+    taken_over.becomes(unit, "active")
+    asked = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:15869/{}').status)"
+    for path in ("livez", "metrics", ""):
+        assert taken_over.run(f'python3 -c "{asked.format(path)}"') == "200"
+
+
 def test_a_later_release_takes_over_and_nothing_is_forgotten(taken_over: Host) -> None:
     unit = "masakari-process-monitor"
     taken_over.becomes(unit, "active")
