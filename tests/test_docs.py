@@ -162,7 +162,7 @@ MAY_END = {
     "notify": {0},
 }
 # Played elsewhere: tests/integration/console and the pages' own runnable lines; one needs a cluster.
-NOT_HERE = {"run", "demo", "receiver", "pacemaker-alert"}
+NOT_HERE = {"run", "demo", "receiver", "web", "pacemaker-alert"}
 
 
 def shown() -> list[tuple[str, str]]:

@@ -144,7 +144,7 @@ def built(folder: Path) -> Path:
         check=True,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=2 * PATIENCE,
     )
     (folder / "replaced").mkdir()
     for package in (cache("debian") / "replaced").iterdir():
