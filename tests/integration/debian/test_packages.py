@@ -99,8 +99,9 @@ def test_the_tools_see_the_monitors(taken_over: Host) -> None:
         "sudo -u masakari masakari-monitors check --offline --monitor processmonitor", code=None
     )
     assert "cannot be read" not in checked and "not trusted" not in checked, checked
-    assert taken_over.run("stat -c '%U:%G %a' /run/masakarimonitors") == "masakari:masakari 2755"
-    sockets = taken_over.run("stat -c '%U:%G %a' /run/masakarimonitors/*.sock").splitlines()
+    folders = taken_over.run("stat -c '%U:%G %a' /run/masakarimonitors /run/masakarimonitors/*").splitlines()
+    assert folders == ["root:root 755", *["masakari:masakari 2755"] * 4]
+    sockets = taken_over.run("stat -c '%U:%G %a' /run/masakarimonitors/*/*.sock").splitlines()
     assert set(sockets) == {"masakari:masakari 660"}
     assert taken_over.run("id -nG masakari").split().count("libvirt") == 1
 
