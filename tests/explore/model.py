@@ -67,6 +67,8 @@ AGAIN = 21.0
 """Seconds after which it has been said often enough that nobody can be elected."""
 HELD_BACK = 1.0
 """Seconds until the outbox asks again whether a row may leave."""
+STEPS = 1
+"""Alarms after each turn of a story of few turns that go off one by one."""
 TWIN = 0.02
 """Seconds within which two workers of masakari do not see what the other has accepted."""
 NONE = "none"
@@ -114,8 +116,8 @@ class Rules:
     """What is explored: the cast, and which of the things that may happen do.
 
     `turns`: how many of those that time and masakari do not bring about by themselves happen in one story, at most;
-    None: any number. A story of so many turns has an end, so all of them can be looked at: with whole steps of time,
-    from one alarm to the next or far beyond them all.
+    None: any number. A story of so many turns has an end, so all of them can be looked at, in coarser time: after each
+    turn from alarm to alarm for `STEPS` of them, and after that only far beyond all that may be due.
     """
 
     name: str
@@ -190,6 +192,7 @@ class Model:
         self.seconds = 0.0
         self.decisions = [0]
         self.turns = rules.turns
+        self.steps = STEPS
         self.settled: dict[tuple[str, int], float] = {}
         self.minds = [Mind(restore(decider.policy, {})) for decider in self.deciders]
         self.raw: dict[tuple[str, str], Membership] = {}
@@ -628,7 +631,7 @@ class Model:
             self.nobody_since + BEGIN if self.who == NONE else 0.0,
             self.ledger,
             {host: at + BEGIN for host, at in self.fell.items()},
-            self.turns,
+            (self.turns, self.steps) if self.turns is not None else None,
             self.silence,
         )
         return Shape(self.now).of((minds, world))

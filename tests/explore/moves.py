@@ -28,6 +28,7 @@ from tests.explore.model import (
     NONE,
     RECOVERY,
     SEEN,
+    STEPS,
     TWIN,
     Fault,
     Model,
@@ -73,21 +74,26 @@ def moves(model: Model) -> Iterator[Move]:
 def _after(model: Model, act: Act, turns: int) -> Callable[[], Model | None]:
     def perform() -> Model | None:
         after = model.copy()
-        if after.turns is not None:
-            after.turns -= turns
+        if after.turns is not None and turns:
+            after.turns, after.steps = after.turns - turns, STEPS
         return None if act(after) is False else after
 
     return perform
 
 
 def _time(model: Model) -> Iterator[tuple[str, Act]]:
-    alarms = model.alarms()
-    if alarms:
+    alarms, free = model.alarms(), model.rules.turns is None
+    if alarms and (free or model.steps):
         wait = max(0.0, min(alarms) - model.seconds)
-        yield f"{wait:g} s pass, until an alarm", lambda m: m.wait(wait)
-    if model.rules.turns is None:
+        yield f"{wait:g} s pass, until an alarm", partial(_step, wait=wait)
+    if free:
         yield "0.5 s pass", lambda m: m.wait(0.5)
     yield "400 s pass", lambda m: m.wait(400.0)
+
+
+def _step(model: Model, wait: float) -> None:
+    model.steps = max(0, model.steps - 1)
+    model.wait(wait)
 
 
 def _hosts(model: Model) -> Iterator[tuple[str, Act]]:
@@ -492,7 +498,10 @@ TWINS = Rules(
     elected=True,
 )
 FEW_TURNS = replace(
-    THREE_MONITORS, name="three monitors and their election, two hosts on one link, two turns", turns=2
+    THREE_MONITORS,
+    name="three monitors and their election, two hosts on one link, two turns",
+    turns=2,
+    moves=THREE_MONITORS.moves - {"slow"},
 )
 FEW_TURNS_OF_EVERYTHING = replace(
     EVERYTHING,
@@ -500,7 +509,10 @@ FEW_TURNS_OF_EVERYTHING = replace(
     monitors=2,
     hosts=("a",),
     turns=2,
+    moves=EVERYTHING.moves - {"slow"},
 )
+"""Casts that come to an end: smaller ones, of few turns."""
+
 SILENCED = Rules(
     name="two monitors and their election, one host on one link, which is silenced",
     matrix=ONE_LINK,
