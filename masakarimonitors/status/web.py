@@ -1,6 +1,6 @@
 """One process's status over HTTP, where `[status] listen` says: metrics, three probes, and all of it for programs.
 
-Imported only when it is asked for: h11 and prometheus_client cost a monitor memory.
+Imported only when it is asked for: h11 costs a monitor memory.
 """
 
 import contextlib

@@ -7,6 +7,7 @@ say of it: no signal may call a monitor well that does not see.
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,9 +21,11 @@ from typing import Any
 
 import pytest
 
+from masakarimonitors.status import unix_socket
 from tests.fixtures import lifeline
 from tests.fixtures.fake_masakari import FakeMasakari
 from tests.fixtures.monitor_process import BIN, MonitorProcess
+from tests.fixtures.promtool import promtool
 from tests.fixtures.waiting import PATIENCE, until
 
 NOBODY = "127.0.0.1:9"
@@ -84,7 +87,7 @@ class Umbrella(MonitorProcess):
 
 
 Start = Callable[..., Shown]
-Service = Callable[[], None]
+Service = Callable[[], "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
@@ -148,10 +151,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
     """Starts the process of the list."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def run() -> None:
+    def run() -> "subprocess.Popen[bytes]":
         program = tmp_path / "never"
-        program.symlink_to("/usr/bin/sleep")
+        # A program of its own: whoever else sleeps on this computer is not it.
+        shutil.copy("/usr/bin/sleep", program)
         started.append(lifeline.spawn([program, "100000"], log=tmp_path / "sleeper"))
+        return started[-1]
 
     yield run
     for process in started:
@@ -259,6 +264,32 @@ def test_what_is_not_there_yet_is_waited_for_and_a_slip_ends_it(start: Start, se
     slip = start("hostmonitor", umbrella=True, host={"monitoring_driver": "consull"})
     assert slip.process.process is not None and slip.process.process.wait(PATIENCE) == 1
     assert "[host] monitoring_driver = consull" in slip.process.text()
+
+
+def test_what_every_monitor_serves_is_what_prometheus_reads(start: Start, service: Service) -> None:
+    """All four in one process: the same metrics of each, and promtool finds nothing to say."""
+    pytest.importorskip("libvirt")
+    service()
+    shown = start(
+        "hostmonitor", umbrella=True, host={"monitoring_driver": "consul"}, consul={"agent_manage": NOBODY}
+    )
+    until(lambda: "blind" in shown.health(), lambda: f"{shown.process.status()}")
+    text = shown.get("metrics")[1]
+    assert promtool("check", "metrics", said=text) == ""
+    names: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        if found := re.match(r'(\w+)\{.*\bmonitor="(\w+)"', line):
+            names.setdefault(found[2], set()).add(found[1])
+    assert len(names) == 4
+    # Who has no election, no journal that lost anything, or was never proven says nothing of it.
+    some = {"reporter", "last_view_timestamp_seconds", "api_reachable"}
+    always = {
+        name for name in set.union(*names.values()) if name.removeprefix("masakari_monitors_") not in some
+    }
+    assert all(always <= of_one for of_one in names.values())
+    for monitor in names:
+        at_socket = unix_socket.read(shown.process.state / f"{monitor}.sock", "metrics")["metrics"]
+        assert f'masakari_monitors_health{{health="ok",monitor="{monitor}"}}' in str(at_socket)
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no memory to write into")

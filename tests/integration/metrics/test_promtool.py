@@ -44,6 +44,13 @@ DELIVERED = "detection_to_delivery_seconds"
 
 STORIES: Sequence[Story] = (
     Story("MasakariMonitorUnreachable", [(f"up{{{AT}}}", "1x4 0x10")], stands=[7], not_yet=[4, 6]),
+    Story("MasakariMonitorDead", [(ours("up"), "1x4 0x10 1x10")], stands=[6], not_yet=[4, 5, 16]),
+    # Which is not said once more.
+    Story(
+        "MasakariMonitorGone",
+        [(f"up{{{AT}}}", "1x60"), (ours("up"), "0x60"), (ours("build_info", 'version="1"'), "1x20 stale")],
+        not_yet=[25, 35],
+    ),
     Story(
         "MasakariMonitorGone",
         [
