@@ -2,7 +2,7 @@
 # floors.sh [PYTEST-ARGUMENTS]: runs the unit tests with the lowest version of everything that pyproject.toml allows.
 #
 # In an environment of its own in the cache, made once per content of pyproject.toml, with $PYTHON (default python3). What
-# those need in turn, and the tools of the tests, are of this year. It takes minutes; run it when a bound is changed.
+# those need in turn, and the tools of the tests, are of this year; the rule of the layers has nothing to do with them. It takes minutes; run it when a bound is changed.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -21,8 +21,7 @@ with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
 extras = project["optional-dependencies"]
 floors = [wanted.replace(">=", "==") for wanted in [*project["dependencies"], *extras["upgrade"]]]
-named = {floor.partition("=")[0] for floor in floors}
-print(*floors, *(tool for tool in extras["dev"] if tool.partition(">")[0] not in named), sep="\n")
+print(*floors, *(tool for tool in extras["dev"] if tool.startswith(("pytest", "hypothesis", "sphinx", "prometheus"))), sep="\n")
 P
     "$folder/bin/python" -m pip --disable-pip-version-check -q install -r "$folder/.needed"
     echo "$wanted" > "$folder/.made"
@@ -30,4 +29,5 @@ fi
 grep '==' "$folder/.needed" | tr '\n' ' '
 echo
 echo "+ pytest tests/unit"
-PYTHONPATH=$PWD exec "$folder/bin/python" -m pytest -q -p no:cacheprovider tests/unit "$@"
+PYTHONPATH=$PWD exec "$folder/bin/python" -m pytest -q -p no:cacheprovider tests/unit \
+    --ignore tests/unit/test_layers.py "$@"
