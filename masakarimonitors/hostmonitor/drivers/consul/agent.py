@@ -20,6 +20,8 @@ from masakarimonitors.system.network.http_client import HttpClient, HttpFault, t
 
 Params = Mapping[str, str | int]
 _NO_PARAMS: Params = {}
+_PORTS = _HTTP, _HTTPS = 8500, 8501
+"""Consul's own defaults of its two interfaces."""
 
 
 class AgentFault(Exception):
@@ -71,8 +73,8 @@ class Address:
 def parse_address(text: str, *, secure: bool = False) -> Address:
     """Read `host:port`, `[v6]:port`, `http(s)://host:port` or `unix:///path`.
 
-    `secure`: without a scheme, https is meant (CONSUL_HTTP_SSL). Raises ValueError that says which
-    part is wrong.
+    An IPv6 address needs no brackets where it can be told from a port. `secure`: without a scheme, https is meant
+    (CONSUL_HTTP_SSL). Raises ValueError that says which part is wrong.
     """
     text = text.strip()
     if text.startswith("unix:"):
@@ -82,7 +84,8 @@ def parse_address(text: str, *, secure: bool = False) -> Address:
         return Address("http://localhost", path)
     if "://" not in text:
         text = f"{'https' if secure else 'http'}://{text}"
-    parts = urlsplit(text)
+    scheme, _, rest = text.partition("://")
+    parts = urlsplit(f"{scheme}://{_bracketed(rest)}")
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"{parts.scheme}:// is not understood: http, https and unix are")
     if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
@@ -101,9 +104,34 @@ def parse_address(text: str, *, secure: bool = False) -> Address:
         plain, _, zone = host.partition("%")
         host = f"[{ipaddress.IPv6Address(plain)}{f'%{zone}' if zone else ''}]"
     if port is None:
-        # Consul's own default of its HTTP interface.
-        port = 8501 if parts.scheme == "https" else 8500
+        port = _HTTPS if parts.scheme == "https" else _HTTP
     return Address(f"{parts.scheme}://{host}:{port}")
+
+
+def _bracketed(text: str) -> str:
+    """An IPv6 address that was written without brackets, with them; anything else as it is.
+
+    `fd00::1:8500` is an address, too, but Consul's own ports are not written into addresses. What else could be both
+    raises ValueError with the two spellings.
+    """
+    address = text.rstrip("/")
+    if "[" in address or address.count(":") < 2:
+        return text
+    head, _, tail = address.rpartition(":")
+    ported = _is_ipv6(head) and tail.isascii() and tail.isdigit() and int(tail) < 65536
+    if not _is_ipv6(address):
+        return f"[{head}]:{tail}" if ported else text
+    if ported and int(tail) not in _PORTS:
+        raise ValueError(f"this may be an address alone, [{address}], or one with a port, [{head}]:{tail}")
+    return f"[{head}]:{tail}" if ported else f"[{address}]"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

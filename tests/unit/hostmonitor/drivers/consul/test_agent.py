@@ -39,6 +39,14 @@ Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
         ("https://127.0.0.1:8501/", Address("https://127.0.0.1:8501")),
         ("https://consul.example.org", Address("https://consul.example.org:8501")),
         ("https://[fd00::1]:8501", Address("https://[fd00::1]:8501")),
+        ("[fd00::1]", Address("http://[fd00::1]:8500")),
+        ("fd00::1:8500", Address("http://[fd00::1]:8500")),
+        ("https://fd00::1:8501/", Address("https://[fd00::1]:8501")),
+        ("fd00::1:18500", Address("http://[fd00::1]:18500")),
+        ("fd00:0:0:0:0:0:0:1:80", Address("http://[fd00::1]:80")),
+        ("fe80::1%eth0:8500", Address("http://[fe80::1%eth0]:8500")),
+        ("::1", Address("http://[::1]:8500")),
+        ("FD00::A", Address("http://[fd00::a]:8500")),
         ("unix:///run/consul/http.sock", Address("http://localhost", "/run/consul/http.sock")),
         ("unix:/run/consul/http.sock", Address("http://localhost", "/run/consul/http.sock")),
     ],
@@ -55,7 +63,7 @@ def test_without_a_scheme_the_environment_decides() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ":8500", "fd00::1:8500", "host:port", "host:99999", "ftp://host:21", "unix://relative", "http://h:1/v1",
+    ["", ":8500", "fd00::1:99999", "fd00::2:1", "host:port", "host:99999", "ftp://host:21", "unix://relative", "http://h:1/v1",
      "http://user:secret@h:1", "[nonsense]:8500"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(text: str) -> None:
