@@ -138,13 +138,13 @@ OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "corosync_multicast_interfaces",
         help="Interfaces that corosync talks through, separated by commas (enp0s3,enp0s8). One for each "
-        "entry of corosync_multicast_ports, in the same order. Unset: corosync itself is asked about its "
-        "links.",
+        "entry of corosync_multicast_ports, in the same order. Unset, or without ports: corosync itself is "
+        "asked about its links.",
     ),
     cfg.StrOpt(
         "corosync_multicast_ports",
         help="Ports that corosync talks through, separated by commas (5405,5406). One for each entry of "
-        "corosync_multicast_interfaces, in the same order.",
+        "corosync_multicast_interfaces, in the same order. Without interfaces they have no effect.",
     ),
     cfg.StrOpt(
         "pacemaker_node_type",

@@ -124,7 +124,12 @@ TABLE: dict[str, tuple[str, Break]] = {
     ),
     "rings without ports": (
         "hostmonitor",
-        setting("host", monitoring_driver="default", corosync_multicast_interfaces="eth0"),
+        setting(
+            "host",
+            monitoring_driver="default",
+            corosync_multicast_interfaces="eth0,eth1",
+            corosync_multicast_ports="5405",
+        ),
     ),
     "no kubeconfig": (
         "hostmonitor",

@@ -7,6 +7,7 @@ what it sees and what it waits for.
 
 import functools
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -48,6 +49,8 @@ from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.privileged.runner import RunAsRoot
 from masakarimonitors.system.processes.command import Finished
 from masakarimonitors.system.threads import Pool
+
+LOG = logging.getLogger(__name__)
 
 _KINDS = {"autodetect": None, "cluster": NodeKind.CLUSTER, "remote": NodeKind.REMOTE}
 
@@ -128,10 +131,26 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
 
 
 def _rings(conf: ConfigOpts) -> tuple[Ring, ...]:
+    """Where tcpdump is to listen. One option without the other is common and harmless: nothing is listened for then."""
+    options = conf.host
+    pair = {name: options[name] for name in ("corosync_multicast_interfaces", "corosync_multicast_ports")}
+    named = [name for name, text in pair.items() if (text or "").strip(" ,")]
+    if len(named) == 1:
+        (absent,) = set(pair) - set(named)
+        LOG.warning(
+            "%s is not heeded, because [host] %s is not set: corosync itself is asked about its links",
+            where(conf, "host", named[0]),
+            absent,
+        )
+        return ()
     try:
-        return rings(conf.host.corosync_multicast_interfaces, conf.host.corosync_multicast_ports)
+        return rings(*pair.values())
     except ValueError as fault:
-        raise ConfigFault(f"{where(conf, 'host', 'corosync_multicast_ports')}: {fault}") from None
+        text = f"{where(conf, 'host', 'corosync_multicast_ports')}: {fault}"
+        if _KINDS[options.pacemaker_node_type] is not NodeKind.REMOTE:
+            raise ConfigFault(text) from None
+        LOG.warning("%s. A pacemaker-remote node has no links of corosync: neither is heeded", text)
+        return ()
 
 
 def cannot_work(conf: ConfigOpts) -> str:

@@ -61,6 +61,31 @@ def test_interfaces_without_ports_are_named_with_their_option(tmp_path: Path) ->
         pacemaker.build(conf, "n1", FakeClock())
 
 
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        ("corosync_multicast_ports = 5405", "corosync_multicast_interfaces is not set"),
+        (
+            "corosync_multicast_interfaces = eth0\ncorosync_multicast_ports =",
+            "corosync_multicast_ports is not set",
+        ),
+        (
+            "pacemaker_node_type = remote\ncorosync_multicast_interfaces = eth0,eth1\n"
+            "corosync_multicast_ports = 5405",
+            "has no links of corosync",
+        ),
+    ],
+)
+def test_interfaces_or_ports_that_nobody_needs_are_told_and_stop_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, heard: str
+) -> None:
+    pacemaker.build(load(tmp_path, text), "n1", FakeClock())
+    (said,) = [
+        record.getMessage() for record in caplog.records if "corosync_multicast" in record.getMessage()
+    ]
+    assert heard in said
+
+
 def test_a_broken_power_config_file_refuses_to_start(tmp_path: Path) -> None:
     path = tmp_path / "power.yaml"
     path.write_text("n2: [")
