@@ -13,6 +13,12 @@ from dataclasses import dataclass
 
 from oslo_config import cfg, iniparser
 
+PROJECT = "masakarimonitors"
+"""The name by which oslo.config looks for files: /etc/masakarimonitors/masakarimonitors.conf and so on."""
+
+ELSEWHERE = ("/etc/masakari-monitors/masakari-monitors.conf", "/etc/masakari/masakarimonitors.conf")
+"""Where Kolla and OpenStack-Helm keep the file, which they name to each monitor but to no tool."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
@@ -89,20 +95,43 @@ def chosen(
     default_dirs: Sequence[str] | None,
 ) -> list[str]:
     """The files that these arguments choose, in the order in which they are applied."""
+    named = _named(argv)
+    defaults: list[tuple[str, str]] = []
+    if not any(kind == "file" for kind, _ in named):
+        found = cfg.find_config_files(PROJECT, prog) if default_files is None else default_files
+        defaults += [("file", f) for f in found]
+    if not any(kind == "dir" for kind, _ in named):
+        defaults += [("dir", d) for d in _dirs(prog, default_dirs)]
+    return list(_expand(defaults + named))
+
+
+def found(
+    argv: Sequence[str], prog: str, default_dirs: Sequence[str] | None, elsewhere: Sequence[str]
+) -> list[str]:
+    """The files to read where the arguments name none.
+
+    One of `elsewhere`, the first that is there, where neither a file nor a folder was named, and the places that
+    oslo.config searches hold nothing.
+    """
+    files: list[str] = cfg.find_config_files(PROJECT, prog)
+    if files or _named(argv) or list(_expand([("dir", d) for d in _dirs(prog, default_dirs)])):
+        return files
+    return [path for path in elsewhere if os.path.isfile(path)][:1]
+
+
+def _named(argv: Sequence[str]) -> list[tuple[str, str]]:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(
         "--config-file", dest="chosen", action="append", type=lambda v: ("file", v), default=[]
     )
     parser.add_argument("--config-dir", dest="chosen", action="append", type=lambda v: ("dir", v))
     named: list[tuple[str, str]] = parser.parse_known_args(list(argv))[0].chosen
-    defaults: list[tuple[str, str]] = []
-    if not any(kind == "file" for kind, _ in named):
-        found = cfg.find_config_files("masakarimonitors", prog) if default_files is None else default_files
-        defaults += [("file", f) for f in found]
-    if not any(kind == "dir" for kind, _ in named):
-        found = cfg.find_config_dirs("masakarimonitors", prog) if default_dirs is None else default_dirs
-        defaults += [("dir", d) for d in found]
-    return list(_expand(defaults + named))
+    return named
+
+
+def _dirs(prog: str, default_dirs: Sequence[str] | None) -> Sequence[str]:
+    dirs: Sequence[str] = cfg.find_config_dirs(PROJECT, prog) if default_dirs is None else default_dirs
+    return dirs
 
 
 def loaded(conf: cfg.ConfigOpts) -> list[str]:

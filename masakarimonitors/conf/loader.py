@@ -20,8 +20,8 @@ from masakarimonitors.conf.faults import ConfigFault, describe, expected, may_ho
 from masakarimonitors.conf.sections import api
 from masakarimonitors.version import VERSION
 
-PROJECT = "masakarimonitors"
-"""The name by which oslo.config looks for files: /etc/masakarimonitors/masakarimonitors.conf and so on."""
+PROJECT = files.PROJECT
+"""As oslo.config's own tools are told it."""
 
 _READABLE = (("api", "cafile"), ("api", "certfile"), ("api", "keyfile"), ("DEFAULT", "log_config_append"))
 """Options that name a file which every monitor must be able to read."""
@@ -34,12 +34,14 @@ def load(
     default_config_files: Sequence[str] | None = None,
     default_config_dirs: Sequence[str] | None = None,
     cli_options: Sequence[cfg.Opt] = (),
+    elsewhere: Sequence[str] = files.ELSEWHERE,
 ) -> cfg.ConfigOpts:
     """Read and validate the configuration.
 
     `argv` are the arguments without the program's name; `prog` also chooses the default files, as
     oslo.config does (`masakarimonitors.conf` and `<prog>.conf`, in ~/.masakarimonitors, ~,
-    /etc/masakarimonitors, /etc). `cli_options` are further options of the command line.
+    /etc/masakarimonitors, /etc); where those hold nothing, the first file of `elsewhere` is read. `cli_options` are
+    further options of the command line.
 
     Raises `ConfigFault` for anything that an operator must mend, and `SystemExit` for --help,
     --version and malformed arguments.
@@ -48,6 +50,8 @@ def load(
     opts.register(conf)
     log.register(conf)
     conf.register_cli_opts(cli_options)
+    if default_config_files is None:
+        default_config_files = files.found(argv, prog, default_config_dirs, elsewhere)
     read = files.read(files.chosen(argv, prog, default_config_files, default_config_dirs))
     with _quiet_libraries():
         _parse(conf, argv, prog, default_config_files, default_config_dirs, read)

@@ -102,3 +102,31 @@ def test_a_loaded_configuration_names_the_files_that_it_came_from(tmp_path: Path
     assert files.loaded(conf.load(argv, default_config_dirs=[])) == whole
     defaults = conf.load([], default_config_files=[str(file)], default_config_dirs=[str(folder)])
     assert files.loaded(defaults) == whole
+
+
+@pytest.mark.parametrize("argv", [[], ["--debug"]])
+def test_where_the_usual_places_hold_nothing_the_file_of_a_deployment_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    absent, there, later = (tmp_path / name for name in ("absent.conf", "there.conf", "later.conf"))
+    for path, name in ((there, "node-1"), (later, "node-2")):
+        path.write_text(f"[DEFAULT]\nhostname = {name}\n")
+    elsewhere = [str(absent), str(there), str(later)]
+    loaded = conf.load(argv, elsewhere=elsewhere, default_config_dirs=[])
+    assert files.loaded(loaded) == loaded.config_file == [str(there)]
+    assert loaded.hostname == "node-1"
+
+
+def test_the_file_of_a_deployment_is_not_read_beside_another(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    other, named = tmp_path / "other.conf", tmp_path / "named.conf"
+    for path in (other, named):
+        path.write_text("")
+    for argv in (["--config-file", str(named)], ["--config-dir", str(folder)]):
+        assert files.found(argv, "masakari-monitors", [], [str(other)]) == []
+    assert files.found([], "masakari-monitors", [str(folder)], [str(other)]) == []
+    (tmp_path / "masakarimonitors.conf").write_text("")
+    assert files.found([], "masakari-monitors", [], [str(other)]) == [str(tmp_path / "masakarimonitors.conf")]
