@@ -232,6 +232,20 @@ def _entries(conf: cfg.ConfigOpts, path: str) -> tuple[Entry, ...]:
         ) from None
 
 
+def cannot_work(conf: cfg.ConfigOpts) -> str:
+    """Why no process is watched on this host, or nothing: a host without a list, of which no file names one."""
+    option = "process_list_path"
+    place = conf.get_location(option, "process")
+    unnamed = place is None or place.location is cfg.Locations.opt_default
+    if not unnamed or os.path.lexists(conf.process[option]):
+        return ""
+    try:
+        _entries(conf, conf.process[option])
+    except ConfigFault as fault:
+        return str(fault)
+    return ""
+
+
 def check_list(conf: cfg.ConfigOpts) -> "Sequence[Finding]":
     """What each entry of the list matches now, or nearly matches; raises ConfigFault when it cannot be used."""
     from masakarimonitors.processmonitor.sources.overview import Finding, overview

@@ -26,7 +26,7 @@ from masakarimonitors.processmonitor.core.observation import (
     Step,
 )
 from masakarimonitors.processmonitor.core.stages import Kind, Policy
-from masakarimonitors.processmonitor.monitor import build, check_list, describe, down_since, view
+from masakarimonitors.processmonitor.monitor import build, cannot_work, check_list, describe, down_since, view
 from masakarimonitors.status import health
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import SubjectRow
@@ -81,6 +81,15 @@ def test_a_list_that_cannot_be_used_is_a_fault_that_names_its_line_and_the_optio
     said = str(raised.value)
     assert f"{tmp_path}/list.yaml, line 1" in said
     assert f"[process] process_list_path = {tmp_path}/list.yaml ({tmp_path}/monitors.conf, line 2)" in said
+
+
+def test_only_a_host_that_nobody_gave_a_list_is_none_for_this_monitor(tmp_path: Path) -> None:
+    named = options(tmp_path)
+    (tmp_path / "list.yaml").unlink()
+    assert cannot_work(named) == ""
+    unnamed = conf.load([], default_config_files=[], default_config_dirs=[])
+    if not os.path.lexists(unnamed.process.process_list_path):
+        assert "cannot be read" in cannot_work(unnamed)
 
 
 def test_only_what_was_remembered_of_processes_is_taken_over(tmp_path: Path) -> None:
