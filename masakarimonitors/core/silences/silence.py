@@ -107,9 +107,21 @@ class Silence:
         if f"{kind}:" == HOST:
             return matches(name.casefold(), wanted.casefold())
         if f"{kind}:" == PROCESS:
-            # On the wire a process has lost the path before its name.
-            return matches(name, wanted) or matches(name.rsplit("/", 1)[-1], wanted.rsplit("/", 1)[-1])
+            return _is_of_process(name, wanted)
         return matches(name.casefold(), wanted.casefold())
+
+
+def _is_of_process(name: str, wanted: str) -> bool:
+    """By the whole name; where only one of both has a path, as a process has lost it on the wire, by what follows it.
+
+    But what every name fits, as the end of `/opt/it/*`, was said of that folder, and not of all processes.
+    """
+    if matches(name, wanted):
+        return True
+    short, wanted_short = name.rsplit("/", 1)[-1], wanted.rsplit("/", 1)[-1]
+    if wanted_short == wanted:
+        return matches(short, wanted)
+    return short == name and bool(wanted_short.strip("*?")) and matches(name, wanted_short)
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -172,7 +184,8 @@ def lacks(there: Iterable[Silence], wanted: Iterable[Silence]) -> bool:
 
 def is_past(silence: Silence, now: datetime.datetime) -> bool:
     """Whether no copy of it, however far behind the clock of whoever reads it, need be kept any longer."""
-    return now >= silence.until + datetime.timedelta(hours=1)
+    # No sum: whoever has written it may have named the last day that there is.
+    return now - silence.until >= datetime.timedelta(hours=1)
 
 
 def as_json(silence: Silence) -> dict[str, JSON]:

@@ -85,6 +85,12 @@ def test_no_name_makes_it_try_for_ever() -> None:
         ("process:nova-compute", "process:/usr/bin/nova-compute", True),
         ("process:/usr/bin/nova-compute", "process:nova-compute", True),
         ("process:nova-compute", "process:nova-conductor", False),
+        ("process:nova-*", "process:/usr/bin/nova-compute", True),
+        ("process:/opt/it/*", "process:/opt/it/agent", True),
+        # What follows the last slash says nothing by itself: all would be silenced.
+        ("process:/opt/it/*", "process:nova-compute", False),
+        ("process:/opt/it/*", "process:/usr/bin/nova-compute", False),
+        ("process:/opt/it/agent", "process:/usr/bin/agent", False),
         ("vm:ab-*", "vm:AB-1", True),
     ],
 )
@@ -117,6 +123,12 @@ def test_what_a_store_lacks() -> None:
 
 def test_it_is_kept_until_no_clock_could_take_it_for_running() -> None:
     assert not is_past(ENDED, NOW + HOUR * 1.9) and is_past(ENDED, NOW + HOUR * 2)
+
+
+def test_one_until_the_last_day_that_there_is_harms_nobody_who_reads_it() -> None:
+    last = replace(ENDED, until=datetime.datetime(9999, 12, 31, 23, 30, tzinfo=datetime.UTC))
+    (found,) = read(write([last])) or ()
+    assert not is_past(found, NOW)
 
 
 def test_what_is_written_is_read() -> None:
