@@ -319,7 +319,9 @@ class Delivery:
         if not self._outbox.is_pending(row.id):
             self._held.let_go(row)
         elif leave is Leave.SILENCED:
-            self.timing.put_off(row, now.monotonic)
+            for waiting in (row, *self._outbox.of(row.subject)):
+                # The next ones are not asked about before this one has left.
+                self.timing.put_off(waiting, now.monotonic)
             self.timing.wait(row.id, self._held.silence(row, now.monotonic))
             if durable or self._outbox.pending_row(row.id) != row:
                 self._outbox.settle(row, durable=durable)

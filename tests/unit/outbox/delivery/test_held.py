@@ -117,6 +117,21 @@ async def test_what_is_silenced_is_no_alarm_and_told_with_the_time_of_the_end() 
         assert row.as_made is not None and (row.made_at - EPOCH).total_seconds() < 1.0
 
 
+async def test_what_stands_behind_a_silenced_report_is_not_given_up_for_it() -> None:
+    """It is not asked about meanwhile; whoever looks at it, as `explain` does, must not set its end by that."""
+    leave = Leave.SILENCED
+    policy = DeliveryPolicy(expiry=60.0)
+    async with stage(may_offer=lambda row: leave, policy=policy) as on:
+        await on.submit(on.report("a"))
+        await on.clock.advance(1.0)
+        await on.submit(on.report("a"))
+        assert len(on.delivery.seen("process:a", on.clock.now())) == 2
+        await on.clock.advance(5 * policy.expiry)
+        leave = Leave.NOW
+        await on.clock.advance(2 * SILENCED_AGAIN)
+        assert on.statuses() == ["delivered", "delivered"]
+
+
 async def test_what_may_have_arrived_before_it_was_silenced_keeps_its_time() -> None:
     """By nothing else masakari's word "duplicate" could be told from one about another failure."""
     leave = Leave.NOW

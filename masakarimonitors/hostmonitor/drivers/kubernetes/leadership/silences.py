@@ -77,9 +77,11 @@ class LeaseSilences:
 
     def due(self, there: Sequence[Silence] | None, now: datetime.datetime) -> Sequence[Silence] | None:
         """All that is to be written beside what is `there`; None if nothing is."""
-        if not self._wanted or (there is not None and not lacks(there, self._wanted.values())):
+        # What nobody keeps any more would be lacking for ever.
+        wanted = [one for one in self._wanted.values() if not is_past(one, now)]
+        if not wanted or (there is not None and not lacks(there, wanted)):
             return None
-        return [one for one in merged(there or (), self._wanted.values()).values() if not is_past(one, now)]
+        return [one for one in merged(there or (), wanted).values() if not is_past(one, now)]
 
     def failed(self, why: str) -> None:
         """What was wanted could not be written, and is wanted no longer: whoever asked may ask again."""

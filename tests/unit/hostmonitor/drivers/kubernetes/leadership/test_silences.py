@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 import json
 from pathlib import Path
 
@@ -86,5 +87,18 @@ def test_what_is_to_be_written_is_all_there_is_and_that_once() -> None:
         silences.take(read(write([ended(ONE)])))
         await asked
         assert silences.due((), now) is None, "it was there"
+
+    asyncio.run(ask())
+
+
+def test_what_is_past_before_it_could_be_written_is_not_written_for_ever() -> None:
+    silences = LeaseSilences(lambda: None)
+
+    async def ask() -> None:
+        silences.begin(lambda said: None)
+        asked = asyncio.get_running_loop().create_task(silences.share([ONE]))
+        await asyncio.sleep(0)
+        assert silences.due((), ONE.until + datetime.timedelta(hours=2)) is None
+        asked.cancel()
 
     asyncio.run(ask())
