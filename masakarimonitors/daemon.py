@@ -85,6 +85,7 @@ class Daemon(Generic[S, O]):
             clock.now(),
             self._forgotten,
             self.is_well,
+            self.settled,
         )
 
     def subjects(self) -> Sequence[SubjectRow]:

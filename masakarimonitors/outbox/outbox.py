@@ -189,10 +189,13 @@ class Outbox:
         if self._pending.confirm(row):
             self._make_ready(row.subject)
 
-    def take_back(self, row: Row, why: str, now: Instant) -> None:
-        """The row, and no other of its subject, must not be delivered any more."""
-        if row.id in self._pending:
-            self._writer.write([self._take_back(row, why, now)])
+    def take_back(self, row: Row, why: str, now: Instant) -> Row | None:
+        """The row, and no other of its subject, must not be delivered any more; the row as it ended, if it waited."""
+        if row.id not in self._pending:
+            return None
+        ended = self._take_back(row, why, now)
+        self._writer.write([ended])
+        return ended.row
 
     def take_ready(self) -> list[str]:
         """The subjects with rows that may be offered by now and could not when this was last asked."""
@@ -362,7 +365,7 @@ class Outbox:
             ):
                 yield self._take_back(row, "the instance has died since, and its death is reported", now)
 
-    def _take_back(self, row: Row, why: str, now: Instant) -> Write:
+    def _take_back(self, row: Row, why: str, now: Instant) -> Put:
         self._pending.remove(row)
         if row.in_doubt:
             self._know_again(row)

@@ -47,10 +47,12 @@ class UnconfirmedReports:
         started: Instant,
         on_forgotten: Callable[[Row, str], None] = lambda row, told: None,
         is_well: Callable[[str], str] = lambda subject: "",
+        on_ended: Callable[[Row], None] = lambda row: None,
     ) -> None:
         """`judge` is asked of each; `started`: when this life began. `on_forgotten` is told each that is withdrawn
         although nobody has seen that it is over, and in words why. `is_well`: why a subject is well by now; or
-        empty."""
+        empty. `on_ended` is told each row that is withdrawn, as it ended."""
+        self._on_ended = on_ended
         self._is_well = is_well
         self._on_forgotten = on_forgotten
         self._outbox = outbox
@@ -73,7 +75,9 @@ class UnconfirmedReports:
                         verdicts.append(Verdict(row.subject, Ruling.REPORTED, told))
                 case Say.WITHDRAW:
                     told = _withdrawn(word)
-                    self._outbox.take_back(row, told, now)
+                    ended = self._outbox.take_back(row, told, now)
+                    if ended is not None:
+                        self._on_ended(ended)
                     told = f"{_report(row)} is withdrawn: {told}"
                     verdicts.append(Verdict(row.subject, Ruling.WITHDRAWN, told, alarm=word.forgotten))
                     if word.forgotten:

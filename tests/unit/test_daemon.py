@@ -264,6 +264,36 @@ async def test_a_monitor_hears_at_its_start_of_the_ends_that_its_last_life_did_n
             task.cancel()
 
 
+async def test_a_monitor_hears_that_a_report_of_its_last_life_was_withdrawn() -> None:
+    """It would take it for one that waits, and hold others back for it."""
+    clock, store = FakeClock(), MemoryStore()
+    told = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "x")
+    store.write([Put(Row.new(1, told, "", clock.now()))])
+    outbox = Outbox(store, clock)
+    await outbox.open()
+    seen: list[str] = []
+
+    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
+        seen.append(str(observation))
+        return (*state, str(observation)), Decision()
+
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor",
+        state=(),
+        decide=decide,
+        sources=(),
+        judge_unconfirmed=lambda state, report, now: withdraw("it is over"),
+        settled=lambda report, now: f"{report.subject} {report.status} {report.answer}",
+    )
+    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, daemon)]
+        await settle()
+        assert seen == ["process:x withdrawn it is over"]
+        for task in running:
+            task.cancel()
+
+
 async def test_the_monitor_is_asked_by_its_state_of_now_whether_a_report_may_leave() -> None:
     """At the moment in which it would: its own decision may be late, as after a process was stopped."""
     clock, source = FakeClock(), Script()
