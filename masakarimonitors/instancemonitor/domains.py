@@ -26,7 +26,7 @@ from masakarimonitors.libvirt.domain_state import (
 from masakarimonitors.libvirt.faults import is_about_the_connection
 from masakarimonitors.system.files.xml_text import read_xml
 
-_POWER = {
+_POWER: dict[int, Power] = {
     DomainState.RUNNING: Power.RUNNING,
     DomainState.BLOCKED: Power.RUNNING,
     DomainState.PAUSED: Power.PAUSED,
@@ -48,6 +48,8 @@ _HALTS = {
     PAUSED_POSTCOPY_FAILED: Suspended.POSTCOPY_FAILED,
     PAUSED_API_ERROR: Suspended.API_ERROR,
 }
+# So often one is read that is another each time it is looked at.
+_TRIES = 3
 _REASON = {reason.value: reason for reason in ShutoffReason}
 
 
@@ -104,8 +106,29 @@ def host_of(connection: Any, libvirt: Any) -> str:
 
 
 def read(domain: Any, uri: str, files: QemuFiles | None) -> Reading:
-    """A virDomain's state, with what the disk tells of one that is off; raises libvirtError."""
+    """A virDomain's state, with what the disk tells of one that is off; raises libvirtError.
+
+    The two are of one moment: whoever is started between them has an end of the life before in its state, and in its
+    log the beginning of the next, which looks like a death. libvirt calls it started before it writes that.
+    """
+    state = _state(domain)
+    for _ in range(_TRIES):
+        reading = _read(domain, state, uri, files)
+        if files is None or reading.power not in (Power.OFF, Power.PANICKED):
+            return reading
+        before, state = state, _state(domain)
+        if state == before:
+            return reading
+    return Reading(instance=identify(domain, uri), power=Power.UNKNOWN)
+
+
+def _state(domain: Any) -> tuple[int, int]:
     state, reason = domain.state()
+    return state, reason
+
+
+def _read(domain: Any, stands: tuple[int, int], uri: str, files: QemuFiles | None) -> Reading:
+    state, reason = stands
     instance = identify(domain, uri)
     power = _POWER.get(state, Power.UNKNOWN)
     if state == DomainState.PAUSED:

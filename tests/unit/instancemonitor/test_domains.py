@@ -82,6 +82,41 @@ def test_how_a_domain_stands(state: int, reason: int, power: Power, why: Shutoff
     )
 
 
+class Restless(Domain):
+    """It stands otherwise each time that it is asked; the last answer stays."""
+
+    def __init__(self, *stands: tuple[int, int]) -> None:
+        super().__init__(*stands[0])
+        self._stands = list(stands)
+
+    def state(self) -> tuple[int, int]:
+        return self._stands.pop(0) if len(self._stands) > 1 else self._stands[0]
+
+
+_OFF, _STARTING = (DomainState.SHUTOFF, 0), (DomainState.PAUSED, PAUSED_STARTING_UP)
+_CRASHED = (DomainState.SHUTOFF, ShutoffReason.CRASHED)
+
+
+@pytest.mark.parametrize(
+    ("stands", "power", "why"),
+    [
+        # Started between the two looks: libvirt forgot why it was off, and its log tells of the start alone.
+        ((_OFF, _STARTING), Power.STARTING, ShutoffReason.UNKNOWN),
+        ((_OFF, (DomainState.RUNNING, 1)), Power.RUNNING, ShutoffReason.UNKNOWN),
+        ((_OFF, _CRASHED), Power.OFF, ShutoffReason.CRASHED),
+        ((_OFF, _CRASHED, _OFF, _CRASHED), Power.UNKNOWN, ShutoffReason.UNKNOWN),
+        ((_OFF,), Power.OFF, ShutoffReason.UNKNOWN),
+    ],
+)
+def test_what_the_disk_tells_is_of_the_moment_at_which_it_was_off(
+    tmp_path: Path, stands: tuple[tuple[int, int], ...], power: Power, why: ShutoffReason
+) -> None:
+    (tmp_path / "instance-1.log").write_text("2026-11-27 21:16:01.105+0000: starting up libvirt version: 9\n")
+    found = read(Restless(*stands), URI, QemuFiles(tmp_path, tmp_path))
+    assert (found.power, found.reason) == (power, why)
+    assert (found.started > 0) is (power is Power.OFF)
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "halt"),
     [
