@@ -8,7 +8,7 @@ status. Every task is supervised: one that fails is started again with backoff, 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Generic
 
@@ -28,7 +28,7 @@ from masakarimonitors.core.explained import Explained, Standing, Standings
 from masakarimonitors.core.notification import Leave, ReportStatus, Settled
 from masakarimonitors.core.rehearsal.written import write
 from masakarimonitors.core.silences.silence import as_json
-from masakarimonitors.monitor import Monitor, O, S, Source
+from masakarimonitors.monitor import Made, Monitor, O, S, Source
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.unconfirmed import PATIENCE, UnconfirmedReports
@@ -272,13 +272,21 @@ class Daemon(Generic[S, O]):
     async def _hear_of_ends(self) -> None:
         """What has become of reports of which the last life did not note it: an earlier release did not do so in one
         transaction with their end, or not at all."""
-        while made := self._monitor.awaits_ends(self._state):
+        while made := self._awaited_ends():
             ended = await self._outbox.ended(made)
             if ended is not None:
                 for row in ended:
                     self.settled(row)
                 return
             await self._clock.sleep(_LAST_RESTART)
+
+    def _awaited_ends(self) -> Collection[Made]:
+        try:
+            return self._monitor.awaits_ends(self._state)
+        except Exception as error:  # a bug in what is only asked once must not end what watches
+            LOG.exception("%s could not say which ends it awaits", self._monitor.name)
+            self._record.defect(f"which ends it awaits cannot be said: {error!r}", self._clock.now())
+            return ()
 
     def _judge(self, source: str, observation: O | Woken, tasks: asyncio.TaskGroup) -> None:
         before = self._state
