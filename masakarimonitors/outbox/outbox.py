@@ -411,13 +411,14 @@ class Outbox:
         Gives what must be written before anything of this run is, or with it.
         """
         now = self._clock.now()
-        first, self._next_id = self._first_id, max(self._next_id, loaded.next_id)
+        given = range(self._first_id, self._next_id)
+        self._next_id = max(self._next_id, loaded.next_id)
         moved: list[Write] = []
 
         def with_own_id(row: Row) -> Row:
             """This run counts its rows from the time on; where that was set back, one of them may have that number, and
-            is written over this one."""
-            if row.id < first:
+            is written over this one. Any other stays where it is: under a second number it would be there twice."""
+            if row.id not in given:
                 return row
             row = replace(row, id=self._next_id)
             self._next_id += 1

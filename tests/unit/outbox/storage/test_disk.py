@@ -301,6 +301,28 @@ async def test_no_row_of_this_run_is_written_over_one_of_the_last_that_has_its_n
     await outbox.close()
 
 
+async def test_a_row_of_the_last_run_whose_number_no_row_of_this_one_has_stands_there_once() -> None:
+    """Its clock was ahead: its number is larger than any that this run has given, so nothing is written over it."""
+    store, clock = Hanging(), FakeClock()
+    far = int(clock.now().wall.timestamp() * 1000) + 1000
+    store.put([Put(Row.new(far, report("old").notification, "it died", clock.now()))])
+    store.freeze()
+    async with open_outbox(store, clock) as outbox:
+        outbox.submit([report("a")], clock.now())
+        await eventually(lambda: offered(outbox) == {"process:a"}, "the report to be offered from memory")
+        before = len(store.held)
+        store.thaw.set()
+        await eventually(lambda: len(store.held) > before, "the disk to be used again")
+        outbox.submit([report("b")], clock.now())
+        await eventually(
+            lambda: ("process:b", ReportStatus.PENDING) in store.held[-1], "the next to be there"
+        )
+    await outbox.close()
+    assert sorted(store.held[-1]) == [
+        (f"process:{name}", ReportStatus.PENDING) for name in ("a", "b", "old")
+    ], "or the next run tells it twice"
+
+
 async def test_what_was_read_late_is_withdrawn_only_when_its_subject_was_seen_well() -> None:
     """Its monitor, which does not remember it, knows of no outage that could be over."""
     store, clock = Hanging(), FakeClock()
