@@ -182,6 +182,7 @@ class _Exchange(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._takes.set()
+        self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._siblings.discard(self)
@@ -197,8 +198,10 @@ class _Exchange(asyncio.Protocol):
     # -- what was asked -----------------------------------------------------------------------------
 
     def _go_on(self) -> None:
-        """Take what has come, up to the end of a request; the next is looked at when that is answered."""
-        while not self._over and self._task is None:
+        """Take what has come, up to the end of a request; the next is looked at when that is answered, and enough of
+        the answer taken: who asks for a thousand at once and reads none would have all of them kept here.
+        """
+        while not self._over and self._task is None and self._takes.is_set():
             try:
                 event = self._h11.next_event()
                 if self._h11.they_are_waiting_for_100_continue:

@@ -30,6 +30,10 @@ class Served:
     async def hello(self, request: Request) -> Answer:
         return in_words(200, f"{request.method} {dict(request.query)}")
 
+    async def large(self, request: Request) -> Answer:
+        self.given += 1
+        return Answer(body=b"x" * 10_000)
+
     async def broken(self, request: Request) -> Answer:
         raise KeyError("a bug\nof two lines")
 
@@ -55,6 +59,7 @@ class Served:
     @contextlib.asynccontextmanager
     async def __call__(self, **limits: float) -> AsyncIterator["Served"]:
         routes = {"/": self.hello, "/broken": self.broken, "/parts": self.parts, "/torn": self.torn}
+        routes["/large"] = self.large
         made = Limits(**{"request": LONG, "idle": LONG, "grace": 0.0, **limits})  # type: ignore[arg-type]
         server = H11Server(routes, limits=made, names=["compute-1"], option="[x] names")
         self.listening = list(await accepting.listen("127.0.0.1", 0))
@@ -167,6 +172,27 @@ async def test_who_does_not_read_an_answer_without_end_is_hung_up_on(monkeypatch
         await eventually(lambda: served.ended, "the parts have ended")
         writer.close()
     assert served.given < 1000
+
+
+async def test_who_asks_for_much_at_once_and_reads_none_of_it_has_little_of_it_kept() -> None:
+    served = Served()
+    async with served():
+        reader, writer = await served.connect()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        many = 4000
+        writer.write((b"GET /large " + HEAD + b"\r\n") * (many - 1))
+        writer.write(b"GET /large " + HEAD + b"Connection: close\r\n\r\n")
+        await eventually(lambda: served.given > 0, "the first is answered")
+        for _ in range(200):  # turns of the loop, in which it could go on
+            await asyncio.sleep(0)
+        given = served.given
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(PATIENCE):
+            while await reader.read(1 << 20):
+                pass
+        writer.close()
+    assert given < many / 4, "the next is answered when the one before is taken"
+    assert served.given == many, "and so all of them are"
 
 
 async def test_whoever_is_left_at_the_end_is_hung_up_on() -> None:
