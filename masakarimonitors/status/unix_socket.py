@@ -35,6 +35,8 @@ _QUESTION = 0.5
 # Bytes of a question, and subjects in it: each is looked for on the loop, before all that is to be seen.
 _LONGEST = 8192
 _SUBJECTS = 20
+# Questions whose answer is the same for whoever asks, with the one of who asks nothing.
+_ALIKE = ("", "metrics", "grid")
 # Seconds until a socket at which others wait is tried again.
 _AGAIN = 0.1
 # Seconds between two looks whether the socket is still where readers would find it.
@@ -65,7 +67,7 @@ async def serve(
     """Show the status at `path`, as `listen` does; `spare`: there is another place where it is shown."""
 
     answering: dict[asyncio.StreamWriter, None] = {}
-    whole = Kept(lambda: json.dumps(status.snapshot(clock.now())).encode() + b"\n", clock)
+    kept = {word: Kept(partial(_dumped, status, clock, word), clock) for word in _ALIKE}
     writing = Pool("whole state")
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,10 +84,10 @@ async def serve(
                 if asked.get("whole") is True:
                     write = partial(_written, status.record.monitor, status.whole(clock.now()))
                     writer.write(await writing.call(write, PATIENCE))
-                elif asked:
-                    writer.write(json.dumps(_told(status, clock, asked)).encode() + b"\n")
+                elif (word := _alike(asked)) is not None:
+                    writer.write(kept[word]())
                 else:
-                    writer.write(whole())
+                    writer.write(json.dumps(_told(status, clock, asked)).encode() + b"\n")
                 await writer.drain()
         except (OSError, TimeoutError, NoThread):
             writer.transport.abort()
@@ -172,6 +174,19 @@ async def listen(
         if server is not None:
             server.close()
         await place.close(remove=not died)
+
+
+def _alike(asked: dict[str, JSON]) -> str | None:
+    """Which of `_ALIKE` this asks; None for what is told of subjects."""
+    if asked.get("metrics") is True:
+        return "metrics"
+    if isinstance(asked.get("explain"), list):
+        return None
+    return "grid" if asked.get("grid") is True else ""
+
+
+def _dumped(status: MonitorStatus, clock: Clock, word: str) -> bytes:
+    return json.dumps(_told(status, clock, {word: True})).encode() + b"\n"
 
 
 def _told(status: MonitorStatus, clock: Clock, asked: dict[str, JSON]) -> dict[str, JSON]:

@@ -67,6 +67,28 @@ async def test_more_is_told_to_who_asks_for_it(explaining: MonitorStatus, tmp_pa
     assert not {"grid", "metrics", "the moon"} & told.keys()
 
 
+@pytest.mark.parametrize("question", ["", "grid", "metrics"])
+async def test_whoever_asks_again_at_once_is_given_the_answer_of_a_moment_ago(
+    question: str, status: MonitorStatus, tmp_path: Path
+) -> None:
+    """Whatever is asked: else one who asks for more would have the loop do nothing else."""
+    clock, made = FakeClock(), []
+
+    def delivered() -> Sequence[SubjectRow]:
+        clock.stand_still(0.2)
+        made.append(1)
+        return ()
+
+    path, words = tmp_path / "hostmonitor.sock", [question] if question else []
+    async with unix_socket.serve(replace(status, delivered=delivered), clock, path):
+        await asyncio.to_thread(unix_socket.read, path, *words)
+        before = len(made)
+        assert before
+        for _ in range(3):
+            await asyncio.to_thread(unix_socket.read, path, *words)
+    assert len(made) == before
+
+
 async def test_all_that_a_monitor_goes_by_is_told_off_the_loop(status: MonitorStatus, tmp_path: Path) -> None:
     path = tmp_path / "hostmonitor.sock"
     threads: list[str] = []
