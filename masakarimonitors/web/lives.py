@@ -155,7 +155,7 @@ def _of(one: Seen) -> Iterator[Wrong]:
     causes = [cause for cause in _list(snapshot.get("causes")) if isinstance(cause, Mapping)]
     yield from (_cause(one.name, cause) for cause in causes)
     level = snapshot.get("health")
-    if level not in set(Level):
+    if not isinstance(level, str) or level not in set(Level):
         yield Wrong(
             level=Level.BLIND.value,
             monitor=one.name,
@@ -188,9 +188,9 @@ def moment(text: Any) -> datetime.datetime | None:
     """The moment that a document names; None where it names none."""
     try:
         found = datetime.datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        return found.astimezone(datetime.UTC) if found.tzinfo is not None else None
+    except (TypeError, ValueError, OverflowError):
         return None
-    return found.astimezone(datetime.UTC) if found.tzinfo is not None else None
 
 
 def shown_time(at: datetime.datetime | None) -> str:

@@ -6,6 +6,7 @@ where something else is, its list says how much. Every time has its date and say
 
 import datetime
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -129,8 +130,11 @@ def _monitor(one: Seen, number: int) -> Element:
     up = moment(snapshot.get("at"))
     seconds = snapshot.get("up_seconds")
     if up is not None and isinstance(seconds, int | float):
-        # To the minute: it is told from the monitor's own clocks, which differ by a moment each time.
-        up = (up - datetime.timedelta(seconds=seconds)).replace(second=0, microsecond=0)
+        try:
+            # To the minute: it is told from the monitor's own clocks, which differ by a moment each time.
+            up = (up - datetime.timedelta(seconds=seconds)).replace(second=0, microsecond=0)
+        except (OverflowError, ValueError):
+            up = None
     return Element(
         id=f"m-{one.name}",
         box="monitors",
@@ -222,8 +226,8 @@ def _sources(one: Seen) -> Iterator[Element]:
 def _subjects(one: Seen) -> Iterator[Element]:
     """Whatever needs somebody, in full; and everything, in a small square each."""
     grid = _part(one.runs, "grid")
-    columns = [str(name) for name in grid.get("columns") or ()]
-    seen = {str(subject): [str(word) for word in words] for subject, words in _part(grid, "rows").items()}
+    columns = _words(grid.get("columns"))
+    seen = {str(subject): _words(words) for subject, words in _part(grid, "rows").items()}
     alarmed: set[str] = set()
     for number, row in enumerate(_rows(one.runs, "subjects")):
         subject, alarm, held = str(row.get("subject")), bool(row.get("alarm")), str(row.get("held") or "")
@@ -419,8 +423,12 @@ def _part(document: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def _words(value: Any) -> list[str]:
+    return [str(word) for word in value] if isinstance(value, list) else []
+
+
 def _number(value: Any) -> int:
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
 
 
 def _id(kind: str, *words: str) -> str:

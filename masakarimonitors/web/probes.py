@@ -48,7 +48,9 @@ def routes(watch: Watch) -> Mapping[str, Handler]:
                 if one.life is not Life.ABSENT
             ),
         ]
-        return Answer(body=merged(texts, own).encode(), type=METRICS_TYPE, headers=PLAIN)
+        # Half a character of one monitor must not cost the numbers of the others.
+        body = merged(texts, own).encode("utf-8", "backslashreplace")
+        return Answer(body=body, type=METRICS_TYPE, headers=PLAIN)
 
     return {
         "/livez": alive,

@@ -162,7 +162,17 @@ def test_a_picture_moves_by_the_minute_and_no_sooner() -> None:
         },
         {"at": "yesterday", "up_seconds": "long", "grid": {"columns": None, "rows": None}},
         {"outbox": {"pending": "many", "waiting": [7]}},
+        {"outbox": {"pending": float("inf")}, "sources": [{"failures": float("nan")}]},
+        {"health": []},
+        {"health": {}},
+        {"up_seconds": 1e300},
+        {"up_seconds": float("nan")},
+        {"at": "0001-01-01T00:00:00+14:00"},
+        {"health": "blind", "causes": [{"kind": [], "level": [], "since": "0001-01-01T00:00:00+14:00"}]},
+        {"views": [{"view": [1], "since": "9999-12-31T23:59:59-14:00"}]},
+        {"grid": {"columns": 5, "rows": {"host:a": 5, "host:b": None}}},
     ],
+    ids=lambda value: str(value)[:40],
 )
 def test_what_a_monitor_of_another_release_tells_is_shown_as_far_as_it_goes(changes: dict[str, Any]) -> None:
     assert shown(seen("hostmonitor", **changes))

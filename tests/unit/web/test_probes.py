@@ -36,7 +36,7 @@ class Host:
         if isinstance(shown, Heard):
             return Found(name, shown, why="so")
         extra = {"metrics": f'x{{monitor="{name}"}} 1\n'} if "metrics" in more else {}
-        return Found(name, Heard.SAID, {"monitor": name, **shown, **extra})
+        return Found(name, Heard.SAID, {"monitor": name, **extra, **shown})
 
     async def ask(self, path: str) -> Answer:
         return await self.routes[path](Request(method="GET", path=path))
@@ -82,3 +82,8 @@ async def test_the_metrics_are_those_of_all_that_answer_and_whether_each_does() 
     text = (await host.ask("/metrics")).body.decode()
     assert 'masakari_monitors_up{monitor="a"} 0.0' in text, "it was here, and is missed"
     assert "\nx{" not in text
+
+
+async def test_half_a_character_of_one_monitor_costs_no_other_its_numbers() -> None:
+    host = Host(a=OK, b={**OK, "metrics": 'y{what="\ud800"} 2\n'})
+    assert 'x{monitor="a"} 1' in (await host.ask("/metrics")).body.decode()
