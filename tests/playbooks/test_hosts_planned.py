@@ -86,6 +86,19 @@ def test_a_good_bye_that_is_heard_after_masakari_has_the_report_is_an_alarm_unti
     assert not play.last("host:node05").alarm
 
 
+def test_a_good_bye_that_is_heard_while_the_report_is_under_way_is_an_alarm_once_masakari_has_it() -> None:
+    play = lost_and_told(api=False).change("cluster", {"node05": LATE}).wait(1)
+    assert not play.last("host:node05").alarm and "host:node05" in play.withdrawn
+    play.answers(Outcome.ACCEPTED).wait(7200)
+    assert play.last("host:node05").alarm and "started elsewhere" in play.last("host:node05").why
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.EXPIRED])
+def test_what_masakari_did_not_take_of_it_in_the_end_is_none(outcome: Outcome) -> None:
+    play = lost_and_told(api=False).change("cluster", {"node05": LATE}).wait(1).answers(outcome).wait(60)
+    assert not play.last("host:node05").alarm
+
+
 def test_what_fails_after_its_late_good_bye_is_another_outage() -> None:
     play = lost_and_told().change("cluster", {"node05": LATE}).wait(600).heal("node05").wait(600)
     play.cut("node05").wait(5)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from masakarimonitors.core.decision import Instant, Ruling, Verdict, Woken
+from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.hostmonitor.core.evidence.membership import NOT_LISTED, MemberRecord, ViewState, observe
 from masakarimonitors.hostmonitor.core.evidence.planned import NO_WORK
@@ -293,6 +294,8 @@ def _take_answer(policy: Policy, state: State, seen: Answered, now: Instant) -> 
     """An answer belongs to the report that it answers; one about another report says nothing of this one."""
     host = state.hosts.get(seen.host)
     report = host.outage.report if host is not None and host.outage is not None else None
+    if host is not None and host.outage is None:
+        return _take_late_answer(policy, state, seen, host)
     if host is None or report is None:
         return News(cluster=state.cluster)
     if (report.made_at, report.host_status) != (seen.made_at, seen.host_status):
@@ -315,6 +318,16 @@ def _take_answer(policy: Policy, state: State, seen: Answered, now: Instant) -> 
     if Act.ALARM in acts:
         why = messages.refused(seen.why)
         judgement = judgement.tell(Reason.REFUSED, Ruling.HELD, why, alarm=True, detail=seen.why)
+    return of_judgements(state.cluster, [judgement])
+
+
+def _take_late_answer(policy: Policy, state: State, seen: Answered, host: HostState) -> News:
+    """It was under way when what it told was taken back: masakari may act on it, and nobody can tell it not to."""
+    acted_on = seen.outcome is Outcome.ACCEPTED and seen.host_status is HostStatus.NORMAL
+    if not (acted_on and host.only_left):
+        return News(cluster=state.cluster)
+    judgement, why = _judgement(policy, seen.host, host), messages.not_lost_but_told(seen.host)
+    judgement = judgement.tell(Reason.NEVER_LOST, Ruling.HELD, why, alarm=True)
     return of_judgements(state.cluster, [judgement])
 
 
