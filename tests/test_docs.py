@@ -152,6 +152,7 @@ _CONSOLE = re.compile(
 # What a command may end with on a computer with no monitor, no cloud and no report: never with a fault inside.
 MAY_END = {
     "check": {0, 1},
+    "config": {0, 1},
     "status": {3},
     "outbox": {0, 1},
     "explain": {1, 3},

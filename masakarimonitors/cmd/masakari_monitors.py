@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "services.demo",
     "receiver": "services.receiver",
     "check": "check",
+    "config": "config",
     "status": "status",
     "outbox": "outbox",
     "explain": "explain",

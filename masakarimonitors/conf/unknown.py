@@ -66,13 +66,19 @@ OWNED_OPTIONS = {
 """Options that oslo libraries own in a section that we own too."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """One thing in one line of a file that does not do what its author meant."""
+    """One thing in one line of a file that does not do what its author meant.
+
+    `ignored`: nobody reads it; an older name is read. `section`: that of the line; `opens`: the line only opens it.
+    """
 
     file: str
     line: int
     text: str
+    section: str
+    ignored: bool = True
+    opens: bool = False
 
     def __str__(self) -> str:
         """As it is logged and printed."""
@@ -85,7 +91,7 @@ def remarks(conf: cfg.ConfigOpts, *, driver_loaded: bool = False) -> list[Remark
     A third-party host driver declares its own options when it is loaded (`driver_loaded`): until then, a section
     that is not known may be its own, and nothing is said of it.
     """
-    known, older = _names(conf)
+    known, older = names(conf)
     patient = not driver_loaded and conf.host.monitoring_driver not in OWN_DRIVERS
     owned = (*OWNED_SECTIONS, *([conf.api.auth_section.lower()] if conf.api.auth_section else []))
     found = []
@@ -94,9 +100,8 @@ def remarks(conf: cfg.ConfigOpts, *, driver_loaded: bool = False) -> list[Remark
         if section not in known:
             if setting.name is None and not patient and not _matches(section, owned) and section not in conf:
                 hint = _nearest(section, known)
-                found.append(
-                    Remark(setting.file, setting.line, f"unknown section [{section}] is ignored{hint}")
-                )
+                text = f"unknown section [{section}] is ignored{hint}"
+                found.append(_remark(setting, text, opens=True))
             continue
         if setting.name is None:
             continue
@@ -105,14 +110,25 @@ def remarks(conf: cfg.ConfigOpts, *, driver_loaded: bool = False) -> list[Remark
             newer = older.get((section, name))
             if newer:
                 text = f"[{section}] {setting.name} is an older name and still works; its name is now {newer}"
-                found.append(Remark(setting.file, setting.line, text))
+                found.append(_remark(setting, text, ignored=False))
         elif name not in OWNED_OPTIONS.get(section, ()) and not (
             _matches(name, opts.open_names().get(section, ())) or _declared(conf, section, name)
         ):
             hint = _unfit(section, name) or _nearest(name, known[section]) or _elsewhere(name, known)
             text = f"unknown option [{section}] {setting.name} is ignored{hint}"
-            found.append(Remark(setting.file, setting.line, text))
+            found.append(_remark(setting, text))
     return found
+
+
+def _remark(setting: files.Setting, text: str, *, ignored: bool = True, opens: bool = False) -> Remark:
+    return Remark(
+        file=setting.file,
+        line=setting.line,
+        text=text,
+        section=setting.section,
+        ignored=ignored,
+        opens=opens,
+    )
 
 
 def warn(conf: cfg.ConfigOpts) -> None:
@@ -135,7 +151,7 @@ def _declared(conf: cfg.ConfigOpts, section: str, name: str) -> bool:
     return name in values
 
 
-def _names(conf: cfg.ConfigOpts) -> tuple[dict[str, set[str]], dict[tuple[str, str], str]]:
+def names(conf: cfg.ConfigOpts) -> tuple[dict[str, set[str]], dict[tuple[str, str], str]]:
     """By section every name that is read, and what each older name is called now."""
     declared = [(s.name, option) for s in opts.SECTIONS for option in s.options]
     declared += [("DEFAULT", option) for option in log.options()]
