@@ -19,12 +19,14 @@ from masakarimonitors.core.printable import printable
 from masakarimonitors.core.silences import words
 from masakarimonitors.core.silences.book import LONGEST, SilencesSeen
 from masakarimonitors.core.silences.silence import (
+    LARGEST,
     MOST,
     Silence,
     fault_of,
     is_past,
     lacks,
     merged,
+    write,
 )
 from masakarimonitors.core.silences.wish import Add, Answer, End, Wish
 from masakarimonitors.system.clock import Clock, pause
@@ -101,6 +103,12 @@ class SilenceDesk:
             key=key, target=what.target, made=now, until=what.until, author=wish.who, reason=why
         )
         if self._share is not None:
+            if len(write([*self._known.values(), silence])) > LARGEST:
+                return Answer(
+                    False,
+                    "Nothing is silenced: the silences that there are fill what all monitors share. End some, or wait "
+                    "for an hour after their end; and give shorter reasons.",
+                )
             try:
                 await self._offer(self._share, [silence])
             except NotShared as fault:
@@ -145,7 +153,7 @@ class SilenceDesk:
         if known is None or known.ended is not None or now >= known.until:
             return Answer(False, f"No silence {printable(key, 40)} holds here: nothing is done.")
         why = f": {wish.why}" if wish.why else ""
-        ended = replace(known, ended=now, ended_by=printable(f"{wish.who}{why}", 500))
+        ended = replace(known, ended=now, ended_by=printable(f"{wish.who}{why}", 200))
         self._take([ended])
         said = f"Silence {key} of {known.whom} is ended; what fails now is judged anew."
         if self._share is None:

@@ -22,6 +22,9 @@ KINDS = (HOST, DOMAIN, PROCESS, INSTANCE)
 """What every other target begins with: a name, in which `*` stands for any letters, and `?` for one."""
 MOST = 100
 """Silences that are kept at a time: one store of 512 KiB, as Consul's, holds several times as many."""
+LARGEST = 64 * 1024
+"""Bytes of all of them as they stand in a shared store before another is added: the annotations of a Lease have 256 KiB
+together, of which the ledger needs most, and a ledger that did not fit beside them would cost its holder the Lease."""
 _LONGEST = 500
 _LONGEST_TARGET = 300
 

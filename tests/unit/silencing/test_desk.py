@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.core.silences.book import SilencesSeen
-from masakarimonitors.core.silences.silence import MOST, Silence, merged
+from masakarimonitors.core.silences.silence import LARGEST, MOST, Silence, merged, write
 from masakarimonitors.core.silences.wish import Add, End, Wish
 from masakarimonitors.silencing.desk import AGAIN, NotShared, SilenceDesk
 from tests.fixtures.fake_clock import EPOCH, FakeClock, settle
@@ -217,3 +217,18 @@ async def test_what_is_past_is_nobodys_any_more() -> None:
         on.desk.hear("anything else")
         await settle()
     assert store.there == {}
+
+
+async def test_they_leave_room_for_the_ledger_in_a_store_that_all_share() -> None:
+    store = Store()
+    on = Stage(store)
+    async with on.running():
+        answers = [await on.desk.ask(on.wish(why="\u0436" * 500)) for _ in range(30)]
+        refused = [answer.said for answer in answers if not answer.done]
+        assert refused and all("fill what all monitors share" in said for said in refused)
+        assert len(write(store.there.values())) <= LARGEST and len(store.there) + len(refused) == 30
+        for key in list(store.there):
+            assert (await on.desk.ask(Wish(what=End(key), who="alice", why="\u0436" * 500))).done
+    assert len(write(store.there.values())) < 2 * LARGEST
+    alone = Stage(None)
+    assert all([(await alone.desk.ask(alone.wish(why="\u0436" * 500))).done for _ in range(30)])
