@@ -19,6 +19,7 @@ from dataclasses import dataclass, fields
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote, quote_plus
 
 from oslo_config import cfg
 
@@ -95,7 +96,14 @@ def without_secrets(text: str, secrets: Collection[str]) -> str:
     """The text with each of these words, and each login in an address, blacked out."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST:
-            for spelling in dict.fromkeys((secret, json.dumps(secret)[1:-1])):
+            spellings = (
+                secret,
+                json.dumps(secret)[1:-1],
+                repr(secret)[1:-1],
+                quote(secret),
+                quote_plus(secret),
+            )
+            for spelling in dict.fromkeys(spellings):
                 text = text.replace(spelling, "***")
     return _LOGIN.sub("***@", text)
 
@@ -218,14 +226,23 @@ def _pid_behind(path: Path) -> int:
 
 def _ask_for_report(pid: int) -> str:
     """Have it write what it is doing to its log, if it takes this signal: another program would die of it."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
-    if caught is None or not int(caught[1], 16) >> (signal.SIGUSR2 - 1) & 1:
-        return "it does not take SIGUSR2, so it was not asked to write what it is doing to its log"
     try:
-        os.kill(pid, signal.SIGUSR2)
+        # Held from here on: that number may be another process's by the time at which the signal is sent.
+        held = os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise NotHad(f"pid {pid} has just ended") from None
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+        if caught is None or not int(caught[1], 16) >> (signal.SIGUSR2 - 1) & 1:
+            return "it does not take SIGUSR2, so it was not asked to write what it is doing to its log"
+        signal.pidfd_send_signal(held, signal.SIGUSR2)
     except PermissionError:
         return "this user may not ask it to write what it is doing to its log; run this as root"
+    except (FileNotFoundError, ProcessLookupError):
+        raise NotHad(f"pid {pid} has just ended") from None
+    finally:
+        os.close(held)
     return f'asked to write what it is doing to its log: look there for "SIGUSR2: report of process {pid}"'
 
 

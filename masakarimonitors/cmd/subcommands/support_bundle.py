@@ -44,10 +44,15 @@ outbox/        the newest reports of each monitor, and what became of them
 journal/       verdicts, reports and answers, as `masakari-monitors explain` reads them
 log/           the ends of the log files, and journald's lines
 
-It names your hosts, instances and addresses. Secrets of the configuration are blacked out wherever they stand.
+It names your hosts, instances and addresses. {secrets} Read it before you give it away: the
+logs hold the command lines of the process list as they stand there.
 
 {missing}
 """
+
+
+_BLACKED = "Secrets of the configuration are blacked out wherever they stand."
+_NOT_KNOWN = "The configuration could not be used, so its secrets are not known and NOT blacked out."
 
 
 @dataclass(slots=True)
@@ -95,7 +100,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     if unread:
         found.missing["options.txt"] = unread
     secrets = loader.secrets(conf) if conf is not None else frozenset()
-    texts = {"README.txt": _about(found, now), **found.texts}
+    texts = {"README.txt": _about(found, now, _NOT_KNOWN if conf is None else _BLACKED), **found.texts}
     try:
         with open(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
             for part, text in texts.items():
@@ -115,11 +120,14 @@ def _not_written(path: Path, fault: OSError) -> int:
     return NOT_WRITTEN
 
 
-def _about(found: Gathered, now: datetime.datetime) -> str:
+def _about(found: Gathered, now: datetime.datetime, secrets: str) -> str:
     lines = [f"not in it: {part}: {printable(why)}" for part, why in found.missing.items()]
     lines += [f"not on this host: {part}: {printable(why)}" for part, why in found.absent.items()]
     return _ABOUT.format(
-        host=os.uname().nodename, made=f"{now:%Y-%m-%d %H:%M:%S} UTC", missing="\n".join(lines)
+        host=os.uname().nodename,
+        made=f"{now:%Y-%m-%d %H:%M:%S} UTC",
+        secrets=secrets,
+        missing="\n".join(lines),
     )
 
 

@@ -1,9 +1,11 @@
 """The parts of a support bundle: what each gathers, and what becomes of one that cannot be had."""
 
+import json
 import os
 import signal
 import socket
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -17,6 +19,10 @@ from tests.unit.cmd.conftest import Configure
 def test_no_secret_and_no_login_is_left_however_it_is_spelt() -> None:
     text = 'a s3cr"et, "s3cr\\"et", and mysql://me:pw@db/x; abc stays'
     assert bundle.without_secrets(text, {'s3cr"et', "abc"}) == 'a ***, "***", and mysql://***@db/x; abc stays'
+    for secret in ('it\'s "q" \\x', "pä ss&word"):
+        spelt = [secret, repr(secret), json.dumps(secret), quote(secret), quote_plus(secret)]
+        said = bundle.without_secrets("\n".join(spelt), {secret})
+        assert [line.strip("'\"") for line in said.splitlines()] == ["***"] * 5
 
 
 def test_secrets_are_those_of_every_section(configure: Configure) -> None:
@@ -32,15 +38,44 @@ def test_secrets_are_those_of_every_section(configure: Configure) -> None:
 
 
 def test_who_does_not_take_the_signal_is_not_sent_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[int] = []
-    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append(pid))
+    sent: list[str] = []
+    monkeypatch.setattr(signal, "pidfd_send_signal", lambda held, number: sent.append(_behind(held)))
     before = signal.signal(signal.SIGUSR2, signal.SIG_DFL)
     try:
         assert "does not take SIGUSR2" in bundle._ask_for_report(os.getpid()) and not sent
         signal.signal(signal.SIGUSR2, lambda *_: None)
-        assert "asked to write" in bundle._ask_for_report(os.getpid()) and sent == [os.getpid()]
+        assert "asked to write" in bundle._ask_for_report(os.getpid()) and sent == [str(os.getpid())]
     finally:
         signal.signal(signal.SIGUSR2, before)
+
+
+def test_one_that_ends_meanwhile_is_not_had_and_nobody_else_is_sent_its_signal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its number may be another's by then."""
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGUSR2, signal.SIG_DFL)
+        signal.pause()
+        os._exit(0)
+    read = Path.read_text
+
+    def and_ends(path: Path) -> str:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return "SigCgt:\tffffffffffffffff\n"
+
+    monkeypatch.setattr(Path, "read_text", and_ends)
+    with pytest.raises(NotHad, match="has just ended"):
+        bundle._ask_for_report(child)
+    monkeypatch.setattr(Path, "read_text", read)
+    with pytest.raises(NotHad, match="has just ended"):
+        bundle._ask_for_report(child)
+
+
+def _behind(held: int) -> str:
+    told = Path(f"/proc/self/fdinfo/{held}").read_text()
+    return next(line.split()[1] for line in told.splitlines() if line.startswith("Pid:"))
 
 
 def test_of_one_that_hangs_the_kernel_tells_all_the_same(

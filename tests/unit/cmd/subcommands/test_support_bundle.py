@@ -40,6 +40,7 @@ async def test_a_running_monitor_is_in_it_with_all_that_it_knows(
         await eventually(lambda: "end of the report" in caplog.messages, "what it was asked to write")
     found = contents(tmp_path / "b.tar.gz")
     assert code == 0, found["README.txt"]
+    assert "Secrets of the configuration are blacked out" in found["README.txt"]
     assert (tmp_path / "b.tar.gz").stat().st_mode & 0o777 == 0o600
     assert '"monitor": "processmonitor"' in found["status/processmonitor.json"]
     assert "asked to write what it is doing" in found["process/processmonitor.txt"]
@@ -55,6 +56,7 @@ def test_a_broken_configuration_costs_only_what_needs_one(
     assert run("support-bundle", "--no-report", "--output", str(tmp_path / "b.tar.gz")) == 1
     found = contents(tmp_path / "b.tar.gz")
     assert "not in it: options.txt: the configuration cannot be used" in found["README.txt"]
+    assert "its secrets are not known and NOT blacked out" in found["README.txt"]
     assert found["versions.txt"].startswith("masakari-monitors ") and "/proc/mounts" in found["host.txt"]
     assert "not in it: options.txt: " in capsys.readouterr().err
 
