@@ -35,6 +35,8 @@ _QUESTION = 0.5
 # Bytes of a question, and subjects in it: each is looked for on the loop, before all that is to be seen.
 _LONGEST = 8192
 _SUBJECTS = 20
+# Bytes of an answer: far more than a thousand hosts need.
+_LARGEST = 64 << 20
 # Questions whose answer is the same for whoever asks, with the one of who asks nothing.
 _ALIKE = ("", "metrics", "grid")
 # Seconds until a socket at which others wait is tried again.
@@ -297,9 +299,12 @@ def exchange(path: Path, words: bytes, patience: float = 0.0) -> dict[str, JSON]
             with contextlib.suppress(BrokenPipeError):  # it has answered already
                 connection.sendall(words)
         connection.shutdown(socket.SHUT_WR)  # or one that asks nothing would be waited for
-        parts = []
+        parts, size = [], 0
         while part := connection.recv(65536):
             parts.append(part)
+            size += len(part)
+            if size > _LARGEST:
+                raise ValueError(f"what is answered has no end: more than {_LARGEST} bytes")
     document: dict[str, JSON] = json.loads(b"".join(parts))
     return document
 

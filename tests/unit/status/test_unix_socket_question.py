@@ -179,3 +179,13 @@ async def test_who_asks_without_an_end_is_bounded(explaining: MonitorStatus, tmp
     async with unix_socket.serve(explaining, FakeClock(), path):
         told = await asyncio.to_thread(lambda: exchange(path, b"x" * unix_socket._LONGEST, end=False))
     assert "subjects" in told
+
+
+async def test_an_answer_without_end_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: MonitorStatus
+) -> None:
+    monkeypatch.setattr(unix_socket, "_LARGEST", 100)
+    path = tmp_path / "hostmonitor.sock"
+    async with unix_socket.serve(status, FakeClock(), path):
+        with pytest.raises(ValueError, match="no end"):
+            await asyncio.to_thread(unix_socket.read, path)
