@@ -58,10 +58,14 @@ MEANS: Mapping[Life, str] = {
 """What each life means that is a fault, and what to do."""
 
 
+KEPT = datetime.timedelta(seconds=10)
+"""How long what was told of each host's links is shown on where an answer comes without: it is not the present one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """One monitor: where its life stands, since when, and why; `snapshot`: what it showed when it last answered, `at`
-    that moment."""
+    that moment; `grid_at`: when it last told how each link sees each host."""
 
     name: str
     life: Life = Life.UNASKED
@@ -69,6 +73,7 @@ class Seen:
     why: str = ""
     snapshot: Mapping[str, Any] | None = None
     at: datetime.datetime | None = None
+    grid_at: datetime.datetime | None = None
 
     @property
     def runs(self) -> Mapping[str, Any] | None:
@@ -81,10 +86,14 @@ def heard(before: Seen, found: Found, wanted: bool, now: datetime.datetime) -> S
     life = _BY_ANSWER.get(found.answer)
     if life is None:
         life = Life.STOPPED if before.life not in _NEVER_HERE else Life.MISSING if wanted else Life.ABSENT
-    snapshot, at = before.snapshot, before.at
+    snapshot, at, grid_at = before.snapshot, before.at, before.grid_at
     if life is Life.RUNS:
-        grid = before.snapshot.get("grid") if before.snapshot else None
-        snapshot, at = {"grid": grid, **found.snapshot}, now
+        snapshot, at = found.snapshot, now
+        if "grid" in snapshot:
+            grid_at = now
+        elif before.runs is not None and grid_at is not None and now - grid_at < KEPT:
+            # It has not heard the question in time; whoever never does so tells of its hosts no more.
+            snapshot = {"grid": before.runs.get("grid"), **snapshot}
     return Seen(
         name=before.name,
         life=life,
@@ -92,6 +101,7 @@ def heard(before: Seen, found: Found, wanted: bool, now: datetime.datetime) -> S
         why=found.why,
         snapshot=snapshot,
         at=at,
+        grid_at=grid_at,
     )
 
 

@@ -253,6 +253,8 @@ class Site:
             return in_words(
                 504, "A monitor, or the disk of its files, does not answer. Ask again in a moment."
             )
+        except NoThread as fault:
+            return in_words(503, f"Nothing can be explained at present: {fault}")
         body = self._rendering.explanation(
             word=word,
             host=self._host,

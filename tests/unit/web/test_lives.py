@@ -87,14 +87,29 @@ def test_a_level_of_tomorrow_is_of_the_worst() -> None:
     assert not Wrong(level=Level.DEGRADED.value, monitor="m", seen="x").blind
 
 
-def test_the_grid_stays_when_it_was_not_asked_for() -> None:
-    before = seen(snapshot={**OK, "grid": {"columns": [], "rows": {}}})
-    after = heard(before, Found("hostmonitor", Answer.SAID, OK), False, LATER)
-    assert after.runs is not None and after.runs["grid"] == {"columns": [], "rows": {}}
+def test_one_that_is_dead_is_known_as_it_was_and_shown_as_nothing() -> None:
+    after = heard(seen(), Found("hostmonitor", Answer.SAID, OK), False, LATER)
     dead = heard(after, Found("hostmonitor", Answer.DEAD), False, LATER)
     assert dead.runs is None and dead.snapshot is not None and dead.at == LATER
 
 
-@pytest.mark.parametrize("text", [None, 7, "", "yesterday", "2026-11-22T02:10:00"])
+@pytest.mark.parametrize(
+    "text", [None, 7, "", "yesterday", "2026-11-22T02:10:00", "0001-01-01T00:00:00+14:00"]
+)
 def test_what_names_no_moment(text: object) -> None:
     assert moment(text) is None
+
+
+def test_how_the_links_see_the_hosts_is_not_shown_for_long_when_it_is_not_told_any_more() -> None:
+    """Or a monitor that is too busy to hear the question, or another release, would show hosts as up for ever."""
+    grid = {"columns": ["manage"], "rows": {"host:a": ["up"]}}
+    with_it = now = heard(seen(), Found("hostmonitor", Answer.SAID, {**OK, "grid": grid}), False, NOW)
+    shown = []
+    for seconds in (1, 9, 11, 12):
+        at = NOW + datetime.timedelta(seconds=seconds)
+        now = heard(now, Found("hostmonitor", Answer.SAID, OK), False, at)
+        shown.append(now.runs is not None and now.runs.get("grid") == grid)
+    assert shown == [True, True, False, False]
+    gone = heard(with_it, Found("hostmonitor", Answer.DEAD), False, NOW)
+    back = heard(gone, Found("hostmonitor", Answer.SAID, OK), False, NOW)
+    assert back.runs == OK, "what runs there now has told nothing of it"

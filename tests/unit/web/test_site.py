@@ -13,6 +13,7 @@ import pytest
 from masakarimonitors.status import listening
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.threads import NoThread
 from masakarimonitors.web import site as site_module
 from masakarimonitors.web.site import Explanation, Site, Sources
 from masakarimonitors.web.watching import Watch
@@ -42,6 +43,8 @@ class Host:
     def _explain(self, word: str) -> Explanation:
         if word == "broken":
             raise KeyError("a bug")
+        if word == "short":
+            raise NoThread("no thread can be started")
         return Explanation(first=f"{word} is well.", known=word != "nobody")
 
     @contextlib.asynccontextmanager
@@ -166,6 +169,7 @@ async def test_what_the_page_loads_is_there(path: str, kind: str) -> None:
         ("<b>", 200, "&lt;b&gt; is well."),
         ("", 400, "Name what is to be explained"),
         ("broken", 500, "A fault of this program"),
+        ("short", 503, "no thread can be started"),
     ],
 )
 async def test_a_subject_is_explained(what: str, status: int, words: str) -> None:
