@@ -5,8 +5,13 @@ nobody can find out again (new rows, remembered values, that a row is offered fo
 where only a process's death matters (answers, later tries: a row that may have arrived is offered
 again and ends in a "duplicate" answer). A lock on the file keeps two
 daemons from delivering the same rows.
+
+The file is kept exclusively while it is open, so that sqlite has the journal's index in memory of its own. In a file it
+would be mapped, and where its disk does not answer, one touch of it stops every thread of the process, at the latest
+with the next program that it starts. Whoever only looks reads a copy (see `reading`).
 """
 
+import contextlib
 import datetime
 import os
 import sqlite3
@@ -24,6 +29,8 @@ from masakarimonitors.system.files.private_files import UnsafeFile
 
 VERSION = 1
 """The format of the file that this release reads and writes (its `user_version`); it sets aside a newer one."""
+# What sqlite's journal begins with, whichever byte order its checksums have.
+_JOURNAL = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 # What sqlite says when the file's content is broken, as opposed to a disk that is full or busy.
 _BROKEN = ("malformed", "not a database", "unsupported file format", "no such table", "no such column")
 
@@ -73,6 +80,8 @@ class SqliteStore:
                 db.close()
         except (sqlite3.Error, ValueError, OSError, InUse) as error:
             raise self._fault(error, loading=True) from error
+        finally:
+            self._leave()
         unreadable = tuple(f"{self._path}: {one}" for one in found.unreadable)
         return Loaded(
             pending=found.pending,
@@ -107,6 +116,8 @@ class SqliteStore:
             raise StoreFault(str(fault), lasting=fault.lasting and not poison, poison=poison) from error
         except (sqlite3.Error, OSError, InUse) as error:
             raise self._fault(error) from error
+        finally:
+            self._leave()
 
     def put_aside(self, poison: Sequence[Write]) -> None:
         """Keep, for people, what it can of writes that it cannot hold, and forget older values."""
@@ -125,6 +136,8 @@ class SqliteStore:
                 raise
         except (sqlite3.Error, OSError, InUse) as error:
             raise self._fault(error) from error
+        finally:
+            self._leave()
 
     def check(self) -> None:
         """Whether the file and its lock are still where everybody else would look for them."""
@@ -133,6 +146,8 @@ class SqliteStore:
             self._check_in_place()
         except (sqlite3.Error, OSError, InUse) as error:
             raise self._fault(error) from error
+        finally:
+            self._leave()
 
     def recent(self, limit: int) -> list[Row]:
         """The newest rows, newest first."""
@@ -140,6 +155,8 @@ class SqliteStore:
             return table.newest(self._open(), limit)
         except (sqlite3.Error, ValueError, OSError, InUse) as error:
             raise self._fault(error) from error
+        finally:
+            self._leave()
 
     def ended(self, subjects: Sequence[str]) -> list[Row]:
         """The rows about these subjects that are no longer pending."""
@@ -147,6 +164,8 @@ class SqliteStore:
             return table.ended(self._open(), subjects)
         except (sqlite3.Error, ValueError, OSError, InUse) as error:
             raise self._fault(error) from error
+        finally:
+            self._leave()
 
     def prune(self, keep: int) -> None:
         """Forget all but the newest `keep` rows that are no longer pending, and those that are still followed."""
@@ -161,6 +180,8 @@ class SqliteStore:
             self._open().execute("DELETE FROM followed WHERE id NOT IN (SELECT id FROM outbox)")
         except (sqlite3.Error, OSError, InUse) as error:
             raise self._fault(error) from error
+        finally:
+            self._leave()
 
     def set_aside(self) -> str:
         """Rename the broken file (and its journal) with the moment in its name; the next write makes a new one."""
@@ -198,6 +219,11 @@ class SqliteStore:
         fresh._inode = self._inode
         return fresh
 
+    def _leave(self) -> None:
+        """The end of whatever was done: who was given up meanwhile must not keep the file from its successor."""
+        if self._given_up:
+            self._close_database()
+
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
             self._take_lock()
@@ -211,6 +237,7 @@ class SqliteStore:
             )
             db.text_factory = table.text
             try:
+                db.execute("PRAGMA locking_mode = EXCLUSIVE")
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = FULL")
                 (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -269,10 +296,22 @@ class SqliteStore:
     def _check_in_place(self) -> None:
         # sqlite would go on writing into a file that nobody finds again after the next start.
         if self._inode_there() == self._inode:
+            self._check_journal()
             self._lock.take()
         else:
             self._close_database()
             self._open()
+
+    def _check_journal(self) -> None:
+        """What somebody writes over in use sqlite, which keeps the file to itself, would find out after the next start.
+
+        Only the journal is looked at: to close the file itself anywhere in this process would end sqlite's lock on it.
+        """
+        magic = b""
+        with contextlib.suppress(FileNotFoundError), open(f"{self._path}-wal", "rb") as journal:
+            magic = journal.read(4)
+        if magic and magic not in _JOURNAL:
+            raise StoreFault(f"{self._path}-wal was written over while in use", lasting=True)
 
     def _inode_there(self) -> int:
         try:

@@ -15,8 +15,9 @@ from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.processes.command import run
 from tests.fixtures.fake_clock import EPOCH
-from tests.fixtures.waiting import eventually
+from tests.fixtures.waiting import PATIENCE, eventually
 
 TOOLS = ("mkfs.ext4", "mount", "umount", "fsfreeze")
 
@@ -68,6 +69,10 @@ async def test_reports_pass_by_a_disk_that_hangs_and_are_written_when_it_answers
             outbox.submit([report("a")], clock.now())
             await eventually(lambda: offered() == {"process:a"}, "the report to be offered from memory")
             assert "the disk does not answer" in outbox.fault
+            # A monitor starts programs all the time: with a page of that disk in our memory, this would not return,
+            # and no other thread would go on.
+            ran = await run(["true"], timeout=PATIENCE)
+            assert ran.ok
         finally:
             freeze(disk, "-u")
         await eventually(lambda: not outbox.fault, "the disk to be used again")

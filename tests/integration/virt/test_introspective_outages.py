@@ -1,5 +1,7 @@
 """libvirtd, the monitor or a guest's application fail: what is reported, what is not, and what is only once."""
 
+import contextlib
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -9,6 +11,7 @@ import pytest
 
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import Ruling
+from masakarimonitors.outbox.storage.reading import connect_to_look
 from tests.fixtures.waiting import until
 from tests.integration.virt.instance import Instance
 from tests.integration.virt.introspective import FAST, REPORT, pinging
@@ -200,10 +203,7 @@ def _recovered(watch: Watch, instance: Instance) -> int:
 
 def _knows_checks(folder: Path, instance: Instance, names: set[str]) -> bool:
     """Whether the monitor remembers that these checks have passed."""
-    import json
-    import sqlite3
-
-    with sqlite3.connect(f"file:{folder}/introspectiveinstancemonitor.sqlite?mode=ro", uri=True) as database:
+    with contextlib.closing(connect_to_look(folder / "introspectiveinstancemonitor.sqlite")) as database:
         rows = database.execute(
             "SELECT value FROM memory WHERE key = ?", (f"guest:{instance.uuid}",)
         ).fetchall()

@@ -16,6 +16,7 @@ from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
 from masakarimonitors.outbox.rows import Keep, Put, Row
 from masakarimonitors.outbox.storage.lock import InUse
+from masakarimonitors.outbox.storage.reading import connect_to_look
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import StoreFault
 from tests.fixtures.waiting import PATIENCE
@@ -64,7 +65,7 @@ def test_a_value_that_no_file_can_hold_is_set_aside_and_keeps_no_other_out(
     loaded = store.load()
     assert loaded.pending == (row(1), row(2))
     assert loaded.memory == {"b": {"x": 2}} | ({} if isinstance(poison, Keep) else {"a": {"x": 1}})
-    with contextlib.closing(sqlite3.connect(path)) as db:
+    with contextlib.closing(connect_to_look(path)) as db:
         assert len(db.execute("SELECT content FROM set_aside").fetchall()) == 1
     store.close()
 
@@ -105,6 +106,8 @@ def test_a_file_of_a_newer_release_is_not_touched(tmp_path: Path) -> None:
 def test_a_transaction_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "outbox.sqlite")
     store.load()
+    store.close()
+    store = SqliteStore(tmp_path / "outbox.sqlite")
     with sqlite3.connect(tmp_path / "outbox.sqlite") as other:
         other.execute(
             "CREATE TRIGGER no_second BEFORE INSERT ON outbox WHEN new.id = 2"

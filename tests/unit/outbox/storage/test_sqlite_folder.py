@@ -67,7 +67,28 @@ def test_every_file_is_private_whatever_the_mask(tmp_path: Path) -> None:
         store.close()
     finally:
         os.umask(before)
-    assert modes == dict.fromkeys([f"outbox.sqlite{part}" for part in ("", "-wal", "-shm", ".lock")], 0o600)
+    assert modes == dict.fromkeys([f"outbox.sqlite{part}" for part in ("", "-wal", ".lock")], 0o600)
+
+
+def test_nothing_of_the_disk_is_mapped_into_memory(tmp_path: Path) -> None:
+    """Where that disk does not answer, whoever touches it stands still with all threads of the process."""
+    store = SqliteStore(tmp_path / "outbox.sqlite")
+    store.write([Put(row(1))])
+    assert store.recent(5) == [row(1)]
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    store.close()
+
+
+def test_who_was_given_up_lets_go_of_the_file_when_it_comes_back(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "outbox.sqlite", patience=0.05)
+    store.write([Put(row(1))])
+    fresh = store.renewed()
+    with pytest.raises(StoreFault, match="locked"):
+        fresh.load()
+    with pytest.raises(StoreFault, match="it took too long"):
+        store.write([Put(row(2))])
+    assert fresh.load().pending == (row(1),)
+    fresh.close()
 
 
 async def test_a_removed_folder_is_noticed_and_made_anew_with_its_lock(
