@@ -17,6 +17,7 @@ OF_TABLES = {"conf/sections"}
 OF_THE_TREE = {
     "test_architecture",
     "test_glossary",
+    "test_containerfile",
     "test_groups",
     "test_layers",
     "test_mirror",

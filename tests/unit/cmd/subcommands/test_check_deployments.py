@@ -94,3 +94,10 @@ def test_nothing_has_to_be_mended_in_the_files_of_a_deployment(
     assert faults == (["masakari-api"] if name in LOGS_IN_NOWHERE else [])
     told = [one["text"] for one in found if one["about"] == "configuration" and one["weight"] == "warning"]
     assert [re.sub(r"^.*, line \d+: ", "", text) for text in told] == list(REMARKS[name])
+
+
+def test_the_page_on_the_chart_names_what_is_misspelt_in_it() -> None:
+    page = (DATA.parents[3] / "docs" / "deploying" / "openstack-helm.rst").read_text()
+    for remark in _MISSPELT:
+        section, wrong, right = re.findall(r"\[(\w+)\] (\w+) .*mean (\w+)", remark)[0]
+        assert f"``{section}.{wrong}``\n     - ``{section}.{right}``" in page
