@@ -218,6 +218,19 @@ def test_a_host_monitor_that_follows_gives_the_reporter_its_minute_after_the_end
     assert play.last("host:node05").alarm
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_the_ends_of_others_silences_do_not_put_that_alarm_off(by_hand: bool) -> None:
+    """Or whoever works through a cloud, host after host, would keep it from being raised for hours."""
+    rules = shipped_policy(check_life=False)
+    play = Play(rules).follows("node02").all_up("node05", "node06").cut("node05")
+    for number in range(20):
+        silenced(play, "host:node06", 5, f"s{number}").wait(4)
+        if by_hand:
+            ended(play, f"s{number}")
+        play.wait(2)
+    assert play.last("host:node05").alarm
+
+
 def rows(play: Play) -> dict[str, str]:
     return {row.subject: row.detail for row in describe(play.state, play.rules)}
 

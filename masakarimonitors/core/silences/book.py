@@ -44,11 +44,12 @@ class SilencesSeen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """One silence and where it stands; it holds until `end` by this monitor's clocks (of a restart before, the wall's
-    alone, until the first look at it)."""
+    alone, until the first look at it). `ceased`: the monotonic second at which it ceased to hold, in this life."""
 
     silence: Silence
     stage: Stage
     end: Instant
+    ceased: float = -math.inf
 
     def holds(self, now: Instant) -> bool:
         """Whether it holds at this moment."""
@@ -82,12 +83,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """All of them by key. `longest`: seconds for which one may last, whatever it says itself. `ended_at`: the monotonic
-    second at which the last one ceased to hold."""
+    """All of them by key. `longest`: seconds for which one may last, whatever it says itself."""
 
     kept: Mapping[str, Kept] = field(default_factory=dict)
     longest: float = LONGEST
-    ended_at: float = -math.inf
 
     @property
     def holding(self) -> Sequence[Kept]:
@@ -99,6 +98,11 @@ class Book:
         """The silence that holds reports about that subject at this moment, the one that ends last; or None."""
         found = [one for one in self.kept.values() if one.holds(now) and one.silence.covers(subject, domain)]
         return max(found, key=lambda one: (one.end.wall, one.silence.key), default=None)
+
+    def ceased(self, subject: str, domain: str | None = None) -> float:
+        """The monotonic second at which the last one that held reports about that subject ceased to, in this life."""
+        found = (one.ceased for one in self.kept.values() if one.silence.covers(subject, domain))
+        return max(found, default=-math.inf)
 
     def times(self, now: Instant) -> Iterator[float]:
         """When something of this is due by itself (monotonic seconds)."""
@@ -121,10 +125,12 @@ class Book:
             if known is None and stage is Stage.OVER:
                 continue  # nothing to hold, and nobody to tell
             if stage is not before.stage:
-                kept[silence.key] = replace(before, silence=joined(before.silence, silence), stage=stage)
+                ceased = before.ceased if before.stage is Stage.NEW else now.monotonic
+                both = joined(before.silence, silence)
+                kept[silence.key] = replace(before, silence=both, stage=stage, ceased=ceased)
             if act is not None:
                 happened.append(Happened(kept[silence.key].silence, act))
-        return self._after(kept, happened, now)
+        return self._after(kept, happened)
 
     def pass_time(self, now: Instant) -> Step:
         """Those whose time has come are over; what nobody could take for new any more is forgotten."""
@@ -135,23 +141,21 @@ class Book:
                 kept[key] = one
             if one.stage is Stage.HOLDS and not one.holds(now):
                 stage, act = TABLE[one.stage, Fact.TIME]
-                kept[key] = replace(one, stage=stage)
+                kept[key] = replace(one, stage=stage, ceased=now.monotonic)
                 if act is not None:
                     happened.append(Happened(one.silence, act))
             elif one.stage is not Stage.HOLDS and is_past(one.silence, now.wall):
                 del kept[key]
-        return self._after(kept, happened, now)
+        return self._after(kept, happened)
 
-    def _after(self, kept: dict[str, Kept], happened: Sequence[Happened], now: Instant) -> Step:
+    def _after(self, kept: dict[str, Kept], happened: Sequence[Happened]) -> Step:
         if kept == self.kept:
             return Step(book=self)
         changed = [
             key for key in kept.keys() | self.kept.keys() if _memo(kept.get(key)) != _memo(self.kept.get(key))
         ]
         commands = tuple(Remember(MEMORY + key, _memo(kept.get(key))) for key in sorted(changed))
-        ends = any(one.act is not Act.BEGIN for one in happened)
-        book = replace(self, kept=kept, ended_at=now.monotonic if ends else self.ended_at)
-        return Step(book=book, happened=tuple(happened), commands=commands)
+        return Step(book=replace(self, kept=kept), happened=tuple(happened), commands=commands)
 
 
 def _new(silence: Silence, longest: float, now: Instant) -> Kept:

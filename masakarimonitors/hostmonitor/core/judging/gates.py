@@ -242,7 +242,8 @@ def _elsewhere(case: Case) -> Hold:
         return Hold(reason=Reason.ELSEWHERE, why=why, alarm=True)
     # Whoever leads now: reporters that follow one another and report nothing are as bad as one.
     cluster = case.cluster
-    due = max(case.ready_at, cluster.reporter.silent_since, cluster.silences.ended_at) + WORD_PATIENCE
+    ceased = cluster.silences.ceased(f"host:{case.name}", case.policy.domains.get(case.name))
+    due = max(case.ready_at, cluster.reporter.silent_since, ceased) + WORD_PATIENCE
     arrived = case.outage.report is not None and case.outage.report.arrived
     if cluster.reporter.delivers is False and not arrived:
         why = messages.cut_off(leader)

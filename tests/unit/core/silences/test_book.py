@@ -86,7 +86,7 @@ def test_what_happens_is_told_once() -> None:
     assert [one.act for one in begun.happened] == [Act.BEGIN]
     assert begun.book.hear([silence()], at(1)).happened == ()
     over = begun.book.pass_time(at(600))
-    assert [one.act for one in over.happened] == [Act.ALARM] and over.book.ended_at == 1600.0
+    assert [one.act for one in over.happened] == [Act.ALARM] and over.book.ceased("host:node05") == 1600.0
     assert over.book.pass_time(at(601)).happened == ()
     ended = begun.book.hear([silence(ended=True)], at(2))
     assert [(one.act, one.silence.ended_by) for one in ended.happened] == [(Act.END, "bob")]
