@@ -125,7 +125,6 @@ def wire(
     reach: Callable[[], str | None] = lambda: "",
     volatile: str = "",
     journal: Journal | None = None,
-    recorder: "Recorder | None" = None,
 ) -> WiredMonitor:
     """Put a monitor between its open outbox and masakari-api; `on_verdict` is told each of its verdicts.
 
@@ -134,11 +133,8 @@ def wire(
     becomes of those that masakari has, and `follow` says how often it is asked; without it nobody follows them.
     `reach`: why masakari-api is out of reach, as whoever asked it last has seen; None while nobody has asked.
     `volatile`: why the outbox's folder does not outlive the host's next start or its container, if so.
-    `journal` takes each verdict, `recorder` each observation with its decision.
+    `journal` takes each verdict.
     """
-    if recorder is not None and monitor.kinds is not None:
-        decide = recorder.around(monitor.decide, monitor.rules, monitor.kinds().words)
-        monitor = replace(monitor, decide=decide)
     keep = journal.verdict if journal is not None else lambda told: None
     record = Record(monitor.name, clock.now(), on_verdict, on_record=keep)
     for one in outbox.unreadable:
@@ -256,8 +252,9 @@ def build(
     journal: Journal | None = None,
     recorder: "Recorder | None" = None,
 ) -> WiredMonitor:
-    """The monitor `name` in its place; raises ConfigFault, NotBuilt."""
-    monitor = build_monitor(name, conf, outbox.memory, clock, api)
+    """The monitor `name` in its place; raises ConfigFault, NotBuilt. `recorder` takes each observation with its
+    decision."""
+    monitor = build_monitor(name, conf, outbox.memory, clock, api, recorder)
     policy, arrivals = delivery_policy(conf, name), Arrivals(ReportFinder(api))
     return wire(
         monitor,
@@ -274,18 +271,30 @@ def build(
         reach=lambda: api.trouble,
         volatile=volatile,
         journal=journal,
-        recorder=recorder,
     )
 
 
 def build_monitor(
-    name: str, conf: cfg.ConfigOpts, memory: Memory, clock: Clock, api: MasakariReader
+    name: str,
+    conf: cfg.ConfigOpts,
+    memory: Memory,
+    clock: Clock,
+    api: MasakariReader,
+    recorder: "Recorder | None" = None,
 ) -> Monitor[Any, Any]:
     """One monitor, wired but not running; raises ConfigFault, NotBuilt."""
     build: Callable[..., Monitor[Any, Any]] = monitor_module(name).build
     if name not in OF_MONITOR:
-        return build(conf, memory, clock, api)
-    return silenced(build(conf, without(memory), clock, api), memory, clock, float(conf.longest_silence))
+        return _recorded(build(conf, memory, clock, api), recorder)
+    # Within its silences: what is recorded is played by its own decision, which knows of none.
+    monitor = _recorded(build(conf, without(memory), clock, api), recorder)
+    return silenced(monitor, memory, clock, float(conf.longest_silence))
+
+
+def _recorded(monitor: Monitor[Any, Any], recorder: "Recorder | None") -> Monitor[Any, Any]:
+    if recorder is None or monitor.kinds is None:
+        return monitor
+    return replace(monitor, decide=recorder.around(monitor.decide, monitor.rules, monitor.kinds().words))
 
 
 def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi:

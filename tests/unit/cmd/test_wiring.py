@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from masakarimonitors import conf
+from masakarimonitors.cmd import wiring
 from masakarimonitors.cmd.wiring import api_client, ask_again, build_monitor, make_journal, pace_policy, wire
 from masakarimonitors.core.decision import (
     NOTHING,
@@ -36,6 +37,8 @@ from masakarimonitors.outbox.pace.pace import PacePolicy
 from masakarimonitors.outbox.rows import Keep
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import MemoryStore
+from masakarimonitors.recording import reader
+from masakarimonitors.recording.recorder import Recorder
 from masakarimonitors.status.health import Kind, Level, Sight, View
 from masakarimonitors.status.model import MonitorStatus, SubjectRow
 from masakarimonitors.system.network.http_exchange import current
@@ -44,6 +47,7 @@ from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.fixtures.fake_engine import HOST, FakeEngine
 from tests.fixtures.silences import silence
+from tests.fixtures.tape import replay
 from tests.unit.cmd.conftest import Configure
 
 PASSWORD = """
@@ -417,3 +421,28 @@ def test_the_monitors_of_one_hosts_subjects_have_silences_of_their_own(configure
     again = build_monitor("processmonitor", options, memory, FakeClock(), FakeApi())
     assert again.silence is not None and again.silences is not None
     assert [kept.silence for kept in again.silences(again.state).holding] == [one]
+
+
+@pytest.mark.parametrize("name", ["processmonitor", "instancemonitor", "introspectiveinstancemonitor"])
+def test_what_a_silenced_monitor_records_can_be_played(
+    name: str, configure: Configure, tmp_path: Path
+) -> None:
+    """As it is wired, with its silences around it, which are no part of what its decision goes by."""
+    options = conf.loader.load(["--config-file", str(configure())], default_config_dirs=[])
+    made = Recorder(tmp_path / f"{name}.recording", name, "1.0", 1 << 20)
+    monitor = build_monitor(name, options, {}, FakeClock(), FakeApi(), made)
+    state, now = monitor.state, FakeClock().now()
+    for seen in (
+        SilencesSeen([silence("s1", now.wall, "process:a")]),
+        Woken("x"),
+        Woken("silences"),
+        Woken("y"),
+    ):
+        state, _ = monitor.decide(state, seen, now)
+    asyncio.run(made.close())
+    kinds = wiring.monitor_module(name).kinds()
+    recording = reader.read(reader.files_of(made.path), kinds)
+    assert recording.remarks == [], recording.remarks
+    (segment,) = recording.segments
+    assert [step.seen for step in segment.steps] == [Woken("x"), Woken("y")]
+    assert replay(recording, kinds).other == 0
