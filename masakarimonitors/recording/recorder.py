@@ -72,7 +72,6 @@ class Recorder:
         self._since_begun = self._enough = 0
         self._life = ""
         self._expected = 0
-        self._since_begun = self._enough = 0
         self._again_at = float("-inf")
         # What follows is touched under this lock alone.
         self._lock = threading.Lock()
