@@ -33,6 +33,10 @@ EYES = 24
 BEAT = 5.0
 """Seconds after which a page is told that nothing has changed: or it could not know that anybody is there."""
 
+EXPLAINED = 8
+"""Explanations that are under way at a time: each holds its connection for as long as a disk hangs, and nobody makes
+room in that time for whoever asks a probe."""
+
 _RETRY = 1000
 """Milliseconds after which a browser asks again when the stream has ended."""
 
@@ -89,6 +93,7 @@ class Site:
         self._told = OnDisk()
         self._pool = Pool("reading the files of the monitors")
         self._explaining = Pool("explaining")
+        self._asked = 0
         self._reading: asyncio.Task[None] | None = None
         self._rendering = Rendering()
         self._changes = Changes()
@@ -247,6 +252,11 @@ class Site:
         word = request.query.get("what", "").strip()
         if not word:
             return in_words(400, "Name what is to be explained: /explain?what=host:NAME.")
+        if self._asked >= EXPLAINED:
+            return in_words(
+                503, f"{EXPLAINED} explanations are under way at this moment. Ask again in a moment."
+            )
+        self._asked += 1
         try:
             told = await self._explaining.call(lambda: self._sources.explain(word), 20.0)
         except TimeoutError:
@@ -255,6 +265,8 @@ class Site:
             )
         except NoThread as fault:
             return in_words(503, f"Nothing can be explained at present: {fault}")
+        finally:
+            self._asked -= 1
         body = self._rendering.explanation(
             word=word,
             host=self._host,

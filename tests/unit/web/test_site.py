@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,14 @@ class Host:
             sources=Sources(folder=folder, explain=self._explain),
         )
         self.url = ""
+        self.go_on: threading.Event | None = None
 
     def _ask(self, name: str, more: Sequence[str]) -> Found:
         return Found(name, self.answer, snapshot(name, **self.shown), "so")
 
     def _explain(self, word: str) -> Explanation:
+        if self.go_on is not None:
+            self.go_on.wait(PATIENCE)
         if word == "broken":
             raise KeyError("a bug")
         if word == "short":
@@ -175,6 +179,23 @@ async def test_what_the_page_loads_is_there(path: str, kind: str) -> None:
 async def test_a_subject_is_explained(what: str, status: int, words: str) -> None:
     async with Host().at_work() as client, client.get("/explain", params={"what": what}) as answer:
         assert answer.status == status and words in await answer.text()
+
+
+async def test_so_many_are_explained_at_a_time_and_others_are_told() -> None:
+    host = Host()
+    go_on = host.go_on = threading.Event()
+    async with host.at_work() as client:
+
+        async def ask() -> int:
+            async with client.get("/explain", params={"what": "host:a"}) as answer:
+                return answer.status
+
+        tasks = [asyncio.get_running_loop().create_task(ask()) for _ in range(site_module.EXPLAINED + 1)]
+        done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
+        assert [one.result() for one in done] == [503] and len(rest) == site_module.EXPLAINED
+        go_on.set()
+        assert set(await asyncio.gather(*rest)) == {200}
+        assert await ask() == 200
 
 
 async def test_a_fault_in_reading_the_past_is_said_on_the_page() -> None:
