@@ -237,7 +237,7 @@ def test_with_the_documented_policy_a_silence_counts_on_all_hosts(
     """The one that does not report is asked for it, and the other for its end."""
     (tmp_path / "matrix.yaml").write_text(MATRIX)
     token = tmp_path / "token"
-    token.write_text(grant(locked_cluster, "masakari", POLICY))
+    token.write_text(grant(locked_cluster, "masakari-silences", POLICY))
     consul = {"consul": {"matrix_config_file": tmp_path / "matrix.yaml", "token_file": token}}
     monitors = [HostMonitor(locked_cluster, n, locked_api, tmp_path, consul) for n in (1, 2)]
     try:
