@@ -66,7 +66,7 @@ async def test_what_cannot_be_started_is_an_oserror(program: str) -> None:
     before = open_files()
     with pytest.raises(OSError, match=program):
         await run([program], timeout=30)
-    assert not opened_since(before)
+    await eventually(lambda: not opened_since(before), "its output to be closed, by a thread")
 
 
 async def test_bytes_that_are_no_text_are_shown() -> None:
@@ -138,7 +138,7 @@ async def test_a_command_for_which_descriptors_are_short_leaves_none_behind(
                 break
             except OSError as fault:
                 assert fault.errno == errno.EMFILE
-        assert not opened_since(before)
+        await eventually(lambda: not opened_since(before), "its output to be closed, by a thread")
     assert 1 < enough < 99
 
 
