@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from masakarimonitors.status.asked import Found
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.network.http_connection import Limits
 from masakarimonitors.system.service import loop_watch, signals, systemd
+from masakarimonitors.system.threads import NoThread, Pool
 from masakarimonitors.web import probes
 from masakarimonitors.web.lives import wrongs
 from masakarimonitors.web.site import EYES, Explanation, Site, Sources
@@ -34,6 +35,9 @@ from masakarimonitors.web.watching import Ask, Watch
 
 LIMITS = Limits(connections=EYES + listening.LIMITS.connections)
 """Beside the pages that are kept up to date, as many may ask as ask a single monitor."""
+
+_LOOK = 5.0
+"""Seconds for a look into the folder for state, at the start."""
 
 
 def add_parser(commands: Any) -> None:
@@ -87,6 +91,31 @@ def folder(conf: cfg.ConfigOpts) -> tuple[Path | None, str]:
     return there.folder, there.unknown
 
 
+def left_here(conf: cfg.ConfigOpts) -> frozenset[str]:
+    """The monitors that have run on this host, by the outboxes that they have left; none where that cannot be seen.
+
+    One that has run is to run: after the host was started anew nothing else would tell that one does not start.
+    """
+    there, _ = folder(conf)
+    if there is None:
+        return frozenset()
+    with contextlib.suppress(OSError):
+        return frozenset(name for name in MONITORS if (there / f"{name}.sqlite").exists())
+    return frozenset()
+
+
+async def _wanted(conf: cfg.ConfigOpts) -> Collection[str]:
+    if conf.web.monitors:
+        return frozenset(conf.web.monitors)
+    pool = Pool("state")
+    try:
+        return await pool.call(lambda: left_here(conf), _LOOK)
+    except (TimeoutError, NoThread):
+        return frozenset()
+    finally:
+        pool.close()
+
+
 def asker(conf: cfg.ConfigOpts) -> Ask:
     """How a monitor is asked: looked for anew each time, as it may have been started since with another user."""
 
@@ -100,7 +129,7 @@ async def _run(conf: cfg.ConfigOpts) -> None:
     stop, clock = asyncio.Event(), SystemClock()
     signals.hold()
     starting.stop_on_signals(stop)
-    watch = Watch(MONITORS, asker(conf), clock, wanted=conf.web.monitors)
+    watch = Watch(MONITORS, asker(conf), clock, wanted=await _wanted(conf))
     site = Site(
         watch,
         clock,

@@ -61,3 +61,13 @@ def test_the_folder_for_state_is_where_the_journals_are(configure: Configure, tm
     write_to, loaded = tmp_path / "state", conf(configure)
     write(tmp_path, "host:a")
     assert web.folder(loaded) == (write_to, "")
+
+
+async def test_who_has_left_an_outbox_is_to_run_unless_somebody_says_who_is(
+    configure: Configure, tmp_path: Path
+) -> None:
+    assert await web._wanted(conf(configure)) == frozenset()
+    (tmp_path / "state" / "hostmonitor.sqlite").touch()
+    assert await web._wanted(conf(configure)) == {"hostmonitor"}
+    named = conf(configure, "[web]\nmonitors = processmonitor\n")
+    assert await web._wanted(named) == {"processmonitor"}
