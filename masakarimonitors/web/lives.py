@@ -53,8 +53,8 @@ MEANS: Mapping[Life, str] = {
     Life.ODD: Answer.ODD.value,
     Life.STOPPED: "was stopped: nobody watches what it watched. Start it; if it is not wanted here any more, start "
     "`masakari-monitors web` again, or name those that are wanted with [web] monitors",
-    Life.MISSING: "does not run, and is to run here, as it has left an outbox or as [web] monitors says: nobody watches "
-    "what it should watch. Start it, or name those that are wanted with [web] monitors",
+    Life.MISSING: "does not run, and is to run here, as it has left an outbox or as [web] monitors says: nobody "
+    "watches what it should watch. Start it, or name those that are wanted with [web] monitors",
 }
 """What each life means that is a fault, and what to do."""
 
