@@ -147,6 +147,10 @@ _MEANINGS: Mapping[tuple[str, str], _Said | Callable[[str], _Said]] = {
         "tcpdump is run as the monitor's user, and where that is refused as root; with knet, Corosync's default since "
         "3.0, leave it out, and Corosync tells of its links itself",
     ),
+    ("host", "corosync_multicast_ports"): (
+        Fate.KEPT,
+        "without corosync_multicast_interfaces it is not heeded",
+    ),
     ("host", "pacemaker_node_type"): _node,
     **{("consul", f"agent_{name}"): _AGENT for name in ("manage", "tenant", "storage")},
     ("consul", "matrix_config_file"): (

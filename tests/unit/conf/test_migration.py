@@ -30,6 +30,7 @@ def told(tmp_path: Path, text: str) -> list[Meaning]:
         ("host", "monitoring_driver = icmp", Fate.KEPT, "entry point"),
         ("host", "pacemaker_node_type = cluster", Fate.RIGHTS, "libcpg"),
         ("host", "pacemaker_node_type = remote", Fate.KEPT, ""),
+        ("host", "corosync_multicast_ports = 5405", Fate.KEPT, "is not heeded"),
         ("host", "disable_ipmi_checks = true", Fate.IGNORED, "did you mean disable_ipmi_check?"),
         ("proces", "check_interval = 3", Fate.IGNORED, "did you mean process?"),
         ("oslo_concurrency", "lock_path = /x", Fate.FOREIGN, ""),
