@@ -220,7 +220,7 @@ def from_json(told: object) -> Silence:
             author=_word(told["author"]),
             reason=_word(told["reason"]),
             ended=None if ended is None else _moment(ended),
-            ended_by=_word(told.get("ended_by", "")),
+            ended_by=_word(told.get("ended_by", "")) if ended is not None else "",
         )
     except (KeyError, TypeError, OverflowError) as fault:
         raise ValueError(f"no silence: {type(fault).__name__}: {fault}") from fault

@@ -173,3 +173,8 @@ def test_what_others_wrote_cannot_move_a_cursor_nor_fill_a_screen() -> None:
 
 def test_one_store_holds_the_most() -> None:
     assert len(write(replace(ONE, key=f"{n:08x}") for n in range(100))) < 64 * 1024
+
+
+def test_who_has_ended_one_is_told_only_of_one_that_is_ended() -> None:
+    silence = from_json({**as_json(ONE), "ended_by": "bob"})
+    assert silence.ended_by == "" and from_json(as_json(silence)) == silence
