@@ -25,7 +25,7 @@ _LISTENS = 0x10000
 """Of a socket in the kernel's table: __SO_ACCEPTCON."""
 
 _OURS = "masakari"
-"""Stands in each monitor's command line."""
+"""With this a word of each monitor's command line begins, behind its folders."""
 _MOST = 64
 """So many that have it there are looked at: anybody can write it there."""
 
@@ -103,7 +103,7 @@ def listening(proc: str = "/proc") -> Listening:
         words = _read(f"{proc}/{pid}/cmdline")
         if words is None:
             whole = whole and pid != "1" and not os.path.lexists(f"{proc}/{pid}")
-        elif _OURS in words:
+        elif any(word.rpartition("/")[2].startswith(_OURS) for word in words.split("\0")):
             looked += 1
             table = _read(f"{proc}/{pid}/net/unix") if looked <= _MOST else None
             if table:

@@ -42,6 +42,7 @@ def test_page_probes_and_metrics_follow_whatever_becomes_of_a_monitor(rig: Rig) 
 
     rig.monitor.until_shown(f"process:{rig.program}", "running")
     web.until("metrics", f"{up}1.0")
+    web.until("healthz", f": {GUESTS} ")  # it has no libvirt, once it has looked for one
     follows("", answers=True)
     os.kill(rig.monitor.pid, signal.SIGSTOP)
     follows("does not answer", answers=False)

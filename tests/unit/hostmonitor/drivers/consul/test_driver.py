@@ -80,7 +80,7 @@ def test_a_matrix_may_name_further_datacentres(tmp_path: Path) -> None:
 
 def test_faults_name_the_option_and_what_to_do(tmp_path: Path) -> None:
     assert "agent_storage" in fault(tmp_path, "")
-    assert "agent_storage = fd00::4:8500" in fault(tmp_path, "agent_storage = fd00::4:8500")
+    assert "agent_storage = fd00::4:9999" in fault(tmp_path, "agent_storage = fd00::4:9999")
     same = fault(tmp_path, "agent_manage = 127.0.0.1:8500\nagent_storage = 127.0.0.1:8500")
     assert "agent_manage" in same and "agent_storage" in same
     assert "/nonexistent" in fault(tmp_path, THREE + "matrix_config_file = /nonexistent")
