@@ -57,12 +57,13 @@ def check_private(path: Path) -> bool:
 def make_private(path: Path) -> None:
     """Have an empty file with mode 0600 there if there is none, so that nobody can ever read what is put into it.
 
-    Raises UnsafeFile, OSError.
+    It is made without being opened: one thread of this process that closes a database's file would give up the locks
+    that another one's connection has on it by then. Raises UnsafeFile, OSError.
     """
     if check_private(path):
         return
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        os.mknod(path, stat.S_IFREG | 0o600)
     except FileExistsError:
         check_private(path)
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,16 @@ def test_files_are_private_from_their_first_byte_on_and_older_ones_are_made_so(t
     finally:
         os.umask(before)
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+
+
+def test_no_descriptor_of_a_database_is_closed_by_whoever_makes_it(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        private_files.make_database(tmp_path / "db")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (tmp_path / "db").is_file()
 
 
 def test_what_stands_beside_a_database_is_looked_at_too(tmp_path: Path) -> None:
