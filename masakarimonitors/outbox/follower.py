@@ -129,8 +129,10 @@ class Follower:
         self._rng = rng or random.Random(random.getrandbits(64))
         self._reports: dict[str, _Report] = {}
         self._limit = limit
-        # By subject.
-        self._let_go = let_go.remembered(outbox.memory, clock.now(), self._policy.day)
+        # By subject; and how often the outbox had been read when it was last asked for those of before the start.
+        self._let_go: dict[str, LetGo] = {}
+        self._recalled = 0
+        self._recall()
         self._blind: _Blind | None = None
         self._late_at = 0.0
         self._begun = False
@@ -231,6 +233,7 @@ class Follower:
     def _take_up(self) -> None:
         """What was delivered since; at the start all that an earlier run has left."""
         now = self._clock.now()
+        self._recall()
         for row in self._outbox.followed():
             known = self._reports.get(row.followed)
             if known is not None:
@@ -238,15 +241,19 @@ class Follower:
                     self._outbox.end_following(row.id, "the same notification as that of an earlier report")
                 continue
             wait = self._rng.uniform(*_FIRST)
-            if self._begun:
+            late = self._outbox.is_late(row)
+            if self._begun and not late:
                 self._note_let_go(row.subject, None)
                 self._replace(row)
+            if self._begun:
                 wait = self._policy.wait(0) + self._rng.uniform(0.0, self._policy.spread)
             report = _Report(row=row, born=now.monotonic, due=now.monotonic + wait)
             self._reports[row.followed] = report
             if row.is_unseen:  # no look could show it
                 report.progress = Progress.UNSEEN
                 LOG.error("%s", self._told(report, now.monotonic))
+            if late:  # the oldest ones come first
+                self._reports = dict(sorted(self._reports.items(), key=lambda item: item[1].row.created))
         self._begun = True
         for uuid in list(self._reports)[: max(0, len(self._reports) - self._limit)]:
             report = self._reports[uuid]
@@ -256,6 +263,13 @@ class Follower:
             one = LetGo(_kind(report.row) == "COMPUTE_HOST", report.progress, until)
             self._note_let_go(report.row.subject, one)
             self._end(report, f"{stood}; too many are followed")
+
+    def _recall(self) -> None:
+        """Those of before the start that were too many; once more when the outbox could be read only later."""
+        if self._recalled != self._outbox.reads:
+            self._recalled = self._outbox.reads
+            before = let_go.remembered(self._outbox.memory, self._clock.now(), self._policy.day)
+            self._let_go = {**before, **self._let_go}
 
     def _replace(self, row: Row) -> None:
         """What masakari has failed at before is no alarm of its own any more when the same subject is told anew."""
@@ -281,7 +295,8 @@ class Follower:
         before = self._let_go.pop(subject, None)
         if one is not None:
             self._let_go[subject] = one
-        if one != before:
+        # What is still to be read may hold one of that subject, which is over then, too.
+        if one != before or (one is None and self._outbox.awaits_earlier):
             self._outbox.submit([let_go.note(subject, one, self._clock.now())], self._clock.now())
 
     def _over(self, report: _Report) -> str:

@@ -86,6 +86,8 @@ class Outbox:
         """Set when `followed` has one more; whoever follows may wait on it."""
         self.late_news = asyncio.Event()
         """Set when rows of the last life were read only in the midst of this one, and are to be judged."""
+        self.reads = 0
+        """How often it was seen what an earlier run left: once more when that was only in the midst of this one."""
         self.unreadable: Sequence[str] = ()
         """For people: what an earlier run left that makes no sense, and is set aside."""
         self._on_defect: Callable[[str], None] = lambda text: None
@@ -106,6 +108,11 @@ class Outbox:
     def fault(self) -> str:
         """Empty, or why the rows are at present kept in memory only."""
         return self._writer.fault
+
+    @property
+    def awaits_earlier(self) -> bool:
+        """Whether it is still to be seen what an earlier run left."""
+        return self._writer.awaits_earlier
 
     @property
     def unread(self) -> str:
@@ -167,7 +174,7 @@ class Outbox:
                     self._memory.pop(command.key, None)
                 else:
                     self._memory[command.key] = command.value
-                if self._writer.awaits_earlier:
+                if self.awaits_earlier:
                     self._spoken.add(command.key)
                 writes.append(Keep(command.key, command.value))
         self._writer.write(writes)
@@ -326,7 +333,7 @@ class Outbox:
             if row.says_as_much(command.notification):
                 yield self._take_back(row, "it was seen anew, and is reported anew", now)
         row = self._row(command, now)
-        if self._writer.awaits_earlier:
+        if self.awaits_earlier:
             self._told[row.subject] = min(row.rank, self._told.get(row.subject, row.rank))
         if row.is_death:
             yield from self._overtake(row, now)
@@ -403,6 +410,7 @@ class Outbox:
         for one in loaded.unreadable:
             LOG.error("%s", one)
         self._memory = dict(loaded.memory)
+        self.reads += 1
         self._first_id = self._next_id = loaded.next_id
 
     def _adopt_late(self, loaded: Loaded) -> Sequence[Write]:
@@ -433,12 +441,14 @@ class Outbox:
             if self._told.get(row.subject, row.rank + 1) <= row.rank:
                 moved.append(self._take_back(row, _TOLD_SINCE, now))
         late = [with_own_id(row) for row in loaded.followed]
+        self._late |= {row.id for row in late}
         self._followed = {**{row.id: row for row in late}, **self._followed}
         self.followed_news.set()
         for one in loaded.unreadable:
             self._say_defect(one)
         known = {key: value for key, value in loaded.memory.items() if key not in self._spoken}
         self._memory = {**known, **self._memory}
+        self.reads += 1
         self._told, self._spoken = {}, set()
         self.late_news.set()
         return moved

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import logging
 import random
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,12 +31,15 @@ from masakarimonitors.outbox.follower import LIMIT, MOST, OLDER, READING, Follow
 from masakarimonitors.outbox.let_go import KEY
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.progress import FollowPolicy, Progress, Seen
+from masakarimonitors.outbox.rows import Loaded
+from masakarimonitors.outbox.storage.disk import DEADLINE
 from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.status.health import Kind, Level, Shown, health
 from masakarimonitors.status.model import OutboxRow, SubjectRow
 from tests.fixtures.confirming import confirm_all
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.fake_engine import HOST, FakeEngine
+from tests.fixtures.waiting import PATIENCE, eventually
 
 POLICY = FollowPolicy()
 # By then the first look has been made, whatever the spread.
@@ -98,12 +102,17 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def stage(
-    on: Stage | None = None, *, policy: FollowPolicy = POLICY, arrivals: bool = False, limit: int = LIMIT
+    on: Stage | None = None,
+    *,
+    policy: FollowPolicy = POLICY,
+    arrivals: bool = False,
+    limit: int = LIMIT,
+    deadline: float = DEADLINE,
 ) -> AsyncIterator[Stage]:
     """A run without pacing; `on`: after another one, on its disk and before its engine."""
     clock = on.clock if on else FakeClock()
     store, engine = (on.store, on.engine) if on else (MemoryStore(), FakeEngine(clock))
-    outbox, well = Outbox(store, clock), dict[str, str]()
+    outbox, well = Outbox(store, clock, deadline=deadline), dict[str, str]()
     await outbox.open()
     confirm_all(outbox)
     finder = Arrivals(ReportFinder(engine)) if arrivals else None
@@ -479,6 +488,51 @@ async def test_a_restart_does_not_end_the_alarm_of_those_that_were_too_many() ->
         assert len([key for key in after.outbox.memory if key.startswith(KEY)]) == 2
         await after.clock.advance(POLICY.day)
         assert rest() == [] and not [key for key in after.outbox.memory if key.startswith(KEY)]
+
+
+class Hung(MemoryStore):
+    """The store of an earlier run, on a disk that does not answer before `thaw`."""
+
+    blocks = True
+
+    def __init__(self, earlier: MemoryStore) -> None:
+        super().__init__()
+        self.__dict__.update(earlier.__dict__)
+        self.thaw = threading.Event()
+
+    def load(self) -> Loaded:
+        self.thaw.wait(PATIENCE)
+        return super().load()
+
+
+async def test_those_that_were_too_many_are_told_of_when_the_outbox_could_be_read_only_later() -> None:
+    async with stage(limit=2) as on:
+        await on.deliver(*(on.process(f"p{number}") for number in range(5)))
+        await on.clock.advance(1)
+    on.store = hung = Hung(on.store)
+    async with stage(on, limit=2, deadline=0.05) as after:
+
+        def rest() -> list[str]:
+            return [row.detail for row in after.follower.describe() if row.subject == OLDER and row.alarm]
+
+        def followed() -> list[str]:
+            return [row.subject for row in after.outbox.followed()]
+
+        await after.deliver(after.process("p1"))
+        await eventually(lambda: followed() == ["process:p1"], "the report to leave from memory")
+        assert rest() == []
+        hung.thaw.set()
+        await eventually(lambda: bool(rest()), "the outbox to be read")
+        # p1 was reported anew and is followed since; of the older ones, p3 had to go for it.
+        assert "3 are followed no longer" in rest()[0]
+        assert {f"p{number}" for number in range(5) if f"process:p{number} " in rest()[0]} == {
+            "p0",
+            "p2",
+            "p3",
+        }
+        assert sorted(followed()) == ["process:p1", "process:p4"]
+        told = {key.removeprefix(KEY) for key in after.outbox.memory if key.startswith(KEY)}
+        assert told == {"process:p0", "process:p2", "process:p3"}
 
 
 async def test_a_word_that_is_not_known_is_no_work(caplog: pytest.LogCaptureFixture) -> None:
