@@ -14,6 +14,7 @@ from masakarimonitors.hostmonitor.core.observation import Membership, Registry, 
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Release
+from masakarimonitors.hostmonitor.core.outages.watch import Seen
 from masakarimonitors.hostmonitor.core.state import Cluster, Maintenance, Policy, Segments, State
 
 OFFER_AGAIN = 300.0
@@ -148,7 +149,7 @@ def _free_outage(outage: Outage, now: Instant, *, ended: bool) -> Outage:
         outage = replace(outage, report=replace(report, retry_at=now.monotonic))
     if ended:
         release = Release.LOOKED_AT if report is None else outage.release
-        outage = replace(outage, looked_at=True, release=release)
+        outage = replace(outage, release=release).sees(Seen.LIFTED)
     return outage
 
 

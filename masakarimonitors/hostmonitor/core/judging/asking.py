@@ -351,7 +351,7 @@ def _asked_since(case: Case) -> tuple[datetime.datetime, datetime.datetime | Non
     unfinished = now - UNFINISHED_AGE
     if report is not None and report.arrived:
         return now - datetime.timedelta(seconds=WINDOW), unfinished
-    return told_since(case), None if case.outage.watched else unfinished
+    return told_since(case), None if case.outage.watch.begun else unfinished
 
 
 def told_since(case: Case) -> datetime.datetime:
@@ -363,7 +363,7 @@ def told_since(case: Case) -> datetime.datetime:
     before; it stays so, however late masakari can be asked.
     """
     failed, ended = case.outage.failed.wall, case.host.outage_ended
-    if case.outage.watched:
+    if case.outage.watch.begun:
         return failed
     since = failed - datetime.timedelta(seconds=WINDOW)
     # What ended after this failure was first seen did so by a clock that was set since.
@@ -383,8 +383,8 @@ def _others_may_have_told(case: Case) -> bool:
     reporter, outage = case.cluster.reporter, case.outage
     if reporter.standing is Standing.ALL:
         return True
-    unwritten = not outage.told_normal and outage.watched and outage.failed.monotonic < reporter.since
-    return (unwritten or outage.gap or outage.fate is Fate.REFUSED) and case.policy.look_up_reports
+    unwritten = not outage.told_normal and outage.watch.begun and outage.failed.monotonic < reporter.since
+    return (unwritten or outage.watch.gap or outage.fate is Fate.REFUSED) and case.policy.look_up_reports
 
 
 def _turn(case: Case) -> float:

@@ -28,7 +28,7 @@ class About(Enum):
 
 def failure_of(case: Case, report: Report) -> About:
     """What `report`, which has arrived, says of the failure of now. Who does not report need not know."""
-    if not case.outage.gap or not case.cluster.reporter.reports:
+    if not case.outage.watch.gap or not case.cluster.reporter.reports:
         return About.THIS
     if case.cluster.segments.read_at < _known_by(case, report) and case.monotonic >= unread_at(case, report):
         return About.UNREAD

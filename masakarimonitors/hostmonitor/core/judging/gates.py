@@ -169,7 +169,7 @@ def no_planned_work(case: Case) -> Hold | None:
     readings = case.cluster.work_readings
     unread = tuple(link for link in case.policy.matrix.sequence if link in readings.unread)
     known = case.cluster.began + readings.unread_for
-    if unread and case.monotonic < known and not case.outage.looked_at:
+    if unread and case.monotonic < known and not case.outage.flag.looked_at:
         why = messages.work_unread(unread, [link for link in unread if link in readings.noted])
         return Hold(reason=Reason.WORK_UNREAD, why=why, alarm=True, detail=" ".join(unread), until=known)
     report = case.outage.report

@@ -23,6 +23,7 @@ from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Outage, Phase, Release, move
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
+from masakarimonitors.hostmonitor.core.outages.watch import LIVED, Living, Seen, Watch
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy
 
 RETURN_PATIENCE = 300.0
@@ -137,7 +138,7 @@ def _every_link_is_back(court: Court, host: HostState) -> bool:
 def _closes(court: Court, name: str, outage: Outage) -> bool:
     """A link that never comes back must not silence the next failure: masakari's flag is off again, or time is over."""
     segments = court.cluster.segments
-    lifted = outage.maintenance_seen and segments.hosts is not None and name not in court.cluster.maintenance
+    lifted = outage.flag.was_set and segments.hosts is not None and name not in court.cluster.maintenance
     late = outage.phase is Phase.RETURNING and court.monotonic >= outage.since + RETURN_PATIENCE
     return lifted or late
 
@@ -163,13 +164,9 @@ def _count_samples(court: Court, judgement: Judgement) -> Judgement:
 
 def _note_maintenance(court: Court, judgement: Judgement) -> Judgement:
     outage = judgement.host.outage
-    if outage is None or outage.report is None or outage.maintenance_seen:
+    if outage is None or outage.report is None or judgement.name not in court.cluster.maintenance:
         return judgement
-    return (
-        judgement.in_outage(maintenance_seen=True)
-        if judgement.name in court.cluster.maintenance
-        else judgement
-    )
+    return judgement.sees(Seen.FLAGGED)
 
 
 def _note_life(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> Judgement:
@@ -179,17 +176,24 @@ def _note_life(court: Court, judgement: Judgement, values: tuple[Membership, ...
     storm that let it go because it lived holds it again. A link that is only out of sight has not fallen: what settles
     already goes on to settle, or sight that comes and goes would hold a silent host for ever.
     """
-    outage, seen_up = judgement.outage, Membership.UP in values
+    outage, seen = judgement.outage, _where_up(judgement.host, values)
     fallen = all(link.value is not Membership.UP for link in judgement.host.links)
     if outage.release is Release.ALIVE and fallen:
         judgement = judgement.in_outage(release=Release.NONE)
-    if outage.seen_up is seen_up:
+    living = LIVED[outage.living, seen]
+    if living is outage.living:
         return judgement
     settled = court.monotonic - outage.since >= court.policy.unproven_settle
-    if outage.seen_up and outage.phase is Phase.FAILING and (fallen or settled):
+    if living is Living.NOWHERE and outage.phase is Phase.FAILING and (fallen or settled):
         since, questions = court.monotonic, outage.questions.life_voided()
         judgement = judgement.in_outage(since=since, questions=questions)
-    return judgement.in_outage(seen_up=seen_up)
+    return judgement.in_outage(living=living)
+
+
+def _where_up(host: HostState, values: tuple[Membership, ...]) -> Seen:
+    if Membership.UP in values:
+        return Seen.LIVING
+    return Seen.HIDDEN if any(link.value is Membership.UP for link in host.links) else Seen.FALLEN
 
 
 def _note_work(court: Court, judgement: Judgement) -> Judgement:
@@ -224,8 +228,8 @@ Perform = Callable[[Court, Judgement, Values], Judgement]
 
 
 def _open(court: Court, judgement: Judgement, values: Values) -> Judgement:
-    watched = _was_watched(court, judgement.host)
-    outage = Outage(failed=court.now, watched=watched, gap=not watched)
+    watch = Watch.WHOLE if _was_watched(court, judgement.host) else Watch.FOUND
+    outage = Outage(failed=court.now, watch=watch)
     judgement = judgement.but(outage=outage)
     # The reporter may have seen it first: what it wrote down is about this outage.
     entry = court.cluster.ledger.get(judgement.name)
@@ -254,7 +258,7 @@ def _doubt(court: Court, judgement: Judgement, values: Values) -> Judgement:
     By the time that masakari can be reached the host may be well, and would be evacuated while it
     runs. It is sent again when the host is seen to fail still.
     """
-    return judgement.in_outage(gap=True).meets(Fact.DOUBTED, messages.DOUBTFUL)
+    return judgement.sees(Seen.LOST).meets(Fact.DOUBTED, messages.DOUBTFUL)
 
 
 def _note_return(court: Court, judgement: Judgement, values: Values) -> Judgement:
@@ -316,7 +320,7 @@ def _closing_words(court: Court, judgement: Judgement) -> str:
         return messages.NOT_LOST if taken_back else messages.RECOVERED_EARLY
     if _every_link_is_back(court, judgement.host):
         return messages.RECOVERED
-    if outage.maintenance_seen and judgement.name not in court.cluster.maintenance:
+    if outage.flag.was_set and judgement.name not in court.cluster.maintenance:
         return messages.BACK_IN_SERVICE
     return messages.BACK_IN_TIME.format(messages.seconds(RETURN_PATIENCE))
 

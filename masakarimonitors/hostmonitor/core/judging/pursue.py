@@ -36,6 +36,7 @@ from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Phase, Report, move
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
+from masakarimonitors.hostmonitor.core.outages.watch import Seen
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy
 
 GATES: Sequence[Gate] = (
@@ -105,7 +106,7 @@ def _go_by(judgement: Judgement, case: Case, report: Report) -> Judgement:
 def _stand_by(judgement: Judgement, case: Case, report: Report) -> Judgement:
     """It is told; but what masakari's engine does not finish with may be in nobody's hands."""
     outage = case.outage
-    due = unread_at(case, report) if outage.gap else case.monotonic
+    due = unread_at(case, report) if outage.watch.gap else case.monotonic
     judgement = judgement.again(due) if due > case.monotonic else judgement
     asks = case.policy.look_up_reports and case.cluster.reporter.reports
     if outage.excused_since is None or not asks:
@@ -120,8 +121,7 @@ def _tell_anew(judgement: Judgement, case: Case, report: Report) -> Judgement:
     if hold is not None:
         return _keep(_tell_reported(judgement, report), replace(hold, why=""))
     judgement = judgement.meets(Fact.PUT_BACK, "").say(Ruling.SUSPECTED, messages.PUT_BACK_SINCE)
-    judgement = judgement.in_outage(failed=case.now, watched=False, maintenance_seen=False)
-    judgement = judgement.in_outage(excused_since=None)
+    judgement = judgement.in_outage(failed=case.now, excused_since=None).sees(Seen.ANEW)
     return pursue(judgement, case.cluster, case.policy, case.now)
 
 
@@ -198,8 +198,8 @@ def _offer(judgement: Judgement, case: Case, status: HostStatus) -> Judgement:
     # What was found silent just now is tried again at its pace, while the report waits.
     known = case.outage.questions
     questions = replace(known.anew(), life_seen=known.life_seen, untried_since=known.untried_since)
-    gap = case.outage.gap and again
-    judgement = judgement.in_outage(report=new, questions=questions, gap=gap, excused_since=None)
+    judgement = judgement.in_outage(report=new, questions=questions, excused_since=None)
+    judgement = judgement if again else judgement.sees(Seen.TOLD)
     judgement = judgement.again(_end_of_life(case, new))
     detail = f"{status.value} {made_at.isoformat()}{' again' if again else ''}"
     judgement = judgement.tell(Reason.SENT, Ruling.REPORTED, why, alarm=True, detail=detail)

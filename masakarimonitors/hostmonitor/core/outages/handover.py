@@ -13,6 +13,7 @@ from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Fact, Fate, Outage, Phase, Report
+from masakarimonitors.hostmonitor.core.outages.watch import Seen
 
 SEEN_APART = 30.0
 """Seconds by which two monitors may see the same failure, or their clocks may stand, apart. masakari acts on a
@@ -32,7 +33,7 @@ def adopt(judgement: Judgement, entry: LedgerEntry, now: Instant) -> Judgement:
         return judgement
     outage = judgement.host.outage
     if outage is None:
-        outage = Outage(failed=Instant(-math.inf, entry.reported_at), phase=Phase.UNSURE, gap=True)
+        outage = Outage(failed=Instant(-math.inf, entry.reported_at), phase=Phase.UNSURE)
         judgement = judgement.but(outage=outage)
     elif is_void(outage, entry) or not _says_more(outage.report, entry):
         return judgement
@@ -47,7 +48,7 @@ def adopt(judgement: Judgement, entry: LedgerEntry, now: Instant) -> Judgement:
 def is_void(outage: Outage, entry: LedgerEntry) -> bool:
     """Whether the entry is older than a moment at which this monitor saw the host up: of an outage before this one."""
     apart = datetime.timedelta(seconds=SEEN_APART)
-    return outage.watched and entry.reported_at < outage.failed.wall - apart
+    return outage.watch.begun and entry.reported_at < outage.failed.wall - apart
 
 
 def _says_more(report: Report | None, entry: LedgerEntry) -> bool:
@@ -84,12 +85,12 @@ def disown(judgement: Judgement, now: Instant) -> Judgement:
     if never_up_since(judgement.outage):
         return after  # the ledger is lost rather: masakari is asked whether it has a report since then
     # Whatever is found in masakari of before is of the outage that is over.
-    return after.in_outage(failed=now, watched=False, gap=True)
+    return after.in_outage(failed=now).sees(Seen.ANEW)
 
 
 def never_up_since(outage: Outage) -> bool:
     """Whether this monitor has seen it fail from its beginning until now, without a break."""
-    return outage.watched and outage.phase is Phase.FAILING and outage.since <= outage.failed.monotonic
+    return outage.watch.begun and outage.phase is Phase.FAILING and outage.since <= outage.failed.monotonic
 
 
 def depose(judgement: Judgement) -> Judgement:

@@ -19,6 +19,7 @@ from masakarimonitors.hostmonitor.core.evidence.proof import Proof
 from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.core.outages.outage import Fact, Fate, Outage, Phase, Report, move
 from masakarimonitors.hostmonitor.core.outages.reasons import LastVerdict
+from masakarimonitors.hostmonitor.core.outages.watch import Flag
 
 MEMORY = "host:"
 """`Remember` keys: this, then the host's name."""
@@ -113,7 +114,7 @@ def _memo_report(outage: Outage, report: Report) -> dict[str, JSON]:
         "reported": report.host_status.value,
         "reported_at": report.made_at.isoformat(),
         "delivered": report.arrived,
-        "maintained": outage.maintenance_seen,
+        "maintained": outage.flag.was_set,
     }
     # What follows is written only where it says more than the four above, which the first release knew.
     if report.fate in (Fate.REFUSED, Fate.EXPIRED, Fate.ANOTHERS):
@@ -169,9 +170,8 @@ def _restore_outage(kept: Mapping[str, JSON]) -> Outage | None:
     return Outage(
         failed=Instant(-math.inf, _moment(kept.get("failed")) or made_at),
         phase=Phase.UNSURE,
-        gap=True,
         report=report,
-        maintenance_seen=kept.get("maintained") is True,
+        flag=Flag.SET if kept.get("maintained") is True else Flag.NEVER,
         excused_since=Instant(-math.inf, excused) if excused is not None and report.arrived else None,
     )
 

@@ -19,6 +19,7 @@ from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Outage, move
 from masakarimonitors.hostmonitor.core.outages.reasons import LastVerdict, Reason
+from masakarimonitors.hostmonitor.core.outages.watch import Seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,11 @@ class Judgement:
     def in_outage(self, **changes: Any) -> "Judgement":
         """With these fields of its open outage changed."""
         return self.but(outage=replace(self.outage, **changes))
+
+    def sees(self, seen: Seen) -> "Judgement":
+        """With what was watched of its open outage moved by `seen`."""
+        outage = self.outage.sees(seen)
+        return self if outage is self.outage else self.but(outage=outage)
 
     def do(self, *commands: Command) -> "Judgement":
         """With these commands more."""

@@ -8,13 +8,14 @@ The diagram of docs/hostmonitor.rst is drawn from the table.
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core.evidence.inquiry import Inquiry
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.outages.watch import FLAGS, WATCHED, Flag, Living, Seen, Watch
 
 
 class Phase(StrEnum):
@@ -276,28 +277,23 @@ class Report:
 class Outage:
     """From the first firm failure, `failed`, to the full recovery.
 
-    `since`: the monotonic second from which it has asked for recovery without a break, or has not. `watched`: its
-    beginning was seen here, so the host was up before it. `gap`: it was not seen to fail all the time since its report,
-    so it may have been up since, and this be another failure. `returned_at`: when it last ceased to ask for recovery.
-    `release`: why no storm holds it. `seen_up`: it was seen up on a link when it was last judged. `looked_at`:
-    somebody has taken the host off masakari's maintenance since it failed. `maintenance_seen`: masakari has put the
-    host on maintenance since its report. `excused_since`: since when only a report that masakari's engine has not
-    finished with keeps it from being told; before a restart only the wall time is known. `refusals`: how often
-    masakari has refused its report without news. `stagger`: this monitor's turn while all report. `questions`: what
-    is asked about it.
+    `since`: the monotonic second from which it has asked for recovery without a break, or has not. `watch`: how much of
+    it was watched. `returned_at`: when it last ceased to ask for recovery. `release`: why no storm holds it. `living`:
+    where it lived when it was last judged. `flag`: what was seen of masakari's maintenance flag since it failed.
+    `excused_since`: since when only a report that masakari's engine has not finished with keeps it from being told;
+    before a restart only the wall time is known. `refusals`: how often masakari has refused its report without news.
+    `stagger`: this monitor's turn while all report. `questions`: what is asked about it.
     """
 
     failed: Instant
     phase: Phase = Phase.FAILING
     since: float = float("-inf")
-    watched: bool = False
-    gap: bool = False
+    watch: Watch = Watch.FOUND
     returned_at: Instant | None = None
     report: Report | None = None
     release: Release = Release.NONE
-    seen_up: bool = False
-    looked_at: bool = False
-    maintenance_seen: bool = False
+    living: Living = Living.NOWHERE
+    flag: Flag = Flag.NEVER
     excused_since: Instant | None = None
     refusals: int = 0
     stagger: float | None = None
@@ -307,6 +303,11 @@ class Outage:
     def fate(self) -> Fate:
         """What has become of its report."""
         return self.report.fate if self.report is not None else Fate.NONE
+
+    def sees(self, seen: Seen) -> "Outage":
+        """With what was watched of it, and of its flag, moved by `seen`."""
+        watch, flag = WATCHED.get((self.watch, seen), self.watch), FLAGS.get((self.flag, seen), self.flag)
+        return self if (watch, flag) == (self.watch, self.flag) else replace(self, watch=watch, flag=flag)
 
     def let_go(self, seen_up: bool) -> bool:
         """Whether no storm holds its report; `seen_up`: the host is seen up on a link now."""

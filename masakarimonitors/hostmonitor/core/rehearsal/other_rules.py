@@ -97,6 +97,7 @@ def _shown(stage: Stage[State], step: Step) -> Happens:
 
 
 A = TypeVar("A", PowerSeen, LifeSeen, ReportsFound, Answered)
+R = TypeVar("R", PowerSeen, LifeSeen, ReportsFound)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,41 +129,16 @@ class _World:
         """What comes of one command."""
         match command:
             case CheckPower(host):
-                power = self._nearest(self.power, host, now, "the power of a host")
-                yield (
-                    ANSWER,
-                    lambda at: (
-                        replace(power, at=at, in_reply_to=command)
-                        if power is not None
-                        else PowerSeen(
-                            host=host, power=Power.NO_PROOF, evidence=_NOTHING, at=at, in_reply_to=command
-                        )
-                    ),
+                power = PowerSeen(
+                    host=host, power=Power.NO_PROOF, evidence=_NOTHING, at=now, in_reply_to=command
                 )
+                yield self._reply(self.power, power, "the power of a host")
             case CheckLife(host):
-                life = self._nearest(self.life, host, now, "whether something of a host answers")
-                yield (
-                    ANSWER,
-                    lambda at: (
-                        replace(life, at=at, in_reply_to=command)
-                        if life is not None
-                        else LifeSeen(
-                            host=host, life=Life.UNKNOWN, evidence=_NOTHING, at=at, in_reply_to=command
-                        )
-                    ),
-                )
+                life = LifeSeen(host=host, life=Life.UNKNOWN, evidence=_NOTHING, at=now, in_reply_to=command)
+                yield self._reply(self.life, life, "whether something of a host answers")
             case LookUpReports(host):
-                found = self._nearest(self.found, host, now, "whether masakari has a report")
-                yield (
-                    ANSWER,
-                    lambda at: (
-                        replace(found, at=at, in_reply_to=command)
-                        if found is not None
-                        else ReportsFound(
-                            host=host, found=False, evidence=_NOTHING, at=at, in_reply_to=command
-                        )
-                    ),
-                )
+                found = ReportsFound(host=host, found=False, evidence=_NOTHING, at=now, in_reply_to=command)
+                yield self._reply(self.found, found, "whether masakari has a report")
             case Notify(HostNotification() as told) if told.event is HostEvent.STOPPED:
                 before = self._nearest(self.answered, told.hostname, now, "")
                 outcome = before.outcome if before is not None else Outcome.ACCEPTED
@@ -177,6 +153,11 @@ class _World:
                         at=at,
                     ),
                 )
+
+    def _reply(self, kept: Mapping[str, list[R]], nothing: R, what: str) -> tuple[float, Happens]:
+        """What was recorded of its host nearest to `nothing`, which is said where nothing was."""
+        known = self._nearest(kept, nothing.host, nothing.at, what) or nothing
+        return ANSWER, lambda at: replace(known, at=at, in_reply_to=nothing.in_reply_to)
 
     def _nearest(self, kept: Mapping[str, list[A]], host: str, now: Instant, what: str) -> A | None:
         known = kept.get(host)
