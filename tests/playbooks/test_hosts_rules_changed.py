@@ -4,6 +4,7 @@ from masakarimonitors.core.decision import Ruling
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import DomainsChanged, GuardChanged, MatrixChanged
+from masakarimonitors.hostmonitor.core.outages.watch import Watch
 from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, started, stopped
 
 LINKS = ("manage", "storage")
@@ -37,7 +38,7 @@ def test_a_host_that_is_down_already_is_settled_anew_and_was_not_seen_to_fail() 
     on.feed(changed(STORAGE_DOWN))
     assert on.reports == []
     outage = on.state.hosts["node05"].outage
-    assert outage is not None and not outage.watched and outage.gap
+    assert outage is not None and outage.watch is Watch.FOUND
     on.wait(60)
     assert on.reports == [stopped("node05")]
     on.wait(3600)

@@ -177,7 +177,7 @@ def _note_life(court: Court, judgement: Judgement, values: tuple[Membership, ...
     already goes on to settle, or sight that comes and goes would hold a silent host for ever.
     """
     outage, seen = judgement.outage, _where_up(judgement.host, values)
-    fallen = all(link.value is not Membership.UP for link in judgement.host.links)
+    fallen = seen is Seen.FALLEN
     if outage.release is Release.ALIVE and fallen:
         judgement = judgement.in_outage(release=Release.NONE)
     living = LIVED[outage.living, seen]

@@ -61,7 +61,7 @@ def plain(host: HostState) -> tuple[bool, str, tuple[str, str, bool, bool] | Non
     return (
         host.seen_in_service,
         links,
-        (report.host_status.value, at, report.arrived, outage.maintenance_seen),
+        (report.host_status.value, at, report.arrived, outage.flag.was_set),
     )
 
 

@@ -14,6 +14,7 @@ from masakarimonitors.hostmonitor.core.fleet.registry import UNSEEN_AFTER, next_
 from masakarimonitors.hostmonitor.core.observation import Membership, Registry
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Release, Report
+from masakarimonitors.hostmonitor.core.outages.watch import Flag
 from masakarimonitors.hostmonitor.core.state import Cluster, Maintenance, Segments, State
 from tests.fixtures.host_play import OWN, THREE, policy
 from tests.unit.hostmonitor.core.judging.test_judge import record
@@ -101,7 +102,7 @@ def test_the_end_of_a_maintenance_frees_what_it_held(
     after = take({"node05": False}, {"node05": host(fate=fate)}, **FLAG).hosts["node05"]
     assert after is not None and after.outage is not None
     assert (after.planned_until, after.outage.release) == (1000.0, release)
-    assert after.outage.looked_at
+    assert after.outage.flag is Flag.LIFTED
     assert (after.outage.report.retry_at if after.outage.report is not None else None) == retry_at
 
 

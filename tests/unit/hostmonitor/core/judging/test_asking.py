@@ -44,6 +44,7 @@ from masakarimonitors.hostmonitor.core.observation import (
 from masakarimonitors.hostmonitor.core.outages.handover import WINDOW
 from masakarimonitors.hostmonitor.core.outages.outage import Fate
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
+from masakarimonitors.hostmonitor.core.outages.watch import Watch
 from masakarimonitors.hostmonitor.core.state import Maintenance, ProofPolicy, Segments
 from tests.unit.hostmonitor.core.judging.test_gates import EPOCH, FAILED, FLAG, case, report
 
@@ -88,7 +89,7 @@ def test_nothing_else_waits_as_if_it_were_refused(fate: Fate) -> None:
 
 def test_masakari_is_asked_once_whether_it_has_refused_because_another_was_first() -> None:
     refused = report(Fate.REFUSED, why="409 maintenance", retry_at=9e9)
-    first = not_refused(case(rules=LOOK, outage=refused | {"watched": True}))
+    first = not_refused(case(rules=LOOK, outage=refused | {"watch": Watch.WHOLE}))
     assert asked_of(first) == (LookUpReports("node05", EPOCH, HostStatus.NORMAL, 1, failed=EPOCH),)
     assert first is not None and first.until == 9e9
     for inquiry in (first.questions, found(False)):
@@ -278,7 +279,7 @@ NORMAL = HostStatus.NORMAL
 def test_where_nobody_has_seen_it_begin_what_masakari_is_at_counts_too(
     later: float, arrived: bool, since: float, unfinished: float
 ) -> None:
-    outage = report(Fate.ACCEPTED if arrived else Fate.TAKEN_BACK) | {"gap": True}
+    outage = report(Fate.ACCEPTED if arrived else Fate.TAKEN_BACK) | {"watch": Watch.FOUND}
     (question,) = asked_of(not_twice(case(later, rules=LOOK, outage=outage), NORMAL))
     assert (question.since - EPOCH).total_seconds() == since
     assert (question.unfinished_since - EPOCH).total_seconds() == unfinished
@@ -307,14 +308,14 @@ def read(ago: float, *, flagged: bool = False, hosts: dict[str, str] | None = No
 def test_what_was_begun_before_masakari_was_read_in_service_is_an_earlier_failure(
     facts: dict[str, Any], touched: float | None
 ) -> None:
-    outage = report(Fate.TAKEN_BACK) | {"gap": True}
+    outage = report(Fate.TAKEN_BACK) | {"watch": Watch.FOUND}
     (question,) = asked_of(not_twice(case(cluster=facts, rules=LOOK, outage=outage), NORMAL))
     since = question.touched_since
     assert (since and (since - EPOCH).total_seconds()) == touched
 
 
 def test_a_flag_is_not_what_its_engine_began_with_long_before() -> None:
-    flagged = case(cluster=read(50.0, flagged=True), rules=LOOK, outage={"gap": True})
+    flagged = case(cluster=read(50.0, flagged=True), rules=LOOK, outage={"watch": Watch.FOUND})
     (question,) = asked_of(told_by_another(flagged, Hold(reason=Reason.MAINTENANCE, alarm=True)))
     assert (question.touched_since - EPOCH).total_seconds() == -50.0 - WINDOW
 
@@ -343,7 +344,7 @@ def test_what_excused_it_before_a_restart_goes_on_by_the_wall_clock(before: floa
 
 def test_it_is_asked_about_again_while_it_is_not_finished_with() -> None:
     facts = read(0.0, flagged=True)
-    answer = {"questions": found(True), **report(Fate.ANOTHERS), "gap": True}
+    answer = {"questions": found(True), **report(Fate.ANOTHERS), "watch": Watch.FOUND}
     assert still_excused(case(WINDOW - 1, cluster=facts, rules=LOOK, outage=answer), SINCE).commands == ()
     hold = still_excused(case(WINDOW, cluster=facts, rules=LOOK, outage=answer), SINCE)
     (question,) = asked_of(hold)
@@ -362,7 +363,7 @@ def found(value: bool | None, at: float = FAILED, status: HostStatus = NORMAL) -
 
 
 def test_only_while_all_report_it_is_asked_what_others_have_told() -> None:
-    watched = {"watched": True}
+    watched = {"watch": Watch.WHOLE}
     assert asked_of(not_twice(case(cluster=ALL, rules=LOOK, outage=watched), NORMAL)) == (
         LookUpReports("node05", EPOCH, NORMAL, 1, failed=EPOCH),
     )
@@ -373,14 +374,18 @@ def test_only_while_all_report_it_is_asked_what_others_have_told() -> None:
 @pytest.mark.parametrize(
     ("since", "outage", "asks"),
     [
-        (FAILED + 1.0, {"watched": True}, True),
-        (FAILED - 1.0, {"watched": True}, False),  # nobody else was to tell it
+        (FAILED + 1.0, {"watch": Watch.WHOLE}, True),
+        (FAILED - 1.0, {"watch": Watch.WHOLE}, False),  # nobody else was to tell it
         (
             FAILED + 1.0,
             {},
             False,
         ),  # it may have failed long before: what is found may be of an earlier outage
-        (FAILED + 1.0, {"watched": True, **report(Fate.TAKEN_BACK)}, False),  # it is repeated as the same
+        (
+            FAILED + 1.0,
+            {"watch": Watch.WHOLE, **report(Fate.TAKEN_BACK)},
+            False,
+        ),  # it is repeated as the same
         (FAILED - 1.0, report(Fate.REFUSED), True),  # perhaps because of another's report
     ],
 )

@@ -15,6 +15,7 @@ from masakarimonitors.hostmonitor.core.judging.gates import SEGMENTS_AGE, Case
 from masakarimonitors.hostmonitor.core.observation import LookUpReports, ReportsFound
 from masakarimonitors.hostmonitor.core.outages.handover import WINDOW
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Report
+from masakarimonitors.hostmonitor.core.outages.watch import Watch
 from masakarimonitors.hostmonitor.core.state import Maintenance, Segments
 from tests.unit.hostmonitor.core.judging.test_gates import EPOCH, FAILED, case
 
@@ -47,7 +48,9 @@ def told(
         settled_at=EPOCH + datetime.timedelta(seconds=settled),
         arrived_by=FAILED + arrived,
     )
-    return failure_of(case(LATER, cluster=facts, outage={"gap": True, "report": report, **outage}), report)
+    return failure_of(
+        case(LATER, cluster=facts, outage={"watch": Watch.FOUND, "report": report, **outage}), report
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def told(
         ({"standing": Standing.ALL}, About.EARLIER),
         ({"standing": Standing.FOLLOWER}, About.THIS),
         ({"standing": Standing.NO_ELECTION}, About.THIS),
-        ({"gap": False}, About.THIS),
+        ({"watch": Watch.SINCE_TOLD}, About.THIS),
         ({"flagged": True}, About.THIS),
         ({"hosts": {}}, About.THIS),
         ({"disabled": frozenset({"node05"})}, About.THIS),

@@ -31,6 +31,7 @@ from masakarimonitors.hostmonitor.core.observation import Membership, Power, Pro
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Release, Report
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
+from masakarimonitors.hostmonitor.core.outages.watch import Watch
 from masakarimonitors.hostmonitor.core.state import Cluster, Maintenance, ProofPolicy, Segments
 from tests.fixtures.host_play import policy
 
@@ -63,7 +64,7 @@ def case(
         name=name,
         host=HostState(
             links=(BLANK,) * 3,
-            outage=Outage(**{"failed": when, "since": FAILED, **(outage or {})}),
+            outage=Outage(**{"failed": when, "since": FAILED, "watch": Watch.SINCE_TOLD, **(outage or {})}),
             **{"seen_in_service": True, **host},
         ),
         values=values,

@@ -26,6 +26,7 @@ from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Fact, Fate, Outage, Phase, Report
+from masakarimonitors.hostmonitor.core.outages.watch import Flag, Watch
 from masakarimonitors.hostmonitor.core.state import Cluster, Maintenance, Segments
 from tests.fixtures.host_play import policy
 
@@ -120,10 +121,10 @@ def test_a_link_that_is_not_seen_counts_for_nothing() -> None:
     [
         ({}, {}, RETURN_PATIENCE - 101, False),
         ({}, {}, RETURN_PATIENCE - 100, True),
-        ({"maintenance_seen": True}, {"segments": Segments(hosts={}, answered=True)}, 0, True),
-        ({"maintenance_seen": True}, {"segments": Segments()}, 0, False),
+        ({"flag": Flag.SET}, {"segments": Segments(hosts={}, answered=True)}, 0, True),
+        ({"flag": Flag.SET}, {"segments": Segments()}, 0, False),
         (
-            {"maintenance_seen": True},
+            {"flag": Flag.SET},
             {"segments": Segments(hosts={}, answered=True), "maintenance": {"node05": Maintenance(0.0)}},
             0,
             False,
@@ -150,18 +151,18 @@ def test_a_failure_opens_an_outage_that_has_to_settle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "view", "in_service", "watched"),
+    ("values", "view", "in_service", "watch"),
     [
-        ((U, U, D), SEEN, True, True),
-        ((U, U, D), SEEN, False, False),
-        ((U, U, D), replace(SEEN, since=500.0), True, False),  # listed as lost when it came into sight
+        ((U, U, D), SEEN, True, Watch.WHOLE),
+        ((U, U, D), SEEN, False, Watch.FOUND),
+        ((U, U, D), replace(SEEN, since=500.0), True, Watch.FOUND),  # listed as lost when it came into sight
     ],
 )
 def test_whether_its_beginning_was_seen(
-    values: tuple[Membership, ...], view: ViewState, in_service: bool, watched: bool
+    values: tuple[Membership, ...], view: ViewState, in_service: bool, watch: Watch
 ) -> None:
     state = host(values, seen_in_service=in_service)
-    assert ruled(state, cluster(view)).outage.watched is watched
+    assert ruled(state, cluster(view)).outage.watch is watch
 
 
 def test_a_follower_opens_it_with_what_the_reporter_has_written_down() -> None:

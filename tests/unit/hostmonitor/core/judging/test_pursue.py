@@ -18,6 +18,7 @@ from masakarimonitors.hostmonitor.core.observation import CheckPower, Membership
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Phase, Report
+from masakarimonitors.hostmonitor.core.outages.watch import Watch
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy, ProofPolicy, Segments
 from tests.fixtures.host_play import policy
 from tests.unit.hostmonitor.core.judging.test_judge import record
@@ -56,7 +57,8 @@ def run(
 ) -> Judgement:
     """The host failed on its storage at 0, in service before; it is pursued once at `seconds`."""
     links = tuple(record(value) for value in (Membership.DOWN, Membership.DOWN, Membership.DOWN))
-    failed = Outage(**{"failed": at(0.0), "since": 1000.0, "report": report, **(outage or {})})
+    told: dict[str, Any] = {"failed": at(0.0), "since": 1000.0, "watch": Watch.SINCE_TOLD, "report": report}
+    failed = Outage(**(told | (outage or {})))
     state = HostState(links=links, **{"seen_in_service": True, "outage": failed, **host})
     views = dict.fromkeys(rules.matrix.sequence, SEEN)
     cluster = Cluster(views=views, reporter=Reporter(standing=standing, since=0.0), **(facts or {}))
@@ -200,7 +202,7 @@ def test_a_report_names_the_moment_since_which_another_may_have_told_the_same(
     watched: bool, since: float
 ) -> None:
     """One whose beginning nobody here saw (this monitor was restarted) may have been told before that."""
-    (told,) = notes(run(outage={"watched": watched}))
+    (told,) = notes(run(outage={"watch": Watch.WHOLE if watched else Watch.SINCE_TOLD}))
     assert told.since == at(since).wall < told.notification.generated_time
 
 
@@ -211,7 +213,7 @@ def test_what_was_told_before_the_last_outage_ended_is_not_of_this_failure(
     ended: float, since: float
 ) -> None:
     """Unless the clock was set since: no outage ends after the next has begun."""
-    (told,) = notes(run(outage={"watched": False}, outage_ended=before_the_restart(ended)))
+    (told,) = notes(run(outage={"watch": Watch.SINCE_TOLD}, outage_ended=before_the_restart(ended)))
     assert told.since == at(since).wall
-    (told,) = notes(run(outage={"watched": True}, outage_ended=before_the_restart(ended)))
+    (told,) = notes(run(outage={"watch": Watch.WHOLE}, outage_ended=before_the_restart(ended)))
     assert told.since == at(0.0).wall

@@ -20,6 +20,7 @@ from masakarimonitors.hostmonitor.core.outages.handover import (
 from masakarimonitors.hostmonitor.core.outages.host import new_host
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Phase, Report
+from masakarimonitors.hostmonitor.core.outages.watch import Watch
 
 EPOCH = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
 NORMAL, UNKNOWN = HostStatus
@@ -33,8 +34,8 @@ def entry(seconds: float, delivered: bool, status: HostStatus = NORMAL) -> Ledge
     return LedgerEntry(status, at(seconds).wall, delivered)
 
 
-def host(report: Report | None = None, failed: float = 0.0, watched: bool = True) -> Judgement:
-    outage = Outage(failed=at(failed), report=report, watched=watched)
+def host(report: Report | None = None, failed: float = 0.0, watch: Watch = Watch.WHOLE) -> Judgement:
+    outage = Outage(failed=at(failed), report=report, watch=watch)
     return Judgement(name="node05", sequence=("a",), host=new_host(1)).but(outage=outage)
 
 
@@ -52,7 +53,7 @@ def test_what_was_not_told_here_is_adopted(delivered: bool, fate: Fate) -> None:
 def test_a_host_of_which_nothing_is_known_gets_an_outage_that_is_to_be_seen() -> None:
     blank = Judgement(name="node05", sequence=("a",), host=new_host(1))
     after = adopt(blank, entry(2.0, True), at(60.0))
-    assert (after.host.phase, after.outage.watched) == (Phase.UNSURE, False)
+    assert (after.host.phase, after.outage.watch) == (Phase.UNSURE, Watch.FOUND)
 
 
 def test_a_name_that_masakari_refuses_is_left_alone() -> None:
@@ -70,9 +71,10 @@ def test_a_name_that_masakari_refuses_is_left_alone() -> None:
     ],
 )
 def test_an_entry_from_before_the_host_was_seen_up_is_void(seconds: float, watched: bool, void: bool) -> None:
-    outage = Outage(failed=at(100.0), watched=watched)
+    watch = Watch.WHOLE if watched else Watch.FOUND
+    outage = Outage(failed=at(100.0), watch=watch)
     assert is_void(outage, entry(seconds, True)) is void
-    before = host(failed=100.0, watched=watched)
+    before = host(failed=100.0, watch=watch)
     assert (adopt(before, entry(seconds, True), at(200.0)) == before) is void
 
 
@@ -111,7 +113,7 @@ def test_the_later_word_of_the_two_counts(
 def test_what_an_earlier_leader_has_closed_is_not_reported_any_more(
     fate: Fate, age: float, kept: bool
 ) -> None:
-    after = disown(host(report(fate), watched=False), at(2.0 + age))
+    after = disown(host(report(fate), watch=Watch.FOUND), at(2.0 + age))
     assert (after.host.fate is fate) is kept
     if not kept:
         assert after.outage.report is None and after.outage.failed == at(2.0 + age)
@@ -123,7 +125,7 @@ def test_what_an_earlier_leader_has_closed_is_not_reported_any_more(
         ({}, True),
         ({"since": 90.0}, False),  # a break, in which it may have been up
         ({"phase": Phase.UNSURE}, False),
-        ({"watched": False}, False),
+        ({"watch": Watch.FOUND}, False),
     ],
 )
 def test_what_was_seen_to_fail_all_the_time_is_the_same_outage_of_which_masakari_can_be_asked(

@@ -16,6 +16,7 @@ from masakarimonitors.hostmonitor.core.evidence.membership import BLANK, observe
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.core.outages.host import HostState, memo, new_host, restore
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Phase, Report
+from masakarimonitors.hostmonitor.core.outages.watch import Flag
 
 WHEN = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
 LATER = WHEN + datetime.timedelta(seconds=30)
@@ -74,7 +75,7 @@ def test_the_form_on_disk_stays_what_earlier_releases_wrote() -> None:
     told = Outage(
         failed=Instant(0.0, WHEN),
         report=Report(made_at=WHEN, host_status=HostStatus.NORMAL),
-        maintenance_seen=True,
+        flag=Flag.SET,
     )
     assert json.dumps(memo(HostState(links=(DOWN,), seen_in_service=True, outage=told), ("a",))) == (
         '{"up": true, "links": {"a": "down"}, "reported": "NORMAL", '
