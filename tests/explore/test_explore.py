@@ -15,6 +15,7 @@ from masakarimonitors.core.silences.silence import Silence
 from masakarimonitors.hostmonitor.core import ingest
 from masakarimonitors.hostmonitor.core.fleet.news import News
 from masakarimonitors.hostmonitor.core.judging import judge
+from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.observation import (
     Answered,
     Follower,
@@ -245,7 +246,7 @@ def test_a_release_that_outlives_the_life_is_found_out(monkeypatch: pytest.Monke
     assert "fails together with all others" in str(account.violation), str(account)
 
 
-def _only_settle(court: judge.Court, judgement: Judgement, values: judge.Values) -> Judgement:
+def _only_settle(court: Court, judgement: Judgement, values: judge.Values) -> Judgement:
     after = NOTE_LIFE(court, judgement, values)
     return after.in_outage(release=judgement.outage.release)
 

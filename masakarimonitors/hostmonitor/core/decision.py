@@ -32,7 +32,8 @@ from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
 from masakarimonitors.hostmonitor.core.fleet.silencing import pass_silences
 from masakarimonitors.hostmonitor.core.fleet.storms import evaluate_storms
 from masakarimonitors.hostmonitor.core.ingest import ingest
-from masakarimonitors.hostmonitor.core.judging.judge import Court, judge
+from masakarimonitors.hostmonitor.core.judging.court import Court
+from masakarimonitors.hostmonitor.core.judging.judge import judge
 from masakarimonitors.hostmonitor.core.judging.pursue import pursue
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import (

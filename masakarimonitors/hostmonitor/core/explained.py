@@ -24,8 +24,8 @@ from masakarimonitors.core.explained import (
 from masakarimonitors.core.silences import words
 from masakarimonitors.core.storm import EVERYWHERE
 from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
+from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.judging.gates import SEGMENTS_AGE, Case, Hold
-from masakarimonitors.hostmonitor.core.judging.judge import Court
 from masakarimonitors.hostmonitor.core.judging.pursue import GATES
 from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.core.outages import messages

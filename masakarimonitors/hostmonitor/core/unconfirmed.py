@@ -11,7 +11,7 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, HostNotification
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, confirm, forget, wait, withdraw
 from masakarimonitors.hostmonitor.core.election.reporter import Standing
-from masakarimonitors.hostmonitor.core.judging.judge import Court
+from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from masakarimonitors.core.decision import Ruling, Verdict
 from masakarimonitors.core.storm import EVERYWHERE, GuardPolicy, Storm, evaluate
 from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
-from masakarimonitors.hostmonitor.core.judging.judge import Court
+from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState

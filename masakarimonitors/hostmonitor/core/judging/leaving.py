@@ -8,8 +8,8 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostEvent, HostNotification, HostStatus, Leave, Notification
 from masakarimonitors.hostmonitor.core.evidence.inquiry import LIFE_AGE
 from masakarimonitors.hostmonitor.core.evidence.proof import Evidence
+from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.judging.gates import WHILE_IT_WAITS, Case, first_hold, not_silenced
-from masakarimonitors.hostmonitor.core.judging.judge import Court
 from masakarimonitors.hostmonitor.core.observation import Life
 from masakarimonitors.hostmonitor.core.outages.outage import Fate
 from masakarimonitors.hostmonitor.core.state import Policy, State

@@ -21,6 +21,7 @@ from masakarimonitors.hostmonitor.core.judging.asking import (
     told_since,
     upheld,
 )
+from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.judging.earlier import About, failure_of, unread, unread_at
 from masakarimonitors.hostmonitor.core.judging.gates import (
     BEFORE_PROOF,
@@ -31,7 +32,6 @@ from masakarimonitors.hostmonitor.core.judging.gates import (
     first_hold,
     not_silenced,
 )
-from masakarimonitors.hostmonitor.core.judging.judge import Court
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Phase, Report, move

@@ -12,7 +12,7 @@ from masakarimonitors.core.storm import EVERYWHERE, STEP, GuardPolicy, Storm
 from masakarimonitors.hostmonitor.core.election.reporter import Reporter
 from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
 from masakarimonitors.hostmonitor.core.fleet.storms import Weather, evaluate_storms
-from masakarimonitors.hostmonitor.core.judging.judge import Court
+from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Phase, Release, Report

@@ -13,11 +13,11 @@ from masakarimonitors.core.streak import Streak
 from masakarimonitors.hostmonitor.core.election.reporter import Reporter, Standing
 from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.evidence.membership import BLANK, MemberRecord, ViewState
+from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.judging.judge import (
     ENGINE_WAIT,
     RETURN_PATIENCE,
     UNWATCHED_AFTER,
-    Court,
     assess,
     judge,
 )
@@ -107,13 +107,6 @@ def test_without_an_outage_only_an_answer_that_is_known_says_that_all_is_well() 
         ((X, X, X), Fact.UNTOLD),
     ):
         assert assess(court, "node05", host(values), values) is fact
-
-
-def test_a_link_that_is_not_seen_counts_for_nothing() -> None:
-    court = Court(cluster=cluster(BLIND), policy=RULES, now=NOW)
-    assert court.values(host((U, U, D))) == (U, U, X)
-    assert court.standing(host((U, U, D))) == (U, U, D)
-    assert not court.asks_recovery(host((U, U, D)))
 
 
 @pytest.mark.parametrize(
