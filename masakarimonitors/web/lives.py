@@ -5,7 +5,7 @@ is wrong, from its own health and from its life, worst first. Who does not answe
 """
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -31,6 +31,8 @@ class Life(StrEnum):
     """It was here, and has ended in order."""
     MISSING = "missing"
     """It is to be here, and was not seen yet."""
+    UNKNOWN = "unknown"
+    """It does not run and was never seen, and whether it is to be here cannot be seen."""
     ABSENT = "absent"
     """It was never seen, and nobody has said that it is to be here."""
 
@@ -43,7 +45,8 @@ _BY_ANSWER: Mapping[Answer, Life] = {
     Answer.ODD: Life.ODD,
 }
 
-_NEVER_HERE = frozenset({Life.UNASKED, Life.ABSENT, Life.MISSING})
+_NEVER_HERE = frozenset({Life.UNASKED, Life.ABSENT, Life.MISSING, Life.UNKNOWN})
+_DEGRADED = frozenset({Life.UNKNOWN})
 
 MEANS: Mapping[Life, str] = {
     Life.UNASKED: "it was not asked yet: nobody knows how it is. Wait a moment",
@@ -55,9 +58,23 @@ MEANS: Mapping[Life, str] = {
     "`masakari-monitors web` again, or name those that are wanted with [web] monitors",
     Life.MISSING: "does not run, and is to run here, as it has left an outbox or as [web] monitors says: nobody "
     "watches what it should watch. Start it, or name those that are wanted with [web] monitors",
+    Life.UNKNOWN: "does not run, and whether it is to run here cannot be seen: it may be one that does not "
+    "start, and then nobody watches what it should watch. Name those that are to run here with [web] monitors, or "
+    "start `masakari-monitors web` as the user that the monitors run as",
 }
 """What each life means that is a fault, and what to do."""
 
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The monitors that are to run here; `untold`: why that cannot be known of the others, if it cannot."""
+
+    names: Collection[str] = ()
+    untold: str = ""
+
+
+NONE_EXPECTED = Expected()
+"""It is known that none is to be here."""
 
 KEPT = datetime.timedelta(seconds=10)
 """How long what was told of each host's links is shown on where an answer comes without: it is not the present one."""
@@ -82,11 +99,17 @@ class Seen:
         return self.snapshot if self.life is Life.RUNS else None
 
 
-def heard(before: Seen, found: Found, wanted: bool, now: datetime.datetime) -> Seen:
-    """How a monitor stands that was so before, after this was heard of it; `wanted`: it is to be here."""
-    life = _BY_ANSWER.get(found.answer)
-    if life is None:
-        life = Life.STOPPED if before.life not in _NEVER_HERE else Life.MISSING if wanted else Life.ABSENT
+def heard(before: Seen, found: Found, expected: Expected, now: datetime.datetime) -> Seen:
+    """How a monitor stands that was so before, after this was heard of it."""
+    life, why = _BY_ANSWER.get(found.answer), found.why
+    if life is None and before.life not in _NEVER_HERE:
+        life = Life.STOPPED
+    elif life is None and before.name in expected.names:
+        life = Life.MISSING
+    elif life is None and expected.untold:
+        life, why = Life.UNKNOWN, expected.untold
+    elif life is None:
+        life = Life.ABSENT
     snapshot, at, grid_at = before.snapshot, before.at, before.grid_at
     if life is Life.RUNS:
         snapshot, at = found.snapshot, now
@@ -99,7 +122,7 @@ def heard(before: Seen, found: Found, wanted: bool, now: datetime.datetime) -> S
         name=before.name,
         life=life,
         since=before.since if life is before.life else now,
-        why=found.why,
+        why=why,
         snapshot=snapshot,
         at=at,
         grid_at=grid_at,
@@ -134,7 +157,7 @@ class Wrong:
 def wrongs(seen: Sequence[Seen]) -> Sequence[Wrong]:
     """All that is wrong with these monitors, the worst first, and of those the oldest."""
     found = [wrong for one in seen for wrong in _of(one)]
-    if all(one.life in (Life.ABSENT, Life.MISSING) for one in seen):
+    if all(one.life in (Life.ABSENT, Life.MISSING, Life.UNKNOWN) for one in seen):
         found.append(
             Wrong(
                 level=Level.BLIND.value,
@@ -154,7 +177,7 @@ def _of(one: Seen) -> Iterator[Wrong]:
         why = f" ({one.why.rstrip('.')})" if one.why else ""
         said, _, to_do = MEANS[one.life].partition(". ")
         yield Wrong(
-            level=Level.BLIND.value,
+            level=(Level.DEGRADED if one.life in _DEGRADED else Level.BLIND).value,
             monitor=one.name,
             kind=one.life.value,
             seen=f"{said}{why}",

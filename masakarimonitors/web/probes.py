@@ -40,7 +40,7 @@ def routes(watch: Watch) -> Mapping[str, Handler]:
             if one.answer is Heard.SAID
         }
         own = [
-            f"# HELP {_UP} 1 while the monitor answers, 0 while it is dead, hung, stopped or may not be asked.",
+            f"# HELP {_UP} 1 while the monitor answers, 0 while it is dead, hung, stopped, or nobody can see.",
             f"# TYPE {_UP} gauge",
             *(
                 f'{_UP}{{monitor="{one.name}"}} {float(one.life is Life.RUNS)}'

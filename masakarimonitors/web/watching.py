@@ -5,13 +5,13 @@ a second time: everybody who looks meanwhile hears that answer. One that takes l
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.system.clock import Clock, pause
 from masakarimonitors.system.threads import NoThread, Pool
-from masakarimonitors.web.lives import Seen, heard
+from masakarimonitors.web.lives import NONE_EXPECTED, Expected, Seen, heard
 
 SLOW = 2.0
 """Seconds after which a monitor that has not answered yet is shown as one that does not."""
@@ -40,13 +40,13 @@ class Watch:
         ask: Ask,
         clock: Clock,
         *,
-        wanted: Collection[str] = (),
+        expected: Expected = NONE_EXPECTED,
         slow: float = SLOW,
     ) -> None:
-        """Nobody is asked yet; `wanted`: those that are to run here."""
+        """Nobody is asked yet; `expected`: those that are to run here, as far as that is known by now."""
         self._ask = ask
         self._clock = clock
-        self._wanted = wanted
+        self._expected = expected
         self._slow = slow
         self._pools = {name: Pool(f"asking {name}", _THREADS) for name in names}
         self._asking: dict[tuple[str, Sequence[str]], tuple[float, asyncio.Task[Found]]] = {}
@@ -72,7 +72,7 @@ class Watch:
     async def look(self) -> Sequence[Seen]:
         """Ask all of them how they are."""
         for name, found in (await self.hear(PAGE)).items():
-            self._seen[name] = heard(self._seen[name], found, name in self._wanted, self._clock.now().wall)
+            self._seen[name] = heard(self._seen[name], found, self._expected, self._clock.now().wall)
         return self.seen
 
     async def hear(self, more: Sequence[str]) -> dict[str, Found]:
@@ -90,6 +90,10 @@ class Watch:
                 seconds = self._clock.now().monotonic - since
                 found[name] = Found(name, Answer.HUNG, why=f"no answer for {seconds:.0f} s")
         return found
+
+    def expect(self, expected: Expected) -> None:
+        """It is known better now which are to run here."""
+        self._expected = expected
 
     def close(self) -> None:
         """Nobody is asked any more."""

@@ -12,6 +12,7 @@ import pytest
 from masakarimonitors.status import listening
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.web.lives import Expected
 from masakarimonitors.web.site import Explanation, Site, Sources
 from masakarimonitors.web.watching import Watch
 from tests.fixtures.fake_masakari import FakeMasakari
@@ -143,7 +144,7 @@ class Busy:
     async def at_work(self) -> AsyncIterator[str]:
         """Its page."""
         clock = SystemClock()
-        watch = Watch(NAMES, self.ask, clock, wanted=["instancemonitor"])
+        watch = Watch(NAMES, self.ask, clock, expected=Expected(["instancemonitor"]))
         explain = Explanation(
             first="node0001 has failed.",
             parts=[("hostmonitor", [("gate", "holds", "storm")])],

@@ -4,7 +4,7 @@ import datetime
 from typing import Any
 
 from masakarimonitors.status.asked import Answer, Found
-from masakarimonitors.web.lives import Life, Seen, heard
+from masakarimonitors.web.lives import NONE_EXPECTED, Life, Seen, heard
 
 NOW = datetime.datetime(2026, 11, 22, 2, 10, 30, tzinfo=datetime.UTC)
 NAMES = ("processmonitor", "instancemonitor", "introspectiveinstancemonitor", "hostmonitor")
@@ -43,7 +43,9 @@ def seen(name: str, answer: Answer = Answer.SAID, why: str = "", **changes: Any)
     """That monitor, as it was heard."""
     found = Found(name, answer, snapshot(name, **changes), why)
     known = Seen(name=name, since=NOW, life=Life.RUNS)
-    return heard(known if answer is not Answer.NONE else Seen(name=name, since=NOW), found, False, NOW)
+    return heard(
+        known if answer is not Answer.NONE else Seen(name=name, since=NOW), found, NONE_EXPECTED, NOW
+    )
 
 
 def grid(count: int, down: int = 0) -> dict[str, Any]:

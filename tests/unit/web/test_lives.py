@@ -7,7 +7,7 @@ import pytest
 
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.health import Kind, Level
-from masakarimonitors.web.lives import MEANS, Life, Seen, Wrong, heard, moment, wrongs
+from masakarimonitors.web.lives import MEANS, Expected, Life, Seen, Wrong, heard, moment, wrongs
 
 NOW = datetime.datetime(2026, 11, 22, 2, 10, tzinfo=datetime.UTC)
 LATER = NOW + datetime.timedelta(minutes=1)
@@ -20,14 +20,25 @@ def seen(life: Life = Life.RUNS, **changes: Any) -> Seen:
 
 @pytest.mark.parametrize("before", Life)
 @pytest.mark.parametrize("answer", Answer)
-@pytest.mark.parametrize("wanted", [True, False])
-def test_whatever_was_and_whatever_is_heard_has_a_life(before: Life, answer: Answer, wanted: bool) -> None:
-    after = heard(seen(before), Found("hostmonitor", answer, OK), wanted, LATER)
+@pytest.mark.parametrize(
+    ("expected", "unseen_is"),
+    [
+        (Expected(["hostmonitor"]), Life.MISSING),
+        (Expected(["hostmonitor"], "closed"), Life.MISSING),
+        (Expected(["processmonitor"]), Life.ABSENT),
+        (Expected(["processmonitor"], "closed"), Life.UNKNOWN),
+    ],
+)
+def test_whatever_was_and_whatever_is_heard_has_a_life(
+    before: Life, answer: Answer, expected: Expected, unseen_is: Life
+) -> None:
+    after = heard(seen(before), Found("hostmonitor", answer, OK), expected, LATER)
     assert (after.life is Life.RUNS) == (answer is Answer.SAID)
     assert after.since == (NOW if after.life is before else LATER)
     if answer is Answer.NONE:
-        unseen = before in (Life.UNASKED, Life.ABSENT, Life.MISSING)
-        assert after.life is (Life.STOPPED if not unseen else Life.MISSING if wanted else Life.ABSENT)
+        unseen = before in (Life.UNASKED, Life.ABSENT, Life.MISSING, Life.UNKNOWN)
+        assert after.life is (unseen_is if unseen else Life.STOPPED)
+        assert (after.why == "closed") == (after.life is Life.UNKNOWN)
 
 
 @pytest.mark.parametrize("life", [life for life in Life if life not in (Life.RUNS, Life.ABSENT)])
@@ -36,7 +47,8 @@ def test_who_does_not_answer_is_never_well(life: Life) -> None:
     wrong = wrongs(
         [seen(life, why="nobody listens"), Seen(name="other", life=Life.RUNS, since=NOW, snapshot=OK)]
     )
-    assert [(one.level, one.monitor, one.unready) for one in wrong] == [("blind", "hostmonitor", True)]
+    level = "degraded" if life is Life.UNKNOWN else "blind"
+    assert [(one.level, one.monitor, one.unready) for one in wrong] == [(level, "hostmonitor", True)]
     assert "(nobody listens)" in wrong[0].line() and "(since 2026-11-22 02:10:00 UTC)" in wrong[0].line()
 
 
@@ -45,6 +57,16 @@ def test_one_that_was_never_here_is_nobodys_fault_unless_there_is_none_at_all() 
     assert wrongs([seen(), absent]) == []
     (none,) = wrongs([absent])
     assert none.blind and "Nothing is watched here" in none.line()
+
+
+def test_one_of_which_nobody_can_see_whether_it_is_to_be_here_is_named_with_what_to_do() -> None:
+    unknown = heard(
+        seen(Life.UNASKED), Found("hostmonitor", Answer.NONE), Expected((), "uid 7 may not look"), NOW
+    )
+    (wrong,) = wrongs([Seen(name="other", life=Life.RUNS, since=NOW, snapshot=OK), unknown])
+    assert not wrong.blind
+    assert "cannot be seen" in wrong.line() and "uid 7 may not look" in wrong.line()
+    assert "Name those that are to run here with [web] monitors" in wrong.line()
 
 
 def test_what_a_monitor_says_of_itself_is_told_with_its_name_the_worst_first() -> None:
@@ -88,8 +110,8 @@ def test_a_level_of_tomorrow_is_of_the_worst() -> None:
 
 
 def test_one_that_is_dead_is_known_as_it_was_and_shown_as_nothing() -> None:
-    after = heard(seen(), Found("hostmonitor", Answer.SAID, OK), False, LATER)
-    dead = heard(after, Found("hostmonitor", Answer.DEAD), False, LATER)
+    after = heard(seen(), Found("hostmonitor", Answer.SAID, OK), Expected(), LATER)
+    dead = heard(after, Found("hostmonitor", Answer.DEAD), Expected(), LATER)
     assert dead.runs is None and dead.snapshot is not None and dead.at == LATER
 
 
@@ -103,13 +125,13 @@ def test_what_names_no_moment(text: object) -> None:
 def test_how_the_links_see_the_hosts_is_not_shown_for_long_when_it_is_not_told_any_more() -> None:
     """Or a monitor that is too busy to hear the question, or another release, would show hosts as up for ever."""
     grid = {"columns": ["manage"], "rows": {"host:a": ["up"]}}
-    with_it = now = heard(seen(), Found("hostmonitor", Answer.SAID, {**OK, "grid": grid}), False, NOW)
+    with_it = now = heard(seen(), Found("hostmonitor", Answer.SAID, {**OK, "grid": grid}), Expected(), NOW)
     shown = []
     for seconds in (1, 9, 11, 12):
         at = NOW + datetime.timedelta(seconds=seconds)
-        now = heard(now, Found("hostmonitor", Answer.SAID, OK), False, at)
+        now = heard(now, Found("hostmonitor", Answer.SAID, OK), Expected(), at)
         shown.append(now.runs is not None and now.runs.get("grid") == grid)
     assert shown == [True, True, False, False]
-    gone = heard(with_it, Found("hostmonitor", Answer.DEAD), False, NOW)
-    back = heard(gone, Found("hostmonitor", Answer.SAID, OK), False, NOW)
+    gone = heard(with_it, Found("hostmonitor", Answer.DEAD), Expected(), NOW)
+    back = heard(gone, Found("hostmonitor", Answer.SAID, OK), Expected(), NOW)
     assert back.runs == OK, "what runs there now has told nothing of it"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.system.clock import SystemClock
-from masakarimonitors.web.lives import Life
+from masakarimonitors.web.lives import Expected, Life
 from masakarimonitors.web.watching import METRICS, Watch
 from tests.fixtures.waiting import PATIENCE, eventually
 
@@ -48,30 +48,31 @@ async def test_one_that_hangs_is_shown_so_and_the_other_is_heard() -> None:
     watch = Watch(["a", "b"], asked, SystemClock(), slow=0.05)
     await watch.look()
     asked.hung["a"] = threading.Event()
+
+    async def looks(*lives: Life) -> None:
+        async with asyncio.timeout(PATIENCE):  # the other may take its time, too, on a busy computer
+            while [one.life for one in await watch.look()] != list(lives):
+                pass
+
     for _ in range(2):
-        await watch.look()
-        assert [one.life for one in watch.seen] == [Life.HUNG, Life.RUNS]
+        await looks(Life.HUNG, Life.RUNS)
     assert [name for name, _ in asked.asked].count("a") == 2, "it is not asked again while it hangs"
     asked.hung.pop("a").set()
-
-    async def runs() -> bool:
-        await watch.look()
-        return watch.seen[0].life is Life.RUNS
-
-    async with asyncio.timeout(PATIENCE):
-        while not await runs():
-            pass
+    await looks(Life.RUNS, Life.RUNS)
     watch.close()
 
 
 async def test_one_that_was_here_and_is_gone_is_missed_and_one_that_never_was_is_not() -> None:
     asked = Asked()
     asked.answers = {"b": Answer.NONE, "c": Answer.NONE}
-    watch = Watch(["a", "b", "c"], asked, SystemClock(), wanted=["c"])
+    watch = Watch(["a", "b", "c"], asked, SystemClock(), expected=Expected(["c"]))
     await watch.look()
     asked.answers["a"] = Answer.NONE
     await watch.look()
     assert [one.life for one in watch.seen] == [Life.STOPPED, Life.ABSENT, Life.MISSING]
+    watch.expect(Expected(["b"], "its folder is closed"))
+    await watch.look()
+    assert [one.life for one in watch.seen] == [Life.STOPPED, Life.MISSING, Life.UNKNOWN]
     watch.close()
 
 

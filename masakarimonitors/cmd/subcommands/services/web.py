@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import functools
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,17 @@ from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.cmd.subcommands import explain
 from masakarimonitors.conf import ConfigFault, state_path
+from masakarimonitors.conf.state_path import Held
 from masakarimonitors.journal import story
 from masakarimonitors.journal.writer import SUFFIX
 from masakarimonitors.status import listening
 from masakarimonitors.status.asked import Found
-from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.clock import Clock, SystemClock
 from masakarimonitors.system.network.http_connection import Limits
 from masakarimonitors.system.service import loop_watch, signals, systemd
 from masakarimonitors.system.threads import NoThread, Pool
 from masakarimonitors.web import probes
-from masakarimonitors.web.lives import wrongs
+from masakarimonitors.web.lives import Expected, wrongs
 from masakarimonitors.web.site import EYES, Explanation, Site, Sources
 from masakarimonitors.web.watching import Ask, Watch
 
@@ -37,7 +38,10 @@ LIMITS = Limits(connections=EYES + listening.LIMITS.connections)
 """Beside the pages that are kept up to date, as many may ask as ask a single monitor."""
 
 _LOOK = 5.0
-"""Seconds for a look into the folder for state, at the start."""
+"""Seconds for a look into the folder for state."""
+
+_AGAIN = 60.0
+"""Seconds after which it is looked into again while it cannot be seen who is to run here."""
 
 
 def add_parser(commands: Any) -> None:
@@ -91,29 +95,41 @@ def folder(conf: cfg.ConfigOpts) -> tuple[Path | None, str]:
     return there.folder, there.unknown
 
 
-def left_here(conf: cfg.ConfigOpts) -> frozenset[str]:
-    """The monitors that have run on this host, by the outboxes that they have left; none where that cannot be seen.
+def left_here(conf: cfg.ConfigOpts) -> Expected:
+    """The monitors that have run on this host, by the outboxes that they have left, and what could not be looked at.
 
     One that has run is to run: after the host was started anew nothing else would tell that one does not start.
     """
-    there, _ = folder(conf)
-    if there is None:
-        return frozenset()
-    with contextlib.suppress(OSError):
-        return frozenset(name for name in MONITORS if (there / f"{name}.sqlite").exists())
-    return frozenset()
+    untold: list[str] = []
+    for place in state_path.folders(conf):
+        looked = {name: state_path.held(place, [name]) for name in MONITORS}
+        faults = {seen for there, seen in looked.values() if there is Held.UNTOLD}
+        untold += [f"uid {os.geteuid()} cannot look into {place} ({seen})" for seen in sorted(faults)]
+        names = frozenset(name for name, (there, _) in looked.items() if there is Held.YES)
+        if names:
+            return Expected(names, ", ".join(untold))
+    return Expected(frozenset(), ", ".join(untold))
 
 
-async def _wanted(conf: cfg.ConfigOpts) -> Collection[str]:
+async def expected(conf: cfg.ConfigOpts) -> Expected:
+    """Which monitors are to run here, as the operator says or as the folder for state shows."""
     if conf.web.monitors:
-        return frozenset(conf.web.monitors)
+        return Expected(frozenset(conf.web.monitors))
     pool = Pool("state")
     try:
         return await pool.call(lambda: left_here(conf), _LOOK)
-    except (TimeoutError, NoThread):
-        return frozenset()
+    except (TimeoutError, NoThread) as fault:
+        return Expected(untold=str(fault) or "the disk of the folder for state does not answer")
     finally:
         pool.close()
+
+
+async def _look_again(conf: cfg.ConfigOpts, watch: Watch, known: Expected, clock: Clock) -> None:
+    """Until it is known who is to run here: what could not be seen once is not unknown for ever."""
+    while known.untold:
+        await clock.sleep(_AGAIN)
+        known = await expected(conf)
+        watch.expect(known)
 
 
 def asker(conf: cfg.ConfigOpts) -> Ask:
@@ -129,7 +145,8 @@ async def _run(conf: cfg.ConfigOpts) -> None:
     stop, clock = asyncio.Event(), SystemClock()
     signals.hold()
     starting.stop_on_signals(stop)
-    watch = Watch(MONITORS, asker(conf), clock, wanted=await _wanted(conf))
+    known = await expected(conf)
+    watch = Watch(MONITORS, asker(conf), clock, expected=known)
     site = Site(
         watch,
         clock,
@@ -170,6 +187,7 @@ async def _run(conf: cfg.ConfigOpts) -> None:
             running = [
                 tasks.create_task(watch.run(told)),
                 tasks.create_task(systemd.feed_watchdog(clock)),
+                tasks.create_task(_look_again(conf, watch, known, clock)),
             ]
             systemd.notify("READY=1")
             say(f"All monitors of this host at {where}. Ctrl-C stops it.", now=True)

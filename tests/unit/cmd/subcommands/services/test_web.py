@@ -9,8 +9,10 @@ from masakarimonitors.cmd.subcommands.services import web
 from masakarimonitors.conf import loader
 from masakarimonitors.journal.record import JournalRecord, Kind, to_line
 from masakarimonitors.status import unix_socket
-from masakarimonitors.status.asked import Answer
+from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
+from masakarimonitors.web.lives import Expected, Life
+from masakarimonitors.web.watching import Watch
 from tests.fixtures.fake_clock import FakeClock
 from tests.unit.cmd.conftest import Configure
 
@@ -66,8 +68,38 @@ def test_the_folder_for_state_is_where_the_journals_are(configure: Configure, tm
 async def test_who_has_left_an_outbox_is_to_run_unless_somebody_says_who_is(
     configure: Configure, tmp_path: Path
 ) -> None:
-    assert await web._wanted(conf(configure)) == frozenset()
+    assert await web.expected(conf(configure)) == Expected(frozenset())
     (tmp_path / "state" / "hostmonitor.sqlite").touch()
-    assert await web._wanted(conf(configure)) == {"hostmonitor"}
+    assert await web.expected(conf(configure)) == Expected(frozenset({"hostmonitor"}))
     named = conf(configure, "[web]\nmonitors = processmonitor\n")
-    assert await web._wanted(named) == {"processmonitor"}
+    assert await web.expected(named) == Expected(frozenset({"processmonitor"}))
+
+
+async def test_where_it_cannot_be_seen_who_has_left_an_outbox_nobody_is_taken_for_absent(
+    configure: Configure, tmp_path: Path
+) -> None:
+    loaded, state = conf(configure), tmp_path / "state"
+    state.rmdir()
+    state.symlink_to(state)  # nobody, not even root, can look into it
+    known = await web.expected(loaded)
+    assert not known.names and f"cannot look into {state}" in known.untold
+    loaded.set_override("monitors", ["processmonitor"], "web")
+    assert await web.expected(loaded) == Expected(frozenset({"processmonitor"}))
+
+
+async def test_it_is_looked_again_until_it_is_known_who_is_to_run_here(
+    configure: Configure, tmp_path: Path
+) -> None:
+    clock, loaded = FakeClock(), conf(configure)
+    (tmp_path / "state" / "hostmonitor.sqlite").touch()
+    watch = Watch(
+        ["hostmonitor"], lambda name, more: Found(name, Answer.NONE), clock, expected=Expected(untold="x")
+    )
+    assert (await watch.look())[0].life is Life.UNKNOWN
+    again = asyncio.get_running_loop().create_task(
+        web._look_again(loaded, watch, Expected(untold="x"), clock)
+    )
+    await clock.advance(60.0)
+    await again
+    assert (await watch.look())[0].life is Life.MISSING
+    watch.close()
