@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from masakarimonitors.system.network.http_exchange import Exchange, Withheld
+from masakarimonitors.system.network.http_exchange import Exchange, Withheld, always
 from masakarimonitors.system.threads import NoThread, Pool
 
 # With its defaults the API sleeps up to 5 s on every POST; less than 15 s would call a slow answer none.
@@ -94,14 +94,10 @@ class NotSent:
 Outcome = Delivered | Duplicate | Refused | Unreachable | NotSent
 
 
-def _always() -> bool:
-    return True
-
-
 class Api(Protocol):
     """What delivery asks of the far end."""
 
-    async def send(self, body: str, may_send: Callable[[], bool] = _always) -> Outcome:
+    async def send(self, body: str, may_send: Callable[[], bool] = always) -> Outcome:
         """Offer one notification in its wire form.
 
         `may_send` is asked at the last moment before it leaves, on any thread: to get a token first, or to connect, may
@@ -170,7 +166,7 @@ class MasakariApi:
         self.calls = 0
         """How many calls have shown whether it answers."""
 
-    async def send(self, body: str, may_send: Callable[[], bool] = _always) -> Outcome:
+    async def send(self, body: str, may_send: Callable[[], bool] = always) -> Outcome:
         """Offer one notification in its wire form, if it may still be sent once there is a connection for it."""
         try:
             outcome = await self._send(body, may_send)
@@ -268,7 +264,6 @@ class MasakariApi:
         self, body: str, may_send: Callable[[], bool], exchange: Exchange, *, again: bool = False
     ) -> Outcome | None:
         """One try; None: the token is not accepted any more, and was thrown away."""
-        exchange.largest = LARGEST_LIST
         try:
             url = self._url("/notifications")
             self._adapter.get_token()
@@ -280,18 +275,18 @@ class MasakariApi:
             return Unreachable(f"{why}; nothing was sent, the next try has the token", maybe_accepted=False)
         if not may_send():
             return NotSent()
-        exchange.largest, exchange.may_send = LARGEST_ANSWER, may_send
         try:
-            response = self._adapter.post(
-                url,
-                json=json.loads(body),
-                timeout=self._timeout,
-                raise_exc=False,
-                allow_reauth=False,
-                redirect=False,
-            )
-            if response.status_code == 401 and not again and self._adapter.invalidate():
-                return None
+            with exchange.within(LARGEST_ANSWER, may_send):
+                response = self._adapter.post(
+                    url,
+                    json=json.loads(body),
+                    timeout=self._timeout,
+                    raise_exc=False,
+                    allow_reauth=False,
+                    redirect=False,
+                )
+                if response.status_code == 401 and not again and self._adapter.invalidate():
+                    return None
         except Withheld:
             return NotSent()
         except _faults() as error:
@@ -300,8 +295,6 @@ class MasakariApi:
             # keystone.)
             row_only = in_doubt and exchange.over and exchange.answering
             return Unreachable(_seen(error, exchange), maybe_accepted=in_doubt, row_only=row_only)
-        finally:
-            exchange.may_send = _always
         self.date = _date(response) or self.date
         outcome = judge(response.status_code, response.text or "")
         if isinstance(outcome, Unreachable) and exchange.remark:

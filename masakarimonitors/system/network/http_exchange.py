@@ -26,13 +26,18 @@ class Withheld(Exception):
     """What was about to be sent may not leave any more; not a byte of the request was written."""
 
 
+def always() -> bool:
+    """What has no condition may be sent."""
+    return True
+
+
 class Exchange:
     """One or more requests of one thread that must all be over in the same time.
 
     `largest`: bytes that are kept of each body; the rest is never read. `remark`: what was seen of the last answer that
     its reader should know, or nothing. `answering`: the last request has got at least one byte of its answer.
     `may_send`: asked for each request once its connection stands, right before its first byte is written; where it says
-    no, that is `Withheld`.
+    no, that is `Withheld`. Requests of another bound or condition are made `within` these.
     """
 
     def __init__(self, seconds: float, largest: int = LARGEST) -> None:
@@ -41,7 +46,7 @@ class Exchange:
         self.largest = largest
         self.remark = ""
         self.answering = False
-        self.may_send: Callable[[], bool] = lambda: True
+        self._may_send: Callable[[], bool] = always
         self._until = time.monotonic() + seconds
         self._came = 0
 
@@ -54,6 +59,20 @@ class Exchange:
             yield
         finally:
             _of_thread.exchange = before
+
+    @contextlib.contextmanager
+    def within(self, largest: int, may_send: Callable[[], bool] = always) -> Iterator[None]:
+        """Until the end, so many bytes are kept of each body, and each request is made only if it may be sent."""
+        before = self.largest, self._may_send
+        self.largest, self._may_send = largest, may_send
+        try:
+            yield
+        finally:
+            self.largest, self._may_send = before
+
+    def may_send(self) -> bool:
+        """Whether the request that is about to be made may be sent."""
+        return self._may_send()
 
     @property
     def over(self) -> bool:

@@ -321,13 +321,10 @@ class KeystoneAdapter:
             raise RuntimeError("a request that belongs to no exchange has no end")
         # Whether a report may leave is asked when it does, not when its token is asked for. A catalogue may be larger
         # than the answer to a report.
-        may_send, largest = exchange.may_send, exchange.largest
-        exchange.may_send, exchange.largest = lambda: True, LARGEST
         try:
-            token = self.get_token()
+            with exchange.within(LARGEST):
+                token = self.get_token()
         except (OSError, ValueError) as fault:
             raise Unsent(f"no token from keystone: {fault}") from fault
-        finally:
-            exchange.may_send, exchange.largest = may_send, largest
         head = {"X-Auth-Token": token, **(headers or {})}
         return self._session.request(method, url, head, body, connect=timeout[0])

@@ -164,10 +164,9 @@ async def test_an_answer_that_ends_early_is_none() -> None:
 async def test_what_was_taken_back_is_not_written() -> None:
     async with odd_server(says(OK)) as server:
         session, exchange = HttpSession(Tls()), Exchange(60.0)
-        exchange.may_send = lambda: False
 
         def offer() -> None:
-            with exchange.here():
+            with exchange.here(), exchange.within(1000, lambda: False):
                 session.request("POST", server.url, {}, b"{}")
 
         with pytest.raises(Withheld):

@@ -179,9 +179,8 @@ def test_whether_a_report_may_leave_is_not_asked_for_its_token() -> None:
         wanted.append(len(asked))
         return True
 
-    exchange.may_send = may_send
     played = Asking(token(), Response(202, {}, ""))
-    with exchange.here():
+    with exchange.here(), exchange.within(LARGEST, may_send):
         KeystoneAdapter(played, Keystone(played, WHO), SERVICE, "http://m").post(
             "http://m/n", json={}, timeout=(1.0, 1.0)
         )
