@@ -226,16 +226,18 @@ class MonitorStatus:
 
     def answer(self, subjects: Sequence[str], now: Instant) -> dict[str, JSON]:
         """How each of these subjects stands at this moment, those that this monitor knows."""
-        rows = self.delivered()
-        found = [told for subject in subjects if (told := self.explain(subject, now, rows)) is not None]
         return {
             "monitor": self.record.monitor,
             "at": now.wall.isoformat(),
             "up_seconds": round(now.monotonic - self.record.started.monotonic, 1),
             "health": self.health(now).headline(),
             "journal": self.journal(),
-            "explained": list(found),
+            "explained": self.explained(subjects, now, self.delivered() if subjects else ()),
         }
+
+    def explained(self, subjects: Sequence[str], now: Instant, rows: Sequence[SubjectRow]) -> list[JSON]:
+        """Of each of these subjects that this monitor knows, how it stands; `rows`: all that `delivered` shows."""
+        return [told for subject in subjects if (told := self.explain(subject, now, rows)) is not None]
 
     def snapshot(self, now: Instant) -> dict[str, JSON]:
         """Everything, as JSON; ages are in seconds."""

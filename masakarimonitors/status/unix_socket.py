@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from masakarimonitors.core.decision import JSON
-from masakarimonitors.status.kept import Kept
+from masakarimonitors.status.kept import Kept, KeptWork, Paced
 from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.network.socket_path import SocketPath, Taken, address
@@ -72,6 +72,12 @@ async def serve(
     kept = {word: Kept(partial(_dumped, status, clock, word), clock) for word in _ALIKE}
     writing = Pool("whole state")
 
+    async def write_whole() -> bytes:
+        write = partial(_written, status.record.monitor, status.whole(clock.now()))
+        return await writing.call(write, PATIENCE)
+
+    whole, paced = KeptWork(write_whole, clock), Paced(clock)
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answering[writer] = None
         if len(answering) > _MOST:  # the first of them has not read for longest
@@ -84,12 +90,12 @@ async def serve(
             async with asyncio.timeout(PATIENCE):
                 asked = await _question(reader)
                 if asked.get("whole") is True:
-                    write = partial(_written, status.record.monitor, status.whole(clock.now()))
-                    writer.write(await writing.call(write, PATIENCE))
+                    writer.write(await whole())
                 elif (word := _alike(asked)) is not None:
                     writer.write(kept[word]())
                 else:
-                    writer.write(json.dumps(_told(status, clock, asked)).encode() + b"\n")
+                    # Each subject by itself: the loop is free between any two.
+                    writer.write(await _explained(status, clock, _subjects(asked), paced))
                 await writer.drain()
         except (OSError, TimeoutError, NoThread):
             writer.transport.abort()
@@ -106,6 +112,7 @@ async def serve(
         async with listen(answer, clock, path, prepare=prepare, without=without, spare=spare):
             yield
     finally:
+        whole.close()
         writing.close()
 
 
@@ -193,15 +200,28 @@ def _dumped(status: MonitorStatus, clock: Clock, word: str) -> bytes:
 
 def _told(status: MonitorStatus, clock: Clock, asked: dict[str, JSON]) -> dict[str, JSON]:
     """The answer to that question; the status where there is none."""
-    now, subjects = clock.now(), asked.get("explain")
+    now = clock.now()
     if asked.get("metrics") is True:
         from masakarimonitors.status import metrics  # in memory only where somebody collects them
 
         text = metrics.render([status], clock).decode()
         return {"monitor": status.record.monitor, "at": now.wall.isoformat(), "metrics": text}
-    if isinstance(subjects, list):
-        return status.answer([one for one in subjects[:_SUBJECTS] if isinstance(one, str)], now)
     return status.snapshot(now) | ({"grid": _grid(status)} if asked.get("grid") is True else {})
+
+
+def _subjects(asked: dict[str, JSON]) -> Sequence[str]:
+    subjects = asked.get("explain")
+    return [one for one in subjects[:_SUBJECTS] if isinstance(one, str)] if isinstance(subjects, list) else ()
+
+
+async def _explained(status: MonitorStatus, clock: Clock, subjects: Sequence[str], paced: Paced) -> bytes:
+    """How each of these stands, those that the monitor knows."""
+    rows = await paced(status.delivered)
+    found: list[JSON] = []
+    for subject in subjects:
+        found += await paced(lambda subject=subject: status.explained([subject], clock.now(), rows))  # type: ignore[misc]
+    told = await paced(lambda: status.answer((), clock.now()))
+    return json.dumps(told | {"explained": found}).encode() + b"\n"
 
 
 def _grid(status: MonitorStatus) -> JSON:

@@ -1,8 +1,10 @@
 """An answer that is given again while it is fresh."""
 
+import asyncio
+
 import pytest
 
-from masakarimonitors.status.kept import Kept
+from masakarimonitors.status.kept import Kept, KeptWork, Paced
 from tests.fixtures.fake_clock import FakeClock
 
 
@@ -66,3 +68,62 @@ def test_of_what_fails_nothing_is_kept() -> None:
     with pytest.raises(ValueError, match="odd"):
         answer()
     assert answer() == "well"
+
+
+async def test_who_asks_other_things_waits_so_that_a_tenth_of_the_time_is_taken() -> None:
+    clock = FakeClock()
+    making, paced = Making(clock, 0.02), Paced(clock)
+    assert await paced(making) == 1
+    for number in range(2, 5):
+        asking = asyncio.get_running_loop().create_task(paced(making))
+        await clock.advance(0.15)
+        assert not asking.done(), "the loop is free meanwhile"
+        await clock.advance(0.04)
+        assert asking.result() == number
+        clock.stand_still(0.02)  # for as long as it was made
+
+
+async def test_one_who_asks_is_not_made_to_wait_for_long_by_what_stood_still() -> None:
+    clock = FakeClock()
+    making, paced = Making(clock, 3600.0), Paced(clock)
+    await paced(making)
+    second = asyncio.get_running_loop().create_task(paced(making))
+    await clock.advance(1.1)
+    assert second.done()
+
+
+async def test_what_is_made_beside_the_loop_is_made_once_and_forgotten() -> None:
+    clock, made, faults = FakeClock(), 0, [OSError("odd")]
+
+    async def make() -> int:
+        nonlocal made
+        made += 1
+        await clock.sleep(0.5)
+        if faults:
+            raise faults.pop()
+        return made
+
+    work = KeptWork(make, clock)
+    loop = asyncio.get_running_loop()
+    failing = [loop.create_task(work()) for _ in range(3)]
+    await clock.advance(0.6)
+    assert {str(task.exception()) for task in failing} == {"odd"}, "and nothing is kept of it"
+    asking = [loop.create_task(work()) for _ in range(3)]
+    gone = loop.create_task(work())
+    await clock.advance(0.1)
+    gone.cancel()
+    await clock.advance(0.5)
+    assert [task.result() for task in asking] == [2, 2, 2]
+    assert await work() == 2, "given again"
+    await clock.advance(4.6)
+    again = loop.create_task(work())
+    await clock.advance(0.6)
+    assert again.result() == 3
+    waiting = loop.create_task(work())
+    await clock.advance(4.6)
+    assert waiting.result() == 3
+    waiting = loop.create_task(work())
+    await clock.advance(0.1)
+    work.close()
+    await clock.advance(0.1)
+    assert waiting.cancelled(), "nobody waits for what is closed"
