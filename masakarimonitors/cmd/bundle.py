@@ -26,6 +26,7 @@ from oslo_config import cfg
 from masakarimonitors.cmd import inspection, sockets
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.conf import state_path
+from masakarimonitors.core.printable import MASK, masked
 from masakarimonitors.journal.writer import KEPT, SUFFIX, numbered
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.outbox.storage import reading
@@ -48,7 +49,6 @@ _JOURNALCTL_WITHIN = 20.0
 _JOURNALS = (Path("/run/log/journal"), Path("/var/log/journal"))
 # A short word, as a secret, would black out half of what is to be read.
 _SHORTEST = 4
-_LOGIN = re.compile(r"(?<=//)[^/@\s]*@")
 _PEER = struct.Struct("3i")
 
 
@@ -93,7 +93,7 @@ def parts(conf: cfg.ConfigOpts | None, *, ask: bool) -> Iterator[Part]:
 
 
 def without_secrets(text: str, secrets: Collection[str]) -> str:
-    """The text with each of these words, and each login in an address, blacked out."""
+    """The text with each of these words, and whatever looks like a secret, blacked out."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST:
             spellings = (
@@ -104,8 +104,8 @@ def without_secrets(text: str, secrets: Collection[str]) -> str:
                 quote_plus(secret),
             )
             for spelling in dict.fromkeys(spellings):
-                text = text.replace(spelling, "***")
-    return _LOGIN.sub("***@", text)
+                text = text.replace(spelling, MASK)
+    return masked(text)
 
 
 def versions() -> str:

@@ -7,7 +7,6 @@ in force. For whoever asks why nothing happens.
 import asyncio
 import logging
 import os
-import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from types import FrameType
 from oslo_config import cfg
 
 from masakarimonitors.cmd.wiring import WiredMonitor
+from masakarimonitors.core.printable import masked
 from masakarimonitors.status.model import MonitorStatus, SubjectRow
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.service import log_writer
@@ -27,8 +27,6 @@ _FRAMES = 4
 _TASKS = 300
 _SUBJECTS = 200
 """Of each so many at most, those that need a human first: the log keeps some thousand lines."""
-
-_LOGIN = re.compile(r"(?<=//)[^/@\s]*@")
 
 
 def write(conf: cfg.ConfigOpts, running: Sequence[WiredMonitor], clock: Clock) -> None:
@@ -126,4 +124,4 @@ def options_in_force(conf: cfg.ConfigOpts) -> Iterable[str]:
     taken = _Lines()
     conf.log_opt_values(taken, logging.DEBUG)
     # An address may hold a login, in whichever option it stands.
-    return [f"  {_LOGIN.sub('***@', line)}" for line in taken.found if set(line.strip()) - {"*", "="}]
+    return [f"  {masked(line)}" for line in taken.found if set(line.strip()) - {"*", "="}]

@@ -7,7 +7,6 @@ of the kind `NEWER`, and a key that is not known is passed over.
 
 import datetime
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -15,18 +14,12 @@ from typing import Any
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import ReportStatus
-from masakarimonitors.core.printable import printable
+from masakarimonitors.core.printable import masked, printable
 from masakarimonitors.outbox.rows import ENGINE_SAYS, Row
 from masakarimonitors.status.model import VerdictRecord
 
 LONGEST = 1000
 """Characters of one value that are kept: a storm of a thousand hosts names them all."""
-
-_LOGIN = re.compile(r"(?<=//)[^/@\s]*@")
-_NAMES_OF_SECRETS = ("token", "authorization", "password", "secret")
-_SECRET = re.compile(
-    rf"([\w-]*(?:{'|'.join(_NAMES_OF_SECRETS)}))([\"']?\s*[:=]\s*[\"']?)[^\s\"']+", re.IGNORECASE
-)
 
 
 class Kind(StrEnum):
@@ -210,11 +203,4 @@ _FIRST: Mapping[tuple[bool, bool], Kind] = {
 
 
 def _clean(text: str) -> str:
-    text = text[: 2 * LONGEST]
-    # Looked for by hand first: most texts have none, and a storm is a thousand of them at once.
-    if "@" in text:
-        text = _LOGIN.sub("***@", text)
-    folded = text.casefold()
-    if any(name in folded for name in _NAMES_OF_SECRETS):
-        text = _SECRET.sub(r"\1\2***", text)
-    return printable(text, LONGEST)
+    return printable(masked(text[: 2 * LONGEST]), LONGEST)

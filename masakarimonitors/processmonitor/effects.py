@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from masakarimonitors.core.decision import Command
+from masakarimonitors.core.printable import masked
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     CommandsRun,
@@ -181,7 +182,9 @@ class Effects:
             ours[pid] = _started(pid)
             self._tell(CommandsRun(run.process_name, tuple(ours.items())))
             self._processes.command_started(pid)
-            LOG.info("%s: running its %s (pid %d): %s", run.process_name, run.what, pid, run.command_line)
+            LOG.info(
+                "%s: running its %s (pid %d): %s", run.process_name, run.what, pid, masked(run.command_line)
+            )
 
         async def spare() -> Collection[int] | None:
             try:
@@ -281,7 +284,8 @@ def _code(done: command.Finished) -> int | None:
 
 
 def _tail(text: str, limit: int) -> str:
-    text = text.strip()
+    # Masked before it is cut: half a password is one, too. What is cut off first is none that could reach the tail.
+    text = masked(text.strip()[-8 * _LOGGED :])
     return text if len(text) <= limit else "..." + text[-limit:]
 
 

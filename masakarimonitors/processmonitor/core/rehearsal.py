@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from masakarimonitors.core.decision import Command, Instant, Notify, Ruling
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
+from masakarimonitors.core.printable import masked
 from masakarimonitors.core.rehearsal.stage import Happens, Stage
 from masakarimonitors.processmonitor.core.decision import Decider, State, restore
 from masakarimonitors.processmonitor.core.observation import (
@@ -150,7 +151,7 @@ class _World:
             case Look(name, request):
                 yield LOOK, lambda now: _seen(name, self._presence(name), now, request)
             case Run(what=what, command_line=line):
-                self.run.append((now.monotonic, f"{what.value}: {line}"))
+                self.run.append((now.monotonic, f"{what.value}: {masked(line)}"))
                 yield COMMAND, lambda now: self._ran(command, now)
             case LookUpMaintenance():
                 yield MASAKARI, lambda now: MaintenanceSeen(self.told, now)

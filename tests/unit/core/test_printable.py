@@ -1,10 +1,12 @@
 """What is shown of text from outside."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masakarimonitors.core.printable import printable
+from masakarimonitors.core.printable import masked, printable
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,49 @@ def test_long_text_is_cut_and_says_so() -> None:
 def test_whatever_it_is_given_it_shows_on_one_line(text: str, longest: int) -> None:
     shown = printable(text, longest)
     assert shown.isprintable() and len(shown) <= longest + 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET https://admin:geheim@keystone:5000/v3",
+        "X-Auth-Token: geheim",
+        "Authorization: Bearer geheim",
+        '{"password": "geheim geheim"}',
+        json.dumps({"said": json.dumps({"token": 'geheim "geheim'})}),
+        "auth failed (password=geheim)",
+        "ipmi_password = geheim",
+        "OS_PASSWORD=geheim systemctl restart nova",
+        "openstack --os-password geheim service list",
+        "openstack --os-password 'geheim geheim' service list",
+        "agent --api-key geheim --quiet",
+        "agent -token geheim",
+        "agent --Pass=geheim",
+        "agent --db-pwd geheim",
+        'agent --credentials "geheim',
+        "secret_key: geheim",
+    ],
+)
+def test_what_looks_like_a_secret_is_not_shown(text: str) -> None:
+    shown = masked(text)
+    assert "geheim" not in shown and "***" in shown
+    assert masked(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "systemctl restart nova-compute --no-block --quiet",
+        "no token was had: keystone answered 401 to the password of masakari",
+        "agent --password-file /etc/secret --token-ttl 5 --keyring /etc/ring --compass north",
+        "agent --token --quiet",
+        "https://keystone:5000/v3 is not reached; bypass: yes",
+    ],
+)
+def test_what_is_none_stays(text: str) -> None:
+    assert masked(text) == text
+
+
+@given(st.text())
+def test_whatever_it_is_given_it_masks(text: str) -> None:
+    assert masked(f"a\n--token geheim {text}").startswith("a\n--token *** ")

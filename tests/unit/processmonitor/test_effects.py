@@ -165,6 +165,18 @@ async def test_output_is_logged_and_cut(caplog: pytest.LogCaptureFixture) -> Non
     assert "END" in said and "warned" in said and len(said) < 5000
 
 
+async def test_no_secret_of_a_command_or_its_output_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    source = ProcessSource()
+    said = Finished(
+        exit_code=1, output="token=geheim", timed_out=False, seconds=0.1, errors="--password geheim: refused"
+    )
+    answer = await effects(Runner(said, source)).perform(run("start --password geheim --user nova"))
+    assert isinstance(answer, CommandEnded) and answer.evidence.endswith("--password *** refused")
+    assert "start --password *** --user nova" in caplog.text
+    assert "geheim" not in caplog.text
+
+
 async def test_only_commands_with_run_as_root_run_as_root() -> None:
     user, root = (
         Runner(Finished(exit_code=0, output="", timed_out=False, seconds=0.1)),

@@ -21,6 +21,7 @@ from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.cmd.subcommands import explain
 from masakarimonitors.conf import ConfigFault, state_path
 from masakarimonitors.conf.state_path import Held
+from masakarimonitors.core.printable import masked
 from masakarimonitors.journal import story
 from masakarimonitors.journal.writer import SUFFIX
 from masakarimonitors.status import listening
@@ -81,8 +82,8 @@ def explained(conf: cfg.ConfigOpts, text: str) -> Explanation:
         if len(row) == 1:
             parts.append((row[0].rstrip(":"), []))
         elif parts:
-            parts[-1][1].append(row[1:])
-    return Explanation(first=story.first_line(told), parts=parts, remarks=found.remarks)
+            parts[-1][1].append(tuple(masked(cell) for cell in row[1:]))  # everybody on this host may read it
+    return Explanation(first=masked(story.first_line(told)), parts=parts, remarks=found.remarks)
 
 
 def folder(conf: cfg.ConfigOpts) -> tuple[Path | None, str]:

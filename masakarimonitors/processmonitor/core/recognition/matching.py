@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from masakarimonitors.core.printable import printable
+from masakarimonitors.core.printable import masked, printable
 from masakarimonitors.processmonitor.core.recognition.identity import Identity, family, is_interpreter
 
 _OURS = re.compile(r"masakari-((?:process|instance|introspectiveinstance|host)monitor)\Z")
@@ -196,7 +196,7 @@ def mentions(process_name: str, line: str, whole: bool = False) -> bool:
 
 def brief(text: str) -> str:
     """Text from outside as it may stand in a sentence: on one line, and not longer than a few words."""
-    return printable(text, _LONGEST)
+    return printable(masked(text), _LONGEST)
 
 
 def _as_ours(entry: Pattern, it: Identity) -> Reason | None:
