@@ -1,10 +1,11 @@
 """What holds for every test."""
 
 import asyncio
+import gc
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +23,20 @@ settings.load_profile("any host")
 os.environ["OS_DEFAULT__STATE_MAY_BE_LOST"] = "true"
 # For what is started before the first test; each test has a folder of its own.
 os.environ["RUNTIME_DIRECTORY"] = "/nonexistent/masakarimonitors"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays until the end, so the garbage collector need not walk through all of it again and again.
+
+    For ten thousand tests that is half a million objects, and 0.4 s each time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
