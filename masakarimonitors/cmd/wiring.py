@@ -44,7 +44,7 @@ from masakarimonitors.outbox.unconfirmed import UNCONFIRMED
 from masakarimonitors.silencing.silenced import OF_MONITOR, silenced, without
 from masakarimonitors.status.exposition import Counted
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, boot_id
 from masakarimonitors.system.threads import Pool
 from masakarimonitors.version import VERSION
 
@@ -288,7 +288,7 @@ def build_monitor(
         return _recorded(build(conf, memory, clock, api), recorder)
     # Within its silences: what is recorded is played by its own decision, which knows of none.
     monitor = _recorded(build(conf, without(memory), clock, api), recorder)
-    return silenced(monitor, memory, clock, float(conf.longest_silence))
+    return silenced(monitor, memory, clock, float(conf.longest_silence), boot=boot_id(""))
 
 
 def _recorded(monitor: Monitor[Any, Any], recorder: "Recorder | None") -> Monitor[Any, Any]:

@@ -52,7 +52,7 @@ from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.monitor import InputFile, MasakariReader, Monitor, Source
 from masakarimonitors.silencing.desk import SilenceDesk
 from masakarimonitors.status.model import as_of_state
-from masakarimonitors.system.clock import Clock, SystemClock
+from masakarimonitors.system.clock import Clock, SystemClock, boot_id
 from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_text
 from masakarimonitors.system.files.yaml_file import YamlFileFault
 
@@ -126,7 +126,7 @@ def wire(
         decide = beside(decide, _ledger_of)
     return Monitor[State, Observation](
         name="hostmonitor",
-        state=restore(policy, memory),
+        state=restore(policy, memory, boot=boot_id("")),
         rules=policy,
         kinds=kinds,
         decide=decide,

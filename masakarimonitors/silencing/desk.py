@@ -21,8 +21,10 @@ from masakarimonitors.core.silences.book import LONGEST, SilencesSeen
 from masakarimonitors.core.silences.silence import (
     LARGEST,
     MOST,
+    MOST_KNOWN,
     Silence,
     fault_of,
+    is_far,
     is_past,
     lacks,
     merged,
@@ -143,8 +145,11 @@ class SilenceDesk:
                 f"it would last for longer than [DEFAULT] longest_silence, {self._longest:g} s allows: until "
                 f"{words.moment(end)} at most"
             )
-        if len(self._known) >= MOST:
-            return f"there are {MOST} silences already; end some, or wait for an hour after their end"
+        holding = sum(one.ended is None and now < one.until for one in self._known.values())
+        if holding >= MOST:
+            return f"there are {MOST} silences already; end some"
+        if len(self._known) >= MOST_KNOWN // 2:
+            return f"{MOST_KNOWN // 2} silences are known, each until an hour after its time; wait for that"
         return self._objection(what.target)
 
     async def _end(self, key: str, wish: Wish) -> Answer:
@@ -178,7 +183,9 @@ class SilenceDesk:
         The one that leads puts back what the store has lost; who has ended one, its end.
         """
         if isinstance(seen, SilencesSeen) and self._share is not None:
-            self._known = dict(merged(self._known.values(), seen.silences))
+            now = self._clock.now().wall
+            near = [one for one in seen.silences if not is_far(one, now)]  # the others hold nothing here
+            self._known = dict(merged(self._known.values(), near))
             self._tidy()
             self._lacking |= {
                 key: one

@@ -50,10 +50,11 @@ def without(memory: Memory) -> Memory:
 
 
 def silenced(
-    monitor: Monitor[S, O], memory: Memory, clock: Clock, longest: float = LONGEST
+    monitor: Monitor[S, O], memory: Memory, clock: Clock, longest: float = LONGEST, *, boot: str = ""
 ) -> Monitor[Any, Any]:
-    """The monitor with silences; those of its last life stand in `memory`. `longest`: seconds of one."""
-    book = restore(memory, longest)
+    """The monitor with silences; those of its last life stand in `memory`. `longest`: seconds of one. `boot`: names
+    this boot of the host, or is empty."""
+    book = restore(memory, longest, boot=boot)
     known = [kept.silence for kept in book.kept.values()]
     kinds = [OF_MONITOR[monitor.name]]
     desk = SilenceDesk(clock, kinds=kinds, known=known, longest=longest, alone=_ALONE)

@@ -64,6 +64,7 @@ OPTIONS: list[cfg.Opt] = [
         "longest_silence",
         default=86400,
         min=60,
+        max=31 * 86400,
         help="Seconds for which `masakari-monitors silence` may hold reports at most. The default is one day: a "
         "silence that somebody forgets keeps failed hosts from being recovered. Each monitor ends what is longer by "
         "its own option, so it should be the same on all hosts.",

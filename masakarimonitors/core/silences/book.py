@@ -5,7 +5,10 @@ that was heard once holds until its own end though nobody can read the silence a
 
 Clocks differ between hosts. Of a silence that it hears of a monitor therefore believes the shorter of two: what is left
 until its end by this host's wall clock, and its whole length. And it counts that by both of its own clocks, the one
-that is never set and the one that goes on while the host sleeps; the first that has come to the end ends it.
+that is never set and the one that goes on while the host sleeps; the first that has come to the end ends it. Both ends
+are kept, with the boot in which the first of the clocks counts: only another boot has nothing but the wall clock.
+
+What is refused is told of, and taken as soon as it can be: one whose end is too far away, and one more than are kept.
 """
 
 import datetime
@@ -16,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from masakarimonitors.core.decision import JSON, Command, Instant, Remember
 from masakarimonitors.core.silences.silence import (
     MOST,
+    MOST_KNOWN,
     TABLE,
     Act,
     Fact,
@@ -23,6 +27,7 @@ from masakarimonitors.core.silences.silence import (
     Stage,
     as_json,
     from_json,
+    is_far,
     is_past,
     joined,
 )
@@ -32,6 +37,9 @@ MEMORY = "silence:"
 
 LONGEST = 86400.0
 """Seconds for which a silence may last, unless the options say otherwise."""
+
+# Seconds that no sum of two times is off by.
+_SLACK = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class SilencesSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """One silence and where it stands; it holds until `end` by this monitor's clocks (of a restart before, the wall's
+    """One silence and where it stands; it holds until `end` by this monitor's clocks (of another boot, the wall's
     alone, until the first look at it). `ceased`: the monotonic second at which it ceased to hold, in this life."""
 
     silence: Silence
@@ -83,10 +91,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """All of them by key. `longest`: seconds for which one may last, whatever it says itself."""
+    """All of them by key. `longest`: seconds for which one may last, whatever it says itself.
+
+    `refused`: those that hold nothing here though somebody wants them. `boot`: names the boot in which the monotonic
+    clock counts; empty where that is not known. `looked`: time has passed since what a last life has kept was read.
+    """
 
     kept: Mapping[str, Kept] = field(default_factory=dict)
     longest: float = LONGEST
+    refused: Mapping[str, Silence] = field(default_factory=dict)
+    boot: str = ""
+    looked: bool = True
 
     @property
     def holding(self) -> Sequence[Kept]:
@@ -112,54 +127,103 @@ class Book:
 
     def hear(self, silences: Iterable[Silence], now: Instant) -> Step:
         """What was heard of; of what was heard before only that it is ended is news."""
-        kept, happened = dict(self.kept), list[Happened]()
+        kept, refused, happened = dict(self.kept), dict(self.refused), list[Happened]()
         for silence in silences:
             known = kept.get(silence.key)
-            if known is None and len(kept) >= MOST:
-                continue
             before = _new(silence, self.longest, now) if known is None else known
-            fact = Fact.HEARD if silence.ended is None else Fact.HEARD_ENDED
-            if known is None and before.is_over(now):
-                fact = Fact.TIME
+            fact = _fact(before, silence, kept, now)
             stage, act = TABLE[before.stage, fact]
-            if known is None and stage is Stage.OVER:
-                continue  # nothing to hold, and nobody to tell
-            if stage is not before.stage:
+            if stage is Stage.NEW and silence.key in refused:
+                act = None  # it was told before
+            if stage is Stage.NEW and len(refused) < MOST_KNOWN:
+                refused[silence.key] = silence
+            elif stage is not Stage.NEW:
+                refused.pop(silence.key, None)
+            if known is None and stage in (Stage.NEW, Stage.OVER):
+                pass  # nothing to hold
+            elif stage is not before.stage:
                 ceased = before.ceased if before.stage is Stage.NEW else now.monotonic
                 both = joined(before.silence, silence)
                 kept[silence.key] = replace(before, silence=both, stage=stage, ceased=ceased)
             if act is not None:
-                happened.append(Happened(kept[silence.key].silence, act))
-        return self._after(kept, happened)
+                happened.append(Happened(kept[silence.key].silence if silence.key in kept else silence, act))
+        return self._after(replace(self, kept=kept, refused=refused), happened)
 
     def pass_time(self, now: Instant) -> Step:
-        """Those whose time has come are over; what nobody could take for new any more is forgotten."""
+        """Those whose time has come are over; what nobody could take for new any more is forgotten, and what was
+        refused is taken if it can be by now."""
+        if not self.kept and not self.refused:
+            return Step(book=self)
         kept, happened = dict(self.kept), list[Happened]()
         for key, one in self.kept.items():
-            if math.isinf(one.end.monotonic):
+            if one.end.monotonic > now.monotonic + _allowed(one.silence, self.longest) + _SLACK:
                 one = _restarted(one, self.longest, now)
                 kept[key] = one
             if one.stage is Stage.HOLDS and not one.holds(now):
-                stage, act = TABLE[one.stage, Fact.TIME]
+                stage, act = TABLE[one.stage, Fact.TIME if self.looked else Fact.TIME_AWAY]
                 kept[key] = replace(one, stage=stage, ceased=now.monotonic)
                 if act is not None:
                     happened.append(Happened(one.silence, act))
             elif one.stage is not Stage.HOLDS and is_past(one.silence, now.wall):
                 del kept[key]
-        return self._after(kept, happened)
+        step = self._after(replace(self, kept=kept, looked=True), happened)
+        return step if not self.refused else step.book._take_refused(step, now)
 
-    def _after(self, kept: dict[str, Kept], happened: Sequence[Happened]) -> Step:
-        if kept == self.kept:
-            return Step(book=self)
+    def _take_refused(self, step: Step, now: Instant) -> Step:
+        """A clock that was wrong may be right by now, or another one be over."""
+        left = {key: one for key, one in self.refused.items() if not is_past(one, now.wall)}
+        heard = replace(self, refused=left).hear(left.values(), now)
+        return Step(
+            book=heard.book if heard.book.refused != self.refused else self,
+            happened=step.happened + heard.happened,
+            commands=step.commands + heard.commands,
+        )
+
+    def _after(self, book: "Book", happened: Sequence[Happened]) -> Step:
+        if book == self:
+            return Step(book=self, happened=tuple(happened))
         changed = [
-            key for key in kept.keys() | self.kept.keys() if _memo(kept.get(key)) != _memo(self.kept.get(key))
+            key
+            for key in book.kept.keys() | self.kept.keys()
+            if self._memo(book.kept.get(key)) != self._memo(self.kept.get(key))
         ]
-        commands = tuple(Remember(MEMORY + key, _memo(kept.get(key))) for key in sorted(changed))
-        return Step(book=replace(self, kept=kept), happened=tuple(happened), commands=commands)
+        commands = tuple(Remember(MEMORY + key, self._memo(book.kept.get(key))) for key in sorted(changed))
+        return Step(book=book, happened=tuple(happened), commands=commands)
+
+    def _memo(self, one: Kept | None) -> dict[str, JSON] | None:
+        if one is None:
+            return None
+        told = {**as_json(one.silence), "stage": one.stage.value, "ends": one.end.wall.isoformat()}
+        if self.boot and math.isfinite(one.end.monotonic):
+            told |= {"boot": self.boot, "ends_monotonic": one.end.monotonic}
+        return told
+
+
+def _fact(before: Kept, silence: Silence, kept: Mapping[str, Kept], now: Instant) -> Fact:
+    """What a copy says of a silence that stood so, among those."""
+    new = before.stage is Stage.NEW
+    if new and before.is_over(now):
+        return Fact.TIME
+    if silence.ended is not None:
+        # One that was never known here is kept against older copies, where there is room.
+        return Fact.HEARD_ENDED if not new or len(kept) < MOST_KNOWN else Fact.TIME
+    if new and is_far(silence, now.wall):
+        return Fact.HEARD_FAR
+    if new and len(kept) >= MOST and _is_full(kept):
+        return Fact.HEARD_TOO_MANY
+    return Fact.HEARD
+
+
+def _is_full(kept: Mapping[str, Kept]) -> bool:
+    return len(kept) >= MOST_KNOWN or sum(one.stage is Stage.HOLDS for one in kept.values()) >= MOST
+
+
+def _allowed(silence: Silence, longest: float) -> float:
+    return min(silence.length.total_seconds(), longest)
 
 
 def _new(silence: Silence, longest: float, now: Instant) -> Kept:
-    length = min(silence.length.total_seconds(), longest)
+    length = _allowed(silence, longest)
     left = min((silence.made - now.wall).total_seconds() + length, length)
     return Kept(
         silence=silence,
@@ -169,20 +233,18 @@ def _new(silence: Silence, longest: float, now: Instant) -> Kept:
 
 
 def _restarted(one: Kept, longest: float, now: Instant) -> Kept:
-    """What was kept of before a restart: its end by the wall clock, and no longer than its whole length from now."""
-    left = min((one.end.wall - now.wall).total_seconds(), one.silence.length.total_seconds(), longest)
+    """What was kept of in another boot: its end by the wall clock, and no longer than its whole length from now."""
+    left = min((one.end.wall - now.wall).total_seconds(), _allowed(one.silence, longest))
     wall = min(one.end.wall, now.wall + datetime.timedelta(seconds=max(left, 0.0)))
     return replace(one, end=Instant(now.monotonic + left, wall))
 
 
-def _memo(one: Kept | None) -> dict[str, JSON] | None:
-    if one is None:
-        return None
-    return {**as_json(one.silence), "stage": one.stage.value, "ends": one.end.wall.isoformat()}
+def restore(memory: Mapping[str, Mapping[str, JSON]], longest: float = LONGEST, *, boot: str = "") -> Book:
+    """The book at start, from what was remembered; what cannot be understood is left out, and so holds nobody.
 
-
-def restore(memory: Mapping[str, Mapping[str, JSON]], longest: float = LONGEST) -> Book:
-    """The book at start, from what was remembered; what cannot be understood is left out, and so holds nobody."""
+    `boot`: the kernel's identity of this boot. What was kept in the same one ends when it would have without a restart,
+    whatever was done to the wall clock; what was kept in another, or by a release that kept no boot, by that clock.
+    """
     kept: dict[str, Kept] = {}
     for key, value in memory.items():
         if not key.startswith(MEMORY):
@@ -191,8 +253,16 @@ def restore(memory: Mapping[str, Mapping[str, JSON]], longest: float = LONGEST) 
             silence = from_json(value)
             stage = Stage(str(value.get("stage")))
             ends = datetime.datetime.fromisoformat(str(value.get("ends")))
-            end = Instant(math.inf, min(ends, silence.until))
+            end = Instant(_monotonic(value, boot), min(ends, silence.until))
         except (ValueError, TypeError):
             continue
         kept[silence.key] = Kept(silence=silence, stage=stage, end=end)
-    return Book(kept=kept, longest=longest)
+    return Book(kept=kept, longest=longest, boot=boot, looked=not kept)
+
+
+def _monotonic(value: Mapping[str, JSON], boot: str) -> float:
+    """The end by the clock of this boot; infinite where it says nothing of it."""
+    told = value.get("ends_monotonic")
+    if not boot or value.get("boot") != boot or isinstance(told, bool) or not isinstance(told, int | float):
+        return math.inf
+    return float(told) if math.isfinite(told) else math.inf

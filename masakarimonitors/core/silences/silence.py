@@ -21,7 +21,12 @@ HOST, DOMAIN, PROCESS, INSTANCE = "host:", "domain:", "process:", "vm:"
 KINDS = (HOST, DOMAIN, PROCESS, INSTANCE)
 """What every other target begins with: a name, in which `*` stands for any letters, and `?` for one."""
 MOST = 100
-"""Silences that are kept at a time: one store of 512 KiB, as Consul's, holds several times as many."""
+"""Silences that hold at a time: one store of 512 KiB, as Consul's, holds several times as many."""
+MOST_KNOWN = 4 * MOST
+"""Silences that are known at a time, those included that hold no longer and are kept against older copies."""
+FURTHEST = datetime.timedelta(days=32)
+"""No silence is longer, and none is taken whose end is further away by the clock of whoever hears of it: one until the
+year 9999 could be forgotten by nobody, and a hundred of them would leave no room for another."""
 LARGEST = 64 * 1024
 """Bytes of all of them as they stand in a shared store before another is added: the annotations of a Lease have 256 KiB
 together, of which the ledger needs most, and a ledger that did not fit beside them would cost its holder the Lease."""
@@ -45,8 +50,11 @@ class Fact(StrEnum):
     """What moves it."""
 
     HEARD = "heard of"
+    HEARD_FAR = "heard of, and its end is too far away"
+    HEARD_TOO_MANY = "heard of, and there is no room"
     HEARD_ENDED = "heard to be ended"
     TIME = "its time has come"
+    TIME_AWAY = "its time has come while the monitor did not run"
 
 
 class Act(StrEnum):
@@ -55,18 +63,27 @@ class Act(StrEnum):
     BEGIN = "say that it holds"
     END = "say who has ended it, and look at whom it held"
     ALARM = "say that it is over and who fails still, and look at them"
+    ALARM_AWAY = "say that it is over and that who fails still is not known yet, and look at them"
+    REFUSE_FAR = "say that it holds nothing here, because of its end"
+    REFUSE = "say that it holds nothing here, because there are too many"
 
 
 Move = tuple[Stage, Act | None]
 
 TABLE: Mapping[tuple[Stage, Fact], Move] = {
     (Stage.NEW, Fact.HEARD): (Stage.HOLDS, Act.BEGIN),
+    (Stage.NEW, Fact.HEARD_FAR): (Stage.NEW, Act.REFUSE_FAR),
+    (Stage.NEW, Fact.HEARD_TOO_MANY): (Stage.NEW, Act.REFUSE),
     # Kept for as long as an older copy could still hold.
     (Stage.NEW, Fact.HEARD_ENDED): (Stage.ENDED, None),
     (Stage.NEW, Fact.TIME): (Stage.OVER, None),
+    (Stage.NEW, Fact.TIME_AWAY): (Stage.OVER, None),
     (Stage.HOLDS, Fact.HEARD): (Stage.HOLDS, None),
+    (Stage.HOLDS, Fact.HEARD_FAR): (Stage.HOLDS, None),
+    (Stage.HOLDS, Fact.HEARD_TOO_MANY): (Stage.HOLDS, None),
     (Stage.HOLDS, Fact.HEARD_ENDED): (Stage.ENDED, Act.END),
     (Stage.HOLDS, Fact.TIME): (Stage.OVER, Act.ALARM),
+    (Stage.HOLDS, Fact.TIME_AWAY): (Stage.OVER, Act.ALARM_AWAY),
     **{(stage, fact): (stage, None) for stage in (Stage.ENDED, Stage.OVER) for fact in Fact},
 }
 """(stage, fact) -> (next, what is to be done): every pair there is."""
@@ -191,6 +208,12 @@ def is_past(silence: Silence, now: datetime.datetime) -> bool:
     return now - silence.until >= datetime.timedelta(hours=1)
 
 
+def is_far(silence: Silence, now: datetime.datetime) -> bool:
+    """Whether it ends later than any silence that somebody has asked for: whoever has made it has a wrong clock, or has
+    whoever asks."""
+    return silence.until - now > FURTHEST
+
+
 def as_json(silence: Silence) -> dict[str, JSON]:
     """As it stands in a store, on disk, in the status."""
     told: dict[str, JSON] = {
@@ -228,6 +251,8 @@ def from_json(told: object) -> Silence:
         raise ValueError(f"a silence of nobody: {why}")
     if silence.until <= silence.made or not silence.key:
         raise ValueError("a silence that ends before it begins, or without an id")
+    if silence.length > FURTHEST:
+        raise ValueError(f"a silence that is longer than {FURTHEST.days} days")
     return silence
 
 
@@ -237,21 +262,27 @@ def write(silences: Iterable[Silence]) -> bytes:
 
 
 def read(text: bytes | str) -> Sequence[Silence] | None:
-    """From `write`; None where it is no such list, which is not known and not empty. What makes no sense within it, as
-    another release may write it, is left out."""
+    """From `write`; None where it is no such list, or one of more than `MOST_KNOWN`, which is not known and not empty.
+    What makes no sense within it, as another release may write it, is left out."""
+    told = read_all(text)
+    return None if told is None else told[0]
+
+
+def read_all(text: bytes | str) -> tuple[Sequence[Silence], int] | None:
+    """As `read`, and how many of them were left out."""
     try:
         told = read_json(text)
     except ValueError:
         return None
-    if not isinstance(told, list):
-        return None
-    found = []
-    for one in told[: 4 * MOST]:
+    if not isinstance(told, list) or len(told) > MOST_KNOWN:
+        return None  # the one that is left out could be the one that counts
+    found, senseless = [], 0
+    for one in told:
         try:
             found.append(from_json(one))
         except ValueError:
-            continue
-    return tuple(sorted(merged(found).values(), key=lambda one: one.key))
+            senseless += 1
+    return tuple(sorted(merged(found).values(), key=lambda one: one.key)), senseless
 
 
 def json_bytes(value: JSON) -> bytes:

@@ -1,12 +1,12 @@
 """What people are told of silences: verdicts, rows, and the gate that each of them shuts. Pure."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from masakarimonitors.core.decision import Ruling, Verdict
 from masakarimonitors.core.explained import Explained, Standing
 from masakarimonitors.core.silences.book import MEMORY, Book, Happened, Kept
-from masakarimonitors.core.silences.silence import Act, Silence, Stage
+from masakarimonitors.core.silences.silence import FURTHEST, MOST, Act, Silence, Stage
 
 GATE = "nobody has silenced it"
 """The name of the gate, for every monitor."""
@@ -18,6 +18,25 @@ RELEASE = "`masakari-monitors silence end ID`; else it ends by itself, and what 
 """What a person does about a failure that a silence holds."""
 
 _NAMED = 20
+
+_NOTHING_HERE = "of {whom}, until {until}, holds nothing here, and what fails is told: "
+_REFUSED: Mapping[Act, str] = {
+    Act.REFUSE_FAR: f"its end is more than {FURTHEST.days} days away by this host's clock. Look whose clock is wrong, "
+    "and whether somebody has written it by hand; it counts here as soon as its end is near enough",
+    Act.REFUSE: f"{MOST} hold already, or too many are known that hold no longer. End some; it counts here as soon as "
+    "there is room",
+}
+
+
+def left_out(count: int, where: str) -> str:
+    """For people: so many of the silences that stand `where` make no sense here; empty if none."""
+    if not count:
+        return ""
+    return (
+        f"{count} of the silences {where} make no sense to this release, and hold nothing here: a later one may have "
+        "written them, or somebody by hand. Look with `masakari-monitors silence list` on the other hosts, and let all "
+        "hosts have one release"
+    )
 
 
 def moment(at: datetime.datetime) -> str:
@@ -40,6 +59,18 @@ def verdict(happened: Happened, failing: Sequence[str]) -> Verdict:
             "seen as before, and not told"
         )
         return Verdict(subject, Ruling.HELD, why, evidence=silence.author, alarm=True)
+    if happened.act in _REFUSED:
+        whose = _NOTHING_HERE.format(whom=silence.whom, until=moment(silence.until))
+        why = f"the silence {whose}{_REFUSED[happened.act]}"
+        return Verdict(subject, Ruling.ACTED, why, evidence=silence.author, alarm=True)
+    if happened.act is Act.ALARM_AWAY:
+        seen = f" When it was last seen, these failed: {_names(failing)}." if failing else ""
+        why = (
+            f"the silence of {silence.whom} is over, its time has come while this monitor did not run, and whether "
+            f"anything that it held still fails is not known yet.{seen} Each is looked at now, judged as if it had "
+            "failed without it, and told to masakari when no other gate holds it"
+        )
+        return Verdict(subject, Ruling.ACTED, why, evidence=silence.author, alarm=True)
     end = (
         f"the silence of {silence.whom} is over, its time has come"
         if happened.act is Act.ALARM
@@ -49,12 +80,16 @@ def verdict(happened: Happened, failing: Sequence[str]) -> Verdict:
         return Verdict(
             subject, Ruling.RECOVERED, f"{end}; nothing that it held fails", evidence=silence.author
         )
-    more = f" and {len(failing) - _NAMED} more" if len(failing) > _NAMED else ""
     why = (
-        f"{end}, and of those that it held these still fail: {', '.join(failing[:_NAMED])}{more}. Each is judged as if "
+        f"{end}, and of those that it held these still fail: {_names(failing)}. Each is judged as if "
         "it had failed without it, and told to masakari when no other gate holds it"
     )
     return Verdict(subject, Ruling.ACTED, why, evidence=silence.author, alarm=True)
+
+
+def _names(failing: Sequence[str]) -> str:
+    more = f" and {len(failing) - _NAMED} more" if len(failing) > _NAMED else ""
+    return f"{', '.join(failing[:_NAMED])}{more}"
 
 
 def row(kept: Kept, what: str) -> tuple[str, str, str]:

@@ -206,8 +206,8 @@ class State:
         return frozenset(name for name in self.troubled if self.hosts[name].nowhere)
 
 
-def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:
-    """The state at start, from what was remembered."""
+def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]], *, boot: str = "") -> State:
+    """The state at start, from what was remembered; `boot`: names this boot of the host, or empty."""
     sequence = policy.matrix.sequence
     hosts = {
         key.removeprefix(MEMORY): restore_host(value, sequence)
@@ -220,6 +220,6 @@ def restore(policy: Policy, memory: Mapping[str, Mapping[str, JSON]]) -> State:
         work_readings=restore_read(
             memory.get(PLANNED), sequence, served=any(host.seen_in_service for host in hosts.values())
         ),
-        silences=book.restore(memory, policy.longest_silence),
+        silences=book.restore(memory, policy.longest_silence, boot=boot),
     )
     return State(hosts=hosts, cluster=cluster, troubled=frozenset(hosts))

@@ -232,3 +232,18 @@ async def test_they_leave_room_for_the_ledger_in_a_store_that_all_share() -> Non
     assert len(write(store.there.values())) < 2 * LARGEST
     alone = Stage(None)
     assert all([(await alone.desk.ask(alone.wish(why="\u0436" * 500))).done for _ in range(30)])
+
+
+async def test_silences_of_the_far_future_leave_room_for_others() -> None:
+    store = Store()
+    on = Stage(store)
+    async with on.running():
+        year = EPOCH + datetime.timedelta(days=400)
+        on.desk.hear(SilencesSeen([silence(f"s{n}", year) for n in range(MOST)]))
+        assert (await on.desk.ask(on.wish())).done
+        assert not (await on.desk.ask(Wish(what=End("s1"), who="bob"))).done, "it holds nothing here"
+
+
+async def test_what_was_ended_leaves_room_for_others() -> None:
+    on = Stage(None, known=[ended(silence(f"s{n}", EPOCH)) for n in range(MOST)])
+    assert (await on.desk.ask(on.wish())).done

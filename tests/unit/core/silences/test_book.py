@@ -9,7 +9,7 @@ import pytest
 
 from masakarimonitors.core.decision import Instant, Remember
 from masakarimonitors.core.silences.book import MEMORY, Book, Step, restore
-from masakarimonitors.core.silences.silence import MOST, Act, Silence, Stage
+from masakarimonitors.core.silences.silence import MOST, MOST_KNOWN, Act, Silence, Stage
 
 WALL = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
 HOST = "host:node05"
@@ -108,9 +108,9 @@ def test_it_is_kept_on_disk_and_forgotten_in_the_end() -> None:
     assert gone.commands == (Remember(MEMORY + "s1", None),) and gone.book.kept == {}
 
 
-def kept(book: Book, now: Instant) -> dict[str, Any]:
-    """What stands on disk."""
-    commands = Book().hear([one.silence for one in book.kept.values()], now).commands
+def kept(book: Book, now: Instant, boot: str = "") -> dict[str, Any]:
+    """What stands on disk, as it is written in the boot of that name."""
+    commands = Book(boot=boot).hear([one.silence for one in book.kept.values()], now).commands
     return {one.key: one.value for one in commands if isinstance(one, Remember)}
 
 
@@ -126,9 +126,90 @@ def test_after_a_restart_with_a_clock_that_was_set_back_it_lasts_its_length_at_m
     assert lasts(book, 10, -86400) == 600
 
 
+@pytest.mark.parametrize("set_by", [-86400, -3600, 0, 300])
+def test_in_the_same_boot_a_restart_prolongs_nothing_whatever_was_done_to_the_clock(set_by: float) -> None:
+    memory = kept(heard(silence(), at(0)), at(0), "boot1")
+    book = restore(memory, boot="boot1")
+    whole = 600 if set_by <= 0 else 600 - set_by
+    assert lasts(book, 10, set_by) == whole - 10, "before anything was decided, too"
+    step = book.pass_time(at(10, set_by))
+    assert lasts(step.book, 10, set_by) == whole - 10 and step.commands == ()
+    assert step.book.pass_time(at(700, set_by)).book.holding == []
+
+
+def test_after_another_boot_the_wall_clock_counts_and_what_is_kept_from_then_on_is_of_that_boot() -> None:
+    book = restore(kept(heard(silence(), at(0)), at(0), "boot1"), boot="boot2")
+    step = book.pass_time(at(100, -86400))
+    assert lasts(step.book, 100, -86400) == 600, "its length at most"
+    (told,) = step.commands
+    assert isinstance(told, Remember) and told.value is not None
+    assert (told.value["boot"], told.value["ends_monotonic"]) == ("boot2", 1700.0)
+    again = restore({told.key: told.value}, boot="boot2")
+    assert lasts(again, 400, -90000) == 300, "a second restart begins nothing anew"
+
+
+@pytest.mark.parametrize("told", ["soon", None, True, float("nan"), float("inf"), 10.0**9])
+def test_an_end_on_disk_that_no_clock_shows_prolongs_nothing(told: Any) -> None:
+    memory = kept(heard(silence(), at(0)), at(0), "boot1")
+    memory[MEMORY + "s1"] = {**memory[MEMORY + "s1"], "ends_monotonic": told}
+    book = restore(memory, boot="boot1").pass_time(at(10)).book
+    assert lasts(book, 10) == 590
+
+
+def test_what_a_release_kept_that_knew_no_boot_ends_by_the_wall_clock() -> None:
+    book = restore(kept(heard(silence(), at(0)), at(0)), boot="boot1").pass_time(at(10)).book
+    assert lasts(book, 10) == 590
+
+
 def test_one_that_was_over_when_the_monitor_was_away_says_so_when_it_is_back() -> None:
     step = restore(kept(heard(silence(), at(0)), at(0))).pass_time(at(700))
-    assert [one.act for one in step.happened] == [Act.ALARM]
+    assert [one.act for one in step.happened] == [Act.ALARM_AWAY]
+    running = restore(kept(heard(silence(), at(0)), at(0))).pass_time(at(10)).book
+    assert [one.act for one in running.pass_time(at(700)).happened] == [Act.ALARM]
+
+
+def test_one_that_ends_too_far_away_holds_nothing_is_told_once_and_leaves_room_for_others() -> None:
+    far = [silence(f"far{n}", made=400 * 86400.0) for n in range(MOST)]
+    first = Book().hear(far, at(0))
+    assert {one.act for one in first.happened} == {Act.REFUSE_FAR} and len(first.happened) == MOST
+    assert first.book.kept == {} and first.commands == ()
+    assert first.book.hear(far, at(1)) == Step(book=first.book)
+    assert [one.act for one in first.book.hear([silence()], at(2)).happened] == [Act.BEGIN]
+
+
+def test_one_that_was_refused_because_of_this_hosts_clock_holds_when_that_is_right() -> None:
+    """As one whose battery is empty shows it until it is set."""
+    book = Book().hear([silence()], at(0, -400 * 86400.0)).book
+    assert lasts(book, 0, -400 * 86400.0) == 0
+    step = book.pass_time(at(10))
+    assert [one.act for one in step.happened] == [Act.BEGIN] and lasts(step.book, 10) == 590
+    assert step.book.refused == {}
+
+
+def test_of_one_that_is_refused_it_is_enough_that_somebody_ends_it_or_that_it_is_past() -> None:
+    book = Book().hear([silence(made=400 * 86400.0)], at(0)).book
+    assert book.hear([silence(made=400 * 86400.0, ended=True)], at(1)).book.refused == {}
+    assert book.pass_time(at(402 * 86400.0)).book.refused == {}
+
+
+def test_no_silence_puts_out_one_that_holds_and_what_finds_no_room_is_told_and_taken_later() -> None:
+    book = Book().hear([silence(f"s{n:03}", seconds=600 + n) for n in range(MOST)], at(0)).book
+    step = book.hear([silence("one more", seconds=3000)], at(1))
+    assert [(one.act, one.silence.key) for one in step.happened] == [(Act.REFUSE, "one more")]
+    assert len(step.book.holding) == MOST and step.commands == ()
+    later = step.book.pass_time(at(600))
+    assert [(one.act, one.silence.key) for one in later.happened] == [
+        (Act.ALARM, "s000"),
+        (Act.BEGIN, "one more"),
+    ]
+
+
+def test_those_that_hold_no_longer_leave_room_for_others() -> None:
+    book = Book().hear([silence(f"s{n:03}", ended=True) for n in range(MOST)], at(0)).book
+    assert [one.act for one in book.hear([silence("new")], at(1)).happened] == [Act.BEGIN]
+    full = Book().hear([silence(f"s{n:03}", ended=True) for n in range(MOST_KNOWN + 5)], at(0)).book
+    assert len(full.kept) == MOST_KNOWN
+    assert [one.act for one in full.hear([silence("new")], at(1)).happened] == [Act.REFUSE]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.core.silences.silence import (
+    FURTHEST,
+    MOST_KNOWN,
     TABLE,
     Fact,
     Silence,
@@ -15,12 +17,14 @@ from masakarimonitors.core.silences.silence import (
     as_json,
     fault_of,
     from_json,
+    is_far,
     is_past,
     joined,
     lacks,
     matches,
     merged,
     read,
+    read_all,
     write,
 )
 
@@ -126,9 +130,21 @@ def test_it_is_kept_until_no_clock_could_take_it_for_running() -> None:
 
 
 def test_one_until_the_last_day_that_there_is_harms_nobody_who_reads_it() -> None:
-    last = replace(ENDED, until=datetime.datetime(9999, 12, 31, 23, 30, tzinfo=datetime.UTC))
-    (found,) = read(write([last])) or ()
-    assert not is_past(found, NOW)
+    end = datetime.datetime(9999, 12, 31, 23, 30, tzinfo=datetime.UTC)
+    (found,) = read(write([replace(ENDED, made=end - HOUR, until=end)])) or ()
+    assert not is_past(found, NOW) and is_far(found, NOW)
+
+
+def test_no_silence_is_longer_than_a_month() -> None:
+    assert read(write([replace(ONE, until=NOW + FURTHEST), replace(ONE, key="s2")])) is not None
+    longer = replace(ONE, until=NOW + FURTHEST + HOUR)
+    assert read(write([longer])) == () and is_far(longer, NOW) and not is_far(longer, NOW + HOUR)
+
+
+def test_a_list_that_is_too_long_is_not_known_rather_than_cut_off() -> None:
+    """What stands behind the cut could be the one that holds."""
+    many = [replace(ONE, key=f"{n:08x}") for n in range(MOST_KNOWN + 1)]
+    assert read(write(many)) is None and len(read(write(many[1:])) or ()) == MOST_KNOWN
 
 
 def test_what_is_written_is_read() -> None:
@@ -159,7 +175,7 @@ def test_what_is_no_list_is_not_known_and_not_empty(text: str | bytes) -> None:
 )
 def test_of_several_what_makes_no_sense_is_left_out(change: dict[str, object]) -> None:
     good = replace(ONE, key="s2")
-    assert read(json.dumps([{**as_json(ONE), **change}, 7, as_json(good)])) == (good,)
+    assert read_all(json.dumps([{**as_json(ONE), **change}, 7, as_json(good)])) == ((good,), 2), "and counted"
 
 
 def test_what_a_later_release_adds_is_read_over() -> None:

@@ -31,6 +31,10 @@ ONE = Silence(
         (Act.ALARM, (), Ruling.RECOVERED, False),
         (Act.END, ("node05",), Ruling.ACTED, True),
         (Act.ALARM, ("node05",), Ruling.ACTED, True),
+        (Act.ALARM_AWAY, (), Ruling.ACTED, True),
+        (Act.ALARM_AWAY, ("node05",), Ruling.ACTED, True),
+        (Act.REFUSE_FAR, (), Ruling.ACTED, True),
+        (Act.REFUSE, (), Ruling.ACTED, True),
     ],
 )
 def test_what_has_happened(act: Act, failing: tuple[str, ...], ruling: Ruling, alarm: bool) -> None:
@@ -38,6 +42,11 @@ def test_what_has_happened(act: Act, failing: tuple[str, ...], ruling: Ruling, a
     assert (told.subject, told.ruling, told.alarm) == ("silence:s1", ruling, alarm)
     assert "all hosts" in told.why and ("node05" in told.why) == bool(failing)
     assert ("bob" in told.why) == (act is Act.END)
+
+
+def test_of_what_nobody_has_seen_since_nothing_is_called_well() -> None:
+    told = words.verdict(Happened(ONE, Act.ALARM_AWAY), ())
+    assert "not known yet" in told.why and "nothing that it held fails" not in told.why
 
 
 def test_of_very_many_some_are_named() -> None:
