@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from masakarimonitors.core.outside import read_json
-from masakarimonitors.core.silences.silence import Silence, read
+from masakarimonitors.core.silences.silence import Silence, read_all
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate, read_candidate
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger
 
@@ -31,8 +31,8 @@ class ElectionRecord:
 
     `session`: by which the lock is held, empty when nobody holds it. `leader`: what its holder has
     written, None when that cannot be read. `ledger`: None when it is missing or cannot be read. `silences`: None when
-    they cannot be read. `index`: Consul's, of the answer that showed this; a higher one is newer, unless the store was
-    restored from a snapshot.
+    they cannot be read; `senseless`: so many more make no sense here. `index`: Consul's, of the answer that showed
+    this; a higher one is newer, unless the store was restored from a snapshot.
     """
 
     session: str = ""
@@ -40,6 +40,7 @@ class ElectionRecord:
     challenge: Candidate | None = None
     ledger: Mapping[str, LedgerEntry] | None = None
     silences: Sequence[Silence] | None = ()
+    senseless: int = 0
     index: int = 0
 
 
@@ -126,11 +127,13 @@ def read_record(body: bytes, prefix: str, index: int = 0) -> ElectionRecord:
     challenge = read_candidate(values.get(CHALLENGE, b""))
     if LEDGER in values:
         ledger = read_ledger(values[LEDGER])
+    told = read_all(values[SILENCES]) if SILENCES in values else ((), 0)
     return ElectionRecord(
         session=session,
         leader=leader,
         challenge=challenge,
         ledger=ledger,
-        silences=read(values[SILENCES]) if SILENCES in values else (),
+        silences=None if told is None else told[0],
+        senseless=0 if told is None else told[1],
         index=index,
     )

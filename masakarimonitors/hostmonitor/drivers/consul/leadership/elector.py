@@ -151,7 +151,7 @@ class Elector:
             LOG.info("The store of the election, through %s, answers again", self._link)
             self._read_fault = ""
         self._judge()
-        self.silences.take(record.silences)
+        self.silences.take(record.silences, record.senseless)
         self._news.set()
 
     def _unstick(self, link: str) -> None:

@@ -6,6 +6,7 @@ what stands there and its own together, on the condition that nobody has written
 
 from collections.abc import Callable, Sequence
 
+from masakarimonitors.core.silences import words
 from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.core.silences.silence import Silence, is_past, lacks, merged
 from masakarimonitors.hostmonitor.core.observation import Observation
@@ -31,6 +32,7 @@ class StoredSilences:
         self._emit: Callable[[Observation], None] | None = None
         self._shown: Sequence[Silence] | None = None
         self._unreadable = False
+        self._senseless = 0
         self._any = False  # whether there was ever anything to tell
 
     def begin(self, emit: Callable[[Observation], None]) -> None:
@@ -49,11 +51,14 @@ class StoredSilences:
     @property
     def troubles(self) -> Sequence[str]:
         """For people: what is wrong with what stands there."""
-        return (_UNREADABLE.format(key=self._keys.name_of_silences),) if self._unreadable else ()
+        key = self._keys.name_of_silences
+        if self._unreadable:
+            return (_UNREADABLE.format(key=key),)
+        return (words.left_out(self._senseless, f"in Consul's key {key}"),) if self._senseless else ()
 
-    def take(self, silences: Sequence[Silence] | None) -> None:
-        """The store showed this; None: what cannot be read."""
-        self._unreadable = silences is None
+    def take(self, silences: Sequence[Silence] | None, senseless: int = 0) -> None:
+        """The store showed this; None: what cannot be read. `senseless`: so many more that make no sense."""
+        self._unreadable, self._senseless = silences is None, senseless
         self._any = self._any or bool(silences)
         if silences is None or self._emit is None or silences == self._shown or not self._any:
             return

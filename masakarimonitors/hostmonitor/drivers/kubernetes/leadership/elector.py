@@ -207,7 +207,7 @@ class LeaseElector:
         if seen is not None and seen.renewal != self._renewal:
             self._renewal, self._changed_at = seen.renewal, now
         if seen is not None:
-            self.silences.take(seen.silences)
+            self.silences.take(seen.silences, seen.senseless)
 
     def _holder(self, now: float) -> Holder:
         seen = self._seen

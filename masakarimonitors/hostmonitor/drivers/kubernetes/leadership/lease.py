@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from masakarimonitors.core.silences.silence import Silence, read, write
+from masakarimonitors.core.silences.silence import Silence, read_all, write
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate, read_candidate, write_candidate
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger
 
@@ -32,7 +32,8 @@ class LeaseSeen:
     `blank`: nobody has ever held it. `version`: for a conditional write.
     `renewal`: changes whenever somebody acquires or renews it. `duration`: seconds. `ledger`: None when it
     is missing or cannot be read. `about`: what the holder has written about itself, None when an older release
-    holds it. `challenge`: who asks for it. `silences`: None when they cannot be read.
+    holds it. `challenge`: who asks for it. `silences`: None when they cannot be read; `senseless`: so many more make
+    no sense here.
     """
 
     uid: str
@@ -47,6 +48,7 @@ class LeaseSeen:
     about: Candidate | None = None
     challenge: Candidate | None = None
     silences: Sequence[Silence] | None = ()
+    senseless: int = 0
 
 
 def read_lease(lease: Mapping[str, Any]) -> LeaseSeen:
@@ -66,6 +68,7 @@ def _read(lease: Mapping[str, Any]) -> LeaseSeen:
     about = read_candidate(str(notes.get(LEADER) or "").encode())
     leader = str(spec.get("holderIdentity") or "")
     seconds = _whole(spec.get("leaseDurationSeconds"))
+    told = ((), 0) if notes.get(SILENCES) is None else read_all(str(notes[SILENCES]))
     return LeaseSeen(
         uid=str(metadata.get("uid") or ""),
         leader=leader,
@@ -80,7 +83,8 @@ def _read(lease: Mapping[str, Any]) -> LeaseSeen:
         # An older release leaves the words of its predecessor there.
         about=about if about is not None and about.node == leader else None,
         challenge=read_candidate(str(notes.get(CHALLENGE) or "").encode()),
-        silences=() if notes.get(SILENCES) is None else read(str(notes[SILENCES])),
+        silences=None if told is None else told[0],
+        senseless=0 if told is None else told[1],
     )
 
 

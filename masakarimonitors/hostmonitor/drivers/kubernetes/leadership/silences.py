@@ -9,6 +9,7 @@ import asyncio
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 
+from masakarimonitors.core.silences import words
 from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.core.silences.silence import Silence, is_past, lacks, merged
 from masakarimonitors.hostmonitor.core.observation import Observation
@@ -30,6 +31,7 @@ class LeaseSilences:
         self._emit: Callable[[Observation], None] | None = None
         self._shown: Sequence[Silence] | None = None
         self._unreadable = False
+        self._senseless = 0
         self._any = False  # whether there was ever anything to tell
         self._wanted: Mapping[str, Silence] = {}
         self._waiting: list[asyncio.Future[None]] = []
@@ -51,7 +53,9 @@ class LeaseSilences:
     @property
     def troubles(self) -> Sequence[str]:
         """For people: what is wrong with what stands there."""
-        return (_UNREADABLE,) if self._unreadable else ()
+        if self._unreadable:
+            return (_UNREADABLE,)
+        return (words.left_out(self._senseless, "on the Lease"),) if self._senseless else ()
 
     async def share(self, silences: Sequence[Silence]) -> None:
         """Have these stand there, beside what does; raises NotShared."""
@@ -63,9 +67,9 @@ class LeaseSilences:
         self._news()
         await written
 
-    def take(self, silences: Sequence[Silence] | None) -> None:
-        """The Lease shows this; None: what cannot be read."""
-        self._unreadable = silences is None
+    def take(self, silences: Sequence[Silence] | None, senseless: int = 0) -> None:
+        """The Lease shows this; None: what cannot be read. `senseless`: so many more that make no sense."""
+        self._unreadable, self._senseless = silences is None, senseless
         if silences is None:
             return
         if not lacks(silences, self._wanted.values()):

@@ -106,7 +106,7 @@ class GroupElector:
         # When each message was sent that has not come back yet, and when the last one was that has.
         self._under_way: collections.deque[Instant] = collections.deque()
         self._proven_at: Instant | None = None
-        self.silences = GroupSilences(self._tell_all)
+        self.silences = GroupSilences(self._tell_all, self._name)
         """Whose failures somebody wants not to be told, as far as the group knows."""
 
     def on_path(self, works: bool) -> None:
@@ -215,6 +215,7 @@ class GroupElector:
                 for answer in answers:
                     self._send(answer)
                 self._context.company = frozenset(node for node, _pid in event.members)
+                self.silences.members(event.members)
             else:
                 if event.sender == me and self._under_way:
                     self._proven_at = self._under_way.popleft()
@@ -223,7 +224,7 @@ class GroupElector:
                 for reply in election.answer(self._view, event):
                     self._send(reply)
                 self._view = election.received(self._view, event, now)
-                self.silences.hear(event.payload)
+                self.silences.hear(event.payload, event.sender, self._clock.now().wall)
         self._flush(group)
 
     def _hear(self, message: bytes, now: float) -> None:
@@ -283,7 +284,7 @@ class GroupElector:
             return Facts(own=own, why="all other members of Corosync's group have just gone")
         if leader == view.me and now < view.clear_at and self._election.standing is not Standing.LEADING:
             return Facts(own=own, why="one that is no member any more may still lead, for moments")
-        name = self._context.names.get(str(leader[0]), f"node {leader[0]}")
+        name = self._name(leader[0])
         return Facts(
             own=own,
             holder=Holder.OWN if leader == view.me else Holder.OTHER,
@@ -291,6 +292,9 @@ class GroupElector:
             # Until then nobody else leads: who is lost is waited for so long, and who is silent even longer.
             certain_until=-math.inf if proven_at is None else proven_at.old_at(AUTHORITY, at),
         )
+
+    def _name(self, node: int) -> str:
+        return self._context.names.get(str(node), f"node {node}")
 
     def pass_on(self, leaving: str = "") -> None:
         """Tell the other monitors to look, and who says good-bye; nobody is told while it is not in the group."""

@@ -6,15 +6,18 @@ import pytest
 
 from masakarimonitors.core.silences.silence import Silence, read, write
 from masakarimonitors.hostmonitor.drivers.base import NotShared
+from masakarimonitors.hostmonitor.drivers.consul.leadership.keys import ElectionKeys
+from masakarimonitors.hostmonitor.drivers.consul.leadership.silences import StoredSilences
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_consul_store import FakeStore
 from tests.fixtures.silences import ended, silence
 from tests.fixtures.waiting import eventually
 from tests.unit.hostmonitor.drivers.consul.electing import PREFIX, Monitor, Runs, follows, leads
 
+CLOCK = SystemClock()
 KEY = PREFIX + "silences"
-ONE = silence("s1", SystemClock().now().wall)
-TWO = silence("s2", SystemClock().now().wall, "all")
+ONE = silence("s1", CLOCK.now().wall)
+TWO = silence("s2", CLOCK.now().wall, "all")
 
 
 async def heard(monitor: Monitor, *wanted: Silence) -> None:
@@ -115,3 +118,11 @@ async def test_whoever_begins_to_lead_hears_of_what_is_gone_from_the_store(
     await a.stop()
     await b.until(leads)
     await eventually(lambda: len(b.silences) > told, "it is told once more, now that it must see to it")
+
+
+def test_what_makes_no_sense_among_them_is_told_of() -> None:
+    silences = StoredSilences(ElectionKeys(None, "m/", CLOCK, patience=1.0, wait=1.0), CLOCK)  # type: ignore[arg-type]
+    silences.take((ONE,), 2)
+    assert "2 of the silences in Consul's key m/silences make no sense" in silences.troubles[0]
+    silences.take((ONE,))
+    assert silences.troubles == ()

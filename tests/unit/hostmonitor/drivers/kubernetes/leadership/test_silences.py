@@ -102,3 +102,11 @@ def test_what_is_past_before_it_could_be_written_is_not_written_for_ever() -> No
         asked.cancel()
 
     asyncio.run(ask())
+
+
+def test_what_makes_no_sense_among_them_is_told_of() -> None:
+    silences = LeaseSilences(lambda: None)
+    silences.take((ONE,), 2)
+    assert "2 of the silences on the Lease make no sense" in silences.troubles[0]
+    silences.take((ONE,))
+    assert silences.troubles == ()
