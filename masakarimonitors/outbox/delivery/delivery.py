@@ -34,6 +34,9 @@ LOG = logging.getLogger(__name__)
 
 # Waited beyond the API's duplicate window, for clocks that differ between hosts (seconds).
 _WINDOW_MARGIN = 5.0
+# Seconds after which a report of an earlier run is told with the time at which it goes: it was seen to hold since, and
+# masakari gives up what is a day old (notifications_expired_interval there).
+_OF_OLD = 3600.0
 # So many places are never taken by words that the engine only files: a death finds one free.
 _KEPT_FREE = 2
 
@@ -93,6 +96,7 @@ class Delivery:
         self._policy = policy
         self._clock = clock
         self._rng = rng or random.Random(random.getrandbits(64))
+        self._started = clock.now().monotonic
         self._breaker = CircuitBreaker()
         self._line = Line()
         self.timing = Timing(policy.expiry, outbox.is_pending)
@@ -281,7 +285,7 @@ class Delivery:
             if self._held.may_offer(row) is not Leave.NOW:
                 self._not_now(row)
                 return
-            if self._held.leave_silence(row) and not row.in_doubt:
+            if (self._held.leave_silence(row) or self._is_of_old(row)) and not row.in_doubt:
                 # Made a day ago perhaps, which masakari would give up as too old. One that may have arrived is known
                 # again by its time alone.
                 row = row.restamped(self._clock.now())
@@ -308,6 +312,10 @@ class Delivery:
             del self._busy[row.subject]
             self._push(0.0, row.subject)
             self._wake.set()
+
+    def _is_of_old(self, row: Row) -> bool:
+        """Whether it is of an earlier run, and old: silenced in that, perhaps, which nobody remembers."""
+        return row.monotonic <= self._started and self._clock.now().monotonic - row.monotonic >= _OF_OLD
 
     def _not_now(self, row: Row, *, durable: bool = False) -> None:
         """It has not left: as it was before it was tried, or ended where no decision would take it back any more.

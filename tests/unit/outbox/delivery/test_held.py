@@ -3,13 +3,16 @@
 import asyncio
 import datetime
 
+import pytest
+
 from masakarimonitors.core.decision import Withdraw
 from masakarimonitors.core.notification import Leave
 from masakarimonitors.masakari_api import Delivered, Unreachable
 from masakarimonitors.outbox.delivery.delivery import DeliveryPolicy
 from masakarimonitors.outbox.delivery.held import NOT_ITS_REPORT, PATIENCE, SILENCED_AGAIN
 from masakarimonitors.outbox.rows import Row
-from tests.fixtures.fake_clock import EPOCH
+from masakarimonitors.outbox.storage.store import MemoryStore
+from tests.fixtures.fake_clock import EPOCH, FakeClock
 from tests.unit.outbox.delivery.test_delivery import POLICY, stage
 
 
@@ -172,3 +175,21 @@ async def test_what_is_held_after_it_was_silenced_has_its_whole_time_before_that
         assert told == []
         await on.clock.advance(2 * SILENCED_AGAIN)
         assert len(told) == 1
+
+
+@pytest.mark.parametrize(("away", "fresh"), [(600.0, False), (26 * 3600.0, True)])
+async def test_what_was_silenced_in_an_earlier_run_is_told_with_the_time_at_which_it_goes(
+    away: float, fresh: bool
+) -> None:
+    """The silence was over when nobody ran: who remembers that it held this? And masakari gives up what is old."""
+    clock, store = FakeClock(), MemoryStore()
+    async with stage(may_offer=lambda row: Leave.SILENCED, clock=clock, store=store) as on:
+        await on.submit(on.report("a"))
+    await clock.advance(away)
+    async with stage(clock=clock, store=store) as on:
+        await clock.advance(2.0)
+        (offer,) = on.api.offers
+        (row,) = on.rows()
+    stamp = datetime.datetime.fromisoformat(offer["generated_time"]).replace(tzinfo=datetime.UTC)
+    assert ((clock.now().wall - stamp).total_seconds() < 5.0) is fresh
+    assert row.status.value == "delivered" and (row.made_at - EPOCH).total_seconds() < 1.0
