@@ -8,7 +8,6 @@ import contextlib
 import datetime
 import logging
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,9 +25,8 @@ from masakarimonitors.journal.record import (
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.status.model import VerdictRecord
 from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.files.backlog import Backlog
 from masakarimonitors.system.files.private_files import open_private
-from masakarimonitors.system.tasks import apart
-from masakarimonitors.system.threads import NoThread, Pool
 
 LOG = logging.getLogger(__name__)
 
@@ -135,22 +133,31 @@ def numbered(path: Path, number: int) -> Path:
 class Journal:
     """Takes what happened in one monitor; never waits, never raises."""
 
-    def __init__(self, path: Path, monitor: str, clock: Clock) -> None:
-        """Nothing is touched before there is something to write."""
+    def __init__(
+        self,
+        path: Path,
+        monitor: str,
+        clock: Clock,
+        *,
+        most: int = MOST_LINES,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        """Nothing is touched before there is something to write; so many lines wait for the disk at most."""
         self._file = JournalFile(path)
         self._monitor = monitor
         self._clock = clock
         # Those that the outbox has in memory anyway, as they were last told; of others the numbers.
         self._rows: dict[int, Row] = {}
         self._ended: dict[int, None] = {}
-        self._pool = Pool("journal")
-        # What follows is touched under this lock alone.
-        self._lock = threading.Lock()
-        self._waiting: list[bytes] = []
-        self._bytes = 0
-        self._busy = False
-        self._lost = self._told = 0
-        self._fault = ""
+        self._backlog = Backlog[bytes](
+            "journal",
+            self._write,
+            most=most,
+            most_bytes=most_bytes,
+            on_fault=self._say_fault,
+            on_mended=self._say_mended,
+        )
+        self._told = 0
 
     @property
     def path(self) -> Path:
@@ -159,17 +166,17 @@ class Journal:
 
     def describe(self) -> dict[str, JSON]:
         """For the status."""
-        return {"where": str(self.path), "lost": self._lost, "fault": self._fault}
+        return {"where": str(self.path), "lost": self.lost, "fault": self.fault}
 
     @property
     def lost(self) -> int:
         """How many records are lost since the start."""
-        return self._lost
+        return self._backlog.lost
 
     @property
     def fault(self) -> str:
         """Empty, or why none can be written at present."""
-        return self._fault
+        return self._backlog.fault
 
     def started(self, version: str) -> None:
         """The monitor begins to watch."""
@@ -197,48 +204,16 @@ class Journal:
     def take(self, record: JournalRecord) -> None:
         """Have it written, or count it as lost."""
         line = to_line(record)
-        with self._lock:
-            if len(self._waiting) >= MOST_LINES or self._bytes + len(line) > MOST_BYTES:
-                self._lost += 1
-                return
-            self._waiting.append(line)
-            self._bytes += len(line)
-            if self._busy:
-                return
-            self._busy = True
-        try:
-            self._pool.submit(self._work)
-        except NoThread as shortage:
-            with self._lock:
-                self._busy = False
-            self._failed(str(shortage), self._next())
+        self._backlog.take(line, len(line))
 
     async def close(self) -> None:
         """Say that the monitor ends, and wait for a moment until that is written."""
         self.take(of_life(self._monitor, Kind.STOPPED, self._clock.now()))
-        # The only thread comes to this when all is written.
-        try:
-            with contextlib.suppress(TimeoutError, NoThread):
-                await apart(self._pool.call(lambda: None, LAST))
-        finally:
-            self._pool.close()
+        await self._backlog.close(LAST)
 
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._busy = False
-                    return
-            self._write(self._next())
-
-    def _next(self) -> list[bytes]:
-        with self._lock:
-            lines, self._waiting, self._bytes = self._waiting, [], 0
-        return lines
-
-    def _write(self, lines: list[bytes]) -> None:
+    def _write(self, lines: Sequence[bytes]) -> None:
         now = self._clock.now()
-        lost = self._lost - self._told
+        lost = self.lost - self._told
         told = (
             [to_line(JournalRecord(kind=Kind.LOST, at=now.wall, monitor=self._monitor, count=lost))]
             if lost
@@ -247,21 +222,18 @@ class Journal:
         try:
             self._file.append([*told, *lines], now.wall)
         except Exception as fault:  # noqa: BLE001 - whatever it is: the next record may fare better
-            self._failed(str(fault) or type(fault).__name__, lines)
+            self._backlog.failed(str(fault) or type(fault).__name__, len(lines))
             return
         self._told += lost
-        if self._fault:
-            LOG.info("The journal is written again at %s; %d record(s) are lost", self.path, self._lost)
-            self._fault = ""
+        self._backlog.wrote()
 
-    def _failed(self, why: str, lines: Sequence[bytes]) -> None:
-        with self._lock:
-            self._lost += len(lines)
-        if not self._fault:
-            LOG.warning(
-                "The journal at %s cannot be written (%s): what is decided now will be missing in `masakari-monitors "
-                "explain`. Nothing else waits for it; free space or mend the folder",
-                self.path,
-                why,
-            )
-        self._fault = why
+    def _say_fault(self, why: str) -> None:
+        LOG.warning(
+            "The journal at %s cannot be written (%s): what is decided now will be missing in `masakari-monitors "
+            "explain`. Nothing else waits for it; free space or mend the folder",
+            self.path,
+            why,
+        )
+
+    def _say_mended(self) -> None:
+        LOG.info("The journal is written again at %s; %d record(s) are lost", self.path, self.lost)

@@ -54,24 +54,34 @@ def read(paths: Sequence[Path], kinds: Kinds) -> Recording:
     """Raises OSError, and OtherVersion for a file of another version."""
     found = Recording()
     current: Segment | None = None
+    skipped = 0  # lines since the last step of that segment
     for path in paths:
         for number, line in _lines(path):
             try:
                 one = read_line(line, kinds)
             except Unreadable as fault:
                 found.damaged += 1
+                skipped += 1
                 if found.damaged <= MOST_TOLD:
                     found.remarks.append(f"{path}, line {number}: {fault}; it is skipped")
                 continue
             if isinstance(one, Begun):
                 if current is None or not _goes_on(current, one):
-                    current = Segment(one)
+                    lacking = _lacking(current, one) - skipped
+                    if lacking > 0:
+                        found.remarks.append(
+                            f"{lacking} steps before that of number {one.number} were never written: the disk took "
+                            "nothing, or too slowly"
+                        )
+                    current, skipped = Segment(one), 0
                     found.segments.append(current)
             elif current is not None and one.number == current.after:
                 current.steps.append(one)
+                skipped = 0
             else:
                 # What is between is missing, so how the monitor stood is not known until it is said again.
                 found.left_out += 1
+                skipped += 1
     if found.damaged > MOST_TOLD:
         found.remarks.append(f"{found.damaged - MOST_TOLD} more lines are damaged")
     if found.left_out:
@@ -84,6 +94,11 @@ def read(paths: Sequence[Path], kinds: Kinds) -> Recording:
 def _goes_on(current: Segment, begun: Begun) -> bool:
     """Whether a new file only goes on where the one before was full."""
     return (current.begun.life, current.after) == (begun.life, begun.number)
+
+
+def _lacking(current: Segment | None, begun: Begun) -> int:
+    """How many steps of the same run stand between the two."""
+    return begun.number - current.after if current is not None and current.begun.life == begun.life else 0
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

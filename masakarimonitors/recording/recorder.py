@@ -1,15 +1,14 @@
 """The recorder: hands each observation and what was decided to a thread that writes them, and never waits for it.
 
 In: a decision, wrapped. Out: two files of bounded size, the older of which goes when the newer is full; each begins
-with how the monitor stood, so that it can be played by itself. While the disk hangs or takes nothing, so many steps are
-kept; the others are lost, and what follows them begins anew. Nothing that goes wrong here reaches the decision.
+with how the monitor stood, so that it can be played by itself. While the disk hangs or takes nothing, so many steps and
+so much of them are kept; the others are lost and counted, people are told, and what follows them begins anew. Nothing
+that goes wrong here reaches the decision.
 """
 
-import contextlib
 import logging
 import os
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,9 +16,9 @@ from typing import Any, TypeVar
 from masakarimonitors.core.decision import Decision, Instant
 from masakarimonitors.core.rehearsal.written import Words
 from masakarimonitors.recording.lines import Begun, begun_line, step_line
+from masakarimonitors.recording.weight import added, weight
+from masakarimonitors.system.files.backlog import Backlog
 from masakarimonitors.system.files.private_files import open_private
-from masakarimonitors.system.tasks import apart
-from masakarimonitors.system.threads import NoThread, Pool
 
 LOG = logging.getLogger(__name__)
 
@@ -28,7 +27,12 @@ SUFFIX = ".recording"
 OLDER = ".1"
 
 MOST = 1000
-"""Steps that wait for the disk at most. Each holds what the decision held anyway, and its observation."""
+"""Steps that wait for the disk at most."""
+MOST_BYTES = 4 << 20
+"""Bytes of them, about: each keeps its observation in memory, and of how the monitor stood what has changed since; that
+is 40 KB for a step at which one of a thousand hosts has changed."""
+# Bytes of one beside those two: itself, what was decided, one host.
+_STEP = 2048
 
 AGAIN = 10.0
 """Seconds after which it is tried again after a fault: each try writes down the whole state."""
@@ -58,27 +62,49 @@ class Step:
 class Recorder:
     """Records one monitor; `limit`: bytes of both files together."""
 
-    def __init__(self, path: Path, monitor: str, version: str, limit: int) -> None:
-        """Nothing is touched before there is something to write."""
+    def __init__(
+        self,
+        path: Path,
+        monitor: str,
+        version: str,
+        limit: int,
+        *,
+        most: int = MOST,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        """Nothing is touched before there is something to write; so many steps wait for the disk at most."""
         self.path = path
         self._monitor, self._version, self._half = monitor, version, limit // 2
-        self._pool = Pool("recording")
+        self._backlog = Backlog[Step](
+            "recording",
+            self._write_all,
+            most=most,
+            most_bytes=most_bytes,
+            on_fault=self._say_fault,
+            on_mended=lambda: LOG.info("The recording is written again at %s", self.path),
+        )
         self._numbered = 0
+        self._before: Any = None
+        self._behind = False
         self._off = False
         self._words: Words | None = None
         self._rules: Any = None
         # Of the thread alone.
-        self._fault = ""
         self._since_begun = self._enough = 0
         self._life = ""
         self._expected = 0
         self._again_at = float("-inf")
-        # What follows is touched under this lock alone.
-        self._lock = threading.Lock()
-        self._waiting: list[Step] = []
-        self._busy = False
-        self.lost = 0
+        self._told = 0
+
+    @property
+    def lost(self) -> int:
         """Steps that are missing, since the start."""
+        return self._backlog.lost
+
+    @property
+    def waiting(self) -> int:
+        """Steps that the disk has not taken yet."""
+        return len(self._backlog)
 
     def around(self, decide: Decide[S], rules: Any, words: Words) -> Decide[S]:
         """The same decision, recorded; `rules`: by which it judges; `words`: in which all of it is written."""
@@ -100,46 +126,29 @@ class Recorder:
             return  # what has no word is judged beside the rules, and changes nothing that they go by
         self._numbered += 1
         step = Step(number=self._numbered, before=before, seen=seen, at=now, decision=decision)
-        with self._lock:
-            if len(self._waiting) >= MOST:
-                self.lost += 1
-                return
-            self._waiting.append(step)
-            if self._busy:
-                return
-            self._busy = True
-        try:
-            self._pool.submit(self._work)
-        except NoThread as shortage:
-            with self._lock:
-                self._busy = False
-                self._waiting, left = [], self._waiting
-                self.lost += len(left)
-            LOG.debug("No thread for the recording: %s", shortage)
+        size = _STEP + weight(seen) + added(before, self._before)
+        self._before = before
+        if not self._backlog.take(step, size) and not self._behind:
+            self._behind = True
+            LOG.warning(
+                "The disk does not keep up with the recording at %s: what is decided now will be missing in "
+                "`masakari-monitors replay`. Nothing else waits for it; look why the disk is slow, or hangs",
+                self.path,
+            )
 
     async def close(self) -> None:
         """Wait for a moment until all is written."""
-        try:
-            with contextlib.suppress(TimeoutError, NoThread):
-                await apart(self._pool.call(lambda: None, LAST))
-        finally:
-            self._pool.close()
+        await self._backlog.close(LAST)
 
     # -- on the thread ------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._busy = False
-                    return
-                steps, self._waiting = self._waiting, []
-            for step in steps:
-                self._write(step)
+    def _write_all(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            self._write(step)
 
     def _write(self, step: Step) -> None:
         if self._off or step.at.monotonic < self._again_at:
-            self._lose()
+            self._backlog.lose()
             return
         try:
             self._append(step)
@@ -147,11 +156,16 @@ class Recorder:
             self._expected = 0
             self._again_at = step.at.monotonic + AGAIN
             self._off = isinstance(fault, TooSmall)
-            self._failed(str(fault) or type(fault).__name__)
+            self._backlog.failed(str(fault) or type(fault).__name__, 1)
             return
-        if self._fault:
-            LOG.info("The recording is written again at %s", self.path)
-            self._fault = ""
+        self._backlog.wrote()
+        if self.lost > self._told:
+            LOG.warning(
+                "%d step(s) are missing in the recording at %s; from here on it goes on",
+                self.lost - self._told,
+                self.path,
+            )
+            self._told, self._behind = self.lost, False
 
     def _append(self, step: Step) -> None:
         """One step, behind how the monitor stood before it where that is not known from the step before."""
@@ -204,20 +218,13 @@ class Recorder:
         self._since_begun, self._enough = -len(line), max(self._half // 4, 4 * len(line))
         return line
 
-    def _lose(self) -> None:
-        with self._lock:
-            self.lost += 1
-
-    def _failed(self, why: str) -> None:
-        self._lose()
-        if not self._fault:
-            LOG.warning(
-                "The recording at %s cannot be written (%s): what is decided now will be missing in `masakari-monitors "
-                "replay`. Nothing else waits for it; free space, mend the folder, or change [DEFAULT] recording_size",
-                self.path,
-                why,
-            )
-        self._fault = why
+    def _say_fault(self, why: str) -> None:
+        LOG.warning(
+            "The recording at %s cannot be written (%s): what is decided now will be missing in `masakari-monitors "
+            "replay`. Nothing else waits for it; free space, mend the folder, or change [DEFAULT] recording_size",
+            self.path,
+            why,
+        )
 
 
 def older(path: Path) -> Path:

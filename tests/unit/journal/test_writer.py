@@ -145,9 +145,9 @@ class Hanging(JournalFile):
 
 
 async def test_a_disk_that_hangs_loses_what_does_not_fit_and_the_file_says_how_many(
-    journal: Journal, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, clock: FakeClock, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(writer, "MOST_LINES", 10)
+    journal = Journal(journal.path, MONITOR, clock, most=10)
     journal._file = disk = Hanging(journal.path)
     say(journal, clock, "first")
     assert disk.inside.wait(PATIENCE)
@@ -160,10 +160,8 @@ async def test_a_disk_that_hangs_loses_what_does_not_fit_and_the_file_says_how_m
     assert [one.count for one in read(tmp_path, [MONITOR]).records if one.kind is Kind.LOST] == [15]
 
 
-async def test_what_waits_is_bounded_by_its_bytes_too(
-    journal: Journal, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "MOST_BYTES", 1000)
+async def test_what_waits_is_bounded_by_its_bytes_too(journal: Journal, clock: FakeClock) -> None:
+    journal = Journal(journal.path, MONITOR, clock, most_bytes=1000)
     journal._file = disk = Hanging(journal.path)
     say(journal, clock, "first")
     assert disk.inside.wait(PATIENCE)

@@ -62,8 +62,9 @@ def test_a_further_life_goes_on_in_the_same_file(tmp_path: Path) -> None:
     assert replay(recording, KINDS).other == 0
 
 
-def test_a_disk_that_hangs_holds_up_nobody_and_what_is_lost_is_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bounds", [{"most": 20}, {"most_bytes": 100_000}])
+def test_a_disk_that_hangs_holds_up_nobody_and_what_is_lost_is_counted_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, bounds: dict[str, int]
 ) -> None:
     hangs, goes_on = threading.Event(), threading.Event()
 
@@ -73,19 +74,20 @@ def test_a_disk_that_hangs_holds_up_nobody_and_what_is_lost_is_counted(
             goes_on.wait()
             return super()._open()
 
-    monkeypatch.setattr(recorder, "MOST", 20)
     tape = Tape(tmp_path, KINDS)
-    tape.recorder = Hanging(tape.path, "hostmonitor", "1.0", 1 << 20)
+    tape.recorder = Hanging(tape.path, "hostmonitor", "1.0", 1 << 20, **bounds)
     play = busy(tape, 1)
     assert hangs.wait(60.0)
-    while not tape.recorder.lost:
+    while not (lost := tape.recorder.lost):
         play.view("tenant")
+    assert tape.recorder.waiting <= 60 and "does not keep up with the recording" in caplog.text
     goes_on.set()
-    until(lambda: not tape.recorder._waiting, "the recorder has caught up")
+    until(lambda: not tape.recorder.waiting, "the recorder has caught up")
     play.view("tenant")
-    lost, tape.recorder.lost = tape.recorder.lost, 0
-    recording = tape.read()
-    assert lost and len(recording.segments) == 2, "what follows the gap begins anew"
+    recording = tape.read(lost)
+    assert len(recording.segments) == 2, "what follows the gap begins anew"
+    assert [one for one in recording.remarks if one.startswith(f"{lost} steps before")] == recording.remarks
+    assert f"{lost} step(s) are missing in the recording" in caplog.text
     assert recording.segments[1].begun.number > recording.segments[0].after
     assert replay(recording, KINDS).other == 0
 
@@ -104,8 +106,7 @@ def test_a_disk_that_takes_nothing_is_said_once_and_tried_again(
     assert [record.levelname for record in caplog.records if "cannot be written" in record.message] == [
         "WARNING"
     ]
-    tape.recorder.lost = 0
-    assert replay(tape.read(), KINDS).other == 0
+    assert replay(tape.read(tape.recorder.lost), KINDS).other == 0
 
 
 def test_a_state_that_does_not_fit_ends_it_with_a_word(
