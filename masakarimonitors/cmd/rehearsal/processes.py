@@ -18,17 +18,15 @@ _COLUMNS = (whole("after"), whole("what"), Column("why"))
 
 def play(conf: cfg.ConfigOpts, name: str, *, back_after: int | None, within: float, as_json: bool) -> int:
     """0: masakari is told, or it is back; 1: neither within that time; 2: the list has no such process."""
-    from masakarimonitors.processmonitor.core import rehearsal
+    from masakarimonitors.processmonitor.core.rehearsal import ends
 
     policy, entries = wiring.monitor_module("processmonitor").rules_of(conf)
-    entry = rehearsal.find(entries, name)
+    entry = ends.find(entries, name)
     if entry is None:
         hint = meant(name, [one.process_name for one in entries])
         say(f"the process list has no {name}{hint}", to=sys.stderr)
         return 2
-    played = rehearsal.play(
-        policy, entries, entry, now=SystemClock().now(), back_after=back_after, within=within
-    )
+    played = ends.play(policy, entries, entry, now=SystemClock().now(), back_after=back_after, within=within)
     if as_json:
         print(json.dumps(_as_json(played)))
     else:

@@ -3,7 +3,7 @@
 import datetime
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.processmonitor.core.rehearsal import Outcome, find, play
+from masakarimonitors.processmonitor.core.rehearsal.ends import Outcome, find, play
 from masakarimonitors.processmonitor.core.stages import Policy
 from tests.fixtures.process_play import FULL, NOVA
 
