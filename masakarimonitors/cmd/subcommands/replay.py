@@ -87,9 +87,9 @@ def add_parser(commands: Any) -> None:
         "replay",
         help="put a recording through the decision once more: by its own rules, or by another configuration's",
         description="A recording is made where [DEFAULT] recording_size is set. With --config-file or --config-dir a "
-        "recording of the host monitor is judged by that configuration's rules, else by those that were recorded. Exit "
-        "code 0: what comes of it is what was reported. 1: something else would be. 3: there is no recording. 4: it "
-        "cannot be read, or is of another version.",
+        "recording of the host or the process monitor is judged by that configuration's rules, else by those that were "
+        "recorded. Exit code 0: what comes of it is what was reported. 1: something else would be. 3: there is no "
+        "recording. 4: it cannot be read, or is of another version.",
     )
     parser.add_argument(
         "file",
@@ -113,7 +113,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--rules",
         choices=("recorded", "today"),
-        help="by which it is judged; today's are those of the configuration, for the host monitor alone",
+        help="by which it is judged; today's are those of the configuration, for the monitors of hosts and processes",
     )
     parser.add_argument("--json", action="store_true", help="one document for programs")
     parser.set_defaults(run=run)
@@ -126,9 +126,13 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         return 2
     named = any(word.startswith(("--config-file", "--config-dir")) for word in rest)
     today = arguments.rules == "today" or (arguments.rules is None and named)
-    if today and arguments.monitor != "hostmonitor":
+    if today and arguments.monitor not in _BY_OTHERS:
         if arguments.rules:
-            say("only a recording of the host monitor can be judged by other rules", to=sys.stderr)
+            say(
+                "only a recording of the host or the process monitor can be judged by other rules: what is asked of "
+                "instances and guests, and when, is part of what is seen of them",
+                to=sys.stderr,
+            )
             return 2
         today = False
     conf = loader.load(rest, prog="masakari-monitors") if today or arguments.live else None
@@ -158,6 +162,9 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         return 2
     return _play(arguments, conf if today else None, recording, kinds)
 
+
+_BY_OTHERS = ("hostmonitor", "processmonitor")
+"""Whose recordings can be judged by rules that are not the recorded ones."""
 
 _NONE = (
     "No recording of {} is there: one is made where [DEFAULT] recording_size is set, from the next start on."
@@ -190,9 +197,8 @@ def _play(arguments: argparse.Namespace, conf: Any, recording: reader.Recording,
     else:
         from masakarimonitors.hostmonitor.core.rehearsal.standing import NoPlay
 
-        rules = asyncio.run(wiring.monitor_module("hostmonitor").rules_of(conf)).policy
         try:
-            _by_others(recording, rules, played)
+            _by_others(recording, conf, played)
         except NoPlay as fault:
             say(f"{fault}.", to=sys.stderr)
             return OTHER
@@ -217,18 +223,28 @@ def _as_recorded(recording: reader.Recording, kinds: Kinds, played: _Played) -> 
         played.reports += _paired(_then(segment), played.replayed.reports[before:])
 
 
-def _by_others(recording: reader.Recording, rules: Any, played: _Played) -> None:
-    from masakarimonitors.hostmonitor.core.rehearsal import other_rules
+def _by_others(recording: reader.Recording, conf: Any, played: _Played) -> None:
+    module = wiring.monitor_module(recording.monitor)
+    judge: Any
+    if recording.monitor == "hostmonitor":
+        from masakarimonitors.hostmonitor.core.rehearsal.other_rules import judge
 
+        rules = asyncio.run(module.rules_of(conf)).policy
+    else:
+        from masakarimonitors.processmonitor.core.rehearsal.other_rules import judge
+
+        rules = module.policy_of(conf)
+        played.supposed.append("the list of processes is the one that was recorded")
     for segment in recording.segments:
         begun = segment.begun
-        judged = other_rules.judge(rules, begun.rules, begun.state, begun.at, segment.steps)
+        judged = judge(rules, begun.rules, begun.state, begun.at, segment.steps)
         played.replayed.steps += len(segment.steps)
         played.reports += _paired(_then(segment), judged.reports)
         played.supposed += [one for one in judged.supposed if one not in played.supposed]
         played.remarks += judged.defects
     played.supposed.append(
-        "what the monitor asked is answered by what was answered then at the nearest time, after a second"
+        "what the monitor asked is answered by what was answered then at the nearest time"
+        + (", after a second" if recording.monitor == "hostmonitor" else "")
     )
 
 

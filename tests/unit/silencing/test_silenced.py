@@ -48,7 +48,7 @@ def monitor(**changes: Any) -> Monitor[State, Observation]:
 
 class Play(Playbook[Any, Any]):
     def __init__(self, memory: dict[str, Any] | None = None, **changes: Any) -> None:
-        self.monitor = silenced(monitor(**changes), memory or {}, FakeClock())
+        self.monitor = silenced(monitor(**changes), memory or {}, FakeClock(), boot="this boot")
         super().__init__(self.monitor.decide, self.monitor.state, memory)
         if "decide" not in changes:
             self.feed(ListRead((NOVA,), "list.yaml"))
@@ -105,6 +105,24 @@ def test_it_is_kept_over_a_restart_apart_from_what_the_monitor_remembers() -> No
     again = Play(dict(play.memory))
     assert again.may_offer() is Leave.SILENCED
     again.wait(600)
+    assert again.may_offer() is Leave.NOW
+
+
+def test_of_one_that_was_over_when_nobody_ran_it_is_not_said_that_all_is_well() -> None:
+    """Nothing was looked at yet when the next life begins."""
+    memory = dict(Play().silenced().memory)
+    again = Play({"silence:s1": {**memory["silence:s1"], "ends": "2020-01-01T00:00:00+00:00"}})
+    told = next(told for told in again.told if told.subject == "silence:s1")
+    assert told.ruling is Ruling.ACTED and told.alarm and "not known yet" in told.why
+
+
+def test_no_restart_of_the_monitor_prolongs_it() -> None:
+    memory = dict(Play().silenced().memory)
+    assert memory["silence:s1"]["boot"] == "this boot"
+    again = Play({**memory, "silence:s1": {**memory["silence:s1"], "ends": "2099-01-01T00:00:00+00:00"}})
+    again.wait(599)
+    assert again.may_offer() is Leave.SILENCED
+    again.wait(1)
     assert again.may_offer() is Leave.NOW
 
 

@@ -76,7 +76,7 @@ def test_what_was_decided_otherwise_is_named(run: Run, night: Path, capsys: Said
     assert "step\t" in out and "host:node02 reported: it is down" in out
 
 
-def test_a_process_is_played_by_its_own_rules_alone(run: Run, tmp_path: Path, capsys: Said) -> None:
+def test_a_process_is_played_by_its_own_rules_and_by_todays(run: Run, tmp_path: Path, capsys: Said) -> None:
     tape = Tape(tmp_path / "state", of_processes.kinds(), "processmonitor")
     play = process_play.Play()
     tape.listen(play, play.policy)
@@ -87,9 +87,13 @@ def test_a_process_is_played_by_its_own_rules_alone(run: Run, tmp_path: Path, ca
     play.stays_gone()
     play.until_reported()
     tape.read()
-    assert run("replay", "--live", "--monitor", "processmonitor") == 0
+    assert run("replay", "--live", "--monitor", "processmonitor", "--rules", "recorded") == 0
     assert "1 reports, 0 of them another" in capsys.readouterr().out
-    assert run("replay", "--live", "--monitor", "processmonitor", "--rules", "today") == 2
+    assert run("replay", "--live", "--monitor", "instancemonitor", "--rules", "today") == 2
+    assert "cannot" not in capsys.readouterr().out
+    run("replay", "--live", "--monitor", "processmonitor", "--rules", "today", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert told["by"] == "today" and told["supposed"][0].startswith("the list of processes is the one")
     assert run("replay", str(tape.path), "--rules", "recorded") == 4, "it is not the host monitor's"
 
 
