@@ -111,7 +111,7 @@ class _Inside(Generic[S, O]):
     def _said(self, inner: S, steps: Sequence[Step]) -> Decision:
         told = Decision()
         for step in steps:
-            verdicts = tuple(words.verdict(one, self._failing(inner, one.silence)) for one in step.happened)
+            verdicts = words.verdicts(step, lambda silence: self._failing(inner, silence))
             told += Decision(step.commands, verdicts)
         return told
 

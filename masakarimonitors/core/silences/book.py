@@ -82,9 +82,13 @@ class Happened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """The book after something was heard or time has passed, what has happened, and what is to be kept on disk."""
+    """The book after something was heard or time has passed, what has happened, and what is to be kept on disk.
+
+    `unread`: keys in the memory of the last life under which nothing stands that makes sense.
+    """
 
     book: "Book"
+    unread: tuple[str, ...] = ()
     happened: tuple[Happened, ...] = ()
     commands: tuple[Command, ...] = ()
 
@@ -94,7 +98,8 @@ class Book:
     """All of them by key. `longest`: seconds for which one may last, whatever it says itself.
 
     `refused`: those that hold nothing here though somebody wants them. `boot`: names the boot in which the monotonic
-    clock counts; empty where that is not known. `looked`: time has passed since what a last life has kept was read.
+    clock counts; empty where that is not known. `looked`: time has passed since what a last life has kept was read;
+    `unread`: of that, the keys of what makes no sense, until then.
     """
 
     kept: Mapping[str, Kept] = field(default_factory=dict)
@@ -102,6 +107,7 @@ class Book:
     refused: Mapping[str, Silence] = field(default_factory=dict)
     boot: str = ""
     looked: bool = True
+    unread: tuple[str, ...] = ()
 
     @property
     def holding(self) -> Sequence[Kept]:
@@ -152,7 +158,7 @@ class Book:
     def pass_time(self, now: Instant) -> Step:
         """Those whose time has come are over; what nobody could take for new any more is forgotten, and what was
         refused is taken if it can be by now."""
-        if not self.kept and not self.refused:
+        if not self.kept and not self.refused and self.looked:
             return Step(book=self)
         kept, happened = dict(self.kept), list[Happened]()
         for key, one in self.kept.items():
@@ -166,14 +172,18 @@ class Book:
                     happened.append(Happened(one.silence, act))
             elif one.stage is not Stage.HOLDS and is_past(one.silence, now.wall):
                 del kept[key]
-        step = self._after(replace(self, kept=kept, looked=True), happened)
+        step = self._after(replace(self, kept=kept, looked=True, unread=()), happened)
+        if self.unread:
+            forgotten = tuple(Remember(key, None) for key in self.unread)
+            step = replace(step, unread=self.unread, commands=step.commands + forgotten)
         return step if not self.refused else step.book._take_refused(step, now)
 
     def _take_refused(self, step: Step, now: Instant) -> Step:
         """A clock that was wrong may be right by now, or another one be over."""
         left = {key: one for key, one in self.refused.items() if not is_past(one, now.wall)}
         heard = replace(self, refused=left).hear(left.values(), now)
-        return Step(
+        return replace(
+            step,
             book=heard.book if heard.book.refused != self.refused else self,
             happened=step.happened + heard.happened,
             commands=step.commands + heard.commands,
@@ -240,12 +250,13 @@ def _restarted(one: Kept, longest: float, now: Instant) -> Kept:
 
 
 def restore(memory: Mapping[str, Mapping[str, JSON]], longest: float = LONGEST, *, boot: str = "") -> Book:
-    """The book at start, from what was remembered; what cannot be understood is left out, and so holds nobody.
+    """The book at start, from what was remembered; what cannot be understood is left out, and so holds nobody: that is
+    told with the first step, and forgotten.
 
     `boot`: the kernel's identity of this boot. What was kept in the same one ends when it would have without a restart,
     whatever was done to the wall clock; what was kept in another, or by a release that kept no boot, by that clock.
     """
-    kept: dict[str, Kept] = {}
+    kept, unread = dict[str, Kept](), list[str]()
     for key, value in memory.items():
         if not key.startswith(MEMORY):
             continue
@@ -255,9 +266,11 @@ def restore(memory: Mapping[str, Mapping[str, JSON]], longest: float = LONGEST, 
             ends = datetime.datetime.fromisoformat(str(value.get("ends")))
             end = Instant(_monotonic(value, boot), min(ends, silence.until))
         except (ValueError, TypeError):
+            unread.append(key)
             continue
         kept[silence.key] = Kept(silence=silence, stage=stage, end=end)
-    return Book(kept=kept, longest=longest, boot=boot, looked=not kept)
+    nothing = not kept and not unread
+    return Book(kept=kept, longest=longest, boot=boot, looked=nothing, unread=tuple(unread))
 
 
 def _monotonic(value: Mapping[str, JSON], boot: str) -> float:

@@ -1,11 +1,12 @@
 """What people are told of silences: verdicts, rows, and the gate that each of them shuts. Pure."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from masakarimonitors.core.decision import Ruling, Verdict
 from masakarimonitors.core.explained import Explained, Standing
-from masakarimonitors.core.silences.book import MEMORY, Book, Happened, Kept
+from masakarimonitors.core.printable import printable
+from masakarimonitors.core.silences.book import MEMORY, Book, Happened, Kept, Step
 from masakarimonitors.core.silences.silence import FURTHEST, MOST, Act, Silence, Stage
 
 GATE = "nobody has silenced it"
@@ -18,6 +19,11 @@ RELEASE = "`masakari-monitors silence end ID`; else it ends by itself, and what 
 """What a person does about a failure that a silence holds."""
 
 _NAMED = 20
+
+_UNREAD = (
+    "what was kept on disk of this silence makes no sense to this release: it holds nothing here, and what fails is "
+    "told. Add it again if it is still wanted"
+)
 
 _NOTHING_HERE = "of {whom}, until {until}, holds nothing here, and what fails is told: "
 _REFUSED: Mapping[Act, str] = {
@@ -48,6 +54,12 @@ def holds(kept: Kept) -> str:
     """Why a report is held, as a clause."""
     silence = kept.silence
     return f"{silence.author} has silenced {silence.whom} until {moment(kept.end.wall)}: {silence.reason}"
+
+
+def verdicts(step: Step, failing: Callable[[Silence], Sequence[str]]) -> tuple[Verdict, ...]:
+    """All that has happened; `failing`: of those that a silence held, the names of whom a failure is still untold."""
+    unread = tuple(Verdict(printable(key, 60), Ruling.ACTED, _UNREAD, alarm=True) for key in step.unread)
+    return unread + tuple(verdict(one, failing(one.silence)) for one in step.happened)
 
 
 def verdict(happened: Happened, failing: Sequence[str]) -> Verdict:

@@ -116,6 +116,13 @@ def test_of_one_that_was_over_when_nobody_ran_it_is_not_said_that_all_is_well() 
     assert told.ruling is Ruling.ACTED and told.alarm and "not known yet" in told.why
 
 
+def test_one_that_makes_no_sense_on_disk_is_told_of_and_forgotten() -> None:
+    play = Play({"silence:s1": {"target": "moon"}})
+    (told,) = [told for told in play.told if told.subject == "silence:s1"]
+    assert told.alarm and "holds nothing here" in told.why and "silence:s1" not in play.memory
+    assert play.may_offer() is Leave.NOW
+
+
 def test_no_restart_of_the_monitor_prolongs_it() -> None:
     memory = dict(Play().silenced().memory)
     assert memory["silence:s1"]["boot"] == "this boot"

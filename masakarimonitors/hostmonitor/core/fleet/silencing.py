@@ -29,7 +29,7 @@ def _news(policy: Policy, state: State, step: Step, now: Instant) -> News:
     if step.book is state.cluster.silences:
         return News(cluster=state.cluster)
     cluster = replace(state.cluster, silences=step.book)
-    verdicts = tuple(words.verdict(one, _still_failing(policy, state, one.silence)) for one in step.happened)
+    verdicts = words.verdicts(step, lambda silence: _still_failing(policy, state, silence))
     return News(cluster=cluster, commands=step.commands, verdicts=verdicts, recheck_all=bool(step.happened))
 
 

@@ -219,7 +219,11 @@ def test_those_that_hold_no_longer_leave_room_for_others() -> None:
 def test_what_is_on_disk_and_makes_no_sense_holds_nobody(change: dict[str, Any]) -> None:
     memory = kept(heard(silence(), at(0)), at(0))
     memory[MEMORY + "s1"] = {**memory[MEMORY + "s1"], **change}
-    assert restore(memory).kept == {}
+    book = restore(memory)
+    assert book.kept == {} and book.over(HOST, at(1)) is None
+    step = book.pass_time(at(1))
+    assert step.unread == (MEMORY + "s1",) and step.commands == (Remember(MEMORY + "s1", None),)
+    assert step.book.pass_time(at(2)) == Step(book=step.book), "told once"
 
 
 def test_what_is_on_disk_holds_no_longer_than_the_silence_says() -> None:
