@@ -169,6 +169,10 @@ class Table:
         """For each pid that is held, what it runs."""
         return {row.pid: frozenset(row.reasons) for row in self.rows.values()}
 
+    def sure(self) -> frozenset[int]:
+        """The pids of those whose end would be known, and who look like all that they were found to run."""
+        return frozenset(row.pid for row in self.rows.values() if row.pidfd and not row.doubted)
+
     def _changed(self) -> None:
         self._by_name, self._counted, self._recounted = None, {}, False
 

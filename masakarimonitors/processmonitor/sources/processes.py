@@ -28,7 +28,7 @@ from masakarimonitors.processmonitor.core.recognition.matching import (
     Pattern,
 )
 from masakarimonitors.processmonitor.sources.held import APART, Key, Table
-from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
+from masakarimonitors.processmonitor.sources.patterns import Programs, as_written, follow_again
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, tick_of, ticks_now
 from masakarimonitors.system.clock import Clock
@@ -69,7 +69,7 @@ class Processes:
         scanner: Callable[[Index, frozenset[int]], Scanner] = Scanner,
         patience: float = _SCAN_PATIENCE,
         descriptors: Callable[[], int] = allowed_descriptors,
-        follow: Follow = follow_again,
+        follow: Follow | None = None,
         down: Mapping[str, datetime.datetime] = _NOTHING_DOWN,
         seen: Mapping[str, AsSeen] = _NOTHING_SEEN,
     ) -> None:
@@ -81,7 +81,8 @@ class Processes:
         entries that an earlier life saw running, and as whom.
         """
         self._descriptors = descriptors
-        self._follow_again = follow
+        programs = Programs(now=lambda: clock.now().wall.timestamp())
+        self._follow_again = follow or functools.partial(follow_again, programs=programs)
         self._clock = clock
         self._interval = check_interval
         self._blindness = blindness
@@ -113,6 +114,7 @@ class Processes:
         self._scanned = Scan({}, "no scan has been made yet")
         self._at = clock.now()
         self._due = True
+        self._ticked = False
         self._unheld = False
 
     def watch(self, entries: Sequence[Entry]) -> None:
@@ -202,7 +204,8 @@ class Processes:
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep(self._interval)
-            self._want_fresh()
+            self._ticked = True
+            self._wanted.set()
 
     def _want_fresh(self) -> None:
         self._due = True
@@ -218,13 +221,16 @@ class Processes:
                 self._wanted.clear()
                 waiting, self._waiting = self._waiting, []
                 lists, at = self._lists, self._clock.now()
-                # What was asked for is answered in full; a death alone wants to know of successors, fast.
-                depth = Depth.FRESH if self._due else Depth.ALL if waiting else Depth.SUCCESSORS
-                self._due = False
+                depth = self._depth(asked=bool(waiting))
+                self._due = self._ticked = False
                 thread = await self._follow(depth, thread)
                 scanner = self._scanner
                 scan_now = functools.partial(
-                    scanner.scan, frozenset(self._own_commands), depth, self._table.names()
+                    scanner.scan,
+                    frozenset(self._own_commands),
+                    depth,
+                    self._table.names(),
+                    self._table.sure(),
                 )
                 try:
                     scan = await self._scan(scanner, scan_now, thread)
@@ -250,6 +256,18 @@ class Processes:
             for key in list(self._pidfds):
                 self._release(key)
 
+    def _depth(self, *, asked: bool) -> Depth:
+        """What was asked for is answered in full; a death alone wants to know of successors, fast."""
+        if self._due or (self._ticked and (asked or not self._is_quiet())):
+            return Depth.FRESH
+        if self._ticked:
+            return Depth.TURNS
+        return Depth.ALL if asked else Depth.SUCCESSORS
+
+    def _is_quiet(self) -> bool:
+        """Whether all of the list runs, and no command of ours: nothing hangs on the next look."""
+        return not self._own_commands and all(one is Presence.RUNNING for one in self._presence.values())
+
     async def _scan(self, scanner: Scanner, scan: Callable[[], Scan], thread: Pool) -> Scan:
         """What `scan` of the scanner returns; TimeoutError once it has stood still at one process for our patience.
 
@@ -273,9 +291,10 @@ class Processes:
         The thread for what comes next.
         """
         patterns = self._scanner.index.patterns
-        if self._following or not (depth is Depth.FRESH or any(pattern.linked for pattern in patterns)):
+        full = depth in (Depth.FRESH, Depth.TURNS)
+        if self._following or not (full or any(pattern.linked for pattern in patterns)):
             return thread
-        follow = functools.partial(self._follow_again, patterns, self._entries, depth is not Depth.FRESH)
+        follow = functools.partial(self._follow_again, patterns, self._entries, not full)
         self._following = True
         loop = asyncio.get_running_loop()
         lists = self._lists

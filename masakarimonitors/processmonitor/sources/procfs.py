@@ -65,6 +65,8 @@ _ONLOOKERS = frozenset(
 # In the middle of an exec a process has no command line, for a fraction of a millisecond or until the kernel lets it
 # go on: so many seconds lie between looks.
 _EXEC_PAUSES = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016)
+# By TURNS, whose files need not be read has them read in one scan of so many.
+_TURNS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,12 +156,25 @@ class Depth(Enum):
 
     SUCCESSORS, at a death: all but those that have long been something else. ALL: every command line.
     FRESH: every executable too, so that a process that has become another program with the same command
-    line is noticed as well.
+    line is noticed as well. TURNS, while all that is listed runs: the same of whoever is new, or has become something
+    else lately. The others have their turn once in six scans; of those among them that are surely held, it is looked
+    each time whether they have executed anything, for a changed title means nothing.
     """
 
+    TURNS = "turns"
     SUCCESSORS = "successors"
     ALL = "all"
     FRESH = "fresh"
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Which process was found to run what, each with its process_name."""
+
+    started: int
+    marks: Marks
+    parent: int
+    found: tuple[tuple[Found, str], ...]
 
 
 class Scanner:
@@ -189,6 +204,9 @@ class Scanner:
         self._known: dict[int, Known] = {}
         self._lines: tuple[object, Sequence[tuple[int, str]]] = (None, ())
         self._settled: frozenset[str] = frozenset()
+        # Of each process that was found at the last scan, what told it from any that executes something else.
+        self._told: dict[int, _Told] = {}
+        self._turn = 0
         # Since when a process (by pid) that is none of the kernel's has had no command line (monotonic seconds).
         self._blank: dict[int, float] = {}
 
@@ -197,10 +215,12 @@ class Scanner:
         own_commands: Collection[int] = (),
         depth: Depth = Depth.ALL,
         held: Mapping[int, Collection[str]] | None = None,
+        sure: Collection[int] = (),
     ) -> Scan:
         """Everything that runs now, but us and the commands (by pid) that we are running.
 
-        `held`: for each pid that is held, the process_names that it was found to run.
+        `held`: for each pid that is held, the process_names that it was found to run. `sure`: those of them whose end
+        would be known, and who were not seen as anything else.
         """
         known = self._known
         partial = depth is Depth.SUCCESSORS
@@ -216,14 +236,25 @@ class Scanner:
             return Scan(
                 {}, _why(error) or f"{error.filename}: {error.strerror} (is it mounted with hidepid?)"
             )
+        before, self._told = self._told, {}
+        self._turn = (self._turn + 1) % _TURNS
         for name in listed:
             if not name.isdigit() or (pid := int(name)) in self.avoid:
                 continue
             self.reading = pid
             try:
+                if depth is Depth.TURNS and pid % _TURNS != self._turn:
+                    if name in self._settled:
+                        seen[pid] = known[pid]
+                        continue
+                    if pid in sure and (told := before.get(pid)) is not None and self._is_as_told(pid, told):
+                        seen[pid], self._told[pid] = known[pid], told
+                        for one, process_name in told.found:
+                            found.setdefault(process_name, []).append(one)
+                        continue
                 raw = read(f"{self._proc}/{name}/cmdline")
                 now = known.get(pid)
-                if now is None or now.raw != raw or depth is Depth.FRESH:
+                if now is None or now.raw != raw or depth in (Depth.FRESH, Depth.TURNS):
                     now = self._look_closer(name, raw, now)
                 seen[pid] = now
                 if now.matches:
@@ -357,6 +388,7 @@ class Scanner:
         stat = read_stat(pid, self._proc)
         if stat.state in DEAD or (own_commands and self._is_ours(pid, stat, own_commands)):
             return
+        told = []
         for match in now.matches:
             if match.reason.doubt:
                 doubtful.setdefault(match.process_name, []).append(Doubtful(pid, match.reason))
@@ -371,6 +403,16 @@ class Scanner:
                 unit=now.unit,
             )
             found.setdefault(match.process_name, []).append(one)
+            told.append((one, match.process_name))
+        # Whose places are hidden may have executed anything.
+        if stat.marks and len(told) == len(now.matches):
+            self._told[pid] = _Told(stat.started, stat.marks, stat.parent, tuple(told))
+
+    def _is_as_told(self, pid: int, told: "_Told") -> bool:
+        """Whether it has executed nothing since: each exec has the kernel put it elsewhere in memory."""
+        stat = read_stat(pid, self._proc)
+        shows = (stat.started, stat.marks, stat.parent)
+        return shows == (told.started, told.marks, told.parent) and stat.state not in DEAD
 
     def _compare(self, others: dict[int, Other], pid: int, names: Collection[str], now: Known) -> None:
         if not set(names) <= {match.process_name for match in now.matches}:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from masakarimonitors.processmonitor.core.observation import Entry
 from masakarimonitors.processmonitor.core.recognition.matching import NOBODY_KNOWN
-from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again, user_id
+from masakarimonitors.processmonitor.sources.patterns import Programs, as_written, follow_again, user_id
 
 
 def test_a_link_is_followed_whenever_it_is_looked_at(tmp_path: Path) -> None:
@@ -54,6 +54,49 @@ def test_an_entry_that_names_a_program_in_full_is_told_from_one_that_names_a_par
     assert {pattern.process_name: pattern.stands for pattern in followed} == names
     (tmp_path / "svc").unlink()
     assert follow_again(followed, entries)[0].stands, "it has stood there"
+
+
+def test_a_folder_that_is_as_it_was_is_not_read_again(tmp_path: Path) -> None:
+    folder, link, none = tmp_path / "bin", tmp_path / "link", tmp_path / "none"
+    folder.mkdir()
+    link.symlink_to(folder)
+    read: list[str] = []
+    changed = folder.stat().st_ctime
+    at = changed
+
+    def list_folder(path: str) -> list[str]:
+        read.append(path)
+        return os.listdir(path)
+
+    programs = Programs([str(folder), str(link), str(none)], list_folder=list_folder, now=lambda: at)
+    assert not programs.look()("svc") and read == [str(folder), str(link)]
+    # It has just changed: what its time says may be true of two states.
+    assert not programs.look()("svc") and len(read) == 4
+    at = changed + 3600
+    assert not programs.look()("svc") and len(read) == 5
+    assert not programs.look()("svc") and len(read) == 5
+    (folder / "dangling").symlink_to(tmp_path / "target")
+    os.utime(folder, ns=(0, 0))
+    assert not programs.look()("dangling")
+    before = len(read)
+    (tmp_path / "target").touch()
+    assert programs.look()("dangling"), "a link is followed each time"
+    shutil.copy("/bin/true", folder / "svc")
+    os.utime(folder, ns=(0, 0))
+    assert programs.look()("svc") and len(read) > before
+    none.mkdir()
+    shutil.copy("/bin/true", none / "other")
+    assert programs.look()("other")
+
+
+def test_a_folder_that_cannot_be_listed_is_asked_for_each_name(tmp_path: Path) -> None:
+    shutil.copy("/bin/true", tmp_path / "svc")
+
+    def refused(path: str) -> list[str]:
+        raise PermissionError(path)
+
+    looked = Programs([str(tmp_path)], list_folder=refused).look()
+    assert looked("svc") and not looked("other")
 
 
 def test_a_user_is_looked_up_until_it_is_known() -> None:

@@ -28,6 +28,7 @@ from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import read_stat, ticks_now
 from masakarimonitors.system.clock import SystemClock
+from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.lifeline import executes
 from tests.fixtures.open_files import Files, open_files, opened_since
 from tests.fixtures.waiting import PATIENCE, eventually, until
@@ -59,11 +60,12 @@ class Hanging:
                 own_commands: Collection[int] = (),
                 depth: Depth = Depth.ALL,
                 held: Mapping[int, Collection[str]] | None = None,
+                sure: Collection[int] = (),
             ) -> Scan:
                 if hanging.pid not in self.avoid and not hanging.answers.is_set():
                     self.reading = hanging.pid
                     hanging.answers.wait(60)
-                return super().scan(own_commands, depth, held)
+                return super().scan(own_commands, depth, held, sure)
 
         return Made(index, avoid)
 
@@ -207,6 +209,41 @@ async def test_where_nothing_can_be_seen_it_is_not_said_that_no_service_runs(
     source.watch([Entry(process_name="sh")])
     with pytest.raises(OSError, match="Too many open files"):
         await source.services("sh")
+
+
+async def test_while_all_of_the_list_runs_the_regular_look_takes_turns_and_else_it_reads_everything() -> None:
+    us = Found(os.getpid(), read_stat(os.getpid()).started, Reason("it is it"), (5,))
+    found, depths = {"sh": (us,)}, list[tuple[Depth, list[int]]]()
+
+    class Keeping(Scanner):
+        def scan(self, *arguments: Any) -> Scan:
+            _commands, depth, _held, sure = arguments
+            depths.append((depth, [*sure]))
+            return Scan(dict(found))
+
+    clock = FakeClock()
+    source = Processes(clock, 5, scanner=Keeping)
+    source.watch([Entry(process_name="sh")])
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+
+    async def after(seconds: float) -> tuple[Depth, list[int]]:
+        count = len(depths)
+        await clock.advance(seconds)
+        await eventually(lambda: len(depths) > count, "a look")
+        await source.look("sh", 1)  # what it has shown is taken in by then
+        return depths[count]
+
+    try:
+        await source.look("sh", 1)
+        assert await after(5) == (Depth.TURNS, [os.getpid()])
+        source.command_started(4242)
+        assert (await after(5))[0] is Depth.FRESH, "a command of ours runs"
+        source.command_ended(4242)
+        source.watch([Entry(process_name="sh"), Entry(process_name="bash")])
+        await source.look("sh", 1)
+        assert (await after(5))[0] is Depth.FRESH, "one is gone"
+    finally:
+        running.cancel()
 
 
 async def test_who_asks_for_a_look_that_fails_is_answered_by_the_next_one(tmp_path: Path) -> None:

@@ -129,6 +129,63 @@ def test_a_proc_that_hides_others_is_not_taken_for_an_empty_one(proc: Proc) -> N
     assert scan.found == {} and f"{proc.path}/1/stat" in scan.unread and "hidepid" in scan.unread
 
 
+def in_turns(scanner: Scanner) -> Scan:
+    """A regular look, by a source that holds whom it has found."""
+    held = {found.pid: {found_of} for found_of, several in scanner.scan().found.items() for found in several}
+    return scanner.scan((), Depth.TURNS, held, held)
+
+
+def test_in_turns_whoever_is_held_is_asked_only_whether_it_has_executed_anything(proc: Proc) -> None:
+    scanner = proc.scanner(settled_after=0.0)
+    # In six scans each of them has its turn, none two of them in one.
+    for pid in range(60, 66):
+        proc.runs(pid, NOVA, marks=pid)
+    assert pids(in_turns(scanner)) == set(range(60, 66))
+    for pid in range(60, 66):
+        (proc.path / str(pid) / "cmdline").unlink()
+    scan = scanner.scan((), Depth.TURNS, {}, range(60, 66))
+    assert len(pids(scan)) == 5, "the other one was read"
+
+
+def test_in_turns_an_exec_and_an_end_are_noticed_at_once(proc: Proc) -> None:
+    scanner = proc.scanner(settled_after=0.0)
+    for pid in range(60, 72):
+        proc.runs(pid, NOVA)
+    assert len(pids(in_turns(scanner))) == 12
+    for pid in range(60, 72):
+        if pid % 2:
+            proc.runs(pid, "/bin/true", marks=6)
+        else:
+            proc.runs(pid, NOVA, state="Z")
+    held = {pid: {NOVA} for pid in range(60, 72)}
+    scan = scanner.scan((), Depth.TURNS, held, held)
+    assert pids(scan) == set()
+    assert {pid: other.looks for pid, other in scan.others.items() if pid % 2} == dict.fromkeys(
+        range(61, 72, 2), "/bin/true"
+    )
+
+
+def test_in_turns_who_is_not_surely_held_or_hides_its_places_is_read_each_time(proc: Proc) -> None:
+    scanner = proc.scanner(settled_after=0.0)
+    for pid in range(60, 66):
+        proc.runs(pid, NOVA, marks=0 if pid < 63 else 5)
+    held = {pid: {NOVA} for pid in range(60, 66)}
+    scanner.scan()
+    for pid in range(60, 66):
+        proc.runs(pid, "/bin/true", marks=0 if pid < 63 else 5)
+    assert scanner.scan((), Depth.TURNS, held, range(60, 63)).found == {}
+
+
+def test_in_turns_whoever_is_new_is_found_at_once_and_a_settled_one_in_its_turn(proc: Proc) -> None:
+    scanner = proc.scanner(settled_after=0.0)
+    proc.runs(7, "/bin/sh", "/wait-for-long")
+    scanner.scan()
+    proc.runs(7, NOVA)
+    proc.runs(8, NOVA)
+    seen = [pids(scanner.scan((), Depth.TURNS)) for _turn in range(6)]
+    assert all(8 in one for one in seen) and {7, 8} in seen and {8} in seen
+
+
 def test_a_process_that_becomes_another_program_is_seen_by_its_command_line(proc: Proc) -> None:
     scanner = proc.scanner()
     proc.runs(7, "/bin/sh", "/start-script")
