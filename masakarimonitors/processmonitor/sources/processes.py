@@ -427,7 +427,10 @@ class Processes:
         ):
             return False
         users, units = frozenset(one.user for one in strong), frozenset(one.unit for one in strong)
-        self._seen[name] = after = (before or AsSeen()) | AsSeen(users, units)
+        after = (before or AsSeen()).then(AsSeen(users, units))
+        if after == before:  # there are more than are kept
+            return False
+        self._seen[name] = after
         self._emit(SeenRunning(name, after.users, after.units))
         return bool(strong)
 

@@ -21,6 +21,12 @@ _MASTER = frozenset({"master", "main", "parent", "listener"})
 _WORKER = frozenset({"worker", "workers", "child", "pool"})
 _LONGEST = 80
 
+# What systemd calls a unit that somebody has it run once, or that a bus has begun for one caller.
+_PASSING = re.compile(r"(?:run-[a-z]?[0-9a-f]+(?:-i[0-9]+)?|dbus-:.+)\.service\Z")
+
+MOST = 32
+"""So many users and units of one entry are kept; a service that shows ever new ones must not fill memory and disk."""
+
 NOBODY_KNOWN = -1
 """The user id of a user whom this host does not know: no process is that user's."""
 
@@ -35,9 +41,13 @@ class AsSeen:
     users: frozenset[int] = frozenset()
     units: frozenset[str] = frozenset()
 
-    def __or__(self, other: "AsSeen") -> "AsSeen":
-        """As these and those."""
-        return AsSeen(self.users | other.users, self.units | other.units)
+    def then(self, now: "AsSeen") -> "AsSeen":
+        """As these and those, which are seen now: a bounded number of either, and of these no unit whose name never
+        comes again."""
+        lasting = frozenset(unit for unit in self.units if not _PASSING.match(unit))
+        users = [*sorted(now.users), *sorted(self.users - now.users)]
+        units = [*sorted(now.units), *sorted(lasting - now.units)]
+        return AsSeen(frozenset(users[:MOST]), frozenset(units[:MOST]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,10 +175,18 @@ def matches(entry: Pattern, identity: Identity) -> Reason | None:
 
 
 def _is_of_a_stranger(entry: Pattern, it: Identity) -> bool:
-    """Whether another service's user runs it: not root, not whom the list names, and neither user nor unit was seen."""
-    if it.user in (None, 0, entry.user) or not entry.known.units:
+    """Whether another service's user runs it: not root, not whom the list names, and neither user nor unit was seen.
+
+    A unit that bears the program's own name is the service's, whoever it runs as by now: of that name there is one.
+    """
+    if it.user in (None, 0, entry.user) or not entry.known.units or _bears_its_name(entry, it.unit):
         return False
     return it.user not in entry.known.users and it.unit not in entry.known.units
+
+
+def _bears_its_name(entry: Pattern, unit: str) -> bool:
+    names = {entry.name, posixpath.basename(entry.script)}
+    return unit.removeprefix("openstack-") in {f"{name}.service" for name in names}
 
 
 def _looks_like(entry: Pattern, identity: Identity) -> Reason | None:

@@ -7,6 +7,7 @@ import pytest
 
 from masakarimonitors.processmonitor.core.recognition.identity import UNNAMEABLE, identify
 from masakarimonitors.processmonitor.core.recognition.matching import (
+    MOST,
     AsSeen,
     Index,
     Pattern,
@@ -353,3 +354,39 @@ def test_one_process_may_be_several_entries() -> None:
     identity = identify(["/usr/bin/python3", NOVA], PY)
     assert identity is not None
     assert len(index.match(identity)) == 3
+
+
+@pytest.mark.parametrize(
+    ("unit", "counts"),
+    [
+        ("some-agent.service", True),
+        ("openstack-some-agent.service", True),
+        ("apache2.service", False),
+        ("my-some-agent.service", False),
+        ("some-agent@7.service", False),
+        ("", False),
+    ],
+)
+def test_a_service_that_has_moved_to_another_user_and_to_the_unit_of_its_own_name_is_the_service(
+    unit: str, counts: bool
+) -> None:
+    known = AsSeen(frozenset({42}), frozenset({"agents.service"}))
+    entry = replace(Pattern.of("/usr/bin/some-agent"), known=known)
+    identity = identify(["/usr/bin/python3", "/usr/bin/some-agent"], "/usr/bin/python3")
+    assert identity is not None
+    reason = matches(entry, replace(identity, user=43, unit=unit))
+    assert reason is not None and (reason.doubt == "") is counts
+
+
+def test_of_users_and_units_that_are_ever_new_a_bounded_number_is_kept_and_those_of_now_among_them() -> None:
+    seen = AsSeen(frozenset({42}), frozenset({"some-agent.service"}))
+    for number in range(100):
+        seen = seen.then(AsSeen(frozenset({42}), frozenset({f"run-r{number:032x}.service"})))
+    assert seen.units == {"some-agent.service", f"run-r{99:032x}.service"}
+    for number in range(100):
+        now = AsSeen(frozenset({61000 + number}), frozenset({f"some-agent-{number}.service"}))
+        seen = seen.then(now)
+        assert now.users <= seen.users and now.units <= seen.units
+    assert (len(seen.users), len(seen.units)) == (MOST, MOST)
+    many = AsSeen(frozenset(range(100)), frozenset(f"u{number}.service" for number in range(100)))
+    assert many.then(many) == seen.then(many) == seen.then(many).then(many)
