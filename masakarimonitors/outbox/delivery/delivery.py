@@ -20,6 +20,7 @@ from masakarimonitors.outbox.delivery.breaker import CircuitBreaker
 from masakarimonitors.outbox.delivery.fates import FATES, Fate, Presence, answer_of, must_ask
 from masakarimonitors.outbox.delivery.held import NOT_ITS_REPORT, PATIENCE, HeldBack
 from masakarimonitors.outbox.delivery.line import Line
+from masakarimonitors.outbox.delivery.owed import Owed
 from masakarimonitors.outbox.delivery.timing import Timing
 from masakarimonitors.outbox.explained import RowSeen
 from masakarimonitors.outbox.outbox import Outbox
@@ -99,6 +100,7 @@ class Delivery:
         self._started = clock.now().monotonic
         self._breaker = CircuitBreaker()
         self._line = Line()
+        self._owed = Owed()
         self.timing = Timing(policy.expiry, outbox.is_pending)
         """When each row is due, and when it is given up."""
         self._busy: dict[str, bool] = {}  # whether the engine only files it
@@ -112,11 +114,14 @@ class Delivery:
 
     @property
     def trouble(self) -> str:
-        """Empty while the API answers, else what was last seen of it.
+        """Empty while the API answers, else what was last seen of it, or for how long it has owed an answer.
 
         With nothing to offer nobody asks any more, and what was last seen says nothing of now.
         """
-        return self._breaker.reason if self._breaker.open and self._outbox.waiting else ""
+        if not self._outbox.waiting:
+            return ""
+        owed = self._owed.told(self._clock.now().monotonic)
+        return self._breaker.reason if self._breaker.open else owed
 
     @property
     def in_flight(self) -> int:
@@ -347,13 +352,20 @@ class Delivery:
             # It may have been taken back while a token was asked for.
             return self._outbox.is_pending(row.id) and self._held.may_offer(row) is Leave.NOW
 
+        self._owed.begin(row.id, self._clock.now().monotonic)
+        outcome: Outcome = NotSent()
         try:
-            return await self._api.send(row.body, may_send)
+            outcome = await self._api.send(row.body, may_send)
         except Exception as error:
             LOG.exception(
                 "Offering row %d to masakari-api failed in an unforeseen way; it stays pending", row.id
             )
-            return Unreachable(f"{type(error).__name__}: {error}", maybe_accepted=True)
+            outcome = Unreachable(f"{type(error).__name__}: {error}", maybe_accepted=True)
+        finally:
+            answered = not isinstance(outcome, NotSent | Unreachable)
+            answer = outcome.answer if isinstance(outcome, Unreachable) else ""
+            self._owed.end(row.id, self._clock.now().monotonic, answer=answer, answered=answered)
+        return outcome
 
     async def _settle(self, row: Row, doubted: bool, outcome: Delivered | Duplicate | Refused) -> str:
         """The row's fate; masakari's uuid of it if it has it, as far as that is known."""

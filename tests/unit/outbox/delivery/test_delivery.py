@@ -20,6 +20,7 @@ from masakarimonitors.masakari_api import Delivered, Duplicate, NotSent, Outcome
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.delivery.held import PATIENCE
+from masakarimonitors.outbox.delivery.owed import OVERDUE
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.rows import Row, Write
 from masakarimonitors.outbox.storage.store import MemoryStore
@@ -136,6 +137,27 @@ async def test_r4_an_outage_longer_than_all_retries_loses_nothing() -> None:
         assert on.statuses() == ["delivered"] * 50
         assert sorted(on.names()) == sorted(f"p{n}" for n in range(50))
         assert on.delivery.trouble == ""
+
+
+async def test_an_answer_that_drips_is_trouble_before_its_time_is_over_and_until_another_report_is_answered() -> (
+    None
+):
+    dripped = Unreachable(
+        "an answer was begun, and not ended within 30 s", maybe_accepted=True, row_only=True
+    )
+    async with stage(script([dripped])) as on:
+        on.api.hold = asyncio.Event()
+        await on.submit(on.report("a"))
+        await on.clock.advance(OVERDUE - 1)
+        assert on.delivery.trouble == ""
+        await on.clock.advance(5)
+        assert on.delivery.trouble == "a report was offered 19 s ago, and has no whole answer yet"
+        on.api.hold.set()
+        await settle()
+        # Nothing keeps the next report from leaving, and nobody has heard of this one.
+        assert on.delivery.trouble == dripped.answer
+        await on.submit(on.report("b"))
+        assert on.statuses() == ["pending", "delivered"] and on.delivery.trouble == ""
 
 
 async def test_trouble_is_over_when_nothing_is_left_to_offer() -> None:

@@ -1,0 +1,35 @@
+"""Which answers masakari-api owes: to offers that are under way for longer than it may take, and to the last of those.
+
+In: when offers begin and end, and how. Out: one sentence for people, empty while nothing is owed. Pure. An exchange
+that drips on keeps nobody from asking again, so no breaker opens for it; to call the API well meanwhile would be wrong.
+"""
+
+OVERDUE = 15.0
+"""Seconds after which a whole answer is overdue: masakari-api itself takes up to 5 s of them with its defaults."""
+
+
+class Owed:
+    """The offers that are under way, by the ids of their rows, and how the last one ended that nobody answered."""
+
+    def __init__(self) -> None:
+        """Nothing is owed."""
+        self._since: dict[int, float] = {}
+        self._unended = ""
+
+    def begin(self, row_id: int, now: float) -> None:
+        """It is offered from this monotonic second on."""
+        self._since[row_id] = now
+
+    def end(self, row_id: int, now: float, *, answer: str = "", answered: bool = False) -> None:
+        """Its offer has ended: with a verdict of masakari-api's, or with `answer` for the want of one."""
+        since = self._since.pop(row_id, now)
+        if answered or answer:
+            # What fails fast is either answered in whole, or opens the breaker, which tells of it.
+            self._unended = answer if now - since >= OVERDUE and not answered else ""
+
+    def told(self, now: float) -> str:
+        """What is owed at monotonic second `now`; "" for nothing."""
+        longest = now - min(self._since.values(), default=now)
+        if longest >= OVERDUE:
+            return f"a report was offered {longest:.0f} s ago, and has no whole answer yet"
+        return self._unended
