@@ -23,7 +23,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from masakarimonitors.system.processes import limits
+from masakarimonitors.system.processes import limits, spawning
 from masakarimonitors.system.processes.launching import NotBegun as NotBegun
 from masakarimonitors.system.processes.launching import launch, reap_later, watch_left_open
 from masakarimonitors.system.processes.process_tree import kill_tree as kill_tree
@@ -118,16 +118,11 @@ class Launched:
                 started.callback(os.close, writer)
                 self._read.append(reader)
                 write.append(writer)
+            nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            started.callback(os.close, nothing)
             before(self.outputs)
-            self._popen = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.DEVNULL,
-                stdout=write[0],
-                stderr=write[1],
-                env=dict(env) if env is not None else None,
-                cwd=cwd,
-                umask=umask,
-                start_new_session=True,
+            self._popen: spawning.Child = spawning.start(
+                argv, stdin=nothing, stdout=write[0], stderr=write[1], env=env, cwd=cwd, umask=umask
             )
             undo.pop_all()
         self.pid = self._popen.pid

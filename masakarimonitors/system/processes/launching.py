@@ -21,10 +21,6 @@ from masakarimonitors.system.threads import NoThread, Pool
 if TYPE_CHECKING:
     from masakarimonitors.system.processes.command import Launched
 
-# By vfork, Python's own lock is held until the kernel has begun to execute the program: a thread would help nobody. The
-# documentation of `subprocess` names this switch; what it costs is a copy of our page tables, a millisecond or two.
-subprocess._USE_VFORK = False  # type: ignore[misc]
-
 _LEFT_OPEN_EVERY = 30.0
 
 _IN_MEMORY = "/memfd:"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.system.processes import command, launching
+from masakarimonitors.system.processes import command, launching, spawning
 from masakarimonitors.system.processes.command import Launched
 from masakarimonitors.system.processes.launching import Stdout, being_started
 from masakarimonitors.system.processes.process_tree import children
@@ -115,7 +115,7 @@ async def test_a_thread_that_hangs_ahead_of_the_start_starts_nothing_later(
         raise OSError("started")
 
     monkeypatch.setattr(command, "_unlinked_file", slow)
-    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(spawning, "start", start)
     before = open_files()
     loop, timeout = asyncio.get_running_loop(), PATIENCE if cancelled else 0.05
     try:
