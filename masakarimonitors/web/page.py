@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from masakarimonitors.outbox.rows import Row
+from masakarimonitors.status.health import Level
 from masakarimonitors.web.lives import MEANS, Life, Seen, Wrong, moment, shown_time, wrongs
 from masakarimonitors.web.past import OnDisk
 from masakarimonitors.web.timeline import picture
@@ -23,8 +24,13 @@ TOP = 5
 VERDICTS = 80
 """The newest verdicts of all monitors together that are shown."""
 
-_WORST_FIRST = {"blind": 0, "degraded": 1, "ok": 2}
+_LEVELS = frozenset(level.value for level in Level)
 _EPOCH_END = 10**14
+_SOURCES = (
+    ("view", "views", "view", "proven", "why"),
+    ("source", "sources", "state", "running", "last_fault"),
+)
+"""What it is, in which list of the status, how it stands there, in which word it is well, and what says why."""
 _MARKS = {"up": "✓", "down": "✗", "left": "←", "unknown": "?"}
 
 
@@ -142,11 +148,7 @@ def _monitor(one: Seen, number: int) -> Element:
         kind="monitor",
         data={
             "name": one.name,
-            "level": level
-            if level in _WORST_FIRST
-            else "unknown"
-            if one.runs is not None
-            else one.life.value,
+            "level": level if level in _LEVELS else "unknown" if one.runs is not None else one.life.value,
             "quiet": one.life is Life.ABSENT,
             "version": str(snapshot.get("version", "")),
             "up": f"{up:%Y-%m-%d %H:%M} UTC" if up is not None and one.runs is not None else "",
@@ -184,43 +186,27 @@ def _silences(one: Seen) -> Iterator[Element]:
 
 
 def _sources(one: Seen) -> Iterator[Element]:
-    for view in _rows(one.runs, "views"):
-        name, sight = str(view.get("name")), str(view.get("view"))
-        proven = sight == "proven"
-        yield Element(
-            id=_id("v", one.name, name),
-            box="sources",
-            key=f"{int(proven)} {one.name} view {name}",
-            kind="view",
-            data={
-                "monitor": one.name,
-                "name": name,
-                "sight": sight,
-                "proven": proven,
-                "since": shown_time(moment(view.get("since"))),
-                "why": str(view.get("why", "")),
-            },
-            urgent=not proven,
-        )
-    for source in _rows(one.runs, "sources"):
-        name, state = str(source.get("name")), str(source.get("state"))
-        runs = state == "running"
-        yield Element(
-            id=_id("o", one.name, name),
-            box="sources",
-            key=f"{int(runs)} {one.name} source {name}",
-            kind="source",
-            data={
-                "monitor": one.name,
-                "name": name,
-                "state": state,
-                "runs": runs,
-                "since": shown_time(moment(source.get("since"))),
-                "fault": str(source.get("last_fault") or ""),
-                "failures": _number(source.get("failures")),
-            },
-            urgent=not runs,
-        )
+    for what, rows, word, well, why in _SOURCES:
+        for row in _rows(one.runs, rows):
+            name, stands = str(row.get("name")), str(row.get(word))
+            fine = stands == well
+            yield Element(
+                id=_id(what, one.name, name),
+                box="sources",
+                key=f"{int(fine)} {one.name} {what} {name}",
+                kind="source",
+                data={
+                    "monitor": one.name,
+                    "what": what,
+                    "name": name,
+                    "stands": stands,
+                    "fine": fine,
+                    "since": shown_time(moment(row.get("since"))),
+                    "why": str(row.get(why) or ""),
+                    "failures": _number(row.get("failures")),
+                },
+                urgent=not fine,
+            )
 
 
 def _subjects(one: Seen) -> Iterator[Element]:
