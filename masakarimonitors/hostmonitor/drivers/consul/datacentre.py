@@ -22,7 +22,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     WorkSeen,
 )
 from masakarimonitors.hostmonitor.drivers.consul import parse
-from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault
+from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault, NotThere
 from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import Answers, accepts, answers
 from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import GossipMemory
 from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
@@ -30,7 +30,7 @@ from masakarimonitors.hostmonitor.drivers.consul.departures.vanished import Onlo
 from masakarimonitors.hostmonitor.drivers.consul.parse import Member
 from masakarimonitors.hostmonitor.drivers.consul.planned import PlannedWork
 from masakarimonitors.hostmonitor.drivers.consul.prover import NotShown
-from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
+from masakarimonitors.hostmonitor.drivers.consul.rhythm import Absence, Rhythm
 from masakarimonitors.hostmonitor.drivers.consul.watch import Watch
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.tasks import apart
@@ -140,6 +140,7 @@ class Datacentre:
         self._accepts = accepts
         self._on_down = on_down
         self._said: set[type[AgentFault]] = set()
+        self._absence = Absence(rhythm)
         self.places = Places()
         """Where the hosts' agents listen."""
         self._memory = GossipMemory()
@@ -167,7 +168,7 @@ class Datacentre:
                         if looking.done():
                             # It never ends by itself: what ended it ends this source, which says so and begins anew.
                             looking.result()
-                        await asyncio.sleep(self._rhythm.alert)
+                        await asyncio.sleep(self._absence.pause(self._clock.now().monotonic))
                 finally:
                     looking.cancel()
                     await asyncio.wait({looking})
@@ -187,7 +188,8 @@ class Datacentre:
                 leader = (await agent.get("/v1/status/leader", self._rhythm.patience)).json()
                 if leader or not self._is_server(seen):
                     self._memory.others_answer(asked)
-            await asyncio.sleep(self._rhythm.between_looks(members))
+            pause = self._absence.pause(self._clock.now().monotonic)
+            await asyncio.sleep(max(pause, self._rhythm.between_looks(members)))
 
     def _is_server(self, members: Mapping[str, Member]) -> bool:
         """Whether our own agent is a server, or may be one."""
@@ -227,6 +229,7 @@ class Datacentre:
             )
             self._said.clear()
         self._links.set(self.link, True)
+        self._absence.note(False, as_of.monotonic)
         why = "its leader has just answered, and everything that it lists is followed"
         emit(View(link=self.link, proven=True, why=why, at=as_of, good_for=good_for))
 
@@ -263,6 +266,7 @@ class Datacentre:
 
     def _lost(self, fault: AgentFault, emit: Emit) -> None:
         self._links.set(self.link, False)
+        self._absence.note(isinstance(fault, NotThere), self._clock.now().monotonic)
         self._unsure.set()
         why = str(fault)
         # Each kind of fault once, until sight is back: their words differ every second (addresses, durations).

@@ -63,6 +63,28 @@ class Rhythm:
         return self.wait * 17 / 16 + self.load
 
 
+class Absence:
+    """Since when nobody has listened at the agent's place, and how often it is tried.
+
+    An agent that is not there, be it never or for a night, is no reason to work all the time. In the first two minutes
+    it is tried as ever.
+    """
+
+    def __init__(self, rhythm: Rhythm) -> None:
+        """It is not known to be gone."""
+        self._rhythm = rhythm
+        self._since: float | None = None
+
+    def note(self, nobody_listens: bool, now: float) -> None:
+        """What a try has shown at that monotonic second."""
+        self._since = (now if self._since is None else self._since) if nobody_listens else None
+
+    def pause(self, now: float) -> float:
+        """Seconds until the next try: at most as many as a look at gossip may take to be made again."""
+        gone = 0.0 if self._since is None else now - self._since
+        return self._rhythm.alert * (4.0 if gone >= 4 * self._rhythm.alert_span else 1.0)
+
+
 class Budget:
     """Processor time that reading lists may take: bursts at once, a check that flaps all day a tenth.
 
