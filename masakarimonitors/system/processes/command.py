@@ -157,12 +157,22 @@ class Launched:
         except NoThread:
             self._trimming = False
 
-    def let_go_aside(self, left: Callable[[], None]) -> None:
-        """Close the output on a thread; `left` is called there when some of it is to be tried again, or all of it."""
+    def let_go_aside(self, left: Callable[[], None], done: Callable[[], None] = lambda: None) -> None:
+        """Close the output on a thread; `left` is called there when some of it is to be tried again, or all of it, and
+        else `done`. The thread ends then: who has it tried again needs none meanwhile."""
+        files, self._files = self._files, Pool("output")
         try:
-            self._files.submit(lambda: left() if self.let_go() else self._files.close())
+            files.submit(lambda: left() if self.let_go() else done())
         except NoThread:
             left()
+        files.close()
+
+    def forget_aside(self) -> None:
+        """Close the output on a thread although somebody may write to it: nothing of it is dropped any more."""
+        files, self._files = self._files, Pool("output")
+        with contextlib.suppress(NoThread):
+            files.submit(self._forget)
+        files.close()
 
     async def read(self) -> tuple[bytes, bytes]:
         """What it has written, read on a thread; nothing, with a warning, where that storage does not answer.
@@ -221,6 +231,10 @@ class Launched:
         """What it has written to stdout and stderr so far, as far as it is kept."""
         stdout, stderr = (_content(reader, self._keep) for reader in self._read)
         return stdout, stderr
+
+    def _forget(self) -> None:
+        while self._read:
+            os.close(self._read.pop())
 
     def let_go(self) -> list[int]:
         """Close the output, except what a daemon may still write to; call again to try those again."""

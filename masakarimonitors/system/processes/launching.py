@@ -8,22 +8,30 @@ before it has executed a single instruction of its program, and collected.
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from masakarimonitors.system.processes.limits import allowed_descriptors
 from masakarimonitors.system.processes.process_tree import children, kill_tree
 from masakarimonitors.system.threads import NoThread, Pool
 
 if TYPE_CHECKING:
     from masakarimonitors.system.processes.command import Launched
 
+LOG = logging.getLogger(__name__)
+
 _LEFT_OPEN_EVERY = 30.0
 
 _IN_MEMORY = "/memfd:"
+
+# Commands whose output somebody still writes to, those first that have left it so for longest.
+_left_open: dict["Launched", None] = {}
 
 Start = Callable[[Callable[[list[int]], None]], "Launched"]
 """Starts a command, blocking; hands on to its argument, ahead of that, the files of its output. Raises OSError."""
@@ -156,13 +164,34 @@ def watch_left_open(loop: asyncio.AbstractEventLoop, launched: "Launched") -> No
     """It was collected: close its output, as soon as nobody writes to it any more."""
 
     def again() -> None:
-        loop.call_later(_LEFT_OPEN_EVERY, watch_left_open, loop, launched)
+        _left_open[launched] = None
+        if len(_left_open) > most_left_open():
+            oldest = next(iter(_left_open))
+            del _left_open[oldest]
+            LOG.warning(
+                "What %d commands have left behind keeps their output open. That of the oldest (pid %d) is not kept "
+                "small any more: what writes to it fills %s. Have such commands redirect the output of what they leave",
+                len(_left_open) + 1,
+                oldest.pid,
+                tempfile.gettempdir(),
+            )
+            oldest.forget_aside()
+        loop.call_later(_LEFT_OPEN_EVERY, look)
 
-    def left() -> None:
+    def look() -> None:
+        if launched in _left_open:
+            watch_left_open(loop, launched)
+
+    def in_loop(what: Callable[[], object]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
-            loop.call_soon_threadsafe(again)
+            loop.call_soon_threadsafe(what)
 
-    launched.let_go_aside(left)
+    launched.let_go_aside(partial(in_loop, again), partial(in_loop, partial(_left_open.pop, launched, None)))
+
+
+def most_left_open() -> int:
+    """Of so many commands the output may be left open: two descriptors each, of an eighth of those that we may have."""
+    return max(8, allowed_descriptors() // 16)
 
 
 def reap_later(loop: asyncio.AbstractEventLoop, launched: "Launched") -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -212,3 +213,26 @@ def test_its_file_is_not_closed_while_its_process_is_looked_for(
     assert stdout.kill() == {}
     closing[0].join(PATIENCE)
     assert not stdout.asked
+
+
+async def test_of_outputs_that_are_left_open_a_bounded_number_is_kept_and_no_thread(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(launching, "most_left_open", lambda: 1)
+    monkeypatch.setattr(launching, "_left_open", {})
+    before, left = open_files(), list[int]()
+
+    def still_open() -> int:
+        return len(opened_since(before))
+
+    try:
+        for _ in range(2):
+            ended = await command.run(["sh", "-c", "sleep 600 & echo $!"], timeout=PATIENCE)
+            left.append(int(ended.output))
+            await eventually(lambda: still_open() == 2 and len(launching._left_open) == 1, "one to be kept")
+        assert "What 2 commands have left behind keeps their output open" in caplog.text
+        await eventually(lambda: all(one.name != "output" for one in threading.enumerate()), "no thread")
+        assert still_open() == 2
+    finally:
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
