@@ -126,8 +126,10 @@ class Launched:
             )
             undo.pop_all()
         self.pid = self._popen.pid
+        self.program = argv[0]
         self._files = Pool("output")
         self._trimming = False
+        self._size_before = 0
         limits.restore_for(self.pid)
 
     @property
@@ -157,15 +159,30 @@ class Launched:
         except NoThread:
             self._trimming = False
 
-    def let_go_aside(self, left: Callable[[], None], done: Callable[[], None] = lambda: None) -> None:
-        """Close the output on a thread; `left` is called there when some of it is to be tried again, or all of it, and
-        else `done`. The thread ends then: who has it tried again needs none meanwhile."""
+    def let_go_aside(self, left: Callable[[int], None], done: Callable[[], None] = lambda: None) -> None:
+        """Close the output on a thread; `left` is called there when some of it is to be tried again, or all of it, with
+        the bytes that it has grown by since this was last asked for, and else `done`. The thread ends then: who has it
+        tried again needs none meanwhile."""
         files, self._files = self._files, Pool("output")
+
+        def work() -> None:
+            grown = self._size() - self._size_before
+            if self.let_go():
+                self._size_before = self._size()
+                left(grown)
+            else:
+                done()
+
         try:
-            files.submit(lambda: left() if self.let_go() else done())
+            files.submit(work)
         except NoThread:
-            left()
+            left(0)
         files.close()
+
+    def _size(self) -> int:
+        with contextlib.suppress(OSError):
+            return sum(os.fstat(reader).st_size for reader in self._read)
+        return 0
 
     def forget_aside(self) -> None:
         """Close the output on a thread although somebody may write to it: nothing of it is dropped any more."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _LEFT_OPEN_EVERY = 30.0
+# Output that has grown by so many bytes is looked at again so soon (seconds).
+_GROWS, _GROWS_EVERY = 1 << 20, 1.0
 
 _IN_MEMORY = "/memfd:"
 
@@ -160,33 +162,49 @@ def _end(loop: asyncio.AbstractEventLoop, launched: "Launched") -> None:
         loop.call_soon_threadsafe(reap_later, loop, launched)
 
 
-def watch_left_open(loop: asyncio.AbstractEventLoop, launched: "Launched") -> None:
-    """It was collected: close its output, as soon as nobody writes to it any more."""
+def watch_left_open(
+    loop: asyncio.AbstractEventLoop, launched: "Launched", wait: float = _GROWS_EVERY
+) -> None:
+    """It was collected: close its output, as soon as nobody writes to it any more.
 
-    def again() -> None:
+    Looked at again after `wait` seconds, soon while it grows and else ever more seldom.
+    """
+
+    def again(grown: int) -> None:
+        if launched not in _left_open:
+            LOG.warning(
+                "What %s (pid %d) has left behind keeps its output open, which is kept small while this monitor runs, "
+                "and then fills %s unseen: have that command redirect the output of what it leaves",
+                launched.program,
+                launched.pid,
+                tempfile.gettempdir(),
+            )
         _left_open[launched] = None
         if len(_left_open) > most_left_open():
             oldest = next(iter(_left_open))
             del _left_open[oldest]
             LOG.warning(
-                "What %d commands have left behind keeps their output open. That of the oldest (pid %d) is not kept "
-                "small any more: what writes to it fills %s. Have such commands redirect the output of what they leave",
+                "What %d commands have left behind keeps their output open. That of the oldest (%s, pid %d) is not "
+                "kept small any more",
                 len(_left_open) + 1,
+                oldest.program,
                 oldest.pid,
-                tempfile.gettempdir(),
             )
             oldest.forget_aside()
-        loop.call_later(_LEFT_OPEN_EVERY, look)
+        pause = _GROWS_EVERY if grown >= _GROWS else wait
+        loop.call_later(pause, look, min(2 * pause, _LEFT_OPEN_EVERY))
 
-    def look() -> None:
+    def look(wait: float) -> None:
         if launched in _left_open:
-            watch_left_open(loop, launched)
+            watch_left_open(loop, launched, wait)
 
     def in_loop(what: Callable[[], object]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
             loop.call_soon_threadsafe(what)
 
-    launched.let_go_aside(partial(in_loop, again), partial(in_loop, partial(_left_open.pop, launched, None)))
+    launched.let_go_aside(
+        lambda grown: in_loop(partial(again, grown)), lambda: in_loop(partial(_left_open.pop, launched, None))
+    )
 
 
 def most_left_open() -> int:

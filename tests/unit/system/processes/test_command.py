@@ -260,7 +260,7 @@ async def test_no_descriptor_is_left() -> None:
     before = open_files()
     for _ in range(5):
         await run(["sh", "-c", "echo x"], timeout=30)
-    assert not opened_since(before)
+    await eventually(lambda: not opened_since(before), "the last of it to be closed, by a thread")
 
 
 async def test_fifty_at_once_run_side_by_side(tmp_path: Path) -> None:

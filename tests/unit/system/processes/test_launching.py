@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -231,8 +232,38 @@ async def test_of_outputs_that_are_left_open_a_bounded_number_is_kept_and_no_thr
             left.append(int(ended.output))
             await eventually(lambda: still_open() == 2 and len(launching._left_open) == 1, "one to be kept")
         assert "What 2 commands have left behind keeps their output open" in caplog.text
+        told = r"What sh \(pid \d+\) has left behind keeps its output open, .* redirect the output"
+        assert len(re.findall(told, caplog.text)) == 2, "once for each command"
         await eventually(lambda: all(one.name != "output" for one in threading.enumerate()), "no thread")
         assert still_open() == 2
     finally:
         for pid in left:
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("grown", "pauses"), [([0] * 7, [1, 2, 4, 8, 16, 30, 30]), ([0, 0, 1 << 20, 0], [1, 2, 1, 2])]
+)
+def test_output_that_is_left_open_is_looked_at_soon_while_it_grows(
+    grown: list[int], pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launching, "_left_open", {})
+    waited: list[float] = []
+
+    class Loop:
+        def call_soon_threadsafe(self, what: Callable[[], None]) -> None:
+            what()
+
+        def call_later(self, seconds: float, look: Callable[[float], None], wait: float) -> None:
+            waited.append(seconds)
+            if len(waited) < len(grown):
+                look(wait)
+
+    class Output:
+        program, pid = "sh", 7
+
+        def let_go_aside(self, left: Callable[[int], None], done: Callable[[], None]) -> None:
+            left(grown[len(waited)])
+
+    launching.watch_left_open(Loop(), Output())  # type: ignore[arg-type]
+    assert waited == pauses
