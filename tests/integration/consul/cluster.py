@@ -167,6 +167,7 @@ class Cluster:
         script = 'echo $$ > "$1/pid"; exec ip netns exec "$2" "$3" agent -config-file "$1/config.json"'
         self._agents[node, dc.link] = lifeline.spawn(
             self._nsenter(["sh", "-c", script, "sh", directory, node_name(node), str(consul_binary())]),
+            ahead=True,
             log=self.logs / f"{node_name(node)}-{dc.link}.log",
         )
         until(lambda: (outside / "pid").exists(), f"agent {node_name(node)} {dc.link}", 20)

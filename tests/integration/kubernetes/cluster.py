@@ -71,7 +71,7 @@ class Cluster:
             ports = dict(zip(("etcd", "peer", "api"), _free_ports(3), strict=True))
             self._write(ports["api"])
             script = _START.format(folder=self.folder, bin=self._bin, **ports)
-            self._process = spawn(["sh", "-c", script], realm=True, log=self.folder / "shell.log")
+            self._process = spawn(["sh", "-c", script], realm=True, ahead=True, log=self.folder / "shell.log")
             if self._until_ready(120):
                 return
             end(self._process, grace=0)
