@@ -29,7 +29,6 @@ ip link set lo up
 # The card is plugged in from outside; power is on once it has an address.
 until ip -4 addr show dev eth0 2>/dev/null | grep -q 'inet '; do sleep 0.05; done
 
-export PCMK_logfile=/var/log/pacemaker/pacemaker.log PCMK_logfacility=none
 start_corosync() {
     corosync -f >/var/log/corosync/stdout 2>&1 &
     until corosync-cfgtool -s >/dev/null 2>&1; do sleep 0.1; done

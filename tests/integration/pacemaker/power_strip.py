@@ -46,6 +46,10 @@ class PowerStrip:
         # A held order that came to its end later would hit a host that has just booted.
         with self._quiet:
             self._quiet.wait_for(lambda: self._serving == 0, timeout=10)
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing was ordered and nobody fenced so far."""
         self.orders.clear()
         self.fenced.clear()
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.fixtures import lifeline
+from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import install
 from tests.fixtures.monitor_process import MonitorProcess, shown_by_all
 from tests.fixtures.waiting import PATIENCE, until
 from tests.integration.pacemaker import api
@@ -37,16 +37,29 @@ class Report:
 
 
 class Api:
-    """A masakari-api stand-in with an empty memory."""
+    """A masakari-api stand-in with an empty memory; one process plays all of a rig, one after another."""
 
     def __init__(self, rig: Rig, database: Path) -> None:
         self._database = database
-        hosts = list(rig.hosts)
-        command = [sys.executable, "-m", "tests.integration.pacemaker.api", str(database), SWITCH, *hosts]
-        self._process = lifeline.spawn(
-            rig.beside_switch(*command), log=rig.base / "api.log", env={**os.environ, "PYTHONPATH": str(REPO)}
-        )
+        self._orders = rig.base / "api.orders"
+        if not self._orders.exists():
+            os.mkfifo(self._orders)
+        module = "tests.integration.pacemaker.api"
+        rig.beside("api", sys.executable, "-m", module, str(self._orders), SWITCH, *rig.hosts)
+        self._order(str(database))
         until(lambda: self.reports() is not None, "the API has its database")
+
+    def _order(self, text: str) -> None:
+        def ordered() -> bool:
+            try:
+                orders = os.open(self._orders, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:  # nobody reads it yet
+                return False
+            with os.fdopen(orders, "w") as file:
+                file.write(f"{text}\n")
+            return True
+
+        until(ordered, "the API takes an order")
 
     def reports(self) -> list[Report] | None:
         """What was accepted, in order; None while there is no database yet."""
@@ -66,7 +79,7 @@ class Api:
 
     def stop(self) -> None:
         """From now on nobody answers."""
-        lifeline.end(self._process, grace=2)
+        self._order("")
 
 
 class Monitor(MonitorProcess):
@@ -200,12 +213,14 @@ class World:
         self._observed: list[Observed] = []
 
     def install_alerts(self) -> None:
-        """The alert agent on every member, and in the CIB."""
+        """The alert agent on every member, and in the CIB; a member that has it keeps it over a reboot."""
         program = (
             "from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import install; install.install()"
         )
         for member in MEMBERS:
-            self.rig[member].run(sys.executable, "-c", program)
+            there = self.rig[member].home / "lib-pacemaker" / install.PATH.name
+            if member == MEMBERS[0] or not there.exists():
+                self.rig[member].run(sys.executable, "-c", program)
 
     def observe(self, name: str, **options: str) -> Observed:
         """Run the driver alone on one host."""
