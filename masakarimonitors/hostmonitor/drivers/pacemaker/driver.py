@@ -87,6 +87,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
             remembered=memory.read_in_time,
             remember=memory.write,
             remarks=functools.partial(remarks, asks_bmc=asks_bmc, poll=poll),
+            is_still=commands.is_still,
         ),
         pass_on=elector.pass_on if elector is not None else lambda leaving: None,
     )

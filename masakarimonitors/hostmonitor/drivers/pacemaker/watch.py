@@ -22,6 +22,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import OFF
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError, QuorumFeed
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.own_link import LinkCheck, OwnLink
+from masakarimonitors.hostmonitor.drivers.pacemaker.last_look import LastLook
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import (
     LINK,
     Finding,
@@ -32,6 +33,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import (
     classify,
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.record import Fenced, HostRecord
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.table import Condition
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.tracker import ChangeTracker
 from masakarimonitors.hostmonitor.drivers.pacemaker.sight import Outcome, Sight, after
 from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import CannotLook, NodeKind
@@ -81,6 +83,10 @@ async def _nothing(now: Instant) -> Records:
     return {}
 
 
+async def _changes(digest: str, timeout: float) -> bool:
+    return False
+
+
 async def _believed(hosts: Set[str]) -> Mapping[str, Worth]:
     return dict.fromkeys(hosts, OFF)
 
@@ -89,7 +95,8 @@ async def _believed(hosts: Set[str]) -> Mapping[str, Worth]:
 class Doors:
     """The outside world, so that a test can be another one.
 
-    `worth`: for each of the fenced hosts, what a success of its devices is worth; raises `CannotLook`.
+    `worth`: for each of the fenced hosts, what a success of its devices is worth; raises `CannotLook`. `is_still`:
+    whether the CIB is still the one with this digest, within so many seconds; raises `CannotLook`.
     """
 
     kind: Callable[[], NodeKind | None]
@@ -100,6 +107,7 @@ class Doors:
     remembered: Callable[[Instant], Awaitable[Records]] = _nothing
     remember: Callable[[Records, Instant], None] = lambda records, now: None
     remarks: Callable[[Cib, CrmMon, bool], Sequence[str]] = lambda cib, mon, alerted: ()
+    is_still: Callable[[str, float], Awaitable[bool]] = _changes
 
 
 def _ended(record: HostRecord, now: Instant) -> Instant:
@@ -144,6 +152,7 @@ class Watch:
         self._tracker = ChangeTracker(resync=rhythm.resync, renew=rhythm.unalerted, good_for=rhythm.good_for)
         self._own_link = OwnLink(rhythm.stonith_wait)
         self._sight = Sight(since=clock.now().monotonic)
+        self._last = LastLook()
         self._blind_told: str | None = None
         self._alerts = AlertsHeard()
         self._heard: Alerts | None = None
@@ -291,6 +300,10 @@ class Watch:
         """`quorate` is asked once more, last: what was read before sight was lost must not be told after."""
         asked = self._clock.now()
         try:
+            if self._last_stands(asked.monotonic) and await self._doors.is_still(
+                self._last.digest, self._rhythm.timeout
+            ):
+                return
             cib, mon = await self._doors.look(self._rhythm.timeout)
         except CannotLook as fault:
             await self._see(emit, Outcome.FAILED, str(fault))
@@ -307,6 +320,14 @@ class Watch:
             await self._see(emit, Outcome.NO_QUORUM, "the designated controller has no quorum")
         elif await self._see(emit, Outcome.GOOD, ""):
             await self._tell(emit, cib, mon, asked, quorate)
+
+    def _last_stands(self, now: float) -> bool:
+        rhythm = self._rhythm
+        return (
+            self._sight.clear
+            and not self._own_link.dead
+            and self._last.stands(now, self._context.asked_at, resync=rhythm.resync, restless=rhythm.restless)
+        )
 
     async def _see(self, emit: Emit, outcome: Outcome, why: str) -> bool:
         """Take in what came of a look; whether what it showed may be told."""
@@ -348,6 +369,8 @@ class Watch:
         at = self._clock.now()
         self._doors.remember(records, asked)
         self._records, self._blind_told = records, None
+        calm = all(finding.condition is Condition.UP for finding in findings.values())
+        self._last = LastLook(digest=cib.digest, at=asked.monotonic, calm=calm)
         works = {host: records[host].work for host in findings}
         # What was fenced since is proof, so its work ended before, not at this look.
         ends = {host: _ended(records[host], at) for host in findings if records[host].fenced_after_work}

@@ -7,8 +7,9 @@ not ask Pacemaker itself runs them as root, as deployed sudoers rules let it.
 
 import asyncio
 import contextlib
+import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.cib import read_cib
@@ -53,10 +54,18 @@ class Commands:
         for text in (cib.result(), mon.result()):
             if isinstance(text, CannotLook):
                 raise text
+        text = str(cib.result())
         try:
-            return read_cib(str(cib.result())), read_crm_mon(str(mon.result()))
+            return replace(read_cib(text), digest=_digest(text)), read_crm_mon(str(mon.result()))
         except Unreadable as fault:
             raise CannotLook(str(fault)) from None
+
+    async def is_still(self, digest: str, timeout: float) -> bool:
+        """Whether the CIB is still, to the byte, the one with this digest. Raises `CannotLook`."""
+        text = await self._output(Operation.CIB, timeout)
+        if isinstance(text, CannotLook):
+            raise text
+        return _digest(text) == digest
 
     async def fencing_devices(self, timeout: float = 10.0) -> FencingDevices:
         """What the CIB's `<resources>` say of BMCs. Raises `CannotLook`."""
@@ -86,6 +95,10 @@ class Commands:
             words = " ".join(said.split())[:200]
             return CannotLook(f"{name} failed with exit code {done.exit_code}: {words or 'it said nothing'}")
         return done.output
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def found_kind() -> NodeKind | None:

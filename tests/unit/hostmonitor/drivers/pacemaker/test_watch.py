@@ -72,6 +72,8 @@ class Stage:
         self.links = LinkCheck(True, "connected")
         self.said: list[Any] = []
         self.looks = 0
+        self.glances = 0
+        self.digest = ""
         self.change: Callable[[Cib, CrmMon], tuple[Cib, CrmMon]] | None = None
         self.alerts: Path | None = changes.pop("alerts", None)
         self.passed_on: list[str] = []
@@ -98,6 +100,7 @@ class Stage:
                 remembered=self._remembered,
                 remember=lambda records, now: self.kept.append(records),
                 remarks=lambda cib, mon, alerted: () if alerted else ("it is not alerted",),
+                is_still=self._is_still,
             ),
         )
 
@@ -126,9 +129,15 @@ class Stage:
         self.looks += 1
         if isinstance(self.scene, Exception):
             raise self.scene
-        cib = read_cib((DATA / f"{self.scene}.cib.xml").read_text())
+        cib = replace(read_cib((DATA / f"{self.scene}.cib.xml").read_text()), digest=self.digest)
         mon = read_crm_mon((DATA / f"{self.scene}.crm_mon.xml").read_text())
         return self.change(cib, mon) if self.change is not None else (cib, mon)
+
+    async def _is_still(self, digest: str, timeout: float) -> bool:
+        self.glances += 1
+        if isinstance(self.scene, Exception):
+            raise self.scene
+        return digest == self.digest
 
     async def _check_links(self, own: int | None) -> LinkCheck:
         return self.links
@@ -153,6 +162,10 @@ class Stage:
     async def pass_(self, seconds: float) -> None:
         for _ in range(int(seconds * 10)):
             await self.clock.advance(0.1)
+
+    async def seconds(self, count: int) -> None:
+        for _ in range(count):
+            await self.clock.advance(1)
 
     async def event(self, quorate: bool | None = True) -> None:
         self.corosync.say(quorate)
@@ -204,6 +217,34 @@ async def test_while_somebody_is_suspect_it_looks_every_second() -> None:
         before = stage.looks
         await stage.pass_(10)
         assert 9 <= stage.looks - before <= 11
+
+
+async def test_while_everybody_is_up_a_poll_looks_at_nothing_but_a_cib_that_has_not_changed() -> None:
+    async with Stage() as stage:
+        stage.digest = "1"
+        await stage.start()
+        await stage.seconds(10)  # the event of the start is over
+        looks, glances = stage.looks, stage.glances
+        await stage.seconds(40)
+        assert (stage.looks - looks, stage.glances - glances) == (0, 4)
+        await stage.seconds(20)
+        assert stage.looks - looks == 1  # the resync
+        stage.heard()
+        stage.scene, stage.digest = "remote-node-down", "2"
+        await stage.seconds(11)
+        assert stage.samples()[0]["r1"] is Membership.DOWN
+        looks, glances = stage.looks, stage.glances
+        await stage.seconds(11)
+        assert stage.looks > looks and stage.glances == glances  # whole looks until everybody is up again
+
+
+async def test_a_poll_that_gets_no_answer_is_a_look_that_has_failed() -> None:
+    async with Stage() as stage:
+        stage.digest = "1"
+        await stage.start()
+        stage.scene = CannotLook("cibadmin gave no answer in 10 s and was killed")
+        await stage.seconds(40)
+        assert [seen.proven for seen in stage.heard() if isinstance(seen, View)][-1] is False
 
 
 async def test_one_fault_with_many_events_is_one_look_at_first() -> None:

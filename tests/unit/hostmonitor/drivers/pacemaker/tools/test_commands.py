@@ -1,10 +1,14 @@
 """The commands that look at Pacemaker: which are run, and what an unanswered one is."""
 
+from pathlib import Path
+
 import pytest
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import CannotLook, Commands
 from masakarimonitors.hostmonitor.drivers.pacemaker.tools.operations import Asked
 from masakarimonitors.system.processes.command import Finished
+
+DATA = Path(__file__).parents[5] / "data" / "pacemaker"
 
 
 class Shell:
@@ -54,3 +58,21 @@ async def test_what_cibadmin_has_printed_is_never_shown_and_what_it_complains_ab
     shell.ending = Finished(exit_code=74, output=cib, timed_out=False, seconds=0.1, errors="not connected")
     with pytest.raises(CannotLook, match="cibadmin failed with exit code 74: not connected"):
         await Commands(shell).fencing_devices()
+
+
+async def test_a_cib_is_still_the_same_to_the_byte_or_another_one() -> None:
+    cib = (DATA / "healthy.cib.xml").read_text()
+    mon = (DATA / "healthy.crm_mon.xml").read_text()
+
+    async def run(asked: Asked, timeout: float) -> Finished:
+        return Finished(
+            exit_code=0, output=cib if asked.program == "cibadmin" else mon, timed_out=False, seconds=0.1
+        )
+
+    commands = Commands(run)
+    digest = (await commands.look(5.0))[0].digest
+    assert await commands.is_still(digest, 5.0)
+    cib = cib.replace("num_updates", "num_updates_", 1)
+    assert not await commands.is_still(digest, 5.0)
+    with pytest.raises(CannotLook):
+        await Commands(Shell(OSError(2, "No such file"))).is_still(digest, 5.0)
