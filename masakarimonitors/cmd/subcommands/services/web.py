@@ -112,24 +112,21 @@ def left_here(conf: cfg.ConfigOpts) -> Expected:
     return Expected(frozenset(), ", ".join(untold))
 
 
-async def expected(conf: cfg.ConfigOpts) -> Expected:
-    """Which monitors are to run here, as the operator says or as the folder for state shows."""
+async def expected(conf: cfg.ConfigOpts, pool: Pool) -> Expected:
+    """Which monitors are to run here, as the operator says or as the folder for state shows, looked at in `pool`."""
     if conf.web.monitors:
         return Expected(frozenset(conf.web.monitors))
-    pool = Pool("state")
     try:
         return await pool.call(lambda: left_here(conf), _LOOK)
     except (TimeoutError, NoThread) as fault:
         return Expected(untold=str(fault) or "the disk of the folder for state does not answer")
-    finally:
-        pool.close()
 
 
-async def _look_again(conf: cfg.ConfigOpts, watch: Watch, known: Expected, clock: Clock) -> None:
+async def look_again(conf: cfg.ConfigOpts, watch: Watch, known: Expected, clock: Clock, pool: Pool) -> None:
     """Until it is known who is to run here: what could not be seen once is not unknown for ever."""
     while known.untold:
         await clock.sleep(_AGAIN)
-        known = await expected(conf)
+        known = await expected(conf, pool)
         watch.expect(known)
 
 
@@ -146,7 +143,10 @@ async def _run(conf: cfg.ConfigOpts) -> None:
     stop, clock = asyncio.Event(), SystemClock()
     signals.hold()
     starting.stop_on_signals(stop)
-    known = await expected(conf)
+    pool = Pool(
+        "state"
+    )  # one for all looks: a disk that hangs keeps its threads, and they must not become more
+    known = await expected(conf, pool)
     watch = Watch(MONITORS, asker(conf), clock, expected=known)
     site = Site(
         watch,
@@ -168,6 +168,7 @@ async def _run(conf: cfg.ConfigOpts) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(loop_watch.watched(conf.loop_stall_limit))
         stack.callback(watch.close)
+        stack.callback(pool.close)
         stack.callback(site.close)
         try:
             where = await stack.enter_async_context(
@@ -188,7 +189,7 @@ async def _run(conf: cfg.ConfigOpts) -> None:
             running = [
                 tasks.create_task(watch.run(told)),
                 tasks.create_task(systemd.feed_watchdog(clock)),
-                tasks.create_task(_look_again(conf, watch, known, clock)),
+                tasks.create_task(look_again(conf, watch, known, clock, pool)),
             ]
             systemd.notify("READY=1")
             say(f"All monitors of this host at {where}. Ctrl-C stops it.", now=True)

@@ -1,9 +1,13 @@
 """`masakari-monitors web`: how monitors are asked for it, what is read, and what is explained."""
 
 import asyncio
+import contextlib
 import datetime
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from masakarimonitors.cmd.subcommands.services import web
 from masakarimonitors.conf import loader
@@ -11,10 +15,18 @@ from masakarimonitors.journal.record import JournalRecord, Kind, to_line
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
+from masakarimonitors.system.threads import Pool
 from masakarimonitors.web.lives import Expected, Life
 from masakarimonitors.web.watching import Watch
 from tests.fixtures.fake_clock import FakeClock
 from tests.unit.cmd.conftest import Configure
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    with contextlib.closing(Pool("state")) as one:
+        yield one
+
 
 NOW = datetime.datetime(2026, 11, 22, 2, 10, tzinfo=datetime.UTC)
 
@@ -66,29 +78,29 @@ def test_the_folder_for_state_is_where_the_journals_are(configure: Configure, tm
 
 
 async def test_who_has_left_an_outbox_is_to_run_unless_somebody_says_who_is(
-    configure: Configure, tmp_path: Path
+    configure: Configure, tmp_path: Path, pool: Pool
 ) -> None:
-    assert await web.expected(conf(configure)) == Expected(frozenset())
+    assert await web.expected(conf(configure), pool) == Expected(frozenset())
     (tmp_path / "state" / "hostmonitor.sqlite").touch()
-    assert await web.expected(conf(configure)) == Expected(frozenset({"hostmonitor"}))
+    assert await web.expected(conf(configure), pool) == Expected(frozenset({"hostmonitor"}))
     named = conf(configure, "[web]\nmonitors = processmonitor\n")
-    assert await web.expected(named) == Expected(frozenset({"processmonitor"}))
+    assert await web.expected(named, pool) == Expected(frozenset({"processmonitor"}))
 
 
 async def test_where_it_cannot_be_seen_who_has_left_an_outbox_nobody_is_taken_for_absent(
-    configure: Configure, tmp_path: Path
+    configure: Configure, tmp_path: Path, pool: Pool
 ) -> None:
     loaded, state = conf(configure), tmp_path / "state"
     state.rmdir()
     state.symlink_to(state)  # nobody, not even root, can look into it
-    known = await web.expected(loaded)
+    known = await web.expected(loaded, pool)
     assert not known.names and f"cannot look into {state}" in known.untold
     loaded.set_override("monitors", ["processmonitor"], "web")
-    assert await web.expected(loaded) == Expected(frozenset({"processmonitor"}))
+    assert await web.expected(loaded, pool) == Expected(frozenset({"processmonitor"}))
 
 
 async def test_it_is_looked_again_until_it_is_known_who_is_to_run_here(
-    configure: Configure, tmp_path: Path
+    configure: Configure, tmp_path: Path, pool: Pool
 ) -> None:
     clock, loaded = FakeClock(), conf(configure)
     (tmp_path / "state" / "hostmonitor.sqlite").touch()
@@ -97,9 +109,21 @@ async def test_it_is_looked_again_until_it_is_known_who_is_to_run_here(
     )
     assert (await watch.look())[0].life is Life.UNKNOWN
     again = asyncio.get_running_loop().create_task(
-        web._look_again(loaded, watch, Expected(untold="x"), clock)
+        web.look_again(loaded, watch, Expected(untold="x"), clock, pool)
     )
     await clock.advance(60.0)
     await again
     assert (await watch.look())[0].life is Life.MISSING
     watch.close()
+
+
+def test_what_looks_like_a_secret_is_explained_to_nobody(configure: Configure, tmp_path: Path) -> None:
+    """Also where an earlier release has kept it: whoever reaches the port may read it."""
+    loaded = conf(configure)
+    told = JournalRecord(
+        kind=Kind.VERDICT, at=NOW, monitor="processmonitor", subject="process:x", ruling="held", why="WHY"
+    )
+    line = to_line(told).replace(b"WHY", b"start --password geheim")
+    (tmp_path / "state" / "processmonitor.journal").write_bytes(line)
+    shown = str(web.explained(loaded, "process:x"))
+    assert "geheim" not in shown and "--password ***" in shown
