@@ -1,7 +1,8 @@
 """What stands in a line of the log: nothing that moves a cursor, and no second line that nobody has logged.
 
 In: a record, whose message may hold what a command, a guest or a stranger has written. Out: the line of the formatter
-that the configuration asks for, with every such character written out. A traceback of our own keeps its lines.
+that the configuration asks for, with every such character written out, and without what looks like a secret. A
+traceback of our own keeps its lines.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 from oslo_log.handlers import OSJournalHandler
 
-from masakarimonitors.core.printable import printable
+from masakarimonitors.core.printable import masked, printable
 from masakarimonitors.system.service.log_fields import FIELDS
 
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
@@ -35,7 +36,7 @@ class Escaping(logging.Formatter):
         # A copy: other handlers have formatters of their own.
         safe = copy.copy(record)
         with contextlib.suppress(TypeError, ValueError, KeyError):  # the formatter will say so
-            safe.msg, safe.args = printable(record.getMessage()), ()
+            safe.msg, safe.args = printable(masked(record.getMessage())), ()
         if record.exc_info and not record.exc_text:
             safe.exc_text = self.formatException(record.exc_info)
         text: Any = self._inner.format(safe)
@@ -105,4 +106,4 @@ def _lines(ei: Any) -> Iterator[str]:
     """Where each exception came from keeps its lines; what it says may be a stranger's and gets one."""
     for part in traceback.TracebackException(*ei).format():
         part = part.rstrip("\n")
-        yield part if part.startswith("  ") else printable(part)
+        yield part if part.startswith("  ") else printable(masked(part))

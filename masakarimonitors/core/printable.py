@@ -14,8 +14,10 @@ MASK = "***"
 _NAMED = ("token", "authorization", "password", "passwd", "passphrase", "secret", "key")
 _OPTIONS = (*_NAMED, "pass", "pwd", "credential")
 _LOGIN = re.compile(r"(?<=//)[^/@\s]*@")
-# In quotes up to the same ones, which stand with backslashes where it is JSON within JSON.
-_VALUE = r"(?:(?P<quote>\\*[\"'])(?:(?!(?<!\\)(?P=quote)).)*|[^\s\"']+)"
+# What is hidden already stays so, also where what follows its quote belongs to another document. In quotes up to the
+# same ones, which stand with backslashes where it is JSON within JSON.
+_HIDDEN = r"(?:(?:bearer|basic)\s{1,8})?\\*[\"']?\*\*\*|<secret>|<\d+ characters"
+_VALUE = rf"(?!{_HIDDEN})" r"(?:(?P<quote>\\*[\"'])(?:(?!(?<!\\)(?P=quote)).)*|[^\s\"']+)"
 _NAME = r"(?:token|authorization|password|passwd|passphrase|secret|(?:api|access|secret)[_-]?key)"
 _BESIDE = re.compile(
     rf"(?P<name>{_NAME}\\*[\"']?\s{{0,8}}[:=]\s{{0,8}}(?:(?:bearer|basic)\s{{1,8}})?){_VALUE}", re.IGNORECASE

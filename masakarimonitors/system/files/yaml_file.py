@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from masakarimonitors.core.printable import printable
+from masakarimonitors.core.printable import masked, printable
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Faults:
         if len(self.found) >= _MOST_FAULTS:
             raise _Enough
         mark = node.start_mark if node is not None else None
-        what = printable(what, _LONGEST)
+        what = printable(masked(what), _LONGEST)
         self.found.append(Fault(mark.line + 1, mark.column + 1, what) if mark else Fault(1, 1, what))
 
     def keys(

@@ -6,7 +6,7 @@ fields of their own (`journalctl SUBJECT=host:node05`), and in a plain line nowh
 
 from collections.abc import Mapping
 
-from masakarimonitors.core.printable import printable
+from masakarimonitors.core.printable import masked, printable
 
 FIELDS = ("event", "monitor", "subject", "ruling", "reason", "report_id", "notification_id", "answer", "who")
 """Every field that there is; in the journal in capitals."""
@@ -21,6 +21,6 @@ def event(name: str, **fields: object) -> Mapping[str, object]:
         raise ValueError(f"no fields of the log: {', '.join(sorted(unknown))}")
     told = {
         "event": name,
-        **{key: printable(str(value), _LONGEST) for key, value in fields.items() if value != ""},
+        **{key: printable(masked(str(value)), _LONGEST) for key, value in fields.items() if value != ""},
     }
     return {**told, "extra_keys": tuple(told)}

@@ -36,6 +36,12 @@ def test_what_a_stranger_wrote_stays_on_its_line() -> None:
     assert formatted(record("%s is %r", HOSTILE, 3)) == f"ERROR {SHOWN} is 3"
 
 
+def test_nothing_that_looks_like_a_secret_is_logged() -> None:
+    made = record("running %s", "start --password geheim", exc_info=raised("http://me:geheim@host refused"))
+    told = formatted(made)
+    assert "geheim" not in told and "--password ***" in told and "http://***@host" in told
+
+
 def test_a_record_is_left_as_it_was_for_other_handlers() -> None:
     made = record("%s", HOSTILE)
     formatted(made)

@@ -76,6 +76,8 @@ def test_what_looks_like_a_secret_is_not_shown(text: str) -> None:
         "no token was had: keystone answered 401 to the password of masakari",
         "agent --password-file /etc/secret --token-ttl 5 --keyring /etc/ring --compass north",
         "agent --token --quiet",
+        '{"said": "password=\\"***", "x": 1}',
+        "[api] password = <secret> (a.conf, line 3)",
         "https://keystone:5000/v3 is not reached; bypass: yes",
     ],
 )
