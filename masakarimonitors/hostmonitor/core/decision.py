@@ -350,7 +350,7 @@ def _is_up(host: HostState) -> bool:
 
 
 def _is_troubled(host: HostState, samples: int) -> bool:
-    if host.work_record.kept:
+    if host.work_record.kept or host.aftermath is not None:
         return True
     return bool(host.outage or host.told or not host.seen_in_service) or any(
         link.value is not Membership.UP or not link.streak.firm(samples) for link in host.links

@@ -24,6 +24,7 @@ from masakarimonitors.core.explained import (
 from masakarimonitors.core.silences import words
 from masakarimonitors.core.storm import EVERYWHERE
 from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
+from masakarimonitors.hostmonitor.core.judging import afterwards
 from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.judging.gates import SEGMENTS_AGE, Case, Hold
 from masakarimonitors.hostmonitor.core.judging.pursue import GATES
@@ -146,6 +147,10 @@ def _standing(seen: _Seen) -> _Stands:
     outage = seen.host.outage
     if outage is not None:
         return (*_failing(seen, outage), False)
+    aftermath, court = seen.host.aftermath, seen.court
+    if aftermath is not None and court.monotonic >= afterwards.speaks_at(court):
+        why = afterwards.words(court, seen.name, seen.host)
+        return Standing.OFF, why, aftermath.at.wall, seen.name in court.cluster.maintenance
     cluster, work = seen.court.cluster, seen.host.work
     if seen.name in cluster.maintenance:
         found = _on_maintenance(seen.court, seen.name)

@@ -40,6 +40,8 @@ from masakarimonitors.hostmonitor.core.observation import (
     WorkSeen,
 )
 from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages.aftermath import News as Late
+from masakarimonitors.hostmonitor.core.outages.aftermath import moved
 from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work, new_host
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Outage, Phase, Report, move
@@ -171,6 +173,7 @@ def _on_link(before: HostState, at: int, new: MemberRecord) -> HostState:
         work_record=before.work_record,
         planned_until=before.planned_until,
         outage_ended=before.outage_ended,
+        aftermath=before.aftermath,
         asked=before.asked,
         told=before.told,
     )
@@ -294,12 +297,10 @@ def _take_answer(policy: Policy, state: State, seen: Answered, now: Instant) -> 
     """An answer belongs to the report that it answers; one about another report says nothing of this one."""
     host = state.hosts.get(seen.host)
     report = host.outage.report if host is not None and host.outage is not None else None
-    if host is not None and host.outage is None:
-        return _take_late_answer(policy, state, seen, host)
-    if host is None or report is None:
+    if host is None:
         return News(cluster=state.cluster)
-    if (report.made_at, report.host_status) != (seen.made_at, seen.host_status):
-        return News(cluster=state.cluster)
+    if report is None or (report.made_at, report.host_status) != (seen.made_at, seen.host_status):
+        return _take_late_answer(state, seen, host, now)
     fate, acts = move(report.fate, _FACTS[seen.outcome])
     assert isinstance(fate, Fate)
     report = replace(
@@ -321,14 +322,15 @@ def _take_answer(policy: Policy, state: State, seen: Answered, now: Instant) -> 
     return of_judgements(state.cluster, [judgement])
 
 
-def _take_late_answer(policy: Policy, state: State, seen: Answered, host: HostState) -> News:
-    """It was under way when what it told was taken back: masakari may act on it, and nobody can tell it not to."""
-    acted_on = seen.outcome is Outcome.ACCEPTED and seen.host_status is HostStatus.NORMAL
-    if not (acted_on and host.only_left):
+def _take_late_answer(state: State, seen: Answered, host: HostState, now: Instant) -> News:
+    """It was under way when what it told was taken back: masakari acts on it, and nobody can tell it not to.
+
+    A refusal says nothing: the same report may have been offered twice.
+    """
+    if seen.outcome is not Outcome.ACCEPTED or seen.host_status is not HostStatus.NORMAL:
         return News(cluster=state.cluster)
-    judgement, why = _judgement(policy, seen.host, host), messages.not_lost_but_told(seen.host)
-    judgement = judgement.tell(Reason.NEVER_LOST, Ruling.HELD, why, alarm=True)
-    return of_judgements(state.cluster, [judgement])
+    after = replace(host, aftermath=moved(host.aftermath, Late.ARRIVED, now))
+    return News(cluster=state.cluster, hosts={seen.host: after})
 
 
 # -- planned work ---------------------------------------------------------------------------------------

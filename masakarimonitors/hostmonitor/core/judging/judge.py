@@ -14,6 +14,7 @@ from masakarimonitors.hostmonitor.core.election.reporter import Standing
 from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
 from masakarimonitors.hostmonitor.core.evidence.membership import age
 from masakarimonitors.hostmonitor.core.evidence.planned import KEPT_FOR, NOTED_EACH
+from masakarimonitors.hostmonitor.core.judging import afterwards
 from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.observation import Membership, Work
 from masakarimonitors.hostmonitor.core.outages import messages
@@ -50,6 +51,7 @@ def judge(name: str, host: HostState, cluster: Cluster, policy: Policy, now: Ins
     assert isinstance(phase, Phase)
     for act in acts:
         judgement = _PERFORM[act](court, judgement, values)
+    judgement = afterwards.note(court, judgement)
     if judgement.host.outage is not None:
         judgement = _note_life(court, judgement.in_outage(phase=phase), values)
     return _SPEAK[phase](court, judgement, values, before)
@@ -243,10 +245,7 @@ def _close(court: Court, judgement: Judgement, values: Values) -> Judgement:
     judgement = judgement.tell(
         Reason.RECOVERED, Ruling.RECOVERED, why, alarm=outage.report is not None and not back
     )
-    if Act.SAY_PUT_BACK in acts and ours and outage.told_normal:
-        segment = court.cluster.segments.segment_of(judgement.name)
-        put_back = messages.PUT_BACK.format(host=judgement.name, segment=messages.quoted(segment))
-        judgement = judgement.say(Ruling.PLANNED, put_back, alarm=True)
+    judgement = afterwards.over(court, judgement, outage, acts)
     return judgement.but(told=None) if all(value is Membership.UP for value in values) else judgement
 
 
@@ -258,10 +257,8 @@ def _revoke(court: Court, judgement: Judgement, values: Values) -> Judgement:
     judgement = judgement.but(outage=None, proofs=(), outage_ended=court.now, told=None)
     if Act.WITHDRAW in acts:
         judgement = judgement.withdraw(why)
-    if Act.ALARM in acts:
-        why = messages.not_lost_but_told(judgement.name)
-        return judgement.tell(Reason.NEVER_LOST, Ruling.HELD, why, alarm=True)
-    return judgement.tell(Reason.RECOVERED, Ruling.RECOVERED, why)
+    judgement = judgement.tell(Reason.RECOVERED, Ruling.RECOVERED, why)
+    return afterwards.over(court, judgement, outage, acts)
 
 
 def _closing_words(court: Court, judgement: Judgement) -> str:
@@ -338,6 +335,9 @@ def _speak_well(court: Court, judgement: Judgement, values: Values, before: Phas
         left = [name for name in unwatched if values[matrix.sequence.index(name)] is Membership.LEFT]
         why, detail = messages.unwatched(unwatched, left), " ".join(unwatched)
         return judgement.tell(Reason.UNWATCHED, Ruling.HELD, why, alarm=True, detail=detail)
+    owed = afterwards.tell(court, judgement, values)
+    if owed is not None:
+        return owed
     if down:
         return _tell_down(judgement, down)
     if any(link.value is Membership.LEFT for link in host.links):
@@ -365,8 +365,6 @@ def _speak_left(court: Court, judgement: Judgement, values: Values) -> Judgement
     segments = court.cluster.segments
     wanted = segments.has(judgement.name) is not False and judgement.name not in court.cluster.maintenance
     told, still_up = judgement.host.told, Membership.UP in values
-    if told is not None and told.reason is Reason.NEVER_LOST:
-        return judgement  # nobody but a person can see to that
     left = [name for name, value in zip(judgement.sequence, values, strict=True) if value is Membership.LEFT]
     if court.monotonic >= late and wanted:
         why = messages.left_long(court.policy.left_warning, left if still_up else ())

@@ -17,6 +17,8 @@ from masakarimonitors.hostmonitor.core.evidence.membership import BLANK, MemberR
 from masakarimonitors.hostmonitor.core.evidence.planned import NO_WORK, WorkRecord
 from masakarimonitors.hostmonitor.core.evidence.proof import Proof
 from masakarimonitors.hostmonitor.core.observation import Membership, Work
+from masakarimonitors.hostmonitor.core.outages import aftermath
+from masakarimonitors.hostmonitor.core.outages.aftermath import Aftermath
 from masakarimonitors.hostmonitor.core.outages.outage import Fact, Fate, Outage, Phase, Report, move
 from masakarimonitors.hostmonitor.core.outages.reasons import LastVerdict
 from masakarimonitors.hostmonitor.core.outages.watch import Flag
@@ -32,9 +34,9 @@ class HostState:
     `seen_in_service`: it was once seen in service, by this monitor or before its restart. `work`: planned work that is
     shown, or was shown before the restart by a link that was not read since; `work_record` says where. `planned_until`:
     the monotonic second at which the last planned work ended. `outage_ended`: when its last outage did (None: none is
-    known); of one before a restart only the wall time is known. `asked`: the id of the latest question about it.
-    `told`: the last verdict about it, so that it is not repeated; None once it is plainly up again, and after a
-    restart.
+    known); of one before a restart only the wall time is known. `aftermath`: what a person has to see to since (None:
+    nothing). `asked`: the id of the latest question about it. `told`: the last verdict about it, so that it is not
+    repeated; None once it is plainly up again, and after a restart.
     """
 
     links: tuple[MemberRecord, ...]
@@ -45,6 +47,7 @@ class HostState:
     work_record: WorkRecord = NO_WORK
     planned_until: float = -math.inf
     outage_ended: Instant | None = None
+    aftermath: Aftermath | None = None
     asked: int = 0
     told: LastVerdict | None = None
 
@@ -101,6 +104,8 @@ def memo(host: HostState, sequence: Sequence[str]) -> dict[str, JSON] | None:
         kept["links"] = links
     if host.outage_ended is not None:
         kept["ended"] = host.outage_ended.wall.isoformat()
+    if host.aftermath is not None:
+        kept["aftermath"] = aftermath.memo(host.aftermath)
     if host.work_record.stands:
         kept["work"] = planned.memo(host.work, host.work_record)
     outage = host.outage
@@ -148,6 +153,7 @@ def restore(kept: Mapping[str, JSON], sequence: Sequence[str]) -> HostState:
         seen_in_service=kept.get("up") is True,
         outage=_restore_outage(kept),
         outage_ended=Instant(-math.inf, ended) if ended is not None else None,
+        aftermath=aftermath.restore(kept.get("aftermath")),
     )
 
 

@@ -86,11 +86,8 @@ RECOVERS_NOTHING = (
     "its failover segment is disabled: masakari accepts the report and recovers nothing. Enable the segment and "
     "evacuate the host by hand"
 )
-PUT_BACK = (
-    "it is back, and out of service: masakari has put it on maintenance and has disabled it in nova. When you trust "
-    "it: openstack compute service set --enable {host} nova-compute; "
-    "openstack segment host update --on_maintenance False {segment} {host}"
-)
+IN_SERVICE = "masakari has it in service"
+GIVEN_UP = "masakari has not taken it out of service, and recovers nothing of it any more for that report"
 EARLY = (
     "it is back {after} after masakari took its report. masakari waits {wait} before it evacuates, and nova evacuates "
     "no host that is up: its instances may be off and recovered by nobody. Look at them: "
@@ -337,12 +334,30 @@ def left_long(after: float, links: Sequence[str] = ()) -> str:
     return f"it left by itself more than {seconds(after)} ago and has not come back: nothing watches it"
 
 
-def not_lost_but_told(host: str) -> str:
-    """masakari has a report of a host that had only left."""
+def not_lost_but_told(host: str, perhaps: bool) -> str:
+    """masakari has a report, or may have one, of a host that had only left."""
+    told = "may have taken a report that was under way" if perhaps else "has taken the report that it failed"
     return (
-        "it was not lost, it has left, and masakari has taken the report that it failed: its instances may be started "
-        "elsewhere while they run here. Look at both: openstack notification list; openstack server list "
-        f"--all-projects --host {host}"
+        f"it was not lost, it has left, and masakari {told}: its instances may be started elsewhere while they run "
+        f"here. Look at both: openstack notification list; openstack server list --all-projects --host {host}"
+    )
+
+
+def put_back(host: str, segment: str, perhaps: bool) -> str:
+    """It is back, and a person must put it back into service, or see whether that is so."""
+    commands = (
+        f"openstack compute service set --enable {host} nova-compute; "
+        f"openstack segment host update --on_maintenance False {quoted(segment)} {host}"
+    )
+    if perhaps:
+        return (
+            "it is back, and a report that it failed was under way when that was taken back: if masakari has it "
+            "(openstack notification list), it puts the host on maintenance and disables it in nova. Then, when you "
+            f"trust it: {commands}"
+        )
+    return (
+        "it is back, and out of service: masakari has put it on maintenance and has disabled it in nova. When you "
+        f"trust it: {commands}"
     )
 
 

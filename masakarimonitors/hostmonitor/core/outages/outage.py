@@ -116,8 +116,9 @@ class Act(StrEnum):
     REPEAT = "send the same report again"
     WITHDRAW = "withdraw what is not delivered"
     SAY_STARTED = "say STARTED"
-    SAY_PUT_BACK = "say how to put it back into service"
     ALARM = "raise an alarm"
+    OWE = "have a person put it back into service"
+    OWE_PERHAPS = "have a person look whether it must be put back into service"
 
 
 State = Phase | Fate
@@ -204,19 +205,21 @@ _OTHERS: Mapping[tuple[State, Fact], Move] = {
 
 _ENDS: Mapping[tuple[State, Fact], Move] = {
     (_F.NONE, Fact.ENDED): (_F.NONE, ()),
-    (_F.PENDING, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED)),
-    (_F.TAKEN_BACK, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED)),
-    (_F.ACCEPTED, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED, _A.SAY_PUT_BACK)),
-    (_F.ANOTHERS, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED, _A.SAY_PUT_BACK)),
+    # What was under way may have arrived, however it was taken back.
+    (_F.PENDING, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED, _A.OWE_PERHAPS)),
+    (_F.TAKEN_BACK, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED, _A.OWE_PERHAPS)),
+    (_F.ACCEPTED, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED, _A.OWE)),
+    (_F.ANOTHERS, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED, _A.OWE)),
     (_F.REFUSED, Fact.ENDED): (_F.NONE, (_A.WITHDRAW,)),
-    (_F.EXPIRED, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED)),
+    (_F.EXPIRED, Fact.ENDED): (_F.NONE, (_A.WITHDRAW, _A.SAY_STARTED, _A.OWE_PERHAPS)),
     # It has left, so nobody is told that it runs; what masakari was told of it, it may act on.
     (_F.NONE, Fact.REVOKED): (_F.NONE, ()),
+    (_F.REFUSED, Fact.REVOKED): (_F.NONE, (_A.WITHDRAW,)),
     **{
-        (fate, Fact.REVOKED): (_F.NONE, (_A.WITHDRAW,))
-        for fate in (_F.PENDING, _F.TAKEN_BACK, _F.REFUSED, _F.EXPIRED)
+        (fate, Fact.REVOKED): (_F.NONE, (_A.WITHDRAW, _A.OWE_PERHAPS))
+        for fate in (_F.PENDING, _F.TAKEN_BACK, _F.EXPIRED)
     },
-    **{(fate, Fact.REVOKED): (_F.NONE, (_A.WITHDRAW, _A.ALARM)) for fate in (_F.ACCEPTED, _F.ANOTHERS)},
+    **{(fate, Fact.REVOKED): (_F.NONE, (_A.WITHDRAW, _A.OWE)) for fate in (_F.ACCEPTED, _F.ANOTHERS)},
 }
 
 TABLE: Mapping[tuple[State, Fact], Move] = {

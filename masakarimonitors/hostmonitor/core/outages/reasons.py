@@ -45,6 +45,7 @@ class Reason(StrEnum):
     LEFT_IN_SERVICE = "left in service"
     LEFT_LONG = "left long ago"
     NEVER_LOST = "reported, and had only left"
+    OUT_OF_SERVICE = "to be put back into service"
     VANISHED = "listed nowhere"
     SENT = "reported"
     STILL_DOWN = "reported before"
@@ -108,8 +109,11 @@ TO_DO = {
     Reason.LEFT_LONG: "Somebody stopped its agent cleanly, and nobody has started it since. A failure would not be "
     "seen.",
     Reason.VANISHED: "No link lists it any more. Start its agent, or take the host out of masakari's segments.",
-    Reason.NEVER_LOST: "Its good-bye was heard only after masakari had its failure. See that no instance of it runs "
-    "twice: on this host, if it is on, and where masakari has started it.",
+    Reason.NEVER_LOST: "Its good-bye was heard only after masakari had its failure, or may have had it. See that no "
+    "instance of it runs twice: on this host, if it is on, and where masakari has started it.",
+    Reason.OUT_OF_SERVICE: "It is back, and masakari has, or may have, taken it out of service. The verdict names the "
+    "two commands that put it back. It ends by itself when masakari's segments show the host in service.",
 }
 """Each reason that holds a report, in the order of the gates, and then each for which a failure would not be seen or
-judged, or masakari was told of one that was none; and what a person does about it."""
+judged, masakari was told of one that was none, or a host is back and out of service; and what a person does about
+it."""

@@ -76,6 +76,13 @@ def test_on_maintenance_high_availability_is_off_since_that_was_read() -> None:
     assert "as it said at" in told(play).why
 
 
+def test_one_that_is_back_is_off_until_a_person_has_put_it_back_and_says_how() -> None:
+    play = Play().all_up(HOST).cut(HOST).wait(5.0).heal(HOST).wait(60.0)
+    found = told(play)
+    assert found.standing is Standing.OFF and f"service set --enable {HOST} nova-compute" in found.why
+    assert found.since is not None and (play.now.wall - found.since).total_seconds() == 60.0
+
+
 def test_a_failure_settles_and_says_until_when() -> None:
     found = told(Play().all_up(HOST).cut(HOST))
     assert found.standing is Standing.SUSPECTED

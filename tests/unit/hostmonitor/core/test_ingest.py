@@ -34,6 +34,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     Work,
     WorkSeen,
 )
+from masakarimonitors.hostmonitor.core.outages.aftermath import Aftermath, Owed
 from masakarimonitors.hostmonitor.core.outages.host import HostState, new_host
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Phase, Report
 from masakarimonitors.hostmonitor.core.state import Cluster, ProofPolicy, State
@@ -265,13 +266,21 @@ def test_an_answer_becomes_the_fate_of_its_report(outcome: Outcome, fate: Fate) 
 @pytest.mark.parametrize(
     "other",
     [
-        answered(Outcome.ACCEPTED, EPOCH - datetime.timedelta(seconds=30)),
+        answered(Outcome.REFUSED, EPOCH - datetime.timedelta(seconds=30)),
         answered(Outcome.ACCEPTED, status=UNKNOWN),
     ],
 )
 def test_an_answer_to_another_report_is_none(other: Answered) -> None:
     assert take(other, node05=host(outage=outage(Fate.PENDING))).hosts == {}
     assert take(other, node05=host()).hosts == {} and take(other).hosts == {}
+
+
+@pytest.mark.parametrize("open_one", [None, Fate.PENDING])
+def test_an_earlier_report_that_masakari_takes_late_has_a_person_look(open_one: Fate | None) -> None:
+    late = answered(Outcome.ACCEPTED, EPOCH - datetime.timedelta(seconds=30))
+    before = host(outage=outage(open_one) if open_one is not None else None)
+    after = one(take(late, node05=before))
+    assert after == replace(before, aftermath=Aftermath(Owed.TAKEN, NOW))
 
 
 # -- planned work -----------------------------------------------------------------------------------

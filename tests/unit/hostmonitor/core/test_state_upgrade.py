@@ -117,7 +117,9 @@ def test_all_that_are_back_are_said_to_be_back_and_nothing_is_reported() -> None
     ended = {key for key, memory in stage.memory.items() if "ended" in memory}
     assert ended >= {f"host:{host}" for host, (_, _, report) in HOSTS.items() if report is not None}
     assert all(
-        memory.keys() - {"ended"} == {"up"} for key, memory in stage.memory.items() if key.startswith("host:")
+        memory.keys() - {"ended", "aftermath"} == {"up"}
+        for key, memory in stage.memory.items()
+        if key.startswith("host:")
     )
 
 

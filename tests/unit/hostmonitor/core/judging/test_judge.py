@@ -210,7 +210,7 @@ def test_who_says_started(fate: Fate | None, standing: Standing, started: bool) 
     assert any(isinstance(command, Notify) for command in after.commands) is started
     assert any(isinstance(command, Withdraw) for command in after.commands) is (fate is not None)
     told = any("openstack compute service set" in verdict.why for verdict in after.verdicts)
-    assert told is (started and fate is not Fate.TAKEN_BACK)
+    assert told is started
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ JSON = st.recursive(
 
 
 KEYS = ["up", "links", "reported", "reported_at", "delivered", "fate", "why", "settled_at", "failed"]
-KEYS += ["ended", "excused", "work"]
+KEYS += ["ended", "excused", "work", "aftermath"]
 WORDS = ["NORMAL", "refused", "2026-11-22T08:00:00", "2026-11-22T08:00:00+00:00"]
 
 

@@ -22,6 +22,7 @@ WHEN = datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)
 OF_PHASES = {Fact.FAILS, Fact.UNTOLD, Fact.EASES, Fact.BACK, Fact.NEVER_LOST}
 OF_FATES = set(Fact) - OF_PHASES
 ARRIVED = {Fate.ACCEPTED, Fate.ANOTHERS}
+UNDER_WAY = {Fate.PENDING, Fate.TAKEN_BACK, Fate.EXPIRED}
 
 
 def test_phases_lead_to_phases_and_fates_to_fates() -> None:
@@ -108,20 +109,20 @@ def test_once_arrived_only_another_outage_or_a_later_entry_makes_it_anything_els
             assert fact in (Fact.PROVEN, Fact.ENTERED, *over)
 
 
-def test_the_end_says_how_to_put_back_only_what_masakari_has_taken_out() -> None:
+def test_the_end_has_a_person_look_after_all_that_masakari_has_or_may_have() -> None:
     for fate in Fate:
         _, acts = move(fate, Fact.ENDED)
-        assert (Act.SAY_PUT_BACK in acts) is (fate in ARRIVED)
+        assert (Act.OWE in acts) is (fate in ARRIVED)
+        assert (Act.OWE_PERHAPS in acts) is (fate in UNDER_WAY)
         assert (Act.SAY_STARTED in acts) is (fate not in (Fate.NONE, Fate.REFUSED))
 
 
-def test_where_there_was_no_outage_nobody_is_told_that_a_host_is_back_and_what_masakari_has_is_an_alarm() -> (
-    None
-):
+def test_where_there_was_no_outage_nobody_is_told_that_a_host_is_back_and_a_person_must_look() -> None:
     for fate in Fate:
         then, acts = move(fate, Fact.REVOKED)
         assert then is Fate.NONE and Act.SAY_STARTED not in acts
-        assert (Act.ALARM in acts) is (fate in ARRIVED)
+        assert (Act.OWE in acts) is (fate in ARRIVED)
+        assert (Act.OWE_PERHAPS in acts) is (fate in UNDER_WAY)
         assert (Act.WITHDRAW in acts) is (fate is not Fate.NONE)
 
 

@@ -10,5 +10,5 @@ def test_no_two_reasons_look_alike() -> None:
 def test_every_reason_of_a_gate_and_of_blindness_says_what_to_do() -> None:
     of_gates = list(Reason)[: list(Reason).index(Reason.UNDECIDED)]
     unseen = [Reason.UNDECIDED, Reason.UNWATCHED, Reason.LEFT_IN_SERVICE, Reason.LEFT_LONG, Reason.VANISHED]
-    assert list(TO_DO) == [*of_gates, *unseen, Reason.NEVER_LOST]
+    assert list(TO_DO) == [*of_gates, *unseen, Reason.NEVER_LOST, Reason.OUT_OF_SERVICE]
     assert all(text.endswith(".") for text in TO_DO.values())

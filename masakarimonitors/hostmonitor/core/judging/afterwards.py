@@ -1,0 +1,124 @@
+"""A host whose outage is over: is it in service again, or does a person have to put it back?
+
+Pure, of one host. In: what masakari may have made of it (`outages/aftermath.py`), and masakari's segments as they were
+read. Out: what is owed from now on, and the alarm that stands until that is nothing. Who does not report reads no
+segments, and says nothing of it; it keeps it, since it may be the next that reports.
+"""
+
+import math
+from dataclasses import replace
+
+from masakarimonitors.core.decision import Instant, Ruling
+from masakarimonitors.hostmonitor.core.election.reporter import Standing
+from masakarimonitors.hostmonitor.core.judging.court import Court
+from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages.aftermath import Aftermath, News, Owed, moved
+from masakarimonitors.hostmonitor.core.outages.handover import WINDOW
+from masakarimonitors.hostmonitor.core.outages.host import HostState
+from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
+from masakarimonitors.hostmonitor.core.outages.outage import Act, Fate, Outage
+from masakarimonitors.hostmonitor.core.outages.reasons import Reason
+
+GIVEN_UP_AFTER = 86400.0
+"""Seconds after which masakari gives up a report that it has not begun with (its `notifications_expired_interval`)."""
+
+_SAID = (Reason.OUT_OF_SERVICE, Reason.NEVER_LOST)
+
+
+def over(court: Court, judgement: Judgement, outage: Outage, acts: tuple[Act, ...]) -> Judgement:
+    """The outage has ended so: what is owed of it."""
+    if not outage.told_normal:
+        return judgement
+    if _is_lifted(court, judgement.name, outage):
+        return judgement.but(aftermath=None)
+    if court.cluster.reporter.standing is Standing.ALL and outage.fate is Fate.ANOTHERS:
+        return judgement  # while all report, whoever told the failure looks after the return
+    news = News.TOLD if Act.OWE in acts else News.DOUBT if Act.OWE_PERHAPS in acts else None
+    if news is None:
+        return judgement
+    return judgement.but(aftermath=moved(judgement.host.aftermath, news, court.now))
+
+
+def _is_lifted(court: Court, name: str, outage: Outage) -> bool:
+    """Whether somebody has put it back already."""
+    known = court.cluster.segments.hosts is not None
+    return outage.flag.was_set and known and name not in court.cluster.maintenance
+
+
+def note(court: Court, judgement: Judgement) -> Judgement:
+    """What masakari's segments, or time, say of it by now."""
+    aftermath = judgement.host.aftermath
+    if aftermath is None or judgement.host.outage is not None:
+        return judgement
+    if aftermath.at.monotonic == -math.inf:
+        # Of before the restart: its age is known, and what was read in this life counts from now on.
+        aftermath = replace(aftermath, at=Instant(court.monotonic, aftermath.at.wall))
+        judgement = judgement.but(aftermath=aftermath)
+    news = _news(court, judgement.name, aftermath)
+    after = moved(aftermath, news, court.now) if news is not None else aftermath
+    due = aftermath.at.old_at(GIVEN_UP_AFTER, court.now)
+    judgement = judgement.again(due) if due > court.monotonic else judgement
+    if after is aftermath:
+        return judgement
+    told = judgement.host.told
+    judgement = judgement.but(aftermath=after)
+    if after is not None or told is None or told.reason not in _SAID:
+        return judgement
+    why = messages.GIVEN_UP if news is News.GIVEN_UP else messages.IN_SERVICE
+    return judgement.but(told=None).say(Ruling.RECOVERED, why)
+
+
+def _news(court: Court, name: str, aftermath: Aftermath) -> News | None:
+    segments, at = court.cluster.segments, aftermath.at
+    if name in court.cluster.maintenance:
+        return News.FLAGGED
+    read = segments.flag_read_at(name)
+    if segments.recovers_nothing(name) or (segments.has(name) is False and read >= at.monotonic):
+        return News.GIVEN_UP
+    reads = court.policy.lookup and court.cluster.reporter.reports
+    old = court.monotonic >= at.old_at(GIVEN_UP_AFTER, court.now)
+    if old and (read >= at.old_at(GIVEN_UP_AFTER, court.now) or not reads):
+        return News.GIVEN_UP
+    if read < at.monotonic:
+        return None
+    return News.STILL_IN_SERVICE if read >= at.monotonic + WINDOW else News.IN_SERVICE
+
+
+def tell(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> Judgement | None:
+    """With the alarm that a person has to see to it; None: there is none, at present."""
+    if judgement.host.aftermath is None:
+        return None
+    due = speaks_at(court)
+    if court.monotonic < due:
+        return judgement.again(due) if due < math.inf else None
+    why = words(court, judgement.name, judgement.host)
+    if Membership.UP in values:
+        reason, ruling = Reason.OUT_OF_SERVICE, Ruling.PLANNED
+    elif all(value is Membership.LEFT for value in values):
+        reason, ruling = Reason.NEVER_LOST, Ruling.HELD
+    else:
+        return None
+    detail = "perhaps" if judgement.host.aftermath.owed is Owed.MAYBE else ""
+    return judgement.tell(reason, ruling, why, alarm=True, detail=detail)
+
+
+def speaks_at(court: Court) -> float:
+    """The monotonic second from which this monitor may say that something is owed; inf: it does not report.
+
+    Who has come to report reads masakari's segments at once, and what is kept from long ago may be over.
+    """
+    reporter, policy = court.cluster.reporter, court.policy
+    if not reporter.reports:
+        return math.inf
+    unread = policy.lookup and court.cluster.segments.read_at < reporter.since
+    return reporter.since + policy.lookup_patience if unread else -math.inf
+
+
+def words(court: Court, name: str, host: HostState) -> str:
+    """What is owed, as a sentence; something must be."""
+    assert host.aftermath is not None
+    perhaps = host.aftermath.owed is Owed.MAYBE
+    if all(link.value is Membership.LEFT for link in host.links):
+        return messages.not_lost_but_told(name, perhaps)
+    return messages.put_back(name, court.cluster.segments.segment_of(name), perhaps)

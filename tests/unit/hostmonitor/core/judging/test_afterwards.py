@@ -1,0 +1,100 @@
+"""After an outage: what masakari's segments say of a host that a person may have to put back."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.hostmonitor.core.election.reporter import Reporter, Standing
+from masakarimonitors.hostmonitor.core.judging.afterwards import GIVEN_UP_AFTER, note, speaks_at, tell
+from masakarimonitors.hostmonitor.core.judging.court import Court
+from masakarimonitors.hostmonitor.core.outages.aftermath import Aftermath, Owed
+from masakarimonitors.hostmonitor.core.outages.handover import WINDOW
+from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
+from masakarimonitors.hostmonitor.core.state import Maintenance, Segments
+from tests.unit.hostmonitor.core.judging.test_judge import EPOCH, NOW, RULES, L, U, X, cluster, host, later
+
+LOOK = replace(RULES, lookup=True)
+KNOWN = {"node05": "node05"}
+
+
+def court(at: Instant = NOW, lookup: bool = True, **facts: Any) -> Court:
+    return Court(cluster=cluster(**facts), policy=LOOK if lookup else RULES, now=at)
+
+
+def back(owed: Owed, at: Instant = NOW) -> Judgement:
+    state = host((U, U, U), aftermath=Aftermath(owed, at))
+    return Judgement(name="node05", sequence=("manage", "tenant", "storage"), host=state)
+
+
+def read(at: float, **changes: Any) -> Segments:
+    return Segments(**{"hosts": KNOWN, "answered": True, "read_at": at, **changes})
+
+
+@pytest.mark.parametrize(
+    ("owed", "segments", "flagged", "seconds", "then"),
+    [
+        (Owed.MAYBE, read(999.0), False, 300.0, Owed.MAYBE),
+        (Owed.MAYBE, read(1000.0 + WINDOW - 1), False, 300.0, Owed.MAYBE),
+        (Owed.MAYBE, read(1000.0 + WINDOW), False, 300.0, None),
+        (Owed.MAYBE, read(999.0), True, 1.0, Owed.OUT),
+        (Owed.TAKEN, read(1000.0 + WINDOW), False, 300.0, Owed.TAKEN),
+        (Owed.TAKEN, read(1001.0 + GIVEN_UP_AFTER), False, GIVEN_UP_AFTER + 2, None),
+        (Owed.TAKEN, read(1001.0), False, GIVEN_UP_AFTER + 2, Owed.TAKEN),
+        (Owed.OUT, read(1001.0), False, 2.0, None),
+        (Owed.OUT, read(1001.0 + GIVEN_UP_AFTER), True, GIVEN_UP_AFTER + 2, Owed.OUT),
+        (Owed.OUT, Segments(), False, GIVEN_UP_AFTER + 2, Owed.OUT),
+        (Owed.TAKEN, read(1001.0, hosts={}), False, 2.0, None),
+        (Owed.TAKEN, read(999.0, hosts={}), False, 2.0, Owed.TAKEN),
+        (Owed.TAKEN, read(999.0, disabled=frozenset({"node05"})), False, 2.0, None),
+    ],
+)
+def test_what_ends_it(
+    owed: Owed, segments: Segments, flagged: bool, seconds: float, then: Owed | None
+) -> None:
+    maintenance = {"node05": Maintenance(0.0)} if flagged else {}
+    after = note(court(later(seconds), segments=segments, maintenance=maintenance), back(owed)).host.aftermath
+    assert (after.owed if after is not None else None) is then
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_who_reads_no_segments_keeps_it_for_a_day(reads: bool) -> None:
+    standing = Reporter(standing=Standing.LEADER if reads else Standing.FOLLOWER, since=0.0)
+    late = court(later(GIVEN_UP_AFTER), reporter=standing)
+    assert (note(late, back(Owed.TAKEN)).host.aftermath is not None) is reads
+    assert note(court(later(GIVEN_UP_AFTER), lookup=False), back(Owed.TAKEN)).host.aftermath is None
+
+
+def test_what_was_kept_over_a_restart_counts_what_is_read_from_now_on() -> None:
+    kept = back(Owed.MAYBE, Instant(-math.inf, EPOCH))
+    after = note(court(later(600.0), segments=read(1500.0)), kept)
+    assert after.host.aftermath == Aftermath(Owed.MAYBE, Instant(1600.0, EPOCH))
+    assert after.look == 1000.0 + GIVEN_UP_AFTER, "its age goes on"
+
+
+def test_who_has_come_to_report_reads_masakari_before_it_speaks() -> None:
+    leads = Reporter(standing=Standing.LEADER, since=900.0)
+    assert speaks_at(court(reporter=leads)) == 900.0 + LOOK.lookup_patience
+    assert speaks_at(court(reporter=leads, segments=read(950.0))) == -math.inf
+    assert speaks_at(court(reporter=leads, lookup=False)) == -math.inf
+    assert speaks_at(court(reporter=Reporter(standing=Standing.FOLLOWER))) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ((U, U, U), "to be put back into service"),
+        ((L, L, L), "reported, and had only left"),
+        ((X, X, X), None),
+    ],
+)
+def test_what_is_said(values: Any, reason: str | None) -> None:
+    said = tell(
+        court(segments=read(1000.0)), replace(back(Owed.TAKEN), host=host(values, aftermath=OWED)), values
+    )
+    assert (said.verdicts[0].rule if said is not None else None) == reason
+
+
+OWED = Aftermath(Owed.TAKEN, NOW)
