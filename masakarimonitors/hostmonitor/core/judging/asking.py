@@ -89,10 +89,10 @@ def proven(case: Case) -> Hold | None:
     told = report is not None and report.host_status is HostStatus.NORMAL
     hold = Hold(
         reason=Reason.CONTRADICTED if contradicted else Reason.PROOF,
-        why=messages.awaiting_proof(case.evidence),
-        # A failure that masakari was told as NORMAL, and that cannot be proven any more, is in nobody's hands.
-        alarm=contradicted or (told and tired),
-        detail=case.evidence.name,
+        why=messages.awaiting_proof(case.evidence, case.name, tired),
+        # A failure that cannot be proven is in nobody's hands, whatever masakari was told of it.
+        alarm=contradicted or tired,
+        detail=f"{case.evidence.name} tired" if tired else case.evidence.name,
         unknown=not told and (tired or report is not None),
     )
     return ask_power(case, hold, questions, proof)

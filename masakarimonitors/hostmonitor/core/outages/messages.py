@@ -283,13 +283,20 @@ def on_what(evidence: Evidence, life: LifeSeen | None, asked: bool) -> str:
     return "nobody has checked that it is off, and it is not known whether anything of it still answers"
 
 
-def awaiting_proof(evidence: Evidence) -> str:
-    """Down, but nobody has shown that it is off."""
+def awaiting_proof(evidence: Evidence, host: str = "", tired: bool = False) -> str:
+    """Down, but nobody has shown that it is off; `tired`: although everybody was asked as often as is tried."""
     if evidence is Evidence.ON:
         return "held: it is down, but its power is on; waiting for proof that it is off"
     if evidence is Evidence.CONTRADICTED:
         return "held: it is down, and one source says that its power is off, another that it is on: find the wrong one"
-    return "held: it is down; waiting for proof that it is off"
+    why = "held: it is down; waiting for proof that it is off"
+    if not tired:
+        return why
+    return (
+        f"{why}, of which there is none by now. If you know that it is off, say so to its cluster (Pacemaker: "
+        f"stonith_admin --confirm {host}; Kubernetes: the taint node.kubernetes.io/out-of-service), or evacuate it by "
+        "hand"
+    )
 
 
 def storm(found: Storm, known: int, policy: GuardPolicy) -> str:

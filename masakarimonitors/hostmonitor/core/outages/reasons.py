@@ -86,7 +86,10 @@ TO_DO = {
     "that it cannot reach masakari. Look there.",
     Reason.STAGGER: "Nothing: every monitor reports at present, one after another.",
     Reason.REFUSED: "masakari's own words are shown: end the maintenance, or register the host. It is offered anew.",
-    Reason.PROOF: 'Its fencing has not succeeded, and its BMC has not said "off". See :doc:`proof-of-death`.',
+    Reason.PROOF: 'Its fencing has not succeeded, or long ago, and its BMC has not said "off". Mend these, or name its '
+    "BMC. If you know that it is off, say so to its cluster: with Pacemaker `stonith_admin --confirm HOST`, with "
+    "Kubernetes the taint `node.kubernetes.io/out-of-service`; with Consul evacuate it by hand. See "
+    ":doc:`proof-of-death`.",
     Reason.CONTRADICTED: "One source says off, another says on: find the wrong one (a BMC of another host, a taint).",
     Reason.ALIVE: "Something at its address answers: it runs, and only its cluster agent or link is gone.",
     Reason.LIFE: "Nothing: its addresses are tried before a report without proof.",

@@ -24,6 +24,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import Ledger
 from masakarimonitors.hostmonitor.drivers.pacemaker.fencing.fencing_devices import FencingDevices
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Finding
+from masakarimonitors.hostmonitor.drivers.pacemaker.records.record import FRESH
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.table import Condition
 from masakarimonitors.hostmonitor.drivers.pacemaker.tools.commands import CannotLook
 from masakarimonitors.hostmonitor.power.bmc import Address
@@ -95,28 +96,33 @@ class Effects:
             return self._no_proof(
                 request, f"Pacemaker calls it {finding.condition.value}: {finding.evidence}"
             )
-        if self._prover is not None:
-            await self._learn(self._prover)
-            asked = await self._prover.prove(request)
-        else:
-            words = finding.evidence if finding is not None else "Pacemaker does not name it"
-            why = f"{words}; no management controller is asked (disable_ipmi_check)"
-            asked = self._no_proof(request, why)
+        asked = await self._ask_bmc(request, finding)
         return asked if finding is None or asked.power is not Power.NO_PROOF else self._assume(finding, asked)
 
     async def _fenced(self, request: CheckPower, finding: Finding) -> PowerSeen:
-        """The fencing is the proof; when its age nears its end, a BMC that says off renews it."""
+        """The fencing is the proof; when its age nears its end, a BMC that says off renews it.
+
+        Once it is too old to prove anything (a silence or planned work has held the report), nothing but a BMC does,
+        and where none answers it is as with a fencing that was found old: off, as nobody has checked since.
+        """
         at = finding.fenced_at
         fenced = self._answer(request, Power.OFF, finding.evidence, ProofKind.FENCED, at)
         now = self._clock.now()
-        young = at is None or now.monotonic < at.old_at(_RENEWED_AFTER, now)
-        if young or self._prover is None:
+        if at is None or now.monotonic < at.old_at(_RENEWED_AFTER, now):
             return fenced
-        await self._learn(self._prover)
-        asked = await self._prover.prove(request)
+        asked = await self._ask_bmc(request, finding)
         # After an order to switch off, "on" means that somebody switched it on since; after a reset it means nothing.
-        news = asked.power is Power.OFF or (asked.power is Power.ON and finding.switched_off)
-        return asked if news else fenced
+        if asked.power is Power.OFF or (asked.power is Power.ON and finding.switched_off):
+            return asked
+        now = self._clock.now()
+        return fenced if now.monotonic < at.old_at(FRESH, now) else self._assume(finding, asked)
+
+    async def _ask_bmc(self, request: CheckPower, finding: Finding | None) -> PowerSeen:
+        if self._prover is not None:
+            await self._learn(self._prover)
+            return await self._prover.prove(request)
+        words = finding.evidence if finding is not None else "Pacemaker does not name it"
+        return self._no_proof(request, f"{words}; no management controller is asked (disable_ipmi_check)")
 
     def _assume(self, finding: Finding, asked: PowerSeen) -> PowerSeen:
         """Nobody could say; what is left is what the operator, or an order to switch off, lets us assume."""

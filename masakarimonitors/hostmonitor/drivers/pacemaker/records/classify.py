@@ -48,8 +48,8 @@ _SEEN_UP = Sighting(Membership.UP, "")
 class Finding:
     """What one look says of one host, and on what evidence; only DOWN is proof of death, since `fenced_at`.
 
-    `passing`: Pacemaker is about to say more, so it is looked at again soon. `switched_off`: it was fenced
-    by an order to switch off, too long ago to prove anything by that alone.
+    `passing`: Pacemaker is about to say more, so it is looked at again soon. `switched_off`: it was fenced by an order
+    to switch off, and a device that does; of one that is SUSPECT too long ago to prove anything by that alone.
     """
 
     condition: Condition
@@ -229,13 +229,14 @@ def _find(record: HostRecord, look: Look, name: str, rules: Rules, unwanted: str
     # Its end comes by time alone, so somebody has to look.
     passing = row.passing or (row.bounded and record.lost_since is not None and not waited)
     fenced_at = record.fenced_at if condition is Condition.DOWN else None
-    stale = record.fenced is Fenced.STALE and record.fenced_at is not None and not vain
+    proves = {Condition.DOWN: Fenced.FRESH, Condition.SUSPECT: Fenced.STALE}.get(condition)
+    fenced = proves is not None and record.fenced is proves and record.fenced_at is not None
     return Finding(
         condition,
         evidence,
         passing=passing,
         fenced_at=fenced_at,
-        switched_off=condition is Condition.SUSPECT and stale and not record.rebooted,
+        switched_off=fenced and not vain and not record.rebooted,
     )
 
 

@@ -115,6 +115,30 @@ async def test_a_fencing_that_grows_old_is_renewed_by_the_bmc(
     assert (seen.kind is ProofKind.FENCED) is (seen.evidence == "fenced by n3")
 
 
+@pytest.mark.parametrize(
+    ("says", "switched_off", "told", "kind"),
+    [
+        (None, True, Power.OFF, ProofKind.UNCHECKED),
+        (Power.NO_PROOF, True, Power.OFF, ProofKind.UNCHECKED),
+        (None, False, Power.NO_PROOF, None),  # it was restarted, and may run
+        (Power.NO_PROOF, False, Power.NO_PROOF, None),
+        (Power.ON, False, Power.ON, None),
+    ],
+)
+async def test_a_fencing_that_is_too_old_is_what_nobody_has_checked_since(
+    says: Power | None, switched_off: bool, told: Power, kind: ProofKind | None
+) -> None:
+    """A silence has held the report for long: the same old fencing again would hold it for ever."""
+    scene = Scene(bmc=says)
+    fenced = Finding(Condition.DOWN, "fenced by n3", fenced_at=scene.clock.now(), switched_off=switched_off)
+    await scene.look({"n2": fenced})
+    await scene.clock.advance(239)
+    assert (await scene.answer()).kind is ProofKind.FENCED
+    await scene.clock.advance(1)
+    seen = await scene.answer()
+    assert (seen.power, seen.kind) == (told, kind)
+
+
 async def test_a_fencing_grows_old_while_this_computer_stands_still() -> None:
     scene = Scene(bmc=Power.ON)
     fenced = Finding(Condition.DOWN, "fenced by n3", fenced_at=scene.clock.now(), switched_off=True)

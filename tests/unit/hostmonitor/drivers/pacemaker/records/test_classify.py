@@ -340,6 +340,18 @@ def test_a_fencing_by_devices_that_prove_nothing_is_a_suspicion() -> None:
     assert found.condition is SUSPECT and "st-null" in found.evidence and not found.switched_off
 
 
+@pytest.mark.parametrize("seconds", [1.0, FRESH + 1])
+def test_one_that_was_seen_to_be_switched_off_says_so_however_long_ago(seconds: float) -> None:
+    """Then a BMC that says on has something to say, and one that says nothing leaves the order to switch off."""
+    story = Story(own=NOBODY)
+    member_look(story, member())
+    mon = CrmMon(quorate=True, nodes={}, fenced=fenced("off", 0))
+    cib = Cib(quorate=True, nodes=(member(**GONE),))
+    assert story.look(cib, mon)["m9"].switched_off
+    later = story.look(cib, mon, after=seconds)["m9"]
+    assert later.condition is (SUSPECT if seconds > FRESH else DOWN) and later.switched_off
+
+
 def test_devices_that_only_reset_a_host_prove_what_a_reboot_proves() -> None:
     """SBD, a watchdog, kdump: what ran there has ended, and it is about to be up again."""
     resets = {"m9": Worth(resets=True)}
