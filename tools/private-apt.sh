@@ -40,3 +40,39 @@ private_apt_begin() {
 
 # private_apt ARGUMENT...: apt-get, in the folder that was begun.
 private_apt() { (cd "$private_apt_folder/download" && apt-get "${private_apt_options[@]}" "$@"); }
+
+# private_apt_program NAME SUITE PACKAGE WORD: puts the program NAME of Debian SUITE's PACKAGE at $cache/bin/NAME, unpacked
+# and not installed, and prints its version, for which it is asked with WORD. One that runs is left as it is. Exits 3 with
+# the reason when it cannot. Safe when two of them run at once.
+private_apt_program() {
+    local name=$1 suite=$2 package=$3 word=$4 binary=$cache/bin/$1 mirror version
+    give_up() {
+        echo "Cannot set up $name: $1" >&2
+        exit 3
+    }
+    mkdir -p "$cache"
+    exec 8>"$cache/.lock"
+    flock 8
+    if [ -x "$binary" ] && "$binary" "$word" >/dev/null 2>&1; then
+        return
+    fi
+    mirror=$(private_apt_mirror) || give_up "$mirror; put a $name binary at $binary yourself"
+
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    private_apt_begin "$work" "$mirror" "deb $suite main"
+
+    echo "fetching $name from Debian $suite into $cache"
+    private_apt update || give_up "apt could not read Debian $suite's package list from this computer's mirror"
+    private_apt download "$package" || give_up "apt could not download the package $package"
+    mkdir "$work/root"
+    dpkg -x "$work/download/$package"_*.deb "$work/root"
+    "$work/root/usr/bin/$name" "$word" >/dev/null || give_up "the downloaded binary does not run on this computer"
+
+    # In place by one rename: a reader sees either no binary or a whole one.
+    mkdir -p "$cache/bin"
+    cp "$work/root/usr/bin/$name" "$cache/bin/.$name.new"
+    mv "$cache/bin/.$name.new" "$binary"
+    version=$("$binary" "$word")
+    echo "${version%%$'\n'*}"
+}
