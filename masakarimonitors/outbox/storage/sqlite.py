@@ -15,7 +15,7 @@ import contextlib
 import datetime
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from masakarimonitors.core.notification import ReportStatus
@@ -98,18 +98,9 @@ class SqliteStore:
             self._check_in_place()
             durable = any(write.durable for write in writes)
             db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            db.execute("BEGIN IMMEDIATE")
-            try:
+            with self._transaction(db):
                 for write in writes:
                     table.apply(db, write)
-                # Asked while the file is locked: who goes on without this store cannot have written before it.
-                if self._given_up:
-                    raise StoreFault(f"{self._path}: it took too long", lasting=False)
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
         except table.NO_VALUE as error:
             poison = table.poison_among(writes)
             fault = self._fault(error)
@@ -119,21 +110,28 @@ class SqliteStore:
         finally:
             self._leave()
 
+    @contextlib.contextmanager
+    def _transaction(self, db: sqlite3.Connection) -> Iterator[None]:
+        """All of it, or nothing; nothing, too, where this store was given up meanwhile."""
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            # Asked while the file is locked: who goes on without this store cannot have written before it.
+            if self._given_up:
+                raise StoreFault(f"{self._path}: it took too long", lasting=False)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
     def put_aside(self, poison: Sequence[Write]) -> None:
         """Keep, for people, what it can of writes that it cannot hold, and forget older values."""
         try:
             db = self._open()
             self._check_in_place()
-            db.execute("BEGIN IMMEDIATE")
-            try:
+            with self._transaction(db):
                 table.put_aside(db, poison)
-                if self._given_up:
-                    raise StoreFault(f"{self._path}: it took too long", lasting=False)
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
         except (sqlite3.Error, OSError, InUse) as error:
             raise self._fault(error) from error
         finally:
