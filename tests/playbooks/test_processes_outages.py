@@ -13,23 +13,9 @@ from masakarimonitors.processmonitor.core.observation import (
     Presence,
     Run,
 )
-from tests.fixtures.process_play import FULL, NOVA, Play, notified
+from tests.fixtures.process_play import FULL, NOVA, Play, leaves, notified, reported
 
 SUBJECT = "process:/usr/bin/nova-compute"
-
-
-def down(**options: float) -> Play:
-    """It died, nothing helped, and masakari is to be told."""
-    play = Play(NOVA, **options)  # type: ignore[arg-type]
-    play.running()
-    play.gone()
-    play.until_reported()
-    return play
-
-
-def leaves(play: Play) -> bool:
-    """Whether the last report that was made may leave."""
-    return may_leave(play.state, notified(play.all_commands)[-1].notification) is Leave.NOW
 
 
 # -- somebody else starts it again ----------------------------------------------------------------------
@@ -354,7 +340,7 @@ def test_what_is_found_after_all_is_watched() -> None:
 
 
 def test_only_what_was_not_sent_is_said_to_be_withdrawn() -> None:
-    play = down()
+    play = reported()
     play.running()
     play.survives()
     assert [verdict.ruling for verdict in play.verdicts] == [Ruling.RECOVERED, Ruling.WITHDRAWN]
@@ -362,7 +348,7 @@ def test_only_what_was_not_sent_is_said_to_be_withdrawn() -> None:
 
 
 def test_when_masakari_was_told_it_holds_the_host_on_maintenance_and_that_is_an_alarm() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.DELIVERED)
     play.running()
     commands = play.survives()
@@ -375,7 +361,7 @@ def test_when_masakari_was_told_it_holds_the_host_on_maintenance_and_that_is_an_
 
 
 def test_the_alarm_is_over_when_masakari_has_ended_the_maintenance() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.DELIVERED)
     play.running()
     play.survives()
@@ -391,7 +377,7 @@ def test_the_alarm_is_over_when_masakari_has_ended_the_maintenance() -> None:
 
 
 def test_one_that_was_on_its_way_when_it_was_taken_back_has_been_told() -> None:
-    play = down()
+    play = reported()
     play.running()
     play.survives()
     play.report_ends(ReportStatus.DELIVERED, "202")
@@ -400,7 +386,7 @@ def test_one_that_was_on_its_way_when_it_was_taken_back_has_been_told() -> None:
 
 @pytest.mark.parametrize("status", [ReportStatus.REFUSED, ReportStatus.EXPIRED])
 def test_what_masakari_did_not_take_is_offered_again_while_it_stays_down(status: ReportStatus) -> None:
-    play = down()
+    play = reported()
     play.report_ends(status)
     assert play.verdicts[0].ruling is Ruling.HELD and play.verdicts[0].alarm
     refused = play.now.monotonic
@@ -412,7 +398,7 @@ def test_what_masakari_did_not_take_is_offered_again_while_it_stays_down(status:
 
 
 def test_when_the_maintenance_ends_what_was_refused_is_offered_at_the_next_try() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.REFUSED)
     play.wait(1)
     play.tell(MaintenanceSeen(False, play.now))
@@ -422,7 +408,7 @@ def test_when_the_maintenance_ends_what_was_refused_is_offered_at_the_next_try()
 
 
 def test_what_was_refused_is_not_said_to_be_withdrawn() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.REFUSED)
     play.running()
     assert [type(command) for command in play.survives()] == [Remember]
@@ -481,7 +467,7 @@ def lives_for_its_probation(play: Play, maintenance: bool | None) -> None:
 
 @pytest.mark.parametrize("maintenance", [True, None])
 def test_a_lasting_crash_loop_is_one_report(maintenance: bool | None) -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.DELIVERED)
     for _ in range(5):
         lives_for_its_probation(play, maintenance)
@@ -489,7 +475,7 @@ def test_a_lasting_crash_loop_is_one_report(maintenance: bool | None) -> None:
 
 
 def test_what_falls_after_the_operator_has_put_the_host_back_is_reported_anew() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.DELIVERED)
     lives_for_its_probation(play, None)
     stays_down(play, maintenance=True, seconds=400)
@@ -504,7 +490,7 @@ def test_what_falls_after_the_operator_has_put_the_host_back_is_reported_anew() 
 
 
 def test_what_stays_down_when_the_operator_puts_the_host_back_is_reported_anew() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.DELIVERED)
     lives_for_its_probation(play, True)
     stays_down(play, maintenance=True, seconds=3 * 3600)  # what masakari has had stands for it
@@ -517,7 +503,7 @@ def test_what_stays_down_when_the_operator_puts_the_host_back_is_reported_anew()
 def test_what_stays_down_from_its_first_report_on_when_the_operator_puts_the_host_back_is_reported_anew() -> (
     None
 ):
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.DELIVERED)
     stays_down(play, maintenance=True, seconds=3 * 3600)
     assert len(notified(play.all_commands)) == 1
@@ -529,14 +515,14 @@ def test_what_stays_down_from_its_first_report_on_when_the_operator_puts_the_hos
 
 
 def test_what_masakari_never_acted_on_is_not_told_again_and_again() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.DELIVERED)  # of a segment that is switched off, say
     stays_down(play, maintenance=False, seconds=6 * 3600)
     assert len(notified(play.all_commands)) == 1
 
 
 def test_the_end_of_a_maintenance_does_not_tell_anew_what_has_come_back() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.DELIVERED)
     stays_down(play, maintenance=True, seconds=600)
     while not (len(play.asked) == 1 and isinstance(play.asked[0], Look)):
@@ -582,7 +568,7 @@ def again(play: Play, boot: str = "this boot", **options: float) -> Play:
 
 
 def test_a_report_does_not_leave_while_the_process_is_on_probation() -> None:
-    play = down()
+    play = reported()
     assert leaves(play)
     play.running()
     assert not leaves(play)
@@ -591,7 +577,7 @@ def test_a_report_does_not_leave_while_the_process_is_on_probation() -> None:
 
 
 def test_reports_of_others_may_leave_whatever_it_does() -> None:
-    play = down()
+    play = reported()
     notify = notified(play.all_commands)[0].notification
     play.running()
     assert not leaves(play)
@@ -599,7 +585,7 @@ def test_reports_of_others_may_leave_whatever_it_does() -> None:
 
 
 def test_an_outage_after_another_boot_is_a_new_one() -> None:
-    first = down(retries=0)
+    first = reported(retries=0)
     first.report_ends(ReportStatus.DELIVERED)
     later = again(first, boot="another", retries=0)
     assert later.process.told is not None and later.told[-1].alarm
@@ -639,7 +625,7 @@ def two_weeks_later(first: Play, seconds: float = 14 * 86400.0) -> Play:
 
 
 def delivered() -> Play:
-    first = down(retries=0)
+    first = reported(retries=0)
     first.report_ends(ReportStatus.DELIVERED)
     return first
 
@@ -665,7 +651,7 @@ def test_where_masakari_does_not_say_only_what_is_old_is_told_anew_and_once(
 
 
 def test_what_was_not_sent_before_another_boot_is_the_report_of_what_is_down_after_it() -> None:
-    first = down(retries=0)
+    first = reported(retries=0)
     later = again(first, boot="another", retries=0).adopts(notified(first.all_commands)[0].notification)
     later.gone()
     later.ends(1)

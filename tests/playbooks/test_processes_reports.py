@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.core.decision import JSON, Ruling
-from masakarimonitors.core.notification import Leave, ReportStatus
-from masakarimonitors.processmonitor.core.decision import may_leave
+from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     LookUpMaintenance,
@@ -16,30 +15,16 @@ from masakarimonitors.processmonitor.core.observation import (
     Run,
 )
 from masakarimonitors.processmonitor.monitor import describe
-from tests.fixtures.process_play import FULL, NOVA, Play, notified
+from tests.fixtures.process_play import FULL, NOVA, Play, leaves, notified, reported
 
 SUBJECT = f"process:{NOVA.process_name}"
-
-
-def down(**options: float) -> Play:
-    """It died, nothing helped, and masakari is to be told."""
-    play = Play(NOVA, **options)  # type: ignore[arg-type]
-    play.running()
-    play.gone()
-    play.until_reported()
-    return play
-
-
-def leaves(play: Play) -> bool:
-    """Whether the last report that was made may leave."""
-    return may_leave(play.state, notified(play.all_commands)[-1].notification) is Leave.NOW
 
 
 # -- when a report may leave ----------------------------------------------------------------------------
 
 
 def test_a_report_does_not_leave_while_its_process_runs_and_its_command_still_waits() -> None:
-    play = down()
+    play = reported()
     play.to_next_alarm()
     play.answer(Presence.GONE)
     play.runs("restart")  # a slow try, whose command waits until the service is ready
@@ -51,7 +36,7 @@ def test_a_report_does_not_leave_while_its_process_runs_and_its_command_still_wa
 
 
 def test_a_report_does_not_leave_while_its_process_cannot_be_seen() -> None:
-    play = down()
+    play = reported()
     play.see(Presence.UNKNOWN)
     assert play.stage == "Down" and not leaves(play)
     play.gone()
@@ -62,7 +47,7 @@ def test_a_report_does_not_leave_while_its_process_cannot_be_seen() -> None:
 
 
 def test_masakari_is_asked_what_it_made_of_one_that_was_taken_back_and_a_maintenance_is_an_alarm() -> None:
-    play = down()
+    play = reported()
     play.running()
     play.survives()
     assert play.memory[SUBJECT]["over"] is True
@@ -79,7 +64,7 @@ def test_masakari_is_asked_what_it_made_of_one_that_was_taken_back_and_a_mainten
 
 
 def test_one_that_was_taken_back_is_forgotten_when_masakari_had_time_to_act_and_did_not() -> None:
-    play = down()
+    play = reported()
     play.wait(1000)  # what counts is when it can have left last
     play.running()
     play.survives()
@@ -92,7 +77,7 @@ def test_one_that_was_taken_back_is_forgotten_when_masakari_had_time_to_act_and_
 
 
 def test_the_next_life_of_the_monitor_asks_too() -> None:
-    play = down()
+    play = reported()
     play.running()
     play.survives()
     later = Play(NOVA, memory=play.memory)
@@ -104,7 +89,7 @@ def test_the_next_life_of_the_monitor_asks_too() -> None:
 
 
 def test_one_that_was_taken_back_and_refused_may_have_arrived_before() -> None:
-    play = down()
+    play = reported()
     play.running()
     play.survives()
     play.report_ends(ReportStatus.REFUSED)
@@ -114,7 +99,7 @@ def test_one_that_was_taken_back_and_refused_may_have_arrived_before() -> None:
 
 
 def test_an_entry_that_leaves_the_list_takes_what_was_taken_back_with_it() -> None:
-    play = down()
+    play = reported()
     play.running()
     play.survives()
     later = Play(memory=play.memory)
@@ -146,7 +131,7 @@ def test_a_shortage_after_the_main_command_neither_repeats_it_nor_keeps_a_report
 
 
 def test_what_was_pending_and_waits_nowhere_is_told_again_once_and_as_one_that_may_have_arrived() -> None:
-    first = down(retries=0)
+    first = reported(retries=0)
     assert first.memory[SUBJECT]["fate"] == "pending"
     later = Play(NOVA, memory=first.memory, retries=0)
     later.gone()
@@ -165,7 +150,7 @@ def test_what_was_pending_and_waits_nowhere_is_told_again_once_and_as_one_that_m
 
 
 def test_an_answer_about_the_maintenance_that_is_lost_is_asked_for_again() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.DELIVERED)
     play.running()
     play.survives()
@@ -180,7 +165,7 @@ def test_an_answer_about_the_maintenance_that_is_lost_is_asked_for_again() -> No
 
 
 def test_what_a_person_dropped_is_shown_so_and_is_not_reported_again_in_this_life() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.WITHDRAWN, "dropped by alice")
     (row,) = describe(play.state, play.policy)
     assert row.alarm and "a person dropped its report; masakari is not told (dropped by alice)" in row.detail
@@ -198,7 +183,7 @@ def test_what_a_person_dropped_is_shown_so_and_is_not_reported_again_in_this_lif
 
 
 def test_what_a_person_dropped_may_have_been_on_its_way_when_its_process_recovers() -> None:
-    play = down()
+    play = reported()
     play.report_ends(ReportStatus.WITHDRAWN, "dropped by alice")
     play.running()
     play.survives()
@@ -218,7 +203,7 @@ def test_what_a_person_dropped_may_have_been_on_its_way_when_its_process_recover
 def test_what_a_person_dropped_of_the_last_life_is_neither_called_pending_nor_told_again_in_this_one(
     kept: Mapping[str, JSON],
 ) -> None:
-    first = down(retries=0)
+    first = reported(retries=0)
     later = Play(NOVA, memory={SUBJECT: {**first.memory[SUBJECT], **kept}}, retries=0)
     later.gone()
     later.report_ends(ReportStatus.WITHDRAWN, "dropped by alice")

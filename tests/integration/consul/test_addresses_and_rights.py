@@ -1,5 +1,6 @@
 """How a real agent is reached (TCP, IPv6, TLS) and what a real ACL lets a monitor see and do."""
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,63 +208,59 @@ def test_without_a_token_the_monitor_says_that_it_is_blind(
         monitor.stop()
 
 
-def test_with_the_documented_policy_one_is_elected_and_reports(
-    locked_cluster: Cluster, locked_api: FakeMasakari, tmp_path: Path
-) -> None:
-    (tmp_path / "matrix.yaml").write_text(MATRIX)
-    token = tmp_path / "token"
-    token.write_text(grant(locked_cluster, "masakari", POLICY))
-    consul = {"consul": {"matrix_config_file": tmp_path / "matrix.yaml", "token_file": token}}
-    monitors = [HostMonitor(locked_cluster, n, locked_api, tmp_path, consul) for n in (1, 2)]
+@contextlib.contextmanager
+def two_monitors(
+    cluster: Cluster, api: FakeMasakari, folder: Path, policy: str
+) -> Iterator[tuple[HostMonitor, HostMonitor]]:
+    """The reporter and the other one, with a token of the documented rights; each sees all other hosts."""
+    (folder / "matrix.yaml").write_text(MATRIX)
+    token = folder / "token"
+    token.write_text(grant(cluster, policy, POLICY))
+    consul = {"consul": {"matrix_config_file": folder / "matrix.yaml", "token_file": token}}
+    monitors = [HostMonitor(cluster, n, api, folder, consul) for n in (1, 2)]
     try:
         for monitor in monitors:
             monitor.start()
-        until(lambda: reporter(locked_cluster), "a reporter")
+        leader = until(lambda: reporter(cluster), "a reporter")
         for monitor in monitors:
             until(lambda m=monitor: rows(m).get("hosts") == "2 up", f"{monitor.name} sees all")  # type: ignore[misc]
+        one, other = sorted(monitors, key=lambda monitor: monitor.node != leader)
+        yield one, other
+    finally:
+        for monitor in monitors:
+            monitor.stop()
+
+
+def test_with_the_documented_policy_one_is_elected_and_reports(
+    locked_cluster: Cluster, locked_api: FakeMasakari, tmp_path: Path
+) -> None:
+    with two_monitors(locked_cluster, locked_api, tmp_path, "masakari"):
         locked_cluster.kill(3)
         locked_api.until_heard(("node03", "STOPPED"))
         locked_cluster.heal()
         locked_api.until_heard(("node03", "STOPPED"), ("node03", "STARTED"))
         assert len({report.sender for report in locked_api.offers}) == 1
-    finally:
-        for monitor in monitors:
-            monitor.stop()
 
 
 def test_with_the_documented_policy_a_silence_counts_on_all_hosts(
     locked_cluster: Cluster, locked_api: FakeMasakari, tmp_path: Path
 ) -> None:
     """The one that does not report is asked for it, and the other for its end."""
-    (tmp_path / "matrix.yaml").write_text(MATRIX)
-    token = tmp_path / "token"
-    token.write_text(grant(locked_cluster, "masakari-silences", POLICY))
-    consul = {"consul": {"matrix_config_file": tmp_path / "matrix.yaml", "token_file": token}}
-    monitors = [HostMonitor(locked_cluster, n, locked_api, tmp_path, consul) for n in (1, 2)]
-    try:
-        for monitor in monitors:
-            monitor.start()
-        leader = until(lambda: reporter(locked_cluster), "a reporter")
-        for monitor in monitors:
-            until(lambda m=monitor: rows(m).get("hosts") == "2 up", f"{monitor.name} sees all")  # type: ignore[misc]
-        follower = next(one for one in monitors if one.node != leader)
+    with two_monitors(locked_cluster, locked_api, tmp_path, "masakari-silences") as (leader, follower):
         silenced = silence(follower, "add", "host:node03", "--for", "1h", "--reason", "new firmware")
         key = silenced.split()[1]
-        for monitor in monitors:
+        for monitor in (leader, follower):
             monitor.until_shown(f"silence:{key}", "holds")
         locked_cluster.kill(3)
-        for monitor in monitors:
+        for monitor in (leader, follower):
             monitor.until_said("host:node03 held: held: .* has silenced host:node03 until .*: new firmware")
         assert locked_api.heard() == []
-        silence(next(one for one in monitors if one.node == leader), "end", key)
+        silence(leader, "end", key)
         locked_api.until_heard(("node03", "STOPPED"))
-        for monitor in monitors:
+        for monitor in (leader, follower):
             monitor.until_said(f"silence:{key} acted: .* these still fail: node03")
         locked_cluster.heal()
         locked_api.until_heard(("node03", "STOPPED"), ("node03", "STARTED"))
-    finally:
-        for monitor in monitors:
-            monitor.stop()
 
 
 def silence(monitor: HostMonitor, *words: str) -> str:
