@@ -1,6 +1,6 @@
 """What can go wrong with a libvirt: whose fault an error is, and the words that an operator needs about it.
 
-Pure: an error of the binding is looked at, nothing is asked. The difference that matters is between an
+An error of the binding is looked at; no libvirt is asked. The difference that matters is between an
 answer about one domain, however unwelcome, after which libvirt is as well as before, and everything else.
 """
 

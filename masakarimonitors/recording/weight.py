@@ -1,4 +1,4 @@
-"""How much memory a step keeps that waits for the disk: what was seen, and what of the state is new. Pure.
+"""How much memory a step keeps that waits for the disk: what was seen, and what of the state is new.
 
 An estimate, made in microseconds for each decision: of a long list the first elements are weighed, and stand for all.
 """
