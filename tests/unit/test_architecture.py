@@ -6,6 +6,7 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
+import grimp
 import pytest
 
 MOST = 12
@@ -81,6 +82,38 @@ def test_a_crowded_folder_is_noticed(tmp_path: Path) -> None:
     assert not crowded(tmp_path / "package")
     (room / "one_more.py").touch()
     assert crowded(tmp_path / "package") == {"package/room": MOST + 1}
+
+
+def own_files(graph: grimp.ImportGraph, monitor: str, *entries: str) -> list[Path]:
+    """Each module of that monitor that its imports lead to from these; an `__init__` only hands on names."""
+    found, left = set[str](), [f"{PACKAGE.name}.{monitor}.{entry}" for entry in entries]
+    while left:
+        if (module := left.pop()) not in found:
+            found.add(module)
+            left += graph.find_modules_directly_imported_by(module)
+    files = [ROOT / f"{module.replace('.', '/')}.py" for module in found]
+    return [file for file in files if file.is_file() and file.is_relative_to(PACKAGE / monitor)]
+
+
+def test_a_monitor_reaches_as_many_files_as_the_page_says() -> None:
+    graph = grimp.build_graph(PACKAGE.name, cache_dir=None)
+    said = re.search(
+        r"lead to (\d+) to (\d+) of its own, from that of hosts with one driver to (\d+) to (\d+),"
+        r" of (\d+) to (\d+) lines each",
+        " ".join(PAGE.read_text().split()),
+    )
+    assert said
+    few, more, hosts_few, hosts_more, short, long = map(int, said.groups())
+    for monitor in ("instancemonitor", "introspectiveinstancemonitor", "processmonitor"):
+        files = own_files(graph, monitor, "monitor")
+        assert few <= len(files) <= more, monitor
+        assert short <= sum(len(file.read_text().splitlines()) for file in files) / len(files) <= long, (
+            monitor
+        )
+    for driver in ("consul", "kubernetes", "pacemaker"):
+        files = own_files(graph, "hostmonitor", "monitor", f"drivers.{driver}.driver")
+        assert hosts_few <= len(files) <= hosts_more, driver
+        assert short <= sum(len(file.read_text().splitlines()) for file in files) / len(files) <= long, driver
 
 
 def test_each_monitor_has_a_drawn_path_from_what_fails_to_masakari() -> None:
