@@ -8,12 +8,12 @@ of the kind `NEWER`, and a key that is not known is passed over.
 import datetime
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.core.notification import Notification, ReportStatus
 from masakarimonitors.core.printable import masked, printable
 from masakarimonitors.outbox.rows import ENGINE_SAYS, Row
 from masakarimonitors.status.model import VerdictRecord
@@ -53,8 +53,9 @@ class JournalRecord:
 
     Of a verdict: `ruling`, by which `rule`, `why`, on what `evidence`, by which `source`, that has `seen` what;
     `alarm`. Of a report: its number (`report`), what it says (`type`, `host`, `says`, `generated`: its generated_time),
-    `status`, masakari's last `answer` and `uuid` of it, and how often it was offered (`tries`). `count`: of how many
-    lost ones. `word`: the kind of one that is `NEWER`; the version of a monitor that was started.
+    whether masakari's engine acts on that (`acted_on`; an earlier release did not note it), `status`, masakari's last
+    `answer` and `uuid` of it, and how often it was offered (`tries`). `count`: of how many lost ones. `word`: the kind
+    of one that is `NEWER`; the version of a monitor that was started.
     """
 
     kind: Kind
@@ -72,6 +73,7 @@ class JournalRecord:
     type: str = ""
     host: str = ""
     says: str = ""
+    acted_on: bool = False
     generated: str = ""
     status: str = ""
     answer: str = ""
@@ -84,6 +86,7 @@ class JournalRecord:
 _NAMES = [one.name for one in fields(JournalRecord) if one.name not in ("kind", "at")]
 _TEXTS = frozenset(one.name for one in fields(JournalRecord) if one.type is str)
 _NUMBERS = frozenset({"report", "tries", "count"})
+_FLAGS = frozenset({"alarm", "acted_on"})
 
 
 def to_line(record: JournalRecord) -> bytes:
@@ -119,7 +122,8 @@ def from_line(line: bytes) -> JournalRecord | None:
         return None
     known: dict[str, Any] = {name: told[name] for name in _TEXTS if isinstance(told.get(name), str)}
     known |= {name: told[name] for name in _NUMBERS if type(told.get(name)) is int}
-    known |= {"alarm": told.get("alarm") is True, "at": at, "monitor": known.get("monitor", "")}
+    known |= {name: told.get(name) is True for name in _FLAGS}
+    known |= {"at": at, "monitor": known.get("monitor", "")}
     try:
         return JournalRecord(**known | {"kind": Kind(word)})
     except ValueError:
@@ -155,18 +159,14 @@ def of_row(monitor: str, row: Row, before: Row | None, now: Instant) -> JournalR
     kind = _step(row, before)
     if kind is None:
         return None
-    told = row.notification
-    return JournalRecord(
+    told = JournalRecord(
         kind=kind,
         at=now.wall,
         monitor=monitor,
         subject=row.subject,
         why=row.why if kind is Kind.MADE else "",
         report=row.id,
-        type=told.type if told else "",
-        host=told.hostname if told else "",
-        says=" ".join(told.payload.values()) if told else "",
-        generated=told.generated_time.isoformat() if told else "",
+        generated=row.notification.generated_time.isoformat() if row.notification else "",
         status=row.status.value,
         answer=row.answer,
         uuid=""
@@ -174,6 +174,15 @@ def of_row(monitor: str, row: Row, before: Row | None, now: Instant) -> JournalR
         else row.followed or (before.followed if before and not before.is_unseen else ""),
         tries=row.attempts,
     )
+    return saying(told, row.notification)
+
+
+def saying(record: JournalRecord, told: Notification | None) -> JournalRecord:
+    """The record, with what the report that it is of says; None: nothing that is known."""
+    if told is None:
+        return record
+    says = " ".join(told.payload.values())
+    return replace(record, type=told.type, host=told.hostname, says=says, acted_on=told.is_acted_on)
 
 
 def _step(row: Row, before: Row | None) -> Kind | None:

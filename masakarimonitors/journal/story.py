@@ -12,8 +12,8 @@ from typing import Any
 
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.explained import Passage, Standing
-from masakarimonitors.core.notification import HostEvent, HostNotification, ProcessNotification, ReportStatus
-from masakarimonitors.journal.record import JournalRecord, Kind, moment, to_line
+from masakarimonitors.core.notification import HostNotification, ProcessNotification, ReportStatus
+from masakarimonitors.journal.record import JournalRecord, Kind, moment, saying, to_line
 from masakarimonitors.outbox.rows import Row
 
 MOST = 60
@@ -106,19 +106,16 @@ def of_rows(monitor: str, rows: Iterable[Row], records: Sequence[JournalRecord])
     for row in rows:
         if row.id in known:
             continue
-        told = row.notification
-        made = JournalRecord(
+        begun = JournalRecord(
             kind=Kind.MADE,
             at=row.created,
             monitor=monitor,
             subject=row.subject,
             why=row.why,
             report=row.id,
-            type=told.type if told else "",
-            host=told.hostname if told else "",
-            says=" ".join(told.payload.values()) if told else "",
             status=ReportStatus.PENDING.value,
         )
+        made = saying(begun, row.notification)
         found.append(made)
         if row.status is not ReportStatus.PENDING:
             found.append(
@@ -253,10 +250,7 @@ def _because(story: Story, told: Answer) -> str:
 
 
 def _puts_on_maintenance(record: JournalRecord) -> bool:
-    said = record.says.split()
-    if record.type == HostNotification.type:
-        return HostEvent.STOPPED.value in said and "NORMAL" in said
-    return record.type == ProcessNotification.type and HostEvent.STOPPED.value in said
+    return record.acted_on and record.type in (HostNotification.type, ProcessNotification.type)
 
 
 def _held(story: Story, told: Answer) -> str:

@@ -27,6 +27,7 @@ def test_high_availability_is_off_because_a_process_was_reported() -> None:
         type="PROCESS",
         host="node05",
         says="STOPPED nova-compute",
+        acted_on=True,
         status="delivered",
     )
     play.registry({"node05": True}).wait(300.0)

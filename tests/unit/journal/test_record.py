@@ -98,6 +98,7 @@ def test_a_report_says_what_was_sent_and_what_masakari_has_answered() -> None:
         "compute-1",
         "STOPPED nova-compute",
     )
+    assert record.acted_on
     assert (record.status, record.answer, record.uuid, record.tries) == (
         "delivered",
         "202 uuid-1",

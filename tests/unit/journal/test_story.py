@@ -48,6 +48,7 @@ PROCESS = record(
     type="PROCESS",
     host="node05",
     says="STOPPED nova-compute",
+    acted_on=True,
     status="delivered",
     report=4,
     at=NOW.replace(minute=9),
@@ -124,7 +125,7 @@ def test_a_maintenance_that_a_process_has_brought_about_is_told_with_it() -> Non
     "other",
     [
         replace(PROCESS, status="refused"),
-        replace(PROCESS, says="STARTED nova-compute"),
+        replace(PROCESS, says="STARTED STOPPED", acted_on=False),
         replace(PROCESS, at=SINCE + datetime.timedelta(hours=1)),
         replace(PROCESS, at=SINCE - datetime.timedelta(days=2)),
         replace(PROCESS, kind=Kind.MADE, status="pending"),
@@ -138,7 +139,12 @@ def test_what_cannot_have_brought_it_about_is_not_called_its_cause(other: Journa
 
 def test_its_own_failure_may_have_brought_it_about() -> None:
     failed = record(
-        Kind.ENDED, type="COMPUTE_HOST", host="node05", says="STOPPED OFFLINE NORMAL", status="delivered"
+        Kind.ENDED,
+        type="COMPUTE_HOST",
+        host="node05",
+        says="STOPPED OFFLINE NORMAL",
+        acted_on=True,
+        status="delivered",
     )
     assert tell(OFF, past=[failed]).endswith("on maintenance because its failure was reported.")
 

@@ -114,6 +114,7 @@ async def test_a_monitor_that_runs_is_asked_and_its_word_is_the_first_line(
         type="PROCESS",
         host="node05",
         says="STOPPED nova-compute",
+        acted_on=True,
         status="delivered",
         report=4,
     )
