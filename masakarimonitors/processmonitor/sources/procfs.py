@@ -344,7 +344,7 @@ class Scanner:
                 )
             )
             if int(name) == os.getpid():  # we are none of them, but the monitors that we run
-                matches = tuple(one for one in matches if "masakari-monitors run" in one.reason.why)
+                matches = tuple(one for one in matches if one.reason.bundled)
         return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic(), user=user, unit=unit)
 
     def _person(self, name: str) -> Person | None:

@@ -9,7 +9,7 @@ contradicts; it does not count. The index by file name keeps the cost of a proce
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 from masakarimonitors.core.printable import masked, printable
 from masakarimonitors.processmonitor.core.recognition.identity import Identity, family, is_interpreter
@@ -116,13 +116,16 @@ class Reason:
     """Why a process is taken for one of an entry, in one sentence of which "it" is the process.
 
     `doubt`: why it does not count all the same, and what to do where it should; "" where it counts. `persons`: that is
-    because it is a person's for certain; otherwise it may be the service.
+    because it is a person's for certain; otherwise it may be the service. `bundled`: it is the program that runs the
+    entry's with others.
     """
 
     why: str
     strong: bool = True
     doubt: str = ""
     persons: bool = False
+    _: KW_ONLY
+    bundled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +233,7 @@ def _as_ours(entry: Pattern, it: Identity) -> Reason | None:
     told += [word.partition("=")[2] for word in it.arguments if word.startswith("--monitor=")]
     if told and named[1] not in told:
         return None
-    return Reason(f"it is masakari-monitors run, which runs the {named[1]}")
+    return Reason(f"it is masakari-monitors run, which runs the {named[1]}", bundled=True)
 
 
 def _by_title(entry: Pattern, it: Identity) -> Reason | None:
