@@ -35,12 +35,13 @@ class Mark(StrEnum):
 class NodeSeen:
     """One Node at one moment.
 
-    `ready`: its kubelet says so itself. `lost_at`: the controller's moment of the loss, as it is written; empty
-    unless the Node is DOWN. `heartbeat`: the kubelet's own stamp in its conditions, renewed every 5 minutes.
+    `condition`: what its Ready condition says. `ready`: its kubelet says so itself. `lost_at`: the controller's moment
+    of the loss, as it is written; empty unless the Node is DOWN. `heartbeat`: the kubelet's own stamp in its
+    conditions, renewed every 5 minutes.
     """
 
     name: str
-    sighting: Sighting
+    condition: Sighting
     ready: bool = False
     lost_at: str = ""
     vouched: Mark = Mark.ABSENT
@@ -54,7 +55,15 @@ class NodeSeen:
     @property
     def lost(self) -> bool:
         """Its kubelet has fallen silent."""
-        return self.sighting.value is Membership.DOWN
+        return self.condition.value is Membership.DOWN
+
+    @property
+    def sighting(self) -> Sighting:
+        """What is told of it: with a word about a taint that does not count, since somebody may wait for it to."""
+        word = _NO_PROOF.get(self.vouched) if self.lost else None
+        if word is None:
+            return self.condition
+        return Sighting(self.condition.value, f"{self.condition.evidence}; {word}")
 
     @property
     def proven_off(self) -> bool:
@@ -88,9 +97,9 @@ def _read(node: Mapping[str, Any]) -> NodeSeen:
     cordon = taints.get(_CORDON, "") if spec.get("unschedulable") is True else None
     addresses = [one for one in status.get("addresses") or () if one.get("address")]
     endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
-    seen = NodeSeen(
+    return NodeSeen(
         name=name,
-        sighting=sighting,
+        condition=sighting,
         ready=ready.get("status") == "True",
         lost_at=lost_at or "",
         vouched=_mark(taints.get(OUT_OF_SERVICE), lost_at),
@@ -101,7 +110,6 @@ def _read(node: Mapping[str, Any]) -> NodeSeen:
         hostname=next((str(one["address"]) for one in addresses if one.get("type") == "Hostname"), ""),
         boot_id=str((status.get("nodeInfo") or {}).get("bootID") or ""),
     )
-    return _told(seen)
 
 
 def _port(value: object) -> int:
@@ -153,7 +161,7 @@ def follow(before: NodeSeen | None, seen: NodeSeen) -> NodeSeen:
     cordoned = _witnessed(before.cordoned, seen.cordoned, same_loss)
     if (vouched, cordoned) == (seen.vouched, seen.cordoned):
         return seen
-    return _told(replace(seen, vouched=vouched, cordoned=cordoned))
+    return replace(seen, vouched=vouched, cordoned=cordoned)
 
 
 def _witnessed(before: Mark, seen: Mark, same_loss: bool) -> Mark:
@@ -169,13 +177,3 @@ _NO_PROOF = {
     Mark.BEFORE: "its out-of-service taint is older and proves nothing",
     Mark.UNSAID: "it is tainted out-of-service, nobody says since when, so this proves nothing: set the taint anew",
 }
-
-
-def _told(seen: NodeSeen) -> NodeSeen:
-    """With a word about a taint that does not count, since somebody may wait for it to."""
-    if not seen.lost:
-        return seen
-    plain = seen.sighting.evidence.partition("; ")[0]
-    word = _NO_PROOF.get(seen.vouched)
-    evidence = plain if word is None else f"{plain}; {word}"
-    return replace(seen, sighting=Sighting(Membership.DOWN, evidence))
