@@ -13,6 +13,41 @@ PACKAGE = ROOT / "masakarimonitors"
 BY_ORDER = 4
 
 
+# What is said to people, by the names that records give it.
+SENTENCES = {
+    *(
+        "alarm",
+        "answer",
+        "because",
+        "body",
+        "detail",
+        "doubt",
+        "evidence",
+        "reason",
+        "release",
+        "remark",
+        "said",
+    ),
+    *("says", "sentence", "text", "trouble", "why", "word", "words"),
+}
+SEARCHES = {
+    "count",
+    "endswith",
+    "find",
+    "index",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "split",
+    "startswith",
+}
+# What is no sentence, and what it is.
+NO_SENTENCE = {
+    "row.answer": "a column of the outbox, of two fields: masakari-api's answer and, behind ENGINE_SAYS, its engine's",
+    "waiting.said": "a set of times",
+}
+
+
 @functools.cache
 def walk(source: str) -> tuple[ast.AST, ...]:
     """Every node of a source, which each rule looks through."""
@@ -90,6 +125,20 @@ def assigned_callbacks(source: str, known: set[str]) -> Iterator[str]:
             yield f"{owner}.{name}"
 
 
+def searched_sentences(source: str) -> Iterator[str]:
+    """Where a word is looked for in what was said to people."""
+    for node in walk(source):
+        match node:
+            case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Attribute() as text]):
+                pass
+            case ast.Call(func=ast.Attribute(value=ast.Attribute() as text, attr=how)) if how in SEARCHES:
+                pass
+            case _:
+                continue
+        if text.attr in SENTENCES and ast.unparse(text) not in NO_SENTENCE:
+            yield ast.unparse(node)
+
+
 @pytest.mark.parametrize(
     ("source", "found"),
     [
@@ -138,3 +187,25 @@ def test_callbacks_are_arguments_of_constructors() -> None:
         for path, source in sources.items()
     }
     assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "'NORMAL' in record.says",
+        "word not in one.reason.why",
+        "x.evidence.partition('; ')",
+        "host.said.startswith('partly')",
+    ],
+)
+def test_a_decision_by_what_was_said_is_noticed(line: str) -> None:
+    assert list(searched_sentences(f"if {line}: pass\n")) == [line]
+    assert not list(searched_sentences("if name in self.names or uuid == row.uuid or row.says: pass\n"))
+
+
+def test_nothing_hangs_on_a_sentence() -> None:
+    found = {
+        str(path.relative_to(ROOT)): list(searched_sentences(path.read_text()))
+        for path in PACKAGE.rglob("*.py")
+    }
+    assert {path: places for path, places in found.items() if places} == {}
