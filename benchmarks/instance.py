@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
 from benchmarks.installed import installed
 from benchmarks.table import Row, quantile
 from masakarimonitors.libvirt import binding
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system.clock import SystemClock
+from tests.fixtures.fake_keystone import FakeKeystone
 from tests.fixtures.monitor_process import MonitorProcess
 from tests.fixtures.waiting import NotInTime, eventually
 from tests.integration.virt.ready import why_not
@@ -38,70 +37,27 @@ ENOUGH = 900.0
 
 @dataclass
 class Cloud:
-    """A keystone that counts tokens, and a receiver; `accepted` holds when each report was accepted."""
+    """A keystone and a receiver; `accepted` holds when each report was accepted."""
 
     receiver: Receiver
-    url: str = ""
-    tokens: int = 0
+    keystone: FakeKeystone
     accepted: dict[str, float] = field(default_factory=dict)
-
-    def _version(self) -> dict[str, Any]:
-        link = {"rel": "self", "href": f"{self.url}/v3/"}
-        return {"id": "v3.14", "status": "stable", "links": [link], "media-types": []}
-
-    def keystone(self, endpoint: str) -> web.Application:
-        """Just enough of the v3 API for password authentication and a catalogue."""
-
-        async def version(_request: web.Request) -> web.Response:
-            return web.json_response({"version": self._version()})
-
-        async def token(_request: web.Request) -> web.Response:
-            self.tokens += 1
-            public = {"interface": "public", "region": "RegionOne", "region_id": "RegionOne", "url": endpoint}
-            service = {
-                "type": "instance-ha",
-                "name": "masakari",
-                "id": "s",
-                "endpoints": [{**public, "id": "e"}],
-            }
-            domain = {"id": "default", "name": "Default"}
-            body = {
-                "methods": ["password"],
-                "issued_at": "2026-01-01T00:00:00.000000Z",
-                "expires_at": "2099-01-01T00:00:00.000000Z",
-                "user": {"id": "u", "name": "masakari", "domain": domain},
-                "project": {"id": "p", "name": "service", "domain": domain},
-                "roles": [{"id": "r", "name": "admin"}],
-                "catalog": [service],
-            }
-            return web.json_response({"token": body}, status=201, headers={"X-Subject-Token": "t"})
-
-        app = web.Application()
-        app.router.add_get("/v3", version)
-        app.router.add_get("/v3/", version)
-        app.router.add_post("/v3/auth/tokens", token)
-        return app
 
 
 @contextlib.asynccontextmanager
 async def cloud(**options: Any) -> AsyncIterator[Cloud]:
     """A keystone and a receiver with `options`."""
     receiver = Receiver(":memory:", SystemClock(), window=0, finishes=True, **options)
-    made = Cloud(receiver)
+    with FakeKeystone() as keystone:
+        made = Cloud(receiver, keystone)
 
-    def on_accepted(accepted: Any) -> None:
-        made.accepted.setdefault(accepted.payload["instance_uuid"], time.monotonic())
+        def on_accepted(accepted: Any) -> None:
+            made.accepted.setdefault(accepted.payload["instance_uuid"], time.monotonic())
 
-    async with receiver.serve() as endpoint:
-        runner = web.AppRunner(made.keystone(f"{endpoint}/v1"), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with receiver.serve() as endpoint:
+            keystone.show_masakari(f"{endpoint}/v1")
             with receiver.subscribed(on_accepted):
                 yield made
-        finally:
-            await runner.cleanup()
 
 
 @contextlib.asynccontextmanager
@@ -112,7 +68,7 @@ async def daemon(
     with tempfile.TemporaryDirectory() as folder:
         credentials = {
             "auth_type": "password",
-            "auth_url": f"{far.url}/v3",
+            "auth_url": f"{far.keystone.url}/v3",
             "username": "masakari",
             "password": "secret",
             "project_name": "service",
@@ -318,7 +274,7 @@ async def storm_of_events(realm: Realm) -> list[Row]:
                     f"{peak.kilobytes / 1024:.1f} MB",
                     peak.kilobytes <= 70 * 1024,
                 ),
-                Row(f"{label}: token requests", "1", str(far.tokens), far.tokens == 1),
+                Row(f"{label}: token requests", "1", str(far.keystone.tokens), far.keystone.tokens == 1),
             ]
         for watcher in watchers:
             watcher.cancel()

@@ -5,13 +5,11 @@ that belongs to another monitor, to another driver or to a page that is switched
 (`benchmarks`).
 """
 
-import http.server
 import importlib.util
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,8 @@ import pytest
 
 from masakarimonitors.cmd.wiring import MONITORS
 from masakarimonitors.system.service import held_back
+from tests.fixtures.fake_keystone import FakeKeystone
+from tests.fixtures.fake_masakari import FakeMasakari
 from tests.fixtures.monitor_process import Sections, write_conf
 from tests.fixtures.waiting import PATIENCE
 
@@ -54,8 +54,9 @@ def loaded():
     return {name for name in list(sys.modules) if held_back.is_loaded(name)}
 
 async def report(api):
+    body = json.dumps({"notification": {"hostname": "compute-1", "type": "PROCESS", "payload": {}}})
     before = loaded()
-    outcomes = [str(await api.send('{"notification": {}}')) for _ in range(2)]
+    outcomes = [str(await api.send(body)) for _ in range(2)]
     return outcomes, sorted(loaded() - before)
 
 def run(main, run=asyncio.run):
@@ -120,56 +121,12 @@ API = {
 }
 
 
-class _Cloud(http.server.BaseHTTPRequestHandler):
-    """Just enough of keystone for a password and a catalogue, and a masakari-api that takes everything."""
-
-    def log_message(self, *_: object) -> None: ...
-
-    def do_GET(self) -> None:
-        link = {"rel": "self", "href": f"{self._url}/v3/"}
-        self._answer(
-            200, {"version": {"id": "v3.14", "status": "stable", "links": [link], "media-types": []}}
-        )
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        if not self.path.endswith("/tokens"):
-            return self._answer(202, {"notification": {"notification_uuid": "n"}})
-        domain = {"id": "default", "name": "Default"}
-        endpoint = {"id": "e", "interface": "public", "region": "RegionOne", "region_id": "RegionOne"}
-        service = {"type": "instance-ha", "id": "s", "endpoints": [endpoint | {"url": f"{self._url}/v1"}]}
-        token = {
-            "methods": ["password"],
-            "issued_at": "2026-01-01T00:00:00.000000Z",
-            "expires_at": "2099-01-01T00:00:00.000000Z",
-            "user": {"id": "u", "name": "masakari", "domain": domain},
-            "project": {"id": "p", "name": "service", "domain": domain},
-            "roles": [{"id": "r", "name": "admin"}],
-            "catalog": [service | {"name": "masakari"}],
-        }
-        return self._answer(201, {"token": token}, {"X-Subject-Token": "t"})
-
-    @property
-    def _url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"  # type: ignore[attr-defined]
-
-    def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        text = json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {**(headers or {}), "Content-Length": str(len(text))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(text)
-
-
 @pytest.fixture
 def cloud() -> Iterator[str]:
-    """Where keystone and masakari-api listen."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Cloud)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    """Where a keystone listens that knows of a masakari-api, which takes everything."""
+    with FakeKeystone() as keystone, FakeMasakari() as masakari:
+        keystone.show_masakari(masakari.endpoint())
+        yield keystone.url
 
 
 def answer_of(program: str, folder: Path, *arguments: str) -> Any:
