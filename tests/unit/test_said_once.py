@@ -38,16 +38,17 @@ def twice_bound(source: str) -> list[str]:
     return [name for block in blocks for name, count in Counter(_assigned(block)).items() if count > 1]
 
 
-def twice_styled(source: str) -> list[str]:
-    """Style rules that stand twice in one text of the module."""
-    texts = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
-    return [
-        rule
-        for text in texts
-        if isinstance(text, str)
-        for rule, count in Counter(re.findall(r"[^{}\n]+\{[^{}]*:[^{}]*\}", text)).items()
-        if count > 1 and "<" not in rule
-    ]
+def twice_styled(text: str) -> list[str]:
+    """Style rules that stand twice in one text."""
+    rules = Counter(rule.strip() for rule in re.findall(r"[^{}\n]+\{[^{}]*:[^{}]*\}", text))
+    return [rule for rule, count in rules.items() if count > 1 and "<" not in rule]
+
+
+def texts_within(source: str) -> Iterator[str]:
+    """The texts that a module holds."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,8 @@ def test_a_second_binding_is_noticed(source: str, found: list[str]) -> None:
 
 
 def test_a_second_style_rule_is_noticed() -> None:
-    assert twice_styled('S = """\n.a{color:red}\n.b{color:red}\n.a{color:red}\n"""') == [".a{color:red}"]
-    assert twice_styled('S = """\n.a{color:red}\n.b{color:red}\n"""') == []
+    assert twice_styled("\n.a{color:red}\n.b{color:red}\n  .a{color:red}\n") == [".a{color:red}"]
+    assert twice_styled("\n.a{color:red}\n.b{color:red}\n") == []
 
 
 def test_nothing_is_defined_twice() -> None:
@@ -75,9 +76,12 @@ def test_nothing_is_defined_twice() -> None:
 
 
 def test_no_style_rule_stands_twice() -> None:
-    styles = [path for path in PYTHON if (ROOT / "masakarimonitors") in path.parents]
-    found = {str(path.relative_to(ROOT)): twice_styled(path.read_text()) for path in styles}
-    assert {path: rules for path, rules in found.items() if rules} == {}
+    package = ROOT / "masakarimonitors"
+    texts = {path: [path.read_text()] for ending in ("css", "html") for path in package.rglob(f"*.{ending}")}
+    assert any(path.suffix == ".css" for path in texts)
+    texts |= {path: [*texts_within(path.read_text())] for path in package.rglob("*.py")}
+    found = {str(path.relative_to(ROOT)): [*map(twice_styled, inner)] for path, inner in texts.items()}
+    assert {path: rules for path, rules in found.items() if any(rules)} == {}
 
 
 _NAMED = re.compile(
