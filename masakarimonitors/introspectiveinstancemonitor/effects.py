@@ -22,6 +22,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     availability_of,
 )
 from masakarimonitors.libvirt.binding import load
+from masakarimonitors.libvirt.domain_state import ControlState
 from masakarimonitors.libvirt.faults import Unanswered, Unavailable
 from masakarimonitors.libvirt.kept import KeptSessions
 from masakarimonitors.system.clock import Clock
@@ -41,7 +42,6 @@ AT_ONCE = 2
 LOST_THREADS = 4
 """Calls to QEMU monitors that may be under way at once, hung ones included: each keeps one of libvirtd's workers."""
 
-_JOB, _OCCUPIED = 1, 2  # VIR_DOMAIN_CONTROL_JOB, _OCCUPIED
 _STATS_VCPU, _STATS_BLOCK = 1 << 3, 1 << 5  # VIR_DOMAIN_STATS_*
 _NOWAIT = 1 << 29  # VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT: never wait for the domain's state lock
 
@@ -178,9 +178,9 @@ def _read_domain(handle: Any, uuid: str) -> _Domain | None:
         if error.get_error_code() in (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID):
             return None
         raise
-    if availability is Availability.RUNNING and control == _JOB:
+    if availability is Availability.RUNNING and control == ControlState.JOB:
         availability = Availability.BUSY
-    occupied = milliseconds / 1000 if control == _OCCUPIED else 0.0
+    occupied = milliseconds / 1000 if control == ControlState.OCCUPIED else 0.0
     return _Domain(domain.ID(), availability, cpu, occupied)
 
 

@@ -51,6 +51,17 @@ class ShutoffReason(IntEnum):
     DAEMON = 8
 
 
+class ControlState(IntEnum):
+    """virDomainControlState: whether somebody has the way to a domain's QEMU."""
+
+    OK = 0
+    JOB = 1
+    """A job runs on it."""
+    OCCUPIED = 2
+    """A command to QEMU has not come back."""
+    ERROR = 3
+
+
 class EventId(IntEnum):
     """virDomainEventID, of what a monitor subscribes to."""
 

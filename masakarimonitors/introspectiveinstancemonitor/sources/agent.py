@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from masakarimonitors.libvirt.binding import load
+from masakarimonitors.libvirt.domain_state import ControlState
 from masakarimonitors.libvirt.faults import is_about_the_connection
 
 # VIR_ERR_* of libvirt: numbers, so that the binding stays a lazy import.
@@ -19,7 +20,6 @@ _UNRESPONSIVE = 86
 # Newer than many bindings, and so not always named there; 111 is "no network metadata".
 _COMMAND_TIMEOUT = 112
 _COMMAND_FAILED = 113
-_OCCUPIED = 2  # VIR_DOMAIN_CONTROL_OCCUPIED
 _LIBVIRT_WAITS = 5.0
 """Seconds that libvirt waits for a hung agent to synchronise, whatever it is told."""
 
@@ -104,4 +104,4 @@ def _mute(domain: Any, failure: type[Exception]) -> float:
         control, _details, milliseconds = domain.controlInfo()
     except failure:
         return 0.0
-    return float(milliseconds) / 1000 if control == _OCCUPIED else 0.0
+    return float(milliseconds) / 1000 if control == ControlState.OCCUPIED else 0.0

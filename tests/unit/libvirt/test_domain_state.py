@@ -9,6 +9,7 @@ from masakarimonitors.libvirt import domain_state
 PREFIX: dict[type[IntEnum], str] = {
     domain_state.DomainState: "VIR_DOMAIN_",
     domain_state.ShutoffReason: "VIR_DOMAIN_SHUTOFF_",
+    domain_state.ControlState: "VIR_DOMAIN_CONTROL_",
     domain_state.EventId: "VIR_DOMAIN_EVENT_ID_",
     domain_state.Lifecycle: "VIR_DOMAIN_EVENT_",
     domain_state.Started: "VIR_DOMAIN_EVENT_STARTED_",
