@@ -279,6 +279,10 @@ def test_each_broken_rule_is_noticed_where_it_is_broken(package: Path) -> None:
     assert not unnoticed, ran.stdout
 
 
+def test_every_file_within_a_rule_of_layers_has_one() -> None:
+    assert not [one["name"] for one in contracts() if one["type"] == "layers" and not one.get("exhaustive")]
+
+
 def test_every_rule_is_broken_once() -> None:
     assert {rule for _file, _line, rule in [*BREAKS, *broken_everywhere()]} == {
         one["name"] for one in contracts()
