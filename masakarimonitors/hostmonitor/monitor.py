@@ -29,7 +29,7 @@ from masakarimonitors.hostmonitor.core.judging.leaving import may_offer
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Answered, Observation, Outcome
 from masakarimonitors.hostmonitor.core.outages.reasons import TO_DO
-from masakarimonitors.hostmonitor.core.rehearsal.words import kinds
+from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State, restore
 from masakarimonitors.hostmonitor.core.unconfirmed import judge as judge_unconfirmed
 from masakarimonitors.hostmonitor.core.unconfirmed import well

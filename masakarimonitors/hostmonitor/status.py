@@ -4,7 +4,7 @@ that is not plainly up."""
 from collections.abc import Iterator, Sequence
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.core.silences import words
+from masakarimonitors.core.silences import telling
 from masakarimonitors.core.silences.book import Kept
 from masakarimonitors.hostmonitor.core.election.reporter import Reporter, Standing
 from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
@@ -118,7 +118,7 @@ def _reporter(reporter: Reporter) -> SubjectRow:
 def _silence(kept: Kept, state: State, policy: Policy) -> SubjectRow:
     covered = sum(kept.silence.covers(f"host:{name}", policy.domains.get(name)) for name in state.hosts)
     hosts = {0: "no host that is known here", 1: "one host"}.get(covered, f"{covered} hosts")
-    return SubjectRow(*words.row(kept, hosts), alarm=True, harms=Kind.SILENCED)
+    return SubjectRow(*telling.row(kept, hosts), alarm=True, harms=Kind.SILENCED)
 
 
 def _host(name: str, state: State, policy: Policy) -> SubjectRow:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import Reader, Stored, notification, on_maintenance, running_of
-from masakarimonitors.outbox import let_go, words
+from masakarimonitors.outbox import let_go, messages
 from masakarimonitors.outbox.let_go import LetGo
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.looks import seen_of
@@ -200,7 +200,7 @@ class Follower:
         rows += self._describe_older()
         if self._blind is not None and self._reports:
             long = now - self._blind.since >= self._policy.work
-            told = words.UNREAD.format(
+            told = messages.UNREAD.format(
                 count=len(self._reports), minutes=(now - self._blind.since) / 60, why=self._blind.why
             )
             rows.append(SubjectRow(READING, "unread", told, long, harms=Kind.API))
@@ -212,13 +212,13 @@ class Follower:
         told = []
         if older:
             stand = ", ".join(f"{progress.value}: {count}" for progress, count in older.items())
-            told.append(words.OLDER.format(count=older.total(), stand=stand))
+            told.append(messages.OLDER.format(count=older.total(), stand=stand))
         if self._let_go:
             named = ", ".join(
                 f"{subject} ({one.progress.value})" for subject, one in list(self._let_go.items())[-_NAMED:]
             )
             more = f" and {len(self._let_go) - _NAMED} more" if len(self._let_go) > _NAMED else ""
-            told.append(words.LET_GO.format(count=len(self._let_go), named=named + more))
+            told.append(messages.LET_GO.format(count=len(self._let_go), named=named + more))
         if not told:
             return ()
         unsure = bool(self._let_go) or any(progress in UNSURE for progress in older)
@@ -258,7 +258,7 @@ class Follower:
         for uuid in list(self._reports)[: max(0, len(self._reports) - self._limit)]:
             report = self._reports[uuid]
             stood = report.progress.value
-            LOG.warning(words.TOO_MANY.format(about=_about(report), most=self._limit, stood=stood))
+            LOG.warning(messages.TOO_MANY.format(about=_about(report), most=self._limit, stood=stood))
             until = report.born + self._policy.day
             one = LetGo(_kind(report.row) == "COMPUTE_HOST", report.progress, until)
             self._note_let_go(report.row.subject, one)
@@ -360,7 +360,7 @@ class Follower:
         now = self._clock.now().monotonic
         if self._blind is None:
             self._blind = _Blind(now, why, now + _AGAIN)
-            LOG.warning(words.BLIND.format(count=len(self._reports), why=why))
+            LOG.warning(messages.BLIND.format(count=len(self._reports), why=why))
         else:
             wait = min(2 * self._blind.wait, _LAST_AGAIN)
             self._blind = _Blind(self._blind.since, why, now + wait, wait)
@@ -442,9 +442,9 @@ class Follower:
 
     def _told(self, report: _Report, now: float, what: Said | None = None, why: str = "") -> str:
         seconds = report.seen.seconds + now - report.seen_at if report.seen else now - report.born
-        return words.PROGRESS[report.progress].format(
+        return messages.PROGRESS[report.progress].format(
             about=_about(report),
-            what=words.NOT_RECOVERED[_kind(report.row)].format(
+            what=messages.NOT_RECOVERED[_kind(report.row)].format(
                 subject=report.row.subject.partition(":")[2], hostname=report.hostname
             ),
             minutes=seconds / 60,

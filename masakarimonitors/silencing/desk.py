@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from masakarimonitors.core.printable import printable
-from masakarimonitors.core.silences import words
+from masakarimonitors.core.silences import telling
 from masakarimonitors.core.silences.book import LONGEST, SilencesSeen
 from masakarimonitors.core.silences.silence import (
     LARGEST,
@@ -126,7 +126,7 @@ class SilenceDesk:
                 )
         self._take([silence])
         return Answer(
-            True, " ".join(filter(None, (f"Silence {key} {words.silenced(silence)}.", self._alone)))
+            True, " ".join(filter(None, (f"Silence {key} {telling.silenced(silence)}.", self._alone)))
         )
 
     def _why_not(self, what: Add, wish: Wish, now: datetime.datetime) -> str:
@@ -138,12 +138,12 @@ class SilenceDesk:
             return "whoever reads it at night must know why; give a reason"
         length = (what.until - now).total_seconds()
         if length <= 0:
-            return f"{words.moment(what.until)} is over; this host's clock says {words.moment(now)}"
+            return f"{telling.moment(what.until)} is over; this host's clock says {telling.moment(now)}"
         if length > self._longest:
             end = now + datetime.timedelta(seconds=self._longest)
             return (
                 f"it would last for longer than [DEFAULT] longest_silence, {self._longest:g} s allows: until "
-                f"{words.moment(end)} at most"
+                f"{telling.moment(end)} at most"
             )
         holding = sum(one.ended is None and now < one.until for one in self._known.values())
         if holding >= MOST:

@@ -12,7 +12,7 @@ from typing import Any, Generic
 from masakarimonitors.core.decision import Decision, Instant, WakeAt, Woken
 from masakarimonitors.core.explained import Explained, GateSeen, Passage, Standing, in_order
 from masakarimonitors.core.notification import Leave, Notification
-from masakarimonitors.core.silences import words
+from masakarimonitors.core.silences import telling
 from masakarimonitors.core.silences.book import LONGEST, MEMORY, Book, Kept, SilencesSeen, Step, restore
 from masakarimonitors.core.silences.silence import INSTANCE, PROCESS, Silence
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word
@@ -111,7 +111,7 @@ class _Inside(Generic[S, O]):
     def _said(self, inner: S, steps: Sequence[Step]) -> Decision:
         told = Decision()
         for step in steps:
-            verdicts = words.verdicts(step, lambda silence: self._failing(inner, silence))
+            verdicts = telling.verdicts(step, lambda silence: self._failing(inner, silence))
             told += Decision(step.commands, verdicts)
         return told
 
@@ -140,23 +140,23 @@ class _Inside(Generic[S, O]):
     def _row(self, kept: Kept, rows: Sequence[SubjectRow]) -> SubjectRow:
         count = len({row.subject for row in rows if kept.silence.covers(row.subject)})
         what = {0: "none that is known here", 1: "one that is known here"}.get(count, f"{count} known here")
-        return SubjectRow(*words.row(kept, what), alarm=True, harms=Kind.SILENCED)
+        return SubjectRow(*telling.row(kept, what), alarm=True, harms=Kind.SILENCED)
 
     def explain(self, state: Silenced[S], subject: str, now: Instant) -> Explained | None:
         """As the monitor does, with one gate more."""
         told = self._monitor.explain(state.inner, subject, now)
         if told is None:
-            return words.explained(state.book, subject)
+            return telling.explained(state.book, subject)
         kept = state.book.over(told.subject, now)
         if kept is None:
-            return replace(told, gates=[*told.gates, GateSeen(name=words.GATE, passage=Passage.PASSED)])
-        why = words.holds(kept)
+            return replace(told, gates=[*told.gates, GateSeen(name=telling.GATE, passage=Passage.PASSED)])
+        why = telling.holds(kept)
         gate = GateSeen(
-            name=words.GATE,
+            name=telling.GATE,
             passage=Passage.HOLDS,
             reason="silenced",
             why=why,
-            release=words.RELEASE.replace("`", ""),
+            release=telling.RELEASE.replace("`", ""),
             since=kept.silence.made,
             until=kept.end.wall,
         )

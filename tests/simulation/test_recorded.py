@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.rehearsal.words import kinds
+from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
 from tests.fixtures.tape import Tape, replay
 from tests.simulation.cloud import Cloud, Monitor
 

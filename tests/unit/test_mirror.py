@@ -58,7 +58,7 @@ ELSEWHERE: dict[str, str] = {
     "monitor": _WORDS,
     "outbox/delivery/breaker": "a record that the delivery opens and closes: "
     "tests/unit/outbox/delivery/test_delivery.py",
-    "outbox/words": _WORDS,
+    "outbox/messages": _WORDS,
     "processmonitor/core/observation": _WORDS,
     "processmonitor/core/stages": _WORDS,
     "processmonitor/core/telling": "sentences, which only a dialogue shows: tests/playbooks/test_processes_outages.py",

@@ -35,7 +35,7 @@ class CannotAsk(Exception):
 
 def live(conf: cfg.ConfigOpts) -> Stands:
     """How the host monitor on this host stands; raises CannotAsk."""
-    from masakarimonitors.hostmonitor.core.rehearsal.words import kinds
+    from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
 
     there = sockets.search(conf, ".sock")
     found = sockets.best(_MONITOR, there, ["whole"])

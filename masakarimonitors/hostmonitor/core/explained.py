@@ -21,7 +21,7 @@ from masakarimonitors.core.explained import (
     in_order,
     wall_at,
 )
-from masakarimonitors.core.silences import words
+from masakarimonitors.core.silences import telling
 from masakarimonitors.core.storm import EVERYWHERE
 from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
 from masakarimonitors.hostmonitor.core.judging import afterwards
@@ -46,7 +46,7 @@ class GateName(StrEnum):
     SETTLED = "settled"
     IN_SERVICE = "seen in service"
     SAYABLE = "its name can be reported"
-    SILENCE = words.GATE
+    SILENCE = telling.GATE
     WORK = "no planned work"
     STORM = "no storm"
     REPORTER = "this monitor reports"
@@ -83,7 +83,7 @@ class _Seen:
 
 def explain(state: State, policy: Policy, subject: str, now: Instant) -> Explained | None:
     """How that subject stands; None where it is neither host nor silence, or one of which nothing is known."""
-    silence = words.explained(state.cluster.silences, subject)
+    silence = telling.explained(state.cluster.silences, subject)
     if silence is not None:
         return silence
     if not subject.startswith(SUBJECT):
@@ -160,7 +160,7 @@ def _standing(seen: _Seen) -> _Stands:
         return Standing.OFF, why, None, False
     kept = cluster.silenced(seen.name, seen.court.policy, seen.court.now)
     if kept is not None:
-        return Standing.OFF, f"{words.holds(kept)}; its failure would be held until that ends", None, False
+        return Standing.OFF, f"{telling.holds(kept)}; its failure would be held until that ends", None, False
     if cluster.segments.recovers_nothing(seen.name):
         return Standing.OFF, messages.RECOVERS_NOTHING, None, False
     return (*_standing_well(seen), False)

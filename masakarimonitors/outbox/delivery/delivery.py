@@ -23,11 +23,11 @@ from masakarimonitors.outbox.delivery.line import Line
 from masakarimonitors.outbox.delivery.owed import Owed
 from masakarimonitors.outbox.delivery.timing import Timing
 from masakarimonitors.outbox.explained import RowSeen
+from masakarimonitors.outbox.messages import COVERED
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace.pacing import Pacing
 from masakarimonitors.outbox.pace.stages import Lane
 from masakarimonitors.outbox.rows import Row
-from masakarimonitors.outbox.words import COVERED
 from masakarimonitors.system.clock import Clock, pause
 from masakarimonitors.system.service.log_fields import event
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.masakari_api import LookupFailed
-from masakarimonitors.outbox import words
+from masakarimonitors.outbox import messages
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.pace import following
 from masakarimonitors.outbox.pace import pace as policy_of
@@ -182,7 +182,7 @@ class Pacing:
     def tell_covered(self) -> None:
         """People are told of those that were taken back: what was dead before its host is not started with it."""
         for uuid, subjects in self._covered.items():
-            told = words.TAKEN_BACK.format(uuid=uuid, subjects=", ".join(subjects))
+            told = messages.TAKEN_BACK.format(uuid=uuid, subjects=", ".join(subjects))
             self._on_fault(told)
             LOG.warning(told)
         self._covered.clear()
@@ -218,7 +218,7 @@ class Pacing:
             long = following.long_hosts(host.pace, now.monotonic, self._policy)
             # That a host of many instances takes so long is a fault only for those that wait for it, or did.
             held = host.hold is Hold.HOST or any(one.was.lane is Lane.HOST for one in late)
-            self._tell_host(name, host, long if held else (), words.LONG_HOST)
+            self._tell_host(name, host, long if held else (), messages.LONG_HOST)
 
     def begin_looks(self, now: Instant, *, idle: bool = False) -> list[str]:
         """The hosts that are to be looked at now: `look` is called for each.
@@ -261,7 +261,7 @@ class Pacing:
         except Exception:  # what is only told must not end what delivers
             LOG.exception("What was seen of delivered reports could not be told in an unforeseen way")
         host.pace = policy_of.looked(host.pace, seen, now.monotonic)
-        self._tell_host(hostname, host, seen.abandoned, words.ABANDONED)
+        self._tell_host(hostname, host, seen.abandoned, messages.ABANDONED)
         if before is Sight.BLIND:
             LOG.info("masakari's notifications of %s can be read again", hostname)
 

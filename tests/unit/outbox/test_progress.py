@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from masakarimonitors.outbox.messages import PROGRESS
 from masakarimonitors.outbox.progress import (
     ALARMS,
     KEPT,
@@ -16,7 +17,6 @@ from masakarimonitors.outbox.progress import (
     Seen,
     said,
 )
-from masakarimonitors.outbox.words import PROGRESS
 
 POLICY = FollowPolicy()
 FOR_PEOPLE = {

@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from masakarimonitors.core.rehearsal.written import Unreadable
-from masakarimonitors.hostmonitor.core.rehearsal.words import kinds
+from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
 from masakarimonitors.recording import lines
 from masakarimonitors.recording.lines import read_line, step_line
 from tests.fixtures.host_play import Play, policy

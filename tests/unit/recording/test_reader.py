@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.rehearsal.words import kinds
+from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
 from masakarimonitors.recording.lines import OtherVersion
 from masakarimonitors.recording.reader import MOST_TOLD, read
 from tests.fixtures.tape import Tape, replay

@@ -7,7 +7,7 @@ import pytest
 
 from masakarimonitors.core.decision import Decision, Instant
 from masakarimonitors.hostmonitor.core.observation import Membership
-from masakarimonitors.hostmonitor.core.rehearsal.words import kinds
+from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
 from masakarimonitors.hostmonitor.core.state import State
 from masakarimonitors.recording import reader, recorder
 from masakarimonitors.recording.recorder import Recorder, older

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.core.silences import words
+from masakarimonitors.core.silences import telling
 from masakarimonitors.core.silences.book import SilencesSeen, Step
 from masakarimonitors.core.silences.silence import Silence
 from masakarimonitors.hostmonitor.core.fleet.news import News
@@ -29,7 +29,7 @@ def _news(policy: Policy, state: State, step: Step, now: Instant) -> News:
     if step.book is state.cluster.silences:
         return News(cluster=state.cluster)
     cluster = replace(state.cluster, silences=step.book)
-    verdicts = words.verdicts(step, lambda silence: _still_failing(policy, state, silence))
+    verdicts = telling.verdicts(step, lambda silence: _still_failing(policy, state, silence))
     return News(cluster=cluster, commands=step.commands, verdicts=verdicts, recheck_all=bool(step.happened))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from masakarimonitors.core.decision import Command, Instant
 from masakarimonitors.core.notification import HOSTNAME, HostStatus
-from masakarimonitors.core.silences import words
+from masakarimonitors.core.silences import telling
 from masakarimonitors.core.storm import EVERYWHERE
 from masakarimonitors.hostmonitor.core.election.reporter import WORD_PATIENCE, Standing
 from masakarimonitors.hostmonitor.core.evidence.inquiry import Inquiry
@@ -153,7 +153,7 @@ def not_silenced(case: Case) -> Hold | None:
     kept = case.cluster.silenced(case.name, case.policy, case.now)
     if kept is None:
         return None
-    why = f"held: {words.holds(kept)}"
+    why = f"held: {telling.holds(kept)}"
     until = kept.due(case.now)
     return Hold(reason=Reason.SILENCED, why=why, alarm=True, detail=kept.silence.key, until=until)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.hostmonitor.core.rehearsal.words import kinds
+from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
 from masakarimonitors.processmonitor import monitor as of_processes
 from tests.fixtures import process_play
 from tests.fixtures.host_play import Play, shipped_policy

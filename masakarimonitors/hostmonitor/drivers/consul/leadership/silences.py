@@ -6,7 +6,7 @@ what stands there and its own together, on the condition that nobody has written
 
 from collections.abc import Callable, Sequence
 
-from masakarimonitors.core.silences import words
+from masakarimonitors.core.silences import telling
 from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.core.silences.silence import Silence, is_past, lacks, merged
 from masakarimonitors.hostmonitor.core.observation import Observation
@@ -54,7 +54,7 @@ class StoredSilences:
         key = self._keys.name_of_silences
         if self._unreadable:
             return (_UNREADABLE.format(key=key),)
-        return (words.left_out(self._senseless, f"in Consul's key {key}"),) if self._senseless else ()
+        return (telling.left_out(self._senseless, f"in Consul's key {key}"),) if self._senseless else ()
 
     def take(self, silences: Sequence[Silence] | None, senseless: int = 0) -> None:
         """The store showed this; None: what cannot be read. `senseless`: so many more that make no sense."""

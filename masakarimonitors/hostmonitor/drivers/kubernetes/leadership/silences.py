@@ -9,7 +9,7 @@ import asyncio
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 
-from masakarimonitors.core.silences import words
+from masakarimonitors.core.silences import telling
 from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.core.silences.silence import Silence, is_past, lacks, merged
 from masakarimonitors.hostmonitor.core.observation import Observation
@@ -55,7 +55,7 @@ class LeaseSilences:
         """For people: what is wrong with what stands there."""
         if self._unreadable:
             return (_UNREADABLE,)
-        return (words.left_out(self._senseless, "on the Lease"),) if self._senseless else ()
+        return (telling.left_out(self._senseless, "on the Lease"),) if self._senseless else ()
 
     async def share(self, silences: Sequence[Silence]) -> None:
         """Have these stand there, beside what does; raises NotShared."""

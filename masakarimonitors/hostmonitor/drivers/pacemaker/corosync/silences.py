@@ -10,7 +10,7 @@ import asyncio
 import datetime
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from masakarimonitors.core.silences import words
+from masakarimonitors.core.silences import telling
 from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.core.silences.silence import (
     MOST_KNOWN,
@@ -73,7 +73,7 @@ class GroupSilences:
                 found.append(_UNREADABLE.format(name=name))
             else:
                 found.append(
-                    words.left_out(senseless, f"of which the monitor of {name} tells Corosync's group")
+                    telling.left_out(senseless, f"of which the monitor of {name} tells Corosync's group")
                 )
         return (*found, *((_TOO_MANY,) if self._too_many else ()))
 

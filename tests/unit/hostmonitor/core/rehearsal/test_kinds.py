@@ -7,7 +7,7 @@ import pytest
 
 from masakarimonitors.core.rehearsal.written import Unreadable, write
 from masakarimonitors.hostmonitor.core.observation import Work
-from masakarimonitors.hostmonitor.core.rehearsal.words import kinds
+from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy, State
 from tests.fixtures.host_play import OWN, Play, policy, shipped_policy
 from tests.simulation.cloud import Cloud
