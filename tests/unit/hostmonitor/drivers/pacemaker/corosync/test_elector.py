@@ -121,6 +121,16 @@ class Scene:
         return [name for at, name in enumerate(names) if at == 0 or names[at - 1] != name]
 
 
+@asynccontextmanager
+async def in_group() -> AsyncIterator[tuple[Scene, Group]]:
+    """A monitor that sees, and the group that it has joined."""
+    scene = Scene()
+    async with scene.running():
+        await scene.see()
+        (group,) = scene.groups
+        yield scene, group
+
+
 def joined(*members: Process, new: Process) -> GroupChanged:
     return GroupChanged(tuple(sorted(members)), joined=(new,))
 
@@ -140,10 +150,7 @@ async def test_it_joins_only_once_it_sees_and_leaves_when_it_goes_blind() -> Non
 
 
 async def test_a_newcomer_with_a_lower_id_takes_over_with_the_ledger() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(ME, new=ME))
         await scene.pass_(int(AUTHORITY) + 1)
         scene.elector.publish({})
@@ -157,10 +164,7 @@ async def test_a_newcomer_with_a_lower_id_takes_over_with_the_ledger() -> None:
 
 
 async def test_the_next_takes_over_when_the_leader_leaves() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(LOWER, ME, HIGHER, new=ME), GroupMessage(LOWER, encode({}, 4)))
         assert scene.leaderships()[-1] == "n1"
         await group.say(GroupChanged((ME, HIGHER), left=(LOWER,)))
@@ -168,10 +172,7 @@ async def test_the_next_takes_over_when_the_leader_leaves() -> None:
 
 
 async def test_the_next_waits_until_one_that_is_only_cut_off_has_stopped() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(LOWER, ME, HIGHER, new=ME), GroupMessage(LOWER, encode({}, 4)))
         await scene.pass_(int(AUTHORITY) - 2)
         # Corosync had nothing of it for that long.
@@ -185,10 +186,7 @@ async def test_the_next_waits_until_one_that_is_only_cut_off_has_stopped() -> No
 
 async def test_one_that_comes_alone_waits_for_whoever_may_have_led_before_it_came() -> None:
     """Nobody could tell it of a leader that was cut off while this monitor was restarted."""
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(ME, new=ME))
         await scene.pass_(int(AUTHORITY) - 1)
         assert set(scene.leaderships()) == {"-"}
@@ -197,10 +195,7 @@ async def test_one_that_comes_alone_waits_for_whoever_may_have_led_before_it_cam
 
 
 async def test_a_newcomer_that_nobody_informs_waits_as_long() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(ME, HIGHER, new=ME), GroupChanged((ME,), left=(HIGHER,)))
         await scene.pass_(int(AUTHORITY) - 1)
         assert set(scene.leaderships()) == {"-"}
@@ -209,10 +204,7 @@ async def test_a_newcomer_that_nobody_informs_waits_as_long() -> None:
 
 
 async def test_a_leader_goes_on_when_another_is_lost() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(ME, new=ME), joined(ME, HIGHER, new=HIGHER))
         await scene.pass_(int(AUTHORITY) + 1)
         scene.leaderships()
@@ -223,10 +215,7 @@ async def test_a_leader_goes_on_when_another_is_lost() -> None:
 
 
 async def test_alone_all_at_once_it_waits_for_quorums_word() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, encode({}, 4)))
         scene.leaderships()
         await group.say(GroupChanged((ME,), left=(LOWER,)))
@@ -236,10 +225,7 @@ async def test_alone_all_at_once_it_waits_for_quorums_word() -> None:
 
 
 async def test_a_leader_whose_way_does_not_work_is_passed_over_by_all_that_say_so() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, encode({}, 4)))
         await group.say(GroupMessage(LOWER, WAY_MESSAGES[False]))
         await group.echo()
@@ -253,10 +239,7 @@ async def test_a_leader_whose_way_does_not_work_is_passed_over_by_all_that_say_s
 
 
 async def test_authority_lasts_as_long_as_what_is_sent_comes_back() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(ME, new=ME))
         await scene.pass_(int(AUTHORITY) + 10)
         ends = [said.at.monotonic + said.good_for for said in scene.said if isinstance(said, Leader)]
@@ -272,10 +255,7 @@ async def test_authority_lasts_as_long_as_what_is_sent_comes_back() -> None:
 
 async def test_what_was_sent_before_this_computer_was_suspended_proves_nothing_after_it() -> None:
     """It has come back by then; meanwhile the others have found another leader, and lost that one, too."""
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(ME, new=ME))
         await scene.pass_(int(AUTHORITY) + 1)
         await scene.clock.advance(LEADERS_BEAT)
@@ -289,10 +269,7 @@ async def test_what_was_sent_before_this_computer_was_suspended_proves_nothing_a
 
 
 async def test_a_corosync_that_is_gone_ends_it_at_once() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(ME, new=ME))
         await scene.pass_(int(AUTHORITY) + 1)
         scene.leaderships()
@@ -333,10 +310,7 @@ async def test_on_a_remote_there_is_no_election() -> None:
 
 
 async def test_where_all_are_silent_nobody_leads() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         group.stuck = True
         await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, encode({}, 4)))
         scene.leaderships()
@@ -345,10 +319,7 @@ async def test_where_all_are_silent_nobody_leads() -> None:
 
 
 async def test_one_that_does_not_lead_writes_no_ledger() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, encode({}, 4)))
         await group.echo()
         scene.elector.publish({})
@@ -375,10 +346,7 @@ async def test_an_alert_is_passed_on_and_anothers_makes_us_look() -> None:
 
 
 async def test_a_goodbye_is_passed_on_by_name_and_anothers_is_heard() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, encode({}, 4)))
         scene.elector.pass_on("r1")
         sent = group.sent[-1]
@@ -407,10 +375,7 @@ async def test_a_goodbye_that_was_heard_out_of_the_group_is_told_on_joining_it()
 
 
 async def test_what_is_known_of_goodbyes_is_told_to_newcomers_and_grows_no_younger() -> None:
-    scene = Scene()
-    async with scene.running():
-        await scene.see()
-        (group,) = scene.groups
+    async with in_group() as (scene, group):
         await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, encode({}, 4)))
         assert not [payload for payload in group.sent if b"goodbye" in payload]
         heard = scene.clock.now().monotonic
