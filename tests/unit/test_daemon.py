@@ -222,6 +222,33 @@ async def test_the_end_of_a_report_and_what_its_monitor_makes_of_it_are_one_tran
             task.cancel()
 
 
+async def heard(store: MemoryStore, clock: FakeClock, **parts: Any) -> list[str]:
+    """What a monitor that is started with that outbox hears of the ends of its reports."""
+    outbox = Outbox(store, clock)
+    await outbox.open()
+    seen: list[str] = []
+
+    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
+        seen.append(str(observation))
+        return (*state, str(observation)), Decision()
+
+    monitor: Monitor[State, str] = Monitor(
+        name="testmonitor",
+        state=(),
+        decide=decide,
+        sources=(),
+        settled=lambda report, now: f"{report.subject} {report.status} {report.answer}",
+        **parts,
+    )
+    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run()) for part in (outbox, daemon)]
+        await settle()
+        for task in running:
+            task.cancel()
+    return seen
+
+
 async def test_a_monitor_hears_at_its_start_of_the_ends_that_its_last_life_did_not_note() -> None:
     clock, store = FakeClock(), MemoryStore()
     told = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "x")
@@ -239,29 +266,12 @@ async def test_a_monitor_hears_at_its_start_of_the_ends_that_its_last_life_did_n
             Put(Row.new(4, waits, "", clock.now())),
         ]
     )
-    outbox = Outbox(store, clock)
-    await outbox.open()
-    seen: list[str] = []
-
-    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
-        seen.append(str(observation))
-        return state, Decision()
-
-    monitor: Monitor[State, str] = Monitor(
-        name="testmonitor",
-        state=(),
-        decide=decide,
-        sources=(),
-        settled=lambda report, now: f"{report.subject} {report.status} {report.answer}",
+    ended_as = await heard(
+        store,
+        clock,
         awaits_ends=lambda state: [(one.subject, one.generated_time) for one in (told, waits)],
     )
-    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(part.run()) for part in (outbox, daemon)]
-        await settle()
-        assert seen == ["process:x refused 409"]
-        for task in running:
-            task.cancel()
+    assert ended_as == ["process:x refused 409"]
 
 
 async def test_a_monitor_hears_that_a_report_of_its_last_life_was_withdrawn() -> None:
@@ -269,29 +279,8 @@ async def test_a_monitor_hears_that_a_report_of_its_last_life_was_withdrawn() ->
     clock, store = FakeClock(), MemoryStore()
     told = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "x")
     store.write([Put(Row.new(1, told, "", clock.now()))])
-    outbox = Outbox(store, clock)
-    await outbox.open()
-    seen: list[str] = []
-
-    def decide(state: State, observation: str | Woken, now: Instant) -> tuple[State, Decision]:
-        seen.append(str(observation))
-        return (*state, str(observation)), Decision()
-
-    monitor: Monitor[State, str] = Monitor(
-        name="testmonitor",
-        state=(),
-        decide=decide,
-        sources=(),
-        judge_unconfirmed=lambda state, report, now: withdraw("it is over"),
-        settled=lambda report, now: f"{report.subject} {report.status} {report.answer}",
-    )
-    daemon = Daemon(monitor, outbox, clock, Record("testmonitor", clock.now()))
-    async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(part.run()) for part in (outbox, daemon)]
-        await settle()
-        assert seen == ["process:x withdrawn it is over"]
-        for task in running:
-            task.cancel()
+    ended_as = await heard(store, clock, judge_unconfirmed=lambda state, report, now: withdraw("it is over"))
+    assert ended_as == ["process:x withdrawn it is over"]
 
 
 async def test_the_monitor_is_asked_by_its_state_of_now_whether_a_report_may_leave() -> None:

@@ -119,16 +119,20 @@ async def test_a_server_that_cannot_be_asked_is_not_called_down(consul: FakeCons
         assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN}
 
 
-async def test_a_server_that_could_not_be_asked_once_is_asked_again(consul: FakeConsul) -> None:
-    """The way to it was gone for a moment, or a descriptor missing: it has crashed nevertheless."""
+class HardToAsk:
+    """A host that cannot be asked at the first two tries, and is silent at all later ones."""
+
     tries = 0
 
-    async def answers(address: str, port: int) -> bool | None:
-        nonlocal tries
-        tries += 1
-        return None if tries <= 2 else False
+    async def answers(self, address: str, port: int) -> bool | None:
+        self.tries += 1
+        return None if self.tries <= 2 else False
 
-    async with watching(consul, BRIEF, answers=answers) as heard:
+
+async def test_a_server_that_could_not_be_asked_once_is_asked_again(consul: FakeConsul) -> None:
+    """The way to it was gone for a moment, or a descriptor missing: it has crashed nevertheless."""
+    host = HardToAsk()
+    async with watching(consul, BRIEF, answers=host.answers) as heard:
         await heard.until(lambda: bool(heard.values))
         await consul.until_asked("/health/node/", times=3)
         with consul.edit():
@@ -142,19 +146,13 @@ async def test_a_server_that_could_be_asked_only_long_after_it_went_may_have_bee
 ) -> None:
     """Its silence tells of that moment, and not of the one in which it went."""
     monkeypatch.setattr(farewell, "BOOT", -1.0)
-    tries = 0
-
-    async def answers(address: str, port: int) -> bool | None:
-        nonlocal tries
-        tries += 1
-        return None if tries <= 2 else False
-
-    async with watching(consul, BRIEF, answers=answers) as heard:
+    host = HardToAsk()
+    async with watching(consul, BRIEF, answers=host.answers) as heard:
         await heard.until(lambda: bool(heard.values))
         await consul.until_asked("/health/node/", times=3)
         with consul.edit():
             consul.leave("node02")
-        await heard.until(lambda: tries > 2)
+        await heard.until(lambda: host.tries > 2)
         await heard.until(lambda: heard.values["node02"] is Membership.UNKNOWN)
         await consul.until_asked("/health/node/", times=25)
         assert heard.ever("node02") == {Membership.UP, Membership.UNKNOWN}
