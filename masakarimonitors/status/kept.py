@@ -6,7 +6,7 @@ as one took to be made none is made: no kind of answer takes more than a tenth o
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
 from masakarimonitors.system.clock import Clock
@@ -88,13 +88,21 @@ class Paced:
         self._turn = asyncio.Lock()
         self._free = 0.0
 
-    async def __call__(self, make: Callable[[], T]) -> T:
-        """Made on the loop, when it is its turn; what `make` raises is raised."""
+    async def __call__(self, steps: Iterable[Callable[[], object]]) -> None:
+        """Make one, in these steps on the loop, which is free between any two; what a step raises is raised.
+
+        One waits because of what those before it took, and never because of its own: whoever asks alone hears at once.
+        """
         async with self._turn:
             await self._clock.sleep(self._free - self._clock.now().monotonic)
-            begun = self._clock.now().monotonic
+            taken = 0.0
             try:
-                return make()
+                for step in steps:
+                    begun = self._clock.now().monotonic
+                    try:
+                        step()
+                    finally:
+                        taken += self._clock.now().monotonic - begun
+                    await asyncio.sleep(0)
             finally:
-                done = self._clock.now().monotonic
-                self._free = done + min(_LONGEST_WAIT, _TIMES * (done - begun))
+                self._free = self._clock.now().monotonic + min(_LONGEST_WAIT, _TIMES * taken)

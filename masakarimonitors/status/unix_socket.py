@@ -19,7 +19,7 @@ from pathlib import Path
 
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.kept import Kept, KeptWork, Paced
-from masakarimonitors.status.model import MonitorStatus
+from masakarimonitors.status.model import MonitorStatus, SubjectRow
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.network.socket_path import SocketPath, Taken, address
 from masakarimonitors.system.threads import NoThread, Pool
@@ -94,7 +94,6 @@ async def serve(
                 elif (word := _alike(asked)) is not None:
                     writer.write(kept[word]())
                 else:
-                    # Each subject by itself: the loop is free between any two.
                     writer.write(await _explained(status, clock, _subjects(asked), paced))
                 await writer.drain()
         except (OSError, TimeoutError, NoThread):
@@ -216,11 +215,20 @@ def _subjects(asked: dict[str, JSON]) -> Sequence[str]:
 
 async def _explained(status: MonitorStatus, clock: Clock, subjects: Sequence[str], paced: Paced) -> bytes:
     """How each of these stands, those that the monitor knows."""
-    rows = await paced(status.delivered)
+    rows: list[SubjectRow] = []
     found: list[JSON] = []
-    for subject in subjects:
-        found += await paced(lambda subject=subject: status.explained([subject], clock.now(), rows))  # type: ignore[misc]
-    told = await paced(lambda: status.answer((), clock.now()))
+    told: dict[str, JSON] = {}
+
+    def explain(subject: str) -> None:
+        found.extend(status.explained([subject], clock.now(), rows))
+
+    await paced(
+        [
+            lambda: rows.extend(status.delivered()),
+            *(partial(explain, subject) for subject in subjects),
+            lambda: told.update(status.answer((), clock.now())),
+        ]
+    )
     return json.dumps(told | {"explained": found}).encode() + b"\n"
 
 

@@ -72,23 +72,41 @@ def test_of_what_fails_nothing_is_kept() -> None:
 
 async def test_who_asks_other_things_waits_so_that_a_tenth_of_the_time_is_taken() -> None:
     clock = FakeClock()
-    making, paced = Making(clock, 0.02), Paced(clock)
-    assert await paced(making) == 1
+    making, paced = Making(clock, 0.01), Paced(clock)
+    await paced([making, making])
+    assert making.made == 2, "whoever asks alone does not wait"
     for number in range(2, 5):
-        asking = asyncio.get_running_loop().create_task(paced(making))
+        asking = asyncio.get_running_loop().create_task(paced([making, making]))
         await clock.advance(0.15)
         assert not asking.done(), "the loop is free meanwhile"
         await clock.advance(0.04)
-        assert asking.result() == number
-        clock.stand_still(0.02)  # for as long as it was made
+        assert asking.done() and making.made == 2 * number
+        clock.stand_still(0.02)  # for as long as they were made
 
 
 async def test_one_who_asks_is_not_made_to_wait_for_long_by_what_stood_still() -> None:
     clock = FakeClock()
     making, paced = Making(clock, 3600.0), Paced(clock)
-    await paced(making)
-    second = asyncio.get_running_loop().create_task(paced(making))
+    await paced([making])
+    second = asyncio.get_running_loop().create_task(paced([making]))
     await clock.advance(1.1)
+    assert second.done()
+
+
+async def test_of_what_fails_the_time_is_counted_and_the_next_has_its_turn() -> None:
+    clock = FakeClock()
+    making, paced = Making(clock, 0.02), Paced(clock)
+
+    def fail() -> None:
+        making()
+        raise ValueError("odd")
+
+    with pytest.raises(ValueError, match="odd"):
+        await paced([fail])
+    second = asyncio.get_running_loop().create_task(paced([making]))
+    await clock.advance(0.15)
+    assert not second.done()
+    await clock.advance(0.04)
     assert second.done()
 
 
