@@ -22,7 +22,15 @@ from masakarimonitors.processmonitor.core.recognition.matching import (
     mentions,
 )
 from masakarimonitors.processmonitor.sources.people import Person, person, unit_of, users
-from masakarimonitors.processmonitor.sources.stat import DEAD, Marks, Stat, is_rewritten, read, read_stat
+from masakarimonitors.processmonitor.sources.stat import (
+    DEAD,
+    Marks,
+    Stat,
+    is_rewritten,
+    read,
+    read_stat,
+    what_runs,
+)
 
 VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
 SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
@@ -169,11 +177,9 @@ class Depth(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Which process was found to run what, each with its process_name."""
+    """What was found to run, each with its process_name, in a process that `what_runs` shows to be so."""
 
-    started: int
-    marks: Marks
-    parent: int
+    shown: tuple[bytes, ...]
     found: tuple[tuple[Found, str], ...]
 
 
@@ -247,7 +253,9 @@ class Scanner:
                     if name in self._settled:
                         seen[pid] = known[pid]
                         continue
-                    if pid in sure and (told := before.get(pid)) is not None and self._is_as_told(pid, told):
+                    told = before.get(pid) if pid in sure else None
+                    # Each exec has the kernel put it elsewhere in memory.
+                    if told is not None and what_runs(pid, self._proc) == told.shown:
                         seen[pid], self._told[pid] = known[pid], told
                         for one, process_name in told.found:
                             found.setdefault(process_name, []).append(one)
@@ -406,13 +414,8 @@ class Scanner:
             told.append((one, match.process_name))
         # Whose places are hidden may have executed anything.
         if stat.marks and len(told) == len(now.matches):
-            self._told[pid] = _Told(stat.started, stat.marks, stat.parent, tuple(told))
-
-    def _is_as_told(self, pid: int, told: "_Told") -> bool:
-        """Whether it has executed nothing since: each exec has the kernel put it elsewhere in memory."""
-        stat = read_stat(pid, self._proc)
-        shows = (stat.started, stat.marks, stat.parent)
-        return shows == (told.started, told.marks, told.parent) and stat.state not in DEAD
+            shown = tuple(b"%d" % number for number in (stat.parent, stat.started, *stat.marks))
+            self._told[pid] = _Told(shown, tuple(told))
 
     def _compare(self, others: dict[int, Other], pid: int, names: Collection[str], now: Known) -> None:
         if not set(names) <= {match.process_name for match in now.matches}:

@@ -50,6 +50,15 @@ def read_stat(pid: int, proc: str = "/proc") -> Stat:
     )
 
 
+def what_runs(pid: int, proc: str = "/proc") -> tuple[bytes, ...] | None:
+    """What is another after each exec, and for each process: parent, start time and marks as they stand there.
+
+    None of one that is dead; OSError when there is none. Not a `Stat`, for it is asked of very many.
+    """
+    fields = read(f"{proc}/{pid}/stat").rpartition(b")")[2].split(None, 26)
+    return None if fields[0] in DEAD else (fields[1], fields[19], *fields[23:26])
+
+
 def is_rewritten(raw: bytes) -> bool:
     """Whether a process has written this command line itself, as a title: none looks so after an exec.
 
