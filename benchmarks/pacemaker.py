@@ -33,6 +33,10 @@ TIMES = 3
 WARM_UP = 40.0
 """Seconds after the start that are not measured: it looks at more then."""
 IDLE_SECONDS = 60.0
+IDLE = 0.3
+POLLING = 0.4
+"""Per cent of a core. Until an alert of the present controller was heard nothing announces a lost remote: cibadmin runs
+every 10 s then, and to start and to end a program costs 15 ms, those of our own process included."""
 DATA = REPO / "tests" / "data" / "pacemaker"
 
 
@@ -204,8 +208,9 @@ def reports(rig: Rig) -> list[Row]:
         with World(rig, folder).closing() as world:
             world.install_alerts()
             world.watch(*MEMBERS)
-            if not rows:
-                rows = cost(world.monitors["n1"].pid)
+            first = not rows
+            if first:
+                rows = cost(world.monitors["n1"].pid, "before the first alert", POLLING)
             rig["n2"].power_cut()
             world.wait_reports(("n2", "STOPPED", "NORMAL"))
             offset = time.time() - time.monotonic()  # noqa: TID251 - the API stamps with the wall clock
@@ -213,11 +218,16 @@ def reports(rig: Rig) -> list[Row]:
             if accepted.tzinfo is None:
                 accepted = accepted.replace(tzinfo=datetime.UTC)
             took.append(accepted.timestamp() - offset - rig.strip.fenced[0].at)
+            if first:
+                rig.heal(alerts=True)
+                world.start("n2")
+                world.wait_seeing()
+                rows += cost(world.monitors["n1"].pid, "once alerts are heard", IDLE)[1:]
     return [timed("fencing success -> report accepted, default options", took, 0.5), *rows]
 
 
-def cost(pid: int) -> list[Row]:
-    """RSS and CPU of an idle monitor, the commands that it runs included."""
+def cost(pid: int, when: str, bar: float) -> list[Row]:
+    """RSS and CPU (at most `bar` per cent of a core) of an idle monitor, the commands that it runs included."""
     ticks = os.sysconf("SC_CLK_TCK")
 
     def used() -> float:
@@ -232,5 +242,5 @@ def cost(pid: int) -> list[Row]:
     rss = int(status.partition("VmRSS:")[2].split()[0]) / 1024
     return [
         Row("host monitor on pacemaker, RSS", "<= 50 MB", f"{rss:.1f} MB", rss <= 50),
-        Row("idle CPU, its commands included", "<= 0.3 %", f"{share:.2f} %", share <= 0.3),
+        Row(f"idle CPU {when}, its commands included", f"<= {bar} %", f"{share:.2f} %", share <= bar),
     ]
