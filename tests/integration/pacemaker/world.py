@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import install
+from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import agent, install
 from tests.fixtures.monitor_process import MonitorProcess, shown_by_all
 from tests.fixtures.waiting import PATIENCE, until
 from tests.integration.pacemaker import api
@@ -214,13 +214,17 @@ class World:
 
     def install_alerts(self) -> None:
         """The alert agent on every member, and in the CIB; a member that has it keeps it over a reboot."""
+        files = [self.rig[member].home / "lib-pacemaker" / install.PATH.name for member in MEMBERS]
+        if all(file.exists() for file in files):
+            alerts = install.entry(install.PATH, agent.SOCKET)
+            modify = ["cibadmin", "--modify", "--allow-create", "--scope", "alerts", "--xml-text", alerts]
+            self.rig[MEMBERS[0]].run(*modify)
+            return
         program = (
             "from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import install; install.install()"
         )
         for member in MEMBERS:
-            there = self.rig[member].home / "lib-pacemaker" / install.PATH.name
-            if member == MEMBERS[0] or not there.exists():
-                self.rig[member].run(sys.executable, "-c", program)
+            self.rig[member].run(sys.executable, "-c", program)
 
     def observe(self, name: str, **options: str) -> Observed:
         """Run the driver alone on one host."""
