@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from masakarimonitors.instancemonitor.core.observation import Asked, Census, Power, Process, Reading
+from masakarimonitors.instancemonitor.core.observation import (
+    Asked,
+    Census,
+    ControlFailed,
+    IoFailed,
+    IoFailedWithReason,
+    Power,
+    Process,
+    Reading,
+    WatchdogFired,
+)
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 
@@ -128,3 +138,49 @@ def test_an_older_answer_does_not_replace_what_waits() -> None:
     assert play.census(DIED, running(OTHER)) == []
     play.see(Asked(INSTANCE, running(), 0))
     assert play.see(Census(ELSEWHERE, (), play.number)) == [REPORT]
+
+
+Word = ControlFailed | WatchdogFired | IoFailed | IoFailedWithReason
+WORDS = pytest.mark.parametrize(
+    "word",
+    [
+        ControlFailed(INSTANCE, 7),
+        WatchdogFired(INSTANCE, 7, 0),
+        IoFailed(INSTANCE, 7, 2, "virtio-disk0"),
+        IoFailedWithReason(INSTANCE, 7, "eio"),
+    ],
+    ids=lambda word: type(word).__name__,
+)
+
+
+@WORDS
+def test_a_word_that_tells_nothing_of_its_life_overtakes_no_answer_that_tells_of_its_death(
+    word: Word,
+) -> None:
+    """A libvirtd that loses a QEMU as it connects to it again says so, and ends it without another event."""
+    for heard in (True, False):
+        play = Play()
+        if heard:
+            play.event(STARTED)
+        else:
+            play.census(running())
+        assert play.ended() == ["ask"]
+        before = play.number
+        assert REPORT not in play.see(word)
+        assert REPORT in play.see(Asked(INSTANCE, DIED, before))
+
+
+@WORDS
+def test_nor_a_census(word: Word) -> None:
+    play = Play()
+    play.census(running())
+    before = play.number
+    play.see(word)
+    assert REPORT in play.census(DIED, after=before)
+
+
+@WORDS
+def test_what_is_older_brings_back_nothing_by_such_a_word(word: Word) -> None:
+    play = moved_away()
+    play.see(word)
+    assert play.see(Asked(INSTANCE, DIED, 1)) == [] and phase(play) == "down"

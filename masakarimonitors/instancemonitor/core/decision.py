@@ -137,7 +137,8 @@ class Decider:
         # The end of what was being started, or could not be read, does not tell of the life before that.
         unread = known.unread if told is None or told.fact in (Fact.ENDED, Fact.UNDEFINED) else None
         untold = known.untold and (told is None or told.fact is Fact.UNDEFINED)
-        instance = replace(marks.named(known, seen.instance), number=seen.number, missed=0, unread=unread)
+        number = order.heard(state, known, seen)
+        instance = replace(marks.named(known, seen.instance), number=number, missed=0, unread=unread)
         leaving = known.leaving or facts.begins_to_leave(seen)
         instance = replace(instance, untold=untold, leaving=leaving)
         decision = NOTHING

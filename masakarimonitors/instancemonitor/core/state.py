@@ -70,11 +70,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One instance at one libvirt, with the number of its last event; `key`: under which it is on disk.
+    """One instance at one libvirt; `key`: under which it is on disk.
 
     `identity.run` names the life that was last seen, `since` when it was first seen up, or arriving (seconds since
-    1970; 0: not known). `number`: of its last event (0: none; -1: it is only remembered). `reported`: when its last
-    death was first reported; `fate`: what became of the last report of it, made at `made` (0: at `reported`),
+    1970; 0: not known). `number`: of the last event of its life (0: none; -1: it is only remembered). `reported`: when
+    its last death was first reported; `fate`: what became of the last report of it, made at `made` (0: at `reported`),
     `not_taken`: how it ended, if masakari has not taken it, and `dropped`: in which words it was taken back. `life`:
     when by its log the life began that was last read of it since (0: none was); `held`: when it had vanished and
     nothing told why; `noted_at`: the monotonic second of the last of `reported` and `held` (None: of an earlier run).

@@ -1,13 +1,16 @@
 """What libvirt is asked takes time to come: which look is older than what is known already? Pure.
 
 A look, a census or an answer, knows nothing of what happened after it had begun, and may be told late. So it says
-nothing of an instance of which an event was heard, or another look judged, that came after its beginning. One that is
-not known, since it was never seen or is forgotten, is known by the last census all the same: that did not list it.
+nothing of an instance of which an event of its life was heard, or another look judged, that came after its beginning.
+What else is heard of it, of its disks, its watchdog or libvirt's hold on it, outdates no look: nothing may follow it.
+A libvirtd that loses a QEMU while it connects to it again may say that it has lost control, and then ends it without
+any event, so that only a look tells of this death, perhaps one that had begun before. One that is not known, since it
+was never seen or is forgotten, is known by the last census all the same: that did not list it.
 """
 
 from dataclasses import replace
 
-from masakarimonitors.instancemonitor.core.observation import Census
+from masakarimonitors.instancemonitor.core.observation import Census, DomainEvent, LifecycleChanged, Rebooted
 from masakarimonitors.instancemonitor.core.state import Instance, Place, State
 
 
@@ -23,6 +26,13 @@ def take(state: State, census: Census) -> State:
     # A libvirt that does not tell its host this time has not moved to another one.
     hosts = {**state.hosts, census.uri: census.host} if census.host else state.hosts
     return replace(state, as_of={**state.as_of, census.uri: census.after}, aside=aside, hosts=hosts)
+
+
+def heard(state: State, known: Instance, seen: DomainEvent) -> int:
+    """The number of the last event that outdates looks at an instance, now that `seen` was heard of it."""
+    if isinstance(seen, LifecycleChanged | Rebooted) or known.place not in state.instances:
+        return seen.number
+    return max(0, known.number)
 
 
 def is_overtaken(state: State, place: Place, after: int) -> bool:
