@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.table import Row
-from tests.fixtures.waiting import until
 from tests.integration.virt.migration import Migration
 from tests.integration.virt.ready import why_not
 from tests.integration.virt.realm import Realm, opened
@@ -53,4 +52,4 @@ def _all_is_told(realm: Realm, watch: Watch) -> None:
     barrier = realm.paused("barrier")
     watch.knows(barrier)
     barrier.kill()
-    until(lambda: watch.said(barrier), "the barrier's report")
+    watch.reports(barrier)

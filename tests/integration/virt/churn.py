@@ -18,9 +18,8 @@ from tests.integration.virt.domain import Domain
 from tests.integration.virt.instance import Instance
 from tests.integration.virt.ready import libvirt
 from tests.integration.virt.realm import Realm
-from tests.integration.virt.watching import Watch
+from tests.integration.virt.watching import FAILED, Watch
 
-FAILED = "LIFECYCLE/STOPPED_FAILED"
 _RUNNING = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_PAUSED)
 
 
@@ -190,7 +189,7 @@ def churn(
     barrier = realm.paused("churn-barrier")
     watch.knows(barrier)
     barrier.kill()
-    until(lambda: watch.said(barrier) == [FAILED], "the barrier's report")
+    watch.reports(barrier)
     barrier.remove()
     tally.said = {name: watch.said(uuid) for name, uuid in uuids.items()}
     for walk in walks:

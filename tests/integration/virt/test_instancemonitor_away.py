@@ -5,7 +5,6 @@ Paused QEMUs are enough here: their deaths are as real as any.
 
 import os
 import signal
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,11 +18,11 @@ from tests.fixtures.waiting import until
 from tests.integration.virt.instance import Instance
 from tests.integration.virt.ready import libvirt
 from tests.integration.virt.realm import Realm
-from tests.integration.virt.watching import Watch, sections_for, watching
+from tests.integration.virt.watching import FAILED, Watch, sections_for, watching
 
 pytestmark = pytest.mark.xdist_group("virt")
 
-FAILED = "LIFECYCLE/STOPPED_FAILED"
+DESTROYED = "LIFECYCLE/STOPPED_DESTROYED"
 
 
 def up(realm: Realm, watch: Watch, *names: str) -> list[Instance]:
@@ -37,7 +36,7 @@ def settled(realm: Realm, watch: Watch, name: str) -> None:
     """Returns when everything that was to be told before now has been told: a later death is."""
     (barrier,) = up(realm, watch, name)
     barrier.kill()
-    until(lambda: watch.said(barrier), "the barrier's report")
+    watch.reports(barrier)
     barrier.remove()
 
 
@@ -61,17 +60,16 @@ def test_r18_deaths_before_during_and_just_after_a_restart_of_libvirtd(realm: Re
         # Within the first second libvirtd has not yet connected to its domains, and tells nobody.
         os.kill(pid, signal.SIGKILL)
         for instance in (before, during, after):
-            until(lambda uuid=uuids[instance.name]: watch.said(uuid), f"the report of {instance.name}")  # type: ignore[misc]
+            watch.reports(uuids[instance.name])
         stopped.domain.destroy()
+        watch.reports(stopped, DESTROYED)
         settled(realm, watch, "aw-barrier")
-        # libvirt may also say that it lost its control of the one that died in between.
-        lost = "CONTROL_ERROR/UNKNOWN"
-        told = {name: [w for w in watch.said(uuid) if w != lost] for name, uuid in uuids.items()}
+        told = {name: watch.said(uuid) for name, uuid in uuids.items()}
     assert told == {
         "aw-before": [FAILED],
         "aw-during": [FAILED],
         "aw-after": [FAILED],
-        "aw-stop": ["LIFECYCLE/STOPPED_DESTROYED"],
+        "aw-stop": [DESTROYED],
         "aw-live": [],
     }
 
@@ -82,14 +80,14 @@ def test_a_monitor_that_was_away_tells_crashes_from_stops(realm: Realm, tmp_path
             realm, watch, "off-crash", "off-stop", "off-again", "off-told"
         )
         reported.kill()
-        until(lambda: watch.said(reported), "the report")
+        watch.reports(reported)
     crashed.kill()
     restarted.kill()
     stopped.domain.destroy()
     until(lambda: restarted.state[0] == libvirt.VIR_DOMAIN_SHUTOFF, "libvirtd to notice")
     restarted.start(paused=True)
     with watching(realm, tmp_path) as watch:
-        until(lambda: watch.said(crashed), "the crash to be reported")
+        watch.reports(crashed)
         watch.knows(restarted)
         settled(realm, watch, "off-barrier")
         assert [watch.said(one) for one in (crashed, stopped, restarted, reported)] == [[FAILED], [], [], []]
@@ -107,7 +105,7 @@ def test_a_reason_that_libvirt_forgot_is_told_by_its_log(realm: Realm, tmp_path:
         assert instance.state == (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN)
     (realm.layout / "var/log/libvirt/qemu/lost-log.log").unlink()
     with watching(realm, tmp_path) as watch:
-        until(lambda: watch.said(crashed) == [FAILED], "the report of the crash")
+        watch.reports(crashed)
         # Without its log nobody can tell whether somebody stopped it: a human is asked to look.
         until(lambda: watch.verdicts(silent), "a verdict")
         assert (watch.verdicts(silent)[0].ruling, watch.verdicts(silent)[0].alarm) == ("held", True)
@@ -137,12 +135,13 @@ def test_an_instance_that_runs_again_takes_back_what_was_not_delivered(realm: Re
         realm.kill_libvirtd()
         instance.kill()
         realm.start_libvirtd()
-        until(lambda: watch.said(instance) == [FAILED], "the report")
+        watch.reports(instance)
         instance.start(paused=True)
         watch.knows(instance)
-        assert watch.verdicts(instance)[-1].ruling == "recovered"
+        until(lambda: watch.verdicts(instance)[-1].ruling == "recovered", "the verdict that it is back")
         instance.kill()
-        until(lambda: watch.said(instance) == [FAILED, FAILED], "the second death")
+        watch.reports(instance, times=2)
+        assert watch.said(instance) == [FAILED, FAILED]
 
 
 def test_r17_sixty_instances_that_die_at_once_are_sixty_reports(realm: Realm, tmp_path: Path) -> None:
@@ -151,12 +150,14 @@ def test_r17_sixty_instances_that_die_at_once_are_sixty_reports(realm: Realm, tm
         with ThreadPoolExecutor(4) as pool:
             instances = list(pool.map(realm.paused, names))
         uuids = [instance.uuid for instance in instances]
-        until(lambda: all(watch.states().get(f"vm:{uuid}") == "up" for uuid in uuids), "all to be seen")
+        for instance in instances:
+            watch.knows(instance)
         pids = [instance.pid for instance in instances]
         for pid in pids:
             assert pid
             os.kill(pid, signal.SIGKILL)
-        until(lambda: all(watch.said(uuid) for uuid in uuids), "sixty reports")
+        for uuid in uuids:
+            watch.reports(uuid)
         settled(realm, watch, "storm-barrier")
         assert [watch.said(uuid) for uuid in uuids] == [[FAILED]] * 60
     for instance in instances:
@@ -174,7 +175,7 @@ def test_a_hung_libvirtd_is_noticed_and_waited_for(realm: Realm, tmp_path: Path)
             blind(watch, realm)
         finally:
             os.kill(pid, signal.SIGCONT)
-        until(lambda: watch.said(uuid) == [FAILED], "the report")
+        watch.reports(uuid)
 
 
 def test_several_uris_are_watched_side_by_side(realm: Realm, tmp_path: Path) -> None:
@@ -188,10 +189,8 @@ def test_several_uris_are_watched_side_by_side(realm: Realm, tmp_path: Path) -> 
             assert watch.states()["libvirt:qemu:///system?socket=/nonexistent"] == "away"
             instance.kill()
             other.destroy()
-            until(lambda: watch.said(instance) == [FAILED], "the crash")
-            until(
-                lambda: watch.said(other.UUIDString()) == ["LIFECYCLE/STOPPED_DESTROYED"], "the other's stop"
-            )
+            watch.reports(instance)
+            watch.reports(other.UUIDString(), DESTROYED)
             other.create()
     finally:
         connection.close()
@@ -202,7 +201,7 @@ def test_actionable_leaves_out_what_the_engine_only_files(realm: Realm, tmp_path
         stopped, crashed = up(realm, watch, "act-stop", "act-crash")
         stopped.domain.destroy()
         crashed.kill()
-        until(lambda: watch.said(crashed) == [FAILED], "the crash")
+        watch.reports(crashed)
         assert watch.said(stopped) == []
         assert watch.verdicts(stopped)[-1].ruling == "held"
 
@@ -258,10 +257,8 @@ def test_r21_sigterm_ends_the_daemon_while_libvirtd_hangs(realm: Realm, tmp_path
         )
         os.kill(pid, signal.SIGSTOP)
         try:
-            began = time.monotonic()
+            # Calls under way never come back here; how soon it ends is measured by the benchmark.
             assert daemon.signal(signal.SIGTERM) == 0
-            # A hung call would hold it for 10 s and more; how soon it really ends is measured by the benchmark.
-            assert time.monotonic() - began < 8
         finally:
             os.kill(pid, signal.SIGCONT)
     instance.remove()

@@ -13,16 +13,14 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.waiting import until
 from tests.integration.virt.instance import Instance
 from tests.integration.virt.migration import Migration
 from tests.integration.virt.ready import libvirt
 from tests.integration.virt.realm import Realm
-from tests.integration.virt.watching import Watch, watching
+from tests.integration.virt.watching import FAILED, Watch, watching
 
 pytestmark = pytest.mark.xdist_group("virt")
 
-FAILED = "LIFECYCLE/STOPPED_FAILED"
 TOGETHER, ROUNDS = 6, 4
 
 
@@ -60,7 +58,7 @@ def all_is_told(realm: Realm, watch: Watch, name: str) -> None:
     barrier = realm.paused(name)
     watch.knows(barrier)
     barrier.kill()
-    until(lambda: watch.said(barrier) == [FAILED], "the barrier's report")
+    watch.reports(barrier)
     barrier.remove()
 
 
@@ -140,7 +138,7 @@ def test_what_was_migrated_there_and_back_is_reported_only_when_it_dies(
         Migration(realm, other_realm, name).completed()
         there.knows(other_realm.instance(name))
         other_realm.instance(name).kill()
-        until(lambda: there.said(uuid) == [FAILED], "the report of its death")
+        there.reports(uuid)
         all_is_told(other_realm, there, f"{name}-last")
         assert (here.said(uuid), there.said(uuid)) == ([], [FAILED])
     other_realm.instance(name).remove()

@@ -16,11 +16,10 @@ from tests.integration.virt.domain import Domain
 from tests.integration.virt.instance import Instance
 from tests.integration.virt.ready import libvirt
 from tests.integration.virt.realm import Realm
-from tests.integration.virt.watching import Watch, watching
+from tests.integration.virt.watching import FAILED, Watch, watching
 
 pytestmark = pytest.mark.xdist_group("virt")
 
-FAILED = "LIFECYCLE/STOPPED_FAILED"
 _INACTIVE = libvirt.VIR_DOMAIN_XML_INACTIVE
 
 
@@ -163,7 +162,7 @@ def settled(realm: Realm, watch: Watch, name: str) -> None:
     barrier = realm.paused(name)
     watch.knows(barrier)
     barrier.kill()
-    until(lambda: watch.said(barrier) == [FAILED], "the barrier's report")
+    watch.reports(barrier)
     barrier.remove()
 
 
@@ -189,7 +188,7 @@ def test_no_sequence_of_novas_is_a_death_and_a_death_after_it_is_one(realm: Real
             watch.knows(instances[sequence])
             instances[sequence].kill()
         for sequence in set(SEQUENCES) - set(GONE):
-            until(lambda uuid=uuids[sequence]: watch.said(uuid), f"the report after {sequence.__name__}")  # type: ignore[misc]
+            watch.reports(uuids[sequence])
         settled(realm, watch, "nova-last-barrier")
         assert {one.__name__: watch.said(uuid) for one, uuid in uuids.items()} == {
             one.__name__: [] if one in GONE else [FAILED] for one in SEQUENCES
@@ -204,7 +203,7 @@ def test_a_death_and_restarts_that_fail_are_one_report(realm: Realm, tmp_path: P
         watch.knows(instance)
         xml = instance.domain.XMLDesc(_INACTIVE)
         instance.kill()
-        until(lambda: watch.said(instance) == [FAILED], "the report")
+        watch.reports(instance)
         _refusing(instance, xml)
         for _ in range(3):
             with pytest.raises(libvirt.libvirtError):
@@ -215,7 +214,7 @@ def test_a_death_and_restarts_that_fail_are_one_report(realm: Realm, tmp_path: P
         instance.start()
         watch.knows(instance)
         instance.kill()
-        until(lambda: watch.said(instance) == [FAILED, FAILED], "the second death")
+        watch.reports(instance, times=2)
         instance.remove()
 
 
@@ -234,6 +233,6 @@ def test_a_death_in_the_midst_of_a_live_snapshot_while_libvirtd_is_away_is_one(
         instance.kill()
         until(lambda: not Path(f"/proc/{pid}").exists(), "its QEMU to end")
         realm.start_libvirtd()
-        until(lambda: watch.said(uuid) == [FAILED], "the report")
+        watch.reports(uuid)
         settled(realm, watch, "nova-midst-last-barrier")
         assert watch.said(uuid) == [FAILED]

@@ -6,11 +6,9 @@ import pytest
 
 from tests.fixtures.waiting import until
 from tests.integration.virt.realm import Realm
-from tests.integration.virt.watching import watching
+from tests.integration.virt.watching import FAILED, watching
 
 pytestmark = pytest.mark.xdist_group("virt")
-
-FAILED = "LIFECYCLE/STOPPED_FAILED"
 
 
 def test_one_death_is_one_report(realm: Realm, tmp_path: Path) -> None:
@@ -22,7 +20,7 @@ def test_one_death_is_one_report(realm: Realm, tmp_path: Path) -> None:
             instance = realm.paused(f"twice-{number}")
             watch.knows(instance)
             instance.kill()
-            until(lambda one=instance: watch.said(one), f"a report of {instance.name}")  # type: ignore[misc]
+            watch.reports(instance)
             until(
                 lambda one=instance: any(  # type: ignore[misc]
                     "lead to the same libvirt" in verdict.why for verdict in watch.verdicts(one)

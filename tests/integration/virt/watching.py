@@ -19,9 +19,12 @@ from masakarimonitors.status.model import MonitorStatus
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.monitor_process import Sections, write_conf
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE, until
 from tests.integration.virt.instance import Instance
 from tests.integration.virt.realm import DEADLINE, Realm
+
+FAILED = "LIFECYCLE/STOPPED_FAILED"
+_LOST_CONTROL = "CONTROL_ERROR/UNKNOWN"
 
 
 class Watch:
@@ -32,13 +35,28 @@ class Watch:
         self.status: MonitorStatus | None = None
 
     def said(self, instance: Instance | str) -> list[str]:
-        """What was reported of an instance (or of a uuid), in order: "LIFECYCLE/STOPPED_FAILED", ..."""
+        """What was reported of an instance (or of a uuid), in order: "LIFECYCLE/STOPPED_FAILED", ...
+
+        But not that libvirt lost its control of one that dies: whether it says so hangs on how it notices that.
+        """
         uuid = instance if isinstance(instance, str) else instance.uuid
-        return [
+        words = [
             f"{offer['payload']['event']}/{offer['payload']['vir_domain_event']}"
             for offer in list(self.api.offers)
             if offer["payload"]["instance_uuid"] == uuid
         ]
+        return [word for word in words if word != _LOST_CONTROL]
+
+    def reports(
+        self, instance: Instance | str, word: str = FAILED, times: int = 1, within: float = PATIENCE
+    ) -> None:
+        """Waits until `word` was reported of an instance (or of a uuid) so often, whatever else was."""
+        name, uuid = (instance, instance) if isinstance(instance, str) else (instance.name, instance.uuid)
+        until(
+            lambda: self.said(uuid).count(word) >= times,
+            lambda: f"{word} of {name}, but {self.said(uuid)}; ruled: {self.verdicts(f'vm:{uuid}')}",
+            within,
+        )
 
     def verdicts(self, instance: Instance | str) -> list[Verdict]:
         """What was ruled about an instance or another subject, oldest first."""
@@ -54,7 +72,12 @@ class Watch:
     def knows(self, instance: Instance, state: str = "up") -> None:
         """Waits until the monitor has this instance in this state."""
         uuid = instance.uuid
-        until(lambda: self.states().get(f"vm:{uuid}") == state, f"{instance.name} to be seen {state}")
+        # Each look makes the whole status, in the monitor's own process.
+        until(
+            lambda: self.states().get(f"vm:{uuid}") == state,
+            f"{instance.name} to be seen {state}",
+            every=0.05,
+        )
 
 
 def sections_for(
