@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tests.integration.virt.tiny import WATCHDOG_SLOT
+
 
 def uuid_of(name: str) -> str:
     """A domain keeps its uuid from run to run."""
@@ -15,11 +17,11 @@ def uuid_of(name: str) -> str:
 class Domain:
     """What differs from one test domain to the next.
 
-    `agent` is where the guest-agent channel stands in the list of channels ("none" leaves it out);
-    `agent_runs=False` boots a guest whose qemu-ga is never started. `watchdog` is "model:action".
-    `disk` is the whole <disk> element. `metadata` goes into <metadata> as it is. `bare` leaves the guest
-    without a system: it stands in its BIOS, which takes no time. `ballast` is a file that fills its memory, so
-    that a migration takes a while.
+    `agent` is where the guest-agent channel stands in the list of channels ("none" leaves it out).
+    `watchdog` is "model:action". `disk` is the whole <disk> element. `metadata` goes into <metadata> as it is.
+    `bare` leaves the guest without a system: it stands in its BIOS, which takes no time. `kernel` is a file that is
+    booted instead of the guest's own system. `ballast` is a file that fills its memory, so that a migration takes a
+    while.
     """
 
     name: str
@@ -27,7 +29,6 @@ class Domain:
     memory: int = 96  # MiB
     vcpus: int = 1
     agent: Literal["only", "second", "none"] = "only"
-    agent_runs: bool = True
     panic_device: bool = True
     panic_reboots_after: int = 5  # seconds, 0: the guest hangs in its panic
     on_crash: str = "destroy"
@@ -37,6 +38,7 @@ class Domain:
     disk: str = ""
     metadata: str = ""
     bare: bool = False
+    kernel: str = ""
     ballast: str = ""
 
     def xml(self, layout: Path) -> str:
@@ -51,21 +53,28 @@ class Domain:
             "<target type='virtio' name='org.other.0'/></channel>"
         )
         channels = {"only": agent, "second": other + agent, "none": ""}[self.agent]
+        # The rig's own way into a guest, which no libvirt and no agent stands in.
+        line = (
+            f"<serial type='unix'><source mode='bind' path='/var/lib/libvirt/qemu/rig.{self.name}.sock'/>"
+            "<target port='1'/></serial>"
+        )
         watchdog = ""
         if self.watchdog:
             model, action = self.watchdog.split(":")
-            watchdog = f"<watchdog model='{model}' action='{action}'/>"
-        boot = f"<kernel>{layout}/guest/vmlinuz</kernel><initrd>{layout}/guest/initrd.gz</initrd>"
+            slot = f"<address type='pci' slot='{WATCHDOG_SLOT:#x}'/>"
+            watchdog = f"<watchdog model='{model}' action='{action}'>{slot}</watchdog>"
+        system = f"<kernel>{layout}/guest/vmlinuz</kernel><initrd>{layout}/guest/initrd.gz</initrd>"
         load = f"loader,file={self.ballast},addr=0x1000000,force-raw=on"
         arguments = f"<qemu:arg value='-device'/><qemu:arg value='{load}'/>" if self.ballast else ""
-        words = "" if self.agent_runs else " rig.noagent"
-        cmdline = f"<cmdline>console=ttyS0 quiet panic={self.panic_reboots_after}{words}</cmdline>"
+        system += f"<cmdline>console=ttyS0 quiet panic={self.panic_reboots_after}</cmdline>"
+        if self.kernel or self.bare:
+            system, line = f"<kernel>{self.kernel}</kernel>" if self.kernel else "", ""
         return f"""<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
 <name>{self.name}</name><uuid>{self.uuid or uuid_of(self.name)}</uuid>
 <metadata>{self.metadata}</metadata>
 <memory unit='MiB'>{self.memory}</memory><vcpu>{self.vcpus}</vcpu>
 <os><type arch='x86_64' machine='pc'>hvm</type>
-{"" if self.bare else boot + cmdline}</os>
+{system}</os>
 <features><acpi/><apic/><tcg><tb-cache unit='MiB'>16</tb-cache></tcg></features>
 <cpu mode='maximum'/>
 <on_poweroff>{self.on_poweroff}</on_poweroff><on_reboot>{self.on_reboot}</on_reboot>
@@ -73,7 +82,7 @@ class Domain:
 <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>{self.disk}
 <controller type='usb' model='none'/><memballoon model='none'/>
 <serial type='file'><source path='{layout}/console/{self.name}.log'/><target port='0'/></serial>
-{channels}{watchdog}{"<panic model='isa'/>" if self.panic_device else ""}</devices>
+{line}{channels}{watchdog}{"<panic model='isa'/>" if self.panic_device else ""}</devices>
 <qemu:commandline>{arguments}</qemu:commandline></domain>"""
 
 

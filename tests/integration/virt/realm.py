@@ -29,6 +29,7 @@ from typing import Any
 
 from tests.fixtures import lifeline
 from tests.fixtures.waiting import until
+from tests.integration.virt import tiny
 from tests.integration.virt.domain import Domain
 from tests.integration.virt.instance import Instance
 from tests.integration.virt.ready import CACHE, libvirt
@@ -181,10 +182,10 @@ class Realm:
         return instance
 
     def boot(self, name: str, *, wait: bool = True, **options: Any) -> Instance:
-        """A running guest; with `wait`, returns when its agent answers (or at once where there is none)."""
+        """A running guest; with `wait`, returns when its agent answers, and so is anything done that it is told."""
         instance = self.define(name, **options)
         instance.start()
-        if wait and options.get("agent") != "none" and options.get("agent_runs", True):
+        if wait:
             instance.wait_for_agent()
         return instance
 
@@ -199,6 +200,12 @@ class Realm:
         instance = self.define(name, **{"memory": 64, "agent": "none", "bare": True, **options})
         instance.start()
         return instance
+
+    def tiny(self, name: str, act: bytes, **options: Any) -> Instance:
+        """A QEMU whose guest is paused, and does `act` (of `tiny`) when it is resumed."""
+        kernel = self.layout / f"{name}.kernel"
+        kernel.write_bytes(tiny.kernel(act))
+        return self.paused(name, kernel=str(kernel), **options)
 
     def ballast(self, mebibytes: int = 16) -> str:
         """A file of random bytes for `Domain.ballast`."""

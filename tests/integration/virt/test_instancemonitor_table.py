@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from tests.fixtures.waiting import until
+from tests.integration.virt import tiny
 from tests.integration.virt.domain import file_disk, nbd_disk
 from tests.integration.virt.instance import Instance
 from tests.integration.virt.ready import libvirt
 from tests.integration.virt.realm import Realm
-from tests.integration.virt.watching import Watch, watching
+from tests.integration.virt.watching import FAILED, Watch, watching
 
 pytestmark = [pytest.mark.xdist_group("virt"), pytest.mark.timeout(600)]
 
-FAILED = "LIFECYCLE/STOPPED_FAILED"
 STOPPED = "LIFECYCLE/STOPPED_SHUTDOWN"
 DESTROYED = "LIFECYCLE/STOPPED_DESTROYED"
 REBOOT = "REBOOT/UNKNOWN"
@@ -37,16 +37,21 @@ RUNNING = (libvirt.VIR_DOMAIN_RUNNING,)
 class Row:
     """A fault: the instance, what is done to it, in which state that leaves it, and what is reported.
 
-    `reports` is a list (that order) or a set (each once, any order). `guest`: a booted guest is needed.
-    `may`: what may be reported before that.
+    `reports` is a list (that order) or a set (each once, any order). `guest`: a booted guest is needed, or one that is
+    `realm.bare` or `realm.paused`, or it is what a `realm.tiny` one does. `may`: what may be reported before that.
     """
 
     fault: Callable[[Instance], Any]
     reports: list[str] | set[str]
     leaves: tuple[int, ...] = OFF
-    guest: bool = True
+    guest: Literal["booted", "bare", "paused"] | bytes = "booted"
     options: dict[str, Any] = field(default_factory=dict)
     may: str = ""
+
+
+def go_on(instance: Instance) -> None:
+    """A tiny guest does what it is there for."""
+    instance.domain.resume()
 
 
 def destroy(instance: Instance) -> None:
@@ -75,7 +80,8 @@ def suspend_and_resume(instance: Instance) -> None:
 
 def stop_for_a_while(instance: Instance) -> None:
     instance.hang()
-    assert not instance.ping(1)
+    stat = Path(f"/proc/{instance.pid}/stat")
+    until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "QEMU to stand still")
     instance.unhang()
 
 
@@ -90,53 +96,64 @@ def kill_the_agent(instance: Instance) -> None:
 
 
 ROWS: dict[str, Row] = {
-    "kill -9": Row(lambda one: one.kill(9), [FAILED], guest=False),
-    "kill -SEGV": Row(lambda one: one.kill(11), [FAILED], guest=False),
-    "kill -TERM": Row(lambda one: one.kill(15), [STOPPED], guest=False),
-    "virsh destroy": Row(destroy, [DESTROYED], guest=False),
-    "virsh destroy --graceful": Row(lambda one: one.domain.destroyFlags(1), [DESTROYED], guest=False),
+    "kill -9": Row(lambda one: one.kill(9), [FAILED], guest="paused"),
+    "kill -SEGV": Row(lambda one: one.kill(11), [FAILED], guest="paused"),
+    "kill -TERM": Row(lambda one: one.kill(15), [STOPPED], guest="paused"),
+    "virsh destroy": Row(destroy, [DESTROYED], guest="paused"),
+    "virsh destroy --graceful": Row(lambda one: one.domain.destroyFlags(1), [DESTROYED], guest="paused"),
     "virsh shutdown": Row(shut_down, [STOPPED]),
-    "guest poweroff": Row(Instance.guest_poweroff, [STOPPED]),
-    "guest reboot": Row(Instance.guest_reboot, [REBOOT], RUNNING),
-    "virsh reset": Row(lambda one: one.domain.reset(), [REBOOT], RUNNING),
+    "guest poweroff": Row(go_on, [STOPPED], guest=tiny.POWEROFF),
+    "guest reboot": Row(go_on, [REBOOT], RUNNING, tiny.REBOOT),
+    "virsh reset": Row(lambda one: one.domain.reset(), [REBOOT], RUNNING, "bare"),
     "guest reboot, on_reboot=destroy": Row(
-        Instance.guest_reboot, [STOPPED], options={"on_reboot": "destroy"}
+        go_on, [STOPPED], guest=tiny.REBOOT, options={"on_reboot": "destroy"}
     ),
-    "panic, on_crash=destroy": Row(Instance.panic, [FAILED]),
+    "panic, on_crash=destroy": Row(go_on, [FAILED], guest=tiny.PANIC),
     "panic, on_crash=preserve": Row(
-        Instance.panic, [FAILED], (libvirt.VIR_DOMAIN_CRASHED,), options={"on_crash": "preserve"}
+        go_on, [FAILED], (libvirt.VIR_DOMAIN_CRASHED,), tiny.PANIC, {"on_crash": "preserve"}
     ),
     # Its own restart takes the report of the panic back, if that is not on its way yet.
-    "panic, on_crash=restart": Row(
-        Instance.panic, [REBOOT], RUNNING, options={"on_crash": "restart"}, may=FAILED
-    ),
+    "panic, on_crash=restart": Row(go_on, [REBOOT], RUNNING, tiny.PANIC, {"on_crash": "restart"}, may=FAILED),
     "panic without pvpanic, panic=5": Row(Instance.panic, [REBOOT], RUNNING, options={"panic_device": False}),
     "panic without pvpanic, panic=0": Row(
         Instance.panic, [], RUNNING, options={"panic_device": False, "panic_reboots_after": 0}
     ),
     "watchdog none": Row(
-        Instance.bark, ["WATCHDOG/WATCHDOG_NONE"], RUNNING, options={"watchdog": "i6300esb:none"}
+        go_on, ["WATCHDOG/WATCHDOG_NONE"], RUNNING, guest=tiny.BARK, options={"watchdog": "i6300esb:none"}
     ),
     "watchdog reset": Row(
-        Instance.bark, ["WATCHDOG/WATCHDOG_RESET", REBOOT], RUNNING, options={"watchdog": "i6300esb:reset"}
+        go_on,
+        ["WATCHDOG/WATCHDOG_RESET", REBOOT],
+        RUNNING,
+        guest=tiny.BARK,
+        options={"watchdog": "i6300esb:reset"},
     ),
     "watchdog pause": Row(
-        Instance.bark,
+        go_on,
         ["WATCHDOG/WATCHDOG_PAUSE", "LIFECYCLE/SUSPENDED_WATCHDOG"],
         (libvirt.VIR_DOMAIN_PAUSED,),
+        guest=tiny.BARK,
         options={"watchdog": "i6300esb:pause"},
     ),
     "watchdog poweroff": Row(
         # The death overtakes the other word, if that one still waits.
-        Instance.bark,
+        go_on,
         {"WATCHDOG/WATCHDOG_POWEROFF", FAILED},
+        guest=tiny.BARK,
         options={"watchdog": "i6300esb:poweroff"},
     ),
     "watchdog shutdown": Row(
-        Instance.bark, ["WATCHDOG/WATCHDOG_SHUTDOWN", STOPPED], options={"watchdog": "i6300esb:shutdown"}
+        go_on,
+        ["WATCHDOG/WATCHDOG_SHUTDOWN", STOPPED],
+        guest=tiny.BARK + tiny.OBEY,
+        options={"watchdog": "i6300esb:shutdown"},
     ),
     "watchdog inject-nmi": Row(
-        Instance.bark, ["WATCHDOG/WATCHDOG_INJECTNMI"], RUNNING, options={"watchdog": "i6300esb:inject-nmi"}
+        go_on,
+        ["WATCHDOG/WATCHDOG_INJECTNMI"],
+        RUNNING,
+        guest=tiny.BARK,
+        options={"watchdog": "i6300esb:inject-nmi"},
     ),
     "EIO, error_policy=stop": Row(
         Instance.write_to_disk, IO_PAUSE, (libvirt.VIR_DOMAIN_PAUSED,), options={"disk": "nbd:stop"}
@@ -150,11 +167,11 @@ ROWS: dict[str, Row] = {
     "ENOSPC, error_policy=report": Row(
         Instance.write_to_disk, IO_REPORT, RUNNING, options={"disk": "full:report"}
     ),
-    "virsh suspend, resume": Row(suspend_and_resume, [], RUNNING),
-    "SIGSTOP of qemu": Row(stop_for_a_while, [], RUNNING),
+    "virsh suspend, resume": Row(suspend_and_resume, [], RUNNING, "bare"),
+    "SIGSTOP of qemu": Row(stop_for_a_while, [], RUNNING, "bare"),
     "SIGSTOP of qemu-ga": Row(hang_the_agent, [], RUNNING),
     "qemu-ga killed": Row(kill_the_agent, [], RUNNING),
-    "managed save, start": Row(save_and_restore, [], RUNNING),
+    "managed save, start": Row(save_and_restore, [], RUNNING, "bare"),
 }
 NAMES = {title: f"table-{number:02d}" for number, title in enumerate(ROWS)}
 
@@ -168,7 +185,11 @@ def play(realm: Realm, watch: Watch, title: str, stack: contextlib.ExitStack) ->
         options["disk"] = nbd_disk(stack.enter_context(realm.failing_nbd()), policy)
     elif kind == "full":
         options["disk"] = file_disk(realm.full_disk(name), policy)
-    instance = realm.boot(name, **options) if row.guest else realm.paused(name)
+    if isinstance(row.guest, bytes):
+        instance = realm.tiny(name, row.guest, **options)
+    else:
+        made = {"booted": realm.boot, "bare": realm.bare, "paused": realm.paused}[row.guest]
+        instance = made(name, **options)
     watch.knows(instance)
     row.fault(instance)
     until(lambda: instance.state[0] in row.leaves, f"{title} to leave {row.leaves}")
@@ -204,7 +225,7 @@ def played(
             barrier = realm.paused(f"barrier-{NAMES[title]}")
             watch.knows(barrier)
             barrier.kill()
-            until(lambda: watch.said(barrier), "the barrier's report")
+            watch.reports(barrier)
             with lock:
                 said[title] = watch.said(instance)
             for done in (instance, barrier):
