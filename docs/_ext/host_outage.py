@@ -5,6 +5,7 @@ cannot tell of moves that do not exist, nor leave out a reason for which a repor
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -16,7 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from masakarimonitors.hostmonitor.core.election import reporter
-from masakarimonitors.hostmonitor.core.outages import outage
+from masakarimonitors.hostmonitor.core.outages import aftermath, outage, watch
 from masakarimonitors.hostmonitor.core.outages.reasons import TO_DO
 
 Row = tuple[StrEnum, StrEnum, StrEnum, Sequence[StrEnum]]
@@ -32,6 +33,22 @@ def outage_rows(kind: type[StrEnum]) -> list[Row]:
         for (state, fact), (then, acts) in outage.TABLE.items()
         if isinstance(state, kind)
     ]
+
+
+def watch_rows(kind: type[StrEnum]) -> list[Row]:
+    """The moves of what was seen of an outage: how much was watched, where the host lived, masakari's flag."""
+    tables: tuple[Mapping[Any, Any], ...] = (watch.WATCHED, watch.LIVED, watch.FLAGS)
+    return [
+        (state, seen, then, ())
+        for table in tables
+        for (state, seen), then in table.items()
+        if isinstance(state, kind)
+    ]
+
+
+def aftermath_rows() -> list[Row]:
+    """The moves of what a person has to see to when an outage is over."""
+    return [(owed, news, then, ()) for (owed, news), then in aftermath.TABLE.items()]
 
 
 def reporter_rows() -> list[Row]:
@@ -122,6 +139,14 @@ def listed(rows: Iterable[Row], first: str) -> list[str]:
     return lines
 
 
+_LITERAL = re.compile(r"(:doc:`[^`]*`)|`([^`]*)`")
+
+
+def _doubled(found: re.Match[str]) -> str:
+    """What is typed as it stands, as the manual marks that; what leads to another page is left."""
+    return found[1] or f"``{found[2]}``"
+
+
 def holds(to_do: Mapping[StrEnum, str]) -> list[str]:
     """Each reason that holds a report, by its word in the status, and what to do."""
     lines = [".. list-table::", "   :header-rows: 1", "   :widths: 32 68", ""]
@@ -129,7 +154,7 @@ def holds(to_do: Mapping[StrEnum, str]) -> list[str]:
     for reason, text in to_do.items():
         lines += [
             f"   * - *{reason.value}*",
-            f"     - {text.replace('`', '``') if ':doc:' not in text else text}",
+            f"     - {_LITERAL.sub(_doubled, text)}",
         ]
     return lines
 
@@ -148,7 +173,7 @@ class _Generated(SphinxDirective):
 
 
 class HostOutage(_Generated):
-    """An outage's phases, and the fates of its report."""
+    """An outage's phases, the fates of its report, what was seen of it, and what is owed when it is over."""
 
     def run(self) -> list[Any]:
         """Phases first."""
@@ -156,6 +181,12 @@ class HostOutage(_Generated):
         return [
             *self.pictured(phases, list(outage.Phase), "host", "phases of an outage, and what moves it"),
             *self.pictured(fates, list(outage.Fate), "report", "fates of a report, and what moves it"),
+            *self.table(listed(watch_rows(watch.Watch), "its failure was watched")),
+            *self.table(listed(watch_rows(watch.Flag), "masakari's flag was")),
+            *self.table(listed(watch_rows(watch.Living), "the host was")),
+            *self.pictured(
+                aftermath_rows(), list(aftermath.Owed), "afterwards", "what is owed after an outage"
+            ),
         ]
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from masakarimonitors.hostmonitor.core.election.reporter import TABLE as REPORTER
 from masakarimonitors.hostmonitor.core.election.reporter import Standing
+from masakarimonitors.hostmonitor.core.outages.aftermath import Owed
 from masakarimonitors.hostmonitor.core.outages.outage import TABLE, Fate, Phase
 from masakarimonitors.hostmonitor.core.outages.reasons import TO_DO
+from masakarimonitors.hostmonitor.core.outages.watch import Flag, Living, Watch
 
 DOCS = Path(__file__).parents[5] / "docs"
 DRAWING = runpy.run_path(str(DOCS / "_ext/host_outage.py"))
@@ -46,6 +48,19 @@ def test_every_move_is_listed_with_what_is_done(kind: type[Phase | Fate]) -> Non
         if isinstance(state, kind):
             assert f"**{state.value}**" in text and fact.value in text
             assert all(act.value in text for act in acts)
+
+
+def test_what_was_seen_of_an_outage_and_what_is_owed_after_it_is_listed() -> None:
+    tables = [(DRAWING["watch_rows"](kind), kind) for kind in (Watch, Living, Flag)]
+    for rows, kind in [*tables, (DRAWING["aftermath_rows"](), Owed)]:
+        text = "\n".join(DRAWING["listed"](rows, "state"))
+        assert {state for state, _, _, _ in rows} == set(kind)
+        assert all(f"**{state.value}**" in text and fact.value in text for state, fact, _, _ in rows)
+
+
+def test_what_is_typed_is_marked_beside_what_leads_to_another_page() -> None:
+    (told,) = [line for line in DRAWING["holds"](TO_DO) if "stonith_admin" in line]
+    assert "``stonith_admin --confirm HOST``" in told and " :doc:`proof-of-death`" in told
 
 
 def test_every_reason_that_holds_is_on_the_page() -> None:
