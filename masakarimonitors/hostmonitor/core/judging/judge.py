@@ -5,8 +5,7 @@ word, on the values that count now; what then happens is the table's (`outage.py
 `pursue.py`'s.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from masakarimonitors.core.decision import Instant, Ruling
@@ -14,9 +13,9 @@ from masakarimonitors.hostmonitor.core.election.reporter import Standing
 from masakarimonitors.hostmonitor.core.evidence.matrix import Answer
 from masakarimonitors.hostmonitor.core.evidence.membership import age
 from masakarimonitors.hostmonitor.core.evidence.planned import KEPT_FOR, NOTED_EACH
-from masakarimonitors.hostmonitor.core.judging import afterwards
+from masakarimonitors.hostmonitor.core.judging import afterwards, well
 from masakarimonitors.hostmonitor.core.judging.court import Court
-from masakarimonitors.hostmonitor.core.observation import Membership, Work
+from masakarimonitors.hostmonitor.core.observation import Membership
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.handover import adopt
 from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work
@@ -32,11 +31,6 @@ longer than masakari waits before it evacuates, so that one event is one report.
 
 ENGINE_WAIT = 180.0
 """Seconds that masakari's engine waits before it evacuates (its `wait_period_after_service_update`, by default)."""
-
-UNWATCHED_AFTER = 60.0
-"""Seconds for which a link that decides may not list a host, or list it as one that has left, while another shows it
-up, before that is an alarm: one that has just joined is listed everywhere within moments, and one that is shut down has
-left everywhere by then."""
 
 
 def judge(name: str, host: HostState, cluster: Cluster, policy: Policy, now: Instant) -> Judgement:
@@ -306,7 +300,7 @@ def _speak_unsure(court: Court, judgement: Judgement, values: Values, before: Ph
     missing = court.policy.matrix.missing(values)
     if not missing:
         # It is down everywhere, and by a matrix that was changed since that asks for nothing: only a return ends it.
-        return _tell_down(judgement, judgement.sequence)
+        return well.tell_down(judgement, judgement.sequence)
     why = f"its failure is held: {messages.join(missing)} is not known now"
     return judgement.tell(Reason.UNSURE, Ruling.HELD, why, alarm=True, detail=" ".join(missing))
 
@@ -316,96 +310,8 @@ def _speak_returning(court: Court, judgement: Judgement, values: Values, before:
     return judgement.tell(Reason.RETURNING, Ruling.HELD, messages.PARTLY_BACK)
 
 
-def _speak_well(court: Court, judgement: Judgement, values: Values, before: Phase) -> Judgement:
-    """No outage is open and none begins: say what is worth saying."""
-    matrix, host = court.policy.matrix, judgement.host
-    if matrix.ask(values) is Answer.UNDECIDED:
-        missing = matrix.missing(values)
-        why = f"held: whether it must be recovered depends on {messages.join(missing)}, which is not known"
-        return judgement.tell(Reason.UNDECIDED, Ruling.HELD, why, alarm=True, detail=" ".join(missing))
-    if Membership.UP in values and not host.seen_in_service:
-        judgement = judgement.but(seen_in_service=True)
-    unwatched, due = _unwatched(court, judgement.name, judgement.host, values)
-    judgement = judgement.again(due)
-    down = tuple(
-        name for name, value in zip(matrix.sequence, values, strict=True) if value is Membership.DOWN
-    )
-    seen = court.cluster.sees_all(court.monotonic)
-    if unwatched:
-        left = [name for name in unwatched if values[matrix.sequence.index(name)] is Membership.LEFT]
-        why, detail = messages.unwatched(unwatched, left), " ".join(unwatched)
-        return judgement.tell(Reason.UNWATCHED, Ruling.HELD, why, alarm=True, detail=detail)
-    owed = afterwards.tell(court, judgement, values)
-    if owed is not None:
-        return owed
-    if down:
-        return _tell_down(judgement, down)
-    if any(link.value is Membership.LEFT for link in host.links):
-        return _speak_left(court, judgement, values)
-    if seen and host.seen_in_service and all(link.value is Membership.UNKNOWN for link in host.links):
-        return judgement.tell(Reason.VANISHED, Ruling.HELD, messages.VANISHED, alarm=True)
-    if host.told is not None and all(value is Membership.UP for value in values):
-        return judgement.but(told=None).say(Ruling.RECOVERED, messages.RECOVERED)
-    return judgement
-
-
-def _tell_down(judgement: Judgement, down: Sequence[str]) -> Judgement:
-    why = f"it is down on {messages.join(down)}, for which the matrix asks no recovery"
-    return judgement.tell(Reason.PARTLY_DOWN, Ruling.SUSPECTED, why, detail=" ".join(down))
-
-
-def _speak_left(court: Court, judgement: Judgement, values: Values) -> Judgement:
-    """What left before this monitor's sight began is counted from then on."""
-    since = [
-        max(link.since, court.cluster.views[name].since)
-        for name, link in zip(judgement.sequence, judgement.host.links, strict=True)
-        if link.value is Membership.LEFT
-    ]
-    late = max(since) + court.policy.left_warning
-    segments = court.cluster.segments
-    wanted = segments.has(judgement.name) is not False and judgement.name not in court.cluster.maintenance
-    told, still_up = judgement.host.told, Membership.UP in values
-    left = [name for name, value in zip(judgement.sequence, values, strict=True) if value is Membership.LEFT]
-    if court.monotonic >= late and wanted:
-        why = messages.left_long(court.policy.left_warning, left if still_up else ())
-        return judgement.tell(Reason.LEFT_LONG, Ruling.PLANNED, why, alarm=True)
-    if told is None or told.reason is not Reason.LEFT_LONG or not wanted:
-        if wanted and segments.has(judgement.name) and not still_up:
-            why = messages.LEFT_IN_SERVICE
-            judgement = judgement.tell(Reason.LEFT_IN_SERVICE, Ruling.PLANNED, why, alarm=True)
-        else:
-            judgement = judgement.tell(Reason.LEFT, Ruling.PLANNED, messages.LEFT)
-    return judgement.again(late) if wanted else judgement
-
-
-def _wanted(court: Court, name: str, host: HostState) -> bool:
-    """Whether nobody has said that the host need not be there: works on it, or has it on maintenance or not at all."""
-    registered = court.cluster.segments.has(name) is not False
-    return registered and name not in court.cluster.maintenance and host.work is Work.NONE
-
-
-def _unwatched(court: Court, name: str, host: HostState, values: Values) -> tuple[list[str], float]:
-    """The links that are seen, do not list the host or say that it has left, and would decide if it were down there;
-    and when to look again."""
-    matrix, missing, due = court.policy.matrix, list[str](), math.inf
-    if not host.seen_in_service or Membership.UP not in values:
-        return missing, due
-    away = {Membership.UNKNOWN, Membership.LEFT} if _wanted(court, name, host) else {Membership.UNKNOWN}
-    for at, link in enumerate(matrix.sequence):
-        if host.links[at].value not in away or not court.cluster.counts(link, court.monotonic):
-            continue
-        if matrix.ask((*values[:at], Membership.DOWN, *values[at + 1 :])) is Answer.NOTHING:
-            continue
-        since = max(host.links[at].since, court.cluster.views[link].since) + UNWATCHED_AFTER
-        if court.monotonic >= since:
-            missing.append(link)
-        else:
-            due = min(due, since)
-    return missing, due
-
-
 _SPEAK: Mapping[Phase, Callable[[Court, Judgement, Values, Phase], Judgement]] = {
-    Phase.WELL: _speak_well,
+    Phase.WELL: well.speak,
     Phase.FAILING: _speak_failing,
     Phase.UNSURE: _speak_unsure,
     Phase.RETURNING: _speak_returning,

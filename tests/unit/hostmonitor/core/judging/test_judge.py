@@ -17,7 +17,6 @@ from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.judging.judge import (
     ENGINE_WAIT,
     RETURN_PATIENCE,
-    UNWATCHED_AFTER,
     assess,
     judge,
 )
@@ -223,40 +222,6 @@ def test_a_host_that_is_back_before_masakari_acts(after_report: float, early: bo
     outage = replace(outage, report=replace(outage.report, settled_at=settled_at))
     after = ruled(host((U, U, U), outage))
     assert any(verdict.alarm and "may be off" in verdict.why for verdict in after.verdicts) is early
-
-
-# -- what is said of a host that is well ------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("values", "storage", "said"),
-    [
-        ((U, U, U), SEEN, None),
-        ((D, U, U), SEEN, "for which the matrix asks no recovery"),
-        ((D, U, U), BLIND, "depends on storage"),
-        ((L, L, L), SEEN, "it left by itself: planned"),
-        ((X, X, X), SEEN, "listed nowhere any more"),
-        ((X, X, X), BLIND, None),
-    ],
-)
-def test_what_is_worth_saying(values: tuple[Membership, ...], storage: ViewState, said: str | None) -> None:
-    verdicts = ruled(host(values), cluster(storage)).verdicts
-    assert (said in verdicts[0].why) if said else verdicts == ()
-
-
-@pytest.mark.parametrize(("seconds", "alarm"), [(UNWATCHED_AFTER - 1, False), (UNWATCHED_AFTER, True)])
-def test_a_link_that_decides_and_does_not_list_it(seconds: float, alarm: bool) -> None:
-    facts = cluster(replace(SEEN, since=1000.0))
-    after = ruled(host((U, U, X)), facts, later(seconds))
-    assert bool(after.verdicts) is alarm
-    assert (after.look == 1000.0 + UNWATCHED_AFTER) is not alarm
-
-
-def test_what_left_before_it_came_into_sight_is_counted_from_then_on() -> None:
-    links = tuple(record(L, since=float("-inf")) for _ in range(3))
-    state = HostState(links=links, seen_in_service=True)
-    after = ruled(state, cluster(replace(SEEN, since=990.0)))
-    assert not after.verdicts[0].alarm and after.look == 990.0 + RULES.left_warning
 
 
 def test_a_host_of_one_link_is_judged_by_it() -> None:
