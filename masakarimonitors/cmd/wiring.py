@@ -160,7 +160,7 @@ def wire(
         on_fault=tell,
         held_patience=monitor.held_patience,
     )
-    monitor.watch_delivery(lambda: delivery.trouble)
+    monitor.watch_delivery(lambda: delivery.shut)
     status = MonitorStatus(
         record,
         daemon.subjects,

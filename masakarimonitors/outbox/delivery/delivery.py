@@ -113,15 +113,19 @@ class Delivery:
         self._wake = outbox.news
 
     @property
-    def trouble(self) -> str:
-        """Empty while the API answers, else what was last seen of it, or for how long it has owed an answer.
+    def shut(self) -> str:
+        """Empty while reports may leave, else what was last seen of the API, for which all of them wait.
 
         With nothing to offer nobody asks any more, and what was last seen says nothing of now.
         """
-        if not self._outbox.waiting:
-            return ""
-        owed = self._owed.told(self._clock.now().monotonic)
-        return self._breaker.reason if self._breaker.open else owed
+        return self._breaker.reason if self._breaker.open and self._outbox.waiting else ""
+
+    @property
+    def trouble(self) -> str:
+        """The same, or for how long the API has owed an answer: that keeps no other report from leaving."""
+        if self.shut or not self._outbox.waiting:
+            return self.shut
+        return self._owed.told(self._clock.now().monotonic)
 
     @property
     def in_flight(self) -> int:
@@ -138,7 +142,7 @@ class Delivery:
                 row=row,
                 written=row.id in free | unconfirmed,
                 unconfirmed=row.id in unconfirmed,
-                trouble=self.trouble,
+                trouble=self.shut,
                 shut_until=self._breaker.until if self._breaker.open else None,
                 paced=paced.get(row.id, ""),
                 leave=self._held.may_offer(row),

@@ -152,6 +152,8 @@ async def test_an_answer_that_drips_is_trouble_before_its_time_is_over_and_until
         assert on.delivery.trouble == ""
         await on.clock.advance(5)
         assert on.delivery.trouble == "a report was offered 19 s ago, and has no whole answer yet"
+        (waiting,) = on.delivery.seen("process:a", on.clock.now())
+        assert (on.delivery.shut, waiting.trouble) == ("", ""), "nothing waits for that"
         on.api.hold.set()
         await settle()
         # Nothing keeps the next report from leaving, and nobody has heard of this one.
