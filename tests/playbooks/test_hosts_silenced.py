@@ -300,3 +300,19 @@ def test_what_is_on_disk_and_makes_no_sense_silences_nobody() -> None:
     rules: Policy = pacemaker_policy()
     for value in ({}, {"id": "s1"}, {"id": "s1", "target": "all", "made": "x", "until": "y"}):
         assert restore(rules, {MEMORY + "s1": value}).cluster.silences.kept == {}
+
+
+def test_it_is_told_and_forgotten_though_no_other_is_known() -> None:
+    play = Play(memory={MEMORY + "s1": {"id": "s1"}}).all_up("node05")
+    told = [verdict for verdict in play.told if verdict.alarm]
+    assert len(told) == 1 and MEMORY + "s1" not in play.memory
+
+
+def test_one_whose_end_is_too_far_away_holds_as_soon_as_it_is_not_though_no_other_is_known() -> None:
+    play = Play().all_up("node05")
+    later = play.now.wall + datetime.timedelta(days=40)
+    far = replace(silence(play), made=later, until=later + datetime.timedelta(seconds=HOUR))
+    play.feed(SilencesSeen([far])).wait(60)
+    assert play.state.cluster.silences.holding == []
+    play.wait(9 * 24 * HOUR).cut("node05").wait(60)
+    assert play.reports == [] and [kept.silence.key for kept in play.state.cluster.silences.holding] == ["s1"]

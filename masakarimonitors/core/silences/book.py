@@ -110,6 +110,11 @@ class Book:
     unread: tuple[str, ...] = ()
 
     @property
+    def rests(self) -> bool:
+        """Whether time changes nothing here: none is known, and nothing of a last life is still to be told."""
+        return not self.kept and not self.refused and self.looked
+
+    @property
     def holding(self) -> Sequence[Kept]:
         """Those that hold, the one that ends first before the others."""
         held = [one for one in self.kept.values() if one.stage is Stage.HOLDS]
@@ -158,7 +163,7 @@ class Book:
     def pass_time(self, now: Instant) -> Step:
         """Those whose time has come are over; what nobody could take for new any more is forgotten, and what was
         refused is taken if it can be by now."""
-        if not self.kept and not self.refused and self.looked:
+        if self.rests:
             return Step(book=self)
         kept, happened = dict(self.kept), list[Happened]()
         for key, one in self.kept.items():

@@ -104,7 +104,7 @@ class Decider:
         after = _after(state, first)
         second = notice(policy, after, now)
         news = lapse.then(first).then(second)
-        if not second.cluster.silences.kept:
+        if second.cluster.silences.rests:
             return news
         return news.then(pass_silences(policy, _after(after, second), now))
 
