@@ -129,3 +129,16 @@ def test_who_does_not_report_says_nothing_until_it_does() -> None:
     play.leads({}).wait(61)
     assert owed(play), "masakari's segments cannot be read"
     assert not owed(read(read(play, FLAGGED, 1), IN_SERVICE, 1))
+
+
+def test_who_reports_first_after_days_looks_whether_it_was_put_back() -> None:
+    def late() -> Play:
+        play = Play(RULES).all_up("node05").follows("node02").cut("node05").wait(5)
+        play.follows("node02", dict(lost(api=True).ledgers[-1])).heal("node05").wait(3 * DAY)
+        return play.all_up("node05").leads({}).wait(61)
+
+    play = late()
+    assert not owed(play), "nobody has read masakari's segments since"
+    assert owed(play.registry(FLAGGED))
+    play = late().registry(IN_SERVICE)
+    assert not owed(play) and play.state.hosts["node05"].aftermath is None

@@ -76,9 +76,9 @@ def _news(court: Court, name: str, aftermath: Aftermath) -> News | None:
     read = segments.flag_read_at(name)
     if segments.recovers_nothing(name) or (segments.has(name) is False and read >= at.monotonic):
         return News.GIVEN_UP
-    reads = court.policy.lookup and court.cluster.reporter.reports
-    old = court.monotonic >= at.old_at(GIVEN_UP_AFTER, court.now)
-    if old and (read >= at.old_at(GIVEN_UP_AFTER, court.now) or not reads):
+    old = at.old_at(GIVEN_UP_AFTER, court.now)
+    # Who does not report, or not yet, reads none: masakari's engine may have put the host out of service long ago.
+    if court.monotonic >= old and (read >= old or not court.policy.lookup):
         return News.GIVEN_UP
     if read < at.monotonic:
         return None
@@ -89,7 +89,7 @@ def tell(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> 
     """With the alarm that a person has to see to it; None: there is none, at present."""
     if judgement.host.aftermath is None:
         return None
-    due = speaks_at(court)
+    due = speaks_at(court, judgement.host.aftermath)
     if court.monotonic < due:
         return judgement.again(due) if due < math.inf else None
     why = words(court, judgement.name, judgement.host)
@@ -103,16 +103,19 @@ def tell(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> 
     return judgement.tell(reason, ruling, why, alarm=True, detail=detail)
 
 
-def speaks_at(court: Court) -> float:
-    """The monotonic second from which this monitor may say that something is owed; inf: it does not report.
+def speaks_at(court: Court, aftermath: Aftermath) -> float:
+    """The monotonic second from which this monitor may say that this is owed; inf: it does not report, or must read.
 
-    Who has come to report reads masakari's segments at once, and what is kept from long ago may be over.
+    Who has come to report reads masakari's segments at once, and what is kept from long ago may be over. What is older
+    than a day, and was never seen in them, surely may: whoever did not report then could not see how it ended.
     """
     reporter, policy = court.cluster.reporter, court.policy
     if not reporter.reports:
         return math.inf
-    unread = policy.lookup and court.cluster.segments.read_at < reporter.since
-    return reporter.since + policy.lookup_patience if unread else -math.inf
+    if not policy.lookup or court.cluster.segments.read_at >= reporter.since:
+        return -math.inf
+    old = court.monotonic >= aftermath.at.old_at(GIVEN_UP_AFTER, court.now)
+    return math.inf if old and aftermath.owed is not Owed.OUT else reporter.since + policy.lookup_patience
 
 
 def words(court: Court, name: str, host: HostState) -> str:

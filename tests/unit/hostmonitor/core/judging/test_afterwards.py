@@ -59,11 +59,11 @@ def test_what_ends_it(
     assert (after.owed if after is not None else None) is then
 
 
-@pytest.mark.parametrize("reads", [False, True])
-def test_who_reads_no_segments_keeps_it_for_a_day(reads: bool) -> None:
-    standing = Reporter(standing=Standing.LEADER if reads else Standing.FOLLOWER, since=0.0)
-    late = court(later(GIVEN_UP_AFTER), reporter=standing)
-    assert (note(late, back(Owed.TAKEN)).host.aftermath is not None) is reads
+@pytest.mark.parametrize("standing", [Standing.LEADER, Standing.FOLLOWER])
+def test_only_who_never_reads_segments_gives_it_up_unread(standing: Standing) -> None:
+    """Who follows may be the next that reports, and is to see then what has become of it."""
+    late = court(later(GIVEN_UP_AFTER), reporter=Reporter(standing=standing, since=0.0))
+    assert note(late, back(Owed.TAKEN)).host.aftermath is not None
     assert note(court(later(GIVEN_UP_AFTER), lookup=False), back(Owed.TAKEN)).host.aftermath is None
 
 
@@ -76,10 +76,18 @@ def test_what_was_kept_over_a_restart_counts_what_is_read_from_now_on() -> None:
 
 def test_who_has_come_to_report_reads_masakari_before_it_speaks() -> None:
     leads = Reporter(standing=Standing.LEADER, since=900.0)
-    assert speaks_at(court(reporter=leads)) == 900.0 + LOOK.lookup_patience
-    assert speaks_at(court(reporter=leads, segments=read(950.0))) == -math.inf
-    assert speaks_at(court(reporter=leads, lookup=False)) == -math.inf
-    assert speaks_at(court(reporter=Reporter(standing=Standing.FOLLOWER))) == math.inf
+    owed = Aftermath(Owed.TAKEN, NOW)
+    assert speaks_at(court(reporter=leads), owed) == 900.0 + LOOK.lookup_patience
+    assert speaks_at(court(reporter=leads, segments=read(950.0)), owed) == -math.inf
+    assert speaks_at(court(reporter=leads, lookup=False), owed) == -math.inf
+    assert speaks_at(court(reporter=Reporter(standing=Standing.FOLLOWER)), owed) == math.inf
+
+
+@pytest.mark.parametrize(("owed", "says"), [(Owed.TAKEN, False), (Owed.MAYBE, False), (Owed.OUT, True)])
+def test_of_what_is_old_and_was_never_read_nothing_is_said_unread(owed: Owed, says: bool) -> None:
+    leads = Reporter(standing=Standing.LEADER, since=900.0)
+    late = court(later(GIVEN_UP_AFTER), reporter=leads)
+    assert (speaks_at(late, Aftermath(owed, NOW)) < math.inf) is says
 
 
 @pytest.mark.parametrize(
