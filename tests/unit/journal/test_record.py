@@ -185,3 +185,10 @@ def test_a_value_of_another_kind_is_left_out() -> None:
     }
     record = from_line(json.dumps(told).encode())
     assert record == JournalRecord(kind=Kind.ENDED, at=NOW.wall, monitor="m")
+
+
+def test_its_subject_stays_what_the_status_calls_it_whatever_that_looks_like() -> None:
+    """Else nobody who asks for it by its name would find its past."""
+    subject = "process:/opt/it/agent --token-of secret=north"
+    told = from_line(line_of(subject=subject, why=f"{subject} is down"))
+    assert told is not None and told.subject == subject and "north" not in told.why
