@@ -315,7 +315,7 @@ def _usable(token: str, what: str) -> str:
 def _refusal(where: Address, status: int, content: bytes) -> AgentFault:
     text = content[:200].decode("utf-8", "replace").strip()
     if status in (401, 403):
-        return Forbidden(f"{where} refuses the token: {status} {text}")
+        return Forbidden(f"{where} refuses the token with {status} {text}")
     if status >= 500 or status == 429:
         return NoLeader(f"{where} has no word of its datacentre: {status} {text}")
     return AgentFault(f"{where} answers {status} {text}")
