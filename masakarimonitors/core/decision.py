@@ -150,6 +150,8 @@ class Decision:
 
     def __add__(self, other: "Decision") -> "Decision":
         """Both, in order."""
+        if not (other.commands or other.verdicts):
+            return self
         return Decision(self.commands + other.commands, self.verdicts + other.verdicts)
 
 

@@ -165,6 +165,8 @@ def _storm_rules(own: str, changed: DomainsChanged | GuardChanged, why: str) -> 
 def _after(state: State, news: News) -> State:
     """The state with what the news have changed; who is forgotten is so at the end."""
     known = {name: host for name, host in news.hosts.items() if host is not None}
+    if not known and news.cluster is state.cluster:
+        return state
     return replace(state, cluster=news.cluster, hosts={**state.hosts, **known} if known else state.hosts)
 
 
@@ -205,7 +207,8 @@ class _Round:
         if _storms_change(self.cluster.storms, weather.storms):
             # What a storm has held or holds is looked at once more.
             self.looked_at |= self.old.troubled & self.hosts.keys()
-        self.cluster = replace(self.cluster, storms=weather.storms)
+        if weather.storms is not self.cluster.storms:
+            self.cluster = replace(self.cluster, storms=weather.storms)
         self.verdicts += weather.verdicts
         self.hosts.update(weather.released)
         self.looked_at |= weather.released.keys()
@@ -261,7 +264,9 @@ class _Round:
         troubled = frozenset(
             name for name in self._maybe_troubled() if _is_troubled(self.hosts[name], self.policy.samples)
         )
-        cluster = replace(self.cluster, ledger=self._keep_ledger(troubled))
+        cluster, ledger = self.cluster, self._keep_ledger(troubled)
+        if ledger is not cluster.ledger:
+            cluster = replace(cluster, ledger=ledger)
         if cluster.work_readings != self.old.cluster.work_readings:
             self.commands.append(Remember(PLANNED, memo_read(cluster.work_readings)))
         wake_at = self._set_alarm(cluster, None if woken else self.old.wake_at)

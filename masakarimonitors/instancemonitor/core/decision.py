@@ -137,10 +137,15 @@ class Decider:
         # The end of what was being started, or could not be read, does not tell of the life before that.
         unread = known.unread if told is None or told.fact in (Fact.ENDED, Fact.UNDEFINED) else None
         untold = known.untold and (told is None or told.fact is Fact.UNDEFINED)
-        number = order.heard(state, known, seen)
-        instance = replace(marks.named(known, seen.instance), number=number, missed=0, unread=unread)
-        leaving = known.leaving or facts.begins_to_leave(seen)
-        instance = replace(instance, untold=untold, leaving=leaving)
+        instance = replace(
+            known,
+            identity=marks.identified(known, seen.instance),
+            number=order.heard(state, known, seen),
+            missed=0,
+            unread=unread,
+            untold=untold,
+            leaving=known.leaving or facts.begins_to_leave(seen),
+        )
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
             fact = None  # a start that failed; of the life before it a census reads how it ended
@@ -306,8 +311,8 @@ class Decider:
             instance = replace(
                 instance, noted_at=now.monotonic, fate=made, made=0.0, not_taken=Ended(times=0)
             )
-        elif then not in DEAD:
-            instance = replace(instance, fate=told_of.move(instance.fate, told_of.Step.OVER))
+        elif then not in DEAD and (fate := told_of.move(instance.fate, told_of.Step.OVER)) != instance.fate:
+            instance = replace(instance, fate=fate)
         if then in (Phase.UP, Phase.ARRIVING) and (another or known.phase is not then):
             instance = replace(instance, since=now.wall.timestamp())
         if another:

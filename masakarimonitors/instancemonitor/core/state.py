@@ -249,7 +249,7 @@ def looked_at(state: State, instance: Instance, now: Instant) -> float:
 
 def begin_look(state: State, uri: str) -> State:
     """A census of this libvirt is judged: all of its readings by what was known before it, in whatever order."""
-    return replace(state, settled=state.settled - {uri})
+    return replace(state, settled=state.settled - {uri}) if uri in state.settled else state
 
 
 def look_at(state: State, uri: str, now: Instant) -> State:
@@ -329,6 +329,8 @@ def mark_back(state: State, uri: str, now: Instant) -> tuple[State, Decision]:
 def dismiss_strangers(state: State) -> tuple[State, Decision]:
     """Forget what is remembered of URIs that are no longer configured, with a word."""
     decision, strangers = NOTHING, state.strangers
+    if not strangers:
+        return state, decision
     state = replace(state, strangers=())
     for instance in strangers:
         subject, dead = subject_of(instance.identity), instance.phase in DEAD

@@ -172,7 +172,7 @@ def notice(policy: Policy, state: State, now: Instant) -> News:
     if cluster.began == math.inf:
         readings = cluster.work_readings.begun(now)
         cluster = replace(cluster, began=now.monotonic, work_readings=readings)
-    state = replace(state, cluster=cluster)
+        state = replace(state, cluster=cluster)
     news = News(cluster=cluster)
     while policy.elected:
         after, change = pass_time(state.cluster.reporter, now.monotonic)
@@ -192,6 +192,8 @@ def notice(policy: Policy, state: State, now: Instant) -> News:
     changed = any(views[name].live != view.live for name, view in news.cluster.views.items())
     cluster = replace(news.cluster, views=views) if told or changed else news.cluster
     cluster, warned = _warn(policy, cluster, now)
+    if cluster is news.cluster and not (told or warned or changed):
+        return news
     return replace(
         news,
         cluster=cluster,

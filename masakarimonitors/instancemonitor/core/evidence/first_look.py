@@ -65,6 +65,8 @@ def without(state: State, place: Place) -> State:
 
 def take_up(state: State) -> tuple[State, tuple[Aside, ...], Decision]:
     """Every libvirt was read: what was put aside is to be judged now."""
+    if not state.aside and state.waits_until is None:
+        return state, (), NOTHING
     decision = Decision((WakeAt(FIRST_LOOK, None),)) if state.waits_until is not None else NOTHING
     return replace(state, aside={}, waits_until=None), tuple(state.aside.values()), decision
 

@@ -16,9 +16,9 @@ HERE = (Fact.LIVES, Fact.STANDS)
 _SILENT = (Fact.STARTING, Fact.UNDEFINED)
 
 
-def named(known: Instance, identity: Identity) -> Instance:
-    """As it is seen now; what is off has no number, and keeps that of its last life."""
-    return replace(known, identity=replace(identity, run=identity.run or known.identity.run))
+def identified(known: Instance, identity: Identity) -> Identity:
+    """Who it is, as it is seen now; what is off has no number, and keeps that of its last life."""
+    return identity if identity.run else replace(identity, run=known.identity.run)
 
 
 def read(known: Instance, reading: Reading, looked: float, after: int) -> Instance:
@@ -30,8 +30,17 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
     if reading.power is Power.UNKNOWN:
         return replace(known, missed=0, asked=False, unread=looked, untold=True)
     unread = looked if facts.hides_its_last_life(reading, known) else None
-    instance = replace(named(known, reading.instance), number=max(0, known.number), missed=0, unread=unread)
-    instance = replace(instance, untold=False, asked=False, trace=Trace.NONE, as_of=after)
+    instance = replace(
+        known,
+        identity=identified(known, reading.instance),
+        number=max(0, known.number),
+        missed=0,
+        unread=unread,
+        untold=False,
+        asked=False,
+        trace=Trace.NONE,
+        as_of=after,
+    )
     if reading.power is Power.OFF:
         instance = replace(instance, defined=True)
     elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
@@ -52,7 +61,17 @@ def moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
     over = known.over and seen.fact in _SILENT
     # Whether a reported one has lived again unseen stays a question until a reading answers it.
     asked = known.unwatched and known.phase in DEAD and then in DEAD and seen.fact is not Fact.DIED
-    instance = replace(known, phase=then, unwatched=over or asked, over=over)
+    # What stood still when it ended, or lives anew, is halted no more.
+    fresh = seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING)
+    instance = replace(
+        known,
+        phase=then,
+        unwatched=over or asked,
+        over=over,
+        halted="" if fresh else known.halted,
+        signalled=known.signalled and not fresh,
+        alarm=known.alarm if seen.fact in _SILENT else "",
+    )
     if seen.fact is Fact.ARRIVES and known.phase is not Phase.ARRIVING:
         instance = replace(instance, defined=False if new else known.defined or None)
     if seen.fact in HERE and known.phase is Phase.ARRIVING:
@@ -63,9 +82,7 @@ def moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
         instance = replace(
             instance, ended=False, held=0.0
         )  # it is off, so that does not make it vanish by dying
-    if seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING):
-        instance = replace(instance, halted="", signalled=False)
-    return instance if seen.fact in _SILENT else replace(instance, alarm="")
+    return instance
 
 
 def raise_alarm(known: Instance, instance: Instance, seen: Seen) -> tuple[Instance, Decision]:

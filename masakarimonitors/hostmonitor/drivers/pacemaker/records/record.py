@@ -223,11 +223,12 @@ def observe_anew(
     presence = _presence(node)
     after = _fencing(replace(old, remote=node.remote, presence=presence), glance, now)
     here = presence is Presence.HERE
-    after = replace(after, crashed=old.crashed and (not here or glance.unclean) and glance.wanted)
-    leaving_at = None
-    if node.remote:
-        after = replace(after, connected_since=_connected_since(old, after, now.monotonic))
-        leaving_at = _leaving_at(after, glance, now)
+    after = replace(
+        after,
+        crashed=old.crashed and (not here or glance.unclean) and glance.wanted,
+        connected_since=_connected_since(old, after, now.monotonic) if node.remote else old.connected_since,
+    )
+    leaving_at = _leaving_at(after, glance, now) if node.remote else None
     after = replace(
         after,
         leaving_at=leaving_at if here else None,
@@ -395,7 +396,9 @@ def _with_work(old: HostRecord, after: HostRecord, glance: Glance, now: float, p
     """
     if glance.work is not Work.NONE:
         return replace(after, work=glance.work, work_ended=None)
-    if (after.up and not glance.denied) or (old.work is Work.NONE and old.work_ended is None):
+    if old.work is Work.NONE and old.work_ended is None:
+        return after
+    if after.up and not glance.denied:
         return replace(after, work=Work.NONE, work_ended=None)
     ended = now if old.work_ended is None else old.work_ended
     after = replace(after, work_ended=ended)
