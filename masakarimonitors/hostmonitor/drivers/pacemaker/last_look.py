@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastLook:
-    """`digest`: of the CIB. `at`: the monotonic second at which it was asked for. `calm`: everybody was up."""
+    """`digest`: of the CIB. `at`: the monotonic second at which it was asked for. `calm`: everybody was up, and nobody
+    denied it."""
 
     digest: str = ""
     at: float = -math.inf

@@ -369,7 +369,11 @@ class Watch:
         at = self._clock.now()
         self._doors.remember(records, asked)
         self._records, self._blind_told = records, None
-        calm = all(finding.condition is Condition.UP for finding in findings.values())
+        # Of a remote whose connection crm_mon denies time alone makes a lost one: the CIB stays as it is.
+        calm = all(
+            finding.condition is Condition.UP and records[host].denied_since is None
+            for host, finding in findings.items()
+        )
         self._last = LastLook(digest=cib.digest, at=asked.monotonic, calm=calm)
         works = {host: records[host].work for host in findings}
         # What was fenced since is proof, so its work ended before, not at this look.

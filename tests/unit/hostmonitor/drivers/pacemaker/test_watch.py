@@ -238,6 +238,21 @@ async def test_while_everybody_is_up_a_poll_looks_at_nothing_but_a_cib_that_has_
         assert stage.looks > looks and stage.glances == glances  # whole looks until everybody is up again
 
 
+async def test_a_remote_whose_connection_crm_mon_denies_is_looked_at_in_whole_though_the_cib_stays() -> None:
+    def denied(cib: Cib, mon: CrmMon) -> tuple[Cib, CrmMon]:
+        return cib, replace(
+            mon, connections={**mon.connections, "r1": replace(mon.connections["r1"], down=True)}
+        )
+
+    async with Stage() as stage:
+        stage.digest = "1"
+        await stage.start()
+        await stage.seconds(10)
+        stage.change, stage.digest = denied, "2"
+        await stage.seconds(45)
+        assert stage.samples()[-1]["r1"] is not Membership.UP
+
+
 async def test_a_poll_that_gets_no_answer_is_a_look_that_has_failed() -> None:
     async with Stage() as stage:
         stage.digest = "1"
