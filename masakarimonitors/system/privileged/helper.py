@@ -13,6 +13,7 @@ sudoers rules contain.
 """
 
 import errno
+import logging
 import os
 import re
 import subprocess
@@ -30,8 +31,10 @@ from masakarimonitors.system.processes.command import (
     kill_tree,
     tree,
 )
-from masakarimonitors.system.processes.launching import Stdout
+from masakarimonitors.system.processes.launching import Stdout, most_left_open
 from masakarimonitors.system.processes.process_tree import still_alive
+
+LOG = logging.getLogger(__name__)
 
 Started = tuple[int, str, int]
 """The command's pid; or 0, what is wrong in words, and the same as an errno (0: none). EINPROGRESS: ask `begun`."""
@@ -68,7 +71,7 @@ _unasked: list[Launched] = []
 """Commands that still run and that nobody will ask for: left alone, or killed in vain, for they hang in the kernel."""
 
 _left_open: list[Launched] = []
-"""Commands that have ended and whose output some daemon of theirs may still write to."""
+"""Commands that have ended and whose output some daemon of theirs may still write to, the oldest first."""
 
 _keeper: list[threading.Thread] = []
 """The thread that keeps their output small, if there is anything to keep."""
@@ -335,7 +338,7 @@ def _keep() -> None:
 
 
 def _sweep() -> None:
-    """Reap what has ended meanwhile, and close what nobody writes to any more."""
+    """Reap what has ended meanwhile, and close what nobody writes to any more, or what there is too much of."""
     for launched in [one for one in _unasked if one.has_ended()]:
         try:
             launched.reap()
@@ -344,3 +347,12 @@ def _sweep() -> None:
         _unasked.remove(launched)
         _left_open.append(launched)
     _left_open[:] = [one for one in _left_open if one.let_go()]
+    while len(_left_open) > most_left_open():
+        oldest = _left_open.pop(0)
+        oldest.forget()
+        LOG.warning(
+            "What %d commands that root has run have left behind keeps their output open. That of the oldest (pid %d) "
+            "is not kept small any more: have such commands redirect the output of what they leave",
+            len(_left_open) + 1,
+            oldest.pid,
+        )

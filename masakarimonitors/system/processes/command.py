@@ -110,6 +110,9 @@ class Launched:
         self._read: list[int] = []
         # Who kills and who collects come from different threads of the helper.
         self._held = threading.Lock()
+        # Who forgets the output comes while another thread may stand still in a look at it, and must not close beneath
+        # that one: the number may be another file's by then, which would be cut, or closed.
+        self._closing = threading.Lock()
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as started:
             write = []
             for _stream in ("stdout", "stderr"):
@@ -188,7 +191,7 @@ class Launched:
         """Close the output on a thread although somebody may write to it: nothing of it is dropped any more."""
         files, self._files = self._files, Pool("output")
         with contextlib.suppress(NoThread):
-            files.submit(self._forget)
+            files.submit(self.forget)
         files.close()
 
     async def read(self) -> tuple[bytes, bytes]:
@@ -249,19 +252,22 @@ class Launched:
         stdout, stderr = (_content(reader, self._keep) for reader in self._read)
         return stdout, stderr
 
-    def _forget(self) -> None:
-        while self._read:
-            os.close(self._read.pop())
+    def forget(self) -> None:
+        """Close the output although somebody may write to it."""
+        with self._closing:
+            while self._read:
+                os.close(self._read.pop())
 
     def let_go(self) -> list[int]:
         """Close the output, except what a daemon may still write to; call again to try those again."""
-        for reader in list(self._read):
-            if _has_writer(reader):
-                _trim(reader)
-            else:
-                self._read.remove(reader)
-                os.close(reader)
-        return self._read
+        with self._closing:
+            for reader in list(self._read):
+                if _has_writer(reader):
+                    _trim(reader)
+                else:
+                    self._read.remove(reader)
+                    os.close(reader)
+            return self._read
 
 
 def _unlinked_file() -> tuple[int, int]:

@@ -32,8 +32,8 @@ _GROWS, _GROWS_EVERY = 1 << 20, 1.0
 
 _IN_MEMORY = "/memfd:"
 
-# Commands whose output somebody still writes to, those first that have left it so for longest.
-_left_open: dict["Launched", None] = {}
+# Commands whose output somebody still writes to, those first that have left it so for longest; whether that was told.
+_left_open: dict["Launched", bool] = {}
 
 Start = Callable[[Callable[[list[int]], None]], "Launched"]
 """Starts a command, blocking; hands on to its argument, ahead of that, the files of its output. Raises OSError."""
@@ -167,11 +167,13 @@ def watch_left_open(
 ) -> None:
     """It was collected: close its output, as soon as nobody writes to it any more.
 
-    Looked at again after `wait` seconds, soon while it grows and else ever more seldom.
+    Looked at again after `wait` seconds, soon while it grows and else ever more seldom. Who is there at the second look
+    is told of: what ends moments after its command is nobody's fault.
     """
 
     def again(grown: int) -> None:
-        if launched not in _left_open:
+        told = _left_open.get(launched)
+        if told is False:
             LOG.warning(
                 "What %s (pid %d) has left behind keeps its output open, which is kept small while this monitor runs, "
                 "and then fills %s unseen: have that command redirect the output of what it leaves",
@@ -179,7 +181,7 @@ def watch_left_open(
                 launched.pid,
                 tempfile.gettempdir(),
             )
-        _left_open[launched] = None
+        _left_open[launched] = told is not None
         if len(_left_open) > most_left_open():
             oldest = next(iter(_left_open))
             del _left_open[oldest]

@@ -270,3 +270,27 @@ async def test_so_many_starts_that_hang_are_the_helpers_own_shortage(
 def pid_in(file: Path) -> int:
     text = file.read_text() if file.exists() else ""
     return int(text) if text.endswith("\n") else 0
+
+
+def test_of_outputs_that_are_left_open_a_bounded_number_is_kept(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    forgotten = list[int]()
+
+    class Output:
+        def __init__(self, pid: int) -> None:
+            self.pid = pid
+
+        def let_go(self) -> list[int]:
+            return [self.pid]
+
+        def forget(self) -> None:
+            forgotten.append(self.pid)
+
+    outputs = [Output(pid) for pid in range(4)]
+    monkeypatch.setattr(helper, "_left_open", outputs)
+    monkeypatch.setattr(helper, "most_left_open", lambda: 3)
+    helper._sweep()
+    helper._sweep()
+    assert forgotten == [0] and [one.pid for one in outputs] == [1, 2, 3]
+    assert caplog.text.count("the oldest (pid 0) is not kept small any more") == 1

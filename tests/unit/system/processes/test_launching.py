@@ -232,8 +232,6 @@ async def test_of_outputs_that_are_left_open_a_bounded_number_is_kept_and_no_thr
             left.append(int(ended.output))
             await eventually(lambda: still_open() == 2 and len(launching._left_open) == 1, "one to be kept")
         assert "What 2 commands have left behind keeps their output open" in caplog.text
-        told = r"What sh \(pid \d+\) has left behind keeps its output open, .* redirect the output"
-        assert len(re.findall(told, caplog.text)) == 2, "once for each command"
         await eventually(lambda: all(one.name != "output" for one in threading.enumerate()), "no thread")
         assert still_open() == 2
     finally:
@@ -242,10 +240,14 @@ async def test_of_outputs_that_are_left_open_a_bounded_number_is_kept_and_no_thr
 
 
 @pytest.mark.parametrize(
-    ("grown", "pauses"), [([0] * 7, [1, 2, 4, 8, 16, 30, 30]), ([0, 0, 1 << 20, 0], [1, 2, 1, 2])]
+    ("grown", "pauses"),
+    [([0] * 7, [1, 2, 4, 8, 16, 30, 30]), ([0, 0, 1 << 20, 0], [1, 2, 1, 2]), ([0], [1])],
 )
-def test_output_that_is_left_open_is_looked_at_soon_while_it_grows(
-    grown: list[int], pauses: list[float], monkeypatch: pytest.MonkeyPatch
+def test_output_that_is_left_open_is_looked_at_soon_while_it_grows_and_told_of_once_if_it_lasts(
+    grown: list[int],
+    pauses: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(launching, "_left_open", {})
     waited: list[float] = []
@@ -267,3 +269,36 @@ def test_output_that_is_left_open_is_looked_at_soon_while_it_grows(
 
     launching.watch_left_open(Loop(), Output())  # type: ignore[arg-type]
     assert waited == pauses
+    told = r"What sh \(pid 7\) has left behind keeps its output open, .* redirect the output"
+    assert len(re.findall(told, caplog.text)) == (len(grown) > 1), (
+        "not of what ends moments after its command"
+    )
+
+
+def test_nobody_closes_output_beneath_a_thread_that_stands_still_in_a_look_at_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entered, answer = threading.Event(), threading.Event()
+
+    def hangs(reader: int) -> bool:
+        entered.set()
+        return answer.wait(PATIENCE)
+
+    launched = Launched(["true"], None, None)
+    launched._popen.wait(PATIENCE)
+    outputs = launched.outputs
+    monkeypatch.setattr(command, "_has_writer", hangs)
+    look = threading.Thread(target=launched.let_go)
+    look.start()
+    assert entered.wait(PATIENCE)
+    forgetting = threading.Thread(target=launched.forget)
+    forgetting.start()
+    try:
+        forgetting.join(0.05)
+        for reader in outputs:
+            os.fstat(reader)  # no other file can have its number
+    finally:
+        answer.set()
+        look.join(PATIENCE)
+        forgetting.join(PATIENCE)
+    assert launched.outputs == []
