@@ -69,15 +69,18 @@ def start(
     environ = os.environ if env is None else env
     words, variables = _words(argv), _variables(environ)
     with _prepared(library, (stdin, stdout, stderr)) as (actions, attributes):
-        worst = errno.ENOENT
+        fault, missing = 0, errno.ENOENT
         for path in _places(argv[0], environ):
             pid = ctypes.c_int()
             failed: int = library.posix_spawn(ctypes.byref(pid), path, actions, attributes, words, variables)
             if not failed:
                 return _Spawned(pid.value, argv)
-            if failed not in (errno.ENOENT, errno.ENOTDIR) and worst == errno.ENOENT:
-                worst = failed
-    raise OSError(worst, os.strerror(worst), argv[0])
+            if failed in (errno.ENOENT, errno.ENOTDIR):
+                missing = failed
+            elif not fault:
+                fault = failed
+    fault = fault or missing
+    raise OSError(fault, os.strerror(fault), argv[0])
 
 
 class _Spawned:
@@ -146,7 +149,17 @@ def _places(program: str, environ: Mapping[str, str]) -> list[bytes]:
     if "/" in program:
         return [os.fsencode(program)]
     places = [os.path.join(folder, program) for folder in os.get_exec_path(environ)]
-    return [os.fsencode(place) for place in places if os.path.lexists(place)]
+    return [os.fsencode(place) for place in places if _may_be_there(place)]
+
+
+def _may_be_there(place: str) -> bool:
+    try:
+        os.lstat(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # it may not be looked at, say: the kernel tells what is wrong with it
+        pass
+    return True
 
 
 def _words(argv: Sequence[str]) -> Any:

@@ -1,5 +1,6 @@
 """A program is started by the C library as subprocess would start it, and by subprocess where the C library cannot."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -75,7 +76,7 @@ def test_one_that_goes_on_is_waited_for_and_one_that_was_killed_is_told_by_its_s
         ("no-such-program", FileNotFoundError),
         ("/etc/passwd", PermissionError),
         ("/etc", PermissionError),
-        ("/etc/passwd/x", OSError),
+        ("/etc/passwd/x", NotADirectoryError),
         ("a\0b", ValueError),
     ],
 )
@@ -86,6 +87,15 @@ def test_what_cannot_be_started_is_said_as_subprocess_says_it(
         run(program, env={"PATH": "/usr/bin:/bin"})
     with pytest.raises(ValueError, match="illegal environment variable name"):
         run("true", env={"a=b": "c"})
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_missing_program(
+    run: Callable[..., Child], tmp_path: Path
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="Too many levels") as fault:
+        run("program", env={"PATH": f"{tmp_path}/none:{tmp_path}/loop:{tmp_path}"})
+    assert fault.value.errno == errno.ELOOP
 
 
 def test_the_first_that_can_be_executed_along_the_path_is_started(
