@@ -1,4 +1,4 @@
-"""Where the sockets of the monitors on this host are looked for, and the best of what is heard or known there."""
+"""Where the monitors of this host are looked for, the best of what is heard or known there, and who is to run here."""
 
 import os
 from collections.abc import Sequence
@@ -8,9 +8,11 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.conf import ConfigFault, loader, state_path
+from masakarimonitors.conf.state_path import Held
 from masakarimonitors.status import asked
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.system.files import run_folder
+from masakarimonitors.web.lives import Expected
 
 
 def configuration(rest: Sequence[str]) -> tuple[cfg.ConfigOpts | None, str]:
@@ -74,3 +76,19 @@ def best(name: str, there: state_path.Found, more: Sequence[str] = ()) -> Found:
     if most.answer in (Answer.NONE, Answer.DEAD) and (why := hidden(name, there.closed)):
         return Found(name, Answer.CLOSED, why=why)
     return most
+
+
+def left_here(conf: cfg.ConfigOpts) -> Expected:
+    """The monitors that have run on this host, by the outboxes that they have left, and what could not be looked at.
+
+    One that has run is to run: after the host was started anew nothing else would tell that one does not start.
+    """
+    untold: list[str] = []
+    for place in state_path.folders(conf):
+        looked = {name: state_path.held(place, [name]) for name in MONITORS}
+        faults = {seen for there, seen in looked.values() if there is Held.UNTOLD}
+        untold += [f"uid {os.geteuid()} cannot look into {place} ({seen})" for seen in sorted(faults)]
+        names = frozenset(name for name, (there, _) in looked.items() if there is Held.YES)
+        if names:
+            return Expected(names, ", ".join(untold))
+    return Expected(frozenset(), ", ".join(untold))

@@ -20,7 +20,6 @@ from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.cmd.subcommands import explain
 from masakarimonitors.conf import ConfigFault, state_path
-from masakarimonitors.conf.state_path import Held
 from masakarimonitors.core.printable import masked
 from masakarimonitors.journal import story
 from masakarimonitors.journal.writer import SUFFIX
@@ -96,28 +95,12 @@ def folder(conf: cfg.ConfigOpts) -> tuple[Path | None, str]:
     return there.folder, there.unknown
 
 
-def left_here(conf: cfg.ConfigOpts) -> Expected:
-    """The monitors that have run on this host, by the outboxes that they have left, and what could not be looked at.
-
-    One that has run is to run: after the host was started anew nothing else would tell that one does not start.
-    """
-    untold: list[str] = []
-    for place in state_path.folders(conf):
-        looked = {name: state_path.held(place, [name]) for name in MONITORS}
-        faults = {seen for there, seen in looked.values() if there is Held.UNTOLD}
-        untold += [f"uid {os.geteuid()} cannot look into {place} ({seen})" for seen in sorted(faults)]
-        names = frozenset(name for name, (there, _) in looked.items() if there is Held.YES)
-        if names:
-            return Expected(names, ", ".join(untold))
-    return Expected(frozenset(), ", ".join(untold))
-
-
 async def expected(conf: cfg.ConfigOpts, pool: Pool) -> Expected:
     """Which monitors are to run here, as the operator says or as the folder for state shows, looked at in `pool`."""
     if conf.web.monitors:
         return Expected(frozenset(conf.web.monitors))
     try:
-        return await pool.call(lambda: left_here(conf), _LOOK)
+        return await pool.call(lambda: sockets.left_here(conf), _LOOK)
     except (TimeoutError, NoThread) as fault:
         return Expected(untold=str(fault) or "the disk of the folder for state does not answer")
 
