@@ -12,7 +12,7 @@ from masakarimonitors.conf.state_path import Held
 from masakarimonitors.status import asked
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.system.files import run_folder
-from masakarimonitors.web.lives import Expected
+from masakarimonitors.web.lives import NONE_EXPECTED, Expected
 
 
 def configuration(rest: Sequence[str]) -> tuple[cfg.ConfigOpts | None, str]:
@@ -92,3 +92,10 @@ def left_here(conf: cfg.ConfigOpts) -> Expected:
         if names:
             return Expected(names, ", ".join(untold))
     return Expected(frozenset(), ", ".join(untold))
+
+
+def to_run(conf: cfg.ConfigOpts | None) -> Expected:
+    """The monitors that are to run here, as the operator says or as the folder for state shows; blocks."""
+    if conf is None:
+        return NONE_EXPECTED
+    return Expected(frozenset(conf.web.monitors)) if conf.web.monitors else left_here(conf)

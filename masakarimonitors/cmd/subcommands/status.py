@@ -2,7 +2,8 @@
 
 A monitor that does not answer is a finding, not a blank: one that was killed, or ended by a fault, leaves its socket,
 one that hangs takes the question and says nothing, one of another user may not be asked. Each is shown, and told by the
-exit code. No configuration is needed to find them; one that cannot be read hides none.
+exit code. One that has left an outbox and does not run is shown, too; whether it was stopped on purpose is not known
+here, so that it changes no exit code. No configuration is needed to find them; one that cannot be read hides none.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.health import Level, Sight
 from masakarimonitors.system.files import run_folder
+from masakarimonitors.web.lives import MEANS, Life
 
 # Waiting and delivered reports, and verdicts, that are shown to people; all of them are in the JSON.
 _SHOWN = 20
@@ -141,7 +143,9 @@ class _Looking:
         there = sockets.search(self._conf, ".sock")
         with ThreadPoolExecutor(len(wanted.monitors)) as pool:  # one that hangs costs its time once
             found = list(pool.map(lambda name: sockets.best(name, there), wanted.monitors))
-        _print(found, wanted, as_json=as_json)
+        silent = [one.name for one in found if one.answer is Answer.NONE]
+        missing = sockets.to_run(self._conf).names if silent else ()
+        _print(found, wanted, missing, as_json=as_json)
         if self._fault:
             say(self._fault, lines=True, to=sys.stderr)
         if there.unknown:
@@ -156,11 +160,11 @@ class _Looking:
         return exit_code(found)
 
 
-def _print(found: Sequence[Found], wanted: Wanted, *, as_json: bool) -> None:
+def _print(found: Sequence[Found], wanted: Wanted, missing: Collection[str], *, as_json: bool) -> None:
     writer = Writer()
     for one in found:
         match one.answer:
-            case Answer.NONE:
+            case Answer.NONE if one.name not in missing:
                 pass
             case Answer.SAID if as_json:
                 print(json.dumps(wanted.of(one.snapshot)))
@@ -174,7 +178,7 @@ def _print(found: Sequence[Found], wanted: Wanted, *, as_json: bool) -> None:
                 writer.title(one.name)
                 writer.line(_words(one), alarm=True)
             case _:
-                writer.fields(one.name, one.answer.name.lower(), _words(one))
+                writer.fields(one.name, _word(one), _words(one))
 
 
 def exit_code(found: Sequence[Found]) -> int:
@@ -196,12 +200,20 @@ def _level(snapshot: Any) -> Level | None:
         return None
 
 
+def _word(one: Found) -> str:
+    """How it does not answer; one that is not there at all is shown where it is to run here."""
+    return Life.MISSING.value if one.answer is Answer.NONE else one.answer.name.lower()
+
+
 def _words(one: Found) -> str:
+    if one.answer is Answer.NONE:
+        return f"{one.name} {MEANS[Life.MISSING]}."
     return f"{one.name} {one.answer.value} ({one.why})."
 
 
 def _unanswered(one: Found) -> dict[str, JSON]:
-    return {"monitor": one.name, "health": None, "unanswered": one.answer.name.lower(), "why": one.why}
+    why = MEANS[Life.MISSING] if one.answer is Answer.NONE else one.why
+    return {"monitor": one.name, "health": None, "unanswered": _word(one), "why": why}
 
 
 _UNPROVEN = {sight.value for sight in Sight if sight is not Sight.PROVEN}

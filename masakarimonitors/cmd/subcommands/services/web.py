@@ -96,11 +96,9 @@ def folder(conf: cfg.ConfigOpts) -> tuple[Path | None, str]:
 
 
 async def expected(conf: cfg.ConfigOpts, pool: Pool) -> Expected:
-    """Which monitors are to run here, as the operator says or as the folder for state shows, looked at in `pool`."""
-    if conf.web.monitors:
-        return Expected(frozenset(conf.web.monitors))
+    """Which monitors are to run here, looked at in `pool`."""
     try:
-        return await pool.call(lambda: sockets.left_here(conf), _LOOK)
+        return await pool.call(lambda: sockets.to_run(conf), _LOOK)
     except (TimeoutError, NoThread) as fault:
         return Expected(untold=str(fault) or "the disk of the folder for state does not answer")
 

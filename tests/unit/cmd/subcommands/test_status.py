@@ -23,7 +23,7 @@ from masakarimonitors.status.model import (
     WaitingRow,
 )
 from tests.fixtures.fake_clock import FakeClock
-from tests.unit.cmd.conftest import Run
+from tests.unit.cmd.conftest import Configure, Run
 
 
 def monitor(name: str, clock: FakeClock, **troubles: str) -> MonitorStatus:
@@ -132,6 +132,41 @@ async def test_a_monitor_that_ended_by_a_fault_is_dead_beside_one_that_is_well(
                 raise RuntimeError("a fault inside")
         assert await asyncio.to_thread(run, "status") == 1, "nobody watches what it watched"
         assert "processmonitor is dead" in capsys.readouterr().out
+
+
+async def test_a_monitor_that_has_left_an_outbox_and_does_not_run_is_named_and_changes_no_exit_code(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been stopped on purpose, which this command cannot know; but it is not passed over."""
+    clock = FakeClock()
+    for name in ("processmonitor", "hostmonitor"):
+        (tmp_path / "state" / f"{name}.sqlite").touch()
+    assert run("status") == 3, "none runs"
+    said = capsys.readouterr().out
+    assert "processmonitor\tmissing\tprocessmonitor does not run, and is to run here" in said
+    async with shown(tmp_path, clock, monitor("hostmonitor", clock)):
+        assert await asyncio.to_thread(run, "status") == 0
+        said = capsys.readouterr().out
+        assert said.count("\tmissing\t") == 1 and "processmonitor\tmissing\t" in said
+        assert await asyncio.to_thread(run, "status", "--json") == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(line["monitor"], line.get("unanswered")) for line in lines] == [
+            ("processmonitor", "missing"),
+            ("hostmonitor", None),
+        ]
+        on_a_terminal(monkeypatch)
+        assert await asyncio.to_thread(run, "status", "--monitor", "processmonitor") == 3
+    assert "processmonitor does not run" in " ".join(capsys.readouterr().out.split())
+
+
+async def test_only_who_is_to_run_by_the_operators_word_is_missing(
+    run: Run, configure: Configure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure("[web]\nmonitors = instancemonitor\n")
+    (tmp_path / "state" / "processmonitor.sqlite").touch()
+    assert run("status") == 3
+    said = capsys.readouterr().out
+    assert "instancemonitor\tmissing\t" in said and "processmonitor" not in said
 
 
 @pytest.mark.parametrize("waiting", [0, 2], ids=["takes the question", "takes none"])
