@@ -25,6 +25,9 @@ _ROOM = 128
 _STANDARD = 3
 # What Python ignores, and a program that expects the usual must not.
 _AS_USUAL = (signal.SIGPIPE, signal.SIGXFSZ)
+# Of 32 and 33, with which the C library cancels threads and changes their user. It lets nobody name them, and has a
+# program ignore them for its life, and all that it starts, unless they are in that set.
+_OF_THREADS = 3 << 31
 # By vfork, Python's own lock is held until the kernel has begun to execute the program: a thread would help nobody. The
 # documentation of `subprocess` names this switch; what it costs is a copy of our page tables, milliseconds.
 subprocess._USE_VFORK = False  # type: ignore[misc]
@@ -123,6 +126,7 @@ def _prepared(library: Any, descriptors: Sequence[int]) -> Any:
     library.sigemptyset(usual)
     for number in _AS_USUAL:
         library.sigaddset(usual, int(number))
+    usual[0] |= _OF_THREADS
     _check(library.posix_spawn_file_actions_init(actions))
     try:
         _check(library.posix_spawnattr_init(attributes))
