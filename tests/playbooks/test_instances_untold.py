@@ -5,6 +5,7 @@ import datetime
 import pytest
 
 from masakarimonitors.core.decision import Instant, Withdraw
+from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.instancemonitor.core.observation import (
     Asked,
     Census,
@@ -13,6 +14,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     LibvirtBack,
     Reading,
 )
+from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.stories import QUIET
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
@@ -130,3 +132,56 @@ def test_a_wall_clock_that_is_set_forward_does_not_forget_one_that_vanished_by_d
         play.state, decision = play.decide(play.state, Census(URI, (running(OTHER),), play.number), later)
         assert not any(isinstance(command, Withdraw) for command in decision.commands)
     assert play.state.instances[URI, INSTANCE.uuid].phase == ("failed" if reported else "unsure")
+
+
+def vanished_by_dying(status: ReportStatus | None = None) -> Play:
+    """It had no definition and died; its report waits, or has ended so."""
+    play = Play()
+    play.census(running(persistent=False), running(OTHER))
+    assert play.event(Lifecycle.STOPPED, 5) == [REPORT]
+    if status is not None:
+        play.settled(status, play.now.wall)
+    assert play.census(running(OTHER)) + play.census(running(OTHER)) == []
+    return play
+
+
+def row(play: Play) -> list[tuple[str, str, str, bool]]:
+    return [shown for shown in describe(play.state) if shown[0] == f"vm:{INSTANCE.uuid}"]
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_a_report_that_waits_is_not_taken_back_because_nobody_lists_whom_it_tells_of(restarted: bool) -> None:
+    """The outbox alone knows for how long a report is offered."""
+    play = vanished_by_dying()
+    made = play.now.wall
+    for _ in range(10):
+        play.wait(86400)
+        if restarted:
+            play.restart()
+            play.census(running(OTHER))
+        assert play.census(running(OTHER)) == [] and row(play)[0][3]
+    play.settled(ReportStatus.DELIVERED, made)
+    play.census(running(OTHER))
+    assert not row(play) and "its report has ended" in play.verdicts[-1].why
+
+
+@pytest.mark.parametrize("status", [ReportStatus.REFUSED, ReportStatus.EXPIRED])
+def test_a_death_that_masakari_was_never_told_of_is_shown_for_a_week_and_not_called_a_departure(
+    status: ReportStatus,
+) -> None:
+    play = vanished_by_dying(status)
+    for _ in range(6):
+        play.wait(86400)
+        assert play.census(running(OTHER)) == [] and row(play)[0][3]
+    play.wait(86400)
+    play.census(running(OTHER))
+    assert not row(play) and "never took the report" in play.verdicts[-1].why
+
+
+def test_one_that_nothing_was_told_of_for_a_day_is_not_said_to_have_left() -> None:
+    play = gone_unheard()
+    answer(play, mute=True)
+    assert play.census(running(OTHER)) == [] and play.alarm
+    play.wait(86400)
+    play.census(running(OTHER))
+    assert not row(play) and "nothing has told" in play.verdicts[-1].why

@@ -22,6 +22,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Trace,
 )
 from masakarimonitors.instancemonitor.core.state import Instance
+from masakarimonitors.instancemonitor.core.told import Fate as ReportFate
 from masakarimonitors.libvirt.domain_state import (
     Crashed,
     Lifecycle,
@@ -32,7 +33,9 @@ from masakarimonitors.libvirt.domain_state import (
 )
 
 _KEEP_TRANSIENT = 86400.0
-"""Seconds for which an instance that vanished by dying, or may have, stays known: as long as a report is offered."""
+"""Seconds for which an instance that vanished by dying, or may have, stays known where no report of it waits."""
+_KEEP_UNTOLD = 7 * 86400.0
+"""Likewise, of one whose report masakari did not take: nobody but a person recovers it, who may be back on Monday."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,21 +147,33 @@ def of_absence(known: Instance, *, now: Instant) -> Seen | None:
     if known.phase is Phase.UP and known.trace is Trace.CRASHED and not known.before_reboot:
         why = "libvirt no longer knows it, and its log says that it crashed, before or after somebody removed it"
         return Seen(Fact.UNSURE, why, "not defined, log: crashed")
-    if known.phase is Phase.UNSURE and known.held and _ago(known, known.held, now) < _KEEP_TRANSIENT:
+    if known.phase is Phase.UNSURE and known.held:
+        if _ago(known, known.held, now) >= _KEEP_TRANSIENT:
+            return _UNTOLD_FOR_A_DAY
         return _DIED_ASIDE if _vanished_by_dying(known) else None
     if known.defined is not False:
         return left
     # Its definition had been removed while it ran, so that its death, too, makes it vanish.
     if known.phase is Phase.FAILED and known.before_reboot:
         return Seen(Fact.HOST_RESTARTED, _OUTDATED, "not defined")
-    if known.phase is Phase.FAILED and _ago(known, known.reported, now) < _KEEP_TRANSIENT:
-        return None
+    if known.phase is Phase.FAILED:
+        return _of_vanished(known, now)
     if known.phase is Phase.UP and _vanished_by_dying(known):
         return _DIED_ASIDE
     if known.phase is Phase.UP and known.unwatched:
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
         return Seen(Fact.UNSURE, why, "not defined")
     return left
+
+
+def _of_vanished(known: Instance, now: Instant) -> Seen | None:
+    """What follows of one that died without a definition, and that its libvirt so cannot list any more."""
+    if known.fate is ReportFate.PENDING:
+        return None  # it may still be delivered, and that nobody lists it says nothing against it
+    untold = known.fate is ReportFate.NOT_TAKEN
+    if _ago(known, known.reported, now) < (_KEEP_UNTOLD if untold else _KEEP_TRANSIENT):
+        return None
+    return _UNTOLD_FOR_A_WEEK if untold else _DEAD_FOR_A_DAY
 
 
 def _vanished_by_dying(known: Instance) -> bool:
@@ -185,6 +200,23 @@ _DIED_ASIDE = Seen(
     Fact.DIED,
     "its QEMU process ended while libvirtd was away, or just before that, and nobody had stopped it",
     "process gone, not defined",
+)
+_UNTOLD_FOR_A_DAY = Seen(
+    Fact.LEFT,
+    "libvirt has not listed it for a day, and nothing has told whether it died or was moved away",
+    "not defined",
+)
+_DEAD_FOR_A_DAY = Seen(
+    Fact.LEFT,
+    "it died a day ago or more, its report has ended, and libvirt, which has no definition of it, has not listed it "
+    "since",
+    "not defined",
+)
+_UNTOLD_FOR_A_WEEK = Seen(
+    Fact.LEFT,
+    "it died a week ago and masakari never took the report of that; libvirt, which has no definition of it, has not "
+    "listed it since, so that nobody sees here whether a person has recovered it",
+    "not defined",
 )
 _OUTDATED = (
     "its death was reported before this host was restarted, and it may run elsewhere by now, so what was not delivered "
