@@ -278,31 +278,22 @@ class Receiver:
         return _page("segments", [views.SEGMENT_VIEW], request)
 
     async def _segment(self, request: Request) -> Response:
-        return self._elsewhere(request) or views.json_response({"segment": views.SEGMENT_VIEW})
+        return _within(request, views.json_response({"segment": views.SEGMENT_VIEW}))
 
     async def _hosts(self, request: Request) -> Response:
         hosts = await self._on_disk(self._stored.hosts)
-        return self._elsewhere(request) or _page(
-            "hosts", [views.host(one) for one in reversed(hosts)], request
-        )
+        return _within(request, _page("hosts", [views.host(one) for one in reversed(hosts)], request))
 
     async def _host(self, request: Request) -> Response:
         hosts = await self._on_disk(self._stored.hosts)
         found = next((one for one in hosts if one.uuid == request.match_info["id"]), None)
         if found is None:
-            return self._elsewhere(request) or views.fault(
-                404, f"No host with id {request.match_info['id']}."
-            )
-        return self._elsewhere(request) or views.json_response({"host": views.host(found)})
-
-    def _elsewhere(self, request: Request) -> Response | None:
-        """The refusal of a segment that is not the one."""
-        asked = request.match_info["segment"]
-        return None if asked == SEGMENT else views.fault(404, f"No failover segment with id {asked}.")
+            return _within(request, views.fault(404, f"No host with id {request.match_info['id']}."))
+        return _within(request, views.json_response({"host": views.host(found)}))
 
     async def _front(self, request: Request) -> Response:
         if "text/html" not in request.headers.get("Accept", ""):
-            return views.json_response({"versions": [views.version(str(request.url.origin()))]})
+            return views.json_response({"versions": [views.version(_origin(request))]})
         rows = await self._on_disk(self._stored.notifications, Query(limit=_SHOWN))
         text = page.render(rows, self._clock.now().wall).encode("utf-8", "backslashreplace")
         return web.Response(body=text, content_type="text/html", charset="utf-8", headers=page.HEADERS)
@@ -313,7 +304,18 @@ async def _healthcheck(request: Request) -> Response:
 
 
 async def _version(request: Request) -> Response:
-    return views.json_response({"version": views.version(str(request.url.origin()))})
+    return views.json_response({"version": views.version(_origin(request))})
+
+
+def _origin(request: Request) -> str:
+    """Where this is asked. Not by `request.url`: aiohttp 3.9 with a newer yarl makes none where a port is named."""
+    return f"{request.scheme}://{request.host}"
+
+
+def _within(request: Request, answer: Response) -> Response:
+    """The answer, unless it is asked of a segment that is not the one. (aiohttp 3.9 takes any Response for false.)"""
+    asked = request.match_info["segment"]
+    return answer if asked == SEGMENT else views.fault(404, f"No failover segment with id {asked}.")
 
 
 def _page(name: str, items: Sequence[dict[str, Any]], request: Request) -> Response:

@@ -182,7 +182,9 @@ async def test_a_client_that_looks_for_versions_finds_one(http: aiohttp.ClientSe
     async with receiver().serve() as url:
         for path, key in (("/", "versions"), ("/v1", "version"), ("/v1/", "version")):
             async with http.get(url + path) as answer:
-                assert key in await answer.json()
+                found = (await answer.json())[key]
+                (version,) = found if key == "versions" else (found,)
+                assert version["links"] == [{"rel": "self", "href": f"{url}/v1/"}]
 
 
 async def test_it_says_that_it_recovers_nothing(caplog: pytest.LogCaptureFixture) -> None:
