@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.instancemonitor.core.observation import (
     Asked,
     Census,
@@ -465,6 +466,7 @@ def test_qemu_killed_in_a_live_snapshot_while_libvirtd_is_away_is_a_death(restar
     play.see(LibvirtBack(URI))
     assert play.census() == []
     assert play.census() == [REPORT]
+    play.settled(ReportStatus.DELIVERED, play.now.wall)
     for _ in range(5):
         play.wait(60)
         assert play.census() == [], "it vanished by dying, so its report stands"
