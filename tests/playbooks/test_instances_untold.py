@@ -12,11 +12,12 @@ from masakarimonitors.instancemonitor.core.observation import (
     IoFailed,
     LibvirtAway,
     LibvirtBack,
+    Power,
     Reading,
 )
 from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.instancemonitor.core.stories import QUIET
-from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Suspended
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 
 REPORT = "report LIFECYCLE/STOPPED_FAILED"
@@ -67,6 +68,28 @@ def test_what_was_quiet_before_nobody_could_hear_does_not_count() -> None:
     play.see(LibvirtBack(URI))
     play.wait(QUIET - 1)
     assert not any("no I/O error" in verdict.why for verdict in play.told)
+
+
+def test_nor_of_a_guest_that_stands_still_since_it_makes_no_request_that_could_fail() -> None:
+    play = with_an_io_error()
+    play.event(Lifecycle.SUSPENDED, Suspended.IOERROR)
+    asked = len(play.told)
+    play.wait(QUIET * 3)
+    assert len(play.told) == asked and play.state.instances[URI, INSTANCE.uuid].stories.failing
+    assert play.event(Lifecycle.RESUMED) == ["withdraw words"] and play.ruling == "recovered"
+
+
+def test_nor_is_a_report_of_the_last_life_taken_back_meanwhile() -> None:
+    play = with_an_io_error()
+    play.event(Lifecycle.SUSPENDED, Suspended.IOERROR)
+    play.restart()
+    play.adopts_report_of(words=("IO_ERROR", "IO_ERROR_REPORT"))
+    play.seconds += QUIET * 3
+    stands_still = Reading(instance=INSTANCE, power=Power.PAUSED, halt=Suspended.IOERROR)
+    play.census(stands_still)
+    play.wait(QUIET * 3)
+    assert play.census(stands_still) == [] and play.dropped == []
+    assert "whether it still has I/O errors" in play.waits_for
 
 
 def gone_unheard() -> Play:

@@ -71,7 +71,9 @@ def _of_io_error(known: Sequence[Instance], now: Instant) -> Word:
     up = [one for one in known if one.phase is Phase.UP]
     if not up:
         return withdraw("it does not run any more")
-    failing = [one for one in up if one.stories.failing and one.stories.quiet_at > now.monotonic]
+    failing = [
+        one for one in up if one.stories.failing and (one.halted or one.stories.quiet_at > now.monotonic)
+    ]
     if any(one.stories.failing_from < math.inf for one in failing):
         return confirm("it runs, and its I/O errors are not over")
     if failing:

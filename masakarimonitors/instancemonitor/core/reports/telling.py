@@ -99,7 +99,7 @@ def rest(state: State, instance: Instance, now: Instant) -> Outcome:
 def take_quiet(state: State, key: str, policy: Policy, now: Instant) -> Outcome:
     """So long after an I/O error: unless there was another, it is over, and nobody has to be told of it.
 
-    That nobody could hear of another one is no sign that there was none.
+    That nobody could hear of another one is no sign that there was none; nor is that of a guest that stands still.
     """
     uuid, _, uri = key.partition("@")
     instance = state.instances.get((uri, uuid))
@@ -110,6 +110,10 @@ def take_quiet(state: State, key: str, policy: Policy, now: Instant) -> Outcome:
     if uri in state.away:
         # As long again as it takes at least; when it is heard again, it is counted from then on.
         return state, Decision((WakeAt(key, now.monotonic + QUIET),))
+    if instance.halted:
+        # A guest that stands still makes no requests that could fail: its quiet begins when it runs on.
+        instance = replace(instance, stories=replace(instance.stories, failed_at=now.monotonic))
+        return state.put(instance), Decision((WakeAt(key, instance.stories.quiet_at),))
     told = f"{instance.identity.name} has had no I/O error for {QUIET:g} s"
     if instance.stories.due:
         told += ", so it is not reported"
