@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tests.fixtures.fake_masakari import FakeMasakari
+from tests.fixtures.monitor_process import hosts_up
 from tests.fixtures.waiting import PATIENCE, until
 from tests.integration.consul.cluster import Cluster, Datacentre, node_name
 from tests.integration.consul.monitors import HostMonitor, reporter
@@ -84,10 +85,10 @@ class Watch:
                 shown = rows(monitor)
                 reporters.append(shown.get("reporter"))
                 links = [shown.get(f"link:{dc.link}") for dc in self.cluster.datacentres]
-                open_hosts = [subject for subject in shown if subject.startswith(("host:", "storm:"))]
-                if set(links) != {"seen"} or open_hosts or shown.get("outbox") != "0":
+                storm = any(subject.startswith("storm:") for subject in shown)
+                if set(links) != {"seen"} or storm or shown.get("outbox") != "0":
                     return False
-                if shown.get("hosts") != f"{self.cluster.nodes - 1} up":
+                if hosts_up(shown) != self.cluster.nodes - 1:
                     return False
             others = {who for who in reporters if who != "this monitor"}
             one = reporters.count("this monitor") == 1 and len(others) <= 1

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import agent, install
-from tests.fixtures.monitor_process import MonitorProcess, shown_by_all
+from tests.fixtures.monitor_process import MonitorProcess, hosts_up, shown_by_all
 from tests.fixtures.waiting import PATIENCE, until
 from tests.integration.pacemaker import api
 from tests.integration.pacemaker.rig import MEMBERS, REMOTES, SWITCH, Rig, RigError, end_inside, first_child
@@ -263,9 +263,8 @@ class World:
 
     def _sees_all_up(self, monitor: Monitor) -> bool:
         others = len(REMOTES) if monitor.only_remotes else len(self.rig.hosts) - 1
-        return (
-            monitor.states().get("link:cluster") == "seen" and monitor.states().get("hosts") == f"{others} up"
-        )
+        shown = monitor.states()
+        return shown.get("link:cluster") == "seen" and hosts_up(shown) == others
 
     def reporters(self) -> list[str]:
         """The monitors that show themselves as the reporter."""
