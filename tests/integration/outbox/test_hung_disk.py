@@ -2,9 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,41 +14,17 @@ from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.processes.command import run
 from tests.fixtures.fake_clock import EPOCH
+from tests.fixtures.hung_disk import freeze, mounted, needed
 from tests.fixtures.waiting import PATIENCE, eventually
-
-TOOLS = ("mkfs.ext4", "mount", "umount", "fsfreeze")
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small ext4 of this test's own; it is thawed and unmounted whatever happens."""
-    image, folder = tmp_path / "image", tmp_path / "disk"
-    folder.mkdir()
-    with image.open("wb") as file:
-        file.truncate(16 << 20)
-    made = subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], capture_output=True, timeout=60)
-    if (
-        made.returncode
-        or subprocess.run(
-            ["mount", "-o", "loop", str(image), str(folder)], capture_output=True, timeout=60
-        ).returncode
-    ):
-        pytest.skip("no file system can be mounted from a file here")
-    try:
+    with mounted(tmp_path) as folder:
         yield folder
-    finally:
-        subprocess.run(["fsfreeze", "-u", str(folder)], capture_output=True, timeout=60)
-        subprocess.run(["umount", str(folder)], check=True, timeout=60)
 
 
-def freeze(disk: Path, option: str = "-f") -> None:
-    subprocess.run(["fsfreeze", option, str(disk)], check=True, timeout=60)
-
-
-@pytest.mark.skipif(
-    os.geteuid() != 0 or not all(shutil.which(tool) for tool in TOOLS),
-    reason="needs root, ext4 and fsfreeze for a file system that hangs",
-)
+@needed
 async def test_reports_pass_by_a_disk_that_hangs_and_are_written_when_it_answers(disk: Path) -> None:
     def report(name: str) -> Notify:
         return Notify(ProcessNotification("c1", EPOCH, HostEvent.STOPPED, name), "it died")
