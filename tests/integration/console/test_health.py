@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.status import unix_socket
-from tests.fixtures import lifeline
+from tests.fixtures import hung_disk, lifeline
 from tests.fixtures.fake_masakari import FakeMasakari
 from tests.fixtures.monitor_process import BIN, MonitorProcess
 from tests.fixtures.promtool import promtool
@@ -290,6 +290,31 @@ def test_what_every_monitor_serves_is_what_prometheus_reads(start: Start, servic
     for monitor in names:
         at_socket = unix_socket.read(shown.process.state / f"{monitor}.sock", "metrics")["metrics"]
         assert f'masakari_monitors_health{{health="ok",monitor="{monitor}"}}' in str(at_socket)
+
+
+@hung_disk.needed
+def test_a_disk_that_hangs_is_blindness_until_it_answers_and_what_fails_is_told_all_the_same(
+    start: Start, service: Service, masakari: FakeMasakari, tmp_path: Path
+) -> None:
+    watched = service()
+    with hung_disk.mounted(tmp_path) as disk:
+        told = {"hostname": "compute-1", "state_path": disk / "state"}
+        shown = start("processmonitor", env={"RUNTIME_DIRECTORY": str(tmp_path / "run")}, DEFAULT=told)
+        shown.process.state = tmp_path / "run"
+        shown.until_kind()
+        hung_disk.freeze(disk)
+        lifeline.end(watched)
+        shown.until_kind("disk does not answer")
+        until(lambda: masakari.offers, "the report of what has died")
+        assert shown.probes() == (200, 503, 503)
+        metrics = shown.metrics()
+        assert metrics['masakari_monitors_health{health="blind",monitor="processmonitor"}'] == 1
+        assert metrics['masakari_monitors_causes{cause="disk does not answer",monitor="processmonitor"}'] == 1
+        code, said = exit_code(shown)
+        assert code == 1 and "\tblind\toutbox\t" in said
+        hung_disk.freeze(disk, "-u")
+        shown.until_kind()
+        shown.process.stop()
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no memory to write into")
