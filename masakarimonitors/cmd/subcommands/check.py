@@ -25,6 +25,7 @@ from masakarimonitors.libvirt.faults import Unavailable
 from masakarimonitors.masakari_api import MasakariApi
 from masakarimonitors.status import unix_socket
 from masakarimonitors.system.clock import SystemClock
+from masakarimonitors.system.patience import within
 from masakarimonitors.system.tasks import side_by_side
 from masakarimonitors.system.threads import Pool
 
@@ -202,7 +203,7 @@ async def _each(looks: Sequence[Look]) -> list[Finding]:
 
 async def _one(look: Look) -> Sequence[Finding]:
     try:
-        async with asyncio.timeout(look.seconds):
+        async with within(look.seconds):
             return _about(look.about, await look.find())
     except TimeoutError:
         text = f"{look.about}: not known: no answer to everything within {look.seconds:g} s"

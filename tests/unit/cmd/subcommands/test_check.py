@@ -23,6 +23,7 @@ from masakarimonitors.system.files import mounts
 from tests.fixtures.fake_lists import FakeLists
 from tests.fixtures.fake_masakari import FakeMasakari
 from tests.fixtures.kubernetes_replay import Replay
+from tests.fixtures.standstill import some_turns, stand_still
 from tests.unit.cmd.conftest import Configure, Run
 
 
@@ -276,6 +277,21 @@ async def test_a_look_that_fails_or_takes_too_long_says_so_and_hides_no_other() 
         ("three", Weight.OK),
     ]
     assert "RuntimeError: unforeseen" in found[0].text and "no answer to everything within" in found[1].text
+
+
+async def test_while_one_holds_up_all_no_other_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To build a monitor on a slow computer takes long, and nothing else is heard of meanwhile."""
+
+    async def holds_up() -> list[Finding]:
+        stand_still(monkeypatch, 3600.0)
+        return []
+
+    async def works() -> list[Finding]:
+        await some_turns()
+        return [ok("fine")]
+
+    found = await check._each([check.Look("one", works), check.Look("two", holds_up)])
+    assert [(one.about, one.weight) for one in found] == [("one", Weight.OK)]
 
 
 def test_a_name_in_a_file_forges_no_line(
