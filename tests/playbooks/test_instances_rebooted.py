@@ -9,7 +9,7 @@ from masakarimonitors.core.notification import Leave
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import Power, Reading
 from masakarimonitors.instancemonitor.core.reports.offer import may_offer
-from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped
+from masakarimonitors.libvirt.domain_state import Crashed, Lifecycle, ShutoffReason, Stopped
 from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
 
 
@@ -52,6 +52,16 @@ def test_so_is_that_of_one_whose_definition_vanished_with_it() -> None:
     play, _ = rebooted(persistent=False)
     play.census()
     assert play.census() == ["withdraw"] and play.alarm
+
+
+def test_nor_is_it_called_a_departure_of_one_that_had_crashed_and_ended_with_its_host() -> None:
+    play = Play()
+    play.census(running(persistent=False))
+    play.event(Lifecycle.CRASHED, Crashed.PANICKED)
+    play.restart(boot_id="boot-2", uris=[URI])
+    play.census()
+    assert play.census() == ["withdraw"] and play.alarm
+    assert not play.census() and play.state.instances[URI, INSTANCE.uuid].phase is Phase.UNSURE
 
 
 def test_one_that_runs_here_again_is_back() -> None:

@@ -154,7 +154,7 @@ def of_absence(known: Instance, *, now: Instant) -> Seen | None:
     if known.defined is not False:
         return left
     # Its definition had been removed while it ran, so that its death, too, makes it vanish.
-    if known.phase is Phase.FAILED and known.before_reboot:
+    if known.phase in (Phase.FAILED, Phase.PANICKED) and known.before_reboot:
         return Seen(Fact.HOST_RESTARTED, _OUTDATED, "not defined")
     if known.phase is Phase.FAILED:
         return _of_vanished(known, now)

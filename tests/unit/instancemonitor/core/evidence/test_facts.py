@@ -298,6 +298,8 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
         (instance(Phase.FAILED, reported=NOW), Fact.LEFT),
         (instance(Phase.FAILED, reported=NOW, defined=False), None),
         (instance(Phase.FAILED, reported=NOW - 86400.0, defined=False), Fact.LEFT),
+        (instance(Phase.PANICKED, reported=NOW, defined=False), Fact.LEFT),
+        (instance(Phase.PANICKED, reported=NOW, defined=False, before_reboot=True), Fact.HOST_RESTARTED),
         (instance(Phase.UNSURE, defined=False, unwatched=True), Fact.LEFT),
         (instance(Phase.UNSURE, defined=False, ended=True), Fact.LEFT),
         (instance(Phase.UNSURE, defined=False, ended=True, held=NOW), Fact.DIED),
