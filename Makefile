@@ -6,7 +6,7 @@ export PYTHON
 .PHONY: help setup run demo test check unit explore fuzz churn soak bench docs sample audit lock clean
 
 BIN := .venv/bin
-JOBS ?= 5
+JOBS ?= 7
 PYTEST_ARGS ?=
 QUICKSTART := etc/quickstart.conf
 

@@ -6,6 +6,7 @@ import itertools
 import os
 import sys
 from collections.abc import Generator, Iterator
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -56,21 +57,54 @@ _NUMBERS = itertools.count()
 class MostPatientFirst(LoadGroupScheduling):  # type: ignore[misc]
     """Groups that take minutes and mostly wait begin first, or the whole run would end with one of them alone.
 
-    Behind one of these its worker gets what is last in the queue, single tests: a worker must know what comes next,
-    and nothing long is to stand behind what takes so long.
+    Not more than `RIGS` groups run at the same time, so that real systems find a processor in time; the other workers
+    have single tests meanwhile, which use what those that wait do not. Behind one of the `WHOLE` its worker gets single
+    tests: a worker must know what comes next, and nothing long is to stand behind a test that takes so long.
     """
 
-    PATIENT = ("soak",)
+    PATIENT = (
+        "consul-scenarios",
+        "consul",
+        "pacemaker-members",
+        "pacemaker-remotes",
+        "soak",
+        "virt",
+        "process",
+        "pacemaker-unfenced",
+        "cloud",
+        "kubernetes",
+    )
+    """By how long they last."""
+    WHOLE = ("soak",)
+    RIGS = 5
 
     def _assign_work_unit(self, node: Any) -> None:
+        for name in reversed(self.PATIENT):
+            if name in self.workqueue:
+                self.workqueue.move_to_end(name, last=False)
         busy = self.assigned_work.get(node, {})
-        if any(name in busy and not all(busy[name].values()) for name in self.PATIENT):
+        whole = any(name in busy and not all(busy[name].values()) for name in self.WHOLE)
+        if whole or self._rigs_of_others(node) >= self.RIGS:
             self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
-        else:
-            for name in self.PATIENT:
-                if name in self.workqueue:
-                    self.workqueue.move_to_end(name, last=False)
+        if not _is_single(group := next(iter(self.workqueue))):
+            self._begun[group] = node
         super()._assign_work_unit(node)
+
+    @cached_property
+    def _begun(self) -> dict[str, Any]:
+        """Which worker was given which group."""
+        return {}
+
+    def _rigs_of_others(self, node: Any) -> int:
+        return sum(
+            other is not node and not all(self.assigned_work.get(other, {}).get(group, {}).values())
+            for group, other in self._begun.items()
+        )
+
+
+def _is_single(scope: str) -> bool:
+    """Whether it is the id of one test, and no group's name."""
+    return "::" in scope
 
 
 @pytest.hookimpl(optionalhook=True)  # `make fuzz` does without pytest-xdist
