@@ -13,7 +13,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Reading,
 )
 from masakarimonitors.instancemonitor.core.stories import QUIET
-from masakarimonitors.libvirt.domain_state import Crashed, Lifecycle, ShutoffReason, Stopped
+from masakarimonitors.libvirt.domain_state import Crashed, Lifecycle, ShutoffReason, Stopped, Suspended
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 
 SUBJECT = f"vm:{INSTANCE.uuid}"
@@ -122,6 +122,38 @@ def test_one_that_vanished_by_dying_is_confirmed_once_two_censuses_have_not_list
     play.census()
     assert "did not list" in play.waits_for
     play.census()
+    assert play.confirmed == [SUBJECT]
+
+
+@pytest.mark.parametrize(
+    ("event", "detail"),
+    [(Lifecycle.DEFINED, 1), (Lifecycle.SHUTDOWN, 0), (Lifecycle.SUSPENDED, Suspended.MIGRATED)],
+)
+@pytest.mark.parametrize("reading", [running(), DEAD], ids=["runs", "is dead"])
+def test_a_look_that_an_event_overtook_which_tells_of_no_life_lets_no_report_go(
+    event: Lifecycle, detail: int, reading: Reading
+) -> None:
+    """It was started unheard; while it is read for the first time, its definition is changed, or it begins to leave."""
+    play = died()
+    before = play.number
+    play.event(event, detail)
+    play.census(reading, after=before)
+    assert (play.confirmed, play.dropped) == ([], [])
+    play.census(reading)
+    assert (play.confirmed, play.dropped) == (([], [SUBJECT]) if reading == running() else ([SUBJECT], []))
+
+
+def test_nor_does_one_call_io_errors_over() -> None:
+    play = Play()
+    play.census(running())
+    play.number += 1
+    play.see(IoFailed(INSTANCE, play.number, 2, "vda"))
+    play.restart(uris=(URI,))
+    play.adopts_report_of(words=("IO_ERROR", "IO_ERROR_REPORT"))
+    play.event(Lifecycle.DEFINED, 1)
+    play.census(running(), after=0)
+    assert (play.confirmed, play.dropped) == ([], [])
+    play.census(running())
     assert play.confirmed == [SUBJECT]
 
 

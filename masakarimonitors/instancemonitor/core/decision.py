@@ -178,6 +178,7 @@ class Decider:
             if missing and not order.is_overtaken(state, instance.place, seen.after):
                 state, more = self._miss(state, replace(instance, as_of=seen.after), now)
                 decision += more
+        state = order.leave_open(state, seen, now)
         state = look_at(state, seen.uri, now)
         state, more = (state, NOTHING) if state.awaited else self._take_up(state, now)
         state, noted = note_looks(state, self.policy.boot_id)

@@ -85,9 +85,10 @@ class Instance:
     seen. `over`: that life has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known
     only from before this host was started. `missed`: censuses in a row that did not list it; `asked`: what the disk
     tells of that is not known yet. `as_of`: after which event the last look began that told of it, or did not list it.
-    `unread`: since it could not be read (None: it can), when its libvirt had been looked at before that; `untold`:
-    its libvirt lists it, and does not tell how it stands. `alarm`: what was last said of it that asks for a human;
-    `halted`: why it stands still, if nobody paused it; `signalled`: its QEMU was told by a signal to end.
+    `unread`: since it could not be read, or by no look that an event had not overtaken (None: it can), when its libvirt
+    had been looked at before that; `untold`: its libvirt lists it, and does not tell how it stands. `alarm`: what was
+    last said of it that asks for a human; `halted`: why it stands still, if nobody paused it; `signalled`: its QEMU was
+    told by a signal to end.
     """
 
     identity: Identity

@@ -71,9 +71,7 @@ def _of_io_error(known: Sequence[Instance], now: Instant) -> Word:
     up = [one for one in known if one.phase is Phase.UP]
     if not up:
         return withdraw("it does not run any more")
-    failing = [
-        one for one in up if one.stories.failing and (one.halted or one.stories.quiet_at > now.monotonic)
-    ]
+    failing = [one for one in up if one.stories.failing and not _is_quiet(one, now)]
     if any(one.stories.failing_from < math.inf for one in failing):
         return confirm("it runs, and its I/O errors are not over")
     if failing:
@@ -81,6 +79,12 @@ def _of_io_error(known: Sequence[Instance], now: Instant) -> Word:
             "it runs, and whether it still has I/O errors is known when it has another, or none for a while"
         )
     return withdraw("its I/O errors are over")
+
+
+def _is_quiet(instance: Instance, now: Instant) -> bool:
+    """Whether it has been seen to have no I/O error for a while; one that stands still makes no request."""
+    looked_at = instance.stories.failed_at > -math.inf
+    return looked_at and not instance.halted and instance.stories.quiet_at <= now.monotonic
 
 
 def well(state: State, subject: str) -> str:

@@ -10,8 +10,10 @@ was never seen or is forgotten, is known by the last census all the same: that d
 
 from dataclasses import replace
 
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD
 from masakarimonitors.instancemonitor.core.observation import Census, DomainEvent, LifecycleChanged, Rebooted
-from masakarimonitors.instancemonitor.core.state import Instance, Place, State
+from masakarimonitors.instancemonitor.core.state import Instance, Place, State, looked_at
 
 
 def is_outdated(state: State, census: Census) -> bool:
@@ -26,6 +28,24 @@ def take(state: State, census: Census) -> State:
     # A libvirt that does not tell its host this time has not moved to another one.
     hosts = {**state.hosts, census.uri: census.host} if census.host else state.hosts
     return replace(state, as_of={**state.as_of, census.uri: census.after}, aside=aside, hosts=hosts)
+
+
+def leave_open(state: State, census: Census, now: Instant) -> State:
+    """Whose report a census would let go of which it has told nothing, since an event overtook it: they stay open.
+
+    Who was reported dead may have lived again unheard. An event that tells of no life, that its definition was changed,
+    say, overtakes the look that would have shown that; so the next one is waited for.
+    """
+    open_ = {
+        place: replace(one, unread=looked_at(state, one, now))
+        for place, one in state.instances.items()
+        if place[0] == census.uri
+        and one.phase in DEAD
+        and one.unwatched
+        and one.unread is None
+        and is_overtaken(state, place, census.after)
+    }
+    return replace(state, instances={**state.instances, **open_}) if open_ else state
 
 
 def heard(state: State, known: Instance, seen: DomainEvent) -> int:

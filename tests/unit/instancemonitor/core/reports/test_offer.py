@@ -123,3 +123,15 @@ def test_one_whose_last_life_cannot_be_told_does_not_wait_for_ever() -> None:
     play.wait(100).see(LibvirtBack(URI))
     play.census(off(ShutoffReason.UNKNOWN, log_read=False))
     assert play.alarm and leaves(play), "it is off, and nobody is known to have wanted that"
+
+
+def test_a_look_that_an_event_overtook_which_tells_of_no_life_shows_nobody() -> None:
+    """It was started while libvirt was away, and is defined anew while it is read for the first time since."""
+    play = died()
+    play.see(LibvirtAway(URI, "gone"))
+    play.see(LibvirtBack(URI))
+    before = play.number
+    play.event(Lifecycle.DEFINED)
+    play.census(running(), after=before)
+    assert not leaves(play)
+    assert play.census(running()) == ["withdraw"]
