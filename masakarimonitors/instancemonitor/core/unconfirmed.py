@@ -41,7 +41,7 @@ def judge(uris: Sequence[str], state: State, report: Unconfirmed, now: Instant) 
 def _unseen(instance: Instance) -> str:
     """Why it is not known how it stands, or nothing."""
     name, uri = instance.identity.name, instance.identity.uri
-    if instance.unread is not None:
+    if instance.unread is not None and not instance.vanished:
         return f"libvirt {uri} does not tell how {name} stands"
     if 0 < instance.missed < MISSES or (instance.number < 0 and not instance.missed):
         return f"libvirt {uri} did not list {name}, and is asked once more"

@@ -40,8 +40,10 @@ def _may_be_elsewhere(instance: Instance) -> bool:
 
 def _is_out_of_sight(state: State, instance: Instance) -> bool:
     uri = instance.identity.uri
-    if uri in state.away or instance.unread is not None:
+    if uri in state.away:
         return True
+    if instance.unread is not None and not instance.vanished:
+        return True  # what its libvirt does not list any more will never be read
     if instance.unwatched and uri not in state.settled:
         return True  # its libvirt is back, and was not looked at since
     # Without a definition it vanishes by dying; else the next census tells whether somebody has taken it away.

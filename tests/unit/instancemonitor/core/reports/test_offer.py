@@ -135,3 +135,17 @@ def test_a_look_that_an_event_overtook_which_tells_of_no_life_shows_nobody() -> 
     play.census(running(), after=before)
     assert not leaves(play)
     assert play.census(running()) == ["withdraw"]
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before it died", "after that"])
+def test_one_that_could_not_be_read_and_vanished_by_dying_does_not_wait_for_ever(first: bool) -> None:
+    play = Play()
+    play.census(running(persistent=False))
+    if not first:
+        play.event(Lifecycle.STOPPED, Stopped.FAILED)
+    play.census(Reading(instance=INSTANCE, power=Power.UNKNOWN))
+    if first:
+        play.event(Lifecycle.STOPPED, Stopped.FAILED)
+    assert not leaves(play)
+    assert play.census() + play.census() == []
+    assert leaves(play), "libvirt, which had no definition of it, will never list it again"
