@@ -1,8 +1,11 @@
-"""SIGHUP and SIGUSR2 from the first instruction on: neither ever ends the process, and none is lost.
+"""SIGHUP and SIGUSR2 from the first instruction on: neither ever ends the process, and none is lost. SIGCHLD as usual.
 
 `hold` comes before anything that takes time (imports, files): what arrives before somebody listens is kept for whoever
 does. Nothing is imported here that takes time itself. A handler, and not "ignore": that would be handed on to every
 command that is started.
+
+Who started us may have ignored SIGCHLD, and every program inherits that. Then the kernel keeps no exit code, and each
+command that fails would count as one that worked.
 """
 
 import signal
@@ -16,9 +19,10 @@ _listeners: dict[int, Callable[[], None]] = {}
 
 
 def hold() -> None:
-    """Keep these signals from ending the process; on the main thread only."""
+    """Keep these signals from ending the process, and the exit codes of its commands; on the main thread only."""
     for number in HELD:
         signal.signal(number, _take)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def release() -> None:

@@ -46,3 +46,13 @@ def test_a_command_that_is_started_does_not_ignore_it(number: signal.Signals) ->
     assert signal.getsignal(number) not in (signal.SIG_IGN, signal.SIG_DFL)
     signals.release()
     assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_command_that_fails_does_so_although_whoever_started_us_ignored_sigchld() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        signals.hold()
+        pid = os.posix_spawnp("false", ["false"], os.environ)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    finally:
+        signal.signal(signal.SIGCHLD, before)
