@@ -216,13 +216,14 @@ class Vanished:
         unasked: list[str] = []
         for node in [node for node, one in self._farewells.items() if one.stage in OPEN]:
             member = members.get(node)
+            was_down = self._last.get(node) is Membership.DOWN
+            if member is not None and member.server and was_down and self._farewells[node].begun is not None:
+                # Whatever gossip has called it: its leader may have cleaned it up at once after a crash. Then its port
+                # is closed, though its host answers.
+                await self._ask_agent(node)
+                continue
             if self._sighting(node, member, alive) not in parse.UNSETTLED:
-                if member is None:
-                    continue
-                was_down = self._last.get(node) is Membership.DOWN
-                if member.server and was_down:
-                    # Its leader may have cleaned it up at once after a crash: then its port is closed.
-                    await self._ask_agent(node)
+                if member is None or (member.server and was_down):
                     continue
                 if not member.server and not was_down:
                     # Nobody but itself, or an operator, has a client leave.

@@ -1,5 +1,7 @@
 """How a node went that the leader lists no more."""
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -8,8 +10,12 @@ from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.departures import farewell
 from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import Answers
+from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import GossipMemory
+from masakarimonitors.hostmonitor.drivers.consul.departures.vanished import Vanished
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
+from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_consul import FakeConsul
+from tests.fixtures.waiting import eventually
 from tests.unit.hostmonitor.drivers.consul.hearing import FAST, NODES, Heard, all_answer, watching
 
 
@@ -388,6 +394,49 @@ async def test_so_has_a_server_whose_agent_still_runs_unlike_one_that_was_cleane
         assert set(asked) == {(consul.listens(1), 8301)}
         await consul.until_asked("/health/node/", times=3)
         assert heard.values["node02"] is value
+
+
+class GossipSaysLeft:
+    """Stands in for `Onlooker`: a server was called failed, then critical, and left at once; its host answers."""
+
+    def __init__(self, *, runs: bool) -> None:
+        self.members = {
+            f"node0{n}": parse.Member(3 if n == 2 else 1, True, (f"192.0.2.{n}", 8301), f"id-{n}")
+            for n in range(1, 6)
+        }
+        self._runs = runs
+
+    async def look(self, timeout: float) -> dict[str, parse.Member]:
+        return self.members
+
+    def was_leaving(self, node: str) -> bool:
+        return False
+
+    def lost_elsewhere(self, node: str) -> bool:
+        return False
+
+    async def agent_runs(self, node: str) -> bool:
+        return self._runs
+
+    async def ask(self, servers: Iterable[str]) -> dict[str, bool | None]:
+        return dict.fromkeys(servers, True)
+
+
+@pytest.mark.parametrize(("runs", "sighting"), [(True, parse.LEFT_LATE), (False, parse.BURIED)])
+async def test_a_server_that_gossip_called_failed_before_its_leader_did_has_not_left_because_its_host_answers(
+    runs: bool, sighting: Sighting
+) -> None:
+    memory, clock, told = GossipMemory(), SystemClock(), list[dict[str, Sighting]]()
+    onlooker = GossipSaysLeft(runs=runs)
+    memory.leader_says(dict.fromkeys(onlooker.members, True), clock.now())
+    failed = {**onlooker.members, "node02": replace(onlooker.members["node02"], status=4)}
+    memory.look(failed, clock.now())
+    vanished = Vanished(onlooker, clock, FAST, memory, told=told.append, on_fault=lambda: None)  # type: ignore[arg-type]
+    vanished.add("node02", Membership.DOWN, passing_at=clock.now())
+    task = asyncio.get_running_loop().create_task(vanished.run())
+    await eventually(lambda: not vanished.open, "it to be settled")
+    task.cancel()
+    assert told[-1]["node02"] is sighting
 
 
 async def test_it_has_left_also_while_its_good_bye_is_on_its_way_to_this_agent(consul: FakeConsul) -> None:
