@@ -32,6 +32,7 @@ args=({file!r},)
 
 @pytest.fixture(autouse=True)
 def put_back() -> Iterator[None]:
+    logging.getLogger("test_log_config.one")  # known before the first case, whichever that is
     known = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
     before = [
         (one, one.level, one.propagate, list(one.handlers))
