@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from masakarimonitors.system.privileged import helper, runner
 from masakarimonitors.system.privileged.configuration import RefusedForNow
 from masakarimonitors.system.privileged.runner import HelperFault, HelperRefused, RunAsRoot, Start
 from masakarimonitors.system.processes.command import NotBegun, tree
-from masakarimonitors.system.processes.process_tree import children
 from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import Files, open_files, opened_since
 from tests.fixtures.unreachable import Unreachable, waits_for_storage
@@ -473,6 +472,7 @@ async def test_what_is_refused_for_now_is_a_shortage_of_our_own() -> None:
 
 
 async def test_a_program_on_dead_storage_holds_up_no_other_command_and_never_runs(
+    own_children: Callable[[], list[int]],
     unreachable: Unreachable,
 ) -> None:
     run = RunAsRoot([], [])
@@ -485,22 +485,26 @@ async def test_a_program_on_dead_storage_holds_up_no_other_command_and_never_run
     await asyncio.wait({dead})
     await run(*asking("true"), PATIENCE, lambda pid: None)  # what was asked before has been done by now
     unreachable.answer()
-    await eventually(lambda: not children() and not helper._starts, "the end of its process")
+    await eventually(lambda: not own_children() and not helper._starts, "the end of its process")
     assert not unreachable.ran.exists()
 
 
-async def test_a_program_that_has_not_begun_in_its_time_is_named_and_killed(unreachable: Unreachable) -> None:
+async def test_a_program_that_has_not_begun_in_its_time_is_named_and_killed(
+    own_children: Callable[[], list[int]], unreachable: Unreachable
+) -> None:
     run, before = RunAsRoot([], []), open_files()
     with pytest.raises(NotBegun, match="lies does not answer") as fault:
         await run(*asking(str(unreachable.path)), 1.0, lambda pid: None)
     assert fault.value.killed and fault.value.survivors == ()
     unreachable.answer()
-    await eventually(lambda: not children() and not helper._starts, "the end of its process")
+    await eventually(lambda: not own_children() and not helper._starts, "the end of its process")
     assert not unreachable.ran.exists()
     await eventually(lambda: not opened_since(before), "its files, closed")
 
 
-async def test_a_list_on_a_disk_that_does_not_answer_is_a_shortage_of_our_own() -> None:
+async def test_a_list_on_a_disk_that_does_not_answer_is_a_shortage_of_our_own(
+    own_children: Callable[[], list[int]],
+) -> None:
     answers = threading.Event()
 
     def slow() -> list[str]:
@@ -514,4 +518,4 @@ async def test_a_list_on_a_disk_that_does_not_answer_is_a_shortage_of_our_own() 
             )
     finally:
         answers.set()
-    await eventually(lambda: not children() and not helper._starts, "that it is forgotten")
+    await eventually(lambda: not own_children() and not helper._starts, "that it is forgotten")

@@ -15,7 +15,6 @@ import pytest
 from masakarimonitors.system.processes import command, launching, spawning
 from masakarimonitors.system.processes.command import Launched
 from masakarimonitors.system.processes.launching import Stdout, being_started
-from masakarimonitors.system.processes.process_tree import children
 from tests.fixtures.open_files import open_files, opened_since
 from tests.fixtures.unreachable import Unreachable, waits_for_storage
 from tests.fixtures.waiting import PATIENCE, eventually, growing, until
@@ -41,7 +40,9 @@ async def test_the_loop_goes_on_while_a_program_cannot_be_read(unreachable: Unre
     assert unreachable.ran.exists()
 
 
-async def test_a_program_that_has_not_begun_in_its_time_never_runs(unreachable: Unreachable) -> None:
+async def test_a_program_that_has_not_begun_in_its_time_never_runs(
+    own_children: Callable[[], list[int]], unreachable: Unreachable
+) -> None:
     before = open_files()
     for seconds in growing(0.5, "its process"):
         with pytest.raises(command.NotBegun, match="lies does not answer") as fault:
@@ -50,7 +51,7 @@ async def test_a_program_that_has_not_begun_in_its_time_never_runs(unreachable: 
             break
     assert fault.value.survivors == ()
     unreachable.answer()
-    await eventually(lambda: not children(), "the end of its process")
+    await eventually(lambda: not own_children(), "the end of its process")
     assert not unreachable.ran.exists()
     # The lease's own descriptor is closed by now.
     await eventually(lambda: not opened_since(before), "its files, closed")
@@ -137,7 +138,7 @@ async def test_a_thread_that_hangs_ahead_of_the_start_starts_nothing_later(
 
 @pytest.mark.parametrize("leave", [False, True])
 async def test_whoever_is_cancelled_meanwhile_leaves_none_that_runs_later(
-    unreachable: Unreachable, leave: bool
+    own_children: Callable[[], list[int]], unreachable: Unreachable, leave: bool
 ) -> None:
     task = asyncio.get_running_loop().create_task(
         command.run([str(unreachable.path)], timeout=60, leave=leave)
@@ -147,11 +148,11 @@ async def test_whoever_is_cancelled_meanwhile_leaves_none_that_runs_later(
     await asyncio.wait({task})
     assert task.cancelled()
     unreachable.answer()
-    await eventually(lambda: not children(), "the end of its process")
+    await eventually(lambda: not own_children(), "the end of its process")
     assert not unreachable.ran.exists()
 
 
-async def test_two_that_wait_are_told_apart(tmp_path: Path) -> None:
+async def test_two_that_wait_are_told_apart(own_children: Callable[[], list[int]], tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("one", "other")]
     for folder in folders:
         folder.mkdir()
@@ -161,7 +162,7 @@ async def test_two_that_wait_are_told_apart(tmp_path: Path) -> None:
             undo.callback(each.answer)
         async with asyncio.TaskGroup() as tasks:
             kept = tasks.create_task(command.run([str(other.path)], timeout=60))
-            await eventually(lambda: len(children()) == 1, "the process that is waited for")
+            await eventually(lambda: len(own_children()) == 1, "the process that is waited for")
             with pytest.raises(command.NotBegun):
                 await command.run([str(one.path)], timeout=0.5)
             one.answer()
