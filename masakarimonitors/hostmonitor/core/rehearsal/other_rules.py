@@ -7,10 +7,11 @@ masakari.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from masakarimonitors.core.decision import Command, Instant, Notify, Woken
 from masakarimonitors.core.notification import HostEvent, HostNotification
+from masakarimonitors.core.rehearsal.other_rules import ANSWER, NOTHING, Judged, Step, play, shown
 from masakarimonitors.core.rehearsal.stage import Happens, Stage
 from masakarimonitors.hostmonitor.core.decision import ALARM, Decider
 from masakarimonitors.hostmonitor.core.observation import (
@@ -32,32 +33,6 @@ from masakarimonitors.hostmonitor.core.observation import (
 from masakarimonitors.hostmonitor.core.rehearsal.standing import under
 from masakarimonitors.hostmonitor.core.state import Policy, State
 
-ANSWER = 1.0
-"""Seconds that each answer takes."""
-AFTER = 60.0
-"""Seconds for which the play goes on behind the last step."""
-
-
-class Step(Protocol):
-    """One step as it was recorded."""
-
-    @property
-    def at(self) -> Instant:
-        """The moment of its decision."""
-
-    @property
-    def seen(self) -> Any:
-        """What was observed."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Judged:
-    """The reports that would have been made, each with its moment, and what was supposed."""
-
-    reports: list[tuple[Instant, Notify]] = field(default_factory=list)
-    supposed: list[str] = field(default_factory=list)
-    defects: list[str] = field(default_factory=list)
-
 
 def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: Sequence[Step]) -> Judged:
     """`recorded`: by which rules it was judged then; raises NoPlay where `rules` are of other links."""
@@ -65,35 +40,18 @@ def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: 
     stage: Stage[State] = Stage(Decider(rules), under(rules, state), begin, answers=world.answers)
     if stage.state.wake_at is not None:
         stage.wake(ALARM, stage.state.wake_at)
-    judged = Judged()
+    supposed: list[str] = []
     if rules.elected and not recorded.elected:
         stage.show(Leader(why="supposed", at=begin, ledger={}))
-        judged.supposed.append("this monitor is the reporter all the time: no election was recorded")
+        supposed.append("this monitor is the reporter all the time: no election was recorded")
     last = 0.0
     for step in steps:
         last = max(last, step.at.monotonic - begin.monotonic)
         if isinstance(step.seen, Woken | MatrixChanged | DomainsChanged | GuardChanged):
             continue  # these rules set their own alarms, and are in force from the beginning
         if not world.keeps(step.seen):
-            stage.later(step.at.monotonic - begin.monotonic, _shown(stage, step))
-    if not stage.play(last + AFTER):
-        judged.defects.append("the play was ended after too many decisions: what follows is not known")
-    judged.reports = [(stage.instant(one.at), one.notify) for one in stage.seen.reports]
-    judged.defects += stage.seen.defects
-    judged.supposed += [
-        f"{what} was asked {count} times of which nothing was recorded: taken as not known"
-        for what, count in sorted(world.unknown.items())
-    ]
-    return judged
-
-
-def _shown(stage: Stage[State], step: Step) -> Happens:
-    def shown(now: Instant) -> Any:
-        # As it was: it may have been set, or this computer have stood still.
-        stage.set_clock(step.at.wall)
-        return step.seen
-
-    return shown
+            stage.later(step.at.monotonic - begin.monotonic, shown(stage, step.at, step.seen))
+    return play(stage, last, world.unknown, supposed=supposed)
 
 
 A = TypeVar("A", PowerSeen, LifeSeen, ReportsFound, Answered)
@@ -130,14 +88,14 @@ class _World:
         match command:
             case CheckPower(host):
                 power = PowerSeen(
-                    host=host, power=Power.NO_PROOF, evidence=_NOTHING, at=now, in_reply_to=command
+                    host=host, power=Power.NO_PROOF, evidence=NOTHING, at=now, in_reply_to=command
                 )
                 yield self._reply(self.power, power, "the power of a host")
             case CheckLife(host):
-                life = LifeSeen(host=host, life=Life.UNKNOWN, evidence=_NOTHING, at=now, in_reply_to=command)
+                life = LifeSeen(host=host, life=Life.UNKNOWN, evidence=NOTHING, at=now, in_reply_to=command)
                 yield self._reply(self.life, life, "whether something of a host answers")
             case LookUpReports(host):
-                found = ReportsFound(host=host, found=False, evidence=_NOTHING, at=now, in_reply_to=command)
+                found = ReportsFound(host=host, found=False, evidence=NOTHING, at=now, in_reply_to=command)
                 yield self._reply(self.found, found, "whether masakari has a report")
             case Notify(HostNotification() as told) if told.event is HostEvent.STOPPED:
                 before = self._nearest(self.answered, told.hostname, now, "")
@@ -149,7 +107,7 @@ class _World:
                         made_at=told.generated_time,
                         host_status=told.host_status,
                         outcome=outcome,
-                        why=before.why if before is not None else _NOTHING,
+                        why=before.why if before is not None else NOTHING,
                         at=at,
                     ),
                 )
@@ -166,6 +124,3 @@ class _World:
                 self.unknown[what] = self.unknown.get(what, 0) + 1
             return None
         return min(known, key=lambda one: abs(one.at.monotonic - now.monotonic))
-
-
-_NOTHING = "nothing was recorded of it"

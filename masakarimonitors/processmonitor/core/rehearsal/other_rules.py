@@ -8,10 +8,11 @@ likewise; where nothing was recorded, by "not known". The list is the recorded o
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from masakarimonitors.core.decision import Command, Instant, Notify, Woken
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
+from masakarimonitors.core.rehearsal.other_rules import ANSWER, NOTHING, Judged, Step, play, shown
 from masakarimonitors.core.rehearsal.stage import Happens, Stage
 from masakarimonitors.processmonitor.core.decision import MAINTENANCE, Decider, State
 from masakarimonitors.processmonitor.core.observation import (
@@ -26,34 +27,6 @@ from masakarimonitors.processmonitor.core.observation import (
     Sighting,
 )
 from masakarimonitors.processmonitor.core.stages import Policy
-
-ANSWER = 1.0
-"""Seconds that an answer takes of which nothing was recorded."""
-AFTER = 60.0
-"""Seconds for which the play goes on behind the last step."""
-
-_NOTHING = "nothing was recorded of it"
-
-
-class Step(Protocol):
-    """One step as it was recorded."""
-
-    @property
-    def at(self) -> Instant:
-        """The moment of its decision."""
-
-    @property
-    def seen(self) -> Any:
-        """What was observed."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Judged:
-    """The reports that would have been made, each with its moment, and what was supposed."""
-
-    reports: list[tuple[Instant, Notify]] = field(default_factory=list)
-    supposed: list[str] = field(default_factory=list)
-    defects: list[str] = field(default_factory=list)
 
 
 def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: Sequence[Step]) -> Judged:
@@ -71,19 +44,10 @@ def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: 
     last = 0.0
     for step, took in zip(steps, _took(recorded, state, steps), strict=True):
         last = max(last, step.at.monotonic - begin.monotonic)
-        shown = world.keeps(step, took, asked)
-        if shown is not None:
-            stage.later(step.at.monotonic - begin.monotonic, _shown(stage, step.at, shown))
-    judged = Judged()
-    if not stage.play(last + AFTER):
-        judged.defects.append("the play was ended after too many decisions: what follows is not known")
-    judged.reports = [(stage.instant(one.at), one.notify) for one in stage.seen.reports]
-    judged.defects += stage.seen.defects
-    judged.supposed += [
-        f"{what} was asked {count} times of which nothing was recorded: taken as not known"
-        for what, count in sorted(world.unknown.items())
-    ]
-    return judged
+        seen = world.keeps(step, took, asked)
+        if seen is not None:
+            stage.later(step.at.monotonic - begin.monotonic, shown(stage, step.at, seen))
+    return play(stage, last, world.unknown)
 
 
 def _took(recorded: Policy, state: State, steps: Sequence[Step]) -> Iterator[float]:
@@ -121,15 +85,6 @@ def _answers_to(seen: Any) -> object:
         case ReportEnded(subject=subject, made_at=made):
             return ReportEnded, subject, made
     return type(seen)
-
-
-def _shown(stage: Stage[State], at: Instant, seen: Any) -> Happens:
-    def shown(now: Instant) -> Any:
-        # As it was: it may have been set, or this computer have stood still.
-        stage.set_clock(at.wall)
-        return seen
-
-    return shown
 
 
 A = TypeVar("A", Sighting, CommandEnded, ReportEnded, MaintenanceSeen)
@@ -197,7 +152,7 @@ class _World:
                         subject=told.subject,
                         made_at=told.generated_time,
                         status=before.status if before is not None else ReportStatus.DELIVERED,
-                        why=before.why if before is not None else _NOTHING,
+                        why=before.why if before is not None else NOTHING,
                         at=at,
                     ),
                 )
@@ -208,7 +163,7 @@ class _World:
             return replace(before[-1], at=at, in_reply_to=request)
         self._note("where a process stands")
         return Sighting(
-            process_name=name, presence=Presence.UNKNOWN, at=at, evidence=_NOTHING, in_reply_to=request
+            process_name=name, presence=Presence.UNKNOWN, at=at, evidence=NOTHING, in_reply_to=request
         )
 
     def _nearest(self, known: _Answers[A] | None, now: Instant, what: str) -> tuple[float, A | None]:
@@ -232,5 +187,5 @@ def _is_reply(seen: Sighting | CommandEnded, asked: dict[str, int]) -> bool:
 
 def _ran(command: Run, ended: CommandEnded | None) -> CommandEnded:
     if ended is None:
-        return CommandEnded(command.process_name, command.request_id, None, _NOTHING, unheard=True)
+        return CommandEnded(command.process_name, command.request_id, None, NOTHING, unheard=True)
     return replace(ended, in_reply_to=command.request_id)

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from masakarimonitors.core.rehearsal.other_rules import Judged
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.hostmonitor.core.observation import Life, Outcome, Power, ProofKind
 from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
-from masakarimonitors.hostmonitor.core.rehearsal.other_rules import Judged, judge
+from masakarimonitors.hostmonitor.core.rehearsal.other_rules import judge
 from masakarimonitors.hostmonitor.core.state import Policy, ProofPolicy
 from tests.fixtures.host_play import Play, shipped_policy
 from tests.fixtures.tape import Tape

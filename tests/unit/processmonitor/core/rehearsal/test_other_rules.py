@@ -8,6 +8,7 @@ import pytest
 
 from masakarimonitors.core.decision import Command, Notify
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
+from masakarimonitors.core.rehearsal.other_rules import Judged
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     Look,
@@ -17,7 +18,7 @@ from masakarimonitors.processmonitor.core.observation import (
     Run,
     Sighting,
 )
-from masakarimonitors.processmonitor.core.rehearsal.other_rules import Judged, judge
+from masakarimonitors.processmonitor.core.rehearsal.other_rules import judge
 from masakarimonitors.processmonitor.core.stages import Policy
 from masakarimonitors.processmonitor.monitor import kinds
 from tests.fixtures.process_play import FULL, Play
