@@ -44,10 +44,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Whether it was done, and in a sentence or two what is so now."""
+    """Whether it was done, in a sentence or two what is so now, and the id of the silence that it is about, if any."""
 
     done: bool
     said: str
+    silence: str = ""
 
 
 class ByHand:

@@ -59,10 +59,11 @@ async def serve(do: Do, clock: Clock, path: Path, silence: Silence | None = None
                     done = await heard(words, uid, do)
                 elif isinstance(wish, Wish) and silence is not None:
                     told = await silence(wish)
-                    done = Done(told.done, told.said)
+                    done = Done(told.done, told.said, told.key)
                 else:
                     done = wish if isinstance(wish, Done) else Done(False, NO_SILENCES)
-                writer.write(json.dumps({"done": done.done, "said": done.said}).encode() + b"\n")
+                words_back = {"done": done.done, "said": done.said, "silence": done.silence}
+                writer.write(json.dumps(words_back).encode() + b"\n")
                 await writer.drain()
         except (OSError, TimeoutError, ValueError) as fault:  # the last: a line without end
             LOG.debug("Who asked at %s has no answer: %s", path, fault)
@@ -79,10 +80,7 @@ async def serve(do: Do, clock: Clock, path: Path, silence: Silence | None = None
 def ask(path: Path, asked: Asked) -> Done:
     """Have the monitor at `path` do it; raises OSError as `unix_socket.read`, ValueError when it makes no sense."""
     words = {"act": asked.act.value, "row": asked.row, "who": asked.who, "why": asked.why}
-    answer = unix_socket.exchange(path, json.dumps(words).encode() + b"\n")
-    if not isinstance(answer, dict) or not isinstance(answer.get("said"), str):
-        raise ValueError(f"{answer!r} is no answer")
-    return Done(answer.get("done") is True, str(answer["said"]))
+    return _done(unix_socket.exchange(path, json.dumps(words).encode() + b"\n"))
 
 
 def wish(path: Path, wanted: Wish) -> Done:
@@ -93,10 +91,15 @@ def wish(path: Path, wanted: Wish) -> Done:
             told |= {"act": "silence", "target": target, "until": until.isoformat()}
         case End(key):
             told |= {"act": "unsilence", "id": key}
-    answer = unix_socket.exchange(path, json.dumps(told).encode() + b"\n", patience=3 * unix_socket.PATIENCE)
+    line = json.dumps(told).encode() + b"\n"
+    return _done(unix_socket.exchange(path, line, patience=3 * unix_socket.PATIENCE))
+
+
+def _done(answer: JSON) -> Done:
+    """What the monitor answered; one of an earlier release names no silence."""
     if not isinstance(answer, dict) or not isinstance(answer.get("said"), str):
         raise ValueError(f"{answer!r} is no answer")
-    return Done(answer.get("done") is True, str(answer["said"]))
+    return Done(answer.get("done") is True, str(answer["said"]), str(answer.get("silence") or ""))
 
 
 def wished(words: bytes, uid: int) -> Wish | Done | None:

@@ -125,9 +125,8 @@ class SilenceDesk:
                     "report. Ask again when that is mended.",
                 )
         self._take([silence])
-        return Answer(
-            True, " ".join(filter(None, (f"Silence {key} {telling.silenced(silence)}.", self._alone)))
-        )
+        said = f"Silence {key} {telling.silenced(silence)}."
+        return Answer(True, " ".join(filter(None, (said, self._alone))), key)
 
     def _why_not(self, what: Add, wish: Wish, now: datetime.datetime) -> str:
         if why := fault_of(what.target):
@@ -162,7 +161,7 @@ class SilenceDesk:
         self._take([ended])
         said = f"Silence {key} of {known.whom} is ended; what fails now is judged anew."
         if self._share is None:
-            return Answer(True, " ".join(filter(None, (said, self._alone))))
+            return Answer(True, " ".join(filter(None, (said, self._alone))), key)
         try:
             await self._offer(self._share, [ended])
         except NotShared as fault:
@@ -172,8 +171,9 @@ class SilenceDesk:
                 True,
                 f"{said} The other monitors cannot be told yet ({fault}); until they are, those hold it as before. It "
                 "is tried again; to end it at once, ask on the host of the reporter, too.",
+                key,
             )
-        return Answer(True, said)
+        return Answer(True, said, key)
 
     # -- what is known of them --------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from masakarimonitors.cmd.console.arguments import Parser
 from masakarimonitors.cmd.console.identity import me
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Writer, whole
-from masakarimonitors.cmd.console.terminal import say
+from masakarimonitors.cmd.console.terminal import outcome, say
 from masakarimonitors.conf import ConfigFault, loader, log, state_path
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
@@ -146,6 +146,8 @@ def add_parser(commands: Any) -> None:
         "--reason", default="", metavar="TEXT", help="why, for whoever reads the outbox later"
     )
     dropping.set_defaults(run=_drop)
+    for one in (retrying, dropping):
+        one.add_argument("--json", action="store_true", help="what came of it, as one line of JSON")
     for one in (showing, retrying, dropping):
         one.add_argument("id", help="as list shows it: MONITOR/NUMBER")
 
@@ -200,7 +202,7 @@ def _retry(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     conf = loader.load(rest, prog="masakari-monitors")
     report = _waiting(_find(conf, arguments.id, None))
     asked = Asked(act=Act.RETRY, row=report.row.id, who=me())
-    code = _ask_monitor(report, asked)
+    code = _ask_monitor(report, asked, as_json=arguments.json)
     if code is not None:
         return code
     raise ConfigFault(
@@ -213,11 +215,18 @@ def _drop(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     conf = loader.load(rest, prog="masakari-monitors")
     report = _waiting(_find(conf, arguments.id, None))
     if not arguments.yes and not _confirmed(report):
-        say("Nothing is dropped.", to=sys.stderr)
+        outcome(False, "Nothing is dropped.", _about(report), as_json=arguments.json)
         return 1
     asked = Asked(act=Act.DROP, row=report.row.id, who=me(), why=printable(arguments.reason))
-    code = _ask_monitor(report, asked)
-    return _drop_alone(conf, report, asked) if code is None else code
+    code = _ask_monitor(report, asked, as_json=arguments.json)
+    if code is None:
+        said = _drop_alone(conf, report, asked)
+        outcome(True, said, _about(report), as_json=arguments.json)
+    return code or 0
+
+
+def _about(report: Report) -> dict[str, JSON]:
+    return {"monitor": report.monitor, "report": report.name, "subject": report.row.subject}
 
 
 def _confirmed(report: Report) -> bool:
@@ -234,7 +243,7 @@ def _confirmed(report: Report) -> bool:
     return sys.stdin.readline().strip() == _YES
 
 
-def _ask_monitor(report: Report, asked: Asked) -> int | None:
+def _ask_monitor(report: Report, asked: Asked, *, as_json: bool) -> int | None:
     """Have the running monitor do it; the exit code, None where none runs. Raises ConfigFault where nobody can know."""
     place = control.place(report.path)
     try:
@@ -243,19 +252,19 @@ def _ask_monitor(report: Report, asked: Asked) -> int | None:
         return None
     except TimeoutError as fault:
         raise ConfigFault(
-            f"{report.monitor} does not answer at {place}: it is stopped or hangs. Nothing is done while it may go on "
-            "with the report; restart it, or stop it and ask again."
+            f"{report.monitor} does not answer at {place}: it is stopped or hangs. It may do what was asked "
+            "once it goes on: `masakari-monitors outbox show` tells; or end it, and ask again."
         ) from fault
     except PermissionError as fault:
         raise ConfigFault(f"uid {os.geteuid()} may not ask {place}. {_AS_WHOM}") from fault
     except (OSError, ValueError) as fault:
         raise ConfigFault(f"{report.monitor} at {place} gives no answer that makes sense: {fault}") from fault
-    say(done.said, to=sys.stdout if done.done else sys.stderr)
+    outcome(done.done, done.said, _about(report), as_json=as_json)
     return 0 if done.done else 1
 
 
-def _drop_alone(conf: cfg.ConfigOpts, report: Report, asked: Asked) -> int:
-    """No monitor runs: end the report in its file, while the lock keeps one from starting."""
+def _drop_alone(conf: cfg.ConfigOpts, report: Report, asked: Asked) -> str:
+    """No monitor runs: end the report in its file, while the lock keeps one from starting; what is so now."""
     try:
         store = SqliteStore(report.path)
     except InUse as fault:
@@ -289,8 +298,7 @@ def _drop_alone(conf: cfg.ConfigOpts, report: Report, asked: Asked) -> int:
         who=who,
     )
     LOG.warning("%s withdrawn: %s", row.subject, words, extra=about)
-    say(f"The report about {row.subject} is dropped. {arrived(row, flying=False)}")
-    return 0
+    return f"The report about {row.subject} is dropped. {arrived(row, flying=False)}"
 
 
 def _waiting(report: Report) -> Report:

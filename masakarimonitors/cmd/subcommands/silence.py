@@ -19,9 +19,10 @@ from masakarimonitors.cmd.console import tables
 from masakarimonitors.cmd.console.arguments import Parser
 from masakarimonitors.cmd.console.identity import me
 from masakarimonitors.cmd.console.tables import Column, Writer, whole
-from masakarimonitors.cmd.console.terminal import say
+from masakarimonitors.cmd.console.terminal import outcome, say
 from masakarimonitors.cmd.wiring import MONITORS
 from masakarimonitors.conf import loader, state_path
+from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.printable import printable
 from masakarimonitors.core.silences.silence import ALL, DOMAIN, HOST, INSTANCE, KINDS, PROCESS, fault_of
 from masakarimonitors.core.silences.wish import Add, End, Wish
@@ -91,6 +92,8 @@ def add_parser(commands: Any) -> None:
     ending.add_argument("id", nargs="+", metavar="ID", help="as list shows it")
     ending.add_argument("--reason", default="", metavar="TEXT", help="why, for the log")
     ending.set_defaults(run=_end)
+    for one in (adding, ending):
+        one.add_argument("--json", action="store_true", help="as JSON, one line per answer of a monitor")
 
 
 def _length(text: str) -> datetime.timedelta:
@@ -127,9 +130,11 @@ def _add(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         answers = list(_ask(conf, _ASKED[kind], wish))
         if not answers:
             names = " and ".join(_ASKED[kind])
-            say(f"{target} is not silenced: {names} does not run here, and reports nothing.", to=sys.stderr)
+            said = f"{target} is not silenced: {names} does not run here, and reports nothing."
+            outcome(False, said, {**_NOBODY, "target": target}, as_json=arguments.json)
             code = max(code, NOT_RUNNING)
-        code = max([code, *(_said(done) for done in answers)])
+        told = (_said(name, done, {"target": target}, as_json=arguments.json) for name, done in answers)
+        code = max([code, *told])
     return code
 
 
@@ -144,20 +149,19 @@ def _end(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     conf = loader.load(rest, prog="masakari-monitors")
     code = DONE
     for key in arguments.id:
-        wish = Wish(what=End(key.removeprefix("silence:")), who=me(), why=printable(arguments.reason))
+        known = key.removeprefix("silence:")
+        wish = Wish(what=End(known), who=me(), why=printable(arguments.reason))
         answers = list(_ask(conf, MONITORS, wish))
-        done = [one for one in answers if one.done]
+        told = [one for one in answers if one[1].done] + [
+            one for one in answers if isinstance(one[1], _NotAsked)
+        ]
+        about: dict[str, JSON] = {"silence": known}
         if not answers:
-            say("No monitor runs here.", to=sys.stderr)
+            outcome(False, "No monitor runs here.", {**_NOBODY, **about}, as_json=arguments.json)
             code = max(code, NOT_RUNNING)
-        elif not done:
-            # One that does not know it has said so; what could not be asked is worth more.
-            code = max(code, _said(max(answers, key=lambda one: isinstance(one, _NotAsked))))
-        for one in done:
-            _said(one)
-        for one in answers:
-            if isinstance(one, _NotAsked) and done:
-                code = max(code, _said(one))
+        # Where nobody has done it, one that does not know it says so for all of them.
+        for name, done in told or answers[:1]:
+            code = max(code, _said(name, done, about, as_json=arguments.json))
     return code
 
 
@@ -165,36 +169,39 @@ class _NotAsked(Done):
     """It could not be asked; why."""
 
 
-def _said(done: Done) -> int:
-    say(done.said, to=sys.stdout if done.done else sys.stderr)
-    if isinstance(done, _NotAsked):
+_NOBODY: Mapping[str, JSON] = {"monitor": None}
+
+
+def _said(name: str | None, done: Done, about: Mapping[str, JSON], *, as_json: bool) -> int:
+    known = None if isinstance(done, _NotAsked) else done.done
+    named: dict[str, JSON] = {"silence": done.silence} if done.silence else {}
+    outcome(known, done.said, {"monitor": name, **about, **named}, as_json=as_json)
+    if known is None:
         return UNKNOWN
-    return DONE if done.done else NOT_DONE
+    return DONE if known else NOT_DONE
 
 
-def _ask(conf: Any, names: Sequence[str], wish: Wish) -> Iterator[Done]:
-    """What each of these monitors says that runs here."""
+def _ask(conf: Any, names: Sequence[str], wish: Wish) -> Iterator[tuple[str | None, Done]]:
+    """What each of these monitors says that runs here; None is nobody's name."""
     there = state_path.search(conf, ".sqlite", MONITORS)
     if there.unknown and (there.folder is None or there.folder in there.closed):
-        yield _NotAsked(False, there.unknown)
+        yield None, _NotAsked(False, there.unknown)
         return
     for name in names:
         if there.folder is None:
             return
         place = control.place(there.folder / f"{name}.sqlite")
         try:
-            yield control.wish(place, wish)
+            yield name, control.wish(place, wish)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             continue
         except TimeoutError:
-            yield _NotAsked(
-                False,
-                f"{name} does not answer at {place}: it is stopped or hangs. Whether it has done it is not known.",
-            )
+            said = f"{name} does not answer at {place}: it is stopped or hangs."
+            yield name, _NotAsked(False, f"{said} Whether it has done it, or will, is not known.")
         except PermissionError:
-            yield _NotAsked(False, f"uid {os.geteuid()} may not ask {place}. {_AS_WHOM}")
+            yield name, _NotAsked(False, f"uid {os.geteuid()} may not ask {place}. {_AS_WHOM}")
         except (OSError, ValueError) as fault:
-            yield _NotAsked(False, f"{name} at {place} gives no answer that makes sense: {fault}")
+            yield name, _NotAsked(False, f"{name} at {place} gives no answer that makes sense: {fault}")
 
 
 _LIST = (

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import datetime
 import io
+import json
 import os
 import sys
 import tarfile
@@ -77,6 +78,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--no-report", action="store_true", help="do not ask the monitors to write to their logs"
     )
+    parser.add_argument("--json", action="store_true", help="one document for programs, on what is in it")
     parser.set_defaults(run=run)
 
 
@@ -94,7 +96,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as fault:
-        return _not_written(path, fault)
+        return _not_written(path, fault, as_json=arguments.json)
     ask = not arguments.no_report
     found = asyncio.run(_gather(list(bundle.parts(conf, ask=ask)), ask))
     if unread:
@@ -108,15 +110,25 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
                 _add(archive, f"{name}/{part}", clean, int(now.timestamp()))
     except OSError as fault:
         path.unlink(missing_ok=True)
-        return _not_written(path, fault)
-    for part, why in found.missing.items():
-        say(bundle.without_secrets(f"not in it: {part}: {why}", secrets), lines=True, to=sys.stderr)
-    print(path)
+        return _not_written(path, fault, as_json=arguments.json)
+    missing = {part: bundle.without_secrets(why, secrets) for part, why in found.missing.items()}
+    if arguments.json:
+        absent = {part: bundle.without_secrets(why, secrets) for part, why in found.absent.items()}
+        told = {"file": str(path), "parts": [*texts], "missing": missing, "not_here": absent}
+        print(json.dumps(told))
+    else:
+        for part, why in missing.items():
+            say(f"not in it: {part}: {why}", lines=True, to=sys.stderr)
+        print(path)
     return PARTLY if found.missing else ALL
 
 
-def _not_written(path: Path, fault: OSError) -> int:
-    say(f"{path} cannot be written: {fault.strerror}; name another file by --output", to=sys.stderr)
+def _not_written(path: Path, fault: OSError, *, as_json: bool) -> int:
+    why = f"{path} cannot be written: {fault.strerror}; name another file by --output"
+    if as_json:
+        print(json.dumps({"file": None, "why": why}))
+    else:
+        say(why, to=sys.stderr)
     return NOT_WRITTEN
 
 

@@ -30,7 +30,8 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Whether it was done, and in a sentence or two what is so now."""
+    """Whether it was done, in a sentence or two what is so now, and the key of the silence that it is about, if any."""
 
     done: bool
     said: str
+    key: str = ""

@@ -75,7 +75,7 @@ async def test_what_is_asked_for_is_shared_first_and_told_then() -> None:
         answer = await on.desk.ask(on.wish())
         await settle()
     (one,) = store.there.values()
-    assert answer.done and one.key in answer.said and on.last() == one
+    assert answer.done and one.key in answer.said and answer.key == one.key and on.last() == one
     assert (one.target, one.author, one.reason, one.made) == ("host:node05", "alice", "firmware", EPOCH)
     assert one.until == EPOCH + datetime.timedelta(hours=1)
 

@@ -224,7 +224,17 @@ async def test_the_running_monitor_does_it_and_says_what_is_so(
         words = ("drop", "2", "--yes", "--reason", "scrapped")
         assert await asyncio.to_thread(run, "outbox", *words) == 0
         assert capsys.readouterr().out == "drop: so it is\n"
-    assert [(one.act, one.row, one.why) for one in asked] == [(Act.RETRY, 2, ""), (Act.DROP, 2, "scrapped")]
+        about = {"monitor": "processmonitor", "report": "processmonitor/2", "subject": "process:b"}
+        for act, code in (("retry", 1), ("drop", 0)):
+            yes = ["--yes"] if act == "drop" else []
+            assert await asyncio.to_thread(run, "outbox", act, "2", "--json", *yes) == code
+            told = capsys.readouterr()
+            done = {**about, "done": code == 0, "said": f"{act}: so it is"}
+            assert json.loads(told.out) == done and told.err == ""
+    assert [(one.act, one.row, one.why) for one in asked] == [
+        (Act.RETRY, 2, ""),
+        (Act.DROP, 2, "scrapped"),
+    ] + [(act, 2, "") for act in (Act.RETRY, Act.DROP)]
 
 
 def test_without_a_monitor_nothing_can_be_offered(run: Run, tmp_path: Path) -> None:
@@ -247,8 +257,9 @@ def test_without_a_monitor_a_report_is_dropped_in_its_file(
     who = f"uid {os.getuid()}"
     assert who in kept[2].answer and "scrapped" in kept[2].answer
     assert logged and who in logged[0] and "process:b" in logged[0]
-    assert run("outbox", "drop", "processmonitor/3", "--yes") == 0
-    assert "may have arrived" in capsys.readouterr().out, "an answer was lost"
+    assert run("outbox", "drop", "processmonitor/3", "--yes", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["done"] is True and "may have arrived" in told["said"], "an answer was lost"
 
 
 def test_an_outbox_that_somebody_else_writes_is_left_alone(run: Run, tmp_path: Path) -> None:
@@ -271,7 +282,7 @@ def test_a_monitor_that_hangs_is_not_dropped_from_under(
         hung.bind(str(tmp_path / "state/processmonitor.control"))
         hung.listen(1)
         for act in ("retry", "drop"):
-            with pytest.raises(ConfigFault, match="does not answer"):
+            with pytest.raises(ConfigFault, match=r"does not answer.* may do what was asked once it goes on"):
                 run("outbox", act, "processmonitor/2", *(["--yes"] if act == "drop" else []))
 
 

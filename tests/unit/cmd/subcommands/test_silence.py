@@ -31,7 +31,8 @@ class Monitor:
 
     async def ask(self, wish: Wish) -> Answer:
         self.asked.append(wish)
-        return Answer(self.does, f"{self.name}: {'done' if self.does else 'no'}")
+        key = "s7" if self.does else ""
+        return Answer(self.does, f"{self.name}: {'done' if self.does else 'no'}", key)
 
 
 async def do(asked: Asked) -> Done:
@@ -104,6 +105,33 @@ async def test_what_a_monitor_does_not_do_is_not_done(
         )
         assert await asyncio.to_thread(run, "silence", "end", "s1") == 1
     assert capsys.readouterr().err == "processmonitor: no\n" * 2
+
+
+async def test_a_program_hears_which_silence_it_may_end_and_what_was_not_done(
+    run: Run, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(wish: Wish) -> Answer:
+        raise KeyError("a fault inside")
+
+    both = Monitor(state, "instancemonitor"), Monitor(state, "introspectiveinstancemonitor", does=False)
+    fails = Monitor(state, "processmonitor")
+    adding = ("add", "vm:u1", "process:p", "host:a", "--for", "1h", "--reason", "x", "--json")
+    async with running(*both), control.serve(do, FakeClock(), fails.path, fail):
+        assert await asyncio.to_thread(run, "silence", *adding) == 4
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert await asyncio.to_thread(run, "silence", "end", "s7", "--json") == 4
+        ended = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    vm, no = {"monitor": "instancemonitor", "target": "vm:u1"}, "introspectiveinstancemonitor"
+    assert told[:2] == [
+        {**vm, "silence": "s7", "done": True, "said": "instancemonitor: done"},
+        {**vm, "monitor": no, "done": False, "said": f"{no}: no"},
+    ]
+    whose = [(one["monitor"], one["target"], one["done"]) for one in told[2:]]
+    assert whose == [("processmonitor", "process:p", None), (None, "host:a", False)]
+    assert [(one["monitor"], one["silence"], one["done"]) for one in ended] == [
+        ("instancemonitor", "s7", True),
+        ("processmonitor", "s7", None),
+    ]
 
 
 def test_where_no_monitor_runs_nothing_is_silenced(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`support-bundle`: the archive, what it says of what is missing, and its exit codes."""
 
 import asyncio
+import json
 import logging
 import tarfile
 from pathlib import Path
@@ -68,6 +69,9 @@ def test_what_is_there_is_never_written_over(
     assert run("support-bundle", "--output", str(tmp_path / "b.tar.gz")) == 4
     assert (tmp_path / "b.tar.gz").read_text() == "somebody's"
     assert "name another file by --output" in capsys.readouterr().err
+    assert run("support-bundle", "--output", str(tmp_path / "b.tar.gz"), "--json") == 4
+    told = json.loads(capsys.readouterr().out)
+    assert told["file"] is None and "name another file by --output" in told["why"]
 
 
 def test_what_hangs_or_breaks_is_named_and_the_rest_is_gathered(
@@ -92,3 +96,7 @@ def test_what_hangs_or_breaks_is_named_and_the_rest_is_gathered(
         "two.txt: RuntimeError: bent" in said
         and "three.txt: this user may not read /x; run this as root" in said
     )
+    assert run("support-bundle", "--output", str(tmp_path / "c.tar.gz"), "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["file"] == str(tmp_path / "c.tar.gz") and set(told["missing"]) == {"two.txt", "three.txt"}
+    assert told["parts"] == ["README.txt", "one.txt"] and told["not_here"] == {}
