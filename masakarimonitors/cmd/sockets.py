@@ -12,7 +12,7 @@ from masakarimonitors.conf.state_path import Held
 from masakarimonitors.status import asked
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.system.files import run_folder
-from masakarimonitors.web.lives import NONE_EXPECTED, Expected
+from masakarimonitors.web.lives import Expected
 
 
 def configuration(rest: Sequence[str]) -> tuple[cfg.ConfigOpts | None, str]:
@@ -97,5 +97,5 @@ def left_here(conf: cfg.ConfigOpts) -> Expected:
 def to_run(conf: cfg.ConfigOpts | None) -> Expected:
     """The monitors that are to run here, as the operator says or as the folder for state shows; blocks."""
     if conf is None:
-        return NONE_EXPECTED
+        return Expected(untold="the configuration cannot be used")
     return Expected(frozenset(conf.web.monitors)) if conf.web.monitors else left_here(conf)

@@ -1,9 +1,9 @@
 """`masakari-monitors status`: how the monitors on this host are, what they see, decided and still have to deliver.
 
 A monitor that does not answer is a finding, not a blank: one that was killed, or ended by a fault, leaves its socket,
-one that hangs takes the question and says nothing, one of another user may not be asked. Each is shown, and told by the
-exit code. One that has left an outbox and does not run is shown, too; whether it was stopped on purpose is not known
-here, so that it changes no exit code. No configuration is needed to find them; one that cannot be read hides none.
+one that hangs takes the question and says nothing, one of another user may not be asked. One that is to run here, by
+the word of [web] monitors or by the outbox that it has left, and does not, is missing. Each is shown, and told by the
+exit code. No configuration is needed to find them; one that cannot be read hides none.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.health import Level, Sight
 from masakarimonitors.system.files import run_folder
-from masakarimonitors.web.lives import MEANS, Life
+from masakarimonitors.web.lives import MEANS, NONE_EXPECTED, Life
 
 # Waiting and delivered reports, and verdicts, that are shown to people; all of them are in the JSON.
 _SHOWN = 20
@@ -74,8 +74,9 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "status",
         help="show how the running monitors are, what they see, have decided and why",
-        description="All times are UTC. Exit code 0: all that run are well. 1: one is degraded, blind or dead. 3: none "
-        "runs. 4: one does not answer, or this user may not ask.",
+        description="All times are UTC. Exit code 0: all are well. 1: one is degraded, blind or dead, or does not run "
+        "and is to run here ([web] monitors; without it each that has left an outbox). 3: none runs. 4: one does not "
+        "answer, or this user may not ask, or not see which are to run here.",
     )
     parser.add_argument(
         "--json", action="store_true", help="the whole snapshot as JSON, one line per monitor"
@@ -144,7 +145,8 @@ class _Looking:
         with ThreadPoolExecutor(len(wanted.monitors)) as pool:  # one that hangs costs its time once
             found = list(pool.map(lambda name: sockets.best(name, there), wanted.monitors))
         silent = [one.name for one in found if one.answer is Answer.NONE]
-        missing = sockets.to_run(self._conf).names if silent else ()
+        expected = sockets.to_run(self._conf) if silent else NONE_EXPECTED
+        missing = {name for name in silent if name in expected.names}
         _print(found, wanted, missing, as_json=as_json)
         if self._fault:
             say(self._fault, lines=True, to=sys.stderr)
@@ -157,7 +159,12 @@ class _Looking:
                 f"No monitor is running with its state in {there.folder}, nor has any its socket in "
                 f"{run_folder.folder()}."
             )
-        return exit_code(found)
+            return NOT_RUNNING
+        untold = [name for name in silent if name not in missing] if expected.untold else []
+        if untold:
+            said = f"Whether more are to run here ({', '.join(untold)}) is not known: {expected.untold}."
+            say(f"{said} Name those that are with [web] monitors.", lines=True, to=sys.stderr)
+        return exit_code(found, missing=bool(missing), untold=bool(untold))
 
 
 def _print(found: Sequence[Found], wanted: Wanted, missing: Collection[str], *, as_json: bool) -> None:
@@ -181,15 +188,18 @@ def _print(found: Sequence[Found], wanted: Wanted, missing: Collection[str], *, 
                 writer.fields(one.name, _word(one), _words(one))
 
 
-def exit_code(found: Sequence[Found]) -> int:
-    """What nobody can know comes before what is wrong, and that before what is well."""
+def exit_code(found: Sequence[Found], *, missing: bool = False, untold: bool = False) -> int:
+    """What nobody can know comes before what is wrong, and that before what is well.
+
+    `missing`: one that is to run here does not; `untold`: nobody knows of one that does not run whether it is to.
+    """
     answers = {one.answer for one in found}
     levels = {_level(one.snapshot) for one in found if one.answer is Answer.SAID}
-    if answers & {Answer.HUNG, Answer.CLOSED, Answer.ODD} or None in levels:
+    if answers & {Answer.HUNG, Answer.CLOSED, Answer.ODD} or None in levels or untold:
         return UNKNOWN
     if Answer.SAID not in answers:
         return NOT_RUNNING
-    return UNWELL if Answer.DEAD in answers or levels != {Level.OK} else OK
+    return UNWELL if missing or Answer.DEAD in answers or levels != {Level.OK} else OK
 
 
 def _level(snapshot: Any) -> Level | None:

@@ -35,7 +35,8 @@ OPTIONS: list[cfg.Opt] = [
         default=[],
         item_type=types.String(choices=_MONITORS),
         metavar="monitor, ...",
-        help="The monitors that are to run on this host: one that does not is a fault on page, probes and metrics. "
-        "Unset: each that has left an outbox on this host, or was seen here since `masakari-monitors web` was started.",
+        help="The monitors that are to run on this host: one that does not is a fault on page, probes and metrics, "
+        "and for `masakari-monitors status`. Unset: each that has left an outbox on this host, or was seen here since "
+        "`masakari-monitors web` was started.",
     ),
 ]

@@ -134,10 +134,10 @@ async def test_a_monitor_that_ended_by_a_fault_is_dead_beside_one_that_is_well(
         assert "processmonitor is dead" in capsys.readouterr().out
 
 
-async def test_a_monitor_that_has_left_an_outbox_and_does_not_run_is_named_and_changes_no_exit_code(
+async def test_a_monitor_that_has_left_an_outbox_and_does_not_run_is_missing(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may have been stopped on purpose, which this command cannot know; but it is not passed over."""
+    """Nobody watches what it watched. Who has stopped it for good names those that are to run."""
     clock = FakeClock()
     for name in ("processmonitor", "hostmonitor"):
         (tmp_path / "state" / f"{name}.sqlite").touch()
@@ -145,10 +145,10 @@ async def test_a_monitor_that_has_left_an_outbox_and_does_not_run_is_named_and_c
     said = capsys.readouterr().out
     assert "processmonitor\tmissing\tprocessmonitor does not run, and is to run here" in said
     async with shown(tmp_path, clock, monitor("hostmonitor", clock)):
-        assert await asyncio.to_thread(run, "status") == 0
+        assert await asyncio.to_thread(run, "status") == 1
         said = capsys.readouterr().out
         assert said.count("\tmissing\t") == 1 and "processmonitor\tmissing\t" in said
-        assert await asyncio.to_thread(run, "status", "--json") == 0
+        assert await asyncio.to_thread(run, "status", "--json") == 1
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert [(line["monitor"], line.get("unanswered")) for line in lines] == [
             ("processmonitor", "missing"),
@@ -167,6 +167,14 @@ async def test_only_who_is_to_run_by_the_operators_word_is_missing(
     assert run("status") == 3
     said = capsys.readouterr().out
     assert "instancemonitor\tmissing\t" in said and "processmonitor" not in said
+    clock = FakeClock()
+    async with shown(tmp_path, clock, monitor("hostmonitor", clock)):
+        assert await asyncio.to_thread(run, "status") == 1, "one that is to run here does not"
+        assert await asyncio.to_thread(run, "status", "--monitor", "hostmonitor") == 0, (
+            "nobody asked for more"
+        )
+        configure("[web]\nmonitors = hostmonitor\n")
+        assert await asyncio.to_thread(run, "status") == 0, "the other one was stopped for good"
 
 
 @pytest.mark.parametrize("waiting", [0, 2], ids=["takes the question", "takes none"])
@@ -401,9 +409,10 @@ async def test_a_monitor_is_found_without_any_configuration(
     (tmp_path / "monitors.conf").write_text("[process]\ncheck_interval = soon\n")
     clock = FakeClock()
     async with unix_socket.serve(monitor("hostmonitor", clock), clock, tmp_path / "hostmonitor.sock"):
-        assert await asyncio.to_thread(run, "status") == 0
+        assert await asyncio.to_thread(run, "status") == 4, "which others are to run is not known"
     said = capsys.readouterr()
     assert "hostmonitor\thealth\tok" in said.out and "check_interval = soon" in said.err
+    assert "monitor) is not known: the configuration cannot be used" in said.err
     assert await asyncio.to_thread(run, "status") == 4, "where else one may run is not known"
 
 

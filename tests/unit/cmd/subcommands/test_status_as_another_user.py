@@ -165,7 +165,14 @@ async def test_one_that_answers_does_not_hide_one_that_may_not_be_looked_at(
         monitor("hostmonitor", clock), clock, folder / "run" / "hostmonitor.sock", prepare=prepare
     ):
         ran = await asyncio.to_thread(ask, "status")
-        assert ran.code == 0 and "hostmonitor\thealth\tok" in ran.out, "nobody else runs, the kernel tells"
+        assert ran.code == 4 and "hostmonitor\thealth\tok" in ran.out, "who else is to run is not to be seen"
+        assert f"uid {STRANGER} cannot look into {folder}/state" in ran.err
+        config = folder / "monitors.conf"
+        config.write_text(f"{config.read_text()}[web]\nmonitors = hostmonitor\n")
+        ran = await asyncio.to_thread(ask, "status")
+        assert ran.code == 0 and "not known" not in ran.err, (
+            "nobody else runs, the kernel tells, and nobody else is to"
+        )
         path = folder / "state" / "processmonitor.sock"
         async with unix_socket.serve(monitor("processmonitor", clock), clock, path):
             if not told:
