@@ -204,7 +204,8 @@ class RealGroup:
         if isinstance(news, GroupMessage) and (told := decode(news.payload)) is not None and told[1]:
             self._told = told[1]
         for member in ring.members.values():
-            member.hear(news, self._loop.time() + self._rng.uniform(0.001, SKEW))
+            heard = news if self.legible or member.process == getattr(news, "sender", None) else _bent(news)
+            member.hear(heard, self._loop.time() + self._rng.uniform(0.001, SKEW))
 
     # -- rings ----------------------------------------------------------------------------------
 
@@ -268,6 +269,13 @@ class RealGroup:
             self._part(ring, member)
         while ring.waiting and ring.hosts in self._sides():
             ring.waiting.popleft()(ring)
+
+
+def _bent(news: News) -> News:
+    """A ledger, as one hears it who cannot read it; all else as it is."""
+    if isinstance(news, GroupMessage) and (told := decode(news.payload)) is not None and told[1] is not None:
+        return GroupMessage(news.sender, b"%d ?" % told[0])
+    return news
 
 
 class PlayedGroup:

@@ -30,3 +30,10 @@ def test_story(name: str, engine: str) -> None:
     told: Story = importlib.import_module(f"{scenarios.__name__}.{name}").tell
     with files() as folder:
         play(told, engine, folder, real_election=True)
+
+
+def test_a_ledger_that_no_other_member_of_the_group_can_read_is_unknown_to_whoever_takes_over() -> None:
+    """As in a group of two releases: each reads what it has written itself."""
+    told: Story = importlib.import_module(f"{scenarios.__name__}.ledger_unreadable").tell
+    with files() as folder:
+        play(told, "pacemaker", folder, real_election=True)

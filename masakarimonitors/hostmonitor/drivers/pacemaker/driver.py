@@ -127,7 +127,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         power_places=prover.places if prover is not None else lambda host: None,
         power_hosts=functools.partial(_power_hosts, prover, commands) if prover is not None else None,
         endpoints=context.endpoints,
-        troubles=lambda: (*watch.troubles(), *(elector.silences.troubles if elector is not None else ())),
+        troubles=lambda: (*watch.troubles(), *(elector.troubles if elector is not None else ())),
     )
 
 

@@ -52,15 +52,24 @@ def goodbyes_of(message: bytes, now: float) -> Mapping[str, float]:
     """The opposite of `goodbyes_message`; of what cannot be understood, nothing."""
     if not message.startswith(_GOODBYES):
         return {}
+    return {
+        host: now - age / 1000
+        for host, age in (_ages(message) or {}).items()
+        if type(age) is int and 0 <= age <= GOODBYES_LAST * 1000
+    }
+
+
+def are_goodbyes(message: bytes) -> bool:
+    """Whether it tells of good-byes in a form that can be read."""
+    return message.startswith(_GOODBYES) and _ages(message) is not None
+
+
+def _ages(message: bytes) -> Mapping[str, object] | None:
     try:
         ages = json.loads(message.removeprefix(_GOODBYES))
     except (ValueError, RecursionError):
-        return {}
-    return {
-        host: now - age / 1000
-        for host, age in (ages.items() if isinstance(ages, dict) else ())
-        if type(age) is int and 0 <= age <= GOODBYES_LAST * 1000
-    }
+        return None
+    return ages if isinstance(ages, dict) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,8 @@ messages to send.
 - For a member that has fallen silent before it said anything of its way the leader says that it is not known.
 - A leader without a ledger, whose core has nothing to write down, has an empty one after PATIENCE
   seconds: a newcomer's stale memory must not pass for what is reported now.
+- A ledger that cannot be read, of a later release say, informs like any other, or the members would disagree on who is
+  informed. What stands in it is not known, so what was known before is none any more; it is told on as it is.
 """
 
 import datetime
@@ -81,7 +83,7 @@ class GroupView:
     `informed`: the members that know the ledger. `delivers`: whether a member's own way to masakari works, None while
     it does not know; one that is missing there has not said. `heard`, `joined_at`: monotonic seconds. `led`: when each
     process was last the leader, as far as that may still count. `clear_at`: until then one that is no member any more
-    may still lead.
+    may still lead. `sealed`: the newest ledger as it was told, where it cannot be read; `ledger` is None then.
     """
 
     me: Process | None = None
@@ -94,6 +96,7 @@ class GroupView:
     clear_at: float = -math.inf
     serial: int = 0
     ledger: Ledger | None = None
+    sealed: bytes | None = None
 
     def leader(self, now: float) -> Process | None:
         """Who is the leader at monotonic second `now`; None while nobody informed is heard of."""
@@ -103,6 +106,17 @@ class GroupView:
         if self.delivers.keys() >= known:
             return min(fit, key=lambda member: (self.delivers[member] is False, member), default=None)
         return min(fit, default=None)
+
+    @property
+    def told(self) -> bytes | None:
+        """The newest ledger as a message; None where this member has never heard of any."""
+        if self.sealed is not None:
+            return _numbered(self.serial, self.sealed)
+        return None if self.ledger is None else encode(self.ledger, self.serial)
+
+    def outside(self) -> "GroupView":
+        """What one keeps that is no member any more."""
+        return GroupView(serial=self.serial, ledger=self.ledger, sealed=self.sealed, clear_at=self.clear_at)
 
     def is_silent(self, member: Process, now: float) -> bool:
         """Whether a member has not been heard of for so long, at monotonic second `now`, that it is passed over."""
@@ -121,7 +135,7 @@ def changed(
         [view.clear_at, *(view.heard.get(m, now) + AUTHORITY for m in change.lost if _may_lead(view, m))]
     )
     if me not in members:
-        return GroupView(serial=view.serial, ledger=view.ledger, clear_at=clear_at), ()
+        return replace(view, clear_at=clear_at).outside(), ()
     first = me in joined or view.me is None
     # Whoever was here before us knows the ledger, or is being told it.
     informed = (members - joined) if first else view.informed & members
@@ -145,7 +159,7 @@ def changed(
     newcomers = members - informed
     if newcomers and informed and min(informed) == me:
         gone = (encode_gone(clear_at - now),) if clear_at > now else ()
-        return after, (encode_ways(after.delivers), *gone, encode(after.ledger, after.serial))
+        return after, (encode_ways(after.delivers), *gone, after.told or encode(None, after.serial))
     return after, ()
 
 
@@ -162,7 +176,7 @@ def _may_lead(view: GroupView, member: Process) -> bool:
 
 
 def received(view: GroupView, message: GroupMessage, now: float) -> GroupView:
-    """A message came in; one that cannot be read counts as a beat."""
+    """A message came in; of one that cannot be read at all it counts that its sender lives (unread.py tells of it)."""
     view = _noted(view, now)
     heard = dict(view.heard)
     heard[message.sender] = now
@@ -177,18 +191,23 @@ def received(view: GroupView, message: GroupMessage, now: float) -> GroupView:
             m: works for m, works in ways.items() if m in view.members and (own or m not in view.delivers)
         }
         return replace(view, delivers={**view.delivers, **fresh})
-    if (seconds := decode_gone(message.payload)) is not None:
-        return replace(view, clear_at=max(view.clear_at, now + seconds))
-    told = decode(message.payload)
+    if message.payload.startswith(_GONE):
+        # For how long cannot be read: as long as can be.
+        seconds = decode_gone(message.payload)
+        return replace(view, clear_at=max(view.clear_at, now + (AUTHORITY if seconds is None else seconds)))
+    told = _split(message.payload)
     if told is None:
         return view
-    serial, ledger = told
+    serial, form = told
     if message.sender != view.me and not {message.sender, view.me} & view.informed:
         # Nobody may have told of one that went before: so says one who does not know either.
         view = replace(view, clear_at=max(view.clear_at, view.joined_at + AUTHORITY))
     view = replace(view, informed=view.members)
-    if serial >= view.serial and ledger is not None:
-        return replace(view, serial=serial, ledger=ledger)
+    ledger = read_ledger(form)
+    if ledger is not None and serial >= view.serial:
+        return replace(view, serial=serial, ledger=ledger, sealed=None)
+    if ledger is None and form != _NONE and serial > view.serial:
+        return replace(view, serial=serial, ledger=None, sealed=form)
     return view
 
 
@@ -202,7 +221,7 @@ def waited(view: GroupView, now: float, wall: datetime.datetime) -> tuple[GroupV
         return replace(view, joined_at=now, clear_at=clear_at), encode(None, view.serial)
     if view.leader(now) != view.me:
         return view, None
-    if view.ledger is None:
+    if view.told is None:
         return published(view, {}, wall)
     mute = [m for m in view.members & view.informed if m not in view.delivers and view.is_silent(m, now)]
     # It counts at all of them, here too, only from where it stands in the common order.
@@ -212,12 +231,12 @@ def waited(view: GroupView, now: float, wall: datetime.datetime) -> tuple[GroupV
 def answer(view: GroupView, message: GroupMessage) -> tuple[bytes, ...]:
     """What is said, if anything, to one that nobody has informed, or that informs us of an older ledger than ours;
     `view` as it was before its message."""
-    told = decode(message.payload)
+    told = _split(message.payload)
     if told is None:
         return ()
-    serial, ledger = told
-    known = () if view.ledger is None or message.sender == view.me else (encode(view.ledger, view.serial),)
-    if ledger is not None:
+    serial, form = told
+    known = () if view.told is None or message.sender == view.me else (view.told,)
+    if form != _NONE:
         return known if view.me not in view.informed and serial < view.serial else ()
     # Now it counts at all of them who comes before whom, so all must know the ways; the sender may know the most.
     ways = (encode_ways(view.delivers),) if view.delivers else ()
@@ -227,7 +246,7 @@ def answer(view: GroupView, message: GroupMessage) -> tuple[bytes, ...]:
 def published(view: GroupView, entries: Ledger, wall: datetime.datetime) -> tuple[GroupView, bytes]:
     """The leader has reported something at `wall` (aware): the ledger, as a message for all members."""
     serial = max(view.serial + 1, int(wall.timestamp() * 1000))
-    after = replace(view, serial=serial, ledger=dict(entries))
+    after = replace(view, serial=serial, ledger=dict(entries), sealed=None)
     return after, encode(after.ledger, after.serial)
 
 
@@ -237,6 +256,8 @@ OLDER_BEAT = b"beat"
 """Of a member of an older release."""
 _DIGITS = 15
 """As many has a serial number at most: milliseconds, for 30,000 years."""
+_NONE = b"null"
+"""Instead of a ledger: nobody has told the sender of one."""
 _WAYS = b"ways "
 _GONE = b"gone "
 LOOK_MESSAGE = b"look"
@@ -245,18 +266,29 @@ LOOK_MESSAGE = b"look"
 
 def encode(ledger: Ledger | None, serial: int) -> bytes:
     """The ledger as a message: its serial number, a space, and its common form or `null`."""
-    return b"%d %s" % (serial, b"null" if ledger is None else write_ledger(ledger))
+    return _numbered(serial, _NONE if ledger is None else write_ledger(ledger))
+
+
+def _numbered(serial: int, form: bytes) -> bytes:
+    return b"%d %s" % (serial, form)
 
 
 def decode(payload: bytes) -> tuple[int, Ledger | None] | None:
-    """(serial, ledger), or None when the message is a beat or of a version that we do not know."""
-    number, _, form = payload.partition(b" ")
-    if not number.isdigit() or len(number) > _DIGITS:
+    """(serial, ledger), or None when the message is another, or its ledger cannot be read."""
+    told = _split(payload)
+    if told is None:
         return None
+    serial, form = told
     ledger = read_ledger(form)
-    if ledger is None and form != b"null":
+    return None if ledger is None and form != _NONE else (serial, ledger)
+
+
+def _split(payload: bytes) -> tuple[int, bytes] | None:
+    """Serial number and form of any ledger, also of one that cannot be read; None when the message is another."""
+    number, space, form = payload.partition(b" ")
+    if not space or not number.isdigit() or len(number) > _DIGITS:
         return None
-    return int(number), ledger
+    return int(number), form
 
 
 def encode_ways(delivers: Mapping[Process, bool | None]) -> bytes:

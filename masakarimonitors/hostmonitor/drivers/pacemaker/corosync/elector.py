@@ -11,7 +11,7 @@ import collections
 import contextlib
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -50,7 +50,9 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import (
     Process,
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.silences import GroupSilences
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.unread import Unread, release_message
 from masakarimonitors.system.clock import Clock, wait
+from masakarimonitors.version import VERSION
 
 LOG = logging.getLogger(__name__)
 
@@ -108,6 +110,12 @@ class GroupElector:
         self._proven_at: Instant | None = None
         self.silences = GroupSilences(self._tell_all, self._name)
         """Whose failures somebody wants not to be told, as far as the group knows."""
+        self._unread = Unread(VERSION, self._name)
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """For people: what the members tell that cannot be read here."""
+        return (*self._unread.troubles, *self.silences.troubles)
 
     def on_path(self, works: bool) -> None:
         """Note, and tell the others, whether this monitor's own way to masakari works."""
@@ -192,8 +200,8 @@ class GroupElector:
             self._context.company = frozenset()
             loop.remove_reader(group.fd)
             group.close()
-            left = self._view
-            self._view = GroupView(serial=left.serial, ledger=left.ledger, clear_at=left.clear_at)
+            self._unread.members(())
+            self._view = self._view.outside()
             self._unsent.clear()
             self._under_way.clear()
             # Out of the group it leads nobody: said before anything is waited for.
@@ -207,6 +215,7 @@ class GroupElector:
                 self._view, answers = election.changed(self._view, event, me, now)
                 if event.joined and self._view.me is not None:
                     # Newcomers, and we as one, must know at once.
+                    self._send(release_message(VERSION))
                     self._send(WAY_MESSAGES[self._delivers])
                     if goodbyes := goodbyes_message(self._context.goodbyes, now):
                         self._send(goodbyes)
@@ -216,6 +225,7 @@ class GroupElector:
                     self._send(answer)
                 self._context.company = frozenset(node for node, _pid in event.members)
                 self.silences.members(event.members)
+                self._unread.members(event.members)
             else:
                 if event.sender == me and self._under_way:
                     self._proven_at = self._under_way.popleft()
@@ -224,6 +234,8 @@ class GroupElector:
                 for reply in election.answer(self._view, event):
                     self._send(reply)
                 self._view = election.received(self._view, event, now)
+                if wrong := self._unread.hear(event):
+                    LOG.warning("%s%s", wrong[0].upper(), wrong[1:])
                 self.silences.hear(event.payload, event.sender, self._clock.now().wall)
         self._flush(group)
 
@@ -308,7 +320,8 @@ class GroupElector:
         leads = self._election.standing is Standing.LEADING
         if self._view.me is None:
             # Nobody hears of it, and it must not pass for newer than what the group's leader writes meanwhile.
-            self._view = replace(self._view, ledger=dict(entries))
+            if self._view.sealed is None:
+                self._view = replace(self._view, ledger=dict(entries))
         elif leads:
             self._view, message = election.published(self._view, entries, self._clock.now().wall)
             self._send(message)

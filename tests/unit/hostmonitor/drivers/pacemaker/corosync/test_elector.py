@@ -18,10 +18,13 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import (
     WAY_MESSAGES,
     GroupChanged,
     GroupMessage,
+    Ledger,
     Process,
     encode,
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.elector import GroupElector
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.unread import kind_of, release_message
+from masakarimonitors.version import VERSION
 from tests.fixtures.fake_clock import FakeClock, settle
 
 ME, LOWER, HIGHER = (2, 50), (1, 70), (3, 90)
@@ -55,6 +58,8 @@ class Group:
         if self.stuck:
             return False
         self.sent.append(payload)
+        found = kind_of(GroupMessage(ME, payload))
+        assert found is None or found[1], f"no member of this release can read {payload!r}"
         return True
 
     async def echo(self) -> None:
@@ -390,3 +395,59 @@ async def test_what_is_known_of_goodbyes_is_told_to_newcomers_and_grows_no_young
         group.sent.clear()
         await group.say(joined(LOWER, ME, HIGHER, (4, 1), new=(4, 1)))
         assert not [payload for payload in group.sent if b"goodbye" in payload], "it is long past"
+
+
+# -- what cannot be read -----------------------------------------------------------------------------
+
+LATER = b'1767225600000 {"h": {"format": 7}}'
+
+
+def followed(scene: Scene) -> Ledger | None:
+    """The ledger of the leader that it follows."""
+    word = scene.said[-1]
+    assert isinstance(word, Follower)
+    return word.ledger
+
+
+async def test_a_ledger_that_cannot_be_read_is_an_alarm_and_whoever_takes_over_knows_none() -> None:
+    async with in_group() as (scene, group):
+        told = encode({}, 5)
+        await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, told))
+        assert followed(scene) == {}
+        await group.say(GroupMessage(LOWER, b"release 24.0.0"), GroupMessage(LOWER, LATER))
+        (trouble,) = scene.elector.troubles
+        assert "monitor of n1" in trouble and "24.0.0" in trouble and "the ledger" in trouble
+        assert followed(scene) is None
+        await scene.pass_(6)
+        await group.say(GroupChanged((ME,), left=(LOWER,)))
+        await scene.pass_(6)
+        leads = [word for word in scene.said if isinstance(word, Leader)]
+        assert leads and all(word.ledger is None for word in leads), "unknown, and not empty"
+        assert scene.elector.troubles == (), "its author is gone"
+        scene.elector.publish({})
+        await scene.pass_(4)
+        assert isinstance(scene.said[-1], Leader) and scene.said[-1].ledger == {}
+
+
+async def test_of_which_release_it_is_it_tells_newcomers_and_as_one() -> None:
+    async with in_group() as (_, group):
+        await group.say(joined(LOWER, ME, new=ME))
+        assert release_message(VERSION) in group.sent
+        group.sent.clear()
+        await group.say(joined(LOWER, ME, HIGHER, new=HIGHER))
+        assert release_message(VERSION) in group.sent
+
+
+async def test_out_of_the_group_nothing_is_told_of_its_members() -> None:
+    async with in_group() as (scene, group):
+        await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, LATER))
+        assert scene.elector.troubles
+        await scene.context.blinded("no quorum")
+        await settle()
+        assert group.closed and scene.elector.troubles == ()
+        # What it wants written meanwhile does not pass for what the group has.
+        scene.elector.publish({})
+        await scene.see()
+        again = scene.groups[-1]
+        await again.say(joined(ME, new=ME), joined(ME, HIGHER, new=HIGHER))
+        assert LATER in again.sent
