@@ -47,6 +47,7 @@ MEANINGS: Mapping[Fact, str] = {
     Fact.STOPPED: "It was shut down, switched off, migrated away or saved.",
     Fact.UNDEFINED: "libvirt forgets its definition, now or as soon as its QEMU ends.",
     Fact.LEFT: "Two censuses in a row did not list it.",
+    Fact.VANISHED: "Two censuses in a row did not list it, whose crashed guest was kept without a definition.",
     Fact.UNSURE: "It is off, and nothing that can be read tells why.",
     Fact.HOST_RESTARTED: "It is off, and was reported as dead before this host was restarted.",
     Fact.ORPHANED: "libvirt calls it off, but its QEMU lives.",

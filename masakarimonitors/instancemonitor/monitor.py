@@ -69,6 +69,7 @@ def build(
         actionable_only=rules.actionable_only,
         boot_id=boot,
         guard=rules.guard,
+        expiry=float(conf.notification_expiry),
     )
     sources: list[Source[Observation]] = [
         Libvirt(

@@ -231,10 +231,10 @@ class Decider:
         # One that was defined here leaves no other trace of its death than the log that was asked for.
         waits = instance.asked and instance.defined is not False
         if instance.missed >= (_PATIENCE if waits else MISSES):
-            seen = facts.of_absence(instance, now=now)
+            seen = facts.of_absence(instance, now=now, expiry=self.policy.expiry)
         elif (
             not known.missed
-            and known.phase is Phase.UP
+            and (known.phase is Phase.UP or (known.phase is Phase.PANICKED and known.defined is False))
             and not known.ended
             and (known.unwatched or known.defined is False)
         ):
@@ -253,11 +253,11 @@ class Decider:
             # libvirt was not yet asked who is there; whose process has just ended was up until now.
             instance = replace(state.known(seen.instance), phase=Phase.UP, unwatched=True)
         if instance is not None:
-            heard = instance.phase is Phase.UP and _is_known(state, instance)
+            heard = instance.phase in (Phase.UP, Phase.PANICKED) and _is_known(state, instance)
             ended = heard and seen.instance.uri in state.away
             instance = replace(instance, ended=instance.ended or ended)
             state, decision = keep(state, instance, self.policy.boot_id, now)
-            if instance.phase in (Phase.FAILED, Phase.REMOVED, Phase.DOWN):
+            if instance.phase in (Phase.FAILED, Phase.REMOVED, Phase.VANISHED, Phase.DOWN):
                 return state, decision
         return state, decision + Decision((Ask(instance.identity if instance else seen.instance),))
 
@@ -270,17 +270,21 @@ class Decider:
         instance = state.instances.get((seen.instance.uri, seen.instance.uuid))
         if instance is None or order.are_traces_overtaken(instance, seen.after):
             return state, NOTHING
-        if instance.phase not in (Phase.UP, Phase.UNSURE):
+        if instance.phase not in (Phase.UP, Phase.UNSURE, Phase.PANICKED, Phase.VANISHED):
             return state, NOTHING
         if seen.traces is None:
             return state.put(replace(instance, trace=Trace.MUTE)), NOTHING
-        died = facts.has_died(seen.traces, instance)
+        trace = facts.trace(seen.traces, instance)
+        died = trace is Trace.CRASHED
         if not _is_known(state, instance) or (instance.missed and instance.defined is not False):
             # It may have died with its definition, which somebody has removed since.
-            return state.put(replace(instance, trace=Trace.CRASHED if died else Trace.NONE)), NOTHING
+            return state.put(replace(instance, trace=trace)), NOTHING
         ended = instance.ended or died
-        state, decision = keep(state, replace(instance, ended=ended), self.policy.boot_id, now)
-        if ended and instance.phase is Phase.UNSURE and instance.missed >= MISSES:
+        stopped = trace if trace is Trace.STOPPED else Trace.NONE
+        instance = replace(instance, ended=ended, trace=stopped)
+        state, decision = keep(state, instance, self.policy.boot_id, now)
+        is_open = instance.phase in (Phase.UNSURE, Phase.VANISHED)
+        if is_open and (ended or stopped is Trace.STOPPED) and instance.missed >= MISSES:
             state, more = self._miss(state, state.instances[instance.place], now)
             decision += more
         return state, decision
@@ -303,7 +307,7 @@ class Decider:
             instance, more = self._act(act, known, instance, seen, now)
             decision += more
         decision = ruled(decision + by_hand.runs_on(known, instance), known.phase, seen.fact)
-        if then is Phase.UNSURE and known.missed >= MISSES:
+        if then in (Phase.UNSURE, Phase.VANISHED) and known.missed >= MISSES:
             instance = replace(instance, held=now.wall.timestamp(), noted_at=now.monotonic)
         if Act.REPORT in acts:
             told = now.wall.timestamp()

@@ -38,6 +38,10 @@ _PHASES: Mapping[Phase, tuple[Standing, str]] = {
     Phase.PANICKED: (Standing.TOLD, "its guest has crashed, and that is reported"),
     Phase.FAILED: (Standing.TOLD, "its QEMU is gone, and that is reported"),
     Phase.REMOVED: (Standing.TOLD, "its death is reported, and its definition was removed since"),
+    Phase.VANISHED: (
+        Standing.TOLD,
+        "its guest had crashed, which is reported, and it has vanished unheard since",
+    ),
 }
 
 
@@ -127,7 +131,7 @@ def _storm_began(state: State, uri: str) -> float | None:
 def _gates(state: State, instance: Instance, now: Instant) -> tuple[GateSeen, ...]:
     uri, dead = instance.identity.uri, instance.phase in DEAD
     began = _storm_began(state, uri)
-    elsewhere = instance.phase is Phase.REMOVED or (dead and instance.before_reboot)
+    elsewhere = instance.phase in (Phase.REMOVED, Phase.VANISHED) or (dead and instance.before_reboot)
     return in_order(
         [
             gate(
@@ -162,7 +166,9 @@ def _gates(state: State, instance: Instance, now: Instant) -> tuple[GateSeen, ..
             gate(
                 GateName.HERE,
                 holds=elsewhere,
-                why="its definition was removed, or this host was restarted: it may live elsewhere by now",
+                why="it vanished after its guest had crashed: somebody may have had it started elsewhere"
+                if instance.phase is Phase.VANISHED
+                else "its definition was removed, or this host was restarted: it may live elsewhere by now",
                 release="The next census: it is defined here again, or its report is taken back.",
                 asked=dead,
             ),

@@ -32,9 +32,12 @@ class Phase(StrEnum):
     REMOVED = "removed"
     """Reported, and its definition was removed since: it was moved away or deleted, or is about to be started anew, for
     which nova defines it again. What is not delivered waits until that is known."""
+    VANISHED = "vanished"
+    """Reported: the guest crashed, its QEMU was kept, and has ended unheard and without a definition, by itself or by
+    somebody who may have started it elsewhere. What is not delivered waits until that is known."""
 
 
-DEAD = (Phase.PANICKED, Phase.FAILED, Phase.REMOVED)
+DEAD = (Phase.PANICKED, Phase.FAILED, Phase.REMOVED, Phase.VANISHED)
 """Reported, and not seen to run since."""
 
 
@@ -61,6 +64,8 @@ class Fact(StrEnum):
     """libvirt forgets its definition: for good if it is off, else as soon as its QEMU ends."""
     LEFT = "left"
     """libvirt does not know it any more."""
+    VANISHED = "vanished"
+    """libvirt does not know it any more, which had no definition of it: its QEMU has ended, and nothing tells why."""
     UNSURE = "cannot be told"
     """It is off, and what is seen of it does not tell why."""
     HOST_RESTARTED = "host restarted"
@@ -101,6 +106,7 @@ _UP: Mapping[Fact, Move] = {
     # nova's live snapshot takes a running instance's definition away for a while
     _F.UNDEFINED: (_P.UP, ()),
     _F.LEFT: (_P.DOWN, (_A.END_STORY, _A.SAY_STOPPED, _A.FORGET)),
+    _F.VANISHED: (_P.UNSURE, (_A.END_STORY, _A.ALARM)),
     _F.UNSURE: (_P.UNSURE, (_A.END_STORY, _A.ALARM)),
     _F.HOST_RESTARTED: (_P.UNSURE, (_A.END_STORY, _A.ALARM)),
     _F.ORPHANED: (_P.UNSURE, (_A.ALARM,)),
@@ -117,6 +123,7 @@ _ARRIVING: Mapping[Fact, Move] = {
     _F.UNDEFINED: (_P.ARRIVING, ()),
     _F.LEFT: (_P.DOWN, (_A.SAY_STOPPED, _A.FORGET)),
     # it may never have run here, so nothing that is read later of it may be reported
+    _F.VANISHED: (_P.DOWN, (_A.ALARM,)),
     _F.UNSURE: (_P.DOWN, (_A.ALARM,)),
     _F.HOST_RESTARTED: (_P.DOWN, (_A.ALARM,)),
     _F.ORPHANED: (_P.ARRIVING, (_A.ALARM,)),
@@ -133,6 +140,7 @@ _DOWN: Mapping[Fact, Move] = {
     _F.STOPPED: (_P.DOWN, ()),
     _F.UNDEFINED: (_P.DOWN, ()),
     _F.LEFT: (_P.DOWN, (_A.FORGET,)),
+    _F.VANISHED: (_P.DOWN, (_A.ALARM,)),
     _F.UNSURE: (_P.DOWN, (_A.ALARM,)),
     _F.HOST_RESTARTED: (_P.DOWN, (_A.ALARM,)),
     _F.ORPHANED: (_P.DOWN, (_A.ALARM,)),
@@ -150,6 +158,7 @@ _UNSURE: Mapping[Fact, Move] = {
     # whether for good, the next censuses tell
     _F.UNDEFINED: (_P.UNSURE, ()),
     _F.LEFT: (_P.DOWN, (_A.SAY_STOPPED, _A.FORGET)),
+    _F.VANISHED: (_P.UNSURE, (_A.ALARM,)),
     _F.UNSURE: (_P.UNSURE, (_A.ALARM,)),
     _F.HOST_RESTARTED: (_P.UNSURE, (_A.ALARM,)),
     _F.ORPHANED: (_P.UNSURE, (_A.ALARM,)),
@@ -166,6 +175,8 @@ _PANICKED: Mapping[Fact, Move] = {
     _F.STOPPED: (_P.DOWN, _OVER),
     _F.UNDEFINED: (_P.PANICKED, ()),
     _F.LEFT: (_P.DOWN, (*_OVER, _A.FORGET)),
+    # by itself or by somebody, who may have had it started elsewhere
+    _F.VANISHED: (_P.VANISHED, (_A.ALARM,)),
     # another life may have ended, unseen
     _F.UNSURE: (_P.FAILED, (_A.ALARM,)),
     _F.HOST_RESTARTED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
@@ -185,6 +196,8 @@ _FAILED: Mapping[Fact, Move] = {
     # nova starts one that is off by removing its definition and making it anew, and that start may fail
     _F.UNDEFINED: (_P.REMOVED, ()),
     _F.LEFT: (_P.DOWN, (*_OVER, _A.FORGET)),
+    # its QEMU was gone already
+    _F.VANISHED: (_P.FAILED, ()),
     _F.UNSURE: (_P.FAILED, (_A.ALARM,)),
     # its host may have been recovered meanwhile, and with it this one, elsewhere
     _F.HOST_RESTARTED: (_P.UNSURE, (_A.WITHDRAW, _A.ALARM)),
@@ -193,6 +206,15 @@ _FAILED: Mapping[Fact, Move] = {
 _REMOVED: Mapping[Fact, Move] = {
     **_FAILED,
     _F.STARTING: (_P.REMOVED, ()),
+    _F.VANISHED: (_P.REMOVED, ()),
+}
+_VANISHED: Mapping[Fact, Move] = {
+    **_FAILED,
+    _F.STARTING: (_P.VANISHED, ()),
+    # the same one; a later one, which has another number, was seen to live before
+    _F.PANICKED: (_P.PANICKED, ()),
+    _F.UNDEFINED: (_P.VANISHED, ()),
+    _F.VANISHED: (_P.VANISHED, ()),
 }
 
 TABLE: Mapping[tuple[Phase, Fact], Move] = {
@@ -205,6 +227,7 @@ TABLE: Mapping[tuple[Phase, Fact], Move] = {
         (_P.PANICKED, _PANICKED),
         (_P.FAILED, _FAILED),
         (_P.REMOVED, _REMOVED),
+        (_P.VANISHED, _VANISHED),
     )
     for fact, move in moves.items()
 }

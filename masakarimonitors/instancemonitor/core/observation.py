@@ -53,12 +53,14 @@ class Failed(Enum):
 
 
 class Trace(Enum):
-    """What the disk tells of an instance that was up and that libvirt does not know any more."""
+    """What the disk tells of an instance that was up, or had crashed, and that libvirt does not know any more."""
 
     NONE = auto()
     """Nothing that matters, or it was not asked."""
     CRASHED = auto()
     """It crashed, before or after its definition was removed."""
+    STOPPED = auto()
+    """Somebody ended it on purpose."""
     MUTE = auto()
     """Nothing, although it should: its log is gone, cut off, or cannot be read."""
 

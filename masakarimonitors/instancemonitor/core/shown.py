@@ -4,13 +4,22 @@ from collections.abc import Iterable
 
 from masakarimonitors.core.storm import leading
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
-from masakarimonitors.instancemonitor.core.state import UNTOLD, State, subject_of
+from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
 from masakarimonitors.instancemonitor.core.told import Fate
 
 _NOT_TAKEN = "masakari has not taken its report, which is offered again when it may"
 _VANISHED = (
     "masakari has not taken its report, and libvirt does not list it any more, so that is not offered again: look "
     "whether it runs elsewhere, and recover it by hand if not"
+)
+_WAITS = (
+    "what became of its report was not heard yet, and libvirt does not list it any more: look whether it runs "
+    "elsewhere, and if so drop the report (masakari-monitors outbox drop). Where the outbox has none, this is shown "
+    "for a week"
+)
+_WITHHELD = (
+    "its guest had crashed, and it vanished unheard, so that somebody may have ended it and had it started elsewhere: "
+    "its report waits. Look where it runs, and recover it by hand if it runs nowhere"
 )
 
 STORM, UNKNOWN = "storm", "unknown"
@@ -33,6 +42,16 @@ def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
             yield subject, UNKNOWN, f"{name}: {UNTOLD}; last seen {instance.phase.value}", True
         else:
             not_taken = Fate.NOT_TAKEN in (instance.fate, instance.stories.fate)
-            words = _VANISHED if instance.vanished else _NOT_TAKEN
-            told = f"{name}: {words}" if not_taken else name
-            yield subject, instance.phase.value, told, alarm or not_taken
+            words = _open(instance)
+            yield subject, instance.phase.value, f"{name}: {words}" if words else name, alarm or not_taken
+
+
+def _open(instance: Instance) -> str:
+    """What is open about its report, and who can end that."""
+    if Fate.NOT_TAKEN in (instance.fate, instance.stories.fate):
+        return _VANISHED if instance.vanished else _NOT_TAKEN
+    if instance.phase not in DEAD or instance.fate is not Fate.PENDING:
+        return ""
+    if instance.phase is Phase.VANISHED:
+        return _WITHHELD
+    return _WAITS if instance.vanished else ""

@@ -48,7 +48,8 @@ class Policy:
     """`hostname` as masakari knows this host; `settle_time` in seconds; `actionable_only`: [libvirt] report.
 
     `boot_id` is the kernel's identity of this boot; `guard`: how many instances of one libvirt that have I/O errors
-    together are a storm (`domain_threshold`; 0: their number does not matter).
+    together are a storm (`domain_threshold`; 0: their number does not matter). `expiry`: seconds for which a report
+    waits at most ([DEFAULT] notification_expiry).
     """
 
     hostname: str
@@ -57,6 +58,7 @@ class Policy:
     boot_id: str = ""
     _: KW_ONLY
     guard: GuardPolicy = field(default_factory=GuardPolicy)
+    expiry: float = 86400.0
 
     def under(self, state: "State") -> "Policy":
         """The rules that are in force in this state."""
@@ -77,7 +79,8 @@ class Instance:
     its last death was first reported; `fate`: what became of the last report of it, made at `made` (0: at `reported`),
     `not_taken`: how it ended, if masakari has not taken it, and `dropped`: in which words it was taken back. `life`:
     when by its log the life began that was last read of it since (0: none was); `held`: when it had vanished and
-    nothing told why; `noted_at`: the monotonic second of the last of `reported` and `held` (None: of an earlier run).
+    nothing told why (0: its libvirt lists it); `noted_at`: the monotonic second of the last of `reported`, `made` and
+    `held` (None: of an earlier run).
     `defined`: whether libvirt keeps a definition of it (None: not told).
     `leaving`: it was held for the end of a live migration from here when last heard of, so it may run elsewhere.
     `ended`: its process ended while its libvirtd was away or fell silent, and nobody had stopped it; `trace`: what the
@@ -367,7 +370,7 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
             value["made"] = instance.made
     if instance.since and instance.phase in (Phase.UP, Phase.ARRIVING, Phase.UNSURE):
         value["since"] = instance.since
-    if instance.held and instance.phase is Phase.UNSURE:
+    if instance.held and instance.phase in (Phase.UNSURE, Phase.VANISHED):
         value["held"] = instance.held
     if identity.run:
         value["run"] = identity.run

@@ -45,6 +45,8 @@ def _unseen(instance: Instance) -> str:
         return f"libvirt {uri} does not tell how {name} stands"
     if 0 < instance.missed < MISSES or (instance.number < 0 and not instance.missed):
         return f"libvirt {uri} did not list {name}, and is asked once more"
+    if instance.phase is Phase.VANISHED:
+        return f"{name} vanished after its guest had crashed, and whether somebody has ended it is not known"
     if instance.phase is Phase.REMOVED:
         return f"the definition of {name} was removed, and whether it is about to be started anew is not known yet"
     if instance.before_reboot and instance.phase in DEAD:

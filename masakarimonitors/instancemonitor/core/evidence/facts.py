@@ -135,9 +135,13 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
     return ()
 
 
-def of_absence(known: Instance, *, now: Instant) -> Seen | None:
-    """What it proves that libvirt did not list the instance, twice in a row."""
+def of_absence(known: Instance, *, now: Instant, expiry: float) -> Seen | None:
+    """What it proves that libvirt did not list the instance, twice in a row.
+
+    `expiry`: seconds for which a report waits at most.
+    """
     left = Seen(Fact.LEFT, "libvirt no longer knows it: it was moved away or deleted")
+    crashed = known.phase in (Phase.PANICKED, Phase.VANISHED)
     if known.phase is Phase.ARRIVING and known.ended:
         why = "its QEMU has ended, and whether its live migration to this host was completed before cannot be told"
         return Seen(Fact.UNSURE, why, "not defined")
@@ -154,10 +158,12 @@ def of_absence(known: Instance, *, now: Instant) -> Seen | None:
     if known.defined is not False:
         return left
     # Its definition had been removed while it ran, so that its death, too, makes it vanish.
-    if known.phase in (Phase.FAILED, Phase.PANICKED) and known.before_reboot:
+    if (crashed or known.phase is Phase.FAILED) and known.before_reboot:
         return Seen(Fact.HOST_RESTARTED, _OUTDATED, "not defined")
+    if crashed:
+        return _of_crashed(known, now, expiry)
     if known.phase is Phase.FAILED:
-        return _of_vanished(known, now)
+        return _of_vanished(known, now, expiry)
     if known.phase is Phase.UP and _vanished_by_dying(known):
         return _DIED_ASIDE
     if known.phase is Phase.UP and known.unwatched:
@@ -166,14 +172,29 @@ def of_absence(known: Instance, *, now: Instant) -> Seen | None:
     return left
 
 
-def _of_vanished(known: Instance, now: Instant) -> Seen | None:
+def _of_crashed(known: Instance, now: Instant, expiry: float) -> Seen | None:
+    """What follows of one whose crashed guest was kept without a definition, and that has vanished.
+
+    Its report may be of one that somebody has ended since, and had started elsewhere.
+    """
+    if known.trace is Trace.STOPPED:
+        return _STOPPED_ASIDE
+    if _vanished_by_dying(known):
+        return _DIED_ASIDE
+    return _CRASHED_ASIDE if known.phase is Phase.PANICKED else _of_vanished(known, now, expiry)
+
+
+def _of_vanished(known: Instance, now: Instant, expiry: float) -> Seen | None:
     """What follows of one that died without a definition, and that its libvirt so cannot list any more."""
-    if known.fate is ReportFate.PENDING:
-        return None  # it may still be delivered, and that nobody lists it says nothing against it
-    untold = known.fate is ReportFate.NOT_TAKEN
-    if _ago(known, known.reported, now) < (_KEEP_UNTOLD if untold else _KEEP_TRANSIENT):
-        return None
-    return _UNTOLD_FOR_A_WEEK if untold else _DEAD_FOR_A_DAY
+    ago = _ago(known, known.held or known.made or known.reported, now)
+    match known.fate:
+        case ReportFate.PENDING:
+            # It may still be delivered, and that nobody lists it says nothing against it. But the outbox may have lost
+            # it, or its end: then nothing more is ever told of it.
+            return _UNHEARD_OF if ago >= max(_KEEP_UNTOLD, expiry + _KEEP_TRANSIENT) else None
+        case ReportFate.NOT_TAKEN:
+            return _UNTOLD_FOR_A_WEEK if ago >= _KEEP_UNTOLD else None
+    return _DEAD_FOR_A_DAY if ago >= _KEEP_TRANSIENT else None
 
 
 def _vanished_by_dying(known: Instance) -> bool:
@@ -186,9 +207,12 @@ def _ago(known: Instance, noted: float, now: Instant) -> float:
     return now.wall.timestamp() - noted if known.noted_at is None else now.monotonic - known.noted_at
 
 
-def has_died(traces: Reading, known: Instance) -> bool:
-    """Whether what the disk tells of an instance that was seen up and whose process has ended is a death of its own."""
-    return shutoff.judge(traces, before_reboot=False)[0] is Fate.DIED and not _may_be_aborted(traces, known)
+def trace(traces: Reading, known: Instance) -> Trace:
+    """What the disk tells of the life of an instance that was last seen, and whose process has ended."""
+    if _may_be_aborted(traces, known):
+        return Trace.NONE
+    fate, _ = shutoff.judge(traces, before_reboot=False)
+    return {Fate.DIED: Trace.CRASHED, Fate.PLANNED: Trace.STOPPED}.get(fate, Trace.NONE)
 
 
 def _may_be_aborted(reading: Reading, known: Instance) -> bool:
@@ -200,6 +224,16 @@ _DIED_ASIDE = Seen(
     Fact.DIED,
     "its QEMU process ended while libvirtd was away, or just before that, and nobody had stopped it",
     "process gone, not defined",
+)
+_CRASHED_ASIDE = Seen(
+    Fact.VANISHED,
+    "its guest has crashed, which is reported, and libvirt, which had no definition of it, does not know it any more: "
+    "nothing tells whether its QEMU has ended by itself or somebody has ended it, and had it started elsewhere. So its "
+    "report, if not delivered, waits: look where it runs, and recover it by hand if it runs nowhere",
+    "not defined",
+)
+_STOPPED_ASIDE = Seen(
+    Fact.LEFT, "libvirt no longer knows it, and its log says that somebody ended it", "not defined"
 )
 _UNTOLD_FOR_A_DAY = Seen(
     Fact.LEFT,
@@ -216,6 +250,13 @@ _UNTOLD_FOR_A_WEEK = Seen(
     Fact.LEFT,
     "it died a week ago and masakari never took the report of that; libvirt, which has no definition of it, has not "
     "listed it since, so that nobody sees here whether a person has recovered it",
+    "not defined",
+)
+_UNHEARD_OF = Seen(
+    Fact.LEFT,
+    "it died a week ago or more, and what became of its report was never heard: it is not in the outbox any more, or "
+    "waits there for longer than any report should; libvirt, which has no definition of it, has not listed it since: "
+    "look whether it was recovered",
     "not defined",
 )
 _OUTDATED = (

@@ -39,6 +39,7 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
         untold=False,
         asked=False,
         trace=Trace.NONE,
+        held=0.0,
         as_of=after,
     )
     if reading.power is Power.OFF:

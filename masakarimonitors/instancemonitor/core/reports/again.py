@@ -149,7 +149,12 @@ def tell_again(state: State, instance: Instance, policy: Policy, now: Instant) -
     told = f"{name} is dead since {_died(instance):%Y-%m-%d %H:%M:%S} UTC; masakari did not take the report of that"
     told += ", which is offered again"
     # What is read of its log counts from when it was first reported, so that stays.
-    instance = replace(instance, fate=move(instance.fate, Step.MADE), made=now.wall.timestamp())
+    instance = replace(
+        instance,
+        fate=move(instance.fate, Step.MADE),
+        made=now.wall.timestamp(),
+        noted_at=now.monotonic,
+    )
     state, kept = keep(state, instance, policy.boot_id, now)
     verdict = Verdict(subject_of(instance.identity), Ruling.REPORTED, told, rule=Rule.NOT_TAKEN)
     return state, Decision((notify(instance, FAILED, told, policy, now),), (verdict,)) + kept

@@ -23,7 +23,7 @@ def may_offer(state: State, told: Notification, now: Instant) -> Leave:
 
     One whose definition was removed after its death may live elsewhere by now. It is either defined here again, or the
     next censuses do not list it, with which its report is withdrawn. So may one that died before this host was
-    restarted, until it is looked at. One that cannot be seen may run again.
+    restarted, until it is looked at, and one whose kept QEMU ended unheard. One that cannot be seen may run again.
     """
     if not isinstance(told, VmNotification):
         return Leave.NOW
@@ -35,7 +35,9 @@ def may_offer(state: State, told: Notification, now: Instant) -> Leave:
 
 
 def _may_be_elsewhere(instance: Instance) -> bool:
-    return instance.phase is Phase.REMOVED or (instance.phase in DEAD and instance.before_reboot)
+    return instance.phase in (Phase.REMOVED, Phase.VANISHED) or (
+        instance.phase in DEAD and instance.before_reboot
+    )
 
 
 def _is_out_of_sight(state: State, instance: Instance) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from masakarimonitors.core.notification import HostEvent, ProcessNotification
 from masakarimonitors.core.unconfirmed import Say, Unconfirmed
-from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.unconfirmed import judge, well
@@ -17,8 +17,8 @@ def test_only_the_dead_are_confirmed(phase: Phase) -> None:
     one = Instance(identity=INSTANCE, key="k", phase=phase)
     play.state = State(instances={one.place: one}, settled=frozenset({URI}))
     play.adopts_report_of()
-    assert bool(play.confirmed) is (phase in DEAD and phase is not Phase.REMOVED)
-    assert bool(play.unconfirmed) is (phase in (Phase.UNSURE, Phase.REMOVED))
+    assert bool(play.confirmed) is (phase in (Phase.PANICKED, Phase.FAILED))
+    assert bool(play.unconfirmed) is (phase in (Phase.UNSURE, Phase.REMOVED, Phase.VANISHED))
 
 
 def test_what_is_about_no_instance_is_forgotten() -> None:

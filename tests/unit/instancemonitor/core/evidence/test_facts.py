@@ -18,6 +18,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Process,
     Reading,
     Rebooted,
+    Trace,
 )
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
@@ -298,7 +299,17 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
         (instance(Phase.FAILED, reported=NOW), Fact.LEFT),
         (instance(Phase.FAILED, reported=NOW, defined=False), None),
         (instance(Phase.FAILED, reported=NOW - 86400.0, defined=False), Fact.LEFT),
-        (instance(Phase.PANICKED, reported=NOW, defined=False), Fact.LEFT),
+        (instance(Phase.PANICKED, reported=NOW), Fact.LEFT),
+        (instance(Phase.PANICKED, reported=NOW, defined=False), Fact.VANISHED),
+        (instance(Phase.PANICKED, reported=NOW, defined=False, ended=True), Fact.DIED),
+        (instance(Phase.PANICKED, reported=NOW, defined=False, trace=Trace.STOPPED), Fact.LEFT),
+        (instance(Phase.VANISHED, reported=NOW, held=NOW, defined=False), None),
+        (instance(Phase.VANISHED, reported=NOW - 86400.0, held=NOW - 86400.0, defined=False), Fact.LEFT),
+        (instance(Phase.VANISHED, reported=NOW, defined=False, trace=Trace.STOPPED), Fact.LEFT),
+        (instance(Phase.VANISHED, reported=NOW, defined=False, before_reboot=True), Fact.HOST_RESTARTED),
+        # of a guest that had not crashed, who ended it and which of its lives is not so sure
+        (instance(Phase.UP, defined=False, unwatched=True, trace=Trace.STOPPED), Fact.UNSURE),
+        (instance(Phase.UNSURE, defined=False, held=NOW, trace=Trace.STOPPED), None),
         (instance(Phase.PANICKED, reported=NOW, defined=False, before_reboot=True), Fact.HOST_RESTARTED),
         (instance(Phase.UNSURE, defined=False, unwatched=True), Fact.LEFT),
         (instance(Phase.UNSURE, defined=False, ended=True), Fact.LEFT),
@@ -317,5 +328,6 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
     ],
 )
 def test_one_that_is_not_listed_any_more(known: Instance, fact: Fact | None) -> None:
-    seen = of_absence(known, now=Instant(NOW, datetime.datetime.fromtimestamp(NOW, datetime.UTC)))
+    now = Instant(NOW, datetime.datetime.fromtimestamp(NOW, datetime.UTC))
+    seen = of_absence(known, now=now, expiry=86400.0)
     assert (seen.fact if seen else None) is fact

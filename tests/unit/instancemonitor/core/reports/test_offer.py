@@ -23,7 +23,7 @@ DIED = VmNotification(
 def test_only_what_was_removed_waits(phase: Phase) -> None:
     instance = Instance(identity=INSTANCE, key="key", phase=phase)
     state = State(instances={instance.place: instance})
-    assert (may_offer(state, DIED, NOW) is Leave.NOW) is (phase is not Phase.REMOVED)
+    assert (may_offer(state, DIED, NOW) is Leave.NOW) is (phase not in (Phase.REMOVED, Phase.VANISHED))
     process = ProcessNotification("compute-1", NOW.wall, HostEvent.STOPPED, "nova-compute")
     assert may_offer(state, process, NOW) is Leave.NOW
 
