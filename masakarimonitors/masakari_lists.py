@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from masakarimonitors.core.notification import HostEvent, HostStatus
 from masakarimonitors.core.offers.again import HostSeen
+from masakarimonitors.core.outside import moment_in_utc
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.system.clock import Clock
 
@@ -342,11 +343,9 @@ def _stored(item: Mapping[str, Any]) -> Stored:
 
 def _moment(item: Mapping[str, Any], key: str) -> datetime.datetime:
     """masakari's times are UTC and do not say so."""
-    try:
-        moment = datetime.datetime.fromisoformat(_text(item, key))
-    except ValueError as error:
-        raise LookupFailed(f"a notification without a usable {key}: {error}") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    if (found := moment_in_utc(_text(item, key))) is None:
+        raise LookupFailed(f"a notification whose {key} is no moment: {item[key]!r:.40}")
+    return found
 
 
 def _text(item: Mapping[str, Any], key: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import Notification, ReportStatus
+from masakarimonitors.core.outside import moment
 from masakarimonitors.core.printable import masked, printable
 from masakarimonitors.outbox.rows import ENGINE_SAYS, Row
 from masakarimonitors.status.model import VerdictRecord
@@ -102,15 +103,6 @@ def to_line(record: JournalRecord) -> bytes:
         json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
         + b"\n"
     )
-
-
-def moment(text: Any) -> datetime.datetime | None:
-    """A time as it is written, in UTC; None for what is none, has no zone, or is none in UTC, before the year 1."""
-    try:
-        found = datetime.datetime.fromisoformat(text)
-        return found.astimezone(datetime.UTC) if found.tzinfo is not None else None
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def from_line(line: bytes) -> JournalRecord | None:

@@ -13,7 +13,8 @@ from typing import Any
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.explained import Passage, Standing
 from masakarimonitors.core.notification import HostNotification, ProcessNotification, ReportStatus
-from masakarimonitors.journal.record import JournalRecord, Kind, moment, saying, to_line
+from masakarimonitors.core.outside import moment
+from masakarimonitors.journal.record import JournalRecord, Kind, saying, to_line
 from masakarimonitors.outbox.rows import Row
 
 MOST = 60

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from masakarimonitors.core.decision import JSON, Instant, Remember
+from masakarimonitors.core.outside import moment
 from masakarimonitors.outbox.progress import Progress
 
 KEY = "let go:"
@@ -53,8 +54,5 @@ def remembered(memory: Mapping[str, Mapping[str, JSON]], now: Instant, day: floa
 
 
 def _seconds(until: JSON, now: Instant, otherwise: float) -> float:
-    try:
-        moment = datetime.datetime.fromisoformat(str(until))
-        return (moment - now.wall).total_seconds()
-    except (ValueError, TypeError, OverflowError):
-        return otherwise
+    at = moment(until)
+    return otherwise if at is None else (at - now.wall).total_seconds()

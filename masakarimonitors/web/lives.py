@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from masakarimonitors.core.outside import moment
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.health import MEANINGS, Kind, Level
 
@@ -216,15 +217,6 @@ def _cause(monitor: str, cause: Mapping[str, Any]) -> Wrong:
         means=" ".join(str(cause.get(word, "")) for word in ("means", "to_do")).strip(),
         unready=unready,
     )
-
-
-def moment(text: Any) -> datetime.datetime | None:
-    """The moment that a document names; None where it names none."""
-    try:
-        found = datetime.datetime.fromisoformat(text)
-        return found.astimezone(datetime.UTC) if found.tzinfo is not None else None
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def shown_time(at: datetime.datetime | None) -> str:

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from masakarimonitors.core.outside import moment
 from masakarimonitors.outbox.rows import Row
 from masakarimonitors.status.health import Level
-from masakarimonitors.web.lives import MEANS, Life, Seen, Wrong, moment, shown_time, wrongs
+from masakarimonitors.web.lives import MEANS, Life, Seen, Wrong, shown_time, wrongs
 from masakarimonitors.web.past import OnDisk
 from masakarimonitors.web.timeline import picture
 

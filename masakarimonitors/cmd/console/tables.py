@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, TextIO
 
+from masakarimonitors.core.outside import moment
 from masakarimonitors.core.printable import printable
 
 UTC = " (UTC)"
@@ -24,15 +25,6 @@ _GAP = "  "
 _INDENT = " " * 4
 _RED, _PLAIN, _BOLD = "\x1b[31m", "\x1b[0m", "\x1b[1m"
 _NARROWEST = 20
-
-
-def moment(value: Any) -> datetime.datetime | None:
-    """A time as JSON holds it; None for what is none."""
-    try:
-        found = datetime.datetime.fromisoformat(str(value))
-        return None if found.tzinfo is None else found.astimezone(datetime.UTC)
-    except (ValueError, OverflowError):  # the latter: it is none in UTC, before the year 1
-        return None
 
 
 def for_people(when: datetime.datetime) -> str:

@@ -19,9 +19,10 @@ from masakarimonitors.cmd import sockets
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import state_path
+from masakarimonitors.core.outside import moment
 from masakarimonitors.core.printable import printable
 from masakarimonitors.journal import reader, story
-from masakarimonitors.journal.record import JournalRecord, Kind, moment
+from masakarimonitors.journal.record import JournalRecord, Kind
 from masakarimonitors.journal.story import Answer, Story
 from masakarimonitors.journal.writer import SUFFIX
 from masakarimonitors.outbox.storage import reading

@@ -22,6 +22,7 @@ from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Row, Writer, whole
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.outside import moment
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.health import Level, Sight
 from masakarimonitors.system.files import run_folder
@@ -244,7 +245,7 @@ def _alarm(row: Row) -> bool:
 def show(writer: Writer, snapshot: Any, *, everything: bool = True) -> None:
     """One monitor; without `everything` only what is about subjects."""
     name, outbox = str(snapshot["monitor"]), snapshot["outbox"]
-    at = tables.moment(snapshot.get("at"))
+    at = moment(snapshot.get("at"))
     _show_health(writer, name, snapshot, f"up {snapshot['up_seconds']:.0f} s", at, everything=everything)
     if everything:
         for kind, text, alarm in _lines(outbox, snapshot):
@@ -306,7 +307,7 @@ def _lines(outbox: Any, snapshot: Any) -> list[tuple[str, str, bool]]:
     troubles = (outbox["disk_fault"], outbox["api_trouble"])
     lines += [("trouble", text, True) for text in troubles if text and text not in told]
     for fault in snapshot["faults"]:
-        when = tables.moment(fault.get("at"))
+        when = moment(fault.get("at"))
         at = f"{tables.for_people(when)} UTC: " if when else ""
         lines.append(("fault", f"{at}{fault['text']}", True))
     return lines

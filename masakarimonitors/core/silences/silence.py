@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from masakarimonitors.core.decision import JSON
-from masakarimonitors.core.outside import read_json
+from masakarimonitors.core.outside import known_moment, read_json
 from masakarimonitors.core.printable import printable
 
 ALL = "all"
@@ -238,11 +238,11 @@ def from_json(told: object) -> Silence:
         silence = Silence(
             key=_word(told["id"], 40),
             target=str(told["target"]),
-            made=_moment(told["made"]),
-            until=_moment(told["until"]),
+            made=known_moment(told["made"]),
+            until=known_moment(told["until"]),
             author=_word(told["author"]),
             reason=_word(told["reason"]),
-            ended=None if ended is None else _moment(ended),
+            ended=None if ended is None else known_moment(ended),
             ended_by=_word(told.get("ended_by", "")) if ended is not None else "",
         )
     except (KeyError, TypeError, OverflowError) as fault:
@@ -294,10 +294,3 @@ def _word(told: object, longest: int = _LONGEST) -> str:
     if not isinstance(told, str):
         raise TypeError(f"{told!r:.40} stands where words must")
     return printable(told, longest)
-
-
-def _moment(told: object) -> datetime.datetime:
-    found = datetime.datetime.fromisoformat(told) if isinstance(told, str) else None
-    if found is None or found.tzinfo is None:
-        raise ValueError(f"{told!r:.40} is no moment in a known zone")
-    return found.astimezone(datetime.UTC)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.core.outside import known_moment
 
 BMCS = "bmc:"
 """What the name of an entry begins with that is of a host's BMCs; then the host's follows. With none behind it the
@@ -83,14 +84,13 @@ def read_ledger(value: bytes | str) -> Mapping[str, LedgerEntry] | None:
         return {
             str(host): LedgerEntry(
                 HostStatus(entry["host_status"]),
-                datetime.datetime.fromisoformat(entry["reported_at"]).astimezone(datetime.UTC),
+                known_moment(entry["reported_at"]),
                 bool(entry["delivered"]),
                 _read_bmcs(entry.get("bmcs")),
             )
             for host, entry in json.loads(value).items()
         }
-    # OverflowError: a time outside of the calendar once it is in UTC; RecursionError: nested too deeply.
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):  # the last: nested too deeply
         return None
 
 

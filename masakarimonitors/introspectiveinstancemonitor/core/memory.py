@@ -3,12 +3,12 @@
 It is written together with each change of what is known (`state.py`). What cannot be understood counts as never seen.
 """
 
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from masakarimonitors.core.decision import JSON
+from masakarimonitors.core.outside import known_moment
 from masakarimonitors.core.storm_memory import recall
 from masakarimonitors.introspectiveinstancemonitor.core.lifecycle import Phase
 from masakarimonitors.introspectiveinstancemonitor.core.observation import HEARTBEAT
@@ -67,20 +67,13 @@ def _kept(value: Mapping[str, JSON]) -> Kept:
     return Kept(
         str(value["run"]),
         found,
-        tuple(_time(report) for report in reports),
+        tuple(known_moment(report) for report in reports),
         str(value["where"]),
-        waiting=_time(value["waiting"]) if "waiting" in value else None,
+        waiting=known_moment(value["waiting"]) if "waiting" in value else None,
         waits=str(value.get("waits", waits)),
-        delivered=MappingProxyType({name: _time(at) for name, at in delivered.items()}),
-        not_taken=MappingProxyType({name: _time(at) for name, at in not_taken.items()}),
-        held=MappingProxyType({name: _time(at) for name, at in held.items()}),
+        delivered=MappingProxyType({name: known_moment(at) for name, at in delivered.items()}),
+        not_taken=MappingProxyType({name: known_moment(at) for name, at in not_taken.items()}),
+        held=MappingProxyType({name: known_moment(at) for name, at in held.items()}),
         home=str(value.get("home", "")),
         questions=MappingProxyType({name: str(asked) for name, asked in questions.items()}),
     )
-
-
-def _time(value: JSON) -> datetime.datetime:
-    time = datetime.datetime.fromisoformat(str(value))
-    if time.tzinfo is None:
-        raise ValueError("a report's time must be aware")
-    return time

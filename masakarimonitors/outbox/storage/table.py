@@ -5,7 +5,6 @@ failure that nobody was told of: it is kept, and named.
 """
 
 import contextlib
-import datetime
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.core.outside import known_moment
 from masakarimonitors.outbox.rows import Keep, Put, Row, Write, said_by
 
 SCHEMA = """
@@ -261,11 +261,8 @@ def _row(values: tuple[object, ...], made: Mapping[int, object], followed: Mappi
         raise ValueError("its body is no JSON object")
     body.encode()
     notification = said_by(body)
-    moment = _moment(created, "created")
-    if number in made:
-        made_at = _moment(made[number], "made")
-    else:
-        made_at = notification.generated_time if notification else moment
+    moment = known_moment(created)
+    told_at = notification.generated_time if notification else moment
     return Row(
         id=number,
         subject=str(subject),
@@ -273,19 +270,12 @@ def _row(values: tuple[object, ...], made: Mapping[int, object], followed: Mappi
         notification=notification,
         why=str(why),
         created=moment,
-        made_at=made_at,
+        made_at=known_moment(made[number]) if number in made else told_at,
         status=ReportStatus(str(status)),
         attempts=tried,
         in_doubt=bool(in_doubt),
         reoffered=bool(reoffered),
         answer=str(answer),
-        updated=_moment(updated, "updated") if updated is not None else None,
+        updated=known_moment(updated) if updated is not None else None,
         followed=said if isinstance(said := followed.get(number), str) else "",
     )
-
-
-def _moment(value: object, what: str) -> datetime.datetime:
-    moment = datetime.datetime.fromisoformat(str(value))
-    if moment.tzinfo is None:
-        raise ValueError(f"its time {what!r} says no zone: {moment}")
-    return moment

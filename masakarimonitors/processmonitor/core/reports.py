@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.core.outside import moment
 
 _FIRST_AGAIN = 300.0
 _LAST_AGAIN = 3600.0
@@ -165,8 +166,8 @@ def recalled(kept: Mapping[str, JSON]) -> Report:
     fate = kept.get("fate")
     return Report(
         fate=Fate(fate) if fate in [one.value for one in Fate] else Fate.UNKNOWN,
-        made_at=_moment(kept.get("down_since")),
-        reported_at=_moment(kept.get("reported_at")),
+        made_at=moment(kept.get("down_since")),
+        reported_at=moment(kept.get("reported_at")),
     )
 
 
@@ -182,11 +183,3 @@ def is_of_an_earlier_outage(kept: Mapping[str, JSON], boot: str) -> bool:
 def is_of_another_boot(kept: Mapping[str, JSON], boot: str) -> bool:
     """Whether the host was started anew since this was kept."""
     return bool(boot and kept.get("boot")) and kept.get("boot") != boot
-
-
-def _moment(text: JSON) -> datetime.datetime | None:
-    try:
-        moment = datetime.datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None

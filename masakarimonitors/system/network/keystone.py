@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from masakarimonitors.core.outside import moment_in_utc
 from masakarimonitors.core.printable import printable
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.network.http_exchange import LARGEST, current
@@ -163,7 +164,7 @@ class Keystone:
             token = answer.json()["token"]
             ends = token.get("expires_at")
             catalogue = token.get("catalog") or []
-            access = _Access(answer.headers.get("X-Subject-Token") or "", _moment(ends), _listed(catalogue))
+            access = _Access(answer.headers.get("X-Subject-Token") or "", _end(ends), _listed(catalogue))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
             raise KeystoneFault(f"{shown(where)} answers {answer.status_code} without a token") from fault
         if not access.token:
@@ -174,11 +175,12 @@ class Keystone:
         return access
 
 
-def _moment(said: str | None) -> datetime.datetime | None:
-    if not said:
-        return None
-    moment = datetime.datetime.fromisoformat(said)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
+def _end(told: object) -> datetime.datetime | None:
+    """When a token ends; None where keystone does not say."""
+    found = moment_in_utc(told)
+    if found is None and told:
+        raise ValueError(f"{told!r:.40} is no moment")
+    return found
 
 
 def _refusal(answer: Response) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.health import Kind, Level
-from masakarimonitors.web.lives import MEANS, Expected, Life, Seen, Wrong, heard, moment, wrongs
+from masakarimonitors.web.lives import MEANS, Expected, Life, Seen, Wrong, heard, wrongs
 
 NOW = datetime.datetime(2026, 11, 22, 2, 10, tzinfo=datetime.UTC)
 LATER = NOW + datetime.timedelta(minutes=1)
@@ -113,13 +113,6 @@ def test_one_that_is_dead_is_known_as_it_was_and_shown_as_nothing() -> None:
     after = heard(seen(), Found("hostmonitor", Answer.SAID, OK), Expected(), LATER)
     dead = heard(after, Found("hostmonitor", Answer.DEAD), Expected(), LATER)
     assert dead.runs is None and dead.snapshot is not None and dead.at == LATER
-
-
-@pytest.mark.parametrize(
-    "text", [None, 7, "", "yesterday", "2026-11-22T02:10:00", "0001-01-01T00:00:00+14:00"]
-)
-def test_what_names_no_moment(text: object) -> None:
-    assert moment(text) is None
 
 
 def test_how_the_links_see_the_hosts_is_not_shown_for_long_when_it_is_not_told_any_more() -> None:

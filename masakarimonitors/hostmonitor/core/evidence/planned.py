@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.outside import moment
 from masakarimonitors.hostmonitor.core.observation import Work
 
 KEPT_FOR = 86400.0
@@ -126,7 +127,7 @@ def restore(words: JSON, sequence: Sequence[str]) -> tuple[Work, WorkRecord]:
     except (AssertionError, KeyError, ValueError):
         return Work.MAINTENANCE, WorkRecord(kept=tuple(sequence))
     kept = kept or tuple(sequence)
-    return work, WorkRecord(kept=kept, seen=_times(words.get("seen_by"), kept, _moment(words.get("seen"))))
+    return work, WorkRecord(kept=kept, seen=_times(words.get("seen_by"), kept, moment(words.get("seen"))))
 
 
 def _times(
@@ -135,16 +136,8 @@ def _times(
     """By link, as far as it can be understood; `for_all`: where one time was written for all of them."""
     if not isinstance(words, dict):
         return {} if for_all is None else dict.fromkeys(links, for_all)
-    found = {link: _moment(words.get(link)) for link in links}
+    found = {link: moment(words.get(link)) for link in links}
     return {link: at for link, at in found.items() if at is not None}
-
-
-def _moment(text: JSON) -> datetime.datetime | None:
-    try:
-        found = datetime.datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

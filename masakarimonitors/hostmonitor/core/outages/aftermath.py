@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.outside import moment
 
 
 class Owed(StrEnum):
@@ -101,11 +102,7 @@ def restore(kept: JSON) -> Aftermath | None:
     words = kept if isinstance(kept, dict) else {}
     word = str(words.get("owed"))
     owed = Owed[word] if word in Owed.__members__ else Owed.MAYBE
-    try:
-        at = datetime.datetime.fromisoformat(str(words.get("at")))
-    except ValueError:
-        at = _NEVER
-    return Aftermath(owed, Instant(-math.inf, at if at.tzinfo is not None else _NEVER))
+    return Aftermath(owed, Instant(-math.inf, moment(words.get("at")) or _NEVER))
 
 
 _NEVER = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

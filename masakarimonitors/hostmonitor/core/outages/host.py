@@ -4,13 +4,13 @@ Pure. And the form of all that on disk, so that a restart reports nothing twice 
 reads what an earlier one wrote: a key is only ever added, and what is not understood is left out.
 """
 
-import datetime
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import HostStatus
+from masakarimonitors.core.outside import moment
 from masakarimonitors.hostmonitor.core.evidence import planned, proof
 from masakarimonitors.hostmonitor.core.evidence.inquiry import Inquiry
 from masakarimonitors.hostmonitor.core.evidence.membership import BLANK, MemberRecord, restore_member
@@ -144,7 +144,7 @@ def restore(kept: Mapping[str, JSON], sequence: Sequence[str]) -> HostState:
         restore_member(kept_values[word]) if (word := str(values.get(name))) in kept_values else BLANK
         for name in sequence
     )
-    ended = _moment(kept.get("ended"))
+    ended = moment(kept.get("ended"))
     work, record = planned.restore(kept["work"], sequence) if "work" in kept else (Work.NONE, NO_WORK)
     return HostState(
         links=links,
@@ -158,7 +158,7 @@ def restore(kept: Mapping[str, JSON], sequence: Sequence[str]) -> HostState:
 
 
 def _restore_outage(kept: Mapping[str, JSON]) -> Outage | None:
-    made_at = _moment(kept.get("reported_at"))
+    made_at = moment(kept.get("reported_at"))
     try:
         host_status = HostStatus(str(kept.get("reported")))
     except ValueError:
@@ -170,11 +170,11 @@ def _restore_outage(kept: Mapping[str, JSON]) -> Outage | None:
         host_status=host_status,
         fate=_restore_fate(kept),
         why=str(kept.get("why", "")),
-        settled_at=_moment(kept.get("settled_at")),
+        settled_at=moment(kept.get("settled_at")),
     )
-    excused = _moment(kept.get("excused"))
+    excused = moment(kept.get("excused"))
     return Outage(
-        failed=Instant(-math.inf, _moment(kept.get("failed")) or made_at),
+        failed=Instant(-math.inf, moment(kept.get("failed")) or made_at),
         phase=Phase.UNSURE,
         report=report,
         flag=Flag.SET if kept.get("maintained") is True else Flag.NEVER,
@@ -193,11 +193,3 @@ def _restore_fate(kept: Mapping[str, JSON]) -> Fate:
     fate = move(Fate.ACCEPTED if delivered else Fate.PENDING, Fact.STOPPED)[0]
     assert isinstance(fate, Fate)
     return fate
-
-
-def _moment(text: JSON) -> datetime.datetime | None:
-    try:
-        found = datetime.datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None

@@ -7,12 +7,12 @@ a lost Node, vouches that it is off; one from before the loss was meant for anot
 the loss is planned work; one that follows it is somebody's answer to the loss (a remediation does that).
 """
 
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from masakarimonitors.core.outside import moment
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting, Work
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
@@ -141,15 +141,6 @@ def _mark(added: str | None, lost_at: str | None) -> Mark:
     if put is None or lost is None:
         return Mark.UNSAID
     return Mark.AFTER if put >= lost else Mark.BEFORE
-
-
-def moment(stamp: str) -> datetime.datetime | None:
-    """A time as Kubernetes writes it (RFC 3339); None when it is missing or broken."""
-    try:
-        when = datetime.datetime.fromisoformat(stamp)
-    except ValueError:
-        return None
-    return when if when.tzinfo is not None else None
 
 
 def follow(before: NodeSeen | None, seen: NodeSeen) -> NodeSeen:

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.outside import moment
 from masakarimonitors.hostmonitor.core.observation import Membership
-from masakarimonitors.hostmonitor.drivers.kubernetes.parse import NodeSeen, moment
+from masakarimonitors.hostmonitor.drivers.kubernetes.parse import NodeSeen
 
 NOBODY_RENEWS = 60.0
 """Seconds: kubelets renew their Leases every 10 s (a quarter of 40 s, which is leaseDurationSeconds)."""

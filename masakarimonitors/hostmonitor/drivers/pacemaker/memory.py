@@ -4,7 +4,6 @@ In: the records of each look. Out: one small JSON file, written whole when somet
 A file that cannot be read or written stops nothing: then it is as if this were the first start.
 """
 
-import datetime
 import json
 import logging
 import math
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.outside import moment_before
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.classify import Records
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.kept import kept, restored
 from masakarimonitors.system.files import private_files
@@ -75,7 +75,7 @@ class HostMemory:
         if not isinstance(hosts, dict):
             return {}
         self._written = hosts
-        looked = _looked_at(found.get("looked"), now)
+        looked = moment_before(found.get("looked"), now)
         return {
             str(name): restored(words, now, looked)
             for name, words in hosts.items()
@@ -143,15 +143,6 @@ class HostMemory:
             self._written_at = -math.inf  # tried again at the next look
             return
         self._failed = ""
-
-
-def _looked_at(words: object, now: Instant) -> Instant | None:
-    try:
-        wall = datetime.datetime.fromisoformat(str(words))
-        age = (now.wall - wall).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return Instant(now.monotonic - age, wall) if age >= 0 else None
 
 
 def _replace(path: Path, text: str) -> None:

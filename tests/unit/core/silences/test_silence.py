@@ -131,6 +131,11 @@ def test_it_is_kept_until_no_clock_could_take_it_for_running() -> None:
 
 def test_one_until_the_last_day_that_there_is_harms_nobody_who_reads_it() -> None:
     end = datetime.datetime(9999, 12, 31, 23, 30, tzinfo=datetime.UTC)
+    assert read_all(write([replace(ENDED, made=end - HOUR, until=end), ONE])) == ((ONE,), 1)
+
+
+def test_one_of_a_clock_that_is_far_ahead_is_known_to_be_far() -> None:
+    end = NOW + datetime.timedelta(days=3000 * 365)
     (found,) = read(write([replace(ENDED, made=end - HOUR, until=end)])) or ()
     assert not is_past(found, NOW) and is_far(found, NOW)
 

@@ -42,7 +42,9 @@ def test_the_form_in_the_store_stays_what_other_releases_read() -> None:
         st.builds(
             LedgerEntry,
             st.sampled_from(HostStatus),
-            st.datetimes(timezones=st.just(datetime.UTC)),
+            st.datetimes(
+                datetime.datetime(2, 1, 1), datetime.datetime(8999, 12, 31), timezones=st.just(datetime.UTC)
+            ),
             st.booleans(),
         ),
     )

@@ -20,9 +20,9 @@ POISON = {
     "a deep one": ("body", "[" * 100_000, "recursion"),
     "bytes": ("body", b"\xff\x00", "no JSON object"),
     "no text": ("body", b'{"a": "\xff"}', "surrogates not allowed"),
-    "no zone": ("created", "2026-01-01T00:00:00", "its time 'created' says no zone"),
-    "no time": ("created", "yesterday", "Invalid isoformat"),
-    "updated without zone": ("updated", "2026-01-01T00:00:00", "its time 'updated' says no zone"),
+    "no zone": ("created", "2026-01-01T00:00:00", "no moment in a known zone"),
+    "no time": ("created", "yesterday", "no moment in a known zone"),
+    "updated without zone": ("updated", "2026-01-01T00:00:00", "no moment in a known zone"),
     "no number": ("attempts", "many", "invalid literal"),
     "no status": ("status", "lost", "is not a valid ReportStatus"),
 }

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from masakarimonitors.core.outside import read_json
+from masakarimonitors.core.outside import known_moment, read_json
 from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.kubeconfig import Access, Plugin
 from masakarimonitors.system.processes import command
 
@@ -72,10 +72,7 @@ def read_printed(document: Mapping[str, Any]) -> Printed:
     if not all(part is None or isinstance(part, str) for part in (token, certificate, key)):
         raise ValueError("credentials that are no text")
     expires = status.get("expirationTimestamp")
-    when = datetime.datetime.fromisoformat(expires) if expires else None
-    if when is not None and when.tzinfo is None:
-        raise ValueError("a moment without a zone")
-    return Printed(token, certificate, key, when)
+    return Printed(token, certificate, key, known_moment(expires) if expires else None)
 
 
 def _cluster(access: Access) -> dict[str, Any]:

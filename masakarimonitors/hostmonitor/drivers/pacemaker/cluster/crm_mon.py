@@ -1,8 +1,8 @@
 """The reader of `crm_mon --output-as=xml`, pure: text comes in, a frozen `CrmMon` goes out."""
 
-import datetime
 from dataclasses import dataclass, field
 
+from masakarimonitors.core.outside import moment_in_utc
 from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import (
     CrmMon,
     Fencing,
@@ -96,7 +96,7 @@ def read_crm_mon(text: str) -> CrmMon:
             key=key,
             by=event.get("delegate", "") or "unknown",
             reboot=event.get("action") == "reboot",
-            completed=_moment(event.get("completed", "")),
+            completed=moment_in_utc(event.get("completed", "").replace(" +", "+").replace(" -", "-")),
         )
         (fenced if succeeded else failed)[target] = found
     options = reader.options
@@ -113,12 +113,3 @@ def read_crm_mon(text: str) -> CrmMon:
         failed=failed,
         under_way=frozenset(under_way),
     )
-
-
-def _moment(text: str) -> datetime.datetime | None:
-    """The time of a fencing ("2026-11-22 08:19:01.123456Z"); without a zone it is taken as UTC."""
-    try:
-        at = datetime.datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
-    except ValueError:
-        return None
-    return at if at.tzinfo is not None else at.replace(tzinfo=datetime.UTC)

@@ -4,10 +4,10 @@ In: a record, or the words that another run (perhaps of another release) has wri
 far as they can be understood.
 """
 
-import datetime
 from collections.abc import Mapping
 
 from masakarimonitors.core.decision import JSON, Instant
+from masakarimonitors.core.outside import moment_before
 from masakarimonitors.hostmonitor.core.observation import Work
 from masakarimonitors.hostmonitor.drivers.pacemaker.records.record import Farewell, HostRecord
 
@@ -49,8 +49,8 @@ def restored(words: Mapping[str, JSON], now: Instant, looked_at: Instant | None 
         crashed=words.get("crashed") is True,
         known=known if isinstance(known, str) else None,
         fenced_key=key if isinstance(key, str) else "",
-        fenced_at=_moment(words.get("fenced_at"), now),
-        leaving_at=_moment(words.get("leaving_at"), now),
+        fenced_at=moment_before(words.get("fenced_at"), now),
+        leaving_at=moment_before(words.get("leaving_at"), now),
         rebooted=words.get("rebooted") is not False,
         work=_work(words.get("work")),
     )
@@ -61,13 +61,3 @@ def _work(words: JSON) -> Work:
         return Work(str(words))
     except ValueError:
         return Work.NONE
-
-
-def _moment(words: JSON, now: Instant) -> Instant | None:
-    try:
-        wall = datetime.datetime.fromisoformat(str(words))
-        age = (now.wall - wall).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    # One that is still to come: the clock was set back, or is not set yet, and how long ago it was nobody knows.
-    return Instant(now.monotonic - age, wall) if age >= 0 else None

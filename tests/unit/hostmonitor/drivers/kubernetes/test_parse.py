@@ -10,7 +10,6 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.parse import (
     Mark,
     NodeSeen,
     follow,
-    moment,
     read_node,
 )
 from tests.fixtures.kubernetes_replay import recorded
@@ -126,11 +125,6 @@ def test_what_else_a_node_shows() -> None:
         False,
     )
     assert seen("True").ready
-
-
-@pytest.mark.parametrize("stamp", ["", "yesterday", "2026-01-01T10:00:00"])
-def test_a_time_without_a_zone_is_none(stamp: str) -> None:
-    assert moment(stamp) is None
 
 
 def test_a_node_without_parts_is_unknown() -> None:
