@@ -6,7 +6,7 @@ engine's hand; `Leader`, `Follower` or `NoElection`. By which rules stands in `c
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from masakarimonitors.core.decision import Command, Instant
 from masakarimonitors.hostmonitor.core.election import election
@@ -19,6 +19,7 @@ from masakarimonitors.hostmonitor.core.election.election import (
     LedgerDraft,
     Standing,
 )
+from masakarimonitors.hostmonitor.core.election.unread import Part, told
 from masakarimonitors.hostmonitor.core.observation import Observation, WriteLedger
 from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
 
@@ -39,18 +40,21 @@ class LockElection:
         self,
         policy: ElectionPolicy,
         *,
+        places: Mapping[Part, str],
         on_path_changed: Callable[[], None],
         on_wanted: Callable[[], None],
         on_gained: Callable[[], None] = _nothing,
     ) -> None:
-        """`on_path_changed` is called when the own way works otherwise than before, `on_wanted` when a ledger is to be
-        written, `on_gained` when this monitor has begun to lead."""
+        """`places`: where each part stands, for people. `on_path_changed` is called when the own way works otherwise
+        than before, `on_wanted` when a ledger is to be written, `on_gained` when this monitor has begun to lead."""
         self._policy = policy
         self._on_path_changed = on_path_changed
         self._on_wanted = on_wanted
         self._on_gained = on_gained
         self._feed = LeadershipFeed()
         self._election = Election()
+        self._places = places
+        self._unread: frozenset[Part] = frozenset()
         self.delivers: bool | None = None
         self.draft = LedgerDraft()
 
@@ -58,6 +62,18 @@ class LockElection:
     def standing(self) -> Standing:
         """What this monitor is in the election."""
         return self._election.standing
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """For people: what stands there that cannot be read."""
+        return [told(part, self._places[part]) for part in sorted(self._unread)]
+
+    def cannot_read(self, parts: Collection[Part]) -> None:
+        """These parts of what was shown last cannot be read, and all others can."""
+        for part in sorted(frozenset(parts) - self._unread):
+            sentence = told(part, self._places[part])
+            LOG.warning("%s%s", sentence[0].upper(), sentence[1:])
+        self._unread = frozenset(parts)
 
     def begin(self, emit: Callable[[Observation], None], now: float) -> None:
         """Speak to `emit` from monotonic second `now` on: at each start of the source."""

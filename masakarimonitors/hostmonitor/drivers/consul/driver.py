@@ -106,7 +106,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         power_hosts=None if proof is None else functools.partial(_hosts_of, proof),
         on_path=elector.on_path if elector is not None else lambda works: None,
         share_silences=None if elector is None else elector.silences.share,
-        troubles=tuple if elector is None else lambda: elector.silences.troubles,
+        troubles=tuple if elector is None else lambda: elector.troubles,
     )
 
 

@@ -73,7 +73,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         elected=elector is not None,
         on_path=elector.on_path if elector is not None else lambda works: None,
         share_silences=None if elector is None else elector.silences.share,
-        troubles=tuple if elector is None else lambda: elector.silences.troubles,
+        troubles=tuple if elector is None else lambda: elector.troubles,
         look_at_power=proof.look if asks else None,
         note_power=proof.note,
         recall_power=proof.recall,

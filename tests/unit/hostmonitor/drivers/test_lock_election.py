@@ -3,6 +3,8 @@
 import datetime
 from typing import Any
 
+import pytest
+
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate
@@ -14,6 +16,7 @@ from masakarimonitors.hostmonitor.core.election.election import (
     LedgerDraft,
     Standing,
 )
+from masakarimonitors.hostmonitor.core.election.unread import Part
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.observation import CheckLife, Follower, Leader, WriteLedger
 from masakarimonitors.hostmonitor.drivers.lock_election import LockElection
@@ -33,6 +36,7 @@ class Stage:
         self.heard: list[Any] = []
         self.part = LockElection(
             ElectionPolicy(),
+            places=dict.fromkeys(Part, "the store"),
             on_path_changed=lambda: self.called.append("path"),
             on_wanted=lambda: self.called.append("wanted"),
             on_gained=lambda: self.called.append("gained"),
@@ -67,3 +71,17 @@ def test_whether_the_own_way_works_is_news_for_the_hand() -> None:
     stage = Stage()
     stage.part.on_path(False)
     assert stage.part.delivers is False and stage.called == ["path"]
+
+
+def test_what_cannot_be_read_is_told_once_and_shown_for_as_long_as_it_stands(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    part = Stage().part
+    for found in ({Part.LEDGER}, {Part.LEDGER, Part.LEADER}, {Part.LEADER}):
+        part.cannot_read(found)
+    logged = [record.message for record in caplog.records]
+    assert len(logged) == 2 and logged[0].startswith("The ledger") and "the store" in logged[0]
+    (trouble,) = part.troubles
+    assert Part.LEADER in trouble
+    part.cannot_read(())
+    assert part.troubles == []

@@ -17,6 +17,7 @@ from typing import Any, Self
 from masakarimonitors.core.outside import read_json
 from masakarimonitors.core.silences.silence import Silence, read_all
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate, read_candidate
+from masakarimonitors.hostmonitor.core.election.unread import Part, is_no_monitor
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger
 
 LOCK = "reporter"
@@ -31,7 +32,8 @@ class ElectionRecord:
 
     `session`: by which the lock is held, empty when nobody holds it. `leader`: what its holder has
     written, None when that cannot be read. `ledger`: None when it is missing or cannot be read. `silences`: None when
-    they cannot be read; `senseless`: so many more make no sense here. `index`: Consul's, of the answer that showed
+    they cannot be read; `senseless`: so many more make no sense here. `unread`: what stands there and cannot be read.
+    `index`: Consul's, of the answer that showed
     this; a higher one is newer, unless the store was restored from a snapshot.
     """
 
@@ -41,6 +43,7 @@ class ElectionRecord:
     ledger: Mapping[str, LedgerEntry] | None = None
     silences: Sequence[Silence] | None = ()
     senseless: int = 0
+    unread: frozenset[Part] = frozenset()
     index: int = 0
 
 
@@ -127,6 +130,11 @@ def read_record(body: bytes, prefix: str, index: int = 0) -> ElectionRecord:
     challenge = read_candidate(values.get(CHALLENGE, b""))
     if LEDGER in values:
         ledger = read_ledger(values[LEDGER])
+    unread = {
+        Part.LEADER: bool(session) and is_no_monitor(leader),
+        Part.CHALLENGE: CHALLENGE in values and challenge is None,
+        Part.LEDGER: LEDGER in values and ledger is None,
+    }
     told = read_all(values[SILENCES]) if SILENCES in values else ((), 0)
     return ElectionRecord(
         session=session,
@@ -135,5 +143,6 @@ def read_record(body: bytes, prefix: str, index: int = 0) -> ElectionRecord:
         ledger=ledger,
         silences=None if told is None else told[0],
         senseless=0 if told is None else told[1],
+        unread=frozenset(part for part, holds in unread.items() if holds),
         index=index,
     )

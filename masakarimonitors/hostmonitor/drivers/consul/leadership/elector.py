@@ -10,7 +10,7 @@ import contextlib
 import logging
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from masakarimonitors.core.decision import Instant
@@ -78,6 +78,7 @@ class Elector:
         self._to_write = asyncio.Event()
         self._part = LockElection(
             policy,
+            places=self._keys.places,
             on_path_changed=self._news.set,
             on_wanted=self._to_write.set,
             on_gained=self._gained,
@@ -151,6 +152,8 @@ class Elector:
             LOG.info("The store of the election, through %s, answers again", self._link)
             self._read_fault = ""
         self._judge()
+        if self._shown.record is record:
+            self._part.cannot_read(record.unread)
         self.silences.take(record.silences, record.senseless)
         self._news.set()
 
@@ -215,6 +218,11 @@ class Elector:
             self._keys.ask_anew()
         self._judge()
         self._news.set()
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """For people: what stands in the store that cannot be read."""
+        return (*self._part.troubles, *self.silences.troubles)
 
     @property
     def leads(self) -> bool:

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from masakarimonitors.core.silences.silence import Silence, read, write
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate, write_candidate
+from masakarimonitors.hostmonitor.core.election.unread import Part
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, write_ledger
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, Answer
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import (
@@ -125,6 +126,12 @@ class ElectionKeys:
         params = {"cas": version}
         answer = await self._agent.put(self._path(SILENCES), self._patience, write(silences), params)
         return answer.body.strip() == b"true"
+
+    @property
+    def places(self) -> Mapping[Part, str]:
+        """Where each part of the election stands, for people."""
+        keys = {Part.LEDGER: LEDGER, Part.LEADER: LOCK, Part.CHALLENGE: CHALLENGE}
+        return {part: f"Consul's key {self._prefix}{key}" for part, key in keys.items()}
 
     @property
     def name_of_silences(self) -> str:

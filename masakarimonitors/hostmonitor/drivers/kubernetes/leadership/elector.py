@@ -13,7 +13,7 @@ import contextlib
 import logging
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
@@ -31,6 +31,7 @@ from masakarimonitors.hostmonitor.core.ledger import write_ledger
 from masakarimonitors.hostmonitor.core.observation import Observation
 from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Api, ApiFault, Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import (
+    PLACES,
     LeaseSeen,
     blank_lease,
     challenge_lease,
@@ -109,6 +110,7 @@ class LeaseElector:
         """What hangs on the Lease beside the election."""
         self._part = LockElection(
             policy,
+            places={part: f"{name} of the Lease {lease} in {namespace}" for part, name in PLACES.items()},
             on_path_changed=self._news.set,
             on_wanted=self._news.set,
             on_gained=self.silences.tell_again,
@@ -131,6 +133,11 @@ class LeaseElector:
         self._act_fault = ""
         self._not_before = -math.inf
         self._sees = True
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """For people: what hangs on the Lease and cannot be read."""
+        return (*self._part.troubles, *self.silences.troubles)
 
     def on_sight(self, proven: bool) -> None:
         """Note whether this node's own view is proven: who sees nothing must not keep the Lease from those who do."""
@@ -208,6 +215,7 @@ class LeaseElector:
             self._renewal, self._changed_at = seen.renewal, now
         if seen is not None:
             self.silences.take(seen.silences, seen.senseless)
+            self._part.cannot_read(seen.unread)
 
     def _holder(self, now: float) -> Holder:
         seen = self._seen

@@ -11,6 +11,7 @@ from typing import Any
 
 from masakarimonitors.core.silences.silence import Silence, read_all, write
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate, read_candidate, write_candidate
+from masakarimonitors.hostmonitor.core.election.unread import Part, is_no_monitor
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, read_ledger
 
 LEDGER = "masakari-monitors/reported"
@@ -22,6 +23,12 @@ SILENCES = "masakari-monitors/silences"
 """Whose failures somebody wants not to be told."""
 CHALLENGE = "masakari-monitors/challenge"
 """Who asks the holder to give it up, because it is fitter to report."""
+PLACES = {
+    Part.LEDGER: f"the annotation {LEDGER}",
+    Part.LEADER: f"the holder and the annotation {LEADER}",
+    Part.CHALLENGE: f"the annotation {CHALLENGE}",
+}
+"""Where each part of the election stands on it, for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +40,7 @@ class LeaseSeen:
     `renewal`: changes whenever somebody acquires or renews it. `duration`: seconds. `ledger`: None when it
     is missing or cannot be read. `about`: what the holder has written about itself, None when an older release
     holds it. `challenge`: who asks for it. `silences`: None when they cannot be read; `senseless`: so many more make
-    no sense here.
+    no sense here. `unread`: what stands there and cannot be read.
     """
 
     uid: str
@@ -49,6 +56,7 @@ class LeaseSeen:
     challenge: Candidate | None = None
     silences: Sequence[Silence] | None = ()
     senseless: int = 0
+    unread: frozenset[Part] = frozenset()
 
 
 def read_lease(lease: Mapping[str, Any]) -> LeaseSeen:
@@ -68,6 +76,15 @@ def _read(lease: Mapping[str, Any]) -> LeaseSeen:
     about = read_candidate(str(notes.get(LEADER) or "").encode())
     leader = str(spec.get("holderIdentity") or "")
     seconds = _whole(spec.get("leaseDurationSeconds"))
+    ledger = None if annotation is None else read_ledger(annotation)
+    challenge = read_candidate(str(notes.get(CHALLENGE) or "").encode())
+    unread = {
+        # A holder of an older release says nothing of itself.
+        Part.LEADER: bool(leader)
+        and (is_no_monitor(Candidate(leader)) or (bool(notes.get(LEADER)) and about is None)),
+        Part.CHALLENGE: bool(notes.get(CHALLENGE)) and challenge is None,
+        Part.LEDGER: annotation is not None and ledger is None,
+    }
     told = ((), 0) if notes.get(SILENCES) is None else read_all(str(notes[SILENCES]))
     return LeaseSeen(
         uid=str(metadata.get("uid") or ""),
@@ -78,13 +95,14 @@ def _read(lease: Mapping[str, Any]) -> LeaseSeen:
         duration=float(seconds) if seconds > 0 else UNSAID,
         transitions=_whole(spec.get("leaseTransitions")),
         # One that is not there is not known: a Lease that was made anew looks the same.
-        ledger=None if annotation is None else read_ledger(annotation),
+        ledger=ledger,
         body=lease,
         # An older release leaves the words of its predecessor there.
         about=about if about is not None and about.node == leader else None,
-        challenge=read_candidate(str(notes.get(CHALLENGE) or "").encode()),
+        challenge=challenge,
         silences=None if told is None else told[0],
         senseless=0 if told is None else told[1],
+        unread=frozenset(part for part, holds in unread.items() if holds),
     )
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from masakarimonitors.hostmonitor.core.election.candidate import Candidate, write_candidate
+from masakarimonitors.hostmonitor.core.election.unread import Part
 from masakarimonitors.hostmonitor.core.observation import Follower
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import read_record
 from tests.fixtures.fake_consul_store import FakeStore
@@ -33,6 +35,16 @@ def test_a_value_of_an_unknown_form_leaves_the_lock_its_holders(value: bytes) ->
     record = read_record(body, "p/")
     assert (record.session, record.leader, record.challenge) == ("s1", None, None)
     assert record.ledger in (None, {}) and (record.ledger is None or value == b"{}")
+    assert record.unread == frozenset(Part) - ({Part.LEDGER} if value == b"{}" else set())
+
+
+def test_what_is_not_there_is_no_trouble_and_a_name_that_no_host_can_have_is_one() -> None:
+    told = write_candidate(Candidate("c"))
+    body = keys(("reporter", told, "s1"), ("challenge", told, ""), ("ledger", b"{}", ""))
+    assert read_record(body, "p/").unread == frozenset()
+    assert read_record(keys(("reporter", b"?", "")), "p/").unread == frozenset(), "nobody holds it"
+    strange = keys(("reporter", write_candidate(Candidate("a program/7")), "s1"))
+    assert read_record(strange, "p/").unread == {Part.LEADER}
 
 
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value[:20]))
@@ -59,3 +71,5 @@ async def test_a_challenge_of_an_unknown_form_moves_nobody(run: Runs, store: Fak
     b = run("b")
     await b.until(lambda said: isinstance(said, Follower) and said.leader == "a")
     assert a.history == ["-", "self"]
+    (trouble,) = b.elector.troubles
+    assert "who asks the leader for its place" in trouble and PREFIX + "challenge" in trouble

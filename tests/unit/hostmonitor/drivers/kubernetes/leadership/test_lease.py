@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.hostmonitor.core.election.candidate import Candidate, write_candidate
+from masakarimonitors.hostmonitor.core.election.unread import Part
 from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.elector import ElectionTimings
 from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import (
     CHALLENGE,
@@ -113,6 +114,25 @@ def test_what_a_holder_of_another_release_writes_of_itself_leaves_the_lease_its_
     assert (seen.leader, seen.about, seen.challenge) == ("a", None, None)
     assert seen.ledger is None or note == "{}"
     assert not seen.blank
+    assert seen.unread == {
+        *([Part.LEADER, Part.CHALLENGE] if note else []),
+        *([Part.LEDGER] if note != "{}" else []),
+    }
+
+
+def test_what_is_not_there_is_no_trouble_nor_what_a_predecessor_said() -> None:
+    assert read_lease(lease("a")).unread == frozenset()
+    assert read_lease(lease("", **{LEADER: ABOUT, LEDGER: "{}"})).unread == frozenset()
+    assert (
+        read_lease(lease("node-2", **{LEADER: ABOUT, CHALLENGE: ABOUT, LEDGER: "{}"})).unread == frozenset()
+    )
+
+
+@pytest.mark.parametrize("holder", ["controller-7/1a2b", "two words", "a" * 256])
+def test_a_holder_whose_name_no_host_can_have_is_no_monitor(holder: str) -> None:
+    """Nobody reports, and nobody may take it from that one."""
+    seen = read_lease(lease(holder))
+    assert seen.leader == holder and seen.unread == {Part.LEADER}
 
 
 @pytest.mark.parametrize("said", [None, 0, -1])
