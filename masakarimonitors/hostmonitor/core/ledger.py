@@ -4,9 +4,10 @@ Pure. In: the open outages that masakari was told of, and the BMCs that were fou
 and back; what cannot be read is told apart from an empty ledger.
 
 Monitors of several releases read one ledger, and an entry that one of them cannot read makes all of it unreadable to
-that one. So the wrong BMCs of a host stand in an entry of the form that all read, under a name that no host can have:
-an earlier release passes over it, and leaves it out of the ledger that it writes. So whoever knows of BMCs always says
-that it does: where nobody says so, which are wrong is unknown, and not none.
+that one. So the wrong BMCs of a host stand in an entry of the form that all read, under a name that no host can have.
+An earlier release leaves it out of the ledger that it writes, or writes it without its BMCs, as a host of that name of
+which it sees nothing. So whoever knows of BMCs says in each such entry which, be it none: where nobody says so, which
+are wrong is unknown, and not none.
 """
 
 import datetime
@@ -30,13 +31,14 @@ class LedgerEntry:
     """One open outage as the leader wrote it down for the next one, or the wrong BMCs of a host.
 
     `reported_at` is the report's generated_time. `delivered`: masakari-api is known to have it. `bmcs`: those that said
-    off while their host was up, each with the seconds for which it has said only on since.
+    off while their host was up, each with the seconds for which it has said only on since; None where nothing is said
+    of them.
     """
 
     host_status: HostStatus
     reported_at: datetime.datetime
     delivered: bool = False
-    bmcs: tuple[tuple[str, float], ...] = ()
+    bmcs: tuple[tuple[str, float], ...] | None = None
 
 
 WrongBmcs = Mapping[str, Mapping[str, float]]
@@ -56,7 +58,8 @@ def outages(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry]:
 
 def wrong_bmcs(entries: Mapping[str, LedgerEntry]) -> WrongBmcs | None:
     """What it says of BMCs; None where whoever wrote it does not know of them."""
-    if not any(name.startswith(BMCS) for name in entries):
+    knows = entries.get(BMCS)
+    if knows is None or knows.bmcs is None:
         return None
     return {
         name.removeprefix(BMCS): dict(entry.bmcs)
@@ -94,10 +97,10 @@ def read_ledger(value: bytes | str) -> Mapping[str, LedgerEntry] | None:
         return None
 
 
-def _read_bmcs(told: object) -> tuple[tuple[str, float], ...]:
-    """What can be understood of it; a number that is none begins from the beginning."""
+def _read_bmcs(told: object) -> tuple[tuple[str, float], ...] | None:
+    """What can be understood of it, None where that is nothing; a number that is none begins from the beginning."""
     if not isinstance(told, dict):
-        return ()
+        return None
     sound = {bmc: s if isinstance(s, int | float) and 0 <= s < _LONGEST else 0 for bmc, s in told.items()}
     return tuple((str(bmc), float(seconds)) for bmc, seconds in sorted(sound.items()))
 
@@ -110,7 +113,7 @@ def write_ledger(entries: Mapping[str, LedgerEntry]) -> bytes:
                 "host_status": entry.host_status.value,
                 "reported_at": entry.reported_at.isoformat(),
                 "delivered": entry.delivered,
-                **({"bmcs": dict(entry.bmcs)} if entry.bmcs else {}),
+                **({} if entry.bmcs is None else {"bmcs": dict(entry.bmcs)}),
             }
             for host, entry in entries.items()
         },
