@@ -26,6 +26,8 @@ FLAGS = frozenset(
             for no in ("", "no")
             for name in ("debug", "use-syslog", "use-journal", "use-json")
         ),
+        # Of older releases of oslo.log.
+        *("--watch-log-file", "--nowatch-log-file"),
     }
 )
 """Those without one."""
