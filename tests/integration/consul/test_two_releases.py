@@ -73,9 +73,10 @@ def until_leads(cluster: Cluster, monitor: HostMonitor, *followers: HostMonitor)
 
 
 def says(monitor: HostMonitor) -> str:
-    """Who reports, by this one's word; the earlier release said only whether it does, and called that an office."""
+    """Who reports, by this one's word; the earlier release said only whether it does itself."""
     shown = rows(monitor)
-    return shown.get("reporter") or shown.get("office", "")
+    earlier = [state for state in shown.values() if state in ("ours", "another's")]
+    return shown.get("reporter") or "".join(earlier)
 
 
 def test_each_release_takes_over_from_the_other_and_no_report_is_lost_or_made_twice(

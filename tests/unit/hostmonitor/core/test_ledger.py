@@ -74,38 +74,9 @@ def test_after_an_earlier_release_which_bmcs_are_wrong_is_unknown_and_the_outage
     """It knows nothing of BMCs, takes such an entry for a host of that name, and writes it without them."""
     ledger = write_ledger(with_bmcs({"node05": ENTRY}, wrong))
     assert wrong_bmcs(read_ledger(ledger) or {}) is not None
-    entries = read_ledger(earlier_release.run(LEADS_AND_REPORTS, ledger))
+    entries = read_ledger(earlier_release.run("leads-and-reports", ledger))
     assert entries is not None and wrong_bmcs(entries) is None
     assert outages(entries).keys() == {"node05", "node06"} and outages(entries)["node05"] == ENTRY
-
-
-LEADS_AND_REPORTS = """
-import datetime, sys
-from masakarimonitors.decisions import Instant
-from masakarimonitors.hostmonitor import matrix
-from masakarimonitors.hostmonitor.decision import Decider
-from masakarimonitors.hostmonitor.ledger import read_ledger, write_ledger
-from masakarimonitors.hostmonitor.observation import Link, Office, Sample, Sighting, View, WriteLedger
-from masakarimonitors.hostmonitor.state import Policy, begin
-
-policy = Policy(own="node01", matrix=matrix.single("cluster"), settle=0.0, lookup=False, elected=True)
-state, decide, ledger = begin(policy, {}), Decider(policy), None
-
-def feed(make):
-    global state, ledger
-    at = Instant(1000.0, datetime.datetime(2026, 1, 3, tzinfo=datetime.UTC))
-    state, decision = decide(state, make(at), at)
-    for command in decision.commands:
-        ledger = command.entries if isinstance(command, WriteLedger) else ledger
-
-feed(lambda at: View("cluster", True, "", at))
-up = dict.fromkeys(("node01", "node06"), Sighting(Link.UP))
-feed(lambda at: Sample("cluster", up | {"node05": Sighting(Link.DOWN)}, at, True))
-feed(lambda at: Office(True, "node01", "", at, read_ledger(sys.stdin.buffer.read())))
-feed(lambda at: Sample("cluster", {"node06": Sighting(Link.DOWN)}, at))
-sys.stdout.buffer.write(write_ledger(ledger))
-"""
-"""A host monitor of the earlier release leads with the ledger that it is given, reports node06, and writes its own."""
 
 
 def test_an_earlier_release_reads_it_and_passes_over_what_no_host_can_be_called() -> None:
