@@ -215,7 +215,14 @@ class Daemon(Generic[S, O]):
                 self._dropped.pop(row.subject, None)
         if row.notification is None:
             return
-        ended = Settled(row.subject, row.notification, row.status, made_at=row.made_at, answer=row.answer)
+        ended = Settled(
+            row.subject,
+            row.notification,
+            row.status,
+            made_at=row.made_at,
+            answer=row.answer,
+            doubted=row.in_doubt,
+        )
         observation = self._monitor.settled(ended, now)
         if observation is None:
             return

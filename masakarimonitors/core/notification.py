@@ -176,7 +176,8 @@ class Settled:
 
     `notification` is what was said; a process may have lost the path before its name on the way. `made_at`:
     the generated_time with which the decision made the report, also when it was offered with a later one
-    (None: the notification's own). `answer`: masakari's last words about it, empty without any.
+    (None: the notification's own). `answer`: masakari's last words about it, empty without any. `doubted`: masakari may
+    have it all the same, by an earlier try whose answer was lost.
     """
 
     subject: str
@@ -185,6 +186,7 @@ class Settled:
     _: KW_ONLY
     made_at: datetime.datetime | None = None
     answer: str = ""
+    doubted: bool = False
 
 
 def to_wire(notification: Notification) -> dict[str, Any]:

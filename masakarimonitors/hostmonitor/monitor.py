@@ -420,6 +420,7 @@ def settled(report: Settled, now: Instant) -> Answered | None:
         outcome=outcome,
         why=report.answer,
         at=now,
+        doubted=report.doubted,
     )
 
 

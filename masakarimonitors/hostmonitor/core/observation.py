@@ -252,7 +252,8 @@ class Answered:
     """The report about `host` that was made at `made_at` has ended as `outcome` says.
 
     `made_at` is the generated_time with which the decision made it, also when it was offered with a later
-    one: an answer belongs to the report that it answers, and to no other. `why`: masakari's words.
+    one: an answer belongs to the report that it answers, and to no other. `why`: masakari's words. `doubted`: it was
+    offered before, too, and that answer was lost: masakari may have it, though it was refused, or has expired.
     """
 
     host: str
@@ -261,6 +262,7 @@ class Answered:
     outcome: Outcome
     why: str
     at: Instant
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,7 +85,8 @@ class Delivery:
         on_fault: Callable[[str], None] = lambda text: None,
         held_patience: float = PATIENCE,
     ) -> None:
-        """The only one that takes from `outbox`; `on_settled` is told each row that it brings to an end.
+        """The only one that takes from `outbox`; `on_settled` is told each row that it brings to an end, in doubt where
+        an earlier try of it may have arrived all the same.
 
         `arrivals` tells whether masakari has a report; without it nobody can. `may_offer` is asked before a row is
         offered, and again on another thread at the moment in which it would leave. `pacing` holds back reports about
@@ -397,9 +398,10 @@ class Delivery:
                 about = event("report.withdrawn", subject=row.subject, report_id=row.id, answer=words)
                 LOG.info(fates.BACK_IN_SERVICE, row.subject, outcome.answer, extra=about)
             case Fate.REFUSED:
-                self._end(row, ReportStatus.REFUSED, words, now)
+                unknown = doubted and arrival.presence is not Presence.ABSENT
+                self._end(row, ReportStatus.REFUSED, words, now, doubted=unknown)
                 why = outcome.why if isinstance(outcome, Refused) else ""
-                if doubted and arrival.presence is not Presence.ABSENT:
+                if unknown:
                     why += ". It may have arrived at an earlier try, whose answer was lost"
                 about = event(
                     "report.refused", subject=row.subject, report_id=row.id, answer=words, reason=why
@@ -460,13 +462,20 @@ class Delivery:
             self._breaker = self._breaker.failed(outcome.answer, now.monotonic, delay)
 
     def _end(
-        self, row: Row, status: ReportStatus, answer: str, now: Instant, *, durable: bool = False
+        self,
+        row: Row,
+        status: ReportStatus,
+        answer: str,
+        now: Instant,
+        *,
+        durable: bool = False,
+        doubted: bool = False,
     ) -> None:
         ended = replace(row, status=status, in_doubt=False, answer=answer, updated=now.wall)
         self._outbox.settle(ended, durable=durable)
         self._forget(row)
         try:
-            self._on_settled(ended)
+            self._on_settled(replace(ended, in_doubt=doubted))
         except Exception:  # it has ended whatever anybody makes of that
             LOG.exception("That the report about %s has ended could not be told to its monitor", row.subject)
         if status is ReportStatus.DELIVERED:
@@ -494,7 +503,7 @@ class Delivery:
     def _expired(self, row: Row, now: Instant) -> bool:
         if not self._outbox.is_pending(row.id) or not self.timing.is_over(row, now.monotonic):
             return False
-        self._end(row, ReportStatus.EXPIRED, row.answer, now)
+        self._end(row, ReportStatus.EXPIRED, row.answer, now, doubted=row.in_doubt)
         LOG.error(
             "The report about %s (report %d) could not be delivered for %d s and is given up; recover it by hand. Last "
             "answer: %s",

@@ -157,6 +157,9 @@ def test_how_a_report_ended_comes_back_as_an_observation(status: ReportStatus, o
     assert answered is not None
     assert (answered.host, answered.made_at, answered.outcome) == ("node05", EPOCH, outcome)
     assert (answered.host_status, answered.why) == (HostStatus.NORMAL, "409 maintenance")
+    assert not answered.doubted
+    doubted = wiring.settled(report(HostEvent.STOPPED, status, doubted=True), NOW)
+    assert doubted is not None and doubted.doubted
 
 
 def test_an_answer_belongs_to_the_report_as_it_was_made_also_when_it_was_offered_later() -> None:

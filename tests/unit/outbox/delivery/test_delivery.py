@@ -449,18 +449,21 @@ async def test_a_power_cut_after_a_try_that_cannot_have_arrived_leaves_no_doubt(
         assert on.statuses() == ["delivered"]
 
 
+@pytest.mark.parametrize("lost", [True, False])
 async def test_a_refusal_after_a_lost_answer_says_that_the_report_may_have_arrived(
-    caplog: pytest.LogCaptureFixture,
+    lost: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers: list[Outcome] = [
-        Unreachable("timed out", maybe_accepted=True),
+        Unreachable("timed out", maybe_accepted=lost),
         Refused("409 under maintenance", "HA is off"),
     ]
-    async with stage(script(answers)) as on:
+    ended = list[Row]()
+    async with stage(script(answers), on_settled=ended.append) as on:
         await on.submit(on.report("a"))
         await on.clock.advance(POLICY.retry_interval)
         assert on.statuses() == ["refused"]
-    assert "may have arrived at an earlier try" in caplog.text
+    assert ("may have arrived at an earlier try" in caplog.text) is lost
+    assert [row.in_doubt for row in ended] == [lost], "so its monitor is told, too"
 
 
 async def test_a_bug_in_the_api_client_keeps_the_row() -> None:
