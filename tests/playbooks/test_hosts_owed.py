@@ -104,6 +104,126 @@ def test_without_a_look_at_the_segments_it_stands_for_a_day() -> None:
     assert not owed(play)
 
 
+# -- what masakari's own list says ---------------------------------------------------------------------
+
+ASKS = pacemaker_policy(lookup=True, elected=True, look_up_reports=True)
+
+
+def told(api: bool = True) -> Play:
+    """As `lost`, where masakari can be asked for its reports; whatever is asked from now on waits for its answer."""
+    play = Play(ASKS, api=api).all_up("node05").leads({}).registry(IN_SERVICE).wait(60)
+    play = play.registry(IN_SERVICE).cut("node05").wait(5)
+    play.listed = None
+    return play
+
+
+def test_a_flag_that_was_set_and_lifted_between_two_readings_is_over_once_masakari_has_ended_with_its_report() -> (
+    None
+):
+    play = read(told().heal("node05"), IN_SERVICE, 1)
+    assert owed(play) and play.asked_list[-1].every
+    play.found(True, finished=True)
+    assert owed(play), "what was read before says nothing of it"
+    play.wait(60).registry(IN_SERVICE)
+    assert not owed(play) and play.last("host:node05").why == "masakari has it in service"
+    assert play.state.hosts["node05"].aftermath is None
+
+
+def test_one_that_masakari_has_on_maintenance_after_it_has_ended_is_to_be_put_back() -> None:
+    play = read(read(told().heal("node05"), IN_SERVICE, 1).found(True, finished=True), FLAGGED, 60)
+    assert owed(play)
+    assert not owed(play.registry(IN_SERVICE))
+
+
+def test_while_masakari_has_not_ended_with_it_or_cannot_be_asked_it_stands_and_is_asked_again() -> None:
+    play = read(told().heal("node05"), IN_SERVICE, 1)
+    for found in (True, None, True):
+        asked = len(play.asked_list)
+        play.found(found)
+        assert owed(read(play, IN_SERVICE, 4)) and len(play.asked_list) == asked + 1, "every three minutes"
+    assert not owed(read(play.found(True, finished=True), IN_SERVICE, 1))
+
+
+def test_a_question_without_an_answer_is_asked_again() -> None:
+    play = read(told().heal("node05"), IN_SERVICE, 1)
+    asked = len(play.asked_list)
+    assert len(read(play, IN_SERVICE, 3).asked_list) == asked + 1
+
+
+def test_of_what_was_under_way_masakari_says_whether_it_has_it() -> None:
+    play = read(told(api=False).heal("node05"), IN_SERVICE, 2)
+    asked = len(play.asked_list)
+    assert owed(play) and not any(one.every for one in play.asked_list), "it may arrive yet"
+    assert owed(read(play, IN_SERVICE, 2)) and len(play.asked_list) == asked + 1
+    play.found(False)
+    assert not owed(play) and "has no report of it" in play.last("host:node05").why
+
+
+def test_what_was_under_way_and_arrived_while_its_engine_was_away_stays_owed() -> None:
+    play = read(read(told(api=False).heal("node05"), IN_SERVICE).found(True), IN_SERVICE, 60)
+    assert owed(play) and "has disabled it in nova" in play.last("host:node05").why
+    assert not owed(read(read(play, FLAGGED, 1), IN_SERVICE, 1))
+
+
+def test_who_does_not_report_does_not_ask() -> None:
+    play = told().heal("node05").follows("node02")
+    asked = len(play.asked_list)
+    assert len(read(play, IN_SERVICE).asked_list) == asked
+
+
+def test_the_end_that_masakari_has_told_is_known_after_a_restart_and_what_is_read_then_counts() -> None:
+    play = read(told().heal("node05"), IN_SERVICE, 1).found(True, finished=True)
+    play.seconds += 300
+    play.start()
+    play.all_up("node05").leads({}).wait(61)
+    assert owed(play)
+    assert not owed(read(play, IN_SERVICE, 1))
+
+
+# -- one report after another --------------------------------------------------------------------------
+
+
+def test_a_flag_that_was_lifted_before_masakari_took_the_report_was_not_of_it() -> None:
+    """It was refused for work that somebody did, then taken; the host is back before the engine has set its own."""
+    play = lost().answers(Outcome.REFUSED, why="409 maintenance").registry(FLAGGED)
+    play.registry(IN_SERVICE).wait(5)
+    assert play.reports == [stopped("node05")] * 2
+    play.answers(Outcome.ACCEPTED).heal("node05").wait(1)
+    assert owed(play)
+
+
+def test_nor_was_one_that_was_lifted_before_the_same_report_was_sent_again() -> None:
+    play = lost().view("cluster", proven=False).registry(FLAGGED).registry(IN_SERVICE)
+    play.all_up().cut("node05").wait(5)
+    assert play.reports == [stopped("node05")] * 2 and play.sent[0] == play.sent[1]
+    play.answers(Outcome.ACCEPTED).heal("node05").wait(1)
+    assert owed(play)
+
+
+@pytest.mark.parametrize("doubted", [True, False])
+def test_what_was_refused_is_owed_only_if_an_earlier_try_may_have_arrived(doubted: bool) -> None:
+    play = lost().answers(Outcome.REFUSED, why="409 maintenance", doubted=doubted).heal("node05").wait(1)
+    assert owed(play) is doubted
+    assert not doubted or not owed(read(play, IN_SERVICE))
+
+
+def test_what_expired_may_have_arrived_though_the_next_one_was_plainly_refused() -> None:
+    play = lost().answers(Outcome.EXPIRED).wait(5)
+    assert len(play.reports) == 2
+    play.answers(Outcome.REFUSED, why="400 not registered").heal("node05").wait(1)
+    assert owed(play) and "under way" in play.last("host:node05").why
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_whoever_leads_next_is_owed_what_a_leader_before_it_has_closed(delivered: bool) -> None:
+    """It was out of sight here while the host came back, and what its leader owes stands in no ledger."""
+    entry = dict(lost(api=delivered).ledgers[-1])
+    play = Play(RULES).all_up("node05").follows("node02").cut("node05").follows("node02", entry)
+    play.view("cluster", proven=False).wait(600).leads({}).all_up("node05").registry(FLAGGED).wait(1)
+    assert owed(play)
+    assert not owed(read(play, IN_SERVICE, 1))
+
+
 # -- restarts and other monitors -----------------------------------------------------------------------
 
 

@@ -540,6 +540,17 @@ def shown(subject: str, words: str) -> Check:
     return Check(f"{subject} shown with {words!r}", look)
 
 
+def to_be_put_back(host: str, alarms: bool = True) -> Check:
+    """Whether a person is asked to put the host back into service, or to look whether that must be done."""
+
+    def look(world: World) -> bool:
+        rows = [row for site in world.sites.values() if (row := site.row(f"host:{host}"))]
+        shown = any(row["alarm"] and "to be put back" in str(row["detail"]) for row in rows)
+        return shown is alarms
+
+    return Check(f"{'an' if alarms else 'no'} alarm that {host} is to be put back", look)
+
+
 def _undone(world: World, host: str) -> list[str]:
     sites = world.sites.values()
     return [row.detail for site in sites for row in site.delivered(f"host:{host}") if row.alarm]

@@ -41,11 +41,12 @@ from masakarimonitors.hostmonitor.core.observation import (
 )
 from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.aftermath import News as Late
-from masakarimonitors.hostmonitor.core.outages.aftermath import moved
+from masakarimonitors.hostmonitor.core.outages.aftermath import heard, moved
 from masakarimonitors.hostmonitor.core.outages.host import HostState, after_work, new_host
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Outage, Phase, Report, move
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
+from masakarimonitors.hostmonitor.core.outages.watch import Seen
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy, State
 
 
@@ -250,6 +251,9 @@ def _take_life(policy: Policy, state: State, seen: LifeSeen, now: Instant) -> Ne
 def _take_found(policy: Policy, state: State, found: ReportsFound, now: Instant) -> News:
     """masakari has a report of this outage from somebody: it is reported, whoever did it."""
     host = state.hosts.get(found.host)
+    if host is not None and host.aftermath is not None and host.aftermath.asked == found.in_reply_to:
+        after = replace(host, aftermath=heard(host.aftermath, found))
+        return News(cluster=state.cluster, hosts={found.host: after})
     if host is None or host.outage is None or host.outage.questions.lookup != found.in_reply_to:
         return News(cluster=state.cluster)
     flag = take_flag(state, found, now)
@@ -310,7 +314,9 @@ def _take_answer(policy: Policy, state: State, seen: Answered, now: Instant) -> 
         settled_at=now.wall if fate is Fate.ACCEPTED else report.settled_at,
         arrived_by=now.monotonic if fate is Fate.ACCEPTED else report.arrived_by,
     )
-    judgement = _judgement(policy, seen.host, host).in_outage(report=report)
+    judgement = _judgement(policy, seen.host, _doubted(host, seen, now)).in_outage(report=report)
+    if fate is Fate.ACCEPTED:
+        judgement = judgement.sees(Seen.TAKEN)
     if fate is Fate.REFUSED:
         refusals = judgement.outage.refusals + 1
         retry_at = next_offer(state.cluster.segments, seen.host, refusals, now.monotonic)
@@ -327,10 +333,17 @@ def _take_late_answer(state: State, seen: Answered, host: HostState, now: Instan
 
     A refusal says nothing: the same report may have been offered twice.
     """
-    if seen.outcome is not Outcome.ACCEPTED or seen.host_status is not HostStatus.NORMAL:
-        return News(cluster=state.cluster)
-    after = replace(host, aftermath=moved(host.aftermath, Late.ARRIVED, now))
-    return News(cluster=state.cluster, hosts={seen.host: after})
+    after = _doubted(host, seen, now)
+    if seen.outcome is Outcome.ACCEPTED and seen.host_status is HostStatus.NORMAL:
+        after = replace(host, aftermath=moved(host.aftermath, Late.ARRIVED, now, seen.made_at))
+    return News(cluster=state.cluster, hosts={} if after is host else {seen.host: after})
+
+
+def _doubted(host: HostState, seen: Answered, now: Instant) -> HostState:
+    """With the look that is owed where masakari may have what it has refused: a lost answer said so, perhaps."""
+    if not seen.doubted or seen.host_status is not HostStatus.NORMAL:
+        return host
+    return replace(host, aftermath=moved(host.aftermath, Late.DOUBT, now, seen.made_at))
 
 
 # -- planned work ---------------------------------------------------------------------------------------

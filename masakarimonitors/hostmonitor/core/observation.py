@@ -270,6 +270,7 @@ class ReportsFound:
     """The answer to one `LookUpReports`: whether masakari has such a report; None when it cannot be asked.
 
     `finished`: its engine has finished with what was found, whatever came of it; False also where that is not known.
+    Where `every` was asked: with all of them.
     `on_maintenance`: whether masakari has the host on maintenance; None where that was not asked, or is not known.
     """
 
@@ -358,7 +359,8 @@ class LookUpReports(Command):
     while all report, because masakari accepts simultaneous twins and recovers twice; and before what may have been told
     already is told again. One that was over when this failure was first seen (`failed`, aware; None: not known) counts
     for nothing: masakari has finished with it, and was told that the host is back. `flag`: whether it has the host on
-    maintenance is to be read, too, for what is known of that is too old. Answer with one
+    maintenance is to be read, too, for what is known of that is too old. `every`: all that were generated since then
+    count, and what is asked is whether its engine has finished with each of them. Answer with one
     `ReportsFound(in_reply_to=<this command>)`.
     """
 
@@ -371,6 +373,7 @@ class LookUpReports(Command):
     touched_since: datetime.datetime | None = None
     failed: datetime.datetime | None = None
     flag: bool = False
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)

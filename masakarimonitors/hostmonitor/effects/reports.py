@@ -2,7 +2,7 @@
 
 In: `LookUpReports`. Out: one `ReportsFound` each, None where masakari cannot be asked. It is asked before
 a monitor sends what another may have told, while all report (masakari accepts twins that arrive together, and recovers
-twice) or before it watched the host.
+twice) or before it watched the host; and when the outage is over: has masakari's engine ended with each of them?
 """
 
 import asyncio
@@ -74,8 +74,15 @@ class ReportLookups:
             stopped = stored.payload.get("event") == HostEvent.STOPPED.value
             return stopped and stored.payload.get("host_status") in wanted
 
+        def unfinished(stored: Stored, recent: bool) -> bool:
+            return equal(stored) and stored.status not in FINISHED
+
         try:
-            one = await self._newest(command, lambda stored, recent: recent and equal(stored), command.since)
+            one = await self._newest(command, unfinished, command.since) if command.every else None
+            if one is None:
+                one = await self._newest(
+                    command, lambda stored, recent: recent and equal(stored), command.since
+                )
             if one is None and command.unfinished_since is not None:
                 one = await self._newest(
                     command,

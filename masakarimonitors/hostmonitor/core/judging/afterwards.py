@@ -9,11 +9,20 @@ import math
 from dataclasses import replace
 
 from masakarimonitors.core.decision import Instant, Ruling
+from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core.election.reporter import Standing
+from masakarimonitors.hostmonitor.core.judging.asking import UNFINISHED_AGE
 from masakarimonitors.hostmonitor.core.judging.court import Court
-from masakarimonitors.hostmonitor.core.observation import Membership
+from masakarimonitors.hostmonitor.core.observation import LookUpReports, Membership
 from masakarimonitors.hostmonitor.core.outages import messages
-from masakarimonitors.hostmonitor.core.outages.aftermath import Aftermath, News, Owed, moved
+from masakarimonitors.hostmonitor.core.outages.aftermath import (
+    ASKED_EACH,
+    Aftermath,
+    News,
+    Owed,
+    moved,
+    owed_of,
+)
 from masakarimonitors.hostmonitor.core.outages.handover import WINDOW
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
@@ -34,10 +43,7 @@ def over(court: Court, judgement: Judgement, outage: Outage, acts: tuple[Act, ..
         return judgement.but(aftermath=None)
     if court.cluster.reporter.standing is Standing.ALL and outage.fate is Fate.ANOTHERS:
         return judgement  # while all report, whoever told the failure looks after the return
-    news = News.TOLD if Act.OWE in acts else News.DOUBT if Act.OWE_PERHAPS in acts else None
-    if news is None:
-        return judgement
-    return judgement.but(aftermath=moved(judgement.host.aftermath, news, court.now))
+    return judgement.but(aftermath=owed_of(judgement.host.aftermath, outage, acts, court.now))
 
 
 def _is_lifted(court: Court, name: str, outage: Outage) -> bool:
@@ -47,7 +53,7 @@ def _is_lifted(court: Court, name: str, outage: Outage) -> bool:
 
 
 def note(court: Court, judgement: Judgement) -> Judgement:
-    """What masakari's segments, or time, say of it by now."""
+    """What masakari's segments, its list of reports, or time, say of it by now."""
     aftermath = judgement.host.aftermath
     if aftermath is None or judgement.host.outage is not None:
         return judgement
@@ -55,18 +61,65 @@ def note(court: Court, judgement: Judgement) -> Judgement:
         # Of before the restart: its age is known, and what was read in this life counts from now on.
         aftermath = replace(aftermath, at=Instant(court.monotonic, aftermath.at.wall))
         judgement = judgement.but(aftermath=aftermath)
-    news = _news(court, judgement.name, aftermath)
-    after = moved(aftermath, news, court.now) if news is not None else aftermath
+    after: Aftermath | None = _with_answer(aftermath)
+    news = _news(court, judgement.name, after) if after is not None else News.NOT_THERE
+    after = moved(after, news, court.now) if news is not None else after
     due = aftermath.at.old_at(GIVEN_UP_AFTER, court.now)
     judgement = judgement.again(due) if due > court.monotonic else judgement
+    if after is not None:
+        judgement, after = _ask(court, judgement, after)
     if after is aftermath:
         return judgement
     told = judgement.host.told
     judgement = judgement.but(aftermath=after)
     if after is not None or told is None or told.reason not in _SAID:
         return judgement
-    why = messages.GIVEN_UP if news is News.GIVEN_UP else messages.IN_SERVICE
+    why = _ENDS.get(news, messages.IN_SERVICE) if news is not None else messages.IN_SERVICE
     return judgement.but(told=None).say(Ruling.RECOVERED, why)
+
+
+_ENDS = {News.GIVEN_UP: messages.GIVEN_UP, News.NOT_THERE: messages.NOT_THERE}
+
+
+def _with_answer(aftermath: Aftermath) -> Aftermath | None:
+    """With what masakari has answered, if it has."""
+    found = aftermath.found
+    if found is None:
+        return aftermath
+    heard = replace(aftermath, found=None)
+    if found.found is None:
+        return heard
+    news = News.NOT_THERE if not found.found else News.ENDED if found.finished else News.UNDER_WAY
+    # What is read from then on says whether the host is in service still.
+    return moved(heard, news, found.at)
+
+
+def _ask(court: Court, judgement: Judgement, aftermath: Aftermath) -> tuple[Judgement, Aftermath]:
+    """A host that is in service: was it put back, or has masakari not come to its report yet? Its list says that."""
+    due = _asks_at(court, judgement.name, aftermath)
+    if court.monotonic < due:
+        return (judgement.again(due) if due < math.inf else judgement), aftermath
+    asked = judgement.host.asked + 1
+    told = aftermath.told or aftermath.at.wall - UNFINISHED_AGE
+    # By whose clock soever it was made: nothing may be under way that was not listed.
+    since = told - UNFINISHED_AGE
+    command = LookUpReports(judgement.name, since, HostStatus.NORMAL, asked, every=True)
+    due = court.monotonic + ASKED_EACH
+    return judgement.do(command).but(asked=asked).again(due), replace(aftermath, asked=command, due=due)
+
+
+def _asks_at(court: Court, name: str, aftermath: Aftermath) -> float:
+    """The monotonic second from which it is to be asked for; inf: not before something else has changed."""
+    cluster, policy = court.cluster, court.policy
+    read = cluster.segments.flag_read_at(name)
+    in_service = cluster.segments.has(name) is True and name not in cluster.maintenance
+    if not (aftermath.is_asked_for and policy.look_up_reports and cluster.reporter.reports and in_service):
+        return math.inf
+    if read < aftermath.at.monotonic:
+        return math.inf
+    # What was under way has arrived by then, or never will.
+    arrives = aftermath.at.monotonic + WINDOW if aftermath.owed is Owed.MAYBE else -math.inf
+    return max(aftermath.due, arrives)
 
 
 def _news(court: Court, name: str, aftermath: Aftermath) -> News | None:
@@ -80,9 +133,10 @@ def _news(court: Court, name: str, aftermath: Aftermath) -> News | None:
     # Who does not report, or not yet, reads none: masakari's engine may have put the host out of service long ago.
     if court.monotonic >= old and (read >= old or not court.policy.lookup):
         return News.GIVEN_UP
-    if read < at.monotonic:
+    if read < at.monotonic or (aftermath.owed is Owed.ENDED and read <= at.monotonic):
         return None
-    return News.STILL_IN_SERVICE if read >= at.monotonic + WINDOW else News.IN_SERVICE
+    late = read >= at.monotonic + WINDOW and not court.policy.look_up_reports
+    return News.STILL_IN_SERVICE if late else News.IN_SERVICE
 
 
 def tell(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> Judgement | None:

@@ -33,6 +33,7 @@ from masakarimonitors.hostmonitor.core.judging.gates import (
     not_silenced,
 )
 from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages.aftermath import owed_of
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Act, Fact, Fate, Phase, Report, move
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
@@ -193,6 +194,9 @@ def _offer(judgement: Judgement, case: Case, status: HostStatus) -> Judgement:
     )
     if Act.WITHDRAW in acts:
         judgement = judgement.withdraw(messages.PROVEN_BY_NOW)
+    # One that is so old that it is made anew may have arrived, too.
+    doubted = (*acts, Act.OWE_PERHAPS) if old and Act.REPEAT in acts else acts
+    judgement = judgement.but(aftermath=owed_of(case.host.aftermath, case.outage, doubted, case.now))
     judgement = judgement.do(Notify(notification, why, again or _twin_is_success(case), told_since(case)))
     new = Report(made_at=made_at, host_status=status, fate=fate)
     # What was found silent just now is tried again at its pace, while the report waits.

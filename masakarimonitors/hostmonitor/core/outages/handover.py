@@ -11,8 +11,9 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HOSTNAME
 from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
 from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages.aftermath import owed_of
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
-from masakarimonitors.hostmonitor.core.outages.outage import Fact, Fate, Outage, Phase, Report
+from masakarimonitors.hostmonitor.core.outages.outage import Fact, Fate, Outage, Phase, Report, move
 from masakarimonitors.hostmonitor.core.outages.watch import Seen
 
 SEEN_APART = 30.0
@@ -81,7 +82,9 @@ def disown(judgement: Judgement, now: Instant) -> Judgement:
     age = (now.wall - report.made_at).total_seconds()
     if not report.arrived and report.fate is not Fate.REFUSED and age < WINDOW:
         return judgement
-    after = judgement.meets(Fact.CLOSED, messages.CLOSED_BY_OTHER)
+    _, acts = move(judgement.outage.fate, Fact.CLOSED)
+    owed = owed_of(judgement.host.aftermath, judgement.outage, acts, now)
+    after = judgement.meets(Fact.CLOSED, messages.CLOSED_BY_OTHER).but(aftermath=owed)
     if never_up_since(judgement.outage):
         return after  # the ledger is lost rather: masakari is asked whether it has a report since then
     # Whatever is found in masakari of before is of the outage that is over.

@@ -87,6 +87,7 @@ RECOVERS_NOTHING = (
     "evacuate the host by hand"
 )
 IN_SERVICE = "masakari has it in service"
+NOT_THERE = "masakari has no report of it: nothing has taken it out of service"
 GIVEN_UP = "masakari has not taken it out of service, and recovers nothing of it any more for that report"
 EARLY = (
     "it is back {after} after masakari took its report. masakari waits {wait} before it evacuates, and nova evacuates "

@@ -150,7 +150,8 @@ _PHASES: Mapping[tuple[State, Fact], Move] = {
 _OFFERS: Mapping[tuple[State, Fact], Move] = {
     (_F.NONE, Fact.OFFERED): (_F.PENDING, (_A.MAKE,)),
     (_F.TAKEN_BACK, Fact.OFFERED): (_F.PENDING, (_A.REPEAT,)),
-    (_F.EXPIRED, Fact.OFFERED): (_F.PENDING, (_A.MAKE,)),
+    # The one before it may have arrived, whatever becomes of the new one.
+    (_F.EXPIRED, Fact.OFFERED): (_F.PENDING, (_A.MAKE, _A.OWE_PERHAPS)),
     (_F.REFUSED, Fact.OFFERED): (_F.PENDING, (_A.MAKE,)),
     **{(fate, Fact.PROVEN): (_F.PENDING, (_A.MAKE,)) for fate in Fate if fate is not Fate.NONE},
     # UNKNOWN is worth nothing beside the proof, and would stand before it for as long as masakari does not take it.
@@ -196,8 +197,14 @@ _OTHERS: Mapping[tuple[State, Fact], Move] = {
     (_F.ACCEPTED, Fact.DELIVERED): (_F.ANOTHERS, ()),
     **{(fate, Fact.ENTERED): (_F.TAKEN_BACK, ()) for fate in Fate},
     (_F.PENDING, Fact.ENTERED): (_F.TAKEN_BACK, (_A.WITHDRAW,)),
-    **{(fate, Fact.CLOSED): (_F.NONE, ()) for fate in Fate},
-    (_F.PENDING, Fact.CLOSED): (_F.NONE, (_A.WITHDRAW,)),
+    # It was not seen here to come back, and what whoever closed it owes stands in no ledger.
+    (_F.NONE, Fact.CLOSED): (_F.NONE, ()),
+    (_F.PENDING, Fact.CLOSED): (_F.NONE, (_A.WITHDRAW, _A.OWE_PERHAPS)),
+    (_F.TAKEN_BACK, Fact.CLOSED): (_F.NONE, (_A.OWE_PERHAPS,)),
+    (_F.ACCEPTED, Fact.CLOSED): (_F.NONE, (_A.OWE,)),
+    (_F.REFUSED, Fact.CLOSED): (_F.NONE, ()),
+    (_F.EXPIRED, Fact.CLOSED): (_F.NONE, (_A.OWE_PERHAPS,)),
+    (_F.ANOTHERS, Fact.CLOSED): (_F.NONE, (_A.OWE,)),
     # What is not known to have arrived is no excuse, so nothing ends it.
     (_F.ACCEPTED, Fact.PUT_BACK): (_F.NONE, ()),
     (_F.ANOTHERS, Fact.PUT_BACK): (_F.NONE, ()),

@@ -115,7 +115,8 @@ TO_DO = {
     Reason.NEVER_LOST: "Its good-bye was heard only after masakari had its failure, or may have had it. See that no "
     "instance of it runs twice: on this host, if it is on, and where masakari has started it.",
     Reason.OUT_OF_SERVICE: "It is back, and masakari has, or may have, taken it out of service. The verdict names the "
-    "two commands that put it back. It ends by itself when masakari's segments show the host in service.",
+    "two commands that put it back. It ends by itself when masakari's segments show the host in service and its engine "
+    "has ended with every report of it.",
 }
 """Each reason that holds a report, in the order of the gates, and then each for which a failure would not be seen or
 judged, masakari was told of one that was none, or a host is back and out of service; and what a person does about

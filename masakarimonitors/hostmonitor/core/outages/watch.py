@@ -16,6 +16,8 @@ class Seen(StrEnum):
     """It is not known to fail at this moment, so it may be up, and what fails then be another failure."""
     TOLD = "told anew"
     """A report of it as it is now has been made."""
+    TAKEN = "taken by masakari"
+    """masakari has said that it has the report."""
     ANEW = "another failure"
     """What was told was of one before it."""
 
@@ -118,5 +120,15 @@ FLAGS: Mapping[tuple[Flag, Seen], Flag] = {
     (_F.SET, Seen.ANEW): _F.NEVER,
     (_F.LIFTED, Seen.ANEW): _F.LIFTED,
     (_F.SET_AND_LIFTED, Seen.ANEW): _F.LIFTED,
+    # Nor is it of the report that is made now: masakari sets it anew, or a person would be told of nothing.
+    (_F.NEVER, Seen.TOLD): _F.NEVER,
+    (_F.SET, Seen.TOLD): _F.NEVER,
+    (_F.LIFTED, Seen.TOLD): _F.LIFTED,
+    (_F.SET_AND_LIFTED, Seen.TOLD): _F.LIFTED,
+    # While it is set masakari takes no report, so one that was lifted before was not of the report that it takes now.
+    (_F.NEVER, Seen.TAKEN): _F.NEVER,
+    (_F.SET, Seen.TAKEN): _F.SET,
+    (_F.LIFTED, Seen.TAKEN): _F.LIFTED,
+    (_F.SET_AND_LIFTED, Seen.TAKEN): _F.LIFTED,
 }
 """What was seen of the flag, and what is now -> what was."""

@@ -76,7 +76,7 @@ class _World:
             case LifeSeen():
                 self.life.setdefault(seen.host, []).append(seen)
             case ReportsFound():
-                self.found.setdefault(seen.host, []).append(seen)
+                self.found.setdefault(_about(seen.in_reply_to), []).append(seen)
             case Answered():
                 self.answered.setdefault(seen.host, []).append(seen)
             case _:
@@ -96,7 +96,7 @@ class _World:
                 yield self._reply(self.life, life, "whether something of a host answers")
             case LookUpReports(host):
                 found = ReportsFound(host=host, found=False, evidence=NOTHING, at=now, in_reply_to=command)
-                yield self._reply(self.found, found, "whether masakari has a report")
+                yield self._reply(self.found, found, "whether masakari has a report", _about(command))
             case Notify(HostNotification() as told) if told.event is HostEvent.STOPPED:
                 before = self._nearest(self.answered, told.hostname, now, "")
                 outcome = before.outcome if before is not None else Outcome.ACCEPTED
@@ -112,9 +112,11 @@ class _World:
                     ),
                 )
 
-    def _reply(self, kept: Mapping[str, list[R]], nothing: R, what: str) -> tuple[float, Happens]:
+    def _reply(
+        self, kept: Mapping[str, list[R]], nothing: R, what: str, about: str = ""
+    ) -> tuple[float, Happens]:
         """What was recorded of its host nearest to `nothing`, which is said where nothing was."""
-        known = self._nearest(kept, nothing.host, nothing.at, what) or nothing
+        known = self._nearest(kept, about or nothing.host, nothing.at, what) or nothing
         return ANSWER, lambda at: replace(known, at=at, in_reply_to=nothing.in_reply_to)
 
     def _nearest(self, kept: Mapping[str, list[A]], host: str, now: Instant, what: str) -> A | None:
@@ -124,3 +126,8 @@ class _World:
                 self.unknown[what] = self.unknown.get(what, 0) + 1
             return None
         return min(known, key=lambda one: abs(one.at.monotonic - now.monotonic))
+
+
+def _about(asked: LookUpReports) -> str:
+    """Whether masakari has ended with all of a host's reports is another question than whether it has one."""
+    return f"{asked.host}, every" if asked.every else asked.host

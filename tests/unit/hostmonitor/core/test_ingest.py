@@ -34,7 +34,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     Work,
     WorkSeen,
 )
-from masakarimonitors.hostmonitor.core.outages.aftermath import Aftermath, Owed
+from masakarimonitors.hostmonitor.core.outages.aftermath import ASKED_EACH, Aftermath, Owed
 from masakarimonitors.hostmonitor.core.outages.host import HostState, new_host
 from masakarimonitors.hostmonitor.core.outages.outage import Fate, Outage, Phase, Report
 from masakarimonitors.hostmonitor.core.state import Cluster, ProofPolicy, State
@@ -280,7 +280,33 @@ def test_an_earlier_report_that_masakari_takes_late_has_a_person_look(open_one: 
     late = answered(Outcome.ACCEPTED, EPOCH - datetime.timedelta(seconds=30))
     before = host(outage=outage(open_one) if open_one is not None else None)
     after = one(take(late, node05=before))
-    assert after == replace(before, aftermath=Aftermath(Owed.TAKEN, NOW))
+    assert after == replace(before, aftermath=Aftermath(Owed.TAKEN, NOW, told=late.made_at))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.EXPIRED])
+@pytest.mark.parametrize("open_one", [None, Fate.PENDING])
+def test_what_was_refused_and_may_have_arrived_before_has_a_person_look(
+    outcome: Outcome, open_one: Fate | None
+) -> None:
+    before = host(outage=outage(open_one) if open_one is not None else None)
+    plain = answered(outcome)
+    news = take(plain, node05=before)
+    assert news.hosts == {} or one(news).aftermath is None
+    after = one(take(replace(plain, doubted=True), node05=before))
+    assert after.aftermath == Aftermath(Owed.MAYBE, NOW, told=plain.made_at)
+    unknown = replace(plain, doubted=True, host_status=UNKNOWN)
+    assert take(unknown, node05=before).hosts == {}
+
+
+@pytest.mark.parametrize("found", [None, False, True])
+def test_an_answer_about_what_is_owed_waits_to_be_judged(found: bool | None) -> None:
+    asked = LookUpReports("node05", EPOCH, NORMAL, 7, every=True)
+    owed = Aftermath(Owed.TAKEN, NOW, asked=asked)
+    answer = ReportsFound(host="node05", found=found, evidence="GET", at=NOW, in_reply_to=asked)
+    after = one(take(answer, node05=host(aftermath=owed)))
+    assert after.aftermath == replace(owed, asked=None, found=answer, due=NOW.monotonic + ASKED_EACH)
+    late = replace(answer, in_reply_to=replace(asked, request_id=6))
+    assert take(late, node05=host(aftermath=owed)).hosts == {}
 
 
 # -- planned work -----------------------------------------------------------------------------------

@@ -135,6 +135,24 @@ async def test_a_failure_that_was_over_before_this_one_does_not_count(status: st
     assert answer.found is not (ended and failed == 60)
 
 
+@pytest.mark.parametrize("status", ["new", "running", "error", "finished", "failed", "ignored"])
+@pytest.mark.parametrize("newest", [True, False])
+async def test_whether_its_engine_has_ended_with_every_report_of_a_host(status: str, newest: bool) -> None:
+    """Of two that workers took at the same time, or that two monitors have told, one may be under way still."""
+    api = FakeLists({"all": ["node05", "node06"]})
+    for seconds, one in ((1, status if newest else "finished"), (2, "finished" if newest else status)):
+        api.file("node05", "COMPUTE_HOST", stopped(), at(seconds), status=one)
+    api.file("node06", "COMPUTE_HOST", stopped(), at(3), status="running")
+    api.file("node05", "COMPUTE_HOST", stopped("UNKNOWN"), at(3), status="new")
+    api.file("node05", "COMPUTE_HOST", stopped(event="STARTED"), at(4), status="new")
+    answer = await ask(api, replace(NORMAL, every=True))
+    assert answer.found is True
+    assert answer.finished is (status in ("finished", "failed", "ignored"))
+    assert (await ask(api, replace(NORMAL, every=True, host="node07"))).found is False
+    api.fails = "down"
+    assert (await ask(api, replace(NORMAL, every=True))).found is None
+
+
 @pytest.mark.parametrize("flagged", [True, False])
 async def test_a_hosts_flag_is_read_with_one_request_where_it_is_asked(flagged: bool) -> None:
     api = FakeLists({"all": ["node05", "node06"]})

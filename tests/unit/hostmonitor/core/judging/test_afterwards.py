@@ -1,5 +1,6 @@
 """After an outage: what masakari's segments say of a host that a person may have to put back."""
 
+import datetime
 import math
 from dataclasses import replace
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 
 from masakarimonitors.core.decision import Instant
+from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor.core.election.reporter import Reporter, Standing
 from masakarimonitors.hostmonitor.core.judging.afterwards import GIVEN_UP_AFTER, note, speaks_at, tell
 from masakarimonitors.hostmonitor.core.judging.court import Court
+from masakarimonitors.hostmonitor.core.observation import LookUpReports, ReportsFound
 from masakarimonitors.hostmonitor.core.outages.aftermath import Aftermath, Owed
 from masakarimonitors.hostmonitor.core.outages.handover import WINDOW
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
@@ -57,6 +60,85 @@ def test_what_ends_it(
     maintenance = {"node05": Maintenance(0.0)} if flagged else {}
     after = note(court(later(seconds), segments=segments, maintenance=maintenance), back(owed)).host.aftermath
     assert (after.owed if after is not None else None) is then
+
+
+ASKS = replace(LOOK, look_up_reports=True)
+LEADS = Reporter(standing=Standing.LEADER, since=900.0)
+
+
+def asked(owed: Aftermath, at: float, read_at: float, **facts: Any) -> list[LookUpReports]:
+    """What is asked at monotonic second `at`, by segments that were read at `read_at`."""
+    here: dict[str, Any] = {"segments": read(read_at), "reporter": LEADS, **facts}
+    state = host((U, U, U), aftermath=owed)
+    judgement = Judgement(name="node05", sequence=("manage", "tenant", "storage"), host=state)
+    noted = note(Court(cluster=cluster(**here), policy=ASKS, now=later(at - 1000.0)), judgement)
+    return [command for command in noted.commands if isinstance(command, LookUpReports)]
+
+
+@pytest.mark.parametrize(
+    ("owed", "at", "read_at", "facts", "asks"),
+    [
+        (Owed.TAKEN, 1002.0, 1001.0, {}, True),
+        (Owed.TAKEN, 1002.0, 999.0, {}, False),
+        (Owed.MAYBE, 1000.0 + WINDOW - 1, 1001.0, {}, False),
+        (Owed.MAYBE, 1000.0 + WINDOW, 1001.0, {}, True),
+        (Owed.ENDED, 1002.0, 1000.0, {}, False),
+        (Owed.TAKEN, 1002.0, 1001.0, {"maintenance": {"node05": Maintenance(0.0)}}, False),
+        (Owed.TAKEN, 1002.0, 1001.0, {"reporter": Reporter(standing=Standing.FOLLOWER)}, False),
+    ],
+)
+def test_masakari_is_asked_for_a_host_that_is_in_service_though_a_report_of_it_may_be_under_way(
+    owed: Owed, at: float, read_at: float, facts: dict[str, Any], asks: bool
+) -> None:
+    found = asked(Aftermath(owed, NOW, told=EPOCH), at, read_at, **facts)
+    day = datetime.timedelta(days=1)
+    since = EPOCH - day
+    wanted = LookUpReports("node05", since, HostStatus.NORMAL, 1, every=True)
+    assert found == ([wanted] if asks else [])
+
+
+def test_it_is_asked_again_after_a_while_and_without_its_times_far_enough_back() -> None:
+    assert asked(Aftermath(Owed.TAKEN, NOW, due=1200.0), 1199.0, 1100.0) == []
+    (one,) = asked(Aftermath(Owed.TAKEN, NOW, due=1200.0), 1200.0, 1100.0)
+    assert one.since == EPOCH - datetime.timedelta(days=2)
+
+
+@pytest.mark.parametrize(
+    ("owed", "found", "finished", "then"),
+    [
+        (Owed.MAYBE, None, False, Owed.MAYBE),
+        (Owed.MAYBE, False, False, None),
+        (Owed.MAYBE, True, False, Owed.TAKEN),
+        (Owed.MAYBE, True, True, Owed.ENDED),
+        (Owed.TAKEN, False, False, Owed.TAKEN),
+        (Owed.TAKEN, True, False, Owed.TAKEN),
+        (Owed.TAKEN, True, True, Owed.ENDED),
+        (Owed.OUT, True, True, Owed.OUT),
+    ],
+)
+@pytest.mark.parametrize("reads", [1900.0, 2100.0])
+def test_what_masakari_answers(
+    owed: Owed, found: bool | None, finished: bool, then: Owed | None, reads: float
+) -> None:
+    """And what is read after it has ended with all of them says whether the host was put back."""
+    question = LookUpReports("node05", EPOCH, HostStatus.NORMAL, 1, every=True)
+    answer = ReportsFound(
+        host="node05",
+        found=found,
+        evidence="GET",
+        at=Instant(2000.0, EPOCH + datetime.timedelta(seconds=1000)),
+        in_reply_to=question,
+        finished=finished,
+    )
+    state = host((U, U, U), aftermath=Aftermath(owed, NOW, found=answer, due=1e9))
+    judgement = Judgement(name="node05", sequence=("manage", "tenant", "storage"), host=state)
+    facts: dict[str, Any] = {"segments": read(reads), "reporter": LEADS}
+    facts |= {"maintenance": {"node05": Maintenance(0.0)}} if owed is Owed.OUT else {}
+    after = note(Court(cluster=cluster(**facts), policy=ASKS, now=later(1200.0)), judgement).host.aftermath
+    if then is Owed.ENDED and reads > 2000.0:
+        then = None
+    assert (after.owed if after is not None else None) is then
+    assert after is None or after.found is None
 
 
 @pytest.mark.parametrize("standing", [Standing.LEADER, Standing.FOLLOWER])

@@ -36,6 +36,10 @@ def test_what_masakari_has_is_over_when_it_was_out_of_service_and_is_not_or_when
     for (owed, news), then in TABLE.items():
         if owed is Owed.TAKEN and then is Owed.NOTHING:
             assert news is News.GIVEN_UP
+        if owed is Owed.ENDED and then is Owed.NOTHING:
+            assert news in (News.IN_SERVICE, News.STILL_IN_SERVICE, News.GIVEN_UP)
+        if then is Owed.ENDED:
+            assert news is News.ENDED or owed is Owed.ENDED
         if owed is Owed.OUT and then is Owed.NOTHING:
             assert news in (News.IN_SERVICE, News.STILL_IN_SERVICE, News.GIVEN_UP)
 
@@ -48,12 +52,22 @@ def test_since_when_it_is_owed() -> None:
     assert moved(perhaps, News.ARRIVED, LATER) == Aftermath(Owed.TAKEN, LATER)
     assert moved(perhaps, News.STILL_IN_SERVICE, LATER) is None
     assert moved(None, News.FLAGGED, NOW) is None
+    taken = moved(None, News.TOLD, NOW, WHEN)
+    assert taken == Aftermath(Owed.TAKEN, NOW, told=WHEN)
+    assert moved(taken, News.ENDED, LATER) == Aftermath(Owed.ENDED, LATER, told=WHEN), "read from then on"
+
+
+def test_the_earliest_report_of_which_something_is_owed_is_asked_for() -> None:
+    before = Aftermath(Owed.MAYBE, NOW, told=NOW.wall)
+    assert moved(before, News.ARRIVED, LATER, LATER.wall) == Aftermath(Owed.TAKEN, LATER, told=NOW.wall)
 
 
 @pytest.mark.parametrize("owed", [owed for owed in Owed if owed is not Owed.NOTHING])
 def test_it_survives_a_restart_by_the_wall_clock(owed: Owed) -> None:
     kept = json.loads(json.dumps(memo(Aftermath(owed, NOW))))
     assert restore(kept) == Aftermath(owed, Instant(-math.inf, WHEN))
+    kept = json.loads(json.dumps(memo(Aftermath(owed, NOW, told=LATER.wall, due=7.0))))
+    assert restore(kept) == Aftermath(owed, Instant(-math.inf, WHEN), told=LATER.wall)
 
 
 @pytest.mark.parametrize(

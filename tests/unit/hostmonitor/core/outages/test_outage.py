@@ -80,8 +80,17 @@ def test_a_report_is_made_or_repeated_exactly_when_it_becomes_pending() -> None:
 
 
 @pytest.mark.parametrize("fate", [Fate.EXPIRED, Fate.REFUSED, Fate.NONE])
-def test_what_masakari_cannot_have_is_made_anew(fate: Fate) -> None:
-    assert move(fate, Fact.OFFERED) == (Fate.PENDING, (Act.MAKE,))
+def test_what_masakari_does_not_take_is_made_anew(fate: Fate) -> None:
+    owed = (Act.OWE_PERHAPS,) if fate is Fate.EXPIRED else ()
+    assert move(fate, Fact.OFFERED) == (Fate.PENDING, (Act.MAKE, *owed))
+
+
+@pytest.mark.parametrize("fact", [Fact.ENDED, Fact.CLOSED, Fact.REVOKED])
+def test_however_an_outage_ends_what_masakari_has_or_may_have_is_owed(fact: Fact) -> None:
+    for fate in Fate:
+        _, acts = move(fate, fact)
+        assert (Act.OWE in acts) is (fate in (Fate.ACCEPTED, Fate.ANOTHERS))
+        assert (Act.OWE_PERHAPS in acts) is (fate in (Fate.PENDING, Fate.TAKEN_BACK, Fate.EXPIRED))
 
 
 def test_what_masakari_may_have_is_repeated_as_it_was() -> None:

@@ -11,7 +11,7 @@ from masakarimonitors.hostmonitor.core.outages.watch import FLAGS, LIVED, WATCHE
 
 OF_WATCH = (Seen.LOST, Seen.TOLD, Seen.ANEW)
 OF_LIVING = (Seen.LIVING, Seen.FALLEN, Seen.HIDDEN)
-OF_FLAG = (Seen.FLAGGED, Seen.LIFTED, Seen.ANEW)
+OF_FLAG = (Seen.FLAGGED, Seen.LIFTED, Seen.ANEW, Seen.TOLD, Seen.TAKEN)
 OUTAGE = Outage(failed=Instant(0.0, datetime.datetime(2026, 11, 22, 8, 0, tzinfo=datetime.UTC)))
 
 
@@ -40,6 +40,13 @@ def test_what_was_seen_of_the_flag_is_forgotten_only_with_its_failure(flag: Flag
     assert FLAGS[flag, Seen.FLAGGED].looked_at == FLAGS[flag, Seen.ANEW].looked_at == flag.looked_at
     assert FLAGS[flag, Seen.LIFTED].was_set == flag.was_set
     assert not FLAGS[flag, Seen.ANEW].was_set
+
+
+@pytest.mark.parametrize("flag", Flag)
+def test_a_flag_that_was_lifted_before_masakari_took_a_report_was_not_set_by_it(flag: Flag) -> None:
+    assert not FLAGS[flag, Seen.TOLD].was_set
+    assert FLAGS[flag, Seen.TAKEN].was_set is (flag is Flag.SET)
+    assert FLAGS[flag, Seen.TOLD].looked_at == FLAGS[flag, Seen.TAKEN].looked_at == flag.looked_at
 
 
 def test_an_outage_that_nobody_says_more_of_may_be_an_earlier_one() -> None:
