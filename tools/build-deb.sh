@@ -63,7 +63,8 @@ tar --exclude=.git --exclude=.venv --exclude=build --exclude=dist --exclude=docs
 
 main=$work/masakari-monitors
 install -d "$main"{/usr/bin,/usr/lib/{systemd/system,sysusers.d,tmpfiles.d},/etc/{sudoers.d,logrotate.d,corosync/uidgid.d}} \
-    "$main"{/etc/masakarimonitors,/usr/share/man/man1,/usr/share/bash-completion/completions,/usr/share/doc/masakari-monitors/examples}
+    "$main"{/etc/masakarimonitors,/usr/share/man/man1,/usr/share/bash-completion/completions,/usr/share/doc/masakari-monitors/examples} \
+    "$main"/usr/share/{zsh/vendor-completions,fish/vendor_completions.d}
 cp -a "$environment" "$main$home"
 rm "$main$home/.made" "$main$home/.needed"
 pip "$main$home/bin/python" install --no-deps --no-index --no-compile --no-warn-script-location "$work"/masakari_monitors-*.whl
@@ -104,9 +105,16 @@ install -m 644 etc/masakarimonitors/*.sample "$main/usr/share/doc/masakari-monit
 install -m 644 README.md docs/*.rst packaging/debian/copyright "$main/usr/share/doc/masakari-monitors/"
 gzip -9nc CHANGELOG.md > "$main/usr/share/doc/masakari-monitors/changelog.gz"
 for page in "$work"/man/*.1; do gzip -9nc "$page" > "$main/usr/share/man/man1/${page##*/}.gz"; done
-PYTHONPATH=$here .venv/bin/python tools/bash-completion.py > "$main/usr/share/bash-completion/completions/masakari-monitors"
+completion() { PYTHONPATH=$here .venv/bin/python tools/completion.py "$1" > "$main/usr/share/$2"; }
+completion bash bash-completion/completions/masakari-monitors
+completion zsh zsh/vendor-completions/_masakari-monitors
+completion fish fish/vendor_completions.d/masakari-monitors.fish
+# bash and fish look for a file of the program's name; zsh reads whose it is.
 for program in "$main$home"/bin/masakari-*; do
-    [ "${program##*/}" = masakari-monitors ] || ln -s masakari-monitors "$main/usr/share/bash-completion/completions/${program##*/}"
+    name=${program##*/}
+    [ "$name" != masakari-monitors ] || continue
+    ln -s masakari-monitors "$main/usr/share/bash-completion/completions/$name"
+    ln -s masakari-monitors.fish "$main/usr/share/fish/vendor_completions.d/$name.fish"
 done
 
 release=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' masakarimonitors/version.py | sed -E 's/\.dev/~dev/; s/(a|b|rc)([0-9])/~\1\2/')

@@ -145,6 +145,8 @@ def test_anew_then_removed_then_purged(tmp_path: Path, packages: Path) -> None:
             "bash -euc '. /usr/share/bash-completion/completions/masakari-monitors; complete -p masakari-monitors'"
         )
         assert "_masakari_monitors" in said
+        host.run("test -s /usr/share/zsh/vendor-completions/_masakari-monitors")
+        host.run("test -s /usr/share/fish/vendor_completions.d/masakari-hostmonitor.fish")
         compiled = host.run("ls /usr/lib/masakari-monitors/lib/python3*/site-packages/__pycache__")
         assert "libvirt." in compiled, "compiled once, and not at each start"
 
