@@ -78,7 +78,11 @@ def texts() -> Iterator[tuple[str, str]]:
         files += sorted(path for path in (ROOT / folder).rglob("*") if path.is_file())
     for file in files:
         built = {"_build", "__pycache__"} & set(file.parts)
-        if not built and not any(file.is_relative_to(excepted) for excepted in _EXCEPTED):
+        if (
+            file.suffix != ".png"
+            and not built
+            and not any(file.is_relative_to(excepted) for excepted in _EXCEPTED)
+        ):
             yield str(file.relative_to(ROOT)), file.read_text(encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ It reaches nothing but this computer, and ends with the test.
 """
 
 import asyncio
+import base64
 import contextlib
 import itertools
 import json
@@ -147,6 +148,11 @@ class Page:
                 {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code}
                 | ({"text": "\r"} if key == "Enter" and kind == "keyDown" else {}),
             )
+
+    async def picture(self) -> bytes:
+        """What is seen of it, as a PNG."""
+        told = await self.call("Page.captureScreenshot", {"format": "png"})
+        return base64.b64decode(told["data"])
 
     async def axe(self) -> list[str]:
         """What axe-core finds that keeps somebody from using the page."""
