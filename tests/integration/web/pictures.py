@@ -1,7 +1,7 @@
-"""`python -m tests.integration.web.pictures`: the pictures of README and documentation, in docs/_static (tools/pictures.sh).
+"""The pictures of README and documentation, in docs/_static: tools/pictures.sh runs this.
 
-Real ones, of real monitors on this computer: a service that failed and was reported, and guests that cannot be seen. What
-`masakari-monitors status` shows in a terminal is drawn by rich, the page by a browser.
+Real ones, of real monitors on this computer: a service that failed and was reported, and guests that cannot be seen.
+What `masakari-monitors status` shows in a terminal is drawn by rich, the page by a browser.
 """
 
 import asyncio
