@@ -112,6 +112,19 @@ class Daemon(Generic[S, O]):
             LOG.exception("%s could not tell how each way sees what it watches", self._monitor.name)
             return None
 
+    @property
+    def state(self) -> S:
+        """As it stands now."""
+        return self._state
+
+    def fleet(self) -> dict[str, JSON] | None:
+        """How the monitors of other hosts stand beside this one; None where they tell it nothing."""
+        try:
+            return self._monitor.fleet(self._state)
+        except Exception:  # nobody who looks may end what watches
+            LOG.exception("%s could not tell how the monitors of other hosts are", self._monitor.name)
+            return None
+
     def explain(self, subject: str, now: Instant) -> Explained | None:
         """How that subject stands at this moment, and what is between it and masakari; None where it is not known."""
         try:

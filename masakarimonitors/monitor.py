@@ -17,8 +17,8 @@ from masakarimonitors.core.rehearsal.written import Kinds
 from masakarimonitors.core.silences.book import Book
 from masakarimonitors.core.silences.wish import Answer, Wish
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait
-from masakarimonitors.status.health import View
-from masakarimonitors.status.model import Grid, SubjectRow
+from masakarimonitors.status.health import Health, View
+from masakarimonitors.status.model import Grid, OutboxRow, SubjectRow
 
 O = TypeVar("O")  # noqa: E741 - an observation of one monitor
 O_co = TypeVar("O_co", covariant=True)
@@ -79,6 +79,15 @@ class InputFile:
     """What is true of it once it is put in force: where that waits for something, this says so."""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnStanding:
+    """How a running monitor is at this moment: its state, its health, and its outbox."""
+
+    state: Any
+    health: Health
+    outbox: OutboxRow
+
+
 @dataclass(frozen=True, kw_only=True)
 class Monitor(Generic[S, O]):
     """One monitor, wired but not running."""
@@ -113,6 +122,10 @@ class Monitor(Generic[S, O]):
     pure. Asked at its start: those that wait no more have ended when nobody noted that."""
     watch_delivery: Callable[[Callable[[], str]], None] = lambda trouble: None
     """Told once where to ask what trouble the delivery of its reports has (nothing while there is none)."""
+    watch_standing: Callable[[Callable[[], OwnStanding]], None] = lambda ask: None
+    """Told once where to ask how it is itself."""
+    fleet: Callable[[S], dict[str, JSON] | None] = lambda state: None
+    """How the monitors of other hosts stand beside it, for people and programs; None where they tell it nothing."""
     reload: Callable[[], None] = lambda: None
     """Called on SIGHUP, for what a source follows by itself."""
     files: Sequence[InputFile] = ()

@@ -9,6 +9,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.core.explained import Standing
+from masakarimonitors.hostmonitor.core.peers.differences import PeerState
 from masakarimonitors.outbox.progress import KEPT, Progress
 from masakarimonitors.outbox.tally import UNKNOWN_TYPE
 from masakarimonitors.status import metrics
@@ -20,6 +21,7 @@ WORDS: dict[str, Iterable[str]] = {
     "``cause``": [kind.value for kind in Kind],
     "``state`` of ``subjects``": [standing.value for standing in Standing],
     "``state`` of ``outbox_delivered``": [progress.value for progress in Progress if progress in KEPT],
+    "``state`` of ``fleet``": [state.value for state in PeerState],
     "``type``": [*metrics.TYPES, UNKNOWN_TYPE],
     "``fate``": [fate.value for fate in metrics.FATES],
     "``ruling``": [ruling.value for ruling in Ruling],

@@ -24,7 +24,7 @@ from masakarimonitors.daemon import Daemon
 from masakarimonitors.journal.writer import SUFFIX, Journal
 from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, TIMEOUT, Api, MasakariApi
 from masakarimonitors.masakari_lists import Reader, ReportFinder
-from masakarimonitors.monitor import MasakariReader, Memory, Monitor
+from masakarimonitors.monitor import MasakariReader, Memory, Monitor, OwnStanding
 from masakarimonitors.outbox.by_hand import ByHand
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
@@ -176,7 +176,9 @@ def wire(
         silences=daemon.silences,
         grid=daemon.grid,
         whole=daemon.whole,
+        fleet=daemon.fleet,
     )
+    monitor.watch_standing(lambda: OwnStanding(daemon.state, status.health(clock.now()), status.outbox()))
     return WiredMonitor(
         monitor=monitor,
         outbox=outbox,

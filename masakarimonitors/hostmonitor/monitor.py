@@ -45,6 +45,7 @@ from masakarimonitors.hostmonitor.power.examine import examine
 from masakarimonitors.hostmonitor.sources.leading import Leading
 from masakarimonitors.hostmonitor.sources.overheard import Overheard, Tapped
 from masakarimonitors.hostmonitor.sources.path import OwnPath
+from masakarimonitors.hostmonitor.sources.peers import Peers
 from masakarimonitors.hostmonitor.sources.rules import ChangedRules
 from masakarimonitors.hostmonitor.sources.segments import Segments
 from masakarimonitors.hostmonitor.status import describe, grid, views
@@ -100,6 +101,9 @@ def wire(
         for closer in driver.closers:
             await closer()
 
+    peers = Peers(driver.name, policy, driver.peers, clock) if conf.host.fleet_view and driver.peers else None
+    if peers is not None:
+        beside_driver.append(peers)
     shown = as_of_state(lambda state, troubles: describe(state, policy.under(state), troubles))
     rules = ChangedRules(policy.matrix, elected=policy.elected)
     wrong_bmcs = remembered(memory)
@@ -134,7 +138,12 @@ def wire(
         effects=Routed(
             driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock), bmcs
         ),
-        describe=lambda state: shown(state, tuple(driver.troubles())),
+        describe=lambda state: [
+            *shown(state, tuple(driver.troubles())),
+            *(() if peers is None else peers.alarms()),
+        ],
+        watch_standing=(lambda ask: None) if peers is None else peers.watch_standing,
+        fleet=lambda state: None if peers is None else peers.shown(state),
         grid=lambda state: grid(state, policy.under(state)),
         views=lambda state, now: views(state, policy.under(state), now),
         explain=lambda state, subject, now: explain(state, policy, subject, now),

@@ -71,6 +71,7 @@ def silenced(
         awaits_ends=lambda state: monitor.awaits_ends(state.inner),
         describe=inner.describe,
         grid=lambda state: monitor.grid(state.inner),
+        fleet=lambda state: monitor.fleet(state.inner),
         explain=inner.explain,
         count=lambda state, now: monitor.count(state.inner, now),
         reports=lambda state, now: monitor.reports(state.inner, now),

@@ -68,6 +68,7 @@ class Kind(StrEnum):
     HELD = "held"
     SILENCED = "silenced"
     REPORTER = "reporter"
+    FLEET = "hosts differ"
     HINDERED = "hindered"
     UNWATCHED = "unwatched"
     OUTDATED = "outdated"
@@ -163,6 +164,12 @@ MEANINGS: Mapping[Kind, Meaning] = {
         level=Level.DEGRADED,
         means="No single monitor is known to report hosts: reports may wait, or be made by all in turn.",
         to_do="Look at the cluster engine's election, and at the monitor that is named.",
+    ),
+    Kind.FLEET: Meaning(
+        level=Level.DEGRADED,
+        means="Whether a failed host is reported, and when, depends on which monitor is the reporter.",
+        to_do="Give all hosts the same configuration and files, and restart the monitors that are named; two that "
+        "report: look at the cluster engine's election.",
     ),
     Kind.HINDERED: Meaning(
         level=Level.DEGRADED,

@@ -146,6 +146,13 @@ def _reporter(shown: _Shown) -> float | None:
     return None if reports is None else float(reports)
 
 
+def _fleet(shown: _Shown) -> Iterator[_Sample]:
+    counts = (shown.status.fleet() or {}).get("counts")
+    if isinstance(counts, dict):
+        for state, count in counts.items():
+            yield float(count) if isinstance(count, int) else 0.0, (state,)
+
+
 def _storms(shown: _Shown) -> float:
     return sum(row.subject.startswith(_STORM) for row in shown.rows)
 
@@ -226,6 +233,13 @@ _OURS: Sequence[_Metric] = (
         "1 while this monitor reports hosts, 0 while it does not; none where no reporter is elected.",
         (),
         _one(_reporter),
+    ),
+    (
+        "fleet",
+        _G,
+        "Monitors of all hosts, by how each stands beside the others; none where this monitor does not read that.",
+        ("state",),
+        _fleet,
     ),
     ("verdicts_total", _C, "Verdicts by ruling.", ("ruling",), _verdicts),
     ("reports_total", _C, "Reports that ended, by type and by how they ended.", ("type", "fate"), _reports),

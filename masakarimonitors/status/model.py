@@ -205,6 +205,8 @@ class MonitorStatus:
     """Each silence that holds now: its id, target, made, until, ends (by this host's clock), author and reason."""
     grid: Callable[[], Grid | None] = lambda: None
     """How each subject is seen by each way; None where there is one way alone."""
+    fleet: Callable[[], dict[str, JSON] | None] = lambda: None
+    """How the monitors of other hosts stand beside it; None where they tell it nothing."""
 
     def shown(self, now: Instant) -> Shown:
         """Everything by which its health is judged."""
@@ -241,7 +243,7 @@ class MonitorStatus:
 
     def snapshot(self, now: Instant) -> dict[str, JSON]:
         """Everything, as JSON; ages are in seconds."""
-        record, outbox = self.record, self.outbox()
+        record, outbox, fleet = self.record, self.outbox(), self.fleet()
         return {
             "monitor": record.monitor,
             "version": VERSION,
@@ -294,6 +296,7 @@ class MonitorStatus:
                 for one in reversed(record.verdicts)
             ],
             "faults": [{"at": at.wall.isoformat(), "text": text} for at, text in record.faults],
+            **({} if fleet is None else {"fleet": fleet}),
         }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from masakarimonitors.core.outside import moment
 from masakarimonitors.outbox.rows import Row
+from masakarimonitors.status import fleet
 from masakarimonitors.status.health import Level
 from masakarimonitors.web.lives import MEANS, Life, Seen, Wrong, shown_time, wrongs
 from masakarimonitors.web.past import OnDisk
@@ -73,6 +74,7 @@ def _elements(shown: Shown) -> Iterator[Element]:
         yield from _silences(one)
         yield from _sources(one)
         yield from _subjects(one)
+        yield from _fleet(one)
         yield from _picture(one, shown)
     yield from _verdicts(shown.seen)
     yield from _reports(shown)
@@ -254,6 +256,34 @@ def _subjects(one: Seen) -> Iterator[Element]:
                 "alarm": subject in alarmed,
             },
             urgent=subject in alarmed,
+        )
+
+
+def _fleet(one: Seen) -> Iterator[Element]:
+    """How the monitors of all hosts stand beside this one: a line in all, and a row for each that is not as most."""
+    told = _part(one.runs, "fleet")
+    for number, line in enumerate(fleet.lines(told)):
+        yield Element(
+            id=f"fleet-{one.name}-{number}",
+            box="fleet-words",
+            key=f"{one.name} {number}",
+            kind="words",
+            data={"words": line},
+        )
+    for number, row in enumerate(_rows(told, "hosts")):
+        host = str(row.get("host"))
+        yield Element(
+            id=_id("f", one.name, host),
+            box="fleet",
+            key=f"{number:06}",
+            kind="peer",
+            data={
+                "host": host,
+                "state": str(row.get("state")),
+                "version": str(row.get("version") or ""),
+                "detail": str(row.get("detail") or ""),
+                "said": shown_time(moment(row.get("told"))) if row.get("told") else "",
+            },
         )
 
 

@@ -23,6 +23,7 @@ from masakarimonitors.cmd.console.tables import Column, Row, Writer, whole
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.outside import moment
+from masakarimonitors.status import fleet
 from masakarimonitors.status.asked import Answer, Found
 from masakarimonitors.status.health import Level, Sight
 from masakarimonitors.system.files import run_folder
@@ -235,6 +236,7 @@ _VIEWS = (whole("name"), whole("view"), tables.time("since"), Column("why"))
 _SUBJECTS = (whole("subject"), whole("state"), _WORDS)
 _WAITING = (whole("subject"), Column("waits for", "why"))
 _VERDICTS = (tables.time("at"), whole("subject"), whole("ruling"), Column("why"), Column("evidence"))
+_FLEET = (whole("host"), whole("state"), whole("version"), _WORDS)
 _CAUSES = (whole("level"), whole("subject"), tables.time("since"), whole("kind"), Column("line"))
 
 
@@ -266,6 +268,7 @@ def show(writer: Writer, snapshot: Any, *, everything: bool = True) -> None:
             ("source", "Sources", _SOURCES, snapshot["sources"], None),
             ("view", "Views", _VIEWS, snapshot.get("views", []), None),
         ]
+        tabled.append(("peer", "Hosts' monitors that are not as most", _FLEET, _of_fleet(snapshot), None))
     for kind, title, columns, rows, most in tabled:
         # Whoever reads by a program wants all of them; and of what a person asked for, nothing is left out.
         most = most if writer.is_terminal and everything else None
@@ -274,6 +277,12 @@ def show(writer: Writer, snapshot: Any, *, everything: bool = True) -> None:
             writer.line(f"... and {len(rows) - most} more")
     if writer.is_terminal:
         writer.line("")
+
+
+def _of_fleet(snapshot: Any) -> Sequence[Row]:
+    """The monitors of other hosts that are not as most are."""
+    rows: Sequence[Row] = (snapshot.get("fleet") or {}).get("hosts", ())
+    return rows
 
 
 def _show_health(writer: Writer, name: str, snapshot: Any, up: str, at: Any, *, everything: bool) -> None:
@@ -306,6 +315,7 @@ def _lines(outbox: Any, snapshot: Any) -> list[tuple[str, str, bool]]:
     told = [cause["seen"] for cause in snapshot.get("causes", ())]
     troubles = (outbox["disk_fault"], outbox["api_trouble"])
     lines += [("trouble", text, True) for text in troubles if text and text not in told]
+    lines += [("fleet", text, False) for text in fleet.lines(snapshot.get("fleet"))]
     for fault in snapshot["faults"]:
         when = moment(fault.get("at"))
         at = f"{tables.for_people(when)} UTC: " if when else ""

@@ -45,6 +45,14 @@ OPTIONS: list[cfg.Opt] = [
         "accept two reports of one failure that arrive together, and then recovers twice: with all, give "
         "masakari-api a [coordination] backend_url.",
     ),
+    cfg.BoolOpt(
+        "fleet_view",
+        default=True,
+        help="Whether this monitor tells those of the other hosts, with the means of the cluster engine, how it is: "
+        "its release, its health, what it does not see, how many reports wait, and a digest of its rules. What "
+        "differs among them is then seen at the reporter. Written at a change, once a minute at most, and every ten "
+        "minutes.",
+    ),
     *api.FIRST_TRIES,
     cfg.BoolOpt(
         "disable_ipmi_check",

@@ -25,6 +25,7 @@ from masakarimonitors.hostmonitor.core.evidence.matrix import Matrix
 from masakarimonitors.hostmonitor.core.ledger import WrongBmcs
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation, Power
 from masakarimonitors.hostmonitor.power.check import Proof
+from masakarimonitors.hostmonitor.sources.peers import PeerStore
 from masakarimonitors.monitor import Effects, InputFile, Source
 from masakarimonitors.silencing.desk import NotShared as NotShared  # what `share_silences` raises
 from masakarimonitors.silencing.desk import Share
@@ -94,6 +95,8 @@ class Driver:
     """Has these stand where every host's monitor reads them, beside what stands there; raises NotShared. The driver
     emits `SilencesSeen` with all that stands there: at its first reading, at each change of that, and when this monitor
     has become the reporter. None: nothing is shared."""
+    peers: PeerStore | None = None
+    """Where the monitors of all hosts tell how they are; None: each is alone."""
     power_hosts: Callable[[], Awaitable[Sequence[str]]] | None = None
     """The hosts of which `look_at_power` knows a BMC, found out anew; None where no BMC is asked. For checks alone."""
 

@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ POLICY = """
 node_prefix "" { policy = "read" }
 session_prefix "" { policy = "write" }
 key_prefix "masakari-monitors/hostmonitor/" { policy = "write" }
+key_prefix "masakari-monitors/hostmonitor-fleet/" { policy = "write" }
 """
 READ_ONLY = 'node_prefix "" { policy = "read" }'
 
@@ -234,12 +236,24 @@ def two_monitors(
 def test_with_the_documented_policy_one_is_elected_and_reports(
     locked_cluster: Cluster, locked_api: FakeMasakari, tmp_path: Path
 ) -> None:
-    with two_monitors(locked_cluster, locked_api, tmp_path, "masakari"):
+    with two_monitors(locked_cluster, locked_api, tmp_path, "masakari") as (leader, follower):
         locked_cluster.kill(3)
         locked_api.until_heard(("node03", "STOPPED"))
         locked_cluster.heal()
         locked_api.until_heard(("node03", "STOPPED"), ("node03", "STARTED"))
         assert len({report.sender for report in locked_api.offers}) == 1
+        until(
+            lambda: fleet(leader).get("counts", {}).get("never heard") == 1,
+            "both are heard, the third has none",
+        )
+        assert fleet(leader)["not_told"] == fleet(follower)["not_told"] == ""
+        assert fleet(follower)["seen_by"] == leader.name
+
+
+def fleet(monitor: HostMonitor) -> dict[str, Any]:
+    """What a monitor knows of those of all hosts."""
+    shown = monitor.status().get("fleet")
+    return shown if isinstance(shown, dict) else {}
 
 
 def test_with_the_documented_policy_a_silence_counts_on_all_hosts(

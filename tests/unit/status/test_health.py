@@ -72,6 +72,7 @@ DEGRADED = {
     "not known whether told": (alarm("vm:a", harms=Kind.UNSURE), Kind.UNSURE),
     "held": (alarm("host:a", held="storm"), Kind.HELD),
     "nobody reports": (alarm("reporter", harms=Kind.REPORTER), Kind.REPORTER),
+    "hosts differ": (alarm("fleet", harms=Kind.FLEET), Kind.FLEET),
     "hindered": (alarm("driver", harms=Kind.HINDERED), Kind.HINDERED),
     "unwatched": (alarm("hosts unseen", harms=Kind.UNWATCHED), Kind.UNWATCHED),
     "an old list": (alarm("process list", harms=Kind.OUTDATED), Kind.OUTDATED),

@@ -175,3 +175,10 @@ def test_health_and_views_are_of_closed_sets(clock: FakeClock, row: OutboxRow) -
 
 def test_an_outbox_that_is_kept_nowhere_is_in_memory(clock: FakeClock, row: OutboxRow) -> None:
     assert served(clock, shows(clock, replace(row, keeps=False)))["outbox_in_memory{}"] == 1.0
+
+
+def test_the_monitors_of_all_hosts_are_counted_where_they_are_read(clock: FakeClock, row: OutboxRow) -> None:
+    told = served(clock, shows(clock, row, fleet=lambda: {"counts": {"as others": 4, "silent": 0}}))
+    assert (told['fleet{state="as others"}'], told['fleet{state="silent"}']) == (4, 0)
+    unread = served(clock, shows(clock, row, fleet=lambda: {"seen_by": "node02"}), shows(clock, row))
+    assert not [name for name in unread if name.startswith("fleet")]

@@ -184,3 +184,24 @@ def test_a_snapshot_of_the_rig_has_what_a_monitor_tells() -> None:
     row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
     told = MonitorStatus(Record("m", Instant(0.0, NOW)), tuple, lambda: row).snapshot(Instant(1.0, NOW))
     assert snapshot("m").keys() <= told.keys()
+
+
+def test_each_monitor_of_another_host_that_is_not_as_most_has_a_row_the_urgent_first() -> None:
+    hosts = [
+        {"host": f"node{number:04}", "state": "blind", "version": "2", "detail": "x", "told": NOW.isoformat()}
+        for number in range(1000)
+    ]
+    hosts.append({"host": "node9999", "state": "never heard", "detail": "no monitor speaks for it"})
+    counts = {"as others": 3, "blind": 1000, "never heard": 1}
+    told = {"counts": counts, "hosts": hosts, "version": "2", "read": NOW.isoformat()}
+    found = shown(seen("hostmonitor", fleet=told), seen("processmonitor"))
+    rows = of(found, "fleet")
+    assert len(rows) == 1001 and rows[0]["host"] == "node0000" and rows[-1]["host"] == "node9999"
+    assert rows[-1]["version"] == rows[-1]["said"] == ""
+    (words,) = of(found, "fleet-words")
+    assert words["words"].startswith("the monitors of all hosts: 3 as others, 1000 blind, 1 never heard")
+
+
+@pytest.mark.parametrize("told", [None, "x", [], {"hosts": "x", "counts": 3}, {"hosts": [1, {}]}])
+def test_a_fleet_that_makes_no_sense_breaks_no_page(told: Any) -> None:
+    shown(seen("hostmonitor", fleet=told))

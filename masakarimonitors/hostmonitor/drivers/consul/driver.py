@@ -27,6 +27,7 @@ from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_addr
 from masakarimonitors.hostmonitor.drivers.consul.datacentre import Datacentre, ProvenLinks
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import ElectionTimings
 from masakarimonitors.hostmonitor.drivers.consul.leadership.elector import Elector
+from masakarimonitors.hostmonitor.drivers.consul.peers import StoredWords, prefix_of
 from masakarimonitors.hostmonitor.drivers.consul.planned import PlannedWork
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
@@ -62,7 +63,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
     judged = _matrix(conf)
     agents = {link: access_to(conf, link, os.environ) for link in judged.sequence}
     _refuse_one_agent_twice(agents)
-    elector = None
+    elector, peers = None, None
     if conf.host.reporter != "all":
         first = judged.sequence[0]
         prefix = conf.consul.kv_prefix.strip("/") + "/"
@@ -75,6 +76,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
             timings=ElectionTimings(),
             policy=ElectionPolicy(deciding=deciding_links(judged)),
         )
+        peers = StoredWords(agents[first], prefix_of(prefix))
     links = ProvenLinks() if elector is None else elector.links
     # The resync: a blocking query answers after this time even when nothing has changed.
     rhythm = Rhythm(wait=min(float(conf.host.monitoring_interval), 600.0))
@@ -95,7 +97,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         needs_proof=proof is not None,
         elected=elector is not None,
         files=[*_matrix_file(conf, judged), *(() if proof is None else proof.files())],
-        closers=[] if proof is None else [_closer(proof)],
+        closers=[*([] if proof is None else [_closer(proof)]), *([] if peers is None else [peers.close])],
         endpoints=lambda host: endpoints(sources, host),
         look_at_power=None if proof is None else proof.look,
         note_power=proof.note if proof is not None else lambda host, said: {},
@@ -105,6 +107,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         power_places=proof.places if proof is not None else lambda host: None,
         power_hosts=None if proof is None else functools.partial(_hosts_of, proof),
         on_path=elector.on_path if elector is not None else lambda works: None,
+        peers=peers,
         share_silences=None if elector is None else elector.silences.share,
         troubles=tuple if elector is None else lambda: elector.troubles,
     )
@@ -120,6 +123,7 @@ async def check_engine(conf: cfg.ConfigOpts, own: str) -> Sequence[Finding]:
         agents={link: access_to(conf, link, os.environ) for link in judged.sequence},
         own=own,
         prefix=None if conf.host.reporter == "all" else conf.consul.kv_prefix.strip("/") + "/",
+        fleet=conf.host.fleet_view,
     )
     return await examine.examine(question, SystemClock())
 

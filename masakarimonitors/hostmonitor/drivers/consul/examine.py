@@ -8,14 +8,15 @@ that is made here to try that right is ended again.
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from masakarimonitors.core.finding import Finding, fault, ok
+from masakarimonitors.core.finding import Finding, fault, ok, warning
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault, Forbidden
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import CHALLENGE, LEDGER, LOCK
 from masakarimonitors.hostmonitor.drivers.consul.leadership.keys import ElectionKeys
+from masakarimonitors.hostmonitor.drivers.consul.peers import prefix_of, right
 from masakarimonitors.hostmonitor.drivers.consul.prover import NotShown, Prover
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.hostmonitor.drivers.consul.watch import HEALTH
@@ -32,12 +33,14 @@ _FOLLOWS = "No reporter can be elected, so every monitor reports"
 class Question:
     """What is going to be used: each datacentre's agent, in the order of the links, and what this node is called.
 
-    `prefix`: of the election's keys in the first datacentre, which ends with a slash; None: no election.
+    `prefix`: of the election's keys in the first datacentre, which ends with a slash; None: no election. `fleet`:
+    whether what each monitor says of itself is to stand beside them.
     """
 
     agents: Mapping[str, Access]
     own: str
     prefix: str | None
+    fleet: bool = False
 
 
 async def examine(question: Question, clock: Clock, rhythm: Rhythm | None = None) -> list[Finding]:
@@ -57,10 +60,9 @@ async def _datacentre(
         sight, answers = await _sight(question.own, link, access, agent, clock, rhythm)
         if not answers or not elects or question.prefix is None:
             return [sight]
-        return [
-            sight,
-            *[one async for one in _election(agent, link, question.prefix, question.own, rhythm, clock)],
-        ]
+        found = [one async for one in _election(agent, link, question.prefix, question.own, rhythm, clock)]
+        seen = await _fleet(agent, link, question, rhythm.patience) if question.fleet else ()
+        return [sight, *found, *seen]
 
 
 async def _sight(
@@ -109,7 +111,7 @@ async def _election(
     need = f'the token needs key_prefix "{prefix}" {{ policy = "write" }}'
     try:
         record = await keys.read()
-        denied = await _denied(agent, prefix, rhythm.patience)
+        denied = await _denied(agent, [prefix + key for key in (LOCK, LEDGER, CHALLENGE)], rhythm.patience)
     except Forbidden as error:
         yield fault(
             f"consul: the keys below {prefix} in {link} may not be used ({error}): {need}. {_FOLLOWS}"
@@ -123,6 +125,25 @@ async def _election(
         leader = record.leader.node if record.session and record.leader else ""
         now = f"{leader} is the reporter" if leader else "nobody is the reporter yet"
         yield ok(f"consul: the keys below {prefix} in {link} can be read and written; {now}")
+
+
+async def _fleet(agent: Agent, link: str, question: Question, patience: float) -> Sequence[Finding]:
+    """Whether this host's monitor may say how it is; what else is in the way is said of the election already."""
+    assert question.prefix is not None
+    prefix = prefix_of(question.prefix)
+    try:
+        denied = await _denied(agent, [prefix + question.own], patience)
+    except Forbidden:
+        denied = [prefix + question.own]
+    except AgentFault:
+        denied = []
+    return [
+        warning(
+            f"consul: {key} in {link} may not be written: the token needs {right(prefix)}. The reporter's view of the "
+            "monitors of all hosts lacks this one; nothing else suffers ([host] fleet_view = false wants none)"
+        )
+        for key in denied
+    ]
 
 
 async def _session(agent: Agent, link: str, own: str, patience: float) -> Finding:
@@ -147,15 +168,15 @@ async def _session(agent: Agent, link: str, own: str, patience: float) -> Findin
     return ok(f"consul: a session can be had in {link}")
 
 
-async def _denied(agent: Agent, prefix: str, patience: float) -> list[str]:
-    """The keys of the election that this token may not write; raises AgentFault.
+async def _denied(agent: Agent, keys: Sequence[str], patience: float) -> list[str]:
+    """Those of these keys that this token may not write; raises AgentFault.
 
     Consul looks at all rights before it carries anything out, and it carries out nothing: nobody holds the lock by that
     session.
     """
     value = base64.b64encode(b"").decode()
-    acts = [{"Verb": "check-session", "Key": prefix + LOCK, "Session": _NOBODYS}]
-    acts += [{"Verb": "set", "Key": prefix + key, "Value": value} for key in (LOCK, LEDGER, CHALLENGE)]
+    acts = [{"Verb": "check-session", "Key": keys[0], "Session": _NOBODYS}]
+    acts += [{"Verb": "set", "Key": key, "Value": value} for key in keys]
     body = json.dumps([{"KV": act} for act in acts]).encode()
     answer = await agent.put("/v1/txn", patience, body, accept=_CONFLICT)
     if answer.status != _CONFLICT:

@@ -12,7 +12,7 @@ import pytest
 
 from masakarimonitors.cmd.console.tables import Writer
 from masakarimonitors.cmd.subcommands import status
-from masakarimonitors.core.decision import Ruling, Verdict
+from masakarimonitors.core.decision import JSON, Ruling, Verdict
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import (
@@ -425,3 +425,25 @@ async def test_one_that_lives_counts_before_what_another_has_left_behind(
     clock = FakeClock()
     async with unix_socket.serve(monitor("hostmonitor", clock), clock, tmp_path / "hostmonitor.sock"):
         assert await asyncio.to_thread(run, "status") == 0
+
+
+async def test_the_monitors_of_all_hosts_are_shown_where_they_are_read(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    told: dict[str, JSON] = {
+        "counts": {"as others": 2, "differs": 1},
+        "version": "2",
+        "read": "2026-01-01T00:00:00+00:00",
+        "hosts": [{"host": "node03", "state": "differs", "version": "1", "detail": "other rules: matrix"}],
+    }
+    one = replace(monitor("hostmonitor", clock), fleet=lambda: told)
+    async with shown(tmp_path, clock, one):
+        await asyncio.to_thread(run, "status")
+        lines = capsys.readouterr().out.splitlines()
+        assert "hostmonitor\tpeer\tnode03\tdiffers\t1\tother rules: matrix" in lines
+        assert any(
+            "the monitors of all hosts: 2 as others, 1 differs; most have version 2" in line for line in lines
+        )
+        await asyncio.to_thread(run, "status", "--json")
+        assert json.loads(capsys.readouterr().out)["fleet"] == told

@@ -71,6 +71,19 @@ async def test_who_holds_the_lock_goes_on_holding_it(tmp_path: Path) -> None:
     assert (played.store.keys, played.store.sessions) == (before, {"session-9"})
 
 
+async def test_a_fleet_that_may_not_be_told_is_a_warning_with_the_right(tmp_path: Path) -> None:
+    played = consul(tmp_path)
+    played.store.unwritable = {"masakari-monitors/hostmonitor-fleet/node01"}
+    *rest, last = await found(played, fleet=True)
+    assert {one.weight for one in rest} == {Weight.OK} and last.weight is Weight.WARNING
+    assert 'key_prefix "masakari-monitors/hostmonitor-fleet/" { policy = "write" }' in last.text
+    assert played.store.keys == {}
+
+
+async def test_a_fleet_that_may_be_told_is_not_worth_a_word(tmp_path: Path) -> None:
+    assert len(await found(consul(tmp_path), fleet=True)) == len(await found(consul(tmp_path)))
+
+
 @pytest.mark.parametrize("key", ["reporter", "ledger", "challenge"])
 async def test_a_key_that_may_not_be_written_is_named(tmp_path: Path, key: str) -> None:
     played = consul(tmp_path)
