@@ -117,6 +117,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
         elected=elector is not None,
         closers=[close],
         on_path=elector.on_path if elector is not None else lambda works: None,
+        peers=elector.announcements if elector is not None else None,
         share_silences=elector.silences.share if elector is not None else None,
         files=prover.files() if prover is not None else (),
         look_at_power=prover.look if prover is not None else None,

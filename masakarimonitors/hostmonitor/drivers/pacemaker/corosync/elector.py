@@ -36,6 +36,7 @@ from masakarimonitors.hostmonitor.drivers.pacemaker.alerts.hearing import (
 )
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync import election
+from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.announcements import GroupWords
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError, open_group
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import (
     AUTHORITY,
@@ -110,6 +111,8 @@ class GroupElector:
         self._proven_at: Instant | None = None
         self.silences = GroupSilences(self._tell_all, self._name)
         """Whose failures somebody wants not to be told, as far as the group knows."""
+        self.announcements = GroupWords(self._tell_all, lambda: context.names)
+        """What each monitor of the group says of itself."""
         self._unread = Unread(VERSION, self._name)
 
     @property
@@ -221,6 +224,8 @@ class GroupElector:
                         self._send(goodbyes)
                     if silences := self.silences.for_newcomers(self._clock.now().wall):
                         self._send(silences)
+                    if own := self.announcements.for_newcomers():
+                        self._send(own)
                 for answer in answers:
                     self._send(answer)
                 self._context.company = frozenset(node for node, _pid in event.members)
@@ -237,6 +242,7 @@ class GroupElector:
                 if wrong := self._unread.hear(event):
                     LOG.warning("%s%s", wrong[0].upper(), wrong[1:])
                 self.silences.hear(event.payload, event.sender, self._clock.now().wall)
+                self.announcements.hear(event.payload, event.sender[0])
         self._flush(group)
 
     def _hear(self, message: bytes, now: float) -> None:

@@ -52,7 +52,11 @@ def kind_of(message: GroupMessage) -> tuple[Kind, bool] | None:
     room tells of it."""
     payload = message.payload
     head, space, _ = payload.partition(b" ")
-    if payload in _PLAIN or payload.startswith((RELEASE, b"silences ")) or goodbye_of(payload):
+    if (
+        payload in _PLAIN
+        or payload.startswith((RELEASE, b"silences ", b"announcement "))
+        or goodbye_of(payload)
+    ):
         return None
     if space and head.isdigit():
         return Kind.LEDGER, decode(payload) is not None

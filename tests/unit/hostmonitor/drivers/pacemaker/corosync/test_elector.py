@@ -5,9 +5,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from masakarimonitors.core.silences.book import SilencesSeen
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Observation
-from masakarimonitors.hostmonitor.drivers.base import Word
+from masakarimonitors.hostmonitor.drivers.base import NotShared, Word
 from masakarimonitors.hostmonitor.drivers.pacemaker.context import DriverContext
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.client import CorosyncError
 from masakarimonitors.hostmonitor.drivers.pacemaker.corosync.election import (
@@ -436,6 +438,20 @@ async def test_of_which_release_it_is_it_tells_newcomers_and_as_one() -> None:
         group.sent.clear()
         await group.say(joined(LOWER, ME, HIGHER, new=HIGHER))
         assert release_message(VERSION) in group.sent
+
+
+async def test_what_it_says_of_itself_is_told_to_all_and_to_newcomers() -> None:
+    async with in_group() as (scene, group):
+        await group.say(joined(LOWER, ME, new=ME), GroupMessage(LOWER, b"announcement [1]"))
+        words = scene.elector.announcements
+        await words.tell("n2", b"{}")
+        assert b"announcement {}" in group.sent
+        await group.echo()
+        assert await words.read() == {"n1": b"[1]", "n2": b"{}"}
+        await group.say(joined(LOWER, ME, HIGHER, new=HIGHER))
+        assert b"announcement {}" in group.sent
+    with pytest.raises(NotShared):
+        await words.tell("n2", b"{}")
 
 
 async def test_out_of_the_group_nothing_is_told_of_its_members() -> None:
