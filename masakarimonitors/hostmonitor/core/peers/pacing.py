@@ -5,7 +5,7 @@ monitors of which nothing changes write less than twice a second together; where
 times at most.
 """
 
-import zlib
+import binascii
 from dataclasses import dataclass, replace
 
 from masakarimonitors.hostmonitor.core.peers.announcement import Announcement
@@ -52,7 +52,7 @@ class Last:
 
 def share(node: str) -> float:
     """The host's place among all, from 0 to 1, by its name."""
-    return zlib.crc32(node.encode()) / 0xFFFFFFFF
+    return binascii.crc32(node.encode()) / 0xFFFFFFFF
 
 
 def look(last: Last, now_says: Announcement, hosts: int, pace: Pace, now: float) -> tuple[Last, bool]:
