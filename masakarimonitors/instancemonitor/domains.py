@@ -8,7 +8,7 @@ import socket
 import urllib.parse
 from typing import Any
 
-from masakarimonitors.instancemonitor.core.observation import Failed, Identity, Power, Reading
+from masakarimonitors.instancemonitor.core.observation import Departure, Failed, Identity, Power, Reading
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
 from masakarimonitors.libvirt.domain_state import (
     PAUSED_API_ERROR,
@@ -150,6 +150,7 @@ def _read(domain: Any, stands: tuple[int, int], uri: str, files: QemuFiles | Non
         arrived=log.arrived if log else False,
         log_read=log is not None,
         failed=log.failed if log else Failed.NOTHING,
+        departure=log.departure if log else Departure.UNTOLD,
         persistent=persistent,
     )
 
@@ -175,4 +176,5 @@ def read_traces(instance: Identity, files: QemuFiles | None) -> Reading | None:
         arrived=log.arrived,
         log_read=True,
         failed=log.failed,
+        departure=log.departure,
     )

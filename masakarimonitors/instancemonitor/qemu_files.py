@@ -10,10 +10,10 @@ import fcntl
 import os
 import re
 import struct
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 
-from masakarimonitors.instancemonitor.core.observation import Failed, Process
+from masakarimonitors.instancemonitor.core.observation import Departure, Failed, Process
 
 _FLOCK = "hhqqi"  # struct flock of fcntl(2) on 64-bit Linux: type, whence, start, len, pid
 _TAIL = 64 * 1024
@@ -22,6 +22,8 @@ _SHUT_DOWN = re.compile(rb"^([^\n]*): shutting down, reason=([a-z ]+)$", re.MULT
 _NOT_STARTED = "failed"
 # On the command line of a QEMU that takes in a guest.
 _INCOMING = b"-incoming"
+# What libvirt writes before it tells a QEMU to send its guest away; the second, to go on with that by post-copy.
+_DEPARTS = re.compile(rb"initiating migration|resuming migration")
 _STARTED = re.compile(rb"^(\d[^\n]{27}): starting up libvirt version", re.MULTILINE)
 
 
@@ -43,7 +45,8 @@ class Log:
 
     `last_words`: why libvirt ended it ("crashed", "destroyed"), empty if it goes on or is not told. `started`: when it
     began, in seconds since 1970; 0 when that is not told. `arrived`: it came by live migration or out of a file.
-    `failed`: what has failed since. `ended`: when libvirt wrote the last words, likewise.
+    `failed`: what has failed since. `ended`: when libvirt wrote the last words, likewise. `departure`: whether a live
+    migration away was begun in that life.
     """
 
     last_words: str = ""
@@ -52,6 +55,7 @@ class Log:
     failed: Failed = Failed.NOTHING
     _: KW_ONLY
     ended: float = 0.0
+    departure: Departure = Departure.UNTOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,11 @@ class QemuFiles:
         except (OSError, ValueError):
             return None
         log = last_life(text)
-        return log if log.last_words or not full else None
+        if not full:
+            return log
+        # Nor can it have told then that a live migration began.
+        untold = Departure.UNTOLD if log.departure is Departure.NONE else log.departure
+        return replace(log, departure=untold) if log.last_words else None
 
     def should_tell(self, name: str) -> bool:
         """Whether a log that tells nothing of the instance means something: those of others can be read here."""
@@ -128,9 +136,18 @@ def last_life(text: bytes) -> Log:
         arrived = _INCOMING in stretch
         words, at = found[-1] if found else ("", b"")
         if words != _NOT_STARTED:
-            return Log(words, _seconds(stamps[number]), arrived, failed, ended=_seconds(at))
+            started = _seconds(stamps[number])
+            departure = _departure(stretch, whole=number > 0)
+            return Log(words, started, arrived, failed, ended=_seconds(at), departure=departure)
         failed = Failed.ARRIVAL if arrived or failed is Failed.ARRIVAL else Failed.START
     return Log(failed=failed)
+
+
+def _departure(stretch: bytes, *, whole: bool) -> Departure:
+    """What the log of a life tells of live migrations away; `whole`: its beginning was not cut off."""
+    if _DEPARTS.search(stretch):
+        return Departure.BEGUN
+    return Departure.NONE if whole else Departure.UNTOLD
 
 
 def _seconds(stamp: bytes) -> float:

@@ -6,6 +6,7 @@ import pytest
 
 from masakarimonitors.instancemonitor.core.observation import (
     Asked,
+    Departure,
     LibvirtAway,
     LibvirtBack,
     Power,
@@ -126,3 +127,87 @@ def test_one_that_left_unheard_and_whose_log_tells_nothing_is_an_alarm_at_every_
 
 def held_here(persistent: bool) -> Reading:
     return replace(HELD[-1], persistent=persistent)
+
+
+SHOWN = replace(HELD[-1], instance=replace(INSTANCE, run=7))
+"""What libvirt says of one that was brought back from a file and is kept paused."""
+
+
+def kept_paused(*, restarted: bool) -> Play:
+    """Brought back from a file and kept paused; then it died unheard, which libvirtd does not know when it is back."""
+    play = Play()
+    play.event(Lifecycle.STARTED, Started.RESTORED, SHOWN.instance)
+    play.event(Lifecycle.SUSPENDED, Suspended.RESTORED, SHOWN.instance)
+    play.census(SHOWN)
+    play.see(LibvirtAway(URI, "away"))
+    if restarted:
+        play.restart(uris=[URI])
+    play.see(LibvirtBack(URI))
+    # It has not found out yet that this QEMU has ended, and shows what it had written down of it.
+    assert play.census(SHOWN) == []
+    return play
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_one_that_libvirtd_shows_as_before_until_it_knows_of_its_death_is_reported_if_its_log_tells_of_no_migration(
+    restarted: bool, end: Reading
+) -> None:
+    play = kept_paused(restarted=restarted)
+    assert REPORT in play.census(replace(end, departure=Departure.NONE)) and not play.alarm
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_nor_does_it_matter_that_the_monitor_was_restarted_once_more(restarted: bool) -> None:
+    play = kept_paused(restarted=restarted)
+    play.restart(uris=[URI])
+    assert REPORT in play.census(replace(ENDS[1], departure=Departure.NONE)) and not play.alarm
+
+
+@pytest.mark.parametrize("departure", [Departure.UNTOLD, Departure.BEGUN])
+def test_it_is_an_alarm_if_its_log_tells_of_a_migration_or_nothing(departure: Departure) -> None:
+    play = kept_paused(restarted=False)
+    end = replace(ENDS[1], departure=departure)
+    assert REPORT not in play.census(end) and play.alarm
+    assert "goes on at the destination" in play.verdicts[-1].why
+    assert REPORT in play.census(replace(ENDS[1], departure=Departure.NONE)), "once its log can be read"
+
+
+def test_a_log_of_a_later_life_tells_nothing_of_the_one_that_may_have_left() -> None:
+    play = kept_paused(restarted=False)
+    later = replace(ENDS[2], departure=Departure.NONE, started=play.now.wall.timestamp() + 1)
+    play.wait(5)
+    assert REPORT not in play.census(later) and play.alarm
+
+
+@pytest.mark.parametrize("held", [Suspended.MIGRATED, Suspended.POSTCOPY, Suspended.POSTCOPY_FAILED])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_log_without_the_migration_that_libvirt_has_told_of_proves_nothing(
+    held: Suspended, restarted: bool
+) -> None:
+    play = Play()
+    play.census(running(SHOWN.instance, persistent=True))
+    play.event(Lifecycle.SUSPENDED, held, SHOWN.instance)
+    play.see(LibvirtAway(URI, "away"))
+    if restarted:
+        play.restart(uris=[URI])
+    play.see(LibvirtBack(URI))
+    play.census(SHOWN)
+    assert REPORT not in play.census(replace(ENDS[1], departure=Departure.NONE)) and play.alarm
+
+
+@pytest.mark.parametrize("departure", Departure)
+def test_nor_does_one_that_vanishes_by_dying_leave_if_its_log_tells_of_no_migration(
+    departure: Departure,
+) -> None:
+    """In nova's live snapshot, where libvirt has no definition of it."""
+    play = Play()
+    instance = replace(INSTANCE, run=7)
+    play.census(running(instance, persistent=False))
+    play.see(LibvirtAway(URI, "away"))
+    play.see(LibvirtBack(URI))
+    play.census(replace(SHOWN, persistent=False))
+    assert play.census() == ["ask"]
+    traces = replace(ENDS[2], last_words="crashed", departure=departure)
+    said = play.see(Asked(INSTANCE, None, play.number, traces)) + play.census()
+    assert (REPORT in said) is (departure is Departure.NONE)

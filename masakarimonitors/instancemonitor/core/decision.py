@@ -144,7 +144,7 @@ class Decider:
             missed=0,
             unread=unread,
             untold=untold,
-            leaving=known.leaving or facts.begins_to_leave(seen),
+            leaving=facts.leaves(seen, known),
         )
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
@@ -274,6 +274,7 @@ class Decider:
             return state, NOTHING
         if seen.traces is None:
             return state.put(replace(instance, trace=Trace.MUTE)), NOTHING
+        instance = replace(instance, leaving=facts.leaves_still(seen.traces, instance))
         trace = facts.trace(seen.traces, instance)
         died = trace is Trace.CRASHED
         if not _is_known(state, instance) or (instance.missed and instance.defined is not False):

@@ -11,7 +11,7 @@ delivered is withdrawn by everything that ends the outage.
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 
 class Phase(StrEnum):
@@ -39,6 +39,17 @@ class Phase(StrEnum):
 
 DEAD = (Phase.PANICKED, Phase.FAILED, Phase.REMOVED, Phase.VANISHED)
 """Reported, and not seen to run since."""
+
+
+class Leaving(Enum):
+    """Whether a live migration takes it away, so that its guest may go on elsewhere whatever becomes of its QEMU."""
+
+    NO = auto()
+    MAYBE = auto()
+    """libvirt says that a live migration holds it, and so it says of one that was brought back from a file and is kept
+    paused; which of them it is was told by events that may have been missed. Its log can tell."""
+    YES = auto()
+    """libvirt has told of its migration."""
 
 
 class Fact(StrEnum):

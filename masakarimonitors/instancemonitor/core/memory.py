@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.offers.again import Ended
 from masakarimonitors.core.storm_memory import recall
-from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity
 from masakarimonitors.instancemonitor.core.state import HOST, PREFIX, Instance, State
 from masakarimonitors.instancemonitor.core.stories import Stories
@@ -78,12 +78,19 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         dropped=str(value.get("dropped") or ""),
         held=_number(value.get("held")),
         defined=False if value.get("defined") is False else None,
-        leaving=value.get("leaving") is True,
+        leaving=_leaving(value),
         ended=value.get("ended") is True,
         unwatched=True,
         before_reboot=rebooted or value.get("before_reboot") is True,
         stories=_stories(value),
     )
+
+
+def _leaving(value: Mapping[str, JSON]) -> Leaving:
+    # An earlier release wrote no more than that it may be leaving.
+    if value.get("leaving") is not True:
+        return Leaving.NO
+    return Leaving.MAYBE if value.get("leaving_untold") is True else Leaving.YES
 
 
 def _stories(value: Mapping[str, JSON]) -> Stories:

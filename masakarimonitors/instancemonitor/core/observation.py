@@ -52,6 +52,17 @@ class Failed(Enum):
     """A live migration to this host, or that out of a file; whatever else."""
 
 
+class Departure(Enum):
+    """What libvirt's log of an instance tells of live migrations away from this host in its last life."""
+
+    UNTOLD = auto()
+    """Nothing: it cannot be read, or the beginning of that life is not in it."""
+    NONE = auto()
+    """It tells of that life from its beginning on, and of none: libvirt writes it down before QEMU is told to begin."""
+    BEGUN = auto()
+    """One was begun, however it ended."""
+
+
 class Trace(Enum):
     """What the disk tells of an instance that was up, or had crashed, and that libvirt does not know any more."""
 
@@ -137,7 +148,8 @@ class Reading:
     log tells of no end; when it `started` (seconds since 1970, 0 where the log does not tell), and when it
     `ended` (likewise); whether it
     `arrived`, by live migration or out of a file, so that it may have ended before its guest ever ran here.
-    Starts that failed are no lives; `failed`: which of them the log tells of since. `persistent`: of one that is on,
+    Starts that failed are no lives; `failed`: which of them the log tells of since. `departure`: whether a live
+    migration away was begun in that life. `persistent`: of one that is on,
     whether libvirt keeps a definition of it, so that it will still be listed when it is off (None: not told). `halt`:
     why one that is paused was, where libvirt's reason is one of those that its events have, too: among them that its
     guest goes on at the destination of a live migration, or is about to.
@@ -153,6 +165,7 @@ class Reading:
     arrived: bool = False
     log_read: bool = False
     failed: Failed = Failed.NOTHING
+    departure: Departure = Departure.UNTOLD
     persistent: bool | None = None
     halt: Suspended | None = None
 

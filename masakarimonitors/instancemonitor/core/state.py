@@ -24,7 +24,7 @@ from masakarimonitors.core.decision import (
 from masakarimonitors.core.offers.again import Ended, Looks
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
-from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading, Trace
 from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.stories import Stories
@@ -82,7 +82,7 @@ class Instance:
     nothing told why (0: its libvirt lists it); `noted_at`: the monotonic second of the last of `reported`, `made` and
     `held` (None: of an earlier run).
     `defined`: whether libvirt keeps a definition of it (None: not told).
-    `leaving`: it was held for the end of a live migration from here when last heard of, so it may run elsewhere.
+    `leaving`: whether it was held for the end of a live migration from here when last heard of.
     `ended`: its process ended while its libvirtd was away or fell silent, and nobody had stopped it; `trace`: what the
     disk tells of it now that libvirt does not know it. `unwatched`: events of it may have been missed since it was last
     seen. `over`: that life has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known
@@ -108,7 +108,7 @@ class Instance:
     held: float = 0.0
     noted_at: float | None = None
     defined: bool | None = None
-    leaving: bool = False
+    leaving: Leaving = Leaving.NO
     ended: bool = False
     trace: Trace = Trace.NONE
     unwatched: bool = False
@@ -376,8 +376,10 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["run"] = identity.run
     if instance.defined is False:
         value["defined"] = False
-    if instance.leaving:
+    if instance.leaving is not Leaving.NO:
         value["leaving"] = True
+    if instance.leaving is Leaving.MAYBE:
+        value["leaving_untold"] = True
     if instance.ended:
         value["ended"] = True
     if instance.before_reboot:

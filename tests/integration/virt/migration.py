@@ -3,6 +3,7 @@
 QEMU speaks to QEMU over a unix socket in the target's folder, for each realm has a network of its own.
 """
 
+import re
 import threading
 from concurrent.futures import Future
 from typing import Any
@@ -65,6 +66,17 @@ class Migration:
 
     def _moved(self) -> int:
         return int(self.source.client.lookupByName(self.name).jobStats().get("memory_processed", 0))
+
+    def speed_up(self) -> None:
+        """From now on as fast as it goes."""
+        self.source.client.lookupByName(self.name).migrateSetMaxSpeed(1000)
+
+    @property
+    def phase(self) -> str:
+        """How far the source is, as libvirtd keeps it for its own next start; empty without a job."""
+        kept = (self.source.layout / f"run/libvirt/qemu/{self.name}.xml").read_text()
+        found = re.search(r"<job [^>]*phase='(\w+)'", kept)
+        return found[1] if found else ""
 
     def still_under_way(self) -> None:
         """Raises what has ended it."""

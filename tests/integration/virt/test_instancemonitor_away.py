@@ -74,6 +74,31 @@ def test_r18_deaths_before_during_and_just_after_a_restart_of_libvirtd(realm: Re
     }
 
 
+def test_one_that_libvirtd_shows_as_it_was_until_it_has_found_it_dead_is_reported(
+    realm: Realm, tmp_path: Path
+) -> None:
+    """Brought back from a file and kept paused, it is shown as held for a live migration, of which nobody had heard."""
+    with watching(realm, tmp_path) as watch:
+        (instance,) = up(realm, watch, "aw-kept")
+        instance.domain.managedSave(0)
+        watch.knows(instance, "down")
+        instance.start()
+        watch.knows(instance)
+        uuid, pid = instance.uuid, instance.pid
+        assert instance.state == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION) and pid
+        realm.kill_libvirtd()
+        blind(watch, realm)
+        # Until this QEMU answers or ends, libvirtd tells of it what it had written down.
+        instance.hang()
+        realm.start_libvirtd()
+        until(lambda: f"libvirt:{realm.uri_ro}" not in watch.states(), "libvirtd to be read")
+        assert instance.state == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
+        os.kill(pid, signal.SIGKILL)
+        watch.reports(uuid)
+        assert watch.said(uuid) == [FAILED]
+    instance.remove()
+
+
 def test_a_monitor_that_was_away_tells_crashes_from_stops(realm: Realm, tmp_path: Path) -> None:
     with watching(realm, tmp_path) as watch:
         crashed, stopped, restarted, reported = up(

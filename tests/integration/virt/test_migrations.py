@@ -5,6 +5,8 @@ other. Several are aborted together, because then each may be overtaken by the a
 """
 
 import contextlib
+import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.waiting import until
 from tests.integration.virt.instance import Instance
 from tests.integration.virt.migration import Migration
 from tests.integration.virt.ready import libvirt
@@ -142,3 +145,40 @@ def test_what_was_migrated_there_and_back_is_reported_only_when_it_dies(
         all_is_told(other_realm, there, f"{name}-last")
         assert (here.said(uuid), there.said(uuid)) == ([], [FAILED])
     other_realm.instance(name).remove()
+
+
+def test_one_whose_libvirtd_ended_before_it_knew_whether_its_guest_had_arrived_is_an_alarm_when_it_ends(
+    realm: Realm, other_realm: Realm, tmp_path: Path
+) -> None:
+    """The source is kept, held and with no job, wherever its guest goes on; nobody had heard of its migration."""
+    name = "left-unheard"
+    instance = realm.bare(name, ballast=realm.ballast())
+    uuid, pid, target = instance.uuid, instance.pid, other_realm.libvirtd_pid
+    assert pid and target
+    held = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
+    with watching(realm, tmp_path, report="actionable") as here:
+        here.knows(instance)
+    under_way = Migration(realm, other_realm, name, bandwidth=1).begun()
+    os.kill(target, signal.SIGSTOP)
+    try:
+        # What is missing goes from QEMU to QEMU; that it has arrived nobody tells the source.
+        under_way.speed_up()
+        until(lambda: under_way.phase == "perform3_done", "the source to wait for the destination's word")
+        realm.restart_libvirtd()
+    finally:
+        os.kill(target, signal.SIGCONT)
+    marker = realm.paused("left-marker")
+    with watching(realm, tmp_path, report="actionable") as here:
+        here.knows(marker)
+        assert instance.state == held and instance.domain.jobInfo()[0] == libvirt.VIR_DOMAIN_JOB_NONE
+        realm.kill_libvirtd()
+        os.kill(pid, signal.SIGKILL)
+        realm.start_libvirtd()
+        until(lambda: here.verdicts(f"vm:{uuid}"), "a verdict", 60)
+        all_is_told(realm, here, "left-barrier")
+        assert here.said(uuid) == []
+    (verdict,) = here.verdicts(f"vm:{uuid}")
+    assert verdict.alarm and "goes on at the destination" in verdict.why
+    marker.remove()
+    for there in (realm, other_realm):
+        there.instance(name).remove()

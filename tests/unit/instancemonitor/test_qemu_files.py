@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.instancemonitor.core.observation import Failed, Process
+from masakarimonitors.instancemonitor.core.observation import Departure, Failed, Process
 from masakarimonitors.instancemonitor.qemu_files import Log, QemuFiles, holder
 from tests.fixtures.pidfile import locked
 
@@ -78,8 +78,36 @@ def test_no_folder_proves_nothing(tmp_path: Path) -> None:
 )
 def test_the_logs_last_words(files: QemuFiles, text: str, log: Log) -> None:
     (files.logs / "vm.log").write_text(text)
-    # Each of these ends at the same time.
-    assert files.log("vm") == replace(log, ended=ENDED if log.last_words else 0.0)
+    # Each of these ends at the same time, and none was sent away.
+    stayed = Departure.NONE if log.started else Departure.UNTOLD
+    assert files.log("vm") == replace(log, ended=ENDED if log.last_words else 0.0, departure=stayed)
+
+
+DEPARTS = "2026-11-22 11:03:30.000+0000: initiating migration\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "departure"),
+    [
+        (START, Departure.NONE),
+        (INCOMING, Departure.NONE),
+        (START + DEPARTS, Departure.BEGUN),
+        (START + DEPARTS + CRASHED, Departure.BEGUN),
+        (START + DEPARTS.replace("initiating", "resuming") + CRASHED, Departure.BEGUN),
+        # of the last life alone
+        (START + DEPARTS + CRASHED + START + CRASHED, Departure.NONE),
+        (START + DEPARTS + CRASHED + START + FAILED, Departure.BEGUN),
+        # one whose beginning is cut off may have told of it there
+        (CRASHED, Departure.UNTOLD),
+        (DEPARTS + CRASHED, Departure.BEGUN),
+        (CRASHED + START + FAILED, Departure.UNTOLD),
+        ("", Departure.UNTOLD),
+    ],
+)
+def test_whether_a_live_migration_away_was_begun(files: QemuFiles, text: str, departure: Departure) -> None:
+    (files.logs / "vm.log").write_text(text)
+    log = files.log("vm")
+    assert log is not None and log.departure is departure
 
 
 def test_only_the_end_of_a_long_log_is_read(files: QemuFiles) -> None:
@@ -93,13 +121,15 @@ def test_a_log_without_an_end_on_a_disk_without_room_says_nothing(
     files: QemuFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (files.logs / "vm.log").write_text(START)
-    assert files.log("vm") == Log("", STARTED)
+    assert files.log("vm") == Log("", STARTED, departure=Departure.NONE)
     room = os.statvfs(files.logs)
     full = os.statvfs_result([*room[:4], 0, *room[5:]])
     monkeypatch.setattr(os, "fstatvfs", lambda _: full)
     assert files.log("vm") is None
     (files.logs / "vm.log").write_text(START + CRASHED)
-    assert files.log("vm") == Log("crashed", STARTED, ended=ENDED)
+    assert files.log("vm") == Log("crashed", STARTED, ended=ENDED), "nor whether it was sent away"
+    (files.logs / "vm.log").write_text(START + DEPARTS + CRASHED)
+    assert files.log("vm") == Log("crashed", STARTED, ended=ENDED, departure=Departure.BEGUN)
 
 
 def test_a_log_that_tells_nothing_means_something_only_where_those_of_others_can_be_read(
@@ -139,6 +169,6 @@ def test_a_log_that_ends_with_a_block_of_the_disk_may_have_been_cut_off_when_tha
         assert files.log("vm") is None
     for more in (-2, 1):
         log.write_bytes(START.encode() + b"x" * (block - len(START) + more - 1) + b"\n")
-        assert files.log("vm") == Log("", STARTED)
+        assert files.log("vm") == Log("", STARTED, departure=Departure.NONE)
     log.write_bytes(START.encode() + b"x" * (block - len(START) - len(end) - 1) + b"\n" + end)
     assert files.log("vm") == Log("crashed", STARTED, ended=ENDED), "an end is an end"

@@ -11,8 +11,9 @@ from enum import Enum, auto
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.instancemonitor.core.evidence import shutoff
 from masakarimonitors.instancemonitor.core.evidence.shutoff import Fate
-from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import (
+    Departure,
     DomainEvent,
     Failed,
     LifecycleChanged,
@@ -42,7 +43,7 @@ _KEEP_UNTOLD = 7 * 86400.0
 class Seen:
     """A fact, the sentence that tells why it is one, and what was seen.
 
-    `news`: libvirt told it as it happened. `leaves`: its guest is held here for the end of a live migration.
+    `news`: libvirt told it as it happened. `leaves`: whether its guest is held here for the end of a live migration.
     """
 
     fact: Fact
@@ -50,7 +51,7 @@ class Seen:
     evidence: str = ""
     _: KW_ONLY
     news: bool = False
-    leaves: bool = False
+    leaves: Leaving = Leaving.NO
 
 
 _STOPPED: dict[int, str] = {
@@ -96,11 +97,11 @@ def of_event(seen: DomainEvent) -> Seen | None:
     return None
 
 
-def begins_to_leave(seen: DomainEvent) -> bool:
-    """Whether its guest is held here for the end of a live migration, and goes on elsewhere if that succeeds."""
+def leaves(seen: DomainEvent, known: Instance) -> Leaving:
+    """Whether its guest is held here for the end of a live migration, by this event or since an earlier one."""
     if not isinstance(seen, LifecycleChanged) or seen.event is not Lifecycle.SUSPENDED:
-        return False
-    return seen.detail in _OF_MIGRATION
+        return known.leaving
+    return Leaving.YES if seen.detail in _OF_MIGRATION else known.leaving
 
 
 def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) -> tuple[Seen, ...]:
@@ -113,19 +114,20 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
         case Power.RUNNING:
             return (Seen(Fact.LIVES, "libvirt says that it runs"),)
         case Power.PAUSED:
-            leaves = reading.halt in _OF_MIGRATION
+            leaves = Leaving.YES if reading.halt in _OF_MIGRATION else Leaving.NO
             return (Seen(Fact.STANDS, "libvirt says that its QEMU lives", leaves=leaves),)
         case Power.STARTING:
             return (Seen(Fact.STARTING, "libvirt says that it is being started"),)
         case Power.MIGRATING if _leaves(reading, known):
             # One that was brought back from a file and is kept paused is read so, too: whether it leaves is told by
-            # events, and counts as told only where they may have been missed.
-            leaves = known.leaving or known.unwatched
-            return (
-                Seen(Fact.STANDS, "libvirt says that a live migration takes it away", leaves=leaves)
-                if leaves
-                else Seen(Fact.STANDS, "libvirt says that its QEMU lives"),
-            )
+            # events, and may be so where they may have been missed. That no job of libvirt's is under way at it proves
+            # nothing: a libvirtd that ends before it knows how a migration did has none when it is back, and the guest
+            # runs at the destination.
+            missed = known.leaving is Leaving.NO and known.unwatched
+            leaves = Leaving.MAYBE if missed else known.leaving
+            away = "libvirt says that a live migration takes it away"
+            why = "libvirt says that its QEMU lives" if leaves is Leaving.NO else away
+            return (Seen(Fact.STANDS, why, leaves=leaves),)
         case Power.MIGRATING:
             return (Seen(Fact.ARRIVES, "libvirt says that a live migration brings it here"),)
         case Power.PANICKED:
@@ -199,7 +201,7 @@ def _of_vanished(known: Instance, now: Instant, expiry: float) -> Seen | None:
 
 def _vanished_by_dying(known: Instance) -> bool:
     """Whether the end of its process made it vanish; one that is defined vanishes only when somebody removes it."""
-    return known.ended and known.defined is False and not (known.before_reboot or known.leaving)
+    return known.ended and known.defined is False and not known.before_reboot and known.leaving is Leaving.NO
 
 
 def _ago(known: Instance, noted: float, now: Instant) -> float:
@@ -213,6 +215,16 @@ def trace(traces: Reading, known: Instance) -> Trace:
         return Trace.NONE
     fate, _ = shutoff.judge(traces, before_reboot=False)
     return {Fate.DIED: Trace.CRASHED, Fate.PLANNED: Trace.STOPPED}.get(fate, Trace.NONE)
+
+
+def leaves_still(traces: Reading, known: Instance) -> Leaving:
+    """Whether an instance that has ended may go on elsewhere, now that its log is read, too.
+
+    What libvirt has told of its migration stands, whatever its log does not tell; and a log whose last life began after
+    the one that was seen tells nothing of that.
+    """
+    stayed = traces.departure is Departure.NONE and 0 < traces.started <= known.since
+    return Leaving.NO if known.leaving is Leaving.MAYBE and stayed else known.leaving
 
 
 def _may_be_aborted(reading: Reading, known: Instance) -> bool:
@@ -348,7 +360,8 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
     if died and known.phase is not Phase.DOWN and _may_be_aborted(reading, known):
         told = "its log tells of a later live migration, which may have been aborted, and not how the life before ended"
         return (Seen(Fact.UNSURE, told, evidence),)
-    if died and known.phase in (Phase.UP, Phase.UNSURE) and known.leaving:
+    leaves = leaves_still(reading, known)
+    if died and known.phase in (Phase.UP, Phase.UNSURE) and leaves is not Leaving.NO:
         told = "it was being migrated when last heard of, and whether it goes on at the destination cannot be told"
         return (Seen(Fact.UNSURE, told, evidence),)
     if known.phase is Phase.DOWN:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict, WakeAt
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
-from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Leaving, Phase, move
 from masakarimonitors.instancemonitor.core.observation import Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.state import Aside, Instance, Place, State
@@ -152,7 +152,7 @@ def checked(state: State, known: Instance, seen: Seen) -> Seen:
 
 def _runs(instance: Instance) -> bool:
     """Whether it is seen to run there; one that is held there for the end of its migration does not go on there."""
-    return instance.phase is Phase.UP and not instance.unwatched and not instance.leaving
+    return instance.phase is Phase.UP and not instance.unwatched and instance.leaving is Leaving.NO
 
 
 def _elsewhere(state: State, known: Instance) -> Iterator[Instance]:

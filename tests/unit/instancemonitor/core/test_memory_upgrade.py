@@ -4,6 +4,7 @@ import pytest
 
 from masakarimonitors.core.notification import ReportStatus
 from masakarimonitors.core.offers.again import LOOK_EVERY
+from masakarimonitors.instancemonitor.core.lifecycle import Leaving
 from masakarimonitors.instancemonitor.core.memory import restore
 from masakarimonitors.instancemonitor.core.observation import Identity, ReportSettled
 from masakarimonitors.instancemonitor.core.reports.again import unheard_of
@@ -51,6 +52,21 @@ def play() -> Play:
     play.restart()
     play.wait(86400)
     return play
+
+
+def test_one_of_which_was_written_that_it_leaves_counts_as_one_of_which_libvirt_has_told_so() -> None:
+    """Only a later release writes whether a census alone had read it."""
+    key, value = next((key, value) for key, value in MEMORY.items() if key.endswith(uuid(1)))
+    for more, leaving in (
+        ({}, Leaving.NO),
+        ({"leaving": True}, Leaving.YES),
+        ({"leaving": True, "leaving_untold": True}, Leaving.MAYBE),
+    ):
+        (found,) = restore({key: {**value, **more}}, BOOT).instances.values()
+        assert found.leaving is leaving
+        again = memo(found).value
+        assert again is not None
+        assert {word: again[word] for word in again if word.startswith("leaving")} == more
 
 
 @pytest.mark.parametrize(("boot_id", "rebooted"), [(BOOT, False), ("another", True)])

@@ -7,7 +7,7 @@ import pytest
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.instancemonitor.core.evidence.facts import of_absence, of_event, of_reading
-from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import (
     ControlFailed,
     DomainEvent,
@@ -115,10 +115,11 @@ def test_a_pause_for_a_migration_is_an_arrival_unless_the_same_life_was_up_here(
     # Where no number tells, it counts whether an arrival can have been missed.
     leaving = leaves if leaves is not None else not unwatched
     assert read(reading, known) == [Fact.STANDS if leaving else Fact.ARRIVES]
-    for told in (False, True):
+    for told in Leaving:
         (seen,) = of_reading(reading, replace(known, leaving=told), looked=0.0, now=NOW)
         # It is no migration by this alone: one that was brought back from a file is read so, too.
-        assert seen.leaves == (leaving and (told or unwatched))
+        missed = Leaving.MAYBE if unwatched and told is Leaving.NO else told
+        assert seen.leaves is (missed if leaving else Leaving.NO)
     for phase in (Phase.DOWN, Phase.ARRIVING, Phase.FAILED, Phase.UNSURE):
         assert read(reading, replace(known, phase=phase)) == [Fact.ARRIVES]
 
@@ -316,7 +317,8 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
         (instance(Phase.UNSURE, defined=False, ended=True, held=NOW), Fact.DIED),
         (instance(Phase.UNSURE, defined=True, ended=True, held=NOW), None),
         (instance(Phase.UNSURE, ended=True, held=NOW), None),
-        (instance(Phase.UNSURE, defined=False, ended=True, leaving=True, held=NOW), None),
+        (instance(Phase.UNSURE, defined=False, ended=True, leaving=Leaving.YES, held=NOW), None),
+        (instance(Phase.UNSURE, defined=False, ended=True, leaving=Leaving.MAYBE, held=NOW), None),
         (instance(Phase.UNSURE, defined=False, ended=True, before_reboot=True, held=NOW), None),
         (instance(Phase.REMOVED, reported=NOW, defined=False), Fact.LEFT),
         (instance(Phase.UNSURE, defined=False, held=NOW), None),
