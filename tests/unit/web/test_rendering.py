@@ -90,6 +90,11 @@ def everything(words: str) -> Shown:
         faults=[{"at": at, "text": words}],
         silences=[{"id": words, "target": words, "ends": at, "author": words, "reason": words}],
         outbox={"pending": 99, "waiting": [{"subject": words, "why": words}]},
+        fleet={
+            "not_told": words,
+            "seen_by": words,
+            "hosts": [{"host": words, "state": words, "version": words, "detail": words, "told": at}],
+        },
         grid={"columns": [words, "b", "c"], "rows": {words: ["up", words, "left"], **grid(2)["rows"]}},
     )
     others = [seen("processmonitor", Answer.DEAD, words), seen("instancemonitor", Answer.NONE)]
