@@ -1,8 +1,9 @@
 """Frozen records as JSON, and back without loss: what a decision knows, by which rules it judges, and what it sees.
 
 Pure. In: dataclasses of plain values, enums, moments, and of one another. Out: JSON in which each record is named by
-its class; a field that has its default is left out. `Words` reads it again by the fields' own types, and takes nothing
-that these do not allow: what another version wrote is named and refused, never half understood.
+its class; a field that has its default is left out; what is kept by keys that are no words stands as pairs. `Words`
+reads it again by the fields' own types, and takes nothing that these do not allow: what another version wrote is named
+and refused, never half understood.
 """
 
 import dataclasses
@@ -47,8 +48,10 @@ def write(value: Any, hidden: Hidden = types.MappingProxyType({})) -> JSON:
             return value if math.isfinite(value) else str(value)
         case datetime.datetime():
             return value.isoformat()
-        case Mapping():
+        case Mapping() if all(isinstance(key, str) for key in value):
             return {_key(key): write(one, hidden) for key, one in value.items()}
+        case Mapping():
+            return [[write(key, hidden), write(one, hidden)] for key, one in value.items()]
         case AbstractSet():
             return [write(one, hidden) for one in sorted(value, key=repr)]
         case list() | tuple():
@@ -74,10 +77,8 @@ def _hide(text: str) -> str:
     return _HIDDEN + hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
-def _key(key: Any) -> str:
-    if isinstance(key, str):
-        return str(key.value) if isinstance(key, Enum) else key
-    raise TypeError(f"a key must be a word, not {key!r}")
+def _key(key: str) -> str:
+    return str(key.value) if isinstance(key, Enum) else key
 
 
 _FIELDS: dict[type, tuple[tuple[str, Any], ...]] = {}
@@ -211,8 +212,10 @@ class Words:
             raise Unreadable(f"{where} ({name}) makes no sense: {fault}") from fault
 
     def _as_many(self, origin: Any, args: tuple[Any, ...], value: JSON, where: str, depth: int) -> Any:
+        if issubclass(origin, Mapping) and isinstance(value, list) and not _is_word(args[0]):
+            return dict(self._as_many(tuple, args, one, where, depth + 1) for one in value)
         if issubclass(origin, Mapping):
-            if not isinstance(value, dict):
+            if not isinstance(value, dict) or (value and not _is_word(args[0])):
                 raise Unreadable(f"{where} is no mapping: {_short(value)}")
             return {
                 _plain(args[0], key, where): self._as(args[1], one, f"{where}[{key}]", depth + 1)
@@ -247,6 +250,11 @@ def _filled(hint: Any) -> Iterator[tuple[Any, Any]]:
     """What stands for each type variable of a generic record."""
     origin = get_origin(hint)
     yield from zip(origin.__parameters__, get_args(hint), strict=True)
+
+
+def _is_word(hint: Any) -> bool:
+    """Whether a key of that type is one that JSON has."""
+    return isinstance(hint, type) and get_origin(hint) is None and issubclass(hint, str)
 
 
 def _plain(hint: Any, value: JSON, where: str) -> Any:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.instancemonitor.core.observation import IoFailed
+from masakarimonitors.instancemonitor.core.state import subject_of
 from masakarimonitors.instancemonitor.monitor import kinds
-from masakarimonitors.libvirt.domain_state import Lifecycle
-from tests.fixtures.instance_play import OTHER, Play, running
+from masakarimonitors.libvirt.domain_state import IoErrorAction, Lifecycle
+from tests.fixtures.instance_play import INSTANCE, OTHER, Play, running
 from tests.fixtures.tape import Tape, replay
 
 KINDS = kinds()
@@ -29,3 +31,22 @@ def test_a_dialogue_makes_the_same_decisions_again(tmp_path: Path) -> None:
     replayed = replay(recording, KINDS)
     assert (replayed.other, replayed.steps > 5) == (0, True)
     assert [one.notification.subject for _, one in replayed.reports]
+
+
+def test_a_recording_that_begins_while_instances_are_known_has_them(tmp_path: Path) -> None:
+    """As one does after a restart, and each time a file is full."""
+    play = Play()
+    play.census(running(), running(OTHER))
+    play.see(IoFailed(OTHER, 1, IoErrorAction.REPORT, "vda"))
+    known = play.state
+    tape = Tape(tmp_path, KINDS, "instancemonitor")
+    tape.listen(play, play.policy)
+    play.event(Lifecycle.STOPPED, 5)
+    recording = tape.read()
+    assert recording.remarks == [] and recording.segments[0].begun.state == known
+    assert len(known.instances) == 2 and known.instances[OTHER.uri, OTHER.uuid].stories.said
+    replayed = replay(recording, KINDS)
+    assert (replayed.other, [one.notification.subject for _, one in replayed.reports]) == (
+        0,
+        [subject_of(INSTANCE)],
+    )
