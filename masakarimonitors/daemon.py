@@ -170,13 +170,15 @@ class Daemon(Generic[S, O]):
 
     def whole(self, now: Instant) -> Callable[[], dict[str, JSON]] | None:
         """What writes down all that it goes by at this moment, on whichever thread; None where it does not tell."""
-        state, rules, kinds = self._state, self._monitor.rules, self._monitor.kinds
+        rules, kinds = self._monitor.rules, self._monitor.kinds
         if kinds is None:
             return None
+        state, silences = self._monitor.within(self._state), list(self.silences())
 
         def written() -> dict[str, JSON]:
             hidden = kinds().words.hidden
-            return {"now": write(now), "rules": write(rules, hidden), "state": write(state, hidden)}
+            told = {"now": write(now), "rules": write(rules, hidden), "state": write(state, hidden)}
+            return {**told, "silences": silences}
 
         return written
 

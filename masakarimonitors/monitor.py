@@ -102,6 +102,8 @@ class Monitor(Generic[S, O]):
     """The frozen rules by which it decides; with its state they are all that it goes by. None: it does not tell."""
     kinds: Callable[[], Kinds] | None = None
     """In which words these, its state and what it sees are written down, so that they can be played."""
+    within: Callable[[S], Any] = lambda state: state
+    """The state that these words have: all of it, or the part within, by which it decides. Pure."""
     effects: Effects[O] | None = None
     judge_unconfirmed: Callable[[S, Unconfirmed, Instant], Word] = lambda state, report, now: _NOBODY_JUDGES
     """Whether a report of its last life still holds, by what it knows now; pure. Asked of each whenever the state has

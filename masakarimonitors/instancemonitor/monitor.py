@@ -61,16 +61,7 @@ def build(
     )
     numbers = EventNumbers()
     lines = {uri: EventLine(uri) for uri in uris}
-    boot = boot_id(otherwise="")
-    rules = rules_of(conf)
-    policy = Policy(
-        hostname=conf.hostname,
-        settle_time=rules.settle_time,
-        actionable_only=rules.actionable_only,
-        boot_id=boot,
-        guard=rules.guard,
-        expiry=float(conf.notification_expiry),
-    )
+    policy = policy_of(conf)
     sources: list[Source[Observation]] = [
         Libvirt(
             uri,
@@ -97,7 +88,7 @@ def build(
     effects = Effects(clock, numbers, files, lines, ask_masakari=ask_masakari)
     return Monitor(
         name="instancemonitor",
-        state=restore(memory, boot, uris),
+        state=restore(memory, policy.boot_id, uris),
         rules=policy,
         kinds=kinds,
         decide=Decider(policy),
@@ -165,6 +156,19 @@ def rules_of(conf: cfg.ConfigOpts) -> InstanceRules:
         guard=GuardPolicy(domain_threshold=options.storm_threshold, hold=options.storm_hold),
         settle_time=options.settle_time,
         actionable_only=options.report == "actionable",
+    )
+
+
+def policy_of(conf: cfg.ConfigOpts) -> Policy:
+    """By which instances of this host are judged."""
+    rules = rules_of(conf)
+    return Policy(
+        hostname=conf.hostname,
+        settle_time=rules.settle_time,
+        actionable_only=rules.actionable_only,
+        boot_id=boot_id(otherwise=""),
+        guard=rules.guard,
+        expiry=float(conf.notification_expiry),
     )
 
 

@@ -63,6 +63,7 @@ def silenced(
     return replace(
         same,
         state=Silenced(monitor.state, book),
+        within=lambda state: monitor.within(state.inner),
         decide=inner.decide,
         sources=[*monitor.sources, desk],
         judge_unconfirmed=inner.judge_unconfirmed,

@@ -39,6 +39,7 @@ _GUEST = _LIBVIRT + "tests/integration/virt/test_introspective.py"
 ELSEWHERE: dict[str, str] = {
     "cmd/console/names": _WORDS,
     "cmd/rehearsal/hosts": _SIMULATE,
+    "cmd/rehearsal/instances": _SIMULATE,
     "cmd/rehearsal/processes": _SIMULATE,
     "cmd/rehearsal/standing": _SIMULATE,
     "cmd/subcommands/services/demo": "a program that is played as a whole: tests/integration/console/test_scripts.py",

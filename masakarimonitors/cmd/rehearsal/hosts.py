@@ -10,9 +10,8 @@ from typing import Any
 from masakarimonitors.cmd.console.arguments import meant
 from masakarimonitors.cmd.console.tables import Column, Writer, for_people, whole
 from masakarimonitors.cmd.console.terminal import say
-from masakarimonitors.cmd.rehearsal.standing import Stands
+from masakarimonitors.cmd.rehearsal.standing import Stands, other_rules
 from masakarimonitors.core.decision import JSON
-from masakarimonitors.core.rehearsal.written import write
 
 ALL_REPORTED, NOT_ALL = 0, 1
 """Exit codes; 2 is a wrong argument's."""
@@ -66,7 +65,7 @@ def play(arguments: argparse.Namespace, rules: Any, stands: Stands, well: Sequen
     except deaths.NoPlay as fault:
         say(f"{fault}.", to=sys.stderr)
         return NOT_ALL
-    remarks = [*_remarks(arguments, rules), *_other_rules(stands, policy)]
+    remarks = [*_remarks(arguments, rules), *other_rules(stands, policy)]
     if arguments.json:
         print(json.dumps(_as_json(played, stands, remarks)))
     else:
@@ -105,21 +104,6 @@ def _remarks(arguments: argparse.Namespace, rules: Any) -> list[str]:
     if rules.driver == "pacemaker" and arguments.fenced is None and not arguments.link:
         remarks.append("Pacemaker fences nobody (say --fenced SECONDS if it does)")
     return remarks
-
-
-def _other_rules(stands: Stands, policy: Any) -> list[str]:
-    """In what the monitor that runs judges by other rules than this configuration."""
-    if stands.rules is None:
-        return []
-    theirs, ours = write(stands.rules.under(stands.state)), write(policy)
-    assert isinstance(theirs, dict) and isinstance(ours, dict)
-    names = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
-    if not names:
-        return []
-    return [
-        f"played by this configuration; the monitor that runs judges by another one in: {', '.join(names)} (restart "
-        "it, or send it SIGHUP)"
-    ]
 
 
 # -- what is shown ----------------------------------------------------------------------------------

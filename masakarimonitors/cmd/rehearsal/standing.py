@@ -1,5 +1,6 @@
-"""How the host monitor that runs on this host stands: asked at its socket, and read back."""
+"""How a monitor that runs on this host stands: asked at its socket, and read back."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,22 +8,25 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd import sockets
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.core.rehearsal.written import Unreadable
+from masakarimonitors.core.rehearsal.written import Kinds, Unreadable, write
+from masakarimonitors.core.silences.silence import Silence, from_json
 from masakarimonitors.status.asked import Answer
 
 NOT_RUNNING, UNKNOWN = 3, 4
 """Exit codes of who cannot ask."""
 
-_MONITOR = "hostmonitor"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stands:
-    """From where it is played: how a monitor that runs stands, or nothing. `rules`: by which that one judges."""
+    """From where it is played: how a monitor that runs stands, or nothing. `rules`: by which that one judges.
+
+    `silences`: those that hold there.
+    """
 
     now: Instant
     state: Any = None
     rules: Any = None
+    silences: Sequence[Silence] = ()
 
 
 class CannotAsk(Exception):
@@ -33,22 +37,21 @@ class CannotAsk(Exception):
         self.code = code
 
 
-def live(conf: cfg.ConfigOpts) -> Stands:
-    """How the host monitor on this host stands; raises CannotAsk."""
-    from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
-
+def live(conf: cfg.ConfigOpts, monitor: str, kinds: Callable[[], Kinds], otherwise: str) -> Stands:
+    """How `monitor` stands on this host; raises CannotAsk. `otherwise`: from what it may be played where none runs."""
     there = sockets.search(conf, ".sock")
-    found = sockets.best(_MONITOR, there, ["whole"])
+    found = sockets.best(monitor, there, ["whole"])
     if found.answer is Answer.NONE:
         if there.unknown:
             raise CannotAsk(there.unknown, UNKNOWN)
-        why = "No host monitor runs here from whose view this could be played. Name a cloud with --hosts, such as 20"
-        raise CannotAsk(why, NOT_RUNNING)
+        raise CannotAsk(
+            f"No {monitor} runs here from whose view this could be played. {otherwise}", NOT_RUNNING
+        )
     if found.answer is not Answer.SAID:
-        raise CannotAsk(f"{_MONITOR} {found.answer.value}. {found.why}", UNKNOWN)
+        raise CannotAsk(f"{monitor} {found.answer.value}. {found.why}", UNKNOWN)
     if "whole" not in found.snapshot:
         raise CannotAsk(
-            f"{_MONITOR} does not know this question: it is of an earlier release; restart it", UNKNOWN
+            f"{monitor} does not know this question: it is of an earlier release; restart it", UNKNOWN
         )
     told = found.snapshot["whole"]
     try:
@@ -59,7 +62,32 @@ def live(conf: cfg.ConfigOpts) -> Stands:
             now=known.words.read(Instant, told.get("now")),
             rules=known.words.read(known.rules, told.get("rules")),
             state=known.words.read(known.state, told.get("state")),
+            silences=_silences(told.get("silences")),
         )
     except Unreadable as fault:
-        why = f"The host monitor that runs cannot be understood: {fault}. If it is of another release, restart it"
+        why = (
+            f"The {monitor} that runs cannot be understood: {fault}. If it is of another release, restart it"
+        )
         raise CannotAsk(why, UNKNOWN) from fault
+
+
+def _silences(told: Any) -> Sequence[Silence]:
+    try:
+        return [from_json(one) for one in told or ()]
+    except (ValueError, TypeError) as fault:
+        raise Unreadable(f"its silences make no sense: {fault}") from fault
+
+
+def other_rules(stands: Stands, policy: Any) -> list[str]:
+    """In what the monitor that runs judges by other rules than this configuration, in a sentence; or nothing."""
+    if stands.rules is None:
+        return []
+    theirs, ours = write(stands.rules.under(stands.state)), write(policy)
+    assert isinstance(theirs, dict) and isinstance(ours, dict)
+    names = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
+    if not names:
+        return []
+    return [
+        f"played by this configuration; the monitor that runs judges by another one in: {', '.join(names)} (restart "
+        "it, or send it SIGHUP)"
+    ]

@@ -1,7 +1,8 @@
 """`masakari-monitors simulate`: these hosts die now; what would be reported of each, when, and what would hold it.
 
 The monitor's own decision is played on a made-up clock, from how the host monitor that runs here stands, or from
-nothing but a list of hosts. Of a process, from its entry of the list. Nothing is sent and nothing is changed.
+nothing but a list of hosts. Of a process, from its entry of the list; of an instance, from how the instance monitor
+stands. Nothing is sent and nothing is changed.
 """
 
 import argparse
@@ -13,12 +14,15 @@ from typing import Any
 from masakarimonitors.cmd import wiring
 from masakarimonitors.cmd.console.arguments import meant
 from masakarimonitors.cmd.console.terminal import say
-from masakarimonitors.cmd.rehearsal import hosts, processes, standing
+from masakarimonitors.cmd.rehearsal import hosts, instances, processes, standing
 from masakarimonitors.cmd.rehearsal.hosts import HOST
 from masakarimonitors.conf import loader
 from masakarimonitors.system.clock import SystemClock
 
 _PROCESS = "process:"
+_INSTANCE = "instance:"
+_OTHER_WORDS = {"vm:": _INSTANCE, "guest:": _INSTANCE}
+_NO_CLOUD = "Name a cloud with --hosts, such as 20"
 _MOST_HOSTS = 10_000
 _DAY = 86400.0
 
@@ -27,17 +31,19 @@ def add_parser(commands: Any) -> None:
     """Declare the subcommand."""
     parser = commands.add_parser(
         "simulate",
-        help="tell what would be reported, when, and what would hold it, if these hosts or this process died now",
-        description="Plays the decision of the host monitor on a made-up clock, by this configuration: from how the "
-        "monitor that runs on this host stands, or with --hosts from none. Nothing is sent, and no host is touched. "
-        "Exit code 0: masakari would be told of each, and recover it; of a process: told, or it is back. 1: not of "
-        "each. 3: no host monitor runs here, and --hosts names none. 4: the one that runs could not be asked.",
+        help="tell what would be reported, when, and what would hold it, if these hosts, this process or this instance "
+        "died now",
+        description="Plays a monitor's decision on a made-up clock, by this configuration: from how the monitor that "
+        "runs on this host stands, or with --hosts or --from-none from none. Nothing is sent, and nothing is touched. "
+        "Exit code 0: masakari would be told of each, and recover it; of a process: told, or it is back; of an "
+        "instance: of its death it would be told, and act on no orderly end. 1: not so. 3: no such monitor runs here. "
+        "4: the one that runs could not be asked.",
     )
     parser.add_argument(
         "what",
         nargs="*",
-        metavar="host:NAME|process:NAME",
-        help="who dies; NAME of a host may have * and ? for any characters",
+        metavar="host:NAME|process:NAME|instance:UUID",
+        help="who dies; NAME of a host may have * and ? for any characters; an instance has a UUID or libvirt's name",
     )
     parser.add_argument(
         "--rack",
@@ -86,6 +92,19 @@ def add_parser(commands: Any) -> None:
         metavar="TRY",
         help="of a process: this try brings it back; without this none does",
     )
+    parser.add_argument(
+        "--end",
+        action="append",
+        default=[],
+        choices=instances.ENDS,
+        help="of an instance: its QEMU dies, its guest panics, somebody stops it, its whole host is lost; may be "
+        "repeated (all four)",
+    )
+    parser.add_argument(
+        "--from-none",
+        action="store_true",
+        help="of an instance: nobody is asked; it runs, and nothing else is known",
+    )
     parser.add_argument("--json", action="store_true", help="one document for programs")
     parser.set_defaults(run=run)
 
@@ -108,14 +127,17 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Play it and tell what came of it."""
     words = _words(arguments.what)
     kinds = {word.partition(":")[0] for word in words}
-    if len(kinds) > 1 or not kinds <= {"host", "process"} or not (words or arguments.rack):
-        wrong = next((one for one in words if not one.startswith((HOST, _PROCESS))), "")
+    if len(kinds) > 1 or not kinds <= {"host", "process", "instance"} or not (words or arguments.rack):
+        wrong = next((one for one in words if not one.startswith((HOST, _PROCESS, _INSTANCE))), "")
         named = f"; not {wrong}{meant(wrong, [HOST + wrong])}" if wrong else ""
         say(
-            f"simulate takes host:NAME, of which there may be several, or --rack GLOB; or process:NAME alone{named}",
+            "simulate takes host:NAME, of which there may be several, or --rack GLOB; or process:NAME or instance:UUID "
+            f"alone{named}",
             to=sys.stderr,
         )
         return 2
+    if kinds == {"instance"}:
+        return _instance(arguments, rest, words)
     if kinds == {"process"}:
         return _process(arguments, rest, words)
     try:
@@ -126,7 +148,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     conf = loader.load(rest, prog="masakari-monitors")
     rules = asyncio.run(wiring.monitor_module("hostmonitor").rules_of(conf))
     try:
-        stands = standing.Stands(now=SystemClock().now()) if well else standing.live(conf)
+        stands = standing.Stands(now=SystemClock().now()) if well else _live(conf)
     except standing.CannotAsk as fault:
         say(str(fault), to=sys.stderr)
         return fault.code
@@ -135,10 +157,32 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
 
 
 def _words(words: Sequence[str]) -> list[str]:
-    """`host NAME` and `process NAME` are one."""
-    if len(words) == 2 and words[0] in ("host", "process"):
+    """`host NAME`, `process NAME` and `instance UUID` are one."""
+    if len(words) == 2 and words[0] in ("host", "process", "instance"):
         return [f"{words[0]}:{words[1]}"]
+    for other, kind in _OTHER_WORDS.items():
+        words = [kind + word.removeprefix(other) if word.startswith(other) else word for word in words]
     return [word for word in words if word.partition(":")[2] or ":" not in word]
+
+
+def _live(conf: Any) -> standing.Stands:
+    from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
+
+    return standing.live(conf, "hostmonitor", kinds, _NO_CLOUD)
+
+
+def _instance(arguments: argparse.Namespace, rest: Sequence[str], words: Sequence[str]) -> int:
+    if len(words) > 1 or arguments.rack:
+        say("simulate takes one instance at a time, and no host beside it", to=sys.stderr)
+        return 2
+    return instances.play(
+        loader.load(rest, prog="masakari-monitors"),
+        words[0].removeprefix(_INSTANCE),
+        arguments.end,
+        from_none=arguments.from_none,
+        within=arguments.within,
+        as_json=arguments.json,
+    )
 
 
 def _process(arguments: argparse.Namespace, rest: Sequence[str], words: Sequence[str]) -> int:

@@ -6,6 +6,7 @@ import itertools
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, VmNotification
 from masakarimonitors.core.silences.book import SilencesSeen
+from masakarimonitors.daemon import Daemon
 from masakarimonitors.journal.reader import read
 from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, LookupFailed, MasakariApi, Unreachable
 from masakarimonitors.monitor import Monitor
@@ -40,7 +42,7 @@ from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.recording import reader
 from masakarimonitors.recording.recorder import Recorder
 from masakarimonitors.status.health import Kind, Level, Sight, View
-from masakarimonitors.status.model import MonitorStatus, SubjectRow
+from masakarimonitors.status.model import MonitorStatus, Record, SubjectRow
 from masakarimonitors.system.network.http_exchange import current
 from masakarimonitors.system.network.http_session import HttpSession, Unsent
 from tests.fixtures.fake_api import FakeApi
@@ -448,3 +450,12 @@ def test_what_a_silenced_monitor_records_can_be_played(
     (segment,) = recording.segments
     assert [step.seen for step in segment.steps] == [Woken("x"), Woken("y")]
     assert replay(recording, kinds).other == 0
+    outbox = Outbox(MemoryStore(), FakeClock())
+    daemon = Daemon(replace(monitor, state=state), outbox, FakeClock(), Record(name, now))
+    write_down = daemon.whole(now)
+    assert write_down is not None
+    told: dict[str, Any] = write_down()
+    assert kinds.words.read(kinds.state, told["state"]) == segment.begun.state, (
+        "nor is it of what is played live"
+    )
+    assert [one["id"] for one in told["silences"]] == ["s1"]

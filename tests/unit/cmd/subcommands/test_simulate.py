@@ -11,11 +11,13 @@ import pytest
 
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.rehearsal.written import write
-from masakarimonitors.hostmonitor.core.state import Policy, State
+from masakarimonitors.core.silences.silence import as_json
 from masakarimonitors.status import unix_socket
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
+from tests.fixtures import instance_play
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.host_play import Play, shipped_policy
+from tests.fixtures.silences import silence
 from tests.unit.cmd.conftest import Configure, Run
 
 Said = pytest.CaptureFixture[str]
@@ -96,6 +98,8 @@ def test_a_bmc_is_taken_for_proof_where_one_is_named(
         (["node05"], "did you mean host:node05?"),
         (["host:node02", "process:x"], "simulate takes host:NAME"),
         (["process:a", "process:b"], "one process at a time"),
+        (["instance:a", "vm:b"], "one instance at a time"),
+        (["instance:a", "process:b"], "simulate takes host:NAME"),
         (["host:node99", "--hosts", "8"], "no host is known by the name node99; did you mean"),
         (["host:node02", "--hosts", "0"], "--hosts: 0 is not between"),
         (["host:node02", "--hosts", ","], "--hosts: it names no host"),
@@ -135,18 +139,20 @@ def test_a_process_is_played(cloud: Run, tmp_path: Path, capsys: Said) -> None:
 # -- from how a monitor stands ------------------------------------------------------------------------
 
 
-def showing(whole: Callable[[Instant], Callable[[], dict[str, JSON]] | None]) -> MonitorStatus:
+def showing(
+    whole: Callable[[Instant], Callable[[], dict[str, JSON]] | None], name: str = "hostmonitor"
+) -> MonitorStatus:
     row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
-    return MonitorStatus(Record("hostmonitor", FakeClock().now()), tuple, lambda: row, whole=whole)
+    return MonitorStatus(Record(name, FakeClock().now()), tuple, lambda: row, whole=whole)
 
 
-def running(rules: Policy, state: State, now: Instant) -> MonitorStatus:
-    told: dict[str, JSON] = {"now": write(now), "rules": write(rules), "state": write(state)}
-    return showing(lambda at: lambda: told)
+def running(rules: Any, state: Any, now: Instant, name: str = "hostmonitor", **more: JSON) -> MonitorStatus:
+    told: dict[str, JSON] = {"now": write(now), "rules": write(rules), "state": write(state), **more}
+    return showing(lambda at: lambda: told, name)
 
 
 async def play(run: Run, status: MonitorStatus, tmp_path: Path, *words: str) -> int:
-    async with unix_socket.serve(status, FakeClock(), tmp_path / "state/hostmonitor.sock"):
+    async with unix_socket.serve(status, FakeClock(), tmp_path / f"state/{status.record.monitor}.sock"):
         return await asyncio.to_thread(run, "simulate", *words)
 
 
@@ -182,3 +188,46 @@ async def test_another_matrix_is_nothing_that_could_be_played(
     status = running(seen.rules, replace(seen.state, cluster=cluster), seen.now)
     assert await play(cloud, status, tmp_path, "host:node02") == 1
     assert "judges hosts by lan, this configuration by manage" in capsys.readouterr().err
+
+
+async def test_an_instance_is_played_as_its_monitor_stands(run: Run, tmp_path: Path, capsys: Said) -> None:
+    seen = instance_play.Play()
+    seen.census(instance_play.running(), instance_play.running(instance_play.OTHER))
+    uuid, now = instance_play.INSTANCE.uuid, seen.now
+    status = running(seen.policy, seen.state, now, "instancemonitor")
+    assert await play(run, status, tmp_path, f"instance:{uuid}") == 0
+    out = capsys.readouterr().out
+    assert (
+        out.startswith("Played as the instancemonitor here stood at ") and "instance-1 is up, and ends" in out
+    )
+    rows = {
+        line.split("\t")[1]: line.split("\t")[2:]
+        for line in out.splitlines()
+        if line.startswith("instance\t")
+    }
+    assert {end: row[0] for end, row in rows.items()} == {
+        "dies": "reported",
+        "panics": "reported",
+        "stops": "only filed",
+        "host": "with its host",
+    }
+    assert rows["dies"][1] == "0.0 s" and "supposed\t" in out
+    assert "mark\tplayed by this configuration; the monitor that runs judges by another one in: " in out
+    held = as_json(silence("s1", now.wall, f"vm:{uuid}"))
+    status = running(seen.policy, seen.state, now, "instancemonitor", silences=[held])
+    assert await play(run, status, tmp_path, "instance", "instance-1", "--end", "dies", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    (died,) = told["ends"]
+    assert (told["instance"], told["from"], died["fate"]) == (uuid, "live", "held")
+    assert died["held"].startswith("a silence of ")
+    assert await play(run, status, tmp_path, "vm:instance-9") == 2
+    assert (
+        "no instance is known here by the name instance-9; did you mean instance-" in capsys.readouterr().err
+    )
+
+
+def test_an_instance_is_played_from_none_if_that_is_asked_for(run: Run, capsys: Said) -> None:
+    assert run("simulate", "instance:x") == 3
+    assert "No instancemonitor runs here" in capsys.readouterr().err
+    assert run("simulate", "instance:x", "--from-none", "--end", "dies") == 0
+    assert "Played from none, nothing was sent: x is up, and ends." in capsys.readouterr().out
