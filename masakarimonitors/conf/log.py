@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import functools
-import importlib.util
 import logging
 import os
 import sys
@@ -12,12 +11,13 @@ from collections.abc import Callable
 
 from oslo_config import cfg
 from oslo_log import _options as oslo_log_options  # the only place where oslo.log lists its options
+from oslo_log import handlers as oslo_log_handlers
 from oslo_log import log as oslo_log
 from oslo_log.formatters import ContextFormatter
 
 from masakarimonitors.conf import log_config, log_lines
 from masakarimonitors.conf.faults import ConfigFault
-from masakarimonitors.system.service import log_writer
+from masakarimonitors.system.service import journald, log_writer
 from masakarimonitors.version import VERSION
 
 _LOG = logging.getLogger(__name__)
@@ -117,12 +117,12 @@ def _level(said: str) -> str | int:
 def set_up(conf: cfg.ConfigOpts) -> None:
     """Send logging where the configuration says.
 
-    Raises `ConfigFault` when that place cannot be used. A journal that cannot be spoken to directly
-    (its Python binding is missing) is not fatal: standard error reaches the same journal under systemd.
-    Nor is a place that does not answer within `WITHIN` seconds: the log goes to standard error until it does.
+    Raises `ConfigFault` when that place cannot be used. A journal at whose socket nobody listens is not fatal: standard
+    error reaches the same journal under systemd. Nor is a place that does not answer within `WITHIN` seconds: the log
+    goes to standard error until it does.
     From here on a thread writes the log, and nobody waits for it.
     """
-    no_journal = conf.use_journal and importlib.util.find_spec("systemd") is None
+    no_journal = conf.use_journal and not journald.is_there(journald.SOCKET)
     if no_journal:
         conf.set_override("use_journal", False)
         conf.set_override("use_stderr", True)
@@ -130,9 +130,9 @@ def set_up(conf: cfg.ConfigOpts) -> None:
     _SetUp(conf).run()
     if no_journal:
         _LOG.warning(
-            "use_journal is set, but the Python package systemd-python is not installed: logging to "
-            "standard error instead, which systemd puts into the journal. Install systemd-python to have "
-            "the fields as well."
+            "use_journal is set, but no journald listens at %s: logging to standard error instead. In a container, "
+            "mount that socket of its host; without systemd, leave use_journal out.",
+            journald.SOCKET,
         )
 
 
@@ -182,6 +182,16 @@ def _program() -> str:
     return os.path.basename(sys.argv[0]) or "masakari-monitors"
 
 
+def _prepare_handlers() -> None:
+    """What oslo.log's handlers for syslog and the journal cannot be told otherwise.
+
+    Each line names the program, which they would call after the thread that opens them. And the journal is spoken to
+    as journald documents it, whether or not systemd-python is installed: no package of a distribution needs it then.
+    """
+    ours = {"_get_binary_name": _program, "journal": journald.Journal(journald.SOCKET)}
+    vars(oslo_log_handlers).update(ours)
+
+
 class _SetUp:
     """Opens what takes the log, by a thread, because it may lie on a disk or at a host that does not answer."""
 
@@ -225,6 +235,7 @@ class _SetUp:
             _append(log_config.read(self._conf.log_config_append))
             sys.excepthook = oslo_log._create_logging_excepthook("masakarimonitors")
         else:
+            _prepare_handlers()
             # In a folder each program has a file of its own name. oslo.log would call it after this very thread.
             named = bool(self._conf.log_dir) and not self._conf.log_file
             if named:

@@ -110,10 +110,6 @@ _MEANINGS: Mapping[tuple[str, str], _Said | Callable[[str], _Said]] = {
     ("DEFAULT", "monkey_patch"): (Fate.NO_EFFECT, "nothing is patched"),
     ("DEFAULT", "monkey_patch_modules"): (Fate.NO_EFFECT, "nothing is patched"),
     ("DEFAULT", "tempdir"): (Fate.NO_EFFECT, "no temporary files are made there"),
-    ("DEFAULT", "use_journal"): (
-        Fate.RIGHTS,
-        "needs Python's systemd binding; without it the log goes to stderr",
-    ),
     **{
         (place, name): _TRIES
         for place in ("host", "process")

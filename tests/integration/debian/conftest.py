@@ -21,6 +21,7 @@ OPERATORS_CONF = """\
 [DEFAULT]
 hostname = node
 state_may_be_lost = true
+use_journal = true
 [api]
 auth_type = none
 endpoint_override = http://127.0.0.1:9/v1

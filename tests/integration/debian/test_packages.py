@@ -1,10 +1,12 @@
 """Our packages on a Debian 12 of its own: over Debian's, anew, upgraded, removed and purged; systemd starts them."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from tests.fixtures.waiting import until
 from tests.integration.debian.conftest import OPERATORS_CONF, OPERATORS_LIST
 from tests.integration.debian.rig import MONITORS, Host, booted
 
@@ -104,6 +106,18 @@ def test_the_tools_see_the_monitors(taken_over: Host) -> None:
     sockets = taken_over.run("stat -c '%U:%G %a' /run/masakarimonitors/*/*.sock").splitlines()
     assert set(sockets) == {"masakari:masakari 660"}
     assert taken_over.run("id -nG masakari").split().count("libvirt") == 1
+
+
+def test_the_journal_finds_the_lines_of_one_subject(taken_over: Host) -> None:
+    """journald itself has read what it was sent, and no Python package of systemd's is there."""
+    asked = "journalctl --no-pager -o json SUBJECT=process:/usr/local/bin/fragile EVENT=verdict"
+    told = until(
+        lambda: taken_over.run(asked), lambda: taken_over.run("journalctl --no-pager -n 50", code=None)
+    )
+    for line in map(json.loads, told.splitlines()):
+        assert line["SUBJECT"] == "process:/usr/local/bin/fragile" and line["RULING"]
+        assert line["SUBJECT"] in line["MESSAGE"] and line["SYSLOG_IDENTIFIER"] == "masakari-processmonitor"
+        assert line["_SYSTEMD_UNIT"] == "masakari-process-monitor.service"
 
 
 def test_the_page_of_all_is_there_for_whoever_starts_it(taken_over: Host) -> None:

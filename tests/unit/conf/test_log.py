@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.conf import ConfigFault, loader, log
+from tests.fixtures.fake_journald import played
 from tests.fixtures.waiting import PATIENCE
 
 SCRIPT = """
@@ -83,15 +84,9 @@ def test_a_broken_log_configuration_is_a_fault(tmp_path: Path) -> None:
         assert "Traceback" not in ran.stderr
 
 
-def test_a_journal_without_its_binding_is_replaced_by_standard_error(tmp_path: Path) -> None:
-    file = tmp_path / "monitors.conf"
-    file.write_text("[DEFAULT]\nuse_journal = true\n")
-    ran = run("--config-file", str(file))
-    assert ran.returncode == 0
-    try:
-        import systemd  # type: ignore[import-not-found] # noqa: F401
-    except ImportError:
-        assert "systemd-python is not installed" in ran.stderr and "an event" in ran.stderr
+def test_a_journal_at_which_nobody_listens_is_replaced_by_standard_error(tmp_path: Path) -> None:
+    told = _about("--use-journal", journal=tmp_path / "nobody")
+    assert "no journald listens at" in told.stderr and "host:node05 held: a storm" in told.stderr
 
 
 _RENEWED = """
@@ -286,15 +281,10 @@ def test_what_does_not_answer_at_the_start_is_named_and_not_waited_for(tmp_path:
 
 
 _ABOUT = """
-import json, logging, sys, types
-sent = []
-if "--use-journal" in sys.argv:
-    journal = types.ModuleType("systemd.journal")
-    journal.send = lambda message, **fields: sent.append({"MESSAGE": message, **fields})
-    package = types.ModuleType("systemd")
-    package.__path__, package.journal = [], journal
-    package.__spec__ = __import__("importlib.machinery").machinery.ModuleSpec("systemd", None, is_package=True)
-    sys.modules.update({"systemd": package, "systemd.journal": journal})
+import logging, sys, syslog
+from masakarimonitors.system.service import journald
+journald.SOCKET = sys.argv.pop(1)
+syslog.openlog = lambda name, *more: print("syslog as", name)
 from masakarimonitors import conf
 from masakarimonitors.conf import log
 from masakarimonitors.system.service import log_writer
@@ -304,14 +294,17 @@ logging.getLogger("masakarimonitors.somewhere").warning(
     "host:node05 held: %s", "a storm",
     extra=event("verdict", subject="host:node05", ruling="held", reason="a storm", report_id=7))
 log_writer.finish(60)
-print(json.dumps(sent))
 """
 
 
-def _about(*argv: str) -> str:
+def _about(*argv: str, journal: Path = Path("/nowhere")) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", _ABOUT, *argv], capture_output=True, text=True, timeout=PATIENCE, check=True
-    ).stdout
+        [sys.executable, "-c", _ABOUT, str(journal), *argv],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
 
 
 def test_json_has_the_fields_of_an_event(tmp_path: Path) -> None:
@@ -328,11 +321,18 @@ def test_json_has_the_fields_of_an_event(tmp_path: Path) -> None:
     }
 
 
-def test_the_journal_has_them_as_fields_of_its_own() -> None:
-    (sent,) = json.loads(_about("--use-journal").splitlines()[-1])
+def test_the_journal_has_them_as_fields_of_its_own(tmp_path: Path) -> None:
+    with played(tmp_path / "socket") as journal:
+        _about("--use-journal", journal=journal.path)
+        (sent,) = journal.entries()
+    assert sent["SYSLOG_IDENTIFIER"] == "-c" and sent["PRIORITY"] == "4"
     assert (sent["EVENT"], sent["SUBJECT"], sent["RULING"]) == ("verdict", "host:node05", "held")
     assert (sent["REASON"], sent["REPORT_ID"]) == ("a storm", "7")
     assert "host:node05 held: a storm" in sent["MESSAGE"]
+
+
+def test_syslog_hears_the_name_of_the_program() -> None:
+    assert "syslog as -c\n" in _about("--use-syslog").stdout
 
 
 def test_a_plain_line_is_as_it_was(tmp_path: Path) -> None:
