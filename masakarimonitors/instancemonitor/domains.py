@@ -151,6 +151,7 @@ def _read(domain: Any, stands: tuple[int, int], uri: str, files: QemuFiles | Non
         log_read=log is not None,
         failed=log.failed if log else Failed.NOTHING,
         departure=log.departure if log else Departure.UNTOLD,
+        departed=log.departed if log else 0.0,
         persistent=persistent,
     )
 
@@ -177,4 +178,5 @@ def read_traces(instance: Identity, files: QemuFiles | None) -> Reading | None:
         log_read=True,
         failed=log.failed,
         departure=log.departure,
+        departed=log.departed,
     )

@@ -23,7 +23,7 @@ _NOT_STARTED = "failed"
 # On the command line of a QEMU that takes in a guest.
 _INCOMING = b"-incoming"
 # What libvirt writes before it tells a QEMU to send its guest away; the second, to go on with that by post-copy.
-_DEPARTS = re.compile(rb"initiating migration|resuming migration")
+_DEPARTS = re.compile(rb"^([^\n]*?)(?:: )?(?:initiating|resuming) migration", re.MULTILINE)
 _STARTED = re.compile(rb"^(\d[^\n]{27}): starting up libvirt version", re.MULTILINE)
 
 
@@ -46,7 +46,7 @@ class Log:
     `last_words`: why libvirt ended it ("crashed", "destroyed"), empty if it goes on or is not told. `started`: when it
     began, in seconds since 1970; 0 when that is not told. `arrived`: it came by live migration or out of a file.
     `failed`: what has failed since. `ended`: when libvirt wrote the last words, likewise. `departure`: whether a live
-    migration away was begun in that life.
+    migration away was begun in that life, and `departed` when the last one was, likewise.
     """
 
     last_words: str = ""
@@ -56,6 +56,7 @@ class Log:
     _: KW_ONLY
     ended: float = 0.0
     departure: Departure = Departure.UNTOLD
+    departed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +138,20 @@ def last_life(text: bytes) -> Log:
         words, at = found[-1] if found else ("", b"")
         if words != _NOT_STARTED:
             started = _seconds(stamps[number])
-            departure = _departure(stretch, whole=number > 0)
-            return Log(words, started, arrived, failed, ended=_seconds(at), departure=departure)
+            departures = _DEPARTS.findall(stretch)
+            # What stands before a beginning that was cut off is not known.
+            stayed = Departure.NONE if number > 0 else Departure.UNTOLD
+            return Log(
+                words,
+                started,
+                arrived,
+                failed,
+                ended=_seconds(at),
+                departure=Departure.BEGUN if departures else stayed,
+                departed=_seconds(departures[-1]) if departures else 0.0,
+            )
         failed = Failed.ARRIVAL if arrived or failed is Failed.ARRIVAL else Failed.START
     return Log(failed=failed)
-
-
-def _departure(stretch: bytes, *, whole: bool) -> Departure:
-    """What the log of a life tells of live migrations away; `whole`: its beginning was not cut off."""
-    if _DEPARTS.search(stretch):
-        return Departure.BEGUN
-    return Departure.NONE if whole else Departure.UNTOLD
 
 
 def _seconds(stamp: bytes) -> float:

@@ -211,3 +211,79 @@ def test_nor_does_one_that_vanishes_by_dying_leave_if_its_log_tells_of_no_migrat
     traces = replace(ENDS[2], last_words="crashed", departure=departure)
     said = play.see(Asked(INSTANCE, None, play.number, traces)) + play.census()
     assert (REPORT in said) is (departure is Departure.NONE)
+
+
+def left_unheard(how: str) -> Play:
+    """It was up when events were heard last; then a migration took it away, of which nobody had heard."""
+    play = Play()
+    play.census(running(SHOWN.instance, persistent=True))
+    play.wait(60)
+    if how == "restarted":
+        play.restart(uris=[URI])
+    else:
+        play.see(LibvirtAway(URI, "away"))
+    play.wait(5)
+    return play
+
+
+def departed(play: Play, reading: Reading, seconds_ago: float = 0.0) -> Reading:
+    """Its log tells of a migration that began so long ago."""
+    begun = play.now.wall.timestamp() - seconds_ago
+    return replace(reading, departure=Departure.BEGUN, departed=begun)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("how", ["restarted", "away"])
+def test_one_whose_log_tells_of_a_migration_that_nobody_had_heard_of_is_an_alarm_at_every_look(
+    how: str, end: Reading
+) -> None:
+    """libvirtd may have been restarted before it knew that the guest had arrived, and have kept its source."""
+    play = left_unheard(how)
+    ended = departed(play, end)
+    play.see(LibvirtBack(URI))
+    assert REPORT not in play.census(ended) and play.alarm
+    assert "goes on at the destination" in play.verdicts[-1].why
+    for _ in range(3):
+        play.wait(60)
+        assert play.census(ended) == [] and play.verdicts == []
+    play.restart(uris=[URI])
+    assert REPORT not in play.census(ended)
+    assert REPORT in play.event(Lifecycle.STARTED) + play.event(Lifecycle.STOPPED, Stopped.FAILED)
+
+
+@pytest.mark.parametrize("how", ["restarted", "away"])
+def test_a_migration_that_had_begun_before_that_is_known_to_be_over(how: str) -> None:
+    play = left_unheard(how)
+    ended = departed(play, ENDS[1], 67.0)
+    play.see(LibvirtBack(URI))
+    assert REPORT in play.census(ended)
+
+
+def test_nor_does_one_matter_where_nothing_can_have_been_missed() -> None:
+    """One that is aborted brings no event, since the guest ran on all the time."""
+    play = Play()
+    play.census(running(persistent=True))
+    assert REPORT in play.census(departed(play, ENDS[1]))
+
+
+def test_one_that_was_started_unseen_and_whose_log_tells_of_a_migration_is_an_alarm() -> None:
+    play = Play()
+    play.census(off(ShutoffReason.SHUTDOWN, started=1.0))
+    play.see(LibvirtAway(URI, "away"))
+    play.wait(60)
+    lived = replace(ENDS[1], started=play.now.wall.timestamp())
+    ended = departed(play, lived)
+    play.see(LibvirtBack(URI))
+    assert REPORT not in play.census(ended) and play.alarm
+
+
+def test_one_that_vanished_after_a_migration_that_nobody_had_heard_of_is_an_alarm() -> None:
+    play = Play()
+    play.census(running(SHOWN.instance, persistent=False))
+    play.see(LibvirtAway(URI, "away"))
+    play.wait(60)
+    play.see(LibvirtBack(URI))
+    assert play.census() == ["ask"]
+    traces = departed(play, replace(ENDS[2], last_words="crashed"))
+    said = play.see(Asked(INSTANCE, None, play.number, traces)) + play.census()
+    assert REPORT not in said and play.alarm

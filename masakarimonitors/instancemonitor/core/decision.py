@@ -274,7 +274,8 @@ class Decider:
             return state, NOTHING
         if seen.traces is None:
             return state.put(replace(instance, trace=Trace.MUTE)), NOTHING
-        instance = replace(instance, leaving=facts.leaves_still(seen.traces, instance))
+        looked = looked_at(state, instance, now)
+        instance = replace(instance, leaving=facts.leaves_still(seen.traces, instance, looked=looked))
         trace = facts.trace(seen.traces, instance)
         died = trace is Trace.CRASHED
         if not _is_known(state, instance) or (instance.missed and instance.defined is not False):

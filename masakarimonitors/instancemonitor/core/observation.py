@@ -143,16 +143,15 @@ class ControlFailed(DomainEvent):
 class Reading:
     """One instance's state as libvirt told it when asked.
 
-    For an instance that is off: `reason`, whether its process lives, and what libvirt's log of it tells of its
-    last life, if `log_read`: the `last_words` ("crashed", "destroyed", ...) with which it ended, empty where the
-    log tells of no end; when it `started` (seconds since 1970, 0 where the log does not tell), and when it
-    `ended` (likewise); whether it
-    `arrived`, by live migration or out of a file, so that it may have ended before its guest ever ran here.
+    For an instance that is off: `reason`, whether its process lives, and what libvirt's log of it tells of its last
+    life, if `log_read`: the `last_words` ("crashed", "destroyed", ...) with which it ended, empty where the log tells
+    of no end; when it `started` (seconds since 1970, 0 where the log does not tell), and when it `ended` (likewise);
+    whether it `arrived`, by live migration or out of a file, so that it may have ended before its guest ever ran here.
     Starts that failed are no lives; `failed`: which of them the log tells of since. `departure`: whether a live
-    migration away was begun in that life. `persistent`: of one that is on,
-    whether libvirt keeps a definition of it, so that it will still be listed when it is off (None: not told). `halt`:
-    why one that is paused was, where libvirt's reason is one of those that its events have, too: among them that its
-    guest goes on at the destination of a live migration, or is about to.
+    migration away was begun in that life, and when the last one `departed` (seconds since 1970; 0 where the log does
+    not tell). `persistent`: of one that is on, whether libvirt keeps a definition of it, so that it will still be
+    listed when it is off (None: not told). `halt`: why one that is paused was, where libvirt's reason is one of those
+    that its events have, too: among them that its guest goes on at the destination of a live migration, or is about to.
     """
 
     instance: Identity
@@ -166,6 +165,7 @@ class Reading:
     log_read: bool = False
     failed: Failed = Failed.NOTHING
     departure: Departure = Departure.UNTOLD
+    departed: float = 0.0
     persistent: bool | None = None
     halt: Suspended | None = None
 

@@ -81,17 +81,17 @@ class Instance:
     when by its log the life began that was last read of it since (0: none was); `held`: when it had vanished and
     nothing told why (0: its libvirt lists it); `noted_at`: the monotonic second of the last of `reported`, `made` and
     `held` (None: of an earlier run).
-    `defined`: whether libvirt keeps a definition of it (None: not told).
-    `leaving`: whether it was held for the end of a live migration from here when last heard of.
-    `ended`: its process ended while its libvirtd was away or fell silent, and nobody had stopped it; `trace`: what the
-    disk tells of it now that libvirt does not know it. `unwatched`: events of it may have been missed since it was last
-    seen. `over`: that life has ended unheard, since libvirt did not list it, or is starting it. `before_reboot`: known
-    only from before this host was started. `missed`: censuses in a row that did not list it; `asked`: what the disk
-    tells of that is not known yet. `as_of`: after which event the last look began that told of it, or did not list it.
-    `unread`: since it could not be read, or by no look that an event had not overtaken (None: it can), when its libvirt
-    had been looked at before that; `untold`: its libvirt lists it, and does not tell how it stands. `alarm`: what was
-    last said of it that asks for a human; `halted`: why it stands still, if nobody paused it; `signalled`: its QEMU was
-    told by a signal to end.
+    `defined`: whether libvirt keeps a definition of it (None: not told). `leaving`: whether it was held for the end of
+    a live migration from here when last heard of. `ended`: its process ended while its libvirtd was away or fell
+    silent, and nobody had stopped it; `trace`: what the disk tells of it now that libvirt does not know it.
+    `unwatched`: events of it may have been missed since it was last seen, `unheard`: since when (seconds since 1970; 0:
+    of an earlier run). `over`: that life has ended unheard, since libvirt did not list it, or is starting it.
+    `before_reboot`: known only from before this host was started. `missed`: censuses in a row that did not list it;
+    `asked`: what the disk tells of that is not known yet. `as_of`: after which event the last look began that told of
+    it, or did not list it. `unread`: since it could not be read, or by no look that an event had not overtaken (None:
+    it can), when its libvirt had been looked at before that; `untold`: its libvirt lists it, and does not tell how it
+    stands. `alarm`: what was last said of it that asks for a human; `halted`: why it stands still, if nobody paused it;
+    `signalled`: its QEMU was told by a signal to end.
     """
 
     identity: Identity
@@ -112,6 +112,7 @@ class Instance:
     ended: bool = False
     trace: Trace = Trace.NONE
     unwatched: bool = False
+    unheard: float = 0.0
     over: bool = False
     before_reboot: bool = False
     missed: int = 0
@@ -299,7 +300,9 @@ def mark_away(state: State, uri: str, seen: str, now: Instant) -> tuple[State, D
     if uri in state.away:
         return replace(state, away={**state.away, uri: seen}), NOTHING
     instances = {
-        place: replace(one, unwatched=True) if place[0] == uri else one
+        place: replace(one, unwatched=True, unheard=one.unheard if one.unwatched else now.wall.timestamp())
+        if place[0] == uri
+        else one
         for place, one in state.instances.items()
     }
     told = "instances there are not watched at present; what dies meanwhile is found when libvirt is back"

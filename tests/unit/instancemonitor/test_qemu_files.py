@@ -83,6 +83,7 @@ def test_the_logs_last_words(files: QemuFiles, text: str, log: Log) -> None:
     assert files.log("vm") == replace(log, ended=ENDED if log.last_words else 0.0, departure=stayed)
 
 
+DEPARTED = STARTED + 18.47
 DEPARTS = "2026-11-22 11:03:30.000+0000: initiating migration\n"
 
 
@@ -108,6 +109,19 @@ def test_whether_a_live_migration_away_was_begun(files: QemuFiles, text: str, de
     (files.logs / "vm.log").write_text(text)
     log = files.log("vm")
     assert log is not None and log.departure is departure
+    assert log.departed == (DEPARTED if departure is Departure.BEGUN else 0.0)
+
+
+def test_when_the_last_one_was_begun(files: QemuFiles) -> None:
+    earlier = DEPARTS.replace("11:03:30", "11:03:20")
+    for text, departed in (
+        (START + earlier + DEPARTS, DEPARTED),
+        (START + "qemu: cut o" + DEPARTS.replace("2026-11-22 ", ""), 0.0),
+        (START + "initiating migration\n", 0.0),
+    ):
+        (files.logs / "vm.log").write_text(text)
+        log = files.log("vm")
+        assert log is not None and (log.departure, log.departed) == (Departure.BEGUN, departed)
 
 
 def test_only_the_end_of_a_long_log_is_read(files: QemuFiles) -> None:
@@ -129,7 +143,9 @@ def test_a_log_without_an_end_on_a_disk_without_room_says_nothing(
     (files.logs / "vm.log").write_text(START + CRASHED)
     assert files.log("vm") == Log("crashed", STARTED, ended=ENDED), "nor whether it was sent away"
     (files.logs / "vm.log").write_text(START + DEPARTS + CRASHED)
-    assert files.log("vm") == Log("crashed", STARTED, ended=ENDED, departure=Departure.BEGUN)
+    assert files.log("vm") == Log(
+        "crashed", STARTED, ended=ENDED, departure=Departure.BEGUN, departed=DEPARTED
+    )
 
 
 def test_a_log_that_tells_nothing_means_something_only_where_those_of_others_can_be_read(

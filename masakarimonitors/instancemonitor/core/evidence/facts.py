@@ -33,6 +33,8 @@ from masakarimonitors.libvirt.domain_state import (
     Suspended,
 )
 
+_DEAF = 20.0
+"""Seconds after which a libvirt that is heard no more counts as away: its connection's keepalive."""
 _KEEP_TRANSIENT = 86400.0
 """Seconds for which an instance that vanished by dying, or may have, stays known where no report of it waits."""
 _KEEP_UNTOLD = 7 * 86400.0
@@ -217,14 +219,20 @@ def trace(traces: Reading, known: Instance) -> Trace:
     return {Fate.DIED: Trace.CRASHED, Fate.PLANNED: Trace.STOPPED}.get(fate, Trace.NONE)
 
 
-def leaves_still(traces: Reading, known: Instance) -> Leaving:
-    """Whether an instance that has ended may go on elsewhere, now that its log is read, too.
+def leaves_still(traces: Reading, known: Instance, *, looked: float) -> Leaving:
+    """Whether an instance that has ended may go on elsewhere, now that its log is read, too; `looked`: as of a reading.
 
     What libvirt has told of its migration stands, whatever its log does not tell; and a log whose last life began after
-    the one that was seen tells nothing of that.
+    the one that was seen tells nothing of that. A migration that began unheard may have taken its guest away.
     """
-    stayed = traces.departure is Departure.NONE and 0 < traces.started <= known.since
-    return Leaving.NO if known.leaving is Leaving.MAYBE and stayed else known.leaving
+    if known.leaving is Leaving.MAYBE:
+        stayed = traces.departure is Departure.NONE and 0 < traces.started <= known.since
+        return Leaving.NO if stayed else Leaving.MAYBE
+    if known.leaving is Leaving.NO and known.phase is Phase.UP and known.unwatched:
+        heard = max(known.since, looked, known.unheard - _DEAF)
+        unheard = traces.departure is Departure.BEGUN and not 0 < traces.departed <= heard
+        return Leaving.MAYBE if unheard else Leaving.NO
+    return known.leaving
 
 
 def _may_be_aborted(reading: Reading, known: Instance) -> bool:
@@ -274,6 +282,13 @@ _UNHEARD_OF = Seen(
 _OUTDATED = (
     "its death was reported before this host was restarted, and it may run elsewhere by now, so what was not delivered "
     "of that is withdrawn; look whether it was recovered"
+)
+_WAS_LEAVING = (
+    "it was being migrated when last heard of, and whether it goes on at the destination cannot be told"
+)
+_DEPARTED = (
+    "its log tells of a live migration away of which nobody heard how it ended, so whether it goes on at the "
+    "destination cannot be told"
 )
 _BEGAN = Seen(Fact.LIVES, "it was started again, unseen")
 _UNTOLD = (
@@ -349,7 +364,8 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
         return _not_arrived(reading, known, looked, fate, why)
     whose = _whose(reading, known, looked, now)
     died = fate is Fate.DIED
-    if died and whose is _Whose.UNSEEN and not reading.arrived and known.phase in (Phase.DOWN, *DEAD):
+    never_moved = not reading.arrived and reading.departure is not Departure.BEGUN
+    if died and whose is _Whose.UNSEEN and never_moved and known.phase in (Phase.DOWN, *DEAD):
         return _BEGAN, Seen(Fact.DIED, why, evidence)
     if known.phase in DEAD and known.before_reboot:
         return (Seen(Fact.HOST_RESTARTED, _OUTDATED, evidence),)
@@ -360,9 +376,10 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
     if died and known.phase is not Phase.DOWN and _may_be_aborted(reading, known):
         told = "its log tells of a later live migration, which may have been aborted, and not how the life before ended"
         return (Seen(Fact.UNSURE, told, evidence),)
-    leaves = leaves_still(reading, known)
+    leaves = leaves_still(reading, known, looked=looked)
     if died and known.phase in (Phase.UP, Phase.UNSURE) and leaves is not Leaving.NO:
-        told = "it was being migrated when last heard of, and whether it goes on at the destination cannot be told"
+        begun = leaves is Leaving.MAYBE and reading.departure is Departure.BEGUN
+        told = _DEPARTED if begun else _WAS_LEAVING
         return (Seen(Fact.UNSURE, told, evidence),)
     if known.phase is Phase.DOWN:
         return _unknown_life(reading, whose, fate, looked, why)

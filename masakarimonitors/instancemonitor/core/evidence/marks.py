@@ -43,7 +43,8 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
         as_of=after,
     )
     if reading.power is Power.OFF:
-        instance = replace(instance, defined=True)
+        leaving = facts.leaves_still(reading, known, looked=looked)
+        instance = replace(instance, defined=True, leaving=leaving)
     elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
         pass  # what arrives is defined when it has arrived
     elif reading.persistent is not None:
