@@ -9,6 +9,7 @@ successor reads it with the same answer that makes it the leader.
 """
 
 import asyncio
+import collections
 import contextlib
 import logging
 import math
@@ -50,6 +51,10 @@ LOG = logging.getLogger(__name__)
 _SEES = frozenset({LINK})
 POLICY = ElectionPolicy(deciding=_SEES)
 _DELETED = "there is no Lease, and whoever held one may still report"
+_NAMESAKE = (
+    "another process renews the Lease of the election under this host's name, {name}: two monitors run on one host, or "
+    "two hosts have one name. Only one of both reports; end the other, or give each host its own name"
+)
 _MADE_ANEW = "the Lease was made anew, and whoever held the one before may still report"
 
 
@@ -127,6 +132,9 @@ class LeaseElector:
         # The renewal that was seen last, and when it was seen first.
         self._renewal = ""
         self._changed_at = -math.inf
+        # The renewals that this process has asked for: another by the same name may run beside it.
+        self._ours: collections.deque[str] = collections.deque(maxlen=8)
+        self._namesake_at = -math.inf
         # When this monitor asked for the renewal that was answered last; None: for none.
         self._renewed_at: Instant | None = None
         self._read_fault = ""
@@ -136,8 +144,10 @@ class LeaseElector:
 
     @property
     def troubles(self) -> Sequence[str]:
-        """For people: what hangs on the Lease and cannot be read."""
-        return (*self._part.troubles, *self.silences.troubles)
+        """For people: what hangs on the Lease and cannot be read, and who renews it under this host's name."""
+        passed = self._clock.now().monotonic - self._namesake_at
+        namesake = (_NAMESAKE.format(name=self._own),) if passed < self._timings.duration else ()
+        return (*namesake, *self._part.troubles, *self.silences.troubles)
 
     def on_sight(self, proven: bool) -> None:
         """Note whether this node's own view is proven: who sees nothing must not keep the Lease from those who do."""
@@ -212,6 +222,8 @@ class LeaseElector:
                 self._anew_at = now
             self._uid = seen.uid
         if seen is not None and seen.renewal != self._renewal:
+            if self._renewal and self._is_namesakes(seen):
+                self._namesake_at = now
             self._renewal, self._changed_at = seen.renewal, now
         if seen is not None:
             self.silences.take(seen.silences, seen.senseless)
@@ -221,11 +233,19 @@ class LeaseElector:
         seen = self._seen
         if seen is None:
             return Holder.UNKNOWN
-        free = not seen.leader or now - self._changed_at > seen.duration
-        own = seen.leader == self._own
+        namesake = self._is_namesakes(seen)
+        # A process of this host's name leads no longer than this one would; a killed one is not waited for longer.
+        free = not seen.leader or now - self._changed_at > (
+            self._timings.deadline if namesake else seen.duration
+        )
+        own = seen.leader == self._own and not namesake
         if self._was_made_anew(now) and (own or free):
             return Holder.UNKNOWN
         return Holder.OWN if own else Holder.NOBODY if free else Holder.OTHER
+
+    def _is_namesakes(self, seen: LeaseSeen) -> bool:
+        """Whether another process holds it under this host's name: one before this one, or one that runs beside it."""
+        return seen.leader == self._own and seen.renewal not in self._ours
 
     def _was_made_anew(self, now: float) -> bool:
         """Whether it was replaced or emptied so lately that whoever held it may not know it yet, and reports."""
@@ -312,6 +332,8 @@ class LeaseElector:
         body = write_lease(
             seen, self._name, self._candidate(), asked.wall, duration=self._timings.duration, ledger=ledger
         )
+        # Noted before: it may be carried out though no answer comes.
+        self._ours.append(read_lease(body).renewal)
         await self._put(api, body)
         self._renewed_at = asked
         if wanted is not None:
@@ -352,7 +374,7 @@ class LeaseElector:
             # A busy store answers in that time; one that hangs is not waited for.
             async with asyncio.timeout(3.0):
                 await self._read(api)
-                if self._seen is not None and self._seen.leader == self._own:
+                if self._seen is not None and self._holder(self._clock.now().monotonic) is Holder.OWN:
                     await self._release(api, self._seen)
 
 

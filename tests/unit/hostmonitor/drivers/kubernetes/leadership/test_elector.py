@@ -195,6 +195,87 @@ async def test_a_renewal_that_was_asked_for_before_this_computer_was_suspended_g
         assert shelf.writes > writes + 1
 
 
+async def test_two_processes_of_one_hosts_name_never_lead_at_once_and_one_says_so() -> None:
+    """As when a pod is replaced and the old one lives on for a while: both find their own name on the Lease."""
+    clock, shelf, timings = FakeClock(), Shelf(), ElectionTimings()
+
+    def process() -> LeaseElector:
+        return LeaseElector(
+            Credentials(),
+            "default",
+            "l",
+            "n1",
+            clock,
+            timings,
+            open_api=lambda _: contextlib.nullcontext(shelf),
+        )
+
+    old, new = process(), process()
+    async with contextlib.AsyncExitStack() as stack:
+        async with listening(old) as first:
+            while not any(isinstance(said, Leader) for said in first):
+                await clock.advance(timings.tick / 4)
+            second = await stack.enter_async_context(listening(new))
+            for _ in range(200):
+                await clock.advance(timings.tick / 4)
+                assert not any(isinstance(said, Leader) for said in second)
+            assert isinstance(first[-1], Leader) and isinstance(second[-1], Follower)
+            (trouble,) = new.troubles
+            assert "n1" in trouble and not old.troubles
+        # Stopped in order it hands over; one that is killed is waited for as long as it may lead.
+        while not any(isinstance(said, Leader) for said in second):
+            await clock.advance(timings.tick / 4)
+        for _ in range(80):
+            await clock.advance(timings.tick / 4)
+        assert new.troubles == ()
+
+
+async def test_one_that_comes_back_after_it_was_killed_leads_when_its_former_self_would_have_stopped() -> (
+    None
+):
+    clock, shelf, timings = FakeClock(), Shelf(), ElectionTimings()
+    shelf.put(held_by("n1"))
+    source = LeaseElector(
+        Credentials(), "default", "l", "n1", clock, timings, open_api=lambda _: contextlib.nullcontext(shelf)
+    )
+    began = clock.now().monotonic
+    async with listening(source) as heard:
+        while not any(isinstance(said, Leader) for said in heard):
+            await clock.advance(timings.tick / 4)
+        waited = clock.now().monotonic - began
+        assert timings.deadline <= waited <= timings.deadline + timings.renew + timings.tick
+
+
+async def test_a_renewal_that_was_carried_out_unanswered_is_its_own() -> None:
+    clock, timings = FakeClock(), ElectionTimings()
+
+    class Mute(Shelf):
+        mute = False
+
+        async def write_lease(
+            self, namespace: str, body: Mapping[str, Any], timeout: float
+        ) -> dict[str, Any]:
+            written = await super().write_lease(namespace, body, timeout)
+            if self.mute:
+                self.mute = False
+                raise ApiFault("no answer in time")
+            return written
+
+    shelf = Mute()
+    shelf.put(held_by(""))
+    source = LeaseElector(
+        Credentials(), "default", "l", "n1", clock, timings, open_api=lambda _: contextlib.nullcontext(shelf)
+    )
+    async with listening(source) as heard:
+        while not any(isinstance(said, Leader) for said in heard):
+            await clock.advance(timings.tick / 4)
+        shelf.mute = True
+        for _ in range(120):
+            await clock.advance(timings.tick / 4)
+        assert not shelf.mute and not any(isinstance(said, Follower) for said in heard)
+        assert isinstance(heard[-1], Leader) and source.troubles == ()
+
+
 @pytest.mark.parametrize(("uid", "holder"), [("two", ""), ("two", "n1"), ("two", "n2"), ("one", "")])
 async def test_a_lease_that_was_made_anew_is_acquired_once_its_holder_has_stopped(
     tmp_path: Path, uid: str, holder: str
