@@ -6,6 +6,7 @@ engine's hand; `Leader`, `Follower` or `NoElection`. By which rules stands in `c
 """
 
 import logging
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from masakarimonitors.core.decision import Command, Instant
@@ -24,6 +25,15 @@ from masakarimonitors.hostmonitor.core.observation import Observation, WriteLedg
 from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
 
 LOG = logging.getLogger(__name__)
+
+_REPAIRS = 5.0
+"""Seconds between two times at which a ledger is written again that was taken away: somebody may do so all the time."""
+
+_UNWRITTEN = (
+    "the ledger of reported hosts cannot be written, though this monitor is the reporter ({fault}): whoever takes over "
+    "goes by what it has seen itself and by what masakari lists. It is tried again; masakari-monitors check says what "
+    "this monitor may not write"
+)
 
 
 def _nothing() -> None:
@@ -55,8 +65,10 @@ class LockElection:
         self._election = Election()
         self._places = places
         self._unread: frozenset[Part] = frozenset()
+        self._unwritten = ""
         self.delivers: bool | None = None
         self.draft = LedgerDraft()
+        self._repaired_at = -math.inf
 
     @property
     def standing(self) -> Standing:
@@ -65,8 +77,9 @@ class LockElection:
 
     @property
     def troubles(self) -> Sequence[str]:
-        """For people: what stands there that cannot be read."""
-        return [told(part, self._places[part]) for part in sorted(self._unread)]
+        """For people: what stands there that cannot be read, and what cannot be written though this monitor leads."""
+        unwritten = [_UNWRITTEN.format(fault=self._unwritten)] if self._unwritten else []
+        return unwritten + [told(part, self._places[part]) for part in sorted(self._unread)]
 
     def cannot_read(self, parts: Collection[Part]) -> None:
         """These parts of what was shown last cannot be read, and all others can."""
@@ -74,6 +87,12 @@ class LockElection:
             sentence = told(part, self._places[part])
             LOG.warning("%s%s", sentence[0].upper(), sentence[1:])
         self._unread = frozenset(parts)
+
+    def cannot_write(self, fault: str) -> None:
+        """The ledger cannot be written for now, by the monitor that holds the lock; empty: it can."""
+        if fault and not self._unwritten:
+            LOG.warning("The ledger of reported hosts could not be written, it is tried again: %s", fault)
+        self._unwritten = fault
 
     def begin(self, emit: Callable[[Observation], None], now: float) -> None:
         """Speak to `emit` from monotonic second `now` on: at each start of the source."""
@@ -109,6 +128,21 @@ class LockElection:
                 self._on_gained()
             elif self.standing is Standing.FOLLOWING:
                 self.draft = self.draft.dropped()
+                self._unwritten = ""
+        if self.standing is Standing.LEADING:
+            self._repair(found, at.monotonic)
         ledger = self.draft.current if self.standing is Standing.LEADING else found
         self._feed.say(election.word(self._election, facts, ledger, at))
         return act
+
+    def _repair(self, found: Ledger | None, now: float) -> None:
+        draft = self.draft.found(found)
+        if draft is self.draft or now - self._repaired_at < _REPAIRS:
+            return
+        LOG.warning(
+            "The ledger that this monitor has written (%s) was changed or taken away: it is written again",
+            self._places[Part.LEDGER],
+        )
+        self._repaired_at = now
+        self.draft = draft
+        self._on_wanted()

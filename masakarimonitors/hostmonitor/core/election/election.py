@@ -363,6 +363,13 @@ class LedgerDraft:
             wanted=None if self.wanted is entries else self.wanted, as_leader=True, written=entries
         )
 
+    def found(self, ledger: Ledger | None) -> "LedgerDraft":
+        """As the leader: `ledger` stands there. Nobody else writes there; if it is not what this one has written, that
+        was taken away or damaged, and is to be written again."""
+        if self.wanted is not None or self.written is None or ledger == self.written:
+            return self
+        return replace(self, wanted=self.written, as_leader=True)
+
     def dropped(self) -> "LedgerDraft":
         """Another leads: its ledger is the truth by now."""
         return LedgerDraft()

@@ -85,3 +85,32 @@ def test_what_cannot_be_read_is_told_once_and_shown_for_as_long_as_it_stands(
     assert Part.LEADER in trouble
     part.cannot_read(())
     assert part.troubles == []
+
+
+def later(seconds: float) -> Instant:
+    return Instant(AT.monotonic + seconds, EPOCH + datetime.timedelta(seconds=seconds))
+
+
+def test_a_leader_writes_again_what_was_taken_away_and_not_all_the_time() -> None:
+    stage = Stage()
+    part = stage.part
+    part.judge(HELD, {}, AT)
+    part.draft = part.draft.stored({"n1": ENTRY})
+    stage.called.clear()
+    part.judge(HELD, {"n1": ENTRY}, later(1))
+    assert stage.called == []
+    part.judge(HELD, None, later(2))
+    again = part.draft.wanted
+    assert stage.called == ["wanted"] and again == {"n1": ENTRY}
+    part.draft = part.draft.stored(again)
+    part.judge(HELD, {}, later(3))
+    assert stage.called == ["wanted"], "somebody else writes there all the time"
+    part.judge(HELD, {}, later(7.5))
+    assert stage.called == ["wanted"] * 2
+
+
+def test_nobody_repairs_what_it_has_not_written_as_the_leader() -> None:
+    stage = Stage()
+    stage.part.judge(LED, {"n1": ENTRY}, AT)
+    stage.part.judge(LED, None, later(1))
+    assert stage.part.draft == LedgerDraft() and stage.called == []

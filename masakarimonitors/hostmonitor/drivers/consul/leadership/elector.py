@@ -370,7 +370,6 @@ class Elector:
 
     async def _keep_ledger(self) -> NoReturn:
         """Write the newest ledger, on the condition that this session still holds the lock."""
-        told = False
         while True:
             await self._to_write.wait()
             self._to_write.clear()
@@ -378,14 +377,10 @@ class Elector:
                 try:
                     written = await self._keys.write_ledger(entries, self._session.id)
                 except AgentFault as fault:
-                    if not told:
-                        LOG.warning(
-                            "The ledger of reported hosts could not be written, it is tried again: %s", fault
-                        )
-                    told = True
+                    self._part.cannot_write(str(fault))
                     await asyncio.sleep(self._timings.retry)
                     continue
-                told = False
+                self._part.cannot_write("")
                 if not written:
                     # Another's ledger is not overwritten.
                     self._lost()

@@ -14,6 +14,7 @@ from masakarimonitors.hostmonitor.drivers.consul.leadership.election import (
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_clock import SuspendableClock
 from tests.fixtures.fake_consul_store import FakeStore
+from tests.fixtures.waiting import eventually
 from tests.unit.hostmonitor.drivers.consul.electing import (
     ALL,
     ENTRY,
@@ -512,3 +513,28 @@ async def test_a_clean_stop_leaves_no_delay_behind(run: Runs, store: FakeStore) 
     await a.until(leads)
     await a.stop()
     assert store.keys[PREFIX + "reporter"][1] == "" and not store.sessions and not store.lock_delay
+
+
+async def test_a_ledger_that_was_taken_away_beneath_its_leader_is_written_again(
+    run: Runs, store: FakeStore
+) -> None:
+    """Or its successor would not know of it."""
+    a = run("a")
+    await a.until(leads)
+    await a.elector.perform(WriteLedger({"node05": ENTRY}))
+    await store.until(lambda: PREFIX + "ledger" in store.keys)
+    store.put(PREFIX + "ledger", b"{oops")
+    await store.until(lambda: read_ledger(store.keys[PREFIX + "ledger"][0]) == {"node05": ENTRY})
+    assert a.history == ["-", "self"]
+
+
+async def test_a_reporter_whose_ledger_is_refused_is_one_with_an_alarm(run: Runs, store: FakeStore) -> None:
+    a = run("a")
+    await a.until(leads)
+    store.unwritable = {PREFIX + "ledger"}
+    await a.elector.perform(WriteLedger({"node05": ENTRY}))
+    await eventually(lambda: a.elector.troubles, "an alarm")
+    assert "ledger of reported hosts cannot be written" in a.elector.troubles[0]
+    store.unwritable = set()
+    await eventually(lambda: not a.elector.troubles, "that it is over")
+    assert a.history == ["-", "self"]
