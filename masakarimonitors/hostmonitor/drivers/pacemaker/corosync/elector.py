@@ -163,17 +163,24 @@ class GroupElector:
         me = (group.node_id, self._pid)
         loop = asyncio.get_running_loop()
         gone = asyncio.Event()
+        bugs: list[Exception] = []
 
         def news() -> None:
             try:
                 self._take(group, me)
             except CorosyncError as fault:
                 LOG.info("Corosync's group is gone: %s", fault)
-                loop.remove_reader(group.fd)
-                gone.set()
-                self._judge(f"Corosync's group is gone: {fault}")
-                return
-            self._judge()
+                left(f"Corosync's group is gone: {fault}")
+            except Exception as fault:  # noqa: BLE001 - what came with it is lost, and all others know it: begin anew
+                bugs.append(fault)
+                left("what Corosync's group told could not be taken in")
+            else:
+                self._judge()
+
+        def left(why: str) -> None:
+            loop.remove_reader(group.fd)
+            gone.set()
+            self._judge(why)
 
         loop.add_reader(group.fd, news)
         self._group = group
@@ -209,6 +216,8 @@ class GroupElector:
             self._under_way.clear()
             # Out of the group it leads nobody: said before anything is waited for.
             self._judge("Corosync's group was left")
+        if bugs:
+            raise bugs[0]
 
     def _take(self, group: GroupFeed, me: Process) -> None:
         for event in group.dispatch():

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -283,6 +284,23 @@ async def test_a_corosync_that_is_gone_ends_it_at_once() -> None:
         group.gone = True
         await group.say()
         assert scene.leaderships() == ["-"]
+
+
+async def test_news_that_cannot_be_taken_in_end_it_rather_than_leave_it_with_another_group_than_all_others() -> (
+    None
+):
+    """It leads by what it has heard, and has lost what came with that: the source is begun anew, and joins anew."""
+    scene = Scene()
+    task = asyncio.get_running_loop().create_task(scene.elector.run(scene._hear))
+    await settle()
+    await scene.see()
+    (group,) = scene.groups
+    nonsense: Any = 3
+    await group.say(joined(ME, new=ME), GroupMessage(ME, nonsense), joined(LOWER, ME, new=LOWER))
+    await scene.clock.advance(1.0)
+    with pytest.raises(AttributeError):
+        await task
+    assert group.closed and isinstance(scene.said[-1], NoElection)
 
 
 async def test_without_a_way_into_the_group_there_is_no_election_since_then() -> None:
