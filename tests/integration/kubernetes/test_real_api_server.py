@@ -13,10 +13,11 @@ from masakarimonitors.cmd import runner
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import loader
 from masakarimonitors.core.decision import Ruling, Verdict
-from masakarimonitors.hostmonitor.drivers.base import Weight
+from masakarimonitors.hostmonitor.drivers.base import NotShared, Weight
 from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.examine import Question, examine
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames
+from masakarimonitors.hostmonitor.drivers.kubernetes.peers import LeaseWords
 from masakarimonitors.receiver.app import Receiver
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.waiting import eventually
@@ -215,7 +216,11 @@ async def test_the_check_creates_the_lease_and_names_what_is_missing(
         own = OwnNames(names=("checked-k1",))
         credentials = Credentials(str(kubeconfig))
         return Question(
-            credentials=credentials, selector="checked=yes", own=own, lease=("default", "checked")
+            credentials=credentials,
+            selector="checked=yes",
+            own=own,
+            lease=("default", "checked"),
+            fleet="checked-k1",
         )
 
     async with cluster.client() as client:
@@ -229,8 +234,17 @@ async def test_the_check_creates_the_lease_and_names_what_is_missing(
             for finding in await examine(question(cluster.list_only))
             if finding.weight is not Weight.OK
         ]
-        assert [finding.weight for finding in poor] == [Weight.WARNING, Weight.WARNING, Weight.FAULT]
+        weights = [finding.weight for finding in poor]
+        assert weights == [Weight.WARNING, Weight.WARNING, Weight.FAULT, Weight.WARNING]
         assert (
             "needs watch on nodes" in poor[0].text and "needs get, create, update on leases" in poor[2].text
         )
+        assert "needs get, create, update, list on leases" in poor[3].text
+        words = LeaseWords(Credentials(str(cluster.kubeconfig)), "default", "checked")
+        assert await words.read() == {}, "nothing was written by the checks"
+        for value in (b"one", b"two"):
+            await words.tell("checked-k1", value)
+        assert await words.read() == {"checked-k1": b"two"}
+        with pytest.raises(NotShared, match="needs get, create, update, list"):
+            await LeaseWords(Credentials(str(cluster.list_only)), "default", "checked").read()
         await kubelet.delete()

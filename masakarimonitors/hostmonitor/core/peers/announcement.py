@@ -151,13 +151,13 @@ def encode(said: Announcement) -> bytes:
 def decode(node: str, value: bytes) -> Announcement | None:
     """What stands there as said by `node`, of this or another release; None for anything else.
 
-    What is not known here is read over. A name other than the node's is nobody's word.
+    What is not known here is read over. A name other than the node's, in whatever case, is nobody's word.
     """
     if len(value) > LARGEST:
         return None
     try:
         fields = read_json(value)
-        if not isinstance(fields, dict) or fields["node"] != node:
+        if not isinstance(fields, dict) or str(fields["node"]).casefold() != node.casefold():
             return None
         rules = fields.get("rules") if fields.get("scheme") == SCHEME else None
         blind = fields.get("blind")

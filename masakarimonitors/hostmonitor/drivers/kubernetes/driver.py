@@ -22,6 +22,7 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Crede
 from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.elector import ElectionTimings, LeaseElector
 from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import LINK, Nodes, Rhythm
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames, own_names
+from masakarimonitors.hostmonitor.drivers.kubernetes.peers import LeaseWords
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.system.clock import Clock, boot_id
 
@@ -47,11 +48,12 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
     asks = bool(conf.host.power_config_file) and not conf.host.disable_ipmi_check
     proof = Prover(PowerPolicy.of(conf.host), clock)
     rhythm = Rhythm(resync=max(1, int(conf.host.monitoring_interval)))
-    elector = None
+    elector, peers = None, None
     if conf.host.reporter != "all":
         elector = LeaseElector(
             credentials, options.lease_namespace, options.lease_name, own, clock, ElectionTimings()
         )
+        peers = LeaseWords(credentials, options.lease_namespace, options.lease_name)
     nodes = Nodes(
         credentials,
         options.monitoring_node_labels,
@@ -72,6 +74,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
         needs_proof=asks,
         elected=elector is not None,
         on_path=elector.on_path if elector is not None else lambda works: None,
+        peers=peers,
         share_silences=None if elector is None else elector.silences.share,
         troubles=tuple if elector is None else lambda: elector.troubles,
         look_at_power=proof.look if asks else None,
@@ -97,6 +100,7 @@ async def check_engine(conf: cfg.ConfigOpts, own: str) -> Sequence[Finding]:
             selector=options.monitoring_node_labels,
             own=_names(conf, own),
             lease=lease,
+            fleet=own if conf.host.fleet_view and lease is not None else "",
         )
     )
 

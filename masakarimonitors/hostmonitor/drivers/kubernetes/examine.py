@@ -19,18 +19,23 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import (
 from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import blank_lease
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames, find_own, who
 from masakarimonitors.hostmonitor.drivers.kubernetes.parse import NodeSeen, read_node
+from masakarimonitors.hostmonitor.drivers.kubernetes.peers import needs, selector, words_lease
 
 _PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is going to be used: the nodes of `selector`, and the Lease by its namespace and name; None: no election."""
+    """What is going to be used: the nodes of `selector`, and the Lease by its namespace and name; None: no election.
+
+    `fleet`: the host whose monitor is to say how it is on a Lease of its own; empty: none does.
+    """
 
     credentials: Credentials
     selector: str
     own: OwnNames
     lease: tuple[str, str] | None
+    fleet: str = ""
 
 
 async def examine(question: Question) -> list[Finding]:
@@ -63,6 +68,8 @@ async def _findings(api: Api, question: Question) -> AsyncIterator[Finding]:
     yield await _node_leases(api)
     if question.lease is not None:
         yield await _lease(api, *question.lease)
+        if question.fleet and (lacks := await _fleet(api, *question.lease, question.fleet)) is not None:
+            yield lacks
 
 
 def _missing(resource: str, *verbs: str) -> str:
@@ -124,6 +131,28 @@ async def _node_leases(api: Api) -> Finding:
             "has stopped, or an API server that this host's kubelet does not reach, is noticed late",
         )
     return Finding(Weight.OK, f"kubernetes: the Leases in {NODE_LEASES} can be read")
+
+
+async def _fleet(api: Api, namespace: str, name: str, own: str) -> Finding | None:
+    """What keeps this host's monitor from saying how it is, or from reading that of the others when it reports."""
+    try:
+        try:
+            await api.write_lease(namespace, words_lease(name, own, ""), _PATIENCE, trial=True)
+        except ApiFault as fault:
+            if fault.status != 409:  # it is there already
+                raise
+        async with aclosing(api.list_leases(namespace, selector(name), _PATIENCE)) as leases:  # type: ignore[type-var]
+            async for _ in leases:
+                break
+    except ApiFault as fault:
+        need = f": {needs(namespace)}" if fault.status == 403 else ""
+        return Finding(
+            Weight.WARNING,
+            f"kubernetes: the Leases beside {namespace}/{name} cannot be used ({fault}){need}. The view of the "
+            "monitors of all hosts lacks this one, or is not there; nothing else suffers ([host] fleet_view = false "
+            "wants none)",
+        )
+    return None
 
 
 async def _lease(api: Api, namespace: str, name: str) -> Finding:

@@ -159,6 +159,15 @@ class Api:
                 found[str(_mapping(item.get("metadata")).get("name"))] = _mapping(item.get("spec"))
         return found
 
+    async def list_leases(
+        self, namespace: str, label: str, timeout: float
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """Each Lease of the namespace that bears the label; `timeout`: seconds for each page. Raises ApiFault."""
+        params = {"labelSelector": label}
+        async for page in self._pages(_leases(namespace), params, _LEASES_A_PAGE, timeout):
+            for item in _items(page):
+                yield item
+
     async def read_lease(self, namespace: str, name: str, timeout: float) -> Mapping[str, Any] | None:
         """The Lease, None where there is none; raises ApiFault."""
         try:

@@ -61,6 +61,16 @@ async def test_a_lease_that_is_renewed_meanwhile_is_in_use(tmp_path: Path) -> No
         assert (last.weight, "in use" in last.text) == (Weight.OK, True)
 
 
+async def test_what_each_monitor_says_of_itself_is_tried_and_not_written(tmp_path: Path) -> None:
+    async with cluster().serve() as server:
+        for _ in range(2):
+            assert {one.weight for one in await found(tmp_path, server, fleet="n1")} == {Weight.OK}
+        assert server.labelled == {}
+        server.labelled_status = 403
+        last = (await found(tmp_path, server, fleet="n1"))[-1]
+        assert last.weight is Weight.WARNING and "needs get, create, update, list on leases" in last.text
+
+
 @pytest.mark.parametrize(
     ("switch", "status", "weight", "words"),
     [
