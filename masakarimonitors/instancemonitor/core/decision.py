@@ -21,7 +21,7 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.offers.again import LOOK, Ended, HostSeen
 from masakarimonitors.instancemonitor.core import told as told_of
-from masakarimonitors.instancemonitor.core.evidence import facts, first_look, marks, order
+from masakarimonitors.instancemonitor.core.evidence import facts, first_look, leaving, marks, order
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.evidence.marks import HERE
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
@@ -144,7 +144,7 @@ class Decider:
             missed=0,
             unread=unread,
             untold=untold,
-            leaving=facts.leaves(seen, known),
+            leaving=leaving.heard(seen, known),
         )
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
@@ -275,7 +275,7 @@ class Decider:
         if seen.traces is None:
             return state.put(replace(instance, trace=Trace.MUTE)), NOTHING
         looked = looked_at(state, instance, now)
-        instance = replace(instance, leaving=facts.leaves_still(seen.traces, instance, looked=looked))
+        instance = replace(instance, leaving=leaving.still(seen.traces, instance, looked=looked))
         trace = facts.trace(seen.traces, instance)
         died = trace is Trace.CRASHED
         if not _is_known(state, instance) or (instance.missed and instance.defined is not False):

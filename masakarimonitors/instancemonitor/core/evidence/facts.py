@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from enum import Enum, auto
 
 from masakarimonitors.core.decision import Instant
-from masakarimonitors.instancemonitor.core.evidence import shutoff
+from masakarimonitors.instancemonitor.core.evidence import leaving, shutoff
 from masakarimonitors.instancemonitor.core.evidence.shutoff import Fate
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import (
@@ -30,11 +30,8 @@ from masakarimonitors.libvirt.domain_state import (
     ShutoffReason,
     Started,
     Stopped,
-    Suspended,
 )
 
-_DEAF = 20.0
-"""Seconds after which a libvirt that is heard no more counts as away: its connection's keepalive."""
 _KEEP_TRANSIENT = 86400.0
 """Seconds for which an instance that vanished by dying, or may have, stays known where no report of it waits."""
 _KEEP_UNTOLD = 7 * 86400.0
@@ -63,8 +60,6 @@ _STOPPED: dict[int, str] = {
     Stopped.SAVED: "it was saved to disk",
     Stopped.FROM_SNAPSHOT: "it was set back to an inactive snapshot",
 }
-# Of a live migration, which leaves it open whether the guest runs here or there.
-_OF_MIGRATION = (Suspended.MIGRATED, Suspended.POSTCOPY, Suspended.POSTCOPY_FAILED)
 
 
 def of_event(seen: DomainEvent) -> Seen | None:
@@ -80,7 +75,7 @@ def of_event(seen: DomainEvent) -> Seen | None:
             return Seen(Fact.LIVES, "it was started", news=True)
         case (Lifecycle.RESUMED, _):
             return Seen(Fact.LIVES, "it runs again", news=True)
-        case (Lifecycle.SUSPENDED, detail) if detail not in _OF_MIGRATION:
+        case (Lifecycle.SUSPENDED, detail) if detail not in leaving.OF_MIGRATION:
             return Seen(Fact.STANDS, "it was paused", news=True)
         case (Lifecycle.PMSUSPENDED, _):
             return Seen(Fact.STANDS, "its guest sleeps", news=True)
@@ -99,13 +94,6 @@ def of_event(seen: DomainEvent) -> Seen | None:
     return None
 
 
-def leaves(seen: DomainEvent, known: Instance) -> Leaving:
-    """Whether its guest is held here for the end of a live migration, by this event or since an earlier one."""
-    if not isinstance(seen, LifecycleChanged) or seen.event is not Lifecycle.SUSPENDED:
-        return known.leaving
-    return Leaving.YES if seen.detail in _OF_MIGRATION else known.leaving
-
-
 def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) -> tuple[Seen, ...]:
     """What a reading proves of an instance that was `known` so; in order, if it proves a life and its end.
 
@@ -116,17 +104,12 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
         case Power.RUNNING:
             return (Seen(Fact.LIVES, "libvirt says that it runs"),)
         case Power.PAUSED:
-            leaves = Leaving.YES if reading.halt in _OF_MIGRATION else Leaving.NO
+            leaves = Leaving.YES if reading.halt in leaving.OF_MIGRATION else Leaving.NO
             return (Seen(Fact.STANDS, "libvirt says that its QEMU lives", leaves=leaves),)
         case Power.STARTING:
             return (Seen(Fact.STARTING, "libvirt says that it is being started"),)
-        case Power.MIGRATING if _leaves(reading, known):
-            # One that was brought back from a file and is kept paused is read so, too: whether it leaves is told by
-            # events, and may be so where they may have been missed. That no job of libvirt's is under way at it proves
-            # nothing: a libvirtd that ends before it knows how a migration did has none when it is back, and the guest
-            # runs at the destination.
-            missed = known.leaving is Leaving.NO and known.unwatched
-            leaves = Leaving.MAYBE if missed else known.leaving
+        case Power.MIGRATING if leaving.is_source(reading, known):
+            leaves = leaving.shown(known)
             away = "libvirt says that a live migration takes it away"
             why = "libvirt says that its QEMU lives" if leaves is Leaving.NO else away
             return (Seen(Fact.STANDS, why, leaves=leaves),)
@@ -219,22 +202,6 @@ def trace(traces: Reading, known: Instance) -> Trace:
     return {Fate.DIED: Trace.CRASHED, Fate.PLANNED: Trace.STOPPED}.get(fate, Trace.NONE)
 
 
-def leaves_still(traces: Reading, known: Instance, *, looked: float) -> Leaving:
-    """Whether an instance that has ended may go on elsewhere, now that its log is read, too; `looked`: as of a reading.
-
-    What libvirt has told of its migration stands, whatever its log does not tell; and a log whose last life began after
-    the one that was seen tells nothing of that. A migration that began unheard may have taken its guest away.
-    """
-    if known.leaving is Leaving.MAYBE:
-        stayed = traces.departure is Departure.NONE and 0 < traces.started <= known.since
-        return Leaving.NO if stayed else Leaving.MAYBE
-    if known.leaving is Leaving.NO and known.phase is Phase.UP and known.unwatched:
-        heard = max(known.since, looked, known.unheard - _DEAF)
-        unheard = traces.departure is Departure.BEGUN and not 0 < traces.departed <= heard
-        return Leaving.MAYBE if unheard else Leaving.NO
-    return known.leaving
-
-
 def _may_be_aborted(reading: Reading, known: Instance) -> bool:
     """Whether the last life in its log is a later live migration to this host, which may not have arrived."""
     return reading.arrived and 0 < known.since < reading.started
@@ -283,13 +250,6 @@ _OUTDATED = (
     "its death was reported before this host was restarted, and it may run elsewhere by now, so what was not delivered "
     "of that is withdrawn; look whether it was recovered"
 )
-_WAS_LEAVING = (
-    "it was being migrated when last heard of, and whether it goes on at the destination cannot be told"
-)
-_DEPARTED = (
-    "its log tells of a live migration away of which nobody heard how it ended, so whether it goes on at the "
-    "destination cannot be told"
-)
 _BEGAN = Seen(Fact.LIVES, "it was started again, unseen")
 _UNTOLD = (
     "its death was reported, and whether it has lived here again since, unseen, and died again cannot be told; look "
@@ -303,15 +263,6 @@ def hides_its_last_life(reading: Reading, known: Instance) -> bool:
         return True
     missed = known.unwatched or known.number <= 0 or known.unread is not None
     return known.phase is Phase.DOWN and reading.power is Power.OFF and not reading.log_read and missed
-
-
-def _leaves(reading: Reading, known: Instance) -> bool:
-    """Whether a pause for a migration is that of a source, just before its guest has left."""
-    if known.phase not in (Phase.UP, Phase.PANICKED):
-        return False
-    if known.identity.run and reading.instance.run:
-        return known.identity.run == reading.instance.run
-    return not known.unwatched
 
 
 class _Whose(Enum):
@@ -376,10 +327,9 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
     if died and known.phase is not Phase.DOWN and _may_be_aborted(reading, known):
         told = "its log tells of a later live migration, which may have been aborted, and not how the life before ended"
         return (Seen(Fact.UNSURE, told, evidence),)
-    leaves = leaves_still(reading, known, looked=looked)
+    leaves = leaving.still(reading, known, looked=looked)
     if died and known.phase in (Phase.UP, Phase.UNSURE) and leaves is not Leaving.NO:
-        begun = leaves is Leaving.MAYBE and reading.departure is Departure.BEGUN
-        told = _DEPARTED if begun else _WAS_LEAVING
+        told = leaving.why(leaves, reading)
         return (Seen(Fact.UNSURE, told, evidence),)
     if known.phase is Phase.DOWN:
         return _unknown_life(reading, whose, fate, looked, why)

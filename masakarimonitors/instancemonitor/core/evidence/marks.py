@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from masakarimonitors.core.decision import NOTHING, Decision, Ruling, Verdict
-from masakarimonitors.instancemonitor.core.evidence import facts
+from masakarimonitors.instancemonitor.core.evidence import facts, leaving
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
 from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading, Trace
@@ -43,8 +43,8 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
         as_of=after,
     )
     if reading.power is Power.OFF:
-        leaving = facts.leaves_still(reading, known, looked=looked)
-        instance = replace(instance, defined=True, leaving=leaving)
+        leaves = leaving.still(reading, known, looked=looked)
+        instance = replace(instance, defined=True, leaving=leaves)
     elif known.phase is Phase.ARRIVING or reading.power is Power.MIGRATING:
         pass  # what arrives is defined when it has arrived
     elif reading.persistent is not None:
