@@ -15,7 +15,7 @@ from oslo_config import cfg
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import Command
 from masakarimonitors.hostmonitor.core.evidence import matrix
-from masakarimonitors.hostmonitor.core.observation import CheckPower, Observation
+from masakarimonitors.hostmonitor.core.observation import CheckPower, Observation, Power, PowerSeen
 from masakarimonitors.hostmonitor.drivers.base import Driver, Finding
 from masakarimonitors.hostmonitor.drivers.kubernetes import examine
 from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Credentials
@@ -31,13 +31,23 @@ from masakarimonitors.system.clock import Clock, boot_id
 class _Effects:
     """What the core may ask of this driver."""
 
-    proof: Prover
+    proof: Prover | None
     elector: LeaseElector | None
+    clock: Clock
 
     async def perform(self, command: Command) -> Observation | None:
         if isinstance(command, CheckPower):
-            return await self.proof.prove(command)
+            return await self.proof.prove(command) if self.proof is not None else self._unasked(command)
         return None if self.elector is None else await self.elector.perform(command)
+
+    def _unasked(self, request: CheckPower) -> PowerSeen:
+        return PowerSeen(
+            host=request.host,
+            power=Power.NO_PROOF,
+            evidence="no BMC is asked: [host] power_config_file is not set, or disable_ipmi_check is",
+            at=self.clock.now(),
+            in_reply_to=request,
+        )
 
 
 def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
@@ -46,7 +56,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
     credentials = _credentials(conf)
     # Without a power_config_file, or with disable_ipmi_check, no BMC is asked, neither about a death nor in rounds.
     asks = bool(conf.host.power_config_file) and not conf.host.disable_ipmi_check
-    proof = Prover(PowerPolicy.of(conf.host), clock)
+    proof = Prover(PowerPolicy.of(conf.host), clock) if asks else None
     rhythm = Rhythm(resync=max(1, int(conf.host.monitoring_interval)))
     elector, peers = None, None
     if conf.host.reporter != "all":
@@ -64,27 +74,28 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
     )
 
     async def close() -> None:
-        proof.close()
+        if proof is not None:
+            proof.close()
 
     return Driver(
         name="kubernetes",
         matrix=matrix.single(LINK),
         sources=[nodes] if elector is None else [nodes, elector],
-        effects=_Effects(proof, elector),
+        effects=_Effects(proof, elector, clock),
         needs_proof=asks,
         elected=elector is not None,
         on_path=elector.on_path if elector is not None else lambda works: None,
         peers=peers,
         share_silences=None if elector is None else elector.silences.share,
         troubles=tuple if elector is None else lambda: elector.troubles,
-        look_at_power=proof.look if asks else None,
-        note_power=proof.note,
-        recall_power=proof.recall,
-        wrong_power=proof.wrong,
-        hear_power=proof.hear,
-        power_places=proof.places,
-        power_hosts=functools.partial(_hosts_of, proof) if asks else None,
-        files=proof.files() if asks else (),
+        look_at_power=proof.look if proof is not None else None,
+        note_power=proof.note if proof is not None else lambda host, said: {},
+        recall_power=proof.recall if proof is not None else lambda wrong: None,
+        wrong_power=proof.wrong if proof is not None else dict,
+        hear_power=proof.hear if proof is not None else lambda wrong, leads: None,
+        power_places=proof.places if proof is not None else lambda host: None,
+        power_hosts=functools.partial(_hosts_of, proof) if proof is not None else None,
+        files=proof.files() if proof is not None else (),
         closers=[close],
         endpoints=nodes.endpoints,
     )
