@@ -230,10 +230,12 @@ class Daemon(Generic[S, O]):
                 self._dropped.pop(row.subject, None)
         if row.notification is None:
             return
+        # A shadow goes on as if masakari had taken what it would have sent.
+        status = ReportStatus.DELIVERED if row.status is ReportStatus.WOULD_BE_SENT else row.status
         ended = Settled(
             row.subject,
             row.notification,
-            row.status,
+            status,
             made_at=row.made_at,
             answer=row.answer,
             doubted=row.in_doubt,

@@ -91,7 +91,14 @@ class NotSent:
     """It was not to be sent any more when it could have been: nothing has left this host."""
 
 
-Outcome = Delivered | Duplicate | Refused | Unreachable | NotSent
+@dataclass(frozen=True, slots=True)
+class WouldBeSent:
+    """There is no far end: a shadow's report ends here. `answer` says so."""
+
+    answer: str
+
+
+Outcome = Delivered | Duplicate | Refused | Unreachable | NotSent | WouldBeSent
 
 
 class Api(Protocol):

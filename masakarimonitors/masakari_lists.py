@@ -115,9 +115,20 @@ async def hosts_of(api: Reader, segment: Segment) -> list[SegmentHost]:
 
 async def notifications(api: Reader, kind: str, since: datetime.datetime) -> list[Stored]:
     """What masakari has of one type (COMPUTE_HOST, VM, PROCESS), generated at `since` (aware) or later."""
-    utc = (since - _ROUNDING).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
-    asked = {"type": kind, "generated-since": utc.isoformat()}
+    asked = {"type": kind} | generated(since)
     return [_stored(item) for item in await pages(api, "/notifications", "notifications", **asked)]
+
+
+def generated(since: datetime.datetime) -> dict[str, str]:
+    """The API's own filter for what was generated at `since` (aware) or later."""
+    utc = (since - _ROUNDING).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
+    return {"generated-since": utc.isoformat()}
+
+
+async def newest(api: Reader, kind: str, since: datetime.datetime) -> list[Stored]:
+    """The newest of `notifications`: one page, newest first."""
+    answer = await api.get(f"/notifications?{urlencode({'type': kind} | generated(since))}")
+    return [_stored(item) for item in _items(answer, "/notifications", "notifications")]
 
 
 async def newest_of(api: Reader, host_uuid: str, kind: str, **filters: str) -> list[Stored]:
@@ -210,8 +221,7 @@ async def see_host(
 
 
 async def _failed_at(api: Reader, host_uuid: str, since: datetime.datetime) -> datetime.datetime | None:
-    utc = (since - _ROUNDING).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
-    told = await newest_of(api, host_uuid, "COMPUTE_HOST", **{"generated-since": utc.isoformat()})
+    told = await newest_of(api, host_uuid, "COMPUTE_HOST", **generated(since))
     return max(
         (
             one.generated_time

@@ -159,6 +159,7 @@ MAY_END = {
     "simulate": {0, 1, 2, 3},
     "replay": {1, 3},
     "silence": {3},
+    "shadow": {2, 3},
     "support-bundle": {0, 1},
     "notify": {0},
 }

@@ -7,6 +7,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from masakarimonitors.core.agreement.book import Agreement
 from masakarimonitors.core.decision import Ruling
 from masakarimonitors.core.explained import Standing
 from masakarimonitors.hostmonitor.core.peers.differences import PeerState
@@ -18,6 +19,7 @@ from masakarimonitors.system.clock import SystemClock
 
 WORDS: dict[str, Iterable[str]] = {
     "``health``": [level.value for level in Level],
+    "``agreement``": [agreement.value for agreement in Agreement],
     "``cause``": [kind.value for kind in Kind],
     "``state`` of ``subjects``": [standing.value for standing in Standing],
     "``state`` of ``outbox_delivered``": [progress.value for progress in Progress if progress in KEPT],

@@ -27,6 +27,7 @@ COMMANDS = {
     "replay": "replay",
     "web": "services.web",
     "silence": "silence",
+    "shadow": "shadow",
     "notify": "notify",
     "support-bundle": "support_bundle",
     "pacemaker-alert": "services.pacemaker_alert",

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
@@ -36,6 +36,9 @@ from masakarimonitors.system.service import loop_lag, loop_watch, signals, syste
 from masakarimonitors.system.tasks import side_by_side
 from masakarimonitors.system.threads import Pool
 from masakarimonitors.version import VERSION
+
+if TYPE_CHECKING:
+    from masakarimonitors.shadow.comparison import Comparison
 
 LOG = logging.getLogger(__name__)
 
@@ -87,20 +90,27 @@ async def serve(
             return outbox
 
         outboxes = dict(zip(names, await side_by_side([opened(name) for name in names]), strict=True))
-        running = [
-            wiring.build(
-                name,
-                conf,
-                outbox,
-                api,
-                clock,
-                on_verdict=on_verdict,
-                journal=journals[name],
-                recorder=recorders[name],
-                volatile=volatile,
-            )
-            for name, outbox in outboxes.items()
-        ]
+        comparisons: list[Comparison] = []
+
+        def built(name: str, outbox: Outbox) -> WiredMonitor:
+            given: dict[str, Any] = {
+                "on_verdict": on_verdict,
+                "journal": journals[name],
+                "recorder": recorders[name],
+                "volatile": volatile,
+            }
+            if not conf.shadow:
+                return wiring.build(name, conf, outbox, api, clock, **given)
+            from masakarimonitors.cmd import shadowing  # which few want
+
+            shadow, comparison = shadowing.build(name, conf, outbox, api, clock, state=state, **given)
+            comparisons.append(comparison)
+            return shadow
+
+        running = [built(name, outbox) for name, outbox in outboxes.items()]
+        for comparison in comparisons:
+            await comparison.open()
+            afterwards.push_async_callback(comparison.close)
         for journal in filter(None, journals.values()):
             journal.started(VERSION)
             afterwards.push_async_callback(journal.close)
@@ -118,6 +128,10 @@ async def serve(
                 watchers.append(tasks.create_task(one.daemon.run()))
                 watchers.append(tasks.create_task(one.follower.run()))
             watchers.append(tasks.create_task(wiring.ask_again(api, clock, random.Random())))
+            if comparisons:
+                from masakarimonitors.shadow.comparison import compare
+
+                watchers.append(tasks.create_task(compare(comparisons, clock)))
             reloading = Reloading(conf, again, running)
             watchers.append(tasks.create_task(reloading.run()))
             stack.enter_context(_heard(reloading.ask, lambda: inspection.write(conf, running, clock)))
@@ -222,7 +236,8 @@ async def _show(
     stack: contextlib.AsyncExitStack,
 ) -> str:
     """Open the places where people look; one that cannot be had is a warning, not a reason to watch nothing."""
-    await stack.enter_async_context(_at_once(list(_places(state, running, clock))))
+    everybodys = None if conf.shadow else run_folder.folder()
+    await stack.enter_async_context(_at_once(list(_places(state, running, clock, everybodys))))
     if not conf.status.listen:
         return ""
     from masakarimonitors.status import web
@@ -259,17 +274,16 @@ async def _at_once(places: Sequence[contextlib.AbstractAsyncContextManager[None]
 
 
 def _places(
-    state: Path | None, running: Sequence[WiredMonitor], clock: Clock
+    state: Path | None, running: Sequence[WiredMonitor], clock: Clock, everybodys: Path | None
 ) -> Iterator[contextlib.AbstractAsyncContextManager[None]]:
-    """The sockets of each monitor: beside its outbox, for its owner, and where everybody looks for it."""
-    everybodys = run_folder.folder()
+    """The sockets of each monitor: beside its outbox, for its owner, and where everybody looks for it, if so."""
     for one in running:
         name = f"{one.name}.sock"
         if state is not None:
             yield unix_socket.serve(one.status, clock, state / name)
             place = control.place(state / f"{one.name}.sqlite")
             yield control.serve(one.by_hand.do, clock, place, one.monitor.silence)
-        if everybodys != state:
+        if everybodys is not None and everybodys != state:
             prepare = functools.partial(run_folder.prepare, everybodys)
             yield unix_socket.serve(
                 one.status, clock, everybodys / name, prepare=prepare, spare=state is not None

@@ -33,6 +33,8 @@ def search(conf: cfg.ConfigOpts | None, suffix: str) -> state_path.Found:
 
 def places(there: state_path.Found, name: str) -> Sequence[Path]:
     """The folders in which this user can look for the monitor `name`, the likeliest first."""
+    if there.shadow:
+        return [there.folder] if there.folder is not None and there.folder not in there.closed else []
     everybodys = run_folder.places(name)
     if there.folder is None or there.folder in there.closed:
         return everybodys

@@ -22,7 +22,7 @@ from masakarimonitors.conf import ConfigFault
 from masakarimonitors.core.decision import JSON, Instant, Verdict
 from masakarimonitors.daemon import Daemon
 from masakarimonitors.journal.writer import SUFFIX, Journal
-from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, TIMEOUT, Api, MasakariApi
+from masakarimonitors.masakari_api import MINIMUM_TIMEOUT, TIMEOUT, Adapter, Api, MasakariApi
 from masakarimonitors.masakari_lists import Reader, ReportFinder
 from masakarimonitors.monitor import MasakariReader, Memory, Monitor, OwnStanding
 from masakarimonitors.outbox.by_hand import ByHand
@@ -41,6 +41,7 @@ from masakarimonitors.outbox.storage.sqlite import SqliteStore
 from masakarimonitors.outbox.storage.store import MemoryStore, Store, StoreFault
 from masakarimonitors.outbox.tally import BOUNDS
 from masakarimonitors.outbox.unconfirmed import UNCONFIRMED
+from masakarimonitors.shadow.far_end import ReadOnly
 from masakarimonitors.silencing.silenced import OF_MONITOR, silenced, without
 from masakarimonitors.status.exposition import Counted
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
@@ -125,6 +126,7 @@ def wire(
     reach: Callable[[], str | None] = lambda: "",
     volatile: str = "",
     journal: Journal | None = None,
+    shadow: Callable[[], dict[str, JSON]] | None = None,
 ) -> WiredMonitor:
     """Put a monitor between its open outbox and masakari-api; `on_verdict` is told each of its verdicts.
 
@@ -133,7 +135,7 @@ def wire(
     becomes of those that masakari has, and `follow` says how often it is asked; without it nobody follows them.
     `reach`: why masakari-api is out of reach, as whoever asked it last has seen; None while nobody has asked.
     `volatile`: why the outbox's folder does not outlive the host's next start or its container, if so.
-    `journal` takes each verdict.
+    `journal` takes each verdict. `shadow`: how it agrees with those who act, where it is a shadow.
     """
     keep = journal.verdict if journal is not None else lambda told: None
     record = Record(monitor.name, clock.now(), on_verdict, on_record=keep)
@@ -177,6 +179,7 @@ def wire(
         grid=daemon.grid,
         whole=daemon.whole,
         fleet=daemon.fleet,
+        shadow=shadow,
     )
     monitor.watch_standing(lambda: OwnStanding(daemon.state, status.health(clock.now()), status.outbox()))
     return WiredMonitor(
@@ -300,9 +303,11 @@ def _recorded(monitor: Monitor[Any, Any], recorder: "Recorder | None") -> Monito
 
 
 def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi:
-    """The client of masakari-api that `[api]` describes, or of `endpoint` with no authentication."""
+    """The client of masakari-api that `[api]` describes, or of `endpoint` with no authentication; of a shadow one that
+    cannot post."""
+    reads: Callable[[Adapter], Adapter] = ReadOnly if conf.shadow else lambda adapter: adapter
     if endpoint is not None:
-        return MasakariApi(access.open_endpoint(endpoint), timeout=TIMEOUT)
+        return MasakariApi(reads(access.open_endpoint(endpoint)), timeout=TIMEOUT)
     options = conf.api
     if options.auth_type == "password" and not options.auth_section and not options.auth_url:
         raise ConfigFault(
@@ -312,7 +317,7 @@ def api_client(conf: cfg.ConfigOpts, endpoint: str | None = None) -> MasakariApi
         )
     # Without one, keystone asked for a token could hold a thread for ever, and in the end all of them.
     timeout = max(float(options.timeout or TIMEOUT), MINIMUM_TIMEOUT)
-    return MasakariApi(access.adapter(conf, timeout), api_version=options.api_version, timeout=timeout)
+    return MasakariApi(reads(access.adapter(conf, timeout)), api_version=options.api_version, timeout=timeout)
 
 
 def delivery_policy(conf: cfg.ConfigOpts, name: str) -> DeliveryPolicy:

@@ -26,6 +26,15 @@ PROJECT = files.PROJECT
 _READABLE = (("api", "cafile"), ("api", "certfile"), ("api", "keyfile"), ("DEFAULT", "log_config_append"))
 """Options that name a file which every monitor must be able to read."""
 
+_OF_SHADOWS = (
+    # Nobody is elected: no session, no lock, no Lease, no process group.
+    ("host", "reporter", "all"),
+    # What a monitor that works listens to is not taken from it: Pacemaker's alerts, and the port of its probes.
+    ("host", "pacemaker_alert_socket", ""),
+    ("status", "listen", None),
+)
+"""What stands in a shadow, whatever the files say."""
+
 
 def load(
     argv: Sequence[str],
@@ -60,6 +69,9 @@ def load(
         if conf.hostname is None:
             _name_after_host(conf)
         _check_readable(conf, read)
+    if conf.shadow:
+        for section, name, value in _OF_SHADOWS:
+            conf.set_override(name, value, group=section)
     return conf
 
 

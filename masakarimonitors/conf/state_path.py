@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 SYSTEM = Path("/var/lib/masakarimonitors")
 """The folder of a packaged service."""
 
+SHADOW = "shadow"
+"""The folder of shadows within each: what a monitor that works keeps is never theirs."""
 
 _HELD_BACK = (
     "The outbox is in {folder}, which uid {uid} cannot use at present ({seen}). Another folder would leave behind the "
@@ -73,6 +75,8 @@ class Found:
 
     folder: Path | None
     closed: Sequence[Path] = ()
+    shadow: bool = False
+    """Shadows are looked for: they are nowhere else."""
 
     @property
     def unknown(self) -> str:
@@ -166,7 +170,7 @@ def plan(
     """
     look = look or _look
     if conf.state_path:
-        folder = Path(conf.state_path).expanduser()
+        (folder,) = folders(conf)
         chosen = Place(folder, *look(folder))
         if chosen.standing is Standing.UNUSABLE:
             raise ConfigFault(
@@ -209,8 +213,10 @@ def folders(
 ) -> Sequence[Path]:
     """Every folder in which a monitor may keep its state, the likeliest first; nothing is touched."""
     if conf.state_path:
-        return [Path(conf.state_path).expanduser()]
-    return list(_candidates(os.environ if environ is None else environ, system))
+        found = [Path(conf.state_path).expanduser()]
+    else:
+        found = list(_candidates(os.environ if environ is None else environ, system))
+    return [folder / SHADOW for folder in found] if conf.shadow else found
 
 
 def find(
@@ -239,12 +245,12 @@ def search(
             for name in names:
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                     (folder / f"{name}{suffix}").lstat()
-                    return Found(folder, closed)
+                    return Found(folder, closed, bool(conf.shadow))
         except PermissionError:
             closed += (folder,)
         except OSError:  # what else is the matter with it is said where it is used
             continue
-    return Found(possible[0] if possible else None, closed)
+    return Found(possible[0] if possible else None, closed, bool(conf.shadow))
 
 
 def _remarks(possible: Sequence[Path], chosen: Place | None, passed: Mapping[Path, str]) -> Sequence[str]:

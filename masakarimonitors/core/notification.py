@@ -53,6 +53,8 @@ class ReportStatus(StrEnum):
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+    WOULD_BE_SENT = "would be sent"
+    """Of a shadow, which sends nothing: this is what would have been sent."""
 
 
 class Leave(Enum):

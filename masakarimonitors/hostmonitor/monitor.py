@@ -40,6 +40,7 @@ from masakarimonitors.hostmonitor.effects.bmc_rounds import BmcRounds, beside, r
 from masakarimonitors.hostmonitor.effects.life import SignsOfLife
 from masakarimonitors.hostmonitor.effects.reports import ReportLookups
 from masakarimonitors.hostmonitor.effects.routing import Routed
+from masakarimonitors.hostmonitor.effects.unasked import unasked
 from masakarimonitors.hostmonitor.input_files import parse_domains
 from masakarimonitors.hostmonitor.power.examine import examine
 from masakarimonitors.hostmonitor.sources.leading import Leading
@@ -70,9 +71,28 @@ def build(
     name = conf.host.monitoring_driver
     thirdparty.offer_options(conf)
     make = base.load(name)
+    if conf.shadow:
+        return wire(conf, _shadowed(conf, name, make, clock), memory, clock, api)
     if base.is_foreign(make):
         return thirdparty.monitor(name, make, clock)
     return wire(conf, make(conf, conf.hostname, clock), memory, clock, api)
+
+
+def _shadowed(conf: cfg.ConfigOpts, name: str, make: Any, clock: Clock) -> Driver:
+    """The driver as one of a shadow: it is built without a prover and an election, and then has its eyes alone."""
+    if base.is_foreign(make):
+        raise ConfigFault(
+            f"[host] monitoring_driver = {name}: a driver of others' sends by itself, so there is no shadow of it. "
+            "Take [DEFAULT] shadow out, or name one of this project's drivers."
+        )
+    asks_bmc, by_file = not conf.host.disable_ipmi_check, bool(conf.host.power_config_file)
+    conf.set_override("disable_ipmi_check", True, group="host")
+    try:
+        driver: Driver = make(conf, conf.hostname, clock)
+    finally:
+        conf.clear_override("disable_ipmi_check", group="host")
+    needs_proof = driver.needs_proof or (asks_bmc and by_file)
+    return unasked(driver, clock, asks_bmc=asks_bmc, needs_proof=needs_proof)
 
 
 def wire(
@@ -263,10 +283,10 @@ def check_rules(conf: cfg.ConfigOpts) -> Sequence[Finding]:
 async def check_power(conf: cfg.ConfigOpts) -> Sequence[Finding]:
     """For `masakari-monitors check`: every BMC that would be asked for proof; raises ConfigFault.
 
-    Each is asked once, a few at a time.
+    Each is asked once, a few at a time; none by a shadow.
     """
     make = base.load(conf.host.monitoring_driver)
-    if cannot_work(conf) or base.is_foreign(make):
+    if conf.shadow or cannot_work(conf) or base.is_foreign(make):
         return ()
     driver: Driver = make(conf, conf.hostname, SystemClock())
     try:

@@ -46,6 +46,7 @@ from masakarimonitors.processmonitor.sources.commands import Commands
 from masakarimonitors.processmonitor.sources.process_list import ProcessList
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.stat import sees_the_host
+from masakarimonitors.processmonitor.unacted import Unacted
 from masakarimonitors.status.health import Kind, Sight, View
 from masakarimonitors.status.model import SubjectRow, as_of_state
 from masakarimonitors.system.clock import Clock, boot_id
@@ -95,10 +96,19 @@ def build(
         down=down_since(memory, policy.boot),
         seen=seen.recalled(memory),
     )
-    is_root = os.geteuid() == 0
-    if not is_root and (why := not_roots(conf, entries)):
-        LOG.warning("No command will be run as root: the privileged helper refuses this list. %s", why)
-    as_root = run_directly if is_root else _as_root(conf)
+    maintenance = _maintenance(api, conf.hostname, clock)
+    if conf.shadow:
+        effects: Effects | Unacted = Unacted(processes, maintenance)
+    else:
+        effects = Effects(
+            processes,
+            policy.command_timeout,
+            run_directly,
+            _root(conf, entries),
+            maintenance,
+            tell=own_commands.tell,
+            left=commands.recalled(memory, policy.boot),
+        )
     return Monitor(
         name="processmonitor",
         state=restore(
@@ -108,15 +118,7 @@ def build(
         kinds=kinds,
         decide=Decider(policy),
         sources=(listed, processes, own_commands),
-        effects=Effects(
-            processes,
-            policy.command_timeout,
-            run_directly,
-            as_root,
-            _maintenance(api, conf.hostname, clock),
-            tell=own_commands.tell,
-            left=commands.recalled(memory, policy.boot),
-        ),
+        effects=effects,
         describe=as_of_state(lambda state: describe(state, policy)),
         views=lambda state, now: [view(state)],
         explain=lambda state, subject, now: explain(state, policy, subject, now),
@@ -180,6 +182,15 @@ def settled(report: Settled, now: Instant) -> Observation | None:
         why=report.answer,
         at=now,
     )
+
+
+def _root(conf: cfg.ConfigOpts, entries: Sequence[Entry]) -> Runner:
+    """Who runs commands as root."""
+    if os.geteuid() == 0:
+        return run_directly
+    if why := not_roots(conf, entries):
+        LOG.warning("No command will be run as root: the privileged helper refuses this list. %s", why)
+    return _as_root(conf)
 
 
 def _as_root(conf: cfg.ConfigOpts) -> Runner:

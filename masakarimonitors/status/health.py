@@ -75,6 +75,7 @@ class Kind(StrEnum):
     UNTOLD = "view untold"
     LEFT_OUT = "left out"
     DEFECT = "fault inside"
+    SHADOW = "shadow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +202,12 @@ MEANINGS: Mapping[Kind, Meaning] = {
         means="A fault of this program: something that was seen may have had no effect.",
         to_do="Report it with the log; a restart has everything looked at anew.",
     ),
+    Kind.SHADOW: Meaning(
+        level=Level.DEGRADED,
+        means="It only looks: nobody recovers anything because of it.",
+        to_do="Nothing if it is meant: `masakari-monitors shadow` compares. Else take shadow out of [DEFAULT] and "
+        "start it again.",
+    ),
 }
 
 
@@ -218,7 +225,7 @@ class Shown:
     """All that one monitor shows `at` one moment.
 
     `views`: None where its sources tell nothing of what they see. `defects`: faults of this program, oldest first.
-    `left_out`: monitors that do not run beside it though they were wanted, and why.
+    `left_out`: monitors that do not run beside it though they were wanted, and why. `shadow`: it only looks.
     """
 
     at: Instant
@@ -229,6 +236,7 @@ class Shown:
     unreported: Sequence[Unreported] = ()
     defects: Sequence[tuple[Instant, str]] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,6 +363,11 @@ def _views(shown: Shown, before: Health | None) -> Sequence[StandingView]:
     return standing
 
 
+def _of_shadows(shown: Shown, views: Sequence[StandingView]) -> Iterator[_Found]:
+    if shown.shadow:
+        yield Kind.SHADOW, "shadow", "it tells masakari nothing and does nothing, whatever fails", None
+
+
 def _of_sources(shown: Shown, views: Sequence[StandingView]) -> Iterator[_Found]:
     for source in shown.sources:
         if source.state != "running":
@@ -412,6 +425,7 @@ def _of_program(shown: Shown, views: Sequence[StandingView]) -> Iterator[_Found]
 
 
 _FINDERS: Sequence[Callable[[Shown, Sequence[StandingView]], Iterator[_Found]]] = (
+    _of_shadows,
     _of_sources,
     _of_reports,
     _of_subjects,

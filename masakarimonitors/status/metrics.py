@@ -9,6 +9,7 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from masakarimonitors.core.agreement.book import Agreement
 from masakarimonitors.core.decision import Instant, Ruling
 from masakarimonitors.core.explained import Standing
 from masakarimonitors.core.notification import (
@@ -162,6 +163,15 @@ def _lost_records(shown: _Shown) -> float | None:
     return float(lost) if isinstance(lost, int) else None
 
 
+def _agreement(shown: _Shown) -> Iterator[_Sample]:
+    """Of a shadow alone."""
+    if shown.status.shadow is not None:
+        counted = shown.status.shadow()["agreement"]
+        assert isinstance(counted, dict)
+        for agreement in Agreement:
+            yield float(str(counted[agreement.value])), (agreement.value,)
+
+
 def _figure(name: str) -> Callable[[_Shown], Iterator[_Sample]]:
     return _one(lambda shown: shown.figures.get(name))
 
@@ -211,6 +221,20 @@ _OURS: Sequence[_Metric] = (
         "Subjects of which a failure is not told, or would not be seen, by the reason.",
         ("reason",),
         _held,
+    ),
+    (
+        "shadow",
+        _G,
+        "1 for a monitor that only looks, beside others that act: it tells masakari nothing.",
+        (),
+        _one(lambda shown: float(shown.status.shadow is not None)),
+    ),
+    (
+        "agreement",
+        _G,
+        "Of a shadow: what it would have told and what others have told masakari, by how they agree.",
+        ("agreement",),
+        _agreement,
     ),
     ("storms", _G, "Storms that hold reports at present.", (), _one(_storms)),
     (

@@ -207,6 +207,8 @@ class MonitorStatus:
     """How each subject is seen by each way; None where there is one way alone."""
     fleet: Callable[[], dict[str, JSON] | None] = lambda: None
     """How the monitors of other hosts stand beside it; None where they tell it nothing."""
+    shadow: Callable[[], dict[str, JSON]] | None = None
+    """How what it would have told agrees with what others have told, where it is a shadow; None where it is none."""
 
     def shown(self, now: Instant) -> Shown:
         """Everything by which its health is judged."""
@@ -219,6 +221,7 @@ class MonitorStatus:
             unreported=self.unreported(),
             defects=list(self.record.defects),
             left_out=self.record.left_out,
+            shadow=self.shadow is not None,
         )
 
     def health(self, now: Instant) -> Health:
@@ -297,6 +300,7 @@ class MonitorStatus:
             ],
             "faults": [{"at": at.wall.isoformat(), "text": text} for at, text in record.faults],
             **({} if fleet is None else {"fleet": fleet}),
+            **({"shadow": self.shadow()} if self.shadow is not None else {}),
         }
 
 

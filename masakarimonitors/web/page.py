@@ -160,9 +160,16 @@ def _monitor(one: Seen, number: int) -> Element:
             "words": MEANS.get(one.life, ""),
             "why": one.why,
             "causes": len(_rows(snapshot, "causes")),
+            "shadow": _shadow(snapshot),
         },
         urgent=level != "ok",
     )
+
+
+def _shadow(snapshot: Mapping[str, Any]) -> str:
+    """How a shadow agrees with those who act; empty of a monitor that acts."""
+    counts = _part(_part(snapshot, "shadow"), "agreement")
+    return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
 def _silences(one: Seen) -> Iterator[Element]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd import shadowing, wiring
 from masakarimonitors.conf import ConfigFault, log
 from masakarimonitors.core.finding import Finding, fault, ok, warning
 from masakarimonitors.masakari_api import MasakariApi
@@ -72,7 +72,10 @@ async def _build(name: str, conf: cfg.ConfigOpts, api: MasakariApi, clock: Clock
     try:
         await wiring.open_outbox(outbox)
         with _overheard(said):
-            built = wiring.build(name, conf, outbox, api, clock)
+            if conf.shadow:
+                built, _ = shadowing.build(name, conf, outbox, api, clock)
+            else:
+                built = wiring.build(name, conf, outbox, api, clock)
         await built.monitor.close()
         return built.monitor.in_vain
     finally:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd import shadowing, wiring
 from masakarimonitors.cmd.checks import building, files, masakari, state, twins
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import ConfigFault, loader, state_path
@@ -129,6 +129,8 @@ def _print(found: Sequence[Finding], *, as_json: bool) -> None:
 async def _look(conf: cfg.ConfigOpts, arguments: argparse.Namespace) -> list[Finding]:
     """Everything, in the order in which a start meets it; what asks outside is asked at the same time."""
     names = building.monitors(arguments.monitor or ())
+    if conf.shadow and not arguments.monitor:
+        names = [name for name in names if not shadowing.lacking(name)]
     refused: list[Finding] = []
     try:
         api = wiring.api_client(conf)
@@ -140,7 +142,7 @@ async def _look(conf: cfg.ConfigOpts, arguments: argparse.Namespace) -> list[Fin
     # By now a third-party host driver has declared its options.
     named = ok(f"this host is called {conf.hostname}")
     found = [
-        *_about("configuration", [*files.read(conf), *files.remarks(conf), named]),
+        *_about("configuration", [*files.read(conf), *files.remarks(conf), named, *_shadow(conf)]),
         *here,
         *_about("masakari-api", refused),
     ]
@@ -148,6 +150,13 @@ async def _look(conf: cfg.ConfigOpts, arguments: argparse.Namespace) -> list[Fin
         found += await _each(_live(conf, names, arguments, None if refused else api))
     api.close()
     return found
+
+
+def _shadow(conf: cfg.ConfigOpts) -> Sequence[Finding]:
+    if not conf.shadow:
+        return ()
+    text = "[DEFAULT] shadow = true: these monitors only look, and nobody recovers anything because of them"
+    return [warning(text)]
 
 
 def _here(
@@ -183,7 +192,7 @@ def _live(
     looks = [Look("other monitors", partial(_aside, partial(_twins, conf, names)))]
     if "instancemonitor" in names:
         looks.append(Look("instancemonitor", partial(_libvirts, "instancemonitor", conf)))
-    if "introspectiveinstancemonitor" in names:
+    if "introspectiveinstancemonitor" in names and not conf.shadow:
         looks.append(
             Look("introspectiveinstancemonitor", partial(_libvirts, "introspectiveinstancemonitor", conf))
         )
@@ -296,6 +305,8 @@ async def _reports(conf: cfg.ConfigOpts) -> bool:
 
 
 def _twins(conf: cfg.ConfigOpts, names: Sequence[str]) -> Sequence[Finding]:
+    if conf.shadow:
+        return ()  # to look beside others is what it is for
     folder = state_path.find(conf, ".sqlite", wiring.MONITORS)
     holders = {
         name: state.lock_holders(folder / f"{name}.sqlite.lock") if folder is not None else []

@@ -78,6 +78,12 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Send it, and tell what became of it."""
     conf = loader.load(rest, prog="masakari-monitors")
     names: Sequence[str] = arguments.live or ()
+    if conf.shadow:
+        say(
+            "[DEFAULT] shadow = true: nothing is posted by this configuration; nothing was sent",
+            to=sys.stderr,
+        )
+        return 2
     if len(set(names)) > 1:
         say(
             f"--live names two hosts, {names[0]} and {names[1]}: nothing was sent. Name one, twice",

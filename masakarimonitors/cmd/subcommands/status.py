@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from masakarimonitors.cmd import sockets
-from masakarimonitors.cmd.console import tables
+from masakarimonitors.cmd.console import shadow, tables
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Row, Writer, whole
 from masakarimonitors.cmd.console.terminal import say
@@ -158,7 +158,9 @@ class _Looking:
             if self._fault or there.unknown:
                 return UNKNOWN
             say(
-                f"No monitor is running with its state in {there.folder}, nor has any its socket in "
+                f"No shadow is running with its state in {there.folder}."
+                if there.shadow
+                else f"No monitor is running with its state in {there.folder}, nor has any its socket in "
                 f"{run_folder.folder()}."
             )
             return NOT_RUNNING
@@ -289,7 +291,8 @@ def _show_health(writer: Writer, name: str, snapshot: Any, up: str, at: Any, *, 
     level = _level(snapshot)
     if writer.is_terminal:
         judged = f": {level.value}" if level else ""
-        writer.title(f"{name}{judged}, {up}" + (f", at {tables.for_people(at)} UTC" if at else ""))
+        mark = " (shadow)" if snapshot.get("shadow") else ""
+        writer.title(f"{name}{mark}{judged}, {up}" + (f", at {tables.for_people(at)} UTC" if at else ""))
     else:
         writer.fields(name, "health", level.value if level else "", tables.for_programs(at) if at else "", up)
     if level is None:
@@ -307,6 +310,8 @@ def _lines(outbox: Any, snapshot: Any) -> list[tuple[str, str, bool]]:
     counts = ", ".join(f"{count} {status}" for status, count in outbox["counts"].items() if count)
     reports = f"{outbox['pending']} waiting{', ' if counts else ''}{counts}; kept in {outbox['where']}"
     lines = [("reports", f"reports: {reports}", False)]
+    if told := snapshot.get("shadow"):
+        lines.insert(0, ("shadow", f"shadow: {shadow.in_a_line(told)}", bool(told["trouble"])))
     delivered = [f"{count} {state}" for state, count in outbox.get("delivered", {}).items() if count]
     if delivered:
         text = f"of what masakari has: {', '.join(delivered)} (delivered is not recovered)"

@@ -44,6 +44,16 @@ OPTIONS: list[cfg.Opt] = [
         "and is degraded by it: what waits there would be lost, and what was reported forgotten. Volumes of "
         "containers, such as a hostPath, are no such folder.",
     ),
+    cfg.BoolOpt(
+        "shadow",
+        default=False,
+        help="Whether the monitors only look, beside others that act: they tell masakari nothing, elect nobody, run no "
+        "command, ask no BMC and no guest, and compare what they would have told with what others have told. Their "
+        "state is kept in a folder `shadow` below that of state_path. Of such a monitor, `masakari-monitors "
+        "status` says so first of all, and that it is degraded: nobody recovers anything because of it. "
+        "`masakari-monitors shadow` shows the comparison. These options count for nothing in it: [host] reporter and "
+        "pacemaker_alert_socket, [status] listen, [callback] max_unfinished.",
+    ),
     cfg.IntOpt(
         "notification_expiry",
         default=86400,

@@ -2,7 +2,7 @@
 
 In: rows that are on disk. Out: an outcome for each. Bounded concurrency; while the API as a whole
 cannot be reached one probe at a time asks for it, so an outage costs neither load nor rows. A row
-ends only as delivered, refused, withdrawn or expired.
+ends only as delivered, refused, withdrawn or expired; a shadow's as what would have been sent.
 """
 
 import asyncio
@@ -13,7 +13,16 @@ from dataclasses import dataclass, replace
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import Leave, ReportStatus
-from masakarimonitors.masakari_api import Api, Delivered, Duplicate, NotSent, Outcome, Refused, Unreachable
+from masakarimonitors.masakari_api import (
+    Api,
+    Delivered,
+    Duplicate,
+    NotSent,
+    Outcome,
+    Refused,
+    Unreachable,
+    WouldBeSent,
+)
 from masakarimonitors.outbox.delivery import fates
 from masakarimonitors.outbox.delivery.arrivals import Arrival, Arrivals
 from masakarimonitors.outbox.delivery.breaker import CircuitBreaker
@@ -312,6 +321,8 @@ class Delivery:
             elif isinstance(outcome, Unreachable):
                 fresh = probe or generation == self._breaker.opened_at
                 self._unreachable(offered, doubted, outcome, self._clock.now(), fresh=fresh)
+            elif isinstance(outcome, WouldBeSent):
+                self._end(offered, ReportStatus.WOULD_BE_SENT, outcome.answer, self._clock.now())
             else:
                 uuid = await self._settle(offered, doubted, outcome)
                 host_uuid = outcome.host_uuid if isinstance(outcome, Delivered) else ""

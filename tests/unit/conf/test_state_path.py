@@ -253,3 +253,19 @@ def test_a_closed_folder_that_comes_later_is_not_in_the_way(
     with closed(monkeypatch, home, errno.EACCES):
         found = state_path.resolve(loaded(tmp_path), {"HOME": str(home)}, system, names=["processmonitor"])
     assert found == system
+
+
+def test_a_shadow_s_folder_is_its_own_wherever_state_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OS_DEFAULT__SHADOW", "true")
+    real = tmp_path / "real"
+    real.mkdir()
+    (real / "hostmonitor.sqlite").touch()
+    shadow = loaded(tmp_path, real)
+    assert state_path.resolve(shadow, {}, names=["hostmonitor"]) == real / "shadow"
+    assert state_path.search(shadow, ".sqlite", ["hostmonitor"], {}) == Found(real / "shadow", (), True)
+    environ = {"STATE_DIRECTORY": str(real), "HOME": str(tmp_path)}
+    assert state_path.resolve(loaded(tmp_path), environ, tmp_path / "system") == real / "shadow"
+    folders = state_path.folders(loaded(tmp_path), environ, tmp_path / "system")
+    assert {folder.name for folder in folders} == {"shadow"}

@@ -78,6 +78,7 @@ DEGRADED = {
     "an old list": (alarm("process list", harms=Kind.OUTDATED), Kind.OUTDATED),
     "views are not told": (replace(WELL, views=None), Kind.UNTOLD),
     "left out": (replace(WELL, left_out={"hostmonitor": "no such driver"}), Kind.LEFT_OUT),
+    "only looks": (replace(WELL, shadow=True), Kind.SHADOW),
     "a bug": (replace(WELL, defects=[(NOW, "a decision failed")]), Kind.DEFECT),
 }
 

@@ -182,3 +182,12 @@ def test_the_monitors_of_all_hosts_are_counted_where_they_are_read(clock: FakeCl
     assert (told['fleet{state="as others"}'], told['fleet{state="silent"}']) == (4, 0)
     unread = served(clock, shows(clock, row, fleet=lambda: {"seen_by": "node02"}), shows(clock, row))
     assert not [name for name in unread if name.startswith("fleet")]
+
+
+def test_a_shadow_is_told_from_those_that_act(clock: FakeClock, row: OutboxRow) -> None:
+    acts = served(clock, shows(clock, row))
+    assert acts["shadow{}"] == 0.0 and not [name for name in acts if name.startswith("agreement")]
+    told = {"agreement": {"pending": 1, "both": 2, "only we": 3, "only they": 4}}
+    looks = served(clock, shows(clock, row, shadow=lambda: told))
+    assert looks["shadow{}"] == 1.0 and looks['health{health="ok"}'] == 0.0
+    assert [value for name, value in looks.items() if name.startswith("agreement")] == [1.0, 2.0, 3.0, 4.0]

@@ -205,3 +205,9 @@ def test_each_monitor_of_another_host_that_is_not_as_most_has_a_row_the_urgent_f
 @pytest.mark.parametrize("told", [None, "x", [], {"hosts": "x", "counts": 3}, {"hosts": [1, {}]}])
 def test_a_fleet_that_makes_no_sense_breaks_no_page(told: Any) -> None:
     shown(seen("hostmonitor", fleet=told))
+
+
+def test_a_shadow_is_called_one_with_how_it_agrees() -> None:
+    told = {"agreement": {"pending": 1, "both": 2}}
+    found = shown(seen("hostmonitor", shadow=told), seen("processmonitor"))
+    assert [one["shadow"] for one in of(found, "monitors")] == ["1 pending, 2 both", ""]

@@ -11,7 +11,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from masakarimonitors.cmd import runner, wiring
+from masakarimonitors.cmd import runner, shadowing, wiring
 from masakarimonitors.cmd.console import terminal
 from masakarimonitors.cmd.reloading import Again
 from masakarimonitors.cmd.subcommands.services.receiver import embedded_receiver
@@ -61,6 +61,8 @@ async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None, again: Again)
             if endpoint
             else "[api]"
         )
+        if conf.shadow:
+            where = "nobody: [DEFAULT] shadow = true. What would be told is compared with what others tell"
 
         def started(running: Sequence[WiredMonitor], page: str) -> None:
             # A terminal that has gone or that nobody reads is no reason to stop watching.
@@ -96,7 +98,9 @@ def choose(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> Chosen:
     names, waiting, left_out = [], {}, {}
     for name in wanted or wiring.MONITORS:
         try:
-            lacking = "" if wanted else wiring.lacking(name)
+            lacking = (
+                "" if wanted else wiring.lacking(name) or (shadowing.lacking(name) if conf.shadow else "")
+            )
         except wiring.NotBuilt:
             lacking = "not part of this release"
         if lacking:

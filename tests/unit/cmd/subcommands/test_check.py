@@ -332,3 +332,15 @@ async def test_the_reporter_asks_bmcs_and_no_other(
     conf = loader.load(["--config-file", str(configure())], default_config_dirs=[])
     assert bool(await check._bmcs(conf, asked=False)) is reports
     assert await check._bmcs(conf, asked=True)
+
+
+def test_of_a_shadow_it_says_so_and_asks_no_guest(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OS_DEFAULT__SHADOW", "true")
+    run("check", "--offline")
+    said = capsys.readouterr().out
+    assert "warning  [DEFAULT] shadow = true: these monitors only look" in said
+    assert f"{tmp_path}/state/shadow" in said and "introspectiveinstancemonitor" not in said
+    assert run("check", "--offline", "--monitor", "introspectiveinstancemonitor") == 1
+    assert "there is no shadow of the introspective monitor" in capsys.readouterr().out

@@ -76,3 +76,11 @@ async def test_an_engine_that_does_not_act_is_told(configure: Configure) -> None
         said = sending.result()
     assert said.code == 1 and said.accepted and said.status == "new"
     assert "after 60 s it is still new there" in said.text and "Is masakari-engine running" in said.text
+
+
+def test_a_shadow_sends_nothing_to_anybody(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OS_DEFAULT__SHADOW", "true")
+    assert run("notify", "--test", "--live", "node05", "node05") == 2
+    assert "nothing was sent" in capsys.readouterr().err

@@ -16,7 +16,15 @@ from masakarimonitors.core.notification import (
     ProcessNotification,
     ReportStatus,
 )
-from masakarimonitors.masakari_api import Delivered, Duplicate, NotSent, Outcome, Refused, Unreachable
+from masakarimonitors.masakari_api import (
+    Delivered,
+    Duplicate,
+    NotSent,
+    Outcome,
+    Refused,
+    Unreachable,
+    WouldBeSent,
+)
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.delivery.held import PATIENCE
@@ -509,3 +517,13 @@ async def test_what_waits_says_what_is_in_its_way_and_what_has_left_waits_no_mor
         await on.clock.advance(20.0)
         assert on.statuses() == ["delivered"]
         assert on.delivery.seen("process:a", on.clock.now()) == []
+
+
+async def test_where_nothing_is_sent_a_report_ends_as_what_would_have_been() -> None:
+    ended: list[Row] = []
+    async with stage(lambda notification: WouldBeSent("a shadow"), on_settled=ended.append) as played:
+        await played.submit(played.report("nova-compute"))
+        assert played.statuses() == ["would be sent"]
+    assert [(row.status, row.answer, row.followed) for row in ended] == [
+        (ReportStatus.WOULD_BE_SENT, "a shadow", "")
+    ]

@@ -131,3 +131,16 @@ def test_a_driver_that_is_none_ends_it_instead_of_being_left_out(configure: Conf
     )
     with pytest.raises(ConfigFault, match="monitoring_driver = consull: there is no such driver"):
         choose(conf, None)
+
+
+def test_shadows_are_of_those_that_can_have_one(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "lacking", lambda name: "")
+    monkeypatch.setattr(wiring, "obstacle", lambda name, conf: "")
+    loaded = conf.load(
+        ["--config-file", str(configure("[DEFAULT]\nshadow = true\n"))], default_config_dirs=[]
+    )
+    chosen = choose(loaded, None)
+    assert "introspectiveinstancemonitor" not in chosen.names and len(chosen.names) == 3
+    assert "there is no shadow" in chosen.left_out["introspectiveinstancemonitor"]

@@ -1,0 +1,81 @@
+"""What others have told masakari of that which one monitor watches: one page at a reading.
+
+In: masakari-api, read. Out: `Statement`s, or LookupFailed; half an answer is none. The instance and the process monitor
+are compared with what was told of this host, the host monitor with what was told of all others.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from masakarimonitors.core.agreement import told
+from masakarimonitors.core.agreement.told import GUEST_SILENT, Statement
+from masakarimonitors.core.notification import HostNotification, ProcessNotification, VmNotification
+from masakarimonitors.masakari_api import LookupFailed
+from masakarimonitors.masakari_lists import Reader, Stored, find_host, generated, newest, newest_of
+
+KINDS: Mapping[str, str] = {
+    "hostmonitor": HostNotification.type,
+    "instancemonitor": VmNotification.type,
+    "processmonitor": ProcessNotification.type,
+}
+"""The monitors that can be compared, and masakari's type of what they tell."""
+
+NAMES = 50
+"""Hosts whose names are asked for in one reading at most; the next reading asks for more."""
+
+
+class Theirs:
+    """Reads for one monitor."""
+
+    def __init__(self, api: Reader, monitor: str, hostname: str) -> None:
+        """Nothing is asked yet; `hostname`: what masakari calls this host."""
+        self._api = api
+        self._kind = KINDS[monitor]
+        self._own = hostname
+        self._uuid = ""
+        self._names: dict[str, str] = {}
+
+    async def read(self, since: datetime.datetime) -> Sequence[Statement]:
+        """All that was generated `since` (aware); raises LookupFailed."""
+        if self._kind == HostNotification.type:
+            stored = await newest(self._api, self._kind, since)
+            await self._learn(stored)
+            own = self._own.casefold()
+            # Nobody's own monitor judges its own host.
+            return [self._told(one) for one in stored if self._names[one.host_uuid].casefold() != own]
+        try:
+            of_host = await self._of_host(since)
+        except LookupFailed:
+            self._uuid = ""  # it may stand under another by now
+            raise
+        return [self._told(one) for one in of_host if one.payload.get("event") != GUEST_SILENT]
+
+    async def _of_host(self, since: datetime.datetime) -> Sequence[Stored]:
+        if not self._uuid:
+            self._uuid = (await find_host(self._api, self._own)).uuid
+            self._names[self._uuid] = self._own
+        return await newest_of(self._api, self._uuid, self._kind, **generated(since))
+
+    def _told(self, one: Stored) -> Statement:
+        name = self._names.get(one.host_uuid, one.host_uuid)
+        return told.listed(self._kind, name, one.payload, one.generated_time, one.uuid)
+
+    async def _learn(self, stored: Sequence[Stored]) -> None:
+        unknown = {one.host_uuid: one.segment_uuid for one in stored if one.host_uuid not in self._names}
+        for uuid, segment in list(unknown.items())[:NAMES]:
+            path = f"/segments/{quote(segment, safe='')}/hosts/{quote(uuid, safe='')}"
+            try:
+                answer = await self._api.get(path)
+            except LookupFailed as fault:
+                if not fault.unknown:
+                    raise
+                self._names[uuid] = uuid  # it was deleted since
+                continue
+            host = answer.get("host") if isinstance(answer, dict) else None
+            name = host.get("name") if isinstance(host, dict) else None
+            if not isinstance(name, str) or not name:
+                raise LookupFailed(f"GET {path}: an answer without the host's name")
+            self._names[uuid] = name
+        if len(unknown) > NAMES:
+            raise LookupFailed(f"the names of {len(unknown) - NAMES} hosts are not known yet")
