@@ -4,7 +4,8 @@
 #
 # PYTHON: the environment's interpreter (default: .venv/bin/python beside this folder).
 #   - already importable: nothing to do;
-#   - Python 3.11 on Debian 12: links the files of Debian's python3-libvirt package into the environment;
+#   - the operating system's own Python, on Debian or Ubuntu: links the files of its package python3-libvirt into the
+#     environment;
 #   - otherwise: builds libvirt-python from its source (gcc, pkg-config, libvirt-dev and the
 #     interpreter's headers).
 # Exits 0 when `import libvirt` works in the end, 3 with the reason when it does not. Never needed to
@@ -49,11 +50,12 @@ unlink() {
     done
 }
 
-debian=$(. /etc/os-release 2>/dev/null && echo "${ID:-}${VERSION_ID:-}" || true)
-if [ "$version" = 3.11 ] && [ "$debian" = debian12 ] && sh "$here/ensure-packages.sh" python3-libvirt; then
+# The package is for the Python of the operating system, whichever that is.
+own=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
+if [ "$version" = "$own" ] && command -v dpkg-query >/dev/null && sh "$here/ensure-packages.sh" python3-libvirt; then
     link
     if works; then
-        echo "setup-libvirt-python: Debian's python3-libvirt linked into $site"
+        echo "setup-libvirt-python: the operating system's python3-libvirt linked into $site"
         exit 0
     fi
     unlink
@@ -68,6 +70,6 @@ if sh "$here/ensure-packages.sh" gcc libc6-dev pkg-config libvirt-dev; then
     fi
 fi
 echo "setup-libvirt-python: no libvirt binding for $python (Python $version); the instance monitors cannot run with it." >&2
-echo "    Install Debian's python3-libvirt (Python 3.11), or gcc, pkg-config, libvirt-dev and this Python's headers," >&2
+echo "    Install python3-libvirt (for Python ${own:-of the operating system}), or gcc, pkg-config, libvirt-dev and this Python's headers," >&2
 echo "    then: $python -m pip install libvirt-python" >&2
 exit 3
