@@ -37,6 +37,11 @@ debian_root() {
     sed 's/:.*/:*::/' "$root/etc/group" > "$root/etc/gshadow"
     chmod 640 "$root/etc/shadow" "$root/etc/gshadow"
     mkdir -p "$root/mnt" "$root/usr/local/bin"
+    # Debian's pip does not begin without it.
+    if [ -d "$root/usr/share/ca-certificates/mozilla" ]; then
+        mkdir -p "$root/etc/ssl/certs"
+        cat "$root"/usr/share/ca-certificates/mozilla/*.crt > "$root/etc/ssl/certs/ca-certificates.crt"
+    fi
     chroot "$root" ldconfig
     cp -a "$root"/usr/share/pam/common-* "$root/etc/pam.d/" 2>/dev/null || true
     : > "$root/etc/apt/sources.list"
@@ -45,24 +50,26 @@ debian_root() {
     echo node > "$root/etc/hostname"
 }
 
-# debian_root_once FOLDER SUITE KEY PACKAGE...: makes FOLDER/SUITE unless it was made of the same KEY (a word); two at a time
-# are safe.
+# debian_root_once FOLDER SUITE KEY PACKAGE...: makes FOLDER/SUITE unless it was made of the same KEY (a word). It stays as
+# it is for as long as the caller lives; who needs it otherwise waits for that.
 debian_root_once() {
     local folder=$1 suite=$2 key=$3 mirror
     shift 3
     mkdir -p "$folder"
-    exec 8>"$folder/.lock"
-    flock 8
+    exec 8>"$folder/$suite.lock"
     key="$key $(printf '%s ' "$@" | cat - "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)"
+    flock -s 8
+    [ "$(cat "$folder/$suite.made" 2>/dev/null)" != "$key" ] || return 0
+    flock -x 8
     if [ "$(cat "$folder/$suite.made" 2>/dev/null)" != "$key" ]; then
         mirror=$(private_apt_mirror) || { echo "$mirror" >&2; return 1; }
         echo "fetching a small Debian, $suite"
-        rm -rf "${folder:?}/$suite" "$folder/scratch"
-        debian_root "$folder/$suite" "$folder/scratch" "$mirror" "$suite" "$@"
-        rm -rf "$folder/scratch"
+        rm -rf "${folder:?}/$suite" "$folder/$suite.scratch" "$folder/$suite.made"
+        debian_root "$folder/$suite" "$folder/$suite.scratch" "$mirror" "$suite" "$@"
+        rm -rf "$folder/$suite.scratch"
         echo "$key" > "$folder/$suite.made"
     fi
-    flock -u 8
+    flock -s 8
 }
 
 # debian_root_sources FOLDER MIRROR SUITE: where apt looks in the root of which FOLDER holds what is changed.
@@ -71,14 +78,16 @@ debian_root_sources() {
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $2 $3 main" > "$1/etc/apt/sources.list"
 }
 
-# debian_root_ways: prints what this computer has of the way to the outside, for enter-root.sh: names, authorities, and where
-# its pip looks.
+# debian_root_ways: prints what this computer has of the way to the outside, for enter-root.sh: names, authorities (for pip,
+# in $debian_root_authorities, beside those that packages make), and where its pip looks.
+debian_root_authorities=/run/authorities.crt
 debian_root_ways() {
     local file path
     {
-        for file in /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt /etc/pip.conf /etc/xdg/pip; do
+        for file in /etc/resolv.conf /etc/pip.conf /etc/xdg/pip; do
             [ ! -e "$file" ] || echo "$file"
         done
+        echo "/etc/ssl/certs/ca-certificates.crt=$debian_root_authorities"
         python3 -m pip config list 2>/dev/null | grep -o "/[^ ':]*" | while read -r path; do
             while [ ! -e "$path" ] && [ "$path" != / ]; do path=$(dirname "$path"); done
             [ ! -d "$path" ] || [ "$(dirname "$path")" = / ] || echo "$path"

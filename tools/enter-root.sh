@@ -1,0 +1,29 @@
+#!/bin/bash
+# enter-root.sh LOWER WORK SEEN [COMMAND...]: runs COMMAND in the Debian LOWER (debian-root.sh), whose files stay as they are.
+#
+# To be run by `unshare --mount --pid --fork`: what is mounted here ends with it. What COMMAND changes is in WORK/upper. SEEN
+# is a file of paths, one a line, that are seen there as this computer has them, read-only: PATH, PATH=OTHER where it is seen
+# as OTHER, or PATH=OTHER=rw where it may be changed.
+set -euo pipefail
+lower=$1 work=$2 seen=$3
+shift 3
+root=$work/root
+mkdir -p "$root" "$work"/{upper,work}
+mount -t overlay overlay -o "lowerdir=$lower,upperdir=$work/upper,workdir=$work/work" "$root"
+mount -t proc proc "$root/proc"
+mount -t tmpfs tmpfs "$root/run"
+mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+mount -t tmpfs tmpfs "$root/dev"
+mkdir "$root"/dev/{shm,pts}
+chmod 1777 "$root/dev/shm"
+for device in null zero full random urandom tty; do
+    touch "$root/dev/$device"
+    mount --bind "/dev/$device" "$root/dev/$device"
+done
+ln -s /proc/self/fd "$root/dev/fd"
+while IFS== read -r path other mode; do
+    other=$root${other:-$path}
+    if [ -d "$path" ]; then mkdir -p "$other"; else mkdir -p "$(dirname "$other")" && touch "$other"; fi
+    mount --bind -o "${mode:-ro}" "$path" "$other"
+done < "$seen"
+exec chroot "$root" "$@"
