@@ -18,7 +18,7 @@ from tests.integration.consul.cluster import Cluster, node_name
 from tests.integration.consul.monitors import PREFIX, HostMonitor, reporter
 from tests.integration.consul.watch import rows
 
-pytestmark = [pytest.mark.xdist_group("consul"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("consul"), pytest.mark.timeout(600)]
 
 EARLIER, TODAY = 4, 3
 """The nodes whose monitors run, by their release."""
