@@ -26,6 +26,8 @@ from masakarimonitors.hostmonitor.drivers.base import LeadershipFeed
 
 LOG = logging.getLogger(__name__)
 
+_STANDS = 1.0
+"""Seconds for which another ledger must stand there: an answer that is under way may be older than what was written."""
 _REPAIRS = 5.0
 """Seconds between two times at which a ledger is written again that was taken away: somebody may do so all the time."""
 
@@ -69,6 +71,7 @@ class LockElection:
         self.delivers: bool | None = None
         self.draft = LedgerDraft()
         self._repaired_at = -math.inf
+        self._differs_since: float | None = None
 
     @property
     def standing(self) -> Standing:
@@ -137,7 +140,12 @@ class LockElection:
 
     def _repair(self, found: Ledger | None, now: float) -> None:
         draft = self.draft.found(found)
-        if draft is self.draft or now - self._repaired_at < _REPAIRS:
+        if draft is self.draft:
+            self._differs_since = None
+            return
+        if self._differs_since is None:
+            self._differs_since = now
+        if now - self._differs_since < _STANDS or now - self._repaired_at < _REPAIRS:
             return
         LOG.warning(
             "The ledger that this monitor has written (%s) was changed or taken away: it is written again",

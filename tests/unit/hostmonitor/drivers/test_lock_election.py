@@ -1,6 +1,8 @@
 """One monitor's part in an election by a lock: what it wants written, and what the core hears."""
 
 import datetime
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,20 +94,23 @@ def later(seconds: float) -> Instant:
 
 
 def test_a_leader_writes_again_what_was_taken_away_and_not_all_the_time() -> None:
-    stage = Stage()
+    stage, held = Stage(), replace(HELD, certain_until=math.inf)
     part = stage.part
-    part.judge(HELD, {}, AT)
+    part.judge(held, {}, AT)
     part.draft = part.draft.stored({"n1": ENTRY})
     stage.called.clear()
-    part.judge(HELD, {"n1": ENTRY}, later(1))
+    part.judge(held, {"n1": ENTRY}, later(1))
     assert stage.called == []
-    part.judge(HELD, None, later(2))
+    part.judge(held, None, later(2))
+    assert stage.called == [], "an answer that is under way may be older than what was written"
+    part.judge(held, None, later(3))
     again = part.draft.wanted
     assert stage.called == ["wanted"] and again == {"n1": ENTRY}
     part.draft = part.draft.stored(again)
-    part.judge(HELD, {}, later(3))
+    for seconds in range(4, 8):
+        part.judge(held, {}, later(seconds))
     assert stage.called == ["wanted"], "somebody else writes there all the time"
-    part.judge(HELD, {}, later(7.5))
+    part.judge(held, {}, later(8))
     assert stage.called == ["wanted"] * 2
 
 
@@ -113,4 +118,5 @@ def test_nobody_repairs_what_it_has_not_written_as_the_leader() -> None:
     stage = Stage()
     stage.part.judge(LED, {"n1": ENTRY}, AT)
     stage.part.judge(LED, None, later(1))
+    stage.part.judge(LED, None, later(9))
     assert stage.part.draft == LedgerDraft() and stage.called == []
