@@ -21,8 +21,11 @@ FIRST_LOOK = 30.0
 
 # Seconds more for which the manager is asked to wait, should its own time be shorter.
 _SPARE = 30.0
-# Seconds between two looks whether all has been looked at, and between two whether the health has changed.
-_SOON, _AGAIN = 0.1, 1.0
+AGAIN = 3.0
+"""Seconds between two looks whether the health has changed. Page, probes and metrics do not wait for them: they ask."""
+
+# Seconds between two looks whether all has been looked at.
+_SOON = 0.1
 # Characters of the line that are shown.
 _LONGEST = 1000
 
@@ -55,7 +58,7 @@ class Announcer:
             ready = self._ready or looked or now.monotonic - began >= FIRST_LOOK
             self._tell(line, ready)
             # Once there is something to say, soon enough is when it can be said again.
-            await self._clock.sleep(_AGAIN if ready else _SOON)
+            await self._clock.sleep(AGAIN if ready else _SOON)
 
     def _tell(self, line: str, ready: bool) -> None:
         news = [f"STATUS={line}"] if line != self._said else []

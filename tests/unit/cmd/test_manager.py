@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.cmd.manager import FIRST_LOOK, Announcer
+from masakarimonitors.cmd.manager import AGAIN, FIRST_LOOK, Announcer
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
 from tests.fixtures.fake_clock import FakeClock, settle
@@ -74,10 +74,10 @@ async def test_ready_is_said_after_the_first_look_of_all_whatever_it_has_shown(
         assert extend == "EXTEND_TIMEOUT_USEC=60000000"
         assert status == "STATUS=a blind: world: not looked yet | b blind: world: not looked yet"
         first.view = View("world", sight, "as it is")
-        await clock.advance(1)
+        await clock.advance(AGAIN)
         assert "READY=1" not in heard(systemd)
         second.view = View("world", sight, "as it is")
-        await clock.advance(1)
+        await clock.advance(AGAIN)
         assert "READY=1" in heard(systemd)
         await clock.advance(FIRST_LOOK)
         assert heard(systemd) == [], "what has not changed is not said again"
@@ -99,14 +99,14 @@ async def test_how_the_monitors_are_is_a_line_with_the_worst_first(systemd: sock
     async with told(clock, first, second):
         assert heard(systemd)[1:] == ["STATUS=a ok | b ok", "READY=1"]
         second.row = replace(ROW, api_trouble="503\nhalf \udc80")
-        await clock.advance(1)
+        await clock.advance(AGAIN)
         assert heard(systemd) == [r"STATUS=b degraded: masakari-api: 503 half \udc80 | a ok"]
         first.view = View("world", Sight.BLIND, "no leader")
-        await clock.advance(1)
+        await clock.advance(AGAIN)
         (line,) = heard(systemd)
         assert line.startswith("STATUS=a blind: world: no leader | b degraded")
         first.view, second.row = View("world", Sight.PROVEN), ROW
-        await clock.advance(1)
+        await clock.advance(AGAIN)
         assert heard(systemd) == ["STATUS=a ok | b ok"]
 
 
@@ -123,11 +123,11 @@ async def test_a_manager_without_room_is_told_later(
                 others.sendto(b"of another service", str(tmp_path / "notify"))
         async with told(clock, world):
             assert set(heard(systemd)) == {"of another service"}
-            await clock.advance(1)
+            await clock.advance(AGAIN)
             assert heard(systemd) == ["STATUS=a ok", "READY=1"]
 
 
-async def test_what_there_was_no_descriptor_for_is_said_a_second_later(systemd: socket.socket) -> None:
+async def test_what_there_was_no_descriptor_for_is_said_later(systemd: socket.socket) -> None:
     clock = FakeClock()
     world = World("a", clock)
     async with told(clock, world):
@@ -136,13 +136,13 @@ async def test_what_there_was_no_descriptor_for_is_said_a_second_later(systemd: 
         with all_used_up():
             await clock.advance(0.5)
         assert heard(systemd) == []
-        await clock.advance(1)
+        await clock.advance(AGAIN)
         assert heard(systemd) == ["STATUS=a ok", "READY=1"]
         world.view = View("world", Sight.BLIND, "Too many open files")
         with all_used_up():
-            await clock.advance(1)
+            await clock.advance(AGAIN)
         assert heard(systemd) == []
-        await clock.advance(1)
+        await clock.advance(AGAIN)
         assert heard(systemd) == ["STATUS=a blind: world: Too many open files"]
 
 
@@ -153,10 +153,10 @@ async def test_a_bug_in_what_is_told_ends_nobody_and_is_never_called_well(system
     async with told(clock, world):
         heard(systemd)
         world.broken = True
-        await clock.advance(2)
+        await clock.advance(AGAIN)
         assert heard(systemd) == ["STATUS=unknown: RuntimeError('a bug')"]
         world.broken = False
-        await clock.advance(1)
+        await clock.advance(AGAIN)
         assert heard(systemd) == ["STATUS=a ok"]
 
 
@@ -166,8 +166,8 @@ async def test_since_when_a_cause_stands_is_known_though_nobody_asks() -> None:
     world.view = View("world", Sight.PROVEN)
     async with told(clock, world):
         world.view = View("world", Sight.BLIND)
-        await clock.advance(1)
+        await clock.advance(AGAIN)
         lost = clock.now()
         await clock.advance(600)
         (cause,) = world.status.health(clock.now()).causes
-        assert abs(cause.since.monotonic - lost.monotonic) <= 1
+        assert abs(cause.since.monotonic - lost.monotonic) <= AGAIN
