@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Protocol
 
 from masakarimonitors.core.backoff import backoff
 from masakarimonitors.core.decision import JSON, Instant
-from masakarimonitors.hostmonitor.core.election.reporter import Standing
+from masakarimonitors.hostmonitor.core.election.reporter import Standing, Word
 from masakarimonitors.hostmonitor.core.peers.announcement import (
     Announcement,
     Says,
@@ -125,6 +125,11 @@ class Peers:
     def _reads(self, state: State) -> bool:
         return not self._store.reporter_alone or state.cluster.reporter.standing is Standing.LEADER
 
+    def _leads(self, state: State, now: Instant) -> bool:
+        """Whether it is the elected reporter at this moment, also where its lease has ended and nothing was decided."""
+        reporter = state.cluster.after_standstill(state.decided, now).reporter
+        return reporter.standing is Standing.LEADER and reporter.due(now.monotonic) is not Word.LAPSED
+
     async def _take_turn(self) -> None:
         if self._standing is None:
             return
@@ -185,7 +190,7 @@ class Peers:
     def _announcement(self, standing: OwnStanding, state: State, now: Instant) -> Announcement:
         policy = self._policy.under(state)
         reporter = state.cluster.reporter
-        leads = reporter.standing is Standing.LEADER
+        leads = self._leads(state, now)
         blind, more = named(
             [one.view.name for one in standing.health.views if one.view.sight is not Sight.PROVEN]
         )

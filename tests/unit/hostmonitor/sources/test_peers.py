@@ -137,6 +137,17 @@ async def test_what_changes_is_told_within_a_minute_and_as_it_is_then() -> None:
     assert (on.said.reporter, on.said.reports) == ("node01", True)
 
 
+async def test_whose_lease_has_ended_does_not_say_that_it_reports() -> None:
+    """As after it was stopped for a while: another may report by now, and it has decided nothing since."""
+    on = Stage()
+    reporter = replace(on.state.cluster.reporter, until=on.now.monotonic + 8.0)
+    on.state = replace(on.state, decided=on.now, cluster=replace(on.state.cluster, reporter=reporter))
+    on.clock.stand_still(100.0)
+    async with on.running():
+        await on.clock.advance(10)
+    assert on.said is not None and (on.said.reports, on.said.reporter) == (False, "")
+
+
 async def test_nothing_is_told_before_it_is_known_whom_to_ask() -> None:
     clock, store = FakeClock(), Store()
     peers = Peers("test", POLICY, store, clock)
