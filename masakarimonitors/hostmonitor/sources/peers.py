@@ -138,7 +138,8 @@ class Peers:
         now = self._clock.now()
         own = self._announcement(standing, state, now)
         self._last, due = look(self._last, own, len(state.hosts), self._pace, now.monotonic)
-        if self._last.said is None and not standing.health.looked:
+        unsettled = not standing.health.looked or state.cluster.reporter.standing is Standing.UNKNOWN
+        if self._last.said is None and unsettled:
             due = due and now.monotonic - self._began >= self._pace.looking
         if due and now.monotonic >= self._tell_from:
             await self._tell(own, len(state.hosts))

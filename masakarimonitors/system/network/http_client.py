@@ -87,8 +87,9 @@ async def _places(host: str, port: int) -> list[str]:
 class HttpClient:
     """At most `limit` requests at a time, each on a connection of its own; more wait in line."""
 
-    def __init__(self, connect: Connect, authority: str, limit: int) -> None:
-        """Nothing is opened yet. `authority`: what requests name as their Host."""
+    def __init__(self, connect: Connect, authority: str, limit: int, largest: int = LARGEST) -> None:
+        """Nothing is opened yet. `authority`: what requests name as their Host; `largest`: bytes of one answer."""
+        self._largest = largest
         self._connect = connect
         self._authority = authority
         self._free = asyncio.Semaphore(limit)
@@ -148,7 +149,7 @@ class HttpClient:
         try:
             writer.write(b"".join(exchange.send(part) for part in asked))
             await writer.drain()
-            response = await _read(reader, exchange)
+            response = await _read(reader, exchange, self._largest)
             if response is None and is_new:
                 raise HttpFault("the connection ended before the answer did")
             whole = response is not None and _is_reusable(exchange)
@@ -204,8 +205,8 @@ def _is_reusable(exchange: h11.Connection) -> bool:
     return done and exchange.trailing_data == (b"", False)
 
 
-async def _read(reader: asyncio.StreamReader, exchange: h11.Connection) -> Response | None:
-    """One answer; None: the connection ended before a byte of it."""
+async def _read(reader: asyncio.StreamReader, exchange: h11.Connection, largest: int) -> Response | None:
+    """One answer of so many bytes at most; None: the connection ended before a byte of it."""
     first = await reader.read(_BUFFER)
     if not first:
         return None
@@ -215,14 +216,14 @@ async def _read(reader: asyncio.StreamReader, exchange: h11.Connection) -> Respo
         head = await _next(reader, exchange)
     assert isinstance(head, h11.Response)
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    _check_head(head, headers)
+    _check_head(head, headers, largest)
     # Joined once, at the end: a list that grows in one buffer is copied again and again.
     parts, length = list[bytes](), 0
     while isinstance(event := await _next(reader, exchange), h11.Data):
         parts.append(event.data)
         length += len(event.data)
-        if length > LARGEST:
-            raise _too_large()
+        if length > largest:
+            raise _too_large(largest)
     return Response(head.status_code, headers, b"".join(parts))
 
 
@@ -239,7 +240,7 @@ async def _next(reader: asyncio.StreamReader, exchange: h11.Connection) -> objec
     return event
 
 
-def _check_head(head: h11.Response, headers: Mapping[str, str]) -> None:
+def _check_head(head: h11.Response, headers: Mapping[str, str], largest: int) -> None:
     """Refuse at once what will not be read to its end; h11 has made sure that a length is one."""
     if head.http_version not in _VERSIONS:
         raise HttpFault(f"it does not speak HTTP/1.1 but {head.http_version.decode()}")
@@ -247,9 +248,9 @@ def _check_head(head: h11.Response, headers: Mapping[str, str]) -> None:
         return
     if headers.get("content-encoding", "identity") != "identity":
         raise HttpFault("it answers in an encoding that was not asked for")
-    if int(headers.get("content-length", 0)) > LARGEST:
-        raise _too_large()
+    if int(headers.get("content-length", 0)) > largest:
+        raise _too_large(largest)
 
 
-def _too_large() -> HttpFault:
-    return HttpFault(f"it sends more than {LARGEST >> 20} MiB")
+def _too_large(largest: int) -> HttpFault:
+    return HttpFault(f"it sends more than {largest >> 20} MiB")

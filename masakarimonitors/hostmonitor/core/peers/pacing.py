@@ -18,8 +18,9 @@ class Pace:
     `floor`: between two announcements at least; `refresh`: between two at most, give or take a tenth, by the host's
     name. `each`: for each host that there is, the time over which a change that may be all hosts' is spread, at most
     `floor`. `look`: between two looks at what has changed. `read`: between two readings of what others say, and
-    `first`: in the first `read` seconds. `looking`: at the start, until it has looked at all that it watches, it says
-    nothing for so long at most. `again`: after a first failure to say it; then ever longer, up to `refresh`.
+    `first`: in the first `read` seconds. `looking`: at the start, until it has looked at all that it watches and knows
+    who reports, it says nothing for so long at most. `again`: after a first failure to say it; then ever longer, up to
+    `refresh`.
     """
 
     floor: float = 60.0

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from masakarimonitors.core.outside import read_json
 from masakarimonitors.system.files.operators_file import Unreadable, read_aside
-from masakarimonitors.system.network.http_client import HttpClient, HttpFault, to_port, to_socket
+from masakarimonitors.system.network.http_client import LARGEST, HttpClient, HttpFault, to_port, to_socket
 
 Params = Mapping[str, str | int]
 _NO_PARAMS: Params = {}
@@ -170,9 +170,10 @@ class Answer:
 class Agent:
     """A client of one agent; `async with` it. Safe to use from several tasks of one loop."""
 
-    def __init__(self, access: Access) -> None:
-        """Nothing is opened before the first request."""
+    def __init__(self, access: Access, largest: int = LARGEST) -> None:
+        """Nothing is opened before the first request. `largest`: bytes of one answer."""
         self._access = access
+        self._largest = largest
         self._client: HttpClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -243,7 +244,7 @@ class Agent:
                 assert parts.hostname is not None and parts.port is not None
                 connect = to_port(parts.hostname, parts.port, self._tls(), self._access.server_name)
             # Two blocking queries, a probe, a look at the members and the election's own: never more than ten.
-            self._client = HttpClient(connect, parts.netloc, limit=10)
+            self._client = HttpClient(connect, parts.netloc, limit=10, largest=self._largest)
         return self._client
 
     def _tls(self) -> ssl.SSLContext | None:

@@ -12,6 +12,8 @@ from masakarimonitors.hostmonitor.drivers.base import NotShared
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault, Forbidden
 
 _MISSING = 404
+_LARGEST = 16 << 20
+"""Bytes of all words together: those of more than 10,000 hosts. Whoever may write there must not fill the memory."""
 _PATIENCE = 10.0
 """Seconds for one request; nobody waits for it."""
 
@@ -34,7 +36,7 @@ class StoredWords:
 
     def __init__(self, access: Access, prefix: str) -> None:
         """Nothing is opened yet."""
-        self._agent = Agent(access)
+        self._agent = Agent(access, _LARGEST)
         self._prefix = prefix
 
     def cannot_tell(self, node: str) -> bool:

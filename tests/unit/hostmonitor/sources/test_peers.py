@@ -217,7 +217,7 @@ async def test_nobody_misses_one_that_has_no_way_to_tell_anything() -> None:
 
 
 async def test_nothing_is_told_before_it_has_looked_but_for_half_a_minute() -> None:
-    on = Stage()
+    on = Stage(Standing.UNKNOWN)
     on.see(Sight.UNKNOWN)
     async with on.running():
         await on.clock.advance(20)

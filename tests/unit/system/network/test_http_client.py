@@ -12,8 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masakarimonitors.system.network import http_client
-from masakarimonitors.system.network.http_client import HttpClient, HttpFault, Response, to_port, to_socket
+from masakarimonitors.system.network.http_client import (
+    LARGEST,
+    HttpClient,
+    HttpFault,
+    Response,
+    to_port,
+    to_socket,
+)
 from tests.fixtures.waiting import eventually
 
 Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -38,10 +44,12 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(path: Path, play: Play, limit: int = 10) -> AsyncIterator[tuple[HttpClient, Server]]:
+async def serving(
+    path: Path, play: Play, limit: int = 10, largest: int = LARGEST
+) -> AsyncIterator[tuple[HttpClient, Server]]:
     server = Server(play)
     listening = await asyncio.start_unix_server(server.serve, path)
-    client = HttpClient(to_socket(str(path)), "agent", limit)
+    client = HttpClient(to_socket(str(path)), "agent", limit, largest)
     try:
         yield client, server
     finally:
@@ -180,11 +188,8 @@ async def test_an_answer_that_is_cut_anywhere_is_a_fault(tmp_path: Path, answer:
         head() + b"0123456789!",
     ],
 )
-async def test_what_is_too_large_is_not_read_to_its_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
-) -> None:
-    monkeypatch.setattr(http_client, "LARGEST", 10)
-    async with serving(tmp_path / "s", answering(answer)) as (client, _):
+async def test_what_is_too_large_is_not_read_to_its_end(tmp_path: Path, answer: bytes) -> None:
+    async with serving(tmp_path / "s", answering(answer), largest=10) as (client, _):
         with pytest.raises(HttpFault, match="more than"):
             await client.request("GET", "/", {})
 

@@ -47,6 +47,12 @@ async def test_a_store_without_a_leader_is_said(store: FakeStore, words: StoredW
             await act
 
 
+async def test_more_than_all_hosts_can_say_is_not_read(store: FakeStore, words: StoredWords) -> None:
+    store.put(FLEET + "node01", b"x" * (13 << 20))
+    with pytest.raises(NotShared, match="more than 16 MiB"):
+        await words.read()
+
+
 async def test_an_empty_value_is_an_empty_word(store: FakeStore, words: StoredWords) -> None:
     store.put(FLEET + "node01", b"")
     assert await words.read() == {"node01": b""}
