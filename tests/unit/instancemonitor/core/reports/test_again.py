@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import (
     IoFailed,
     LibvirtAway,
+    LibvirtBack,
     Power,
     Process,
     Reading,
@@ -185,14 +187,23 @@ def test_after_a_restart_of_the_host_it_may_run_elsewhere() -> None:
     assert play.census(DEAD) == []
 
 
-def test_a_crashed_guest_that_is_kept_is_told_again() -> None:
+@pytest.mark.parametrize("unheard", ["", "monitor", "libvirt"])
+def test_a_crashed_guest_that_is_kept_is_told_again(unheard: str) -> None:
+    guest = replace(INSTANCE, run=7)
     play = Play()
-    play.census(running())
-    play.event(Lifecycle.CRASHED, Crashed.PANICKED)
+    play.census(running(guest))
+    play.event(Lifecycle.CRASHED, Crashed.PANICKED, guest)
     play.settled(ReportStatus.REFUSED, play.now.wall)
+    crashed = Reading(instance=guest, power=Power.PANICKED)
+    if unheard == "monitor":
+        play.restart()
+    elif unheard == "libvirt":
+        play.see(LibvirtAway(URI, "away"))
+        play.see(LibvirtBack(URI))
+    assert play.census(crashed) == []
     assert asked(play)
     play.at_masakari()
-    assert play.census(Reading(instance=INSTANCE, power=Power.PANICKED)) == REPORT
+    assert play.census(crashed) == REPORT
     assert play.state.instances[INSTANCE.uri, INSTANCE.uuid].phase is Phase.PANICKED
 
 
