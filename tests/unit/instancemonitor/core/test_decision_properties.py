@@ -3,8 +3,8 @@
 A small world: one instance, which lives at one of two libvirts and moves between them, is started (which may fail),
 stopped, killed, undefined while it is off or runs; libvirtds and a monitor that may be away, a host that is restarted,
 logs that cannot be read, libvirtds that forget their reasons, readings and answers that arrive late, a second eye, and
-reports that cannot be delivered. It draws at random, and so seldom goes deep; `tests/explore/test_lives.py` goes
-through all that may happen to one instance at one libvirt.
+reports that wait, are refused, expire, and are offered again. It draws at random, and so seldom goes deep;
+`tests/explore/test_lives.py` goes through all that may happen to one instance at one libvirt.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from masakarimonitors.core.decision import Notify, Withdraw, Woken
-from masakarimonitors.core.notification import VmNotification
+from masakarimonitors.core.notification import Leave, Notification, ReportStatus, VmNotification
+from masakarimonitors.core.unconfirmed import Say, Unconfirmed, Word
 from masakarimonitors.instancemonitor.core.observation import (
     Asked,
     Census,
@@ -30,7 +31,10 @@ from masakarimonitors.instancemonitor.core.observation import (
     Process,
     ProcessEnded,
     Reading,
+    ReportSettled,
 )
+from masakarimonitors.instancemonitor.core.reports.offer import may_offer
+from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, URI, Play
 
@@ -42,6 +46,7 @@ BY_REASON = {
     ShutoffReason.MIGRATED: "migrated",
     ShutoffReason.FAILED: "failed",
 }
+DAY = 86400.0
 place = st.sampled_from(PLACES)
 
 
@@ -58,6 +63,10 @@ class Life:
     defined: bool = True
     seen_up: bool = False
     reported: bool = False
+    refused: bool = False
+    """masakari did not take its report: refused it, or it expired."""
+    with_host: bool = False
+    """But was told since that the whole host failed."""
     alarmed: bool = False
     eyed: bool = False
     cut: bool = False
@@ -97,12 +106,30 @@ class Libvirt:
         return self.defined or self.living
 
 
+@dataclass(frozen=True)
+class Report:
+    """One that waits for masakari, and of whose deaths it tells."""
+
+    told: VmNotification
+    lives: tuple[Life, ...] = ()
+
+    @property
+    def word(self) -> str:
+        return self.told.vir_domain_event
+
+
 class Observed(Play):
-    """A play that lets the world look at each line."""
+    """A play that lets the world look at each line; `said`: the last word about each report of the last life."""
 
     def __init__(self, look: Callable[[], None]) -> None:
         self.look = look
+        self.said: dict[Notification, Say] = {}
         super().__init__()
+
+    def judge_unconfirmed(self, report: Unconfirmed) -> Word:
+        word = super().judge_unconfirmed(report)
+        self.said[report.told] = word.say
+        return word
 
     def feed(self, *observations: Observation | Woken) -> Self:
         super().feed(*observations)
@@ -120,7 +147,7 @@ class World(RuleBasedStateMachine):
         self.runs = 0
         self.history: list[Life] = []
         self.rebooted_after: Life | None = None
-        self.pending: list[str] = []
+        self.reports: list[Report] = []
         self.false: list[str] = []
         self.late: list[Observation] = []
 
@@ -129,31 +156,58 @@ class World(RuleBasedStateMachine):
     def note(self) -> None:
         for command in self.play.commands:
             match command:
-                case Notify(notification=VmNotification(vir_domain_event="STOPPED_FAILED")):
-                    self.pending.append("STOPPED_FAILED")
-                    self.accused()
-                case Notify(notification=VmNotification(vir_domain_event="IO_ERROR_REPORT")):
-                    self.pending.append("IO_ERROR_REPORT")
+                case Notify(notification=VmNotification(vir_domain_event="STOPPED_FAILED") as told):
+                    self.reports.append(Report(told, self.accused()))
+                case Notify(notification=VmNotification(vir_domain_event="IO_ERROR_REPORT") as told):
+                    self.reports.append(Report(told))
                 case Withdraw(only=only):
                     words = {word for _, word in only}
-                    self.pending = [word for word in self.pending if words and word not in words]
-        if self.play.alarm:
+                    if not words:
+                        self.withdrawn()
+                    self.reports = [one for one in self.reports if words and one.word not in words]
+        self.reports = [one for one in self.reports if self.play.said.get(one.told) is not Say.WITHDRAW]
+        if self.alarm:
             for life in self.history:
                 life.alarmed = life.alarmed or life.died
 
-    def accused(self) -> None:
-        """A report is just if a life has died that was not reported, and nothing lives since."""
+    @property
+    def alarm(self) -> bool:
+        return any(one.alarm and one.subject.startswith("vm:") for one in self.play.verdicts)
+
+    def withdrawn(self) -> None:
+        """Nobody is told of a death any more: only of one that is over, or with an alarm."""
+        last = self.history[-1] if self.history else None
+        told = [life for one in self.reports for life in one.lives]
+        if last in told and self.is_dead() and not self.alarm and not (last and last.alarmed):
+            self.false.append("a report of one that is dead is withdrawn without an alarm")
+
+    def is_dead(self) -> bool:
+        """Whether its last life has died, and nothing has ended that since."""
+        last = self.history[-1] if self.history else None
+        if last is None or not last.died or last.traceless or last is self.rebooted_after:
+            return False
+        (at,) = [one for one in self.libvirts.values() if last in one.lives]
+        return not (last.end and last.defined and not at.defined)
+
+    @property
+    def pending(self) -> list[str]:
+        return [one.word for one in self.reports]
+
+    def accused(self) -> tuple[Life, ...]:
+        """A report is just if a life has died that was not reported, and nothing lives since.
+
+        Whose report masakari did not take counts as not reported, as long as it is its last life.
+        """
         dead = [life for life in self.history if life.died and not life.reported]
+        dead = [life for life in dead if not life.refused or life is self.history[-1]]
         if not dead:
             self.false.append("nothing died")
-        elif any(
-            one.runs and one.life is not None and not one.life.panicked for one in self.libvirts.values()
-        ):
+        elif self.running():
             self.false.append("it runs")
         else:
-            dead[-1].reported = True
             for life in dead:
                 life.reported = True  # of an older one nobody has to be told any more
+        return tuple(dead)
 
     def identity(self, uri: str) -> Identity:
         life = self.libvirts[uri].life
@@ -361,6 +415,35 @@ class World(RuleBasedStateMachine):
             self.event(uri, Lifecycle.CRASHED)
 
     @rule(uri=place)
+    def kept_qemu_ends(self, uri: str) -> None:
+        life = self.libvirts[uri].life
+        if life is not None and life.panicked:
+            self.end(uri, ShutoffReason.CRASHED)
+            self.event(uri, Lifecycle.STOPPED, 5)
+
+    @precondition(lambda self: self.running() and self.monitor)
+    @rule(monitor=st.booleans(), by_itself=st.booleans())
+    def a_kept_crashed_guest_ends_unheard(self, monitor: bool, by_itself: bool) -> None:
+        """While nova's live snapshot had taken its definition away."""
+        (uri,) = self.running()
+        self.undefine(uri)
+        self.panic_and_stay()
+        if self.running():
+            return
+        if monitor:
+            self.monitor_ends()
+        else:
+            self.libvirtd_ends(uri)
+        if by_itself:
+            self.kept_qemu_ends(uri)
+        else:
+            self.destroy(uri)
+        if monitor:
+            self.monitor_returns()
+        else:
+            self.libvirtd_returns(uri)
+
+    @rule(uri=place)
     def destroy(self, uri: str) -> None:
         at = self.libvirts[uri]
         if at.runs and at.heard and at.life is not None:
@@ -401,6 +484,8 @@ class World(RuleBasedStateMachine):
             at.defined = True
             if not at.living:
                 at.reason = ShutoffReason.UNKNOWN
+                for life in at.lives[-1:]:
+                    life.defined = True  # so that it can be removed
             self.event(uri, Lifecycle.DEFINED)
 
     # ---- who watches
@@ -460,7 +545,10 @@ class World(RuleBasedStateMachine):
         for at in self.libvirts.values():
             for life in at.lives:
                 life.eyed = life.eyed or bool(life.end)
+        self.play.said.clear()
         self.play.restart(f"boot-{self.boots}", PLACES)
+        self.play.adopts(*(one.told for one in self.reports))
+        self.delivery(ReportStatus.DELIVERED)
         for uri, at in self.libvirts.items():
             if at.heard:
                 self.look(uri)
@@ -509,13 +597,59 @@ class World(RuleBasedStateMachine):
     def what_is_late_arrives(self) -> None:
         self.play.see(self.late.pop(0))
 
+    # ---- masakari
+
+    def leaving(self) -> list[Report]:
+        """What may leave now."""
+        waiting = [one.told for one in self.play.unconfirmed]
+        return [
+            one
+            for one in self.reports
+            if one.told not in waiting and may_offer(self.play.state, one.told, self.play.now) is Leave.NOW
+        ]
+
+    def settle(self, report: Report, status: ReportStatus) -> None:
+        self.reports.remove(report)
+        death = report.word == "STOPPED_FAILED"
+        if status is ReportStatus.DELIVERED:
+            if death and any(self.libvirts[uri].heard for uri in self.running()):
+                self.false.append("masakari is told of one that runs")
+        else:
+            for life in report.lives:
+                life.reported, life.refused = False, True
+        made = report.told.generated_time
+        self.play.see(ReportSettled(INSTANCE.uuid, made, status, "409", death=death))
+
+    @precondition(lambda self: self.monitor)
+    @rule(status=st.sampled_from([ReportStatus.DELIVERED, ReportStatus.REFUSED]))
+    def delivery(self, status: ReportStatus) -> None:
+        for report in self.leaving():
+            self.settle(report, status)
+
+    @precondition(lambda self: self.monitor)
+    @rule(takes=st.booleans())
+    def masakari_is_seen(self, takes: bool) -> None:
+        self.play.at_masakari(on_maintenance=not takes)
+
+    @precondition(lambda self: self.monitor)
     @rule()
-    def delivery(self) -> None:
-        self.pending = []
+    def host_is_reported(self) -> None:
+        for life in self.history:
+            life.with_host = life.with_host or (life.refused and not life.reported)
+        self.play.at_masakari(on_maintenance=True, failed_at=self.play.now.wall)
 
     @rule(seconds=st.sampled_from([11.0, 200.0]))
     def time_passes(self, seconds: float) -> None:
         self.play.wait(seconds)
+
+    @rule(days=st.sampled_from([1, 7]))
+    def days_pass(self, days: int) -> None:
+        """As where the computer was suspended: what is to be done meanwhile is done late. Reports expire."""
+        self.play.seconds += days * DAY
+        self.play.wait(1.0)
+        if self.monitor:
+            for report in list(self.reports):
+                self.settle(report, ReportStatus.EXPIRED)
 
     # ---- the promises
 
@@ -535,6 +669,7 @@ class World(RuleBasedStateMachine):
         last = self.history[-1] if self.history else None
         if last is None or last is self.rebooted_after:
             return
+        shown = any(alarm for subject, _, _, alarm in describe(self.play.state) if "vm:" in subject)
         (uri,) = [uri for uri, one in self.libvirts.items() if last in one.lives]
         at = self.libvirts[uri]
         removed = bool(last.end) and last.defined and not at.defined
@@ -544,6 +679,8 @@ class World(RuleBasedStateMachine):
             assert not (at.listed and told and at.lives[-1] is last), (
                 "an unseen life is neither reported nor an alarm"
             )
+        if last.died and last.refused and not last.reported and not removed:
+            assert shown or not at.listed, "a death of which masakari was not told is not shown"
         readable = all(one.log_readable for one in self.libvirts.values()) and not last.lost
         if readable and (removed or not last.died):
             assert "STOPPED_FAILED" not in self.pending, (
@@ -552,9 +689,26 @@ class World(RuleBasedStateMachine):
         if last.end and not last.panicked:
             assert "IO_ERROR_REPORT" not in self.pending or not readable
 
+    @precondition(lambda self: all(self.hears(uri) for uri in PLACES) and not self.starting())
+    @rule()
+    def masakari_takes_reports_again(self) -> None:
+        """What it did not take is offered again, if it is still seen to be dead."""
+        self.delivery(ReportStatus.REFUSED)
+        self.play.wait(3700.0)
+        self.play.at_masakari()
+        last = self.history[-1] if self.history else None
+        self.rest()
+        if last is None or not last.died or not last.refused or last.with_host:
+            return
+        (uri,) = [uri for uri, one in self.libvirts.items() if last in one.lives]
+        at = self.libvirts[uri]
+        told = at.living or (at.log_readable and not last.lost and not last.cut)
+        if at.listed and told and at.lives[-1] is last and last is not self.rebooted_after:
+            assert last.reported, "a death that masakari did not take is not offered again"
+
 
 TestWorld = World.TestCase
-TestWorld.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+TestWorld.settings = settings(max_examples=240, stateful_step_count=60, deadline=None)
 
 
 def test_a_second_life_that_died_while_the_monitor_was_away_with_a_log_that_cannot_be_read() -> None:
