@@ -54,7 +54,8 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
     if reading.power is Power.STARTING and known.phase in (Phase.UP, Phase.ARRIVING) and known.unwatched:
         instance = replace(instance, over=True)
     if known.phase in DEAD and 0 < known.identity.run == reading.instance.run:
-        instance = replace(instance, unwatched=False)  # libvirt's number says it: no other life has begun unseen
+        # libvirt's number says it: no other life has begun unseen.
+        instance = replace(instance, unwatched=False)
     if known.phase in DEAD and not known.life and not known.unwatched:
         instance = replace(instance, life=reading.started)
     return instance
