@@ -192,7 +192,7 @@ def test_a_process_that_is_forked_off_writes_for_itself(tmp_path: Path) -> None:
     script = """
 pid = os.fork()
 if not pid:
-    LOG.info("the child")
+    LOG.info("said by a child")
     os._exit(0)
 os.waitpid(pid, 0)
 LOG.info("its parent")
@@ -200,7 +200,7 @@ runner.leave(0)
 """
     assert _ran(script, "--log-file", str(tmp_path / "log")) == 0
     text = (tmp_path / "log").read_text()
-    assert [text.count(words) for words in ("the child", "its parent")] == [1, 1]
+    assert [text.count(words) for words in ("said by a child", "its parent")] == [1, 1]
 
 
 def test_a_process_that_ends_by_itself_has_written_all(tmp_path: Path) -> None:
