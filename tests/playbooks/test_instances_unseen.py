@@ -511,3 +511,35 @@ def test_one_that_is_gone_after_an_absence_is_an_alarm_if_its_log_says_that_it_c
     assert play.see(Asked(INSTANCE, None, play.number, told(words))) == []
     assert play.census(running(OTHER)) == []
     assert play.alarm is (words == "crashed")
+
+
+@pytest.mark.parametrize("eye", [True, False])
+@pytest.mark.parametrize("mute", [True, False])
+def test_what_libvirtd_shows_before_it_knows_of_a_death_makes_nobody_leave_who_has_died(
+    mute: bool, eye: bool
+) -> None:
+    """Without a definition it vanishes by dying; who sees its process, but no log of this host, has seen that end."""
+    play, instance = Play(), replace(INSTANCE, run=7)
+    play.census(running(instance, persistent=False))
+    play.see(LibvirtAway(URI, "away"))
+    if eye:
+        assert play.ended(instance) == ["ask"]
+        play.see(Asked(instance, None, play.number, mute=mute))
+    play.see(LibvirtBack(URI))
+    assert play.census(running(instance, persistent=False)) == [], "as libvirtd had written down"
+    said = play.census()
+    play.see(Asked(instance, None, play.number, mute=mute))
+    said += play.census()
+    died = eye and not mute
+    assert (REPORT in said) is died and play.alarm is not died
+
+
+def test_a_life_that_began_since_is_not_the_one_whose_process_had_ended() -> None:
+    play, instance = Play(), replace(INSTANCE, run=7)
+    play.census(running(instance, persistent=False))
+    play.see(LibvirtAway(URI, "away"))
+    play.ended(instance)
+    play.see(LibvirtBack(URI))
+    play.census(running(replace(INSTANCE, run=8), persistent=False))
+    play.census()
+    assert REPORT not in play.census() and play.alarm

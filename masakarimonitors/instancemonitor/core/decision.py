@@ -300,7 +300,8 @@ class Decider:
         seen = first_look.checked(state, known, seen)
         then, acts = move(known.phase, seen.fact)
         absent = known.place not in state.instances or known.defined is False
-        instance = marks.moved(known, then, seen, new=absent and known.identity.uri in state.read)
+        new, before = absent and known.identity.uri in state.read, state.instances.get(known.place)
+        instance = marks.moved(known, then, seen, before=before, new=new)
         decision = NOTHING
         another = _another_life(state, known)
         if seen.fact in HERE and (another or (seen.news and seen.fact is Fact.LIVES)):

@@ -153,7 +153,9 @@ def of_absence(known: Instance, *, now: Instant, expiry: float) -> Seen | None:
         return _of_vanished(known, now, expiry)
     if known.phase is Phase.UP and _vanished_by_dying(known):
         return _DIED_ASIDE
-    if known.phase is Phase.UP and known.unwatched:
+    if known.phase is Phase.UP and (known.unwatched or known.trace is not Trace.STOPPED):
+        # Whoever ends it or moves it has libvirt tell so. A libvirtd that has just started tells nobody of a QEMU that
+        # it finds dead, and until then it lists it as it was.
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
         return Seen(Fact.UNSURE, why, "not defined")
     return left

@@ -61,17 +61,18 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
     return instance
 
 
-def moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
-    """In its next phase, with what the fact says beside; `new`: its libvirt did not know it before."""
+def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, new: bool) -> Instance:
+    """In its next phase, with what the fact says beside; `before`: as it was known; `new`: not to its libvirt."""
     over = known.over and seen.fact in _SILENT
     # Whether a reported one has lived again unseen stays a question until a reading answers it.
     asked = known.unwatched and known.phase in DEAD and then in DEAD and seen.fact is not Fact.DIED
     # What stood still when it ended, or lives anew, is halted no more.
+    outlived = before is not None and not seen.news and _outlived(before, known.identity)
     fresh = seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING)
     instance = replace(
         known,
         phase=then,
-        unwatched=over or asked,
+        unwatched=over or asked or outlived,
         over=over,
         halted="" if fresh else known.halted,
         signalled=known.signalled and not fresh,
@@ -82,12 +83,19 @@ def moved(known: Instance, then: Phase, seen: Seen, *, new: bool) -> Instance:
     if seen.fact in HERE and known.phase is Phase.ARRIVING:
         instance = replace(instance, defined=known.defined or None)
     if seen.fact in (*HERE, Fact.ARRIVES, Fact.PANICKED):
-        instance = replace(instance, ended=False, leaving=seen.leaves, before_reboot=False, trace=Trace.NONE)
+        instance = replace(
+            instance, ended=outlived, leaving=seen.leaves, before_reboot=False, trace=Trace.NONE
+        )
     if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:
         instance = replace(
             instance, ended=False, held=0.0
         )  # it is off, so that does not make it vanish by dying
     return instance
+
+
+def _outlived(before: Instance, identity: Identity) -> bool:
+    """Whether a libvirt shows a life whose process was seen to end while it was away: it has not found that out yet."""
+    return before.ended and before.unwatched and 0 < before.identity.run == identity.run
 
 
 def raise_alarm(known: Instance, instance: Instance, seen: Seen) -> tuple[Instance, Decision]:
