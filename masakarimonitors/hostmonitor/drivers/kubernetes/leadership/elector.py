@@ -234,10 +234,11 @@ class LeaseElector:
         if seen is None:
             return Holder.UNKNOWN
         namesake = self._is_namesakes(seen)
-        # A process of this host's name leads no longer than this one would; a killed one is not waited for longer.
-        free = not seen.leader or now - self._changed_at > (
-            self._timings.deadline if namesake else seen.duration
-        )
+        # Whoever holds it may lead for as long as this one would, whatever stands there. One of this host's name was
+        # killed, most often: it is waited for no longer than that.
+        least = self._timings.deadline
+        unrenewed = least if namesake else max(seen.duration, least)
+        free = not seen.leader or now - self._changed_at > unrenewed
         own = seen.leader == self._own and not namesake
         if self._was_made_anew(now) and (own or free):
             return Holder.UNKNOWN

@@ -246,6 +246,24 @@ async def test_one_that_comes_back_after_it_was_killed_leads_when_its_former_sel
         assert timings.deadline <= waited <= timings.deadline + timings.renew + timings.tick
 
 
+async def test_a_lease_by_which_its_holder_has_it_for_a_second_is_left_to_it_for_as_long_as_it_may_lead() -> (
+    None
+):
+    """As somebody has edited it: its holder, which renews it every few seconds, does not know."""
+    clock, shelf, timings = FakeClock(), Shelf(), ElectionTimings()
+    held = held_by("n2")
+    held["spec"]["leaseDurationSeconds"] = 1
+    shelf.put(held)
+    source = LeaseElector(
+        Credentials(), "default", "l", "n1", clock, timings, open_api=lambda _: contextlib.nullcontext(shelf)
+    )
+    began = clock.now().monotonic
+    async with listening(source) as heard:
+        while not any(isinstance(said, Leader) for said in heard):
+            await clock.advance(timings.tick / 4)
+        assert clock.now().monotonic - began >= timings.deadline
+
+
 async def test_a_renewal_that_was_carried_out_unanswered_is_its_own() -> None:
     clock, timings = FakeClock(), ElectionTimings()
 
