@@ -79,18 +79,14 @@ def build(
 
 
 def _shadowed(conf: cfg.ConfigOpts, name: str, make: Any, clock: Clock) -> Driver:
-    """The driver as one of a shadow: it is built without a prover and an election, and then has its eyes alone."""
+    """The driver as one of a shadow: it has made neither a prover nor an election, and keeps its eyes alone."""
     if base.is_foreign(make):
         raise ConfigFault(
             f"[host] monitoring_driver = {name}: a driver of others' sends by itself, so there is no shadow of it. "
             "Take [DEFAULT] shadow out, or name one of this project's drivers."
         )
     asks_bmc, by_file = not conf.host.disable_ipmi_check, bool(conf.host.power_config_file)
-    conf.set_override("disable_ipmi_check", True, group="host")
-    try:
-        driver: Driver = make(conf, conf.hostname, clock)
-    finally:
-        conf.clear_override("disable_ipmi_check", group="host")
+    driver: Driver = make(conf, conf.hostname, clock)
     needs_proof = driver.needs_proof or (asks_bmc and by_file)
     return unasked(driver, clock, asks_bmc=asks_bmc, needs_proof=needs_proof)
 

@@ -24,6 +24,11 @@ KINDS: Mapping[str, str] = {
 NAMES = 50
 """Hosts whose names are asked for in one reading at most; the next reading asks for more."""
 
+FOUND_FOR = 60
+"""Readings after which this host is looked for anew: registered again, it has another uuid."""
+AGAIN = 5
+"""Readings after which one that was not found is looked for again."""
+
 
 class Theirs:
     """Reads for one monitor."""
@@ -34,6 +39,8 @@ class Theirs:
         self._kind = KINDS[monitor]
         self._own = hostname
         self._uuid = ""
+        # How many readings ago it was looked for, and why it was not found then.
+        self._age, self._fault = 0, ""
         self._names: dict[str, str] = {}
 
     async def read(self, since: datetime.datetime) -> Sequence[Statement]:
@@ -44,18 +51,28 @@ class Theirs:
             own = self._own.casefold()
             # Nobody's own monitor judges its own host.
             return [self._told(one) for one in stored if self._names[one.host_uuid].casefold() != own]
-        try:
-            of_host = await self._of_host(since)
-        except LookupFailed:
-            self._uuid = ""  # it may stand under another by now
-            raise
-        return [self._told(one) for one in of_host if one.payload.get("event") != GUEST_SILENT]
+        return [
+            self._told(one) for one in await self._of_host(since) if one.payload.get("event") != GUEST_SILENT
+        ]
 
     async def _of_host(self, since: datetime.datetime) -> Sequence[Stored]:
-        if not self._uuid:
-            self._uuid = (await find_host(self._api, self._own)).uuid
-            self._names[self._uuid] = self._own
+        self._age += 1
+        if not self._uuid or self._age > FOUND_FOR:
+            # To look through all segments each minute would be more than all else.
+            if self._fault and self._age < AGAIN:
+                raise LookupFailed(self._fault)
+            await self._find()
         return await newest_of(self._api, self._uuid, self._kind, **generated(since))
+
+    async def _find(self) -> None:
+        self._age, self._uuid = 0, ""
+        try:
+            self._uuid = (await find_host(self._api, self._own)).uuid
+        except LookupFailed as fault:
+            self._fault = str(fault)
+            raise
+        self._fault = ""
+        self._names[self._uuid] = self._own
 
     def _told(self, one: Stored) -> Statement:
         name = self._names.get(one.host_uuid, one.host_uuid)

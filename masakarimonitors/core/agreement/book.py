@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from masakarimonitors.core.agreement.told import Statement
+from masakarimonitors.core.decision import Ruling
 
 WINDOW = 300.0
 """Seconds between two reports that may still be of one failure. OpenStack's host monitor looks once a minute and asks
@@ -228,4 +229,6 @@ def _why_not(book: Book, theirs: Statement) -> str:
     )
     if said is not None:
         words.append(said.words())
+        if said.ruling == Ruling.PLANNED:
+            words.append("masakari puts on maintenance what it was told of, so theirs may have come first")
     return "; ".join(words) or "it has ruled nothing about it: it was not seen to fail"

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from masakarimonitors.masakari_api import LookupFailed
-from masakarimonitors.shadow.theirs import NAMES, Theirs
+from masakarimonitors.shadow.theirs import AGAIN, FOUND_FOR, NAMES, Theirs
 from tests.fixtures.fake_clock import EPOCH
 from tests.fixtures.fake_lists import FakeLists
 
@@ -52,6 +52,22 @@ async def test_what_cannot_be_read_is_not_nothing(lists: FakeLists) -> None:
     assert await theirs.read(SINCE) == []
     with pytest.raises(LookupFailed, match="in none"):
         await Theirs(lists, "processmonitor", "stranger").read(SINCE)
+
+
+async def test_this_host_is_looked_for_seldom(lists: FakeLists) -> None:
+    theirs = Theirs(lists, "processmonitor", "stranger")
+    for _ in range(AGAIN):
+        with pytest.raises(LookupFailed, match="in none"):
+            await theirs.read(SINCE)
+    looked = len(lists.asked)
+    lists.segments["s"].append("stranger")
+    assert await theirs.read(SINCE) == [] and len(lists.asked) > looked
+    looked = len(lists.asked)
+    for _ in range(FOUND_FOR):
+        await theirs.read(SINCE)
+    assert len(lists.asked) == looked + FOUND_FOR, "one question a reading"
+    await theirs.read(SINCE)
+    assert len(lists.asked) > looked + FOUND_FOR + 1, "it may stand under another uuid by now"
 
 
 async def test_a_host_that_was_deleted_since_keeps_its_uuid_for_a_name(lists: FakeLists) -> None:

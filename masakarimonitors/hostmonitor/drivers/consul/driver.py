@@ -82,7 +82,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
     rhythm = Rhythm(wait=min(float(conf.host.monitoring_interval), 600.0))
     # A critical agent says that a host is out of reach, not that it is dead: whoever names its BMC has it asked.
     asks = bool(conf.host.power_config_file) and not conf.host.disable_ipmi_check
-    proof = Prover(PowerPolicy.of(conf.host), clock) if asks else None
+    proof = Prover(PowerPolicy.of(conf.host), clock) if asks and not conf.shadow else None
     expect = expecting(proof, elector)
     planned = PlannedWork()
     sources = [

@@ -56,7 +56,7 @@ def build(conf: cfg.ConfigOpts, own: str, clock: Clock) -> Driver:
     credentials = _credentials(conf)
     # Without a power_config_file, or with disable_ipmi_check, no BMC is asked, neither about a death nor in rounds.
     asks = bool(conf.host.power_config_file) and not conf.host.disable_ipmi_check
-    proof = Prover(PowerPolicy.of(conf.host), clock) if asks else None
+    proof = Prover(PowerPolicy.of(conf.host), clock) if asks and not conf.shadow else None
     rhythm = Rhythm(resync=max(1, int(conf.host.monitoring_interval)))
     elector, peers = None, None
     if conf.host.reporter != "all":

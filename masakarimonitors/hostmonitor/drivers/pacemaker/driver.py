@@ -68,7 +68,7 @@ def build(conf: ConfigOpts, own: str, clock: Clock) -> Driver:
     poll = min(rhythm.resync, rhythm.unalerted)
     context = DriverContext()
     elector = None if options.reporter == "all" else GroupElector(clock, context, os.getpid())
-    prover = Prover(PowerPolicy.of(options), clock) if asks_bmc else None
+    prover = Prover(PowerPolicy.of(options), clock) if asks_bmc and not conf.shadow else None
     doubts = prover.doubts_fencing if prover is not None else _doubts_shared
     watch = Watch(
         clock,

@@ -76,6 +76,12 @@ def test_only_they_has_our_own_verdict_for_its_reason() -> None:
     assert book.judged[0].why.startswith("held: a storm (")
 
 
+def test_planned_work_may_be_what_their_report_has_brought_about() -> None:
+    book = agreement.ruled(BEGAN, "process:x", Said("planned", "masakari has it on maintenance", at(1010)))
+    book = read(book, 1001 + WINDOW, theirs(1000))
+    assert book.judged[0].why.endswith("so theirs may have come first")
+
+
 def test_only_they_of_what_nobody_here_saw_fail() -> None:
     book = read(BEGAN, 1001 + WINDOW, theirs(1000))
     assert book.judged[0].why == "it has ruled nothing about it: it was not seen to fail"
