@@ -57,6 +57,9 @@ LOG = logging.getLogger(__name__)
 # Seconds between two such questions, and by how much a thousand monitors differ in them: a masakari-api that has just
 # come back has better things to do.
 _ASK_AGAIN, _ASK_AGAIN_SPREAD = 300.0, 60.0
+# Seconds after the start until the first one, with the same spread, if nobody has asked: until then a monitor whose
+# password is wrong calls itself well. As soon as a report that masakari does not take would count.
+_ASK_FIRST = 60.0
 # Seconds after which it is asked though nothing is to be told. A thousand hosts, each with four monitors in processes
 # of their own, make 4,000 / 4,500 s: less than one such question a second.
 _UNASKED = 4500.0
@@ -354,9 +357,10 @@ async def ask_again(api: MasakariApi, clock: Clock, rng: random.Random) -> None:
     """
     calls, since = api.calls, clock.now().monotonic
     # Those that were started together, or saw an outage end, ask from then on at moments of their own.
-    unasked = rng.uniform(0.0, _UNASKED)
+    unasked, until_next = rng.uniform(0.0, _UNASKED), _ASK_FIRST
     while True:
-        await clock.sleep(_ASK_AGAIN + rng.uniform(0.0, _ASK_AGAIN_SPREAD))
+        await clock.sleep(until_next + rng.uniform(0.0, _ASK_AGAIN_SPREAD))
+        until_next = _ASK_AGAIN
         now = clock.now().monotonic
         if api.calls != calls:
             calls, since = api.calls, now

@@ -356,9 +356,11 @@ async def test_who_has_nothing_to_report_learns_all_the_same_that_masakari_refus
 ) -> None:
     async with idle(tmp_path, monkeypatch, lambda: "401") as (clock, _, status, asked):
         assert status.health(clock.now()).level is Level.OK, "nobody has asked"
-        await clock.advance(400.0)
+        await clock.advance(120.0)
         assert [cause.seen for cause in status.health(clock.now()).causes] == ["401"]
-        assert len(asked) == 1 and 300.0 <= asked[0] <= 360.0
+        assert len(asked) == 1 and 60.0 <= asked[0] <= 120.0
+        await clock.advance(360.0)
+        assert len(asked) == 2 and 300.0 <= asked[1] - asked[0] <= 360.0
 
 
 async def test_an_outage_is_learnt_of_though_nothing_is_to_be_told(
