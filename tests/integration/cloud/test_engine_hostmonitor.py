@@ -12,12 +12,13 @@ import pytest
 from masakarimonitors import conf as options
 from masakarimonitors.cmd.wiring import WiredMonitor, wire
 from masakarimonitors.core.decision import Command, Notify
-from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
+from masakarimonitors.core.notification import HostEvent, HostStatus, ProcessNotification, ReportStatus
 from masakarimonitors.hostmonitor import monitor as wiring
 from masakarimonitors.hostmonitor.core.evidence import matrix
 from masakarimonitors.hostmonitor.core.observation import (
     CheckPower,
     Leader,
+    LookUpReports,
     Membership,
     Observation,
     PowerSeen,
@@ -26,6 +27,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     View,
 )
 from masakarimonitors.hostmonitor.drivers.base import Driver
+from masakarimonitors.hostmonitor.effects.reports import ReportLookups
 from masakarimonitors.hostmonitor.power.prover import PowerPolicy, Prover
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
@@ -115,9 +117,15 @@ async def test_a_host_that_dies_is_evacuated(engine: Recovery, tmp_path: Path) -
     async with hostmonitor(engine, tmp_path) as (source, _):
         await source.sees(dies_in_service=Membership.UP)
         engine.nova.kill(DIES)
+        since = SystemClock().now().wall
         await source.sees(dies_in_service=Membership.DOWN)
         await asyncio.to_thread(engine.nova.until_evacuated, DIES, 1)
         await asyncio.to_thread(engine.until_ended, DIES, "finished")
+        api = engine.client()
+        lookups = ReportLookups(ReportFinder(api), SystemClock())
+        ended = await lookups.perform(LookUpReports(DIES, since, HostStatus.NORMAL, 1, every=True))
+        assert ended is not None and ended.found is True and ended.finished
+        api.close()
 
 
 async def test_what_masakari_refuses_because_of_a_lost_process_is_offered_again_when_it_takes_it(

@@ -122,6 +122,10 @@ async def test_a_report_of_any_sender_is_found_by_host_status_and_time(api: Masa
     assert await found("compute-1", HostStatus.UNKNOWN, 10.0) is False
     assert await found("compute-2", HostStatus.NORMAL, -1.0) is True
     assert await found("compute-3", HostStatus.NORMAL, -1.0) is False
+    # There is no engine here, so it has ended with nothing.
+    every = LookUpReports("compute-1", NOW - datetime.timedelta(days=1), HostStatus.NORMAL, 1, every=True)
+    answer = await lookups.perform(every)
+    assert answer is not None and answer.found is True and not answer.finished
 
 
 def died(instance: str, words: tuple[str, str] = ("LIFECYCLE", "STOPPED_FAILED")) -> VmNotification:
