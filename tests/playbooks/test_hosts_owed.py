@@ -7,7 +7,7 @@ import pytest
 
 from masakarimonitors.hostmonitor.core.observation import Membership, Outcome, Sighting
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
-from tests.fixtures.host_play import OWN, Play, pacemaker_policy, stopped
+from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, stopped
 
 DAY = 86400
 IN_SERVICE, FLAGGED = {"node05": False}, {"node05": True}
@@ -249,6 +249,16 @@ def test_who_does_not_report_says_nothing_until_it_does() -> None:
     play.leads({}).wait(61)
     assert owed(play), "masakari's segments cannot be read"
     assert not owed(read(read(play, FLAGGED, 1), IN_SERVICE, 1))
+
+
+def test_who_does_not_report_any_more_leaves_it_to_who_does_also_while_a_link_is_out_of_sight() -> None:
+    """It does not see how that ends, so its alarm would never."""
+    play = Play(policy(lookup=True, elected=True)).all_up("node05").leads({}).registry(IN_SERVICE).wait(60)
+    play.registry(IN_SERVICE).cut("node05").wait(5).heal("node05").wait(5)
+    assert owed(play)
+    play.view("manage", proven=False).follows("node02").wait(60)
+    assert not owed(play) and "by whoever reports now" in play.last("host:node05").why
+    assert owed(play.leads({}).wait(61))
 
 
 def test_who_reports_first_after_days_looks_whether_it_was_put_back() -> None:

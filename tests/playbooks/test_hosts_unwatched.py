@@ -275,3 +275,28 @@ def test_who_has_reported_itself_until_now_gives_the_next_one_a_minute() -> None
     assert not play.last("host:node03").alarm
     play.wait(2)
     assert "is to report it" in play.last("host:node03").why and play.last("host:node03").alarm
+
+
+def test_what_depended_on_a_link_that_is_not_known_is_over_when_nothing_depends_on_it() -> None:
+    """Though that link is still out of sight: nobody is told for ever of a failure that is over."""
+    play = Play().all_up("node05").view("storage", proven=False).cut("node05", "tenant").wait(60)
+    assert "depends on storage" in play.last("host:node05").why
+    play.heal("node05", "tenant").wait(60)
+    last = play.last("host:node05")
+    assert last.ruling.value == "recovered" and not last.alarm
+    assert play.state.hosts["node05"].told is None
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_link_that_lists_a_host_again_is_no_alarm_though_another_is_out_of_sight(other: bool) -> None:
+    play = Play().all_up("node05").sees("storage", {OWN: U}, whole=True).wait(61)
+    play.view("manage", proven=False).wait(60)
+    assert play.last("host:node05").alarm
+    if other:
+        play.view("storage", proven=False).wait(60)
+        assert play.last("host:node05").alarm, "nobody has seen that it is over"
+        play.all_up("node05", links=("storage",))
+    else:
+        play.heal("node05", "storage")
+    play.wait(60)
+    assert not play.last("host:node05").alarm and play.state.hosts["node05"].told is None

@@ -157,6 +157,14 @@ def tell(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> 
     return judgement.tell(reason, ruling, why, alarm=True, detail=detail)
 
 
+def fall_silent(court: Court, judgement: Judgement) -> Judgement:
+    """Without the alarm where another monitor reports by now, which sees how it ends; this one does not."""
+    told = judgement.host.told
+    if told is None or told.reason not in _SAID or court.cluster.reporter.reports:
+        return judgement
+    return judgement.but(told=None).say(Ruling.PLANNED, messages.OWED_ELSEWHERE)
+
+
 def speaks_at(court: Court, aftermath: Aftermath) -> float:
     """The monotonic second from which this monitor may say that this is owed; inf: it does not report, or must read.
 

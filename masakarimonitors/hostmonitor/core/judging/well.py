@@ -15,7 +15,7 @@ from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Phase
-from masakarimonitors.hostmonitor.core.outages.reasons import Reason
+from masakarimonitors.hostmonitor.core.outages.reasons import LastVerdict, Reason
 
 UNWATCHED_AFTER = 60.0
 """Seconds for which a link that decides may not list a host, or list it as one that has left, while another shows it
@@ -47,15 +47,34 @@ def speak(court: Court, judgement: Judgement, values: Values, before: Phase) -> 
     owed = afterwards.tell(court, judgement, values)
     if owed is not None:
         return owed
+    judgement = afterwards.fall_silent(court, judgement)
     if down:
         return tell_down(judgement, down)
     if any(link.value is Membership.LEFT for link in host.links):
         return _speak_left(court, judgement, values)
     if seen and host.seen_in_service and all(link.value is Membership.UNKNOWN for link in host.links):
         return judgement.tell(Reason.VANISHED, Ruling.HELD, messages.VANISHED, alarm=True)
-    if host.told is not None and all(value is Membership.UP for value in values):
+    told = judgement.host.told
+    if told is None:
+        return judgement
+    if all(value is Membership.UP for value in values):
         return judgement.but(told=None).say(Ruling.RECOVERED, messages.RECOVERED)
+    if told.reason is Reason.UNDECIDED or (
+        told.reason is Reason.UNWATCHED and _is_watched(court, host, told)
+    ):
+        # A link is out of sight, and it is not the one for which that was said, or nothing hangs on it any more.
+        return judgement.but(told=None).say(Ruling.RECOVERED, messages.NOTHING_HANGS_ON_IT)
     return judgement
+
+
+def _is_watched(court: Court, host: HostState, told: LastVerdict) -> bool:
+    """Whether the links that did not list it list it now."""
+    away = (Membership.UNKNOWN, Membership.LEFT)
+    return all(
+        name not in told.detail.split()
+        or (court.cluster.counts(name, court.monotonic) and link.value not in away)
+        for name, link in zip(court.policy.matrix.sequence, host.links, strict=True)
+    )
 
 
 def tell_down(judgement: Judgement, down: Sequence[str]) -> Judgement:

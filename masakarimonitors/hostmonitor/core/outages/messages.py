@@ -87,6 +87,8 @@ RECOVERS_NOTHING = (
     "evacuate the host by hand"
 )
 IN_SERVICE = "masakari has it in service"
+NOTHING_HANGS_ON_IT = "what was said of it last is over: nothing hangs any more on the links that were named"
+OWED_ELSEWHERE = "whether it must be put back into service is told by whoever reports now"
 NOT_THERE = "masakari has no report of it: nothing has taken it out of service"
 GIVEN_UP = "masakari has not taken it out of service, and recovers nothing of it any more for that report"
 EARLY = (
