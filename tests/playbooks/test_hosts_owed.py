@@ -261,6 +261,14 @@ def test_who_does_not_report_any_more_leaves_it_to_who_does_also_while_a_link_is
     assert owed(play.leads({}).wait(61))
 
 
+def test_while_nobody_is_elected_for_a_moment_it_stands() -> None:
+    """And nobody is told that it was over, only to be told anew when all report."""
+    play = lost(api=True).heal("node05").wait(5)
+    said = len(play.said("host:node05"))
+    assert owed(play.no_election().wait(10)) and owed(play.wait(30))
+    assert owed(play.leads(None).wait(5)) and len(play.said("host:node05")) == said
+
+
 def test_who_reports_first_after_days_looks_whether_it_was_put_back() -> None:
     def late() -> Play:
         play = Play(RULES).all_up("node05").follows("node02").cut("node05").wait(5)

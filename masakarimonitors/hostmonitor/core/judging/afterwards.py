@@ -157,10 +157,16 @@ def tell(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> 
     return judgement.tell(reason, ruling, why, alarm=True, detail=detail)
 
 
+def stands(court: Court, host: HostState) -> bool:
+    """Whether the alarm was said and stands still, for nobody reports at present: somebody does within moments."""
+    said = host.aftermath is not None and host.told is not None and host.told.reason in _SAID
+    return said and court.cluster.reporter.standing in (Standing.NO_ELECTION, Standing.UNKNOWN)
+
+
 def fall_silent(court: Court, judgement: Judgement) -> Judgement:
     """Without the alarm where another monitor reports by now, which sees how it ends; this one does not."""
     told = judgement.host.told
-    if told is None or told.reason not in _SAID or court.cluster.reporter.reports:
+    if told is None or told.reason not in _SAID or court.cluster.reporter.standing is not Standing.FOLLOWER:
         return judgement
     return judgement.but(told=None).say(Ruling.PLANNED, messages.OWED_ELSEWHERE)
 

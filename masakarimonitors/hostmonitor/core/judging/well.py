@@ -47,6 +47,8 @@ def speak(court: Court, judgement: Judgement, values: Values, before: Phase) -> 
     owed = afterwards.tell(court, judgement, values)
     if owed is not None:
         return owed
+    if afterwards.stands(court, host):
+        return judgement
     judgement = afterwards.fall_silent(court, judgement)
     if down:
         return tell_down(judgement, down)
