@@ -60,6 +60,7 @@ from tests.fixtures.outages import undelivered
 
 EPOCH = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
 WINDOW = 180.0
+A_DAY = 86400.0
 RECOVERY = 219.0
 """Seconds in which masakari's engine works off a host's failure."""
 GOOD_FOR = 8.0
@@ -98,8 +99,9 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """One report that masakari has accepted, at second `taken`. `outage`: which one it tells of; `during`: which one
-    there was by then; `by`: the number of its monitor. `put_back`: its host was put back into service since."""
+    """One report that masakari has accepted. `outage`: which one it tells of; `during`: which one there was by then;
+    `by`: the number of its monitor; `begun`: the second at which its engine began with it, None while it is away.
+    `put_back`: its host was put back into service since."""
 
     host: str
     status: HostStatus
@@ -107,7 +109,7 @@ class Kept:
     outage: int
     during: int
     by: int
-    taken: float
+    begun: float | None
     put_back: bool = False
 
 
@@ -200,6 +202,7 @@ class Model:
         self.sees = dict.fromkeys(rules.matrix.sequence, "no")
         self.kept: tuple[Kept, ...] = ()
         self.api = "up"
+        self.engine = "up"
         self.flagged: frozenset[str] = frozenset()
         self.who: str | int = NONE
         self.nobody_since = 0.0
@@ -208,6 +211,8 @@ class Model:
         self.outage = dict.fromkeys(rules.hosts, 0)
         # Since when each host that is up on no link has been so.
         self.fell: dict[str, float] = {}
+        # To whom something has happened by itself: all others are alike, and only the first of these need be looked at.
+        self.touched = frozenset({"m0"})
         # What somebody has silenced; one is enough, and there is no second.
         self.silence: Silence | None = None
 
@@ -316,14 +321,25 @@ class Model:
 
     def _found(self, request: LookUpReports) -> ReportsFound:
         found: bool | None = None
+        finished = False
         if self.api == "up":
-            found = any(
-                one.host == request.host
+            equal = [
+                one
+                for one in self.kept
+                if one.host == request.host
                 and one.status in (request.host_status, HostStatus.NORMAL)
                 and (one.stamp >= request.since or (request.unfinished_since and self._unfinished(one)))
-                for one in self.kept
-            )
-        return ReportsFound(host=request.host, found=found, evidence="GET", at=self.now, in_reply_to=request)
+            ]
+            found = bool(equal)
+            finished = request.every and not any(self._unfinished(one) for one in equal)
+        return ReportsFound(
+            host=request.host,
+            found=found,
+            evidence="GET",
+            at=self.now,
+            in_reply_to=request,
+            finished=finished,
+        )
 
     def reply(self, number: int, request: CheckPower, power: Power, kind: ProofKind = ProofKind.BMC) -> None:
         """A BMC has answered, or the engine that has fenced the host."""
@@ -365,6 +381,10 @@ class Model:
         """Whether something of it answers: where hosts live, for as long as it is up on a link."""
         up = any(self.raw[host, link] is Membership.UP for link in self.rules.matrix.sequence)
         return "lives" in self.rules.moves and up
+
+    def is_back(self, host: str) -> bool:
+        """Whether the host is up on every link, whoever sees it."""
+        return all(self.raw[host, link] is Membership.UP for link in self.rules.matrix.sequence)
 
     def up_where_seen(self, host: str) -> bool:
         """Whether the host is up on every link that shows itself, and one does."""
@@ -499,14 +519,26 @@ class Model:
             outage=row.outage,
             during=self.outage[row.host],
             by=number,
-            taken=self.seconds,
+            begun=None,
         )
         self.kept = (*self.kept, kept)
-        if "registry" in self.rules.moves and row.status is HostStatus.NORMAL:
-            self.flagged |= {row.host}
+        self.begin()
+
+    def begin(self) -> None:
+        """Its engine begins with what is new, unless it is away: it sets the flag before anything else."""
+        if self.engine == "away":
+            return
+        new = {
+            one.host
+            for one in self.kept
+            if one.begun is None and one.status is HostStatus.NORMAL and not self._is_given_up(one)
+        }
+        if "registry" in self.rules.moves:
+            self.flagged |= new
+        self.kept = tuple(replace(one, begun=self.seconds) if one.begun is None else one for one in self.kept)
 
     def _unfinished(self, one: Kept) -> bool:
-        return self.seconds < one.taken + RECOVERY
+        return one.begun is None or self.seconds < one.begun + RECOVERY
 
     def put_back(self, host: str) -> bool:
         """An operator puts the host back into service; masakari does not let them while its engine is at it."""
@@ -570,6 +602,7 @@ class Model:
             outcome=outcome,
             why=row.flying or outcome.value,
             at=self.now,
+            doubted=outcome is Outcome.EXPIRED and row.offered,
         )
 
     def swap(self, number: int, old: Row, new: Row | None) -> None:
@@ -604,6 +637,21 @@ class Model:
                 if flying is not None:
                     self.answer(number, flying)
 
+    def to_put_back(self, host: str) -> bool:
+        """Whether masakari has put the host out of service, or comes to that yet, and nobody has put it back.
+
+        masakari gives up what it has not begun with within a day, and so does a monitor that cannot look.
+        """
+        return any(
+            (one.host, one.status) == (host, HostStatus.NORMAL)
+            and not one.put_back
+            and not self._is_given_up(one)
+            for one in self.kept
+        )
+
+    def _is_given_up(self, one: Kept) -> bool:
+        return (self.now.wall - one.stamp).total_seconds() >= A_DAY
+
     # -- the same moment ------------------------------------------------------------------------
 
     def key(self) -> Hashable:
@@ -626,6 +674,7 @@ class Model:
             self.sees,
             [self._told(one) for one in self._recent()],
             self.api,
+            self.engine,
             self.flagged,
             self.who,
             self.nobody_since + BEGIN if self.who == NONE else 0.0,
@@ -651,7 +700,14 @@ class Model:
     def _told(self, one: Kept) -> tuple[Any, ...]:
         now = self.outage[one.host]
         fresh = (one.outage == now, one.during == now, one.put_back)
-        return (one.host, one.status, one.stamp, *fresh, one.by, one.taken + BEGIN)
+        return (
+            one.host,
+            one.status,
+            one.stamp,
+            *fresh,
+            one.by,
+            None if one.begun is None else one.begun + BEGIN,
+        )
 
     def _recent(self) -> list[Kept]:
         """What masakari has accepted that still matters: of this outage, or within its window."""

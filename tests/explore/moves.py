@@ -5,7 +5,7 @@ failure must reach masakari once, and as it stands, when whatever does not reach
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -22,6 +22,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     Sample,
     View,
 )
+from masakarimonitors.hostmonitor.core.outages.reasons import Reason
 from masakarimonitors.hostmonitor.status import describe
 from tests.explore.model import (
     GOOD_FOR,
@@ -53,6 +54,8 @@ UNCOMPARED = 6
 """Steps after which it is worth looking whether others have come by: most ways have ended by then."""
 RETURN = 2.0
 """Seconds after which a host is seen again at the earliest: nothing boots, and no engine counts, faster than that."""
+READINGS, READ_EACH = 5, 100.0
+"""How often masakari's segments are read at the end of a mended moment, and seconds between."""
 SILENT = 300.0
 """Seconds for which somebody silences a host."""
 # Values that one link may take by itself.
@@ -96,11 +99,40 @@ def _step(model: Model, wait: float) -> None:
     model.wait(wait)
 
 
+def _unlike(model: Model, names: Iterable[str]) -> Iterator[str]:
+    """Those of `names`, in order, to whom something has happened, and one of all the others, who are alike.
+
+    What happens to any of these would be the same story with other names.
+    """
+    for name in names:
+        yield name
+        if name not in model.touched:
+            return
+
+
+def _fragile(model: Model) -> tuple[str, ...]:
+    return tuple(_unlike(model, model.rules.fragile))
+
+
+def _monitors(model: Model) -> Iterator[int]:
+    """Where all report each has a turn of its own, and no two are alike."""
+    everybody = range(len(model.minds))
+    if model.rules.elected and model.who != NONE:
+        alike = set(_unlike(model, (f"m{number}" for number in everybody if number != model.who)))
+        return (number for number in everybody if number == model.who or f"m{number}" in alike)
+    return iter(everybody)
+
+
+def _touch(model: Model, name: str | int) -> None:
+    model.touched |= {name if isinstance(name, str) else f"m{name}"}
+
+
 def _hosts(model: Model) -> Iterator[tuple[str, Act]]:
+    fragile = _fragile(model)
     for kind, values in _VALUES.items():
         if kind in model.rules.moves:
             for (host, link), before in model.raw.items():
-                for value in values if host in model.rules.fragile else ():
+                for value in values if host in fragile else ():
                     if value is not before:
                         yield f"{host} is {value.value} on {link}", _hear(host, link, value)
 
@@ -109,6 +141,7 @@ def _hear(host: str, link: str, value: Membership) -> Act:
     def act(model: Model) -> bool | None:
         if model.sees[link] == "no":
             return False  # the source says nothing while it is blind
+        _touch(model, host)
         if value is Membership.UP:
             model.wait(RETURN)
         model.says(host, link, value)
@@ -138,11 +171,12 @@ def _views(model: Model) -> Iterator[tuple[str, Act]]:
 
 
 def _changed_meanwhile(model: Model, link: str) -> Iterator[tuple[str, Act]]:
-    for host in model.rules.fragile:
+    for host in _fragile(model):
         for value in (Membership.UP, Membership.DOWN):
             if model.raw[host, link] is not value:
 
                 def act(after: Model, host: str = host, value: Membership = value) -> None:
+                    _touch(after, host)
                     after.says(host, link, value)
                     after.see(link)
 
@@ -168,9 +202,18 @@ def _api(model: Model) -> Iterator[tuple[str, Act]]:
 
 def _flags(model: Model) -> Iterator[tuple[str, Act]]:
     if "registry" in model.rules.moves:
-        host = model.rules.hosts[0]
-        yield f"the flag of {host} changes and is read", lambda m: _flag(m, host, read=True)
-        yield f"the flag of {host} changes", lambda m: _flag(m, host, read=False)
+        for host in _fragile(model):
+            yield f"the flag of {host} changes and is read", partial(_flag, host=host, read=True)
+            yield f"the flag of {host} changes", partial(_flag, host=host, read=False)
+    if "engine" in model.rules.moves:
+        other = "away" if model.engine == "up" else "up"
+        yield f"masakari's engine is {other}", partial(_start_engine, engine=other)
+        yield "masakari's segments are read", lambda m: m.tell(lambda number: registry(m))
+
+
+def _start_engine(model: Model, engine: str) -> None:
+    model.engine = engine
+    model.begin()
 
 
 def _switch(model: Model, api: str) -> None:
@@ -204,25 +247,30 @@ def _losses(model: Model) -> Iterator[tuple[str, Act]]:
 
 
 def _lose_answer(model: Model, number: int, row: Row) -> None:
+    _touch(model, number)
     model.swap(number, row, None if row.due < 0 else replace(row, flying=""))
 
 
 def _offer(model: Model, number: int, row: Row) -> None:
+    _touch(model, number)
     model.offer(number, row)
 
 
 def _deliver(model: Model, number: int, row: Row) -> None:
+    _touch(model, number)
     offered = model.offer(number, row)
     if offered is not None:
         model.answer(number, offered)
 
 
 def _expire(model: Model, number: int, row: Row) -> None:
+    _touch(model, number)
     model.swap(number, row, None)
     model.feed(number, model.answered(row, Outcome.EXPIRED))
 
 
 def _flag(model: Model, host: str, *, read: bool) -> bool | None:
+    _touch(model, host)
     if host not in model.flagged:
         model.flagged |= {host}
     elif not model.put_back(host):
@@ -234,14 +282,19 @@ def _flag(model: Model, host: str, *, read: bool) -> bool | None:
 
 def _restarts(model: Model) -> Iterator[tuple[str, Act]]:
     if "restart" in model.rules.moves:
-        for number in range(len(model.minds)):
-            yield f"m{number} restarts", partial(reborn, number=number)
+        for number in _monitors(model):
+            yield f"m{number} restarts", partial(_restart, number=number)
+
+
+def _restart(model: Model, number: int) -> None:
+    _touch(model, number)
+    reborn(model, number)
 
 
 def _election(model: Model) -> Iterator[tuple[str, Act]]:
     if not model.rules.elected:
         return
-    for number in range(len(model.minds)):
+    for number in _monitors(model):
         if model.who != number:
             yield f"m{number} leads", partial(_lead, number=number)
             yield (
@@ -257,6 +310,7 @@ def _election(model: Model) -> Iterator[tuple[str, Act]]:
 
 
 def _lead(model: Model, number: int, *, legible: bool = True) -> None:
+    _touch(model, number)
     if "twins" in model.rules.moves:
         model.wait(2 * TWIN)  # no place changes hands before masakari's workers see what is told
     model.who = number
@@ -397,11 +451,26 @@ def _is_shown(model: Model) -> None:
         ]
         if not shown:
             raise Violation(f"{host} is lost, masakari was not told, and nothing is shown")
+    _is_owed(model)
+
+
+def _is_owed(model: Model) -> None:
+    """Whoever masakari was told of, and is back, is to be put back into service, and a person is told so."""
+    for host in model.rules.hosts:
+        if not (model.is_back(host) and model.to_put_back(host)):
+            continue
+        if not any(
+            row.alarm and (row.subject == f"host:{host}" or row.subject.startswith("link:"))
+            for mind, decider in zip(model.minds, model.deciders, strict=True)
+            for row in describe(mind.state, decider.policy)
+        ):
+            raise Violation(f"{host} is back, masakari has a report of it, and nobody is told to look")
 
 
 def _mended(model: Model) -> None:
     """Everything is well again: what has failed is with masakari, once; what is up is not accused."""
     model.api = "up"
+    _start_engine(model, "up")
     for link, how in model.sees.items():
         if how == "no":
             model.see(link)
@@ -413,12 +482,20 @@ def _mended(model: Model) -> None:
         model.tell(lambda number: registry(model))
     if model.rules.elected and not isinstance(model.who, int):
         _lead(model, 0)
+    if "registry" in model.rules.moves and any(
+        model.fails(one.host) and one.outage != model.outage[one.host] for one in model.kept
+    ):
+        # It has failed again, and what was read so soon after its first report says nothing of that.
+        model.wait(RECOVERY)
+        model.tell(lambda number: registry(model))
     _let_be(model, "mended", _is_told)
 
 
 def _is_told(model: Model) -> None:
     for host in model.rules.hosts:
         held = "lives" in model.rules.moves and any(mind.state.cluster.storms for mind in model.minds)
+        # Without a look at the segments nobody can say whether it was put back between two failures: an alarm.
+        held |= "registry" not in model.rules.moves and Reason.EARLIER in _alarms(model, host)
         if model.fails(host) and not model.has(host, HostStatus.NORMAL) and not held:
             last = [str(mind.last.get(f"host:{host}")) for mind in model.minds]
             raise Violation(f"{host} is lost for {SPELL:g} s and everything else is well: not told; {last}")
@@ -426,6 +503,27 @@ def _is_told(model: Model) -> None:
             for number, mind in enumerate(model.minds):
                 if any(row.host == host for row in mind.rows):
                     raise Violation(f"a failure of {host} waits at m{number} for ever; it is up")
+    if "registry" in model.rules.moves:
+        _is_put_back(model)
+
+
+def _is_put_back(model: Model) -> None:
+    """Once masakari has ended with all and its segments are read, no alarm stands about one that is in service."""
+    if not any(host.aftermath for mind in model.minds for host in mind.state.hosts.values()):
+        return
+    model = model.copy()
+    for _ in range(READINGS):
+        model.tell(lambda number: registry(model))
+        model.wait(READ_EACH)
+    for host in model.rules.hosts:
+        if {Reason.OUT_OF_SERVICE, Reason.NEVER_LOST} & _alarms(model, host):
+            raise Violation(f"{host} was put back, and a person is told to do it for ever")
+
+
+def _alarms(model: Model, host: str) -> set[Reason]:
+    """For which reasons some monitor has a person look at the host."""
+    known = [mind.state.hosts[host].told for mind in model.minds if host in mind.state.hosts]
+    return {told.reason for told in known if told is not None and told.alarm}
 
 
 # -- who plays --------------------------------------------------------------------------------------
@@ -497,22 +595,19 @@ TWINS = Rules(
     moves=frozenset({"links", "api", "slow", "twins", "restart"}),
     elected=True,
 )
-FEW_TURNS = replace(
-    THREE_MONITORS,
-    name="three monitors and their election, two hosts on one link, two turns",
-    turns=2,
-    moves=THREE_MONITORS.moves - {"slow"},
+ONE_TURN = replace(EVERYTHING, name=f"{EVERYTHING.name}, stories of one turn", turns=1)
+"""Comes to an end, and soon; what masakari answers is in flight for as long as it likes."""
+TWO_TURNS = replace(
+    EVERYTHING, name=f"{EVERYTHING.name}, stories of two turns", turns=2, moves=EVERYTHING.moves - {"slow"}
 )
-FEW_TURNS_OF_EVERYTHING = replace(
-    EVERYTHING,
-    name="two monitors, one host on two links, everything, two turns",
-    monitors=2,
-    hosts=("a",),
-    turns=2,
-    moves=EVERYTHING.moves - {"slow"},
-)
-"""Casts that come to an end: smaller ones, of few turns."""
+"""Has an end, which takes longer than anybody has waited."""
 
+ENGINE = Rules(
+    name="one monitor, one host on one link, masakari's engine comes and goes",
+    matrix=ONE_LINK,
+    hosts=("a",),
+    moves=frozenset({"links", "api", "slow", "restart", "registry", "engine"}),
+)
 SILENCED = Rules(
     name="two monitors and their election, one host on one link, which is silenced",
     matrix=ONE_LINK,
@@ -532,8 +627,9 @@ PLAYS = (
     STORM,
     SILENCED,
     EVERYTHING,
-    FEW_TURNS,
-    FEW_TURNS_OF_EVERYTHING,
+    ENGINE,
+    ONE_TURN,
+    TWO_TURNS,
 )
 
 
@@ -558,14 +654,17 @@ REPORTED = "until a failure waits to be told"
 
 
 def played(model: Model, *names: str) -> Model:
-    """The moment after these moves; each is named by how its name begins, or is `REPORTED`."""
+    """The moment after these moves; each is named, or by how its name begins, or is `REPORTED`."""
     for name in names:
         model = _until_reported(model) if name == REPORTED else _named(model, name)
     return model
 
 
 def _named(model: Model, name: str) -> Model:
-    found = next((move for known, move in moves(model) if known.startswith(name)), None)
+    possible = dict(moves(model))
+    found = possible.get(name) or next(
+        (move for known, move in possible.items() if known.startswith(name)), None
+    )
     after = found() if found is not None else None
     if after is None:
         raise LookupError(f"{name!r} cannot happen now: {sorted(known for known, _ in moves(model))}")
