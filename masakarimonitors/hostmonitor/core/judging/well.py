@@ -15,7 +15,7 @@ from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Phase
-from masakarimonitors.hostmonitor.core.outages.reasons import LastVerdict, Reason
+from masakarimonitors.hostmonitor.core.outages.reasons import Reason
 
 UNWATCHED_AFTER = 60.0
 """Seconds for which a link that decides may not list a host, or list it as one that has left, while another shows it
@@ -61,22 +61,15 @@ def speak(court: Court, judgement: Judgement, values: Values, before: Phase) -> 
         return judgement
     if all(value is Membership.UP for value in values):
         return judgement.but(told=None).say(Ruling.RECOVERED, messages.RECOVERED)
-    if told.reason is Reason.UNDECIDED or (
-        told.reason is Reason.UNWATCHED and _is_watched(court, host, told)
-    ):
+    if told.reason is Reason.UNDECIDED or (told.reason is Reason.UNWATCHED and _is_watched(host)):
         # A link is out of sight, and it is not the one for which that was said, or nothing hangs on it any more.
         return judgement.but(told=None).say(Ruling.RECOVERED, messages.NOTHING_HANGS_ON_IT)
     return judgement
 
 
-def _is_watched(court: Court, host: HostState, told: LastVerdict) -> bool:
-    """Whether the links that did not list it list it now."""
-    away = (Membership.UNKNOWN, Membership.LEFT)
-    return all(
-        name not in told.detail.split()
-        or (court.cluster.counts(name, court.monotonic) and link.value not in away)
-        for name, link in zip(court.policy.matrix.sequence, host.links, strict=True)
-    )
+def _is_watched(host: HostState) -> bool:
+    """Whether each link lists the host, or did when it was seen last."""
+    return all(link.value not in (Membership.UNKNOWN, Membership.LEFT) for link in host.links)
 
 
 def tell_down(judgement: Judgement, down: Sequence[str]) -> Judgement:
