@@ -107,7 +107,7 @@ SEARCHES: tuple[tuple[Rules, tuple[str, ...], int, int], ...] = (
 )
 """Who plays, after which moves, how many states are looked at, and how many decisions that may cost: a state that is
 left alone for most of an hour costs anything from none, where one like it was, to 500 of them."""
-ALL_OF_ONE_TURN = 16_000
+ALL_OF_ONE_TURN = 12_000
 MOST_DECISIONS = 105_500
 """With the elections (test_election.py) and the broken cores this is less than a minute of one core, at 0.3 ms each."""
 
