@@ -225,6 +225,10 @@ class LeaseElector:
             if self._renewal and self._is_namesakes(seen):
                 self._namesake_at = now
             self._renewal, self._changed_at = seen.renewal, now
+        if seen is not None and seen.renewal in self._ours:
+            # However many were tried since, and not taken: the one that stands is the last to be forgotten.
+            self._ours.remove(seen.renewal)
+            self._ours.append(seen.renewal)
         if seen is not None:
             self.silences.take(seen.silences, seen.senseless)
             self._part.cannot_read(seen.unread)

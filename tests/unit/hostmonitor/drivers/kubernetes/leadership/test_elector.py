@@ -294,6 +294,39 @@ async def test_a_renewal_that_was_carried_out_unanswered_is_its_own() -> None:
         assert isinstance(heard[-1], Leader) and source.troubles == ()
 
 
+async def test_a_lease_that_others_write_all_the_time_stays_its_holders_with_what_it_has_to_write() -> None:
+    """However often it tries: what stands there is the renewal that it asked for before all of these."""
+    clock, timings = FakeClock(), ElectionTimings()
+
+    class Busy(Shelf):
+        conflicts = 0
+
+        async def write_lease(
+            self, namespace: str, body: Mapping[str, Any], timeout: float
+        ) -> dict[str, Any]:
+            if self.conflicts:
+                self.conflicts -= 1
+                self.put(self.lease)
+            return await super().write_lease(namespace, body, timeout)
+
+    shelf, entry = Busy(), LedgerEntry(HostStatus.NORMAL, SystemClock().now().wall)
+    shelf.put(held_by(""))
+    source = LeaseElector(
+        Credentials(), "default", "l", "n1", clock, timings, open_api=lambda _: contextlib.nullcontext(shelf)
+    )
+    async with listening(source) as heard:
+        while not any(isinstance(said, Leader) for said in heard):
+            await clock.advance(timings.tick / 20)
+        shelf.conflicts = 12
+        await source.perform(WriteLedger({"node05": entry}))
+        while shelf.conflicts:
+            await clock.advance(timings.tick / 20)
+        for _ in range(40):
+            await clock.advance(timings.tick / 20)
+        assert not any(isinstance(said, Follower) for said in heard)
+        assert isinstance(heard[-1], Leader) and "node05" in json.dumps(shelf.lease)
+
+
 @pytest.mark.parametrize(("uid", "holder"), [("two", ""), ("two", "n1"), ("two", "n2"), ("one", "")])
 async def test_a_lease_that_was_made_anew_is_acquired_once_its_holder_has_stopped(
     tmp_path: Path, uid: str, holder: str
