@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any, Protocol
 
+from masakarimonitors.hostmonitor.core.peers.announcement import LARGEST
 from masakarimonitors.hostmonitor.drivers.base import NotShared
 from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Api, ApiFault, Credentials
 
@@ -89,6 +90,13 @@ class LeaseWords:
             async with self._open_api(self._credentials) as api:
                 name = words_lease(self._lease, node, "")["metadata"]["name"]
                 there = await api.read_lease(self._namespace, name, _PATIENCE)
+                if there is not None and _label_of(there) != _label(self._lease):
+                    # The Lease of another election may be called so: it is what keeps two of its from reporting.
+                    raise NotShared(
+                        f"the Lease {self._namespace}/{name} is there and is not of these (it has no label "
+                        f"{selector(self._lease)}): it is left alone. Where another election has that name, give one "
+                        "of both another ([kubernetes] lease_name); else delete it"
+                    )
                 body = words_lease(self._lease, node, value.decode(), there)
                 await api.write_lease(self._namespace, body, _PATIENCE)
         except ApiFault as fault:
@@ -104,7 +112,8 @@ class LeaseWords:
                     async for lease in leases:
                         name, value = _read(lease)
                         if name.startswith(head):
-                            found[name.removeprefix(head)] = value.encode(errors="replace")
+                            # One that says more than any monitor does is nobody's word, and takes no memory.
+                            found[name.removeprefix(head)] = value[: LARGEST + 1].encode(errors="replace")
         except ApiFault as fault:
             raise NotShared(self._why(fault)) from fault
         return found
@@ -118,9 +127,18 @@ def needs(namespace: str) -> str:
     return f"the account needs get, create, update, list on leases of coordination.k8s.io in {namespace}"
 
 
+def _metadata(lease: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = lease.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _label_of(lease: Mapping[str, Any]) -> object:
+    labels = _metadata(lease).get("labels")
+    return labels.get(FLEET) if isinstance(labels, dict) else None
+
+
 def _read(lease: Mapping[str, Any]) -> tuple[str, str]:
     """Name and words, empty where they are odd."""
-    metadata = lease.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
+    metadata = _metadata(lease)
     notes = metadata.get("annotations")
     return str(metadata.get("name")), str(notes.get(ANNOUNCEMENT)) if isinstance(notes, dict) else ""

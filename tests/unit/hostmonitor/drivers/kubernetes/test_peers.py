@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from masakarimonitors.hostmonitor.core.peers.announcement import LARGEST
 from masakarimonitors.hostmonitor.drivers.base import NotShared
 from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Credentials
 from masakarimonitors.hostmonitor.drivers.kubernetes.peers import FLEET, LeaseWords, selector, words_lease
@@ -68,6 +69,26 @@ async def test_odd_leases_break_nothing(server: Replay, tmp_path: Path) -> None:
         },
     }
     assert await words(server, tmp_path).read() == {"n3": b"", "n4": b"", "n5": b"7"}
+
+
+async def test_a_lease_of_that_name_that_is_another_elections_is_left_alone(
+    server: Replay, tmp_path: Path
+) -> None:
+    """One election may be called as the other is with a node's name behind."""
+    there = {
+        "metadata": {"name": "masakari-hostmonitor-az1", "resourceVersion": "1", "annotations": {"a": "b"}},
+        "spec": {"holderIdentity": "node07"},
+    }
+    server.labelled["masakari-hostmonitor-az1"] = there
+    with pytest.raises(NotShared, match=r"ours/masakari-hostmonitor-az1.*is not of these"):
+        await words(server, tmp_path).tell("az1", b"x")
+    assert server.labelled["masakari-hostmonitor-az1"] == there
+
+
+async def test_no_more_is_kept_of_a_lease_than_a_monitor_says(server: Replay, tmp_path: Path) -> None:
+    await words(server, tmp_path).tell("node01", b"x" * 200_000)
+    (value,) = (await words(server, tmp_path).read()).values()
+    assert len(value) == LARGEST + 1
 
 
 def test_a_label_is_one_whatever_the_lease_is_called() -> None:
