@@ -81,7 +81,8 @@ class LockElection:
     @property
     def troubles(self) -> Sequence[str]:
         """For people: what stands there that cannot be read, and what cannot be written though this monitor leads."""
-        unwritten = [_UNWRITTEN.format(fault=self._unwritten)] if self._unwritten else []
+        leads = self.standing is Standing.LEADING
+        unwritten = [_UNWRITTEN.format(fault=self._unwritten)] if leads and self._unwritten else []
         return unwritten + [told(part, self._places[part]) for part in sorted(self._unread)]
 
     def cannot_read(self, parts: Collection[Part]) -> None:
@@ -128,10 +129,11 @@ class LockElection:
             )
             if self.standing is Standing.LEADING:
                 self.draft = self.draft.gained(found)
+                # Of before, be it the answer that came when it led no more.
+                self._unwritten = ""
                 self._on_gained()
             elif self.standing is Standing.FOLLOWING:
                 self.draft = self.draft.dropped()
-                self._unwritten = ""
         if self.standing is Standing.LEADING:
             self._repair(found, at.monotonic)
         ledger = self.draft.current if self.standing is Standing.LEADING else found

@@ -120,3 +120,21 @@ def test_nobody_repairs_what_it_has_not_written_as_the_leader() -> None:
     stage.part.judge(LED, None, later(1))
     stage.part.judge(LED, None, later(9))
     assert stage.part.draft == LedgerDraft() and stage.called == []
+
+
+@pytest.mark.parametrize(
+    "lost", [LED, replace(LED, holder=Holder.UNKNOWN), replace(LED, holder=Holder.NOBODY)]
+)
+def test_only_the_leader_says_that_it_cannot_write_the_ledger(lost: Facts) -> None:
+    """What it has asked for may be answered when it leads no more."""
+    stage = Stage()
+    part = stage.part
+    part.judge(HELD, {}, AT)
+    part.cannot_write("no answer")
+    assert len(part.troubles) == 1
+    part.judge(lost, {}, later(1))
+    assert part.troubles == []
+    part.cannot_write("no answer in time")
+    assert part.troubles == []
+    part.judge(HELD, {}, later(2))
+    assert part.troubles == []
