@@ -67,6 +67,8 @@ class Life:
     """masakari did not take its report: refused it, or it expired."""
     with_host: bool = False
     """But was told since that the whole host failed."""
+    let_go: bool = False
+    """Its definition was removed after its end, with which nobody has to be told of it, also if it is made anew."""
     alarmed: bool = False
     eyed: bool = False
     cut: bool = False
@@ -187,7 +189,7 @@ class World(RuleBasedStateMachine):
         if last is None or not last.died or last.traceless or last is self.rebooted_after:
             return False
         (at,) = [one for one in self.libvirts.values() if last in one.lives]
-        return not (last.end and last.defined and not at.defined)
+        return not last.let_go and not (last.end and last.defined and not at.defined)
 
     @property
     def pending(self) -> list[str]:
@@ -475,6 +477,8 @@ class World(RuleBasedStateMachine):
             at.defined = False
             if at.life is not None:
                 at.life.slipped = not self.monitor
+            for life in at.lives[-1:]:
+                life.let_go = life.let_go or bool(life.end)
             self.event(uri, Lifecycle.UNDEFINED)
 
     @rule(uri=place)
@@ -679,7 +683,7 @@ class World(RuleBasedStateMachine):
             assert not (at.listed and told and at.lives[-1] is last), (
                 "an unseen life is neither reported nor an alarm"
             )
-        if last.died and last.refused and not last.reported and not removed:
+        if last.died and last.refused and not last.reported and not last.let_go:
             assert shown or not at.listed, "a death of which masakari was not told is not shown"
         readable = all(one.log_readable for one in self.libvirts.values()) and not last.lost
         if readable and (removed or not last.died):
@@ -698,7 +702,7 @@ class World(RuleBasedStateMachine):
         self.play.at_masakari()
         last = self.history[-1] if self.history else None
         self.rest()
-        if last is None or not last.died or not last.refused or last.with_host:
+        if last is None or not last.died or not last.refused or last.with_host or last.let_go:
             return
         (uri,) = [uri for uri, one in self.libvirts.items() if last in one.lives]
         at = self.libvirts[uri]
