@@ -32,6 +32,8 @@ _OF_SHADOWS = (
     # What a monitor that works listens to is not taken from it: Pacemaker's alerts, and the port of its probes.
     ("host", "pacemaker_alert_socket", ""),
     ("status", "listen", None),
+    # Nor the port and the file of its receiver, which would hear of nothing here but questions.
+    ("receiver", "embedded", False),
 )
 """What stands in a shadow, whatever the files say."""
 

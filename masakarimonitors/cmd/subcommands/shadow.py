@@ -42,7 +42,8 @@ def add_parser(commands: Any) -> None:
         help="compare what shadows would have told masakari with what others have told it",
         description="Of monitors with [DEFAULT] shadow = true: how many failures both have told, only they, only we, "
         f"and the last {written.SHOWN} disagreements with their reasons. All times are UTC. Exit code 0: no "
-        "disagreement. 1: there are some. 3: nothing was compared yet. 4: what was kept cannot be read.",
+        "disagreement. 1: there are some. 3: nothing was compared yet. 4: not all could be compared: what was kept, or "
+        "masakari, cannot be read.",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document a monitor, one line each")
     parser.set_defaults(run=run)
@@ -84,7 +85,13 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         for one in found.values()
         for state in (Agreement.ONLY_WE, Agreement.ONLY_THEY)
     ]
-    return DIFFERS if any(differ) else AGREES
+    if any(differ):
+        return DIFFERS
+    if all(one["read"] is None for one in found.values()):
+        return NOTHING
+    # Who could not read all that others have told has found no disagreement, and does not know that there is none.
+    untold = [one for one in found.values() if one["read"] is None or one["trouble"] or one["not_compared"]]
+    return UNKNOWN if untold else AGREES
 
 
 def _of(name: str, conf: Any) -> tuple[dict[str, Any] | None, bool]:

@@ -52,7 +52,7 @@ OPTIONS: list[cfg.Opt] = [
         "state is kept in a folder `shadow` below that of state_path. Of such a monitor, `masakari-monitors "
         "status` says so first of all, and that it is degraded: nobody recovers anything because of it. "
         "`masakari-monitors shadow` shows the comparison. These options count for nothing in it: [host] reporter and "
-        "pacemaker_alert_socket, [status] listen, [callback] max_unfinished.",
+        "pacemaker_alert_socket, [status] listen, [receiver] embedded, [callback] max_unfinished.",
     ),
     cfg.IntOpt(
         "notification_expiry",

@@ -187,6 +187,7 @@ def test_the_instance_monitor_opens_libvirt_to_read_alone() -> None:
 def test_what_a_working_monitor_listens_to_is_not_taken_from_it(configure: Configure, tmp_path: Path) -> None:
     text = (
         "[host]\npacemaker_alert_socket = /run/x\n[status]\nlisten = 127.0.0.1:1\n[DEFAULT]\nshadow = true\n"
+        "[receiver]\nembedded = true\n"
     )
     loaded = conf.load(["--config-file", str(configure(text))], default_config_dirs=[])
     assert (loaded.host.reporter, loaded.host.pacemaker_alert_socket, loaded.status.listen) == (
@@ -194,4 +195,5 @@ def test_what_a_working_monitor_listens_to_is_not_taken_from_it(configure: Confi
         "",
         None,
     )
+    assert not loaded.receiver.embedded, "nor the port of its receiver, and its file"
     assert not conf.load(["--config-file", str(configure())], default_config_dirs=[]).shadow

@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,38 @@ def test_what_cannot_be_read_is_not_well(
     assert run("shadow") == 4
     said = capsys.readouterr()
     assert "processmonitor: what it has kept cannot be read" in said.err and "1 both" in said.out
+
+
+def test_who_has_never_read_masakari_agrees_with_nobody(
+    run: Run, configure: Configure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(SHADOW)
+    never = Book(began=EPOCH, since=EPOCH)
+    keep(tmp_path, never)
+    assert run("shadow") == 3, "it has found no disagreement because it has not looked"
+    keep(tmp_path, compared(differ=False), "processmonitor")
+    assert run("shadow") == 4, "one of two has looked"
+    keep(tmp_path, compared(differ=False))
+    assert run("shadow") == 0
+    keep(tmp_path, replace(compared(differ=False), dropped=1))
+    assert run("shadow") == 4, "what was too much to compare may differ"
+    assert "1 were too many to compare" in capsys.readouterr().out
+    keep(tmp_path, compared(differ=True))
+    assert run("shadow") == 1
+
+
+async def test_who_cannot_read_masakari_now_agrees_with_nobody(
+    run: Run, configure: Configure, tmp_path: Path
+) -> None:
+    configure(SHADOW)
+    clock = FakeClock()
+    row = OutboxRow(where="/x", pending=0, counts={}, disk_fault="", api_trouble="")
+    told = written.shown(compared(differ=False), "what others have told masakari cannot be read: away")
+    status = MonitorStatus(Record("hostmonitor", clock.now()), tuple, lambda: row, shadow=lambda: told)
+    folder = tmp_path / "state" / "shadow"
+    folder.mkdir()
+    async with unix_socket.serve(status, clock, folder / "hostmonitor.sock"):
+        assert await asyncio.to_thread(run, "shadow") == 4
 
 
 async def test_one_that_runs_is_asked_and_says_what_it_is(
