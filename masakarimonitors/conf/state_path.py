@@ -286,6 +286,9 @@ def _make(folder: Path) -> tuple[Standing, str]:
     if seen[0] in (Standing.UNUSABLE, Standing.OPEN):
         return seen
     try:
+        if folder.name == SHADOW:
+            # As a monitor that works would make it, which finds it later, and would refuse one that others may write.
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         others = folder_is_open_to(folder)
         if others:

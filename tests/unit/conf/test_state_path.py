@@ -269,3 +269,12 @@ def test_a_shadow_s_folder_is_its_own_wherever_state_is_kept(
     assert state_path.resolve(loaded(tmp_path), environ, tmp_path / "system") == real / "shadow"
     folders = state_path.folders(loaded(tmp_path), environ, tmp_path / "system")
     assert {folder.name for folder in folders} == {"shadow"}
+
+
+def test_a_shadow_that_comes_first_leaves_the_folder_as_a_working_monitor_makes_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        assert state_path._make(tmp_path / "state" / state_path.SHADOW) == (Standing.READY, "")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
