@@ -67,6 +67,8 @@ class Life:
     """masakari did not take its report: refused it, or it expired."""
     with_host: bool = False
     """But was told since that the whole host failed."""
+    blurred: bool = False
+    """It was read without a word of its definition, which had been removed, and may have been made anew unheard."""
     let_go: bool = False
     """Its definition was removed after its end, with which nobody has to be told of it, also if it is made anew."""
     alarmed: bool = False
@@ -189,7 +191,7 @@ class World(RuleBasedStateMachine):
         if last is None or not last.died or last.traceless or last is self.rebooted_after:
             return False
         (at,) = [one for one in self.libvirts.values() if last in one.lives]
-        return not last.let_go and not (last.end and last.defined and not at.defined)
+        return not (last.let_go or last.blurred) and not (last.end and last.defined and not at.defined)
 
     @property
     def pending(self) -> list[str]:
@@ -274,6 +276,7 @@ class World(RuleBasedStateMachine):
         life = self.libvirts[uri].life
         if life is not None and life.ran:
             life.seen_up = True
+            life.blurred = life.blurred or not self.libvirts[uri].defined
 
     # ---- the instance
 
