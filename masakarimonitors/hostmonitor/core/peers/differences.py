@@ -101,7 +101,8 @@ def hear(
     """What is known after a reading that shows this; `before`: the monotonic second of the last one.
 
     Of what has changed since then it is certain that it was said in between, whatever its writer's clock; of all else
-    only its own time tells how old it is.
+    only its own time tells how old it is: also of words that are older than those before them, as a store shows that
+    was restored from a snapshot.
     """
     after = {}
     for node, one in sorted(said.items())[:_MANY]:
@@ -110,7 +111,7 @@ def hear(
             after[node] = old
             continue
         age = max(0.0, (now.wall - one.told).total_seconds())
-        if old is not None and before is not None:
+        if old is not None and before is not None and one.told >= old.said.told:
             age = min(age, max(0.0, now.monotonic - before))
         after[node] = Heard(one, now.monotonic - age)
     return after
@@ -143,7 +144,8 @@ class _Company:
 def compare(heard: Mapping[str, Heard], own: Announcement, known: Known, now: float, bound: float) -> Fleet:
     """How all stand at monotonic second `now`; what was heard more than `bound` seconds ago counts no more."""
     names = {name.casefold(): name for name in (*known.hosts, *known.required, own.node)}
-    found = {node.casefold(): one for node, one in heard.items()}
+    # A name may stand there in two cases, once of before the host was called otherwise: the younger words count.
+    found = {node.casefold(): one for node, one in sorted(heard.items(), key=lambda item: item[1].at)}
     found[own.node.casefold()] = Heard(own, now)
     required = {name.casefold() for name in (*known.required, own.node)}
     absent = {name.casefold() for name, is_up in known.hosts.items() if not is_up} - {own.node.casefold()}

@@ -191,6 +191,21 @@ def test_what_has_changed_under_our_eyes_is_young_whatever_its_clock() -> None:
     assert again["a"].at == 5000.0
 
 
+def test_words_that_are_older_than_those_before_them_are_as_old_as_they_say() -> None:
+    """As a store shows that was restored from a snapshot: nobody has said them since."""
+    first = hear({}, {"n": said("n", told=AT)}, at(0.0), None)
+    before = said("n", told=AT - datetime.timedelta(seconds=3000), version="1")
+    assert hear(first, {"n": before}, at(60.0), at(0.0).monotonic)["n"].at == at(0.0).monotonic - 3000.0
+
+
+def test_of_one_name_in_two_cases_the_younger_words_count() -> None:
+    for old, new in (("node02", "Node02"), ("Node02", "node02")):
+        ages = {old: 9000.0, new: 10.0}
+        heard = {name: Heard(said(name), NOW - ages[name]) for name in sorted(ages)}
+        told = compare(heard, OWN, Known(hosts={new: True}, reporter="node01"), NOW, BOUND)
+        assert states(told) == {} and told.counts[PeerState.AS_OTHERS] == 2
+
+
 def test_what_stands_there_no_more_is_forgotten() -> None:
     told = hear({}, {"a": said("a")}, at(10.0), None)
     assert hear(told, {}, at(70.0), 10.0) == {}
