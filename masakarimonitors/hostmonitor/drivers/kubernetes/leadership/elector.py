@@ -50,6 +50,9 @@ from masakarimonitors.system.tasks import apart
 LOG = logging.getLogger(__name__)
 _SEES = frozenset({LINK})
 POLICY = ElectionPolicy(deciding=_SEES)
+_LONGEST = 60.0
+"""Seconds for which a holder that renews nothing has the Lease at most, whatever duration somebody has written there:
+it would be followed for so long, and no release leads for more than 10 s after its last renewal."""
 _DELETED = "there is no Lease, and whoever held one may still report"
 _NAMESAKE = (
     "another process renews the Lease of the election under this host's name, {name}: two monitors run on one host, or "
@@ -241,7 +244,7 @@ class LeaseElector:
         # Whoever holds it may lead for as long as this one would, whatever stands there. One of this host's name was
         # killed, most often: it is waited for no longer than that.
         least = self._timings.deadline
-        unrenewed = least if namesake else max(seen.duration, least)
+        unrenewed = least if namesake else max(min(seen.duration, _LONGEST), least)
         free = not seen.leader or now - self._changed_at > unrenewed
         own = seen.leader == self._own and not namesake
         if self._was_made_anew(now) and (own or free):

@@ -264,6 +264,24 @@ async def test_a_lease_by_which_its_holder_has_it_for_a_second_is_left_to_it_for
         assert clock.now().monotonic - began >= timings.deadline
 
 
+async def test_a_holder_that_is_gone_is_not_followed_for_as_many_years_as_somebody_has_written() -> None:
+    clock, shelf, timings = FakeClock(), Shelf(), ElectionTimings()
+    held = held_by("n2")
+    held["spec"]["leaseDurationSeconds"] = (1 << 31) - 1
+    shelf.put(held)
+    source = LeaseElector(
+        Credentials(), "default", "l", "n1", clock, timings, open_api=lambda _: contextlib.nullcontext(shelf)
+    )
+    began = clock.now().monotonic
+    async with listening(source) as heard:
+        while clock.now().monotonic - began < 55.0:
+            await clock.advance(timings.renew / 2)
+        assert not any(isinstance(said, Leader) for said in heard)
+        while clock.now().monotonic - began < 75.0:
+            await clock.advance(timings.renew / 2)
+        assert isinstance(heard[-1], Leader)
+
+
 async def test_a_renewal_that_was_carried_out_unanswered_is_its_own() -> None:
     clock, timings = FakeClock(), ElectionTimings()
 
