@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.instancemonitor.core.observation import (
+    Asked,
     Failed,
     LibvirtAway,
     LibvirtBack,
     Power,
     Reading,
 )
-from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
-from tests.fixtures.instance_play import INSTANCE, URI, Play, off
+from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Started, Stopped, Suspended
+from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
 
 STARTED, STOPPED = Lifecycle.STARTED, Lifecycle.STOPPED
 REPORT = "report LIFECYCLE/STOPPED_FAILED"
@@ -115,3 +116,94 @@ def test_of_one_that_was_arriving_at_the_very_first_look_nobody_can_tell_and_an_
     play.census(Reading(instance=INSTANCE, power=Power.MIGRATING, persistent=False))
     play.restart()
     assert play.census(off(ShutoffReason.CRASHED, arrived=True)) == [] and play.alarm
+
+
+SHOWN = Reading(
+    instance=replace(INSTANCE, run=7), power=Power.MIGRATING, persistent=True, halt=Suspended.MIGRATED
+)
+"""It has a definition, and libvirt says of it what it says of one that came out of a file and is kept paused."""
+NOWHERE_ELSE = "ran nowhere else, cannot be told"
+
+
+def shown_first_by_a_census(how: str, held: Reading = SHOWN) -> Play:
+    """It was up in another life; while nobody listened that ended, and what is shown now began."""
+    play = Play()
+    play.census(running(replace(INSTANCE, run=5), persistent=True))
+    play.see(LibvirtAway(URI, "gone"))
+    if how == "restarted":
+        play.restart(uris=[URI])
+    play.wait(60)
+    play.see(LibvirtBack(URI))
+    for _ in range(2):
+        assert play.census(held) == [] and not play.alarm
+    return play
+
+
+@pytest.mark.parametrize("how", ["restarted", "away"])
+@pytest.mark.parametrize("detail", [Stopped.FAILED, Stopped.CRASHED])
+@pytest.mark.parametrize(
+    "end", [off(ShutoffReason.CRASHED, arrived=True), off(ShutoffReason.CRASHED, log_read=False)]
+)
+def test_one_that_was_kept_paused_out_of_a_file_or_was_arriving_is_an_alarm_when_its_end_is_heard(
+    how: str, detail: Stopped, end: Reading
+) -> None:
+    play = shown_first_by_a_census(how)
+    assert play.event(STOPPED, detail, SHOWN.instance) == ["ask"]
+    assert play.asked(end) == [] and play.alarm and NOWHERE_ELSE in play.verdicts[-1].why
+
+
+@pytest.mark.parametrize("how", ["restarted", "away"])
+@pytest.mark.parametrize("reason", [ShutoffReason.CRASHED, ShutoffReason.DAEMON, ShutoffReason.FAILED])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_so_it_is_when_its_end_is_read(how: str, reason: ShutoffReason, restarted: bool) -> None:
+    play = shown_first_by_a_census(how)
+    play.see(LibvirtAway(URI, "gone"))
+    if restarted:
+        play.restart(uris=[URI])
+    play.see(LibvirtBack(URI))
+    ended = off(reason, arrived=True, started=play.now.wall.timestamp())
+    end = replace(ended, failed=Failed.ARRIVAL)
+    assert play.census(end) == [] and play.alarm and NOWHERE_ELSE in play.verdicts[-1].why
+
+
+def test_so_it_is_when_it_has_vanished() -> None:
+    play = shown_first_by_a_census("away")
+    assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == ["ask"]
+    play.see(Asked(INSTANCE, None, play.number))
+    assert play.census() + play.census() == [] and play.alarm
+
+
+@pytest.mark.parametrize("how", ["restarted", "away"])
+def test_an_aborted_migration_onto_a_left_over_definition_is_no_death_and_no_alarm(how: str) -> None:
+    play = shown_first_by_a_census(how)
+    assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == ["ask"]
+    end = replace(off(ShutoffReason.FAILED, arrived=True), failed=Failed.ARRIVAL)
+    assert play.asked(end) == [] and play.ruling == "held" and not play.alarm
+
+
+@pytest.mark.parametrize("told", [Stopped.DESTROYED, Stopped.SHUTDOWN, Stopped.SAVED])
+def test_nor_is_it_one_when_somebody_ends_it(told: Stopped) -> None:
+    play = shown_first_by_a_census("away")
+    assert REPORT not in play.event(STOPPED, told, SHOWN.instance) and not play.alarm
+
+
+@pytest.mark.parametrize("how", ["restarted", "away"])
+def test_once_it_runs_its_death_is_one(how: str) -> None:
+    play = shown_first_by_a_census(how)
+    play.event(Lifecycle.RESUMED, 0, SHOWN.instance)
+    assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == [REPORT]
+
+
+def test_an_arrival_without_a_definition_is_aborted_when_it_ends() -> None:
+    play = shown_first_by_a_census("restarted", replace(SHOWN, persistent=False))
+    assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == []
+    assert play.ruling == "held" and not play.alarm
+
+
+def test_an_arrival_of_which_events_have_told_is_none_out_of_a_file_whatever_is_defined_here() -> None:
+    play = Play()
+    play.census(off(ShutoffReason.SHUTDOWN))
+    play.event(STARTED, Started.MIGRATED, SHOWN.instance)
+    play.census(SHOWN)
+    assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == []
+    assert play.ruling == "held" and not play.alarm

@@ -149,7 +149,7 @@ class Decider:
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
             fact = None  # a start that failed; of the life before it a census reads how it ended
-        elif told is not None and told.fact is Fact.ENDED and _may_have_arrived(known):
+        elif told is not None and told.fact is Fact.ENDED and leaving.hides_its_end(known):
             fact, instance = None, replace(instance, ended=True)
             decision = Decision((Ask(instance.identity),))
         if isinstance(seen, LifecycleChanged) and seen.event in (Lifecycle.DEFINED, Lifecycle.UNDEFINED):
@@ -386,11 +386,6 @@ def _another_life(state: State, instance: Instance) -> bool:
     """Whether another life of it is seen now than was seen last."""
     before = state.instances.get(instance.place)
     return before is not None and 0 < before.identity.run != instance.identity.run > 0
-
-
-def _may_have_arrived(instance: Instance) -> bool:
-    """Whether it was arriving when last seen, and the end of its migration may have been missed."""
-    return instance.phase is Phase.ARRIVING and instance.unwatched
 
 
 def _is_known(state: State, instance: Instance) -> bool:

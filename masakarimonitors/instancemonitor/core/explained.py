@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.explained import Explained, GateSeen, Standing, Standings, gate, in_order, wall_at
-from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
+from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, moment, scope_of, subject_of
 from masakarimonitors.instancemonitor.core.told import Fate
 
@@ -43,6 +43,8 @@ _PHASES: Mapping[Phase, tuple[Standing, str]] = {
         "its guest had crashed, which is reported, and it has vanished unheard since",
     ),
 }
+
+_ARRIVING_OR_KEPT = "a live migration brings it here, or it came out of a file and is kept paused"
 
 
 _UNTOLD: Mapping[Fate, tuple[Standing, str]] = {
@@ -120,6 +122,8 @@ def _standing(state: State, instance: Instance) -> tuple[Standing, str]:
             "it has I/O errors, and masakari has not taken the report, which is offered again at the next of them when "
             "it may"
         )
+    if instance.phase is Phase.ARRIVING and instance.leaving is Leaving.MAYBE:
+        return Standing.WELL, _ARRIVING_OR_KEPT
     return _PHASES[instance.phase]
 
 

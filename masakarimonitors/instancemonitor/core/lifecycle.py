@@ -47,7 +47,8 @@ class Leaving(Enum):
     NO = auto()
     MAYBE = auto()
     """libvirt says that a live migration holds it, and so it says of one that was brought back from a file and is kept
-    paused; which of them it is was told by events that may have been missed. Its log can tell."""
+    paused; which of them it is was told by events that may have been missed. Its log can tell. Of one that may be
+    arriving: likewise, but its log cannot."""
     YES = auto()
     """libvirt has told of its migration."""
 

@@ -113,6 +113,9 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
             away = "libvirt says that a live migration takes it away"
             why = "libvirt says that its QEMU lives" if leaves is Leaving.NO else away
             return (Seen(Fact.STANDS, why, leaves=leaves),)
+        case Power.MIGRATING if leaving.is_doubtful(reading, known):
+            why = "libvirt says that a live migration brings it here, or it came out of a file and is kept paused"
+            return (Seen(Fact.ARRIVES, why, leaves=Leaving.MAYBE),)
         case Power.MIGRATING:
             return (Seen(Fact.ARRIVES, "libvirt says that a live migration brings it here"),)
         case Power.PANICKED:
@@ -354,7 +357,17 @@ def _not_arrived(reading: Reading, known: Instance, looked: float, fate: Fate, w
     evidence = shutoff.describe(reading)
     if fate is Fate.PLANNED:
         return (Seen(Fact.STOPPED, why, evidence),)
-    if not known.unwatched or _is_aborted(reading, looked):
+    failed = _is_aborted(reading, looked)
+    if known.leaving is Leaving.MAYBE:
+        # What came out of a file ends as an arrival that is aborted does only if it never came up.
+        if failed and not known.unwatched:
+            return (Seen(Fact.DIED, why, evidence),)
+        told = (
+            "it is off, and whether a live migration was bringing it here, or it had come out of a file and ran "
+            "nowhere else, cannot be told"
+        )
+        return (Seen(Fact.UNSURE, told, evidence),)
+    if not known.unwatched or failed:
         return (Seen(Fact.DIED, why, evidence),)
     # A start that failed since hides by its reason how the life before it ended; the log tells of that life.
     has_reason = reading.reason not in (ShutoffReason.UNKNOWN, ShutoffReason.FAILED)

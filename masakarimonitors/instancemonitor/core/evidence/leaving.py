@@ -44,6 +44,24 @@ def is_source(reading: Reading, known: Instance) -> bool:
     return not known.unwatched
 
 
+def is_doubtful(reading: Reading, known: Instance) -> bool:
+    """Whether one that libvirt shows as held for a migration, and that is no source, may be no arrival either.
+
+    What arrives has no definition until it has arrived, unless one was left over here; what was brought back from a
+    file and is kept paused has one, and its log begins as that of an arrival does. Events told which of them it is, if
+    none can have been missed.
+    """
+    another = 0 < known.identity.run != reading.instance.run > 0
+    if known.phase is Phase.ARRIVING and not known.unwatched and not another:
+        return known.leaving is Leaving.MAYBE
+    return reading.persistent is True
+
+
+def hides_its_end(known: Instance) -> bool:
+    """Whether "its QEMU ended" is not enough to tell what became of its guest: its log, or how it stands, may be."""
+    return known.phase is Phase.ARRIVING and (known.unwatched or known.leaving is Leaving.MAYBE)
+
+
 def shown(known: Instance) -> Leaving:
     """Whether a source that libvirt shows as held for a migration leaves indeed.
 

@@ -125,6 +125,30 @@ def test_a_pause_for_a_migration_is_an_arrival_unless_the_same_life_was_up_here(
 
 
 @pytest.mark.parametrize(
+    ("phase", "run", "unwatched", "told", "doubtful"),
+    [
+        *((phase, 5, watched, Leaving.NO, True) for phase in Phase for watched in (False, True)),
+        (Phase.DOWN, 0, False, Leaving.NO, True),
+        (Phase.ARRIVING, 7, True, Leaving.NO, True),
+        (Phase.ARRIVING, 7, True, Leaving.MAYBE, True),
+        (Phase.ARRIVING, 7, False, Leaving.NO, False),
+        (Phase.ARRIVING, 7, False, Leaving.MAYBE, True),
+    ],
+)
+def test_an_arrival_that_has_a_definition_is_doubtful_unless_an_event_told_of_it(
+    phase: Phase, run: int, unwatched: bool, told: Leaving, doubtful: bool
+) -> None:
+    known = instance(phase, identity=replace(INSTANCE, run=run), unwatched=unwatched, leaving=told)
+    shown = replace(INSTANCE, run=7)
+    for persistent in (True, False):
+        reading = Reading(instance=shown, power=Power.MIGRATING, persistent=persistent)
+        (seen,) = of_reading(reading, known, looked=0.0, now=NOW)
+        kept = not unwatched and run == 7 and told is Leaving.MAYBE
+        assert seen.fact is Fact.ARRIVES
+        assert (seen.leaves is Leaving.MAYBE) is (kept or (doubtful and persistent))
+
+
+@pytest.mark.parametrize(
     ("reading", "fact"),
     [
         (off(CRASHED), Fact.DIED),
