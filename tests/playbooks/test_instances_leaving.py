@@ -287,3 +287,43 @@ def test_one_that_vanished_after_a_migration_that_nobody_had_heard_of_is_an_alar
     traces = departed(play, replace(ENDS[2], last_words="crashed"))
     said = play.see(Asked(INSTANCE, None, play.number, traces)) + play.census()
     assert REPORT not in said and play.alarm
+
+
+def held_unheard() -> Play:
+    """Its libvirtd was restarted before it knew whether the guest had arrived, or it came out of a file."""
+    play = Play()
+    play.census(running(SHOWN.instance, persistent=True))
+    play.restart(uris=[URI])
+    play.see(LibvirtBack(URI))
+    assert play.census(SHOWN) == []
+    return play
+
+
+@pytest.mark.parametrize("detail", [Stopped.FAILED, Stopped.CRASHED])
+@pytest.mark.parametrize("departure", Departure)
+def test_whose_end_is_heard_while_it_may_be_leaving_is_reported_if_its_log_tells_of_no_migration(
+    detail: Stopped, departure: Departure
+) -> None:
+    play = held_unheard()
+    assert play.event(Lifecycle.STOPPED, detail, SHOWN.instance) == ["ask"]
+    said = play.asked(replace(ENDS[1], departure=departure))
+    assert (REPORT in said) is (departure is Departure.NONE)
+    assert play.alarm is (departure is not Departure.NONE)
+
+
+@pytest.mark.parametrize("detail", [Stopped.FAILED, Stopped.CRASHED])
+@pytest.mark.parametrize("held", [Suspended.MIGRATED, Suspended.POSTCOPY, Suspended.POSTCOPY_FAILED])
+def test_whose_qemu_ends_while_it_is_held_for_the_end_of_its_migration_is_an_alarm(
+    held: Suspended, detail: Stopped
+) -> None:
+    """Its guest may have arrived, which libvirt would have asked the destination only afterwards."""
+    play = leaving(held)
+    assert play.event(Lifecycle.STOPPED, detail) == [] and play.alarm
+    assert "goes on at the destination" in play.verdicts[-1].why
+    assert REPORT not in play.census(ENDS[1]), "nor at any other look"
+
+
+def test_whose_migration_has_not_come_that_far_is_reported() -> None:
+    play = Play()
+    play.census(running(persistent=True))
+    assert REPORT in play.event(Lifecycle.STOPPED, Stopped.FAILED)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict, WakeAt
+from masakarimonitors.instancemonitor.core.evidence import leaving
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Leaving, Phase, move
 from masakarimonitors.instancemonitor.core.observation import Reading
@@ -141,6 +142,9 @@ def checked(state: State, known: Instance, seen: Seen) -> Seen:
     if runs and Act.REPORT in move(known.phase, seen.fact)[1]:
         # Its end there may be told in a moment, over a connection of its own: the next look here settles it.
         return Seen(Fact.UNSURE, f"{seen.why}, but it runs at {runs[0].identity.uri}", seen.evidence)
+    if seen.fact is Fact.ENDED and known.phase is Phase.UP and known.leaving is Leaving.YES:
+        # Its guest may have arrived already, which only the destination knows.
+        return Seen(Fact.UNSURE, f"{seen.why}, but {leaving.WAS_LEAVING}", seen.evidence)
     if seen.news or Act.REPORT not in move(known.phase, seen.fact)[1]:
         return seen
     for other in _elsewhere(state, known):
