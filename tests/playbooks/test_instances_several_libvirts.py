@@ -21,6 +21,7 @@ from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, runnin
 STARTED, STOPPED, UNDEFINED = Lifecycle.STARTED, Lifecycle.STOPPED, Lifecycle.UNDEFINED
 ELSEWHERE = "qemu+tcp://b/system"
 THERE = replace(INSTANCE, uri=ELSEWHERE)
+THERE_AT = (ELSEWHERE, INSTANCE.uuid)
 REPORT = "report LIFECYCLE/STOPPED_FAILED"
 CRASHED = off(ShutoffReason.CRASHED)
 PANICKED = Reading(instance=INSTANCE, power=Power.PANICKED)
@@ -209,3 +210,22 @@ def test_one_that_is_held_there_for_the_end_of_its_migration_dies_here() -> None
     play.event(Lifecycle.SUSPENDED, Suspended.MIGRATED, THERE)
     play.event(Lifecycle.RESUMED, 1)
     assert play.event(STOPPED, Stopped.FAILED) == [REPORT]
+
+
+def test_that_it_has_left_where_it_had_died_before_takes_back_no_report_of_a_later_death_elsewhere() -> None:
+    """The first death is forgotten on disk with the next look at its libvirt, which was away till then."""
+    play = Play()
+    play.census(running(), running(OTHER))
+    there(play)
+    assert play.event(STOPPED, 5) == [REPORT]
+    play.see(LibvirtAway(URI, "away"))
+    play.wait(60)
+    assert play.event(STARTED, 0, THERE) == ["withdraw"]
+    play.restart(uris=[URI, ELSEWHERE])
+    play.see(LibvirtAway(URI, "away"))
+    there(play, running(THERE))
+    play.wait(PATIENCE)
+    assert play.event(STOPPED, 5, THERE) == [REPORT]
+    play.see(LibvirtBack(URI))
+    assert play.census(running(OTHER)) == [] and play.census(running(OTHER)) == []
+    assert phase(play, THERE) == "failed" and play.state.instances.keys() == {THERE_AT, (URI, OTHER.uuid)}

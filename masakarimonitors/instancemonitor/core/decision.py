@@ -306,6 +306,8 @@ class Decider:
         another = _another_life(state, known)
         if seen.fact in HERE and (another or (seen.news and seen.fact is Fact.LIVES)):
             acts = (Act.END_STORY, *acts)
+        if seen.fact is Fact.LEFT and _died_elsewhere_since(state, known):
+            acts = tuple(act for act in acts if act is not Act.WITHDRAW)
         for act in acts:
             instance, more = self._act(act, known, instance, seen, now)
             decision += more
@@ -386,6 +388,14 @@ def _another_life(state: State, instance: Instance) -> bool:
     """Whether another life of it is seen now than was seen last."""
     before = state.instances.get(instance.place)
     return before is not None and 0 < before.identity.run != instance.identity.run > 0
+
+
+def _died_elsewhere_since(state: State, instance: Instance) -> bool:
+    """Whether a later death of it is reported at another libvirt, of which it says nothing that it has left here."""
+    return any(
+        one.identity.uuid == instance.identity.uuid and one.phase in DEAD and one.reported > instance.reported
+        for one in state.instances.values()
+    )
 
 
 def _is_known(state: State, instance: Instance) -> bool:
