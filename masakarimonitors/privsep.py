@@ -101,3 +101,14 @@ def read_option(section: str) -> str:
         return str(conf[section][OPTIONS[section].dest])
     except cfg.Error as fault:
         raise ValueError(f"{type(fault).__name__} in the configuration") from None
+
+
+def main() -> None:
+    """oslo.privsep's helper, as our packages install it: its log goes to its monitor, whatever the configuration says.
+
+    With `use_journal` oslo.log wants systemd's binding before the helper has begun, and no package of ours needs it.
+    """
+    from oslo_privsep import daemon
+
+    sys.argv.append("--nouse-journal")  # behind the files: the last word counts
+    daemon.helper_main()

@@ -91,6 +91,8 @@ for script in "$main$home"/bin/*; do
         *) rm "$script" ;;
     esac
 done
+# Under the name that sudo is told; oslo.privsep's own would end where the log goes to the journal.
+printf '#!%s/bin/python3\nfrom masakarimonitors.privsep import main\n\nmain()\n' "$home" > "$main$home/bin/privsep-helper"
 for program in "$main$home"/bin/masakari-*; do ln -s "../lib/masakari-monitors/bin/${program##*/}" "$main/usr/bin/"; done
 
 install -m 644 etc/systemd/masakari-monitors* "$main/usr/lib/systemd/system/"

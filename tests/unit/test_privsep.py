@@ -3,6 +3,7 @@
 import fnmatch
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,3 +120,14 @@ def test_the_sample_of_a_sudoers_rule_fits_the_helper_and_nothing_else(tmp_path:
             assert fnmatch.fnmatchcase(" ".join(given).replace(tempfile.gettempdir(), "/tmp"), arguments)
         more = [*given[:-1], "/tmp/x", "--log-config-append", "/tmp/mine/privsep.sock"]
         assert not fnmatch.fnmatchcase(" ".join(more), arguments)
+
+
+def test_the_helper_of_the_packages_begins_where_the_log_goes_to_the_journal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """oslo.log would want systemd's binding before the helper has begun."""
+    begun: list[list[str]] = []
+    monkeypatch.setattr("oslo_privsep.daemon.helper_main", lambda: begun.append(sys.argv))
+    monkeypatch.setattr(sys, "argv", ["privsep-helper", "--config-file", "x"])
+    privsep.main()
+    assert begun == [["privsep-helper", "--config-file", "x", "--nouse-journal"]]

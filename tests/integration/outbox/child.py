@@ -15,8 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from oslo_config import cfg
-
+from masakarimonitors import conf
 from masakarimonitors.cmd.wiring import api_client, wire
 from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, Notify, Remember, Woken
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
@@ -156,7 +155,7 @@ async def live(
     await outbox.open()
     if filler is not None:
         fill(filler)
-    api = api_client(cfg.ConfigOpts(), endpoint)
+    api = api_client(conf.load([]), endpoint)
     memory: Mapping[str, Mapping[str, JSON]] = outbox.memory
     reported = frozenset(key.removeprefix("reported:") for key in memory)
     monitor = Monitor[Reported, str](

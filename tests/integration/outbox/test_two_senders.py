@@ -7,8 +7,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 
-from oslo_config import cfg
-
+from masakarimonitors import conf
 from masakarimonitors.cmd.wiring import api_client
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import (
@@ -34,7 +33,7 @@ HOSTS = [f"node{number:02}" for number in range(1, 5)]
 @contextlib.asynccontextmanager
 async def sender(url: str) -> AsyncIterator[Outbox]:
     """One monitor's outbox and delivery, running."""
-    clock, api = SystemClock(), api_client(cfg.ConfigOpts(), url)
+    clock, api = SystemClock(), api_client(conf.load([]), url)
     outbox = Outbox(MemoryStore(), clock)
     await outbox.open()
     arrivals = Arrivals(ReportFinder(api))

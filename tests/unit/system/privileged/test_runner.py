@@ -142,7 +142,7 @@ async def test_a_command_that_hangs_is_killed_at_its_time_with_its_children(tmp_
         await eventually(file.exists, "the child")
         return set()
 
-    done = await RunAsRoot([], [])(*asking("sh", "-c", script), 0.1, lambda pid: None, spare=nobody)
+    done = await RunAsRoot([], [])(*asking("sh", "-c", script), 3.0, lambda pid: None, spare=nobody)
     assert done.timed_out and done.exit_code == -9
     child = int(file.read_text())
     await eventually(lambda: not alive(child), "the end of the child")

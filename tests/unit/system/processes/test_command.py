@@ -82,7 +82,7 @@ async def test_a_hung_command_is_killed_with_its_children(tmp_path: Path) -> Non
         await eventually(lambda: all(map(pid_in, files)), "all of them")
         return []
 
-    done = await run(["sh", "-c", script], timeout=0.1, spare=spare)
+    done = await run(["sh", "-c", script], timeout=2.0, spare=spare)
     assert done.timed_out and not done.ok
     for pid in map(pid_in, files):
         await eventually(lambda pid=pid: not alive(pid), f"the end of {pid}")  # type: ignore[misc]
@@ -311,7 +311,7 @@ async def test_whom_it_is_asked_to_spare_lives_on_with_all_below(tmp_path: Path)
         await eventually(lambda: all(map(pid_in, files.values())), "all of them")
         return [pid_in(files["service"])]
 
-    done = await run(["sh", "-c", script], timeout=0.1, spare=spare)
+    done = await run(["sh", "-c", script], timeout=2.0, spare=spare)
     pids = {name: pid_in(file) for name, file in files.items()}
     try:
         assert done.timed_out and done.spared == (pids["service"],) and done.survivors == ()
@@ -328,7 +328,7 @@ async def test_a_command_that_is_the_service_itself_is_left_running() -> None:
     async def spare() -> list[int]:
         return told
 
-    done = await run(["sleep", "1000"], timeout=0.1, started=told.append, spare=spare)
+    done = await run(["sleep", "1000"], timeout=2.0, started=told.append, spare=spare)
     try:
         assert done.spared == (told[0],) and alive(told[0])
     finally:
