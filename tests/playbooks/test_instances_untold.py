@@ -363,3 +363,13 @@ def test_one_that_vanished_so_before_its_host_was_restarted_may_run_elsewhere() 
     play.restart("boot-2")
     play.census(running(OTHER))
     assert play.census(running(OTHER)) == ["withdraw"] and play.alarm
+
+
+def test_one_that_vanished_so_and_whose_definition_was_made_anew_and_removed_was_deleted() -> None:
+    play = crashed()
+    play.census(running(OTHER))
+    play.census(running(OTHER))
+    play.event(Lifecycle.DEFINED)
+    play.event(Lifecycle.UNDEFINED)
+    assert play.census(running(OTHER)) == [] and not may_leave(play)
+    assert play.census(running(OTHER)) == ["withdraw"] and not row(play)

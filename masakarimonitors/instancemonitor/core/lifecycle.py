@@ -225,7 +225,6 @@ _VANISHED: Mapping[Fact, Move] = {
     _F.STARTING: (_P.VANISHED, ()),
     # the same one; a later one, which has another number, was seen to live before
     _F.PANICKED: (_P.PANICKED, ()),
-    _F.UNDEFINED: (_P.VANISHED, ()),
     _F.VANISHED: (_P.VANISHED, ()),
 }
 
