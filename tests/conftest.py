@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
+from tests.fuzz.driver import state_of_the_program
+
 # A property is about values, not about speed: on a loaded host one example may take seconds, and so may
 # drawing it. Slowness is measured in benchmarks/.
 settings.register_profile(
@@ -24,6 +26,16 @@ settings.load_profile("any host")
 os.environ["OS_DEFAULT__STATE_MAY_BE_LOST"] = "true"
 # For what is started before the first test; each test has a folder of its own.
 os.environ["RUNTIME_DIRECTORY"] = "/nonexistent/masakarimonitors"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """What properties are tried with is drawn anew for each state of the program, and is alike wherever that is tested.
+
+    `--hypothesis-seed=random` draws anew each time.
+    """
+    if config.getoption("--hypothesis-seed") is None:
+        config.option.hypothesis_seed = int(state_of_the_program()[:12], 16)
 
 
 @pytest.hookimpl(wrapper=True)
