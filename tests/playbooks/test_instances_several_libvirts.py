@@ -229,3 +229,25 @@ def test_that_it_has_left_where_it_had_died_before_takes_back_no_report_of_a_lat
     play.see(LibvirtBack(URI))
     assert play.census(running(OTHER)) == [] and play.census(running(OTHER)) == []
     assert phase(play, THERE) == "failed" and play.state.instances.keys() == {THERE_AT, (URI, OTHER.uuid)}
+
+
+def test_whose_definition_is_removed_while_its_end_waits_to_be_judged_was_deleted() -> None:
+    """It did not vanish by dying: one without a definition would not have been listed as off."""
+    play = after_a_restart()
+    play.see(LibvirtAway(ELSEWHERE, "refused"))
+    assert REPORT not in play.census(CRASHED, running(OTHER))
+    play.event(UNDEFINED, 0)
+    there(play)
+    for _ in range(3):
+        assert play.census(running(OTHER)) == [] and there(play) == []
+    assert (URI, INSTANCE.uuid) not in play.state.instances
+
+
+def test_one_that_is_defined_anew_while_its_end_waits_to_be_judged_is_reported() -> None:
+    play = after_a_restart()
+    play.see(LibvirtAway(ELSEWHERE, "refused"))
+    assert REPORT not in play.census(CRASHED, running(OTHER))
+    play.event(UNDEFINED, 0)
+    play.event(Lifecycle.DEFINED, 0)
+    there(play)
+    assert [REPORT] in (play.census(CRASHED, running(OTHER)), there(play), play.census(CRASHED))

@@ -153,7 +153,9 @@ class Decider:
             fact, instance = None, replace(instance, ended=True)
             decision = Decision((Ask(instance.identity),))
         if isinstance(seen, LifecycleChanged) and seen.event in (Lifecycle.DEFINED, Lifecycle.UNDEFINED):
-            instance = replace(instance, defined=seen.event is Lifecycle.DEFINED)
+            # One that was off with a definition, which waits to be judged, does not vanish by dying.
+            was_off = first_look.is_off(state, known)
+            instance = replace(instance, defined=was_off or seen.event is Lifecycle.DEFINED)
         if fact is None:
             state, more = keep(state, instance, self.policy.boot_id, now)
         else:

@@ -13,7 +13,7 @@ from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, V
 from masakarimonitors.instancemonitor.core.evidence import leaving
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Leaving, Phase, move
-from masakarimonitors.instancemonitor.core.observation import Reading
+from masakarimonitors.instancemonitor.core.observation import Power, Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.state import Aside, Instance, Place, State
 
@@ -43,6 +43,12 @@ def accuses(phase: Phase, facts: tuple[Seen, ...]) -> bool:
         if Act.REPORT in acts:
             return True
     return False
+
+
+def is_off(state: State, known: Instance) -> bool:
+    """Whether a reading of it waits by which it is off: its libvirt keeps a definition of it, or would not list it."""
+    waits = state.aside.get(known.place)
+    return waits is not None and waits.reading.power is Power.OFF
 
 
 def put_aside(state: State, reading: Reading, after: int, now: Instant) -> tuple[State, Decision]:
