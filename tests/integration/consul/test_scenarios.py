@@ -167,8 +167,8 @@ def test_r1_an_observer_cut_from_everything_is_the_only_one_accused(watch: Watch
     watch.ends_with((name, "STOPPED"), (name, "STARTED"))
 
 
-def test_r11_a_reporter_that_is_blind_where_nothing_is_decided_goes_on(watch: Watch) -> None:
-    """It sees as much of what the matrix asks for as any other, so nothing is handed over."""
+def test_r11_a_reporter_that_is_blind_where_nothing_is_decided_loses_no_failure(watch: Watch) -> None:
+    """It sees as much of what the matrix asks for as any other; who sees more of the rest takes over after 10 s."""
     first = watch.reporter
     watch.cluster.kill(first, TENANT)
     watch.until_blind("tenant", [watch.monitors[first]])
@@ -176,7 +176,6 @@ def test_r11_a_reporter_that_is_blind_where_nothing_is_decided_goes_on(watch: Wa
     name = node_name(victim)
     watch.cluster.kill(victim, STORAGE)
     watch.api.until_heard((name, "STOPPED"))
-    assert watch.api.offers[0].sender == node_name(first)
     watch.ends_with((name, "STOPPED"), (name, "STARTED"))
 
 
