@@ -376,7 +376,10 @@ def _by_script(entry: Pattern, it: Identity) -> Reason | None:
 def _is_script(entry: Pattern, run: str) -> bool:
     if entry.bare:
         return posixpath.basename(run) == entry.words[0]
-    return run == entry.words[0] or posixpath.normpath(run) in (entry.words[0], entry.target)
+    named, run_at = entry.words[0], posixpath.normpath(run)
+    if not named.startswith("/") and run_at.endswith(f"/{posixpath.normpath(named)}"):
+        return True  # named by a relative path, from whichever folder
+    return run == named or run_at in (named, entry.target)
 
 
 def _same_family(one: str, it: Identity) -> bool:

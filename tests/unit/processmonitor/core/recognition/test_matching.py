@@ -390,3 +390,13 @@ def test_of_users_and_units_that_are_ever_new_a_bounded_number_is_kept_and_those
     assert (len(seen.users), len(seen.units)) == (MOST, MOST)
     many = AsSeen(frozenset(range(100)), frozenset(f"u{number}.service" for number in range(100)))
     assert many.then(many) == seen.then(many) == seen.then(many).then(many)
+
+
+def test_a_script_that_the_list_names_by_a_relative_path_is_found_from_whichever_folder() -> None:
+    """As those of the quickstart, which are named from the project's folder."""
+    entry = Pattern.of("etc/quickstart/sturdy-service")
+    words = ["/bin/sh", "etc/quickstart/sturdy-service", "323"]
+    found = identify(words, "/usr/bin/dash", cwd=lambda: "/srv/project")
+    assert found is not None and matches(entry, found) is not None
+    assert matches(Pattern.of("quickstart/sturdy"), found) is None
+    assert matches(Pattern.of("rc/quickstart/sturdy-service"), found) is None
