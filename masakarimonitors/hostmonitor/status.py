@@ -38,7 +38,9 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
         rows.append(SubjectRow(f"storm:{storm.scope}", "storm", detail, alarm=True, harms=Kind.HELD))
     shown = sorted(state.troubled | (cluster.maintenance.keys() & state.hosts.keys()))
     plain = len(state.hosts) - len(shown)
-    rows.append(SubjectRow("hosts", f"{plain} up", f"{len(state.hosts)} known"))
+    # Who is out of sight is not called up.
+    when = " when last seen" if plain and not all(view.live for view in cluster.views.values()) else ""
+    rows.append(SubjectRow("hosts", f"{plain} up{when}", f"{len(state.hosts)} known"))
     rows += [_host(name, state, policy) for name in shown]
     absent = _absent(state, policy)
     if absent and all(view.live for view in cluster.views.values()):
@@ -50,9 +52,20 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
 
 
 def grid(state: State, policy: Policy) -> Grid:
-    """Each host with its membership on each link, also those that are plainly up."""
-    rows = {f"host:{name}": [link.value.value for link in host.links] for name, host in state.hosts.items()}
+    """Each host with its membership on each link, also those that are plainly up; on one that is not seen nobody is."""
+    live = [state.cluster.views[name].live for name in policy.matrix.sequence]
+    rows = {
+        f"host:{name}": [value.value for value in _shown(host, live)] for name, host in state.hosts.items()
+    }
     return Grid(policy.matrix.sequence, rows)
+
+
+def _shown(host: HostState, live: Sequence[bool]) -> Sequence[Membership]:
+    """What stands on each link, of those that are not seen whatever is not up."""
+    return [
+        Membership.UNKNOWN if link.value is Membership.UP and not sees else link.value
+        for link, sees in zip(host.links, live, strict=True)
+    ]
 
 
 def views(state: State, policy: Policy, now: Instant) -> Sequence[View]:
@@ -123,7 +136,7 @@ def _silence(kept: Kept, state: State, policy: Policy) -> SubjectRow:
 
 def _host(name: str, state: State, policy: Policy) -> SubjectRow:
     host = state.hosts[name]
-    values = [link.value for link in host.links]
+    values = _shown(host, [state.cluster.views[link].live for link in policy.matrix.sequence])
     detail = [messages.evidence(policy.matrix.sequence, host)]
     kept = state.cluster.maintenance.get(name)
     if kept is not None:

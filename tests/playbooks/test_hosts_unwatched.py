@@ -300,3 +300,13 @@ def test_a_link_that_lists_a_host_again_is_no_alarm_though_another_is_out_of_sig
         play.heal("node05", "storage")
     play.wait(60)
     assert not play.last("host:node05").alarm and play.state.hosts["node05"].told is None
+
+
+def test_what_depends_on_a_link_is_not_over_because_the_link_on_which_it_was_down_is_out_of_sight_too() -> (
+    None
+):
+    play = Play().all_up("node05").view("storage", proven=False).cut("node05", "tenant").wait(60)
+    play.view("tenant", proven=False).wait(60).view("manage", proven=False).wait(60)
+    assert play.last("host:node05").alarm and "recovered" not in play.said("host:node05")
+    play.all_up("node05", links=("tenant",)).wait(60)
+    assert play.last("host:node05").ruling.value == "recovered"

@@ -47,6 +47,20 @@ def test_the_grid_has_every_host_with_a_word_for_each_link() -> None:
     assert shown.rows["host:node06"] == ["up", "down", "up"]
 
 
+def test_nobody_is_called_up_whom_nobody_sees_any_more() -> None:
+    rules = policy()
+    play = Play(rules).all_up("node05", "node06").cut("node06", "tenant").view("storage", proven=False)
+    rows = {row.subject: row for row in describe(play.state, rules)}
+    assert rows["hosts"].state == "1 up when last seen"
+    assert grid(play.state, rules).rows == {
+        "host:node05": ["up", "up", "unknown"],
+        "host:node06": ["up", "down", "unknown"],
+    }
+    play.all_up("node05", "node06")
+    rows = {row.subject: row for row in describe(play.state, rules)}
+    assert rows["hosts"].state == "2 up" and set(grid(play.state, rules).rows["host:node06"]) == {"up"}
+
+
 def test_what_hinders_the_driver_is_an_alarm_though_it_sees() -> None:
     rules = policy()
     rows = describe(Play(rules).all_up("node05").state, rules, ["alerts are refused"])

@@ -61,10 +61,21 @@ def speak(court: Court, judgement: Judgement, values: Values, before: Phase) -> 
         return judgement
     if all(value is Membership.UP for value in values):
         return judgement.but(told=None).say(Ruling.RECOVERED, messages.RECOVERED)
-    if told.reason is Reason.UNDECIDED or (told.reason is Reason.UNWATCHED and _is_watched(host)):
+    hung = told.reason is Reason.UNDECIDED and not _may_hang(court, host, values)
+    if hung or (told.reason is Reason.UNWATCHED and _is_watched(host)):
         # A link is out of sight, and it is not the one for which that was said, or nothing hangs on it any more.
         return judgement.but(told=None).say(Ruling.RECOVERED, messages.NOTHING_HANGS_ON_IT)
     return judgement
+
+
+def _may_hang(court: Court, host: HostState, values: Values) -> bool:
+    """Whether it may still have to be recovered: where it was down when a link was seen last, it is not known to be up
+    because nobody sees it any more."""
+    lasting = [
+        Membership.DOWN if value is Membership.UNKNOWN and link.value is Membership.DOWN else value
+        for value, link in zip(values, host.links, strict=True)
+    ]
+    return court.policy.matrix.ask(lasting) is not Answer.NOTHING
 
 
 def _is_watched(host: HostState) -> bool:
