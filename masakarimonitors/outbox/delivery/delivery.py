@@ -224,6 +224,8 @@ class Delivery:
             if row is None:
                 if due is not None:
                     self._push(due, subject)
+            elif not self._may_leave(row):
+                self._push(0.0, subject)
             elif row.is_filed and not self._may_file():
                 self._line.push(0.0, subject, filed=True)
             elif self._admitted(row, now):
@@ -240,6 +242,17 @@ class Delivery:
     def _may_file(self) -> bool:
         """Whether a place is free for one more word that the engine only files."""
         return sum(self._busy.values()) < max(1, self._policy.concurrency - _KEPT_FREE)
+
+    def _may_leave(self, row: Row) -> bool:
+        """Whether its monitor lets it leave.
+
+        Asked before it takes a place or a turn: what is held for hours, and asked about every few seconds, would have
+        every one of them, and whoever died meanwhile none.
+        """
+        if self._held.may_offer(row) is Leave.NOW:
+            return True
+        self._not_now(row)
+        return False
 
     def _admitted(self, row: Row, now: Instant) -> bool:
         """Whether the row may be offered; one that is recovered with its whole host ends here."""
@@ -352,8 +365,7 @@ class Delivery:
                 # The next ones are not asked about before this one has left.
                 self.timing.put_off(waiting, now.monotonic)
             self.timing.wait(row.id, self._held.silence(row, now.monotonic))
-            if durable or self._outbox.pending_row(row.id) != row:
-                self._outbox.settle(row, durable=durable)
+            self._keep_as_was(row, durable=durable)
         elif leave is Leave.NEVER:
             about = event("report.withdrawn", subject=row.subject, report_id=row.id, reason=NOT_ITS_REPORT)
             LOG.warning("Took back the report about %s: %s", row.subject, NOT_ITS_REPORT, extra=about)
@@ -361,6 +373,10 @@ class Delivery:
             self._forget(row)
         else:
             self.timing.wait(row.id, self._held.hold(row, now.monotonic))
+            self._keep_as_was(row, durable=durable)
+
+    def _keep_as_was(self, row: Row, *, durable: bool) -> None:
+        if durable or self._outbox.pending_row(row.id) != row:
             self._outbox.settle(row, durable=durable)
 
     async def _send(self, row: Row) -> Outcome:

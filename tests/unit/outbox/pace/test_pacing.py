@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from masakarimonitors.core.decision import Command, Notify, Withdraw
-from masakarimonitors.core.notification import ReportStatus, VmNotification
+from masakarimonitors.core.notification import Leave, ReportStatus, VmNotification
 from masakarimonitors.masakari_api import Duplicate, Outcome, Unreachable
 from masakarimonitors.outbox.delivery.delivery import Delivery, DeliveryPolicy
 from masakarimonitors.outbox.follower import Follower
@@ -78,6 +78,7 @@ async def stage(
     engine: FakeEngine | None = None,
     store: MemoryStore | None = None,
     patience: float = 20.0,
+    may_offer: Callable[[Row], Leave] = lambda row: Leave.NOW,
 ) -> AsyncIterator[Stage]:
     """A run of outbox and delivery; `on`: after another one, on its disk and before its engine."""
     clock = on.clock if on else engine.clock if engine else FakeClock()
@@ -97,7 +98,9 @@ async def stage(
         on_fault=faults.append,
         on_seen=lambda looked: follower.seen(looked),
     )
-    delivery = Delivery(outbox, api, DeliveryPolicy(), clock, random.Random(1), pacing=pacing)
+    delivery = Delivery(
+        outbox, api, DeliveryPolicy(), clock, random.Random(1), pacing=pacing, may_offer=may_offer
+    )
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, delivery, follower)]
         yield Stage(clock, store, outbox, api, delivery, follower, faults)

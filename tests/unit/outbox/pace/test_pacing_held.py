@@ -1,0 +1,37 @@
+"""What its monitor does not let leave takes nobody's turn at masakari's engine."""
+
+import pytest
+
+from masakarimonitors.core.notification import Leave
+from masakarimonitors.outbox.delivery.held import SILENCED_AGAIN
+from masakarimonitors.outbox.rows import Row
+from tests.unit.outbox.pace.test_pacing import PACE, names, stage
+
+
+@pytest.mark.parametrize("leave", [Leave.LATER, Leave.SILENCED])
+async def test_blind_what_may_not_leave_keeps_no_other_death_waiting(leave: Leave) -> None:
+    """It is asked about every few seconds, which is as often as one may go blindly."""
+
+    def may_offer(row: Row) -> Leave:
+        return leave if row.subject in ("vm:x", "vm:y", "vm:z") else Leave.NOW
+
+    async with stage(may_offer=may_offer) as on:
+        on.engine.known.fails = "403 Policy doesn't allow"
+        await on.die("x", "y", "z")
+        await on.clock.advance(60)
+        await on.die(*names(6))
+        await on.clock.advance(6 * PACE.blind_interval)
+        assert on.engine.taken() == names(6)
+        assert [on.status(one) for one in ("x", "y", "z")] == ["pending"] * 3
+
+
+async def test_what_is_let_go_takes_its_turn_then() -> None:
+    leave = Leave.SILENCED
+    async with stage(may_offer=lambda row: leave if row.subject == "vm:x" else Leave.NOW) as on:
+        on.engine.known.fails = "403 Policy doesn't allow"
+        await on.die("x", *names(2))
+        await on.clock.advance(2 * PACE.blind_interval)
+        assert on.engine.taken() == names(2)
+        leave = Leave.NOW
+        await on.clock.advance(2 * SILENCED_AGAIN)
+        assert on.engine.taken() == [*names(2), "x"]
