@@ -10,7 +10,7 @@ from typing import Any
 from oslo_config import cfg
 
 from masakarimonitors.cmd.console.ending import leave
-from masakarimonitors.conf import loader, log, unknown
+from masakarimonitors.conf import loader, log, unknown, variables
 from masakarimonitors.system.processes import limits
 
 LOG = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ def load(argv: Sequence[str], prog: str, **options: Any) -> cfg.ConfigOpts:
     limits.raise_descriptors()
     log.set_up(conf)
     unknown.warn(conf)
+    variables.warn(conf)
     return conf
 
 

@@ -93,12 +93,11 @@ def remarks(conf: cfg.ConfigOpts, *, driver_loaded: bool = False) -> list[Remark
     """
     known, older = names(conf)
     patient = not driver_loaded and conf.host.monitoring_driver not in OWN_DRIVERS
-    owned = (*OWNED_SECTIONS, *([conf.api.auth_section.lower()] if conf.api.auth_section else []))
     found = []
     for setting in files.read(files.loaded(conf)):
         section = setting.section
         if section not in known:
-            if setting.name is None and not patient and not _matches(section, owned) and section not in conf:
+            if setting.name is None and not patient and not is_others(conf, section) and section not in conf:
                 hint = _nearest(section, known)
                 text = f"unknown section [{section}] is ignored{hint}"
                 found.append(_remark(setting, text, opens=True))
@@ -111,10 +110,8 @@ def remarks(conf: cfg.ConfigOpts, *, driver_loaded: bool = False) -> list[Remark
             if newer:
                 text = f"[{section}] {setting.name} is an older name and still works; its name is now {newer}"
                 found.append(_remark(setting, text, ignored=False))
-        elif name not in OWNED_OPTIONS.get(section, ()) and not (
-            _matches(name, opts.open_names().get(section, ())) or _declared(conf, section, name)
-        ):
-            hint = _unfit(section, name) or _nearest(name, known[section]) or _elsewhere(name, known)
+        elif not is_read_elsewhere(conf, section, name):
+            hint = unfit(section, name) or _nearest(name, known[section]) or _elsewhere(name, known)
             text = f"unknown option [{section}] {setting.name} is ignored{hint}"
             found.append(_remark(setting, text))
     return found
@@ -145,10 +142,22 @@ def warn_of_sections(conf: cfg.ConfigOpts) -> None:
             _LOG.warning("Configuration: %s", remark)
 
 
-def _declared(conf: cfg.ConfigOpts, section: str, name: str) -> bool:
-    """Whether somebody has declared the option since: a driver may add its own to a section of ours."""
-    values = conf if section == "DEFAULT" else conf[section]
-    return name in values
+def is_others(conf: cfg.ConfigOpts, section: str) -> bool:
+    """Whether a library owns that section, or it holds the credentials."""
+    return _matches(section, OWNED_SECTIONS) or section == (conf.api.auth_section or "").lower()
+
+
+def is_read_elsewhere(conf: cfg.ConfigOpts, section: str, name: str) -> bool:
+    """Whether an option that is not listed in a section of ours is read: a library's, or one that an operator names.
+
+    Or somebody has declared it since: a driver may add its own to a section of ours.
+    """
+    if name in OWNED_OPTIONS.get(section, ()) or _matches(name, opts.open_names().get(section, ())):
+        return True
+    if section == "DEFAULT":
+        # There the names of the sections are found, too, and they are no options.
+        return name in conf and name not in opts.open_names()
+    return name in conf[section]
 
 
 def names(conf: cfg.ConfigOpts) -> tuple[dict[str, set[str]], dict[tuple[str, str], str]]:
@@ -178,7 +187,8 @@ def _nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _unfit(section: str, name: str) -> str:
+def unfit(section: str, name: str) -> str:
+    """Why an option that another configuration has does nothing in this one, as the end of a sentence, or nothing."""
     if section == "api" and name in api.shown_names():
         return ": it belongs to another auth_type"
     return ""

@@ -2,7 +2,7 @@
 
 from oslo_config import cfg
 
-from masakarimonitors.conf import files, unknown
+from masakarimonitors.conf import files, unknown, variables
 from masakarimonitors.core.finding import Finding, ok, warning
 
 
@@ -21,5 +21,9 @@ def read(conf: cfg.ConfigOpts) -> list[Finding]:
 
 
 def remarks(conf: cfg.ConfigOpts) -> list[Finding]:
-    """Each line that does not do what its author meant; a third-party host driver must be loaded by now."""
-    return [warning(str(remark)) for remark in unknown.remarks(conf, driver_loaded=True)]
+    """Each line and each variable of the environment that does not do what its author meant.
+
+    A third-party host driver must be loaded by now.
+    """
+    said = [*map(str, unknown.remarks(conf, driver_loaded=True)), *variables.remarks(conf)]
+    return [warning(remark) for remark in said]
