@@ -17,7 +17,7 @@ from oslo_config import cfg
 
 from masakarimonitors.conf import files, log, opts
 from masakarimonitors.conf.faults import ConfigFault, describe, expected, may_hold_secrets, setting_of
-from masakarimonitors.conf.sections import api
+from masakarimonitors.conf.sections import api, default
 from masakarimonitors.version import VERSION
 
 PROJECT = files.PROJECT
@@ -58,6 +58,8 @@ def load(
     --version and malformed arguments.
     """
     conf = cfg.ConfigOpts()
+    # First: what is registered already is not registered as an option of the command line any more.
+    conf.register_cli_opt(default.SHADOW)
     opts.register(conf)
     log.register(conf)
     conf.register_cli_opts(cli_options)
@@ -135,7 +137,7 @@ def _parse(
         if bad is None:
             sys.stderr.write(printed.getvalue())
             raise
-        option = next(o for o in log.options() if o.dest == bad[1])
+        option = next(o for o in (default.SHADOW, *log.options()) if o.dest == bad[1])
         raise ConfigFault(_not_valid(option, "DEFAULT", read)) from None
     except cfg.ConfigFilesNotFoundError as fault:
         missing = ", ".join(fault.config_files)

@@ -24,7 +24,7 @@ FLAGS = frozenset(
         *(
             f"--{no}{name}"
             for no in ("", "no")
-            for name in ("debug", "use-syslog", "use-journal", "use-json")
+            for name in ("debug", "use-syslog", "use-journal", "use-json", "shadow")
         ),
         # Of older releases of oslo.log.
         *("--watch-log-file", "--nowatch-log-file"),
@@ -118,6 +118,8 @@ def refuse(parser: argparse.ArgumentParser, chosen: Sequence[str], unknown: Sequ
     word = next((one for one in unknown if one.startswith("-")), unknown[0]).partition("=")[0]
     for name in chosen:
         parser = _subparser(parser, name)
+    if word in FLAGS:
+        parser.error(f"{word} takes no value")
     known = {option for action in parser._actions for option in action.option_strings} | VALUED | FLAGS
     hint = meant(word, known) if word.startswith("-") else ""
     what = "option" if word.startswith("-") else "argument"

@@ -1,7 +1,7 @@
 """`masakari-monitors shadow`: how what shadows would have told masakari agrees with what others have told it.
 
 A running shadow is asked at its socket; of one that does not run what it has kept is read. The monitors that act are
-never shown here: without [DEFAULT] shadow in the configuration there is nothing to compare.
+never shown here: without --shadow or [DEFAULT] shadow in the configuration there is nothing to compare.
 """
 
 import argparse
@@ -40,10 +40,10 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "shadow",
         help="compare what shadows would have told masakari with what others have told it",
-        description="Of monitors with [DEFAULT] shadow = true: how many failures both have told, only they, only we, "
-        f"and the last {written.SHOWN} disagreements with their reasons. All times are UTC. Exit code 0: no "
-        "disagreement. 1: there are some. 3: nothing was compared yet. 4: not all could be compared: what was kept, or "
-        "masakari, cannot be read.",
+        description="Of monitors with --shadow or [DEFAULT] shadow = true: how many failures both have told, only "
+        f"they, only we, and the last {written.SHOWN} disagreements with their reasons. All times are UTC. Exit code "
+        "0: no disagreement. 1: there are some. 3: nothing was compared yet. 4: not all could be compared: what was "
+        "kept, or masakari, cannot be read.",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document a monitor, one line each")
     parser.set_defaults(run=run)
@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     conf = loader.load(rest, prog="masakari-monitors")
     if not conf.shadow:
         text = (
-            "[DEFAULT] shadow is not set in this configuration: name that of the shadows with --config-file"
+            "[DEFAULT] shadow is not set in this configuration: type --shadow, or name the shadows' configuration "
+            "with --config-file"
         )
         say(text, to=sys.stderr)
         return 2

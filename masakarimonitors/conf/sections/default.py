@@ -14,6 +14,19 @@ _CLASS_PATH = (
     "because each console script runs its own monitor."
 )
 
+SHADOW = cfg.BoolOpt(
+    "shadow",
+    default=False,
+    help="Whether the monitors only look, beside others that act: they tell masakari nothing, elect nobody, run no "
+    "command, ask no BMC and no guest, and compare what they would have told with what others have told. Their "
+    "state is kept in a folder `shadow` below that of state_path. Of such a monitor, `masakari-monitors "
+    "status` says so first of all, and that it is degraded: nobody recovers anything because of it. "
+    "`masakari-monitors shadow` shows the comparison. These options count for nothing in it: [host] reporter and "
+    "pacemaker_alert_socket, [status] listen, [receiver] embedded, [callback] max_unfinished. By hand, --shadow behind "
+    "a program's name is safer than a variable of the environment, which does nothing where it is mistyped.",
+)
+"""An option of the command line, too: `conf.loader` registers it there."""
+
 OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "hostname",
@@ -44,16 +57,7 @@ OPTIONS: list[cfg.Opt] = [
         "and is degraded by it: what waits there would be lost, and what was reported forgotten. Volumes of "
         "containers, such as a hostPath, are no such folder.",
     ),
-    cfg.BoolOpt(
-        "shadow",
-        default=False,
-        help="Whether the monitors only look, beside others that act: they tell masakari nothing, elect nobody, run no "
-        "command, ask no BMC and no guest, and compare what they would have told with what others have told. Their "
-        "state is kept in a folder `shadow` below that of state_path. Of such a monitor, `masakari-monitors "
-        "status` says so first of all, and that it is degraded: nobody recovers anything because of it. "
-        "`masakari-monitors shadow` shows the comparison. These options count for nothing in it: [host] reporter and "
-        "pacemaker_alert_socket, [status] listen, [receiver] embedded, [callback] max_unfinished.",
-    ),
+    SHADOW,
     cfg.IntOpt(
         "notification_expiry",
         default=86400,

@@ -81,7 +81,7 @@ def test_a_shadow_acts_on_nothing_and_compares_all_the_same(masakari: Refusing, 
         until(lambda: agreement() == {"pending": 1}, lambda: f"{agreement()}\n{monitor.described()}")
         lifeline.end(service)
         until(lambda: agreement() == {"both": 1}, lambda: f"{agreement()}\n{monitor.described()}")
-        code, said = tool(monitor, "status")
+        code, said = tool(monitor, "status", "--shadow")
         assert code == 1 and "\tdegraded\t" in said and "it tells masakari nothing and does nothing" in said
         assert "shadow: 0 pending, 1 both, 0 only we, 0 only they" in said
         code, said = tool(monitor, "shadow", "--json")

@@ -198,7 +198,31 @@ def test_a_line_break_behind_the_name_of_the_host_is_no_part_of_a_name(
         conf.load([], default_config_files=[], default_config_dirs=[])
 
 
-@pytest.mark.parametrize(("argv", "status"), [(["--help"], 0), (["--version"], 0), (["--nonsense"], 2)])
+def test_a_shadow_by_the_flag_whatever_else_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(tmp_path, "").shadow is False
+    shadow = load(tmp_path, "[DEFAULT]\nshadow = false\n[host]\nreporter = elected\n", "--shadow")
+    assert shadow.shadow is True and shadow.host.reporter == "all"
+    monkeypatch.setenv("OS_DEFAULT__SHADOW", "false")
+    assert load(tmp_path, "", "--shadow").shadow is True
+    assert load(tmp_path, "[DEFAULT]\nshadow = true\n").shadow is False, "a variable beats a file"
+    assert load(tmp_path, "[DEFAULT]\nshadow = true\n", "--noshadow").shadow is False
+
+
+def test_what_shadow_cannot_be_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fault(tmp_path, "[DEFAULT]\nshadow = ture\n") == (
+        f"[DEFAULT] shadow = ture ({tmp_path}/monitors.conf, line 2) is not valid: expected is true or false."
+    )
+    monkeypatch.setenv("OS_DEFAULT__SHADOW", "")
+    assert "environment variable OS_DEFAULT__SHADOW" in fault(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "status"),
+    [
+        *((["--help"], 0), (["--version"], 0), (["--nonsense"], 2)),
+        *((["--shaddow"], 2), (["--shadow=true"], 2), (["--shadow", "true"], 2), (["-shadow"], 2)),
+    ],
+)
 def test_the_command_line_keeps_its_manners(argv: list[str], status: int) -> None:
     with pytest.raises(SystemExit) as left:
         conf.load(argv, default_config_files=[], default_config_dirs=[])

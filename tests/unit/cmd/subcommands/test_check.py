@@ -337,10 +337,11 @@ async def test_the_reporter_asks_bmcs_and_no_other(
 def test_of_a_shadow_it_says_so_and_asks_no_guest(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("OS_DEFAULT__SHADOW", "true")
-    run("check", "--offline")
+    monkeypatch.setenv("OS_DEFAULT_SHADOW", "true")
+    run("check", "--offline", "--shadow")
     said = capsys.readouterr().out
+    assert "variable OS_DEFAULT_SHADOW is ignored; did you mean OS_DEFAULT__SHADOW?" in " ".join(said.split())
     assert "warning  [DEFAULT] shadow = true: these monitors only look" in said
     assert f"{tmp_path}/state/shadow" in said and "introspectiveinstancemonitor" not in said
-    assert run("check", "--offline", "--monitor", "introspectiveinstancemonitor") == 1
+    assert run("check", "--offline", "--shadow", "--monitor", "introspectiveinstancemonitor") == 1
     assert "there is no shadow of the introspective monitor" in capsys.readouterr().out
