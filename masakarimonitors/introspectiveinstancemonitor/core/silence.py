@@ -300,19 +300,21 @@ def judge_unread(guest: Guest, answer: NotKnown, now: Instant, policy: Policy) -
     look = investigation.not_read(investigation.begin(guest.investigation), answer.why)
     guest = replace(guest, investigation=look)
 
-    def conclude(guest: Guest, name: str) -> tuple[Guest, Decision]:
-        probe = guest.probes[name]
-        if probe.hold is Hold.STORM:
-            # Held anyway, and said once for all; but it is not reported without another look.
-            return with_probe(guest, name, replace(probe, charged_at=None)), NOTHING
-        if probe.phase is Phase.ACCUSED:
-            guest = _acquit(guest, name)
-        if not _is_due(guest.probes[name], policy.limit(name)):
-            return guest, NOTHING
-        return hold_back(guest, name, Hold.UNKNOWN, answer.why)
-
-    guest, decision = _each(guest, conclude)
+    guest, decision = _each(guest, lambda one, name: _leave_open(one, name, answer.why, policy))
     return guest, decision + _next_look(guest, now)
+
+
+def _leave_open(guest: Guest, name: str, why: str, policy: Policy) -> tuple[Guest, Decision]:
+    """The look does not tell whether the guest is dead: what is due by this probe is held."""
+    probe = guest.probes[name]
+    if probe.hold is Hold.STORM:
+        # Held anyway, and said once for all; but it is not reported without another look.
+        return with_probe(guest, name, replace(probe, charged_at=None)), NOTHING
+    if probe.phase is Phase.ACCUSED:
+        guest = _acquit(guest, name)
+    if not _is_due(guest.probes[name], policy.limit(name)):
+        return guest, NOTHING
+    return hold_back(guest, name, Hold.UNKNOWN, why)
 
 
 def _each(guest: Guest, change: _Conclusion) -> tuple[Guest, Decision]:
@@ -329,6 +331,10 @@ def _conclude(
     """What the look means for one probe."""
     probe, look = guest.probes[name], guest.investigation
     match probe.phase:
+        case Phase.ACCUSED | Phase.ERROR if (
+            name == HEARTBEAT and look.finding is Finding.UNKNOWN and policy.io_check
+        ):
+            return _leave_open(guest, name, look.words, policy)
         case Phase.ACCUSED if name == HEARTBEAT and look.finding is Finding.ALIVE and policy.io_check:
             return hold_back(_acquit(guest, name), name, Hold.AT_WORK, look.words)
         case Phase.REPORTED if name == HEARTBEAT and look.finding is Finding.ALIVE and policy.io_check:

@@ -6,7 +6,7 @@ worked and rested: a panicked or locked-up kernel spins at full load, a stopped 
 and both are what a hung guest looks like.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from masakarimonitors.introspectiveinstancemonitor.core.observation import Counters
 
@@ -26,13 +26,17 @@ class Signs:
     """What two readings say: `moving` means at work; `words` is the evidence for an operator.
 
     `complete` is False when the block requests could not be compared, though QEMU was able to tell them:
-    then stillness is not established. `frozen`: QEMU itself stood still, or did not answer libvirt.
+    then stillness is not established. `frozen`: QEMU itself stood still, or did not answer libvirt. `told` is False
+    when nothing says what the virtual processors did, and QEMU used more processor time than a guest that rests: then
+    it may be at work, and nobody knows.
     """
 
     moving: bool
     words: str
+    _: KW_ONLY
     complete: bool = True
     frozen: bool = False
+    told: bool = True
 
 
 def frozen(before: Counters, after: Counters) -> bool:
@@ -59,7 +63,9 @@ def compare(before: Counters, after: Counters) -> Signs | None:
         for old, new in zip(before.vcpus, after.vcpus, strict=False)
     ]
     working = [demand for demand in demands if RESTING < demand < SPINNING]
-    loads = ", ".join(f"{demand:.0%}" for demand in demands) or "not known"
+    # All of QEMU's threads together, the virtual processors among them: where that is little, none of these works.
+    used = (after.cpu - before.cpu) / 1e9 / span
+    loads = ", ".join(f"{demand:.0%}" for demand in demands) or f"not known, all of QEMU at {used:.0%}"
     known = requests is not None
     blocks = "no block request completed" if known else after.unread or "block requests not known yet"
     return Signs(
@@ -67,6 +73,7 @@ def compare(before: Counters, after: Counters) -> Signs | None:
         f"{blocks}, virtual processors at {loads} over {span:.0f} s",
         complete=known or after.mute,
         frozen=after.mute and not known,
+        told=bool(demands) or 0 <= used <= RESTING or after.mute,
     )
 
 

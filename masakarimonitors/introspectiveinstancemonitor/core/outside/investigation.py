@@ -34,7 +34,7 @@ class Stage(StrEnum):
     INCOMPLETE = "incomplete"
     """What could be told says that the guest does nothing, but not all could be told."""
     UNTOLD = "untold"
-    """libvirt gave no reading."""
+    """libvirt gave no reading, or one that leaves open whether the guest does anything."""
 
 
 class Clue(StrEnum):
@@ -147,7 +147,7 @@ def read(investigation: Investigation, reading: Counters, *, now: float, patient
     """One reading more, judged at monotonic second `now`; raises `UnlistedClue` for one that was not begun.
 
     `patient`: what cannot be read is waited for; otherwise it is done without, for it must not hide a hung guest
-    for ever.
+    for ever, as long as anything says that the guest does nothing.
     """
     before = investigation.before
     signs = activity.compare(before, reading) if before is not None else None
@@ -191,4 +191,6 @@ def _clue(signs: activity.Signs, *, rested: float | None, patient: bool) -> Clue
         return Clue.RESTS
     if not signs.complete and patient:
         return Clue.PARTLY_READ
+    if not signs.told:
+        return Clue.NOT_READ
     return Clue.FROZE if signs.frozen else Clue.STOOD_STILL

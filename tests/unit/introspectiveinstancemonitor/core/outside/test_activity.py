@@ -94,6 +94,15 @@ def test_stillness_is_not_established_while_block_requests_are_not_known() -> No
     assert signs(reading(0, cpu=1), reading(10, cpu=2)).complete
 
 
+@pytest.mark.parametrize(("cpu", "told"), [(1.0, True), (1.1, False), (4.0, False), (-4.0, False)])
+def test_without_the_virtual_processors_only_a_qemu_that_rests_tells_anything(cpu: float, told: bool) -> None:
+    """Of one that spins and of one that works the whole may be the same."""
+    for requests in (None, 0):
+        found = signs(reading(0, cpu=10), reading(10, cpu=10 + cpu, requests=requests))
+        assert (found.moving, found.told) == (False, told)
+    assert signs(reading(0, vcpus=(0,)), reading(10, cpu=10, vcpus=(9.9,))).told
+
+
 def test_a_monitor_that_does_not_answer_is_as_still_as_it_gets() -> None:
     found = signs(
         reading(0, cpu=1), reading(10, cpu=2, requests=None, mute=True, unread="QEMU does not answer")

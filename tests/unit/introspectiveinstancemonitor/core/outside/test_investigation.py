@@ -91,6 +91,14 @@ def test_what_cannot_be_read_is_waited_for_only_while_there_is_patience() -> Non
     assert look(reading(0), reading(10, cpu=1, requests=None), patient=False).stage is Stage.STILL
 
 
+def test_what_leaves_open_whether_the_guest_works_is_no_death_however_long_it_is_waited_for() -> None:
+    busy = reading(10, cpu=4, requests=None)
+    assert look(reading(0), busy).finding is Finding.MORE
+    untold = look(reading(0), busy, patient=False)
+    assert (untold.stage, untold.dead_since) == (Stage.UNTOLD, None)
+    assert "all of QEMU at 40%" in untold.words
+
+
 def test_one_reading_alone_says_nothing() -> None:
     assert look(reading(0)).finding is Finding.MORE
     assert look().finding is Finding.MORE
@@ -100,7 +108,7 @@ def test_a_guest_that_moved_is_alive_for_as_long_as_it_moved_lately() -> None:
     moved = look(reading(0), reading(10, cpu=1, requests=5))
     resting = read(moved, reading(10 + QUIET - 5, cpu=2, requests=5), now=10 + QUIET - 5, patient=True)
     assert (resting.stage, resting.moved_at) == (Stage.ALIVE, 10)
-    still = read(resting, reading(10 + QUIET, cpu=3, requests=5), now=10 + QUIET, patient=True)
+    still = read(resting, reading(10 + QUIET, cpu=2.4, requests=5), now=10 + QUIET, patient=True)
     assert (still.stage, still.dead_since) == (Stage.STILL, 10 + QUIET)
 
 
