@@ -6,10 +6,12 @@ still would keep that call, and with it the domain's state lock that nova needs,
 second is made only when the first has shown that QEMU uses processor time.
 """
 
+import asyncio
 import datetime
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 from masakarimonitors.core.decision import Command
 from masakarimonitors.core.offers.again import HostSeen, LookUpHost
@@ -21,10 +23,10 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     VcpuTime,
     availability_of,
 )
-from masakarimonitors.libvirt.binding import load
 from masakarimonitors.libvirt.domain_state import ControlState
 from masakarimonitors.libvirt.faults import Unanswered, Unavailable
 from masakarimonitors.libvirt.kept import KeptSessions
+from masakarimonitors.libvirt.session import OpenSession, session
 from masakarimonitors.system.clock import Clock
 
 FROM_LIBVIRTD = 5.0
@@ -63,10 +65,16 @@ AskMasakari = Callable[[datetime.datetime], Awaitable[HostSeen]]
 class CounterReader:
     """The effects: reads counters from the libvirt that a command names, and asks masakari how it has this host."""
 
-    def __init__(self, uris: Sequence[str], clock: Clock, ask_masakari: AskMasakari | None = None) -> None:
+    def __init__(
+        self,
+        uris: Sequence[str],
+        clock: Clock,
+        ask_masakari: AskMasakari | None = None,
+        open_session: OpenSession = session,
+    ) -> None:
         """Nothing is opened before the first command."""
         self._ask_masakari = ask_masakari
-        self._libvirts = {uri: _Libvirt(uri, clock) for uri in uris}
+        self._libvirts = {uri: _Libvirt(uri, clock, open_session) for uri in uris}
 
     async def perform(self, command: Command) -> Counters | NotKnown | HostSeen | None:
         """Answer `ReadCounters`, within about 10 seconds, and `LookUpHost`."""
@@ -91,18 +99,35 @@ class CounterReader:
 class _Libvirt:
     """The two kinds of sessions with one libvirt, and how many calls to QEMU monitors are under way on it."""
 
-    def __init__(self, uri: str, clock: Clock) -> None:
+    def __init__(self, uri: str, clock: Clock, open_session: OpenSession) -> None:
         self._clock = clock
         self._asking: set[object] = set()
-        self._libvirtd = KeptSessions(uri, "states", AT_ONCE, timeout=FROM_LIBVIRTD)
-        self._qemu = KeptSessions(uri, "counters", LOST_THREADS, timeout=FROM_LIBVIRTD)
+        # Calls to libvirtd that are not back, and the last one about each domain that somebody waited for in vain.
+        self._inside: set[object] = set()
+        self._left: dict[str, object] = {}
+        # Held by those who read, and gone with the last of them.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._libvirtd = KeptSessions(
+            uri, "states", AT_ONCE, timeout=FROM_LIBVIRTD, open_session=open_session
+        )
+        self._qemu = KeptSessions(
+            uri, "counters", LOST_THREADS, timeout=FROM_LIBVIRTD, open_session=open_session
+        )
 
     async def close(self) -> None:
         await self._libvirtd.close()
         await self._qemu.close()
 
     async def read(self, command: ReadCounters) -> Counters | NotKnown:
-        """Raises `Unavailable` when libvirtd itself does not tell."""
+        """Raises `Unavailable` when libvirtd itself does not tell.
+
+        One reading of a domain after another: where the first one hangs, the next does not hang beside it.
+        """
+        turn = self._turns.setdefault(command.uuid, asyncio.Lock())
+        async with turn:
+            return await self._read(command)
+
+    async def _read(self, command: ReadCounters) -> Counters | NotKnown:
         domain = await self._ask_libvirtd(command)
         if domain is None:
             return NotKnown(command.uuid, command.run, "the domain does not run any more")
@@ -125,8 +150,26 @@ class _Libvirt:
         return await self._ask_qemu(command, reading)
 
     async def _ask_libvirtd(self, command: ReadCounters) -> _Domain | None:
+        left = self._left.get(command.uuid)
+        if left in self._inside:
+            # It would be left behind as well, and after a few of them nobody could be asked about any domain.
+            raise Unanswered("libvirt has not answered the last question about it")
+        self._left.pop(command.uuid, None)
+        call = object()
+
+        def ask(handle: Any) -> _Domain | None:
+            self._inside.add(call)
+            try:
+                return _read_domain(handle, libvirt.api.main, command.uuid)
+            finally:
+                self._inside.discard(call)
+
         async with self._libvirtd.one() as libvirt:
-            domain = await libvirt.call(lambda handle: _read_domain(handle, command.uuid), FROM_LIBVIRTD)
+            try:
+                domain = await libvirt.call(ask, FROM_LIBVIRTD)
+            except Unanswered:
+                self._left[command.uuid] = call
+                raise
         return domain if domain is not None and command.run.endswith(f"-{domain.domain_id}") else None
 
     async def _ask_qemu(self, command: ReadCounters, reading: Counters) -> Counters:
@@ -164,9 +207,8 @@ def _unread(reading: Counters, why: str, *, mute: bool = False) -> Counters:
     return replace(reading, unread=why, mute=mute)
 
 
-def _read_domain(handle: Any, uuid: str) -> _Domain | None:
+def _read_domain(handle: Any, libvirt: Any, uuid: str) -> _Domain | None:
     """On a worker thread: only what libvirtd answers without a lock and without QEMU."""
-    libvirt = load().main
     try:
         domain = handle.lookupByUUIDString(uuid)
         if domain.ID() < 0:

@@ -33,7 +33,6 @@ OF_THE_TREE = {
 _WORDS = "words and plain records, in which nothing is done"
 _SIMULATE = "what one command does: tests/unit/cmd/subcommands/test_simulate.py"
 _LIBVIRT = "calls of libvirt's binding, which only a real libvirtd answers: "
-_GUEST = _LIBVIRT + "tests/integration/virt/test_introspective.py"
 
 # Modules without a test of their own here, each with the reason and with the test that exercises it instead.
 ELSEWHERE: dict[str, str] = {
@@ -53,7 +52,6 @@ ELSEWHERE: dict[str, str] = {
     "instancemonitor/core/evidence/order": "orders, which only a dialogue shows: "
     "tests/playbooks/test_instances_order.py",
     "introspectiveinstancemonitor/core/rules": _WORDS,
-    "introspectiveinstancemonitor/effects": _GUEST,
     "introspectiveinstancemonitor/sources/agent_commands": "tests/unit/introspectiveinstancemonitor/"
     "sources/test_checks.py",
     "monitor": _WORDS,
