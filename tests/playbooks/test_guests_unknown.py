@@ -135,6 +135,26 @@ def test_one_that_never_had_an_agent_is_no_alarm() -> None:
     assert play.phase() is Phase.DISCOVERY and not row(play).alarm and not play.told
 
 
+def test_one_whose_agent_is_there_and_never_answers_is_an_alarm_after_ten_minutes_and_never_accused() -> None:
+    """It hangs, and has come by a live migration, say: nobody else watches it any more."""
+    play = Play().seen().goes_silent(times=60)
+    assert play.phase() is Phase.DISCOVERY and not row(play).alarm
+    play.goes_silent(times=2)
+    assert play.phase() is Phase.UNUSABLE and row(play).alarm
+    assert [verdict.ruling for verdict in play.told if verdict.alarm] == [Ruling.BLIND]
+    play.goes_silent(times=600)
+    assert [verdict.ruling for verdict in play.told if verdict.alarm] == [Ruling.BLIND]
+    play.answers()
+    assert play.phase() is Phase.HEALTHY and not row(play).alarm
+
+
+def test_a_check_that_never_passed_is_none() -> None:
+    play = Play(failures={WEB: 2}).seen().answers()
+    for _ in range(100):
+        play.after(30).misses(probe=WEB)
+    assert play.phase(probe=WEB) is Phase.DISCOVERY and not row(play).alarm
+
+
 def test_neither_a_restart_of_the_monitor_nor_of_libvirt_makes_a_closed_channel_healthy() -> None:
     play = healthy().restart_monitor().seen(availability=Availability.AGENT_CLOSED).wait(130)
     assert play.phase() is Phase.UNKNOWN

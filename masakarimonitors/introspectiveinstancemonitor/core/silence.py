@@ -122,10 +122,11 @@ def count_miss(guest: Guest, miss: Missed, now: Instant, policy: Policy) -> tupl
     )
     if phase is Phase.REPORTED and guest.waiting is not None:
         return _look_on(with_probe(guest, miss.probe, missed), policy)
-    if phase is Phase.AWAITED:
+    if phase is Phase.AWAITED or (phase is Phase.DISCOVERY and miss.probe == HEARTBEAT):
+        # Where it never answered since it began, its agent is there all the same, or it would not have been asked.
         since = now.monotonic if probe.unusable_since is None else probe.unusable_since
         guest = with_probe(guest, miss.probe, replace(missed, unusable_since=since))
-        return _note_unusable(guest, miss.probe, now, policy)
+        return _note_unusable(guest, miss.probe, now, policy, patience=GIVEN_UP)
     if phase not in (Phase.ERROR, Phase.ACCUSED):
         return with_probe(guest, miss.probe, missed), NOTHING
     first, limit = probe.misses == 0, policy.limit(miss.probe)
@@ -214,10 +215,13 @@ def look_at_closed(guest: Guest, now: Instant, policy: Policy) -> tuple[Guest, D
     return after, decision + Decision((WakeAt(STILL_CLOSED + guest.uuid, at),))
 
 
-def _note_unusable(guest: Guest, name: str, now: Instant, policy: Policy) -> tuple[Guest, Decision]:
+def _note_unusable(
+    guest: Guest, name: str, now: Instant, policy: Policy, *, patience: float = QUIET
+) -> tuple[Guest, Decision]:
     probe = guest.probes[name]
     since = probe.unusable_since
-    patience = GIVEN_UP if probe.phase is Phase.AWAITED else QUIET
+    if probe.phase is Phase.AWAITED:
+        patience = GIVEN_UP
     if since is None or now.monotonic - since < patience:
         return guest, NOTHING
     phase = step(probe.phase, Move.UNUSABLE)

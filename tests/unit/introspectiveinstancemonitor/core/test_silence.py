@@ -142,10 +142,12 @@ def test_the_same_request_is_counted_once_at_its_end() -> None:
     assert (again.heartbeat.misses, again.heartbeat.open_miss) == (1, None)
 
 
-@pytest.mark.parametrize("phase", [Phase.DISCOVERY, Phase.REPORTED])
-def test_silence_of_one_that_never_answered_or_is_reported_is_only_evidence(phase: Phase) -> None:
+@pytest.mark.parametrize(("phase", "since"), [(Phase.DISCOVERY, NOW.monotonic), (Phase.REPORTED, None)])
+def test_silence_of_one_that_never_answered_or_is_reported_is_only_evidence(
+    phase: Phase, since: float | None
+) -> None:
     after, decision = count_miss(guest(phase), missed(), NOW, POLICY)
-    assert after.heartbeat == Probe(phase=phase, missed=True, evidence="no answer")
+    assert after.heartbeat == Probe(phase=phase, missed=True, evidence="no answer", unusable_since=since)
     assert decision == NOTHING
 
 
