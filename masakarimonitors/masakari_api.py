@@ -297,7 +297,7 @@ class MasakariApi:
         except Withheld:
             return NotSent()
         except _faults() as error:
-            in_doubt = not _never_sent(error)
+            in_doubt = exchange.leaving or not _never_sent(error)
             # Who has begun to answer is there: only this report has to be tried again. (Before it was sent, that was
             # keystone.)
             row_only = in_doubt and exchange.over and exchange.answering

@@ -271,6 +271,24 @@ async def test_a_fault_of_tls_after_the_connection_stands_leaves_a_report_in_dou
     api.close()
 
 
+async def test_what_was_written_may_have_arrived_whatever_the_fault_is_called() -> None:
+    """keystoneauth1 has one name for a far side that is not trusted and for an answer that was spoilt on its way."""
+
+    class Written(Failing):
+        def post(self, url: str, **options: Any) -> Any:
+            exchange = current()
+            assert exchange is not None
+            exchange.begin()
+            exchange.leaving = True
+            return super().post(url, **options)
+
+    fault = because(exceptions.SSLError("keystoneauth1's"), requests.exceptions.SSLError(BROKEN))
+    api = MasakariApi(Written(fault))
+    outcome = await api.send("{}")
+    assert isinstance(outcome, Unreachable) and outcome.maybe_accepted
+    api.close()
+
+
 async def test_whether_a_report_may_still_leave_is_asked_when_there_is_a_token() -> None:
     adapter = Token(1)
     api = MasakariApi(adapter)

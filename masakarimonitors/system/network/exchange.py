@@ -164,6 +164,8 @@ class _Timely:
         if self.sock is None:  # type: ignore[attr-defined]
             self.connect()
         exchange = current()
-        if exchange is not None and not exchange.may_send():
-            raise Withheld("it may not be sent any more")
+        if exchange is not None:
+            if not exchange.may_send():
+                raise Withheld("it may not be sent any more")
+            exchange.leaving = True
         super().putrequest(*arguments, **options)  # type: ignore[misc]

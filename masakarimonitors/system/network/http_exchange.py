@@ -35,7 +35,8 @@ class Exchange:
     """One or more requests of one thread that must all be over in the same time.
 
     `largest`: bytes that are kept of each body; the rest is never read. `remark`: what was seen of the last answer that
-    its reader should know, or nothing. `answering`: the last request has got at least one byte of its answer.
+    its reader should know, or nothing. `answering`: the last request has got at least one byte of its answer;
+    `leaving`: it was being written, so that whatever has failed since, it may have arrived.
     `may_send`: asked for each request once its connection stands, right before its first byte is written; where it says
     no, that is `Withheld`. Requests of another bound or condition are made `within` these.
     """
@@ -46,6 +47,7 @@ class Exchange:
         self.largest = largest
         self.remark = ""
         self.answering = False
+        self.leaving = False
         self._may_send: Callable[[], bool] = always
         self._until = time.monotonic() + seconds
         self._came = 0
@@ -65,6 +67,7 @@ class Exchange:
         """Until the end, so many bytes are kept of each body, and each request is made only if it may be sent."""
         before = self.largest, self._may_send
         self.largest, self._may_send = largest, may_send
+        self.leaving = False
         try:
             yield
         finally:
@@ -96,7 +99,7 @@ class Exchange:
 
     def begin(self) -> None:
         """The next request of it is about to be made."""
-        self._came, self.answering, self.remark = 0, False, ""
+        self._came, self.answering, self.leaving, self.remark = 0, False, False, ""
 
     def came(self, count: int) -> None:
         """So many bytes of an answer have come; raises OSError for an answer without end."""

@@ -277,6 +277,7 @@ class _Timely(http.client.HTTPConnection):
             if exchange.over:
                 raise Unsent(f"no time was left to ask {self.host}:{self.port}")
             self.sock.settimeout(exchange.left())
+            exchange.leaving = True
         super().putrequest(*arguments, **options)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from keystoneauth1.session import Session
 
 from masakarimonitors.system.network.exchange import bound
 from masakarimonitors.system.network.http_exchange import Exchange
+from masakarimonitors.system.network.http_session import HttpSession, Tls
 from tests.fixtures.odd_server import ACCEPTED, drips, odd_server, says
 from tests.fixtures.waiting import growing
 
@@ -68,6 +70,25 @@ async def test_all_requests_of_an_exchange_share_its_time() -> None:
             if server.asked:
                 break
         assert len(server.asked) == 1
+
+
+def ask_ours(url: str, exchange: Exchange) -> None:
+    with exchange.here():
+        HttpSession(Tls()).request("GET", url, {})
+
+
+@pytest.mark.parametrize("ask", [get, ask_ours], ids=["keystoneauth1's", "ours"])
+async def test_an_exchange_knows_whether_its_request_was_being_written(ask: Any) -> None:
+    exchange = Exchange(60.0)
+    async with odd_server(says(b"220 this is another protocol\r\n")) as server:
+        with pytest.raises((exceptions.ClientException, OSError)):
+            await asyncio.to_thread(ask, server.url, exchange)
+        assert exchange.leaving
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        with pytest.raises((exceptions.ClientException, OSError)):
+            await asyncio.to_thread(ask, f"http://127.0.0.1:{nobody.getsockname()[1]}", exchange)
+        assert not exchange.leaving
 
 
 async def test_what_comes_packed_has_the_same_bound_unpacked() -> None:
