@@ -160,7 +160,11 @@ async def test_a_monitor_that_has_left_an_outbox_and_does_not_run_is_missing(
 
 
 async def test_only_who_is_to_run_by_the_operators_word_is_missing(
-    run: Run, configure: Configure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Run,
+    configure: Configure,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     configure("[web]\nmonitors = instancemonitor\n")
     (tmp_path / "state" / "processmonitor.sqlite").touch()
@@ -175,6 +179,10 @@ async def test_only_who_is_to_run_by_the_operators_word_is_missing(
         )
         configure("[web]\nmonitors = hostmonitor\n")
         assert await asyncio.to_thread(run, "status") == 0, "the other one was stopped for good"
+        configure("")
+        assert await asyncio.to_thread(run, "status") == 1
+        monkeypatch.setenv("OS_WEB__MONITORS", "hostmonitor")
+        assert await asyncio.to_thread(run, "status") == 0, "a container answers for its own alone"
 
 
 @pytest.mark.parametrize("waiting", [0, 2], ids=["takes the question", "takes none"])
