@@ -11,26 +11,25 @@ The first three nodes are Consul servers, as in the manual; the others are clien
 """
 
 import contextlib
-import ctypes
 import http.client
 import json
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.fixtures import lifeline
+from tests.fixtures import lifeline, network
 from tests.fixtures.cache import cache
 from tests.fixtures.waiting import until
 
 HTTP_PORT = 8500
 HTTPS_PORT = 8502
 _ROOT = "/run/rig"
-_CLONE_NEWNET = 0x40000000
 
 
 def consul_binary() -> Path:
@@ -249,22 +248,9 @@ class Cluster:
         self._inside(["ip", "link", "set", self._port(node, dc), "master", f"br-{dc.link}"])
         self._cut.discard((node, dc.link))
 
-    @contextlib.contextmanager
-    def network_of(self, node: int) -> Iterator[None]:
+    def network_of(self, node: int) -> AbstractContextManager[None]:
         """Sockets that this *thread* opens inside the block belong to the node's network."""
-        libc = ctypes.CDLL(None, use_errno=True)
-
-        def enter(path: str) -> None:
-            with open(path, "rb") as namespace:
-                if libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
-                    raise OSError(ctypes.get_errno(), f"setns {path}")
-
-        with open("/proc/thread-self/ns/net", "rb") as home:
-            enter(f"/proc/{self._init}/root/run/netns/{node_name(node)}")
-            try:
-                yield
-            finally:
-                libc.setns(home.fileno(), _CLONE_NEWNET)
+        return network.inside(f"/proc/{self._init}/root/run/netns/{node_name(node)}")
 
     # --- looking ----------------------------------------------------------------------------------
 
