@@ -85,7 +85,8 @@ class Api:
 class Monitor(MonitorProcess):
     """masakari-hostmonitor on one host."""
 
-    def __init__(self, rig: Rig, name: str, options: Mapping[str, str]) -> None:
+    def __init__(self, rig: Rig, name: str, options: Mapping[str, str], endpoint: str = "") -> None:
+        """`endpoint`: of another masakari than the world's."""
         self._rig = rig
         self.name = name
         self.only_remotes = options.get("restrict_to_remotes") == "true"
@@ -94,7 +95,7 @@ class Monitor(MonitorProcess):
             rig.base / name / "monitor",
             {
                 "DEFAULT": {"hostname": name, "debug": "true"},
-                "api": {"auth_type": "none", "endpoint_override": f"http://{SWITCH}:{api.PORT}"},
+                "api": {"auth_type": "none", "endpoint_override": endpoint or f"http://{SWITCH}:{api.PORT}"},
                 "host": {"monitoring_driver": "default", **options},
             },
         )
