@@ -14,13 +14,23 @@ mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mount -t tmpfs tmpfs "$root/dev"
-mkdir "$root"/dev/{shm,pts}
+mkdir "$root"/dev/{shm,pts,net}
 chmod 1777 "$root/dev/shm"
-for device in null zero full random urandom tty; do
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
+# Beside those that everything needs, what disks, networks and guests of one's own are made with, where it is here.
+for device in null zero full random urandom tty loop-control loop{0..7} fuse kvm net/tun; do
+    [ -e "/dev/$device" ] || continue
     touch "$root/dev/$device"
     mount --bind "/dev/$device" "$root/dev/$device"
 done
 ln -s /proc/self/fd "$root/dev/fd"
+mount -t sysfs -o ro sysfs "$root/sys"
+for groups in /sys/fs/cgroup/unified /sys/fs/cgroup; do
+    [ -e "$groups/cgroup.procs" ] || continue
+    mount --bind "$groups" "$root/sys/fs/cgroup"
+    break
+done
 while IFS== read -r path other mode; do
     other=$root${other:-$path}
     if [ -d "$path" ]; then mkdir -p "$other"; else mkdir -p "$(dirname "$other")" && touch "$other"; fi

@@ -6,11 +6,15 @@
 
 # private_apt_mirror: prints the mirror; when there is none, prints why and fails.
 private_apt_mirror() {
-    local codename mirror
+    local codename mirror='' read
     command -v apt-get >/dev/null || { echo "this computer has no apt-get"; return 1; }
-    # The one of this computer's own Debian suite; only the suite's name differs.
+    # The one of this computer's own Debian suite; only the suite's name differs. Where apt has fetched no list yet, as on
+    # a Debian that was just made, what its configuration says has to do.
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-    mirror=$(apt-get indextargets --format '$(REPO_URI)|$(RELEASE)' 'Created-By: Packages' | sed -n "s/|$codename\$//p")
+    for read in '' --no-release-info; do
+        [ -n "$mirror" ] || mirror=$(apt-get indextargets $read --format '$(REPO_URI)|$(RELEASE)' 'Created-By: Packages' \
+            | sed -n "s/|$codename\$//p")
+    done
     [ -n "$mirror" ] || { echo "apt's configuration names no mirror of Debian '$codename'"; return 1; }
     echo "${mirror%%$'\n'*}"
 }

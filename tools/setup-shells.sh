@@ -28,7 +28,9 @@ for package in "$work"/apt/download/*.deb; do dpkg-deb -x "$package" "$work/root
 rm -rf "$cache/root" "$cache/bin"
 mkdir "$cache/bin"
 mv "$work/root" "$cache/root"
-printf '#!/bin/sh\nexec %s/root/bin/zsh "$@"\n' "$cache" > "$cache/bin/zsh"
+# Debian 12 has it below /bin, 13 below /usr/bin.
+zsh=$(find "$cache"/root/bin "$cache"/root/usr/bin -name zsh 2>/dev/null)
+printf '#!/bin/sh\nexec %s "$@"\n' "${zsh%%$'\n'*}" > "$cache/bin/zsh"
 library=$(dirname "$(find "$cache/root" -name 'libpcre2-32.so.0')")
 printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/root/usr/bin/fish "$@"\n' "$library" "$cache" > "$cache/bin/fish"
 chmod +x "$cache"/bin/*
