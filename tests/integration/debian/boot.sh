@@ -1,6 +1,6 @@
 #!/bin/sh
 # boot.sh ROOT CHANGES PACKAGES: process 1 of a host of its own, with its own systemd: the Debian in ROOT, whose changes
-# are kept in memory at CHANGES. The folder PACKAGES is seen at /mnt.
+# are kept in memory at CHANGES. The folder PACKAGES is seen at /mnt, and this computer's own files, to be read, at /outer.
 #
 # Called in new namespaces (mount, pid, ipc, uts, net, cgroup). Nothing is started but what is asked for later.
 set -eu
@@ -27,8 +27,10 @@ mount -t tmpfs -o mode=1777 tmpfs tmp
 hostname node
 ip link set lo up
 
-mkdir old
+mkdir old outer
 pivot_root . old
+mount --bind /old /outer
+mount -o remount,bind,ro /outer
 mount --bind "/old$packages" /mnt
 umount -l /old
 rmdir /old

@@ -15,16 +15,26 @@ OPERATORS_LIST = """\
   start_command: systemctl start fragile
   restart_command: /usr/local/bin/start-fragile
   run_as_root: true
+- process_name: /usr/local/bin/sturdy
+  start_command: /usr/local/bin/start-sturdy
+  restart_command: /usr/local/bin/start-sturdy
+  run_as_root: true
 """
+"""Of the first nothing is there; the second is a service whose command starts it itself, without a service manager."""
 
-OPERATORS_CONF = """\
+MASAKARI_PORT = 9
+"""Nobody listens there, but where a test has a receiver of its own."""
+
+OPERATORS_CONF = f"""\
 [DEFAULT]
 hostname = node
 state_may_be_lost = true
 use_journal = true
 [api]
 auth_type = none
-endpoint_override = http://127.0.0.1:9/v1
+endpoint_override = http://127.0.0.1:{MASAKARI_PORT}/v1
+[process]
+own_pid_namespace = true
 """
 
 
@@ -60,8 +70,13 @@ def taken_over(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> Iter
         host.run("apt-get install -y /mnt/replaced/*.deb")
         host.write("/etc/masakarimonitors/process_list.yaml", OPERATORS_LIST)
         host.write("/etc/masakarimonitors/masakarimonitors.conf", OPERATORS_CONF)
-        host.run("groupadd -r libvirt")
-        assert host.run("dpkg-query -W -f '${Version}' masakari-host-monitor").startswith("14.")
+        host.run("groupadd -r libvirt; cp /bin/sleep /usr/local/bin/sturdy")
+        host.write(
+            "/usr/local/bin/start-sturdy", "#!/bin/sh\nexec setsid --fork /usr/local/bin/sturdy infinity"
+        )
+        host.run("chmod 755 /usr/local/bin/start-sturdy")
+        theirs = host.run("dpkg-query -W -f '${Version}' masakari-host-monitor")
+        assert re.match(r"1[49]\.", theirs), f"Debian 12 has 14, Debian 13 has 19: {theirs}"
         host.run(
             "apt-get install -y /mnt/masakari-monitors_*.deb /mnt/masakari-monitors-common_*.deb "
             + " ".join(f"/mnt/masakari-{monitor}-monitor_*.deb" for monitor in MONITORS)
