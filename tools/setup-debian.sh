@@ -1,9 +1,10 @@
 #!/bin/bash
-# setup-debian.sh: a small Debian 12 of our own for the tests of the Debian packages, and the older packages that they replace.
+# setup-debian.sh: a small Debian of our own for the tests of the Debian packages, and the older packages that they replace.
 #
 #   $cache/debian/root       the operating system as a folder: unpacked, and known to its own dpkg and apt as installed
-#   $cache/debian/replaced   Debian 12's own masakari-monitors packages
+#   $cache/debian/replaced   that Debian's own masakari-monitors packages
 #
+# It is of this computer's own release, 12 or 13, for which build-deb.sh builds: each package is for one Python.
 # From the mirror that this computer's apt uses, with apt folders of its own; nothing of the computer is changed. What the
 # packages of that system would do when they are installed is left out but for the few things that count here. Idempotent,
 # and safe when two of them run at once. Exits 3 with the reason when it cannot.
@@ -29,13 +30,14 @@ refuse() { echo "setup-debian: $1; the Debian packages are not tried here" >&2; 
 mkdir -p "$cache"
 exec 8>"$cache/.lock"
 flock 8
-wanted=$(cat "$0" "$here/debian-root.sh" | sha256sum | cut -d' ' -f1)
+suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+wanted=$(echo "$suite" | cat - "$0" "$here/debian-root.sh" | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$cache/.made" 2>/dev/null)" != "$wanted" ]; then
     mirror=$(private_apt_mirror) || refuse "$mirror"
     scratch=$(mktemp -d "$cache/scratch.XXXXXX")
     trap 'rm -rf "$scratch"' EXIT
-    echo "fetching a small Debian 12, and its own masakari-monitors packages"
-    debian_root "$scratch/root" "$scratch" "$mirror" bookworm "${packages[@]}"
+    echo "fetching a small Debian, $suite, and its own masakari-monitors packages"
+    debian_root "$scratch/root" "$scratch" "$mirror" "$suite" "${packages[@]}"
     chmod 440 "$scratch/root/etc/sudoers"
     private_apt download "${replaced[@]}"
 

@@ -1,4 +1,5 @@
-"""A small Debian 12 with its own systemd, in namespaces: packages are installed and services run there as on a host.
+"""A small Debian of this computer's own release with its own systemd, in namespaces: packages are installed and
+services run there as on a host.
 
 Its files are the cache's (tools/setup-debian.sh), its changes live in memory, and all of it ends with the test run.
 """

@@ -1,4 +1,4 @@
-"""Our packages on a Debian 12 of its own: over Debian's, anew, upgraded, removed and purged; systemd starts them."""
+"""Our packages on a Debian of its own: over Debian's, anew, upgraded, removed and purged; systemd starts them."""
 
 import json
 import re
