@@ -29,7 +29,7 @@ rm -rf "$cache/root" "$cache/bin"
 mkdir "$cache/bin"
 mv "$work/root" "$cache/root"
 # Debian 12 has it below /bin, 13 below /usr/bin.
-zsh=$(find "$cache"/root/bin "$cache"/root/usr/bin -name zsh 2>/dev/null)
+zsh=$(find "$cache/root" -path '*/bin/zsh')
 printf '#!/bin/sh\nexec %s "$@"\n' "${zsh%%$'\n'*}" > "$cache/bin/zsh"
 library=$(dirname "$(find "$cache/root" -name 'libpcre2-32.so.0')")
 printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s/root/usr/bin/fish "$@"\n' "$library" "$cache" > "$cache/bin/fish"

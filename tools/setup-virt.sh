@@ -18,7 +18,7 @@ if [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ]; then
 fi
 
 sh "$here/ensure-packages.sh" libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 \
-    qemu-utils seabios busybox-static cpio gzip kmod libc-bin util-linux iproute2 sasl2-bin libsasl2-modules openssl
+    qemu-utils seabios busybox-static cpio gzip xz-utils kmod libc-bin util-linux iproute2 sasl2-bin libsasl2-modules openssl
 
 mkdir -p "$cache"
 exec 8>"$cache/lock"
@@ -65,6 +65,9 @@ kernel_deb=$(fetch "$kernel_package")
 agent_deb=$(fetch qemu-guest-agent)
 echo "setup-virt: building the guest ($kernel_package, $(basename "$agent_deb" .deb))"
 dpkg -x "$kernel_deb" "$work/kernel"
+# Debian 13 has its modules below /usr/lib, compressed; depmod and modprobe look below /lib.
+[ -e "$work/kernel/lib" ] || ln -s usr/lib "$work/kernel/lib"
+find "$work/kernel/lib/" -name '*.ko.xz' -exec xz -d {} +
 dpkg -x "$agent_deb" "$work/agent"
 release=${kernel_package#linux-image-}
 
