@@ -37,6 +37,10 @@ debian_root() {
     sed 's/:.*/:*::/' "$root/etc/group" > "$root/etc/gshadow"
     chmod 640 "$root/etc/shadow" "$root/etc/gshadow"
     mkdir -p "$root/mnt" "$root/usr/local/bin"
+    # What was locked or listens there would be seen by all that have a /run of their own.
+    rm -rf "$root/var/run" "$root/var/lock"
+    ln -s /run "$root/var/run"
+    ln -s /run/lock "$root/var/lock"
     # Debian's pip does not begin without it.
     if [ -d "$root/usr/share/ca-certificates/mozilla" ]; then
         mkdir -p "$root/etc/ssl/certs"

@@ -36,4 +36,8 @@ while IFS== read -r path other mode; do
     if [ -d "$path" ]; then mkdir -p "$other"; else mkdir -p "$(dirname "$other")" && touch "$other"; fi
     mount --bind -o "${mode:-ro}" "$path" "$other"
 done < "$seen"
-exec chroot "$root" "$@"
+# Not by chroot alone: whoever enters a mount namespace (nsenter, setns) stands at its root, and would stand outside.
+cd "$root"
+mkdir -p .outside
+pivot_root . .outside
+exec chroot . sh -euc 'umount -l /.outside; rmdir /.outside; exec "$@"' sh "$@"
