@@ -318,8 +318,12 @@ class Host:
         """Which hosts this host's pacemaker calls online, and none of `but`: ready, and not to be fenced."""
         cib = self.xml("cibadmin", "--query")
         states = cib.findall("./status/node_state") if cib is not None else []
-        # Since Pacemaker 2.1.7 it says since when.
-        joined = {n.get("uname") for n in states if n.get("in_ccm", "false") not in ("false", "0")}
+        # Since Pacemaker 2.1.7 it says since when, and since 3.0 nothing of a remote.
+        joined = {
+            n.get("uname")
+            for n in states
+            if n.get("in_ccm", "false") not in ("false", "0" if n.get("remote_node") is None else "")
+        }
         mon = self.xml("crm_mon", "--output-as=xml") if joined else None
         if mon is None:
             return set()

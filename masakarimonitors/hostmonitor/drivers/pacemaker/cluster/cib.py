@@ -158,4 +158,5 @@ def _node_state(node: _Node) -> NodeState:
         erased=not node.history,
         fenced_at=number(at.get("node_fenced")),
         goodbye=node.goodbye,
+        zeroed=remote and at.get("in_ccm") == "0",
     )

@@ -38,7 +38,9 @@ class NodeState:
     `in_ccm`: in the membership (a remote: its connection is up). `controller`: its controller takes
     part (always None for a remote). `erased`: there is no resource history, as after fencing: a clean
     stop keeps it. `fenced_at`: a remote's `node_fenced`, epoch seconds, 0 when it was not fenced
-    since it was last up. `goodbye`: it has asked for a clean shutdown.
+    since it was last up. `goodbye`: it has asked for a clean shutdown. `zeroed`: a remote's `in_ccm` is the number 0,
+    which Pacemaker writes from 3.0 on of one that is connected, too: it takes the second since when that is so, which
+    it wrote itself, for no truth (lib/cluster/membership.c, remote_state_from_cib; seen with 3.0.0).
     """
 
     id: str
@@ -50,6 +52,7 @@ class NodeState:
     erased: bool
     fenced_at: int
     goodbye: bool
+    zeroed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

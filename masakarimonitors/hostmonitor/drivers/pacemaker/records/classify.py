@@ -7,7 +7,7 @@ from crm_mon, which has templates, groups and defaults applied.
 """
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting, Work
@@ -145,8 +145,9 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
         if own.is_me(node) or (seen is not None and seen.guest) or (rules.only_remotes and not node.remote):
             continue
         unwanted = _unwanted(node, look, connects_nobody)
+        down = node.name in look.mon.connections and look.mon.connections[node.name].down
         glance = Glance(
-            node=node,
+            node=replace(node, in_ccm=True) if _is_connected(node, seen, down) else node,
             seen=seen,
             fencing=look.mon.fenced.get(node.name),
             stonith=look.stonith,
@@ -154,13 +155,18 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
             work=_work(node, seen, look.mon),
             goodbye_at=look.goodbyes.get(node.name),
             worth=look.worth.get(node.name, OFF),
-            connection_down=node.name in look.mon.connections and look.mon.connections[node.name].down,
+            connection_down=down,
         )
         record = after[node.name] = observe(
             records.get(node.name), glance, look.at, rules.patience, look.asked
         )
         findings[node.name] = _find(record, look, node.name, rules, unwanted)
     return findings, after
+
+
+def _is_connected(node: NodeState, seen: MonNode | None, down: bool) -> bool:
+    """Whether crm_mon calls a remote connected of which node_state does not tell it; a return ends a fencing there."""
+    return node.zeroed and not node.fenced_at and seen is not None and seen.online and not down
 
 
 def _is_forgotten(record: HostRecord, now: Instant) -> bool:

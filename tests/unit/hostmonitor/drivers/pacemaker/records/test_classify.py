@@ -871,3 +871,32 @@ def test_the_short_way_for_hosts_that_are_as_they_were_leads_to_the_same(
         record = observe(records[-1], glance, at(now), 30.0)
         assert record == observe_anew(records[-1], glance, at(now), 30.0)
         records.append(record)
+
+
+RECORDINGS = sorted(
+    path.name.removesuffix(".cib.xml")
+    for path in DATA.glob("*.cib.xml")
+    # Of these nothing is ever classified: no document, and no quorum.
+    if path.name not in ("own-corosync-dead.cib.xml", "no-quorum-isolated-no-stonith.cib.xml")
+)
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_of_a_remote_pacemaker_3_writes_nothing_and_the_same_is_said(name: str) -> None:
+    """Its node_state has a zero while it is connected, too."""
+    cib, mon = documents(name)
+    nodes = tuple(replace(node, in_ccm=False, zeroed=True) if node.remote else node for node in cib.nodes)
+    assert any(node.zeroed for node in nodes)
+    assert Story(own=NOBODY).look(replace(cib, nodes=nodes), mon) == Story(own=NOBODY).look(cib, mon)
+
+
+def test_a_remote_of_pacemaker_3_that_dies_is_missed() -> None:
+    def zeroed(name: str) -> tuple[Cib, CrmMon]:
+        cib, mon = documents(name)
+        nodes = (replace(node, in_ccm=False, zeroed=True) if node.remote else node for node in cib.nodes)
+        return replace(cib, nodes=tuple(nodes)), mon
+
+    story, before = Story(own=NOBODY), Story(own=NOBODY)
+    for name in ("healthy", "remote-down-4s", "remote-node-down"):
+        assert story.look(*zeroed(name))["r1"] == before.look(*documents(name))["r1"], name
+    assert story.look(*zeroed("remote-node-down"))["r1"].condition is not UP
