@@ -31,7 +31,7 @@ case $base in
 13) suite=trixie ;;
 *) refuse "Containerfile's base is no small Debian 12 or 13" ;;
 esac
-debian_root_once "$cache/slim" "$suite" slim '?essential' apt passwd
+debian_root_once "$cache/slim" "$suite" slim '?essential' apt mount passwd
 debian_root_ways > "$work/seen"
 mapfile -t pip < <(env | grep '^PIP_' | grep -v '^PIP_CERT='; echo "PIP_CERT=$debian_root_authorities")
 

@@ -44,7 +44,7 @@ done
 mirror=$(private_apt_mirror) || refuse "$mirror"
 
 # The Debian as it is before anybody has done anything.
-debian_root_once "$cache" "$suite" newcomer '?essential' apt passwd procps python3 python3-venv make git
+debian_root_once "$cache" "$suite" newcomer '?essential' apt mount passwd procps python3 python3-venv make git
 
 work=$(mktemp -d "$cache/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
