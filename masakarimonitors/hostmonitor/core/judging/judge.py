@@ -86,8 +86,15 @@ def _closes(court: Court, name: str, outage: Outage) -> bool:
     """A link that never comes back must not silence the next failure: masakari's flag is off again, or time is over."""
     segments = court.cluster.segments
     lifted = outage.flag.was_set and segments.hosts is not None and name not in court.cluster.maintenance
-    late = outage.phase is Phase.RETURNING and court.monotonic >= outage.since + RETURN_PATIENCE
+    late = _has_returned(outage) and court.monotonic >= outage.since + RETURN_PATIENCE
     return lifted or late
+
+
+def _has_returned(outage: Outage) -> bool:
+    """Whether it asks for no recovery since `since`, as far as is known: it may be out of sight at present."""
+    at = outage.returned_at
+    unseen = outage.phase is Phase.UNSURE and at is not None and outage.since == at.monotonic
+    return unseen or outage.phase is Phase.RETURNING
 
 
 def _count_samples(court: Court, judgement: Judgement) -> Judgement:
@@ -210,7 +217,7 @@ def _doubt(court: Court, judgement: Judgement, values: Values) -> Judgement:
 
 def _note_return(court: Court, judgement: Judgement, values: Values) -> Judgement:
     outage = judgement.outage
-    if outage.returned_at is not None and outage.since == outage.returned_at.monotonic:
+    if _has_returned(outage):
         return judgement  # only out of sight meanwhile: its time runs on, or gaps would keep the outage open for ever
     judgement = judgement.in_outage(since=court.monotonic, returned_at=court.now)
     report = outage.report

@@ -189,6 +189,17 @@ def test_a_reported_host_that_is_partly_back_and_fails_again_is_said_not_to_be_t
     assert again.verdicts[-1].alarm and "second time" in again.verdicts[-1].why
 
 
+@pytest.mark.parametrize("late", [0.0, 500.0])
+def test_who_was_out_of_sight_when_its_time_to_return_was_over_is_not_looked_at_without_end(
+    late: float,
+) -> None:
+    back = ruled(host((D, U, U), opened(fate=Fate.ACCEPTED)))
+    unseen = ruled(back.host, cluster(BLIND), later(10.0))
+    assert unseen.host.phase is Phase.UNSURE
+    seen = ruled(unseen.host, at=later(RETURN_PATIENCE + late))
+    assert seen.host.phase is Phase.WELL and seen.look > later(RETURN_PATIENCE + late).monotonic
+
+
 @pytest.mark.parametrize(
     ("fate", "standing", "started"),
     [
