@@ -148,7 +148,7 @@ def _standing(seen: _Seen) -> _Stands:
     if outage is not None:
         return (*_failing(seen, outage), False)
     aftermath, court = seen.host.aftermath, seen.court
-    if aftermath is not None and court.monotonic >= afterwards.speaks_at(court, aftermath):
+    if aftermath is not None and court.monotonic >= afterwards.speaks_at(court, seen.name, aftermath):
         why = afterwards.words(court, seen.name, seen.host)
         return Standing.OFF, why, aftermath.at.wall, seen.name in court.cluster.maintenance
     cluster, work = seen.court.cluster, seen.host.work

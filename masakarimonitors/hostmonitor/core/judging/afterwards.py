@@ -32,6 +32,10 @@ from masakarimonitors.hostmonitor.core.outages.reasons import Reason
 GIVEN_UP_AFTER = 86400.0
 """Seconds after which masakari gives up a report that it has not begun with (its `notifications_expired_interval`)."""
 
+LEFT_TO_OTHERS = 3600.0
+"""Seconds for which a host that is out of service is left to whoever has told its failure while all report, or before
+its own monitor came to report: that one speaks at once, and its host may have died since."""
+
 _SAID = (Reason.OUT_OF_SERVICE, Reason.NEVER_LOST)
 
 
@@ -41,9 +45,29 @@ def over(court: Court, judgement: Judgement, outage: Outage, acts: tuple[Act, ..
         return judgement
     if _is_lifted(court, judgement.name, outage):
         return judgement.but(aftermath=None)
-    if court.cluster.reporter.standing is Standing.ALL and outage.fate is Fate.ANOTHERS:
-        return judgement  # while all report, whoever told the failure looks after the return
-    return judgement.but(aftermath=owed_of(judgement.host.aftermath, outage, acts, court.now))
+    before = judgement.host.aftermath
+    owed = owed_of(before, outage, acts, court.now)
+    if owed is not before and owed is not None:
+        # Kept all the same: who is elected later reports alone, and may be this one.
+        owed = replace(owed, anothers=_is_looked_after(court, outage) and (before is None or before.anothers))
+    return judgement.but(aftermath=owed)
+
+
+def _is_looked_after(court: Court, outage: Outage) -> bool:
+    """Whether the monitor that told the failure looks after the return, too: while all report."""
+    return court.cluster.reporter.standing is Standing.ALL and outage.fate is Fate.ANOTHERS
+
+
+def _leaves_it(court: Court, aftermath: Aftermath) -> bool:
+    """Whether this monitor leaves it to others at present, which see how it ends."""
+    reporter = court.cluster.reporter
+    return not reporter.reports or (aftermath.anothers and reporter.standing is Standing.ALL)
+
+
+def _is_reporters_own(court: Court, name: str) -> bool:
+    """Whether it is the host of the monitor that reports by now, which judges all hosts but its own."""
+    reporter = court.cluster.reporter
+    return reporter.standing is Standing.FOLLOWER and reporter.leader.casefold() == name.casefold()
 
 
 def _is_lifted(court: Court, name: str, outage: Outage) -> bool:
@@ -96,7 +120,7 @@ def _with_answer(aftermath: Aftermath) -> Aftermath | None:
 
 def _ask(court: Court, judgement: Judgement, aftermath: Aftermath) -> tuple[Judgement, Aftermath]:
     """A host that is in service: was it put back, or has masakari not come to its report yet? Its list says that."""
-    due = _asks_at(court, judgement.name, aftermath)
+    due = _asks_at(court, judgement.name, judgement.host, aftermath)
     if court.monotonic < due:
         return (judgement.again(due) if due < math.inf else judgement), aftermath
     asked = judgement.host.asked + 1
@@ -108,12 +132,13 @@ def _ask(court: Court, judgement: Judgement, aftermath: Aftermath) -> tuple[Judg
     return judgement.do(command).but(asked=asked).again(due), replace(aftermath, asked=command, due=due)
 
 
-def _asks_at(court: Court, name: str, aftermath: Aftermath) -> float:
+def _asks_at(court: Court, name: str, host: HostState, aftermath: Aftermath) -> float:
     """The monotonic second from which it is to be asked for; inf: not before something else has changed."""
     cluster, policy = court.cluster, court.policy
     read = cluster.segments.flag_read_at(name)
     in_service = cluster.segments.has(name) is True and name not in cluster.maintenance
-    if not (aftermath.is_asked_for and policy.look_up_reports and cluster.reporter.reports and in_service):
+    looks = not _leaves_it(court, aftermath) or stands(court, name, host)
+    if not (aftermath.is_asked_for and policy.look_up_reports and looks and in_service):
         return math.inf
     if read < aftermath.at.monotonic:
         return math.inf
@@ -143,7 +168,7 @@ def tell(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> 
     """With the alarm that a person has to see to it; None: there is none, at present."""
     if judgement.host.aftermath is None:
         return None
-    due = speaks_at(court, judgement.host.aftermath)
+    due = speaks_at(court, judgement.name, judgement.host.aftermath)
     if court.monotonic < due:
         return judgement.again(due) if due < math.inf else None
     why = words(court, judgement.name, judgement.host)
@@ -157,10 +182,12 @@ def tell(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> 
     return judgement.tell(reason, ruling, why, alarm=True, detail=detail)
 
 
-def stands(court: Court, host: HostState) -> bool:
-    """Whether the alarm was said and stands still, for nobody reports at present: somebody does within moments."""
+def stands(court: Court, name: str, host: HostState) -> bool:
+    """Whether the alarm was said and stands still: nobody reports at present, but somebody does within moments, or it
+    is the reporter's own host."""
     said = host.aftermath is not None and host.told is not None and host.told.reason in _SAID
-    return said and court.cluster.reporter.standing in (Standing.NO_ELECTION, Standing.UNKNOWN)
+    nobody = court.cluster.reporter.standing in (Standing.NO_ELECTION, Standing.UNKNOWN)
+    return said and (nobody or _is_reporters_own(court, name))
 
 
 def fall_silent(court: Court, judgement: Judgement) -> Judgement:
@@ -171,15 +198,18 @@ def fall_silent(court: Court, judgement: Judgement) -> Judgement:
     return judgement.but(told=None).say(Ruling.PLANNED, messages.OWED_ELSEWHERE)
 
 
-def speaks_at(court: Court, aftermath: Aftermath) -> float:
-    """The monotonic second from which this monitor may say that this is owed; inf: it does not report, or must read.
+def speaks_at(court: Court, name: str, aftermath: Aftermath) -> float:
+    """The monotonic second from which this monitor may say that this is owed; inf: it leaves that to others, or must
+    read.
 
     Who has come to report reads masakari's segments at once, and what is kept from long ago may be over. What is older
     than a day, and was never seen in them, surely may: whoever did not report then could not see how it ended.
     """
     reporter, policy = court.cluster.reporter, court.policy
-    if not reporter.reports:
-        return math.inf
+    if _leaves_it(court, aftermath):
+        nobodys = reporter.reports or _is_reporters_own(court, name)
+        late = aftermath.at.old_at(LEFT_TO_OTHERS, court.now)
+        return late if nobodys and aftermath.owed is Owed.OUT else math.inf
     if not policy.lookup or court.cluster.segments.read_at >= reporter.since:
         return -math.inf
     old = court.monotonic >= aftermath.at.old_at(GIVEN_UP_AFTER, court.now)

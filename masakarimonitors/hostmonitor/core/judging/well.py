@@ -47,7 +47,7 @@ def speak(court: Court, judgement: Judgement, values: Values, before: Phase) -> 
     owed = afterwards.tell(court, judgement, values)
     if owed is not None:
         return owed
-    if afterwards.stands(court, host):
+    if afterwards.stands(court, judgement.name, host):
         return judgement
     judgement = afterwards.fall_silent(court, judgement)
     if down:

@@ -112,6 +112,9 @@ class Aftermath:
     owed: Owed
     at: Instant
     _: KW_ONLY
+    anothers: bool = False
+    """It was told by another monitor while all reported: for as long as all do, that one looks after it. Not kept over
+    a restart, after which this one does so, too."""
     told: datetime.datetime | None = None
     """Since when (wall time) a report of it may have been made; None: not known, by a record of an earlier release."""
     asked: LookUpReports | None = None

@@ -159,17 +159,17 @@ def test_what_was_kept_over_a_restart_counts_what_is_read_from_now_on() -> None:
 def test_who_has_come_to_report_reads_masakari_before_it_speaks() -> None:
     leads = Reporter(standing=Standing.LEADER, since=900.0)
     owed = Aftermath(Owed.TAKEN, NOW)
-    assert speaks_at(court(reporter=leads), owed) == 900.0 + LOOK.lookup_patience
-    assert speaks_at(court(reporter=leads, segments=read(950.0)), owed) == -math.inf
-    assert speaks_at(court(reporter=leads, lookup=False), owed) == -math.inf
-    assert speaks_at(court(reporter=Reporter(standing=Standing.FOLLOWER)), owed) == math.inf
+    assert speaks_at(court(reporter=leads), "node05", owed) == 900.0 + LOOK.lookup_patience
+    assert speaks_at(court(reporter=leads, segments=read(950.0)), "node05", owed) == -math.inf
+    assert speaks_at(court(reporter=leads, lookup=False), "node05", owed) == -math.inf
+    assert speaks_at(court(reporter=Reporter(standing=Standing.FOLLOWER)), "node05", owed) == math.inf
 
 
 @pytest.mark.parametrize(("owed", "says"), [(Owed.TAKEN, False), (Owed.MAYBE, False), (Owed.OUT, True)])
 def test_of_what_is_old_and_was_never_read_nothing_is_said_unread(owed: Owed, says: bool) -> None:
     leads = Reporter(standing=Standing.LEADER, since=900.0)
     late = court(later(GIVEN_UP_AFTER), reporter=leads)
-    assert (speaks_at(late, Aftermath(owed, NOW)) < math.inf) is says
+    assert (speaks_at(late, "node05", Aftermath(owed, NOW)) < math.inf) is says
 
 
 @pytest.mark.parametrize(
