@@ -6,7 +6,8 @@ hosts but its own.
 
 import pytest
 
-from tests.fixtures.host_play import Play
+from masakarimonitors.hostmonitor.core.observation import Membership
+from tests.fixtures.host_play import OWN, Play
 from tests.playbooks.test_hosts_owed import ASKS, FLAGGED, IN_SERVICE, RULES, lost, owed, read
 
 
@@ -55,3 +56,9 @@ def test_and_after_an_hour_so_does_every_other_one() -> None:
     assert not owed(play.wait(3500))
     assert owed(play.wait(200))
     assert not owed(play.follows("node02", {}).wait(1)), "it is judged by who reports"
+
+
+def test_meanwhile_all_else_is_said_of_it() -> None:
+    play = read(told_by_another(), FLAGGED)
+    play.sees("cluster", {OWN: Membership.UP}, whole=True).wait(1)
+    assert play.last("host:node05").alarm and "nobody saw it leave" in play.last("host:node05").why

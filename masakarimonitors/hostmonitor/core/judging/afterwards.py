@@ -91,6 +91,8 @@ def note(court: Court, judgement: Judgement) -> Judgement:
     due = aftermath.at.old_at(GIVEN_UP_AFTER, court.now)
     judgement = judgement.again(due) if due > court.monotonic else judgement
     if after is not None:
+        speaks = speaks_at(court, judgement.name, after)
+        judgement = judgement.again(speaks) if speaks > court.monotonic else judgement
         judgement, after = _ask(court, judgement, after)
     if after is aftermath:
         return judgement
@@ -170,7 +172,8 @@ def tell(court: Court, judgement: Judgement, values: tuple[Membership, ...]) -> 
         return None
     due = speaks_at(court, judgement.name, judgement.host.aftermath)
     if court.monotonic < due:
-        return judgement.again(due) if due < math.inf else None
+        # Who only waits for masakari's segments says nothing else before that.
+        return None if _leaves_it(court, judgement.host.aftermath) else judgement
     why = words(court, judgement.name, judgement.host)
     if Membership.UP in values:
         reason, ruling = Reason.OUT_OF_SERVICE, Ruling.PLANNED
