@@ -17,6 +17,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Observation,
     Reading,
 )
+from masakarimonitors.instancemonitor.core.sight.hearing import Hearing
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.libvirt.domain_state import ShutoffReason
 from tests.explore.lives import Lives, Mind, first, key, mind, played
@@ -159,7 +160,9 @@ BROKEN: dict[str, Mind] = {
     "no definition is known to be gone": of_memory(
         lambda one: replace(one, defined=True) if one.defined is False else one
     ),
-    "no life is known to be over": of_memory(lambda one: replace(one, over=False)),
+    "no life is known to be over": of_memory(
+        lambda one: replace(one, hearing=Hearing.MISSED) if one.over else one
+    ),
     "no report is remembered": of_memory(
         lambda one: replace(one, phase=Phase.UP) if one.phase is Phase.FAILED else one
     ),

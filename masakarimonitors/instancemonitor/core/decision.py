@@ -43,6 +43,8 @@ from masakarimonitors.instancemonitor.core.observation import (
 from masakarimonitors.instancemonitor.core.reports import again, by_hand, io_storm
 from masakarimonitors.instancemonitor.core.reports.telling import end_story, notify, rest, take_quiet, tell
 from masakarimonitors.instancemonitor.core.rules import ruled
+from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing
+from masakarimonitors.instancemonitor.core.sight.legible import Look
 from masakarimonitors.instancemonitor.core.state import (
     MISSES,
     Instance,
@@ -134,18 +136,13 @@ class Decider:
     def _take_event(self, state: State, seen: DomainEvent, now: Instant) -> Outcome:
         known = state.known(seen.instance)
         told = fact = facts.of_event(seen)
-        # The end of what was being started, or could not be read, does not tell of the life before that.
-        unread = known.unread if told is None or told.fact in (Fact.ENDED, Fact.UNDEFINED) else None
-        untold = known.untold and (told is None or told.fact is Fact.UNDEFINED)
         instance = replace(
             known,
             identity=marks.identified(known, seen.instance),
             number=order.heard(state, known, seen),
             missed=0,
-            unread=unread,
-            untold=untold,
             leaving=leaving.heard(seen, known),
-        )
+        ).looked(_as_look(told), known.read_before)
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
             fact = None  # a start that failed; of the life before it a census reads how it ended
@@ -217,8 +214,9 @@ class Decider:
             decision += more
             instance = state.known(reading.instance)
         if not seen:
-            unwatched = known.unwatched and reading.power is Power.UNKNOWN
-            state, more = keep(state, replace(instance, unwatched=unwatched), self.policy.boot_id, now)
+            if reading.power is not Power.UNKNOWN:
+                instance = instance.heard(Heard.NOTHING_NEW)
+            state, more = keep(state, instance, self.policy.boot_id, now)
             decision += more
         if seen and seen[-1].fact in _STILL_DEAD:
             state, more = again.tell_again(state, state.known(reading.instance), self.policy, now)
@@ -228,7 +226,7 @@ class Decider:
         return state, decision + halted + more
 
     def _miss(self, state: State, instance: Instance, now: Instant) -> Outcome:
-        known, instance = instance, replace(instance, missed=instance.missed + 1, over=instance.unwatched)
+        known, instance = instance, replace(instance, missed=instance.missed + 1).heard(Heard.NOT_LISTED)
         seen, decision = None, NOTHING
         # One that was defined here leaves no other trace of its death than the log that was asked for.
         waits = instance.asked and instance.defined is not False
@@ -253,7 +251,7 @@ class Decider:
         instance, decision = state.instances.get(place), NOTHING
         if instance is None and seen.instance.uri not in state.read and not seen.arrived:
             # libvirt was not yet asked who is there; whose process has just ended was up until now.
-            instance = replace(state.known(seen.instance), phase=Phase.UP, unwatched=True)
+            instance = replace(state.known(seen.instance), phase=Phase.UP, hearing=Hearing.MISSED)
         if instance is not None:
             heard = instance.phase in (Phase.UP, Phase.PANICKED) and _is_known(state, instance)
             ended = heard and seen.instance.uri in state.away
@@ -386,6 +384,16 @@ class Decider:
         return state, decision
 
 
+def _as_look(told: Seen | None) -> Look:
+    """What an event, which proves this, means for what can be read of its instance.
+
+    The end of what was being started, or could not be read, does not tell of the life before that.
+    """
+    if told is None or told.fact is Fact.UNDEFINED:
+        return Look.OTHER_EVENT
+    return Look.EVENT_OF_AN_END if told.fact is Fact.ENDED else Look.EVENT
+
+
 def _another_life(state: State, instance: Instance) -> bool:
     """Whether another life of it is seen now than was seen last."""
     before = state.instances.get(instance.place)
@@ -402,5 +410,5 @@ def _died_elsewhere_since(state: State, instance: Instance) -> bool:
 
 def _is_known(state: State, instance: Instance) -> bool:
     """Whether it was heard of or read in this run; what is remembered may have been defined again since."""
-    read = instance.identity.uri in state.read and instance.unread is None and instance.number == 0
+    read = instance.identity.uri in state.read and not instance.unread and instance.number == 0
     return instance.number > 0 or read

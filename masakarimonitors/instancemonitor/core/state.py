@@ -27,6 +27,9 @@ from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading, Trace
 from masakarimonitors.instancemonitor.core.rules import Rule
+from masakarimonitors.instancemonitor.core.sight import hearing, legible
+from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing
+from masakarimonitors.instancemonitor.core.sight.legible import Legible, Look
 from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.told import Fate
 
@@ -84,14 +87,12 @@ class Instance:
     `defined`: whether libvirt keeps a definition of it (None: not told). `leaving`: whether it was held for the end of
     a live migration from here when last heard of. `ended`: its process ended while its libvirtd was away or fell
     silent, and nobody had stopped it; `trace`: what the disk tells of it now that libvirt does not know it.
-    `unwatched`: events of it may have been missed since it was last seen, `unheard`: since when (seconds since 1970; 0:
-    of an earlier run). `over`: that life has ended unheard, since libvirt did not list it, or is starting it.
-    `before_reboot`: known only from before this host was started. `missed`: censuses in a row that did not list it;
-    `asked`: what the disk tells of that is not known yet. `as_of`: after which event the last look began that told of
-    it, or did not list it. `unread`: since it could not be read, or by no look that an event had not overtaken (None:
-    it can), when its libvirt had been looked at before that; `untold`: its libvirt lists it, and does not tell how it
-    stands. `alarm`: what was last said of it that asks for a human; `halted`: why it stands still, if nobody paused it;
-    `signalled`: its QEMU was told by a signal to end.
+    `hearing`: whether events of it may have been missed since it was last seen, `unheard`: since when (seconds since
+    1970; 0: of an earlier run). `before_reboot`: known only from before this host was started. `missed`: censuses in a
+    row that did not list it; `asked`: what the disk tells of that is not known yet. `as_of`: after which event the last
+    look began that told of it, or did not list it. `legible`: whether its libvirt tells how it stands, `read_before`:
+    of one that is not, when its libvirt had been looked at before that. `alarm`: what was last said of it that asks for
+    a human; `halted`: why it stands still, if nobody paused it; `signalled`: its QEMU was told by a signal to end.
     """
 
     identity: Identity
@@ -111,15 +112,14 @@ class Instance:
     leaving: Leaving = Leaving.NO
     ended: bool = False
     trace: Trace = Trace.NONE
-    unwatched: bool = False
+    hearing: Hearing = Hearing.WHOLE
     unheard: float = 0.0
-    over: bool = False
     before_reboot: bool = False
     missed: int = 0
     asked: bool = False
     as_of: int = 0
-    unread: float | None = None
-    untold: bool = False
+    legible: Legible = Legible.WHOLE
+    read_before: float = 0.0
     alarm: str = ""
     halted: str = ""
     signalled: bool = False
@@ -134,6 +134,34 @@ class Instance:
     def vanished(self) -> bool:
         """Whether its libvirt does not list it any more; once may have been while it moved."""
         return self.missed >= MISSES
+
+    @property
+    def unwatched(self) -> bool:
+        """Whether events of it may have been missed since it was last seen."""
+        return self.hearing is not Hearing.WHOLE
+
+    @property
+    def over(self) -> bool:
+        """Whether its last life has ended unheard, since its libvirt did not list it, or is starting it."""
+        return self.hearing is Hearing.OVER
+
+    @property
+    def unread(self) -> bool:
+        """Whether it could not be read, or by no look that an event had not overtaken."""
+        return self.legible is not Legible.WHOLE
+
+    @property
+    def untold(self) -> bool:
+        """Whether its libvirt lists it, and does not tell how it stands."""
+        return self.legible is Legible.NOT
+
+    def heard(self, heard: Heard) -> "Instance":
+        """With what that means for what may have been missed of it."""
+        return replace(self, hearing=hearing.move(self.hearing, heard))
+
+    def looked(self, look: Look, before: float) -> "Instance":
+        """With what that means for what can be read of it; `before`: when its libvirt had been looked at before."""
+        return replace(self, legible=legible.move(self.legible, look), read_before=before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +276,7 @@ def looked_at(state: State, instance: Instance, now: Instant) -> float:
 
     0: it never was, or by a clock that was ahead, so that what began since cannot be told from what is older.
     """
-    looked = state.looked.get(instance.identity.uri, 0.0) if instance.unread is None else instance.unread
+    looked = instance.read_before if instance.unread else state.looked.get(instance.identity.uri, 0.0)
     return looked if looked <= now.wall.timestamp() else 0.0
 
 
@@ -300,7 +328,7 @@ def mark_away(state: State, uri: str, seen: str, now: Instant) -> tuple[State, D
     if uri in state.away:
         return replace(state, away={**state.away, uri: seen}), NOTHING
     instances = {
-        place: replace(one, unwatched=True, unheard=one.unheard if one.unwatched else now.wall.timestamp())
+        place: replace(one, unheard=one.unheard if one.unwatched else now.wall.timestamp()).heard(Heard.AWAY)
         if place[0] == uri
         else one
         for place, one in state.instances.items()

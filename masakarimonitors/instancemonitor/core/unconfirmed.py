@@ -41,7 +41,7 @@ def judge(uris: Sequence[str], state: State, report: Unconfirmed, now: Instant) 
 def _unseen(instance: Instance) -> str:
     """Why it is not known how it stands, or nothing."""
     name, uri = instance.identity.name, instance.identity.uri
-    if instance.unread is not None and not instance.vanished:
+    if instance.unread and not instance.vanished:
         return f"libvirt {uri} does not tell how {name} stands"
     if 0 < instance.missed < MISSES or (instance.number < 0 and not instance.missed):
         return f"libvirt {uri} did not list {name}, and is asked once more"
@@ -98,6 +98,6 @@ def well(state: State, subject: str) -> str:
         uri = one.identity.uri
         if subject_of(one.identity) == subject and one.phase is Phase.UP and uri in state.settled:
             # One that the last census did not list is kept as up until it is known why.
-            seen = uri not in state.away and one.unread is None and not one.missed
+            seen = uri not in state.away and not one.unread and not one.missed
             return f"it is up at {uri}" if seen and not one.stories.failing else ""
     return ""

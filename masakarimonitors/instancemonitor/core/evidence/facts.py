@@ -266,7 +266,7 @@ def hides_its_last_life(reading: Reading, known: Instance) -> bool:
     """Whether a reading does not tell how the last life ended of one that may have lived unseen."""
     if reading.power is Power.STARTING:
         return True
-    missed = known.unwatched or known.number <= 0 or known.unread is not None
+    missed = known.unwatched or known.number <= 0 or known.unread
     return known.phase is Phase.DOWN and reading.power is Power.OFF and not reading.log_read and missed
 
 

@@ -8,6 +8,8 @@ from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
 from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading, Trace
 from masakarimonitors.instancemonitor.core.rules import Rule
+from masakarimonitors.instancemonitor.core.sight.hearing import Heard
+from masakarimonitors.instancemonitor.core.sight.legible import Look
 from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
 
 HERE = (Fact.LIVES, Fact.STANDS)
@@ -28,20 +30,18 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
     was known.
     """
     if reading.power is Power.UNKNOWN:
-        return replace(known, missed=0, asked=False, unread=looked, untold=True)
-    unread = looked if facts.hides_its_last_life(reading, known) else None
+        return replace(known, missed=0, asked=False).looked(Look.SILENT, looked)
+    look = Look.HIDES if facts.hides_its_last_life(reading, known) else Look.TELLS
     instance = replace(
         known,
         identity=identified(known, reading.instance),
         number=max(0, known.number),
         missed=0,
-        unread=unread,
-        untold=False,
         asked=False,
         trace=Trace.NONE,
         held=0.0,
         as_of=after,
-    )
+    ).looked(look, looked)
     if reading.power is Power.OFF:
         leaves = leaving.still(reading, known, looked=looked)
         instance = replace(instance, defined=True, leaving=leaves)
@@ -51,11 +51,10 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
         instance = replace(instance, defined=reading.persistent)
     elif known.unwatched and known.defined is False:
         instance = replace(instance, defined=None)  # it may have been defined again, unheard
-    if reading.power is Power.STARTING and known.phase in (Phase.UP, Phase.ARRIVING) and known.unwatched:
-        instance = replace(instance, over=True)
+    if reading.power is Power.STARTING and known.phase in (Phase.UP, Phase.ARRIVING):
+        instance = instance.heard(Heard.STARTING)
     if known.phase in DEAD and 0 < known.identity.run == reading.instance.run:
-        # libvirt's number says it: no other life has begun unseen.
-        instance = replace(instance, unwatched=False)
+        instance = instance.heard(Heard.SAME_LIFE)
     if known.phase in DEAD and not known.life and not known.unwatched:
         instance = replace(instance, life=reading.started)
     return instance
@@ -63,21 +62,16 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
 
 def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, new: bool) -> Instance:
     """In its next phase, with what the fact says beside; `before`: as it was known; `new`: not to its libvirt."""
-    over = known.over and seen.fact in _SILENT
-    # Whether a reported one has lived again unseen stays a question until a reading answers it.
-    asked = known.unwatched and known.phase in DEAD and then in DEAD and seen.fact is not Fact.DIED
-    # What stood still when it ended, or lives anew, is halted no more.
     outlived = before is not None and not seen.news and _outlived(before, known.identity)
+    # What stood still when it ended, or lives anew, is halted no more.
     fresh = seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING)
     instance = replace(
         known,
         phase=then,
-        unwatched=over or asked or outlived,
-        over=over,
         halted="" if fresh else known.halted,
         signalled=known.signalled and not fresh,
         alarm=known.alarm if seen.fact in _SILENT else "",
-    )
+    ).heard(Heard.OUTLIVED if outlived else _as_heard(known, then, seen.fact))
     if seen.fact is Fact.ARRIVES and known.phase is not Phase.ARRIVING:
         instance = replace(instance, defined=False if new else known.defined or None)
     if seen.fact in HERE and known.phase is Phase.ARRIVING:
@@ -91,6 +85,13 @@ def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, 
             instance, ended=False, held=0.0
         )  # it is off, so that does not make it vanish by dying
     return instance
+
+
+def _as_heard(known: Instance, then: Phase, fact: Fact) -> Heard:
+    """What a fact, which moves it from where it is `known` to be, means for what may have been missed of it."""
+    if known.phase in DEAD and then in DEAD and fact is not Fact.DIED:
+        return Heard.DEAD_IN_PART if fact in _SILENT else Heard.DEAD_STILL
+    return Heard.TOLD_IN_PART if fact in _SILENT else Heard.TOLD
 
 
 def _outlived(before: Instance, identity: Identity) -> bool:

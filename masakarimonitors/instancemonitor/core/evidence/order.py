@@ -13,6 +13,7 @@ from dataclasses import replace
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD
 from masakarimonitors.instancemonitor.core.observation import Census, DomainEvent, LifecycleChanged, Rebooted
+from masakarimonitors.instancemonitor.core.sight.legible import Look
 from masakarimonitors.instancemonitor.core.state import Instance, Place, State, looked_at
 
 
@@ -37,12 +38,12 @@ def leave_open(state: State, census: Census, now: Instant) -> State:
     say, overtakes the look that would have shown that; so the next one is waited for.
     """
     open_ = {
-        place: replace(one, unread=looked_at(state, one, now))
+        place: one.looked(Look.OVERTAKEN, looked_at(state, one, now))
         for place, one in state.instances.items()
         if place[0] == census.uri
         and one.phase in DEAD
         and one.unwatched
-        and one.unread is None
+        and not one.unread
         and is_overtaken(state, place, census.after)
     }
     return replace(state, instances={**state.instances, **open_}) if open_ else state

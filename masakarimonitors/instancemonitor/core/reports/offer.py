@@ -44,7 +44,7 @@ def _is_out_of_sight(state: State, instance: Instance) -> bool:
     uri = instance.identity.uri
     if uri in state.away:
         return True
-    if instance.unread is not None and not instance.vanished:
+    if instance.unread and not instance.vanished:
         return True  # what its libvirt does not list any more will never be read
     if instance.unwatched and uri not in state.settled:
         return True  # its libvirt is back, and was not looked at since

@@ -6,6 +6,7 @@ import pytest
 
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.shown import describe
+from masakarimonitors.instancemonitor.core.sight.legible import Legible
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI
 
@@ -32,7 +33,7 @@ def test_one_that_is_dead_or_of_which_it_is_not_known_asks_for_a_human(phase: Ph
 
 @pytest.mark.parametrize("phase", Phase)
 def test_nothing_is_called_well_of_which_libvirt_does_not_tell(phase: Phase) -> None:
-    ((_, shown, detail, alarm),) = describe(having(replace(UP, phase=phase, untold=True)))
+    ((_, shown, detail, alarm),) = describe(having(replace(UP, phase=phase, legible=Legible.NOT)))
     assert (shown, alarm) == ("unknown", True)
     assert detail.endswith(f"does not tell how it stands; last seen {phase.value}")
 

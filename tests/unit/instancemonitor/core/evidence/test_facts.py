@@ -20,10 +20,12 @@ from masakarimonitors.instancemonitor.core.observation import (
     Rebooted,
     Trace,
 )
+from masakarimonitors.instancemonitor.core.sight.hearing import Hearing
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, off
 
+WHOLE, MISSED = Hearing.WHOLE, Hearing.MISSED
 LIFECYCLE = {
     (Lifecycle.DEFINED, 0): None,
     (Lifecycle.UNDEFINED, 0): Fact.UNDEFINED,
@@ -111,7 +113,7 @@ def test_a_pause_for_a_migration_is_an_arrival_unless_the_same_life_was_up_here(
     before: int, now: int, leaves: bool | None, unwatched: bool
 ) -> None:
     reading = Reading(instance=replace(INSTANCE, run=now), power=Power.MIGRATING)
-    known = instance(Phase.UP, identity=replace(INSTANCE, run=before), unwatched=unwatched)
+    known = instance(Phase.UP, identity=replace(INSTANCE, run=before), hearing=MISSED if unwatched else WHOLE)
     # Where no number tells, it counts whether an arrival can have been missed.
     leaving = leaves if leaves is not None else not unwatched
     assert read(reading, known) == [Fact.STANDS if leaving else Fact.ARRIVES]
@@ -138,7 +140,9 @@ def test_a_pause_for_a_migration_is_an_arrival_unless_the_same_life_was_up_here(
 def test_an_arrival_that_has_a_definition_is_doubtful_unless_an_event_told_of_it(
     phase: Phase, run: int, unwatched: bool, told: Leaving, doubtful: bool
 ) -> None:
-    known = instance(phase, identity=replace(INSTANCE, run=run), unwatched=unwatched, leaving=told)
+    known = instance(
+        phase, identity=replace(INSTANCE, run=run), hearing=MISSED if unwatched else WHOLE, leaving=told
+    )
     shown = replace(INSTANCE, run=7)
     for persistent in (True, False):
         reading = Reading(instance=shown, power=Power.MIGRATING, persistent=persistent)
@@ -185,16 +189,14 @@ def test_one_that_was_up_and_is_off(reading: Reading, fact: Fact) -> None:
 def test_one_that_was_reported_may_have_lived_and_died_again_while_nobody_listened(
     phase: Phase, reading: Reading, fact: Fact
 ) -> None:
-    known = instance(phase, reported=600.0, unwatched=True)
+    known = instance(phase, reported=600.0, hearing=MISSED)
     assert read(reading, known) == [fact]
     if fact is Fact.UNSURE and not reading.started:
-        assert read(reading, replace(known, unwatched=False)) == [Fact.DIED], (
-            "each start would have been heard"
-        )
+        assert read(reading, replace(known, hearing=WHOLE)) == [Fact.DIED], "each start would have been heard"
 
 
 def test_a_later_life_that_an_earlier_look_could_not_tell_of_is_still_a_question() -> None:
-    known = instance(Phase.FAILED, reported=500.0, unwatched=True)
+    known = instance(Phase.FAILED, reported=500.0, hearing=MISSED)
     assert read(off(CRASHED, started=700.0), known, looked=800.0) == [Fact.UNSURE]
     assert read(off(CRASHED, started=400.0), known, looked=800.0) == [Fact.DIED]
 
@@ -272,8 +274,8 @@ def test_one_that_was_arriving_and_is_off(
     reading: Reading, watched: list[Fact], unwatched: list[Fact], new_here: list[Fact]
 ) -> None:
     assert read(reading, instance(Phase.ARRIVING, defined=False)) == watched
-    assert read(reading, instance(Phase.ARRIVING, unwatched=True)) == unwatched
-    assert read(reading, instance(Phase.ARRIVING, unwatched=True, defined=False)) == new_here
+    assert read(reading, instance(Phase.ARRIVING, hearing=MISSED)) == unwatched
+    assert read(reading, instance(Phase.ARRIVING, hearing=MISSED, defined=False)) == new_here
 
 
 @pytest.mark.parametrize(
@@ -304,11 +306,11 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
     failed: Failed, reading: Reading, fact: list[Fact], new_here: list[Fact]
 ) -> None:
     reading = replace(reading, failed=failed)
-    known = instance(Phase.ARRIVING, unwatched=True)
+    known = instance(Phase.ARRIVING, hearing=MISSED)
     assert read(reading, known, looked=NOW - 10) == fact
     assert read(reading, replace(known, defined=False), looked=NOW - 10) == new_here
     expected = Fact.STOPPED if fact == [Fact.STOPPED] else Fact.DIED
-    assert read(reading, replace(known, unwatched=False), looked=NOW - 10) == [expected], "it was watched"
+    assert read(reading, replace(known, hearing=WHOLE), looked=NOW - 10) == [expected], "it was watched"
 
 
 @pytest.mark.parametrize(
@@ -316,12 +318,12 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
     [
         (instance(Phase.UP), Fact.LEFT),
         (instance(Phase.UP, ended=True), Fact.LEFT),
-        (instance(Phase.UP, unwatched=True), Fact.LEFT),
+        (instance(Phase.UP, hearing=MISSED), Fact.LEFT),
         (instance(Phase.UP, defined=False), Fact.UNSURE),
         (instance(Phase.UP, defined=False, trace=Trace.STOPPED), Fact.LEFT),
-        (instance(Phase.UP, defined=False, unwatched=True), Fact.UNSURE),
-        (instance(Phase.UP, defined=False, unwatched=True, ended=True), Fact.DIED),
-        (instance(Phase.UP, defined=False, unwatched=True, ended=True, before_reboot=True), Fact.UNSURE),
+        (instance(Phase.UP, defined=False, hearing=MISSED), Fact.UNSURE),
+        (instance(Phase.UP, defined=False, hearing=MISSED, ended=True), Fact.DIED),
+        (instance(Phase.UP, defined=False, hearing=MISSED, ended=True, before_reboot=True), Fact.UNSURE),
         (instance(Phase.FAILED, reported=NOW), Fact.LEFT),
         (instance(Phase.FAILED, reported=NOW, defined=False), None),
         (instance(Phase.FAILED, reported=NOW - 86400.0, defined=False), Fact.LEFT),
@@ -334,10 +336,10 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
         (instance(Phase.VANISHED, reported=NOW, defined=False, trace=Trace.STOPPED), Fact.LEFT),
         (instance(Phase.VANISHED, reported=NOW, defined=False, before_reboot=True), Fact.HOST_RESTARTED),
         # of a guest that had not crashed, who ended it and which of its lives is not so sure
-        (instance(Phase.UP, defined=False, unwatched=True, trace=Trace.STOPPED), Fact.UNSURE),
+        (instance(Phase.UP, defined=False, hearing=MISSED, trace=Trace.STOPPED), Fact.UNSURE),
         (instance(Phase.UNSURE, defined=False, held=NOW, trace=Trace.STOPPED), None),
         (instance(Phase.PANICKED, reported=NOW, defined=False, before_reboot=True), Fact.HOST_RESTARTED),
-        (instance(Phase.UNSURE, defined=False, unwatched=True), Fact.LEFT),
+        (instance(Phase.UNSURE, defined=False, hearing=MISSED), Fact.LEFT),
         (instance(Phase.UNSURE, defined=False, ended=True), Fact.LEFT),
         (instance(Phase.UNSURE, defined=False, ended=True, held=NOW), Fact.DIED),
         (instance(Phase.UNSURE, defined=True, ended=True, held=NOW), None),
@@ -348,7 +350,7 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
         (instance(Phase.REMOVED, reported=NOW, defined=False), Fact.LEFT),
         (instance(Phase.UNSURE, defined=False, held=NOW), None),
         (instance(Phase.UNSURE, defined=False, held=NOW - 86400.0), Fact.LEFT),
-        (instance(Phase.ARRIVING, defined=False, unwatched=True), Fact.LEFT),
+        (instance(Phase.ARRIVING, defined=False, hearing=MISSED), Fact.LEFT),
         # in this life it is counted by a clock that nobody sets
         (instance(Phase.FAILED, reported=NOW - 86400.0, noted_at=NOW, defined=False), None),
         (instance(Phase.UNSURE, held=NOW, noted_at=NOW - 86400.0, defined=False), Fact.LEFT),

@@ -18,10 +18,12 @@ from masakarimonitors.instancemonitor.core.evidence.first_look import (
     without,
 )
 from masakarimonitors.instancemonitor.core.lifecycle import Fact, Phase
+from masakarimonitors.instancemonitor.core.sight.hearing import Hearing
 from masakarimonitors.instancemonitor.core.state import Aside, State
 from masakarimonitors.libvirt.domain_state import ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off
 
+WHOLE, MISSED = Hearing.WHOLE, Hearing.MISSED
 ELSEWHERE = "qemu+tcp://b/system"
 DEAD = off(ShutoffReason.CRASHED)
 NOW = Play().now
@@ -72,7 +74,7 @@ def test_what_is_known_elsewhere_outranks_a_reading(
     known = replace(State().known(INSTANCE), phase=Phase.UP)
     state = State().put(known)
     there = state.known(replace(INSTANCE, uri=ELSEWHERE))
-    state = state.put(replace(there, phase=phase, unwatched=unwatched))
+    state = state.put(replace(there, phase=phase, hearing=MISSED if unwatched else WHOLE))
     assert checked(state, known, Seen(fact, "why")).fact is then
     news = Seen(fact, "why", news=True)
     assert checked(state, known, news) is news, "what libvirt tells as it happens needs no other's word"

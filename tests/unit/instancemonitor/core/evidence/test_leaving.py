@@ -5,6 +5,7 @@ import pytest
 from masakarimonitors.instancemonitor.core.evidence import leaving
 from masakarimonitors.instancemonitor.core.lifecycle import Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Departure, Power, Reading
+from masakarimonitors.instancemonitor.core.sight.hearing import Hearing
 from masakarimonitors.instancemonitor.core.state import Instance
 from tests.fixtures.instance_play import INSTANCE
 
@@ -19,7 +20,7 @@ def known(leaves: Leaving, *, unheard: float = 0.0, unwatched: bool = True) -> I
         phase=Phase.UP,
         since=SINCE,
         leaving=leaves,
-        unwatched=unwatched,
+        hearing=Hearing.MISSED if unwatched else Hearing.WHOLE,
         unheard=unheard,
     )
 
