@@ -21,7 +21,7 @@ from masakarimonitors.core.decision import (
 )
 from masakarimonitors.core.offers.again import LOOK, Ended, HostSeen
 from masakarimonitors.instancemonitor.core import told as told_of
-from masakarimonitors.instancemonitor.core.evidence import facts, first_look, leaving, marks, order
+from masakarimonitors.instancemonitor.core.evidence import away, facts, first_look, leaving, marks, order
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.evidence.marks import HERE
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Act, Fact, Phase, move
@@ -55,8 +55,6 @@ from masakarimonitors.instancemonitor.core.state import (
     keep,
     look_at,
     looked_at,
-    mark_away,
-    mark_back,
     note_looks,
     subject_of,
 )
@@ -110,9 +108,9 @@ class Decider:
             case ProcessEnded():
                 return self._ask_about(state, seen, now)
             case LibvirtAway(uri=uri, seen=said):
-                return mark_away(state, uri, said, now)
+                return away.begins(state, uri, said, now)
             case LibvirtBack(uri=uri):
-                return mark_back(state, uri, now)
+                return away.ends(state, uri, now)
             case ReportSettled():
                 return again.settled(state, seen, self.policy, now)
             case HostSeen():
