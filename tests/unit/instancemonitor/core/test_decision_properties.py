@@ -257,6 +257,12 @@ class World(RuleBasedStateMachine):
             failed=failed,
         )
 
+    def traces(self, uri: str) -> Reading | None:
+        """What the disk tells while its libvirtd is away."""
+        return (
+            replace(self.log(uri), reason=ShutoffReason.UNKNOWN) if self.libvirts[uri].log_readable else None
+        )
+
     def answer(self, uri: str) -> Asked:
         """Of one that libvirt does not know, the disk tells what libvirtd has written down."""
         reading, traces = self.reading(uri), None
@@ -502,9 +508,13 @@ class World(RuleBasedStateMachine):
         at = self.libvirts[uri]
         if at.heard and not self.starting() and not self.arriving():
             at.heard = False
+            asked = [one for one in self.late if isinstance(one, Asked) and one.instance.uri == uri]
             self.late = []
             if self.monitor:
                 self.play.see(LibvirtAway(uri, "gone"))
+            if asked:
+                # Each question is answered, by what the disk tells where its libvirtd is away.
+                self.play.see(Asked(self.identity(uri), None, self.play.number, self.traces(uri)))
 
     @rule(uri=place)
     def libvirtd_returns(self, uri: str) -> None:
@@ -729,6 +739,16 @@ def test_a_second_life_that_died_while_the_monitor_was_away_with_a_log_that_cann
     world.monitor_returns()
     world.rest()
     assert [life.alarmed for life in world.history] == [True, True]
+
+
+def test_a_question_that_is_answered_by_the_disk_since_libvirtd_has_ended_meanwhile() -> None:
+    world = World()
+    world.begin()
+    world.a_kept_crashed_guest_ends_unheard(by_itself=False, monitor=True)
+    world.libvirtd_ends(URI)
+    world.libvirtd_returns(URI)
+    world.rest()
+    assert world.pending == []
 
 
 def test_one_that_died_in_a_live_snapshot_that_began_while_the_monitor_was_away() -> None:
