@@ -107,8 +107,8 @@ class Decider:
                 return self._take_traces(state, seen, now)
             case ProcessEnded():
                 return self._ask_about(state, seen, now)
-            case LibvirtAway(uri=uri, seen=said):
-                return away.begins(state, uri, said, now)
+            case LibvirtAway():
+                return away.begins(state, seen, now)
             case LibvirtBack(uri=uri):
                 return away.ends(state, uri, now)
             case ReportSettled():

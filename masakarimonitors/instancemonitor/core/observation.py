@@ -236,10 +236,15 @@ class ReportSettled:
 
 @dataclass(frozen=True, slots=True)
 class LibvirtAway:
-    """The libvirt at `uri` cannot be heard at present; `seen` says what was tried and to do."""
+    """The libvirt at `uri` cannot be heard at present; `seen` says what was tried and to do.
+
+    `heard`: its events still come, and how its instances stand cannot be listed.
+    """
 
     uri: str
     seen: str
+    _: KW_ONLY
+    heard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ class Libvirt:
             except Unavailable as error:
                 events.still_open()
                 complete = False
-                emit(LibvirtAway(self._uri, f"{error} (events still come; what no event tells is not seen)"))
+                words = f"{error} (events still come; what no event tells is not seen)"
+                emit(LibvirtAway(self._uri, words, heard=True))
                 await failures.pause_unless(events.lost)
                 continue
             if not complete:

@@ -3,27 +3,37 @@
 from dataclasses import replace
 
 from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, Verdict
+from masakarimonitors.instancemonitor.core.observation import LibvirtAway
 from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard
 from masakarimonitors.instancemonitor.core.state import State
 
 
-def begins(state: State, uri: str, seen: str, now: Instant) -> tuple[State, Decision]:
-    """The libvirt at `uri` cannot be heard: said once, shown until it is back. What happens there is not seen."""
-    if uri in state.away:
-        return replace(state, away={**state.away, uri: seen}), NOTHING
-    instances = {
-        place: replace(one, unheard=one.unheard if one.unwatched else now.wall.timestamp()).heard(Heard.AWAY)
-        if place[0] == uri
-        else one
-        for place, one in state.instances.items()
-    }
+def begins(state: State, away: LibvirtAway, now: Instant) -> tuple[State, Decision]:
+    """It cannot be heard: said once, shown until it is back. What happens there is not seen.
+
+    One that is away may have been heard a little in between, while no list of its instances came, and is heard no more
+    now: what its events have told of an instance holds no longer than they did.
+    """
+    uri, is_new = away.uri, away.uri not in state.away
+    state = replace(state, away={**state.away, uri: away.seen})
+    if is_new or not away.heard:
+        state = _miss_events(state, uri, now)
+    if not is_new:
+        return state, NOTHING
     told = "instances there are not watched at present; what dies meanwhile is found when libvirt is back"
-    verdict = Verdict(f"libvirt:{uri}", Ruling.BLIND, told, evidence=seen, alarm=True, rule=Rule.SIGHT)
-    away, settled = {**state.away, uri: seen}, state.settled - {uri}
+    verdict = Verdict(f"libvirt:{uri}", Ruling.BLIND, told, evidence=away.seen, alarm=True, rule=Rule.SIGHT)
     since = {**state.away_since, uri: now.monotonic}
-    state = replace(state, away=away, away_since=since, settled=settled, instances=instances)
-    return state, Decision((), (verdict,))
+    return replace(state, away_since=since, settled=state.settled - {uri}), Decision((), (verdict,))
+
+
+def _miss_events(state: State, uri: str, now: Instant) -> State:
+    missed = {
+        place: replace(one, unheard=now.wall.timestamp()).heard(Heard.AWAY)
+        for place, one in state.instances.items()
+        if place[0] == uri and not one.unwatched
+    }
+    return replace(state, instances={**state.instances, **missed}) if missed else state
 
 
 def ends(state: State, uri: str, now: Instant) -> tuple[State, Decision]:
