@@ -207,3 +207,16 @@ def test_an_arrival_of_which_events_have_told_is_none_out_of_a_file_whatever_is_
     play.census(SHOWN)
     assert play.event(STOPPED, Stopped.FAILED, SHOWN.instance) == []
     assert play.ruling == "held" and not play.alarm
+
+
+def test_that_its_definition_is_removed_does_not_tell_whether_it_has_arrived_unheard() -> None:
+    play = Play()
+    play.census()
+    play.event(STARTED, Started.MIGRATED)
+    play.see(LibvirtAway(URI, "gone"))
+    play.event(Lifecycle.UNDEFINED)
+    assert play.event(STOPPED, Stopped.FAILED) == ["ask"]
+    play.asked(None)
+    play.see(LibvirtBack(URI))
+    play.census()
+    assert REPORT not in play.census() and play.alarm

@@ -151,6 +151,10 @@ class Decider:
             # One that was off with a definition, which waits to be judged, does not vanish by dying.
             was_off = first_look.is_off(state, known)
             instance = replace(instance, defined=was_off or seen.event is Lifecycle.DEFINED)
+            if was_off and seen.event is Lifecycle.UNDEFINED:
+                instance = instance.heard(
+                    Heard.TOLD
+                )  # how it stood was read, so that nothing was missed of it
         if fact is None:
             state, more = keep(state, instance, self.policy.boot_id, now)
         else:

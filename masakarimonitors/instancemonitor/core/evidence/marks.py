@@ -89,9 +89,10 @@ def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, 
 
 def _as_heard(known: Instance, then: Phase, fact: Fact) -> Heard:
     """What a fact, which moves it from where it is `known` to be, means for what may have been missed of it."""
-    if known.phase in DEAD and then in DEAD and fact is not Fact.DIED:
-        return Heard.DEAD_IN_PART if fact in _SILENT else Heard.DEAD_STILL
-    return Heard.TOLD_IN_PART if fact in _SILENT else Heard.TOLD
+    if fact in _SILENT:
+        return Heard.TOLD_IN_PART
+    still = known.phase in DEAD and then in DEAD and fact is not Fact.DIED
+    return Heard.DEAD_STILL if still else Heard.TOLD
 
 
 def _outlived(before: Instance, identity: Identity) -> bool:

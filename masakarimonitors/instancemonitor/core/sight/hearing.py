@@ -35,11 +35,10 @@ class Heard(Enum):
     TOLD = auto()
     """An event or a reading tells where it stands now."""
     TOLD_IN_PART = auto()
-    """One tells that it is being started, or that its definition was removed, and nothing of its last life."""
+    """One tells that it is being started, or that its definition was removed, with which nothing that may have been
+    missed of its last life is known."""
     DEAD_STILL = auto()
     """One tells that it is dead, of which that was reported: of the same life, or of a later one."""
-    DEAD_IN_PART = auto()
-    """One tells of such a one that it is being started, or that its definition was removed."""
     OUTLIVED = auto()
     """Its libvirt shows a life that is known to be over: it has not found that out yet."""
 
@@ -56,10 +55,9 @@ TABLE: Mapping[tuple[Hearing, Heard], Hearing] = {
         Heard.NOTHING_NEW: (_W, _W, _W),
         Heard.SAME_LIFE: (_W, _W, _W),
         Heard.TOLD: (_W, _W, _W),
-        Heard.TOLD_IN_PART: (_W, _W, _O),
+        Heard.TOLD_IN_PART: (_W, _M, _O),
         # Whether it has lived again unseen stays a question until a reading answers it.
         Heard.DEAD_STILL: (_W, _M, _M),
-        Heard.DEAD_IN_PART: (_W, _M, _O),
         Heard.OUTLIVED: (_M, _M, _M),
     }.items()
     for before, after in zip(Hearing, row, strict=True)

@@ -131,6 +131,7 @@ async def test_a_census_that_keeps_failing_is_said_and_tried_ever_more_slowly(li
         opened = len(libvirt.opened)
         await source.clock.go_on(RESYNC)
         assert set(source.kinds()[2:]) == {LibvirtAway}
+        assert all(one.heard for one in source.said if isinstance(one, LibvirtAway))
         # 0.1, 0.2, ... 3.2, and then every 5 seconds; the events are heard over the same connection all the time.
         assert len(libvirt.opened) - opened <= 6 + RESYNC / 5
         await eventually(lambda: libvirt.sockets == 1, "the sockets of failed censuses to be closed")
@@ -175,6 +176,7 @@ async def test_away_is_said_and_libvirt_is_tried_ever_more_slowly(libvirt: FakeM
         await source.begins_with(LibvirtAway)
         await source.clock.go_on(RESYNC)
         assert set(source.kinds()) == {LibvirtAway}
+        assert not any(one.heard for one in source.said if isinstance(one, LibvirtAway))
         assert RESYNC / 5 <= len(libvirt.opened) <= 6 + RESYNC / 5
         libvirt.refuses = None
         source.said.clear()

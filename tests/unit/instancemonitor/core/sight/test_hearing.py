@@ -21,7 +21,7 @@ def test_a_life_is_over_unheard_only_where_something_was_missed(before: Hearing)
     assert move(before, Heard.NOT_LISTED) is move(before, Heard.STARTING) is then
 
 
-@pytest.mark.parametrize("heard", [Heard.DEAD_STILL, Heard.DEAD_IN_PART])
-def test_that_it_is_dead_still_answers_nothing(heard: Heard) -> None:
+@pytest.mark.parametrize("heard", [Heard.DEAD_STILL, Heard.TOLD_IN_PART])
+def test_what_tells_of_no_other_life_makes_up_for_nothing(heard: Heard) -> None:
     assert move(Hearing.MISSED, heard) is Hearing.MISSED
     assert move(Hearing.OVER, heard) is not Hearing.WHOLE
