@@ -464,7 +464,7 @@ def test_qemu_killed_in_a_live_snapshot_while_libvirtd_is_away_is_a_death(restar
     if restarted:
         play.restart()
     play.see(LibvirtBack(URI))
-    assert play.census() == []
+    assert play.census() == (["ask"] if restarted else []), "the last life may not have heard the answer"
     assert play.census() == [REPORT]
     play.settled(ReportStatus.DELIVERED, play.now.wall)
     for _ in range(5):

@@ -543,3 +543,22 @@ def test_a_life_that_began_since_is_not_the_one_whose_process_had_ended() -> Non
     play.census(running(replace(INSTANCE, run=8), persistent=False))
     play.census()
     assert REPORT not in play.census() and play.alarm
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_libvirtd_has_written_down_outranks_that_its_process_ended_while_nobody_could_hear_it(
+    restarted: bool,
+) -> None:
+    """Our connection had broken off, its libvirtd went on: an administrator has ended it."""
+    play = Play()
+    play.census(running(persistent=False))
+    play.see(LibvirtAway(URI, "connection reset"))
+    assert play.ended() == ["ask"]
+    if restarted:
+        play.restart(uris=[URI])
+        assert play.census() == ["ask"]
+    play.see(Asked(INSTANCE, None, play.number, told("destroyed")))
+    play.see(LibvirtBack(URI))
+    for _ in range(4):
+        assert REPORT not in play.census()
+    assert any(verdict.alarm and verdict.subject == f"vm:{INSTANCE.uuid}" for verdict in play.told)

@@ -237,10 +237,11 @@ class Decider:
         elif (
             not known.missed
             and (known.phase is Phase.UP or (known.phase is Phase.PANICKED and known.defined is False))
-            and not known.ended
+            and (not known.ended or known.number < 0)
             and (known.unwatched or known.defined is False)
         ):
             # Without a definition it vanishes when it dies, which libvirtd may have found out unheard: its log tells.
+            # Of one that is only remembered: whoever saw its process end may not have heard the answer any more.
             decision, instance = Decision((Ask(instance.identity),)), replace(instance, asked=True)
         if seen is None or (
             first_look.must_wait(state, instance.identity.uri) and first_look.accuses(instance.phase, (seen,))
@@ -282,9 +283,11 @@ class Decider:
         died = trace is Trace.CRASHED
         if not _is_known(state, instance) or (instance.missed and instance.defined is not False):
             # It may have died with its definition, which somebody has removed since.
-            return state.put(replace(instance, trace=trace)), NOTHING
-        ended = instance.ended or died
+            ended = instance.ended and trace is not Trace.STOPPED
+            return state.put(replace(instance, trace=trace, ended=ended)), NOTHING
         stopped = trace if trace is Trace.STOPPED else Trace.NONE
+        # That its process ended while its libvirtd could not be heard says less than what that has written down.
+        ended = (instance.ended or died) and stopped is Trace.NONE
         instance = replace(instance, ended=ended, trace=stopped)
         state, decision = keep(state, instance, self.policy.boot_id, now)
         is_open = instance.phase in (Phase.UNSURE, Phase.VANISHED)
