@@ -229,6 +229,7 @@ class Decider:
 
     def _miss(self, state: State, instance: Instance, now: Instant) -> Outcome:
         known, instance = instance, replace(instance, missed=instance.missed + 1).heard(Heard.NOT_LISTED)
+        instance = instance.looked(Look.NOT_LISTED, known.read_before)
         seen, decision = None, NOTHING
         # One that was defined here leaves no other trace of its death than the log that was asked for.
         waits = instance.asked and instance.defined is not False

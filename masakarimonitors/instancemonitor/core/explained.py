@@ -10,7 +10,7 @@ from enum import StrEnum
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.explained import Explained, GateSeen, Standing, Standings, gate, in_order, wall_at
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
-from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, moment, scope_of, subject_of
+from masakarimonitors.instancemonitor.core.state import Instance, State, moment, scope_of, subject_of
 from masakarimonitors.instancemonitor.core.told import Fate
 
 
@@ -103,8 +103,8 @@ def _standing(state: State, instance: Instance) -> tuple[Standing, str]:
     if instance.phase not in DEAD:
         if uri in state.away:
             return Standing.UNSEEN, f"its libvirt ({uri}) is away: {state.away[uri]}"
-        if instance.untold:
-            return Standing.UNSEEN, UNTOLD
+        if instance.hidden:
+            return Standing.UNSEEN, instance.hidden
     if instance.halted:
         return Standing.SUSPECTED, f"it stands still: {instance.halted}"
     if instance.stories.due and _storm_began(state, uri) is not None:
@@ -147,8 +147,8 @@ def _gates(state: State, instance: Instance, now: Instant) -> tuple[GateSeen, ..
             ),
             gate(
                 GateName.READ,
-                holds=instance.untold,
-                why=UNTOLD,
+                holds=bool(instance.hidden),
+                why=instance.hidden,
                 release="libvirtd, or its log: it is asked again at each census.",
             ),
             gate(

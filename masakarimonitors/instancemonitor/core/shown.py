@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from masakarimonitors.core.storm import leading
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
-from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
+from masakarimonitors.instancemonitor.core.state import Instance, State, subject_of
 from masakarimonitors.instancemonitor.core.told import Fate
 
 _NOT_TAKEN = "masakari has not taken its report, which is offered again when it may"
@@ -38,8 +38,8 @@ def describe(state: State) -> Iterable[tuple[str, str, str, bool]]:
         subject, name = subject_of(instance.identity), instance.identity.name
         if instance.halted:
             yield subject, "stands still", f"{name}: {instance.halted}", True
-        elif instance.untold:
-            yield subject, UNKNOWN, f"{name}: {UNTOLD}; last seen {instance.phase.value}", True
+        elif instance.hidden:
+            yield subject, UNKNOWN, f"{name}: {instance.hidden}; last seen {instance.phase.value}", True
         else:
             not_taken = Fate.NOT_TAKEN in (instance.fate, instance.stories.fate)
             words = _open(instance)

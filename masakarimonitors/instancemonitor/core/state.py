@@ -38,6 +38,7 @@ HOST = "host"
 PREFIX = "machine:"
 
 UNTOLD = "libvirt lists it, but does not tell how it stands"
+_GONE = "libvirt did not tell how it stands, and does not list it any more"
 
 MISSES = 2
 """Missing from so many censuses in a row an instance has left: one may have been made while it moved."""
@@ -154,6 +155,13 @@ class Instance:
     def untold(self) -> bool:
         """Whether its libvirt lists it, and does not tell how it stands."""
         return self.legible is Legible.NOT
+
+    @property
+    def hidden(self) -> str:
+        """Why nobody can tell how it stands, or nothing."""
+        if self.legible is Legible.GONE and self.phase not in (*DEAD, Phase.UNSURE):
+            return _GONE
+        return UNTOLD if self.untold else ""
 
     def heard(self, heard: Heard) -> "Instance":
         """With what that means for what may have been missed of it."""

@@ -17,6 +17,8 @@ class Legible(Enum):
     """Not how its last life has ended; or no look at it counts yet, since an event has overtaken it."""
     NOT = auto()
     """Nothing: its libvirt lists it, and does not tell how it stands."""
+    GONE = auto()
+    """Nothing, and its libvirt does not list it any more."""
 
 
 class Look(Enum):
@@ -28,6 +30,8 @@ class Look(Enum):
     """A reading tells that it is off, or being started, and nothing tells how its last life ended."""
     SILENT = auto()
     """Its libvirt lists it, and does not tell how it stands."""
+    NOT_LISTED = auto()
+    """Its libvirt does not list it."""
     OVERTAKEN = auto()
     """A look has told nothing of one that is dead and may have lived again, since an event has overtaken it."""
     EVENT = auto()
@@ -38,19 +42,20 @@ class Look(Enum):
     """One tells nothing of where it stands."""
 
 
-_W, _P, _N = Legible
+_W, _P, _N, _G = Legible
 
 TABLE: Mapping[tuple[Legible, Look], Legible] = {
     (before, look): after
     for look, row in {
-        Look.TELLS: (_W, _W, _W),
-        Look.HIDES: (_P, _P, _P),
-        Look.SILENT: (_N, _N, _N),
-        Look.OVERTAKEN: (_P, _P, _N),
-        Look.EVENT: (_W, _W, _W),
+        Look.TELLS: (_W, _W, _W, _W),
+        Look.HIDES: (_P, _P, _P, _P),
+        Look.SILENT: (_N, _N, _N, _N),
+        Look.NOT_LISTED: (_W, _P, _G, _G),
+        Look.OVERTAKEN: (_P, _P, _N, _G),
+        Look.EVENT: (_W, _W, _W, _W),
         # It does not tell of the life before that.
-        Look.EVENT_OF_AN_END: (_W, _P, _P),
-        Look.OTHER_EVENT: (_W, _P, _N),
+        Look.EVENT_OF_AN_END: (_W, _P, _P, _P),
+        Look.OTHER_EVENT: (_W, _P, _N, _G),
     }.items()
     for before, after in zip(Legible, row, strict=True)
 }

@@ -40,3 +40,14 @@ def test_it_is_known_again_when_it_is_told(by: str) -> None:
     assert shown(play) == {INSTANCE.uuid: ("up", False)}
     play.census(UNTOLD)
     assert play.ruling == "blind", "another time"
+
+
+def test_one_that_is_not_listed_any_more_is_not_said_to_be_listed() -> None:
+    play = Play()
+    play.census(running(persistent=False), running(OTHER))
+    play.census(UNTOLD, running(OTHER))
+    play.census(running(OTHER))
+    assert shown(play)[INSTANCE.uuid] == ("unknown", True)
+    assert not any("lists it" in detail for _, _, detail, _ in describe(play.state))
+    play.census(running(OTHER))
+    assert shown(play)[INSTANCE.uuid] == ("unsure", True), "it may have died, and is asked about"

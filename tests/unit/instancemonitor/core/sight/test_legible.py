@@ -20,4 +20,11 @@ def test_a_reading_says_it_whatever_was_before(before: Legible) -> None:
 def test_what_tells_of_no_life_makes_nothing_legible(before: Legible) -> None:
     assert move(before, Look.OTHER_EVENT) is before
     assert (move(before, Look.EVENT_OF_AN_END) is Legible.WHOLE) is (before is Legible.WHOLE)
-    assert move(before, Look.OVERTAKEN) is (Legible.NOT if before is Legible.NOT else Legible.PARTLY)
+    nothing = before in (Legible.NOT, Legible.GONE)
+    assert move(before, Look.OVERTAKEN) is (before if nothing else Legible.PARTLY)
+
+
+@pytest.mark.parametrize("before", Legible)
+def test_only_one_that_was_listed_without_a_word_is_gone_so(before: Legible) -> None:
+    nothing = before in (Legible.NOT, Legible.GONE)
+    assert move(before, Look.NOT_LISTED) is (Legible.GONE if nothing else before)
