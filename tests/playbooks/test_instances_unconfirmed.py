@@ -200,3 +200,21 @@ def test_io_errors_of_one_that_is_off_are_over() -> None:
     play.adopts_report_of(words=("IO_ERROR", "IO_ERROR_REPORT"))
     play.census(DEAD)
     assert play.dropped == [SUBJECT]
+
+
+@pytest.mark.parametrize(
+    ("halt", "confirmed"), [(Suspended.IOERROR, True), (Suspended.WATCHDOG, False), (None, False)]
+)
+def test_io_errors_of_one_that_stands_still_because_of_one_are_not_over(
+    halt: Suspended | None, confirmed: bool
+) -> None:
+    """It makes no request any more, so that it will have no other one."""
+    play = Play()
+    play.census(running())
+    play.number += 1
+    play.see(IoFailed(INSTANCE, play.number, 2, "vda"))
+    play.restart(uris=(URI,))
+    play.adopts_report_of(words=("IO_ERROR", "IO_ERROR_REPORT"))
+    play.wait(10 * QUIET)
+    play.census(Reading(instance=INSTANCE, power=Power.PAUSED, halt=halt))
+    assert (play.confirmed, play.dropped) == ([SUBJECT] if confirmed else [], [])

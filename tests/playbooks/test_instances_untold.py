@@ -90,7 +90,7 @@ def test_nor_is_a_report_of_the_last_life_taken_back_meanwhile() -> None:
     play.census(stands_still)
     play.wait(QUIET * 3)
     assert play.census(stands_still) == [] and play.dropped == []
-    assert "whether it still has I/O errors" in play.waits_for
+    assert play.confirmed == [f"vm:{INSTANCE.uuid}"]
 
 
 def gone_unheard() -> Play:

@@ -224,7 +224,7 @@ class Decider:
             state, more = again.tell_again(state, state.known(reading.instance), self.policy, now)
             decision += more
         state, halted = by_hand.stand_still(state, state.known(reading.instance), reading.halt)
-        state, more = rest(state, state.known(reading.instance), now)
+        state, more = rest(state, state.known(reading.instance), reading.halt, now)
         return state, decision + halted + more
 
     def _miss(self, state: State, instance: Instance, now: Instant) -> Outcome:

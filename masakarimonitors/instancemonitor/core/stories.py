@@ -89,18 +89,20 @@ class Stories:
         """masakari may take by now what it did not take: another error of the same begins the story anew."""
         return replace(self, failures=self.failures - {IO_ERROR})
 
-    def look_again(self, now: Instant, before: float = 0.0) -> "Stories":
+    def look_again(self, now: Instant, before: float = 0.0, *, halted: bool = False) -> "Stories":
         """I/O errors that are remembered from before a restart, where they had lasted for `before` seconds.
 
-        They go on if they began a short while ago. Else nobody knows: quiet from now on, and not to be reported before
-        another one is heard.
+        They go on if they began a short while ago, or if the guest is `halted`: it stands still because of one of them.
+        Else nobody knows: quiet from now on, and not to be reported before another one is heard.
         """
-        if not self.failing or self.failed_at > -math.inf:
+        is_first = self.failed_at == -math.inf
+        if not self.failing or self.failing_from < math.inf or not (is_first or halted):
             return self
         age = max(0.0, now.wall.timestamp() - self.failing_since)
-        if age >= QUIET:
-            return replace(self, failed_at=now.monotonic, failed_before=before)
-        return replace(self, failed_at=now.monotonic - age, failing_from=now.monotonic - age)
+        if is_first and age < QUIET:
+            return replace(self, failed_at=now.monotonic - age, failing_from=now.monotonic - age)
+        since = now.monotonic if halted else math.inf
+        return replace(self, failed_at=now.monotonic, failing_from=since, failed_before=before)
 
     def heard_again(self, away_since: float, now: Instant) -> "Stories":
         """There may have been an I/O error since monotonic second `away_since`, unheard: quiet from now on.

@@ -27,6 +27,7 @@ from masakarimonitors.instancemonitor.core.state import Instance, Policy, State,
 from masakarimonitors.instancemonitor.core.stories import QUIET
 from masakarimonitors.instancemonitor.core.told import Fate
 from masakarimonitors.instancemonitor.core.wire_events import ACTIONABLE, IO_ERROR, WireEvent, translate
+from masakarimonitors.libvirt.domain_state import Suspended
 
 Outcome = tuple[State, Decision]
 
@@ -85,10 +86,14 @@ def _is_guarded(state: State, uri: str, policy: Policy) -> bool:
     return policy.guard.domain_threshold > 0 and running >= policy.guard.least
 
 
-def rest(state: State, instance: Instance, now: Instant) -> Outcome:
-    """I/O errors that were remembered from before a restart end unless there is another one."""
+def rest(state: State, instance: Instance, halt: Suspended | None, now: Instant) -> Outcome:
+    """I/O errors that were remembered from before a restart end unless there is another one.
+
+    `halt`: why it stands still, by libvirt. One that stands still because of an I/O error can have no other one.
+    """
     since = datetime.datetime.fromtimestamp(instance.stories.failing_since, datetime.UTC)
-    stories = instance.stories.look_again(now, state.old_storms.held_for(since))
+    halted = halt is Suspended.IOERROR
+    stories = instance.stories.look_again(now, state.old_storms.held_for(since), halted=halted)
     if stories is instance.stories:
         return state, NOTHING
     return state.put(replace(instance, stories=stories)), Decision(

@@ -62,6 +62,15 @@ def test_a_loss_of_libvirt_leaves_open_what_was_open() -> None:
     assert again.failing_from == math.inf and again.quiet_at == 1050 + QUIET and again.failed_before == 300
 
 
+def test_one_that_stands_still_because_of_an_error_has_it_still() -> None:
+    remembered = Stories(failing_since=EPOCH.timestamp())
+    halted = remembered.look_again(at(1000.0), 300.0, halted=True)
+    assert (halted.failing_from, halted.failed_before) == (1000.0, 300.0)
+    later = remembered.look_again(at(1000.0)).look_again(at(1060.0), halted=True)
+    assert later.failing_from == 1060.0, "the first look had told nothing"
+    assert later.look_again(at(1120.0), halted=True) is later
+
+
 def test_without_errors_there_is_nothing_to_look_at_again() -> None:
     none = Stories()
     assert none.look_again(at(0.0)) is none and not replace(none).failing
