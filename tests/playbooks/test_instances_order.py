@@ -112,7 +112,7 @@ def test_the_disk_tells_of_one_that_a_later_census_no_longer_lists_and_not_of_on
         play.event(STARTED, 0, OTHER)
         play.census(running(OTHER), *([reading] if reading else []))
         play.see(Asked(INSTANCE, None, play.number - 1, replace(DIED, process=Process.GONE)))
-        assert play.state.known(INSTANCE).ended is ended
+        assert play.state.known(INSTANCE).ending.has_ended is ended
 
 
 def test_what_waits_for_the_other_libvirts_is_over_when_a_later_census_does_not_list_it() -> None:

@@ -43,6 +43,7 @@ from masakarimonitors.instancemonitor.core.observation import (
 from masakarimonitors.instancemonitor.core.reports import again, by_hand, io_storm
 from masakarimonitors.instancemonitor.core.reports.telling import end_story, notify, rest, take_quiet, tell
 from masakarimonitors.instancemonitor.core.rules import ruled
+from masakarimonitors.instancemonitor.core.sight.ending import Sign
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing
 from masakarimonitors.instancemonitor.core.sight.legible import Look
 from masakarimonitors.instancemonitor.core.state import (
@@ -66,6 +67,12 @@ from masakarimonitors.libvirt.domain_state import Lifecycle
 
 # From so many on, no answer is waited for any more that would tell whether it died.
 _PATIENCE = 10
+_SIGNS = {
+    Trace.NONE: Sign.NOTHING,
+    Trace.CRASHED: Sign.CRASHED,
+    Trace.STOPPED: Sign.STOPPED,
+    Trace.MUTE: Sign.MUTE,
+}
 _DEATHS = (Fact.ENDED, Fact.PANICKED)
 # What a reading says of one whose death was reported, and that has not lived since.
 _STILL_DEAD = (Fact.DIED, Fact.PANICKED)
@@ -145,7 +152,7 @@ class Decider:
         if told is not None and told.fact is Fact.ENDED and known.over:
             fact = None  # a start that failed; of the life before it a census reads how it ended
         elif told is not None and told.fact is Fact.ENDED and leaving.hides_its_end(known):
-            fact, instance = None, replace(instance, ended=True)
+            fact, instance = None, instance.told(Sign.PROCESS)
             decision = Decision((Ask(instance.identity),))
         if isinstance(seen, LifecycleChanged) and seen.event in (Lifecycle.DEFINED, Lifecycle.UNDEFINED):
             # One that was off with a definition, which waits to be judged, does not vanish by dying.
@@ -238,7 +245,7 @@ class Decider:
         elif (
             not known.missed
             and (known.phase is Phase.UP or (known.phase is Phase.PANICKED and known.defined is False))
-            and (not known.ended or known.number < 0)
+            and (not known.ending.has_ended or known.number < 0)
             and (known.unwatched or known.defined is False)
         ):
             # Without a definition it vanishes when it dies, which libvirtd may have found out unheard: its log tells.
@@ -259,7 +266,7 @@ class Decider:
         if instance is not None:
             heard = instance.phase in (Phase.UP, Phase.PANICKED) and _is_known(state, instance)
             ended = heard and seen.instance.uri in state.away
-            instance = replace(instance, ended=instance.ended or ended)
+            instance = instance.told(Sign.PROCESS) if ended else instance
             state, decision = keep(state, instance, self.policy.boot_id, now)
             if instance.phase in (Phase.FAILED, Phase.REMOVED, Phase.VANISHED, Phase.DOWN):
                 return state, decision
@@ -277,22 +284,18 @@ class Decider:
         if instance.phase not in (Phase.UP, Phase.UNSURE, Phase.PANICKED, Phase.VANISHED):
             return state, NOTHING
         if seen.traces is None:
-            return state.put(replace(instance, trace=Trace.MUTE)), NOTHING
+            return state.put(instance.told(Sign.MUTE)), NOTHING
         looked = looked_at(state, instance, now)
         instance = replace(instance, leaving=leaving.still(seen.traces, instance, looked=looked))
         trace = facts.trace(seen.traces, instance)
-        died = trace is Trace.CRASHED
         if not _is_known(state, instance) or (instance.missed and instance.defined is not False):
             # It may have died with its definition, which somebody has removed since.
-            ended = instance.ended and trace is not Trace.STOPPED
-            return state.put(replace(instance, trace=trace, ended=ended)), NOTHING
-        stopped = trace if trace is Trace.STOPPED else Trace.NONE
-        # That its process ended while its libvirtd could not be heard says less than what that has written down.
-        ended = (instance.ended or died) and stopped is Trace.NONE
-        instance = replace(instance, ended=ended, trace=stopped)
+            sign = Sign.CRASHED_ONCE if trace is Trace.CRASHED else _SIGNS[trace]
+            return state.put(instance.told(sign)), NOTHING
+        instance = instance.told(_SIGNS[trace])
         state, decision = keep(state, instance, self.policy.boot_id, now)
         is_open = instance.phase in (Phase.UNSURE, Phase.VANISHED)
-        if is_open and (ended or stopped is Trace.STOPPED) and instance.missed >= MISSES:
+        if is_open and (instance.ending.has_ended or trace is Trace.STOPPED) and instance.missed >= MISSES:
             state, more = self._miss(state, state.instances[instance.place], now)
             decision += more
         return state, decision

@@ -11,6 +11,7 @@ from masakarimonitors.core.offers.again import Ended
 from masakarimonitors.core.storm_memory import recall
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity
+from masakarimonitors.instancemonitor.core.sight.ending import Ending
 from masakarimonitors.instancemonitor.core.sight.hearing import Hearing
 from masakarimonitors.instancemonitor.core.state import HOST, PREFIX, Instance, State
 from masakarimonitors.instancemonitor.core.stories import Stories
@@ -80,7 +81,7 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         held=_number(value.get("held")),
         defined=False if value.get("defined") is False else None,
         leaving=_leaving(value),
-        ended=value.get("ended") is True,
+        ending=Ending.ENDED if value.get("ended") is True else Ending.OPEN,
         hearing=Hearing.MISSED,
         before_reboot=rebooted or value.get("before_reboot") is True,
         stories=_stories(value),

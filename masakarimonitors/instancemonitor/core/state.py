@@ -25,9 +25,10 @@ from masakarimonitors.core.offers.again import Ended, Looks
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
-from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading, Trace
+from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
-from masakarimonitors.instancemonitor.core.sight import hearing, legible
+from masakarimonitors.instancemonitor.core.sight import ending, hearing, legible
+from masakarimonitors.instancemonitor.core.sight.ending import Ending, Sign
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing
 from masakarimonitors.instancemonitor.core.sight.legible import Legible, Look
 from masakarimonitors.instancemonitor.core.stories import Stories
@@ -86,8 +87,7 @@ class Instance:
     nothing told why (0: its libvirt lists it); `noted_at`: the monotonic second of the last of `reported`, `made` and
     `held` (None: of an earlier run).
     `defined`: whether libvirt keeps a definition of it (None: not told). `leaving`: whether it was held for the end of
-    a live migration from here when last heard of. `ended`: its process ended while its libvirtd was away or fell
-    silent, and nobody had stopped it; `trace`: what the disk tells of it now that libvirt does not know it.
+    a live migration from here when last heard of. `ending`: what tells of its end, where its libvirt does not.
     `hearing`: whether events of it may have been missed since it was last seen, `unheard`: since when (seconds since
     1970; 0: of an earlier run). `before_reboot`: known only from before this host was started. `missed`: censuses in a
     row that did not list it; `asked`: what the disk tells of that is not known yet. `as_of`: after which event the last
@@ -111,8 +111,7 @@ class Instance:
     noted_at: float | None = None
     defined: bool | None = None
     leaving: Leaving = Leaving.NO
-    ended: bool = False
-    trace: Trace = Trace.NONE
+    ending: Ending = Ending.OPEN
     hearing: Hearing = Hearing.WHOLE
     unheard: float = 0.0
     before_reboot: bool = False
@@ -162,6 +161,10 @@ class Instance:
         if self.legible is Legible.GONE and self.phase not in (*DEAD, Phase.UNSURE):
             return _GONE
         return UNTOLD if self.untold else ""
+
+    def told(self, sign: Sign) -> "Instance":
+        """With what that means for what is known of its end."""
+        return replace(self, ending=ending.move(self.ending, sign))
 
     def heard(self, heard: Heard) -> "Instance":
         """With what that means for what may have been missed of it."""
@@ -381,7 +384,7 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["leaving"] = True
     if instance.leaving is Leaving.MAYBE:
         value["leaving_untold"] = True
-    if instance.ended:
+    if instance.ending.has_ended:
         value["ended"] = True
     if instance.before_reboot:
         value["before_reboot"] = True

@@ -22,6 +22,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Rebooted,
     Trace,
 )
+from masakarimonitors.instancemonitor.core.sight.ending import Ending
 from masakarimonitors.instancemonitor.core.state import Instance
 from masakarimonitors.instancemonitor.core.told import Fate as ReportFate
 from masakarimonitors.libvirt.domain_state import (
@@ -132,13 +133,13 @@ def of_absence(known: Instance, *, now: Instant, expiry: float) -> Seen | None:
     """
     left = Seen(Fact.LEFT, "libvirt no longer knows it: it was moved away or deleted")
     crashed = known.phase in (Phase.PANICKED, Phase.VANISHED)
-    if known.phase is Phase.ARRIVING and known.ended:
+    if known.phase is Phase.ARRIVING and known.ending.has_ended:
         why = "its QEMU has ended, and whether its live migration to this host was completed before cannot be told"
         return Seen(Fact.UNSURE, why, "not defined")
-    if known.phase is Phase.UP and known.trace is Trace.MUTE and known.unwatched and not known.before_reboot:
+    if known.phase is Phase.UP and known.ending.is_mute and known.unwatched and not known.before_reboot:
         why = "libvirt no longer knows it, and its log tells nothing: it was moved away or deleted, or it died before"
         return Seen(Fact.UNSURE, why, "not defined, log silent")
-    if known.phase is Phase.UP and known.trace is Trace.CRASHED and not known.before_reboot:
+    if known.phase is Phase.UP and known.ending.is_crash and not known.before_reboot:
         why = "libvirt no longer knows it, and its log says that it crashed, before or after somebody removed it"
         return Seen(Fact.UNSURE, why, "not defined, log: crashed")
     if known.phase is Phase.UNSURE and known.held:
@@ -156,7 +157,7 @@ def of_absence(known: Instance, *, now: Instant, expiry: float) -> Seen | None:
         return _of_vanished(known, now, expiry)
     if known.phase is Phase.UP and _vanished_by_dying(known):
         return _DIED_ASIDE
-    if known.phase is Phase.UP and (known.unwatched or known.trace is not Trace.STOPPED):
+    if known.phase is Phase.UP and (known.unwatched or known.ending is not Ending.STOPPED):
         # Whoever ends it or moves it has libvirt tell so. A libvirtd that has just started tells nobody of a QEMU that
         # it finds dead, and until then it lists it as it was.
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
@@ -169,7 +170,7 @@ def _of_crashed(known: Instance, now: Instant, expiry: float) -> Seen | None:
 
     Its report may be of one that somebody has ended since, and had started elsewhere.
     """
-    if known.trace is Trace.STOPPED:
+    if known.ending is Ending.STOPPED:
         return _STOPPED_ASIDE
     if _vanished_by_dying(known):
         return _DIED_ASIDE
@@ -191,7 +192,8 @@ def _of_vanished(known: Instance, now: Instant, expiry: float) -> Seen | None:
 
 def _vanished_by_dying(known: Instance) -> bool:
     """Whether the end of its process made it vanish; one that is defined vanishes only when somebody removes it."""
-    return known.ended and known.defined is False and not known.before_reboot and known.leaving is Leaving.NO
+    vanishes = known.defined is False and not known.before_reboot
+    return known.ending.has_ended and vanishes and known.leaving is Leaving.NO
 
 
 def _ago(known: Instance, noted: float, now: Instant) -> float:

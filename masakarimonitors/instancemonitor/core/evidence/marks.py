@@ -6,8 +6,9 @@ from masakarimonitors.core.decision import NOTHING, Decision, Ruling, Verdict
 from masakarimonitors.instancemonitor.core.evidence import facts, leaving
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
-from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading, Trace
+from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
+from masakarimonitors.instancemonitor.core.sight.ending import Sign
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard
 from masakarimonitors.instancemonitor.core.sight.legible import Look
 from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
@@ -38,10 +39,10 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
         number=max(0, known.number),
         missed=0,
         asked=False,
-        trace=Trace.NONE,
         held=0.0,
         as_of=after,
-    ).looked(look, looked)
+    )
+    instance = instance.looked(look, looked).told(Sign.READ)
     if reading.power is Power.OFF:
         leaves = leaving.still(reading, known, looked=looked)
         instance = replace(instance, defined=True, leaving=leaves)
@@ -77,13 +78,10 @@ def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, 
     if seen.fact in HERE and known.phase is Phase.ARRIVING:
         instance = replace(instance, defined=known.defined or None)
     if seen.fact in (*HERE, Fact.ARRIVES, Fact.PANICKED):
-        instance = replace(
-            instance, ended=outlived, leaving=seen.leaves, before_reboot=False, trace=Trace.NONE
-        )
+        instance = replace(instance, leaving=seen.leaves, before_reboot=False)
+        instance = instance.told(Sign.OUTLIVED if outlived else Sign.SEEN)
     if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:
-        instance = replace(
-            instance, ended=False, held=0.0
-        )  # it is off, so that does not make it vanish by dying
+        instance = replace(instance, held=0.0).told(Sign.UNDEFINED)
     return instance
 
 
@@ -97,7 +95,7 @@ def _as_heard(known: Instance, then: Phase, fact: Fact) -> Heard:
 
 def _outlived(before: Instance, identity: Identity) -> bool:
     """Whether a libvirt shows a life whose process was seen to end while it was away: it has not found that out yet."""
-    return before.ended and before.unwatched and 0 < before.identity.run == identity.run
+    return before.ending.has_ended and before.unwatched and 0 < before.identity.run == identity.run
 
 
 def raise_alarm(known: Instance, instance: Instance, seen: Seen) -> tuple[Instance, Decision]:

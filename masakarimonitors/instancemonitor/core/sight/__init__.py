@@ -1,1 +1,1 @@
-"""How well an instance is in sight: can events of it have been missed, and does its libvirt tell how it stands?"""
+"""How well an instance is in sight: what may be missed of it, what can be read of it, what tells of its end."""
