@@ -67,12 +67,6 @@ from masakarimonitors.libvirt.domain_state import Lifecycle
 
 # From so many on, no answer is waited for any more that would tell whether it died.
 _PATIENCE = 10
-_SIGNS = {
-    Trace.NONE: Sign.NOTHING,
-    Trace.CRASHED: Sign.CRASHED,
-    Trace.STOPPED: Sign.STOPPED,
-    Trace.MUTE: Sign.MUTE,
-}
 _DEATHS = (Fact.ENDED, Fact.PANICKED)
 # What a reading says of one whose death was reported, and that has not lived since.
 _STILL_DEAD = (Fact.DIED, Fact.PANICKED)
@@ -147,7 +141,7 @@ class Decider:
             number=order.heard(state, known, seen),
             missed=0,
             leaving=leaving.heard(seen, known),
-        ).looked(_as_look(told), known.read_before)
+        ).looked(marks.as_look(told), known.read_before)
         decision = NOTHING
         if told is not None and told.fact is Fact.ENDED and known.over:
             fact = None  # a start that failed; of the life before it a census reads how it ended
@@ -159,9 +153,8 @@ class Decider:
             was_off = first_look.is_off(state, known)
             instance = replace(instance, defined=was_off or seen.event is Lifecycle.DEFINED)
             if was_off and seen.event is Lifecycle.UNDEFINED:
-                instance = instance.heard(
-                    Heard.TOLD
-                )  # how it stood was read, so that nothing was missed of it
+                # How it stood was read, so that nothing was missed of it.
+                instance = instance.heard(Heard.TOLD)
         if fact is None:
             state, more = keep(state, instance, self.policy.boot_id, now)
         else:
@@ -290,9 +283,8 @@ class Decider:
         trace = facts.trace(seen.traces, instance)
         if not _is_known(state, instance) or (instance.missed and instance.defined is not False):
             # It may have died with its definition, which somebody has removed since.
-            sign = Sign.CRASHED_ONCE if trace is Trace.CRASHED else _SIGNS[trace]
-            return state.put(instance.told(sign)), NOTHING
-        instance = instance.told(_SIGNS[trace])
+            return state.put(marks.traced(instance, trace, sure=False)), NOTHING
+        instance = marks.traced(instance, trace, sure=True)
         state, decision = keep(state, instance, self.policy.boot_id, now)
         is_open = instance.phase in (Phase.UNSURE, Phase.VANISHED)
         if is_open and (instance.ending.has_ended or trace is Trace.STOPPED) and instance.missed >= MISSES:
@@ -391,16 +383,6 @@ class Decider:
                 state, more = self._apply(state, other, runs, now)
                 decision += more
         return state, decision
-
-
-def _as_look(told: Seen | None) -> Look:
-    """What an event, which proves this, means for what can be read of its instance.
-
-    The end of what was being started, or could not be read, does not tell of the life before that.
-    """
-    if told is None or told.fact is Fact.UNDEFINED:
-        return Look.OTHER_EVENT
-    return Look.EVENT_OF_AN_END if told.fact is Fact.ENDED else Look.EVENT
 
 
 def _another_life(state: State, instance: Instance) -> bool:

@@ -6,7 +6,7 @@ from masakarimonitors.core.decision import NOTHING, Decision, Ruling, Verdict
 from masakarimonitors.instancemonitor.core.evidence import facts, leaving
 from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
-from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading
+from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading, Trace
 from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.sight.ending import Sign
 from masakarimonitors.instancemonitor.core.sight.hearing import Heard
@@ -17,6 +17,12 @@ HERE = (Fact.LIVES, Fact.STANDS)
 """With these it is known to be here, and not to be over."""
 # What leaves it open whether the reason for an alarm is gone.
 _SILENT = (Fact.STARTING, Fact.UNDEFINED)
+_SIGNS = {
+    Trace.NONE: Sign.NOTHING,
+    Trace.CRASHED: Sign.CRASHED,
+    Trace.STOPPED: Sign.STOPPED,
+    Trace.MUTE: Sign.MUTE,
+}
 
 
 def identified(known: Instance, identity: Identity) -> Identity:
@@ -83,6 +89,22 @@ def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, 
     if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:
         instance = replace(instance, held=0.0).told(Sign.UNDEFINED)
     return instance
+
+
+def as_look(told: Seen | None) -> Look:
+    """What an event, which proves this, means for what can be read of its instance.
+
+    The end of what was being started, or could not be read, does not tell of the life before that.
+    """
+    if told is None or told.fact is Fact.UNDEFINED:
+        return Look.OTHER_EVENT
+    return Look.EVENT_OF_AN_END if told.fact is Fact.ENDED else Look.EVENT
+
+
+def traced(known: Instance, trace: Trace, *, sure: bool) -> Instance:
+    """With what the disk tells of its end; `sure`: it can be of no other life than the one that is known."""
+    unsure = trace is Trace.CRASHED and not sure
+    return known.told(Sign.CRASHED_ONCE if unsure else _SIGNS[trace])
 
 
 def _as_heard(known: Instance, then: Phase, fact: Fact) -> Heard:
