@@ -69,7 +69,8 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
 
 def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, new: bool) -> Instance:
     """In its next phase, with what the fact says beside; `before`: as it was known; `new`: not to its libvirt."""
-    outlived = before is not None and not seen.news and _outlived(before, known.identity)
+    shown = seen.fact in (*HERE, Fact.ARRIVES, Fact.PANICKED)
+    outlived = before is not None and shown and not seen.news and _outlived(before, known.identity)
     # What stood still when it ended, or lives anew, is halted no more.
     fresh = seen.fact in (Fact.LIVES, Fact.ARRIVES) or then not in (Phase.UP, Phase.ARRIVING)
     instance = replace(
@@ -83,7 +84,7 @@ def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, 
         instance = replace(instance, defined=False if new else known.defined or None)
     if seen.fact in HERE and known.phase is Phase.ARRIVING:
         instance = replace(instance, defined=known.defined or None)
-    if seen.fact in (*HERE, Fact.ARRIVES, Fact.PANICKED):
+    if shown:
         instance = replace(instance, leaving=seen.leaves, before_reboot=False)
         instance = instance.told(Sign.OUTLIVED if outlived else Sign.SEEN)
     if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:

@@ -751,6 +751,17 @@ def test_a_question_that_is_answered_by_the_disk_since_libvirtd_has_ended_meanwh
     assert world.pending == []
 
 
+def test_a_death_that_the_second_eye_saw_while_libvirtd_was_away_is_offered_again() -> None:
+    world = World()
+    world.begin()
+    world.libvirtd_ends(URI)
+    world.crash()
+    world.second_eye(URI)
+    world.libvirtd_returns(URI)
+    world.masakari_takes_reports_again()
+    assert world.pending == ["STOPPED_FAILED"]
+
+
 def test_one_that_died_in_a_live_snapshot_that_began_while_the_monitor_was_away() -> None:
     world = World()
     world.begin()
