@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from masakarimonitors.processmonitor.core.observation import Entry
-from masakarimonitors.processmonitor.core.recognition.matching import NOBODY_KNOWN, Index
+from masakarimonitors.processmonitor.core.recognition.matching import Index
+from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN
 from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
 from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scanner
 

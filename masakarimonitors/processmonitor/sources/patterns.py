@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from masakarimonitors.processmonitor.core.observation import Entry
-from masakarimonitors.processmonitor.core.recognition.matching import NOBODY_KNOWN, Pattern
+from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN, Pattern
 
 _FOLDERS = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin")
 # A folder may change twice within one tick of the clock that tells when, which may be another computer's: only one that

@@ -21,12 +21,8 @@ from masakarimonitors.processmonitor.core.observation import (
     SeenRunning,
     Sighting,
 )
-from masakarimonitors.processmonitor.core.recognition.matching import (
-    NOBODY_KNOWN,
-    AsSeen,
-    Index,
-    Pattern,
-)
+from masakarimonitors.processmonitor.core.recognition.matching import Index
+from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN, AsSeen, Pattern
 from masakarimonitors.processmonitor.sources.held import APART, Key, Table
 from masakarimonitors.processmonitor.sources.patterns import Programs, as_written, follow_again
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner

@@ -13,14 +13,8 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
 
 from masakarimonitors.processmonitor.core.recognition.identity import UNNAMEABLE, identify
-from masakarimonitors.processmonitor.core.recognition.matching import (
-    NOBODY_KNOWN,
-    Index,
-    Match,
-    Reason,
-    brief,
-    mentions,
-)
+from masakarimonitors.processmonitor.core.recognition.matching import Index, Match, Reason, brief, mentions
+from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN
 from masakarimonitors.processmonitor.sources.people import Person, person, unit_of, users
 from masakarimonitors.processmonitor.sources.stat import (
     DEAD,

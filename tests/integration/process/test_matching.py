@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.processmonitor.core.observation import Presence
-from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern
+from masakarimonitors.processmonitor.core.recognition.matching import Index
+from masakarimonitors.processmonitor.core.recognition.pattern import Pattern
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scanner
 from tests.fixtures.lifeline import alive
 from tests.fixtures.waiting import PATIENCE, eventually
@@ -254,7 +255,8 @@ async def test_r14_not_itself(zoo: Zoo) -> None:
         f"""
         import asyncio, sys
         sys.path.insert(0, {str(Path(__file__).parents[3])!r})
-        from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern
+        from masakarimonitors.processmonitor.core.recognition.matching import Index
+        from masakarimonitors.processmonitor.core.recognition.pattern import Pattern
         from masakarimonitors.processmonitor.sources.procfs import Scanner
         print(len(Scanner(Index([Pattern.of(__file__)])).scan().found))
         """,
@@ -324,7 +326,8 @@ async def test_what_cannot_be_read_is_unknown(zoo: Zoo) -> None:
         f" --ambient-caps=+dac_read_search {sys.executable} -c '\n"
         "import sys\n"
         f'sys.path.insert(0, "{Path(__file__).parents[3]}")\n'
-        "from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern\n"
+        "from masakarimonitors.processmonitor.core.recognition.matching import Index\n"
+        "from masakarimonitors.processmonitor.core.recognition.pattern import Pattern\n"
         "from masakarimonitors.processmonitor.sources.procfs import Scanner\n"
         f'print("SCAN", Scanner(Index([Pattern.of("{script}")])).scan())\'',
         realm=True,

@@ -12,103 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 
 from masakarimonitors.core.printable import masked, printable
-from masakarimonitors.processmonitor.core.recognition.identity import Identity, family, is_interpreter
+from masakarimonitors.processmonitor.core.recognition.identity import Identity, family
+from masakarimonitors.processmonitor.core.recognition.pattern import ALL_OF_OURS, OURS, Pattern
 
-_OURS = re.compile(r"masakari-((?:process|instance|introspectiveinstance|host)monitor)\Z")
-_ALL_OF_OURS = "masakari-monitors"
 _WORD = re.compile(r"[a-z]+")
 _MASTER = frozenset({"master", "main", "parent", "listener"})
 _WORKER = frozenset({"worker", "workers", "child", "pool"})
 _LONGEST = 80
-
-# What systemd calls a unit that somebody has it run once, or that a bus has begun for one caller.
-_PASSING = re.compile(r"(?:run-[a-z]?[0-9a-f]+(?:-i[0-9]+)?|dbus-:.+)\.service\Z")
-
-MOST = 32
-"""So many users and units of one entry are kept; a service that shows ever new ones must not fill memory and disk."""
-
-NOBODY_KNOWN = -1
-"""The user id of a user whom this host does not know: no process is that user's."""
-
-
-@dataclass(frozen=True, slots=True)
-class AsSeen:
-    """As whom an entry was seen running: as which users, and in which units of the init system ("": in none).
-
-    Without any unit nothing is known: it was not seen, or by a release that did not look.
-    """
-
-    users: frozenset[int] = frozenset()
-    units: frozenset[str] = frozenset()
-
-    def then(self, now: "AsSeen") -> "AsSeen":
-        """As these and those, which are seen now: a bounded number of either, and of these no unit whose name never
-        comes again."""
-        lasting = frozenset(unit for unit in self.units if not _PASSING.match(unit))
-        users = [*sorted(now.users), *sorted(self.users - now.users)]
-        units = [*sorted(now.units), *sorted(lasting - now.units)]
-        return AsSeen(frozenset(users[:MOST]), frozenset(units[:MOST]))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pattern:
-    """One entry as processes are compared with it.
-
-    `words`: its process_name. `target`: where its first word leads, links followed; `file`: device and inode of what
-    stands there (None: nothing, or no path). `user`: the user id that its processes must have, None for any.
-    `stands`: a program of this very name stands, or has stood, on this host. `known`: as whom the service was seen.
-    """
-
-    process_name: str
-    words: tuple[str, ...]
-    target: str
-    file: tuple[int, int] | None = None
-    user: int | None = None
-    stands: bool = False
-    known: AsSeen = AsSeen()
-
-    @classmethod
-    def of(
-        cls,
-        process_name: str,
-        target: str = "",
-        *,
-        file: tuple[int, int] | None = None,
-        user: int | None = None,
-    ) -> "Pattern":
-        """The pattern of a process_name; `target` as seen at this moment."""
-        words = tuple(process_name.split())
-        return cls(process_name=process_name, words=words, target=target or words[0], file=file, user=user)
-
-    @property
-    def bare(self) -> bool:
-        """A program's name without a folder: it may be run from any."""
-        return "/" not in self.words[0]
-
-    @property
-    def linked(self) -> bool:
-        """Whether a link leads to its program, or nothing stood there when it was looked at."""
-        return self.target != self.words[0] or (not self.bare and self.file is None)
-
-    @property
-    def name(self) -> str:
-        """The file name of its program."""
-        return posixpath.basename(self.words[0])
-
-    @property
-    def script(self) -> str:
-        """What names the service: the script, where the first word is an interpreter."""
-        return self.words[-1] if is_interpreter(self.words[0]) and len(self.words) > 1 else self.words[0]
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """The file names, in lower case, one of which each of its processes shows."""
-        keys = {self.name, posixpath.basename(self.target), posixpath.basename(self.process_name.strip())}
-        if is_interpreter(self.words[0]) and len(self.words) > 1:
-            keys |= {posixpath.basename(word) for word in self.words[1:] if not word.startswith("-")}
-        if _OURS.match(posixpath.basename(self.script)):
-            keys.add(_ALL_OF_OURS)
-        return frozenset(key.lower() for key in keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +132,8 @@ def brief(text: str) -> str:
 
 def _as_ours(entry: Pattern, it: Identity) -> Reason | None:
     """`masakari-monitors run` stands for each of the monitors that it runs."""
-    named = _OURS.match(posixpath.basename(entry.script))
-    if (
-        named is None
-        or posixpath.basename(it.script or it.shown) != _ALL_OF_OURS
-        or "run" not in it.arguments
-    ):
+    named = OURS.match(posixpath.basename(entry.script))
+    if named is None or posixpath.basename(it.script or it.shown) != ALL_OF_OURS or "run" not in it.arguments:
         return None
     told = [b for a, b in zip(it.arguments, it.arguments[1:], strict=False) if a == "--monitor"]
     told += [word.partition("=")[2] for word in it.arguments if word.startswith("--monitor=")]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from masakarimonitors.core.decision import JSON, Decision, Remember
 from masakarimonitors.processmonitor.core.observation import SeenRunning
-from masakarimonitors.processmonitor.core.recognition.matching import AsSeen
+from masakarimonitors.processmonitor.core.recognition.pattern import AsSeen
 
 PREFIX = "seen:"
 """Before the process name: the key of the memory."""

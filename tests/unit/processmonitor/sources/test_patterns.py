@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from masakarimonitors.processmonitor.core.observation import Entry
-from masakarimonitors.processmonitor.core.recognition.matching import NOBODY_KNOWN
+from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN
 from masakarimonitors.processmonitor.sources.patterns import Programs, as_written, follow_again, user_id
 
 

@@ -21,7 +21,8 @@ from masakarimonitors.processmonitor.core.observation import (
     SeenRunning,
     Sighting,
 )
-from masakarimonitors.processmonitor.core.recognition.matching import AsSeen, Index, Pattern, Reason
+from masakarimonitors.processmonitor.core.recognition.matching import Index, Reason
+from masakarimonitors.processmonitor.core.recognition.pattern import AsSeen, Pattern
 from masakarimonitors.processmonitor.sources.patterns import follow_again
 from masakarimonitors.processmonitor.sources.people import unit_of
 from masakarimonitors.processmonitor.sources.processes import Processes

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from masakarimonitors.processmonitor.core.recognition.matching import Index, Pattern
+from masakarimonitors.processmonitor.core.recognition.matching import Index
+from masakarimonitors.processmonitor.core.recognition.pattern import Pattern
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 
 NOVA = "/usr/bin/nova-compute"

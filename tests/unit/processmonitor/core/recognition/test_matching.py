@@ -6,16 +6,8 @@ from dataclasses import replace
 import pytest
 
 from masakarimonitors.processmonitor.core.recognition.identity import UNNAMEABLE, identify
-from masakarimonitors.processmonitor.core.recognition.matching import (
-    MOST,
-    AsSeen,
-    Index,
-    Pattern,
-    Reason,
-    brief,
-    matches,
-    mentions,
-)
+from masakarimonitors.processmonitor.core.recognition.matching import Index, Reason, brief, matches, mentions
+from masakarimonitors.processmonitor.core.recognition.pattern import AsSeen, Pattern
 
 PY = "/usr/bin/python3.11"
 NOVA = "/usr/local/bin/nova-compute"
@@ -376,20 +368,6 @@ def test_a_service_that_has_moved_to_another_user_and_to_the_unit_of_its_own_nam
     assert identity is not None
     reason = matches(entry, replace(identity, user=43, unit=unit))
     assert reason is not None and (reason.doubt == "") is counts
-
-
-def test_of_users_and_units_that_are_ever_new_a_bounded_number_is_kept_and_those_of_now_among_them() -> None:
-    seen = AsSeen(frozenset({42}), frozenset({"some-agent.service"}))
-    for number in range(100):
-        seen = seen.then(AsSeen(frozenset({42}), frozenset({f"run-r{number:032x}.service"})))
-    assert seen.units == {"some-agent.service", f"run-r{99:032x}.service"}
-    for number in range(100):
-        now = AsSeen(frozenset({61000 + number}), frozenset({f"some-agent-{number}.service"}))
-        seen = seen.then(now)
-        assert now.users <= seen.users and now.units <= seen.units
-    assert (len(seen.users), len(seen.units)) == (MOST, MOST)
-    many = AsSeen(frozenset(range(100)), frozenset(f"u{number}.service" for number in range(100)))
-    assert many.then(many) == seen.then(many) == seen.then(many).then(many)
 
 
 def test_a_script_that_the_list_names_by_a_relative_path_is_found_from_whichever_folder() -> None:

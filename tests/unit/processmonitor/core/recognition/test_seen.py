@@ -5,7 +5,7 @@ from dataclasses import replace
 from masakarimonitors.core.decision import JSON, Remember
 from masakarimonitors.processmonitor.core.observation import SeenRunning
 from masakarimonitors.processmonitor.core.recognition import seen
-from masakarimonitors.processmonitor.core.recognition.matching import AsSeen
+from masakarimonitors.processmonitor.core.recognition.pattern import AsSeen
 from tests.fixtures.process_play import NOVA, Play
 
 
