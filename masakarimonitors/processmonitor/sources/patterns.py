@@ -134,8 +134,9 @@ def _followed(pattern: Pattern, stands: Callable[[str], bool]) -> Pattern:
     if _stands(pattern, stands) != pattern.stands:
         pattern = replace(pattern, stands=True)
     first = pattern.words[0]
-    if not first.startswith("/"):
+    if pattern.bare:
         return pattern
+    # A relative path leads to where the commands of the list, which are begun in this monitor's folder, would find it.
     try:
         there = os.stat(first)
     except OSError:

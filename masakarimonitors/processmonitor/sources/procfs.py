@@ -12,7 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum
 
-from masakarimonitors.processmonitor.core.recognition.identity import UNNAMEABLE, identify
+from masakarimonitors.processmonitor.core.recognition.identity import (
+    DELETED,
+    UNNAMEABLE,
+    Identity,
+    identify,
+)
 from masakarimonitors.processmonitor.core.recognition.matching import Index, Match, Reason, brief, mentions
 from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN
 from masakarimonitors.processmonitor.sources.people import Person, person, unit_of, users
@@ -119,10 +124,11 @@ class Scan:
     def doubt(self, process_name: str, *, persons: bool = True) -> str:
         """Which process looks like this entry, and why it does not count; "" for none.
 
-        Without `persons` only those that are not a person's for certain, so that they may be the service.
+        Without `persons` only those that may be the service though it was seen before: neither a person's for certain
+        nor a misfit.
         """
         several = self.doubtful.get(process_name, ())
-        one = next((one for one in several if persons or not one.reason.persons), None)
+        one = next((one for one in several if persons or not (one.reason.persons or one.reason.misfit)), None)
         return "" if one is None else one.text
 
 
@@ -202,7 +208,7 @@ class Scanner:
         self._proc = proc
         self._settled_after = settled_after
         self._known: dict[int, Known] = {}
-        self._lines: tuple[object, Sequence[tuple[int, str]]] = (None, ())
+        self._lines: tuple[object, Sequence[tuple[int, str, str]]] = (None, ())
         self._settled: frozenset[str] = frozenset()
         # Of each process that was found at the last scan, what told it from any that executes something else.
         self._told: dict[int, _Told] = {}
@@ -291,9 +297,11 @@ class Scanner:
 
         `of_the_host`: what is a person's for certain is passed over.
         """
-        whole = any(one.stands for one in self.index.patterns if one.process_name == process_name)
-        for pid, words in self._shown():
-            if not mentions(process_name, words, whole):
+        entry = next((one for one in self.index.patterns if one.process_name == process_name), None)
+        for pid, words, exe in self._shown():
+            # Another user's, of an entry with a user, may call itself by the name alone.
+            runs = entry is not None and entry.user is not None and exe in (entry.process_name, entry.target)
+            if not (runs or mentions(process_name, words, entry is not None and entry.stands)):
                 continue
             try:
                 stat = read_stat(pid, self._proc)
@@ -306,15 +314,15 @@ class Scanner:
                 return f'pid {pid} shows "{brief(words)}"'
         return ""
 
-    def _shown(self) -> Sequence[tuple[int, str]]:
-        """Every command line of the last scan, but ours and those of onlookers."""
+    def _shown(self) -> Sequence[tuple[int, str, str]]:
+        """Every command line of the last scan with its executable, but ours and those of onlookers."""
         if self._lines[0] is not self._known:
             lines = []
             for pid, one in self._known.items():
                 words = _words(one.raw)
                 named = {os.path.basename(one.exe), os.path.basename(words[0])}
                 if one.raw and pid != os.getpid() and not named & _ONLOOKERS:
-                    lines.append((pid, " ".join(words)))
+                    lines.append((pid, " ".join(words), one.exe.removesuffix(DELETED)))
             self._lines = (self._known, lines)
         return self._lines[1]
 
@@ -335,19 +343,27 @@ class Scanner:
             file, ids = _file(f"{self._proc}/{name}/exe"), _users(f"{self._proc}/{name}/status")
             user = ids[1] if ids is not None else 0
             whose, unit = person(ids, f"{self._proc}/{name}"), unit_of(f"{self._proc}/{name}")
-            matches = self.index.match(
-                replace(
-                    identity,
-                    file=file if identity.file is None else None,
-                    user=user if ids is not None else None,
-                    person=whose.user if whose is not None else None,
-                    certain=whose is not None and whose.certain,
-                    unit=unit,
-                )
+            identity = replace(
+                identity,
+                file=file if identity.file is None else None,
+                user=user if ids is not None else None,
+                person=whose.user if whose is not None else None,
+                certain=whose is not None and whose.certain,
+                unit=unit,
             )
+            matches = self.index.match(identity)
+            if identity.script and all(one.reason.doubt for one in matches):
+                matches = self.index.match(replace(identity, script_file=self._script_file(name, identity)))
             if int(name) == os.getpid():  # we are none of them, but the monitors that we run
                 matches = tuple(one for one in matches if one.reason.bundled)
         return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic(), user=user, unit=unit)
+
+    def _script_file(self, name: str, identity: Identity) -> tuple[int, int] | None:
+        """What its script is on disk, as the process sees it; asked only where its path alone told nothing."""
+        folder = f"{self._proc}/{name}"
+        if identity.relative:
+            return _file(f"{folder}/cwd/{identity.relative}")
+        return _file(f"{folder}/root{identity.script}")
 
     def _person(self, name: str) -> Person | None:
         return person(_users(f"{self._proc}/{name}/status"), f"{self._proc}/{name}")

@@ -5,6 +5,7 @@ In: a command line and the path of an executable, as the kernel shows them. Out:
 says of it (its executable) stay apart, because anybody can say anything of himself.
 """
 
+import itertools
 import posixpath
 import re
 from collections.abc import Callable, Sequence
@@ -96,6 +97,8 @@ class Identity:
     arguments: tuple[str, ...] = ()
     title: str = ""
     said: tuple[str, ...] = ()
+    relative: str = ""
+    script_file: tuple[int, int] | None = None
     file: tuple[int, int] | None = None
     user: int | None = None
     person: int | None = None
@@ -165,19 +168,20 @@ def identify(
     multicall = _MULTICALL.match(posixpath.basename(program)) is not None
     if multicall and len(argv) > 1 and _MULTICALL.match(posixpath.basename(argv[0])):
         argv = argv[1:]
-    at, module = (0, False) if said else _script(argv)
-    script = argv[at] if at and not module else ""
+    at, module = (0, "") if said else _script(argv)
+    script, relative = argv[at] if at and not module else "", ""
     if script and not script.startswith("/"):
-        script = posixpath.normpath(posixpath.join(cwd(), script))
+        relative, script = script, posixpath.normpath(posixpath.join(cwd(), script))
     return Identity(
         program=program,
         shown=argv[0].removeprefix("-"),
         words=tuple(argv),
         script=script,
-        module=argv[at] if at and module else "",
+        module=module,
         arguments=tuple(argv[at + 1 :]),
         title=title,
         said=said,
+        relative=relative,
         file=file,
         user=user,
         multicall=multicall,
@@ -197,6 +201,18 @@ def is_interpreter(path: str) -> bool:
     return bool(family(path))
 
 
+def told_to_run(words: Sequence[str]) -> tuple[str, str, tuple[str, ...]]:
+    """Of an interpreter's command line: the script, the module, the arguments of either; of another's, nothing."""
+    at, module = _script(words)
+    return words[at] if at and not module else "", module, tuple(words[at + 1 :]) if at else ()
+
+
+def runs_code(words: Sequence[str]) -> bool:
+    """Whether it is a shell that was given its commands as an argument: `sh -c '...'`."""
+    options = itertools.takewhile(lambda word: word.startswith("-"), words[1:])
+    return family(words[0]) in _SHELLS and any(re.fullmatch(r"-[a-z]*c", word) for word in options)
+
+
 def _said(argv: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
     """What a title says beyond its name: "nginx: master process ..." or, in one piece, "agent (/usr/bin/x ...)"."""
     named = "".join(argv[0].split(maxsplit=1)[:1]).endswith(":")
@@ -214,35 +230,37 @@ def _loaded(argv: Sequence[str], loader: str) -> Sequence[str]:
     return argv[i:]
 
 
-def _script(argv: Sequence[str]) -> tuple[int, bool]:
-    """Where an interpreter's script (or module: True) stands; 0: this is none, or it has no script."""
+def _script(argv: Sequence[str]) -> tuple[int, str]:
+    """Where an interpreter's script stands, or its module, and which that is; 0: this is none, or it has no script."""
     kind = family(argv[0].removeprefix("-"))
     if not kind:
-        return 0, False
+        return 0, ""
     if kind == "java":
-        return _java(argv), False
+        return _java(argv), ""
     code = _CODE.get(kind, "c")
     i = 1
     while i < len(argv):
         word = argv[i]
         if word == "--":
-            return (i + 1 if i + 1 < len(argv) else 0), False
+            return (i + 1 if i + 1 < len(argv) else 0), ""
         if word.startswith("--"):
             i += 2 if word in _LONG_WITH_VALUE else 1
             continue
         if not word.startswith(("-", "+")) or len(word) == 1:
-            return (i if len(word) > 1 or word not in "-+" else 0), False
+            return (i if len(word) > 1 or word not in "-+" else 0), ""
         for at, letter in enumerate(word[1:], 1):
             last = at == len(word) - 1
             if letter in code:
-                return 0, False
+                return 0, ""
             if letter == "m" and kind in _PYTHONS:
-                return (i + 1 if last and i + 1 < len(argv) else 0), True
+                if not last:
+                    return i, word[at + 1 :]
+                return (i + 1, argv[i + 1]) if i + 1 < len(argv) else (0, "")
             if letter in _WITH_VALUE.get(kind, ""):
                 i += 1 if last else 0
                 break
         i += 1
-    return 0, False
+    return 0, ""
 
 
 def _java(argv: Sequence[str]) -> int:

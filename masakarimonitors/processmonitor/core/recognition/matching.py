@@ -13,6 +13,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 
 from masakarimonitors.core.printable import masked, printable
 from masakarimonitors.processmonitor.core.recognition.identity import Identity, family
+from masakarimonitors.processmonitor.core.recognition.paths import is_named, may_be, may_end
 from masakarimonitors.processmonitor.core.recognition.pattern import ALL_OF_OURS, OURS, Pattern
 
 _WORD = re.compile(r"[a-z]+")
@@ -26,8 +27,9 @@ class Reason:
     """Why a process is taken for one of an entry, in one sentence of which "it" is the process.
 
     `doubt`: why it does not count all the same, and what to do where it should; "" where it counts. `persons`: that is
-    because it is a person's for certain; otherwise it may be the service. `bundled`: it is the program that runs the
-    entry's with others.
+    because it is a person's for certain; otherwise it may be the service. `misfit`: that is because the list has other
+    words for it: once the entry was seen to run, its words fit, and this is not the service. `bundled`: it is the
+    program that runs the entry's with others.
     """
 
     why: str
@@ -35,6 +37,7 @@ class Reason:
     doubt: str = ""
     persons: bool = False
     _: KW_ONLY
+    misfit: bool = False
     bundled: bool = False
 
 
@@ -70,7 +73,7 @@ class Index:
 
 def matches(entry: Pattern, identity: Identity) -> Reason | None:
     """Why this process is one of this entry; None when it is not."""
-    reason = _looks_like(entry, identity)
+    reason = _looks_like(entry, identity) or _nearly(entry, identity)
     if reason is None:
         return None
     user = identity.person
@@ -110,6 +113,67 @@ def _looks_like(entry: Pattern, identity: Identity) -> Reason | None:
     if identity.titled:
         return _by_title(entry, identity)
     return _as_ours(entry, identity) or _by_program(entry, identity) or _by_script(entry, identity)
+
+
+def _nearly(entry: Pattern, it: Identity) -> Reason | None:
+    """What it is in other words than the list's, always in doubt: a second copy may not be started beside it."""
+    if it.serves_a_service:
+        return None
+    why = f'it was run as "{brief(" ".join(it.words))}"'
+    launched = entry.launched
+    for at in range(len(launched)):
+        if launched[at] and _looks_like(Pattern.of(" ".join(launched[at:]), user=entry.user), it) is not None:
+            doubt = f"{brief(entry.words[0])} has only begun it: name in the list what that runs, if it is"
+            return Reason(why, strong=False, doubt=doubt)
+    if it.titled:
+        return None
+    moved = it.relative and it.script_file is None
+    if moved and _looks_like(entry, _as_in_the_list(entry, it)) is not None:
+        doubt = (
+            f"from which folder is not known any more: name it in the list as {brief(it.relative)}, if it is"
+        )
+        return Reason(why, strong=False, doubt=doubt)
+    loose = _from_any_folder(entry)
+    if _looks_like(loose, _as_in_the_list(loose, it)) is not None:
+        doubt = (
+            "the list tells a path of it in another way: write there what its command line shows, if it is"
+        )
+        return Reason(why, strong=False, doubt=doubt, misfit=True)
+    return None
+
+
+def _as_in_the_list(entry: Pattern, it: Identity) -> Identity:
+    """The same with its paths told as the entry tells them, where they may be the same.
+
+    Of its script only where nobody knows where that is.
+    """
+    known = it.relative if it.script_file is not None else ""
+
+    def told(word: str) -> str:
+        return next((one for one in entry.words if word != known and may_be(one, word)), word)
+
+    script = it.script
+    if it.relative and not known:
+        named = (entry.script, entry.target)
+        script = next((o for o in named if may_end(o, it.relative) or may_end(it.relative, o)), it.script)
+    return replace(
+        it,
+        words=(it.words[0], *map(told, it.words[1:])),
+        script=script,
+        arguments=tuple(map(told, it.arguments)),
+    )
+
+
+def _from_any_folder(entry: Pattern) -> Pattern:
+    """The same with program and script by their names alone, where nothing tells to which folder they belong."""
+    script = entry.script if entry.script != entry.words[0] and "/" in entry.script else ""
+    words = [
+        posixpath.basename(word) if word == script and not word.startswith("/") else word
+        for word in entry.words
+    ]
+    if entry.relative and entry.file is None:
+        return replace(entry, words=(entry.name, *words[1:]), target=entry.name)
+    return replace(entry, words=tuple(words))
 
 
 def mentions(process_name: str, line: str, whole: bool = False) -> bool:
@@ -202,8 +266,9 @@ def _by_program(entry: Pattern, it: Identity) -> Reason | None:
         return (
             Reason(called + hidden) if it.shown == entry.words[0] or spaced else _as_called(entry, it, called)
         )
-    if _believed(entry, it) and (entry.bare or "/" in it.shown):
-        why = f"{called} by root or its own user, and {_kernel_says(it)}"
+    if (_believed(entry, it) or entry.relative) and (entry.bare or "/" in it.shown):
+        by = "root or its own user" if _believed(entry, it) else f"user {it.user}"
+        why = f"{called} by {by}, and {_kernel_says(it)}"
         return Reason(why, strong=False, doubt=_contradicted(entry, it))
     return None
 
@@ -222,7 +287,7 @@ def _is_executable(entry: Pattern, it: Identity) -> bool:
         return False
     if entry.bare:
         return posixpath.basename(it.program) == entry.name and not it.multicall
-    same = it.program in (entry.words[0], entry.target) or (it.file is not None and it.file == entry.file)
+    same = is_named(entry.words[0], it.program, entry.target) or _is_file(entry, it.file)
     # Behind a link of another name stand many programs in one file, and the name says which.
     names = {entry.name.lower(), posixpath.basename(entry.target).lower()}
     return same and (len(names) == 1 or posixpath.basename(it.shown).lower() in names)
@@ -233,7 +298,15 @@ def _is_shown(entry: Pattern, it: Identity) -> bool:
         return False
     if entry.bare:
         return "/" not in it.shown or posixpath.basename(it.shown) == entry.name
-    return "/" not in it.shown or posixpath.normpath(it.shown) in (entry.words[0], entry.target)
+    if "/" not in it.shown or is_named(entry.words[0], it.shown, entry.target):
+        return True
+    # Called by a relative path, which no executable contradicts.
+    hidden = not it.program or it.interpreted
+    return hidden and (may_end(entry.words[0], it.shown) or may_end(entry.target, it.shown))
+
+
+def _is_file(entry: Pattern, file: tuple[int, int] | None) -> bool:
+    return file is not None and file == entry.file
 
 
 def _is_variant(entry: Pattern, it: Identity) -> bool:
@@ -269,23 +342,24 @@ def _by_script(entry: Pattern, it: Identity) -> Reason | None:
     if not run:
         return None
     how = f"it runs {'the module ' if it.module else ''}{brief(run)} with {brief(it.shown)}"
-    if _is_script(entry, run) and _follows(entry.words[1:], it.arguments):
+    if _is_script(entry, it) and _follows(entry.words[1:], it.arguments):
         return Reason(how)
     # "/usr/bin/python /usr/bin/x" is what /usr/bin/x run by any python of that kind is called.
-    if len(entry.words) < 2 or not _same_family(entry.words[0], it):
+    script, module, arguments = entry.runs
+    if not (script or module) or not _same_family(entry.words[0], it):
         return None
-    if _follows(entry.words[1:], it.words[1:]) or _follows(entry.words[1:], (run, *it.arguments)):
-        return Reason(how)
-    return None
+    same = module == it.module if module else bool(it.script) and is_named(script, it.script)
+    return Reason(how) if same and _follows(arguments, it.arguments) else None
 
 
-def _is_script(entry: Pattern, run: str) -> bool:
+def _is_script(entry: Pattern, it: Identity) -> bool:
+    run = it.script or it.module
     if entry.bare:
         return posixpath.basename(run) == entry.words[0]
-    named, run_at = entry.words[0], posixpath.normpath(run)
-    if not named.startswith("/") and run_at.endswith(f"/{posixpath.normpath(named)}"):
-        return True  # named by a relative path, from whichever folder
-    return run == named or run_at in (named, entry.target)
+    if is_named(entry.words[0], run, entry.target):
+        return True
+    # Behind a link of another name may stand many, and the name says which.
+    return _is_file(entry, it.script_file) and posixpath.basename(run) == entry.name
 
 
 def _same_family(one: str, it: Identity) -> bool:

@@ -6,15 +6,39 @@ file names by which its processes are found; whether one of those is the service
 
 import posixpath
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from masakarimonitors.processmonitor.core.recognition.identity import is_interpreter
+from masakarimonitors.processmonitor.core.recognition.identity import (
+    is_interpreter,
+    runs_code,
+    told_to_run,
+)
 
 OURS = re.compile(r"masakari-((?:process|instance|introspectiveinstance|host)monitor)\Z")
 """One of the four monitors, by the name of its program."""
 
 ALL_OF_OURS = "masakari-monitors"
 """The program that runs several of them."""
+
+# What starts another program, mostly in its own place: of a process it says nothing once that runs.
+_LAUNCHERS = frozenset(
+    {
+        "env",
+        "exec",
+        "nice",
+        "nohup",
+        "setsid",
+        "stdbuf",
+        "ionice",
+        "chrt",
+        "taskset",
+        "numactl",
+        "prlimit",
+        "timeout",
+    }
+    | {"sudo", "su", "runuser", "setpriv", "chroot", "unshare", "ip", "systemd-run", "start-stop-daemon"}
+)
 
 # What systemd calls a unit that somebody has it run once, or that a bus has begun for one caller.
 _PASSING = re.compile(r"(?:run-[a-z]?[0-9a-f]+(?:-i[0-9]+)?|dbus-:.+)\.service\Z")
@@ -81,6 +105,23 @@ class Pattern:
         return "/" not in self.words[0]
 
     @property
+    def relative(self) -> bool:
+        """A path from a folder that the list does not tell."""
+        return "/" in self.words[0] and not self.words[0].startswith("/")
+
+    @property
+    def runs(self) -> tuple[str, str, tuple[str, ...]]:
+        """Where the first word is an interpreter: the script, or else the module, and the arguments of either."""
+        return told_to_run(self.words)
+
+    @property
+    def launched(self) -> Sequence[str]:
+        """Where its first word only starts another program, as `env` and `sh -c` do: what follows, without quotes."""
+        if posixpath.basename(self.words[0]) in _LAUNCHERS or runs_code(self.words):
+            return [word.strip("'\";") for word in self.words[1:]]
+        return ()
+
+    @property
     def linked(self) -> bool:
         """Whether a link leads to its program, or nothing stood there when it was looked at."""
         return self.target != self.words[0] or (not self.bare and self.file is None)
@@ -92,8 +133,9 @@ class Pattern:
 
     @property
     def script(self) -> str:
-        """What names the service: the script, where the first word is an interpreter."""
-        return self.words[-1] if is_interpreter(self.words[0]) and len(self.words) > 1 else self.words[0]
+        """What names the service: the script or module, where the first word is an interpreter."""
+        script, module, _arguments = self.runs
+        return script or module or self.words[0]
 
     @property
     def keys(self) -> frozenset[str]:
@@ -101,6 +143,8 @@ class Pattern:
         keys = {self.name, posixpath.basename(self.target), posixpath.basename(self.process_name.strip())}
         if is_interpreter(self.words[0]) and len(self.words) > 1:
             keys |= {posixpath.basename(word) for word in self.words[1:] if not word.startswith("-")}
+            keys.add(posixpath.basename(self.script))
+        keys |= {posixpath.basename(word) for word in self.launched if word}
         if OURS.match(posixpath.basename(self.script)):
             keys.add(ALL_OF_OURS)
         return frozenset(key.lower() for key in keys)

@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 from masakarimonitors.processmonitor.core.observation import Entry
 from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN
 from masakarimonitors.processmonitor.sources.patterns import Programs, as_written, follow_again, user_id
@@ -28,6 +30,19 @@ def test_a_link_is_followed_whenever_it_is_looked_at(tmp_path: Path) -> None:
     os.replace(tmp_path / "new", current)
     second = follow_again(first, entries, links_only=True)
     assert second[0].target == f"{tmp_path}/two/svc" and second[0].file != first[0].file
+
+
+def test_a_relative_path_leads_to_where_a_command_of_the_list_would_find_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one").mkdir()
+    shutil.copy("/bin/true", tmp_path / "one" / "svc-7")
+    (tmp_path / "one" / "svc").symlink_to("svc-7")
+    entries = [Entry(process_name="one/svc"), Entry(process_name="two/svc")]
+    monkeypatch.chdir(tmp_path)
+    there, nowhere = follow_again(tuple(as_written(entries)), entries)
+    assert there.target == f"{tmp_path}/one/svc-7" and there.file is not None
+    assert nowhere.file is None
 
 
 def test_where_nothing_stands_any_more_the_last_that_stood_there_counts(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from masakarimonitors.processmonitor.core.observation import Entry
 from masakarimonitors.processmonitor.core.recognition.matching import Index
 from masakarimonitors.processmonitor.core.recognition.pattern import Pattern
+from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
 from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
 
 NOVA = "/usr/bin/nova-compute"
@@ -38,6 +40,7 @@ class Proc:
         login: str = "4294967295",
         marks: int = 5,
         kernel: bool = False,
+        cwd: Path | str = "/",
     ) -> None:
         folder = self.path / str(pid)
         folder.mkdir(exist_ok=True)
@@ -50,6 +53,10 @@ class Proc:
         (folder / "loginuid").write_text(login)
         (folder / "exe").unlink(missing_ok=True)
         (folder / "exe").symlink_to(exe or argv[0] if argv else "nothing")
+        (folder / "cwd").unlink(missing_ok=True)
+        (folder / "cwd").symlink_to(cwd)
+        (folder / "root").unlink(missing_ok=True)
+        (folder / "root").symlink_to("/")
 
     def scanner(
         self, *names: str, avoid: frozenset[int] = frozenset(), settled_after: float = 30.0
@@ -258,6 +265,39 @@ def test_an_entrys_user_is_compared_with_the_effective_one(proc: Proc) -> None:
     assert pids(scanner.scan()) == {7}
 
 
+def test_a_script_that_was_begun_from_a_folder_is_looked_for_where_the_process_stands(
+    proc: Proc, tmp_path: Path
+) -> None:
+    for folder in ("srv/rel", "other/rel"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "x.py").write_text("")
+    (tmp_path / "link").symlink_to("srv")
+    script = tmp_path / "srv" / "rel" / "x.py"
+    entries = (Entry(process_name=str(script)),)
+    patterns = follow_again(tuple(as_written(entries)), entries)
+
+    def stands(cwd: Path | str, word: str = "rel/x.py") -> str:
+        proc.runs(7, "python3", word, exe="/usr/bin/python3.11", cwd=cwd)
+        scan = Scanner(Index(patterns), proc=str(proc.path)).scan()
+        name = str(script)
+        doubt = scan.doubt(name, persons=False)  # though it was seen before
+        return "found" if pids(scan, name) else "in doubt" if doubt else "another"
+
+    assert stands(tmp_path / "srv") == "found"
+    assert stands(tmp_path / "link") == "found"
+    assert stands("/", str(tmp_path / "link" / "rel" / "x.py")) == "found"
+    assert stands("/") == "in doubt"
+    assert stands(tmp_path / "nowhere") == "in doubt"
+    assert stands(tmp_path / "other") == "another"
+
+
+def test_a_misfit_holds_only_what_was_never_seen(proc: Proc) -> None:
+    proc.runs(7, "foo", "-c", "/srv/a.conf", exe="/usr/bin/foo")
+    scan = proc.scanner("foo -c a.conf").scan()
+    assert scan.found == {} and "the list tells a path of it in another way" in scan.doubt("foo -c a.conf")
+    assert scan.doubt("foo -c a.conf", persons=False) == ""
+
+
 NOBODY = 65534
 
 
@@ -372,6 +412,15 @@ def test_whose_text_stands_in_a_command_line_is_mentioned(proc: Proc) -> None:
     assert scanner.mention("nova-ag") == 'pid 7 shows "/opt/nova-agent --config /etc/agent.conf"'
     assert scanner.mention("--config /etc/agent.conf")
     assert scanner.mention("nova-x") == ""
+
+
+def test_an_executable_of_another_user_than_the_lists_is_mentioned(proc: Proc) -> None:
+    proc.runs(7, "svc", exe="/usr/sbin/svc", user=0)
+    entries = (Pattern.of("/usr/sbin/svc", user=42), Pattern.of("/usr/sbin/svc -x"))
+    scanner = Scanner(Index(entries), proc=str(proc.path))
+    assert scanner.scan().found == {}
+    assert scanner.mention("/usr/sbin/svc") == 'pid 7 shows "svc"'
+    assert scanner.mention("/usr/sbin/svc -x") == ""
 
 
 @pytest.mark.parametrize("program", ["tail", "vim", "grep"])

@@ -335,12 +335,6 @@ def test_a_program_is_not_mentioned_by_the_name_of_another(name: str, line: str)
     assert mentions(name, f"{line} {name}", whole=True) and mentions(name, f"{line} --run={name}", whole=True)
 
 
-def test_a_script_named_by_a_relative_path_is_found_from_its_folder() -> None:
-    argv = ["python3", "./nova-compute"]
-    assert runs(NOVA, argv, PY, cwd="/usr/local/bin") == "yes"
-    assert runs(NOVA, argv, PY, cwd="/tmp") == "no"
-
-
 def test_one_process_may_be_several_entries() -> None:
     index = Index(Pattern.of(name) for name in ("nova-compute", NOVA, f"/usr/bin/python3 {NOVA}"))
     identity = identify(["/usr/bin/python3", NOVA], PY)
@@ -368,13 +362,3 @@ def test_a_service_that_has_moved_to_another_user_and_to_the_unit_of_its_own_nam
     assert identity is not None
     reason = matches(entry, replace(identity, user=43, unit=unit))
     assert reason is not None and (reason.doubt == "") is counts
-
-
-def test_a_script_that_the_list_names_by_a_relative_path_is_found_from_whichever_folder() -> None:
-    """As those of the quickstart, which are named from the project's folder."""
-    entry = Pattern.of("etc/quickstart/sturdy-service")
-    words = ["/bin/sh", "etc/quickstart/sturdy-service", "323"]
-    found = identify(words, "/usr/bin/dash", cwd=lambda: "/srv/project")
-    assert found is not None and matches(entry, found) is not None
-    assert matches(Pattern.of("quickstart/sturdy"), found) is None
-    assert matches(Pattern.of("rc/quickstart/sturdy-service"), found) is None
