@@ -27,6 +27,7 @@ from masakarimonitors.processmonitor.sources.stat import (
     Stat,
     is_rewritten,
     read,
+    read_as_before,
     read_stat,
     what_runs,
 )
@@ -228,52 +229,92 @@ class Scanner:
         `held`: for each pid that is held, the process_names that it was found to run. `sure`: those of them whose end
         would be known, and who were not seen as anything else.
         """
+        try:
+            here = os.open(self._proc, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            return self._unread(error)
+        try:
+            return self._scan(here, own_commands, depth, held or {}, sure)
+        finally:
+            os.close(here)
+
+    def _unread(self, error: OSError) -> Scan:
+        return Scan(
+            {}, self._short(error) or f"{self._where(error)}: {error.strerror} (is it mounted with hidepid?)"
+        )
+
+    def _short(self, error: OSError) -> str:
+        """What a shortage of our own means; "" for another error."""
+        if error.errno not in SHORTAGE:
+            return ""
+        return f"{self._where(error)}: {error.strerror}: this monitor lacks it itself"
+
+    def _where(self, error: OSError) -> str:
+        return os.path.join(self._proc, error.filename or "").rstrip("/")
+
+    def _scan(
+        self,
+        here: int,
+        own_commands: Collection[int],
+        depth: Depth,
+        held: Mapping[int, Collection[str]],
+        sure: Collection[int],
+    ) -> Scan:
+        """`here`: a descriptor of /proc. From there each of very many files is found a little faster."""
         known = self._known
         partial = depth is Depth.SUCCESSORS
+        full = depth in (Depth.FRESH, Depth.TURNS)
         seen: dict[int, Known] = dict(known) if partial else {}
         found: dict[str, list[Found]] = {}
         unseen: dict[int, str] = {}
         others: dict[int, Other] = {}
         doubtful: dict[str, list[Doubtful]] = {}
+
+        def runs_as_told(pid: int, now: Known, told: _Told | None) -> bool:
+            """It has executed nothing since it was told what it runs: each exec has the kernel put it elsewhere in
+            memory."""
+            if told is None or what_runs(pid, self._proc) != told.shown:
+                return False
+            seen[pid], self._told[pid] = now, told
+            for one, process_name in told.found:
+                found.setdefault(process_name, []).append(one)
+            return True
+
         try:
             listed = set(os.listdir(self._proc)) - (self._settled if partial else frozenset())
             read(f"{self._proc}/1/stat")
         except OSError as error:
-            return Scan(
-                {}, _why(error) or f"{error.filename}: {error.strerror} (is it mounted with hidepid?)"
-            )
+            return self._unread(error)
         before, self._told = self._told, {}
         self._turn = (self._turn + 1) % _TURNS
         for name in listed:
             if not name.isdigit() or (pid := int(name)) in self.avoid:
                 continue
             self.reading = pid
+            now = known.get(pid)
             try:
-                if depth is Depth.TURNS and pid % _TURNS != self._turn:
+                if depth is Depth.TURNS and pid % _TURNS != self._turn and now is not None:
                     if name in self._settled:
-                        seen[pid] = known[pid]
+                        seen[pid] = now
                         continue
-                    told = before.get(pid) if pid in sure else None
-                    # Each exec has the kernel put it elsewhere in memory.
-                    if told is not None and what_runs(pid, self._proc) == told.shown:
-                        seen[pid], self._told[pid] = known[pid], told
-                        for one, process_name in told.found:
-                            found.setdefault(process_name, []).append(one)
+                    if pid in sure and runs_as_told(pid, now, before.get(pid)):
                         continue
-                raw = read(f"{self._proc}/{name}/cmdline")
-                now = known.get(pid)
-                if now is None or now.raw != raw or depth in (Depth.FRESH, Depth.TURNS):
+                raw = read_as_before(f"{name}/cmdline", None if now is None else now.raw, here)
+                told = None
+                if now is None or now.raw != raw or full:
                     now = self._look_closer(name, raw, now)
+                elif pid in sure and not own_commands:
+                    told = before.get(pid)
                 seen[pid] = now
-                if now.matches:
+                if now.matches and not runs_as_told(pid, now, told):
                     self._add(found, doubtful, pid, now, own_commands)
-                if held and pid in held and raw:
+                if pid in held and raw:
                     self._compare(others, pid, held[pid], now)
             except OSError as error:
-                if why := _why(error):
+                if why := self._short(error):
                     return Scan({}, why)
                 if error.errno not in VANISHED:
-                    unseen[pid] = f"{error.filename or self._proc}: {error.strerror}"
+                    unseen[pid] = f"{self._where(error)}: {error.strerror}"
         self.reading = 0
         self._known = seen
         self._blank = {pid: since for pid, since in self._blank.items() if pid in unseen}
@@ -463,13 +504,6 @@ class Scanner:
             except OSError:
                 return False
         return False
-
-
-def _why(error: OSError) -> str:
-    """What a shortage of our own means; "" for another error."""
-    if error.errno not in SHORTAGE:
-        return ""
-    return f"{error.filename}: {error.strerror}: this monitor lacks it itself"
 
 
 def _words(raw: bytes) -> list[str]:

@@ -79,6 +79,18 @@ def read(path: str) -> bytes:
         os.close(fd)
 
 
+def read_as_before(path: str, before: bytes | None, folder: int) -> bytes:
+    """The beginning of a file below this folder; of one that says what it said `before` only that much is read."""
+    fd = os.open(path, os.O_RDONLY, dir_fd=folder)
+    try:
+        if before is None or len(before) >= _LONGEST:
+            return os.read(fd, _LONGEST)
+        said = os.read(fd, len(before) + 1)
+        return said if said == before else os.pread(fd, _LONGEST, 0)
+    finally:
+        os.close(fd)
+
+
 def is_same(pid: int, started: int) -> bool:
     """Whether `pid` still is the process that began at `started`, be it a zombie."""
     try:

@@ -214,6 +214,40 @@ def test_only_a_fresh_look_sees_another_program_with_the_same_command_line(proc:
     assert (found.pid, found.reason.strong) == (7, False)
 
 
+@pytest.mark.parametrize("depth", [Depth.ALL, Depth.SUCCESSORS])
+def test_a_look_reads_what_has_changed_whatever_it_was_before(proc: Proc, depth: Depth) -> None:
+    before = ["/usr/bin/other", "-x"]
+    proc.runs(7, *before)
+    proc.runs(8)
+    proc.runs(9, NOVA, "-v")
+    scanner = proc.scanner(NOVA, f"{NOVA} -v")
+    assert pids(scanner.scan(depth=Depth.FRESH)) == {9}
+    # A successor of fewer words, of more, of a process that had none, and one that goes on as what was held begins.
+    proc.runs(7, NOVA)
+    proc.runs(8, NOVA, "-v", "-w")
+    proc.runs(9, NOVA, "-vx")
+    held = {9: {NOVA, f"{NOVA} -v"}}
+    scan = scanner.scan(depth=depth, held=held, sure={9})
+    assert pids(scan) == {7, 8, 9} and pids(scan, f"{NOVA} -v") == {8}
+    assert scan.others[9].looks == f"{NOVA} -vx"
+    # The same words, executed anew or not.
+    proc.runs(9, NOVA, "-vx", marks=6)
+    again = scanner.scan(depth=depth, held=held, sure={9})
+    assert {one.marks for one in again.found[NOVA] if one.pid == 9} == {(6, 6, 6)}
+    assert pids(scanner.scan(depth=depth, held={9: {NOVA}}, sure={9}, own_commands={9})) == {7, 8}
+    proc.runs(9, NOVA, "-vx", marks=6, state="Z")
+    assert pids(scanner.scan(depth=depth, held={9: {NOVA}}, sure={9})) == {7, 8}
+
+
+def test_a_very_long_command_line_is_read_again_each_time(proc: Proc) -> None:
+    long = "x" * 5000
+    proc.runs(7, "/usr/bin/other", long)
+    scanner = proc.scanner()
+    assert pids(scanner.scan()) == set()
+    proc.runs(7, NOVA, long)
+    assert pids(scanner.scan()) == {7}
+
+
 def test_a_look_at_a_death_passes_over_those_that_have_long_been_something_else(proc: Proc) -> None:
     scanner = proc.scanner(settled_after=-1.0)
     proc.runs(7, "/usr/bin/another")
