@@ -106,8 +106,11 @@ class Table:
         self.rows[key] = replace(self.rows[key], pidfd=pidfd)
         self._changed()
 
-    def take(self, scan: Scan, now: float, ended: frozenset[Key]) -> None:
-        """What a scan that began at monotonic second `now` has shown; `ended`: who has ended, be it after that."""
+    def take(self, scan: Scan, now: float, ended: frozenset[Key]) -> bool:
+        """What a scan that began at monotonic second `now` has shown; `ended`: who has ended, be it after that.
+
+        False: all is as it was when the last scan was taken in.
+        """
         before = dict(self.rows)
         last_seen, self._taken_at = self._taken_at, self._ticks_now()
         present: dict[Key, dict[str, Found]] = {}
@@ -127,13 +130,14 @@ class Table:
             if missing:
                 self._missed(key, row, frozenset(missing), scan.others.get(row.pid), now)
         if self._recounted and self.rows == before:
-            return
+            return False
         self._changed()
         self._count_strong(last_seen)
         self._pass_on_what_is_left_over()
         self._recounted = True
         for name in [name for name in self._left if self.of(name)]:
             del self._left[name]
+        return True
 
     def of(self, process_name: str) -> list[Held]:
         """Who counts as running it now, strong ones first, then the oldest."""

@@ -25,7 +25,7 @@ from masakarimonitors.processmonitor.core.recognition.matching import Index
 from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN, AsSeen, Pattern
 from masakarimonitors.processmonitor.sources.held import APART, Key, Table
 from masakarimonitors.processmonitor.sources.patterns import Programs, as_written, follow_again
-from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
+from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, tick_of, ticks_now
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.processes.limits import allowed_descriptors
@@ -112,6 +112,9 @@ class Processes:
         self._due = True
         self._ticked = False
         self._unheld = False
+        # Of whom it is known already as whom they run, and whether each that should be held was at the last scan.
+        self._learned_of: dict[str, tuple[Found, ...]] = {}
+        self._all_held = False
 
     def watch(self, entries: Sequence[Entry]) -> None:
         """Watch exactly these; each one's presence is emitted after the next scan."""
@@ -123,6 +126,8 @@ class Processes:
         self._met -= others  # one that does not fit is held, as at a start
         for name in others | self._seen.keys() - {one.process_name for one in entries}:
             self._seen.pop(name, None)
+        self._learned_of = {}
+        self._all_held = False
         self._lists += 1
         self._followed = False
         self._entries = tuple(entries)
@@ -346,11 +351,15 @@ class Processes:
 
     def _take(self, scan: Scan, at: Instant) -> None:
         self._scanned, self._at = scan, at
-        before = {name: self._table.of(name) for name in self._presence}
-        self._table.take(scan, at.monotonic, frozenset(self._ended))
-        self._hold()
+        before = {name: rows for name in self._presence if (rows := self._table.of(name))}
+        changed = self._table.take(scan, at.monotonic, frozenset(self._ended)) or not self._all_held
+        if changed:
+            self._hold()
         learned = False
-        for name in self._presence:
+        for name, told in self._presence.items():
+            if told is Presence.RUNNING and not changed:  # as it was, so the same run it
+                learned = self._learn(name, scan) or learned
+                continue
             presence = Presence.RUNNING if self._table.of(name) else self._judge(name)[0]
             if presence is Presence.RUNNING:
                 self._met.add(name)
@@ -366,7 +375,7 @@ class Processes:
         self._ended = {key for key in self._ended if is_same(*key)}
         if self._table.doubts:
             asyncio.get_running_loop().call_later(APART * 1.2, self._want_fresh)
-        if any(self._has_lost_one(name, rows) for name, rows in before.items()):
+        if changed and any(self._has_lost_one(name, rows) for name, rows in before.items()):
             asyncio.get_running_loop().call_later(_LOOK_AGAIN, self._want_fresh)
 
     def _has_lost_one(self, name: str, before: Sequence[object]) -> bool:
@@ -416,8 +425,11 @@ class Processes:
 
     def _learn(self, name: str, scan: Scan) -> bool:
         """That it runs, and as whom: these are its users and units from now on. Whether that changes who counts."""
-        before = self._seen.get(name)
-        strong = [one for one in scan.found.get(name, ()) if one.reason.strong]
+        before, found = self._seen.get(name), scan.found.get(name, ())
+        if before is not None and self._learned_of.get(name) == found:
+            return False
+        self._learned_of[name] = found
+        strong = [one for one in found if one.reason.strong]
         if before is not None and all(
             one.user in before.users and one.unit in before.units for one in strong
         ):
@@ -450,6 +462,7 @@ class Processes:
         room = self._descriptors() // 2 - len(self._pidfds)
         for key in [key for key in wanted if key not in self._pidfds][: max(room, 0)]:
             self._open(key)
+        self._all_held = wanted.keys() <= self._pidfds.keys()
 
     def _open(self, key: Key) -> None:
         """Hold a pidfd of this very process, or note that it has ended."""

@@ -606,11 +606,12 @@ async def test_a_dead_program_is_not_held_by_one_whose_name_begins_with_its_own(
             process.kill()
 
 
-async def test_few_descriptors_hold_the_first_of_each_and_the_others_are_looked_at(tmp_path: Path) -> None:
+async def test_few_descriptors_hold_the_first_of_each_and_more_hold_the_others(tmp_path: Path) -> None:
     programs = [tmp_path / "one", tmp_path / "two"]
     for program in programs:
         shutil.copy("/bin/sleep", program)
-    source = Processes(SystemClock(), 3600, descriptors=lambda: 6)
+    allowed = [6]
+    source = Processes(SystemClock(), 3600, descriptors=lambda: allowed[0])
     source.watch([Entry(process_name=str(program)) for program in programs])
     processes = [begun([program, "600"]) for program in programs for _ in range(4)]
     before = open_files()
@@ -619,6 +620,9 @@ async def test_few_descriptors_hold_the_first_of_each_and_the_others_are_looked_
         for program in programs:
             assert (await look(source, str(program))).presence is Presence.RUNNING
         assert held_since(before) == 3
+        allowed[0] = 100  # and nothing else is another than before
+        await look(source, str(programs[0]))
+        assert held_since(before) == 8
         for process in processes[:4]:
             process.kill()
             process.wait()
