@@ -163,7 +163,8 @@ class Other:
 class Depth(Enum):
     """How much a scan reads.
 
-    SUCCESSORS, at a death: all but those that have long been something else. ALL: every command line.
+    SUCCESSORS, at a death: all but those that have long been something else, and those that are surely held.
+    ALL: every command line.
     FRESH: every executable too, so that a process that has become another program with the same command
     line is noticed as well. TURNS, while all that is listed runs: the same of whoever is new, or has become something
     else lately. The others have their turn once in six scans; of those among them that are surely held, it is looked
@@ -270,14 +271,17 @@ class Scanner:
         others: dict[int, Other] = {}
         doubtful: dict[str, list[Doubtful]] = {}
 
+        def as_told(pid: int, now: Known, told: _Told) -> None:
+            seen[pid], self._told[pid] = now, told
+            for one, process_name in told.found:
+                found.setdefault(process_name, []).append(one)
+
         def runs_as_told(pid: int, now: Known, told: _Told | None) -> bool:
             """It has executed nothing since it was told what it runs: each exec has the kernel put it elsewhere in
             memory."""
             if told is None or what_runs(pid, self._proc) != told.shown:
                 return False
-            seen[pid], self._told[pid] = now, told
-            for one, process_name in told.found:
-                found.setdefault(process_name, []).append(one)
+            as_told(pid, now, told)
             return True
 
         try:
@@ -293,6 +297,11 @@ class Scanner:
             self.reading = pid
             now = known.get(pid)
             try:
+                if partial and pid in sure and not own_commands and now is not None and pid in before:
+                    as_told(
+                        pid, now, before[pid]
+                    )  # no successor, and whoever acts on this look looks at ALL first
+                    continue
                 if depth is Depth.TURNS and pid % _TURNS != self._turn and now is not None:
                     if name in self._settled:
                         seen[pid] = now

@@ -214,10 +214,8 @@ def test_only_a_fresh_look_sees_another_program_with_the_same_command_line(proc:
     assert (found.pid, found.reason.strong) == (7, False)
 
 
-@pytest.mark.parametrize("depth", [Depth.ALL, Depth.SUCCESSORS])
-def test_a_look_reads_what_has_changed_whatever_it_was_before(proc: Proc, depth: Depth) -> None:
-    before = ["/usr/bin/other", "-x"]
-    proc.runs(7, *before)
+def test_a_look_reads_what_has_changed_whatever_it_was_before(proc: Proc) -> None:
+    proc.runs(7, "/usr/bin/other", "-x")
     proc.runs(8)
     proc.runs(9, NOVA, "-v")
     scanner = proc.scanner(NOVA, f"{NOVA} -v")
@@ -227,16 +225,36 @@ def test_a_look_reads_what_has_changed_whatever_it_was_before(proc: Proc, depth:
     proc.runs(8, NOVA, "-v", "-w")
     proc.runs(9, NOVA, "-vx")
     held = {9: {NOVA, f"{NOVA} -v"}}
-    scan = scanner.scan(depth=depth, held=held, sure={9})
+    scan = scanner.scan(held=held, sure={9})
     assert pids(scan) == {7, 8, 9} and pids(scan, f"{NOVA} -v") == {8}
     assert scan.others[9].looks == f"{NOVA} -vx"
     # The same words, executed anew or not.
     proc.runs(9, NOVA, "-vx", marks=6)
-    again = scanner.scan(depth=depth, held=held, sure={9})
+    again = scanner.scan(held=held, sure={9})
     assert {one.marks for one in again.found[NOVA] if one.pid == 9} == {(6, 6, 6)}
-    assert pids(scanner.scan(depth=depth, held={9: {NOVA}}, sure={9}, own_commands={9})) == {7, 8}
+    assert pids(scanner.scan(held={9: {NOVA}}, sure={9}, own_commands={9})) == {7, 8}
     proc.runs(9, NOVA, "-vx", marks=6, state="Z")
-    assert pids(scanner.scan(depth=depth, held={9: {NOVA}}, sure={9})) == {7, 8}
+    assert pids(scanner.scan(held={9: {NOVA}}, sure={9})) == {7, 8}
+
+
+def test_a_look_at_a_death_asks_nobody_who_is_surely_held_and_the_one_before_a_command_asks_all(
+    proc: Proc,
+) -> None:
+    other = "/usr/bin/other"
+    proc.runs(7, other)
+    scanner = proc.scanner(NOVA, other)
+    assert pids(scanner.scan(depth=Depth.FRESH), other) == {7}
+    proc.runs(7, NOVA, marks=6)  # what is held for one entry takes the place of another's
+    proc.runs(8, NOVA)
+    held = {7: {other}}
+    for depth, sure, found in (
+        (Depth.SUCCESSORS, {7}, {8}),
+        (Depth.ALL, {7}, {7, 8}),
+        (Depth.FRESH, {7}, {7, 8}),
+    ):
+        assert pids(scanner.scan(depth=depth, held=held, sure=sure)) == found
+    proc.runs(7, other)
+    assert pids(scanner.scan(depth=Depth.SUCCESSORS, held=held), other) == {7}, "not surely held"
 
 
 def test_a_very_long_command_line_is_read_again_each_time(proc: Proc) -> None:
