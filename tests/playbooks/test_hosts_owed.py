@@ -5,8 +5,17 @@ masakari's engine puts a host on maintenance and disables it in nova with each r
 
 import pytest
 
+from masakarimonitors.hostmonitor.core.ledger import (
+    OWED,
+    LedgerEntry,
+    outages,
+    read_ledger,
+    with_owed,
+    write_ledger,
+)
 from masakarimonitors.hostmonitor.core.observation import Membership, Outcome, Sighting
 from masakarimonitors.hostmonitor.core.outages.reasons import Reason
+from masakarimonitors.hostmonitor.core.state import Policy
 from tests.fixtures.host_play import OWN, Play, pacemaker_policy, policy, stopped
 
 DAY = 86400
@@ -280,3 +289,96 @@ def test_who_reports_first_after_days_looks_whether_it_was_put_back() -> None:
     assert owed(play.registry(FLAGGED))
     play = late().registry(IN_SERVICE)
     assert not owed(play) and play.state.hosts["node05"].aftermath is None
+
+
+# -- who was away meanwhile ------------------------------------------------------------------------------
+
+
+def written(play: Play, *, by_an_earlier_release: bool = False) -> dict[str, LedgerEntry]:
+    """The ledger as whoever reads it next finds it in the store."""
+    entries = play.ledgers[-1]
+    read = read_ledger(write_ledger(outages(entries) if by_an_earlier_release else entries))
+    assert read is not None
+    return dict(read)
+
+
+def put_back() -> Play:
+    """The host is back, its leader owes the look, and its engine has put it on maintenance."""
+    return read(lost(api=True).heal("node05"), FLAGGED, 2)
+
+
+def away(rules: Policy = RULES) -> Play:
+    """Another monitor, which was not running from before the failure until after the return."""
+    return Play(rules).all_up("node05")
+
+
+def test_who_was_away_while_the_host_failed_and_came_back_tells_the_two_commands_once_it_reports() -> None:
+    play = away().follows("node02", written(put_back())).wait(60)
+    assert not owed(play), "whoever reports tells it"
+    play.leads(None).registry(FLAGGED).wait(1)
+    assert owed(play) and "node05 nova-compute" in play.last("host:node05").why
+    assert not owed(read(play, IN_SERVICE, 1)) and play.state.hosts["node05"].aftermath is None
+
+
+def test_so_does_who_reports_as_soon_as_it_is_started() -> None:
+    play = away().leads(written(put_back())).registry(FLAGGED).wait(1)
+    assert owed(play)
+
+
+def test_it_is_remembered_over_its_own_restart_and_told_on_to_the_next() -> None:
+    play = away().follows("node02", written(put_back())).wait(60)
+    play.start()
+    play.all_up("node05").leads(None).registry(FLAGGED).wait(1)
+    assert owed(play) and owed(away().leads(written(play)).registry(FLAGGED).wait(1))
+
+
+def test_what_masakari_may_have_is_told_on_as_that() -> None:
+    play = away().leads(written(lost().heal("node05").wait(1))).registry(FLAGGED).wait(1)
+    assert owed(play)
+    play = away().leads(written(lost().heal("node05").wait(1))).registry(IN_SERVICE).wait(1)
+    assert "may have" in play.last("host:node05").why or "if masakari has it" in play.last("host:node05").why
+
+
+def test_whose_end_the_reporter_has_seen_is_owed_by_nobody_who_only_heard_of_it() -> None:
+    first = put_back()
+    play = away().follows("node02", written(first)).wait(60)
+    play.follows("node02", written(read(first, IN_SERVICE, 1)))
+    assert play.state.hosts["node05"].aftermath is None
+    assert OWED in play.leads(None).ledgers[-1], "who reports next says that nothing is"
+
+
+def test_a_ledger_of_an_earlier_release_says_nothing_of_it() -> None:
+    first = put_back()
+    play = away().follows("node02", written(first)).wait(60)
+    play.follows("node02", written(first, by_an_earlier_release=True)).wait(60)
+    assert owed(play.leads(None).registry(FLAGGED).wait(1))
+
+
+def test_who_has_seen_the_return_itself_keeps_what_it_knows_whatever_the_ledger_says() -> None:
+    first = read(put_back(), IN_SERVICE, 1)
+    play = Play(RULES).all_up("node05").follows("node02").cut("node05").wait(5)
+    play.follows("node02", dict(lost(api=True).ledgers[-1])).heal("node05").wait(5)
+    kept = play.state.hosts["node05"].aftermath
+    play.follows("node02", written(first))
+    assert kept is not None and play.state.hosts["node05"].aftermath == kept
+
+
+def test_of_a_report_that_was_under_way_the_ledger_may_know_that_it_arrived() -> None:
+    play = lost().heal("node05").wait(1).follows("node02", written(put_back())).wait(1)
+    assert owed(play.leads(None).registry(FLAGGED).wait(1))
+    assert "has disabled it in nova" in play.last("host:node05").why
+
+
+def test_what_others_wrote_of_this_host_is_told_on_to_who_may_judge_it() -> None:
+    entries = written(put_back())
+    play = Play(pacemaker_policy(own="node05", lookup=True, elected=True)).view("cluster")
+    play.sees("cluster", {"node05": Membership.UP, "node01": Membership.UP}, whole=True).leads(entries)
+    assert "node05" not in play.state.hosts
+    assert owed(away().leads(written(play)).registry(FLAGGED).wait(1))
+
+
+@pytest.mark.parametrize("words", [{"owed": "a word of a later release"}, {"at": "yesterday"}])
+def test_what_cannot_be_understood_of_it_is_owed_until_it_is_seen_in_service(words: dict[str, str]) -> None:
+    entries = with_owed({}, {"node05": words})
+    play = away().leads(entries).registry(FLAGGED).wait(1)
+    assert owed(play) and not owed(read(play, IN_SERVICE, 1))

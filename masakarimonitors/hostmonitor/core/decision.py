@@ -35,7 +35,7 @@ from masakarimonitors.hostmonitor.core.ingest import ingest
 from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.judging.judge import judge
 from masakarimonitors.hostmonitor.core.judging.pursue import pursue
-from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.ledger import OWED, LedgerEntry, owed_in, with_owed
 from masakarimonitors.hostmonitor.core.observation import (
     DomainsChanged,
     GuardChanged,
@@ -44,7 +44,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     Observation,
     WriteLedger,
 )
-from masakarimonitors.hostmonitor.core.outages import messages
+from masakarimonitors.hostmonitor.core.outages import aftermath, messages
 from masakarimonitors.hostmonitor.core.outages.host import MEMORY, HostState, memo
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement, started
 from masakarimonitors.hostmonitor.core.outages.outage import Phase, UnlistedMove
@@ -311,15 +311,20 @@ class _Round:
             self.commands.append(Remember(MEMORY + name, after))
 
     def _keep_ledger(self, troubled: Iterable[str]) -> Mapping[str, LedgerEntry]:
-        """The open outages for the next leader: the whole of them at each gain, and whenever they change."""
+        """The open outages, and what is owed after others, for the next leader: the whole of it at each gain, and
+        whenever it changes."""
         ledger, own = self.cluster.ledger, self.policy.own
         if not _leads(self.cluster):
             return ledger
-        entries = {own: ledger[own]} if own in ledger else {}
+        told = {own: ledger[own]} if own in ledger else {}
+        owed = {name: words for name, words in (owed_in(ledger) or {}).items() if name == own}
         for name in sorted(troubled):
-            outage = self.hosts[name].outage
-            if outage is not None and outage.report is not None:
-                entries[name] = outage.report.entry
+            host = self.hosts[name]
+            if host.outage is not None and host.outage.report is not None:
+                told[name] = host.outage.report.entry
+            if host.aftermath is not None:
+                owed[name] = aftermath.said(host.aftermath)
+        entries = with_owed(told, owed) if owed or OWED in ledger else told
         if self.news.gained or entries != self.old.cluster.ledger or not _leads(self.old.cluster):
             self.commands.append(WriteLedger(entries))
         return entries

@@ -20,7 +20,7 @@ from masakarimonitors.hostmonitor.core.election.reporter import (
 from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
 from masakarimonitors.hostmonitor.core.evidence.proof import after_another
 from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
-from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, outages
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, outages, owed_in, without_bmcs
 from masakarimonitors.hostmonitor.core.observation import (
     Follower,
     Leader,
@@ -28,7 +28,7 @@ from masakarimonitors.hostmonitor.core.observation import (
     NoElection,
 )
 from masakarimonitors.hostmonitor.core.outages import messages
-from masakarimonitors.hostmonitor.core.outages.handover import adopt, depose, disown
+from masakarimonitors.hostmonitor.core.outages.handover import adopt, depose, disinherit, disown, inherit
 from masakarimonitors.hostmonitor.core.outages.host import HostState, new_host
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy, State
@@ -47,7 +47,7 @@ def take_word(policy: Policy, state: State, seen: Word, now: Instant) -> News:
     if isinstance(seen, Leader):
         seen = replace(seen, good_for=seen.good_for - now.unnoticed_since(seen.at))
     after, change = hear(before, seen, now.monotonic)
-    ledger = None if isinstance(seen, NoElection) or seen.ledger is None else outages(seen.ledger)
+    ledger = None if isinstance(seen, NoElection) or seen.ledger is None else without_bmcs(seen.ledger)
     return _changed(policy, state, after, change, ledger, now)
 
 
@@ -82,7 +82,8 @@ def _changed(
     if ledger is not None and read:
         if change is Change.GAINED:
             _disown(hosts, before, ledger, now)
-        _adopt(hosts, after, ledger, now)
+        _adopt(hosts, after, outages(ledger), now)
+        _inherit(hosts, ledger)
         after = replace(after, term_read=after.standing is Standing.LEADER)
         # What is not in it although this monitor knows of it was not written yet; the leader writes the whole.
         cluster = replace(cluster, ledger=dict(ledger))
@@ -146,6 +147,20 @@ def _adopt(hosts: _Hosts, after: Reporter, ledger: Mapping[str, LedgerEntry], no
         if after.standing is Standing.FOLLOWER and _is_well(hosts, before.host, now):
             continue  # the reporter has seen first what we are about to see, or is about to close it
         hosts.put(before, adopt(before, entry, now))
+
+
+def _inherit(hosts: _Hosts, ledger: Mapping[str, LedgerEntry]) -> None:
+    """What is owed after outages that are over; this host's own is looked after by whoever reports next."""
+    owed = owed_in(ledger)
+    if owed is None:
+        return
+    for name, words in owed.items():
+        if name != hosts.policy.own:
+            before = hosts.of(name)
+            hosts.put(before, inherit(before, words))
+    for name in sorted(hosts.state.troubled - owed.keys()):
+        before = hosts.of(name)
+        hosts.put(before, disinherit(before))
 
 
 def _is_well(hosts: _Hosts, host: HostState, now: Instant) -> bool:

@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.outside import moment
+from masakarimonitors.hostmonitor.core.ledger import Words
 from masakarimonitors.hostmonitor.core.observation import LookUpReports, ReportsFound
 from masakarimonitors.hostmonitor.core.outages.outage import Act, Outage
 
@@ -106,7 +107,8 @@ class Aftermath:
     have ended with it.
 
     Of before a restart only the wall time is known. `asked`: the open question about masakari's list; `found`: its
-    answer, until that is judged; `due`: the monotonic second at which it is asked again.
+    answer, until that is judged; `due`: the monotonic second at which it is asked again. `heard`: this monitor has not
+    seen the outage end, and knows of it by the ledger alone.
     """
 
     owed: Owed
@@ -120,6 +122,7 @@ class Aftermath:
     asked: LookUpReports | None = None
     found: ReportsFound | None = None
     due: float = -math.inf
+    heard: bool = False
 
     @property
     def is_asked_for(self) -> bool:
@@ -163,10 +166,29 @@ def heard(aftermath: Aftermath, found: ReportsFound) -> Aftermath:
     return replace(aftermath, asked=None, found=found, due=found.at.monotonic + ASKED_EACH)
 
 
-def memo(aftermath: Aftermath) -> JSON:
-    """What must survive a restart."""
+def inherited(before: Aftermath | None, words: Words) -> Aftermath:
+    """With what the ledger says is owed: the outage may have ended while this monitor was not there to see it.
+
+    Who has seen it end knows better when that was, and is told no more than that masakari has a report.
+    """
+    theirs = restore(dict(words))
+    assert theirs is not None
+    if before is None or before.heard:
+        return before if before is not None and said(before) == words else replace(theirs, heard=True)
+    if before.owed is Owed.MAYBE and theirs.owed is not Owed.MAYBE:
+        return replace(before, owed=TABLE[before.owed, News.UNDER_WAY])
+    return before
+
+
+def said(aftermath: Aftermath) -> Words:
+    """What whoever reports next must know."""
     told = {} if aftermath.told is None else {"told": aftermath.told.isoformat()}
     return {"owed": aftermath.owed.name, "at": aftermath.at.wall.isoformat(), **told}
+
+
+def memo(aftermath: Aftermath) -> JSON:
+    """What must survive a restart."""
+    return {**said(aftermath), **({"heard": True} if aftermath.heard else {})}
 
 
 def restore(kept: JSON) -> Aftermath | None:
@@ -177,7 +199,8 @@ def restore(kept: JSON) -> Aftermath | None:
     word = str(words.get("owed"))
     owed = Owed[word] if word in Owed.__members__ else Owed.MAYBE
     at = moment(words.get("at")) or _NEVER
-    return Aftermath(owed, Instant(-math.inf, at), told=moment(words.get("told")))
+    told = moment(words.get("told"))
+    return Aftermath(owed, Instant(-math.inf, at), told=told, heard=words.get("heard") is True)
 
 
 _NEVER = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

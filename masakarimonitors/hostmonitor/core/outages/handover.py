@@ -9,9 +9,9 @@ import math
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HOSTNAME
-from masakarimonitors.hostmonitor.core.ledger import LedgerEntry
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, Words
 from masakarimonitors.hostmonitor.core.outages import messages
-from masakarimonitors.hostmonitor.core.outages.aftermath import owed_of
+from masakarimonitors.hostmonitor.core.outages.aftermath import inherited, owed_of
 from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.outages.outage import Fact, Fate, Outage, Phase, Report, move
 from masakarimonitors.hostmonitor.core.outages.watch import Seen
@@ -69,6 +69,19 @@ def _as_report(entry: LedgerEntry, fate: Fate, now: Instant) -> Report:
         settled_at=entry.reported_at if entry.delivered else None,
         arrived_by=now.monotonic if entry.delivered else -math.inf,
     )
+
+
+def inherit(judgement: Judgement, words: Words) -> Judgement:
+    """A monitor that reports, or has, says in the ledger what a person has to see to after this host's outage."""
+    before = judgement.host.aftermath
+    after = inherited(before, words) if HOSTNAME.match(judgement.name) else before
+    return judgement if after is before else judgement.but(aftermath=after)
+
+
+def disinherit(judgement: Judgement) -> Judgement:
+    """Whoever reports has seen the end of what is known here by the ledger alone."""
+    aftermath = judgement.host.aftermath
+    return judgement.but(aftermath=None) if aftermath is not None and aftermath.heard else judgement
 
 
 def disown(judgement: Judgement, now: Instant) -> Judgement:

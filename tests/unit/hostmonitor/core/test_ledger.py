@@ -13,8 +13,11 @@ from masakarimonitors.core.notification import HOSTNAME, HostStatus
 from masakarimonitors.hostmonitor.core.ledger import (
     LedgerEntry,
     outages,
+    owed_in,
     read_ledger,
     with_bmcs,
+    with_owed,
+    without_bmcs,
     write_ledger,
     wrong_bmcs,
 )
@@ -55,6 +58,7 @@ def test_what_is_written_is_read_back(entries: dict[str, LedgerEntry]) -> None:
     assert read_ledger(write_ledger(entries)) == entries
 
 
+OWING = {"node07": {"owed": "OUT", "at": WHEN.isoformat()}}
 WRONG = {"node05": {"ipmi 10.0.0.2:623": 4100.0}, "node06": {"https 10.0.0.3:443 /a": 0.0}}
 
 
@@ -71,25 +75,41 @@ def test_what_is_known_of_bmcs_is_read_back_and_is_no_outage() -> None:
 def test_after_an_earlier_release_which_bmcs_are_wrong_is_unknown_and_the_outages_are_as_they_were(
     wrong: Mapping[str, Mapping[str, float]],
 ) -> None:
-    """It knows nothing of BMCs, takes such an entry for a host of that name, and writes it without them."""
-    ledger = write_ledger(with_bmcs({"node05": ENTRY}, wrong))
-    assert wrong_bmcs(read_ledger(ledger) or {}) is not None
+    """It knows nothing of BMCs, takes such an entry for a host of that name, and writes it without them. So it does
+    with what is owed after an outage."""
+    ledger = write_ledger(with_bmcs(with_owed({"node05": ENTRY}, OWING), wrong))
+    read = read_ledger(ledger) or {}
+    assert wrong_bmcs(read) is not None and owed_in(read) == OWING
     entries = read_ledger(earlier_release.run("leads-and-reports", ledger))
-    assert entries is not None and wrong_bmcs(entries) is None
+    assert entries is not None and wrong_bmcs(entries) is None and owed_in(entries) is None
     assert outages(entries).keys() == {"node05", "node06"} and outages(entries)["node05"] == ENTRY
 
 
 def test_an_earlier_release_reads_it_and_passes_over_what_no_host_can_be_called() -> None:
     """It made an entry of these three fields alone, and heeds none whose name masakari would refuse."""
-    told = json.loads(write_ledger(with_bmcs({"node05": ENTRY}, WRONG)))
+    told = json.loads(write_ledger(with_bmcs(with_owed({"node05": ENTRY}, OWING), WRONG)))
     for name, entry in told.items():
         HostStatus(entry["host_status"])
         assert datetime.datetime.fromisoformat(entry["reported_at"]).tzinfo and entry["delivered"] is True
-        assert (HOSTNAME.match(name) is None) is name.startswith("bmc:")
-    odd = Judgement(name="bmc:node05", sequence=("storage",), host=new_host(1))
+        assert (HOSTNAME.match(name) is None) is name.startswith(("bmc:", "owed:"))
     entries = read_ledger(json.dumps(told))
-    assert entries is not None
-    assert adopt(odd, entries["bmc:node05"], Instant(1.0, WHEN)) == odd
+    assert entries is not None and {"bmc:", "bmc:node05", "owed:", "owed:node07"} < entries.keys()
+    for name in entries.keys() - {"node05"}:
+        odd = Judgement(name=name, sequence=("storage",), host=new_host(1))
+        assert adopt(odd, entries[name], Instant(1.0, WHEN)) == odd
+
+
+def test_what_is_owed_is_read_back_is_no_outage_and_is_nothing_where_nobody_says_so() -> None:
+    entries = read_ledger(write_ledger(with_bmcs(with_owed({"node05": ENTRY}, OWING), WRONG)))
+    assert entries is not None and outages(entries) == {"node05": ENTRY} and owed_in(entries) == OWING
+    assert without_bmcs(entries) == with_owed({"node05": ENTRY}, OWING)
+    assert owed_in(with_owed({}, {})) == {} and owed_in(with_bmcs({}, WRONG)) is None
+
+
+@pytest.mark.parametrize("told", ["all", None, [], 7])
+def test_what_cannot_be_understood_of_what_is_owed_makes_no_ledger_unreadable(told: object) -> None:
+    assert read_ledger(one(owed=told)) == {"node05": ENTRY}
+    assert owed_in(read_ledger(one(owed={"at": None})) or {}) is None
 
 
 @pytest.mark.parametrize(
