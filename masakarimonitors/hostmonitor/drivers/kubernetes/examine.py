@@ -19,7 +19,13 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import (
 from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import blank_lease
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames, find_own, who
 from masakarimonitors.hostmonitor.drivers.kubernetes.parse import NodeSeen, read_node
-from masakarimonitors.hostmonitor.drivers.kubernetes.peers import needs, selector, words_lease
+from masakarimonitors.hostmonitor.drivers.kubernetes.peers import (
+    name_of,
+    needs,
+    not_ours,
+    selector,
+    words_lease,
+)
 
 _PATIENCE = 5.0
 
@@ -135,12 +141,15 @@ async def _node_leases(api: Api) -> Finding:
 
 async def _fleet(api: Api, namespace: str, name: str, own: str) -> Finding | None:
     """What keeps this host's monitor from saying how it is, or from reading that of the others when it reports."""
+    called, foreign = name_of(name, own), ""
     try:
-        try:
-            await api.write_lease(namespace, words_lease(name, own, ""), _PATIENCE, trial=True)
-        except ApiFault as fault:
-            if fault.status != 409:  # it is there already
-                raise
+        there = await api.read_lease(namespace, called, _PATIENCE)
+        if there is None or not (foreign := not_ours(namespace, name, called, there)):
+            try:
+                await api.write_lease(namespace, words_lease(name, own, "", there), _PATIENCE, trial=True)
+            except ApiFault as fault:
+                if fault.status != 409:  # its monitor has said something meanwhile
+                    raise
         async with aclosing(api.list_leases(namespace, selector(name), _PATIENCE)) as leases:  # type: ignore[type-var]
             async for _ in leases:
                 break
@@ -148,11 +157,15 @@ async def _fleet(api: Api, namespace: str, name: str, own: str) -> Finding | Non
         need = f": {needs(namespace)}" if fault.status == 403 else ""
         return Finding(
             Weight.WARNING,
-            f"kubernetes: the Leases beside {namespace}/{name} cannot be used ({fault}){need}. The view of the "
-            "monitors of all hosts lacks this one, or is not there; nothing else suffers ([host] fleet_view = false "
-            "wants none)",
+            f"kubernetes: the Leases beside {namespace}/{name} cannot be used ({fault}){need}. {_LACKS}",
         )
-    return None
+    return Finding(Weight.WARNING, f"kubernetes: {foreign}. {_LACKS}") if foreign else None
+
+
+_LACKS = (
+    "The view of the monitors of all hosts lacks this one, or is not there; nothing else suffers ([host] fleet_view = "
+    "false wants none)"
+)
 
 
 async def _lease(api: Api, namespace: str, name: str) -> Finding:

@@ -35,10 +35,29 @@ class WordsApi(Protocol):
         """Each Lease that bears the label; raises ApiFault."""
 
 
+def name_of(lease: str, node: str) -> str:
+    """What the Lease of that node's monitor is called, beside the election's."""
+    return f"{lease}-{node.lower()}"
+
+
+def not_ours(namespace: str, lease: str, name: str, there: Mapping[str, Any]) -> str:
+    """Why the Lease that is there under this name is not to be written, for people; empty: it is one of these.
+
+    The Lease of another election may be called so: it is what keeps two of its monitors from reporting.
+    """
+    if _label_of(there) == _label(lease):
+        return ""
+    return (
+        f"the Lease {namespace}/{name} is there and is not of these (it has no label {selector(lease)}): it is left "
+        "alone. Where another election has that name, give one of both another ([kubernetes] lease_name); else "
+        "delete it"
+    )
+
+
 def words_lease(lease: str, node: str, value: str, there: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The Lease of that node's monitor, with this to say; `there`: as it stands."""
     metadata: dict[str, Any] = {
-        "name": f"{lease}-{node.lower()}",
+        "name": name_of(lease, node),
         "labels": {FLEET: _label(lease)},
         "annotations": {ANNOUNCEMENT: value},
     }
@@ -88,15 +107,10 @@ class LeaseWords:
         """Have this stand there as said by this node; raises NotShared."""
         try:
             async with self._open_api(self._credentials) as api:
-                name = words_lease(self._lease, node, "")["metadata"]["name"]
+                name = name_of(self._lease, node)
                 there = await api.read_lease(self._namespace, name, _PATIENCE)
-                if there is not None and _label_of(there) != _label(self._lease):
-                    # The Lease of another election may be called so: it is what keeps two of its from reporting.
-                    raise NotShared(
-                        f"the Lease {self._namespace}/{name} is there and is not of these (it has no label "
-                        f"{selector(self._lease)}): it is left alone. Where another election has that name, give one "
-                        "of both another ([kubernetes] lease_name); else delete it"
-                    )
+                if there is not None and (foreign := not_ours(self._namespace, self._lease, name, there)):
+                    raise NotShared(foreign)
                 body = words_lease(self._lease, node, value.decode(), there)
                 await api.write_lease(self._namespace, body, _PATIENCE)
         except ApiFault as fault:

@@ -71,6 +71,19 @@ async def test_what_each_monitor_says_of_itself_is_tried_and_not_written(tmp_pat
         assert last.weight is Weight.WARNING and "needs get, create, update, list on leases" in last.text
 
 
+async def test_a_lease_of_another_election_in_the_place_of_ones_own_words_is_told(tmp_path: Path) -> None:
+    """The monitor leaves it alone, and says so; "it is there already" is no answer to whose it is."""
+    async with cluster().serve() as server:
+        server.labelled["l-n1"] = {
+            "metadata": {"name": "l-n1", "resourceVersion": "3"},
+            "spec": {"holderIdentity": "n2"},
+        }
+        last = (await found(tmp_path, server, fleet="n1"))[-1]
+        assert last.weight is Weight.WARNING and "is not of these" in last.text and "lease_name" in last.text
+        server.labelled["l-n1"]["metadata"]["labels"] = {"masakari-monitors/fleet": "l"}
+        assert {one.weight for one in await found(tmp_path, server, fleet="n1")} == {Weight.OK}
+
+
 @pytest.mark.parametrize(
     ("switch", "status", "weight", "words"),
     [
