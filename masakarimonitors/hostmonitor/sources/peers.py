@@ -91,16 +91,19 @@ class Peers:
 
     async def run(self, emit: Callable[[Any], None]) -> NoReturn:
         """Until cancelled."""
+        broken = 0
         while True:
             try:
                 await self._take_turn()
+                broken = 0
             except Exception:  # nothing that is seen and reported may suffer from this
+                broken += 1
                 LOG.exception(
                     "What the other hosts' monitors say cannot be compared, by a fault of this program"
                 )
                 self._fleet = None
                 self._not_read = "by a fault of this program; see the log"
-            await self._clock.sleep(self._pace.look)
+            await self._clock.sleep(backoff(broken, self._pace.look, self._pace.refresh))
 
     def alarms(self) -> Sequence[SubjectRow]:
         """What of the fleet needs somebody."""

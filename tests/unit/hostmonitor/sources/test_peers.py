@@ -273,3 +273,18 @@ async def test_a_fault_of_this_program_ends_nothing(caplog: pytest.LogCaptureFix
         await on.clock.advance(70)
         assert on.shown["counts"]["as others"] == 1
     assert "by a fault of this program" in caplog.text
+
+
+async def test_a_fault_of_this_program_is_tried_again_ever_more_slowly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    on = Stage()
+    on.store.fault = KeyError("a fault of ours")
+    async with on.running():
+        await on.clock.advance(3600)
+        assert "fault of this program" in on.shown["not_read"]
+        told = len(caplog.records)
+        assert 7 <= told <= 14, "each with its traceback: at 5, 10, 20 s, and every ten minutes in the end"
+        on.store.fault = None
+        await on.clock.advance(700)
+        assert on.shown["not_read"] == "" and len(caplog.records) <= told + 1
