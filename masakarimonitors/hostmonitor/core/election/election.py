@@ -56,11 +56,11 @@ class Facts:
     """What one look at the engine shows; times are monotonic seconds.
 
     `sighted`: this node sees what the election hangs on. `leader`: what the holder has written, None when that
-    cannot be read. `challenge`: who asks for the lock. `certain_until`: so long nobody else can hold what this node
-    holds. `alive_until`: so long the other holder counts as living. `announced`: what stands there about this node
-    as the leader is what is true. `can_release`: one that is not certain can still give it up and so make room for
-    others; where the engine does not answer it would only lose what it may keep. `why`: what hinders at present, for
-    the operator; empty: nothing is known to.
+    cannot be read. `challenge`: who asks for the lock; `unread_challenge`: somebody does, in words that cannot be read.
+    `certain_until`: so long nobody else can hold what this node holds. `alive_until`: so long the other holder counts
+    as living. `announced`: what stands there about this node as the leader is what is true. `can_release`: one that is
+    not certain can still give it up and so make room for others; where the engine does not answer it would only lose
+    what it may keep. `why`: what hinders at present, for the operator; empty: nothing is known to.
     """
 
     own: Candidate
@@ -68,6 +68,7 @@ class Facts:
     holder: Holder = Holder.UNKNOWN
     leader: Candidate | None = None
     challenge: Candidate | None = None
+    unread_challenge: bool = False
     certain_until: float = -math.inf
     alive_until: float = math.inf
     announced: bool = True
@@ -109,7 +110,7 @@ class Situation(StrEnum):
     CHANGED = "changed"
     """It is certainly this node's, and what stands there about it must be written anew."""
     UNJUSTIFIED = "unjustified"
-    """It is certainly this node's, and somebody who is not fitter asks for it."""
+    """It is certainly this node's, and somebody asks for it who is not fitter, or whose words cannot be read."""
     OUTRANKED = "outranked"
     """It is this node's, and a fitter one asks for it."""
     UNSURE = "unsure"
@@ -255,7 +256,7 @@ def _holding(election: Election, facts: Facts, policy: ElectionPolicy, now: floa
         since = now if election.unsure_since is None else election.unsure_since
         lapsed = facts.can_release and now - since >= policy.doubt
         return Situation.LAPSED if lapsed else Situation.UNSURE
-    if facts.challenge is not None:
+    if facts.challenge is not None or facts.unread_challenge:
         return Situation.UNJUSTIFIED
     return Situation.SURE if facts.announced else Situation.CHANGED
 

@@ -22,7 +22,8 @@ _MEANS: Mapping[Part, str] = {
     Part.LEDGER: "which hosts are reported is not known here. Whoever becomes the reporter without it goes by what it "
     "has seen itself and by what masakari lists, and writes the ledger anew",
     Part.LEADER: "whoever holds the lock is followed, but if that is no monitor, nobody reports about hosts",
-    Part.CHALLENGE: "the leader keeps its place, though that one may be fitter to report",
+    Part.CHALLENGE: "the leader keeps its place, though that one may be fitter to report, and takes its question away. "
+    "Where it stays, nobody leads: delete it",
 }
 """What it means here that it cannot be read."""
 

@@ -46,6 +46,11 @@ class ElectionRecord:
     unread: frozenset[Part] = frozenset()
     index: int = 0
 
+    @property
+    def asked_for(self) -> bool:
+        """Whether somebody asks for the lock, be it in a form that nobody here can read."""
+        return self.challenge is not None or Part.CHALLENGE in self.unread
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:

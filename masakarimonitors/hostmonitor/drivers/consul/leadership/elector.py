@@ -22,6 +22,7 @@ from masakarimonitors.hostmonitor.core.election.election import (
     Holder,
     Standing,
 )
+from masakarimonitors.hostmonitor.core.election.unread import Part
 from masakarimonitors.hostmonitor.core.observation import Observation
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault, Forbidden, NotThere
 from masakarimonitors.hostmonitor.drivers.consul.datacentre import ProvenLinks
@@ -193,6 +194,7 @@ class Elector:
             holder=holder,
             leader=leader,
             challenge=record.challenge,
+            unread_challenge=Part.CHALLENGE in record.unread,
             certain_until=self._certain_until(now),
             alive_until=self._shown.alive_until(self._timings.unheard),
             announced=own == leader,
@@ -297,7 +299,7 @@ class Elector:
             spread = self._timings.retry / 2 + self.links.members / 500
             self._not_before = self._now() + self._timings.retry + random.uniform(0, spread)
             return
-        if record.challenge is not None:
+        if record.asked_for:
             await self._keys.drop_challenge()
         # Only now: whoever led before cannot write any more.
         asked = self._now()

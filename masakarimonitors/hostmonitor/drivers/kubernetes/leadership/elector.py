@@ -28,6 +28,7 @@ from masakarimonitors.hostmonitor.core.election.election import (
     Holder,
     Standing,
 )
+from masakarimonitors.hostmonitor.core.election.unread import Part
 from masakarimonitors.hostmonitor.core.ledger import write_ledger
 from masakarimonitors.hostmonitor.core.observation import Observation
 from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Api, ApiFault, Credentials
@@ -281,6 +282,7 @@ class LeaseElector:
             holder=self._holder(now),
             leader=leader,
             challenge=None if seen is None else seen.challenge,
+            unread_challenge=seen is not None and Part.CHALLENGE in seen.unread,
             certain_until=self._renewed_for(self._timings.deadline, at),
             announced=not due and own == leader and self._part.draft.wanted is None,
             why=self._read_fault or self._act_fault or self._why_closed(now),

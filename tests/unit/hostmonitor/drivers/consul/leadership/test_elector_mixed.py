@@ -7,7 +7,8 @@ from masakarimonitors.hostmonitor.core.election.unread import Part
 from masakarimonitors.hostmonitor.core.observation import Follower
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import read_record
 from tests.fixtures.fake_consul_store import FakeStore
-from tests.unit.hostmonitor.drivers.consul.electing import PREFIX, Runs, leads, ledger
+from tests.fixtures.waiting import eventually
+from tests.unit.hostmonitor.drivers.consul.electing import ALL, PREFIX, Runs, leads, ledger
 from tests.unit.hostmonitor.drivers.consul.leadership.test_election import keys
 
 ODD = [
@@ -64,12 +65,30 @@ async def test_nobody_leads_beside_a_holder_that_writes_in_an_unknown_form(
     assert ledger(said) in (None, {}) and (value == b"{}" or ledger(said) is None)
 
 
-async def test_a_challenge_of_an_unknown_form_moves_nobody(run: Runs, store: FakeStore) -> None:
-    a = run("a")
-    await a.until(leads)
+async def test_a_challenge_of_an_unknown_form_moves_nobody_and_is_told(run: Runs, store: FakeStore) -> None:
+    store.put(PREFIX + "reporter", write_candidate(Candidate("c", frozenset(ALL))), "of-c")
     store.put(PREFIX + "challenge", b'{"format": 7}')
     b = run("b")
-    await b.until(lambda said: isinstance(said, Follower) and said.leader == "a")
-    assert a.history == ["-", "self"]
+    await b.until(lambda said: isinstance(said, Follower) and said.leader == "c")
     (trouble,) = b.elector.troubles
     assert "who asks the leader for its place" in trouble and PREFIX + "challenge" in trouble
+    assert "the leader keeps its place" in trouble and "delete it" in trouble
+
+
+async def test_the_leader_takes_a_challenge_away_that_nobody_can_read_and_its_alarm_ends(
+    run: Runs, store: FakeStore
+) -> None:
+    a = run("a")
+    await a.until(leads)
+    for _ in range(2):
+        store.put(PREFIX + "challenge", b'{"format": 7}')
+        await store.until(lambda: PREFIX + "challenge" not in store.keys)
+    await eventually(lambda: not a.elector.troubles, "the end of its alarm")
+    assert a.history == ["-", "self"]
+
+
+async def test_whoever_acquires_the_lock_takes_it_away_too(run: Runs, store: FakeStore) -> None:
+    store.put(PREFIX + "challenge", b"node07")
+    a = run("a")
+    await a.until(leads)
+    await store.until(lambda: PREFIX + "challenge" not in store.keys)
