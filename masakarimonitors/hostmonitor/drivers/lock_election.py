@@ -38,6 +38,14 @@ _UNWRITTEN = (
 )
 
 
+def two_of_one_name(does: str, name: str) -> str:
+    """For people: what another process `does` as this host's monitor."""
+    return (
+        f"another process {does} of the election under this host's name, {name}: two monitors run on one host, or two "
+        "hosts have one name. Only one of both reports; end the other, or give each host its own name"
+    )
+
+
 def _nothing() -> None:
     """Nobody waits for it."""
 

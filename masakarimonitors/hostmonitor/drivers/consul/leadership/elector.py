@@ -34,7 +34,7 @@ from masakarimonitors.hostmonitor.drivers.consul.leadership.election import (
 from masakarimonitors.hostmonitor.drivers.consul.leadership.keys import ElectionKeys
 from masakarimonitors.hostmonitor.drivers.consul.leadership.session import Session
 from masakarimonitors.hostmonitor.drivers.consul.leadership.silences import StoredSilences
-from masakarimonitors.hostmonitor.drivers.lock_election import LockElection
+from masakarimonitors.hostmonitor.drivers.lock_election import LockElection, two_of_one_name
 from masakarimonitors.system.clock import Clock, pause
 from masakarimonitors.system.tasks import apart
 
@@ -87,6 +87,8 @@ class Elector:
         self.on_path = self._part.on_path
         self.perform = self._part.perform
         self._shown = Shown()
+        # Whether this process has looked for one before it, and the session that it found.
+        self._looked, self._old_session = False, ""
         # As the leader: how often it has said that it lives, and when it last asked for what was then written.
         self._beat = 0
         self._written_at: Instant | None = None
@@ -223,8 +225,12 @@ class Elector:
 
     @property
     def troubles(self) -> Sequence[str]:
-        """For people: what stands in the store that cannot be read."""
-        return (*self._part.troubles, *self.silences.troubles)
+        """For people: what stands in the store that cannot be read, and who holds the lock under this host's name."""
+        record = self._shown.record
+        beside = self._looked and self._is_namesakes() and record is not None
+        beside = beside and record.session != self._old_session
+        namesake = (two_of_one_name("holds the lock", self._own),) if beside else ()
+        return (*namesake, *self._part.troubles, *self.silences.troubles)
 
     @property
     def leads(self) -> bool:
@@ -234,7 +240,7 @@ class Elector:
     # --- the hand ---------------------------------------------------------------------------------
 
     async def _act(self) -> NoReturn:
-        fresh, beaten = True, self._now()
+        beaten = self._now()
         while True:
             if self.leads and self._now() - beaten >= self._timings.beat:
                 beaten = self._now()
@@ -243,9 +249,9 @@ class Elector:
             # To give up the lock is tried at once, and once: with its session it is forgotten in any case.
             if act is Act.RELEASE or self._now() >= self._not_before:
                 try:
-                    if fresh and self._shown.record is not None:
-                        fresh = False
-                        await self._free_old_self(self._shown.record)
+                    if not self._looked and self._shown.record is not None:
+                        self._looked = True
+                        await self._end_old_self(self._shown.record)
                     await self._carry_out(act)
                     self._act_fault = "" if act is not Act.NOTHING else self._act_fault
                 except AgentFault as fault:
@@ -254,12 +260,21 @@ class Elector:
                     self._not_before = self._now() + self._pause_after(fault)
             await pause(self._clock, self._timings.retry, self._news)
 
-    async def _free_old_self(self, record: ElectionRecord) -> None:
-        """This node's monitor was killed and has come back: it need not wait for its old session's end."""
-        if self._holder() is Holder.OTHER and record.leader is not None and record.leader.node == self._own:
-            # Released, not only ended: so it is free without the lock-delay.
-            await self._keys.release(self._candidate(), record.session)
+    async def _end_old_self(self, record: ElectionRecord) -> None:
+        """This node's monitor was killed and has come back: it need not wait until its old session ends by itself.
+
+        Ended, and not released: another process of this name may live and report. Consul keeps the lock from everybody
+        for the lock-delay, and by then that one has stopped.
+        """
+        if self._is_namesakes():
+            self._old_session = record.session
             await self._session.destroy(record.session)
+
+    def _is_namesakes(self) -> bool:
+        """Whether another process holds the lock under this host's name: one before this one, or one beside it."""
+        record = self._shown.record
+        leader = None if record is None else record.leader
+        return self._holder() is Holder.OTHER and leader is not None and leader.node == self._own
 
     async def _carry_out(self, act: Act) -> None:
         """One act; raises AgentFault. What has come of it is looked at by the next `_judge`."""

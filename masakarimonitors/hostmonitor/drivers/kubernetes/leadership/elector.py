@@ -44,7 +44,7 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.lease import (
 )
 from masakarimonitors.hostmonitor.drivers.kubernetes.leadership.silences import LeaseSilences
 from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import LINK
-from masakarimonitors.hostmonitor.drivers.lock_election import LockElection
+from masakarimonitors.hostmonitor.drivers.lock_election import LockElection, two_of_one_name
 from masakarimonitors.system.clock import Clock, pause
 from masakarimonitors.system.tasks import apart
 
@@ -55,10 +55,6 @@ _LONGEST = 60.0
 """Seconds for which a holder that renews nothing has the Lease at most, whatever duration somebody has written there:
 it would be followed for so long, and no release leads for more than 10 s after its last renewal."""
 _DELETED = "there is no Lease, and whoever held one may still report"
-_NAMESAKE = (
-    "another process renews the Lease of the election under this host's name, {name}: two monitors run on one host, or "
-    "two hosts have one name. Only one of both reports; end the other, or give each host its own name"
-)
 _MADE_ANEW = "the Lease was made anew, and whoever held the one before may still report"
 
 
@@ -150,7 +146,9 @@ class LeaseElector:
     def troubles(self) -> Sequence[str]:
         """For people: what hangs on the Lease and cannot be read, and who renews it under this host's name."""
         passed = self._clock.now().monotonic - self._namesake_at
-        namesake = (_NAMESAKE.format(name=self._own),) if passed < self._timings.duration else ()
+        namesake = (
+            (two_of_one_name("renews the Lease", self._own),) if passed < self._timings.duration else ()
+        )
         return (*namesake, *self._part.troubles, *self.silences.troubles)
 
     def on_sight(self, proven: bool) -> None:

@@ -434,15 +434,37 @@ async def test_a_restarted_monitor_ends_the_session_of_its_killed_self(run: Runs
     store.put(PREFIX + "reporter", write_candidate(Candidate("a", frozenset(ALL))), "of-the-dead")
     a = run("a")
     await a.until(leads)
-    assert "of-the-dead" not in store.sessions
+    assert "of-the-dead" not in store.sessions and a.elector.troubles == ()
+
+
+async def test_what_an_earlier_process_of_its_name_held_is_nobodys_until_that_one_has_stopped_for_sure(
+    run: Runs, store: FakeStore
+) -> None:
+    """It may live, and have heard of nothing: it leads on for as long as Consul keeps the lock from all."""
+    store.delays = True
+    store.sessions.add("of-another")
+    store.put(PREFIX + "reporter", write_candidate(Candidate("a", frozenset(ALL))), "of-another")
+    a = run("a")
+    await store.until(lambda: len(store.locking) > 2)
+    assert "of-another" not in store.sessions and "self" not in a.history
+    assert set(store.locking) == {"acquire"}, "to release it would let it be acquired at once"
+    store.lock_delay = False
+    await a.until(leads)
 
 
 async def test_two_with_one_name_do_not_fight_for_ever(run: Runs, store: FakeStore) -> None:
     """A misconfigured pair: the later one may disturb the election once, and then it stays where it is."""
     first = run("a")
     await first.until(leads)
+    assert first.elector.troubles == ()
     second = run("a")
     await second.until(lambda said: not unelected(said))
+    await eventually(
+        lambda: bool(first.elector.troubles) is not bool(second.elector.troubles),
+        "one that is told of the other",
+    )
+    (told,) = first.elector.troubles or second.elector.troubles
+    assert "two monitors run on one host, or two hosts have one name" in told
     renewals = store.renewals
     await store.until(lambda: store.renewals > renewals + 30)
     assert len(first.history) <= 5 and len(second.history) <= 5
