@@ -1,7 +1,7 @@
 """Four hosts fail and come back while all report: masakari refuses each word of a return, and that is no refused row
 at any of the three monitors, nor an alarm."""
 
-from masakarimonitors.outbox.rows import ReportStatus
+from masakarimonitors.core.notification import ReportStatus
 from tests.world.story import story
 from tests.world.world import World, accepted, once, to_be_put_back
 

@@ -227,8 +227,8 @@ class Elector:
     def troubles(self) -> Sequence[str]:
         """For people: what stands in the store that cannot be read, and who holds the lock under this host's name."""
         record = self._shown.record
-        beside = self._looked and self._is_namesakes() and record is not None
-        beside = beside and record.session != self._old_session
+        beside = record is not None and record.session != self._old_session
+        beside = beside and self._looked and self._is_namesakes()
         namesake = (two_of_one_name("holds the lock", self._own),) if beside else ()
         return (*namesake, *self._part.troubles, *self.silences.troubles)
 
