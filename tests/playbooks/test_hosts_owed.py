@@ -9,6 +9,7 @@ from masakarimonitors.hostmonitor.core.ledger import (
     OWED,
     LedgerEntry,
     outages,
+    owed_in,
     read_ledger,
     with_owed,
     write_ledger,
@@ -375,6 +376,8 @@ def test_what_others_wrote_of_this_host_is_told_on_to_who_may_judge_it() -> None
     play.sees("cluster", {"node05": Membership.UP, "node01": Membership.UP}, whole=True).leads(entries)
     assert "node05" not in play.state.hosts
     assert owed(away().leads(written(play)).registry(FLAGGED).wait(1))
+    assert (owed_in(written(play.registry(FLAGGED))) or {}).keys() == {"node05"}
+    assert owed_in(written(play.registry(IN_SERVICE))) == {}, "somebody has put it back"
 
 
 @pytest.mark.parametrize("words", [{"owed": "a word of a later release"}, {"at": "yesterday"}])

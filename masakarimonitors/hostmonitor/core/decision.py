@@ -35,7 +35,7 @@ from masakarimonitors.hostmonitor.core.ingest import ingest
 from masakarimonitors.hostmonitor.core.judging.court import Court
 from masakarimonitors.hostmonitor.core.judging.judge import judge
 from masakarimonitors.hostmonitor.core.judging.pursue import pursue
-from masakarimonitors.hostmonitor.core.ledger import OWED, LedgerEntry, owed_in, with_owed
+from masakarimonitors.hostmonitor.core.ledger import OWED, LedgerEntry, Words, owed_in, with_owed
 from masakarimonitors.hostmonitor.core.observation import (
     DomainsChanged,
     GuardChanged,
@@ -317,7 +317,7 @@ class _Round:
         if not _leads(self.cluster):
             return ledger
         told = {own: ledger[own]} if own in ledger else {}
-        owed = {name: words for name, words in (owed_in(ledger) or {}).items() if name == own}
+        owed = self._owed_here(owed_in(ledger) or {})
         for name in sorted(troubled):
             host = self.hosts[name]
             if host.outage is not None and host.outage.report is not None:
@@ -328,6 +328,12 @@ class _Round:
         if self.news.gained or entries != self.old.cluster.ledger or not _leads(self.old.cluster):
             self.commands.append(WriteLedger(entries))
         return entries
+
+    def _owed_here(self, owed: Mapping[str, Words]) -> dict[str, Words]:
+        """What others wrote of this host, which its monitor does not judge, until masakari shows it in service."""
+        own, cluster = self.policy.own, self.cluster
+        read = cluster.segments.read_at >= cluster.reporter.since and own not in cluster.maintenance
+        return {own: owed[own]} if own in owed and not (read and aftermath.is_out(owed[own])) else {}
 
     def _set_alarm(self, cluster: Cluster, current: float | None) -> float | None:
         due = (*self.agenda.values(), *times(self.policy, cluster), *cluster.silences.times(self.now))

@@ -180,6 +180,11 @@ def inherited(before: Aftermath | None, words: Words) -> Aftermath:
     return before
 
 
+def is_out(words: Words) -> bool:
+    """Whether the ledger says that the host was out of service, so that it was put back if it is not any more."""
+    return words.get("owed") in (Owed.OUT.name, Owed.ENDED.name)
+
+
 def said(aftermath: Aftermath) -> Words:
     """What whoever reports next must know."""
     told = {} if aftermath.told is None else {"told": aftermath.told.isoformat()}
