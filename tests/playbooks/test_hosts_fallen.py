@@ -10,6 +10,7 @@ from tests.fixtures.host_play import OWN, Play, policy, shipped_policy, stopped
 
 TEN = tuple(f"node{n:02}" for n in range(2, 12))
 SEVEN = TEN[:7]
+UP, DOWN = Membership.UP, Membership.DOWN
 
 
 def let_go_alive(api: bool) -> Play:
@@ -126,3 +127,14 @@ def test_sight_that_comes_and_goes_holds_no_silent_host_for_ever(period: int) ->
         play.view("tenant", proven=False).wait(period / 2)
         play.view("tenant").sees("tenant", up, whole=True).wait(period / 2)
     assert play.reports == [stopped("node02", HostStatus.NORMAL.value)]
+
+
+def test_a_link_that_comes_into_sight_first_with_the_host_down_may_have_fallen_in_that_moment() -> None:
+    """Of who was restarted meanwhile, too: nobody here knows that the host was up on it until then."""
+    play = Play(shipped_policy()).follows("node99").all_up("node02", "node03", links=("storage", "tenant"))
+    play.cut("node02", "storage", "tenant").wait(400)
+    play.view("manage").sees("manage", {OWN: UP, "node02": DOWN, "node03": UP}, whole=True).leads({})
+    play.wait(29.9)
+    assert play.reports == []
+    play.wait(0.2)
+    assert play.reports == [stopped("node02")]

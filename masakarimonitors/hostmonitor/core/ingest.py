@@ -154,13 +154,13 @@ def _end_kept(state: State, sample: Sample, changed: Mapping[str, HostState], cl
 
 def _on_link(before: HostState, at: int, new: MemberRecord) -> HostState:
     """One more sighting; being seen up is the end of every proof that the host is off, and of its silence, also of what
-    is on its way, and settles it anew. So does the fall of the last link that was up, seen or not until then."""
+    is on its way, and settles it anew. So does the fall of the last link that was up, seen or not until then; and where
+    one was never seen before it is seen down, the host may have been up there until this moment."""
     links = (*before.links[:at], new, *before.links[at + 1 :])
-    outage = before.outage
-    risen = new.value is Membership.UP and before.links[at].value is not Membership.UP
-    fallen = before.links[at].value is Membership.UP and not any(
-        link.value is Membership.UP for link in links
-    )
+    outage, old = before.outage, before.links[at].value
+    risen = new.value is Membership.UP and old is not Membership.UP
+    falls = old is Membership.UP or (old is Membership.UNKNOWN and new.value is Membership.DOWN)
+    fallen = falls and not any(link.value is Membership.UP for link in links)
     if outage is not None and (risen or fallen):
         since = max(outage.since, new.since) if outage.phase is Phase.FAILING else outage.since
         questions = outage.questions.power_voided() if risen else outage.questions
