@@ -462,7 +462,10 @@ class Rig:
 
     def reconnect(self, remote: str) -> None:
         """Let a remote's connection be tried now, not after reconnect_interval or, after a goodbye, never."""
-        self["n1"].run("crm_resource", "--cleanup", "--resource", remote, check=False)
+        # Pacemaker 3 cleans up what has failed alone, and a goodbye is no failure.
+        version = self["n1"].run("crm_resource", "--version").stdout.split()[1]
+        forget = "--cleanup" if int(version.partition(".")[0]) < 3 else "--refresh"
+        self["n1"].run("crm_resource", forget, "--resource", remote, check=False)
 
     def restart_all(self) -> None:
         """Power-cycle everybody: what Pacemaker's daemons remember goes with them."""
