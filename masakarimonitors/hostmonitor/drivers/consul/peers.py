@@ -5,8 +5,8 @@ prefix: every monitor follows that one, and would be woken by each word of each 
 """
 
 import base64
-import binascii
 from collections.abc import Mapping
+from typing import Any
 
 from masakarimonitors.hostmonitor.drivers.base import NotShared
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault, Forbidden
@@ -26,6 +26,14 @@ def prefix_of(election: str) -> str:
 def right(prefix: str) -> str:
     """The line of a policy that a token needs for it."""
     return f'key_prefix "{prefix}" {{ policy = "write" }}'
+
+
+def words_in(rows: Any, prefix: str) -> Mapping[str, bytes]:
+    """The values of the keys below `prefix`, as Consul tells them; raises NotShared where that makes no sense."""
+    try:
+        return {row["Key"].removeprefix(prefix): base64.b64decode(row["Value"] or "") for row in rows}
+    except (TypeError, KeyError, AttributeError, ValueError) as fault:
+        raise NotShared(f"not what Consul's key-value store answers: {fault!r}") from fault
 
 
 class StoredWords:
@@ -56,14 +64,9 @@ class StoredWords:
             answer = await self._agent.get(
                 f"/v1/kv/{self._prefix}", _PATIENCE, {"recurse": ""}, accept=_MISSING
             )
-            rows = answer.json() if answer.status != _MISSING else []
-            return {
-                row["Key"].removeprefix(self._prefix): base64.b64decode(row["Value"] or "") for row in rows
-            }
+            return words_in(answer.json() if answer.status != _MISSING else [], self._prefix)
         except AgentFault as fault:
             raise NotShared(self._why(fault)) from fault
-        except (TypeError, KeyError, AttributeError, binascii.Error) as fault:
-            raise NotShared(f"not what Consul's key-value store answers: {fault!r}") from fault
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,11 +6,14 @@ import pytest
 
 from masakarimonitors.hostmonitor.drivers.base import NotShared
 from masakarimonitors.hostmonitor.drivers.consul.agent import Access, parse_address
-from masakarimonitors.hostmonitor.drivers.consul.peers import StoredWords, prefix_of
+from masakarimonitors.hostmonitor.drivers.consul.peers import StoredWords, prefix_of, words_in
 from tests.fixtures.fake_consul_store import FakeStore
 from tests.unit.hostmonitor.drivers.consul.electing import PREFIX
 
 FLEET = prefix_of(PREFIX)
+
+VALUES = [[{"Key": "a", "Value": value}] for value in ("\xe9", "a", "\u2028")]
+"""No base64, with letters that base64 has not and with those that no encoding of Consul's has."""
 
 
 @pytest.fixture
@@ -56,3 +59,11 @@ async def test_more_than_all_hosts_can_say_is_not_read(store: FakeStore, words: 
 async def test_an_empty_value_is_an_empty_word(store: FakeStore, words: StoredWords) -> None:
     store.put(FLEET + "node01", b"")
     assert await words.read() == {"node01": b""}
+
+
+@pytest.mark.parametrize(
+    "rows", [{"a": 1}, [None], [{}], [{"Key": 1, "Value": ""}], [{"Key": "a", "Value": 1}], *VALUES], ids=repr
+)
+def test_what_makes_no_sense_is_said(rows: object) -> None:
+    with pytest.raises(NotShared, match="not what Consul's key-value store answers"):
+        words_in(rows, FLEET)
