@@ -185,8 +185,9 @@ MATRIX = (
 
 @pytest.fixture
 def locked_api(locked_cluster: Cluster) -> Iterator[FakeMasakari]:
-    """A masakari-api for the monitors of the locked cluster, which is whole."""
+    """A masakari-api for the monitors of the locked cluster, which is whole, and of which nobody is to be put back."""
     locked_cluster.heal()
+    locked_cluster.ask(1, MANAGE, "/v1/kv/masakari-monitors/hostmonitor/ledger", method="DELETE")
     api = FakeMasakari([node_name(node) for node in (1, 2, 3)])
     yield api
     api.stop()
