@@ -19,6 +19,9 @@ SOCKET = "/run/systemd/journal/socket"
 LONGEST = 1 << 20
 """Bytes of one field that are kept."""
 
+_LETTER = 4
+"""Bytes of a character in UTF-8 at most."""
+
 PATIENCE = 5.0
 """Seconds that journald has for taking one entry: it is the log's thread that waits, and nobody else."""
 
@@ -57,6 +60,14 @@ class Journal:
                 _send_file(out, entry, self._path)
 
 
+def _end(text: bytes) -> int:
+    """Where a field is cut: not inside a character, of which journalctl would show no letter of the whole field."""
+    end = LONGEST
+    while text[end] & 0xC0 == 0x80 and LONGEST - end < _LETTER:
+        end -= 1
+    return end if text[end] & 0xC0 != 0x80 else LONGEST  # it is no text
+
+
 def encoded(fields: dict[str, object]) -> bytes:
     """As journald reads it; raises ValueError for a name that it would not take."""
     parts = []
@@ -65,7 +76,8 @@ def encoded(fields: dict[str, object]) -> bytes:
             raise ValueError(f"{name!r} is no name of a field of the journal")
         text = value if isinstance(value, bytes) else str(value).encode(errors="backslashreplace")
         if len(text) > LONGEST:
-            text = text[:LONGEST] + f"... ({len(text) - LONGEST} more bytes are cut off)".encode()
+            end = _end(text)
+            text = text[:end] + f"... ({len(text) - end} more bytes are cut off)".encode()
         head = name.encode()
         if b"\n" in text:
             parts.append(head + b"\n" + struct.pack("<Q", len(text)) + text + b"\n")

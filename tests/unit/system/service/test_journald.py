@@ -33,6 +33,20 @@ def test_bytes_that_are_no_text_and_lines_that_look_like_fields_stay_within_thei
     assert told == {"MESSAGE": "\udcff\x00\nSUBJECT=forged\n", "SUBJECT": "real"}
 
 
+@pytest.mark.parametrize("letter", ["x", "\u00e4", "\u20ac", "\U0001f600"])
+def test_a_field_is_not_cut_inside_of_a_letter(letter: str) -> None:
+    width = len(letter.encode())
+    for before in range(width):
+        kept = "x" * (LONGEST - before)
+        told = parsed(encoded({"MESSAGE": kept + letter + "y"}))["MESSAGE"]
+        assert told == f"{kept}... ({width + 1} more bytes are cut off)", before
+
+
+def test_what_is_no_text_is_cut_where_it_is_too_long() -> None:
+    told = parsed(encoded({"MESSAGE": b"\x80" * (LONGEST + 1)}))["MESSAGE"]
+    assert told == "\udc80" * LONGEST + "... (1 more bytes are cut off)"
+
+
 @pytest.mark.parametrize("name", ["", "_PID", "subject", "1ST", "A" * 65, "A=B", "A\nB"])
 def test_a_name_that_journald_would_drop_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no name of a field"):
