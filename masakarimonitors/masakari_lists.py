@@ -113,9 +113,14 @@ async def hosts_of(api: Reader, segment: Segment) -> list[SegmentHost]:
     ]
 
 
-async def notifications(api: Reader, kind: str, since: datetime.datetime) -> list[Stored]:
-    """What masakari has of one type (COMPUTE_HOST, VM, PROCESS), generated at `since` (aware) or later."""
-    asked = {"type": kind} | generated(since)
+async def notifications(
+    api: Reader, kind: str, since: datetime.datetime, *, host_uuid: str = ""
+) -> list[Stored]:
+    """What masakari has of one type (COMPUTE_HOST, VM, PROCESS), generated at `since` (aware) or later.
+
+    `host_uuid`: of that host alone.
+    """
+    asked = {"type": kind} | ({"source_host_uuid": host_uuid} if host_uuid else {}) | generated(since)
     return [_stored(item) for item in await pages(api, "/notifications", "notifications", **asked)]
 
 
@@ -123,12 +128,6 @@ def generated(since: datetime.datetime) -> dict[str, str]:
     """The API's own filter for what was generated at `since` (aware) or later."""
     utc = (since - _ROUNDING).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
     return {"generated-since": utc.isoformat()}
-
-
-async def newest(api: Reader, kind: str, since: datetime.datetime) -> list[Stored]:
-    """The newest of `notifications`: one page, newest first."""
-    answer = await api.get(f"/notifications?{urlencode({'type': kind} | generated(since))}")
-    return [_stored(item) for item in _items(answer, "/notifications", "notifications")]
 
 
 async def newest_of(api: Reader, host_uuid: str, kind: str, **filters: str) -> list[Stored]:

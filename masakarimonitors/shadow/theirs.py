@@ -1,4 +1,4 @@
-"""What others have told masakari of that which one monitor watches: one page at a reading.
+"""What others have told masakari of that which one monitor watches: all pages of it at a reading.
 
 In: masakari-api, read. Out: `Statement`s, or LookupFailed; half an answer is none. The instance and the process monitor
 are compared with what was told of this host, the host monitor with what was told of all others.
@@ -12,7 +12,7 @@ from masakarimonitors.core.agreement import told
 from masakarimonitors.core.agreement.told import GUEST_SILENT, Statement
 from masakarimonitors.core.notification import HostNotification, ProcessNotification, VmNotification
 from masakarimonitors.masakari_api import LookupFailed
-from masakarimonitors.masakari_lists import Reader, Stored, find_host, generated, newest, newest_of
+from masakarimonitors.masakari_lists import Reader, Stored, find_host, notifications
 
 KINDS: Mapping[str, str] = {
     "hostmonitor": HostNotification.type,
@@ -46,7 +46,7 @@ class Theirs:
     async def read(self, since: datetime.datetime) -> Sequence[Statement]:
         """All that was generated `since` (aware); raises LookupFailed."""
         if self._kind == HostNotification.type:
-            stored = await newest(self._api, self._kind, since)
+            stored = await notifications(self._api, self._kind, since)
             await self._learn(stored)
             own = self._own.casefold()
             # Nobody's own monitor judges its own host.
@@ -62,7 +62,7 @@ class Theirs:
             if self._fault and self._age < AGAIN:
                 raise LookupFailed(self._fault)
             await self._find()
-        return await newest_of(self._api, self._uuid, self._kind, **generated(since))
+        return await notifications(self._api, self._kind, since, host_uuid=self._uuid)
 
     async def _find(self) -> None:
         self._age, self._uuid = 0, ""

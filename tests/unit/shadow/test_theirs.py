@@ -1,4 +1,4 @@
-"""What others have told masakari: one page, with names, or nothing at all."""
+"""What others have told masakari: all pages, with names, or nothing at all."""
 
 import datetime
 
@@ -26,7 +26,7 @@ async def test_the_hosts_of_others_by_their_names(lists: FakeLists) -> None:
     assert sorted(one.subject for one in told) == ["host:node05", "host:node06"]
     before = len(lists.asked)
     await theirs.read(SINCE)
-    assert len(lists.asked) == before + 1, "names are asked for once"
+    assert len(lists.asked) == before + 2, "names are asked for once, and where the list ends each time"
     assert await theirs.read(EPOCH + datetime.timedelta(hours=1)) == []
 
 
@@ -40,6 +40,20 @@ async def test_of_processes_and_instances_those_of_this_host(lists: FakeLists) -
     assert [one.subject for one in processes] == ["process:p-node05"]
     instances = await Theirs(lists, "instancemonitor", "node05").read(SINCE)
     assert [(one.subject, one.says) for one in instances] == [("vm:i-node05", "LIFECYCLE STOPPED_FAILED")]
+
+
+async def test_a_list_that_the_api_cuts_is_read_to_its_end() -> None:
+    hosts = ["node01", *(f"n{number}" for number in range(7))]
+    lists = FakeLists({"s": hosts}, longest=3)
+    for host in hosts:
+        lists.file(host, "COMPUTE_HOST", STOPPED, EPOCH.isoformat())
+        lists.file(host, "PROCESS", {"event": "STOPPED", "process_name": f"p-{host}"}, EPOCH.isoformat())
+    told = await Theirs(lists, "hostmonitor", "node01").read(SINCE)
+    assert sorted(one.subject for one in told) == [f"host:{name}" for name in sorted(hosts[1:])]
+    for number in range(4):
+        lists.file("n5", "PROCESS", {"event": "STOPPED", "process_name": f"q{number}"}, EPOCH.isoformat())
+    told = await Theirs(lists, "processmonitor", "n5").read(SINCE)
+    assert len(told) == 5 and {one.subject for one in told} >= {"process:p-n5", "process:q0"}
 
 
 async def test_what_cannot_be_read_is_not_nothing(lists: FakeLists) -> None:
