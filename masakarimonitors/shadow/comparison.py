@@ -2,14 +2,14 @@
 
 In: what would have been sent, verdicts, and each minute what masakari lists. Out: the counts and the disagreements, for
 the status, and for whoever reads the file when nothing runs. Nothing hangs on it: a disk or a masakari that does not
-answer leaves it pending, and is said.
+answer leaves it pending, and so does a fault inside: each is said.
 """
 
 import contextlib
 import json
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from masakarimonitors.core.agreement import book as agreement
@@ -84,20 +84,25 @@ class Comparison:
         self._book = Book(began=now.wall, since=now.wall)
         self._trouble = "masakari was not asked yet"
         self._disk_fault = ""
+        # A fault inside: one that stays, as something is missing since, and that of the last look.
+        self._lost, self._fault = "", ""
         self._kept: Book | None = None
 
     def would_send(self, ours: Statement) -> None:
         """This would have been sent now."""
-        self._book = agreement.would_send(self._book, ours)
+        with self._missed():
+            self._book = agreement.would_send(self._book, ours)
 
     def ruled(self, verdict: Verdict, at: Instant) -> None:
         """The monitor has ruled on a subject."""
-        said = Said(verdict.ruling.value, verdict.why, at.wall)
-        self._book = agreement.ruled(self._book, subject_of(verdict.subject), said)
+        with self._missed():
+            said = Said(verdict.ruling.value, verdict.why, at.wall)
+            self._book = agreement.ruled(self._book, subject_of(verdict.subject), said)
 
     def describe(self) -> dict[str, JSON]:
         """For the status."""
-        return written.shown(self._book, self._trouble or self._disk_fault)
+        trouble = self._trouble or self._fault or self._lost or self._disk_fault
+        return written.shown(self._book, trouble)
 
     async def open(self) -> None:
         """Take up what the last life has kept; what cannot be read is set aside by the next writing, and said."""
@@ -113,7 +118,27 @@ class Comparison:
             self._book = self._kept = book
 
     async def look(self) -> None:
-        """One reading of masakari, and what follows."""
+        """One reading of masakari, and what follows; whatever goes wrong is said, and the next look tries again."""
+        try:
+            await self._look()
+        except Exception as error:
+            if not self._fault:
+                LOG.exception("What was told could not be compared")
+            self._fault = f"what was told could not be compared: a fault of this program ({error!r})"
+        else:
+            self._fault = ""
+
+    @contextlib.contextmanager
+    def _missed(self) -> Iterator[None]:
+        """Nobody must end because of what is only compared."""
+        try:
+            yield
+        except Exception as error:
+            if not self._lost:
+                LOG.exception("The comparison has missed something")
+            self._lost = f"the comparison has missed something: a fault of this program ({error!r})"
+
+    async def _look(self) -> None:
         book, now = self._book, self._clock.now()
         try:
             theirs = await self._theirs.read(agreement.since_of(book))

@@ -1,13 +1,14 @@
 """One monitor's comparison: read once a minute, kept on disk, and never a reason to stop."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from masakarimonitors.core.agreement.told import FAILED, Statement
-from masakarimonitors.core.decision import Ruling, Verdict
+from masakarimonitors.core.decision import Instant, Ruling, Verdict
 from masakarimonitors.shadow import comparison
 from masakarimonitors.shadow.comparison import EVERY, Comparison, compare
 from masakarimonitors.shadow.theirs import AGAIN, Theirs
@@ -117,6 +118,50 @@ async def test_a_disk_that_takes_nothing_is_said(
     await one.look()
     assert "the comparison is not kept" in str(one.describe()["trouble"])
     assert caplog.text.count("cannot be kept") == 1
+    await one.close()
+
+
+async def test_a_fault_inside_ends_nothing_and_is_said_until_it_is_over(
+    lists: FakeLists, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    broken = True
+
+    def blind(now: Instant) -> str:
+        if broken:
+            raise ZeroDivisionError("inside")
+        return ""
+
+    one, other = made(lists, clock, blind=blind), made(lists, clock)
+    one.would_send(told(clock))
+    file(lists, clock)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(compare([one, other], clock))
+        await settle()
+        assert "a fault of this program (ZeroDivisionError('inside'))" in str(one.describe()["trouble"])
+        assert other.describe()["trouble"] == "" and counts(other) == {"pending": 1}
+        await clock.advance(EVERY)
+        assert caplog.text.count("Traceback") == 1, "once"
+        broken = False
+        await clock.advance(EVERY)
+        assert one.describe()["trouble"] == "" and counts(one) == {"both": 1}
+        task.cancel()
+    for each in (one, other):
+        await each.close()
+
+
+async def test_a_report_that_cannot_be_compared_is_missed_for_good(
+    lists: FakeLists, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    one = made(lists, clock)
+    one.would_send(told(clock))
+    # One without a zone has no distance from others.
+    one.would_send(replace(told(clock), at=clock.now().wall.replace(tzinfo=None)))
+    file(lists, clock)
+    await one.look()
+    assert "has missed something: a fault of this program (TypeError" in str(one.describe()["trouble"])
+    assert counts(one) == {"both": 1} and caplog.text.count("Traceback") == 1
     await one.close()
 
 
