@@ -175,8 +175,13 @@ class Words:
         if value is None and type(None) in choices:
             return None
         records = [one for one in choices if isinstance(one, type) and dataclasses.is_dataclass(one)]
-        if isinstance(value, dict) and NAME in value and records:
-            return self._as_record(records, value, where, depth, {})
+        if isinstance(value, dict) and NAME in value:
+            for one in choices:
+                origin = get_origin(one)
+                if dataclasses.is_dataclass(origin) and value[NAME] == getattr(origin, "__name__", None):
+                    return self._as(one, value, where, depth)
+            if records:
+                return self._as_record(records, value, where, depth, {})
         faults = []
         for one in choices:
             if one in records or one is type(None):
@@ -202,7 +207,7 @@ class Words:
             what = f"has {', '.join(foreign)}" if foreign else f"lacks {', '.join(missing)}"
             raise Unreadable(f"{where} ({name}) {what}: it is of another version")
         known = {
-            field: self._as(filled.get(hint, hint), value[field], f"{name}.{field}", depth + 1)
+            field: self._as(_fill(hint, filled), value[field], f"{name}.{field}", depth + 1)
             for field, hint in kind.fields.items()
             if field in value
         }
@@ -250,6 +255,14 @@ def _filled(hint: Any) -> Iterator[tuple[Any, Any]]:
     """What stands for each type variable of a generic record."""
     origin = get_origin(hint)
     yield from zip(origin.__parameters__, get_args(hint), strict=True)
+
+
+def _fill(hint: Any, filled: Mapping[Any, Any]) -> Any:
+    """With what stands for its type variables, however deep within it they are."""
+    if hint in filled:
+        return filled[hint]
+    inner = getattr(hint, "__parameters__", ()) if get_origin(hint) is not None else ()
+    return hint[tuple(filled.get(one, one) for one in inner)] if inner else hint
 
 
 def _is_word(hint: Any) -> bool:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from masakarimonitors.core.changed_rules import RulesChanged
 from masakarimonitors.core.notification import ReportStatus
-from masakarimonitors.instancemonitor.core.observation import IoFailed
+from masakarimonitors.core.storm import GuardPolicy
+from masakarimonitors.instancemonitor.core.observation import InstanceRules, IoFailed
 from masakarimonitors.instancemonitor.core.state import subject_of
 from masakarimonitors.instancemonitor.monitor import kinds
 from masakarimonitors.libvirt.domain_state import IoErrorAction, Lifecycle
@@ -50,3 +52,20 @@ def test_a_recording_that_begins_while_instances_are_known_has_them(tmp_path: Pa
         0,
         [subject_of(INSTANCE)],
     )
+
+
+def test_rules_that_change_meanwhile_are_recorded_with_what_follows(tmp_path: Path) -> None:
+    tape, play = Tape(tmp_path, KINDS, "instancemonitor"), Play()
+    tape.listen(play, play.policy)
+    play.census(running())
+    rules = InstanceRules(guard=GuardPolicy(), settle_time=0.3, actionable_only=True)
+    play.see(RulesChanged(rules, "[libvirt] report"))
+    play.event(Lifecycle.STOPPED, 5)
+    recording = tape.read()
+    assert recording.remarks == [] and len(recording.segments[0].steps) == 3
+    assert replay(recording, KINDS).other == 0
+    later = Tape(tmp_path, KINDS, "later")
+    later.listen(play, play.policy)
+    play.event(Lifecycle.STARTED)
+    (segment,) = later.read().segments
+    assert segment.begun.state.in_force.rules == rules

@@ -81,6 +81,24 @@ def test_what_is_written_is_read_as_it_was(tree: Tree) -> None:
     assert WORDS.read(Tree, json.loads(line)) == tree
 
 
+@dataclass(frozen=True)
+class Box(Generic[V]):
+    held: V | None = None
+    pair: Pair[V] | None = None
+
+
+def test_what_holds_any_kind_is_read_as_the_kind_that_it_holds() -> None:
+    leaf = Leaf(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+    kinds = Box[Leaf] | Pair[Bud] | Bud
+    words = Words(kinds)
+    for one in (Box(leaf), Box(pair=Pair(leaf)), Box(), Pair(Bud(1)), Bud(2)):
+        assert words.read(kinds, json.loads(json.dumps(write(one)))) == one
+    with pytest.raises(Unreadable):
+        words.read(kinds, write(Box(Bud(1))))
+    with pytest.raises(Unreadable, match="not known there"):
+        words.read(kinds, write(leaf))
+
+
 def test_what_has_its_default_takes_no_room() -> None:
     assert write(Pair(Colour.BLUE)) == {"is": "Pair", "one": "blue"}
 
