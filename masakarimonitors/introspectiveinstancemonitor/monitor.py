@@ -142,6 +142,11 @@ def policy_of(conf: cfg.ConfigOpts, checks: Sequence[Check]) -> Policy:
     )
 
 
+def todays_policy(conf: cfg.ConfigOpts) -> Policy:
+    """The rules that the options ask for, with the file of checks as it is now; raises ConfigFault."""
+    return policy_of(conf, _checks(conf))
+
+
 RENEWED = ("storm_threshold", "storm_hold", "max_reports_per_hour")
 """The options that `rules_of` looks at."""
 

@@ -33,6 +33,7 @@ OF_THE_TREE = {
 _WORDS = "words and plain records, in which nothing is done"
 _SIMULATE = "what one command does: tests/unit/cmd/subcommands/test_simulate.py"
 _LIBVIRT = "calls of libvirt's binding, which only a real libvirtd answers: "
+_REPLAY = "what one command does: tests/unit/cmd/subcommands/test_replay.py"
 
 # Modules without a test of their own here, each with the reason and with the test that exercises it instead.
 ELSEWHERE: dict[str, str] = {
@@ -40,6 +41,7 @@ ELSEWHERE: dict[str, str] = {
     "cmd/rehearsal/hosts": _SIMULATE,
     "cmd/rehearsal/instances": _SIMULATE,
     "cmd/rehearsal/processes": _SIMULATE,
+    "cmd/rehearsal/recorded": _REPLAY,
     "cmd/rehearsal/standing": _SIMULATE,
     "cmd/subcommands/services/demo": "a program that is played as a whole: tests/integration/console/test_scripts.py",
     "core/silences/wish": _WORDS,

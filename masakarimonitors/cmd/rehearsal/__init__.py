@@ -1,1 +1,1 @@
-"""What would be reported, played from how a monitor stands or from none, and shown; nothing is sent."""
+"""What would be reported, played from how a monitor stands, none or a recording, and shown; nothing is sent."""

@@ -1,15 +1,15 @@
 """`masakari-monitors replay`: a recording, put through the monitor's decision once more.
 
 By the rules that were recorded it shows that the same comes of it, which is how a fault is told from an order of
-events; by another configuration's, what that would have reported. Only reads; nothing is sent.
+events; by another configuration's, what that would have reported, and of which subjects nothing recorded can tell. Only
+reads; nothing is sent.
 """
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from masakarimonitors.cmd import wiring
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Writer, for_people, for_programs, time, whole
 from masakarimonitors.cmd.console.terminal import say
+from masakarimonitors.cmd.rehearsal.recorded import by_configuration
 from masakarimonitors.conf import loader, state_path
 from masakarimonitors.core.decision import JSON, Instant, Notify
 from masakarimonitors.core.printable import printable
 from masakarimonitors.core.rehearsal.again import Replayed, again
+from masakarimonitors.core.rehearsal.other_rules import Doubt
 from masakarimonitors.core.rehearsal.written import Kinds
 from masakarimonitors.recording import lines, reader
 from masakarimonitors.recording.recorder import SUFFIX
@@ -42,17 +44,30 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One report: as it was recorded, as it is made now, or both."""
+    """One report: as it was recorded, as it is made now, or both.
+
+    `doubt`: why nobody knows what these rules would have said; where that is all, there is neither, and no words.
+    """
 
     subject: str
     says: str
     then: Instant | None = None
     now: Instant | None = None
     why: str = ""
+    doubt: str = ""
 
     @property
     def differs(self) -> str:
         """In what it is another now; empty where it is the same."""
+        known = self._known
+        if not self.doubt or (known == "" and self.then is not None):
+            return known
+        return f"not known: {self.doubt}" + f" (as far as it was recorded: {known})" * bool(known)
+
+    @property
+    def _known(self) -> str:
+        if self.then is None and self.now is None:
+            return ""
         if self.then is None:
             return f"would be made: {self.why}"
         if self.now is None:
@@ -87,9 +102,9 @@ def add_parser(commands: Any) -> None:
         "replay",
         help="put a recording through the decision once more: by its own rules, or by another configuration's",
         description="A recording is made where [DEFAULT] recording_size is set. With --config-file or --config-dir a "
-        "recording of the host or the process monitor is judged by that configuration's rules, else by those that were "
-        "recorded. Exit code 0: what comes of it is what was reported. 1: something else would be. 3: there is no "
-        "recording. 4: it cannot be read, or is of another version.",
+        "recording is judged by that configuration's rules, else by those that were recorded. Exit code 0: what comes "
+        "of it is what was reported. 1: something else would be, or that is not known. 3: there is no recording. 4: it "
+        "cannot be read, or is of another version.",
     )
     parser.add_argument(
         "file",
@@ -113,7 +128,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--rules",
         choices=("recorded", "today"),
-        help="by which it is judged; today's are those of the configuration, for the monitors of hosts and processes",
+        help="by which it is judged; today's are those of the configuration",
     )
     parser.add_argument("--json", action="store_true", help="one document for programs")
     parser.set_defaults(run=run)
@@ -126,15 +141,6 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         return 2
     named = any(word.startswith(("--config-file", "--config-dir")) for word in rest)
     today = arguments.rules == "today" or (arguments.rules is None and named)
-    if today and arguments.monitor not in _BY_OTHERS:
-        if arguments.rules:
-            say(
-                "only a recording of the host or the process monitor can be judged by other rules: what is asked of "
-                "instances and guests, and when, is part of what is seen of them",
-                to=sys.stderr,
-            )
-            return 2
-        today = False
     conf = loader.load(rest, prog="masakari-monitors") if today or arguments.live else None
     kinds = wiring.monitor_module(arguments.monitor).kinds()
     try:
@@ -162,9 +168,6 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         return 2
     return _play(arguments, conf if today else None, recording, kinds)
 
-
-_BY_OTHERS = ("hostmonitor", "processmonitor")
-"""Whose recordings can be judged by rules that are not the recorded ones."""
 
 _NONE = (
     "No recording of {} is there: one is made where [DEFAULT] recording_size is set, from the next start on."
@@ -224,36 +227,28 @@ def _as_recorded(recording: reader.Recording, kinds: Kinds, played: _Played) -> 
 
 
 def _by_others(recording: reader.Recording, conf: Any, played: _Played) -> None:
-    module = wiring.monitor_module(recording.monitor)
-    judge: Any
-    if recording.monitor == "hostmonitor":
-        from masakarimonitors.hostmonitor.core.rehearsal.other_rules import judge
-
-        rules = asyncio.run(module.rules_of(conf)).policy
-    else:
-        from masakarimonitors.processmonitor.core.rehearsal.other_rules import judge
-
-        rules = module.policy_of(conf)
-        played.supposed.append("the list of processes is the one that was recorded")
+    rules, judge, supposed = by_configuration(recording.monitor, conf)
+    played.supposed += supposed[:-1]
     for segment in recording.segments:
         begun = segment.begun
         judged = judge(rules, begun.rules, begun.state, begun.at, segment.steps)
         played.replayed.steps += len(segment.steps)
-        played.reports += _paired(_then(segment), judged.reports)
-        played.supposed += [one for one in judged.supposed if one not in played.supposed]
+        played.reports += _paired(_then(segment), judged.reports, judged.doubts)
+        played.supposed += [one for one in judged.supposed if one not in (*supposed, *played.supposed)]
         played.remarks += judged.defects
-    played.supposed.append(
-        "what the monitor asked is answered by what was answered then at the nearest time"
-        + (", after a second" if recording.monitor == "hostmonitor" else "")
-    )
+    played.supposed += supposed[-1:]
 
 
 def _then(segment: reader.Segment) -> list[tuple[Instant, Notify]]:
     return [(step.at, one) for step in segment.steps for one in step.reports]
 
 
-def _paired(then: Sequence[tuple[Instant, Notify]], now: Sequence[tuple[Instant, Notify]]) -> list[Report]:
-    """Of each subject the reports that say the same, in their order, beside one another."""
+def _paired(
+    then: Sequence[tuple[Instant, Notify]],
+    now: Sequence[tuple[Instant, Notify]],
+    doubts: Sequence[Doubt] = (),
+) -> list[Report]:
+    """Of each subject the reports that say the same, in their order, beside one another; and what is not known."""
     left = list(now)
     found = []
     for at, one in then:
@@ -262,7 +257,25 @@ def _paired(then: Sequence[tuple[Instant, Notify]], now: Sequence[tuple[Instant,
             left.remove(match)
         found.append(_report(one, then=at, now=match[0] if match is not None else None))
     found += [_report(one, now=at) for at, one in left]
-    return sorted(found, key=lambda one: min(at.wall for at in (one.then, one.now) if at is not None))
+    found = [_doubted(one, doubts) for one in found]
+    told = {one.subject for one in found}
+    unsaid = {one.subject: one for one in reversed(doubts) if one.subject not in told}
+    found.sort(key=lambda one: min(at.wall for at in (one.then, one.now) if at is not None))
+    return found + [Report(subject=one.subject, says="", doubt=one.why) for one in unsaid.values()]
+
+
+def _doubted(report: Report, doubts: Sequence[Doubt]) -> Report:
+    """What came before the doubt is known."""
+    last = max(at.monotonic for at in (report.then, report.now) if at is not None)
+    why = next(
+        (
+            one.why
+            for one in doubts
+            if one.subject == report.subject and (report.now is None or one.at.monotonic <= last)
+        ),
+        "",
+    )
+    return replace(report, doubt=why)
 
 
 def _what(told: Notify) -> tuple[str, str]:
@@ -280,10 +293,12 @@ def _report(told: Notify, *, then: Instant | None = None, now: Instant | None = 
 def _show(played: _Played) -> None:
     writer = Writer()
     differ = [one for one in played.reports if one.differs]
+    doubtful = sum(1 for one in differ if one.doubt)
+    unknown = f" or not known ({doubtful})" if doubtful else ""
     span = f"{for_people(played.first.wall)} to {for_people(played.last.wall)} UTC"
     writer.line(
         f"{played.monitor}, {played.replayed.steps} steps from {span}, played by {played.by}: "
-        f"{len(played.reports)} reports, {len(differ)} of them another."
+        f"{len(played.reports)} reports, {len(differ)} of them another{unknown}."
     )
     rows = [
         {
@@ -335,6 +350,7 @@ def _as_json(played: _Played) -> dict[str, JSON]:
                 "now": moment(one.now),
                 "differs": one.differs,
                 "why": one.why,
+                "not_known": one.doubt if one.differs else "",
             }
             for one in played.reports
         ],

@@ -1,14 +1,14 @@
 """What was recorded of a monitor, judged by other rules: what every monitor's play of that has in common. Pure.
 
 In: a stage on which a monitor's decision plays, with what was recorded laid out on it. Out: the reports that would have
-been made, each with its moment, and what had to be supposed.
+been made, each with its moment, what had to be supposed, and of which subjects nothing recorded can tell.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from masakarimonitors.core.decision import Instant, Notify
+from masakarimonitors.core.decision import Command, Decision, Instant, Notify
 from masakarimonitors.core.rehearsal.stage import Happens, Stage
 
 ANSWER = 1.0
@@ -30,11 +30,62 @@ class Step(Protocol):
         """What was observed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """From that moment on nothing recorded can tell what these rules say of the subject, and why."""
+
+    at: Instant
+    subject: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer that was recorded: the monotonic second of its question, the question, its own second, and itself."""
+
+    asked: float
+    question: Command
+    at: float
+    seen: Any
+
+
+def answers(
+    decide: Callable[[Any, Any, Instant], tuple[Any, Decision]],
+    state: Any,
+    steps: Sequence[Step],
+    question: Callable[[Command], object],
+    answers_to: Callable[[Any], object],
+) -> Iterator[Given | None]:
+    """Of each step to which question it was the answer, and when that was asked then: the recorded rules tell.
+
+    None: it answers nothing that was asked since the recording begins. `question` and `answers_to` name a question and
+    what is answered, in the same words; None: it is none.
+    """
+    asked: dict[object, list[tuple[float, Command]]] = {}
+    for step in steps:
+        waiting = asked.get(answers_to(step.seen))
+        yield Given(*waiting.pop(0), step.at.monotonic, step.seen) if waiting else None
+        try:
+            state, decision = decide(state, step.seen, step.at)
+        except Exception:  # noqa: BLE001 - as the daemon: a bug in a decision leaves the state as it was
+            continue
+        for command in decision.commands:
+            if (key := question(command)) is not None:
+                asked.setdefault(key, []).append((step.at.monotonic, command))
+
+
+def nearest(known: Sequence[Given], now: Instant, within: float) -> Given | None:
+    """The one whose question was asked nearest to `now`, at most so many seconds from it."""
+    near = min(known, key=lambda one: abs(one.asked - now.monotonic), default=None)
+    return near if near is not None and abs(near.asked - now.monotonic) <= within else None
+
+
 @dataclass(slots=True, kw_only=True)
 class Judged:
-    """The reports that would have been made, each with its moment, and what was supposed."""
+    """The reports that would have been made, each with its moment, what was supposed, and what nobody can know."""
 
     reports: list[tuple[Instant, Notify]] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     supposed: list[str] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
 

@@ -6,13 +6,13 @@ process, a command by how one of that process ended at the nearest time, after a
 likewise; where nothing was recorded, by "not known". The list is the recorded one: a recording holds no command line.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from masakarimonitors.core.decision import Command, Instant, Notify, Woken
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
-from masakarimonitors.core.rehearsal.other_rules import ANSWER, NOTHING, Judged, Step, play, shown
+from masakarimonitors.core.rehearsal.other_rules import ANSWER, NOTHING, Judged, Step, answers, play, shown
 from masakarimonitors.core.rehearsal.stage import Happens, Stage
 from masakarimonitors.processmonitor.core.decision import MAINTENANCE, Decider, State
 from masakarimonitors.processmonitor.core.observation import (
@@ -42,24 +42,15 @@ def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: 
     # What was asked before the recording begins is answered as it was: by this very request.
     asked = {name: process.request_id for name, process in state.processes.items()}
     last = 0.0
-    for step, took in zip(steps, _took(recorded, state, steps), strict=True):
+    given = answers(Decider(recorded), state, steps, _question, _answers_to)
+    for step, answer in zip(steps, given, strict=True):
         last = max(last, step.at.monotonic - begin.monotonic)
+        # For how many seconds it had been asked for then, as far as it was.
+        took = step.at.monotonic - answer.asked if answer is not None else ANSWER
         seen = world.keeps(step, took, asked)
         if seen is not None:
             stage.later(step.at.monotonic - begin.monotonic, shown(stage, step.at, seen))
     return play(stage, last, world.unknown)
-
-
-def _took(recorded: Policy, state: State, steps: Sequence[Step]) -> Iterator[float]:
-    """For how many seconds each of them had been asked for then, as far as it was: the recorded rules tell."""
-    decide, asked = Decider(recorded), dict[object, float]()
-    for step in steps:
-        yield step.at.monotonic - asked.pop(_answers_to(step.seen), step.at.monotonic - ANSWER)
-        try:
-            state, decision = decide(state, step.seen, step.at)
-        except Exception:  # noqa: BLE001 - as the daemon: a bug in a decision leaves the state as it was
-            continue
-        asked |= {_question(command): step.at.monotonic for command in decision.commands}
 
 
 def _question(command: Command) -> object:
@@ -72,7 +63,7 @@ def _question(command: Command) -> object:
             return MaintenanceSeen
         case Notify(notification=told):
             return ReportEnded, told.subject, told.generated_time
-    return type(command)
+    return None
 
 
 def _answers_to(seen: Any) -> object:
@@ -84,7 +75,9 @@ def _answers_to(seen: Any) -> object:
             return type(seen), name, request
         case ReportEnded(subject=subject, made_at=made):
             return ReportEnded, subject, made
-    return type(seen)
+        case MaintenanceSeen():
+            return MaintenanceSeen
+    return None
 
 
 A = TypeVar("A", Sighting, CommandEnded, ReportEnded, MaintenanceSeen)

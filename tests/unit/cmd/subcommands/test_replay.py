@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.hostmonitor.core.rehearsal.kinds import kinds
+from masakarimonitors.instancemonitor import monitor as of_instances
+from masakarimonitors.introspectiveinstancemonitor import monitor as of_guests
 from masakarimonitors.processmonitor import monitor as of_processes
-from tests.fixtures import process_play
+from tests.fixtures import guest_play, instance_play, process_play
 from tests.fixtures.host_play import Play, shipped_policy
 from tests.fixtures.tape import Tape
 from tests.unit.cmd.conftest import Configure, Run
@@ -89,12 +91,55 @@ def test_a_process_is_played_by_its_own_rules_and_by_todays(run: Run, tmp_path: 
     tape.read()
     assert run("replay", "--live", "--monitor", "processmonitor", "--rules", "recorded") == 0
     assert "1 reports, 0 of them another" in capsys.readouterr().out
-    assert run("replay", "--live", "--monitor", "instancemonitor", "--rules", "today") == 2
-    assert "cannot" not in capsys.readouterr().out
     run("replay", "--live", "--monitor", "processmonitor", "--rules", "today", "--json")
     told = json.loads(capsys.readouterr().out)
     assert told["by"] == "today" and told["supposed"][0].startswith("the list of processes is the one")
     assert run("replay", str(tape.path), "--rules", "recorded") == 4, "it is not the host monitor's"
+
+
+def test_instances_by_todays_rules(run: Run, configure: Configure, tmp_path: Path, capsys: Said) -> None:
+    tape = Tape(tmp_path / "state", of_instances.kinds(), "instancemonitor")
+    play = instance_play.Play()
+    tape.listen(play, play.policy)
+    play.census(instance_play.running(), instance_play.running(instance_play.OTHER))
+    play.reboot()
+    play.wait(60.0)
+    play.ended(instance_play.OTHER)  # and nobody has answered
+    tape.read()
+    configure("[libvirt]\nreport = actionable\n")
+    words = ("replay", "--live", "--monitor", "instancemonitor")
+    assert run(*words, "--rules", "recorded") == 0
+    capsys.readouterr()
+    assert run(*words) == 1
+    out = capsys.readouterr().out
+    assert "played by this configuration: 2 reports, 2 of them another or not known (1)." in out
+    assert "\tnot known: how libvirt has it was not asked then\n" in out
+    assert f"report\tvm:{instance_play.INSTANCE.uuid}\tREBOOT " in out and "\twould not be made\n" in out
+
+
+def test_of_a_guest_that_nothing_tells_of_it_is_said(
+    run: Run, configure: Configure, tmp_path: Path, capsys: Said
+) -> None:
+    tape = Tape(tmp_path / "state", of_guests.kinds(), "introspectiveinstancemonitor")
+    play = guest_play.Play(threshold=3, reports_per_hour=3)
+    tape.listen(play, play.policy)
+    play.seen().answers().after(30.0)
+    play.goes_silent(times=3)
+    play.seen(guest_play.B).answers(guest_play.B).after(10.0).misses(guest_play.B).after(1.0).answers()
+    tape.read()
+    configure("[introspectiveinstancemonitor]\nguest_monitoring_failure_threshold = 3\n")
+    words = ("replay", "--live", "--monitor", "introspectiveinstancemonitor")
+    assert run(*words) == 1
+    out = capsys.readouterr().out
+    assert (
+        "\tnot known: after 3 misses it was pinged more slowly than by these rules "
+        "(as far as it was recorded: would not be made)\n"
+    ) in out
+    assert f"report\tvm:{guest_play.B}\t\t\t\tnot known: its counters were not read then\n" in out
+    assert run(*words, "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [bool(one["not_known"]) for one in told["reports"]] == [True, True] and told["by"] == "today"
+    assert told["supposed"][0].startswith("guests were pinged")
 
 
 def test_a_damaged_line_is_named(run: Run, night: Path, capsys: Said) -> None:
