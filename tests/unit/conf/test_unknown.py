@@ -41,6 +41,11 @@ def test_an_option_in_the_wrong_section_is_sent_to_the_right_one(tmp_path: Path)
     ]
 
 
+def test_an_option_that_is_called_like_a_section_is_none(tmp_path: Path) -> None:
+    (said,) = remarks(tmp_path, "[DEFAULT]\nprocess = x\n")
+    assert said.startswith("2: unknown option [DEFAULT] process is ignored")
+
+
 def test_an_older_name_works_and_is_told(tmp_path: Path) -> None:
     assert remarks(tmp_path, "[DEFAULT]\nhost = a\n") == [
         "2: [DEFAULT] host is an older name and still works; its name is now hostname"
