@@ -48,8 +48,8 @@ def parser(only: str = "") -> argparse.ArgumentParser:
     top = Parser(
         prog=PROG,
         description="Notices failed processes, instances and hosts of an OpenStack cloud and tells masakari-api.",
-        epilog="oslo.config's arguments (--config-file, --config-dir, --debug, --log-file ...) may stand before the "
-        "command or behind it.",
+        epilog="What every program takes (--config-file, --config-dir, --shadow, --debug, --log-file ...) may stand "
+        "before the command or behind it.",
     )
     top.add_argument("--version", action="version", version=VERSION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -25,7 +25,8 @@ def add_parser(commands: Any) -> None:
         "run",
         help="run monitors in this process until a signal stops it",
         description="Runs every monitor for which all is installed, or those named with --monitor. One whose libvirtd, "
-        "cluster engine or agent is not there yet waits for it, and is blind meanwhile.",
+        "cluster engine or agent is not there yet waits for it, and is blind meanwhile. With --shadow they only look, "
+        "beside others that act.",
     )
     parser.add_argument(
         "--monitor",
