@@ -67,13 +67,15 @@ def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: 
     judged = play(stage, last, world.records.unknown)
     judged.doubts += world.records.doubts_until(begin.monotonic + last)
     if rules.threshold > recorded.threshold:
-        judged.doubts += _pinged_slowly(recorded.threshold, state, steps)
+        judged.doubts += _pinged_slowly(recorded.threshold, state, begin, steps)
     return judged
 
 
-def _pinged_slowly(threshold: int, state: State, steps: Sequence[Step]) -> Iterator[Doubt]:
+def _pinged_slowly(threshold: int, state: State, begin: Instant, steps: Sequence[Step]) -> Iterator[Doubt]:
     """Of each guest that missed so many pings in a row, from when on it was pinged more slowly than it would be."""
+    why = f"after {threshold} misses it was pinged more slowly than by these rules"
     misses = {uuid: guest.heartbeat.misses for uuid, guest in state.guests.items()}
+    yield from (Doubt(begin, f"vm:{uuid}", why) for uuid, count in misses.items() if count >= threshold)
     for step in steps:
         match step.seen:
             case Answered(uuid=uuid, probe=probe) if probe == HEARTBEAT:
@@ -83,7 +85,6 @@ def _pinged_slowly(threshold: int, state: State, steps: Sequence[Step]) -> Itera
             case Missed(uuid=uuid, probe=probe, final=True) if probe == HEARTBEAT:
                 misses[uuid] = misses.get(uuid, 0) + 1
                 if misses[uuid] == threshold:
-                    why = f"after {threshold} misses it was pinged more slowly than by these rules"
                     yield Doubt(step.at, f"vm:{uuid}", why)
 
 

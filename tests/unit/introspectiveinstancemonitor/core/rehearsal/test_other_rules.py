@@ -62,6 +62,17 @@ def test_by_more_patient_rules_nobody_knows_as_it_was_pinged_more_slowly(tape: T
     assert min(one.at.monotonic for one in judged.doubts) == 1060.0, first
 
 
+def test_one_that_was_taken_for_hung_before_the_recording_begins_is_doubted_from_its_beginning(
+    tape: Tape,
+) -> None:
+    play = Play(threshold=3)
+    play.seen().answers().after(30.0).goes_silent(times=3)
+    tape.listen(play, play.policy)
+    play.goes_silent(times=1)
+    judged = by(tape, replace(play.policy, threshold=5))
+    assert judged.doubts[-1].at.monotonic == 1070.0 and "pinged more slowly" in judged.doubts[-1].why
+
+
 def test_a_reading_from_before_is_no_answer(tape: Tape) -> None:
     """It would be the last one once more, and a guest that moves would seem to stand still."""
     play = Play(threshold=9)
