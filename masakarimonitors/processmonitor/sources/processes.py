@@ -259,11 +259,9 @@ class Processes:
 
     def _depth(self, *, asked: bool) -> Depth:
         """What was asked for is answered in full; a death alone wants to know of successors, fast."""
-        if self._due or (self._ticked and (asked or not self._is_quiet())):
+        if self._due or asked or (self._ticked and not self._is_quiet()):
             return Depth.FRESH
-        if self._ticked:
-            return Depth.TURNS
-        return Depth.ALL if asked else Depth.SUCCESSORS
+        return Depth.TURNS if self._ticked else Depth.SUCCESSORS
 
     def _is_quiet(self) -> bool:
         """Whether all of the list runs, and no command of ours: nothing hangs on the next look."""
@@ -292,7 +290,7 @@ class Processes:
         The thread for what comes next.
         """
         patterns = self._scanner.index.patterns
-        full = depth in (Depth.FRESH, Depth.TURNS)
+        full = depth is not Depth.SUCCESSORS
         if self._following or not (full or any(pattern.linked for pattern in patterns)):
             return thread
         follow = functools.partial(self._follow_again, patterns, self._entries, not full)

@@ -163,17 +163,16 @@ class Other:
 class Depth(Enum):
     """How much a scan reads.
 
-    SUCCESSORS, at a death: all but those that have long been something else, and those that are surely held.
-    ALL: every command line.
-    FRESH: every executable too, so that a process that has become another program with the same command
-    line is noticed as well. TURNS, while all that is listed runs: the same of whoever is new, or has become something
-    else lately. The others have their turn once in six scans; of those among them that are surely held, it is looked
-    each time whether they have executed anything, for a changed title means nothing.
+    SUCCESSORS, at a death: every command line, but of those that have long been something else and those that are
+    surely held.
+    FRESH, for who acts on it: every command line and executable, so that a process that has become another program
+    with the same command line is noticed as well. TURNS, while all that is listed runs: the same of whoever is new,
+    or has become something else lately. The others have their turn once in six scans; of those among them that are
+    surely held, it is looked each time whether they have executed anything, for a changed title means nothing.
     """
 
     TURNS = "turns"
     SUCCESSORS = "successors"
-    ALL = "all"
     FRESH = "fresh"
 
 
@@ -221,7 +220,7 @@ class Scanner:
     def scan(
         self,
         own_commands: Collection[int] = (),
-        depth: Depth = Depth.ALL,
+        depth: Depth = Depth.FRESH,
         held: Mapping[int, Collection[str]] | None = None,
         sure: Collection[int] = (),
     ) -> Scan:
@@ -264,7 +263,6 @@ class Scanner:
         """`here`: a descriptor of /proc. From there each of very many files is found a little faster."""
         known = self._known
         partial = depth is Depth.SUCCESSORS
-        full = depth in (Depth.FRESH, Depth.TURNS)
         seen: dict[int, Known] = dict(known) if partial else {}
         found: dict[str, list[Found]] = {}
         unseen: dict[int, str] = {}
@@ -298,9 +296,8 @@ class Scanner:
             now = known.get(pid)
             try:
                 if partial and pid in sure and not own_commands and now is not None and pid in before:
-                    as_told(
-                        pid, now, before[pid]
-                    )  # no successor, and whoever acts on this look looks at ALL first
+                    # No successor, and whoever acts on this look looks afresh first.
+                    as_told(pid, now, before[pid])
                     continue
                 if depth is Depth.TURNS and pid % _TURNS != self._turn and now is not None:
                     if name in self._settled:
@@ -308,13 +305,12 @@ class Scanner:
                         continue
                     if pid in sure and runs_as_told(pid, now, before.get(pid)):
                         continue
-                raw = read_as_before(f"{name}/cmdline", None if now is None else now.raw, here)
-                told = None
-                if now is None or now.raw != raw or full:
-                    now = self._look_closer(name, raw, now)
-                elif pid in sure and not own_commands:
-                    told = before.get(pid)
+                was = now
+                raw = read_as_before(f"{name}/cmdline", None if was is None else was.raw, here)
+                if now is None or now.raw != raw or not partial:
+                    now = self._look_closer(name, raw, was)
                 seen[pid] = now
+                told = before.get(pid) if now is was and pid in sure and not own_commands else None
                 if now.matches and not runs_as_told(pid, now, told):
                     self._add(found, doubtful, pid, now, own_commands)
                 if pid in held and raw:
@@ -402,11 +398,19 @@ class Scanner:
                 unit=unit,
             )
             matches = self.index.match(identity)
-            if identity.script and all(one.reason.doubt for one in matches):
+            if self._is_unsure(identity, matches):
                 matches = self.index.match(replace(identity, script_file=self._script_file(name, identity)))
             if int(name) == os.getpid():  # we are none of them, but the monitors that we run
                 matches = tuple(one for one in matches if one.reason.bundled)
         return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic(), user=user, unit=unit)
+
+    def _is_unsure(self, identity: Identity, matches: Collection[Match]) -> bool:
+        """Whether its script bears the name of an entry for which its path alone does not tell that it runs that."""
+        told = {one.process_name for one in matches if not one.reason.doubt}
+        script = os.path.basename(identity.script).lower()
+        return bool(script) and any(
+            script in one.keys and one.process_name not in told for one in self.index.candidates(identity)
+        )
 
     def _script_file(self, name: str, identity: Identity) -> tuple[int, int] | None:
         """What its script is on disk, as the process sees it; asked only where its path alone told nothing."""

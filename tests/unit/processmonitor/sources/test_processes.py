@@ -59,7 +59,7 @@ class Hanging:
             def scan(
                 self,
                 own_commands: Collection[int] = (),
-                depth: Depth = Depth.ALL,
+                depth: Depth = Depth.FRESH,
                 held: Mapping[int, Collection[str]] | None = None,
                 sure: Collection[int] = (),
             ) -> Scan:
@@ -386,6 +386,28 @@ def of_a_person(folder: Path, *argv: str) -> Callable[[Index, frozenset[int]], S
     """Scanners of a host on which an ordinary user runs this, as the only process but init."""
     begin(folder, 7, *argv, exe="/usr/bin/bash", user=65534, groups=LOGGED_IN)
     return made_up(folder)
+
+
+async def test_the_look_before_a_command_sees_who_has_executed_the_service_under_the_same_words(
+    tmp_path: Path,
+) -> None:
+    """As a wrapper does, or a launcher that waits for something first."""
+    service = "/usr/bin/nova-compute"
+    source = Processes(SystemClock(), 3600, scanner=made_up(tmp_path))
+    source.watch([Entry(process_name=service)])
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        with begun(["sleep", "600"]) as process:
+            begin(tmp_path, process.pid, "nova: launcher", exe="/usr/libexec/wrapper")
+            assert (await look(source, service)).presence is Presence.GONE
+            executable = tmp_path / str(process.pid) / "exe"
+            executable.unlink()
+            executable.symlink_to(service)
+            seen = await look(source, service)
+            process.kill()
+            assert seen.presence is Presence.RUNNING
+    finally:
+        running.cancel()
 
 
 async def test_whose_text_is_shown_is_mentioned_in_the_look_that_learns_of_another_entry(

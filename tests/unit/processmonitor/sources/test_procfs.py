@@ -204,13 +204,13 @@ def test_a_process_that_becomes_another_program_is_seen_by_its_command_line(proc
     assert pids(scanner.scan()) == set()
 
 
-def test_only_a_fresh_look_sees_another_program_with_the_same_command_line(proc: Proc) -> None:
+def test_a_look_at_a_death_alone_passes_over_another_program_with_the_same_command_line(proc: Proc) -> None:
     scanner = proc.scanner()
     proc.runs(7, "api: worker", exe="/bin/sh")
     assert pids(scanner.scan()) == set()
     proc.runs(7, "api: worker", exe=NOVA)
-    assert pids(scanner.scan()) == set()
-    (found,) = scanner.scan(depth=Depth.FRESH).found[NOVA]
+    assert pids(scanner.scan(depth=Depth.SUCCESSORS)) == set()
+    (found,) = scanner.scan().found[NOVA]
     assert (found.pid, found.reason.strong) == (7, False)
 
 
@@ -249,7 +249,6 @@ def test_a_look_at_a_death_asks_nobody_who_is_surely_held_and_the_one_before_a_c
     held = {7: {other}}
     for depth, sure, found in (
         (Depth.SUCCESSORS, {7}, {8}),
-        (Depth.ALL, {7}, {7, 8}),
         (Depth.FRESH, {7}, {7, 8}),
     ):
         assert pids(scanner.scan(depth=depth, held=held, sure=sure)) == found
@@ -341,6 +340,16 @@ def test_a_script_that_was_begun_from_a_folder_is_looked_for_where_the_process_s
     assert stands("/") == "in doubt"
     assert stands(tmp_path / "nowhere") == "in doubt"
     assert stands(tmp_path / "other") == "another"
+
+
+def test_a_script_of_another_entry_from_a_folder_is_in_doubt_for_none(proc: Proc, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "main.py").write_text("")
+    proc.runs(7, "python3", "main.py", "--b", exe="/usr/bin/python3.11", cwd=tmp_path / "b")
+    first, other = "/opt/a/main.py", "python3 main.py --b"
+    scan = proc.scanner(first, other).scan()
+    assert pids(scan, other) == {7}
+    assert scan.doubt(first) == "", "where that script is, is known"
 
 
 def test_a_misfit_holds_only_what_was_never_seen(proc: Proc) -> None:
