@@ -3,12 +3,14 @@
 In: the entries. Out: one finding for each. It looks once, as the monitor does, and starts nothing.
 """
 
-from collections.abc import Sequence
+import os
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from masakarimonitors.processmonitor.core.observation import Entry
+from masakarimonitors.processmonitor.core.observation import CommandKey, Entry
 from masakarimonitors.processmonitor.core.recognition.matching import Index
-from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN
+from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN, Pattern
 from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
 from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scanner
 
@@ -24,7 +26,10 @@ class Finding:
 
 
 def overview(entries: Sequence[Entry], blindness: str = "", proc: str = "/proc") -> list[Finding]:
-    """One finding for each entry; `blindness`: why the host's processes cannot be seen from here."""
+    """One finding for each entry, and one for what it says that the monitor may take otherwise than this look.
+
+    `blindness`: why the host's processes cannot be seen from here.
+    """
     patterns = follow_again(tuple(as_written(entries)), entries)
     scanner = Scanner(Index(patterns), proc=proc)
     scan = scanner.scan(depth=Depth.FRESH)
@@ -52,7 +57,26 @@ def overview(entries: Sequence[Entry], blindness: str = "", proc: str = "/proc")
             findings.append(
                 Finding(False, f"process {name}: nothing that runs matches it; it would be started")
             )
+    findings += (
+        Finding(
+            False,
+            f"process {entry.process_name}: {what} is told from a folder, which is the monitor's own (/ under systemd)"
+            f" and for what its privileged helper runs /, but was {os.getcwd()} for this look: name it in full",
+        )
+        for entry, pattern in zip(entries, patterns, strict=True)
+        for what in _from_a_folder(entry, pattern)
+    )
     return findings
+
+
+def _from_a_folder(entry: Entry, pattern: Pattern) -> Iterator[str]:
+    """What of an entry leads elsewhere from another folder."""
+    if pattern.relative:
+        yield "the path of its process_name"
+    for key in CommandKey:
+        word = next(iter(shlex.split(key.of(entry) or "")), "")
+        if "/" in word and not word.startswith("/"):
+            yield f"the program of its {key}"
 
 
 def _who(found: Sequence[Found]) -> str:

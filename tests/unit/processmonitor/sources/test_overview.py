@@ -1,5 +1,7 @@
 """What `masakari-monitors check` shows of each entry, on a folder made like /proc."""
 
+import os
+
 import pytest
 
 from masakarimonitors.processmonitor.core.observation import Entry
@@ -51,3 +53,17 @@ def test_an_unknown_user_is_named(proc: Proc) -> None:
 @pytest.mark.parametrize("why", ["a pid namespace of its own"])
 def test_blindness_comes_first(proc: Proc, why: str) -> None:
     assert findings(proc, Entry(process_name="svc"), blindness=why)[0] == Finding(False, f"processes: {why}")
+
+
+def test_what_is_told_from_a_folder_may_be_another_thing_for_the_monitor(proc: Proc) -> None:
+    commands = {
+        "restart_command": "bin/again now",
+        "start_command": "/bin/sh bin/x",
+        "pre_start_command": "sh ./x",
+    }
+    proc.runs(7, "/srv/bin/svc")
+    seen, path, command = findings(proc, Entry(process_name="bin/svc", **commands))
+    assert seen.fine and not path.fine and not command.fine
+    assert "the path of its process_name is told from a folder" in path.text and os.getcwd() in path.text
+    assert "the program of its restart_command is told from a folder" in command.text
+    assert len(findings(proc, Entry(process_name="python3 rel/x.py", restart_command="sh -c ./x"))) == 1
