@@ -56,13 +56,14 @@ def test_blindness_comes_first(proc: Proc, why: str) -> None:
 
 
 def test_what_is_told_from_a_folder_may_be_another_thing_for_the_monitor(proc: Proc) -> None:
-    commands = {
-        "restart_command": "bin/again now",
-        "start_command": "/bin/sh bin/x",
-        "pre_start_command": "sh ./x",
-    }
+    entry = Entry(
+        process_name="bin/svc",
+        restart_command="bin/again now",
+        start_command="/bin/sh bin/x",
+        pre_start_command="sh ./x",
+    )
     proc.runs(7, "/srv/bin/svc")
-    seen, path, command = findings(proc, Entry(process_name="bin/svc", **commands))
+    seen, path, command = findings(proc, entry)
     assert seen.fine and not path.fine and not command.fine
     assert "the path of its process_name is told from a folder" in path.text and os.getcwd() in path.text
     assert "the program of its restart_command is told from a folder" in command.text
