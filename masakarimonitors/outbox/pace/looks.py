@@ -35,6 +35,9 @@ UNFINISHED = ("new", "running", "error")
 _SIGNS = {"finished": Sign.FINISHED, "ignored": Sign.IGNORED, "failed": Sign.FAILED}
 _BEFORE = datetime.timedelta(hours=2)
 """A host that was reported so long before an instance died is not being recovered any more."""
+_YOUNG = 600.0
+"""Every look tells of what has died within so many seconds whether its host was recovered; of what is older, one does
+for which it has waited."""
 _TAKEN_UP = 180.0
 """So many seconds after it has begun with a host's report the engine has long set the host on maintenance: it does so
 first of all. A host that is in service by then was put back by somebody, and nobody recovers it."""
@@ -104,7 +107,7 @@ class Looks:
         recovered: dict[str, float] = {}
         hosts: dict[str, HostReport] = {}
         abandoned: set[str] = set()
-        back = _BEFORE + datetime.timedelta(seconds=oldest)
+        back = _BEFORE + datetime.timedelta(seconds=max(oldest, _YOUNG))
         since = (self._date() - back).astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
         asked = {"generated-since": since.isoformat()}
         for one in await newest_of(self._reader, host, HostNotification.type, **asked):
@@ -127,6 +130,7 @@ class Looks:
             abandoned=frozenset(abandoned),
             changed=changed,
             seen={uuid: self._seen(found[uuid]) for uuid in ours},
+            reaches=now.monotonic - max(oldest, _YOUNG) - _ROUNDING,
         )
 
     async def _host_report(self, one: Stored) -> HostReport | None:

@@ -106,7 +106,8 @@ class Look:
     the monotonic second (of our clock) at which it did. `hosts`: more of those of the whole host that are unfinished.
     `abandoned`: those that are, and at which nobody works any more. `changed`: when masakari last changed unfinished
     ones about instances (monotonic second of our clock), as far as is known. `seen`: of ours, what masakari says
-    (None: it knows no such one).
+    (None: it knows no such one). `reaches`: of what died before that monotonic second, it was not asked whether its
+    host was recovered.
     """
 
     began: float
@@ -117,6 +118,7 @@ class Look:
     abandoned: frozenset[str] = frozenset()
     changed: Mapping[str, float] = field(default_factory=dict)
     seen: Mapping[str, Seen | None] = field(default_factory=dict)
+    reaches: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,14 +155,15 @@ class HostPace:
     """What is known of one host's reports at masakari.
 
     `tracked`: by masakari's uuid; one on its way by `row_key`. `young`: the subjects that died last, with the
-    monotonic second. `recovered`: as of the last look. `seen_at`, `looked_at`, `moved_at`: when a look has succeeded,
-    has ended, something has changed. `burst`: how many may go blindly; `files`: the same of those
-    that are only filed.
+    monotonic second. `recovered`, `reaches`: as of the last look. `seen_at`, `looked_at`, `moved_at`: when a look has
+    succeeded, has ended, something has changed. `burst`: how many may go blindly; `files`: the same of those that are
+    only filed.
     """
 
     tracked: Mapping[str, Tracked] = field(default_factory=dict)
     young: Mapping[str, float] = field(default_factory=dict)
     recovered: Mapping[str, float] = field(default_factory=dict)
+    reaches: float = float("-inf")
     sight: Sight = Sight.UNASKED
     seen_at: float = 0.0
     looked_at: float = 0.0
@@ -216,7 +219,8 @@ def judge(
         return GO  # after a quiet time the first one waits for no answer
     # Once a moment has passed it is asked once more: the word that was waited for may be there now.
     since = now - policy.fresh if young else max(now - policy.fresh, one.made + policy.moment)
-    return GO if pace.sight is Sight.SEEN and pace.seen_at >= since else Ruling(Hold.LOOK, now)
+    seen = pace.sight is Sight.SEEN and pace.seen_at >= since and pace.reaches <= one.made
+    return GO if seen else Ruling(Hold.LOOK, now)
 
 
 def _judge_filed(pace: HostPace, now: float, policy: PacePolicy, ahead: Hold | None) -> Ruling:
@@ -312,6 +316,7 @@ def looked(pace: HostPace, look: Look, now: float) -> HostPace:
         tracked=tracked,
         # What is seen as finished has finished by now, whatever the clocks say.
         recovered={uuid: min(at, pace.recovered.get(uuid, now)) for uuid, at in look.recovered.items()},
+        reaches=look.reaches,
         sight=Sight.SEEN,
         seen_at=now,
         looked_at=now,

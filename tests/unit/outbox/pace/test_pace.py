@@ -103,6 +103,15 @@ def test_a_host_that_was_recovered_after_the_death_covers_it_and_only_then() -> 
     assert not judge(pace, one(1, T0 - 4), T0, POLICY).covered_by
 
 
+def test_what_is_older_than_the_last_look_reaches_asks_before_it_goes() -> None:
+    """Its host may have been recovered since, of which that look has told nothing."""
+    pace = looked(HostPace(), Look(began=T0, reaches=T0 - 600), T0)
+    assert judge(pace, one(1, T0 - 600), T0, POLICY) is GO
+    assert judge(pace, one(1, T0 - 601), T0, POLICY).hold is Hold.LOOK
+    pace = looked(pace, Look(began=T0 + 1, reaches=T0 - 601, recovered={"h": T0 - 5}), T0 + 1)
+    assert judge(pace, one(1, T0 - 601), T0 + 1, POLICY).covered_by == "h"
+
+
 def test_a_host_that_is_being_recovered_holds_its_instances_until_its_patience_ends() -> None:
     pace = looked(HostPace(), Look(began=T0, unfinished={"h": Lane.HOST}), T0)
     assert judge(pace, one(1), T0, POLICY).hold is Hold.HOST

@@ -35,3 +35,26 @@ async def test_what_is_let_go_takes_its_turn_then() -> None:
         leave = Leave.NOW
         await on.clock.advance(2 * SILENCED_AGAIN)
         assert on.engine.taken() == [*names(2), "x"]
+
+
+async def test_what_is_let_go_after_hours_asks_first_whether_its_host_was_recovered_meanwhile() -> None:
+    """Whoever has looked for another reason a moment before did not look back so far."""
+    leave = Leave.SILENCED
+
+    def may_offer(row: Row) -> Leave:
+        return leave if row.subject == "vm:x" else Leave.NOW
+
+    async with stage(may_offer=may_offer) as first:
+        await first.die("x")
+        await first.clock.advance(2)
+    host = first.engine.report_host()
+    await first.clock.advance(300)
+    first.engine.end(which=host)
+    await first.clock.advance(6 * 3600.0)
+    async with stage(on=first, may_offer=may_offer) as on:
+        await on.clock.advance(4)
+        await on.die("y")
+        await on.clock.advance(10)
+        leave = Leave.NOW
+        await on.clock.advance(10)
+        assert (on.status("x"), on.engine.taken()) == ("withdrawn", ["y"])
