@@ -369,8 +369,11 @@ class Watch:
         at = self._clock.now()
         self._doors.remember(records, asked)
         self._records, self._blind_told = records, None
-        # Of a remote whose connection crm_mon denies time alone makes a lost one: the CIB stays as it is.
-        calm = all(
+        # Of a remote whose connection crm_mon denies time alone makes a lost one: the CIB stays as it is. And where
+        # crm_mon alone tells who is connected, it is known to have read this CIB, and no older one that has changed
+        # while both were asked, if the look before has seen this one already.
+        same = cib.digest == self._last.digest or not any(node.zeroed for node in cib.nodes)
+        calm = same and all(
             finding.condition is Condition.UP and records[host].denied_since is None
             for host, finding in findings.items()
         )

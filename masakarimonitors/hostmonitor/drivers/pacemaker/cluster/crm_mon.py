@@ -1,6 +1,6 @@
 """The reader of `crm_mon --output-as=xml`, pure: text comes in, a frozen `CrmMon` goes out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from masakarimonitors.core.outside import moment_in_utc
 from masakarimonitors.hostmonitor.drivers.pacemaker.cluster.documents import (
@@ -30,6 +30,7 @@ class _MonReader:
     nodes: dict[str, MonNode] = field(default_factory=dict)
     fencings: list[dict[str, str]] = field(default_factory=list)
     _path: list[str] = field(default_factory=list)
+    _resource: str = ""
 
     def start(self, tag: str, at: dict[str, str]) -> None:
         """A start tag."""
@@ -46,12 +47,18 @@ class _MonReader:
                 standby=flag(at.get("standby")) is True,
                 maintenance=flag(at.get("maintenance")) is True,
             )
-        elif tag == "resource" and at.get("resource_agent", "").endswith(":pacemaker:remote"):
-            self.connections[at.get("id", "")] = MonConnection(
-                stopped=at.get("target_role", "").lower() == "stopped",
-                managed=flag(at.get("managed")) is not False,
-                down=at.get("role", "").lower() in ("stopped", "starting"),
-            )
+        elif tag == "resource":
+            self._resource = at.get("id", "")
+            if at.get("resource_agent", "").endswith(":pacemaker:remote"):
+                self.connections[self._resource] = MonConnection(
+                    stopped=at.get("target_role", "").lower() == "stopped",
+                    managed=flag(at.get("managed")) is not False,
+                    down=at.get("role", "").lower() in ("stopped", "starting"),
+                    ignored=flag(at.get("failure_ignored")) is True,
+                )
+        elif tag == "node" and path[-2:] == ["resource", "node"] and self._resource in self.connections:
+            held = self.connections[self._resource]
+            self.connections[self._resource] = replace(held, on=held.on | {at.get("name", "")})
         elif tag == "fence_event":
             self.fencings.append(at)
         elif tag == "current_dc":

@@ -127,17 +127,21 @@ class MonNode:
     maintenance: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonConnection:
     """A remote's connection resource as crm_mon sees it, with templates, groups and defaults applied.
 
     `stopped`: its target role is Stopped, so nobody wants the remote. `managed` False: Pacemaker leaves
-    it alone, and neither reconnects nor recovers it. `down`: it does not run now, or is being started.
+    it alone, and neither reconnects nor recovers it. `down`: it does not run now, or is being started. `on`: the
+    members that hold it, as far as is known: of one that was lost the last word stands until it is fenced. `ignored`:
+    it has failed, and is called well because the configuration wants that (on-fail=ignore).
     """
 
     stopped: bool
     managed: bool
     down: bool = False
+    on: frozenset[str] = frozenset()
+    ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,9 +145,8 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
         if own.is_me(node) or (seen is not None and seen.guest) or (rules.only_remotes and not node.remote):
             continue
         unwanted = _unwanted(node, look, connects_nobody)
-        down = node.name in look.mon.connections and look.mon.connections[node.name].down
         glance = Glance(
-            node=replace(node, in_ccm=True) if _is_connected(node, seen, down) else node,
+            node=replace(node, in_ccm=True) if _is_connected(node, seen, look.mon) else node,
             seen=seen,
             fencing=look.mon.fenced.get(node.name),
             stonith=look.stonith,
@@ -155,7 +154,7 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
             work=_work(node, seen, look.mon),
             goodbye_at=look.goodbyes.get(node.name),
             worth=look.worth.get(node.name, OFF),
-            connection_down=down,
+            connection_down=_is_down(node.name, look.mon),
         )
         record = after[node.name] = observe(
             records.get(node.name), glance, look.at, rules.patience, look.asked
@@ -164,9 +163,24 @@ def classify(look: Look, records: Records, rules: Rules, own: Own) -> tuple[dict
     return findings, after
 
 
-def _is_connected(node: NodeState, seen: MonNode | None, down: bool) -> bool:
+def _is_connected(node: NodeState, seen: MonNode | None, mon: CrmMon) -> bool:
     """Whether crm_mon calls a remote connected of which node_state does not tell it; a return ends a fencing there."""
-    return node.zeroed and not node.fenced_at and seen is not None and seen.online and not down
+    if not node.zeroed or node.fenced_at or seen is None or not seen.online:
+        return False
+    connection = mon.connections.get(node.name)
+    return connection is None or not (connection.down or connection.ignored)
+
+
+def _is_down(name: str, mon: CrmMon) -> bool:
+    """Whether a remote's connection does not run, or only on members that are away.
+
+    Of one that is lost Pacemaker repeats the last word until it is fenced: nobody knows whether the remote still lives.
+    """
+    connection = mon.connections.get(name)
+    if connection is None:
+        return False
+    away = {name for name, node in mon.nodes.items() if not node.online}
+    return connection.down or (bool(connection.on) and connection.on <= away)
 
 
 def _is_forgotten(record: HostRecord, now: Instant) -> bool:

@@ -253,6 +253,34 @@ async def test_a_remote_whose_connection_crm_mon_denies_is_looked_at_in_whole_th
         assert stage.samples()[-1]["r1"] is not Membership.UP
 
 
+async def test_of_remotes_of_which_crm_mon_alone_tells_a_cib_that_has_just_changed_is_looked_at_once_more() -> (
+    None
+):
+    """crm_mon may have read the one before, in which the remote still lived."""
+
+    def untold(cib: Cib, mon: CrmMon) -> tuple[Cib, CrmMon]:
+        nodes = (replace(node, in_ccm=False, zeroed=True) if node.remote else node for node in cib.nodes)
+        return replace(cib, nodes=tuple(nodes)), mon
+
+    def dead(cib: Cib, mon: CrmMon) -> tuple[Cib, CrmMon]:
+        gone = replace(mon.connections["r1"], down=True)
+        return *untold(cib, mon)[:1], replace(mon, connections={**mon.connections, "r1": gone})
+
+    async with Stage() as stage:
+        stage.change, stage.digest = untold, "1"
+        await stage.start()
+        await stage.seconds(20)
+        looks = stage.looks
+        await stage.seconds(20)
+        assert stage.looks == looks  # nothing has changed
+        stage.digest = "2"  # it dies, and crm_mon was quicker
+        while stage.looks == looks:
+            await stage.seconds(1)
+        stage.change = dead
+        await stage.seconds(12)
+        assert stage.samples()[-1]["r1"] is not Membership.UP
+
+
 async def test_a_poll_that_gets_no_answer_is_a_look_that_has_failed() -> None:
     async with Stage() as stage:
         stage.digest = "1"

@@ -76,7 +76,22 @@ def test_a_connection_resource_with_all_that_applies_to_it(agent: str) -> None:
     assert connection("managed='false'") == MonConnection(stopped=False, managed=False)
     for role, down in {"Started": False, "Stopping": False, "Stopped": True, "Starting": True}.items():
         assert connection(f"role='{role}'") == MonConnection(stopped=False, managed=True, down=down)
+    assert connection("failure_ignored='true'") == MonConnection(stopped=False, managed=True, ignored=True)
     assert crm_mon(resources="<resource id='x' resource_agent='ocf:heartbeat:IPaddr2'/>").connections == {}
+
+
+def test_who_holds_a_connection() -> None:
+    agents = {"r1": "ocf:pacemaker:remote", "x": "ocf:heartbeat:IPaddr2", "r2": "ocf:pacemaker:remote"}
+    inside = "".join(
+        f"<resource id='{name}' resource_agent='{agent}'><node name='n-{name}' id='2'/></resource>"
+        for name, agent in agents.items()
+    )
+    held = crm_mon(resources=f"{inside}<resource id='r3' resource_agent='ocf:pacemaker:remote'/>").connections
+    assert {name: connection.on for name, connection in held.items()} == {
+        "r1": {"n-r1"},
+        "r2": {"n-r2"},
+        "r3": set(),
+    }
 
 
 @pytest.mark.parametrize(

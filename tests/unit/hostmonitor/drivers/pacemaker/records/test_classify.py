@@ -890,6 +890,38 @@ def test_of_a_remote_pacemaker_3_writes_nothing_and_the_same_is_said(name: str) 
     assert Story(own=NOBODY).look(replace(cib, nodes=nodes), mon) == Story(own=NOBODY).look(cib, mon)
 
 
+@pytest.mark.parametrize("zeroed", [False, True])
+def test_a_remote_whose_connection_is_held_by_a_member_that_is_away_is_missed_after_a_while(
+    zeroed: bool,
+) -> None:
+    """Pacemaker calls it connected until that member is fenced, which may never come about; both may have died."""
+    cib, mon = documents("node-down-unclean-fence-pending")
+    nodes = (
+        replace(node, in_ccm=False, zeroed=True) if zeroed and node.remote else node for node in cib.nodes
+    )
+    cib = replace(cib, nodes=tuple(nodes))
+    assert mon.connections["r1"].on == {"n1"} and mon.nodes["r1"].online
+    held = {"r1": replace(mon.connections["r1"], on=frozenset({"n2"}))}
+    story = Story(own=Own(names=frozenset({"n3"}), node_id=3))
+    story.recorded("healthy")
+    assert story.look(cib, replace(mon, connections=held))["r1"].condition is UP
+    assert story.look(cib, replace(mon, connections=held), after=30)["r1"].condition is UNSURE
+    assert story.look(cib, replace(mon, connections=held), after=30)["r1"].condition is SUSPECT
+    assert story.look(cib, mon)["r1"].condition is UP  # it was fenced, and another member holds it
+
+
+def test_a_remote_of_which_only_crm_mon_tells_is_not_connected_because_failures_are_ignored() -> None:
+    cib, mon = documents("healthy")
+    nodes = (replace(node, in_ccm=False, zeroed=True) if node.remote else node for node in cib.nodes)
+    ignored = {"r1": replace(mon.connections["r1"], ignored=True)}
+    story = Story()
+    assert (
+        story.look(replace(cib, nodes=tuple(nodes)), replace(mon, connections=ignored))["r1"].condition
+        is UNSURE
+    )
+    assert story.look(cib, replace(mon, connections=ignored))["r1"].condition is UP  # node_state says so
+
+
 def test_a_remote_of_pacemaker_3_that_dies_is_missed() -> None:
     def zeroed(name: str) -> tuple[Cib, CrmMon]:
         cib, mon = documents(name)
