@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.status.health import Level
 from masakarimonitors.status.model import MonitorStatus
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, beat
 from masakarimonitors.system.service import systemd
 
 LOG = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Announcer:
             ready = self._ready or looked or now.monotonic - began >= FIRST_LOOK
             self._tell(line, ready)
             # Once there is something to say, soon enough is when it can be said again.
-            await self._clock.sleep(AGAIN if ready else _SOON)
+            await self._clock.sleep(beat(self._clock, AGAIN) if ready else _SOON)
 
     def _tell(self, line: str, ready: bool) -> None:
         news = [f"STATUS={line}"] if line != self._said else []

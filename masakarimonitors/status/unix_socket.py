@@ -20,7 +20,7 @@ from pathlib import Path
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.status.kept import Kept, KeptWork, Paced
 from masakarimonitors.status.model import MonitorStatus, SubjectRow
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, beat
 from masakarimonitors.system.network.socket_path import SocketPath, Taken, address
 from masakarimonitors.system.threads import NoThread, Pool
 
@@ -138,7 +138,7 @@ async def listen(
     async def keep() -> None:
         nonlocal server, told
         while True:
-            await clock.sleep(_LOOK)
+            await clock.sleep(beat(clock, _LOOK))
             try:
                 # Asked in any case: what was bound too late is removed before the next one is.
                 there = await place.is_there()

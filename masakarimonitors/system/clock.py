@@ -5,7 +5,9 @@ a time or a pause takes a `Clock`, so a test moves time by hand and never waits.
 """
 
 import asyncio
+import contextlib
 import datetime
+import math
 import time
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +15,11 @@ from typing import Protocol
 from masakarimonitors.core.decision import Instant
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+BEAT = 0.5
+"""Seconds of monotonic time from one moment to the next at which those who look now and then look together."""
+_NEARLY = 0.001
+"""Seconds before such a moment that count as the moment itself: a timer may go off a little early."""
 
 
 class Clock(Protocol):
@@ -35,6 +42,22 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Pause the calling task; zero or less yields to the loop once."""
         await asyncio.sleep(max(0.0, seconds))
+
+
+def beat(clock: Clock, seconds: float) -> float:
+    """The pause, of at most so many seconds, of one who looks again and again: it ends with those of others.
+
+    A process that wakes up once for all of them needs a fifth less of a processor than one that wakes up for each. What
+    must have waited for a time is none of these.
+    """
+    now = clock.now().monotonic
+    return beat_within(seconds, now) - now
+
+
+def beat_within(seconds: float, now: float) -> float:
+    """The last beat within so many seconds of the monotonic second `now`: never after them, nor by a `BEAT` before."""
+    end = now + seconds
+    return end if seconds < BEAT else min(end, math.floor((end + _NEARLY) / BEAT) * BEAT)
 
 
 def boot_id(otherwise: str) -> str:
@@ -62,7 +85,14 @@ async def wait(clock: Clock, seconds: float | None, event: asyncio.Event) -> boo
     """Like `pause`, for an event that is a state: it stays as it is."""
     if seconds is None:
         await event.wait()
-    elif not event.is_set():
+    elif event.is_set():
+        return True
+    elif _is_the_loops(clock):
+        # Without a task for the event and one for the time: this is what an idle monitor does most.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                await event.wait()
+    else:
         loop = asyncio.get_running_loop()
         waiters = {loop.create_task(event.wait()), loop.create_task(clock.sleep(seconds))}
         try:
@@ -71,3 +101,13 @@ async def wait(clock: Clock, seconds: float | None, event: asyncio.Event) -> boo
             for waiter in waiters:
                 waiter.cancel()
     return event.is_set()
+
+
+def _is_the_loops(clock: Clock) -> bool:
+    """Whether a time-out of the loop ends a pause by this clock.
+
+    A test's hand moves another time; and in a task that was cancelled such an end would look like one more
+    cancellation.
+    """
+    task = asyncio.current_task()
+    return type(clock) is SystemClock and task is not None and not task.cancelling()

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from masakarimonitors.hostmonitor.core.observation import Follower, Leader, NoElection, Sample
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.monitor import MasakariReader
-from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.clock import Clock, beat, pause
 
 LOG = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class OwnPath:
             if now >= self._due:
                 await self._ask()
             self._judge(self._clock.now().monotonic)
-            await pause(self._clock, self._timings.tick, self._news)
+            await pause(self._clock, beat(self._clock, self._timings.tick), self._news)
 
     def _next_turn(self, now: float) -> float:
         """Its turn, of those of all hosts, a second each, that come round again and again.

@@ -29,7 +29,7 @@ from masakarimonitors.monitor import OwnStanding
 from masakarimonitors.silencing.desk import NotShared
 from masakarimonitors.status.health import Kind, Sight
 from masakarimonitors.status.model import SubjectRow
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, beat
 from masakarimonitors.version import VERSION
 
 LOG = logging.getLogger(__name__)
@@ -103,7 +103,8 @@ class Peers:
                 )
                 self._fleet = None
                 self._not_read = "by a fault of this program; see the log"
-            await self._clock.sleep(backoff(broken, self._pace.look, self._pace.refresh))
+            rest = backoff(broken, self._pace.look, self._pace.refresh)
+            await self._clock.sleep(beat(self._clock, rest))
 
     def alarms(self) -> Sequence[SubjectRow]:
         """What of the fleet needs somebody."""

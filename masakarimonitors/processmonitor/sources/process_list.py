@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 import yaml
 
 from masakarimonitors.processmonitor.core.observation import Entry, ListBroken, ListRead, Observation
-from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.clock import Clock, beat, pause
 from masakarimonitors.system.files.operators_file import LONGEST as LONGEST
 from masakarimonitors.system.files.operators_file import (
     Reader,
@@ -229,7 +229,7 @@ class ProcessList:
                 )
                 unsure = fresh_fault or recent
                 known = stamp
-            asked = await pause(self._clock, _LOOK_EVERY, self._asked)
+            asked = await pause(self._clock, beat(self._clock, _LOOK_EVERY), self._asked)
 
     async def _look(
         self, reader: Calls, unless: Stamp | None

@@ -27,7 +27,7 @@ from masakarimonitors.processmonitor.sources.held import APART, Key, Table
 from masakarimonitors.processmonitor.sources.patterns import Programs, as_written, follow_again
 from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scan, Scanner
 from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, tick_of, ticks_now
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, beat
 from masakarimonitors.system.processes.limits import allowed_descriptors
 from masakarimonitors.system.threads import Pool
 
@@ -204,7 +204,7 @@ class Processes:
 
     async def _tick(self) -> None:
         while True:
-            await self._clock.sleep(self._interval)
+            await self._clock.sleep(beat(self._clock, self._interval))
             self._ticked = True
             self._wanted.set()
 

@@ -8,8 +8,10 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 
+from masakarimonitors.system.clock import beat_within
+
 _EVERY = 2.0
-"""Seconds between two looks."""
+"""Seconds between two looks, at most."""
 _SPAN = 60.0
 
 
@@ -53,7 +55,8 @@ def measured() -> Iterator[None]:
         nonlocal timer
         now = loop.time()
         lag.note(max(0.0, now - due), now)
-        timer = loop.call_at(now + _EVERY, look, now + _EVERY)
+        due = beat_within(_EVERY, now)
+        timer = loop.call_at(due, look, due)
 
     _measured.append(lag)
     look(loop.time())

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from masakarimonitors.system.clock import beat_within
 from masakarimonitors.system.service import log_writer
 
 LOG = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ def watched(limit: float, ended: Callable[[float], None] = end) -> Iterator[None
     def turn() -> None:
         nonlocal turns, timer
         turns += 1
-        timer = loop.call_later(stall.every, turn)
+        timer = loop.call_at(beat_within(stall.every, loop.time()), turn)
 
     def watch() -> None:
         while not over.wait(stall.every):

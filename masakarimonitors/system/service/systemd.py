@@ -7,7 +7,7 @@ sent. The watchdog is fed from the loop itself, so a loop that stalls stops feed
 import os
 import socket
 
-from masakarimonitors.system.clock import Clock
+from masakarimonitors.system.clock import Clock, beat
 
 _AGAIN = 1.0
 """Seconds until a sign of life that could not be sent, or that a busy service manager could not take, is sent again."""
@@ -50,4 +50,4 @@ async def feed_watchdog(clock: Clock) -> None:
     interval = watchdog_interval()
     while interval is not None:
         # A sign that finds no room is not left to the next one, which would come when the watchdog already bites.
-        await clock.sleep(interval if notify("WATCHDOG=1") else min(_AGAIN, interval))
+        await clock.sleep(beat(clock, interval if notify("WATCHDOG=1") else min(_AGAIN, interval)))

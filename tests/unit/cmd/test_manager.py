@@ -12,6 +12,7 @@ import pytest
 from masakarimonitors.cmd.manager import AGAIN, FIRST_LOOK, Announcer
 from masakarimonitors.status.health import Sight, View
 from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record
+from masakarimonitors.system.clock import BEAT
 from tests.fixtures.fake_clock import FakeClock, settle
 from tests.fixtures.open_files import all_used_up
 
@@ -171,3 +172,17 @@ async def test_since_when_a_cause_stands_is_known_though_nobody_asks() -> None:
         await clock.advance(600)
         (cause,) = world.status.health(clock.now()).causes
         assert abs(cause.since.monotonic - lost.monotonic) <= AGAIN
+
+
+async def test_the_looks_of_a_process_come_together() -> None:
+    clock = FakeClock()
+    await clock.advance(0.3)
+    world = World("a", clock)
+    world.view = View("world", Sight.PROVEN)
+    async with told(clock, world):
+        await clock.advance(10)
+        world.view = View("world", Sight.BLIND)
+        # At the next of the moments that all share: not later than it would by itself.
+        await clock.advance(AGAIN)
+        (cause,) = world.status.health(clock.now()).causes
+        assert cause.since.monotonic % BEAT == pytest.approx(0.0, abs=1e-6)

@@ -14,7 +14,7 @@ from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.drivers.consul import parse
 from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, Forbidden
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
-from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.clock import Clock, beat, pause
 
 
 class NotShown(AgentFault):
@@ -181,7 +181,8 @@ class Prover:
         misses = behind = 0
         while True:
             calm = self._clock.now().monotonic >= self._alert_until
-            await pause(self._clock, self._between() if calm else self._rhythm.alert, self._doubt)
+            rest = beat(self._clock, self._between() if calm else self._rhythm.alert)
+            await pause(self._clock, rest, self._doubt)
             try:
                 await self.probe()
             except (NotShown, Forbidden):
