@@ -8,6 +8,7 @@ whole web would take five times the memory of this one's own process.
 
 import asyncio
 import ipaddress
+import select
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -133,7 +134,7 @@ class HttpClient:
             fit = False
             try:
                 # Whatever it said was for nobody: an end, or what would be taken for the answer to this request.
-                fit = await _is_silent(reader) and not writer.is_closing()
+                fit = await _is_silent((reader, writer))
             finally:
                 if not fit:
                     self._drop(writer)
@@ -169,20 +170,32 @@ class HttpClient:
         writer.transport.abort()
 
 
-async def _is_silent(reader: asyncio.StreamReader) -> bool:
+async def _is_silent(streams: Streams) -> bool:
     """Whether neither a byte nor an end has come."""
-    # What the kernel has by now, as after a standstill of this process, is read in one turn of the loop and told of in
-    # the next.
-    for _ in range(2):
-        await asyncio.sleep(0)
+    reader, writer = streams
+    if _has_come(writer):
+        # What the kernel has, as after a standstill of this process, is read in one turn of the loop and told of in the
+        # next.
+        for _ in range(2):
+            await asyncio.sleep(0)
+    reading = reader.read(1)
     try:
-        async with asyncio.timeout(0):
-            await reader.read(1)
-    except TimeoutError:
+        reading.send(None)  # no turn of the loop is taken: it waits, or has what is there
+    except (StopIteration, OSError):
+        return False
+    finally:
+        reading.close()
+    return not writer.is_closing()
+
+
+def _has_come(writer: asyncio.StreamWriter) -> bool:
+    """Whether the kernel has anything for this connection that the loop has not read yet."""
+    pipe = writer.get_extra_info("socket")
+    if pipe is None or pipe.fileno() < 0:  # closed
         return True
-    except OSError:
-        pass
-    return False
+    look = select.poll()
+    look.register(pipe, select.POLLIN)
+    return bool(look.poll(0))
 
 
 def _events(method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> tuple[_Asked, ...]:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from masakarimonitors.system.network import http_client
 from masakarimonitors.system.network.http_client import (
     LARGEST,
     HttpClient,
@@ -405,3 +406,26 @@ async def test_a_port_by_address_and_by_name() -> None:
         assert (await client.request("GET", "/", {})).body == b"{}"
         await client.close()
     listening.close()
+
+
+async def test_that_nothing_has_come_on_a_kept_connection_takes_no_turn_of_the_loop() -> None:
+    ours, theirs = socket.socketpair()
+    streams = await asyncio.open_unix_connection(sock=ours)
+    with theirs:
+        for _ in range(2):
+            asking = http_client._is_silent(streams)
+            with pytest.raises(StopIteration) as answer:
+                asking.send(None)
+            assert answer.value.value is True
+        theirs.send(b"x")
+        assert not await http_client._is_silent(streams)
+    streams[1].close()
+
+
+async def test_an_end_that_the_kernel_knows_is_seen_before_the_loop_was_told_of_it() -> None:
+    ours, theirs = socket.socketpair()
+    streams = await asyncio.open_unix_connection(sock=ours)
+    theirs.close()
+    assert not await http_client._is_silent(streams)
+    streams[1].close()
+    assert not await http_client._is_silent(streams), "one that is closed is no connection"
