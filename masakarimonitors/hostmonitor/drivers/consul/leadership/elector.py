@@ -35,7 +35,7 @@ from masakarimonitors.hostmonitor.drivers.consul.leadership.keys import Election
 from masakarimonitors.hostmonitor.drivers.consul.leadership.session import Session
 from masakarimonitors.hostmonitor.drivers.consul.leadership.silences import StoredSilences
 from masakarimonitors.hostmonitor.drivers.lock_election import LockElection, two_of_one_name
-from masakarimonitors.system.clock import Clock, pause
+from masakarimonitors.system.clock import Clock, beat, pause
 from masakarimonitors.system.tasks import apart
 
 LOG = logging.getLogger(__name__)
@@ -258,7 +258,7 @@ class Elector:
                     self._note("act", fault)
                     self._act_fault = str(fault)
                     self._not_before = self._now() + self._pause_after(fault)
-            await pause(self._clock, self._timings.retry, self._news)
+            await pause(self._clock, beat(self._clock, self._timings.retry), self._news)
 
     async def _end_old_self(self, record: ElectionRecord) -> None:
         """This node's monitor was killed and has come back: it need not wait until its old session ends by itself.
@@ -373,13 +373,15 @@ class Elector:
             if self._session.id and self._part.standing not in idle:
                 try:
                     await self._session.renew()
-                    self._news.set()
+                    # While it leads the core hears until when that is certain, and the hand has nothing to do.
+                    if not self.leads or self._judge() is not Act.NOTHING:
+                        self._news.set()
                 except AgentFault as fault:
                     seconds = min(self._timings.retry, seconds)
                     if isinstance(fault, NotThere):
                         self._agent_gone(fault)
             await asyncio.sleep(min(0.02, seconds))
-            await pause(self._clock, seconds, self._renew_now)
+            await pause(self._clock, beat(self._clock, seconds), self._renew_now)
 
     def _agent_gone(self, fault: NotThere) -> None:
         """The session ends with its agent, at once when that one has left."""
