@@ -81,12 +81,14 @@ class Candidate:
             await asyncio.wait({self._task})
         self.word = None
 
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self._task is not None and self.runs and self._elector is not None:
+    def kill(self) -> asyncio.Task[None] | None:
+        """SIGKILL; the task that then ends, if it ran."""
+        task = self._task if self.runs else None
+        if task is not None and self._elector is not None:
             self._elector.killed = True
-            self._task.cancel()
+            task.cancel()
         self._task = self.word = self._elector = None
+        return task
 
     def set_path(self, works: bool) -> None:
         """Whether its way to masakari works."""
@@ -138,9 +140,11 @@ class Contest:
     async def __aexit__(self, *_: object) -> None:
         for one in self.all.values():
             self.thaw(one.host)
-            one.kill()
+        killed = {task for one in self.all.values() if (task := one.kill()) is not None}
         self.store.close()
         await self.store.__aexit__()
+        if killed:  # or the end of the loop would cancel them once more, in their last words
+            await asyncio.wait(killed)
 
     @property
     def now(self) -> float:

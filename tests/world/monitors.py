@@ -202,18 +202,20 @@ class MonitorSite:
             await asyncio.wait({task})
         self._gone()
 
-    def kill(self) -> None:
-        """SIGKILL: at once, and nothing is closed."""
-        if self._task is None or not self.runs:
-            return
+    def kill(self) -> asyncio.Task[None] | None:
+        """SIGKILL: at once, and nothing is closed; the task that then ends, if it ran."""
+        task = self._task
+        if task is None or not self.runs:
+            return None
         if self.elector is not None:
             self.elector.killed = True
         if self.disk is not None:
             self.disk.kill()
         self._memory = None
-        self._task.cancel()
+        task.cancel()
         self._task = None
         self._gone()
+        return task
 
     def _gone(self) -> None:
         self.wired = None

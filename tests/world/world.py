@@ -142,11 +142,12 @@ class World:
 
     async def __aexit__(self, *_: object) -> None:
         """Every monitor is gone, and nothing happens any more."""
-        for site in self.sites.values():
-            site.kill()
+        killed = {task for site in self.sites.values() if (task := site.kill()) is not None}
         if isinstance(self.election, RealElection):
             self.election.close()
             await self.election.__aexit__()
+        if killed:  # or the end of the loop would cancel them once more, in their last words
+            await asyncio.wait(killed, timeout=60.0)
 
     async def begin(self) -> None:
         """Every monitor runs, sees, and knows who reports."""
