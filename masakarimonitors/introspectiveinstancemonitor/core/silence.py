@@ -126,7 +126,7 @@ def count_miss(guest: Guest, miss: Missed, now: Instant, policy: Policy) -> tupl
         # Where it never answered since it began, its agent is there all the same, or it would not have been asked.
         since = now.monotonic if probe.unusable_since is None else probe.unusable_since
         guest = with_probe(guest, miss.probe, replace(missed, unusable_since=since))
-        return _note_unusable(guest, miss.probe, now, policy, patience=GIVEN_UP)
+        return _note_unusable(guest, miss.probe, now, policy)
     if phase not in (Phase.ERROR, Phase.ACCUSED):
         return with_probe(guest, miss.probe, missed), NOTHING
     first, limit = probe.misses == 0, policy.limit(miss.probe)
@@ -215,13 +215,12 @@ def look_at_closed(guest: Guest, now: Instant, policy: Policy) -> tuple[Guest, D
     return after, decision + Decision((WakeAt(STILL_CLOSED + guest.uuid, at),))
 
 
-def _note_unusable(
-    guest: Guest, name: str, now: Instant, policy: Policy, *, patience: float = QUIET
-) -> tuple[Guest, Decision]:
+def _note_unusable(guest: Guest, name: str, now: Instant, policy: Policy) -> tuple[Guest, Decision]:
     probe = guest.probes[name]
     since = probe.unusable_since
-    if probe.phase is Phase.AWAITED:
-        patience = GIVEN_UP
+    # One that was asked and has never answered may still be starting, whatever else kept some questions from it.
+    never_answered = probe.phase is Phase.AWAITED or (probe.phase is Phase.DISCOVERY and probe.missed)
+    patience = GIVEN_UP if never_answered else QUIET
     if since is None or now.monotonic - since < patience:
         return guest, NOTHING
     phase = step(probe.phase, Move.UNUSABLE)

@@ -212,6 +212,21 @@ def test_a_question_that_was_not_put_is_no_miss(request_id: int, still_open: int
     assert decision == NOTHING
 
 
+def test_a_question_that_is_not_put_shortens_no_patience_with_one_that_has_never_answered() -> None:
+    one = guest(Phase.DISCOVERY)
+    for second in range(0, 600, 20):
+        now = replace(NOW, monotonic=NOW.monotonic + second)
+        one, decision = (
+            note_unasked(one, inconclusive(1), now, POLICY)
+            if second == 140
+            else (count_miss(one, missed(), now, POLICY))
+        )
+        assert (one.heartbeat.phase, decision.verdicts) == (Phase.DISCOVERY, ())
+    now = replace(NOW, monotonic=NOW.monotonic + 600)
+    one, decision = note_unasked(one, inconclusive(1), now, POLICY)
+    assert [verdict.ruling for verdict in decision.verdicts] == [Ruling.BLIND]
+
+
 def test_the_evidence_of_a_reported_guest_stays() -> None:
     one = with_probe(guest(), HEARTBEAT, Probe(phase=Phase.REPORTED, evidence="no answer"))
     after, _ = note_unasked(one, inconclusive(5), NOW, POLICY)
