@@ -93,6 +93,12 @@ def unit_of(folder: str) -> str:
     return ""
 
 
+def is_contained(folder: str) -> bool:
+    """Whether a container engine has begun this process (`folder`: its own below /proc)."""
+    groups = _text(f"{folder}/cgroup").splitlines()
+    return any(_CONTAINER.match(part) for line in groups for part in line.split(":", 2)[-1].split("/"))
+
+
 def _text(path: str) -> str:
     try:
         return read(path).decode(errors="replace")

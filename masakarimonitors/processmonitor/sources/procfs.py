@@ -20,7 +20,7 @@ from masakarimonitors.processmonitor.core.recognition.identity import (
 )
 from masakarimonitors.processmonitor.core.recognition.matching import Index, Match, Reason, brief, mentions
 from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN
-from masakarimonitors.processmonitor.sources.people import Person, person, unit_of, users
+from masakarimonitors.processmonitor.sources.people import Person, is_contained, person, unit_of, users
 from masakarimonitors.processmonitor.sources.stat import (
     DEAD,
     Marks,
@@ -396,6 +396,7 @@ class Scanner:
                 person=whose.user if whose is not None else None,
                 certain=whose is not None and whose.certain,
                 unit=unit,
+                contained=is_contained(f"{self._proc}/{name}"),
             )
             matches = self.index.match(identity)
             if self._is_unsure(identity, matches):

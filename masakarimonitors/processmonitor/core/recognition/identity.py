@@ -83,9 +83,9 @@ class Identity:
     `arguments`: what follows program, script or module. `title`: the whole title, if it has rewritten its command
     line, and `said` what that says beyond the name. `user`: the effective user id; `person`: the ordinary user on
     whose behalf it runs, None for one of the host's own, and `certain` that it is a person's. `unit`: the
-    service of the init system that has begun it, "" for none. `multicall`: many
-    programs in one file, such as busybox; only `shown` tells which. `replaced`: the file was deleted or replaced
-    since.
+    service of the init system that has begun it, "" for none. `contained`: a container engine has begun it.
+    `multicall`: many programs in one file, such as busybox; only `shown` tells which. `replaced`: the file was deleted
+    or replaced since.
     `loaded`: the kernel says that it runs a program loader; `program` is what its command line says of what that runs.
     """
 
@@ -104,6 +104,7 @@ class Identity:
     person: int | None = None
     certain: bool = False
     unit: str = ""
+    contained: bool = False
     multicall: bool = False
     replaced: bool = False
     loaded: bool = False

@@ -94,9 +94,12 @@ def _is_of_a_stranger(entry: Pattern, it: Identity) -> bool:
     """Whether another service's user runs it: not root, not whom the list names, and neither user nor unit was seen.
 
     A unit that bears the program's own name is the service's, whoever it runs as by now: of that name there is one.
+    Root is the same user in every container: there one of a service that ran in units of the host alone is another's.
     """
-    if it.user in (None, 0, entry.user) or not entry.known.units or _bears_its_name(entry, it.unit):
+    if it.user in (None, entry.user) or not entry.known.units or _bears_its_name(entry, it.unit):
         return False
+    if it.user == 0:
+        return it.contained and it.unit not in entry.known.units
     return it.user not in entry.known.users and it.unit not in entry.known.units
 
 

@@ -9,6 +9,7 @@ from masakarimonitors.processmonitor.sources.people import (
     ORDINARY,
     Origin,
     Person,
+    is_contained,
     origin,
     person,
     unit_of,
@@ -80,3 +81,20 @@ def test_in_which_unit_it_was_begun(tmp_path: Path, groups: str, unit: str) -> N
     (tmp_path / "cgroup").write_text(groups)
     assert unit_of(str(tmp_path)) == unit
     assert unit_of(str(tmp_path / "nobody")) == ""
+
+
+@pytest.mark.parametrize(
+    ("groups", "contained"),
+    [
+        ("0::/system.slice/docker-0123.scope\n", True),
+        ("0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-0123.scope\n", True),
+        ("4:cpu:/\n1:name=systemd:/docker/0123\n0::/\n", True),
+        ("0::/system.slice/cron.service\n", False),
+        ("0::/init.scope\n", False),
+        ("", False),
+    ],
+)
+def test_whether_a_container_engine_has_begun_it(tmp_path: Path, groups: str, contained: bool) -> None:
+    (tmp_path / "cgroup").write_text(groups)
+    assert is_contained(str(tmp_path)) is contained
+    assert not is_contained(str(tmp_path / "nobody"))

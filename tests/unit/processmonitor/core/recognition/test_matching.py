@@ -362,3 +362,29 @@ def test_a_service_that_has_moved_to_another_user_and_to_the_unit_of_its_own_nam
     assert identity is not None
     reason = matches(entry, replace(identity, user=43, unit=unit))
     assert reason is not None and (reason.doubt == "") is counts
+
+
+@pytest.mark.parametrize(
+    ("units", "contained", "unit", "counts"),
+    [
+        ({"cron.service"}, True, "", False),
+        ({"cron.service"}, False, "", True),
+        ({"cron.service"}, True, "cron.service", True),
+        ({"agents.service"}, True, "", False),
+        ({"", "cron.service"}, True, "", True),
+        (set(), True, "", True),
+    ],
+)
+def test_root_in_a_container_is_not_the_service_that_ran_in_units_of_the_host_alone(
+    units: set[str], contained: bool, unit: str, counts: bool
+) -> None:
+    known = AsSeen(frozenset({0}), frozenset(units))
+    identity = identify(["/usr/sbin/cron", "-f"], "/usr/sbin/cron")
+    assert identity is not None
+    here = replace(identity, user=0, unit=unit, contained=contained)
+    for entry, right in (
+        (Pattern.of("/usr/sbin/cron"), counts),
+        (Pattern.of("/usr/sbin/cron", user=0), True),
+    ):
+        reason = matches(replace(entry, known=known), here)
+        assert reason is not None and (reason.doubt == "") is right
