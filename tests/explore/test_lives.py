@@ -161,7 +161,7 @@ BROKEN: dict[str, Mind] = {
         lambda one: replace(one, defined=True) if one.defined is False else one
     ),
     "no life is known to be over": of_memory(
-        lambda one: replace(one, hearing=Hearing.MISSED) if one.over else one
+        lambda one: replace(one, hearing=Hearing.WHOLE) if one.over else one
     ),
     "no report is remembered": of_memory(
         lambda one: replace(one, phase=Phase.UP) if one.phase is Phase.FAILED else one

@@ -225,11 +225,26 @@ def test_a_start_that_fails_is_no_death_of_a_life_that_was_over_before() -> None
     play.restart()
     assert play.census(STARTING) == [] and play.event(STOPPED, 5) == []
     assert play.census(off(ShutoffReason.FAILED, last_words="crashed")) == [REPORT], "that life has died"
-    # Before libvirt was asked it may have lived.
+
+
+@pytest.mark.parametrize(
+    ("reading", "said"),
+    [
+        (off(ShutoffReason.CRASHED, last_words="crashed"), [REPORT]),
+        (off(ShutoffReason.FAILED, last_words="crashed"), [REPORT]),
+        (off(ShutoffReason.FAILED, last_words="destroyed"), []),
+        (off(ShutoffReason.FAILED, last_words="migrated", arrived=True), []),
+    ],
+)
+def test_what_ends_before_libvirt_was_asked_may_be_a_start_that_fails(
+    reading: Reading, said: list[str]
+) -> None:
+    """It may have been stopped, or have moved away, while the monitor was away; or it lived until now."""
     play = Play()
     play.census(running())
     play.restart()
-    assert play.event(STOPPED, 5) == [REPORT]
+    assert play.event(STOPPED, 5) == ["ask"]
+    assert play.asked(reading) == said
 
 
 def test_an_instance_whose_restarts_fail_is_one_report() -> None:

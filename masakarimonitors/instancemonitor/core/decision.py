@@ -146,8 +146,10 @@ class Decider:
         if told is not None and told.fact is Fact.ENDED and known.over:
             fact = None  # a start that failed; of the life before it a census reads how it ended
         elif told is not None and told.fact is Fact.ENDED and leaving.hides_its_end(known):
-            fact, instance = None, instance.told(Sign.PROCESS)
-            decision = Decision((Ask(instance.identity),))
+            fact, decision = None, Decision((Ask(instance.identity),))
+            # Of one that was up, and may not be the one that is known to be, the answer alone tells.
+            unsure = known.phase is Phase.UP and known.unwatched
+            instance = instance if unsure else instance.told(Sign.PROCESS)
         if isinstance(seen, LifecycleChanged) and seen.event in (Lifecycle.DEFINED, Lifecycle.UNDEFINED):
             # One that was off with a definition, which waits to be judged, does not vanish by dying.
             was_off = first_look.is_off(state, known)

@@ -58,10 +58,11 @@ def is_doubtful(reading: Reading, known: Instance) -> bool:
 
 
 def hides_its_end(known: Instance) -> bool:
-    """Whether "its QEMU ended" is not enough to tell what became of its guest: its log, or how it stands, may be."""
-    if known.phase is Phase.ARRIVING:
-        return known.unwatched or known.leaving is Leaving.MAYBE
-    return known.phase is Phase.UP and known.leaving is Leaving.MAYBE
+    """Whether "its QEMU ended" is not enough to tell what became of its guest: its log, or how it stands, may be.
+
+    Where events may have been missed of it, what has ended may be a start, or a migration back to here, that failed.
+    """
+    return known.phase in (Phase.UP, Phase.ARRIVING) and (known.unwatched or known.leaving is Leaving.MAYBE)
 
 
 def shown(known: Instance) -> Leaving:
