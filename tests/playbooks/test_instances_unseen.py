@@ -22,11 +22,13 @@ from masakarimonitors.instancemonitor.core.shown import describe
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI, Play, off, running
 
-DEFINED, UNDEFINED, STARTED, STOPPED = (
+DEFINED, UNDEFINED, STARTED, SUSPENDED, STOPPED, CRASHED = (
     Lifecycle.DEFINED,
     Lifecycle.UNDEFINED,
     Lifecycle.STARTED,
+    Lifecycle.SUSPENDED,
     Lifecycle.STOPPED,
+    Lifecycle.CRASHED,
 )
 REPORT = "report LIFECYCLE/STOPPED_FAILED"
 THIRD = Identity("33333333-3333-4333-8333-333333333333", "instance-3", URI)
@@ -562,3 +564,43 @@ def test_what_libvirtd_has_written_down_outranks_that_its_process_ended_while_no
     for _ in range(4):
         assert REPORT not in play.census()
     assert any(verdict.alarm and verdict.subject == f"vm:{INSTANCE.uuid}" for verdict in play.told)
+
+
+def phase(play: Play) -> str:
+    return str(play.state.instances[URI, INSTANCE.uuid].phase)
+
+
+def kept_after_a_crash() -> Play:
+    """Its crashed guest is kept, and reported; then the monitor is away."""
+    play = Play()
+    play.census(running(replace(INSTANCE, run=3)))
+    assert play.event(CRASHED, 0, replace(INSTANCE, run=3)) == [REPORT]
+    return play
+
+
+@pytest.mark.parametrize(("run", "boot_id"), [(4, "boot-1"), (3, "boot-2")])
+def test_one_that_is_paused_in_a_later_life_is_no_crashed_guest_that_is_kept(run: int, boot_id: str) -> None:
+    """Its report would have masakari start it beside itself."""
+    anew = replace(INSTANCE, run=run)
+    play = kept_after_a_crash()
+    play.restart(boot_id)
+    assert play.census(Reading(instance=anew, power=Power.PAUSED)) == ["withdraw"] and phase(play) == "up"
+    play = kept_after_a_crash()
+    play.restart(boot_id)
+    assert play.event(SUSPENDED, 0, anew) == ["withdraw"] and phase(play) == "up"
+
+
+def test_the_crash_of_a_later_life_that_is_heard_before_the_first_look_is_reported() -> None:
+    play = kept_after_a_crash()
+    play.restart()
+    assert play.event(CRASHED, 0, replace(INSTANCE, run=4)) == ["withdraw", REPORT]
+    kept = Reading(instance=replace(INSTANCE, run=4), power=Power.PANICKED)
+    assert play.census(kept) == [] and phase(play) == "panicked"
+
+
+def test_one_that_is_kept_after_a_crash_and_paused_is_reported_once() -> None:
+    play = kept_after_a_crash()
+    play.restart()
+    assert play.event(SUSPENDED, 0, replace(INSTANCE, run=3)) == []
+    assert play.census(Reading(instance=replace(INSTANCE, run=3), power=Power.PAUSED)) == []
+    assert phase(play) == "panicked"

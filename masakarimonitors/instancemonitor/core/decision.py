@@ -157,6 +157,9 @@ class Decider:
             if was_off and seen.event is Lifecycle.UNDEFINED:
                 # How it stood was read, so that nothing was missed of it.
                 instance = instance.heard(Heard.TOLD)
+        if fact is not None and facts.is_of_unseen_life(fact, known, seen.instance):
+            state, more = self._apply(state, instance, facts.BEGAN, now)
+            instance, decision = state.known(seen.instance), decision + more
         if fact is None:
             state, more = keep(state, instance, self.policy.boot_id, now)
         else:

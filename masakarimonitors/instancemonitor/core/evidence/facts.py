@@ -16,6 +16,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Departure,
     DomainEvent,
     Failed,
+    Identity,
     LifecycleChanged,
     Power,
     Reading,
@@ -106,7 +107,8 @@ def of_reading(reading: Reading, known: Instance, *, looked: float, now: float) 
             return (Seen(Fact.LIVES, "libvirt says that it runs"),)
         case Power.PAUSED:
             leaves = Leaving.YES if reading.halt in leaving.OF_MIGRATION else Leaving.NO
-            return (Seen(Fact.STANDS, "libvirt says that its QEMU lives", leaves=leaves),)
+            stands = Seen(Fact.STANDS, "libvirt says that its QEMU lives", leaves=leaves)
+            return (BEGAN, stands) if is_of_unseen_life(stands, known, reading.instance) else (stands,)
         case Power.STARTING:
             return (Seen(Fact.STARTING, "libvirt says that it is being started"),)
         case Power.MIGRATING if leaving.is_source(reading, known):
@@ -257,7 +259,7 @@ _OUTDATED = (
     "its death was reported before this host was restarted, and it may run elsewhere by now, so what was not delivered "
     "of that is withdrawn; look whether it was recovered"
 )
-_BEGAN = Seen(Fact.LIVES, "it was started again, unseen")
+BEGAN = Seen(Fact.LIVES, "it was started again, unseen")
 _UNTOLD = (
     "its death was reported, and whether it has lived here again since, unseen, and died again cannot be told; look "
     "at it"
@@ -270,6 +272,20 @@ def hides_its_last_life(reading: Reading, known: Instance) -> bool:
         return True
     missed = known.unwatched or known.number <= 0 or known.unread
     return known.phase is Phase.DOWN and reading.power is Power.OFF and not reading.log_read and missed
+
+
+def is_of_unseen_life(seen: Seen, known: Instance, identity: Identity) -> bool:
+    """Whether this is of a life that began after the crash of a guest whose QEMU was kept, and was seen by nobody.
+
+    Of that very life it would say no more than that its QEMU is kept still, paused.
+    """
+    kept = known.phase in (Phase.PANICKED, Phase.VANISHED) and seen.fact in (Fact.STANDS, Fact.PANICKED)
+    return kept and _is_another_life(known, identity)
+
+
+def _is_another_life(known: Instance, identity: Identity) -> bool:
+    """Whether a QEMU that lives is another one than that of its last life, by libvirt's number or since a reboot."""
+    return known.before_reboot or 0 < known.identity.run != identity.run > 0
 
 
 class _Whose(Enum):
@@ -301,9 +317,9 @@ def _whose(reading: Reading, known: Instance, looked: float, now: float) -> _Who
 def _panicked(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:
     """Its QEMU keeps a crashed guest, which so has run here: the one that was reported, or that of a later life?"""
     crash = Seen(Fact.PANICKED, "its guest had crashed when libvirt was asked", "state CRASHED")
-    another = known.before_reboot or 0 < known.identity.run != reading.instance.run > 0
+    another = _is_another_life(known, reading.instance)
     if known.phase in DEAD and (another or _whose(reading, known, looked, now) is _Whose.UNSEEN):
-        return _BEGAN, crash
+        return BEGAN, crash
     return (crash,)
 
 
@@ -324,7 +340,7 @@ def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[
     died = fate is Fate.DIED
     never_moved = not reading.arrived and reading.departure is not Departure.BEGUN
     if died and whose is _Whose.UNSEEN and never_moved and known.phase in (Phase.DOWN, *DEAD):
-        return _BEGAN, Seen(Fact.DIED, why, evidence)
+        return BEGAN, Seen(Fact.DIED, why, evidence)
     if known.phase in DEAD and known.before_reboot:
         return (Seen(Fact.HOST_RESTARTED, _OUTDATED, evidence),)
     if known.phase in DEAD:
