@@ -207,6 +207,8 @@ def trace(traces: Reading, known: Instance) -> Trace:
     """What the disk tells of the life of an instance that was last seen, and whose process has ended."""
     if _may_be_aborted(traces, known):
         return Trace.NONE
+    if shutoff.is_older(traces, known.since):
+        return Trace.MUTE
     fate, _ = shutoff.judge(traces, before_reboot=False)
     return {Fate.DIED: Trace.CRASHED, Fate.PLANNED: Trace.STOPPED}.get(fate, Trace.NONE)
 
@@ -324,7 +326,9 @@ def _panicked(reading: Reading, known: Instance, looked: float, now: float) -> t
 
 
 def _off(reading: Reading, known: Instance, looked: float, now: float) -> tuple[Seen, ...]:
-    last_seen = None if known.phase is Phase.DOWN else max(known.since, known.reported)
+    last_seen = None if known.phase is Phase.DOWN else known.since
+    if known.before_reboot and last_seen is not None:
+        last_seen = max(last_seen, known.reported)
     fate, why = shutoff.judge(reading, before_reboot=known.before_reboot, seen=last_seen)
     evidence = shutoff.describe(reading)
     if fate is Fate.ALIVE:

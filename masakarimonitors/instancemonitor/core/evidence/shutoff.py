@@ -41,6 +41,8 @@ _PLANNED = {
     "saved": "its log says that it was saved",
     "from snapshot": "its log says that it was set back to a snapshot",
 }
+_LATE = 30.0
+"""Seconds by which one that was started may be seen late: a census is given up after so many."""
 REBOOTED = "this host was restarted since, which is the host monitor's matter"
 
 
@@ -50,7 +52,8 @@ def judge(reading: Reading, *, before_reboot: bool, seen: float | None = None) -
     `before_reboot`: last seen before this host was started. What libvirt itself knows then is of a life after that;
     what stands in a log is not. `seen`: when it was last known to have been up, or to have died (seconds since 1970;
     0: not known; None: it was never seen up). What a host that crashes had not yet written is lost, and with it perhaps
-    the last start: so the log's last words may be of an earlier life, unless they were written after that.
+    the last start: so the log's last words may be of an earlier life, unless they were written after that. So may they
+    be where a disk without room has lost the beginning of that life: they are, if they are older than it.
     """
     if reading.reason in _BY_REASON:
         return _BY_REASON[reading.reason]
@@ -58,11 +61,17 @@ def judge(reading: Reading, *, before_reboot: bool, seen: float | None = None) -
         return Fate.ALIVE, "its QEMU process lives"
     if not reading.log_read:
         return Fate.UNSURE, f"{_forgotten(reading)}, and its log cannot be read"
-    of_that_life = not before_reboot or seen is None or 0 < seen <= reading.ended
+    after = 0 < (seen or 0.0) <= reading.ended if before_reboot else not is_older(reading, seen or 0.0)
+    of_that_life = seen is None or after
     if reading.last_words in _PLANNED and of_that_life:
         return Fate.PLANNED, f"{_forgotten(reading)}, but {_PLANNED[reading.last_words]}"
     if before_reboot:
         return Fate.UNSURE, REBOOTED
+    if is_older(reading, seen or 0.0):
+        return (
+            Fate.UNSURE,
+            f"{_forgotten(reading)}, and its log tells of nothing since it was last seen to start",
+        )
     if reading.last_words in _DEATHS:
         return Fate.DIED, f"{_forgotten(reading)}, but {_DEATHS[reading.last_words]}"
     if reading.last_words or not reading.started:
@@ -70,6 +79,14 @@ def judge(reading: Reading, *, before_reboot: bool, seen: float | None = None) -
     if reading.process is Process.GONE and reading.reason is ShutoffReason.UNKNOWN:
         return Fate.DIED, "its QEMU process is gone and nobody is known to have stopped it"
     return Fate.UNSURE, f"{_forgotten(reading)}, and whether its QEMU process lives cannot be seen from here"
+
+
+def is_older(reading: Reading, seen: float) -> bool:
+    """Whether the last words of its log are older than a life that was first `seen` then (seconds since 1970).
+
+    Words that are older than what they are to end show that the clock was set back, and nothing else.
+    """
+    return max(reading.started, 1.0) <= reading.ended < seen - _LATE
 
 
 def _forgotten(reading: Reading) -> str:
