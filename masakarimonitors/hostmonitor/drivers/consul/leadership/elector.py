@@ -250,8 +250,10 @@ class Elector:
             if act is Act.RELEASE or self._now() >= self._not_before:
                 try:
                     if not self._looked and self._shown.record is not None:
-                        self._looked = True
-                        await self._end_old_self(self._shown.record)
+                        try:
+                            await self._end_old_self(self._shown.record)
+                        finally:
+                            self._looked = True
                     await self._carry_out(act)
                     self._act_fault = "" if act is not Act.NOTHING else self._act_fault
                 except AgentFault as fault:
@@ -267,8 +269,8 @@ class Elector:
         for the lock-delay, and by then that one has stopped.
         """
         if self._is_namesakes():
-            self._old_session = record.session
             await self._session.destroy(record.session)
+            self._old_session = record.session
 
     def _is_namesakes(self) -> bool:
         """Whether another process holds the lock under this host's name: one before this one, or one beside it."""

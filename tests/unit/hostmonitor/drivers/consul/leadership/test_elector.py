@@ -437,6 +437,19 @@ async def test_a_restarted_monitor_ends_the_session_of_its_killed_self(run: Runs
     assert "of-the-dead" not in store.sessions and a.elector.troubles == ()
 
 
+async def test_a_session_of_its_own_name_that_it_cannot_end_is_an_alarm(run: Runs, store: FakeStore) -> None:
+    """Who holds it may live as well as be dead."""
+    store.broken.add("PUT /v1/session/destroy")
+    store.sessions.add("of-another")
+    store.put(PREFIX + "reporter", write_candidate(Candidate("a", frozenset(ALL))), "of-another")
+    a = run("a")
+    await eventually(lambda: a.elector.troubles, "an alarm")
+    assert "two monitors run on one host, or two hosts have one name" in a.elector.troubles[0]
+    store.expire("of-another")
+    await a.until(leads)
+    assert a.elector.troubles == ()
+
+
 async def test_what_an_earlier_process_of_its_name_held_is_nobodys_until_that_one_has_stopped_for_sure(
     run: Runs, store: FakeStore
 ) -> None:
