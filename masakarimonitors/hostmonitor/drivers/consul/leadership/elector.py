@@ -120,14 +120,15 @@ class Elector:
         session = self._session.id
         holds = self._holder() is Holder.OWN
         self._session.doubt("this monitor stops")
-        with contextlib.suppress(AgentFault, TimeoutError):
-            # A busy store answers in that time; one that hangs is not waited for.
-            async with asyncio.timeout(3.0):
-                try:
-                    if holds:
+        try:
+            if holds:
+                with contextlib.suppress(AgentFault, TimeoutError):
+                    # A busy store answers in that time; one that hangs is not waited for.
+                    async with asyncio.timeout(3.0):
                         await self._hand_over(session)
-                finally:
-                    await self._session.end()
+        finally:
+            with contextlib.suppress(AgentFault):
+                await self._session.end()
 
     # --- what the store shows ---------------------------------------------------------------------
 
@@ -341,25 +342,36 @@ class Elector:
         return held
 
     async def _release(self) -> None:
-        session = self._session.id
-        try:
-            if session:
-                await self._hand_over(session)
-        finally:
+        """Free the lock and give up the session; raises AgentFault, and nothing else in its place.
+
+        Whoever cancels it must hear of the cancellation and not of what else fails: so nothing is asked in a `finally`.
+        """
+        session, fault = self._session.id, None
+        if session:
             try:
-                # Even if the lock could not be released: it goes with its session.
-                await self._session.end()
-            finally:
-                self._lost()
+                await self._hand_over(session)
+            except AgentFault as one:
+                fault = one
+        # Even if the lock could not be released: it goes with its session.
+        try:
+            await self._session.end()
+        except AgentFault as one:
+            fault = one
+        self._lost()
+        if fault is not None:
+            raise fault
 
     async def _hand_over(self, session: str) -> None:
         """Write what is not written yet, while the lock is still held, and free it; raises AgentFault."""
-        draft = self._part.draft
-        try:
-            if draft.as_leader and draft.wanted is not None:
+        draft, fault = self._part.draft, None
+        if draft.as_leader and draft.wanted is not None:
+            try:
                 await self._keys.write_ledger(draft.wanted, session)
-        finally:
-            await self._keys.release(self._candidate(), session)
+            except AgentFault as one:
+                fault = one
+        await self._keys.release(self._candidate(), session)
+        if fault is not None:
+            raise fault
 
     def _lost(self) -> None:
         """What was read is not true any more: ask for what is."""

@@ -9,6 +9,7 @@ from masakarimonitors.hostmonitor.core.election.candidate import Candidate, writ
 from masakarimonitors.hostmonitor.core.ledger import write_ledger
 from masakarimonitors.hostmonitor.core.observation import WriteLedger
 from tests.fixtures.fake_consul_store import FakeStore
+from tests.fixtures.waiting import PATIENCE
 from tests.unit.hostmonitor.drivers.consul.electing import (
     ALL,
     ENTRY,
@@ -187,6 +188,21 @@ async def test_who_cannot_release_the_lock_does_not_lead_again_for_the_one_that_
     await store.until(lambda: len([one for one in store.asked if one.startswith("GET /v1/kv/")]) > 3)
     assert a.history == ["-", "self", "-"]
     assert len([one for one in store.asked if "renew" in one]) <= renewals + 1, "it is left to end"
+
+
+async def test_who_is_stopped_while_it_cannot_give_up_its_session_stops(run: Runs, store: FakeStore) -> None:
+    """What fails then must not be heard in place of the stop."""
+    a = run("a", sees=("manage",))
+    await a.until(leads)
+    store.broken.add("PUT /v1/session/destroy")
+    answered = store.held["PUT /v1/kv/"] = asyncio.Event()
+    store.put(PREFIX + "challenge", write_candidate(Candidate("b", frozenset(ALL))))
+    await store.until(lambda: "release" in store.locking)
+    assert a.task is not None
+    a.task.cancel()
+    answered.set()
+    await asyncio.wait({a.task}, timeout=PATIENCE)
+    assert a.task.cancelled()
 
 
 async def test_who_can_have_no_session_does_not_ask_for_the_lock(run: Runs, store: FakeStore) -> None:
