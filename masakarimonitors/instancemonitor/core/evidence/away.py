@@ -12,12 +12,13 @@ from masakarimonitors.instancemonitor.core.state import State
 def begins(state: State, away: LibvirtAway, now: Instant) -> tuple[State, Decision]:
     """It cannot be heard: said once, shown until it is back. What happens there is not seen.
 
-    One that is away may have been heard a little in between, while no list of its instances came, and is heard no more
-    now: what its events have told of an instance holds no longer than they did.
+    Where no more is missing than a list of its instances, its events tell of them as ever: a death is reported at once.
+    One that is away may have been heard a little in between, and is heard no more now: what its events have told of an
+    instance holds no longer than they did.
     """
     uri, is_new = away.uri, away.uri not in state.away
     state = replace(state, away={**state.away, uri: away.seen})
-    if is_new or not away.heard:
+    if not away.heard:
         state = _miss_events(state, uri, now)
     if not is_new:
         return state, NOTHING
