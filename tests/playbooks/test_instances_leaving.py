@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from masakarimonitors.instancemonitor.core.lifecycle import Phase
 from masakarimonitors.instancemonitor.core.observation import (
     Asked,
     Departure,
@@ -321,6 +322,31 @@ def test_whose_qemu_ends_while_it_is_held_for_the_end_of_its_migration_is_an_ala
     assert play.event(Lifecycle.STOPPED, detail) == [] and play.alarm
     assert "goes on at the destination" in play.verdicts[-1].why
     assert REPORT not in play.census(ENDS[1]), "nor at any other look"
+
+
+def test_whose_qemu_ends_then_without_a_definition_stays_an_alarm_while_it_is_not_listed() -> None:
+    play = Play()
+    play.census(running(persistent=False))
+    play.event(Lifecycle.SUSPENDED, Suspended.MIGRATED)
+    assert REPORT not in play.event(Lifecycle.STOPPED, Stopped.FAILED) and play.alarm
+    for number in range(5):
+        assert play.wait(60).census() == [] and play.alarm is (number == 1), "which says so once more"
+    assert play.state.instances[URI, INSTANCE.uuid].phase is Phase.UNSURE
+    play.restart()
+    for _ in range(3):
+        play.wait(60).census()
+    assert play.state.instances[URI, INSTANCE.uuid].phase is Phase.UNSURE
+    play.wait(86400).census()
+    assert not play.state.instances
+
+
+def test_whose_qemu_ends_then_and_that_is_deleted_since_is_none_any_more() -> None:
+    play = leaving(Suspended.MIGRATED)
+    assert REPORT not in play.event(Lifecycle.STOPPED, Stopped.FAILED) and play.alarm
+    play.event(Lifecycle.UNDEFINED)
+    for _ in range(2):
+        play.wait(60).census()
+    assert not play.state.instances
 
 
 def test_whose_migration_has_not_come_that_far_is_reported() -> None:

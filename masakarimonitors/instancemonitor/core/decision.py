@@ -153,7 +153,9 @@ class Decider:
         if isinstance(seen, LifecycleChanged) and seen.event in (Lifecycle.DEFINED, Lifecycle.UNDEFINED):
             # One that was off with a definition, which waits to be judged, does not vanish by dying.
             was_off = first_look.is_off(state, known)
-            instance = replace(instance, defined=was_off or seen.event is Lifecycle.DEFINED)
+            # Nor does one that is off, and of which it cannot be told why: it is deleted.
+            kept = was_off or known.phase is Phase.UNSURE
+            instance = replace(instance, defined=kept or seen.event is Lifecycle.DEFINED)
             if was_off and seen.event is Lifecycle.UNDEFINED:
                 # How it stood was read, so that nothing was missed of it.
                 instance = instance.heard(Heard.TOLD)

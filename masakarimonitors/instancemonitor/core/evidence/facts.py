@@ -159,7 +159,9 @@ def of_absence(known: Instance, *, now: Instant, expiry: float) -> Seen | None:
         return _of_vanished(known, now, expiry)
     if known.phase is Phase.UP and _vanished_by_dying(known):
         return _DIED_ASIDE
-    if known.phase is Phase.UP and (known.unwatched or known.ending is not Ending.STOPPED):
+    # One whose QEMU has ended while it was held for its migration stays in question, too.
+    left_open = known.phase is Phase.UNSURE and known.leaving is not Leaving.NO
+    if (known.phase is Phase.UP or left_open) and (known.unwatched or known.ending is not Ending.STOPPED):
         # Whoever ends it or moves it has libvirt tell so. A libvirtd that has just started tells nobody of a QEMU that
         # it finds dead, and until then it lists it as it was.
         why = "libvirt no longer knows it, which had no definition of it, and nobody saw why it ended"
