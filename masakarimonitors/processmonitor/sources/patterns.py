@@ -1,10 +1,12 @@
 """The patterns of a list, with what this host says of them at this moment: links followed, users looked up.
 
 A link may be switched while the monitor runs (alternatives, a release behind `current`), so it is followed whenever
-processes are looked at. Where nothing stands any more, as in an upgrade, the last that stood there counts. Only what
-the folders of programs hold is not read again while they are as they were.
+processes are looked at; a user may be made anew with another id, or get one at each start, and is looked up as often.
+Where nothing stands any more, as in an upgrade, the last that stood there counts, and so does the last id of a user
+whom nobody knows by now. Only what the folders of programs hold is not read again while they are as they were.
 """
 
+import functools
 import math
 import os
 import pwd
@@ -92,13 +94,20 @@ def follow_again(
     users = {entry.process_name: entry.user for entry in entries if entry.user}
     looked_at = [pattern for pattern in patterns if not (links_only and not pattern.linked)]
     stands = (programs or Programs()).look() if looked_at else bool
-    now = {one.process_name: _as_it_is_now(one, users.get(one.process_name), stands) for one in looked_at}
+    ids = functools.cache(user_id)  # many are of one user
+    now = {
+        one.process_name: _as_it_is_now(one, users.get(one.process_name), stands, ids) for one in looked_at
+    }
     return tuple(now.get(pattern.process_name, pattern) for pattern in patterns)
 
 
-def _as_it_is_now(pattern: Pattern, user: str | None, stands: Callable[[str], bool]) -> Pattern:
+def _as_it_is_now(
+    pattern: Pattern, user: str | None, stands: Callable[[str], bool], ids: Callable[[str], int | None]
+) -> Pattern:
     try:
-        return _with_user(_followed(pattern, stands), user)
+        followed = _followed(pattern, stands)
+        found = None if user is None else ids(user)
+        return followed if found in (None, followed.user) else replace(followed, user=found)
     except ValueError:  # no path and no user can be called so: the other entries are seen all the same
         return pattern
 
@@ -111,13 +120,6 @@ def user_id(user: str) -> int | None:
         return pwd.getpwnam(user).pw_uid
     except KeyError:
         return None
-
-
-def _with_user(pattern: Pattern, user: str | None) -> Pattern:
-    if user is None or pattern.user != NOBODY_KNOWN:
-        return pattern
-    found = user_id(user)
-    return pattern if found is None else replace(pattern, user=found)
 
 
 def _stands(pattern: Pattern, stands: Callable[[str], bool]) -> bool:

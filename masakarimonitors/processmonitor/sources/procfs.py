@@ -79,7 +79,10 @@ _TURNS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What a command line and the executable behind it were found to be, and since when (monotonic seconds)."""
+    """What a command line and the executable behind it were found to be, and since when (monotonic seconds).
+
+    `by_user`: as another user than it had, it might be one more of the list.
+    """
 
     raw: bytes
     exe: str
@@ -87,6 +90,7 @@ class Known:
     at: float
     user: int = 0
     unit: str = ""
+    by_user: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,11 +384,12 @@ class Scanner:
             if not raw:
                 return Known(raw=b"", exe="", matches=(), at=time.monotonic())
         exe = self._executable(name)
-        if before is not None and (before.raw, before.exe) == (raw, exe):
+        same = before is not None and (before.raw, before.exe) == (raw, exe)
+        if before is not None and same and not self._has_another_user(name, before):
             return before
         identity = identify(_words(raw), exe, cwd=lambda: _cwd(f"{self._proc}/{name}/cwd"))
-        matches, user, unit = tuple[Match, ...](), 0, ""
-        if identity is not None and self.index.candidates(identity):
+        matches, user, unit, by_user = tuple[Match, ...](), 0, "", False
+        if identity is not None and (candidates := self.index.candidates(identity)):
             # Asked only for those few, for a file on dead storage does not answer.
             file, ids = _file(f"{self._proc}/{name}/exe"), _users(f"{self._proc}/{name}/status")
             user = ids[1] if ids is not None else 0
@@ -403,7 +408,18 @@ class Scanner:
                 matches = self.index.match(replace(identity, script_file=self._script_file(name, identity)))
             if int(name) == os.getpid():  # we are none of them, but the monitors that we run
                 matches = tuple(one for one in matches if one.reason.bundled)
-        return Known(raw=raw, exe=exe, matches=matches, at=time.monotonic(), user=user, unit=unit)
+            told = {one.process_name for one in matches}
+            by_user = any(one.user is not None and one.process_name not in told for one in candidates)
+        return Known(
+            raw=raw, exe=exe, matches=matches, at=time.monotonic(), user=user, unit=unit, by_user=by_user
+        )
+
+    def _has_another_user(self, name: str, before: Known) -> bool:
+        """Whether it has changed its user since, as who gives up root's rights does and executes nothing."""
+        if not before.by_user:
+            return False
+        ids = _users(f"{self._proc}/{name}/status")
+        return ids is not None and ids[1] != before.user
 
     def _is_unsure(self, identity: Identity, matches: Collection[Match]) -> bool:
         """Whether its script bears the name of an entry for which its path alone does not tell that it runs that."""

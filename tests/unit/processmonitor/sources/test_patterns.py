@@ -1,8 +1,10 @@
 """The patterns of a list as a real file system and a real user list have them."""
 
 import os
+import pwd
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -122,6 +124,22 @@ def test_a_user_is_looked_up_until_it_is_known() -> None:
     assert [pattern.user for pattern in follow_again(written, entries)] == [0, NOBODY_KNOWN, None]
     assert (user_id("65534"), user_id("root"), user_id("no-such-user")) == (65534, 0, None)
     assert [user_id(number) for number in ("²", "٣", "")] == [None, None, None]
+
+
+def test_a_user_that_was_made_anew_is_who_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = {"nova": 998}
+
+    def getpwnam(name: str) -> SimpleNamespace:
+        return SimpleNamespace(pw_uid=ids[name])
+
+    monkeypatch.setattr(pwd, "getpwnam", getpwnam)
+    entries = [Entry(process_name="agent", user="nova"), Entry(process_name="other")]
+    first = follow_again(tuple(as_written(entries)), entries)
+    assert [one.user for one in first] == [998, None]
+    del ids["nova"]  # no user for a moment, or whoever knows does not answer: as it was
+    assert follow_again(first, entries) == first
+    ids["nova"] = 42
+    assert [one.user for one in follow_again(first, entries)] == [42, None]
 
 
 def test_an_entry_that_no_system_call_takes_is_left_as_it_is_and_the_others_are_looked_at() -> None:

@@ -316,6 +316,14 @@ def test_an_entrys_user_is_compared_with_the_effective_one(proc: Proc) -> None:
     assert pids(scanner.scan()) == {7}
 
 
+def test_who_gives_up_roots_rights_and_executes_nothing_is_compared_with_whom_it_is_then(proc: Proc) -> None:
+    scanner = Scanner(Index([Pattern.of(NOVA, user=64055)]), proc=str(proc.path))
+    proc.runs(7, NOVA)
+    assert pids(scanner.scan()) == set()
+    proc.runs(7, NOVA, user=64055)
+    assert pids(scanner.scan()) == {7}
+
+
 def test_a_script_that_was_begun_from_a_folder_is_looked_for_where_the_process_stands(
     proc: Proc, tmp_path: Path
 ) -> None:
