@@ -127,7 +127,10 @@ def _nearly(entry: Pattern, it: Identity) -> Reason | None:
     for at in range(len(launched)):
         if launched[at] and _looks_like(Pattern.of(" ".join(launched[at:]), user=entry.user), it) is not None:
             doubt = f"{brief(entry.words[0])} has only begun it: name in the list what that runs, if it is"
-            return Reason(why, strong=False, doubt=doubt)
+            # What is left of a service stays in its unit; in another one this is another, by the name of an argument.
+            units = entry.known.units
+            misfit = at >= entry.handed_on and bool(units and it.unit) and it.unit not in units
+            return Reason(why, strong=False, doubt=doubt, misfit=misfit)
     if it.titled:
         return None
     moved = it.relative and it.script_file is None

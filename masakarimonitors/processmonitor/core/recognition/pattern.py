@@ -40,6 +40,9 @@ _LAUNCHERS = frozenset(
     | {"sudo", "su", "runuser", "setpriv", "chroot", "unshare", "ip", "systemd-run", "start-stop-daemon"}
 )
 
+# Of these the first path is no program, or what they start runs in another unit than they do.
+_ELSEWHERE = frozenset({"chroot", "systemd-run"})
+
 # What systemd calls a unit that somebody has it run once, or that a bus has begun for one caller.
 _PASSING = re.compile(r"(?:run-[a-z]?[0-9a-f]+(?:-i[0-9]+)?|dbus-:.+)\.service\Z")
 
@@ -120,6 +123,21 @@ class Pattern:
         if posixpath.basename(self.words[0]) in _LAUNCHERS or runs_code(self.words):
             return [word.strip("'\";") for word in self.words[1:]]
         return ()
+
+    @property
+    def handed_on(self) -> int:
+        """Where in `launched` the arguments of a program begin that surely is what is started; its length for nowhere.
+
+        Only a path says that of itself, and only where no shell reads several commands out of it.
+        """
+        several = any(mark in word for word in self.words for mark in ";&|")
+        if not (several or runs_code(self.words) or self.name in _ELSEWHERE):
+            for at, (before, word) in enumerate(zip(self.words, self.launched, strict=False)):
+                begun = not before.startswith("-") or before in ("--", "-c")
+                starts = is_interpreter(word) or posixpath.basename(word) in _LAUNCHERS
+                if word.startswith("/") and begun and not starts:
+                    return at + 1
+        return len(self.launched)
 
     @property
     def linked(self) -> bool:

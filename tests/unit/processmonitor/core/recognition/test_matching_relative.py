@@ -6,7 +6,7 @@ import pytest
 
 from masakarimonitors.processmonitor.core.recognition.identity import identify
 from masakarimonitors.processmonitor.core.recognition.matching import Index, Reason
-from masakarimonitors.processmonitor.core.recognition.pattern import Pattern
+from masakarimonitors.processmonitor.core.recognition.pattern import AsSeen, Pattern
 
 PY = "/usr/bin/python3.11"
 SH = "/usr/bin/dash"
@@ -160,3 +160,37 @@ def test_the_same_script_by_another_link_is_the_script() -> None:
     for command in ("python3 /srv/current/x.py", "python3 current/x.py"):
         assert ruled(matched(entry, command, PY)) == "yes"
         assert ruled(matched(replace(entry, file=(9, 8)), command, PY)) == "no"
+
+
+@pytest.mark.parametrize(
+    ("entry", "command", "unit", "held"),
+    [
+        # What is begun stands before it: this is an argument, and another service elsewhere on the host.
+        ("runuser -u agent -- /usr/bin/agent cron", "/usr/sbin/cron -f", "cron.service", False),
+        ("sudo -u agent /usr/bin/agent cron", "/usr/sbin/cron -f", "cron.service", False),
+        ("su agent -s /bin/bash -c '/usr/bin/agent cron'", "/usr/sbin/cron -f", "cron.service", False),
+        ("nice -n 5 /usr/bin/agent cron", "/usr/sbin/cron -f", "cron.service", False),
+        # In the unit of the service, or in none, it may be what is left of it.
+        ("sudo /usr/bin/wrap agent", "/usr/bin/agent", "wrap.service", True),
+        ("sudo /usr/bin/wrap agent", "/usr/bin/agent", "", True),
+        # It may be what is begun.
+        ("runuser -u agent -- /usr/bin/agent cron", "/usr/bin/agent cron", "agent-2.service", True),
+        ("sudo -u agent agent", "/usr/bin/agent", "agent-2.service", True),
+        ("sudo /usr/bin/env agent", "/usr/bin/agent", "agent-2.service", True),
+        ("su -s /bin/bash -c agent", "/usr/bin/agent", "agent-2.service", True),
+        ("su -c 'cd /srv; agent'", "/usr/bin/agent", "agent-2.service", True),
+        ("sh -c 'cd /srv && agent'", "/usr/bin/agent", "agent-2.service", True),
+        ("chroot /srv agent", "/usr/bin/agent", "agent-2.service", True),
+        ("systemd-run --wait /usr/bin/wrap agent", "/usr/bin/agent", "agent-2.service", True),
+    ],
+)
+def test_an_argument_of_what_is_begun_holds_nothing_that_was_seen_in_another_unit(
+    entry: str, command: str, unit: str, held: bool
+) -> None:
+    words = command.split()
+    identity = identify(words, words[0])
+    assert identity is not None
+    for known, holds in ((AsSeen(), True), (AsSeen(frozenset({42}), frozenset({"wrap.service"})), held)):
+        pattern = replace(Pattern.of(entry), known=known)
+        (found,) = Index([pattern]).match(replace(identity, user=0, unit=unit))
+        assert found.reason.doubt and found.reason.misfit is not holds
