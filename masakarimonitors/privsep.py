@@ -12,6 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+# Each request to the helper has one: it is not to be held back until the first, which may come when its disk is away.
+from uuid import uuid4 as _named  # noqa: F401
+
 from oslo_config import cfg
 from oslo_privsep import priv_context
 

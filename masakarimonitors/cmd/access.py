@@ -180,6 +180,7 @@ def _theirs(conf: cfg.ConfigOpts, timeout: float) -> Adapter:
     from masakarimonitors.system.network.exchange import bound  # it loads requests and urllib3
 
     held_back.load("iso8601")
+    held_back.load("uuid")  # for plugins whose requests have names
     options = conf.api
     try:
         auth = loading.load_auth_from_conf_options(conf, "api")

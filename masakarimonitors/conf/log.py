@@ -17,7 +17,7 @@ from oslo_log.formatters import ContextFormatter
 
 from masakarimonitors.conf import log_config, log_lines
 from masakarimonitors.conf.faults import ConfigFault
-from masakarimonitors.system.service import journald, log_writer
+from masakarimonitors.system.service import held_back, journald, log_writer
 from masakarimonitors.version import VERSION
 
 _LOG = logging.getLogger(__name__)
@@ -192,6 +192,15 @@ def _prepare_handlers() -> None:
     vars(oslo_log_handlers).update(ours)
 
 
+def _load_what_writes(conf: cfg.ConfigOpts) -> None:
+    """Lines in JSON need a module that is held back: no line is to wait for the disk from which it would be read.
+
+    Whoever has a file of log_config_append may ask for JSON in it, now or when it is read again.
+    """
+    if conf.use_json or conf.log_config_append:
+        held_back.load("oslo_serialization.jsonutils")
+
+
 class _SetUp:
     """Opens what takes the log, by a thread, because it may lie on a disk or at a host that does not answer."""
 
@@ -231,6 +240,7 @@ class _SetUp:
             self._over.set()
 
     def _open(self) -> None:
+        _load_what_writes(self._conf)
         if self._conf.log_config_append:
             _append(log_config.read(self._conf.log_config_append))
             sys.excepthook = oslo_log._create_logging_excepthook("masakarimonitors")

@@ -27,23 +27,34 @@ MODULES = {
     "configparser": "oslo.log reads the file of log_config_append with it",
     "csv": "importlib reads the lists of files of installed packages with it",
     "ctypes": "dateutil asks Windows for its time zone with it",
+    "debtcollector": "oslo.log says with it what is deprecated",
     "decimal": "oslo.serialization tells its numbers by it, and iso8601 reads fractions of seconds",
     "difflib": "it finds the name that an operator may have meant, once one is wrong",
     "html": "http.server writes its pages of errors with it; keystoneauth has a web server for one way to sign in",
+    "importlib.metadata": "stevedore looks for plug-ins with it, and debtcollector for its own version",
     "iso8601": "oslo.utils reads dates with it; keystoneauth reads those of tokens, where it is in use",
     "logging.config": "oslo.log reads the same file with it",
+    "logging.handlers": "files that are rotated or watched, and syslog, are written with it",
     "lzma": "shutil and zipfile unpack with it",
     "netaddr": "oslo.config reads addresses with it, other than plain ones of IPv4",
+    "oslo_serialization.jsonutils": "oslo.log writes lines in JSON with it",
     "pickle": "oslo.config tries with it what it would hand to workers; a log that is sent to a port is written in it",
     "rfc3986": "oslo.config reads URIs with it; no option here is one for it",
+    "stevedore": "oslo.config loads drivers with it for configurations that are no files",
+    "typing_extensions": "oslo.context names types with it that Python has had itself since 3.11",
+    "uuid": "oslo.context makes names of requests with it; the file of guest checks is read with it",
     "webbrowser": "keystoneauth opens a page with it for that way to sign in",
     "xmlrpc.client": "oslo.serialization writes its dates as JSON",
     "zipfile": "importlib and requests look into archives of modules with it",
 }
 """What is held back, and who would use it for what."""
 
-_VERSIONS = {"chardet": "chardet.version", "charset_normalizer": "charset_normalizer.version"}
-"""Those whose version is asked for as soon as they are imported, with the small module that tells it."""
+_ELSEWHERE = {
+    ("chardet", "__version__"): "chardet.version",
+    ("charset_normalizer", "__version__"): "charset_normalizer.version",
+    ("typing_extensions", "Self"): "typing",
+}
+"""What is asked of them as soon as they are imported, with the small module that has it under the same name."""
 
 _loading = threading.RLock()
 
@@ -75,8 +86,8 @@ class _HeldBack(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         # Asked only for what is not there, so never again once it is loaded.
-        if name == "__version__" and (version := _version(self.__name__)):
-            return version
+        if (found := _elsewhere(self.__name__, name)) is not None:
+            return found
         with _loading:
             # A second thread finds it loaded; its own code, which runs at this moment, finds what is there so far.
             if isinstance(self, _HeldBack) and not _is_being_loaded(self):
@@ -84,12 +95,12 @@ class _HeldBack(ModuleType):
         return ModuleType.__getattribute__(self, name)
 
 
-def _version(name: str) -> str:
-    """The version of a module without loading it; empty when it is not told."""
+def _elsewhere(module: str, name: str) -> Any:
+    """What is `name` in that module, without loading it; None where that is not known."""
     try:
-        return str(importlib.import_module(_VERSIONS[name]).__version__)
+        return getattr(importlib.import_module(_ELSEWHERE[module, name]), name)
     except (LookupError, ImportError, AttributeError):
-        return ""
+        return None
 
 
 def _is_being_loaded(module: ModuleType) -> bool:

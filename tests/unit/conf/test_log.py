@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.conf import ConfigFault, loader, log
+from masakarimonitors.system.service import held_back
 from tests.fixtures.fake_journald import played
 from tests.fixtures.waiting import PATIENCE
 
@@ -359,3 +360,15 @@ def test_who_only_looks_hears_what_a_start_would_say_and_makes_nothing(tmp_path:
         log.look(loader.load([option], default_config_files=[], default_config_dirs=[]), "-c")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["logging.conf", "there"]
     assert (tmp_path / "there").read_text() == "a line\n"
+
+
+@pytest.mark.parametrize("option", ["use_json", "log_config_append", "log_file"])
+def test_what_writes_lines_in_json_is_there_before_the_first_line(
+    option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(held_back, "load", loaded.append)
+    conf = loader.load([], default_config_files=[], default_config_dirs=[])
+    conf.set_override(option, True)
+    log._load_what_writes(conf)
+    assert loaded == ([] if option == "log_file" else ["oslo_serialization.jsonutils"])

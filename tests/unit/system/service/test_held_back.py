@@ -21,7 +21,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     """Writes a package of this name, whose code says "ran" before `code`, and holds it back."""
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(held_back, "MODULES", {})
-    monkeypatch.setattr(held_back, "_VERSIONS", {})
+    monkeypatch.setattr(held_back, "_ELSEWHERE", {})
     monkeypatch.syspath_prepend(tmp_path)
     RAN.clear()
 
@@ -121,14 +121,14 @@ def test_a_version_that_is_asked_for_at_once_loads_nothing(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("heldback_g", "__version__ = 'of the whole'", version="__version__ = '1.2.3'")
-    monkeypatch.setitem(held_back._VERSIONS, "heldback_g", "heldback_g.version")
+    monkeypatch.setitem(held_back._ELSEWHERE, ("heldback_g", "__version__"), "heldback_g.version")
     module = importlib.import_module("heldback_g")
     assert (module.__version__, RAN) == ("1.2.3", [])
 
 
 def test_a_version_that_nobody_tells_is_its_own(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write("heldback_h", "__version__ = 'of the whole'")
-    monkeypatch.setitem(held_back._VERSIONS, "heldback_h", "heldback_h.version")
+    monkeypatch.setitem(held_back._ELSEWHERE, ("heldback_h", "__version__"), "heldback_h.version")
     assert importlib.import_module("heldback_h").__version__ == "of the whole"
 
 
@@ -151,4 +151,4 @@ def test_others_are_imported_as_ever_and_a_second_call_adds_nothing(write: Write
 
 def test_the_real_list_is_told_with_its_reasons() -> None:
     assert all(held_back.MODULES.values())
-    assert held_back._VERSIONS.keys() <= held_back.MODULES.keys()
+    assert {module for module, _ in held_back._ELSEWHERE} <= held_back.MODULES.keys()
