@@ -103,6 +103,10 @@ class Libvirt:
                         await self._watch(events, retry, emit)
             except Unavailable as error:
                 emit(LibvirtAway(self._uri, str(error)))
+            except Exception as error:
+                # This source begins anew after that, and nothing is heard until then.
+                emit(LibvirtAway(self._uri, f"this monitor could not go on listening: {error!r}"))
+                raise
             await retry.pause()
 
     async def _watch(self, events: Session, retry: Retry, emit: Emit) -> None:

@@ -189,6 +189,24 @@ async def test_away_is_said_and_libvirt_is_tried_ever_more_slowly(libvirt: FakeM
         assert [*dict.fromkeys(source.kinds())] == [LibvirtAway, LibvirtBack, Census]
 
 
+async def test_whoever_ends_by_a_fault_of_this_program_says_that_nothing_is_heard(
+    libvirt: FakeModule,
+) -> None:
+    """It is begun anew a moment later, and what happens until then is missed."""
+    made = Source(libvirt, "played:///source", LONG)
+
+    def emit(told: Observation) -> None:
+        made.said.append(told)
+        if isinstance(told, Census):
+            raise ZeroDivisionError("no good")
+
+    with pytest.raises(ZeroDivisionError):
+        await made.source.run(emit)
+    assert made.kinds() == [LibvirtBack, Census, LibvirtAway]
+    last = made.said[-1]
+    assert isinstance(last, LibvirtAway) and "no good" in last.seen and not last.heard
+
+
 async def test_a_connection_of_no_use_is_thrown_away_and_another_one_made(libvirt: FakeModule) -> None:
     """Its socket lives, and every call over it fails: only the next one may work."""
     libvirt.add("one")
