@@ -129,7 +129,8 @@ def _nearly(entry: Pattern, it: Identity) -> Reason | None:
             doubt = f"{brief(entry.words[0])} has only begun it: name in the list what that runs, if it is"
             # What is left of a service stays in its unit; in another one this is another, by the name of an argument.
             units = entry.known.units
-            misfit = at >= entry.handed_on and bool(units and it.unit) and it.unit not in units
+            named = at >= entry.handed_on and not launched[at].startswith("/")
+            misfit = named and bool(units and it.unit) and it.unit not in units
             return Reason(why, strong=False, doubt=doubt, misfit=misfit)
     if it.titled:
         return None

@@ -40,8 +40,11 @@ _LAUNCHERS = frozenset(
     | {"sudo", "su", "runuser", "setpriv", "chroot", "unshare", "ip", "systemd-run", "start-stop-daemon"}
 )
 
-# Of these the first path is no program, or what they start runs in another unit than they do.
-_ELSEWHERE = frozenset({"chroot", "systemd-run"})
+# Of these the first path is no program, or it starts another one, maybe in another unit than its own.
+_ELSEWHERE = frozenset(
+    {"chroot", "systemd-run", "systemctl", "flock", "nsenter", "tini", "dumb-init", "catatonit"}
+    | {"docker", "podman", "machinectl"}
+)
 
 # What systemd calls a unit that somebody has it run once, or that a bus has begun for one caller.
 _PASSING = re.compile(r"(?:run-[a-z]?[0-9a-f]+(?:-i[0-9]+)?|dbus-:.+)\.service\Z")
@@ -131,7 +134,8 @@ class Pattern:
         Only a path says that of itself, and only where no shell reads several commands out of it.
         """
         several = any(mark in word for word in self.words for mark in ";&|")
-        if not (several or runs_code(self.words) or self.name in _ELSEWHERE):
+        elsewhere = any(posixpath.basename(word) in _ELSEWHERE for word in self.words)
+        if not (several or runs_code(self.words) or elsewhere):
             for at, (before, word) in enumerate(zip(self.words, self.launched, strict=False)):
                 begun = not before.startswith("-") or before in ("--", "-c")
                 starts = is_interpreter(word) or posixpath.basename(word) in _LAUNCHERS

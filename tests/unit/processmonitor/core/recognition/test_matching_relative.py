@@ -182,6 +182,11 @@ def test_the_same_script_by_another_link_is_the_script() -> None:
         ("sh -c 'cd /srv && agent'", "/usr/bin/agent", "agent-2.service", True),
         ("chroot /srv agent", "/usr/bin/agent", "agent-2.service", True),
         ("systemd-run --wait /usr/bin/wrap agent", "/usr/bin/agent", "agent-2.service", True),
+        ("sudo chroot /srv agent", "/usr/bin/agent", "agent-2.service", True),
+        ("nice -n 5 /usr/sbin/chroot /srv agent", "/usr/bin/agent", "agent-2.service", True),
+        ("sudo /usr/bin/dumb-init agent", "/usr/bin/agent", "agent-2.service", True),
+        ("timeout 10 /bin/systemctl start agent", "/usr/bin/agent", "agent-2.service", True),
+        ("sudo /usr/bin/wrap /usr/bin/agent", "/usr/bin/agent", "agent-2.service", True),
     ],
 )
 def test_an_argument_of_what_is_begun_holds_nothing_that_was_seen_in_another_unit(
