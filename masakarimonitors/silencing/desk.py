@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import datetime
 import logging
-import uuid
+import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -99,7 +99,7 @@ class SilenceDesk:
         now = self._clock.now().wall
         if why := self._why_not(what, wish, now):
             return Answer(False, f"Nothing is silenced: {why}.")
-        key = uuid.uuid4().hex[:8]
+        key = os.urandom(4).hex()
         why = printable(wish.why, 500)
         silence = Silence(
             key=key, target=what.target, made=now, until=what.until, author=wish.who, reason=why
