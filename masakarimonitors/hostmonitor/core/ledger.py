@@ -12,11 +12,14 @@ so in one of its own, be there no other: where nobody says so, what is owed or w
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
+from typing import TypeVar
 
 from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.core.outside import known_moment
+
+T = TypeVar("T")
 
 BMCS = "bmc:"
 """What the name of an entry begins with that is of a host's BMCs; then the host's follows. With none behind it the
@@ -81,26 +84,29 @@ def with_owed(entries: Mapping[str, LedgerEntry], owed: Mapping[str, Words]) -> 
 
 def owed_in(entries: Mapping[str, LedgerEntry]) -> Mapping[str, Words] | None:
     """By host what it says is owed; None where whoever wrote it does not know of that."""
-    knows = entries.get(OWED)
-    if knows is None or knows.owed is None:
-        return None
-    return {
-        name.removeprefix(OWED): dict(entry.owed)
-        for name, entry in entries.items()
-        if name.startswith(OWED) and entry.owed
-    }
+    return _beside(entries, OWED, lambda entry: entry.owed)
 
 
 def wrong_bmcs(entries: Mapping[str, LedgerEntry]) -> WrongBmcs | None:
     """What it says of BMCs; None where whoever wrote it does not know of them."""
-    knows = entries.get(BMCS)
-    if knows is None or knows.bmcs is None:
+    return _beside(entries, BMCS, lambda entry: entry.bmcs)
+
+
+def _beside(
+    entries: Mapping[str, LedgerEntry],
+    kind: str,
+    told: Callable[[LedgerEntry], Iterable[tuple[str, T]] | None],
+) -> Mapping[str, Mapping[str, T]] | None:
+    """By host what entries of this kind tell; None where the one without a host is missing, or says nothing."""
+    knows = entries.get(kind)
+    if knows is None or told(knows) is None:
         return None
-    return {
-        name.removeprefix(BMCS): dict(entry.bmcs)
+    found = {
+        name.removeprefix(kind): dict(told(entry) or ())
         for name, entry in entries.items()
-        if name.startswith(BMCS) and entry.bmcs
+        if name.startswith(kind)
     }
+    return {host: words for host, words in found.items() if words}
 
 
 def counted(bmcs: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
