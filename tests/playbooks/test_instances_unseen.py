@@ -606,18 +606,24 @@ def test_one_that_is_kept_after_a_crash_and_paused_is_reported_once() -> None:
     assert phase(play) == "panicked"
 
 
-@pytest.mark.parametrize("words", ["crashed", "destroyed"])
-@pytest.mark.parametrize(("ago", "of_it"), [(1000.0, False), (-5.0, True)])
-def test_what_its_log_tells_of_a_life_before_the_one_that_was_seen_says_nothing_of_that(
-    words: str, ago: float, of_it: bool
-) -> None:
-    """A disk without room has kept libvirt from writing that the later one began, and that it ended."""
+def begun_before_a_gap() -> tuple[Play, float]:
+    """An instance whose start was heard, at that moment (seconds of wall time), a minute before events were missed."""
     play = Play()
     began = play.now.wall.timestamp()
     assert play.event(STARTED) == []
     play.wait(60)
     play.see(LibvirtAway(URI, "gone"))
     play.see(LibvirtBack(URI))
+    return play, began
+
+
+@pytest.mark.parametrize("words", ["crashed", "destroyed"])
+@pytest.mark.parametrize(("ago", "of_it"), [(1000.0, False), (-5.0, True)])
+def test_what_its_log_tells_of_a_life_before_the_one_that_was_seen_says_nothing_of_that(
+    words: str, ago: float, of_it: bool
+) -> None:
+    """A disk without room has kept libvirt from writing that the later one began, and that it ended."""
+    play, began = begun_before_a_gap()
     told = off(ShutoffReason.UNKNOWN, last_words=words, started=began - 2000)
     said = play.census(replace(told, ended=began - ago))
     assert said == ([REPORT] if of_it and words == "crashed" else [])
@@ -629,12 +635,7 @@ def test_what_its_log_tells_of_a_life_before_the_one_that_was_seen_says_nothing_
 def test_what_its_log_tells_of_a_life_before_says_nothing_of_one_that_is_not_listed_any_more(
     words: str,
 ) -> None:
-    play = Play()
-    began = play.now.wall.timestamp()
-    assert play.event(STARTED) == []
-    play.wait(60)
-    play.see(LibvirtAway(URI, "gone"))
-    play.see(LibvirtBack(URI))
+    play, began = begun_before_a_gap()
     assert play.census() == ["ask"]
     told = off(ShutoffReason.UNKNOWN, last_words=words, started=began - 2000)
     traces = replace(told, ended=began - 1000)
@@ -643,11 +644,6 @@ def test_what_its_log_tells_of_a_life_before_says_nothing_of_one_that_is_not_lis
 
 
 def test_a_clock_that_was_set_back_makes_no_words_of_its_log_those_of_an_earlier_life() -> None:
-    play = Play()
-    began = play.now.wall.timestamp()
-    assert play.event(STARTED) == []
-    play.wait(60)
-    play.see(LibvirtAway(URI, "gone"))
-    play.see(LibvirtBack(URI))
+    play, began = begun_before_a_gap()
     told = off(ShutoffReason.UNKNOWN, last_words="crashed", started=began - 1)
     assert play.census(replace(told, ended=began - 1000)) == [REPORT]
