@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from masakarimonitors.processmonitor.core.recognition.matching import Reason
-from masakarimonitors.processmonitor.sources.procfs import Found, Other, Scan
+from masakarimonitors.processmonitor.sources.scan import Found, Other, Scan
 from masakarimonitors.processmonitor.sources.stat import Marks
 
 Key = tuple[int, int]

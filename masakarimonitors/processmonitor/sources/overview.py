@@ -12,7 +12,8 @@ from masakarimonitors.processmonitor.core.observation import CommandKey, Entry
 from masakarimonitors.processmonitor.core.recognition.matching import Index
 from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN, Pattern
 from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
-from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scanner
+from masakarimonitors.processmonitor.sources.procfs import Scanner
+from masakarimonitors.processmonitor.sources.scan import Depth, Found
 
 _SHOWN = 3
 

@@ -25,7 +25,8 @@ from masakarimonitors.processmonitor.core.recognition.matching import Index
 from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN, AsSeen, Pattern
 from masakarimonitors.processmonitor.sources.held import APART, Key, Table
 from masakarimonitors.processmonitor.sources.patterns import Programs, as_written, follow_again
-from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scan, Scanner
+from masakarimonitors.processmonitor.sources.procfs import Scanner
+from masakarimonitors.processmonitor.sources.scan import Depth, Found, Scan
 from masakarimonitors.processmonitor.sources.stat import is_alive, is_same, may_run, tick_of, ticks_now
 from masakarimonitors.system.clock import Clock, beat
 from masakarimonitors.system.processes.limits import allowed_descriptors

@@ -15,7 +15,8 @@ import pytest
 from masakarimonitors.processmonitor.core.observation import Presence
 from masakarimonitors.processmonitor.core.recognition.matching import Index
 from masakarimonitors.processmonitor.core.recognition.pattern import Pattern
-from masakarimonitors.processmonitor.sources.procfs import Depth, Scanner
+from masakarimonitors.processmonitor.sources.procfs import Scanner
+from masakarimonitors.processmonitor.sources.scan import Depth
 from tests.fixtures.lifeline import alive
 from tests.fixtures.waiting import PATIENCE, eventually
 from tests.integration.process.rig import Eyesight, Zoo, pid_in

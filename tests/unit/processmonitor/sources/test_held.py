@@ -4,7 +4,7 @@ import pytest
 
 from masakarimonitors.processmonitor.core.recognition.matching import Reason
 from masakarimonitors.processmonitor.sources.held import APART, Table
-from masakarimonitors.processmonitor.sources.procfs import Found, Other, Scan
+from masakarimonitors.processmonitor.sources.scan import Found, Other, Scan
 
 STRONG, WEAK = Reason("its executable is /usr/sbin/svc"), Reason("its title is a worker's", strong=False)
 HERE, ELSEWHERE, HIDDEN = (1, 2, 3), (4, 5, 6), ()

@@ -26,7 +26,8 @@ from masakarimonitors.processmonitor.core.recognition.pattern import AsSeen, Pat
 from masakarimonitors.processmonitor.sources.patterns import follow_again
 from masakarimonitors.processmonitor.sources.people import unit_of
 from masakarimonitors.processmonitor.sources.processes import Processes
-from masakarimonitors.processmonitor.sources.procfs import Depth, Found, Scan, Scanner
+from masakarimonitors.processmonitor.sources.procfs import Scanner
+from masakarimonitors.processmonitor.sources.scan import Depth, Found, Scan
 from masakarimonitors.processmonitor.sources.stat import read_stat, ticks_now
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.fake_clock import FakeClock

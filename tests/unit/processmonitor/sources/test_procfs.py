@@ -11,7 +11,8 @@ from masakarimonitors.processmonitor.core.observation import Entry
 from masakarimonitors.processmonitor.core.recognition.matching import Index
 from masakarimonitors.processmonitor.core.recognition.pattern import Pattern
 from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
-from masakarimonitors.processmonitor.sources.procfs import Depth, Scan, Scanner
+from masakarimonitors.processmonitor.sources.procfs import Scanner
+from masakarimonitors.processmonitor.sources.scan import Depth, Scan
 
 NOVA = "/usr/bin/nova-compute"
 
