@@ -35,6 +35,7 @@ def test_the_quickstart_means_what_it_says(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(ETC.parent)
     for entry in process_list.read(loaded.process.process_list_path):
         assert Path(entry.process_name).is_file()
+        assert entry.start_command
         assert Path(shlex.split(entry.start_command)[0]).is_file()
 
 
