@@ -16,6 +16,10 @@ from masakarimonitors.web.lives import NONE_EXPECTED, Expected, Seen, heard
 SLOW = 2.0
 """Seconds after which a monitor that has not answered yet is shown as one that does not."""
 
+BRIEF = 0.3
+"""The same for one that has left its last question without an answer: the others are shown within a second all the
+same, and one that goes on again answers within milliseconds."""
+
 WATCHED, UNWATCHED = 0.7, 5.0
 """Seconds between two looks while somebody has the page open, and while nobody has: then only since when things are so
 hangs on it, as whoever asks a probe or the metrics has the monitors asked anew."""
@@ -42,12 +46,15 @@ class Watch:
         *,
         expected: Expected = NONE_EXPECTED,
         slow: float = SLOW,
+        brief: float = BRIEF,
     ) -> None:
         """Nobody is asked yet; `expected`: those that are to run here, as far as that is known by now."""
         self._ask = ask
         self._clock = clock
         self._expected = expected
-        self._slow = slow
+        self._slow, self._brief = slow, brief
+        # The questions that were left without an answer when they were put last, and what was made of that.
+        self._mute: dict[tuple[str, Sequence[str]], Found] = {}
         self._pools = {name: Pool(f"asking {name}", _THREADS) for name in names}
         self._asking: dict[tuple[str, Sequence[str]], tuple[float, asyncio.Task[Found]]] = {}
         now = clock.now().wall
@@ -79,13 +86,17 @@ class Watch:
         """Ask all of them, and give what was heard; who does not answer in time, or is known not to, does not."""
         now = self._clock.now().monotonic
         tasks = {name: self._asked(name, more) for name in self._pools}
-        young = [task for since, task in tasks.values() if now - since < self._slow]
-        if young:
-            await asyncio.wait(young, timeout=self._slow)
+        mute = {name: self._mute[name, more] for name in tasks if (name, more) in self._mute}
+        for names, patience in ((tasks.keys() - mute.keys(), self._slow), (mute.keys(), self._brief)):
+            young = [tasks[name][1] for name in names if now - tasks[name][0] < patience]
+            if young:
+                await asyncio.wait(young, timeout=patience)
         found = {}
         for name, (since, task) in tasks.items():
             if task.done():
                 found[name] = task.result()
+            elif name in mute:
+                found[name] = mute[name]
             else:
                 seconds = self._clock.now().monotonic - since
                 found[name] = Found(name, Answer.HUNG, why=f"no answer for {seconds:.0f} s")
@@ -113,6 +124,14 @@ class Watch:
         return asked
 
     async def _answer(self, name: str, more: Sequence[str]) -> Found:
+        found = await self._heard(name, more)
+        if found.answer is Answer.HUNG:
+            self._mute[name, more] = found
+        else:  # in whatever time: it is waited for again
+            self._mute.pop((name, more), None)
+        return found
+
+    async def _heard(self, name: str, more: Sequence[str]) -> Found:
         try:
             # Twice: to connect, and for the answer.
             return await self._pools[name].call(lambda: self._ask(name, more), 3 * unix_socket.PATIENCE)

@@ -100,3 +100,22 @@ async def test_it_looks_again_and_at_once_when_somebody_opens_the_page() -> None
     await eventually(lambda: looks == 2, "it has looked again")
     task.cancel()
     watch.close()
+
+
+async def test_one_that_left_its_last_question_unanswered_holds_up_no_look_and_is_heard_again() -> None:
+    asked = Asked()
+    asked.answers["a"] = Answer.HUNG
+    # Nobody could wait for so long here.
+    watch = Watch(["a", "b"], asked, SystemClock(), slow=PATIENCE * 10, brief=0.01)
+    await watch.look()
+    del asked.answers["a"]
+    asked.hung["a"] = threading.Event()
+    async with asyncio.timeout(PATIENCE):
+        while asked.asked[-1][0] != "b" or len(asked.asked) < 4:
+            await watch.look()
+    assert [one.life for one in await watch.look()] == [Life.HUNG, Life.RUNS]
+    asked.hung.pop("a").set()
+    async with asyncio.timeout(PATIENCE):
+        while [one.life for one in await watch.look()] != [Life.RUNS, Life.RUNS]:
+            pass
+    watch.close()
