@@ -15,6 +15,7 @@ from masakarimonitors.web.watching import METRICS, Watch
 METRICS_TYPE = "text/plain; version=0.0.4"
 
 _UP = "masakari_monitors_up"
+_ANSWERING = "masakari_monitors_answering"
 
 
 def routes(watch: Watch) -> Mapping[str, Handler]:
@@ -35,18 +36,24 @@ def routes(watch: Watch) -> Mapping[str, Handler]:
     async def metrics(request: Request) -> Answer:
         found, _ = await asyncio.gather(watch.hear(METRICS), watch.look())
         texts = {
-            name: str(one.snapshot.get("metrics", ""))
+            name: one.snapshot["metrics"]
             for name, one in found.items()
-            if one.answer is Heard.SAID
+            if one.answer is Heard.SAID and isinstance(one.snapshot.get("metrics"), str)
+        }
+        # Who tells no metrics, by a fault of ours or as an earlier release, has no health in them that could alarm.
+        up = {
+            one.name: one.life is Life.RUNS and bool(texts.get(one.name))
+            for one in watch.seen
+            if one.life is not Life.ABSENT
         }
         own = [
-            f"# HELP {_UP} 1 while the monitor answers, 0 while it is dead, hung, stopped, or nobody can see.",
+            f"# HELP {_UP} 1 while the monitor answers and tells its metrics; 0 while it is dead, hung, stopped, or "
+            "nobody can see.",
             f"# TYPE {_UP} gauge",
-            *(
-                f'{_UP}{{monitor="{one.name}"}} {float(one.life is Life.RUNS)}'
-                for one in watch.seen
-                if one.life is not Life.ABSENT
-            ),
+            *(f'{_UP}{{monitor="{name}"}} {float(answers)}' for name, answers in up.items()),
+            f"# HELP {_ANSWERING} How many monitors of this host answer and tell their metrics.",
+            f"# TYPE {_ANSWERING} gauge",
+            f"{_ANSWERING} {float(sum(up.values()))}",
         ]
         # Half a character of one monitor must not cost the numbers of the others.
         body = merged(texts, own).encode("utf-8", "backslashreplace")

@@ -23,7 +23,7 @@ RULES = ROOT / "etc/prometheus/masakari-monitors.rules.yml"
 DASHBOARD = ROOT / "etc/grafana/masakari-monitors.json"
 RUNBOOK = ROOT / "docs/runbook.rst"
 MANUAL = "https://manual.example.org/runbook.html#"
-OTHERS = {"up", "masakari_monitors_up"}
+OTHERS = {"up", "masakari_monitors_up", "masakari_monitors_answering"}
 """What Prometheus itself adds, and `masakari-monitors web`."""
 
 FAMILIES = {family.name: family for family in metrics.families([], FakeClock().now())}
@@ -110,7 +110,7 @@ def test_every_state_at_masakari_that_needs_a_person_makes_an_alert() -> None:
 def test_every_cause_of_a_bad_health_makes_an_alert() -> None:
     """At least that of the health itself, which has no cause in its question."""
     asked = {rule["alert"] for rule in rules() if "masakari_monitors_health" in rule["expr"]}
-    assert asked == {"MasakariMonitorBlind", "MasakariMonitorDegraded"}
+    assert asked == {"MasakariMonitorBlind", "MasakariMonitorFlaps", "MasakariMonitorDegraded"}
 
 
 def paragraphs() -> dict[str, str]:

@@ -43,6 +43,30 @@ def gauge(alert: str, name: str, labels: str = "", *, value: str = "1", after: i
 DELIVERED = "detection_to_delivery_seconds"
 
 STORIES: Sequence[Story] = (
+    Story("MasakariNothingScraped", [('up{job="other"}', "1x40")], stands=[10], not_yet=[9]),
+    Story("MasakariNothingScraped", [(f"up{{{AT}}}", "0x4 stale _x10 1x9")], stands=[15], not_yet=[14, 16]),
+    Story(
+        "MasakariNoMonitorRuns",
+        [(f"masakari_monitors_answering{{{AT}}}", "0x9 1x9")],
+        stands=[2],
+        not_yet=[1, 10],
+    ),
+    # Of one that is missed another alert speaks.
+    Story(
+        "MasakariNoMonitorRuns",
+        [(f"masakari_monitors_answering{{{AT}}}", "0x9"), (ours("up"), "0x9")],
+        not_yet=[5],
+    ),
+    Story(
+        "MasakariMonitorFlaps",
+        [
+            (ours("health", 'health="blind"'), "0 1 0 1 0 1 0x60"),
+            # Once, and for long.
+            (ours("health", 'health="blind"', OTHER), "0 1x30 0x30"),
+        ],
+        stands=[6, 30],
+        not_yet=[5, 37],
+    ),
     Story("MasakariMonitorUnreachable", [(f"up{{{AT}}}", "1x4 0x10")], stands=[7], not_yet=[4, 6]),
     Story("MasakariMonitorDead", [(ours("up"), "1x4 0x10 1x10")], stands=[6], not_yet=[4, 5, 16]),
     # Which is not said once more.

@@ -72,6 +72,19 @@ async def test_every_cause_is_a_line_with_its_monitor() -> None:
     assert [line.split(": ")[1] for line in lines] == ["a link:manage", "b"]
 
 
+@pytest.mark.parametrize("told", [None, "", 17])
+async def test_who_answers_and_tells_no_metrics_is_not_taken_for_one_that_does(told: Any) -> None:
+    """Or nothing would be told of it, and no alert could come."""
+    text = (await Host(a={**OK, "metrics": told}, b=OK).ask("/metrics")).body.decode()
+    assert 'masakari_monitors_up{monitor="a"} 0.0' in text and 'masakari_monitors_up{monitor="b"} 1.0' in text
+    assert "\nmasakari_monitors_answering 1.0\n" in text
+
+
+async def test_a_host_on_which_no_monitor_was_ever_seen_is_told_of_in_the_metrics_too() -> None:
+    text = (await Host(a=Heard.NONE, b=Heard.NONE).ask("/metrics")).body.decode()
+    assert "\nmasakari_monitors_answering 0.0\n" in text and "monitor=" not in text
+
+
 async def test_the_metrics_are_those_of_all_that_answer_and_whether_each_does() -> None:
     host = Host(a=OK, b=Heard.DEAD, c=Heard.NONE)
     text = (await host.ask("/metrics")).body.decode()
