@@ -287,6 +287,27 @@ class ReportFinder:
                 return one
         return None
 
+    async def failure(
+        self, hostname: str, *, since: datetime.datetime, now: datetime.datetime
+    ) -> Stored | None:
+        """The newest report of that host's failure on which masakari acts, generated `since` then; raises LookupFailed.
+
+        `since` and `now` are of our clock, and aware. One request where a listing has shown the host, however many
+        there are.
+        """
+
+        def acted_on(one: Stored) -> bool:
+            said = one.payload.get("event"), one.payload.get("host_status")
+            return said == (HostEvent.STOPPED.value, HostStatus.NORMAL.value)
+
+        place = self._places.get(hostname.casefold())
+        if place is None:
+            return await self.find(
+                hostname, "COMPUTE_HOST", lambda one, recent: acted_on(one), since=since, now=now
+            )
+        told = await newest_of(self._api, place[1], "COMPUTE_HOST", **generated(since))
+        return next((one for one in told if acted_on(one)), None)
+
     def theirs(self, moment: datetime.datetime, now: datetime.datetime) -> datetime.datetime:
         """`moment` of our clock by masakari's own, as its last answer tells it; a little earlier, never later."""
         date: datetime.datetime | None = getattr(self._api, "date", None)

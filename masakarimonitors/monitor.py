@@ -57,6 +57,16 @@ class MasakariReader(Protocol):
         """Read `path` ("/segments"), relative to the service's endpoint; raises masakari_api.LookupFailed."""
 
 
+class Following(Protocol):
+    """Follows what masakari was told to its end there, and tells people of it."""
+
+    def follows(self, subject: str) -> bool:
+        """Whether any report about it is followed."""
+
+    def take_over(self, notification: Notification, uuid: str, why: str) -> None:
+        """Follow this one, too, which another monitor has delivered; masakari calls it `uuid`."""
+
+
 async def _nothing() -> None:
     return None
 
@@ -124,6 +134,10 @@ class Monitor(Generic[S, O]):
     pure. Asked at its start: those that wait no more have ended when nobody noted that."""
     watch_delivery: Callable[[Callable[[], str]], None] = lambda trouble: None
     """Told once where to ask what trouble the delivery of its reports has (nothing while there is none)."""
+    watch_following: Callable[[Following], None] = lambda following: None
+    """Told once who follows what was delivered."""
+    left_to: Callable[[str], str] = lambda subject: ""
+    """Who else follows by now what masakari was told of that host (its subject); empty where nobody is known to."""
     watch_standing: Callable[[Callable[[], OwnStanding]], None] = lambda ask: None
     """Told once where to ask how it is itself."""
     fleet: Callable[[S], dict[str, JSON] | None] = lambda state: None

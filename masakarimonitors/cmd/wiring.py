@@ -151,7 +151,8 @@ def wire(
         record.fault(text, clock.now())
 
     follow = follow or FollowPolicy()
-    follower = Follower(outbox, clock, reader, follow, is_well=daemon.is_well)
+    follower = Follower(outbox, clock, reader, follow, is_well=daemon.is_well, left_to=monitor.left_to)
+    monitor.watch_following(follower)
     pacing = Pacing(outbox, clock, pace, looks, on_fault=tell, on_seen=follower.seen)
     delivery = Delivery(
         outbox,

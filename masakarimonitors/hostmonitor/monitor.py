@@ -43,6 +43,7 @@ from masakarimonitors.hostmonitor.effects.routing import Routed
 from masakarimonitors.hostmonitor.effects.unasked import unasked
 from masakarimonitors.hostmonitor.input_files import parse_domains
 from masakarimonitors.hostmonitor.power.examine import examine
+from masakarimonitors.hostmonitor.sources.inherited import Inherited
 from masakarimonitors.hostmonitor.sources.leading import Leading
 from masakarimonitors.hostmonitor.sources.overheard import Overheard, Tapped
 from masakarimonitors.hostmonitor.sources.path import OwnPath
@@ -103,9 +104,10 @@ def wire(
     path, leading, finder = OwnPath(api, clock, driver.on_path), Leading(), ReportFinder(api)
     hearers: list[Callable[[Any], None]] = [leading.hear]
     beside_driver: list[Source[Observation]] = []
+    inherited = Inherited(finder, clock)
     if policy.elected:
-        hearers.append(path.hear)
-        beside_driver.append(path)
+        hearers += [path.hear, inherited.hear]
+        beside_driver += [path, inherited]
     desk = _silences(policy, driver, memory, clock, leading)
     hearers.append(desk.hear)
     beside_driver.append(desk)
@@ -157,6 +159,7 @@ def wire(
         describe=lambda state: [
             *shown(state, tuple(driver.troubles())),
             *(() if peers is None else peers.alarms()),
+            *inherited.alarms(),
         ],
         watch_standing=(lambda ask: None) if peers is None else peers.watch_standing,
         fleet=lambda state: None if peers is None else peers.shown(state),
@@ -175,6 +178,8 @@ def wire(
         may_offer=lambda state, told, now: may_offer(policy.under(state), state, told, now),
         settled=settled,
         watch_delivery=path.watch_delivery,
+        watch_following=inherited.watch_following,
+        left_to=inherited.left_to,
         files=[*(_live(file, rules) for file in driver.files), *_domains_file(conf, policy.domains, rules)],
         take_options=_Options(conf, rules).take,
         close=close,

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from masakarimonitors.core.notification import Notification
 from masakarimonitors.masakari_api import LookupFailed
 from masakarimonitors.masakari_lists import Reader, Stored, notification, on_maintenance, running_of
 from masakarimonitors.outbox import let_go, messages
@@ -113,6 +114,7 @@ class Follower:
         policy: FollowPolicy | None = None,
         *,
         is_well: Callable[[str], str] = lambda subject: "",
+        left_to: Callable[[str], str] = lambda subject: "",
         rng: random.Random | None = None,
         limit: int = LIMIT,
     ) -> None:
@@ -120,12 +122,14 @@ class Follower:
 
         `limit`: so many are followed at a time.
         `is_well`: why an instance or a process (its subject) is well by now, as its monitor sees it; else empty.
+        `left_to`: who else follows what masakari was told of a host (its subject) by now; else empty.
         """
         self._outbox = outbox
         self._clock = clock
         self._reader = reader
         self._policy = policy or FollowPolicy()
         self._is_well = is_well
+        self._left_to = left_to
         self._rng = rng or random.Random(random.getrandbits(64))
         self._reports: dict[str, _Report] = {}
         self._limit = limit
@@ -183,6 +187,22 @@ class Follower:
                     continue
                 report.due = self._clock.now().monotonic + self._policy.wait(report.looks)
                 self._note(report, seen)
+
+    def follows(self, subject: str) -> bool:
+        """Whether any report about it is followed."""
+        return any(row.subject.casefold() == subject.casefold() for row in self._outbox.followed())
+
+    def take_over(self, notification: Notification, uuid: str, why: str) -> None:
+        """Follow this one, too, which another monitor has delivered, and look at it at once; masakari calls it `uuid`.
+
+        Without anybody who could read masakari nothing is followed.
+        """
+        if self._reader is None or uuid in self._reports:
+            return
+        self._outbox.take_over(notification, uuid, why)
+        self._take_up()
+        if uuid in self._reports:
+            self._reports[uuid].due = self._clock.now().monotonic
 
     def describe(self) -> Sequence[SubjectRow]:
         """For the status: each that is followed, and where it stands; an alarm where a person must look."""
@@ -282,7 +302,10 @@ class Follower:
         """What is over by now, or too old."""
         now = self._clock.now().monotonic
         for report in list(self._reports.values()):
-            if now - report.born >= self._policy.day:
+            if _kind(report.row) == "COMPUTE_HOST" and (other := self._elsewhere(report)):
+                LOG.info("What masakari was told of %s is followed by %s by now", report.row.subject, other)
+                self._end(report, f"followed by {other}")
+            elif now - report.born >= self._policy.day:
                 self._move(report, Said.DAY)
             elif report.progress in UNRECOVERED and (why := self._over(report)):
                 self._move(report, Said.OVER, why)
@@ -298,6 +321,10 @@ class Follower:
         # What is still to be read may hold one of that subject, which is over then, too.
         if one != before or (one is None and self._outbox.awaits_earlier):
             self._outbox.submit([let_go.note(subject, one, self._clock.now())], self._clock.now())
+
+    def _elsewhere(self, report: _Report) -> str:
+        # Nobody else can find what masakari may not even have.
+        return "" if report.row.is_unseen else self._left_to(report.row.subject)
 
     def _over(self, report: _Report) -> str:
         # That a host is back says nothing of its instances: of a host, masakari's own flag counts.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from masakarimonitors.core.decision import JSON, Command, Instant, Notify, Remember, Withdraw
-from masakarimonitors.core.notification import ReportStatus, VmNotification
+from masakarimonitors.core.notification import Notification, ReportStatus, VmNotification
 from masakarimonitors.outbox.pending import Pending, Standing
 from masakarimonitors.outbox.rows import ENGINE_SAYS, Keep, Loaded, Put, Row, Write
 from masakarimonitors.outbox.storage.disk import DEADLINE
@@ -224,6 +224,17 @@ class Outbox:
     def followed(self) -> list[Row]:
         """The ended rows with which masakari's engine is not known to have ended, oldest first."""
         return list(self._followed.values())
+
+    def take_over(self, notification: Notification, uuid: str, why: str) -> Row:
+        """Follow a report that another monitor has delivered; masakari calls it `uuid`."""
+        now = self._clock.now()
+        row = Row.new(self._next_id, notification, why, now)
+        self._next_id += 1
+        row = replace(row, status=ReportStatus.DELIVERED, answer=f"by another monitor: {uuid}", followed=uuid)
+        self._followed[row.id] = row
+        self._writer.write([Put(row, durable=True)])
+        self.followed_news.set()
+        return row
 
     def note_followed(self, row_id: int, word: str) -> Row | None:
         """masakari says `word` of a followed row by now: kept with its answer; the row as it is now."""

@@ -270,3 +270,25 @@ async def test_a_host_that_masakari_does_not_have_is_none_of_which_it_said_nothi
     assert (seen.registered, seen.takes) == (False, False)
     seen = await see_host(Canned({}), "compute-1", FakeClock(), seconds(2))
     assert (seen.registered, seen.takes) == (None, None)
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["a host that was listed", "one that was not"])
+async def test_the_newest_failure_of_a_host_on_which_masakari_acts_is_found(listed: bool) -> None:
+    api, early = FakeLists({"all": ["n1", "n2"]}), "2026-01-01T00:00:00"
+    for host, event, status, stamp in (
+        ("n1", "STOPPED", "NORMAL", early),
+        ("n1", "STOPPED", "NORMAL", "2026-01-02T00:00:00"),
+        ("n1", "STOPPED", "UNKNOWN", "2026-01-02T00:00:01"),
+        ("n1", "STARTED", "NORMAL", "2026-01-02T00:00:02"),
+        ("n2", "STOPPED", "NORMAL", "2026-01-02T00:00:03"),
+    ):
+        payload = {"event": event, "cluster_status": "OFFLINE", "host_status": status}
+        api.file(host, "COMPUTE_HOST", payload, stamp)
+    finder = ReportFinder(api)
+    if listed:
+        finder.learn(await hosts_of(api, (await segments(api))[0]))
+    api.asked.clear()
+    now = datetime.datetime(2026, 1, 2, 1, tzinfo=datetime.UTC)
+    found = await finder.failure("N1", since=now - datetime.timedelta(hours=2), now=now)
+    assert found is not None and found.uuid == "notification-2" and (len(api.asked) == 1) is listed
+    assert await finder.failure("n1", since=now, now=now) is None

@@ -28,6 +28,10 @@ entry says that whoever wrote the ledger knows of BMCs."""
 OWED = "owed:"
 """The same for what is owed after an outage that is over (`outages/aftermath.py`)."""
 
+FOLLOWED = "followed:"
+"""The name of the entry by which whoever wrote the ledger says that it follows what masakari was told of the hosts in
+it, by whichever monitor, to its end there."""
+
 COUNTED_IN = 600.0
 """Seconds in which the ledger counts for how long a wrong BMC has said "on": each of them is a write to the store."""
 
@@ -66,7 +70,23 @@ def without_bmcs(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry
 
 def outages(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry]:
     """The open outages alone."""
-    return {name: entry for name, entry in entries.items() if not name.startswith((BMCS, OWED))}
+    return {name: entry for name, entry in entries.items() if not name.startswith((BMCS, OWED, FOLLOWED))}
+
+
+def with_followed(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry]:
+    """With the word that its writer follows what masakari was told of these hosts."""
+    return {**entries, FOLLOWED: replace(_NOTHING, owed=())}
+
+
+def without_followed(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry]:
+    """Without that word."""
+    return {name: entry for name, entry in entries.items() if not name.startswith(FOLLOWED)}
+
+
+def are_followed(entries: Mapping[str, LedgerEntry]) -> bool:
+    """Whether it has that word; what an earlier release has written on, knowing nothing of it, has not."""
+    word = entries.get(FOLLOWED)
+    return word is not None and word.owed is not None
 
 
 Words = Mapping[str, str]

@@ -1,6 +1,9 @@
 """Whose answer a command is: what no driver needs to know is answered here, everything else is the driver's."""
 
+from dataclasses import replace
+
 from masakarimonitors.core.decision import Command
+from masakarimonitors.hostmonitor.core.ledger import with_followed
 from masakarimonitors.hostmonitor.core.observation import (
     CheckLife,
     LookUpReports,
@@ -23,7 +26,10 @@ class Routed:
         lookups: ReportLookups,
         bmcs: BmcLedger | None = None,
     ) -> None:
-        """They are asked side by side; none waits for another. `bmcs` adds to the ledger what it says of BMCs."""
+        """They are asked side by side; none waits for another. `bmcs` adds to the ledger what it says of BMCs.
+
+        Each ledger says besides that this monitor follows what masakari was told of the hosts in it.
+        """
         self._driver = driver
         self._life = life
         self._lookups = lookups
@@ -35,6 +41,7 @@ class Routed:
             return await self._life.check(command)
         if isinstance(command, LookUpReports):
             return await self._lookups.perform(command)
-        if isinstance(command, WriteLedger) and self._bmcs is not None:
-            command = self._bmcs.write(command)
+        if isinstance(command, WriteLedger):
+            command = command if self._bmcs is None else self._bmcs.write(command)
+            command = replace(command, entries=with_followed(command.entries))
         return None if self._driver is None else await self._driver.perform(command)

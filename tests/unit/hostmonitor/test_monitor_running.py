@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors import conf as options
-from masakarimonitors.cmd.wiring import delivery_policy, wire
+from masakarimonitors.cmd.wiring import WiredMonitor, delivery_policy, wire
+from masakarimonitors.core.notification import HostStatus
 from masakarimonitors.hostmonitor import monitor as wiring
 from masakarimonitors.hostmonitor.core.evidence import matrix
+from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, with_followed
 from masakarimonitors.hostmonitor.core.observation import (
+    Follower,
     Leader,
     Membership,
     Observation,
@@ -76,10 +79,13 @@ class Stage:
         self.api = FakeApi(lists=self.lists)
         (folder / "x.conf").write_text(f"[DEFAULT]\nhostname = {OWN}\n{text}")
         self.conf = options.load(["--config-file", str(folder / "x.conf")])
+        self.wired: WiredMonitor | None = None
 
     @contextlib.asynccontextmanager
-    async def monitor(self, on_path: Callable[[bool], None] | None = None) -> AsyncIterator[Script]:
-        """One life of the monitor."""
+    async def monitor(
+        self, on_path: Callable[[bool], None] | None = None, *, follows: bool = False
+    ) -> AsyncIterator[Script]:
+        """One life of the monitor; `follows`: it follows what is delivered."""
         source = Script(self.clock)
         outbox = Outbox(self.store, self.clock)
         await outbox.open()
@@ -87,15 +93,23 @@ class Stage:
         if on_path is not None:
             driver = replace(driver, elected=True, on_path=on_path)
         monitor = wiring.wire(self.conf, driver, outbox.memory, self.clock, self.api)
-        wired = wire(monitor, outbox, self.api, delivery_policy(self.conf, "hostmonitor"), self.clock)
+        policy, reader = delivery_policy(self.conf, "hostmonitor"), self.api if follows else None
+        self.wired = wired = wire(monitor, outbox, self.api, policy, self.clock, reader=reader)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(part.run()) for part in (outbox, wired.delivery, wired.daemon)]
+            parts = (outbox, wired.delivery, wired.daemon, wired.follower)
+            running = [tasks.create_task(part.run()) for part in parts]
             await settle()
             yield source
             await settle()
             for task in running:
                 task.cancel()
         await outbox.close()
+
+    @property
+    def alarms(self) -> list[tuple[str, str]]:
+        """What is said of reports that masakari has and does not recover."""
+        assert self.wired is not None
+        return [(row.subject, row.state) for row in self.wired.follower.describe() if row.alarm]
 
     @property
     def told(self) -> list[tuple[str, str]]:
@@ -198,3 +212,22 @@ async def test_a_report_that_may_wait_for_days_is_not_older_than_masakari_takes(
         [offer] = stage.api.offers
         generated = datetime.datetime.fromisoformat(offer["generated_time"]).replace(tzinfo=datetime.UTC)
         assert (stage.clock.now().wall - generated).total_seconds() < 82800.0 + 600.0
+
+
+async def test_what_an_earlier_reporter_delivered_is_followed_by_the_next_alone(stage: Stage) -> None:
+    """masakari does not recover it, and its first reporter is gone; a third one reports in the end."""
+    now = stage.clock.now().wall
+    payload = {"event": "STOPPED", "cluster_status": "OFFLINE", "host_status": "NORMAL"}
+    generated = now.replace(tzinfo=None).isoformat()
+    stage.lists.file("node05", "COMPUTE_HOST", payload, generated, status="ignored")
+    ledger = {"node05": LedgerEntry(HostStatus.NORMAL, now, delivered=True)}
+    async with stage.monitor(lambda delivers: None, follows=True) as source:
+        await source.says(Leader(why="it holds the lock", at=stage.clock.now(), ledger=ledger))
+        await source.sees(node05=Membership.DOWN)
+        await stage.clock.advance(240.0)
+        assert stage.alarms == [("host:node05", "ignored by masakari")] and stage.told == []
+    async with stage.monitor(lambda delivers: None, follows=True) as source:
+        word = Follower(leader="node07", why="", at=stage.clock.now(), ledger=with_followed(ledger))
+        await source.says(word)
+        await stage.clock.advance(120.0)
+        assert stage.alarms == [] and stage.store.recent(1)[0].answer.endswith("followed by node07")

@@ -7,7 +7,7 @@ import logging
 import random
 import threading
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -31,7 +31,7 @@ from masakarimonitors.outbox.follower import LIMIT, MOST, OLDER, READING, Follow
 from masakarimonitors.outbox.let_go import KEY
 from masakarimonitors.outbox.outbox import Outbox
 from masakarimonitors.outbox.progress import FollowPolicy, Progress, Seen
-from masakarimonitors.outbox.rows import Loaded
+from masakarimonitors.outbox.rows import Loaded, Row
 from masakarimonitors.outbox.storage.disk import DEADLINE
 from masakarimonitors.outbox.storage.store import MemoryStore
 from masakarimonitors.status.health import Kind, Level, Shown, health
@@ -55,6 +55,7 @@ class Stage:
     delivery: Delivery
     follower: Follower
     well: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
 
     async def deliver(self, *notifications: Notification) -> None:
         self.outbox.submit([Notify(one, "it failed") for one in notifications], self.clock.now())
@@ -112,7 +113,7 @@ async def stage(
     """A run without pacing; `on`: after another one, on its disk and before its engine."""
     clock = on.clock if on else FakeClock()
     store, engine = (on.store, on.engine) if on else (MemoryStore(), FakeEngine(clock))
-    outbox, well = Outbox(store, clock, deadline=deadline), dict[str, str]()
+    outbox, well, left = Outbox(store, clock, deadline=deadline), dict[str, str](), dict[str, str]()
     await outbox.open()
     confirm_all(outbox)
     finder = Arrivals(ReportFinder(engine)) if arrivals else None
@@ -123,12 +124,13 @@ async def stage(
         engine,
         policy,
         is_well=lambda subject: well.get(subject, ""),
+        left_to=lambda subject: left.get(subject, ""),
         rng=random.Random(1),
         limit=limit,
     )
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(part.run()) for part in (outbox, delivery, follower)]
-        yield Stage(clock, store, outbox, engine, delivery, follower, well)
+        yield Stage(clock, store, outbox, engine, delivery, follower, well, left)
         for task in running:
             task.cancel()
     await outbox.close()
@@ -577,3 +579,48 @@ async def test_a_bug_in_what_is_only_told_ends_neither_watching_nor_delivery(
         await on.deliver(on.process("x"))
         assert len(on.engine.offers) == 2
         task.cancel()
+
+
+async def test_what_another_monitor_has_delivered_is_followed_from_the_present_on_and_over_a_restart() -> (
+    None
+):
+    async with stage() as on:
+        uuid = on.engine.report_host(status="running")["notification_uuid"]
+        on.follower.take_over(on.host(), uuid, "taken over")
+        on.follower.take_over(on.host(), uuid, "taken over")
+        await on.clock.advance(2)
+        assert on.shown() == [(f"host:{HOST}", "being worked on", False)] and on.looks() == 1
+        assert on.follower.follows(f"HOST:{HOST.upper()}") and not on.follower.follows("host:compute-2")
+        assert on.outbox.counts[ReportStatus.DELIVERED] == 0, "it is not this monitor that has delivered it"
+    async with stage(on) as after:
+        after.says("ignored")
+        await after.clock.advance(FIRST)
+        assert after.shown() == [(f"host:{HOST}", "ignored by masakari", True)]
+        assert after.store.recent(1)[0].answer.startswith(f"by another monitor: {uuid}")
+
+
+async def test_what_another_monitor_follows_by_now_is_left_to_it_with_its_alarm() -> None:
+    async with stage() as on:
+        await on.deliver(on.host(), on.process())
+        on.says("ignored", 0)
+        on.says("ignored", 1)
+        await on.clock.advance(FIRST + 5)
+        assert [alarm for _, _, alarm in on.shown()] == [True, True]
+        on.left[f"host:{HOST}"] = "n9"
+        await on.clock.advance(31)
+        assert [subject for subject, _, _ in on.shown()] == ["process:nova-compute"], "which is its own"
+        assert on.answers()[0] == "followed by n9"
+
+
+async def test_what_masakari_may_not_even_have_is_left_to_nobody() -> None:
+    async with stage() as on:
+        row = replace(
+            Row.new(7, on.host(), "it failed", on.clock.now()),
+            status=ReportStatus.DELIVERED,
+            followed="unseen:7",
+        )
+        on.outbox._followed[7] = row
+        on.left[f"host:{HOST}"] = "n9"
+        on.outbox.followed_news.set()
+        await on.clock.advance(31)
+        assert on.shown() == [(f"host:{HOST}", "not known whether masakari has it", True)]

@@ -20,7 +20,13 @@ from masakarimonitors.hostmonitor.core.election.reporter import (
 from masakarimonitors.hostmonitor.core.evidence.membership import ViewState
 from masakarimonitors.hostmonitor.core.evidence.proof import after_another
 from masakarimonitors.hostmonitor.core.fleet.news import News, of_judgements
-from masakarimonitors.hostmonitor.core.ledger import LedgerEntry, outages, owed_in, without_bmcs
+from masakarimonitors.hostmonitor.core.ledger import (
+    LedgerEntry,
+    outages,
+    owed_in,
+    without_bmcs,
+    without_followed,
+)
 from masakarimonitors.hostmonitor.core.observation import (
     Follower,
     Leader,
@@ -47,7 +53,9 @@ def take_word(policy: Policy, state: State, seen: Word, now: Instant) -> News:
     if isinstance(seen, Leader):
         seen = replace(seen, good_for=seen.good_for - now.unnoticed_since(seen.at))
     after, change = hear(before, seen, now.monotonic)
-    ledger = None if isinstance(seen, NoElection) or seen.ledger is None else without_bmcs(seen.ledger)
+    ledger = None if isinstance(seen, NoElection) else seen.ledger
+    if ledger is not None:
+        ledger = without_followed(without_bmcs(ledger))
     return _changed(policy, state, after, change, ledger, now)
 
 

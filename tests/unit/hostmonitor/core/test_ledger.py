@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.notification import HOSTNAME, HostStatus
 from masakarimonitors.hostmonitor.core.ledger import (
+    FOLLOWED,
     LedgerEntry,
+    are_followed,
     outages,
     owed_in,
     read_ledger,
     with_bmcs,
+    with_followed,
     with_owed,
     without_bmcs,
+    without_followed,
     write_ledger,
     wrong_bmcs,
 )
@@ -77,23 +81,24 @@ def test_after_an_earlier_release_which_bmcs_are_wrong_is_unknown_and_the_outage
 ) -> None:
     """It knows nothing of BMCs, takes such an entry for a host of that name, and writes it without them. So it does
     with what is owed after an outage."""
-    ledger = write_ledger(with_bmcs(with_owed({"node05": ENTRY}, OWING), wrong))
+    ledger = write_ledger(with_followed(with_bmcs(with_owed({"node05": ENTRY}, OWING), wrong)))
     read = read_ledger(ledger) or {}
-    assert wrong_bmcs(read) is not None and owed_in(read) == OWING
+    assert wrong_bmcs(read) is not None and owed_in(read) == OWING and are_followed(read)
     entries = read_ledger(earlier_release.run("leads-and-reports", ledger))
     assert entries is not None and wrong_bmcs(entries) is None and owed_in(entries) is None
+    assert not are_followed(entries)
     assert outages(entries).keys() == {"node05", "node06"} and outages(entries)["node05"] == ENTRY
 
 
 def test_an_earlier_release_reads_it_and_passes_over_what_no_host_can_be_called() -> None:
     """It made an entry of these three fields alone, and heeds none whose name masakari would refuse."""
-    told = json.loads(write_ledger(with_bmcs(with_owed({"node05": ENTRY}, OWING), WRONG)))
+    told = json.loads(write_ledger(with_followed(with_bmcs(with_owed({"node05": ENTRY}, OWING), WRONG))))
     for name, entry in told.items():
         HostStatus(entry["host_status"])
         assert datetime.datetime.fromisoformat(entry["reported_at"]).tzinfo and entry["delivered"] is True
-        assert (HOSTNAME.match(name) is None) is name.startswith(("bmc:", "owed:"))
+        assert (HOSTNAME.match(name) is None) is name.startswith(("bmc:", "owed:", FOLLOWED))
     entries = read_ledger(json.dumps(told))
-    assert entries is not None and {"bmc:", "bmc:node05", "owed:", "owed:node07"} < entries.keys()
+    assert entries is not None and {"bmc:", "bmc:node05", "owed:", "owed:node07", FOLLOWED} < entries.keys()
     for name in entries.keys() - {"node05"}:
         odd = Judgement(name=name, sequence=("storage",), host=new_host(1))
         assert adopt(odd, entries[name], Instant(1.0, WHEN)) == odd
@@ -103,6 +108,9 @@ def test_what_is_owed_is_read_back_is_no_outage_and_is_nothing_where_nobody_says
     entries = read_ledger(write_ledger(with_bmcs(with_owed({"node05": ENTRY}, OWING), WRONG)))
     assert entries is not None and outages(entries) == {"node05": ENTRY} and owed_in(entries) == OWING
     assert without_bmcs(entries) == with_owed({"node05": ENTRY}, OWING)
+    followed = read_ledger(write_ledger(with_followed(entries)))
+    assert followed is not None and outages(followed) == {"node05": ENTRY} and owed_in(followed) == OWING
+    assert are_followed(followed) and without_followed(followed) == entries and not are_followed(entries)
     assert owed_in(with_owed({}, {})) == {} and owed_in(with_bmcs({}, WRONG)) is None
 
 

@@ -2,7 +2,7 @@
 
 from masakarimonitors.core.decision import Command
 from masakarimonitors.core.notification import HostStatus
-from masakarimonitors.hostmonitor.core.ledger import with_bmcs
+from masakarimonitors.hostmonitor.core.ledger import with_bmcs, with_followed
 from masakarimonitors.hostmonitor.core.observation import (
     CheckLife,
     CheckPower,
@@ -59,7 +59,10 @@ async def test_the_ledger_goes_to_the_driver_with_what_it_says_of_bmcs() -> None
     bmcs = BmcLedger(lambda: wrong, lambda wrong, leads: None, lambda wrong: None)
     await Routed(driver, LIFE, LOOKUPS, bmcs).perform(WriteLedger({}))
     await Routed(driver, LIFE, LOOKUPS).perform(WriteLedger({}))
-    assert driver.asked == [WriteLedger(with_bmcs({}, wrong)), WriteLedger({})]
+    ledgers = [with_bmcs({}, wrong), {}]
+    assert driver.asked == [WriteLedger(with_followed(ledger)) for ledger in ledgers], (
+        "and it says that what masakari was told is followed"
+    )
 
 
 async def test_a_driver_without_effects_still_has_its_signs_of_life() -> None:
