@@ -87,8 +87,9 @@ class Elector:
         self.on_path = self._part.on_path
         self.perform = self._part.perform
         self._shown = Shown()
-        # Whether this process has looked for one before it, and the session that it found.
+        # Whether this process has looked for one before it, the session that it found, and what its holder last said.
         self._looked, self._old_session = False, ""
+        self._old_words: Candidate | None = None
         # As the leader: how often it has said that it lives, and when it last asked for what was then written.
         self._beat = 0
         self._written_at: Instant | None = None
@@ -228,8 +229,7 @@ class Elector:
     def troubles(self) -> Sequence[str]:
         """For people: what stands in the store that cannot be read, and who holds the lock under this host's name."""
         record = self._shown.record
-        beside = record is not None and record.session != self._old_session
-        beside = beside and self._looked and self._is_namesakes()
+        beside = record is not None and self._looked and self._is_namesakes() and not self._may_be_old(record)
         namesake = (two_of_one_name("holds the lock", self._own),) if beside else ()
         return (*namesake, *self._part.troubles, *self.silences.troubles)
 
@@ -270,8 +270,14 @@ class Elector:
         for the lock-delay, and by then that one has stopped.
         """
         if self._is_namesakes():
+            self._old_session, self._old_words = record.session, record.leader
             await self._session.destroy(record.session)
-            self._old_session = record.session
+
+    def _may_be_old(self, record: ElectionRecord) -> bool:
+        """Whether the one that holds the lock may be the killed one, whose session ends by itself: it has said nothing
+        since."""
+        promised = record.leader is not None and record.leader.beat is not None
+        return record.session == self._old_session and promised and record.leader == self._old_words
 
     def _is_namesakes(self) -> bool:
         """Whether another process holds the lock under this host's name: one before this one, or one beside it."""

@@ -450,6 +450,20 @@ async def test_a_session_of_its_own_name_that_it_cannot_end_is_an_alarm(run: Run
     assert a.elector.troubles == ()
 
 
+async def test_whose_session_cannot_be_ended_is_another_beside_it_once_it_says_that_it_lives(
+    run: Runs, store: FakeStore
+) -> None:
+    """One that was killed says nothing any more: its session ends by itself, and nobody need look for a second one."""
+    store.broken.add("PUT /v1/session/destroy")
+    store.sessions.add("of-another")
+    store.put(PREFIX + "reporter", write_candidate(Candidate("a", frozenset(ALL), beat=7)), "of-another")
+    a = run("a")
+    await eventually(lambda: a.elector._looked, "it has looked")
+    assert a.elector.troubles == ()
+    store.put(PREFIX + "reporter", write_candidate(Candidate("a", frozenset(ALL), beat=8)), "of-another")
+    await eventually(lambda: a.elector.troubles, "an alarm")
+
+
 async def test_what_an_earlier_process_of_its_name_held_is_nobodys_until_that_one_has_stopped_for_sure(
     run: Runs, store: FakeStore
 ) -> None:
