@@ -45,6 +45,7 @@ from masakarimonitors.introspectiveinstancemonitor.sources.changed_checks import
 from masakarimonitors.introspectiveinstancemonitor.sources.checks import Checks
 from masakarimonitors.introspectiveinstancemonitor.sources.heartbeat import Heartbeat
 from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory
+from masakarimonitors.introspectiveinstancemonitor.sources.output import BadExpression, Expression
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Targets
 from masakarimonitors.libvirt import binding, trial
 from masakarimonitors.libvirt.changed_options import ChangedOptions
@@ -236,11 +237,15 @@ def _bad_uri(conf: cfg.ConfigOpts, fault: BadUri) -> ConfigFault:
     return ConfigFault(f"{fault} ({where(conf, 'libvirt', 'connection_uri')})")
 
 
-def _pattern(conf: cfg.ConfigOpts) -> re.Pattern[str]:
+def _pattern(conf: cfg.ConfigOpts) -> re.Pattern[str] | Expression:
+    """The default takes no time worth bounding; whoever writes another one may write one that takes for ever."""
     text = conf.introspectiveinstancemonitor.qemu_guest_agent_sock_path
-    try:
+    place = conf.get_location("qemu_guest_agent_sock_path", "introspectiveinstancemonitor")
+    if place is not None and place.location is cfg.Locations.opt_default:
         return re.compile(text)
-    except re.error as error:
+    try:
+        return Expression(text, lines=False)
+    except BadExpression as error:
         raise ConfigFault(
             f"{where(conf, 'introspectiveinstancemonitor', 'qemu_guest_agent_sock_path')} is no regular "
             f"expression ({error}), so no guest agent can be found. Correct it; the default fits nova's instances."

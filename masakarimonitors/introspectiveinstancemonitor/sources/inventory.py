@@ -10,11 +10,10 @@ of which libvirt does not tell in time is unread, which ends neither the events 
 import asyncio
 import contextlib
 import logging
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, meant_for
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (
@@ -29,6 +28,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     availability_of,
 )
 from masakarimonitors.introspectiveinstancemonitor.sources.domain_xml import Description, describe
+from masakarimonitors.introspectiveinstancemonitor.sources.output import Undecided
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Target, Targets
 from masakarimonitors.libvirt.domain_state import LIST_ACTIVE, AgentState, EventId, Lifecycle, Started
 from masakarimonitors.libvirt.faults import Unanswered, Unavailable, is_about_the_connection
@@ -72,7 +72,9 @@ class _Facts:
     name: str
     domain_id: int
     state: int
-    xml: str
+    description: Description
+    is_agents: bool
+    """Whether the socket of its guest agent is one by the option; False without one, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +84,27 @@ class _Unread:
     why: str
 
 
+class Matches(Protocol):
+    """An expression for the path of a guest agent's socket."""
+
+    def match(self, text: str, /) -> object:
+        """What is true where it fits from the beginning on; raises Undecided."""
+
+
 class Inventory:
     """The inventory of one libvirt; see the module's opening."""
 
     def __init__(
         self,
         uri: str,
-        socket_path: re.Pattern[str],
+        socket_path: Matches,
         targets: Targets,
         clock: Clock,
         open_session: OpenSession = session,
         *,
         checks: Sequence[Check] = (),
     ) -> None:
-        """`socket_path` is matched from the start of a channel's path, as the option promises."""
+        """`socket_path` is matched from the start of a channel's path, as the option promises, on a worker thread."""
         self.name = f"inventory of {uri}"
         self._uri = uri
         self._socket_path = socket_path
@@ -224,24 +233,17 @@ class Inventory:
                 LOG.warning("How domain %s stands is not known: %s", uuid, facts.why)
             self._unread[uuid] = facts.why
             return
-        try:
-            description = None if facts is None else describe(facts.xml)
-        except ValueError as fault:
-            self._unread[uuid] = str(fault)
-            return
         self._unread.pop(uuid, None)
-        if facts is None or description is None:
+        if facts is None:
             self._leave(uuid, "it does not run", emit)
         else:
-            self._tell(facts, description, emit, anew)
+            self._tell(facts, emit, anew)
 
-    def _tell(
-        self, facts: _Facts, description: Description, emit: Callable[[Observation], None], anew: str | None
-    ) -> None:
+    def _tell(self, facts: _Facts, emit: Callable[[Observation], None], anew: str | None) -> None:
         """One that runs: watched from now on, or why not."""
-        uuid = facts.uuid
+        uuid, description = facts.uuid, facts.description
         channel = description.channel
-        if channel is None or not self._socket_path.match(channel.path):
+        if channel is None or not facts.is_agents:
             why = "it has no guest-agent channel"
             if channel is not None:
                 why = f"the socket of its guest agent, {channel.path}, does not match qemu_guest_agent_sock_path"
@@ -307,4 +309,17 @@ class Inventory:
             if is_about_the_connection(error, libvirt):
                 raise
             return None if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN else _Unread(str(error))
-        return _Facts(uuid=uuid, name=domain.name(), domain_id=domain_id, state=state, xml=xml)
+        try:
+            description = describe(xml)
+            channel = description.channel
+            is_agents = channel is not None and bool(self._socket_path.match(channel.path))
+        except (ValueError, Undecided) as fault:
+            return _Unread(str(fault))
+        return _Facts(
+            uuid=uuid,
+            name=domain.name(),
+            domain_id=domain_id,
+            state=state,
+            description=description,
+            is_agents=is_agents,
+        )

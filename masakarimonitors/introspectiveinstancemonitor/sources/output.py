@@ -8,6 +8,7 @@ time, after which it is given up. The library that can do so is loaded when the 
 import base64
 import binascii
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +28,10 @@ class Undecided(Exception):
 
 
 class Expression:
-    """A regular expression in Python's syntax; `^` and `$` fit at each line."""
+    """A regular expression in Python's syntax."""
 
-    def __init__(self, pattern: str) -> None:
-        """Raises BadExpression."""
+    def __init__(self, pattern: str, *, lines: bool = True) -> None:
+        """`lines`: whether `^` and `$` fit at each line. Raises BadExpression."""
         try:
             library = importlib.import_module("regex")
         except ImportError as error:
@@ -39,7 +40,8 @@ class Expression:
             ) from error
         try:
             # As Python's own, not in the library's other dialect.
-            self._compiled: Any = library.compile(pattern, library.MULTILINE | library.VERSION0)
+            flags = library.VERSION0 | (library.MULTILINE if lines else 0)
+            self._compiled: Any = library.compile(pattern, flags)
         except library.error as error:
             raise BadExpression(str(error)) from error
         self.pattern = pattern
@@ -49,8 +51,15 @@ class Expression:
 
         Raises Undecided.
         """
+        return self._decided(self._compiled.search, text)
+
+    def match(self, text: str) -> bool:
+        """Whether it fits from the beginning of `text` on; else as `found_in`."""
+        return self._decided(self._compiled.match, text)
+
+    def _decided(self, search: Callable[..., object], text: str) -> bool:
         try:
-            return self._compiled.search(text, timeout=SEARCH, concurrent=True) is not None
+            return search(text, timeout=SEARCH, concurrent=True) is not None
         except TimeoutError:
             raise Undecided(
                 f"the expression {self.pattern!r} was not decided on {len(text)} characters within {SEARCH:g} s; "

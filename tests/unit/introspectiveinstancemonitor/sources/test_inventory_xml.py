@@ -11,7 +11,8 @@ import pytest
 
 from masakarimonitors.introspectiveinstancemonitor.core.checks import Check, Match
 from masakarimonitors.introspectiveinstancemonitor.core.observation import Census, GuestSeen
-from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory
+from masakarimonitors.introspectiveinstancemonitor.sources.inventory import Inventory, Matches
+from masakarimonitors.introspectiveinstancemonitor.sources.output import Expression
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Targets
 from masakarimonitors.libvirt.session import session
 from tests.fixtures.fake_clock import FakeClock
@@ -28,11 +29,13 @@ def libvirt() -> Iterator[FakeModule]:
 
 
 @asynccontextmanager
-async def listing(libvirt: FakeModule, *checks: Check) -> AsyncIterator[list[Any]]:
+async def listing(
+    libvirt: FakeModule, *checks: Check, path: Matches = re.compile("/sock")
+) -> AsyncIterator[list[Any]]:
     """What an inventory says while it is at work."""
     said: list[Any] = []
     opened = partial(session, api=libvirt.api)
-    source = Inventory(URI, re.compile("/sock"), Targets(), FakeClock(), opened, checks=checks)
+    source = Inventory(URI, path, Targets(), FakeClock(), opened, checks=checks)
     task = asyncio.get_running_loop().create_task(source.run(said.append))
     try:
         yield said
@@ -92,3 +95,12 @@ async def test_one_that_cannot_be_read_is_named_and_the_others_are_seen(
         found = await census(said)
     assert found.present == {well.UUIDString()}
     assert found.unread == {odd.UUIDString()}
+
+
+async def test_an_expression_that_takes_for_ever_on_a_path_blinds_nobody(libvirt: FakeModule) -> None:
+    """It is the operator's own; the loop waits for no expression, and whoever fits is watched."""
+    one, other = libvirt.add("one", "other")
+    tells(one, one.XMLDesc().replace("/sock", f"/{'a' * 100}b"))
+    async with listing(libvirt, path=Expression("/(a|aa)+$|/sock", lines=False)) as said:
+        told = await census(said)
+    assert told.present == {other.UUIDString()} and told.unread == {one.UUIDString()}
