@@ -154,7 +154,11 @@ def wire(
         decide=decide,
         sources=[*(Tapped(source, hearers) for source in driver.sources), *beside_driver, rules],
         effects=Routed(
-            driver.effects, SignsOfLife(driver.endpoints, clock), ReportLookups(finder, clock), bmcs
+            driver.effects,
+            SignsOfLife(driver.endpoints, clock),
+            ReportLookups(finder, clock),
+            bmcs,
+            own=policy.own,
         ),
         describe=lambda state: [
             *shown(state, tuple(driver.troubles())),

@@ -29,8 +29,9 @@ OWED = "owed:"
 """The same for what is owed after an outage that is over (`outages/aftermath.py`)."""
 
 FOLLOWED = "followed:"
-"""The name of the entry by which whoever wrote the ledger says that it follows what masakari was told of the hosts in
-it, by whichever monitor, to its end there."""
+"""What the name of the entry begins with by which whoever wrote the ledger, whose name follows, says that it follows
+what masakari was told of the hosts in it, by whichever monitor, to its end there. A reporter of an earlier release has
+the ledger of the one before it until it writes its own, and follows nothing of others."""
 
 COUNTED_IN = 600.0
 """Seconds in which the ledger counts for how long a wrong BMC has said "on": each of them is a write to the store."""
@@ -73,9 +74,9 @@ def outages(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry]:
     return {name: entry for name, entry in entries.items() if not name.startswith((BMCS, OWED, FOLLOWED))}
 
 
-def with_followed(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry]:
-    """With the word that its writer follows what masakari was told of these hosts."""
-    return {**entries, FOLLOWED: replace(_NOTHING, owed=())}
+def with_followed(entries: Mapping[str, LedgerEntry], by: str) -> Mapping[str, LedgerEntry]:
+    """With the word that its writer, the monitor on `by`, follows what masakari was told of these hosts."""
+    return {**without_followed(entries), FOLLOWED + by.casefold(): replace(_NOTHING, owed=())}
 
 
 def without_followed(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerEntry]:
@@ -83,9 +84,9 @@ def without_followed(entries: Mapping[str, LedgerEntry]) -> Mapping[str, LedgerE
     return {name: entry for name, entry in entries.items() if not name.startswith(FOLLOWED)}
 
 
-def are_followed(entries: Mapping[str, LedgerEntry]) -> bool:
-    """Whether it has that word; what an earlier release has written on, knowing nothing of it, has not."""
-    word = entries.get(FOLLOWED)
+def are_followed(entries: Mapping[str, LedgerEntry], by: str) -> bool:
+    """Whether it has that word of the monitor on `by`; what an earlier release has written on has none."""
+    word = entries.get(FOLLOWED + by.casefold())
     return word is not None and word.owed is not None
 
 

@@ -25,15 +25,18 @@ class Routed:
         life: SignsOfLife,
         lookups: ReportLookups,
         bmcs: BmcLedger | None = None,
+        *,
+        own: str,
     ) -> None:
         """They are asked side by side; none waits for another. `bmcs` adds to the ledger what it says of BMCs.
 
-        Each ledger says besides that this monitor follows what masakari was told of the hosts in it.
+        Each ledger says besides that this monitor, on the host `own`, follows what masakari was told of those in it.
         """
         self._driver = driver
         self._life = life
         self._lookups = lookups
         self._bmcs = bmcs
+        self._own = own
 
     async def perform(self, command: Command) -> Observation | None:
         """Carry out one command."""
@@ -43,5 +46,5 @@ class Routed:
             return await self._lookups.perform(command)
         if isinstance(command, WriteLedger):
             command = command if self._bmcs is None else self._bmcs.write(command)
-            command = replace(command, entries=with_followed(command.entries))
+            command = replace(command, entries=with_followed(command.entries, self._own))
         return None if self._driver is None else await self._driver.perform(command)

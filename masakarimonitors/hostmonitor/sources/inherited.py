@@ -124,12 +124,11 @@ class Inherited:
                 self._until = said.at.monotonic + said.good_for
             case Follower():
                 self._until, self._sought, self._blind, self._failures = None, {}, None, 0
-                if said.ledger is None or not are_followed(said.ledger):
+                if said.ledger is None or not are_followed(said.ledger, said.leader):
                     # Whoever reports does not say that it follows them: so they are followed by whoever has told them.
                     self._left = {}
                     return
-                leader = said.leader or "another monitor"
-                self._left = {f"host:{host}".casefold(): leader for host in _told_in(said.ledger)}
+                self._left = {f"host:{host}".casefold(): said.leader for host in _told_in(said.ledger)}
             case NoElection():
                 self._until, self._left = None, {}
             case _:

@@ -227,7 +227,7 @@ async def test_what_an_earlier_reporter_delivered_is_followed_by_the_next_alone(
         await stage.clock.advance(240.0)
         assert stage.alarms == [("host:node05", "ignored by masakari")] and stage.told == []
     async with stage.monitor(lambda delivers: None, follows=True) as source:
-        word = Follower(leader="node07", why="", at=stage.clock.now(), ledger=with_followed(ledger))
+        word = Follower(leader="node07", why="", at=stage.clock.now(), ledger=with_followed(ledger, "node07"))
         await source.says(word)
         await stage.clock.advance(120.0)
         assert stage.alarms == [] and stage.store.recent(1)[0].answer.endswith("followed by node07")

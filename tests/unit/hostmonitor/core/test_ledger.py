@@ -81,24 +81,29 @@ def test_after_an_earlier_release_which_bmcs_are_wrong_is_unknown_and_the_outage
 ) -> None:
     """It knows nothing of BMCs, takes such an entry for a host of that name, and writes it without them. So it does
     with what is owed after an outage."""
-    ledger = write_ledger(with_followed(with_bmcs(with_owed({"node05": ENTRY}, OWING), wrong)))
+    ledger = write_ledger(with_followed(with_bmcs(with_owed({"node05": ENTRY}, OWING), wrong), "n9"))
     read = read_ledger(ledger) or {}
-    assert wrong_bmcs(read) is not None and owed_in(read) == OWING and are_followed(read)
+    assert wrong_bmcs(read) is not None and owed_in(read) == OWING and are_followed(read, "n9")
     entries = read_ledger(earlier_release.run("leads-and-reports", ledger))
     assert entries is not None and wrong_bmcs(entries) is None and owed_in(entries) is None
-    assert not are_followed(entries)
+    assert not are_followed(entries, "n9")
     assert outages(entries).keys() == {"node05", "node06"} and outages(entries)["node05"] == ENTRY
 
 
 def test_an_earlier_release_reads_it_and_passes_over_what_no_host_can_be_called() -> None:
     """It made an entry of these three fields alone, and heeds none whose name masakari would refuse."""
-    told = json.loads(write_ledger(with_followed(with_bmcs(with_owed({"node05": ENTRY}, OWING), WRONG))))
+    told = json.loads(
+        write_ledger(with_followed(with_bmcs(with_owed({"node05": ENTRY}, OWING), WRONG), "n9"))
+    )
     for name, entry in told.items():
         HostStatus(entry["host_status"])
         assert datetime.datetime.fromisoformat(entry["reported_at"]).tzinfo and entry["delivered"] is True
         assert (HOSTNAME.match(name) is None) is name.startswith(("bmc:", "owed:", FOLLOWED))
     entries = read_ledger(json.dumps(told))
-    assert entries is not None and {"bmc:", "bmc:node05", "owed:", "owed:node07", FOLLOWED} < entries.keys()
+    assert (
+        entries is not None
+        and {"bmc:", "bmc:node05", "owed:", "owed:node07", FOLLOWED + "n9"} < entries.keys()
+    )
     for name in entries.keys() - {"node05"}:
         odd = Judgement(name=name, sequence=("storage",), host=new_host(1))
         assert adopt(odd, entries[name], Instant(1.0, WHEN)) == odd
@@ -108,9 +113,14 @@ def test_what_is_owed_is_read_back_is_no_outage_and_is_nothing_where_nobody_says
     entries = read_ledger(write_ledger(with_bmcs(with_owed({"node05": ENTRY}, OWING), WRONG)))
     assert entries is not None and outages(entries) == {"node05": ENTRY} and owed_in(entries) == OWING
     assert without_bmcs(entries) == with_owed({"node05": ENTRY}, OWING)
-    followed = read_ledger(write_ledger(with_followed(entries)))
+    followed = read_ledger(write_ledger(with_followed(with_followed(entries, "n8"), "N9")))
     assert followed is not None and outages(followed) == {"node05": ENTRY} and owed_in(followed) == OWING
-    assert are_followed(followed) and without_followed(followed) == entries and not are_followed(entries)
+    assert (
+        are_followed(followed, "n9")
+        and not are_followed(followed, "n8")
+        and without_followed(followed) == entries
+        and not are_followed(entries, "n9")
+    )
     assert owed_in(with_owed({}, {})) == {} and owed_in(with_bmcs({}, WRONG)) is None
 
 

@@ -113,7 +113,7 @@ async def test_each_term_reads_the_ledger_once_and_what_another_reports_is_its_o
         ledger = {"n1": on.entry()}
         on.leads(ledger)
         on.leads({"n2": on.entry()})
-        on.follow(with_followed(ledger))
+        on.follow(with_followed(ledger, "N9"))
         await on.clock.advance(BEGIN + 20)
         assert on.taken == [] and not on.api.asked
         on.leads(None)
@@ -129,10 +129,13 @@ async def test_who_is_no_reporter_any_more_leaves_to_the_reporter_what_that_says
         ledger = with_owed({"n1": on.entry()}, {"N2": {"owed": "OUT", "at": told, "told": told}})
         on.follow(ledger)
         assert on.inherited.left_to("host:n1") == "", "a reporter of an earlier release follows nothing"
-        on.follow(with_followed(ledger))
+        on.follow(with_followed(ledger, "N9"))
         assert [on.inherited.left_to(f"host:{name}") for name in ("n1", "n2", "n3")] == ["n9", "n9", ""]
-        on.follow(with_followed(ledger), leader="")
-        assert on.inherited.left_to("host:n1") == "another monitor"
+        on.follow(with_followed(ledger, "n8"))
+        assert on.inherited.left_to("host:n1") == "", (
+            "nor is it told before that one has written its own ledger"
+        )
+        on.follow(with_followed(ledger, "n9"))
         on.inherited.hear(NoElection(why="", since=0.0, at=on.clock.now()))
         assert on.inherited.left_to("host:n1") == "", "where nobody reports, each follows what it has told"
 
