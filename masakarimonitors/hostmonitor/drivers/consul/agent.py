@@ -20,6 +20,9 @@ from masakarimonitors.system.network.http_client import LARGEST, HttpClient, Htt
 
 Params = Mapping[str, str | int]
 _NO_PARAMS: Params = {}
+LEADERS: Params = {"leader": ""}
+"""Asks for the leader's own word. That is the default of a read, unless the agent is configured otherwise
+(`discovery_max_stale`): then any server answers, and one that has lost its leader goes on saying what was."""
 _PORTS = _HTTP, _HTTPS = 8500, 8501
 """Consul's own defaults of its two interfaces."""
 
@@ -38,6 +41,10 @@ class NotThere(Unreachable):
 
 class NoLeader(AgentFault):
     """The agent answers, its datacentre does not (HTTP 500: no leader, or servers out of reach)."""
+
+
+class NotTheLeaders(NoLeader):
+    """The agent answers by a server's own copy, of which nobody knows how old it is."""
 
 
 class Forbidden(AgentFault):
@@ -228,6 +235,13 @@ class Agent:
         status, content = response.status, response.body
         if status not in (200, accept):
             raise _refusal(where, status, content)
+        if response.headers.get("x-consul-knownleader") == "false" or (
+            response.headers.get("x-consul-effective-consistency") == "stale"
+        ):
+            raise NotTheLeaders(
+                f"{where} has answered by a copy of its own (a stale read), which says what was: its datacentre has no "
+                "leader, or something on the way there changes what is asked"
+            )
         try:
             index = int(response.headers.get("x-consul-index", 0))
         except ValueError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from masakarimonitors.core.finding import Finding, fault, ok, warning
 from masakarimonitors.hostmonitor.drivers.consul import parse
-from masakarimonitors.hostmonitor.drivers.consul.agent import Access, Agent, AgentFault, Forbidden
+from masakarimonitors.hostmonitor.drivers.consul.agent import LEADERS, Access, Agent, AgentFault, Forbidden
 from masakarimonitors.hostmonitor.drivers.consul.leadership.election import CHALLENGE, LEDGER, LOCK
 from masakarimonitors.hostmonitor.drivers.consul.leadership.keys import ElectionKeys
 from masakarimonitors.hostmonitor.drivers.consul.peers import prefix_of, right
@@ -75,7 +75,7 @@ async def _sight(
         own, agent, clock, rhythm, asyncio.Event(), on_fresh=lambda at, seconds: None, on_behind=lambda: None
     )
     try:
-        nodes = parse.read_checks((await agent.get(HEALTH, rhythm.load)).body).health
+        nodes = parse.read_checks((await agent.get(HEALTH, rhythm.load, LEADERS)).body).health
         await prover.probe()
         prover.check_company(nodes)
     except NotShown as error:

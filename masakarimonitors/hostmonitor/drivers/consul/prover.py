@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.drivers.consul import parse
-from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, Forbidden
+from masakarimonitors.hostmonitor.drivers.consul.agent import LEADERS, Agent, AgentFault, Forbidden
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.system.clock import Clock, beat, pause
 
@@ -131,7 +131,7 @@ class Prover:
     async def probe(self) -> None:
         """The short default-consistency read: is there a leader, and does it show us ourselves alive?"""
         asked_at = self._clock.now()
-        answer = await self._agent.get(f"/v1/health/node/{self._own}", self._rhythm.patience)
+        answer = await self._agent.get(f"/v1/health/node/{self._own}", self._rhythm.patience, LEADERS)
         try:
             self.check(parse.read_health(answer.body))
         except ValueError as fault:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.hostmonitor.core.observation import Membership, Sighting
 from masakarimonitors.hostmonitor.drivers.consul import parse
-from masakarimonitors.hostmonitor.drivers.consul.agent import Agent, AgentFault, first_fault
+from masakarimonitors.hostmonitor.drivers.consul.agent import LEADERS, Agent, AgentFault, first_fault
 from masakarimonitors.hostmonitor.drivers.consul.departures.farewell import is_recent
 from masakarimonitors.hostmonitor.drivers.consul.departures.gossip import GossipMemory
 from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
@@ -87,7 +87,7 @@ class Watch:
         )
         self._health = Follower(
             HEALTH,
-            {"filter": _WANTED},
+            {"filter": _WANTED, **LEADERS},
             agent,
             clock,
             rhythm,
@@ -96,7 +96,7 @@ class Watch:
             on_fault=self._failed,
         )
         self._catalog = Follower(
-            CATALOG, {}, agent, clock, rhythm, on_read=_nothing, on_followed=_nothing, on_fault=self._failed
+            CATALOG, LEADERS, agent, clock, rhythm, on_read=_nothing, on_followed=_nothing, on_fault=self._failed
         )
         self._vanished = Vanished(
             onlooker,

@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masakarimonitors.hostmonitor.drivers.consul.agent import (
+    LEADERS,
     Access,
     Address,
     Agent,
     AgentFault,
     Forbidden,
     NoLeader,
+    NotTheLeaders,
     NotThere,
     Unreachable,
     parse_address,
@@ -115,6 +117,21 @@ async def test_each_refusal_has_its_kind_and_its_words(
         with pytest.raises(fault) as caught:
             await agent.get("/v1/catalog/nodes", 5)
         assert str(status) in str(caught.value) and text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "says", [{"X-Consul-Knownleader": "false"}, {"X-Consul-Effective-Consistency": "stale"}]
+)
+async def test_a_servers_own_copy_is_no_answer(tmp_path: Path, says: dict[str, str]) -> None:
+    async def respond(request: web.Request) -> web.Response:
+        return web.json_response([], headers={"X-Consul-Index": "7", **says})
+
+    async with (
+        served(tmp_path / "s", respond) as address,
+        Agent(Access(address=parse_address(address))) as agent,
+    ):
+        with pytest.raises(NotTheLeaders, match="stale read"):
+            await agent.get("/v1/catalog/nodes", 5, LEADERS)
 
 
 async def test_silence_ends_with_the_time_out(tmp_path: Path) -> None:

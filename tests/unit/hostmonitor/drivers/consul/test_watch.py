@@ -84,3 +84,14 @@ async def test_who_shares_the_address_of_another_from_the_start_was_not_seen_los
         await heard.until(lambda: heard.values["node05"] is Membership.UNKNOWN)
         assert heard.sightings("node05")[-1] is parse.elsewhere("node04")
         assert Membership.DOWN not in heard.ever("node05")
+
+
+async def test_an_agent_that_is_configured_for_stale_reads_is_asked_for_its_leaders_word(
+    consul: FakeConsul,
+) -> None:
+    """By `discovery_max_stale` a server goes on saying "passing" of whoever was, for as long as it has no leader."""
+    consul.max_stale = True
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values) and heard.proven is True)
+        consul.fail(leader=False)
+        await heard.until(lambda: heard.proven is False)
