@@ -30,8 +30,9 @@ from masakarimonitors.hostmonitor.drivers.consul.departures.vanished import Onlo
 from masakarimonitors.hostmonitor.drivers.consul.parse import Member
 from masakarimonitors.hostmonitor.drivers.consul.planned import PlannedWork
 from masakarimonitors.hostmonitor.drivers.consul.prover import NotShown
+from masakarimonitors.hostmonitor.drivers.consul.restored import LOOK_AGAIN, Followed
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Absence, Rhythm
-from masakarimonitors.hostmonitor.drivers.consul.watch import Watch
+from masakarimonitors.hostmonitor.drivers.consul.watch import Restored, Watch
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.tasks import apart
 
@@ -144,6 +145,7 @@ class Datacentre:
         self.places = Places()
         """Where the hosts' agents listen."""
         self._memory = GossipMemory()
+        self._followed = Followed()
         # While set, the leader's word may be missing something, and gossip is looked at every moment.
         self._unsure = asyncio.Event()
 
@@ -164,11 +166,13 @@ class Datacentre:
                 looking = asyncio.get_running_loop().create_task(self._keep_looking(agent, onlooker))
                 try:
                     while True:
-                        self._lost(await apart(self._watch(agent, onlooker, emit).run()), emit)
+                        fault = await apart(self._watch(agent, onlooker, emit).run())
+                        self._lost(fault, emit)
                         if looking.done():
                             # It never ends by itself: what ended it ends this source, which says so and begins anew.
                             looking.result()
-                        await asyncio.sleep(self._absence.pause(self._clock.now().monotonic))
+                        pause = self._absence.pause(self._clock.now().monotonic)
+                        await asyncio.sleep(LOOK_AGAIN if isinstance(fault, Restored) else pause)
                 finally:
                     looking.cancel()
                     await asyncio.wait({looking})
@@ -203,6 +207,7 @@ class Datacentre:
             self._clock,
             self._rhythm,
             self._memory,
+            self._followed,
             self.places,
             onlooker,
             self._unsure,

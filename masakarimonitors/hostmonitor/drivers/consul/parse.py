@@ -141,39 +141,56 @@ def read_health(body: bytes) -> dict[str, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What a list of checks says. `health`: as `read_health`; `work`: the nodes that are in maintenance mode."""
+    """What a list of checks says. `health`: as `read_health`; `work`: the nodes that are in maintenance mode.
+
+    `changed_at`: by node, Consul's index at which the check of its life was last changed; of a list that was read
+    after another one, of those nodes whose check is another one since, and of the critical ones.
+    """
 
     health: dict[str, bool]
     work: frozenset[str] = frozenset()
+    changed_at: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 def read_checks(body: bytes) -> Checks:
     """From /v1/health/state/any. Raises ValueError when the body is no list of checks."""
-    rows = check_rows(body)
-    return Checks(_health(rows), _work(rows))
+    return _checks(check_rows(body))
 
 
-def _work(rows: list[tuple[str, str, str]]) -> frozenset[str]:
+_Row = tuple[str, str, str, int]
+
+
+def _checks(rows: list[_Row]) -> Checks:
+    return Checks(_health(rows), _work(rows), _changed_at(rows))
+
+
+def _work(rows: list[_Row]) -> frozenset[str]:
     return frozenset(
-        node for node, check, status in rows if check == NODE_MAINTENANCE and status == "critical"
+        node for node, check, status, _ in rows if check == NODE_MAINTENANCE and status == "critical"
     )
 
 
-def _health(rows: list[tuple[str, str, str]]) -> dict[str, bool]:
-    external = {node: status != "critical" for node, name, status in rows if name == EXTERNAL_HEALTH}
-    serf = {node: status != "critical" for node, name, status in rows if name == SERF_HEALTH}
+def _health(rows: list[_Row]) -> dict[str, bool]:
+    external = {node: status != "critical" for node, name, status, _ in rows if name == EXTERNAL_HEALTH}
+    serf = {node: status != "critical" for node, name, status, _ in rows if name == SERF_HEALTH}
     return external | serf
 
 
-def check_rows(body: bytes) -> list[tuple[str, str, str]]:
-    """Node, CheckID and Status of each check of a list. Raises ValueError when it is none."""
+def _changed_at(rows: list[_Row]) -> dict[str, int]:
+    external = {node: index for node, name, _, index in rows if name == EXTERNAL_HEALTH}
+    return external | {node: index for node, name, _, index in rows if name == SERF_HEALTH}
 
-    def check(fields: dict[str, Any]) -> tuple[str, str, str] | None:
+
+def check_rows(body: bytes) -> list[_Row]:
+    """Node, CheckID, Status and ModifyIndex (0: none) of each check of a list. Raises ValueError when it is none."""
+
+    def check(fields: dict[str, Any]) -> _Row | None:
         if "CheckID" not in fields:
             return None
         node, name, status = fields["Node"], fields["CheckID"], fields["Status"]
+        index = fields.get("ModifyIndex")
         if isinstance(name, str) and isinstance(status, str):
-            return node, name, status
+            return node, name, status, index if isinstance(index, int) else 0
         raise TypeError("a check without a name, or without a state, which would be no critical one")
 
     return _rows(body, check)
@@ -298,35 +315,39 @@ class HealthReader:
     def _first(self, pieces: list[bytes], body: bytes) -> Checks:
         """All at once is faster where nothing is known."""
         rows = check_rows(body)
-        if len(rows) == len(pieces) and not any(check == EXTERNAL_HEALTH for _, check, _ in rows):
-            for piece, (name, check, status) in zip(pieces, rows, strict=True):
+        if len(rows) == len(pieces) and not any(check == EXTERNAL_HEALTH for _, check, _, _ in rows):
+            for piece, (name, check, status, _) in zip(pieces, rows, strict=True):
                 if check != NODE_MAINTENANCE and (check != SERF_HEALTH or status != "critical"):
                     self._known[hash(piece)] = name if check == SERF_HEALTH else ""
-        return Checks(_health(rows), _work(rows))
+        return _checks(rows)
 
     def _pieces(self, pieces: list[bytes]) -> Checks:
         # Whole lists at a time: a loop in Python over 10,000 checks would take three times as long.
         keys = list(map(hash, pieces))
         nodes = list(map(self._known.get, keys))
         critical: list[str] = []
-        work: list[tuple[str, str, str]] = []
+        work: list[_Row] = []
+        changed_at: dict[str, int] = {}
         if None in nodes:
             for at, node in enumerate(nodes):
                 if node is None:
-                    [(name, check, status)] = check_rows(b"[{" + pieces[at] + b"}]")
+                    [(name, check, status, index)] = check_rows(b"[{" + pieces[at] + b"}]")
                     if check == EXTERNAL_HEALTH:
                         self._known.clear()
                         raise ValueError("which of two checks counts is for a reading of the whole")
                     if check == NODE_MAINTENANCE:
-                        work.append((name, check, status))
-                    elif check == SERF_HEALTH and status == "critical":
+                        work.append((name, check, status, index))
+                        continue
+                    if check == SERF_HEALTH:
+                        changed_at[name] = index
+                    if check == SERF_HEALTH and status == "critical":
                         # Those are few, and they are the ones to be read with care each time.
                         critical.append(name)
                     else:
                         nodes[at] = name if check == SERF_HEALTH else ""
         self._known = {key: node for key, node in zip(keys, nodes, strict=True) if node is not None}
         health = dict.fromkeys(filter(None, nodes), True) | dict.fromkeys(critical, False)
-        return Checks(health, _work(work))
+        return Checks(health, _work(work), changed_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from masakarimonitors.hostmonitor.drivers.consul.departures.places import Places
 from masakarimonitors.hostmonitor.drivers.consul.departures.vanished import Onlooker, Vanished
 from masakarimonitors.hostmonitor.drivers.consul.follower import Follower
 from masakarimonitors.hostmonitor.drivers.consul.prover import Prover
+from masakarimonitors.hostmonitor.drivers.consul.restored import Followed
 from masakarimonitors.hostmonitor.drivers.consul.rhythm import Rhythm
 from masakarimonitors.system.clock import Clock
 
@@ -27,6 +28,10 @@ CATALOG = "/v1/catalog/nodes"
 # Only these checks say whether a node is alive or worked on; the others would be most of the body.
 _IDS = (parse.SERF_HEALTH, parse.EXTERNAL_HEALTH, parse.NODE_MAINTENANCE)
 _WANTED = " or ".join(f'CheckID == "{one}"' for one in _IDS)
+
+
+class Restored(AgentFault):
+    """The leader speaks, but of the past."""
 
 
 def _nothing(*_: object) -> None:
@@ -43,6 +48,7 @@ class Watch:
         clock: Clock,
         rhythm: Rhythm,
         memory: GossipMemory,
+        followed: Followed,
         places: Places,
         onlooker: Onlooker,
         unsure: asyncio.Event,
@@ -56,7 +62,8 @@ class Watch:
     ) -> None:
         """Nothing is asked before `run`. `own` is this node's name in Consul.
 
-        `memory` is told what the leader says, and asked how a node went; `places` is told where nodes are; `onlooker`
+        `memory` is told what the leader says, and asked how a node went; `followed` says whether that is of the past;
+        `places` is told where nodes are; `onlooker`
         looks at gossip; `unsure` is set while it is not certain that everything is followed, so that gossip must be
         looked at. They outlive this watch.
         `on_proof` is called with the moment as of which the view is proven, and the seconds from then on for which it
@@ -67,6 +74,7 @@ class Watch:
         raise AgentFault.
         """
         self._memory = memory
+        self._followed = followed
         self._places = places
         self._on_proof = on_proof
         self._on_sample = on_sample
@@ -91,12 +99,19 @@ class Watch:
             agent,
             clock,
             rhythm,
-            on_read=prover.read,
-            on_followed=prover.followed,
+            on_read=self._read,
+            on_followed=self._follow,
             on_fault=self._failed,
         )
         self._catalog = Follower(
-            CATALOG, LEADERS, agent, clock, rhythm, on_read=_nothing, on_followed=_nothing, on_fault=self._failed
+            CATALOG,
+            LEADERS,
+            agent,
+            clock,
+            rhythm,
+            on_read=_nothing,
+            on_followed=_nothing,
+            on_fault=self._failed,
         )
         self._vanished = Vanished(
             onlooker,
@@ -144,6 +159,14 @@ class Watch:
             self._vanished.resume(node)
         self._memory.forget(missed)
 
+    def _read(self, asked_at: Instant, index: int) -> None:
+        self._followed.follow(self._listing.health, index)
+        self._prover.read(asked_at, index)
+
+    def _follow(self, index: int) -> None:
+        self._followed.follow(self._listing.health, index)
+        self._prover.followed(index)
+
     def _fresh(self, as_of: Instant, good_for: float) -> None:
         """The copy is the leader's own, as of then."""
         self._memory.leader_says(self._listing.health, as_of)
@@ -169,6 +192,11 @@ class Watch:
             checks = self._reader.read(body)
         except ValueError as fault:
             raise AgentFault(str(fault)) from fault
+        if self._followed.is_past(checks.health, checks.changed_at, self._clock.now()):
+            raise Restored(
+                "its leader lists changes that are older than what it has listed before: its store was restored from a "
+                "snapshot, and shows hosts as they were then until it has looked at all of them, once a minute"
+            )
         self._prover.check(checks.health)
         self._expect(len(checks.health))
         self._apply(parse.Listing(checks.health, self._listing.catalog, checks.work))

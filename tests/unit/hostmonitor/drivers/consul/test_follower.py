@@ -22,7 +22,7 @@ async def test_a_blocking_query_that_hangs_is_found_by_the_probe(consul: FakeCon
 async def test_an_index_that_goes_back_is_followed(consul: FakeConsul) -> None:
     async with watching(consul) as heard:
         await heard.until(lambda: bool(heard.values))
-        consul.forget_index()
+        consul.restore()
         with consul.edit():
             consul.critical.add("node05")
         await heard.until(lambda: heard.values["node05"] is Membership.DOWN)

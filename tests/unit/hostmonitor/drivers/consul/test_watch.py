@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from masakarimonitors.hostmonitor.core.observation import Membership, Sample
-from masakarimonitors.hostmonitor.drivers.consul import parse
+from masakarimonitors.hostmonitor.drivers.consul import datacentre, parse
 from masakarimonitors.hostmonitor.drivers.consul.departures import farewell
 from tests.fixtures.fake_consul import FakeConsul
 from tests.unit.hostmonitor.drivers.consul.hearing import NODES, Heard, watching
@@ -95,3 +95,23 @@ async def test_an_agent_that_is_configured_for_stale_reads_is_asked_for_its_lead
         await heard.until(lambda: bool(heard.values) and heard.proven is True)
         consul.fail(leader=False)
         await heard.until(lambda: heard.proven is False)
+
+
+async def test_a_restored_snapshot_accuses_nobody_who_was_critical_in_it(
+    consul: FakeConsul, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its leader says so until it looks at all members next, up to a minute later."""
+    monkeypatch.setattr(datacentre, "LOOK_AGAIN", 0.02)
+    async with watching(consul) as heard:
+        await heard.until(lambda: bool(heard.values) and heard.proven is True)
+        with consul.edit():
+            consul.critical.add("node02")
+        await heard.until(lambda: heard.values["node02"] is Membership.DOWN)
+        consul.restore(critical={"node05"})
+        await heard.until(lambda: heard.proven is False)
+        assert "restored from a snapshot" in heard.why
+        with consul.edit():
+            consul.critical = {"node02"}
+        await heard.until(lambda: heard.proven is True)
+        assert Membership.DOWN not in heard.ever("node05")
+        assert heard.values["node02"] is Membership.DOWN and heard.values["node05"] is Membership.UP

@@ -1,0 +1,47 @@
+"""Whether what a datacentre's leader lists is of the past: its store was restored from a snapshot. Pure.
+
+In: each list, and Consul's index at which each check in it was last changed. Out: whether it may be used. Whatever
+differs from a list that was followed was changed after it, so its index is above that list's; only a snapshot that was
+put back shows a change that is older. From then on the leader calls whoever was critical in those days critical, and
+dead ones passing, until it looks at all its members next (its ReconcileInterval, 60 s).
+"""
+
+from collections.abc import Mapping
+
+from masakarimonitors.core.decision import Instant
+
+SET_RIGHT_IN = 90.0
+"""Seconds after which a leader has compared its list with all its members, and written what differs: what it says then
+is of now, however old it is. Measured with Consul 1.8.7: 35 s after the restoration, by its look each 60 s."""
+
+LOOK_AGAIN = 10.0
+"""Seconds between two looks meanwhile: each one reads the whole list from the leader, on every host at once."""
+
+
+class Followed:
+    """What was followed last, which outlives a watch."""
+
+    def __init__(self) -> None:
+        """Nothing was followed: any list is as good as another."""
+        self._health: Mapping[str, bool] = {}
+        self._index = 0
+        self._since: Instant | None = None
+
+    def is_past(self, health: Mapping[str, bool], changed_at: Mapping[str, int], now: Instant) -> bool:
+        """Whether this list (node -> not critical) shows changes that are older than what was followed.
+
+        `changed_at`: by node, as far as it may have changed, the index of its last change; 0 where none is told.
+        """
+        old = any(
+            0 < index <= self._index and self._health.get(node, health.get(node)) is not health.get(node)
+            for node, index in changed_at.items()
+        )
+        if not old:
+            self._since = None
+            return False
+        self._since = now if self._since is None else self._since
+        return now.monotonic < self._since.old_at(SET_RIGHT_IN, now)
+
+    def follow(self, health: Mapping[str, bool], index: int) -> None:
+        """This list was taken, and followed up to this index."""
+        self._health, self._index = health, index

@@ -1,0 +1,59 @@
+"""What a restored snapshot is known by, and for how long its words are not used."""
+
+import datetime
+
+from masakarimonitors.core.decision import Instant
+from masakarimonitors.hostmonitor.drivers.consul.restored import SET_RIGHT_IN, Followed
+
+NOON = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
+
+
+def at(second: float) -> Instant:
+    return Instant(second, NOON + datetime.timedelta(seconds=second))
+
+
+def followed() -> Followed:
+    """Of three hosts one is critical, as of index 100."""
+    known = Followed()
+    known.follow({"a": True, "b": True, "c": False}, 100)
+    return known
+
+
+def test_what_changes_later_has_a_higher_index() -> None:
+    assert not followed().is_past({"a": False, "b": True, "c": False}, {"a": 101, "c": 40}, at(0))
+
+
+def test_a_change_that_is_older_than_what_was_followed_is_of_a_snapshot() -> None:
+    known = followed()
+    assert known.is_past({"a": False, "b": True, "c": False}, {"a": 60, "c": 60}, at(0))
+    assert known.is_past({"a": True, "b": True, "c": True}, {"c": 60}, at(1)), (
+        "a dead host that was well then"
+    )
+
+
+def test_it_is_known_however_far_the_index_has_come_since() -> None:
+    """Other checks are written all the time, so that the index of the list is above what it was soon."""
+    assert followed().is_past({"a": False, "b": True, "c": False}, {"a": 60, "b": 500, "c": 60}, at(0))
+
+
+def test_what_was_followed_again_as_it_is_or_set_right_is_used() -> None:
+    known, restored = followed(), {"a": False, "b": True, "c": False}
+    assert known.is_past(restored, {"a": 60}, at(0))
+    assert not known.is_past({"a": True, "b": True, "c": False}, {"a": 120}, at(35))
+    assert known.is_past(restored, {"a": 60}, at(SET_RIGHT_IN)), "another time"
+
+
+def test_what_its_leader_has_left_for_longer_than_it_takes_to_look_at_all_is_so() -> None:
+    """A host that was critical in the snapshot, and is dead now: nobody writes that anew."""
+    known, restored = followed(), {"a": False, "b": True, "c": False}
+    assert known.is_past(restored, {"a": 60}, at(0))
+    assert known.is_past(restored, {"a": 60}, at(SET_RIGHT_IN - 1))
+    assert not known.is_past(restored, {"a": 60}, at(SET_RIGHT_IN))
+    known.follow(restored, 130)
+    assert not known.is_past({"a": True, "b": True, "c": False}, {"a": 131}, at(200))
+
+
+def test_where_nothing_was_followed_or_no_index_is_told_any_list_is_used() -> None:
+    assert not Followed().is_past({"a": False}, {"a": 60}, at(0))
+    assert not followed().is_past({"a": False}, {"a": 0}, at(0))
+    assert not followed().is_past({"d": False}, {"d": 60}, at(0)), "of whom nothing was known"
