@@ -5,7 +5,6 @@ failure domain; when one has stood its time, its hosts are released, but for tho
 while as many are down.
 """
 
-import datetime
 import math
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
@@ -19,8 +18,8 @@ from masakarimonitors.hostmonitor.core.outages import messages
 from masakarimonitors.hostmonitor.core.outages.host import HostState
 from masakarimonitors.hostmonitor.core.outages.outage import Outage, Phase, Release
 
-CASCADE = datetime.timedelta(days=1)
-"""Hosts that failed within this time and are still down count together, however slowly they went."""
+CASCADE = 86400.0
+"""Seconds: hosts that failed within them and are still down count together, however slowly they went."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +136,19 @@ def _told(outage: Outage) -> bool:
 
 def _is_down(court: Court, host: HostState, outage: Outage) -> bool:
     """Whether it counts among those that are down together."""
-    if court.now.wall - outage.failed.wall > CASCADE:
+    if _failed_for(court, outage) > CASCADE:
         return False
     if outage.phase is Phase.UNSURE:
         # What was down before a restart is not down now before it is seen.
         return outage.failed.monotonic > -math.inf and _out_of_sight(court, host)
     return outage.phase is Phase.FAILING
+
+
+def _failed_for(court: Court, outage: Outage) -> float:
+    """Seconds; by the wall clock only where its beginning was not seen in this life: that one may be set by years."""
+    if outage.failed.monotonic > -math.inf:
+        return court.monotonic - outage.failed.monotonic
+    return (court.now.wall - outage.failed.wall).total_seconds()
 
 
 def _out_of_sight(court: Court, host: HostState) -> bool:

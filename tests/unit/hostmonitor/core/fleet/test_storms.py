@@ -175,3 +175,15 @@ def test_a_host_is_released_once_though_two_storms_held_it() -> None:
     assert set(begun.storms) == {EVERYWHERE, "rack1"}
     after = watch(cloud(6), 1000.0, 1300.0, begun, guard=guard, domains=domains)
     assert after.storms == {} and len(after.released) == 6
+
+
+def test_a_wall_clock_that_is_set_lets_nobody_go_that_a_storm_holds() -> None:
+    """As of a computer whose battery is empty, once it has found its time server: nobody has failed for years by it."""
+    hosts = cloud(6, GONE)
+    storm = Storm(scope=EVERYWHERE, began=1000.0, failed=frozenset(NAMES[:6]), quiet=290.0, counted_at=1290.0)
+    now = replace(at(1300), wall=EPOCH + datetime.timedelta(days=365))
+    rules = policy(guard=GuardPolicy())
+    views = {"manage": SEEN, "tenant": SEEN, "storage": SEEN}
+    court = Court(cluster=Cluster(views=views, reporter=Reporter()), policy=rules, now=now)
+    weather = evaluate_storms(court, hosts, hosts, {EVERYWHERE: storm})
+    assert weather.released == {} and weather.storms[EVERYWHERE].stood
