@@ -38,7 +38,7 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import (
 from masakarimonitors.hostmonitor.drivers.kubernetes.kubelet_leases import KubeletLeases, LeasePace
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames, find_own, who
 from masakarimonitors.hostmonitor.drivers.kubernetes.parse import OUT_OF_SERVICE, NodeSeen, follow, read_node
-from masakarimonitors.hostmonitor.drivers.kubernetes.sight import Beats, Sight, find_doubt
+from masakarimonitors.hostmonitor.drivers.kubernetes.sight import Beats, Sight, find_doubt, find_past
 from masakarimonitors.system.clock import Clock, pause
 from masakarimonitors.system.tasks import apart
 
@@ -151,7 +151,12 @@ class Nodes:
         kept = {name for name, node in self._nodes.items() if node.lost} | found.keys()
         self._endpoints = {name: where for name, where in self._endpoints.items() if name in kept}
         self._nodes, self._listed_at = found, asked
+        self._hear_heartbeats(asked)
         return version
+
+    def _hear_heartbeats(self, at: Instant) -> None:
+        stamps = {name: node.heartbeat for name, node in self._nodes.items() if node.heartbeat}
+        self._heartbeats = self._heartbeats.hear(stamps, at)
 
     def _read(self, item: Mapping[str, object]) -> NodeSeen:
         try:
@@ -219,6 +224,9 @@ class Nodes:
             if not await self._watch(api, version, emit):
                 await self._clock.sleep(self._pace_of_lists())
             version = await self._list(api)
+            # Before any of it is told: what it says of a host may be proof.
+            if past := find_past(self._heartbeats):
+                self._blind(past, emit)
             self._say_all(emit)
 
     async def _watch(self, api: Api, version: str, emit: Emit) -> bool:
@@ -335,8 +343,7 @@ class Nodes:
             await self._clock.sleep(self._rhythm.leases.between(len(self._nodes)))
 
     def _judge(self, emit: Emit, asked: Instant) -> None:
-        stamps = {name: node.heartbeat for name, node in self._nodes.items() if node.heartbeat}
-        self._heartbeats = self._heartbeats.hear(stamps, self._clock.now())
+        self._hear_heartbeats(self._clock.now())
         sight = Sight(
             own=self._own,
             nowhere=self._names.nowhere,

@@ -2,9 +2,10 @@
 
 An API server that answers is not enough. If this host's own Node is lost while this monitor runs on it, then
 what makes Nodes lost is not their death. If no kubelet's stamp moves any more, nobody's can be written (etcd
-takes no writes); if one Node's stamp stands still and the Node is not turned over, then nobody watches them
-(kube-controller-manager is away): a dead host would look healthy. Stamps are compared with each other and
-counted by this host's monotonic clock; its wall clock only says how old one is at the first look.
+takes no writes). If stamps go back, the API server shows the past (etcd was restored from a backup), in which a
+living host may be lost, and vouched to be off. If one Node's stamp stands still and the Node is not turned over,
+then nobody watches them (kube-controller-manager is away): a dead host would look healthy. Stamps are compared with
+each other and counted by this host's monotonic clock; its wall clock only says how old one is at the first look.
 """
 
 import math
@@ -27,25 +28,39 @@ NOBODY_POSTS = 660.0
 """Seconds: kubelets post an unchanged status every 5 minutes; twice that and a minute."""
 POST_NOT_TURNED_OVER = 960.0
 """Seconds: three such posts and a minute."""
+PAST_FOR = 120.0
+"""Seconds after stamps were seen to go back: kubelets write what is now within 10 s of reaching the API server, and the
+controller calls whoever does not lost after 40 to 50 s; both may have to find it again first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beats:
-    """Stamps by Node: each with the monotonic second at which it was seen to change; looked at last at `looked`."""
+    """Stamps by Node: each with the monotonic second at which it was seen to change; looked at last at `looked`.
+
+    `set_back`: the monotonic second at which more than half of them were seen to go back.
+    """
 
     moved: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     looked: float = -math.inf
+    set_back: float = -math.inf
 
     def hear(self, stamps: Mapping[str, str], now: Instant) -> "Beats":
         """After a look that showed exactly these stamps."""
-        heard = {}
+        heard, back = {}, 0
         for name, stamp in stamps.items():
             before = self.moved.get(name)
             if before is None:
                 heard[name] = (stamp, now.monotonic - _age(stamp, now))
             else:
                 heard[name] = before if before[0] == stamp else (stamp, now.monotonic)
-        return Beats(heard, now.monotonic)
+                back += _is_before(stamp, before[0])
+        many = 2 * back > len(self.moved.keys() & heard.keys())
+        return Beats(heard, now.monotonic, now.monotonic if many else self.set_back)
+
+    @property
+    def past(self) -> bool:
+        """Whether what they are shown with may be of the past."""
+        return self.looked - self.set_back < PAST_FOR
 
     def age(self, name: str) -> float | None:
         """For how many seconds this Node's stamp had not moved at the last look; None when it has none."""
@@ -56,6 +71,14 @@ class Beats:
     def youngest(self) -> float:
         """The age of the stamp that moved last; infinite without any."""
         return self.looked - max(since for _, since in self.moved.values()) if self.moved else math.inf
+
+
+def _is_before(stamp: str, other: str) -> bool:
+    # As text first: of stamps that go forward, which is nearly all of them, none has to be read.
+    if not stamp < other:
+        return False
+    one, two = moment(stamp), moment(other)
+    return one is not None and two is not None and one < two
 
 
 def _age(stamp: str, now: Instant) -> float:
@@ -83,7 +106,18 @@ class Sight:
 def find_doubt(sight: Sight) -> str:
     """Why this view proves nothing about others, in one clause; empty when there is no reason to doubt it."""
     doubt = "" if sight.nowhere else _doubt_own(sight)
+    doubt = doubt or find_past(sight.own_lease, sight.leases, sight.heartbeats)
     return doubt or _doubt_all(sight) or _doubt_controller(sight)
+
+
+def find_past(*all_beats: Beats) -> str:
+    """Why what is shown with these stamps may be of the past, in one clause; empty when it is not."""
+    if not any(beats.past for beats in all_beats):
+        return ""
+    return (
+        f"what kubelets have written went back in time within the last {PAST_FOR:g} s: etcd was restored from a "
+        "backup, and the nodes are shown as they were then (or this host's clock was set back)"
+    )
 
 
 def _doubt_own(sight: Sight) -> str:

@@ -14,6 +14,7 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.api_server.api import Crede
 from masakarimonitors.hostmonitor.drivers.kubernetes.kubelet_leases import LeasePace
 from masakarimonitors.hostmonitor.drivers.kubernetes.nodes import Nodes, Rhythm
 from masakarimonitors.hostmonitor.drivers.kubernetes.own_node import OwnNames
+from masakarimonitors.hostmonitor.drivers.kubernetes.parse import OUT_OF_SERVICE
 from masakarimonitors.system.clock import SystemClock
 from tests.fixtures.kubernetes_replay import Replay
 from tests.unit.hostmonitor.drivers.kubernetes.hearing import Heard, listening, node
@@ -182,3 +183,20 @@ async def test_whoever_elects_is_told_whether_this_node_sees(tmp_path: Path) -> 
             server.nodes = cluster(n2="True")
             await heard.until(View, lambda view: view.proven, after=before)
     assert told == [False, True]
+
+
+async def test_a_backup_in_which_a_living_host_was_lost_and_vouched_for_accuses_nobody(
+    tmp_path: Path,
+) -> None:
+    """etcd is restored: until its kubelet writes again the Node is as it was then, with the proof of those days."""
+    then, now = stamp(datetime.timedelta(days=90)), stamp(datetime.timedelta())
+    async with Replay([node("own", "True", beat=now), node("n2", "True", beat=now)]).serve() as server:
+        server.watch_status = 403
+        async with seeing(tmp_path, server) as heard:
+            await heard.until(View, lambda view: view.proven)
+            lost = node("n2", "Unknown", f"{OUT_OF_SERVICE}@{then}", beat=then, lost_at=then)
+            server.nodes = [node("own", "True", beat=then), lost]
+            shown = await heard.until(Sample, lambda sample: sample.hosts["n2"].value is Membership.DOWN)
+            before = [said for said in heard[: heard.index(shown)] if isinstance(said, View)]
+            assert not before[-1].proven and "etcd was restored" in before[-1].why
+            assert not any(view.proven for view in heard[heard.index(shown) :] if isinstance(view, View))

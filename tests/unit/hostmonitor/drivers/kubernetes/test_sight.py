@@ -11,10 +11,12 @@ from masakarimonitors.hostmonitor.drivers.kubernetes.sight import (
     NOBODY_RENEWS,
     NOT_TURNED_OVER,
     OWN_SHARE,
+    PAST_FOR,
     POST_NOT_TURNED_OVER,
     Beats,
     Sight,
     find_doubt,
+    find_past,
 )
 from tests.fixtures.fake_clock import EPOCH
 from tests.unit.hostmonitor.drivers.kubernetes.hearing import node
@@ -135,3 +137,31 @@ def test_a_stamp_from_the_future_or_without_sense_is_new() -> None:
 
 def test_who_is_not_there_any_more_is_forgotten() -> None:
     assert FRESH.hear({"n2": "new"}, at(501)).age("n3") is None
+
+
+def stamps(minute: int, *names: str) -> dict[str, str]:
+    return {name: f"2026-05-01T12:{minute:02d}:00Z" for name in names}
+
+
+def test_stamps_that_go_back_are_of_a_backup_for_as_long_as_kubelets_need_to_say_what_is_now() -> None:
+    heard = Beats().hear(stamps(30, *NAMES), at(0)).hear(stamps(31, *NAMES), at(5))
+    assert find_past(heard) == ""
+    heard = heard.hear(stamps(20, *NAMES), at(10))
+    assert "etcd was restored" in find_doubt(sight(leases=heard))
+    heard = heard.hear(stamps(32, *NAMES), at(15))
+    assert "etcd was restored" in find_doubt(sight(leases=heard)), "others may not have written yet"
+    assert find_past(heard.hear(stamps(33, *NAMES), at(10 + PAST_FOR))) == ""
+
+
+def test_one_kubelet_whose_clock_was_set_back_is_no_backup_unless_it_is_the_own_one() -> None:
+    heard = (
+        Beats().hear(stamps(30, *NAMES), at(0)).hear({**stamps(31, "own", "n2"), **stamps(1, "n3")}, at(5))
+    )
+    assert find_past(heard) == ""
+    own = Beats().hear(stamps(30, "own"), at(0)).hear(stamps(1, "own"), at(5))
+    assert "clock was set back" in find_past(own)
+
+
+def test_nodes_that_go_and_come_are_no_backup() -> None:
+    heard = Beats().hear(stamps(30, *NAMES), at(0)).hear(stamps(31, "own"), at(5)).hear({}, at(10))
+    assert find_past(heard.hear(stamps(1, *NAMES), at(15))) == ""
