@@ -20,7 +20,7 @@ from masakarimonitors.system.network.http_client import LARGEST, HttpClient, Htt
 
 Params = Mapping[str, str | int]
 _NO_PARAMS: Params = {}
-LEADERS: Params = {"leader": ""}
+LEADERS: Mapping[str, str] = {"leader": ""}
 """Asks for the leader's own word. That is the default of a read, unless the agent is configured otherwise
 (`discovery_max_stale`): then any server answers, and one that has lost its leader goes on saying what was."""
 _PORTS = _HTTP, _HTTPS = 8500, 8501

@@ -96,6 +96,8 @@ class Nodes:
         self._listed_at = clock.now()
         self._works: dict[str, Work] = {}
         self._endpoints: dict[str, Sequence[Endpoint]] = {}
+        # Who was lost when it was seen last: a Node that is deleted then takes no address of its host away.
+        self._lost: set[str] = set()
         self._own: NodeSeen | None = None
         self._leases = KubeletLeases(clock, rhythm.leases)
         self._heartbeats = Beats()
@@ -148,7 +150,7 @@ class Nodes:
                 f"no node matches the selector {self._selector!r}: [kubernetes] monitoring_node_labels is wrong, "
                 "or this account may not see the nodes"
             )
-        kept = {name for name, node in self._nodes.items() if node.lost} | found.keys()
+        kept = self._lost | found.keys()
         self._endpoints = {name: where for name, where in self._endpoints.items() if name in kept}
         self._nodes, self._listed_at = found, asked
         self._hear_heartbeats(asked)
@@ -164,6 +166,7 @@ class Nodes:
         except ValueError as fault:
             raise ApiFault(f"the API server sent {fault}") from fault
         seen = follow(self._nodes.get(seen.name), seen)
+        (self._lost.add if seen.lost else self._lost.discard)(seen.name)
         ports = [(seen.kubelet_port, "kubelet")] if seen.kubelet_port else []
         self._endpoints[seen.name] = tuple(
             Endpoint(address, port, what)

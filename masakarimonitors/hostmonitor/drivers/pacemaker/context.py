@@ -30,8 +30,8 @@ class DriverContext:
 
     `member`: this node is a full member with Corosync (None: not known yet). `stonith`: fencing is in
     effect in the cluster. `names`: node id -> node name. `connections`: remote -> where its daemon listens.
-    `suspect_since`: monotonic seconds. `changed` is notified with each look. `company`: node ids of the
-    monitors in the group.
+    `suspect_since`: monotonic seconds. `lost`: who was not there at the last look that has named it. `changed` is
+    notified with each look. `company`: node ids of the monitors in the group.
     `look_wanted` is set until the watch takes it; `asked_at`: the monotonic second of the last wish,
     `asked_since`: of the first of those that never paused since.
     `alerted_at`: when an alert of Pacemaker last arrived, here or at another monitor. `goodbyes`: host ->
@@ -44,6 +44,7 @@ class DriverContext:
     names: Mapping[str, str] = field(default_factory=dict)
     connections: Mapping[str, Connection] = field(default_factory=dict)
     suspect_since: dict[str, float] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
     sighted: asyncio.Event = field(default_factory=asyncio.Event)
     blind: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -90,14 +91,17 @@ class DriverContext:
         return True
 
     def endpoints(self, host: str) -> tuple[Endpoint, ...]:
-        """Where a living `host` answers on TCP: its pacemaker-remoted, if it is a remote, and ssh."""
+        """Where a living `host` answers on TCP: its pacemaker-remoted, if it is a remote, and ssh.
+
+        A host that is lost may live, though its configuration is deleted: it is asked where it was last known to be.
+        """
         connection = self.connections.get(host)
         if connection is not None:
             return (
                 Endpoint(connection.server, connection.port, "pacemaker-remoted"),
                 Endpoint(connection.server, _SSH, "ssh"),
             )
-        return (Endpoint(host, _SSH, "ssh"),) if host in self.findings else ()
+        return (Endpoint(host, _SSH, "ssh"),) if host in self.findings or host in self.lost else ()
 
     async def looked(
         self,
@@ -115,7 +119,10 @@ class DriverContext:
         # A good-bye is about one loss. One of before the return must not be told to newcomers, who have not seen it.
         self.goodbyes = {h: at for h, at in self.goodbyes.items() if at >= back.get(h, -math.inf)}
         self.findings, self.names, self.stonith = findings, names, stonith
-        self.connections = connections or {}
+        up = {host for host, finding in findings.items() if finding.condition is Condition.UP}
+        self.lost = self.lost.union(findings) - up
+        deleted = {host: where for host, where in self.connections.items() if host in self.lost}
+        self.connections = {**deleted, **(connections or {})}
         suspects = {h for h, finding in findings.items() if finding.condition is Condition.SUSPECT}
         self.suspect_since = {h: min(self.suspect_since.get(h, now), missed.get(h, now)) for h in suspects}
         self.sighted.set()

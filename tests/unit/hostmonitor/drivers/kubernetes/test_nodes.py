@@ -202,6 +202,7 @@ async def test_a_remediation_that_cordons_what_is_lost_is_no_planned_work(tmp_pa
 
 
 async def test_where_a_living_host_would_answer(tmp_path: Path) -> None:
+    gone = json.loads((DATA / "k8s_watch_expired_410.txt").read_text().splitlines()[0])
     listed = [node("n1", "True", address="192.0.2.1"), node("n2", "True")]
     async with Replay(listed).serve() as server:
         looking = source(tmp_path, server)
@@ -214,6 +215,13 @@ async def test_where_a_living_host_would_answer(tmp_path: Path) -> None:
             server.push({"type": "MODIFIED", "object": node("n1", "Unknown", address="192.0.2.1")})
             server.push({"type": "DELETED", "object": node("n1", "Unknown", address="192.0.2.1")})
             await heard.until(Sample, says("n1", Membership.LEFT))
+            assert looking.endpoints("n1") == (kubelet, ssh)
+            # Nor is it forgotten when all are listed without it, once and again: a host may be asked for days.
+            server.nodes = server.nodes[1:]
+            server.push(gone)
+            await eventually(lambda: server.watches == 2, "all are listed and watched anew")
+            server.push(gone)
+            await eventually(lambda: server.watches == 3, "and once more")
             assert looking.endpoints("n1") == (kubelet, ssh)
 
 

@@ -28,6 +28,15 @@ async def test_a_living_host_answers_where_its_connection_resource_says() -> Non
     )
     assert context.endpoints("n2") == (Endpoint("n2", 22, "ssh"),)
     assert context.endpoints("somebody") == ()
+    # Somebody deletes them while they are lost, and may live.
+    await context.looked({"n3": LOST}, {}, True, 110.0)
+    await context.looked({"n3": LOST}, {}, True, 120.0)
+    assert context.endpoints("r1")[0] == Endpoint("10.0.0.9", 3131, "pacemaker-remoted")
+    assert context.endpoints("n2") == (Endpoint("n2", 22, "ssh"),)
+    # Who was up when it was deleted is nobody's to ask for.
+    await context.looked({"n3": UP}, {}, True, 130.0)
+    await context.looked({}, {}, True, 140.0)
+    assert context.endpoints("n3") == ()
 
 
 def test_only_alerts_count_as_alerts() -> None:
