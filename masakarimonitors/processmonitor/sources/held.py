@@ -46,6 +46,11 @@ class Held:
     pidfd: bool = False
     doubted: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def key(self) -> Key:
+        """By which it is found in the table."""
+        return self.pid, self.started
+
 
 class Table:
     """The rows, and for each entry what is left of it."""

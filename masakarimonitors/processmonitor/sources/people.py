@@ -11,17 +11,13 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from masakarimonitors.processmonitor.core.recognition.place import Place, is_containers, place_of
 from masakarimonitors.processmonitor.sources.stat import read
 
 ORDINARY = 1000
 """The first user id of people, by the custom of all distributions; `nobody` counts as one."""
 
 _NO_LOGIN = frozenset({"", "4294967295", "-1", "0"})
-_CONTAINER = re.compile(
-    r"(?:docker|libpod|crio|cri-containerd|containerd|nerdctl)-[^/]+\.scope\Z"
-    r"|systemd-nspawn@[^/]+\.service\Z|kubepods[^/]*\.slice\Z|(?:lxc\.payload|libpod-)[^/]*\Z"
-    r"|(?:docker|kubepods|lxc|garden)\Z"
-)
 # Services that run what people have given them.
 _FOR_PEOPLE = re.compile(
     r"(?:cron|crond|cronie|fcron|anacron|at|atd|ssh|sshd|ssh@.+|sshd@.+|getty@.+|user@.+)\.service\Z"
@@ -64,7 +60,7 @@ def origin(groups: str, login: str, ids: tuple[int, int]) -> Origin:
         parts = line.split(":", 2)[-1].split("/")
         if "user.slice" in parts or any(map(_FOR_PEOPLE.match, parts)):
             return Origin.PERSON
-        begun = begun or any(part.endswith(".service") or _CONTAINER.match(part) for part in parts)
+        begun = begun or any(part.endswith(".service") or is_containers(part) for part in parts)
     if login.strip() not in _NO_LOGIN:
         return Origin.PERSON if login.strip() in map(str, ids) else Origin.UNCLEAR
     return Origin.HOST if begun else Origin.UNCLEAR
@@ -84,19 +80,18 @@ def person(ids: tuple[int, int] | None, folder: str) -> Person | None:
     return None if begun is Origin.HOST else Person(ordinary, begun is Origin.PERSON)
 
 
-def unit_of(folder: str) -> str:
-    """The service of the init system that has begun this process (`folder`: its own below /proc), "" for none."""
-    for line in _text(f"{folder}/cgroup").splitlines():
-        services = [part for part in line.split(":", 2)[-1].split("/") if part.endswith(".service")]
-        if services:
-            return services[-1]
-    return ""
+def is_nested(status: bytes) -> bool:
+    """Whether a /proc/PID/status shows a pid namespace below the one that this /proc is of."""
+    for line in status.splitlines():
+        if line.startswith(b"NSpid:"):
+            return len(line.split()) > 2
+    return False
 
 
-def is_contained(folder: str) -> bool:
-    """Whether a container engine has begun this process (`folder`: its own below /proc)."""
-    groups = _text(f"{folder}/cgroup").splitlines()
-    return any(_CONTAINER.match(part) for line in groups for part in line.split(":", 2)[-1].split("/"))
+def place(folder: str, status: bytes) -> Place:
+    """Where this process stands (`folder`: its own below /proc, with this `status`)."""
+    of_init = _text(f"{os.path.dirname(folder)}/1/cgroup")
+    return place_of(_text(f"{folder}/cgroup"), of_init, nested=is_nested(status))
 
 
 def _text(path: str) -> str:

@@ -113,6 +113,8 @@ class Processes:
         self._due = True
         self._ticked = False
         self._unheld = False
+        # Of each entry those that were in doubt only because they are in a container, while the service ran as well.
+        self._beside: dict[str, frozenset[Key]] = {}
         # Of whom it is known already as whom they run, and whether each that should be held was at the last scan.
         self._learned_of: dict[str, tuple[Found, ...]] = {}
         self._all_held = False
@@ -127,6 +129,7 @@ class Processes:
         self._met -= others  # one that does not fit is held, as at a start
         for name in others | self._seen.keys() - {one.process_name for one in entries}:
             self._seen.pop(name, None)
+        self._beside = {name: keys for name, keys in self._beside.items() if name in self._seen}
         self._learned_of = {}
         self._all_held = False
         self._lists += 1
@@ -357,12 +360,14 @@ class Processes:
         learned = False
         for name, told in self._presence.items():
             if told is Presence.RUNNING and not changed:  # as it was, so the same run it
+                self._note_beside(name)
                 learned = self._learn(name, scan) or learned
                 continue
             presence = Presence.RUNNING if self._table.of(name) else self._judge(name)[0]
             if presence is Presence.RUNNING:
                 self._met.add(name)
                 learned = self._learn(name, scan) or learned
+            self._note_beside(name)
             rows = self._table.of(name)
             first = rows[0].pid if rows else 0
             if presence is not self._presence[name] or first != self._first.get(name, first):
@@ -417,10 +422,22 @@ class Processes:
                 return Presence.UNKNOWN, f"pid {pid} may run it, and cannot be read ({seen})"
         # What may be the service proves neither that it is dead nor that it runs, whatever was seen before. Nor does a
         # person's where the service was never seen: nothing tells whether it has ever run as somebody else.
-        unclear, doubtful = self._scanned.doubt(name, persons=False), self._scanned.doubt(name)
+        beside = self._beside.get(name, ())
+        unclear = self._scanned.doubt(name, persons=False, beside=beside)
+        doubtful = self._scanned.doubt(name)
         if unclear or (doubtful and name not in self._met and name not in self._seen):
             return Presence.UNKNOWN, unclear or doubtful
         return Presence.GONE, "; ".join(filter(None, (self._table.evidence(name), doubtful)))
+
+    def _note_beside(self, name: str) -> None:
+        """What stands in a container while the service runs is another copy, and takes over nothing when that dies."""
+        elsewhere = frozenset(one.key for one in self._scanned.doubtful.get(name, ()) if one.reason.elsewhere)
+        before = self._beside.pop(name, frozenset())
+        if not elsewhere:
+            return
+        # It may have ended since the scan began, and one of these have begun after that.
+        runs = any(row.reasons[name].strong and is_alive(*row.key) for row in self._table.of(name))
+        self._beside[name] = elsewhere if runs else elsewhere & before
 
     def _learn(self, name: str, scan: Scan) -> bool:
         """That it runs, and as whom: these are its users and units from now on. Whether that changes who counts."""

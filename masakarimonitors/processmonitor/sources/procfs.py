@@ -17,9 +17,10 @@ from masakarimonitors.processmonitor.core.recognition.identity import (
     Identity,
     identify,
 )
-from masakarimonitors.processmonitor.core.recognition.matching import Index, Match, brief, mentions
+from masakarimonitors.processmonitor.core.recognition.matching import Index, Match, beside, brief, mentions
 from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN
-from masakarimonitors.processmonitor.sources.people import Person, is_contained, person, unit_of, users
+from masakarimonitors.processmonitor.core.recognition.place import Place
+from masakarimonitors.processmonitor.sources.people import Person, person, place, users
 from masakarimonitors.processmonitor.sources.scan import Depth, Doubtful, Found, Known, Other, Scan
 from masakarimonitors.processmonitor.sources.stat import (
     DEAD,
@@ -221,6 +222,7 @@ class Scanner:
                 if error.errno not in VANISHED:
                     unseen[pid] = f"{self._where(error)}: {error.strerror}"
         self.reading = 0
+        self._pass_over_containers(found, doubtful)
         self._known = seen
         self._blank = {pid: since for pid, since in self._blank.items() if pid in unseen}
         if not partial:
@@ -284,20 +286,22 @@ class Scanner:
         if before is not None and same and not self._has_another_user(name, before):
             return before
         identity = identify(_words(raw), exe, cwd=lambda: _cwd(f"{self._proc}/{name}/cwd"))
-        matches, user, unit, by_user = tuple[Match, ...](), 0, "", False
+        matches, user, where, by_user = tuple[Match, ...](), 0, Place(), False
         if identity is not None and (candidates := self.index.candidates(identity)):
             # Asked only for those few, for a file on dead storage does not answer.
-            file, ids = _file(f"{self._proc}/{name}/exe"), _users(f"{self._proc}/{name}/status")
+            folder = f"{self._proc}/{name}"
+            file, status = _file(f"{folder}/exe"), _status(f"{folder}/status")
+            ids = users(status)
             user = ids[1] if ids is not None else 0
-            whose, unit = person(ids, f"{self._proc}/{name}"), unit_of(f"{self._proc}/{name}")
+            whose, where = person(ids, folder), place(folder, status)
             identity = replace(
                 identity,
                 file=file if identity.file is None else None,
                 user=user if ids is not None else None,
                 person=whose.user if whose is not None else None,
                 certain=whose is not None and whose.certain,
-                unit=unit,
-                contained=is_contained(f"{self._proc}/{name}"),
+                unit=where.unit,
+                contained=where.contained,
             )
             matches = self.index.match(identity)
             if self._is_unsure(identity, matches):
@@ -307,14 +311,21 @@ class Scanner:
             told = {one.process_name for one in matches}
             by_user = any(one.user is not None and one.process_name not in told for one in candidates)
         return Known(
-            raw=raw, exe=exe, matches=matches, at=time.monotonic(), user=user, unit=unit, by_user=by_user
+            raw=raw,
+            exe=exe,
+            matches=matches,
+            at=time.monotonic(),
+            user=user,
+            unit=where.unit,
+            contained=where.contained,
+            by_user=by_user,
         )
 
     def _has_another_user(self, name: str, before: Known) -> bool:
         """Whether it has changed its user since, as who gives up root's rights does and executes nothing."""
         if not before.by_user:
             return False
-        ids = _users(f"{self._proc}/{name}/status")
+        ids = users(_status(f"{self._proc}/{name}/status"))
         return ids is not None and ids[1] != before.user
 
     def _is_unsure(self, identity: Identity, matches: Collection[Match]) -> bool:
@@ -333,7 +344,7 @@ class Scanner:
         return _file(f"{folder}/root{identity.script}")
 
     def _person(self, name: str) -> Person | None:
-        return person(_users(f"{self._proc}/{name}/status"), f"{self._proc}/{name}")
+        return person(users(_status(f"{self._proc}/{name}/status")), f"{self._proc}/{name}")
 
     def _after_its_exec(self, name: str) -> bytes:
         """The command line of a process that had none a moment ago; empty for who has none: the kernel's, a zombie.
@@ -376,7 +387,7 @@ class Scanner:
         told = []
         for match in now.matches:
             if match.reason.doubt:
-                doubtful.setdefault(match.process_name, []).append(Doubtful(pid, match.reason))
+                doubtful.setdefault(match.process_name, []).append(Doubtful(pid, stat.started, match.reason))
                 continue
             one = Found(
                 pid,
@@ -386,6 +397,7 @@ class Scanner:
                 parent=stat.parent,
                 user=now.user,
                 unit=now.unit,
+                contained=now.contained,
             )
             found.setdefault(match.process_name, []).append(one)
             told.append((one, match.process_name))
@@ -393,6 +405,21 @@ class Scanner:
         if stat.marks and len(told) == len(now.matches):
             shown = tuple(b"%d" % number for number in (stat.parent, stat.started, *stat.marks))
             self._told[pid] = _Told(shown, tuple(told))
+
+    def _pass_over_containers(
+        self, found: dict[str, list[Found]], doubtful: dict[str, list[Doubtful]]
+    ) -> None:
+        """Of an entry that was never seen before the host's own are the service, where there are any: what runs in a
+        container beside them would hide their end."""
+        for pattern in self.index.patterns:
+            several = found.get(pattern.process_name, ())
+            if len(several) < 2 or pattern.known.units or pattern.user is not None:
+                continue
+            if any(one.reason.strong and not one.contained for one in several):
+                found[pattern.process_name] = [one for one in several if not one.contained]
+                doubtful.setdefault(pattern.process_name, []).extend(
+                    Doubtful(one.pid, one.started, beside(one.reason)) for one in several if one.contained
+                )
 
     def _compare(self, others: dict[int, Other], pid: int, names: Collection[str], now: Known) -> None:
         if not set(names) <= {match.process_name for match in now.matches}:
@@ -408,14 +435,14 @@ class Scanner:
             )
 
     def _excluded(self, pid: int, names: Collection[str]) -> frozenset[str]:
-        users = {
+        named = {
             one.process_name: one.user for one in self.index.patterns if one.user not in (None, NOBODY_KNOWN)
         }
-        if users.keys().isdisjoint(names):
+        if named.keys().isdisjoint(names):
             return frozenset()
-        ids = _users(f"{self._proc}/{pid}/status")
+        ids = users(_status(f"{self._proc}/{pid}/status"))
         user = ids[1] if ids is not None else None
-        return frozenset(name for name in names if user is not None and users.get(name, user) != user)
+        return frozenset(name for name in names if user is not None and named.get(name, user) != user)
 
     def _is_ours(self, pid: int, stat: Stat, own_commands: Collection[int]) -> bool:
         """Whether it is one of our running commands, of its session, or below it."""
@@ -444,14 +471,14 @@ def _file(path: str) -> tuple[int, int] | None:
     return there.st_dev, there.st_ino
 
 
-def _users(path: str) -> tuple[int, int] | None:
-    """The real and effective user id; the owner of the folder is root's for whoever may not be dumped."""
+def _status(path: str) -> bytes:
+    """What tells the user ids: the owner of the folder is root's for whoever may not be dumped. Empty when hidden."""
     try:
-        return users(read(path))
+        return read(path)
     except OSError as error:
         if error.errno in SHORTAGE or error.errno in VANISHED:
             raise
-    return None
+    return b""
 
 
 def _cwd(link: str) -> str:

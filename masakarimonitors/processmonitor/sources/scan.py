@@ -4,7 +4,7 @@ In: how deep to look. Out: a `Scan`, with who runs what, who cannot be read, who
 looks like a service.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
 
@@ -32,7 +32,7 @@ class Depth(Enum):
 class Known:
     """What a command line and the executable behind it were found to be, and since when (monotonic seconds).
 
-    `by_user`: as another user than it had, it might be one more of the list.
+    `unit`, `contained`: as `Place` has them. `by_user`: as another user than it had, it might be one more of the list.
     """
 
     raw: bytes
@@ -41,6 +41,7 @@ class Known:
     at: float
     user: int = 0
     unit: str = ""
+    contained: bool = False
     by_user: bool = False
 
 
@@ -48,7 +49,7 @@ class Known:
 class Found:
     """One running process of an entry; pid and start time (clock ticks since boot) together name it.
 
-    `user`: its effective user id, 0 where that is not known; `unit`: as `Identity` has it.
+    `user`: its effective user id, 0 where that is not known; `unit`, `contained`: as `Place` has them.
     """
 
     pid: int
@@ -59,6 +60,7 @@ class Found:
     parent: int = 0
     user: int = 0
     unit: str = ""
+    contained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,13 @@ class Doubtful:
     """A process that looks like one of an entry and does not count, for the doubt of its `reason`."""
 
     pid: int
+    started: int
     reason: Reason
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What names one process, whoever gets its id next."""
+        return self.pid, self.started
 
     @property
     def text(self) -> str:
@@ -104,12 +112,17 @@ class Scan:
     _: KW_ONLY
     doubtful: Mapping[str, Sequence[Doubtful]] = field(default_factory=dict)
 
-    def doubt(self, process_name: str, *, persons: bool = True) -> str:
+    def doubt(
+        self, process_name: str, *, persons: bool = True, beside: Collection[tuple[int, int]] = ()
+    ) -> str:
         """Which process looks like this entry, and why it does not count; "" for none.
 
         Without `persons` only those that may be the service though it was seen before: neither a person's for certain
-        nor a misfit.
+        nor a misfit nor one (by its key) that was seen `beside` the service.
         """
         several = self.doubtful.get(process_name, ())
-        one = next((one for one in several if persons or not (one.reason.persons or one.reason.misfit)), None)
-        return "" if one is None else one.text
+        if not persons:
+            several = [
+                one for one in several if not (one.reason.persons or one.reason.misfit or one.key in beside)
+            ]
+        return several[0].text if several else ""

@@ -82,8 +82,8 @@ class Identity:
     the command line as it is to be read. `script`: an interpreter's script, as written; `module`: or its module.
     `arguments`: what follows program, script or module. `title`: the whole title, if it has rewritten its command
     line, and `said` what that says beyond the name. `user`: the effective user id; `person`: the ordinary user on
-    whose behalf it runs, None for one of the host's own, and `certain` that it is a person's. `unit`: the
-    service of the init system that has begun it, "" for none. `contained`: a container engine has begun it.
+    whose behalf it runs, None for one of the host's own, and `certain` that it is a person's. `unit` and
+    `contained`: as `Place` has them.
     `multicall`: many programs in one file, such as busybox; only `shown` tells which. `replaced`: the file was deleted
     or replaced since.
     `loaded`: the kernel says that it runs a program loader; `program` is what its command line says of what that runs.

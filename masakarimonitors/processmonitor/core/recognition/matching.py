@@ -29,7 +29,7 @@ class Reason:
     `doubt`: why it does not count all the same, and what to do where it should; "" where it counts. `persons`: that is
     because it is a person's for certain; otherwise it may be the service. `misfit`: that is because the list has other
     words for it: once the entry was seen to run, its words fit, and this is not the service. `bundled`: it is the
-    program that runs the entry's with others.
+    program that runs the entry's with others. `elsewhere`: in doubt only because it is in a container.
     """
 
     why: str
@@ -39,6 +39,7 @@ class Reason:
     _: KW_ONLY
     misfit: bool = False
     bundled: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +81,40 @@ def matches(entry: Pattern, identity: Identity) -> Reason | None:
     if user is not None and user not in {entry.user, *entry.known.users}:
         doubt = f"it is of user {user} and of no system service or container: give the entry `user: {user}` if it is"
         return replace(reason, doubt=doubt, persons=identity.certain)
-    if not reason.doubt and _is_of_a_stranger(entry, identity):
+    elsewhere = _is_elsewhere(entry, identity) and not _bears_its_name(entry, identity.unit)
+    if not reason.doubt and (elsewhere or _is_of_a_stranger(entry, identity)):
         where = identity.unit or "no unit of the init system"
         doubt = (
             f"it is of user {identity.user} in {where}, and was seen to run as others and elsewhere: give the entry "
             f"`user: {identity.user}` if it is"
         )
-        return replace(reason, doubt=doubt)
+        return replace(reason, doubt=doubt, elsewhere=elsewhere)
     return reason
+
+
+def beside(reason: Reason) -> Reason:
+    """The same of one in a container, of an entry that is first seen while the host itself runs it, too."""
+    doubt = "it is in a container, and another runs outside of all: name in the list what tells them apart, if it is"
+    return replace(reason, doubt=doubt, elsewhere=True)
 
 
 def _is_of_a_stranger(entry: Pattern, it: Identity) -> bool:
     """Whether another service's user runs it: not root, not whom the list names, and neither user nor unit was seen.
 
     A unit that bears the program's own name is the service's, whoever it runs as by now: of that name there is one.
-    Root is the same user in every container: there one of a service that ran in units of the host alone is another's.
     """
-    if it.user in (None, entry.user) or not entry.known.units or _bears_its_name(entry, it.unit):
+    if it.user in (None, 0, entry.user) or not entry.known.units or _bears_its_name(entry, it.unit):
         return False
-    if it.user == 0:
-        return it.contained and it.unit not in entry.known.units
     return it.user not in entry.known.users and it.unit not in entry.known.units
+
+
+def _is_elsewhere(entry: Pattern, it: Identity) -> bool:
+    """Whether it is in a container, and the service was seen outside of all alone; not of an entry with a user.
+
+    Users have the same ids in every container: they tell nothing there.
+    """
+    known = entry.known.units
+    return it.contained and entry.user is None and bool(known) and it.unit not in known
 
 
 def _bears_its_name(entry: Pattern, unit: str) -> bool:

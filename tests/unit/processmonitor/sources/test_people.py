@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from masakarimonitors.processmonitor.core.recognition.place import IN_A_CONTAINER, Place
 from masakarimonitors.processmonitor.sources.people import (
     ORDINARY,
     Origin,
     Person,
-    is_contained,
+    is_nested,
     origin,
     person,
-    unit_of,
+    place,
     users,
 )
 
@@ -65,36 +66,16 @@ def test_who_has_begun_it_is_unclear_where_the_kernel_does_not_tell(
     assert origin(groups, login, (1001, 1001)) is begun
 
 
-@pytest.mark.parametrize(
-    ("groups", "unit"),
-    [
-        ("0::/system.slice/nova-compute.service\n", "nova-compute.service"),
-        ("0::/system.slice/nova-compute.service/worker\n", "nova-compute.service"),
-        ("4:cpu:/\n1:name=systemd:/system.slice/nova.service\n0::/\n", "nova.service"),
-        ("0::/user.slice/user-1.slice/user@1.service/app.slice/x.service\n", "x.service"),
-        ("0::/system.slice/docker-0123.scope\n", ""),
-        ("0::/openrc.nova\n", ""),
-        ("", ""),
-    ],
-)
-def test_in_which_unit_it_was_begun(tmp_path: Path, groups: str, unit: str) -> None:
-    (tmp_path / "cgroup").write_text(groups)
-    assert unit_of(str(tmp_path)) == unit
-    assert unit_of(str(tmp_path / "nobody")) == ""
+def test_a_pid_namespace_of_its_own_is_seen() -> None:
+    assert not is_nested(STATUS)
+    assert not is_nested(STATUS + b"NSpid:\t17\n")
+    assert is_nested(STATUS + b"NSpid:\t17\t3\n")
 
 
-@pytest.mark.parametrize(
-    ("groups", "contained"),
-    [
-        ("0::/system.slice/docker-0123.scope\n", True),
-        ("0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-0123.scope\n", True),
-        ("4:cpu:/\n1:name=systemd:/docker/0123\n0::/\n", True),
-        ("0::/system.slice/cron.service\n", False),
-        ("0::/init.scope\n", False),
-        ("", False),
-    ],
-)
-def test_whether_a_container_engine_has_begun_it(tmp_path: Path, groups: str, contained: bool) -> None:
-    (tmp_path / "cgroup").write_text(groups)
-    assert is_contained(str(tmp_path)) is contained
-    assert not is_contained(str(tmp_path / "nobody"))
+def test_where_a_process_stands_is_read_from_where_the_init_system_does(tmp_path: Path) -> None:
+    for pid, groups in ((1, "0::/docker/7/init.scope\n"), (7, "0::/docker/7/system.slice/x.service\n")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "cgroup").write_text(groups)
+    assert place(str(tmp_path / "7"), STATUS) == Place("x.service")
+    assert place(str(tmp_path / "nobody"), STATUS) == Place()
+    assert place(str(tmp_path / "nobody"), b"NSpid:\t17\t3\n") == Place(IN_A_CONTAINER, contained=True)

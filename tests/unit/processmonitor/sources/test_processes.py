@@ -24,7 +24,7 @@ from masakarimonitors.processmonitor.core.observation import (
 from masakarimonitors.processmonitor.core.recognition.matching import Index, Reason
 from masakarimonitors.processmonitor.core.recognition.pattern import AsSeen, Pattern
 from masakarimonitors.processmonitor.sources.patterns import follow_again
-from masakarimonitors.processmonitor.sources.people import unit_of
+from masakarimonitors.processmonitor.sources.people import place
 from masakarimonitors.processmonitor.sources.processes import Processes
 from masakarimonitors.processmonitor.sources.procfs import Scanner
 from masakarimonitors.processmonitor.sources.scan import Depth, Found, Scan
@@ -569,10 +569,47 @@ async def test_a_stranger_among_the_services_does_not_stand_for_a_dead_one_whose
         running.cancel()
 
 
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize(
+    "container",
+    [
+        "0::/lxc.payload.c1/system.slice/some-agent.service\n",
+        "0::/containers.slice/systemd-nspawn@c1.service/payload/system.slice/some-agent.service\n",
+        "0::/system.slice/docker-0123.scope\n",
+    ],
+)
+async def test_a_container_that_runs_the_same_hides_no_dead_service_of_the_host_beside_which_it_ran(
+    tmp_path: Path, container: str, early: bool
+) -> None:
+    """What comes later may be where the service has moved to."""
+    name = "/usr/bin/some-agent"
+    source = Processes(SystemClock(), 3600, scanner=made_up(tmp_path))
+    source.watch([Entry(process_name=name)])
+    running = asyncio.create_task(source.run(lambda observation: None))  # noqa: TID251
+    try:
+        with begun(["sleep", "600"]) as agent:
+            begin(tmp_path, agent.pid, name, groups="0::/system.slice/some-agent.service\n")
+            if early:
+                begin(tmp_path, 7, name, groups=container)
+            for _look in range(2):
+                seen = await look(source, name)
+            agent.kill()
+        assert seen.presence is Presence.RUNNING
+        shutil.rmtree(tmp_path / str(agent.pid))
+        if not early:
+            begin(tmp_path, 7, name, groups=container)
+        seen = await look(source, name)
+        assert seen.presence is (Presence.GONE if early else Presence.UNKNOWN)
+        assert "pid 7 is not surely the service" in seen.evidence
+    finally:
+        running.cancel()
+
+
 async def test_that_a_service_was_seen_is_told_once_for_the_next_life(tmp_path: Path) -> None:
     agent = tmp_path / "some-agent"
     shutil.copy("/bin/sleep", agent)
-    once = SeenRunning(str(agent), frozenset({os.geteuid()}), frozenset({unit_of("/proc/self")}))
+    unit = place("/proc/self", Path("/proc/self/status").read_bytes()).unit
+    once = SeenRunning(str(agent), frozenset({os.geteuid()}), frozenset({unit}))
     for before, told in (({}, [once]), ({str(agent): AsSeen(once.users, once.units)}, [])):
         source = Processes(SystemClock(), 3600, seen=before)
         source.watch([Entry(process_name=str(agent))])

@@ -2,6 +2,7 @@
 
 import os
 import resource
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 
 from masakarimonitors.processmonitor.core.observation import Entry
 from masakarimonitors.processmonitor.core.recognition.matching import Index
-from masakarimonitors.processmonitor.core.recognition.pattern import Pattern
+from masakarimonitors.processmonitor.core.recognition.pattern import AsSeen, Pattern
+from masakarimonitors.processmonitor.core.recognition.place import IN_A_CONTAINER
 from masakarimonitors.processmonitor.sources.patterns import as_written, follow_again
 from masakarimonitors.processmonitor.sources.procfs import Scanner
 from masakarimonitors.processmonitor.sources.scan import Depth, Scan
@@ -433,6 +435,22 @@ def test_a_persons_text_can_be_passed_over(proc: Proc) -> None:
         proc.runs(8, "sleep", NOVA, exe="/bin/sleep", user=user, real=user)
         scanner.scan()
         assert "pid 8" in scanner.mention(NOVA, of_the_host=True)
+
+
+@pytest.mark.parametrize(
+    "inside", ["0::/lxc.payload.c1/system.slice/nova-compute.service\n", "0::/docker/7\n"]
+)
+def test_what_runs_in_a_container_is_the_service_where_the_host_does_not_run_it(
+    proc: Proc, inside: str
+) -> None:
+    proc.runs(7, NOVA, groups=inside)
+    assert pids(proc.scanner().scan()) == {7}
+    proc.runs(8, NOVA, groups="0::/system.slice/nova-compute.service\n")
+    scan = proc.scanner().scan()
+    assert pids(scan) == {8} and "in a container" in scan.doubt(NOVA)
+    known = AsSeen(frozenset({0}), frozenset({IN_A_CONTAINER}))
+    for pattern in (Pattern.of(NOVA, user=0), replace(Pattern.of(NOVA), known=known)):
+        assert pids(Scanner(Index([pattern]), proc=str(proc.path)).scan()) == {7, 8}
 
 
 def test_a_held_pid_that_shows_something_else_is_told_with_where_its_program_stands(proc: Proc) -> None:

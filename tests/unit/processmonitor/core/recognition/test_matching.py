@@ -8,6 +8,7 @@ import pytest
 from masakarimonitors.processmonitor.core.recognition.identity import UNNAMEABLE, identify
 from masakarimonitors.processmonitor.core.recognition.matching import Index, Reason, brief, matches, mentions
 from masakarimonitors.processmonitor.core.recognition.pattern import AsSeen, Pattern
+from masakarimonitors.processmonitor.core.recognition.place import IN_A_CONTAINER
 
 PY = "/usr/bin/python3.11"
 NOVA = "/usr/local/bin/nova-compute"
@@ -367,24 +368,28 @@ def test_a_service_that_has_moved_to_another_user_and_to_the_unit_of_its_own_nam
 @pytest.mark.parametrize(
     ("units", "contained", "unit", "counts"),
     [
-        ({"cron.service"}, True, "", False),
+        ({"cron.service"}, True, IN_A_CONTAINER, False),
+        ({""}, True, IN_A_CONTAINER, False),
         ({"cron.service"}, False, "", True),
-        ({"cron.service"}, True, "cron.service", True),
-        ({"agents.service"}, True, "", False),
-        ({"", "cron.service"}, True, "", True),
-        (set(), True, "", True),
+        ({"cron.service"}, True, "cron.service", True),  # a container that is this unit of the host's
+        ({"agents.service"}, True, "cron.service", True),
+        ({"agents.service"}, True, IN_A_CONTAINER, False),
+        ({"agents.service"}, True, "systemd-nspawn@c1.service", False),
+        ({IN_A_CONTAINER, "cron.service"}, True, IN_A_CONTAINER, True),
+        (set(), True, IN_A_CONTAINER, True),
     ],
 )
-def test_root_in_a_container_is_not_the_service_that_ran_in_units_of_the_host_alone(
-    units: set[str], contained: bool, unit: str, counts: bool
+@pytest.mark.parametrize("user", [0, 42])
+def test_what_runs_in_a_container_is_not_the_service_that_ran_outside_of_all_alone(
+    units: set[str], contained: bool, unit: str, counts: bool, user: int
 ) -> None:
-    known = AsSeen(frozenset({0}), frozenset(units))
+    known = AsSeen(frozenset({user}), frozenset(units))
     identity = identify(["/usr/sbin/cron", "-f"], "/usr/sbin/cron")
     assert identity is not None
-    here = replace(identity, user=0, unit=unit, contained=contained)
+    here = replace(identity, user=user, unit=unit, contained=contained)
     for entry, right in (
         (Pattern.of("/usr/sbin/cron"), counts),
-        (Pattern.of("/usr/sbin/cron", user=0), True),
+        (Pattern.of("/usr/sbin/cron", user=user), True),
     ):
         reason = matches(replace(entry, known=known), here)
-        assert reason is not None and (reason.doubt == "") is right
+        assert reason is not None and (reason.doubt == "") is right is not reason.elsewhere

@@ -6,6 +6,7 @@ from masakarimonitors.core.decision import JSON, Remember
 from masakarimonitors.processmonitor.core.observation import SeenRunning
 from masakarimonitors.processmonitor.core.recognition import seen
 from masakarimonitors.processmonitor.core.recognition.pattern import AsSeen
+from masakarimonitors.processmonitor.core.recognition.place import IN_A_CONTAINER
 from tests.fixtures.process_play import NOVA, Play
 
 
@@ -47,10 +48,14 @@ def test_what_makes_no_sense_is_passed_over() -> None:
         "seen:a": {"users": users},
         "seen:b": {"users": "x"},
         "seen:e": {"users": [1], "units": ["y", 7]},
+        "seen:f": {"users": [1], "units": [""]},  # of a release that told containers apart from nothing
+        "seen:g": {"users": [1], "units": [""], "tells_containers": True},
         "seen:c": {},
         "process:d": {"users": [1]},
     }
     assert seen.recalled(memory) == {
         "a": AsSeen(frozenset({7})),
         "e": AsSeen(frozenset({1}), frozenset({"y"})),
+        "f": AsSeen(frozenset({1}), frozenset({"", IN_A_CONTAINER})),
+        "g": AsSeen(frozenset({1}), frozenset({""})),
     }
