@@ -33,7 +33,8 @@ class Held:
     `reasons`: for each process_name that it runs, why; `doubted`: since when (monotonic seconds) it has looked like
     something else. `marks`: where its program stood in memory when it was found. `child`: its parent ran the same,
     `parent`: that one's pid at the time. `left_over`: of these it was begun by a worker or session of a dead server.
-    `pidfd`: whether there is one, whose firing is its end.
+    `pidfd`: whether there is one, whose firing is its end. `given`: the entries that were given another user since it
+    was last seen to be of theirs: whom that excludes is held for what counts no more.
     """
 
     pid: int
@@ -44,6 +45,7 @@ class Held:
     parent: int = 0
     left_over: frozenset[str] = frozenset()
     pidfd: bool = False
+    given: frozenset[str] = frozenset()
     doubted: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -73,8 +75,6 @@ class Table:
         # Since when no process of an entry is left that is strong; -1 while there is one; absent: there was none yet.
         # Of those that are weak only the later ones count then: a session of a dead server is not the server.
         self._strong_gone: dict[str, int] = {}
-        # Entries that were given another user: whom that excludes is held for what counts no more.
-        self._other_user: frozenset[str] = frozenset()
 
     def was_down(self, process_name: str, tick: int) -> None:
         """An earlier life saw all of it gone at this start time: what is weak and began before is left over."""
@@ -93,7 +93,10 @@ class Table:
 
     def other_user(self, process_names: frozenset[str]) -> None:
         """These have been given another user since their rows were found."""
-        self._other_user |= process_names
+        for key, row in self.rows.items():
+            if names := row.reasons.keys() & process_names:
+                self.rows[key] = replace(row, given=row.given | names)
+        self._changed()
 
     def fired(self, key: Key) -> None:
         """Its pidfd has fired: it has ended."""
@@ -196,7 +199,8 @@ class Table:
     def _seen(self, key: Key, shown: Mapping[str, Found], runs: Mapping[int, set[str]]) -> None:
         row = self.rows.get(key)
         one = next(iter(shown.values()))
-        if row is not None and not row.doubted and _shows_the_same(row, shown, one.marks):
+        unsettled = row is not None and bool(row.doubted or row.given)
+        if row is not None and not unsettled and _shows_the_same(row, shown, one.marks):
             return
         if row is None:
             child = bool(runs.get(one.parent, set()) & shown.keys())
@@ -210,7 +214,8 @@ class Table:
         doubted = {name: since for name, since in row.doubted.items() if name not in shown}
         # It has executed itself anew, as for an upgrade: that is what it is from now on.
         marks = one.marks if row.reasons.keys() <= shown.keys() else row.marks
-        self.rows[key] = replace(row, reasons=reasons, doubted=doubted, marks=marks)
+        given = row.given - shown.keys()
+        self.rows[key] = replace(row, reasons=reasons, doubted=doubted, marks=marks, given=given)
 
     def _missed(self, key: Key, row: Held, missing: frozenset[str], other: Other | None, now: float) -> None:
         if not row.pidfd and not self._alive(*key):
@@ -219,12 +224,14 @@ class Table:
             return
         if other is None or other.started != row.started:
             return
-        excluded = missing & other.excluded & self._other_user
+        excluded = missing & other.excluded & row.given
         if excluded:
             self._note(row, set(excluded), "is not of the user that the list gives")
             self._put(key, row, {name: why for name, why in row.reasons.items() if name not in excluded})
             return
-        if not _is_another(row, other):
+        if not (row.marks and other.marks):
+            missing -= other.excluded  # that program still, as far as is shown
+        if not missing or not _is_another(row, other):
             return
         doubted = {**dict.fromkeys(missing, now), **row.doubted}
         gone = {name for name in missing if now - doubted[name] >= APART}

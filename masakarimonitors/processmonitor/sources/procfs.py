@@ -18,7 +18,7 @@ from masakarimonitors.processmonitor.core.recognition.identity import (
     identify,
 )
 from masakarimonitors.processmonitor.core.recognition.matching import Index, Match, beside, brief, mentions
-from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN
+from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN, Pattern
 from masakarimonitors.processmonitor.core.recognition.place import Place
 from masakarimonitors.processmonitor.sources.people import Person, person, place, users
 from masakarimonitors.processmonitor.sources.scan import Depth, Doubtful, Found, Known, Other, Scan
@@ -286,7 +286,8 @@ class Scanner:
         if before is not None and same and not self._has_another_user(name, before):
             return before
         identity = identify(_words(raw), exe, cwd=lambda: _cwd(f"{self._proc}/{name}/cwd"))
-        matches, user, where, by_user = tuple[Match, ...](), 0, Place(), False
+        matches, user, where = tuple[Match, ...](), 0, Place()
+        by_user, but_for_user = False, frozenset[str]()
         if identity is not None and (candidates := self.index.candidates(identity)):
             # Asked only for those few, for a file on dead storage does not answer.
             folder = f"{self._proc}/{name}"
@@ -309,7 +310,8 @@ class Scanner:
             if int(name) == os.getpid():  # we are none of them, but the monitors that we run
                 matches = tuple(one for one in matches if one.reason.bundled)
             told = {one.process_name for one in matches}
-            by_user = any(one.user is not None and one.process_name not in told for one in candidates)
+            others = [one for one in candidates if one.user is not None and one.process_name not in told]
+            by_user, but_for_user = bool(others), self._but_for_user(identity, others)
         return Known(
             raw=raw,
             exe=exe,
@@ -319,7 +321,16 @@ class Scanner:
             unit=where.unit,
             contained=where.contained,
             by_user=by_user,
+            but_for_user=but_for_user,
         )
+
+    def _but_for_user(self, identity: Identity, others: Collection[Pattern]) -> frozenset[str]:
+        """Which of these have another user than it, and would be what it runs were it of that one."""
+        known = [one for one in others if one.user not in (identity.user, NOBODY_KNOWN)]
+        if identity.user is None or not known:
+            return frozenset()
+        as_any = Index(replace(one, user=None) for one in known)
+        return frozenset(one.process_name for one in as_any.match(identity))
 
     def _has_another_user(self, name: str, before: Known) -> bool:
         """Whether it has changed its user since, as who gives up root's rights does and executes nothing."""
@@ -425,24 +436,13 @@ class Scanner:
         if not set(names) <= {match.process_name for match in now.matches}:
             stat = read_stat(pid, self._proc)
             looks = brief(" ".join(_words(now.raw)))
-            excluded = self._excluded(pid, names)
             others[pid] = Other(
                 started=stat.started,
                 marks=stat.marks,
                 looks=looks,
                 titled=is_rewritten(now.raw),
-                excluded=excluded,
+                excluded=now.but_for_user & frozenset(names),
             )
-
-    def _excluded(self, pid: int, names: Collection[str]) -> frozenset[str]:
-        named = {
-            one.process_name: one.user for one in self.index.patterns if one.user not in (None, NOBODY_KNOWN)
-        }
-        if named.keys().isdisjoint(names):
-            return frozenset()
-        ids = users(_status(f"{self._proc}/{pid}/status"))
-        user = ids[1] if ids is not None else None
-        return frozenset(name for name in names if user is not None and named.get(name, user) != user)
 
     def _is_ours(self, pid: int, stat: Stat, own_commands: Collection[int]) -> bool:
         """Whether it is one of our running commands, of its session, or below it."""

@@ -32,7 +32,8 @@ class Depth(Enum):
 class Known:
     """What a command line and the executable behind it were found to be, and since when (monotonic seconds).
 
-    `unit`, `contained`: as `Place` has them. `by_user`: as another user than it had, it might be one more of the list.
+    `unit`, `contained`: as `Place` has them. `by_user`: as another user than it had, it might be one more of the list;
+    `but_for_user`: the entries that it fits in all but their `user`.
     """
 
     raw: bytes
@@ -43,6 +44,7 @@ class Known:
     unit: str = ""
     contained: bool = False
     by_user: bool = False
+    but_for_user: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Doubtful:
 class Other:
     """What a held pid looks like that an entry's patterns do not fit any more.
 
-    `titled`: it has written that itself. `excluded`: the process_names whose `user` is another than the process's.
+    `titled`: it has written that itself. `excluded`: the process_names that it fits in all but their `user`.
     """
 
     started: int

@@ -230,6 +230,26 @@ def test_only_an_entry_that_was_given_another_user_lets_go_whom_that_excludes(pl
     assert play.sees(at=3.0, others=other) == []
 
 
+def test_once_it_was_seen_as_the_other_user_it_may_take_another_for_a_moment(play: Play) -> None:
+    other = {7: Other(started=10, marks=HERE, looks="svc", excluded=frozenset({"svc"}))}
+    play.sees(strong(7))
+    play.table.other_user(frozenset({"svc"}))
+    play.sees(strong(7))
+    assert play.sees(at=3.0, others=other) == [7]
+
+
+def test_where_marks_are_hidden_a_child_that_changes_its_user_alone_stays(play: Play) -> None:
+    play.sees(strong(7, marks=HIDDEN), strong(8, marks=HIDDEN, parent=7))
+    for at, excluded, left in (
+        (1.0, {"svc"}, [7, 8]),
+        (2.0, {"svc"}, [7, 8]),
+        (3.0, (), [7, 8]),
+        (4.0, (), [7]),
+    ):
+        other = Other(started=10, marks=HIDDEN, looks="svc", excluded=frozenset(excluded))
+        assert play.sees(strong(7, marks=HIDDEN), at=at, others={8: other}) == left
+
+
 def test_of_many_the_first_few_are_named(play: Play) -> None:
     play.sees(*(strong(pid, started=pid) for pid in range(1, 10)))
     assert play.table.evidence("svc").startswith("pid 1, 2, 3, 4, 5 and 4 more: ")

@@ -465,6 +465,16 @@ def test_a_held_pid_that_shows_something_else_is_told_with_where_its_program_sta
     assert (scan.others[7].marks, scan.others[7].looks) == ((9, 9, 9), "/bin/sleep 60")
 
 
+@pytest.mark.parametrize(("argv", "excluded"), [((NOVA,), {NOVA}), (("/bin/sleep", NOVA), set())])
+def test_whom_only_its_user_excludes_is_told_from_who_runs_something_else(
+    proc: Proc, argv: tuple[str, ...], excluded: set[str]
+) -> None:
+    proc.runs(7, *argv, user=43)
+    scanner = Scanner(Index([Pattern.of(NOVA, user=42)]), proc=str(proc.path))
+    scan = scanner.scan(held={7: {NOVA}})
+    assert not scan.found and scan.others[7].excluded == excluded
+
+
 def test_who_is_in_the_middle_of_an_exec_is_looked_at_once_it_is_over(
     proc: Proc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
