@@ -18,7 +18,7 @@ from masakarimonitors.core.silences.book import Book
 from masakarimonitors.core.silences.wish import Answer, Wish
 from masakarimonitors.core.unconfirmed import Unconfirmed, Word, wait
 from masakarimonitors.status.health import Health, View
-from masakarimonitors.status.model import Grid, OutboxRow, SubjectRow
+from masakarimonitors.status.model import Grid, OutboxStanding, SubjectRow
 
 O = TypeVar("O")  # noqa: E741 - an observation of one monitor
 O_co = TypeVar("O_co", covariant=True)
@@ -95,7 +95,7 @@ class OwnStanding:
 
     state: Any
     health: Health
-    outbox: OutboxRow
+    outbox: OutboxStanding
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,14 @@ from masakarimonitors.outbox.unconfirmed import UNCONFIRMED
 from masakarimonitors.shadow.far_end import ReadOnly
 from masakarimonitors.silencing.silenced import OF_MONITOR, silenced, without
 from masakarimonitors.status.exposition import Counted
-from masakarimonitors.status.model import MonitorStatus, OutboxRow, Record, SubjectRow, WaitingRow
+from masakarimonitors.status.model import (
+    MonitorStatus,
+    OutboxRow,
+    OutboxStanding,
+    Record,
+    SubjectRow,
+    WaitingRow,
+)
 from masakarimonitors.system.clock import Clock, boot_id
 from masakarimonitors.system.threads import Pool
 from masakarimonitors.version import VERSION
@@ -167,6 +174,10 @@ def wire(
         held_patience=monitor.held_patience,
     )
     monitor.watch_delivery(lambda: delivery.shut)
+
+    def standing() -> OutboxStanding:
+        return OutboxStanding(**_standing(outbox, delivery, reach(), volatile))
+
     status = MonitorStatus(
         record,
         daemon.subjects,
@@ -184,8 +195,9 @@ def wire(
         whole=daemon.whole,
         fleet=daemon.fleet,
         shadow=shadow,
+        standing=standing,
     )
-    monitor.watch_standing(lambda: OwnStanding(daemon.state, status.health(clock.now()), status.outbox()))
+    monitor.watch_standing(lambda: OwnStanding(daemon.state, status.health(clock.now()), standing()))
     return WiredMonitor(
         monitor=monitor,
         outbox=outbox,
@@ -225,24 +237,31 @@ def _explained(
     return {**known, "waiting": waiting, "delivered": delivered}
 
 
+def _standing(outbox: Outbox, delivery: Delivery, reach: str | None, volatile: str) -> dict[str, Any]:
+    """The fields of an `OutboxStanding`."""
+    return {
+        "where": outbox.where,
+        "pending": outbox.waiting,
+        "disk_fault": outbox.fault,
+        "api_trouble": delivery.trouble or reach or "",
+        "keeps": outbox.keeps,
+        "hangs": outbox.hangs,
+        "volatile": volatile,
+        "unread": outbox.unread,
+        "oldest": outbox.oldest,
+    }
+
+
 def _outbox_row(
     outbox: Outbox, delivery: Delivery, follower: Follower, reach: str | None, volatile: str
 ) -> OutboxRow:
     return OutboxRow(
-        where=outbox.where,
-        pending=outbox.waiting,
+        **_standing(outbox, delivery, reach, volatile),
         counts={status.value: count for status, count in outbox.counts.items()},
-        disk_fault=outbox.fault,
-        api_trouble=delivery.trouble or reach or "",
         waiting=[WaitingRow(one.subject, one.why) for one in delivery.pacing.waiting()],
         unfinished=delivery.pacing.unfinished,
         overdue=delivery.pacing.overdue,
         delivered=follower.counts(),
-        keeps=outbox.keeps,
-        hangs=outbox.hangs,
-        volatile=volatile,
-        unread=outbox.unread,
-        oldest=outbox.oldest,
         api_asked=reach is not None,
         ended={(about, status.value): count for (about, status), count in outbox.tally.by_type.items()},
         delays=Counted(BOUNDS, tuple(outbox.tally.delays), outbox.tally.delay_total),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from masakarimonitors.core.decision import JSON, Instant
 
 if TYPE_CHECKING:  # the rows name a kind of cause; here they are only looked at
-    from masakarimonitors.status.model import OutboxRow, SourceRow, SubjectRow
+    from masakarimonitors.status.model import OutboxStanding, SourceRow, SubjectRow
 
 UNDELIVERED = 120.0
 """Seconds for which a report may wait for masakari, for whatever reason, before the monitor is degraded by it."""
@@ -232,7 +232,7 @@ class Shown:
     sources: Sequence["SourceRow"]
     views: Sequence[View] | None
     subjects: Sequence["SubjectRow"]
-    outbox: "OutboxRow"
+    outbox: "OutboxStanding"
     unreported: Sequence[Unreported] = ()
     defects: Sequence[tuple[Instant, str]] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
