@@ -16,6 +16,7 @@ from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.hostmonitor.core.election.reporter import Standing, Word
 from masakarimonitors.hostmonitor.core.peers.announcement import (
     Announcement,
+    Part,
     Says,
     decode,
     digests,
@@ -84,6 +85,9 @@ class Peers:
         self._reads_since: float | None = None
         self._read_next = 0.0
         self._fleet: Fleet | None = None
+        # What the digests below were made of, beside the policy: what is in force in its place.
+        self._in_force: tuple[object, ...] | None = None
+        self._digests: Mapping[Part, str] = {}
 
     def watch_standing(self, ask: Callable[[], OwnStanding]) -> None:
         """Learn where to ask how this monitor is."""
@@ -193,8 +197,7 @@ class Peers:
         self._heard, self._read_at = hear(self._heard, said, now, before), now
 
     def _announcement(self, standing: OwnStanding, state: State, now: Instant) -> Announcement:
-        policy = self._policy.under(state)
-        reporter = state.cluster.reporter
+        own, reporter = self._policy.own, state.cluster.reporter
         leads = self._leads(state, now)
         blind, more = named(
             [one.view.name for one in standing.health.views if one.view.sight is not Sight.PROVEN]
@@ -202,12 +205,12 @@ class Peers:
         oldest = standing.outbox.oldest
         age = None if oldest is None else datetime.timedelta(seconds=now.monotonic - oldest)
         return Announcement(
-            node=policy.own,
+            node=own,
             version=VERSION,
             started=self._started,
             told=now.wall.replace(microsecond=0),
-            rules=digests(self._driver, policy),
-            reporter=policy.own if leads else reporter.leader,
+            rules=self._rules(state),
+            reporter=own if leads else reporter.leader,
             reports=leads,
             health=Says(standing.health.level.value),
             blind=blind,
@@ -215,6 +218,13 @@ class Peers:
             pending=standing.outbox.pending,
             oldest=None if age is None else now.wall - age,
         )
+
+    def _rules(self, state: State) -> Mapping[Part, str]:
+        """The digests of the rules in force, made anew when others are: those of 10,000 domains take 6 ms."""
+        in_force = (state.matrix, state.domains, state.guard)
+        if self._in_force != in_force:
+            self._digests, self._in_force = digests(self._driver, self._policy.under(state)), in_force
+        return self._digests
 
     def _known(self, state: State) -> Known:
         reporter, registered = state.cluster.reporter, state.cluster.segments.hosts

@@ -197,6 +197,18 @@ async def test_other_rules_are_an_alarm_until_they_are_the_same() -> None:
         assert not on.peers.alarms() and on.states() == {}
 
 
+async def test_it_tells_of_the_rules_that_are_in_force_now() -> None:
+    on = Stage()
+    async with on.running():
+        await on.clock.advance(10)
+        assert on.said is not None
+        before = on.said.rules
+        on.state = replace(on.state, domains={"node02": "rack 1"})
+        await on.clock.advance(120)
+        assert on.said is not None
+        assert {part for part in Part if on.said.rules[part] != before[part]} == {Part.DOMAINS}
+
+
 async def test_one_that_is_not_heard_for_long_is_never_called_well() -> None:
     on = Stage()
     async with on.running():
