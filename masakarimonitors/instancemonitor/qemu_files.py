@@ -155,7 +155,13 @@ def last_life(text: bytes) -> Log:
 
 
 def _seconds(stamp: bytes) -> float:
+    """Of libvirt's own stamp, such as "2026-11-28 09:56:20.123+0000"; 0 for anything else.
+
+    Not by strptime, which Python keeps in a module that it loads at the first call: that would be at an instance's
+    death, which may be that of the disk with our modules, too.
+    """
     try:
-        return datetime.datetime.strptime(stamp.decode(), "%Y-%m-%d %H:%M:%S.%f%z").timestamp()
+        moment = datetime.datetime.fromisoformat(stamp.decode())
     except ValueError:
         return 0.0
+    return moment.timestamp() if moment.tzinfo is not None else 0.0

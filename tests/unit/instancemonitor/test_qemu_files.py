@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,27 @@ def test_when_the_last_one_was_begun(files: QemuFiles) -> None:
         (files.logs / "vm.log").write_text(text)
         log = files.log("vm")
         assert log is not None and (log.departure, log.departed) == (Departure.BEGUN, departed)
+
+
+@pytest.mark.parametrize(
+    "stamp", ["2026-11-22 11:03:30.000", "2026-11-22", "2026-11-22 25:03:30.000+0000", "\xff"]
+)
+def test_what_is_no_stamp_of_libvirts_tells_no_time(files: QemuFiles, stamp: str) -> None:
+    (files.logs / "vm.log").write_bytes(
+        (START + f"{stamp}: shutting down, reason=crashed\n").encode("latin-1")
+    )
+    log = files.log("vm")
+    assert log is not None and (log.last_words, log.ended) == ("crashed", 0.0)
+
+
+def test_no_module_is_loaded_for_the_time_of_a_death(
+    files: QemuFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "_strptime", raising=False)
+    (files.logs / "vm.log").write_text(START + CRASHED)
+    log = files.log("vm")
+    assert log is not None and log.ended > 0
+    assert "_strptime" not in sys.modules
 
 
 def test_only_the_end_of_a_long_log_is_read(files: QemuFiles) -> None:
