@@ -53,6 +53,7 @@ from masakarimonitors.system.clock import Clock, boot_id
 from masakarimonitors.system.files.trusted_file import complaint, others_could_write
 from masakarimonitors.system.files.yaml_file import YamlFileFault
 from masakarimonitors.system.privileged.runner import RunAsRoot
+from masakarimonitors.system.processes import spawning
 from masakarimonitors.system.processes.command import Finished
 
 if TYPE_CHECKING:  # only `check` needs it
@@ -100,6 +101,7 @@ def build(
     if conf.shadow:
         effects: Effects | Unacted = Unacted(processes, maintenance)
     else:
+        spawning.get_ready()
         effects = Effects(
             processes,
             policy.command_timeout,

@@ -43,6 +43,11 @@ class Child(Protocol):
         """Collect it: its exit code, or minus the signal that ended it; raises subprocess.TimeoutExpired."""
 
 
+def get_ready() -> None:
+    """Load what `start` needs: what is to be started anew may have died of the very disk with our modules."""
+    _library()
+
+
 def start(
     argv: Sequence[str],
     *,
