@@ -37,8 +37,11 @@ _COMMANDS = tuple(key for key in _KEYS if key.endswith("_command"))
 _STRING, _BOOLEAN, _NULL = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "bool", "null"))
 _TRUE = frozenset({"yes", "true", "on"})
 
-# One stat() a second costs nothing measurable, and an operator does not wait for more.
-_LOOK_EVERY = 1.0
+# An operator does not wait for more. A stat() costs next to nothing; to wake up the process for it, and the thread that
+# may hang in it, was a tenth of what an idle monitor takes when it was done each second.
+_LOOK_EVERY = 2.0
+# What was half written, or may have changed again, is looked at once more.
+_LOOK_AGAIN = 1.0
 
 _RECENT = 2.0
 
@@ -229,7 +232,8 @@ class ProcessList:
                 )
                 unsure = fresh_fault or recent
                 known = stamp
-            asked = await pause(self._clock, beat(self._clock, _LOOK_EVERY), self._asked)
+            rest = _LOOK_AGAIN if unsure else _LOOK_EVERY
+            asked = await pause(self._clock, beat(self._clock, rest), self._asked)
 
     async def _look(
         self, reader: Calls, unless: Stamp | None
