@@ -400,8 +400,9 @@ class Elector:
                     seconds = min(self._timings.retry, seconds)
                     if isinstance(fault, NotThere):
                         self._agent_gone(fault)
-            await asyncio.sleep(min(0.02, seconds))
-            await pause(self._clock, beat(self._clock, seconds), self._renew_now)
+            soonest = self._now() + min(0.02, seconds)
+            if await pause(self._clock, beat(self._clock, seconds), self._renew_now):
+                await asyncio.sleep(soonest - self._now())
 
     def _agent_gone(self, fault: NotThere) -> None:
         """The session ends with its agent, at once when that one has left."""
