@@ -7,6 +7,7 @@ whole web would take five times the memory of this one's own process.
 """
 
 import asyncio
+import functools
 import ipaddress
 import select
 import socket
@@ -97,6 +98,8 @@ class HttpClient:
         self._idle: list[Streams] = []
         self._open: set[asyncio.StreamWriter] = set()
         self._closed = False
+        # Most of what such a server is asked is the same every few seconds.
+        self._bodiless = functools.lru_cache(maxsize=16)(_events)
 
     async def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None
@@ -106,7 +109,10 @@ class HttpClient:
         The method must be one that may be repeated (GET, PUT, DELETE): one whose kept connection has ended before it
         was answered at all is asked again on a new one.
         """
-        asked = _events(method, target, {"Host": self._authority, **headers}, body)
+        fields = (("Host", self._authority), *headers.items())
+        asked = (
+            self._bodiless(method, target, fields) if body is None else _events(method, target, fields, body)
+        )
         async with self._free:
             while (kept := await self._kept()) is not None:
                 found = await self._ask(kept, asked, is_new=False)
@@ -198,9 +204,11 @@ def _has_come(writer: asyncio.StreamWriter) -> bool:
     return bool(look.poll(0))
 
 
-def _events(method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> tuple[_Asked, ...]:
+def _events(
+    method: str, target: str, headers: tuple[tuple[str, str], ...], body: bytes | None = None
+) -> tuple[_Asked, ...]:
     """What is asked, in the parts that h11 writes; headers are not shown in what is raised: one may be a secret."""
-    fields = [(name.encode(), value.strip(" \t").encode()) for name, value in headers.items()]
+    fields = [(name.encode(), value.strip(" \t").encode()) for name, value in headers]
     if body is not None or method != "GET":
         fields.append((b"Content-Length", str(len(body or b"")).encode()))
     try:
