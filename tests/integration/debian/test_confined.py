@@ -14,6 +14,7 @@ import pytest
 from tests.fixtures.waiting import until
 from tests.integration.debian.conftest import MASAKARI_PORT
 from tests.integration.debian.rig import Host
+from tests.integration.virt.configuration import QEMU_CONF, libvirtd_conf
 from tests.integration.virt.domain import Domain
 from tests.integration.virt.ready import why_not
 
@@ -27,23 +28,6 @@ TemporaryFileSystem=/var /tmp
 BindPaths=/run /run/outer/libvirt:/etc/libvirt
 BindReadOnlyPaths=/etc/passwd /etc/group
 ExecStart=/usr/sbin/libvirtd
-"""
-_QEMU_CONF = """\
-user = "root"
-group = "root"
-security_driver = "none"
-stdio_handler = "file"
-namespaces = [ ]
-cgroup_controllers = [ ]
-dynamic_ownership = 0
-remember_owner = 0
-"""
-_LIBVIRTD_CONF = """\
-unix_sock_group = "libvirt"
-unix_sock_ro_perms = "0777"
-unix_sock_rw_perms = "0770"
-auth_unix_ro = "none"
-auth_unix_rw = "none"
 """
 
 
@@ -116,8 +100,8 @@ def test_an_instance_that_dies_is_reported_by_a_monitor_that_may_do_next_to_noth
 
     # As whom QEMU runs by default: libvirtd does not begin without it.
     host.run("id -u libvirt-qemu || useradd -r -U libvirt-qemu; mkdir -p /run/outer/libvirt")
-    host.write("/run/outer/libvirt/qemu.conf", _QEMU_CONF)
-    host.write("/run/outer/libvirt/libvirtd.conf", _LIBVIRTD_CONF)
+    host.write("/run/outer/libvirt/qemu.conf", QEMU_CONF)
+    host.write("/run/outer/libvirt/libvirtd.conf", libvirtd_conf("libvirt", "0770"))
     host.write("/run/systemd/system/libvirtd.service", _LIBVIRTD)
     domain = Domain("instance-0001", uuid=number, bare=True, agent="none", memory=16)
     host.write("/run/domain.xml", domain.xml(Path("/run")).replace("/run/console/", "/run/"))

@@ -30,6 +30,7 @@ from typing import Any
 from tests.fixtures import lifeline
 from tests.fixtures.waiting import until
 from tests.integration.virt import tiny
+from tests.integration.virt.configuration import QEMU_CONF, libvirtd_conf
 from tests.integration.virt.domain import Domain
 from tests.integration.virt.instance import Instance
 from tests.integration.virt.ready import CACHE, libvirt
@@ -38,26 +39,10 @@ DEADLINE = 60.0
 """Seconds that anything here may take on a slow, loaded host before it counts as broken."""
 
 _LIBVIRTD_CONF = """\
-unix_sock_group = "root"
-unix_sock_ro_perms = "0777"
-unix_sock_rw_perms = "0700"
-auth_unix_ro = "none"
-auth_unix_rw = "none"
 log_level = 3
 log_outputs = "3:stderr"
 max_clients = 5000
 host_uuid = "{host_uuid}"
-"""
-# Plain root QEMU without cgroups, namespaces and relabelling: there is no systemd here to help.
-_QEMU_CONF = """\
-user = "root"
-group = "root"
-security_driver = "none"
-stdio_handler = "file"
-namespaces = [ ]
-cgroup_controllers = [ ]
-dynamic_ownership = 0
-remember_owner = 0
 """
 
 
@@ -281,9 +266,11 @@ def opened(prepare: Callable[[Path], str] = lambda layout: "") -> Iterator[Realm
         (layout / "var/tmp").mkdir()
         more = prepare(layout)
         (layout / "etc/libvirtd.conf").write_text(
-            (more or _NO_NETWORK) + _LIBVIRTD_CONF.format(host_uuid=uuid.uuid4())
+            (more or _NO_NETWORK)
+            + libvirtd_conf("root", "0700")
+            + _LIBVIRTD_CONF.format(host_uuid=uuid.uuid4())
         )
-        (layout / "etc/qemu.conf").write_text(_QEMU_CONF)
+        (layout / "etc/qemu.conf").write_text(QEMU_CONF)
         # Others may pass (a test connects as an unprivileged user).
         layout.chmod(0o755)
         script = Path(__file__).with_name("first_process.py")
