@@ -97,13 +97,20 @@ def readable(path: Path) -> str:
     return ""
 
 
-def lock_holders(path: Path, locks: Path = Path("/proc/locks")) -> list[int]:
+def lock_holders(
+    path: Path, locks: Path = Path("/proc/locks"), mountinfo: Path = mounts.MOUNTINFO
+) -> list[int]:
     """The processes that hold this lock (a flock), as the kernel lists them; one of another container may be 0."""
     try:
         seen = path.lstat()
         lines = locks.read_text().splitlines()
     except OSError:
         return []
-    wanted = f"{os.major(seen.st_dev):02x}:{os.minor(seen.st_dev):02x}:{seen.st_ino}"
+    devices = [(os.major(seen.st_dev), os.minor(seen.st_dev))]
+    with contextlib.suppress(OSError, ValueError):
+        if (mount := mounts.find(path, mountinfo)) is not None:
+            major, minor = mount.device.split(":")
+            devices.append((int(major), int(minor)))
+    wanted = {f"{major:02x}:{minor:02x}:{seen.st_ino}" for major, minor in devices}
     held = (line.split() for line in lines if "->" not in line)
-    return [int(words[4]) for words in held if len(words) > 5 and words[1] == "FLOCK" and words[5] == wanted]
+    return [int(words[4]) for words in held if len(words) > 5 and words[1] == "FLOCK" and words[5] in wanted]

@@ -20,9 +20,14 @@ _EMPTY_DIR = "/volumes/kubernetes.io~empty-dir/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """One line: `root` is what of the file system is mounted at `place`."""
+    """One line: `root` is what of the file system is mounted at `place`.
+
+    `device` ("0:49") is what the kernel itself calls that file system, in /proc/locks, too. `stat` has another number
+    for each subvolume of a btrfs, and for files of an overlay.
+    """
 
     number: int
+    device: str
     root: str
     place: str
     kind: str
@@ -35,7 +40,9 @@ def parse(text: str) -> Iterator[Mount]:
         cells, kind = head.split(" "), tail.split(" ")[0]
         if len(cells) < 6 or not cells[0].isdecimal() or not kind:
             continue
-        yield Mount(number=int(cells[0]), root=_plain(cells[3]), place=_plain(cells[4]), kind=kind)
+        yield Mount(
+            number=int(cells[0]), device=cells[2], root=_plain(cells[3]), place=_plain(cells[4]), kind=kind
+        )
 
 
 def mount_of(path: str, number: int | None, text: str) -> Mount | None:
@@ -64,14 +71,24 @@ def why_lost(mount: Mount | None) -> str:
     return ""
 
 
-def look(folder: Path, mountinfo: Path = Path("/proc/self/mountinfo")) -> str:
+MOUNTINFO = Path("/proc/self/mountinfo")
+
+
+def look(folder: Path, mountinfo: Path = MOUNTINFO) -> str:
     """`why_lost` of a folder, or of the nearest above it that is there; empty where it cannot be told. Blocks."""
     try:
-        nearest = next(part for part in (folder, *folder.parents) if part.exists()).resolve()
-        text = mountinfo.read_text(encoding="utf-8", errors="surrogateescape")
-        return why_lost(mount_of(str(nearest), _number(nearest), text))
-    except (OSError, StopIteration):
+        return why_lost(find(folder, mountinfo))
+    except OSError:
         return ""
+
+
+def find(path: Path, mountinfo: Path = MOUNTINFO) -> Mount | None:
+    """The mount of what is there, or of the nearest above it; None where it cannot be told. Blocks; raises OSError."""
+    nearest = next((part for part in (path, *path.parents) if part.exists()), None)
+    if nearest is None:
+        return None
+    text = mountinfo.read_text(encoding="utf-8", errors="surrogateescape")
+    return mount_of(str(nearest.resolve()), _number(nearest.resolve()), text)
 
 
 def _number(folder: Path) -> int | None:

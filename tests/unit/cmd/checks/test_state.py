@@ -1,5 +1,6 @@
 """What a check sees of the folder for state, and that it leaves everything as it is."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -95,3 +96,23 @@ def test_a_folder_that_cannot_be_had_is_a_fault(configure: Configure, tmp_path: 
     loaded = conf.load(["--config-file", str(file)], default_config_dirs=[])
     (found,) = state.look(loaded, ["hostmonitor"])
     assert found.weight is Weight.FAULT and "[DEFAULT] state_path" in found.text
+
+
+def test_the_holder_of_a_lock_is_known_where_stat_numbers_the_file_system_otherwise(tmp_path: Path) -> None:
+    lock, locks, mountinfo = tmp_path / "x.lock", tmp_path / "locks", tmp_path / "mountinfo"
+    lock.touch()
+    inode, device = lock.stat().st_ino, lock.stat().st_dev
+    by_stat = f"{os.major(device):02x}:{os.minor(device):02x}"
+    locks.write_text(
+        f"1: FLOCK  ADVISORY  WRITE 4711 00:fe:{inode} 0 EOF\n"
+        f"2: FLOCK  ADVISORY  WRITE 4712 00:fd:{inode} 0 EOF\n"
+        f"3: POSIX  ADVISORY  WRITE 4713 00:fe:{inode} 0 EOF\n"
+        f"3: -> FLOCK  ADVISORY  WRITE 4714 00:fe:{inode} 0 EOF\n"
+    )
+    # A subvolume of btrfs, or a file of an overlay.
+    mountinfo.write_text("999999 1 0:254 / / rw - btrfs /dev/sda rw\n")
+    assert state.lock_holders(lock, locks, mountinfo) == [4711]
+    mountinfo.write_text("")
+    locks.write_text(f"1: FLOCK  ADVISORY  WRITE 4711 {by_stat}:{inode} 0 EOF\n")
+    assert state.lock_holders(lock, locks, mountinfo) == [4711]
+    assert state.lock_holders(lock, locks, tmp_path / "absent") == [4711]

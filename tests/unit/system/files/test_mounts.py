@@ -60,7 +60,7 @@ def test_what_does_not_stay_is_told_and_a_volume_is_not_accused(lines: str, fold
 
 def test_the_number_of_the_mount_counts_more_than_its_place() -> None:
     """What is mounted over another mount later may hide what is deeper, which no place tells."""
-    assert mount_of("/var/lib", 1, OVER) == Mount(number=1, root="/", place="/", kind="ext4")
+    assert mount_of("/var/lib", 1, OVER) == Mount(number=1, device="254:0", root="/", place="/", kind="ext4")
     found = mount_of("/var/lib", 99, OVER)
     assert found is not None and found.number == 3, "of an unknown number the place counts"
 
