@@ -8,7 +8,7 @@ promises nothing about meaning.
 import argparse
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from oslo_config import cfg, iniparser
@@ -117,6 +117,14 @@ def found(
     if files or _named(argv) or list(_expand([("dir", d) for d in _dirs(prog, default_dirs)])):
         return files
     return [path for path in elsewhere if os.path.isfile(path)][:1]
+
+
+def closed(
+    folders: Sequence[str] = (f"/etc/{PROJECT}", *map(os.path.dirname, ELSEWHERE)),
+    may_search: Callable[[str], bool] = lambda folder: os.access(folder, os.X_OK, effective_ids=True),
+) -> list[str]:
+    """Those of the folders into which this user may not look: whether a file is there is unknown."""
+    return [folder for folder in folders if os.path.isdir(folder) and not may_search(folder)]
 
 
 def _named(argv: Sequence[str]) -> list[tuple[str, str]]:

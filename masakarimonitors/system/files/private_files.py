@@ -91,7 +91,10 @@ def folder_is_open_to(folder: Path) -> str:
     for part in (real, *real.parents):
         seen = part.stat()
         if seen.st_uid != 0:
-            return f"{part} belongs to uid {seen.st_uid}, and root would follow what that user puts there; {_ADVICE}"
+            return (
+                f"{part} belongs to uid {seen.st_uid}, and root would follow what that user puts there. Where it is "
+                f"meant so, as with the packages, run this as that user (sudo -u '#{seen.st_uid}'); if not, {_ADVICE}"
+            )
         others = stat.S_IMODE(seen.st_mode) & (0o002 if seen.st_gid == 0 else 0o022)
         # Where everybody may write but nobody rename what is another's (/tmp), a folder of root's own is safe.
         if others and (part == real or not seen.st_mode & stat.S_ISVTX):

@@ -130,3 +130,10 @@ def test_the_file_of_a_deployment_is_not_read_beside_another(
     assert files.found([], "masakari-monitors", [str(folder)], [str(other)]) == []
     (tmp_path / "masakarimonitors.conf").write_text("")
     assert files.found([], "masakari-monitors", [], [str(other)]) == [str(tmp_path / "masakarimonitors.conf")]
+
+
+def test_a_folder_is_closed_if_it_is_there_and_may_not_be_searched(tmp_path: Path) -> None:
+    for name in ("open", "shut"):
+        (tmp_path / name).mkdir()
+    folders = [str(tmp_path / name) for name in ("open", "shut", "absent")]
+    assert files.closed(folders, lambda folder: not folder.endswith("shut")) == [str(tmp_path / "shut")]

@@ -107,6 +107,8 @@ def test_whose_folder_it_is(tmp_path: Path, owner: int, group: int, mode: int, s
     found = private_files.folder_is_open_to(folder)
     assert said in found and bool(found) == bool(said)
     assert not said or ("chown root:root" in found and "state_path" in found)
+    # The folder of the packages: who looks as root must not be told to take it away from the monitors first.
+    assert ("sudo -u '#65534'" in found) == (owner == 65534)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="asked of root alone")
