@@ -7,12 +7,15 @@ Its files are the cache's (tools/setup-debian.sh), its changes live in memory, a
 import contextlib
 import itertools
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.fixtures import lifeline
+import prometheus_client
+
+from tests.fixtures import earlier_release, lifeline
 from tests.fixtures.cache import cache
 from tests.fixtures.waiting import PATIENCE, until
 
@@ -92,7 +95,7 @@ def booted(folder: Path, packages: Path) -> Iterator[Host]:
     root = cache("debian") / "root"
     assert (root / "usr/bin/dpkg").is_file(), f"{root} is not there: tools/setup-debian.sh makes it"
     changes, log = folder / "changes", folder / "log"
-    changes.mkdir()
+    changes.mkdir(parents=True)
     group = _own_cgroup()
     group.mkdir()
     # Into its control group ahead of the namespaces, so that they show it as the root of all.
@@ -150,4 +153,52 @@ def built(folder: Path) -> Path:
     (folder / "replaced").mkdir()
     for package in (cache("debian") / "replaced").iterdir():
         shutil.copy(package, folder / "replaced")
+    shutil.copytree(ROOT / "etc", folder / "etc")
     return folder
+
+
+EARLIER = "1:0.9"
+"""The number of the packages below `earlier`."""
+
+
+def earlier(packages: Path, scratch: Path) -> None:
+    """Below `earlier`: the package of the programs with those of an earlier release, and the process monitor's for it.
+
+    Of what is around them, one file has changed since that an operator may edit: the rotation of the logs.
+    """
+    (packages / "earlier").mkdir()
+    for name in ("masakari-monitors", "masakari-process-monitor"):
+        (deb,) = packages.glob(f"{name}_*.deb")
+        tree = scratch / name
+        subprocess.run(["dpkg-deb", "--raw-extract", deb, tree], check=True)
+        control = tree / "DEBIAN" / "control"
+        text = control.read_text()
+        number = next(line.split()[1] for line in text.splitlines() if line.startswith("Version:"))
+        control.write_text(text.replace(number, EARLIER))
+        if name == "masakari-monitors":
+            _programs_of_then(tree / "usr/lib/masakari-monitors")
+            with (tree / "etc/logrotate.d/masakari-monitors").open("a") as rotation:
+                rotation.write("# of then\n")
+        made = packages / "earlier" / deb.name
+        subprocess.run(
+            ["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, made],
+            check=True,
+            capture_output=True,
+        )
+        shutil.rmtree(tree)
+
+
+def _programs_of_then(environment: Path) -> None:
+    (site,) = environment.glob("lib/python3*/site-packages")
+    for ours in (site / "masakarimonitors", *site.glob("masakari_monitors-*.dist-info")):
+        shutil.rmtree(ours)
+    earlier_release.unpack(site)
+    # What it needs that this project needs no more.
+    shutil.copytree(Path(prometheus_client.__file__).parent, site / "prometheus_client")
+    (entries,) = site.glob("masakari_monitors-*.dist-info/entry_points.txt")
+    for ours in (environment / "bin").glob("masakari-*"):
+        ours.unlink()
+    for name, module in re.findall(r"^(masakari-\S+) = (\S+):main$", entries.read_text(), re.MULTILINE):
+        program = environment / "bin" / name
+        program.write_text(f"#!/usr/lib/masakari-monitors/bin/python3\nfrom {module} import main\n\nmain()\n")
+        program.chmod(0o755)

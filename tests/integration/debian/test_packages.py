@@ -8,7 +8,7 @@ import pytest
 
 from tests.fixtures.waiting import until
 from tests.integration.debian.conftest import OPERATORS_CONF, OPERATORS_LIST
-from tests.integration.debian.rig import MONITORS, Host, booted
+from tests.integration.debian.rig import EARLIER, MONITORS, ROOT, Host, booted, earlier
 
 pytestmark = pytest.mark.xdist_group("debian")
 UNITS = [f"masakari-{monitor}-monitor" for monitor in MONITORS]
@@ -118,6 +118,11 @@ def test_the_journal_finds_the_lines_of_one_subject(taken_over: Host) -> None:
         assert line["SUBJECT"] == "process:/usr/local/bin/fragile" and line["RULING"]
         assert line["SUBJECT"] in line["MESSAGE"] and line["SYSLOG_IDENTIFIER"] == "masakari-processmonitor"
         assert line["_SYSTEMD_UNIT"] == "masakari-process-monitor.service"
+    first = json.loads(until(lambda: taken_over.run(f"{asked} RULING=reported -n 1"), "a report", every=0.5))
+    number = f"MONITOR={first['MONITOR']} REPORT_ID={first['REPORT_ID']}"
+    by_number = taken_over.run(f"journalctl --no-pager -o json {number}").splitlines()
+    assert first["MESSAGE"] in [json.loads(line)["MESSAGE"] for line in by_number]
+    assert {json.loads(line)["SUBJECT"] for line in by_number} == {first["SUBJECT"]}
 
 
 def test_the_page_of_all_is_there_for_whoever_starts_it(taken_over: Host) -> None:
@@ -130,28 +135,50 @@ def test_the_page_of_all_is_there_for_whoever_starts_it(taken_over: Host) -> Non
         assert taken_over.run(f'python3 -c "{asked.format(path)}"') == "200"
 
 
-def test_a_later_release_takes_over_and_nothing_is_forgotten(taken_over: Host) -> None:
-    unit = "masakari-process-monitor"
-    taken_over.becomes(unit, "active")
-    pid = taken_over.property(unit, "MainPID")
-    taken_over.run(
-        "apt-get install -y --reinstall /mnt/masakari-monitors_*.deb /mnt/masakari-process-monitor_*.deb"
-    )
-    taken_over.becomes(unit, "active")
-    assert taken_over.property(unit, "MainPID") != pid
-    assert taken_over.read("/etc/masakarimonitors/process_list.yaml") == OPERATORS_LIST.strip()
-    assert "processmonitor.sqlite" in taken_over.run("ls /var/lib/masakarimonitors")
+LISTED = """\
+- process_name: /usr/local/bin/fragile
+  start_command: /bin/false
+  restart_command: /bin/false
+  run_as_root: false
+"""
+CONF = """\
+[DEFAULT]
+hostname = node
+[api]
+auth_type = none
+endpoint_override = http://127.0.0.1:9/v1
+[process]
+restart_retries = 1
+restart_interval = 1
+own_pid_namespace = true
+"""
+"""Nobody listens there, so that whatever is reported waits."""
+
+READ = """
+import glob, json, os, shutil, sqlite3
+for path in glob.glob("/run/processmonitor.sqlite*"):
+    os.unlink(path)
+for path in sorted(glob.glob("/var/lib/masakarimonitors/processmonitor.sqlite*")):
+    shutil.copy(path, "/run/")
+asked = "SELECT id, subject, body, status, attempts FROM outbox"
+try:
+    print(json.dumps(sqlite3.connect("/run/processmonitor.sqlite").execute(asked).fetchall()))
+except sqlite3.Error:
+    print([])
+"""
+"""Its monitor writes on meanwhile, so that a copy may make no sense: it is made again then."""
 
 
-def test_anew_then_removed_then_purged(tmp_path: Path, packages: Path) -> None:
-    with booted(tmp_path, packages) as host:
+def test_anew_then_another_release_then_removed_then_purged(tmp_path: Path, packages: Path) -> None:
+    with booted(tmp_path / "host", packages) as host:
         host.run("apt-get install -y /mnt/masakari-monitors_*.deb /mnt/masakari-process-monitor_*.deb")
         assert (
             host.run("stat -c '%U:%G %a' /etc/masakarimonitors/*").splitlines() == ["root:masakari 640"] * 2
         )
         assert host.property("masakari-process-monitor", "ActiveState") == "inactive", "nobody to tell yet"
-        host.write("/etc/masakarimonitors/masakarimonitors.conf", OPERATORS_CONF)
-        host.run("systemctl start masakari-process-monitor")
+        host.write("/etc/masakarimonitors/masakarimonitors.conf", CONF)
+        host.write("/etc/masakarimonitors/process_list.yaml", LISTED)
+        host.run("systemctl restart masakari-monitors.target")
         assert host.run("systemctl is-enabled masakari-process-monitor") == "enabled"
         for page in ("masakari-processmonitor", "masakari-monitors-status"):
             host.run(f"test -s /usr/share/man/man1/{page}.1.gz")
@@ -163,6 +190,13 @@ def test_anew_then_removed_then_purged(tmp_path: Path, packages: Path) -> None:
         host.run("test -s /usr/share/fish/vendor_completions.d/masakari-hostmonitor.fish")
         compiled = host.run("ls /usr/lib/masakari-monitors/lib/python3*/site-packages/__pycache__")
         assert "libvirt." in compiled, "compiled once, and not at each start"
+
+        earlier(packages, tmp_path)
+        waits = offered(host)
+        taken_by(host, "earlier/", EARLIER, waits)
+        assert "# of then" in host.read("/etc/logrotate.d/masakari-monitors")
+        taken_by(host, "", "1:1", waits)
+        assert "# of then" not in host.read("/etc/logrotate.d/masakari-monitors")
 
         host.run("apt-get remove -y masakari-process-monitor masakari-monitors")
         assert host.property("masakari-process-monitor", "ActiveState") == "inactive"
@@ -180,3 +214,51 @@ def test_anew_then_removed_then_purged(tmp_path: Path, packages: Path) -> None:
         )
         assert left == ""
         assert host.run("id -u masakari").isdigit(), "its files elsewhere must not become another's"
+
+        host.run("mkdir -p /opt/masakari-monitors/share/masakari-monitors; groupadd -r libvirt")
+        host.run("ln -s /mnt/etc /opt/masakari-monitors/share/masakari-monitors/")
+        lines = by_hand()
+        assert len(lines) >= 8, "from the folder of the samples on, up to what the operator writes"
+        host.run("\n".join(lines))
+        assert host.run("stat -c '%U:%G %a' /etc/masakarimonitors") == "root:masakari 750"
+        assert host.property("masakari-process-monitor", "FragmentPath").startswith("/etc/systemd/system/")
+
+
+def offered(host: Host, tries: int = 0) -> tuple[int, str, str, int]:
+    """The one report, which waits; once masakari was offered it more often than `tries` times."""
+
+    def row() -> list[tuple[int, str, str, int]]:
+        rows = json.loads(host.run(f"python3 - <<'END'{READ}END"))
+        assert [status for *_, status, _ in rows] in ([], ["pending"]), rows
+        return [(number, subject, body, now) for number, subject, body, _, now in rows if now > tries]
+
+    unit = "masakari-process-monitor"
+    (found,) = until(row, lambda: host.run(f"journalctl --no-pager -n 50 -u {unit}", code=None), every=0.5)
+    return found
+
+
+def taken_by(host: Host, folder: str, version: str, waits: tuple[int, str, str, int]) -> None:
+    """The packages of `folder` take over, in whichever direction: the same report waits, and is offered by them."""
+    unit = "masakari-process-monitor"
+    pid = host.property(unit, "MainPID")
+    before = offered(host)
+    host.run(
+        "apt-get install -y --allow-downgrades"
+        f" /mnt/{folder}masakari-monitors_*.deb /mnt/{folder}masakari-process-monitor_*.deb"
+    )
+    assert host.run("dpkg-query -W -f '${Version}' masakari-monitors").startswith(version)
+    host.becomes(unit, "active")
+    assert host.property(unit, "MainPID") != pid
+    assert offered(host, before[3])[:3] == waits[:3]
+    assert host.read("/etc/masakarimonitors/masakarimonitors.conf") == CONF.strip()
+    assert host.read("/etc/masakarimonitors/process_list.yaml") == LISTED.strip()
+    assert host.property(unit, "NRestarts") == "0"
+
+
+def by_hand() -> list[str]:
+    """The commands of the documentation that lay out what the environment has brought, as an operator types them."""
+    text = (ROOT / "docs/deploying/debian.rst").read_text().partition("\nBy hand\n")[2]
+    lines = [line.removeprefix("   # ") for line in text.splitlines() if line.startswith("   # ")]
+    begin = next(at for at, line in enumerate(lines) if line.startswith("cd "))
+    end = next(at for at, line in enumerate(lines) if line.startswith("editor "))
+    return lines[begin:end]
