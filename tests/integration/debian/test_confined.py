@@ -1,6 +1,7 @@
-"""The monitors in their units, confined as these say, beside what they watch: a real libvirtd, and a real service.
+"""The monitors in their units, confined as these say, beside what they watch: a real libvirtd, a real cluster, and a
+real service.
 
-libvirtd and QEMU are this computer's own, which that Debian sees; what they write is that Debian's.
+libvirtd, QEMU, Corosync and Pacemaker are this computer's own, which that Debian sees; what they write stays there.
 """
 
 import json
@@ -14,21 +15,76 @@ import pytest
 from tests.fixtures.waiting import until
 from tests.integration.debian.conftest import MASAKARI_PORT
 from tests.integration.debian.rig import Host
+from tests.integration.pacemaker.rig import why_not as no_cluster
 from tests.integration.virt.configuration import QEMU_CONF, libvirtd_conf
 from tests.integration.virt.domain import Domain
 from tests.integration.virt.ready import why_not
 
 pytestmark = pytest.mark.xdist_group("debian")
 
-_LIBVIRTD = """\
+_OUTER = """\
 [Service]
+Type={kind}
 RootDirectory=/outer
 MountAPIVFS=yes
 TemporaryFileSystem=/var /tmp
-BindPaths=/run /run/outer/libvirt:/etc/libvirt
-BindReadOnlyPaths=/etc/passwd /etc/group
-ExecStart=/usr/sbin/libvirtd
+BindPaths=/run {configuration}
+BindReadOnlyPaths=/etc/passwd /etc/group /etc/hosts
+ExecStart=/bin/sh -c 'ln -s /run /var/run; {script}'
 """
+"""A daemon of this computer's own, which that Debian sees; what it writes is that Debian's."""
+_COROSYNC = """\
+totem {
+  version: 2
+  cluster_name: here
+  transport: knet
+  crypto_cipher: none
+  crypto_hash: none
+  seqno_unchanged_const: 2
+}
+quorum {
+  provider: corosync_votequorum
+}
+nodelist {
+  node {
+    name: node
+    nodeid: 1
+    ring0_addr: 127.0.0.1
+  }
+}
+"""
+_CIB = """\
+<cib validate-with="pacemaker-3.0" epoch="1" num_updates="0" admin_epoch="0"><configuration>
+<crm_config><cluster_property_set id="at-start">
+<nvpair id="alone" name="dc-deadtime" value="1s"/><nvpair id="unfenced" name="stonith-enabled" value="false"/>
+</cluster_property_set></crm_config><nodes/><resources/><constraints/></configuration><status/></cib>
+"""
+"""Nobody else is waited for at the start of the cluster."""
+_PACEMAKER = """\
+cd /var; \
+install -d -o hacluster -g haclient lib/pacemaker lib/pacemaker/cib lib/pacemaker/pengine log/pacemaker /run/crm; \
+install -o hacluster -g haclient -m 600 /run/cib.xml lib/pacemaker/cib/cib.xml; \
+export PCMK_logfile=none PCMK_logfacility=none; exec pacemakerd"""
+_TOOLS = """\
+groupadd -r haclient; useradd -r -g haclient hacluster
+programs='usr/sbin/crm_mon usr/sbin/cibadmin usr/sbin/stonith_admin'
+libraries=$(cd /outer; ls usr/lib/*/libquorum.so.5 usr/lib/*/libcpg.so.4)
+cd /outer
+cp $programs /usr/sbin
+for library in $libraries $(chroot . ldd $programs $libraries | sed -n 's,.*=> /\\([^ ]*\\) .*,\\1,p'); do
+    [ -e /$library ] || cp -L $library /$library
+done
+dpkg-trigger --by-package=base-files --no-await /usr/sbin/pacemakerd
+dpkg --triggers-only -a
+"""
+"""What `pacemaker-cli-utils` would bring, and what dpkg says to our package when Pacemaker comes."""
+
+
+def outer(host: Host, name: str, script: str, configuration: str = "", kind: str = "simple") -> None:
+    """Start it: what `script` ends with. `configuration`: what it sees as a folder of its own in /etc."""
+    unit = _OUTER.format(kind=kind, configuration=configuration, script=script)
+    host.write(f"/run/systemd/system/{name}.service", unit)
+    host.run(f"systemctl daemon-reload; systemctl start {name}")
 
 
 _START = """\
@@ -87,7 +143,7 @@ class Reports:
         return told
 
 
-def test_an_instance_that_dies_is_reported_by_a_monitor_that_may_do_next_to_nothing(
+def test_what_libvirt_shows_is_seen_and_reported_by_monitors_that_may_do_next_to_nothing(
     taken_over: Host, reports: Reports
 ) -> None:
     if reason := why_not():
@@ -102,14 +158,15 @@ def test_an_instance_that_dies_is_reported_by_a_monitor_that_may_do_next_to_noth
     host.run("id -u libvirt-qemu || useradd -r -U libvirt-qemu; mkdir -p /run/outer/libvirt")
     host.write("/run/outer/libvirt/qemu.conf", QEMU_CONF)
     host.write("/run/outer/libvirt/libvirtd.conf", libvirtd_conf("libvirt", "0770"))
-    host.write("/run/systemd/system/libvirtd.service", _LIBVIRTD)
-    domain = Domain("instance-0001", uuid=number, bare=True, agent="none", memory=16)
+    domain = Domain("instance-0001", uuid=number, bare=True, agent="only", memory=16)
     host.write("/run/domain.xml", domain.xml(Path("/run")).replace("/run/console/", "/run/"))
-    host.run(f"systemctl daemon-reload; systemctl start libvirtd; systemctl restart {unit}")
+    outer(host, "libvirtd", "exec libvirtd", "/run/outer/libvirt:/etc/libvirt")
+    host.run(f"systemctl restart {unit} masakari-introspective-instance-monitor")
     try:
-        until(lambda: shown(host)["libvirt"] == "proven", lambda: told(host, unit), every=1)
+        until(lambda: shown(host)["view"] == "proven", lambda: told(host, unit), every=1)
         python(host, _START)
         until(lambda: shown(host).get(f"vm:{number}") == "up", lambda: told(host, unit), every=1)
+        a_guest_is_seen_from_inside(host, number)
         host.run("kill -KILL $(cat /run/libvirt/qemu/instance-0001.pid)")
         (payload,) = until(lambda: reports.of(number), lambda: told(host, unit), every=1)
         assert (payload["event"], payload["vir_domain_event"]) == ("LIFECYCLE", "STOPPED_FAILED")
@@ -118,12 +175,56 @@ def test_an_instance_that_dies_is_reported_by_a_monitor_that_may_do_next_to_noth
         host.run("systemctl stop libvirtd")
 
 
-def shown(host: Host) -> dict[str, str]:
-    """What the instance monitor shows: of libvirt whether it is seen, and each instance."""
-    said = host.run("masakari-monitors status --json --monitor instancemonitor", code=None).splitlines()
+def a_guest_is_seen_from_inside(host: Host, number: str) -> None:
+    """As far as one without a system can be: over libvirt's read-write socket, with no right of root's."""
+    unit, monitor = "masakari-introspective-instance-monitor", "introspectiveinstancemonitor"
+    host.becomes(unit, "active")
+    kernel = confinement(host, host.property(unit, "MainPID"))
+    assert (kernel["Seccomp"], kernel["NoNewPrivs"], kernel["apart"]) == ("2", "1", "yes")
+    assert int(kernel["CapBnd"], 16) == 0
+
+    def seen() -> bool:
+        found = shown(host, monitor)
+        return found["view"] == "proven" and any(number in subject for subject in found)
+
+    until(seen, lambda: told(host, unit), every=1)
+
+
+def test_hosts_are_seen_by_a_monitor_that_cannot_become_root(taken_over: Host) -> None:
+    if reason := no_cluster():
+        pytest.skip(reason)
+    host, unit = taken_over, "masakari-host-monitor"
+    host.run(_TOOLS)
+    assert host.run("id -nG masakari").split().count("haclient") == 1
+    host.becomes(unit, "active")
+    kernel = confinement(host, host.property(unit, "MainPID"))
+    # So whatever it learns here it has learnt without root.
+    assert (kernel["Seccomp"], kernel["NoNewPrivs"], kernel["apart"]) == ("2", "1", "yes")
+    assert int(kernel["CapBnd"], 16) == 1 << 13, "CAP_NET_RAW and nothing else"
+
+    host.write("/etc/corosync/corosync.conf", _COROSYNC)
+    host.write("/run/cib.xml", _CIB)
+    corosync = "mkdir -p /var/lib/corosync /var/log/corosync; exec corosync -f"
+    outer(host, "corosync", corosync, "/etc/corosync", kind="notify")
+    outer(host, "pacemaker", _PACEMAKER, "/etc/corosync")
+    try:
+        # By Corosync's groups, which it is let into by our file in uidgid.d, and with Pacemaker's answers.
+        until(
+            lambda: shown(host, "hostmonitor").get("reporter") == "this monitor",
+            lambda: told(host, unit) + told(host, "pacemaker"),
+            every=1,
+        )
+        until(lambda: shown(host, "hostmonitor")["view"] == "proven", lambda: told(host, unit), every=1)
+    finally:
+        host.run("systemctl stop pacemaker corosync")
+
+
+def shown(host: Host, monitor: str = "instancemonitor") -> dict[str, str]:
+    """What a monitor shows: each subject, and of its view whether it is proven."""
+    said = host.run(f"masakari-monitors status --json --monitor {monitor}", code=None).splitlines()
     snapshot = json.loads(said[-1]) if said and said[-1].startswith("{") else {}
     found = {str(row["subject"]): str(row["state"]) for row in snapshot.get("subjects", ())}
-    return found | {"libvirt": snapshot["views"][0]["view"] if snapshot.get("views") else ""}
+    return found | {"view": snapshot["views"][0]["view"] if snapshot.get("views") else ""}
 
 
 def test_a_service_is_restarted_and_nothing_of_the_unit_is_handed_on_to_it(taken_over: Host) -> None:
