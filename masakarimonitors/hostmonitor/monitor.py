@@ -372,6 +372,7 @@ def policy_of(conf: cfg.ConfigOpts, driver: Driver) -> Policy:
         guard=_guard(conf),
         domains=_domains(conf),
         longest_silence=float(conf.longest_silence),
+        tells=not conf.shadow,
     )
 
 

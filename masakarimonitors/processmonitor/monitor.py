@@ -152,6 +152,7 @@ def policy_of(conf: cfg.ConfigOpts) -> Policy:
         restarts_per_hour=options.restarts_per_hour,
         command_timeout=float(options.command_timeout),
         boot=boot_id(""),
+        tells=not conf.shadow,
     )
 
 

@@ -3,8 +3,11 @@
 masakari's engine puts a host on maintenance and disables it in nova with each report that it works off.
 """
 
+from dataclasses import replace
+
 import pytest
 
+from masakarimonitors.hostmonitor.core.decision import Decider
 from masakarimonitors.hostmonitor.core.ledger import (
     OWED,
     LedgerEntry,
@@ -385,3 +388,23 @@ def test_what_cannot_be_understood_of_it_is_owed_until_it_is_seen_in_service(wor
     entries = with_owed({}, {"node05": words})
     play = away().leads(entries).registry(FLAGGED).wait(1)
     assert owed(play) and not owed(read(play, IN_SERVICE, 1))
+
+
+def test_a_shadow_has_told_nothing_so_it_calls_nobody_to_put_a_host_back() -> None:
+    play = (
+        Play(replace(RULES, tells=False), api=True).all_up("node05").leads({}).registry(IN_SERVICE).wait(60)
+    )
+    play.registry(IN_SERVICE).cut("node05").wait(5)
+    assert play.reports == [stopped("node05")], "what it would have told"
+    play.heal("node05").wait(1)
+    assert not owed(play) and play.state.hosts["node05"].aftermath is None
+    assert not owed(read(play, FLAGGED)), "whoever has told it says so"
+
+
+def test_nor_does_it_by_what_an_earlier_release_of_it_has_kept() -> None:
+    play = lost(api=True).heal("node05").wait(1)
+    assert owed(play)
+    host = play.state.hosts["node05"]
+    play.decide = Decider(replace(RULES, tells=False))
+    play.wait(1).registry(IN_SERVICE).wait(60)
+    assert host.aftermath is not None and play.state.hosts["node05"].aftermath is None

@@ -7,6 +7,7 @@ import pytest
 
 from masakarimonitors.core.decision import JSON, Ruling
 from masakarimonitors.core.notification import ReportStatus
+from masakarimonitors.processmonitor.core.decision import Decider
 from masakarimonitors.processmonitor.core.observation import (
     CommandEnded,
     LookUpMaintenance,
@@ -159,6 +160,23 @@ def test_an_answer_about_the_maintenance_that_is_lost_is_asked_for_again() -> No
         assert play.asked == [LookUpMaintenance()]
     play.tell(MaintenanceSeen(False, play.now))
     assert not play.alarms
+
+
+def test_a_shadow_has_told_nothing_so_it_does_not_say_that_masakari_was_told() -> None:
+    play = reported()
+    play.decide = Decider(replace(play.policy, tells=False))
+    play.report_ends(ReportStatus.DELIVERED)
+    play.running()
+    play.survives()
+    told = play.told[-1]
+    assert told.ruling is Ruling.RECOVERED and not told.alarm and "masakari" not in told.why
+    assert SUBJECT not in play.memory and play.process.told is None and play.process.taken_back is None
+    play = reported()
+    play.report_ends(ReportStatus.DELIVERED)
+    later = Play(NOVA, memory=play.memory)
+    later.decide = Decider(replace(later.policy, tells=False))
+    later.running()
+    assert not any(one.alarm for one in later.told)
 
 
 # -- a report that a person drops -------------------------------------------------------------------------

@@ -58,8 +58,9 @@ class Policy:
     first. `proof`: None when a failure needs no proof of death. `elected`: whether one monitor is elected to
     report; otherwise all do, each after those before it (`stagger` seconds each) and after a look at what masakari
     has (`look_up_reports`). `lookup`: whether masakari's segments are read, waited for at most `lookup_patience`.
-    `domains`: host -> failure domain. `longest_silence`: for how long reports may be silenced at most. `strict`: a
-    move that the table of outages does not list raises instead of being told as an alarm.
+    `domains`: host -> failure domain. `longest_silence`: for how long reports may be silenced at most. `tells`: whether
+    masakari is told; a shadow tells it nothing, so nothing is owed of what masakari makes of that. `strict`: a move
+    that the table of outages does not list raises instead of being told as an alarm.
     """
 
     own: str
@@ -80,6 +81,7 @@ class Policy:
     guard: GuardPolicy = field(default_factory=GuardPolicy)
     domains: Mapping[str, str] = field(default_factory=dict)
     longest_silence: float = book.LONGEST
+    tells: bool = True
     strict: bool = False
 
     def under(self, state: "State") -> "Policy":

@@ -196,7 +196,7 @@ def _new(
         return replace(process, outage=Outage(since=since, report=replace(made, earlier=True))), NOTHING
     if kept.get("over") and made.may_be_withdrawn:  # it was taken back, and may have arrived before
         return replace(process, taken_back=made), NOTHING
-    if made.fate is not reports.Fate.DELIVERED:
+    if made.fate is not reports.Fate.DELIVERED or not policy.tells:
         return process, Decision((Remember(process.subject, None),))
     why = (
         f"masakari was told that {entry.process_name} was down, in an outage before this start, and holds this host on"

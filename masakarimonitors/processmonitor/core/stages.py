@@ -30,7 +30,8 @@ class Policy:
     this field; then slow tries, up to `slow_interval` apart. `restart_grace`: how long somebody else may take to
     start it again. `start_patience`: how long a service may need to appear after a command that has succeeded.
     `restarts_per_hour`: so many ends within an hour are an alarm. `boot`: the kernel's identity of this boot.
-    `short_patience`: see `shortage`.
+    `short_patience`: see `shortage`. `tells`: whether masakari is told; a shadow tells it nothing, and knows of nothing
+    that masakari would have made of that.
     """
 
     hostname: str
@@ -43,6 +44,7 @@ class Policy:
     slow_interval: float = 300.0
     short_patience: float = 600.0
     boot: str = ""
+    tells: bool = True
 
     @property
     def tries(self) -> int:

@@ -88,10 +88,10 @@ def recovered(process: WatchedProcess, kind: Kind, now: Instant, policy: Policy,
     why = f"{process.name} has recovered"
     if tries or kind is Kind.START:
         why += f" after {try_of(process, kind)}"
-    if made.fate is Fate.DELIVERED:
+    if made.fate is Fate.DELIVERED and policy.tells:
         return _masakari_was_told(process, made, policy, f"{why}; ", evidence)
     decision = Decision(verdicts=(Verdict(process.subject, Ruling.RECOVERED, why, evidence=evidence),))
-    if made.may_have_arrived:
+    if made.may_have_arrived and policy.tells:
         # It may have arrived by now: only masakari can say whether it has made something of it.
         fate = made.fate if made.may_be_withdrawn else Fate.PENDING
         process = replace(process, taken_back=replace(made, fate=fate, reported_at=now.wall))

@@ -41,7 +41,7 @@ _SAID = (Reason.OUT_OF_SERVICE, Reason.NEVER_LOST)
 
 def over(court: Court, judgement: Judgement, outage: Outage, acts: tuple[Act, ...]) -> Judgement:
     """The outage has ended so: what is owed of it."""
-    if not outage.told_normal:
+    if not outage.told_normal or not court.policy.tells:
         return judgement
     if _is_lifted(court, judgement.name, outage):
         return judgement.but(aftermath=None)
@@ -79,6 +79,8 @@ def _is_lifted(court: Court, name: str, outage: Outage) -> bool:
 def note(court: Court, judgement: Judgement) -> Judgement:
     """What masakari's segments, its list of reports, or time, say of it by now."""
     aftermath = judgement.host.aftermath
+    if aftermath is not None and not court.policy.tells:  # an earlier release of a shadow has kept one
+        return judgement.but(aftermath=None)
     if aftermath is None or judgement.host.outage is not None:
         return judgement
     if aftermath.at.monotonic == -math.inf:
