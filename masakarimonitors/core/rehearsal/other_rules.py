@@ -4,7 +4,7 @@ In: a stage on which a monitor's decision plays, with what was recorded laid out
 been made, each with its moment, what had to be supposed, and of which subjects nothing recorded can tell.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,6 +15,8 @@ ANSWER = 1.0
 """Seconds that an answer takes of which nothing else is known."""
 AFTER = 60.0
 """Seconds for which the play goes on behind the last step."""
+SAME = 1e-3
+"""Seconds by which two moments may differ and be the same: a play reckons from its own beginning."""
 NOTHING = "nothing was recorded of it"
 
 
@@ -47,6 +49,11 @@ class Given:
     question: Command
     at: float
     seen: Any
+
+
+def doubts_until(doubts: Iterable[Doubt], last: float) -> Sequence[Doubt]:
+    """Those up to that monotonic second: that nothing was recorded of what came behind the end, goes unsaid."""
+    return [one for one in doubts if one.at.monotonic <= last + SAME]
 
 
 def answers(

@@ -10,14 +10,11 @@ from typing import Any
 
 from masakarimonitors.core.decision import Instant, Notify
 from masakarimonitors.core.offers.again import LOOK_EVERY, HostSeen, LookUpHost
-from masakarimonitors.core.rehearsal.other_rules import Doubt, Given, nearest
+from masakarimonitors.core.rehearsal.other_rules import SAME, Doubt, Given, doubts_until, nearest
 from masakarimonitors.core.rehearsal.stage import Happens
 
 WITHIN = 300.0
 """Seconds between two questions, or two reports, of which one's answer may be the other's."""
-
-SAME = 1e-3
-"""Seconds by which two moments may differ and be the same: a play reckons from its own beginning."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,8 +38,8 @@ class Records:
         self.doubts.append(Doubt(now, subject, why))
 
     def doubts_until(self, last: float) -> Sequence[Doubt]:
-        """Those up to that monotonic second: that nothing was recorded of what came behind the end, goes unsaid."""
-        return [one for one in self.doubts if one.at.monotonic <= last + SAME]
+        """Those up to that monotonic second."""
+        return doubts_until(self.doubts, last)
 
     def look_up(self, command: LookUpHost, now: Instant) -> Iterable[tuple[float, Happens]]:
         """How masakari has this host; no answer where that is not known, or a report would be offered again on it."""

@@ -1,8 +1,8 @@
 """What was recorded of the host monitor, judged by other rules: what would have been reported, and when. Pure.
 
 What was seen is shown as it was and when it was. What the monitor had asked is not: other rules ask at other times.
-They are answered by what was recorded of that host at the nearest time, and where nothing was, by "not known". So does
-masakari.
+They are answered by what was recorded of that host at the nearest time, and where nothing was, by "not known": from
+then on nobody knows what these rules say of that host. So does masakari; a report of which nothing was recorded waits.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,16 @@ from typing import Any, TypeVar
 
 from masakarimonitors.core.decision import Command, Instant, Notify, Woken
 from masakarimonitors.core.notification import HostEvent, HostNotification
-from masakarimonitors.core.rehearsal.other_rules import ANSWER, NOTHING, Judged, Step, play, shown
+from masakarimonitors.core.rehearsal.other_rules import (
+    ANSWER,
+    NOTHING,
+    Doubt,
+    Judged,
+    Step,
+    doubts_until,
+    play,
+    shown,
+)
 from masakarimonitors.core.rehearsal.stage import Happens, Stage
 from masakarimonitors.hostmonitor.core.decision import ALARM, Decider
 from masakarimonitors.hostmonitor.core.observation import (
@@ -25,7 +34,6 @@ from masakarimonitors.hostmonitor.core.observation import (
     LifeSeen,
     LookUpReports,
     MatrixChanged,
-    Outcome,
     Power,
     PowerSeen,
     ReportsFound,
@@ -51,7 +59,9 @@ def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: 
             continue  # these rules set their own alarms, and are in force from the beginning
         if not world.keeps(step.seen):
             stage.later(step.at.monotonic - begin.monotonic, shown(stage, step.at, step.seen))
-    return play(stage, last, world.unknown, supposed=supposed)
+    judged = play(stage, last, world.unknown, supposed=supposed)
+    judged.doubts += doubts_until(world.doubts, begin.monotonic + last)
+    return judged
 
 
 A = TypeVar("A", PowerSeen, LifeSeen, ReportsFound, Answered)
@@ -67,6 +77,7 @@ class _World:
     found: dict[str, list[ReportsFound]] = field(default_factory=dict)
     answered: dict[str, list[Answered]] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
 
     def keeps(self, seen: Any) -> bool:
         """Whether it is an answer, which is given when it is asked for."""
@@ -98,25 +109,28 @@ class _World:
                 found = ReportsFound(host=host, found=False, evidence=NOTHING, at=now, in_reply_to=command)
                 yield self._reply(self.found, found, "whether masakari has a report", _about(command))
             case Notify(HostNotification() as told) if told.event is HostEvent.STOPPED:
-                before = self._nearest(self.answered, told.hostname, now, "")
-                outcome = before.outcome if before is not None else Outcome.ACCEPTED
-                yield (
-                    ANSWER,
-                    lambda at: Answered(
-                        host=told.hostname,
-                        made_at=told.generated_time,
-                        host_status=told.host_status,
-                        outcome=outcome,
-                        why=before.why if before is not None else NOTHING,
-                        at=at,
-                    ),
-                )
+                before = self._nearest(self.answered, told.hostname, now, "what became of a report")
+                if before is not None:
+                    yield (
+                        ANSWER,
+                        lambda at: Answered(
+                            host=told.hostname,
+                            made_at=told.generated_time,
+                            host_status=told.host_status,
+                            outcome=before.outcome,
+                            why=before.why,
+                            at=at,
+                        ),
+                    )
 
     def _reply(
         self, kept: Mapping[str, list[R]], nothing: R, what: str, about: str = ""
     ) -> tuple[float, Happens]:
         """What was recorded of its host nearest to `nothing`, which is said where nothing was."""
-        known = self._nearest(kept, about or nothing.host, nothing.at, what) or nothing
+        known = self._nearest(kept, about or nothing.host, nothing.at, what)
+        if known is None:
+            self.doubts.append(Doubt(nothing.at, f"host:{nothing.host}", f"{what} was not asked then"))
+            known = nothing
         return ANSWER, lambda at: replace(known, at=at, in_reply_to=nothing.in_reply_to)
 
     def _nearest(self, kept: Mapping[str, list[A]], host: str, now: Instant, what: str) -> A | None:

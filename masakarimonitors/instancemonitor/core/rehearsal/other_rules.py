@@ -15,6 +15,7 @@ from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.offers.again import HostSeen, LookUpHost
 from masakarimonitors.core.rehearsal.other_rules import (
     ANSWER,
+    SAME,
     Given,
     Judged,
     Step,
@@ -23,7 +24,7 @@ from masakarimonitors.core.rehearsal.other_rules import (
     play,
     shown,
 )
-from masakarimonitors.core.rehearsal.records import SAME, WITHIN, Records, when
+from masakarimonitors.core.rehearsal.records import WITHIN, Records, when
 from masakarimonitors.core.rehearsal.stage import Happens, Stage
 from masakarimonitors.instancemonitor.core.decision import Decider
 from masakarimonitors.instancemonitor.core.observation import (

@@ -17,6 +17,7 @@ from masakarimonitors.core.offers.again import HostSeen, LookUpHost
 from masakarimonitors.core.rehearsal.other_rules import (
     ANSWER,
     NOTHING,
+    SAME,
     Doubt,
     Judged,
     Step,
@@ -24,7 +25,7 @@ from masakarimonitors.core.rehearsal.other_rules import (
     play,
     shown,
 )
-from masakarimonitors.core.rehearsal.records import SAME, Records
+from masakarimonitors.core.rehearsal.records import Records
 from masakarimonitors.core.rehearsal.stage import Happens, Stage
 from masakarimonitors.introspectiveinstancemonitor.core.decision import Decider
 from masakarimonitors.introspectiveinstancemonitor.core.observation import (

@@ -3,7 +3,8 @@
 What was seen is shown as it was and when it was, so that a process that was brought back then comes back now, too. What
 the monitor had asked or run is not: other rules ask at other times. A look is answered by what was last seen of that
 process, a command by how one of that process ended at the nearest time, after as long as that took, and masakari
-likewise; where nothing was recorded, by "not known". The list is the recorded one: a recording holds no command line.
+likewise; where nothing was recorded, by "not known", and from then on nobody knows what these rules say of that
+process; a report of which nothing was recorded waits. The list is the recorded one: a recording holds no command line.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,8 +12,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from masakarimonitors.core.decision import Command, Instant, Notify, Woken
-from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
-from masakarimonitors.core.rehearsal.other_rules import ANSWER, NOTHING, Judged, Step, answers, play, shown
+from masakarimonitors.core.notification import HostEvent, ProcessNotification
+from masakarimonitors.core.rehearsal.other_rules import (
+    ANSWER,
+    NOTHING,
+    Doubt,
+    Judged,
+    Step,
+    answers,
+    doubts_until,
+    play,
+    shown,
+)
 from masakarimonitors.core.rehearsal.stage import Happens, Stage
 from masakarimonitors.processmonitor.core.decision import MAINTENANCE, Decider, State
 from masakarimonitors.processmonitor.core.observation import (
@@ -26,7 +37,7 @@ from masakarimonitors.processmonitor.core.observation import (
     Run,
     Sighting,
 )
-from masakarimonitors.processmonitor.core.stages import Policy
+from masakarimonitors.processmonitor.core.stages import Policy, subject_of
 
 
 def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: Sequence[Step]) -> Judged:
@@ -50,7 +61,9 @@ def judge(rules: Policy, recorded: Policy, state: State, begin: Instant, steps: 
         seen = world.keeps(step, took, asked)
         if seen is not None:
             stage.later(step.at.monotonic - begin.monotonic, shown(stage, step.at, seen))
-    return play(stage, last, world.unknown)
+    judged = play(stage, last, world.unknown)
+    judged.doubts += doubts_until(world.doubts, begin.monotonic + last)
+    return judged
 
 
 def _question(command: Command) -> object:
@@ -94,6 +107,7 @@ class _World:
     ended: dict[str, _Answers[ReportEnded]] = field(default_factory=dict)
     maintenance: _Answers[MaintenanceSeen] = field(default_factory=list)
     unknown: dict[str, int] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
 
     def keeps(self, step: Step, took: float, asked: dict[str, int]) -> Any:
         """Take an answer for when it is asked for; what is to be shown of the step at its moment, or None."""
@@ -129,6 +143,8 @@ class _World:
             case Run():
                 known = self.commands.get(command.process_name)
                 took, ended = self._nearest(known, now, "how a command ended")
+                if ended is None:
+                    self._doubt(now, command.process_name, "no command of it was run then")
                 yield took, lambda at: _ran(command, ended)
             case LookUpMaintenance():
                 what = "whether masakari holds this host on maintenance"
@@ -138,23 +154,25 @@ class _World:
                     lambda at: MaintenanceSeen(seen.on_maintenance if seen is not None else None, at),
                 )
             case Notify(ProcessNotification() as told) if told.event is HostEvent.STOPPED:
-                took, before = self._nearest(self.ended.get(told.subject), now, "")
-                yield (
-                    took,
-                    lambda at: ReportEnded(
-                        subject=told.subject,
-                        made_at=told.generated_time,
-                        status=before.status if before is not None else ReportStatus.DELIVERED,
-                        why=before.why if before is not None else NOTHING,
-                        at=at,
-                    ),
-                )
+                took, before = self._nearest(self.ended.get(told.subject), now, "what became of a report")
+                if before is not None:
+                    yield (
+                        took,
+                        lambda at: ReportEnded(
+                            subject=told.subject,
+                            made_at=told.generated_time,
+                            status=before.status,
+                            why=before.why,
+                            at=at,
+                        ),
+                    )
 
     def _looked(self, name: str, request: int, at: Instant) -> Sighting:
         before = [seen for moment, _, seen in self.sightings.get(name, ()) if moment <= at.monotonic]
         if before:
             return replace(before[-1], at=at, in_reply_to=request)
         self._note("where a process stands")
+        self._doubt(at, name, "where it stands was not seen until then")
         return Sighting(
             process_name=name, presence=Presence.UNKNOWN, at=at, evidence=NOTHING, in_reply_to=request
         )
@@ -165,6 +183,9 @@ class _World:
         if what:
             self._note(what)
         return ANSWER, None
+
+    def _doubt(self, now: Instant, name: str, why: str) -> None:
+        self.doubts.append(Doubt(now, subject_of(name), why))
 
     def _note(self, what: str) -> None:
         self.unknown[what] = self.unknown.get(what, 0) + 1

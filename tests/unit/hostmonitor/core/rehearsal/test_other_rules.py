@@ -72,6 +72,10 @@ def test_proof_that_nobody_was_asked_for_is_not_known(tape: Tape) -> None:
     judged = by(tape, shipped_policy(proof=ProofPolicy()))
     assert [status for _, status, _ in told(judged)] == ["UNKNOWN"]
     assert any(one.startswith("the power of a host was asked") for one in judged.supposed)
+    assert {(one.subject, one.why) for one in judged.doubts} == {
+        ("host:node02", "the power of a host was not asked then")
+    }
+    assert judged.doubts[0].at.monotonic <= judged.reports[0][0].monotonic, "the report itself is not known"
 
 
 def test_what_was_answered_is_answered_again_whoever_asks(tape: Tape) -> None:
@@ -107,3 +111,18 @@ def test_without_an_election_then_this_monitor_is_supposed_to_lead_now(tape: Tap
     judged = by(tape, shipped_policy())
     assert [subject for subject, _, _ in told(judged)] == ["host:node02"]
     assert any("no election was recorded" in one for one in judged.supposed)
+
+
+def test_of_the_same_rules_nothing_is_doubted(tape: Tape) -> None:
+    night(tape).wait(60.0)
+    assert by(tape, shipped_policy()).doubts == []
+
+
+def test_what_became_of_a_report_that_nobody_had_made_is_not_made_up(tape: Tape) -> None:
+    """It was held by a storm; nobody knows whether masakari would have taken it."""
+    night(tape, dying=6).wait(60.0)
+    free = by(tape, shipped_policy(guard=GuardPolicy(threshold=0.0)))
+    assert (
+        "what became of a report was asked 6 times of which nothing was recorded: taken as not known"
+        in free.supposed
+    )

@@ -97,7 +97,9 @@ def test_by_the_same_rules_it_is_reported_when_it_was(tape: Tape) -> None:
     (then,) = play.reported
     judged = by(tape, play.policy)
     (now,) = stopped(judged)
-    assert abs(now - then) <= 1.0 and judged.supposed == []
+    assert abs(now - then) <= 1.0 and judged.doubts == []
+    (said,) = judged.supposed
+    assert said.startswith("what became of a report was asked 1 times"), "nobody has answered it"
 
 
 def test_with_more_tries_it_would_have_been_back_before(tape: Tape) -> None:
@@ -120,3 +122,14 @@ def test_what_was_never_asked_is_not_known_and_said(tape: Tape) -> None:
     play.tell(Sighting(process_name=play.name, presence=Presence.GONE, at=play.now, evidence="seen"))
     judged = by(tape, play.policy)
     assert any("how a command ended was asked" in one for one in judged.supposed)
+    assert judged.doubts == [], "that nothing was recorded behind the end goes unsaid"
+
+
+def test_of_whom_nothing_recorded_tells_is_said_by_name(tape: Tape) -> None:
+    """Of one that was back within its grace no command was ever run; by these rules one would have been."""
+    play = World(tape, back=DIES + 4.0, grace=10.0)
+    assert play.reported == []
+    judged = by(tape, replace(play.policy, restart_grace=0.0))
+    assert [(one.subject, one.why) for one in judged.doubts][:1] == [
+        (f"process:{play.name}", "no command of it was run then")
+    ]
