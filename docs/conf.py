@@ -14,7 +14,14 @@ author = "the masakari-monitors authors"
 copyright = author
 release = version = VERSION
 
-extensions = ["guest_lifecycle", "host_outage", "instance_lifecycle", "metric_reference", "option_reference"]
+extensions = [
+    "exit_reference",
+    "guest_lifecycle",
+    "host_outage",
+    "instance_lifecycle",
+    "metric_reference",
+    "option_reference",
+]
 root_doc = "index"
 exclude_patterns = ["_build"]
 nitpicky = True

@@ -6,9 +6,11 @@ libraries import without need is held back; of the tools only the one that was a
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
+from masakarimonitors.cmd.console.exits import STAY, Exit
 from masakarimonitors.system.service import held_back, signals
 from masakarimonitors.version import VERSION
 
@@ -33,12 +35,6 @@ COMMANDS = {
     "pacemaker-alert": "services.pacemaker_alert",
 }
 """Every command, and the module below `masakarimonitors.cmd.subcommands` that it is, with its `add_parser`."""
-
-_SERVICES = ("run", "receiver", "web")
-"""Those that stay until they are stopped; the others are ended by whatever ends a person's command."""
-
-_NOBODY_READS = 141
-"""Exit code of a tool whose reader has gone, as a shell gives it to what SIGPIPE has ended."""
 
 
 def parser(only: str = "") -> argparse.ArgumentParser:
@@ -75,19 +71,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one subcommand and end with its exit code."""
     signals.hold()
     held_back.hold_back()
+    try:
+        code = ended(argv if argv is not None else sys.argv[1:])
+        from masakarimonitors.cmd.console import ending
+    except KeyboardInterrupt:  # before anything had begun
+        os._exit(Exit.CTRL_C)
+    ending.leave(code)
+
+
+def ended(argv: Sequence[str]) -> Exit:
+    """Run one subcommand: with what it has ended."""
     from masakarimonitors.cmd.console import ending
+    from masakarimonitors.cmd.console.arguments import Typed
 
-    arguments, rest = parse(argv if argv is not None else sys.argv[1:])
-    if arguments.command not in _SERVICES:
-        signals.release()
-    code = 0
+    command = Typed(argv).command
+    stays = command in STAY
 
-    def call() -> None:
-        nonlocal code
-        try:
-            code = arguments.run(arguments, rest)
-        except BrokenPipeError:
-            code = _NOBODY_READS
+    def call() -> Exit:
+        arguments, rest = parse(argv)
+        if not stays:  # whatever ends a person's command ends it
+            signals.release()
+        code: Exit = arguments.run(arguments, rest)
+        return code
 
-    fault = ending.guarded(f"{PROG} {arguments.command}", call)
-    ending.leave(fault or code)
+    ending.stand_in()
+    return ending.guarded(f"{PROG} {command}".rstrip(), call, stays=stays)

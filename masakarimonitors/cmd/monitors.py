@@ -4,14 +4,19 @@ What takes time to import is imported after the signals are held, which would en
 libraries import without need is held back.
 """
 
+import os
+
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.system.service import held_back, signals
 
 
 def _run(name: str) -> None:
     signals.hold()
     held_back.hold_back()
-    from masakarimonitors.cmd import runner
-
+    try:
+        from masakarimonitors.cmd import runner
+    except KeyboardInterrupt:  # before anything had begun
+        os._exit(Exit.CTRL_C)
     runner.main(name)
 
 

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from oslo_config import cfg
 
 from masakarimonitors.cmd import inspection, manager, wiring
+from masakarimonitors.cmd.console import ending
 from masakarimonitors.cmd.console.ending import guarded as guarded
 from masakarimonitors.cmd.console.ending import leave as leave
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.cmd.reloading import Again, Reloading
 from masakarimonitors.cmd.starting import load as load
 from masakarimonitors.cmd.starting import own_names as own_names
@@ -310,6 +312,12 @@ def _heard(on_hangup: Callable[[], None], on_question: Callable[[], None]) -> It
 
 def main(name: str) -> None:
     """The console script of one monitor."""
+    ending.stand_in()
+    leave(ended(name, sys.argv[1:]))
+
+
+def ended(name: str, argv: Sequence[str]) -> Exit:
+    """Run one monitor until a signal stops it: with what it has ended."""
     prog = f"masakari-{name}"
 
     async def run(conf: cfg.ConfigOpts) -> None:
@@ -317,8 +325,12 @@ def main(name: str) -> None:
         stop_on_signals(stop)
         await serve(conf, [name], stop=stop, started=_say_started, again=again)
 
-    again = functools.partial(loader.load, sys.argv[1:], prog=prog)
-    leave(guarded(prog, lambda: asyncio.run(run(load(sys.argv[1:], prog)))))
+    def call() -> Exit:
+        asyncio.run(run(load(argv, prog)))
+        return Exit.FINE
+
+    again = functools.partial(loader.load, argv, prog=prog)
+    return guarded(prog, call, stays=True)
 
 
 def _say_started(running: Sequence[WiredMonitor], page: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from oslo_config import cfg
 
 from masakarimonitors.cmd.console.ending import leave
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.conf import loader, log, unknown, variables
 from masakarimonitors.system.processes import limits
 
@@ -38,7 +39,7 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
     def ask(number: signal.Signals) -> None:
         if stop.is_set():
-            leave(1)
+            leave(Exit.AMISS)
         LOG.info("%s: stopping", number.name)
         stop.set()
 

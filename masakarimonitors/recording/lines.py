@@ -25,7 +25,11 @@ _PACKED = 2048
 
 
 class OtherVersion(Exception):
-    """A recording that is not of this format, or not in the words of this version: says which wrote it."""
+    """A recording of another format, or in other words: says which version wrote it, and of which monitor it is."""
+
+    def __init__(self, why: str, monitor: str) -> None:
+        super().__init__(why)
+        self.monitor = monitor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,14 +154,18 @@ def _number(told: Mapping[str, Any]) -> int:
 
 def _refuse(told: Mapping[str, Any], words: Words) -> None:
     version = str(told.get("version", "of which nothing is known"))[:80]
+    monitor = str(told.get("monitor", ""))[:80]
     if told.get("format") != FORMAT:
         raise OtherVersion(
             f"it was recorded by version {version} in format {str(told.get('format'))[:20]}; this version reads format "
-            f"{FORMAT}"
+            f"{FORMAT}",
+            monitor,
         )
     if told.get("shape") != words.shape:
         raise OtherVersion(
-            f"it was recorded by version {version}, whose records are others than this version's: play it with that one"
+            f"it was recorded by version {version}, whose records are others than this version's: play it with that "
+            "one",
+            monitor,
         )
 
 

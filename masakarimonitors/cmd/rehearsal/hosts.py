@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from masakarimonitors.cmd.console.arguments import meant
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.cmd.console.tables import Column, Writer, for_people, whole
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.cmd.rehearsal.standing import Stands, other_rules
 from masakarimonitors.core.decision import JSON
-
-ALL_REPORTED, NOT_ALL = 0, 1
-"""Exit codes; 2 is a wrong argument's."""
 
 HOST = "host:"
 """What the name of a host begins with."""
@@ -29,7 +27,7 @@ _COLUMNS = (
 )
 
 
-def play(arguments: argparse.Namespace, rules: Any, stands: Stands, well: Sequence[str]) -> int:
+def play(arguments: argparse.Namespace, rules: Any, stands: Stands, well: Sequence[str]) -> Exit:
     from masakarimonitors.hostmonitor.core.rehearsal import deaths
     from masakarimonitors.hostmonitor.core.rehearsal.supposed import Supposed
 
@@ -45,7 +43,7 @@ def play(arguments: argparse.Namespace, rules: Any, stands: Stands, well: Sequen
     if unfit:
         for why in unfit:
             say(why, to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     question = deaths.Question(
         hosts=dying,
         links=arguments.link,
@@ -64,14 +62,14 @@ def play(arguments: argparse.Namespace, rules: Any, stands: Stands, well: Sequen
         played = deaths.play(policy, question, supposed, now=stands.now, live=stands.state, well=well)
     except deaths.NoPlay as fault:
         say(f"{fault}.", to=sys.stderr)
-        return NOT_ALL
+        return Exit.AMISS
     remarks = [*_remarks(arguments, rules), *other_rules(stands, policy)]
     if arguments.json:
         print(json.dumps(_as_json(played, stands, remarks)))
     else:
         _show(played, stands, remarks)
     fine = all(one.fate is deaths.Fate.REPORTED for one in played.hosts) and not played.defects
-    return ALL_REPORTED if fine else NOT_ALL
+    return Exit.FINE if fine else Exit.AMISS
 
 
 def _dying(

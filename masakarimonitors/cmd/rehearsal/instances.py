@@ -10,6 +10,7 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd import wiring
 from masakarimonitors.cmd.console.arguments import meant
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.cmd.console.tables import Column, Writer, for_people, whole
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.cmd.rehearsal import standing
@@ -26,7 +27,7 @@ _FROM_NONE = "Say --from-none to play it as if it ran and nothing else were know
 
 def play(
     conf: cfg.ConfigOpts, name: str, ends: Sequence[str], *, from_none: bool, within: float, as_json: bool
-) -> int:
+) -> Exit:
     """0: each end has the fate that is wanted; 1: one has not; 2: nobody has that name; 3 and 4 as of `CannotAsk`."""
     from masakarimonitors.instancemonitor.core.observation import Identity
     from masakarimonitors.instancemonitor.core.rehearsal import ends as rehearsal
@@ -49,7 +50,7 @@ def play(
     if instance is None:
         known = [word for one in state.instances.values() for word in (one.identity.name, one.identity.uuid)]
         say(f"no instance is known here by the name {name}{meant(name, known)}", to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     subject = subject_of(instance.identity)
     held = next((one for one in stands.silences if one.covers(subject)), None)
     silenced = f"a silence of {held.author} until {for_people(held.until)} UTC: {held.reason}" if held else ""
@@ -66,7 +67,7 @@ def play(
     else:
         shown.show(rehearsal.WANTED)
     fine = all(one.fate in rehearsal.WANTED[one.end] and not one.defects for one in played)
-    return 0 if fine else 1
+    return Exit.FINE if fine else Exit.AMISS
 
 
 class _Shown:

@@ -8,6 +8,7 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd import wiring
 from masakarimonitors.cmd.console.arguments import meant
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.cmd.console.tables import Column, Writer, whole
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.core.decision import JSON
@@ -16,7 +17,7 @@ from masakarimonitors.system.clock import SystemClock
 _COLUMNS = (whole("after"), whole("what"), Column("why"))
 
 
-def play(conf: cfg.ConfigOpts, name: str, *, back_after: int | None, within: float, as_json: bool) -> int:
+def play(conf: cfg.ConfigOpts, name: str, *, back_after: int | None, within: float, as_json: bool) -> Exit:
     """0: masakari is told, or it is back; 1: neither within that time; 2: the list has no such process."""
     from masakarimonitors.processmonitor.core.rehearsal import ends
 
@@ -25,14 +26,14 @@ def play(conf: cfg.ConfigOpts, name: str, *, back_after: int | None, within: flo
     if entry is None:
         hint = meant(name, [one.process_name for one in entries])
         say(f"the process list has no {name}{hint}", to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     played = ends.play(policy, entries, entry, now=SystemClock().now(), back_after=back_after, within=within)
     if as_json:
         print(json.dumps(_as_json(played)))
     else:
         _show(played)
     fine = (played.reported is not None or played.recovered is not None) and not played.defects
-    return 0 if fine else 1
+    return Exit.FINE if fine else Exit.AMISS
 
 
 def _show(played: Any) -> None:

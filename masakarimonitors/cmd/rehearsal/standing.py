@@ -7,13 +7,11 @@ from typing import Any
 from oslo_config import cfg
 
 from masakarimonitors.cmd import sockets
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.rehearsal.written import Kinds, Unreadable, write
 from masakarimonitors.core.silences.silence import Silence, from_json
 from masakarimonitors.status.asked import Answer
-
-NOT_RUNNING, UNKNOWN = 3, 4
-"""Exit codes of who cannot ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,7 @@ class Stands:
 class CannotAsk(Exception):
     """Why nothing can be played from how things stand; with the exit code."""
 
-    def __init__(self, why: str, code: int) -> None:
+    def __init__(self, why: str, code: Exit) -> None:
         super().__init__(why)
         self.code = code
 
@@ -43,15 +41,15 @@ def live(conf: cfg.ConfigOpts, monitor: str, kinds: Callable[[], Kinds], otherwi
     found = sockets.best(monitor, there, ["whole"])
     if found.answer is Answer.NONE:
         if there.unknown:
-            raise CannotAsk(there.unknown, UNKNOWN)
+            raise CannotAsk(there.unknown, Exit.UNKNOWN)
         raise CannotAsk(
-            f"No {monitor} runs here from whose view this could be played. {otherwise}", NOT_RUNNING
+            f"No {monitor} runs here from whose view this could be played. {otherwise}", Exit.NONE_THERE
         )
     if found.answer is not Answer.SAID:
-        raise CannotAsk(f"{monitor} {found.answer.value}. {found.why}", UNKNOWN)
+        raise CannotAsk(f"{monitor} {found.answer.value}. {found.why}", Exit.UNKNOWN)
     if "whole" not in found.snapshot:
         raise CannotAsk(
-            f"{monitor} does not know this question: it is of an earlier release; restart it", UNKNOWN
+            f"{monitor} does not know this question: it is of an earlier release; restart it", Exit.UNKNOWN
         )
     told = found.snapshot["whole"]
     try:
@@ -68,7 +66,7 @@ def live(conf: cfg.ConfigOpts, monitor: str, kinds: Callable[[], Kinds], otherwi
         why = (
             f"The {monitor} that runs cannot be understood: {fault}. If it is of another release, restart it"
         )
-        raise CannotAsk(why, UNKNOWN) from fault
+        raise CannotAsk(why, Exit.UNKNOWN) from fault
 
 
 def _silences(told: Any) -> Sequence[Silence]:

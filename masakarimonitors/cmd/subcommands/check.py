@@ -17,6 +17,7 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd import shadowing, wiring
 from masakarimonitors.cmd.checks import building, files, masakari, state, twins
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import ConfigFault, loader, state_path
 from masakarimonitors.core.decision import JSON
@@ -28,9 +29,6 @@ from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.patience import within
 from masakarimonitors.system.tasks import side_by_side
 from masakarimonitors.system.threads import Pool
-
-FINE, FAULTY = 0, 1
-"""Exit codes; 2 is a wrong argument's. Warnings do not count."""
 
 _WITHIN = 60.0
 """Seconds for one look as a whole, whatever it asks."""
@@ -57,8 +55,7 @@ def add_parser(commands: Any) -> None:
         "check",
         help="look over the configuration, and ask whoever the monitors would ask",
         description="Builds what the monitors would build, and asks masakari-api, libvirt and the cluster engine. Run "
-        "it as the user of the monitors. Exit code 0: nothing has to be mended; warnings may be there. 1: something is "
-        "wrong.",
+        f"it as the user of the monitors. {codes('check')}",
     )
     parser.add_argument(
         "--offline",
@@ -81,8 +78,8 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    """Print each finding; exit code 1 if one of them must be mended."""
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
+    """Print each finding."""
     try:
         conf = loader.load(rest, prog="masakari-monitors")
     except ConfigFault as error:
@@ -91,7 +88,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         with _unlogged():
             found = asyncio.run(_look(conf, arguments))
     _print(found, as_json=arguments.json)
-    return FAULTY if any(one.weight is Weight.FAULT for one in found) else FINE
+    return Exit.AMISS if any(one.weight is Weight.FAULT for one in found) else Exit.FINE
 
 
 @contextlib.contextmanager

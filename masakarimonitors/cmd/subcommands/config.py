@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import ConfigFault, files, loader
 from masakarimonitors.conf.migration import Fate, Meaning, meanings
 from masakarimonitors.core.decision import JSON
 from masakarimonitors.core.printable import printable
-
-FINE, TO_MEND = 0, 1
-"""Exit codes; 2 is a wrong argument's."""
 
 
 def add_parser(commands: Any) -> None:
@@ -32,8 +30,7 @@ def add_parser(commands: Any) -> None:
         description="Says of each line of files that were written for OpenStack's masakari-monitors 12 to 22 what it "
         "means here: kept, renamed, no effect, otherwise (it works, and what it brings about has changed), rights (it "
         "works, and needs a right or a program that was not needed before), foreign (another library's), IGNORED "
-        "(nobody reads it). Exit code 0: every line that means something is read. 1: a line is ignored, or the file "
-        "cannot be loaded.",
+        f"(nobody reads it). {codes('config migrate')}",
     )
     migrate.add_argument(
         "file",
@@ -45,8 +42,8 @@ def add_parser(commands: Any) -> None:
     migrate.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    """Print what each line means; exit code 1 if one must be mended."""
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
+    """Print what each line means."""
     words = [word for file in arguments.file for word in ("--config-file", file)]
     try:
         conf = loader.load(
@@ -63,7 +60,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             print(json.dumps({"fine": False, "fault": str(error), "lines": []}))
         else:
             say(f"{error}\nMend this first: then what each line means can be told.", to=sys.stderr)
-        return TO_MEND
+        return Exit.AMISS
     with contextlib.suppress(ConfigFault, wiring.NotBuilt):
         wiring.obstacle("hostmonitor", conf)  # loads its driver, which may have options of its own
     found = meanings(conf)
@@ -73,7 +70,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     else:
         for one in found:
             say(_told(one))
-    return FINE if fine else TO_MEND
+    return Exit.FINE if fine else Exit.AMISS
 
 
 def _row(one: Meaning) -> dict[str, JSON]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from masakarimonitors.cmd import sockets
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import state_path
@@ -31,9 +32,6 @@ from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.files import run_folder
 
 TAKES = "explain takes host:NAME, instance UUID, process NAME, report NUMBER, or one name alone"
-
-KNOWN, NOTHING_KNOWN, NOT_RUNNING, UNKNOWN = 0, 1, 3, 4
-"""Exit codes; 2 is a wrong argument's, and that of a word which several subjects have."""
 
 _KINDS = {
     "host": "host:",
@@ -94,8 +92,7 @@ def add_parser(commands: Any) -> None:
         "explain",
         help="tell why a host, an instance or a process was reported, or why not",
         description="Tells how it stands now, each gate between it and masakari, and what happened, in order. "
-        "Exit code 0: it is known. 1: nothing is known of it. 3: no monitor runs, and none has left a journal. "
-        "4: nothing is known, and a monitor or its files could not be asked.",
+        f"{codes('explain')}",
     )
     parser.add_argument(
         "what",
@@ -107,12 +104,12 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Tell the story."""
     wanted = parse(arguments.what)
     if wanted is None:
         say(f"{TAKES}; not {' '.join(arguments.what)}", to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     conf, fault = sockets.configuration(rest)
     if fault:
         say(fault, lines=True, to=sys.stderr)
@@ -122,18 +119,18 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         say(remark, to=sys.stderr)
     if len(subjects) > 1:
         say(f"{wanted.word} may be any of these; name one: {', '.join(subjects)}", to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     if not subjects:
         say(story.UNKNOWN.format(wanted.word), to=sys.stderr)
         if found.unknown:
-            return UNKNOWN
-        return NOTHING_KNOWN if found.running or found.written else NOT_RUNNING
+            return Exit.UNKNOWN
+        return Exit.AMISS if found.running or found.written else Exit.NONE_THERE
     told = story_of(subjects[0], wanted, found)
     if arguments.json:
         print(json.dumps(story.as_json(told)))
     else:
         _show(told)
-    return KNOWN
+    return Exit.FINE
 
 
 def parse(words: Sequence[str]) -> Wanted | None:

@@ -17,6 +17,7 @@ from typing import Any
 from oslo_config import cfg
 
 from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import loader
 from masakarimonitors.core.notification import VmNotification, to_wire
@@ -31,9 +32,6 @@ from masakarimonitors.masakari_api import (
 from masakarimonitors.masakari_lists import notification
 from masakarimonitors.system.clock import Clock, SystemClock
 
-DONE, NOT_DONE, UNREACHABLE = 0, 1, 4
-"""Exit codes; 2 is a wrong argument's."""
-
 _EVENT, _DETAIL = "LIFECYCLE", "SUSPENDED_PAUSED"
 _WITHIN = 60.0
 """Seconds for masakari's engine to end with it; it takes half a second where it has nothing else to do."""
@@ -45,7 +43,7 @@ _ENDED = ("ignored", "finished")
 class Said:
     """How it ended. `accepted`: by masakari-api; `status`: masakari's last word about it, "" without any."""
 
-    code: int
+    code: Exit
     host: str
     accepted: bool
     uuid: str
@@ -59,8 +57,7 @@ def add_parser(commands: Any) -> None:
         "notify",
         help="send a report that recovers nothing, to see that reports arrive",
         description="Sends one word about an instance that does not exist, of a kind that masakari's engine files "
-        "and does not act on. Exit code 0: it was taken, and the engine has ended with it. 1: it was refused, or the "
-        "engine does not end with it. 4: masakari-api is out of reach.",
+        f"and does not act on. {codes('notify')}",
     )
     parser.add_argument("--test", action="store_true", required=True, help="there is no other kind")
     parser.add_argument(
@@ -74,7 +71,7 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Send it, and tell what became of it."""
     conf = loader.load(rest, prog="masakari-monitors")
     names: Sequence[str] = arguments.live or ()
@@ -83,13 +80,13 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             "[DEFAULT] shadow = true: nothing is posted by this configuration; nothing was sent",
             to=sys.stderr,
         )
-        return 2
+        return Exit.WRONG_WORDS
     if len(set(names)) > 1:
         say(
             f"--live names two hosts, {names[0]} and {names[1]}: nothing was sent. Name one, twice",
             to=sys.stderr,
         )
-        return 2
+        return Exit.WRONG_WORDS
     clock = SystemClock()
     try:
         report = VmNotification(
@@ -101,7 +98,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         )
     except ValueError as fault:
         say(f"{fault}: masakari-api takes no such name; nothing was sent", to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     assert not report.is_acted_on
     said = asyncio.run(_send(conf, report, clock, live=bool(names)))
     if arguments.json:
@@ -118,11 +115,13 @@ async def _send(conf: cfg.ConfigOpts, report: VmNotification, clock: Clock, *, l
             case Delivered(uuid=number):
                 return await _follow(api, report, number, where, clock)
             case Refused(answer=answer, why=why):
-                return _said(report, NOT_DONE, f"{where} refused it: {answer}. {why}")
+                return _said(report, Exit.AMISS, f"{where} refused it: {answer}. {why}")
             case Duplicate(answer=answer):
-                return _said(report, NOT_DONE, f"{where} calls it a duplicate, which it cannot be: {answer}")
+                return _said(
+                    report, Exit.AMISS, f"{where} calls it a duplicate, which it cannot be: {answer}"
+                )
             case Unreachable(answer=answer):
-                return _said(report, UNREACHABLE, f"{where} is out of reach: {answer}")
+                return _said(report, Exit.UNKNOWN, f"{where} is out of reach: {answer}")
     raise AssertionError(outcome)
 
 
@@ -144,18 +143,18 @@ async def _far(conf: cfg.ConfigOpts, clock: Clock, *, live: bool) -> AsyncIterat
 async def _follow(api: MasakariApi, report: VmNotification, number: str, where: str, clock: Clock) -> Said:
     """Until masakari's engine has ended with it."""
     if not number:
-        return _said(report, NOT_DONE, f"{where} took it, and gave it no number to look for", accepted=True)
+        return _said(report, Exit.AMISS, f"{where} took it, and gave it no number to look for", accepted=True)
     begun, status = clock.now().monotonic, ""
     while True:
         try:
             seen = await notification(api, number)
         except LookupFailed as fault:
             text = f"{where} took it as {number}, but what became of it cannot be read: {fault}"
-            return _said(report, NOT_DONE, text, number=number, accepted=True)
+            return _said(report, Exit.AMISS, text, number=number, accepted=True)
         status = seen.status if seen is not None else ""
         if status in _ENDED:
             text = f"{where} took it as {number}, and ended with it as {status}: reports of {report.hostname} arrive"
-            return _said(report, DONE, text, number=number, status=status, accepted=True)
+            return _said(report, Exit.FINE, text, number=number, status=status, accepted=True)
         if clock.now().monotonic - begun >= _WITHIN:
             break
         await clock.sleep(_EVERY)
@@ -163,12 +162,12 @@ async def _follow(api: MasakariApi, report: VmNotification, number: str, where: 
         f"{where} took it as {number}, and after {_WITHIN:g} s it is still {status or 'not to be seen'} there: reports "
         "arrive, and nobody acts on them. Is masakari-engine running, and free?"
     )
-    return _said(report, NOT_DONE, text, number=number, status=status, accepted=True)
+    return _said(report, Exit.AMISS, text, number=number, status=status, accepted=True)
 
 
 def _said(
     report: VmNotification,
-    code: int,
+    code: Exit,
     text: str,
     *,
     number: str = "",

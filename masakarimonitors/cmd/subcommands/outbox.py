@@ -19,6 +19,8 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd.console import tables
 from masakarimonitors.cmd.console.arguments import Parser
+from masakarimonitors.cmd.console.ending import Ended
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.identity import me
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Writer, whole
@@ -98,7 +100,7 @@ def add_parser(commands: Any) -> None:
         "outbox",
         help="list reports: pending, delivered, refused, withdrawn, expired, and why each was made; retry or drop one",
         description="list and show read the outbox files under state_path; they work while the monitors run, and "
-        "after. All times are UTC.",
+        f"after. All times are UTC. {codes('outbox list', 'outbox show', 'outbox retry', 'outbox drop')}",
         epilog="Without one of these words: list.",
     )
     acts = parser.add_subparsers(dest="act", metavar="list|show|retry|drop")
@@ -159,7 +161,7 @@ def _count(text: str) -> int:
     return number
 
 
-def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     conf = loader.load(rest, prog="masakari-monitors")
     narrowed = arguments.subject or arguments.state
     words = [word.casefold() for word in arguments.subject]
@@ -170,23 +172,32 @@ def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         )
 
     writer = Writer()
-    for monitor, path in _files(conf, arguments.file, arguments.monitor):
-        rows = [row for row in _read(path, _ALL if narrowed else arguments.limit) if fits(row)]
-        found = [Report(monitor, path, row).as_json() for row in rows[: arguments.limit]]
-        if arguments.json:
-            for one in found:
-                print(json.dumps(one))
-        elif found or writer.is_terminal:
-            writer.rows(f"{monitor or path} ({path})" if monitor else str(path), _LIST, found)
-    return 0
+    code = Exit.FINE
+    said: set[str] = set()
+    for wanted in (None,) if arguments.file else arguments.monitor or MONITORS:
+        try:
+            for monitor, path in _files(conf, arguments.file, [wanted] if wanted else None, said):
+                rows = [row for row in _read(path, _ALL if narrowed else arguments.limit) if fits(row)]
+                found = [Report(monitor, path, row).as_json() for row in rows[: arguments.limit]]
+                if arguments.json:
+                    for one in found:
+                        print(json.dumps(one))
+                elif found or writer.is_terminal:
+                    writer.rows(f"{monitor or path} ({path})" if monitor else str(path), _LIST, found)
+        except Ended as fault:  # those of other monitors are shown all the same
+            code = fault.code
+            if str(fault) not in said:
+                said.add(str(fault))
+                say(str(fault), to=sys.stderr)
+    return Exit.UNKNOWN if said else code
 
 
-def _show(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def _show(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     conf = loader.load(rest, prog="masakari-monitors")
     told = _find(conf, arguments.id, arguments.file).as_json()
     if arguments.json:
         print(json.dumps(told))
-        return 0
+        return Exit.FINE
     writer = Writer()
     for key, value in told.items():
         if value in (None, ""):
@@ -195,34 +206,36 @@ def _show(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             writer.line(f"{key.replace('_', ' ')}: {value}")
         else:
             writer.fields(key, str(value))
-    return 0
+    return Exit.FINE
 
 
-def _retry(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def _retry(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     conf = loader.load(rest, prog="masakari-monitors")
     report = _waiting(_find(conf, arguments.id, None))
     asked = Asked(act=Act.RETRY, row=report.row.id, who=me())
     code = _ask_monitor(report, asked, as_json=arguments.json)
     if code is not None:
         return code
-    raise ConfigFault(
+    said = (
         f"{report.monitor} does not run here, so nobody offers {report.name}. Start it: it offers what waits, once it "
         "has seen that it still holds."
     )
+    outcome(False, said, _about(report), as_json=arguments.json)
+    return Exit.NONE_THERE
 
 
-def _drop(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def _drop(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     conf = loader.load(rest, prog="masakari-monitors")
     report = _waiting(_find(conf, arguments.id, None))
     if not arguments.yes and not _confirmed(report):
         outcome(False, "Nothing is dropped.", _about(report), as_json=arguments.json)
-        return 1
+        return Exit.AMISS
     asked = Asked(act=Act.DROP, row=report.row.id, who=me(), why=printable(arguments.reason))
     code = _ask_monitor(report, asked, as_json=arguments.json)
     if code is None:
         said = _drop_alone(conf, report, asked)
         outcome(True, said, _about(report), as_json=arguments.json)
-    return code or 0
+    return code if code is not None else Exit.FINE
 
 
 def _about(report: Report) -> dict[str, JSON]:
@@ -243,24 +256,27 @@ def _confirmed(report: Report) -> bool:
     return sys.stdin.readline().strip() == _YES
 
 
-def _ask_monitor(report: Report, asked: Asked, *, as_json: bool) -> int | None:
-    """Have the running monitor do it; the exit code, None where none runs. Raises ConfigFault where nobody can know."""
+def _ask_monitor(report: Report, asked: Asked, *, as_json: bool) -> Exit | None:
+    """Have the running monitor do it; the exit code, None where none runs."""
     place = control.place(report.path)
     try:
         done = control.ask(place, asked)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
-    except TimeoutError as fault:
-        raise ConfigFault(
+    except TimeoutError:
+        said = (
             f"{report.monitor} does not answer at {place}: it is stopped or hangs. It may do what was asked "
             "once it goes on: `masakari-monitors outbox show` tells; or end it, and ask again."
-        ) from fault
-    except PermissionError as fault:
-        raise ConfigFault(f"uid {os.geteuid()} may not ask {place}. {_AS_WHOM}") from fault
+        )
+    except PermissionError:
+        said = f"uid {os.geteuid()} may not ask {place}. {_AS_WHOM}"
     except (OSError, ValueError) as fault:
-        raise ConfigFault(f"{report.monitor} at {place} gives no answer that makes sense: {fault}") from fault
-    outcome(done.done, done.said, _about(report), as_json=as_json)
-    return 0 if done.done else 1
+        said = f"{report.monitor} at {place} gives no answer that makes sense: {fault}"
+    else:
+        outcome(done.done, done.said, _about(report), as_json=as_json)
+        return Exit.FINE if done.done else Exit.AMISS
+    outcome(None, said, _about(report), as_json=as_json)
+    return Exit.UNKNOWN
 
 
 def _drop_alone(conf: cfg.ConfigOpts, report: Report, asked: Asked) -> str:
@@ -321,7 +337,7 @@ def _find(conf: cfg.ConfigOpts, name: str, file: Path | None) -> Report:
     wanted = [monitor] if monitor else None
     found = [
         Report(of, path, row)
-        for of, path in _files(conf, file, wanted)
+        for of, path in _files(conf, file, wanted, set())
         for row in _read(path, _ALL)
         if row.id == int(number)
     ]
@@ -341,9 +357,12 @@ def _find_in(monitor: str, path: Path, number: int) -> Report:
 
 
 def _files(
-    conf: cfg.ConfigOpts, file: Path | None, monitors: Sequence[str] | None
+    conf: cfg.ConfigOpts, file: Path | None, monitors: Sequence[str] | None, said: set[str]
 ) -> Iterator[tuple[str, Path]]:
-    """Each outbox that is there, and whose it is; raises ConfigFault for what this user may not know."""
+    """Each outbox that is there, and whose it is; raises ConfigFault for what this user may not know.
+
+    What else he may not know is said, once, and added to what was `said`.
+    """
     if file is not None:
         if not _is_there(file):
             raise ConfigFault(f"There is no file {file}.")
@@ -352,8 +371,10 @@ def _files(
     found = state_path.search(conf, ".sqlite", MONITORS)
     if found.unknown:
         if found.folder in found.closed:
-            raise ConfigFault(found.unknown)
-        say(found.unknown, to=sys.stderr)
+            raise Ended(found.unknown, Exit.UNKNOWN)
+        if found.unknown not in said:
+            say(found.unknown, to=sys.stderr)
+        said.add(found.unknown)
     for name in monitors or MONITORS:
         if found.folder is not None and _is_there(path := found.folder / f"{name}.sqlite"):
             yield name, path
@@ -363,7 +384,7 @@ def _read(path: Path, limit: int) -> list[Row]:
     try:
         return reading.read_only(path, limit)
     except (sqlite3.Error, ValueError, OSError) as fault:
-        raise ConfigFault(f"{path} cannot be read as an outbox: {fault}") from fault
+        raise Ended(f"{path} cannot be read as an outbox: {fault}", Exit.UNKNOWN) from fault
 
 
 def _is_there(path: Path) -> bool:
@@ -374,9 +395,8 @@ def _is_there(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as fault:
-        raise ConfigFault(
-            f"{path} cannot be looked at by uid {os.geteuid()}: {fault.strerror}. {_AS_WHOM}"
-        ) from fault
+        why = f"{path} cannot be looked at by uid {os.geteuid()}: {fault.strerror}. {_AS_WHOM}"
+        raise Ended(why, Exit.UNKNOWN) from fault
     if not readable:
-        raise ConfigFault(f"uid {os.geteuid()} may not read {path}. {_AS_WHOM}")
+        raise Ended(f"uid {os.geteuid()} may not read {path}. {_AS_WHOM}", Exit.UNKNOWN)
     return True

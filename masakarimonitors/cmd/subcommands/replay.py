@@ -14,21 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from masakarimonitors.cmd import wiring
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Writer, for_people, for_programs, time, whole
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.cmd.rehearsal.recorded import by_configuration
 from masakarimonitors.conf import loader, state_path
 from masakarimonitors.core.decision import JSON, Instant, Notify
-from masakarimonitors.core.printable import printable
 from masakarimonitors.core.rehearsal.again import Replayed, again
 from masakarimonitors.core.rehearsal.other_rules import Doubt
 from masakarimonitors.core.rehearsal.written import Kinds
 from masakarimonitors.recording import lines, reader
 from masakarimonitors.recording.recorder import SUFFIX
-
-SAME, OTHER, NOTHING, UNREADABLE = 0, 1, 3, 4
-"""Exit codes; 2 is a wrong argument's."""
 
 _NEAR = 1.0
 """Seconds by which two reports may differ and are at the same time: answers are supposed to take that long."""
@@ -102,9 +99,7 @@ def add_parser(commands: Any) -> None:
         "replay",
         help="put a recording through the decision once more: by its own rules, or by another configuration's",
         description="A recording is made where [DEFAULT] recording_size is set. With --config-file or --config-dir a "
-        "recording is judged by that configuration's rules, else by those that were recorded. Exit code 0: what comes "
-        "of it is what was reported. 1: something else would be, or that is not known. 3: there is no recording. 4: it "
-        "cannot be read, or is of another version.",
+        f"recording is judged by that configuration's rules, else by those that were recorded. {codes('replay')}",
     )
     parser.add_argument(
         "file",
@@ -134,11 +129,11 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Play it and tell what differs."""
     if bool(arguments.file) == arguments.live:
         say("replay takes the FILE of a recording, or --live", to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     named = any(word.startswith(("--config-file", "--config-dir")) for word in rest)
     today = arguments.rules == "today" or (arguments.rules is None and named)
     conf = loader.load(rest, prog="masakari-monitors") if today or arguments.live else None
@@ -147,26 +142,29 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         paths = _paths(conf, arguments)
         if not paths:
             say(_NONE.format(arguments.monitor), to=sys.stderr)
-            return NOTHING
+            return Exit.NONE_THERE
         recording = reader.read(paths, kinds)
     except OSError as fault:
         say(f"The recording cannot be read: {fault}", to=sys.stderr)
-        return NOTHING if isinstance(fault, FileNotFoundError) else UNREADABLE
+        return Exit.NONE_THERE if isinstance(fault, FileNotFoundError) else Exit.UNKNOWN
     except lines.OtherVersion as fault:
+        if fault.monitor in MONITORS and fault.monitor != arguments.monitor:
+            return _of_another(fault.monitor)
         say(f"The recording cannot be played: {fault}.", to=sys.stderr)
-        return UNREADABLE
+        return Exit.UNKNOWN
     if not recording.segments:
         for remark in recording.remarks:
             say(f"{remark}.", to=sys.stderr)
         say(f"There is nothing in it that could be played as the {arguments.monitor}'s.", to=sys.stderr)
-        return UNREADABLE if recording.damaged else NOTHING
+        return Exit.UNKNOWN if recording.damaged else Exit.NONE_THERE
     if recording.monitor != arguments.monitor:
-        say(
-            f"It is a recording of {printable(recording.monitor)}: say --monitor {recording.monitor}",
-            to=sys.stderr,
-        )
-        return 2
+        return _of_another(recording.monitor)
     return _play(arguments, conf if today else None, recording, kinds)
+
+
+def _of_another(monitor: str) -> Exit:
+    say(f"It is a recording of {monitor}: say --monitor {monitor}", to=sys.stderr)
+    return Exit.WRONG_WORDS
 
 
 _NONE = (
@@ -183,7 +181,7 @@ def _paths(conf: Any, arguments: argparse.Namespace) -> Sequence[Path]:
     return reader.files_of(there.folder / f"{arguments.monitor}{SUFFIX}")
 
 
-def _play(arguments: argparse.Namespace, conf: Any, recording: reader.Recording, kinds: Kinds) -> int:
+def _play(arguments: argparse.Namespace, conf: Any, recording: reader.Recording, kinds: Kinds) -> Exit:
     first = recording.segments[0].begun
     last = next((one.steps[-1].at for one in reversed(recording.segments) if one.steps), first.at)
     played = _Played(
@@ -204,12 +202,12 @@ def _play(arguments: argparse.Namespace, conf: Any, recording: reader.Recording,
             _by_others(recording, conf, played)
         except NoPlay as fault:
             say(f"{fault}.", to=sys.stderr)
-            return OTHER
+            return Exit.AMISS
     if arguments.json:
         print(json.dumps(_as_json(played)))
     else:
         _show(played)
-    return SAME if played.same else OTHER
+    return Exit.FINE if played.same else Exit.AMISS
 
 
 def _as_recorded(recording: reader.Recording, kinds: Kinds, played: _Played) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from masakarimonitors.cmd import sockets
 from masakarimonitors.cmd.console import shadow as words
 from masakarimonitors.cmd.console import tables
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.tables import Column, Writer, whole
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import loader, state_path
@@ -22,9 +23,6 @@ from masakarimonitors.shadow import comparison
 from masakarimonitors.shadow.theirs import KINDS
 from masakarimonitors.status.asked import Answer
 from masakarimonitors.system.clock import SystemClock
-
-AGREES, DIFFERS, NOTHING, UNKNOWN = 0, 1, 3, 4
-"""Exit codes; 2 is a wrong argument's, and a configuration's without a shadow."""
 
 _ROWS = (
     whole("agreement"),
@@ -41,15 +39,14 @@ def add_parser(commands: Any) -> None:
         "shadow",
         help="compare what shadows would have told masakari with what others have told it",
         description="Of monitors with --shadow or [DEFAULT] shadow = true: how many failures both have told, only "
-        f"they, only we, and the last {written.SHOWN} disagreements with their reasons. All times are UTC. Exit code "
-        "0: no disagreement. 1: there are some. 3: nothing was compared yet. 4: not all could be compared: what was "
-        "kept, or masakari, cannot be read.",
+        f"they, only we, and the last {written.SHOWN} disagreements with their reasons. All times are UTC. "
+        f"{codes('shadow')}",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document a monitor, one line each")
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Show the comparison of each monitor that has one."""
     conf = loader.load(rest, prog="masakari-monitors")
     if not conf.shadow:
@@ -58,7 +55,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             "with --config-file"
         )
         say(text, to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     found: dict[str, Any] = {}
     unreadable = False
     for name in KINDS:
@@ -77,22 +74,22 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         else:
             _show(writer, name, told)
     if unreadable:
-        return UNKNOWN
+        return Exit.UNKNOWN
     if not found:
         say(f"Nothing was compared yet in {state_path.folders(conf)[0]}.", to=sys.stderr)
-        return NOTHING
+        return Exit.NONE_THERE
     differ = [
         one["agreement"][state]
         for one in found.values()
         for state in (Agreement.ONLY_WE, Agreement.ONLY_THEY)
     ]
     if any(differ):
-        return DIFFERS
+        return Exit.AMISS
     if all(one["read"] is None for one in found.values()):
-        return NOTHING
+        return Exit.NONE_THERE
     # Who could not read all that others have told has found no disagreement, and does not know that there is none.
     untold = [one for one in found.values() if one["read"] is None or one["trouble"] or one["not_compared"]]
-    return UNKNOWN if untold else AGREES
+    return Exit.UNKNOWN if untold else Exit.FINE
 
 
 def _of(name: str, conf: Any) -> tuple[dict[str, Any] | None, bool]:

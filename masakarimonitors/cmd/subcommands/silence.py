@@ -17,6 +17,7 @@ from typing import Any
 from masakarimonitors.cmd import sockets
 from masakarimonitors.cmd.console import tables
 from masakarimonitors.cmd.console.arguments import Parser
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.identity import me
 from masakarimonitors.cmd.console.tables import Column, Writer, whole
 from masakarimonitors.cmd.console.terminal import outcome, say
@@ -30,9 +31,6 @@ from masakarimonitors.outbox import control
 from masakarimonitors.outbox.by_hand import Done
 from masakarimonitors.status import unix_socket
 from masakarimonitors.system.clock import SystemClock
-
-DONE, NOT_DONE, NOT_RUNNING, UNKNOWN = 0, 1, 3, 4
-"""Exit codes; 2 is a wrong argument's."""
 
 _OF_HOSTS = ("hostmonitor",)
 _ASKED: Mapping[str, Sequence[str]] = {
@@ -57,8 +55,7 @@ def add_parser(commands: Any) -> None:
         help="hold reports about hosts, processes or instances until a time",
         description="What is silenced is watched and judged as before, and masakari is not told of it. A silence of "
         "hosts counts on all hosts where the cluster engine elects a reporter, one of processes or instances on this "
-        "host. Each ends by itself; what fails then is judged anew. Exit code 0: done. 1: not done. 3: no monitor that "
-        "it concerns runs here. 4: one could not be asked.",
+        f"host. Each ends by itself; what fails then is judged anew. {codes('silence add')}",
         epilog="Without one of these words: list.",
     )
     acts = parser.add_subparsers(dest="act", metavar="list|add|end")
@@ -114,16 +111,16 @@ def _moment(text: str) -> datetime.datetime:
     return found if found.tzinfo is not None else found.replace(tzinfo=datetime.UTC)
 
 
-def _add(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def _add(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     targets = [_as_written(word) for word in arguments.target]
     for target in targets:
         if why := fault_of(target):
             say(f"Nothing is silenced: {why}.", to=sys.stderr)
-            return 2
+            return Exit.WRONG_WORDS
     conf = loader.load(rest, prog="masakari-monitors")
     until = arguments.until or SystemClock().now().wall + arguments.length
     reason = printable(arguments.reason)
-    code = DONE
+    code = Exit.FINE
     for target in targets:
         kind = next(one for one in (ALL, *KINDS) if target.startswith(one))
         wish = Wish(what=Add(target=target, until=until), who=me(), why=reason)
@@ -132,7 +129,7 @@ def _add(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             names = " and ".join(_ASKED[kind])
             said = f"{target} is not silenced: {names} does not run here, and reports nothing."
             outcome(False, said, {**_NOBODY, "target": target}, as_json=arguments.json)
-            code = max(code, NOT_RUNNING)
+            code = max(code, Exit.NONE_THERE)
         told = (_said(name, done, {"target": target}, as_json=arguments.json) for name, done in answers)
         code = max([code, *told])
     return code
@@ -145,9 +142,9 @@ def _as_written(word: str) -> str:
     return word
 
 
-def _end(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def _end(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     conf = loader.load(rest, prog="masakari-monitors")
-    code = DONE
+    code = Exit.FINE
     for key in arguments.id:
         known = key.removeprefix("silence:")
         wish = Wish(what=End(known), who=me(), why=printable(arguments.reason))
@@ -158,7 +155,7 @@ def _end(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         about: dict[str, JSON] = {"silence": known}
         if not answers:
             outcome(False, "No monitor runs here.", {**_NOBODY, **about}, as_json=arguments.json)
-            code = max(code, NOT_RUNNING)
+            code = max(code, Exit.NONE_THERE)
         # Where nobody has done it, one that does not know it says so for all of them.
         for name, done in told or answers[:1]:
             code = max(code, _said(name, done, about, as_json=arguments.json))
@@ -172,13 +169,13 @@ class _NotAsked(Done):
 _NOBODY: Mapping[str, JSON] = {"monitor": None}
 
 
-def _said(name: str | None, done: Done, about: Mapping[str, JSON], *, as_json: bool) -> int:
+def _said(name: str | None, done: Done, about: Mapping[str, JSON], *, as_json: bool) -> Exit:
     known = None if isinstance(done, _NotAsked) else done.done
     named: dict[str, JSON] = {"silence": done.silence} if done.silence else {}
     outcome(known, done.said, {"monitor": name, **about, **named}, as_json=as_json)
     if known is None:
-        return UNKNOWN
-    return DONE if known else NOT_DONE
+        return Exit.UNKNOWN
+    return Exit.FINE if known else Exit.AMISS
 
 
 def _ask(conf: Any, names: Sequence[str], wish: Wish) -> Iterator[tuple[str | None, Done]]:
@@ -214,7 +211,7 @@ _LIST = (
 )
 
 
-def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     conf = loader.load(rest, prog="masakari-monitors")
     there = state_path.search(conf, ".sock", MONITORS)
     found: list[dict[str, Any]] = []
@@ -237,8 +234,8 @@ def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         if found or writer.is_terminal:
             writer.rows("silences", _LIST, found)
     if unknown:
-        return UNKNOWN
-    return DONE if asked else NOT_RUNNING
+        return Exit.UNKNOWN
+    return Exit.FINE if asked else Exit.NONE_THERE
 
 
 def _status(name: str, places: Sequence[Path]) -> dict[str, Any] | str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from masakarimonitors.cmd import wiring
 from masakarimonitors.cmd.console.arguments import meant
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.cmd.rehearsal import hosts, instances, processes, standing
 from masakarimonitors.cmd.rehearsal.hosts import HOST
@@ -35,9 +36,7 @@ def add_parser(commands: Any) -> None:
         "died now",
         description="Plays a monitor's decision on a made-up clock, by this configuration: from how the monitor that "
         "runs on this host stands, or with --hosts or --from-none from none. Nothing is sent, and nothing is touched. "
-        "Exit code 0: masakari would be told of each, and recover it; of a process: told, or it is back; of an "
-        "instance: of its death it would be told, and act on no orderly end. 1: not so. 3: no such monitor runs here. "
-        "4: the one that runs could not be asked.",
+        f"{codes('simulate')}",
     )
     parser.add_argument(
         "what",
@@ -123,7 +122,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Play it and tell what came of it."""
     words = _words(arguments.what)
     kinds = {word.partition(":")[0] for word in words}
@@ -135,7 +134,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             f"alone{named}",
             to=sys.stderr,
         )
-        return 2
+        return Exit.WRONG_WORDS
     if kinds == {"instance"}:
         return _instance(arguments, rest, words)
     if kinds == {"process"}:
@@ -144,7 +143,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         well = _well(arguments.hosts)
     except ValueError as fault:
         say(f"--hosts: {fault}", to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     conf = loader.load(rest, prog="masakari-monitors")
     rules = asyncio.run(wiring.monitor_module("hostmonitor").rules_of(conf))
     try:
@@ -171,10 +170,10 @@ def _live(conf: Any) -> standing.Stands:
     return standing.live(conf, "hostmonitor", kinds, _NO_CLOUD)
 
 
-def _instance(arguments: argparse.Namespace, rest: Sequence[str], words: Sequence[str]) -> int:
+def _instance(arguments: argparse.Namespace, rest: Sequence[str], words: Sequence[str]) -> Exit:
     if len(words) > 1 or arguments.rack:
         say("simulate takes one instance at a time, and no host beside it", to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     return instances.play(
         loader.load(rest, prog="masakari-monitors"),
         words[0].removeprefix(_INSTANCE),
@@ -185,10 +184,10 @@ def _instance(arguments: argparse.Namespace, rest: Sequence[str], words: Sequenc
     )
 
 
-def _process(arguments: argparse.Namespace, rest: Sequence[str], words: Sequence[str]) -> int:
+def _process(arguments: argparse.Namespace, rest: Sequence[str], words: Sequence[str]) -> Exit:
     if len(words) > 1 or arguments.rack:
         say("simulate takes one process at a time, and no host beside it", to=sys.stderr)
-        return 2
+        return Exit.WRONG_WORDS
     conf = loader.load(rest, prog="masakari-monitors")
     return processes.play(
         conf,

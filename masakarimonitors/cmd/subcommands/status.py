@@ -18,6 +18,7 @@ from typing import Any
 
 from masakarimonitors.cmd import sockets
 from masakarimonitors.cmd.console import shadow, tables
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.names import MONITORS
 from masakarimonitors.cmd.console.tables import Column, Row, Writer, whole
 from masakarimonitors.cmd.console.terminal import say
@@ -31,9 +32,6 @@ from masakarimonitors.web.lives import MEANS, NONE_EXPECTED, Life
 
 # Waiting and delivered reports, and verdicts, that are shown to people; all of them are in the JSON.
 _SHOWN = 20
-
-OK, UNWELL, NOT_RUNNING, UNKNOWN = 0, 1, 3, 4
-"""Exit codes; 2 is a wrong argument's."""
 
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
@@ -76,9 +74,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "status",
         help="show how the running monitors are, what they see, have decided and why",
-        description="All times are UTC. Exit code 0: all are well. 1: one is degraded, blind or dead, or does not run "
-        "and is to run here ([web] monitors; without it each that has left an outbox). 3: none runs. 4: one does not "
-        "answer, or this user may not ask, or not see which are to run here.",
+        description=f"All times are UTC. {codes('status')}",
     )
     parser.add_argument(
         "--json", action="store_true", help="the whole snapshot as JSON, one line per monitor"
@@ -118,13 +114,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Ask each monitor's socket, once or again and again."""
     wanted = Wanted(arguments.monitor or MONITORS, arguments.subject, arguments.state)
     looking = _Looking(rest)
     if arguments.watch is None:
         return looking.once(wanted, as_json=arguments.json)
-    code = UNKNOWN
+    code = Exit.UNKNOWN
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             if sys.stdout.isatty() and not arguments.json:
@@ -141,7 +137,7 @@ class _Looking:
     def __init__(self, rest: Sequence[str]) -> None:
         self._conf, self._fault = sockets.configuration(rest)
 
-    def once(self, wanted: Wanted, *, as_json: bool) -> int:
+    def once(self, wanted: Wanted, *, as_json: bool) -> Exit:
         """Show them as they are now; the exit code."""
         there = sockets.search(self._conf, ".sock")
         with ThreadPoolExecutor(len(wanted.monitors)) as pool:  # one that hangs costs its time once
@@ -156,14 +152,14 @@ class _Looking:
             say(there.unknown, to=sys.stderr)
         if all(one.answer is Answer.NONE for one in found):
             if self._fault or there.unknown:
-                return UNKNOWN
+                return Exit.UNKNOWN
             say(
                 f"No shadow is running with its state in {there.folder}."
                 if there.shadow
                 else f"No monitor is running with its state in {there.folder}, nor has any its socket in "
                 f"{run_folder.folder()}."
             )
-            return NOT_RUNNING
+            return Exit.NONE_THERE
         untold = [name for name in silent if name not in missing] if expected.untold else []
         if untold:
             said = f"Whether more are to run here ({', '.join(untold)}) is not known: {expected.untold}."
@@ -192,7 +188,7 @@ def _print(found: Sequence[Found], wanted: Wanted, missing: Collection[str], *, 
                 writer.fields(one.name, _word(one), _words(one))
 
 
-def exit_code(found: Sequence[Found], *, missing: bool = False, untold: bool = False) -> int:
+def exit_code(found: Sequence[Found], *, missing: bool = False, untold: bool = False) -> Exit:
     """What nobody can know comes before what is wrong, and that before what is well.
 
     `missing`: one that is to run here does not; `untold`: nobody knows of one that does not run whether it is to.
@@ -200,10 +196,10 @@ def exit_code(found: Sequence[Found], *, missing: bool = False, untold: bool = F
     answers = {one.answer for one in found}
     levels = {_level(one.snapshot) for one in found if one.answer is Answer.SAID}
     if answers & {Answer.HUNG, Answer.CLOSED, Answer.ODD} or None in levels or untold:
-        return UNKNOWN
+        return Exit.UNKNOWN
     if Answer.SAID not in answers:
-        return NOT_RUNNING
-    return UNWELL if missing or Answer.DEAD in answers or levels != {Level.OK} else OK
+        return Exit.NONE_THERE
+    return Exit.AMISS if missing or Answer.DEAD in answers or levels != {Level.OK} else Exit.FINE
 
 
 def _level(snapshot: Any) -> Level | None:

@@ -21,14 +21,12 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd import bundle
 from masakarimonitors.cmd.bundle import MOST, NotHad, NotHere, Part
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import ConfigFault, loader
 from masakarimonitors.core.printable import printable
 from masakarimonitors.system.clock import SystemClock
 from masakarimonitors.system.threads import NoThread, Pool
-
-ALL, PARTLY, NOT_WRITTEN = 0, 1, 4
-"""Exit codes; 2 is a wrong argument's."""
 
 _WITHIN = 40.0
 """Seconds for one part: a disk or a monitor that does not answer must not cost the others."""
@@ -71,8 +69,7 @@ def add_parser(commands: Any) -> None:
         "support-bundle",
         help="gather states, reports, logs and versions in one file, without secrets",
         description="Writes a tar archive that only you can read. Each monitor is asked to write what it is doing to "
-        "its log first. Exit code 0: all was gathered. 1: something could not be had, which is named. 4: the archive "
-        "could not be written.",
+        f"its log first. {codes('support-bundle')}",
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="the archive; it must not be there yet")
     parser.add_argument(
@@ -82,7 +79,7 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Gather, and write."""
     conf: cfg.ConfigOpts | None = None
     unread = ""
@@ -120,16 +117,16 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         for part, why in missing.items():
             say(f"not in it: {part}: {why}", lines=True, to=sys.stderr)
         print(path)
-    return PARTLY if found.missing else ALL
+    return Exit.AMISS if found.missing else Exit.FINE
 
 
-def _not_written(path: Path, fault: OSError, *, as_json: bool) -> int:
+def _not_written(path: Path, fault: OSError, *, as_json: bool) -> Exit:
     why = f"{path} cannot be written: {fault.strerror}; name another file by --output"
     if as_json:
         print(json.dumps({"file": None, "why": why}))
     else:
         say(why, to=sys.stderr)
-    return NOT_WRITTEN
+    return Exit.UNKNOWN
 
 
 def _about(found: Gathered, now: datetime.datetime, secrets: str) -> str:

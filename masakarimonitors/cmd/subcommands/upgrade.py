@@ -19,6 +19,9 @@ from oslo_config import cfg
 from masakarimonitors.cmd import wiring
 from masakarimonitors.cmd.checks import building, state
 from masakarimonitors.cmd.checks import files as read_files
+from masakarimonitors.cmd.console import ending
+from masakarimonitors.cmd.console.arguments import Typed
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import ConfigFault, loader, state_path
 from masakarimonitors.core.finding import Finding, Weight, fault, ok, warning
@@ -123,19 +126,38 @@ def summary(found: Sequence[Finding]) -> tuple[Weight, str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run it and end with its exit code."""
-    sys.exit(status(sys.argv[1:] if argv is None else argv))
+    ending.stand_in()
+    ending.leave(ended(sys.argv[1:] if argv is None else argv))
 
 
-def status(argv: Sequence[str]) -> int:
+def ended(argv: Sequence[str]) -> Exit:
+    """Run it: with what it has ended."""
+    code = ending.guarded(PROG, lambda: status(argv))
+    return Exit.CANNOT_LOOK if code is Exit.FAULT else code
+
+
+def status(argv: Sequence[str]) -> Exit:
     """Its exit code; what is to be said is printed."""
     try:
         from oslo_upgradecheck import upgradecheck
     except ModuleNotFoundError:
         say(_WITHOUT, to=sys.stderr)
-        return 255
+        return Exit.CANNOT_LOOK
     conf = cfg.ConfigOpts()
-    code: int = upgradecheck.main(conf, loader.PROJECT, _commands(upgradecheck, conf), argv=list(argv))
-    return code
+    try:
+        return Exit(upgradecheck.main(conf, loader.PROJECT, _commands(upgradecheck, conf), argv=list(argv)))
+    except (cfg.Error, UnicodeDecodeError) as fault:  # of files that cannot even be read
+        say(f"{PROG}: {_why(argv, fault)}", lines=True, to=sys.stderr)
+        return Exit.CANNOT_LOOK
+
+
+def _why(argv: Sequence[str], fault: Exception) -> str:
+    """In the words of the monitors, which could not start with these files either."""
+    try:
+        loader.load(Typed(argv).shared, prog="masakari-monitors")
+    except ConfigFault as same:
+        return str(same)
+    return str(fault)
 
 
 def _commands(upgradecheck: Any, conf: cfg.ConfigOpts) -> Any:

@@ -1,12 +1,13 @@
 """`masakari-monitors demo`: breaks a real process and shows the whole path with its milliseconds.
 
 Everything is real and private: a folder, a process, the process monitor, the outbox on disk, and the
-embedded receiver. Exits 0 when the report has arrived.
+embedded receiver.
 """
 
 import argparse
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import stat
@@ -23,6 +24,7 @@ from rich.live import Live
 from rich.table import Table
 
 from masakarimonitors.cmd import runner
+from masakarimonitors.cmd.console.exits import Exit, codes
 from masakarimonitors.cmd.subcommands.services.run import say
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.core.decision import Instant, Ruling, Verdict
@@ -76,6 +78,14 @@ _MONITOR = "processmonitor"
 _PATIENCE = 60.0
 
 
+class _Console(Console):
+    """Without an opinion of its own of how a program ends whose reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises it."""
+        raise BrokenPipeError(errno.EPIPE, "whoever read this has gone")
+
+
 @dataclass
 class _Path:
     """The steps of the path and when each was first seen (seconds of the monotonic clock)."""
@@ -120,12 +130,12 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "demo",
         help="break a real process and watch its report arrive at the embedded receiver",
-        description="Needs no cloud, no configuration and no root. Exits 0 when the report has arrived.",
+        description=f"Needs no cloud, no configuration and no root. {codes('demo')}",
     )
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Play the demonstration."""
     with tempfile.TemporaryDirectory(prefix="mm-demo-") as name:
         folder = Path(name)
@@ -158,8 +168,8 @@ def _end(folder: Path) -> None:
         os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
 
 
-async def _play(conf: cfg.ConfigOpts, folder: Path) -> int:
-    console = Console()
+async def _play(conf: cfg.ConfigOpts, folder: Path) -> Exit:
+    console = _Console()
     stop = asyncio.Event()
     path = _Path()
     runner.stop_on_signals(stop)
@@ -214,7 +224,7 @@ async def _play(conf: cfg.ConfigOpts, folder: Path) -> int:
                 markup=False,
                 highlight=False,
             )
-    return 0 if arrived else 1
+    return Exit.FINE if arrived else Exit.AMISS
 
 
 async def _next_step(path: _Path, stop: asyncio.Event) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.cmd.console.terminal import say
 from masakarimonitors.conf import loader
 from masakarimonitors.hostmonitor.drivers.pacemaker.alerts import install as alerts
@@ -30,7 +31,7 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Do it; exit code 1 and one sentence when it cannot be done."""
     try:
         if arguments.action == "show":
@@ -39,10 +40,10 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             if arguments.json:
                 told = {"configured_path": named, "recipient": shown.recipient, "file": str(shown.file)}
                 print(json.dumps(told))
-                return 0
+                return Exit.FINE
             say(f"CIB:  {named} -> {shown.recipient}" if named else "CIB:  does not name the alert agent")
             say(f"file: {shown.file}")
-            return 0
+            return Exit.FINE
         if arguments.action == "install":
             configured = loader.load(rest, prog="masakari-monitors").host.pacemaker_alert_socket
             done = alerts.install(arguments.path, arguments.socket or configured)
@@ -50,6 +51,6 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
             done = alerts.remove(arguments.path)
     except alerts.AlertFault as fault:
         say(f"masakari-monitors: {fault}", lines=True, to=sys.stderr)
-        return 1
+        return Exit.AMISS
     say("\n".join(done), lines=True)
-    return 0
+    return Exit.FINE

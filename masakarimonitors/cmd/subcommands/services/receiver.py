@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from oslo_config import cfg
 
 from masakarimonitors.cmd import runner
-from masakarimonitors.cmd.console.terminal import say
+from masakarimonitors.cmd.console.exits import Exit
+from masakarimonitors.cmd.console.terminal import aside, say
 from masakarimonitors.conf import ConfigFault
 from masakarimonitors.system.clock import SystemClock
 
@@ -27,18 +28,24 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Listen until SIGTERM or SIGINT."""
     asyncio.run(_run(runner.load(rest, "masakari-monitors")))
-    return 0
+    return Exit.FINE
 
 
 async def _run(conf: cfg.ConfigOpts) -> None:
     stop = asyncio.Event()
     runner.stop_on_signals(stop)
     async with embedded_receiver(conf) as url:
-        say(f"Receiving reports at {url}/v1 (auth_type = none, endpoint = {url}/v1); page: {url}/")
-        say("Reports are kept and shown; nothing is recovered. Ctrl-C stops it.", now=True)
+        aside(
+            lambda: say(
+                f"Receiving reports at {url}/v1 (auth_type = none, endpoint = {url}/v1); page: {url}/\n"
+                "Reports are kept and shown; nothing is recovered. Ctrl-C stops it.",
+                lines=True,
+                now=True,
+            )
+        )
         await stop.wait()
 
 

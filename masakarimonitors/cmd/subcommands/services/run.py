@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import contextlib
 import functools
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from oslo_config import cfg
 
 from masakarimonitors.cmd import runner, shadowing, wiring
 from masakarimonitors.cmd.console import terminal
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.cmd.reloading import Again
 from masakarimonitors.cmd.subcommands.services.receiver import embedded_receiver
 from masakarimonitors.cmd.wiring import WiredMonitor
@@ -38,12 +38,12 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Run until SIGTERM or SIGINT."""
     conf = runner.load(rest, "masakari-monitors")
     again = functools.partial(loader.load, rest, prog="masakari-monitors")
     asyncio.run(_run(conf, arguments.monitor, again))
-    return 0
+    return Exit.FINE
 
 
 async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None, again: Again) -> None:
@@ -66,9 +66,8 @@ async def _run(conf: cfg.ConfigOpts, wanted: Sequence[str] | None, again: Again)
             where = "nobody: [DEFAULT] shadow = true. What would be told is compared with what others tell"
 
         def started(running: Sequence[WiredMonitor], page: str) -> None:
-            # A terminal that has gone or that nobody reads is no reason to stop watching.
-            with contextlib.suppress(RuntimeError):  # no thread
-                threading.Thread(target=_say, args=(running, chosen, where, page), daemon=True).start()
+            not_here = [f"{name}: {why}" for name, why in chosen.left_out.items()]
+            terminal.aside(lambda: say(running, not_here, where, page, waiting=chosen.waiting))
 
         await runner.serve(
             conf,
@@ -112,13 +111,6 @@ def choose(conf: cfg.ConfigOpts, wanted: Sequence[str] | None) -> Chosen:
             if obstacle := wiring.obstacle(name, conf):
                 waiting[name] = obstacle
     return Chosen(names, waiting, left_out)
-
-
-def _say(running: Sequence[WiredMonitor], chosen: Chosen, where: str, page: str) -> None:
-    # Nor is one that lacks a letter.
-    with contextlib.suppress(OSError, ValueError):
-        not_here = [f"{name}: {why}" for name, why in chosen.left_out.items()]
-        say(running, not_here, where, page, waiting=chosen.waiting)
 
 
 _NOBODY: Mapping[str, str] = {}

@@ -16,8 +16,9 @@ from typing import Any
 from oslo_config import cfg
 
 from masakarimonitors.cmd import sockets, starting
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.cmd.console.names import MONITORS
-from masakarimonitors.cmd.console.terminal import say
+from masakarimonitors.cmd.console.terminal import aside, say
 from masakarimonitors.cmd.subcommands import explain
 from masakarimonitors.conf import ConfigFault, state_path
 from masakarimonitors.core.printable import masked
@@ -56,10 +57,10 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     """Serve until SIGTERM or SIGINT."""
     asyncio.run(_run(starting.load(rest, "masakari-monitors")))
-    return 0
+    return Exit.FINE
 
 
 def explained(conf: cfg.ConfigOpts, text: str) -> Explanation:
@@ -173,7 +174,7 @@ async def _run(conf: cfg.ConfigOpts) -> None:
                 tasks.create_task(look_again(conf, watch, known, clock, pool)),
             ]
             systemd.notify("READY=1")
-            say(f"All monitors of this host at {where}. Ctrl-C stops it.", now=True)
+            aside(lambda: say(f"All monitors of this host at {where}. Ctrl-C stops it.", now=True))
             await stop.wait()
             systemd.notify("STOPPING=1")
             for task in running:

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from masakarimonitors.cmd.console import ending
+from masakarimonitors.cmd.console.ending import Ended
+from masakarimonitors.cmd.console.exits import Exit
 from masakarimonitors.cmd.console.names import NotBuilt
 from masakarimonitors.conf import ConfigFault
 from tests.fixtures.waiting import PATIENCE
 
 
-def fails(fault: BaseException) -> Callable[[], None]:
-    def run() -> None:
+def fails(fault: BaseException) -> Callable[[], Exit]:
+    def run() -> Exit:
         raise fault
 
     return run
@@ -29,6 +31,14 @@ def fails(fault: BaseException) -> Callable[[], None]:
         (NotBuilt("Not here."), 1, "prog: Not here.\n"),
         (KeyboardInterrupt(), 130, ""),
         (ValueError("a surprise"), 70, ""),
+        (OSError(5, "a surprise"), 70, ""),
+        (Ended("Nobody knows.", Exit.UNKNOWN), 4, "prog: Nobody knows.\n"),
+        (ExceptionGroup("two", [BrokenPipeError(), ExceptionGroup("", [ValueError()])]), 70, ""),
+        (ExceptionGroup("one", [ConfigFault("Set x.")]), 1, "prog: Set x.\n"),
+        (BaseExceptionGroup("one", [KeyboardInterrupt()]), 130, ""),
+        (ExceptionGroup("one", [BrokenPipeError()]), 141, ""),
+        (SystemExit(2), 2, ""),
+        (SystemExit(), 0, ""),
     ],
 )
 def test_what_goes_wrong_is_an_exit_code_and_words(
@@ -43,10 +53,9 @@ def test_what_goes_wrong_is_an_exit_code_and_words(
     assert [record.levelno for record in caplog.records] == ([logging.CRITICAL] if code == 70 else [])
 
 
-def test_what_goes_well_is_0_and_an_exit_that_was_asked_for_is_left_alone() -> None:
-    assert ending.guarded("prog", lambda: None) == 0
-    with pytest.raises(SystemExit):
-        ending.guarded("prog", fails(SystemExit(2)))
+def test_what_it_says_itself_is_the_code_and_of_what_stays_a_reader_that_has_gone_is_no_excuse() -> None:
+    assert ending.guarded("prog", lambda: Exit.NONE_THERE) is Exit.NONE_THERE
+    assert ending.guarded("prog", fails(BrokenPipeError()), stays=True) is Exit.FAULT
 
 
 async def test_whoever_cannot_take_our_last_words_does_not_hold_up_the_end(tmp_path: Path) -> None:

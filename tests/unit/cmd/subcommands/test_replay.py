@@ -94,7 +94,7 @@ def test_a_process_is_played_by_its_own_rules_and_by_todays(run: Run, tmp_path: 
     run("replay", "--live", "--monitor", "processmonitor", "--rules", "today", "--json")
     told = json.loads(capsys.readouterr().out)
     assert told["by"] == "today" and told["supposed"][0].startswith("the list of processes is the one")
-    assert run("replay", str(tape.path), "--rules", "recorded") == 4, "it is not the host monitor's"
+    assert run("replay", str(tape.path), "--rules", "recorded") == 2, "it is not the host monitor's"
 
 
 def test_instances_by_todays_rules(run: Run, configure: Configure, tmp_path: Path, capsys: Said) -> None:
@@ -172,6 +172,13 @@ def test_another_version_says_so(run: Run, night: Path, capsys: Said) -> None:
     night.write_bytes(night.read_bytes().replace(b'"format":1', b'"format":7', 1))
     assert run("replay", str(night), "--rules", "recorded") == 4
     assert "it was recorded by version 1.0 in format 7" in capsys.readouterr().err
+
+
+def test_one_of_another_monitor_is_called_by_its_name_and_not_of_another_version(
+    run: Run, night: Path, capsys: Said
+) -> None:
+    assert run("replay", str(night), "--monitor", "processmonitor", "--rules", "recorded") == 2
+    assert capsys.readouterr().err == "It is a recording of hostmonitor: say --monitor hostmonitor\n"
 
 
 def test_other_links_cannot_judge_it(run: Run, night: Path, configure: Configure, capsys: Said) -> None:
