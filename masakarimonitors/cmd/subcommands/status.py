@@ -157,7 +157,8 @@ class _Looking:
                 f"No shadow is running with its state in {there.folder}."
                 if there.shadow
                 else f"No monitor is running with its state in {there.folder}, nor has any its socket in "
-                f"{run_folder.folder()}."
+                f"{run_folder.folder()}.",
+                to=sys.stderr if as_json else sys.stdout,
             )
             return Exit.NONE_THERE
         untold = [name for name in silent if name not in missing] if expected.untold else []

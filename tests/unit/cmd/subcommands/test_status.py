@@ -56,6 +56,9 @@ async def shown(folder: Path, clock: FakeClock, *statuses: MonitorStatus):  # ty
 def test_nobody_runs(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status") == 3
     assert f"No monitor is running with its state in {tmp_path}/state, nor" in capsys.readouterr().out
+    assert run("status", "--json") == 3
+    told = capsys.readouterr()
+    assert told.out == "" and "No monitor is running" in told.err, "a program reads JSON, or nothing"
 
 
 async def test_each_monitor_that_runs_is_shown_with_what_is_in_its_way(
