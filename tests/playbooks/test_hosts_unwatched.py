@@ -151,6 +151,46 @@ def test_an_entry_of_about_the_same_moment_is_of_this_outage() -> None:
     assert play.reports == []
 
 
+def following() -> Play:
+    return Play(ELECTED).all_up("node05").wait(30).follows("node02", {})
+
+
+def test_a_reporter_whose_clock_is_behind_has_told_this_outage_all_the_same() -> None:
+    """An entry that comes while its writer is followed was written then, whatever time it names."""
+    play = following().cut("node05").wait(5)
+    theirs = {"node05": entry(play, ago=3600)}
+    play.follows("node02", theirs).wait(200)
+    assert not play.last("host:node05").alarm
+    play.leads(theirs).wait(600)
+    assert play.reports == []
+
+
+def test_a_reporter_that_is_the_first_to_see_it_may_have_another_clock() -> None:
+    play = following()
+    theirs = {"node05": entry(play, ago=3600)}
+    play.follows("node02", theirs).cut("node05").wait(200)
+    assert not play.last("host:node05").alarm
+    play.leads(theirs).wait(600)
+    assert play.reports == []
+
+
+def test_what_a_reporter_whose_clock_is_ahead_has_told_is_of_the_outage_of_then() -> None:
+    """It dies before it can write that the host is back, and then the host fails again."""
+    play = following().cut("node05").wait(5)
+    theirs = {"node05": entry(play, ago=-3600)}
+    play.follows("node02", theirs).wait(120).heal("node05").wait(15).cut("node05").wait(5)
+    play.leads(theirs).wait(60)
+    assert play.reports == [stopped("node05")]
+
+
+def test_of_what_was_written_while_nobody_was_followed_its_own_time_decides() -> None:
+    play = Play(ELECTED).all_up("node05").wait(30).follows("node02").wait(600)
+    old = {"node05": entry(play, ago=500)}
+    play.cut("node05").wait(5).follows("node02", old).wait(5)
+    play.leads(old).wait(60)
+    assert play.reports == [stopped("node05")]
+
+
 def test_the_whole_ledger_is_written_at_each_gain_also_when_it_is_the_same() -> None:
     play = Play(ELECTED).all_up("node05").leads({})
     assert play.ledgers == [{}]

@@ -140,7 +140,9 @@ class Cluster:
     """What spans hosts: the facts beside the host itself by which it is judged.
 
     `views`: this monitor's own sight of each link; `reporter`: who reports; `ledger`: the open outages as they stand
-    where the next leader reads them, as far as known; `storms`: by scope; `segments` and `maintenance`: of masakari;
+    where the next leader reads them, as far as known; `heard`: of those that were written while this monitor followed
+    their reporter, the monotonic second at which it heard of them (minus infinity: before it followed), and `followed`:
+    whether it does so now, ledger and all; `storms`: by scope; `segments` and `maintenance`: of masakari;
     `unseen`: registered hosts that no link lists, as they were told. `work_readings`: which links' planned
     work was read. `silences`: whose failures somebody wants not to be told. `began`: the monotonic second of the first
     observation.
@@ -149,6 +151,8 @@ class Cluster:
     views: Mapping[str, ViewState]
     reporter: Reporter = field(default_factory=Reporter)
     ledger: Mapping[str, LedgerEntry] = field(default_factory=dict)
+    heard: Mapping[str, float] = field(default_factory=dict)
+    followed: bool = False
     storms: Mapping[str, Storm] = field(default_factory=dict)
     segments: Segments = field(default_factory=Segments)
     maintenance: Mapping[str, Maintenance] = field(default_factory=dict)

@@ -86,16 +86,18 @@ def _changed(
         for name in sorted(state.troubled):
             hosts.change(name, lambda judgement: judgement.but(proofs=after_another(judgement.host.proofs)))
     cluster = state.cluster
+    followed = ledger is not None and after.standing is Standing.FOLLOWER
     read = ledger is not None and not (after.standing is Standing.LEADER and after.term_read)
     if ledger is not None and read:
         if change is Change.GAINED:
             _disown(hosts, before, ledger, now)
-        _adopt(hosts, after, outages(ledger), now)
+        heard = _heard(cluster, before, ledger, now)
+        _adopt(hosts, after, outages(ledger), heard, now)
         _inherit(hosts, ledger)
         after = replace(after, term_read=after.standing is Standing.LEADER)
         # What is not in it although this monitor knows of it was not written yet; the leader writes the whole.
-        cluster = replace(cluster, ledger=dict(ledger))
-    cluster = replace(cluster, reporter=after)
+        cluster = replace(cluster, ledger=dict(ledger), heard=heard if followed else {})
+    cluster = replace(cluster, reporter=after, followed=followed, heard=cluster.heard if followed else {})
     return replace(
         of_judgements(cluster, hosts.changed(), *verdicts),
         recheck_all=news or read,
@@ -147,14 +149,33 @@ def _disown(hosts: _Hosts, before: Reporter, ledger: Mapping[str, LedgerEntry], 
             hosts.change(name, lambda judgement: disown(judgement, now))
 
 
-def _adopt(hosts: _Hosts, after: Reporter, ledger: Mapping[str, LedgerEntry], now: Instant) -> None:
+def _heard(
+    cluster: Cluster, before: Reporter, ledger: Mapping[str, LedgerEntry], now: Instant
+) -> Mapping[str, float]:
+    """When each outage in the ledger was heard of: of what has come since the last reading, which was of the reporter
+    that this monitor followed, at this moment; of what stood in the first one nobody knows."""
+    new = now.monotonic if cluster.followed and before.standing is Standing.FOLLOWER else -math.inf
+    known = {name: entry.reported_at for name, entry in cluster.ledger.items()}
+    return {
+        name: cluster.heard.get(name, -math.inf) if known.get(name) == entry.reported_at else new
+        for name, entry in outages(ledger).items()
+    }
+
+
+def _adopt(
+    hosts: _Hosts,
+    after: Reporter,
+    ledger: Mapping[str, LedgerEntry],
+    heard: Mapping[str, float],
+    now: Instant,
+) -> None:
     for name, entry in ledger.items():
         if name == hosts.policy.own:
             continue
         before = hosts.of(name)
         if after.standing is Standing.FOLLOWER and _is_well(hosts, before.host, now):
             continue  # the reporter has seen first what we are about to see, or is about to close it
-        hosts.put(before, adopt(before, entry, now))
+        hosts.put(before, adopt(before, entry, now, heard[name]))
 
 
 def _inherit(hosts: _Hosts, ledger: Mapping[str, LedgerEntry]) -> None:

@@ -5,6 +5,7 @@ word, on the values that count now; what then happens is the table's (`outage.py
 `pursue.py`'s.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -189,7 +190,7 @@ def _open(court: Court, judgement: Judgement, values: Values) -> Judgement:
     entry = court.cluster.ledger.get(judgement.name)
     if entry is None or court.cluster.reporter.standing is not Standing.FOLLOWER:
         return judgement
-    return adopt(judgement, entry, court.now)
+    return adopt(judgement, entry, court.now, court.cluster.heard.get(judgement.name, -math.inf))
 
 
 def _was_watched(court: Court, host: HostState) -> bool:

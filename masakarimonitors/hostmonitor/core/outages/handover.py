@@ -25,10 +25,11 @@ WINDOW = 180.0
 by default): a report that may be on its way is repeated as the same one, not made anew."""
 
 
-def adopt(judgement: Judgement, entry: LedgerEntry, now: Instant) -> Judgement:
+def adopt(judgement: Judgement, entry: LedgerEntry, now: Instant, heard: float = -math.inf) -> Judgement:
     """Another monitor has written down that it reported this host's outage.
 
-    An entry is void if this monitor saw the host up after it; an older one says nothing new.
+    An entry is void if this monitor saw the host up after it; an older one says nothing new. `heard`: the monotonic
+    second at which this monitor heard of the entry, if it was written then.
     """
     if not HOSTNAME.match(judgement.name):
         return judgement
@@ -36,7 +37,7 @@ def adopt(judgement: Judgement, entry: LedgerEntry, now: Instant) -> Judgement:
     if outage is None:
         outage = Outage(failed=Instant(-math.inf, entry.reported_at), phase=Phase.UNSURE)
         judgement = judgement.but(outage=outage)
-    elif is_void(outage, entry) or not _says_more(outage.report, entry):
+    elif is_void(outage, entry, heard) or not _says_more(outage.report, entry):
         return judgement
     if outage.report is None:
         fate = Fate.ANOTHERS if entry.delivered else Fate.TAKEN_BACK
@@ -46,10 +47,16 @@ def adopt(judgement: Judgement, entry: LedgerEntry, now: Instant) -> Judgement:
     return judgement.in_outage(report=_as_report(entry, fate, now))
 
 
-def is_void(outage: Outage, entry: LedgerEntry) -> bool:
-    """Whether the entry is older than a moment at which this monitor saw the host up: of an outage before this one."""
-    apart = datetime.timedelta(seconds=SEEN_APART)
-    return outage.watch.begun and entry.reported_at < outage.failed.wall - apart
+def is_void(outage: Outage, entry: LedgerEntry, heard: float = -math.inf) -> bool:
+    """Whether the entry is older than a moment at which this monitor saw the host up: of an outage before this one.
+
+    Who followed its writer knows that by its own clock. Otherwise the writer's decides, which may be wrong.
+    """
+    if not outage.watch.begun:
+        return False
+    if heard > -math.inf:
+        return heard < outage.failed.monotonic - SEEN_APART
+    return entry.reported_at < outage.failed.wall - datetime.timedelta(seconds=SEEN_APART)
 
 
 def _says_more(report: Report | None, entry: LedgerEntry) -> bool:
