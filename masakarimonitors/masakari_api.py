@@ -341,11 +341,14 @@ class MasakariApi:
 def judge(status: int, text: str) -> Outcome:
     """What an HTTP answer means for the notification that was offered (masakari-api v1)."""
     answer = f"{status} {_text(text)}".strip()
-    if status == 202 or (status in (200, 201) and _envelope(text) == "notification"):
+    if status in (200, 201, 202) and _envelope(text) == "notification":
         said = _inside(text)
         return Delivered(
             answer, str(said.get("notification_uuid") or ""), str(said.get("source_host_uuid") or "")
         )
+    if status == 202:
+        # A gateway that takes everything, or masakari-api's own without its words: offered again, it is taken or known.
+        return Unreachable(f"{answer} ({_STRANGE})", maybe_accepted=True)
     if status == 409:
         # Only the words tell the two apart, and a host's own name may hold either word: no name has a space.
         if "under maintenance" in text:

@@ -61,6 +61,15 @@ def test_whoever_answers_but_is_not_masakari_api_settles_nothing(status: int, te
     assert not outcome.maybe_accepted
 
 
+@pytest.mark.parametrize(
+    "text", ["", "{}", "<html>Accepted</html>", '{"job": {"id": 1}}', '{"notification": {"no']
+)
+def test_that_something_was_accepted_is_no_proof_that_masakari_has_it(text: str) -> None:
+    """A gateway answers so to everything; where it was masakari-api, the next try finds the report there."""
+    outcome = judge(202, text)
+    assert isinstance(outcome, Unreachable) and outcome.maybe_accepted and "endpoint" in outcome.answer
+
+
 def test_a_report_that_is_too_large_will_always_be() -> None:
     assert isinstance(judge(413, "413 Request Entity Too Large"), Refused)
 
@@ -201,7 +210,7 @@ class Token:
         assert not allow_reauth and self.fresh
         self.posted.append(self.number)
         status = 202 if self.number in self.accepted else 401
-        return SimpleNamespace(status_code=status, text="", headers={})
+        return SimpleNamespace(status_code=status, text='{"notification": {}}', headers={})
 
 
 class TokenRunsOut(HttpSession):
@@ -353,7 +362,8 @@ async def test_what_masakari_does_not_know_is_told_from_what_it_does_not_tell(
 def test_an_accepted_report_is_known_by_what_masakari_calls_it_and_its_host() -> None:
     text = '{"notification": {"notification_uuid": "n-1", "source_host_uuid": "h-1"}}'
     assert judge(202, text) == Delivered("202 n-1", "n-1", "h-1")
-    assert judge(202, "") == Delivered("202")
+    text = '{"notification": {}}'
+    assert judge(202, text) == Delivered(f"202 {text}")
 
 
 async def test_whether_masakari_is_in_reach_is_known_by_the_last_call_of_either_kind() -> None:
@@ -375,7 +385,8 @@ async def test_whether_masakari_is_in_reach_is_known_by_the_last_call_of_either_
 @pytest.mark.parametrize(
     ("status", "text", "away"),
     [
-        (202, "", False),
+        (202, '{"notification": {}}', False),
+        (202, "", True),
         (400, '{"badRequest": {"message": "no such host"}}', False),
         (409, DUPLICATE, False),
         (500, "", False),
