@@ -27,6 +27,8 @@ from tests.fixtures.waiting import eventually
 
 KILLS = 200
 KILLS_BESIDE_STRANGERS = 40
+KILLS_WITH_A_GRACE = 60
+GRACE = 1
 STRANGERS = 1000
 SERVICES = 40
 REPORTS = 40
@@ -46,7 +48,13 @@ CLOCK = "date +%s.%N"
 async def bench() -> list[Row]:
     """Every figure of the process monitor."""
     rows = []
-    for measure in (death_to_restart, death_beside_strangers, retry_to_report, cost_of_watching):
+    for measure in (
+        death_to_restart,
+        death_beyond_the_grace,
+        death_beside_strangers,
+        retry_to_report,
+        cost_of_watching,
+    ):
         with tempfile.TemporaryDirectory(prefix="bench-process-") as name:
             try:
                 rows += await measure(Path(name))
@@ -84,10 +92,7 @@ async def monitor(
                 "process": {
                     "process_list_path": folder / "list.yaml",
                     # Neither of these waits is measured.
-                    "restart_grace": 0,
-                    "start_patience": 0,
-                    "own_pid_namespace": True,
-                    **options,
+                    **{"restart_grace": 0, "start_patience": 0, "own_pid_namespace": True, **options},
                 },
             }
         )
@@ -148,6 +153,17 @@ async def death_to_restart(folder: Path) -> list[Row]:
     ]
 
 
+async def death_beyond_the_grace(folder: Path) -> list[Row]:
+    """As it is in the field: the last look begins as long before the end of the grace as the one before it took."""
+    took = [after - GRACE * 1000 for after in await kills(folder, KILLS_WITH_A_GRACE, grace=GRACE)]
+    median, p99 = statistics.median(took), quantile(took, 0.99)
+    what = f"the same beyond a grace of {GRACE} s"
+    return [
+        Row(f"{what}, median of {len(took)}", "<= 4 ms", f"{median:.1f} ms", median <= 4),
+        Row(f"{what}, p99 of {len(took)}", "<= 20 ms", f"{p99:.1f} ms", p99 <= 20),
+    ]
+
+
 async def death_beside_strangers(folder: Path) -> list[Row]:
     """Connections to the status that ask nothing, and are kept."""
     took = await kills(folder, KILLS_BESIDE_STRANGERS, STRANGERS)
@@ -162,7 +178,7 @@ async def death_beside_strangers(folder: Path) -> list[Row]:
     ]
 
 
-async def kills(folder: Path, count: int, strangers: int = 0) -> list[float]:
+async def kills(folder: Path, count: int, strangers: int = 0, grace: int = 0) -> list[float]:
     """Milliseconds from each of so many deaths to its restart command."""
     services = programs(folder, SERVICES)
     entries = [
@@ -175,7 +191,7 @@ async def kills(folder: Path, count: int, strangers: int = 0) -> list[float]:
     listen = "127.0.0.1:0" if strangers else ""
     async with contextlib.AsyncExitStack() as stack:
         process = await stack.enter_async_context(
-            monitor(folder, "".join(entries), listen=listen, restart_interval=1)
+            monitor(folder, "".join(entries), listen=listen, restart_interval=1, restart_grace=grace)
         )
         await eventually(lambda: held(process.pid) == SERVICES, "all services are watched", every=0.005)
         # As on a host that has been up for a while: the monitor knows who lives there.

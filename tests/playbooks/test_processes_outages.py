@@ -12,6 +12,7 @@ from masakarimonitors.processmonitor.core.observation import (
     MaintenanceSeen,
     Presence,
     Run,
+    Sighting,
 )
 from tests.fixtures.process_play import FULL, NOVA, Play, leaves, notified, reported
 
@@ -44,6 +45,33 @@ def test_who_stays_gone_for_the_grace_is_restarted_upon_a_fresh_look() -> None:
     play.stays_gone()
     play.runs("restart")
     assert play.now.monotonic - died == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("took", "lead"), [(0.02, 0.02), (0.2, 0.05)])
+def test_the_last_look_of_the_grace_begins_as_early_as_the_one_before_it_took(
+    took: float, lead: float
+) -> None:
+    play = Play(NOVA, grace=1.0)
+    play.running()
+    died = play.now.monotonic
+    play.gone()
+    while not isinstance(play.asked[0], Run):
+        (look,) = play.asked
+        assert isinstance(look, Look)
+        began = play.now
+        play.wait(took)
+        play.tell(
+            Sighting(
+                process_name=look.process_name,
+                presence=Presence.GONE,
+                at=began,
+                evidence="seen",
+                in_reply_to=look.request_id,
+            )
+        )
+        if not play.asked:
+            play.to_next_alarm()
+    assert began.monotonic - died == pytest.approx(1.0 - lead)
 
 
 def test_at_start_somebody_else_may_be_starting_it_too() -> None:

@@ -43,6 +43,8 @@ from masakarimonitors.processmonitor.core.telling import Outcome, try_of
 from masakarimonitors.processmonitor.core.tries import Case
 
 _LAST_PAUSE = 1.0
+# The last look of a grace begins at most such a part of it before its end.
+_LONGEST_LEAD = 0.05
 _BLIND_PAUSE = 1.0
 _UNCLEAR_PAUSE = 5.0
 
@@ -272,12 +274,12 @@ def _not_back_yet(case: Case) -> Outcome:
     assert isinstance(stage, Grace)
     if not case.answer:
         return case.process, NOTHING
-    if case.at.monotonic >= stage.until:
+    if case.at.monotonic >= stage.until - stage.lead:
         return tries.begin(case.process, stage.kind, case)
-    due = min(case.now.monotonic + stage.pause, max(stage.until, case.now.monotonic))
-    return tries.wait(
-        replace(case.process, stage=replace(stage, pause=min(stage.pause * 2, _LAST_PAUSE))), due
-    )
+    lead = min(case.now.monotonic - case.at.monotonic, _LONGEST_LEAD * case.policy.restart_grace)
+    due = min(case.now.monotonic + stage.pause, max(stage.until - lead, case.now.monotonic))
+    pause = min(stage.pause * 2, _LAST_PAUSE)
+    return tries.wait(replace(case.process, stage=replace(stage, pause=pause, lead=lead)), due)
 
 
 def _not_appeared(case: Case) -> Outcome:

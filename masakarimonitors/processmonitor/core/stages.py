@@ -111,11 +111,16 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Grace:
-    """It is gone; until then somebody else may be starting it again."""
+    """It is gone; until then somebody else may be starting it again.
+
+    `lead`: so many seconds before that the last look begins, as long as the one before it took: the time between a look
+    at somebody and a command is the look's own then, as it is for any, and none of it comes after the grace.
+    """
 
     until: float
     kind: Kind
     pause: float
+    lead: float = 0.0
     text = "gone, waiting for somebody else to start it"
 
 
