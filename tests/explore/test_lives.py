@@ -17,7 +17,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Observation,
     Reading,
 )
-from masakarimonitors.instancemonitor.core.sight.hearing import Hearing
+from masakarimonitors.instancemonitor.core.sight.hearing import Boot, Hearing
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.libvirt.domain_state import ShutoffReason
 from tests.explore.lives import Lives, Mind, first, key, mind, played
@@ -156,7 +156,7 @@ BROKEN: dict[str, Mind] = {
     "what failed is always a migration": of_readings(
         lambda one: replace(one, failed=Failed.ARRIVAL) if one.reason is ShutoffReason.FAILED else one
     ),
-    "no restart of the host is known": of_memory(lambda one: replace(one, before_reboot=False)),
+    "no restart of the host is known": of_memory(lambda one: replace(one, boot=Boot.THIS)),
     "no definition is known to be gone": of_memory(
         lambda one: replace(one, defined=True) if one.defined is False else one
     ),

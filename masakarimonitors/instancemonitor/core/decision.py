@@ -43,8 +43,8 @@ from masakarimonitors.instancemonitor.core.observation import (
 from masakarimonitors.instancemonitor.core.reports import again, by_hand, io_storm
 from masakarimonitors.instancemonitor.core.reports.telling import end_story, notify, rest, take_quiet, tell
 from masakarimonitors.instancemonitor.core.rules import ruled
-from masakarimonitors.instancemonitor.core.sight.ending import Sign
-from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing
+from masakarimonitors.instancemonitor.core.sight.ending import Question, Sign, Step
+from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Look
 from masakarimonitors.instancemonitor.core.state import (
     MISSES,
@@ -239,7 +239,7 @@ class Decider:
         instance = instance.looked(Look.NOT_LISTED, known.read_before)
         seen, decision = None, NOTHING
         # One that was defined here leaves no other trace of its death than the log that was asked for.
-        waits = instance.asked and instance.defined is not False
+        waits = instance.question is Question.OPEN and instance.defined is not False
         if instance.missed >= (_PATIENCE if waits else MISSES):
             seen = facts.of_absence(instance, now=now, expiry=self.policy.expiry)
         elif (
@@ -250,7 +250,7 @@ class Decider:
         ):
             # Without a definition it vanishes when it dies, which libvirtd may have found out unheard: its log tells.
             # Of one that is only remembered: whoever saw its process end may not have heard the answer any more.
-            decision, instance = Decision((Ask(instance.identity),)), replace(instance, asked=True)
+            decision, instance = Decision((Ask(instance.identity),)), instance.asked(Step.ASKED)
         if seen is None or (
             first_look.must_wait(state, instance.identity.uri) and first_look.accuses(instance.phase, (seen,))
         ):
@@ -324,7 +324,7 @@ class Decider:
             instance = replace(instance, held=now.wall.timestamp(), noted_at=now.monotonic)
         if Act.REPORT in acts:
             told = now.wall.timestamp()
-            instance = replace(instance, reported=told, life=started, before_reboot=False)
+            instance = replace(instance, reported=told, life=started).shown(Since.REPORTED)
             made = told_of.move(instance.fate, told_of.Step.MADE)
             instance = replace(
                 instance, noted_at=now.monotonic, fate=made, made=0.0, not_taken=Ended(times=0)

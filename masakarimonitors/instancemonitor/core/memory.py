@@ -12,7 +12,7 @@ from masakarimonitors.core.storm_memory import recall
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity
 from masakarimonitors.instancemonitor.core.sight.ending import Ending
-from masakarimonitors.instancemonitor.core.sight.hearing import Hearing
+from masakarimonitors.instancemonitor.core.sight.hearing import Boot, Hearing
 from masakarimonitors.instancemonitor.core.state import HOST, PREFIX, Instance, State
 from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.told import Fate
@@ -83,7 +83,7 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         leaving=_leaving(value),
         ending=Ending.ENDED if value.get("ended") is True else Ending.OPEN,
         hearing=Hearing.MISSED,
-        before_reboot=rebooted or value.get("before_reboot") is True,
+        boot=Boot.EARLIER if rebooted or value.get("before_reboot") is True else Boot.THIS,
         stories=_stories(value),
     )
 

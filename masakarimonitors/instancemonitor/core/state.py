@@ -27,9 +27,15 @@ from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
-from masakarimonitors.instancemonitor.core.sight import ending, hearing, legible
-from masakarimonitors.instancemonitor.core.sight.ending import Ending, Sign
-from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Hearing
+from masakarimonitors.instancemonitor.core.sight import (
+    ending,
+    halt,
+    hearing,
+    legible,
+)
+from masakarimonitors.instancemonitor.core.sight.ending import Ending, Question, Sign, Step
+from masakarimonitors.instancemonitor.core.sight.halt import Bidding, Halt, Pause, Word
+from masakarimonitors.instancemonitor.core.sight.hearing import Boot, Heard, Hearing, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Legible, Look
 from masakarimonitors.instancemonitor.core.stories import Stories
 from masakarimonitors.instancemonitor.core.told import Fate
@@ -89,11 +95,12 @@ class Instance:
     `defined`: whether libvirt keeps a definition of it (None: not told). `leaving`: whether it was held for the end of
     a live migration from here when last heard of. `ending`: what tells of its end, where its libvirt does not.
     `hearing`: whether events of it may have been missed since it was last seen, `unheard`: since when (seconds since
-    1970; 0: of an earlier run). `before_reboot`: known only from before this host was started. `missed`: censuses in a
-    row that did not list it; `asked`: what the disk tells of that is not known yet. `as_of`: after which event the last
-    look began that told of it, or did not list it. `legible`: whether its libvirt tells how it stands, `read_before`:
-    of one that is not, when its libvirt had been looked at before that. `alarm`: what was last said of it that asks for
-    a human; `halted`: why it stands still, if nobody paused it; `signalled`: its QEMU was told by a signal to end.
+    1970; 0: of an earlier run). `boot`: whether it is known only from before this host was started. `missed`: censuses
+    in a row that did not list it; `question`: whether it is open what the disk tells of that. `as_of`: after which
+    event the last look began that told of it, or did not list it. `legible`: whether its libvirt tells how it stands,
+    `read_before`: of one that is not, when its libvirt had been looked at before that. `alarm`: what was last said of
+    it that asks for a human; `halt`: why it stands still, if nobody paused it; `bidding`: whether a signal has bidden
+    its QEMU end.
     """
 
     identity: Identity
@@ -114,15 +121,15 @@ class Instance:
     ending: Ending = Ending.OPEN
     hearing: Hearing = Hearing.WHOLE
     unheard: float = 0.0
-    before_reboot: bool = False
+    boot: Boot = Boot.THIS
     missed: int = 0
-    asked: bool = False
+    question: Question = Question.NONE
     as_of: int = 0
     legible: Legible = Legible.WHOLE
     read_before: float = 0.0
     alarm: str = ""
-    halted: str = ""
-    signalled: bool = False
+    halt: Halt = Halt.NONE
+    bidding: Bidding = Bidding.NOBODY
     stories: Stories = field(default_factory=Stories)
 
     @property
@@ -134,6 +141,16 @@ class Instance:
     def vanished(self) -> bool:
         """Whether its libvirt does not list it any more; once may have been while it moved."""
         return self.missed >= MISSES
+
+    @property
+    def before_reboot(self) -> bool:
+        """Whether it is known only from before this host was started."""
+        return self.boot is Boot.EARLIER
+
+    @property
+    def halted(self) -> str:
+        """Why it stands still, though nobody paused it, or nothing."""
+        return halt.WORDS[self.halt]
 
     @property
     def unwatched(self) -> bool:
@@ -173,6 +190,22 @@ class Instance:
     def looked(self, look: Look, before: float) -> "Instance":
         """With what that means for what can be read of it; `before`: when its libvirt had been looked at before."""
         return replace(self, legible=legible.move(self.legible, look), read_before=before)
+
+    def shown(self, since: Since) -> "Instance":
+        """With what that means for of which boot of its host it is known."""
+        return replace(self, boot=hearing.move_boot(self.boot, since))
+
+    def asked(self, step: Step) -> "Instance":
+        """With what that means for what is waited for of the disk."""
+        return replace(self, question=ending.move_question(self.question, step))
+
+    def bidden(self, word: Word) -> "Instance":
+        """With what that means for who has bidden it end."""
+        return replace(self, bidding=halt.move_bidding(self.bidding, word))
+
+    def paused(self, pause: Pause) -> "Instance":
+        """With what that means for why it stands still."""
+        return replace(self, halt=halt.move(self.halt, pause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +268,7 @@ class State:
             key += f"@{identity.uri}"
         # What it was before the first look, its log tells; but not whether the host ended it.
         rebooted = (self.rebooted or identity.uri in self.older) and identity.uri not in self.read
-        return Instance(identity=identity, key=key, before_reboot=rebooted)
+        return Instance(identity=identity, key=key, boot=Boot.EARLIER if rebooted else Boot.THIS)
 
     def put(self, instance: Instance) -> "State":
         """With this instance as it is now."""

@@ -8,8 +8,9 @@ from masakarimonitors.instancemonitor.core.evidence.facts import Seen
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Fact, Phase
 from masakarimonitors.instancemonitor.core.observation import Asked, Identity, Power, Reading, Trace
 from masakarimonitors.instancemonitor.core.rules import Rule
-from masakarimonitors.instancemonitor.core.sight.ending import Sign
-from masakarimonitors.instancemonitor.core.sight.hearing import Heard
+from masakarimonitors.instancemonitor.core.sight.ending import Sign, Step
+from masakarimonitors.instancemonitor.core.sight.halt import Pause, Word
+from masakarimonitors.instancemonitor.core.sight.hearing import Heard, Since
 from masakarimonitors.instancemonitor.core.sight.legible import Look
 from masakarimonitors.instancemonitor.core.state import UNTOLD, Instance, State, subject_of
 
@@ -37,18 +38,17 @@ def read(known: Instance, reading: Reading, looked: float, after: int) -> Instan
     was known.
     """
     if reading.power is Power.UNKNOWN:
-        return replace(known, missed=0, asked=False).looked(Look.SILENT, looked)
+        return replace(known, missed=0).asked(Step.LISTED).looked(Look.SILENT, looked)
     look = Look.HIDES if facts.hides_its_last_life(reading, known) else Look.TELLS
     instance = replace(
         known,
         identity=identified(known, reading.instance),
         number=max(0, known.number),
         missed=0,
-        asked=False,
         held=0.0,
         as_of=after,
     )
-    instance = instance.looked(look, looked).told(Sign.READ)
+    instance = instance.asked(Step.LISTED).looked(look, looked).told(Sign.READ)
     if reading.power is Power.OFF:
         leaves = leaving.still(reading, known, looked=looked)
         instance = replace(instance, defined=True, leaving=leaves)
@@ -76,16 +76,17 @@ def moved(known: Instance, then: Phase, seen: Seen, *, before: Instance | None, 
     instance = replace(
         known,
         phase=then,
-        halted="" if fresh else known.halted,
-        signalled=known.signalled and not fresh,
         alarm=known.alarm if seen.fact in _SILENT else "",
     ).heard(Heard.OUTLIVED if outlived else _as_heard(known, then, seen.fact))
+    instance = instance.paused(Pause.OVER if fresh else Pause.STILL_UP)
+    instance = instance.bidden(Word.OVER if fresh else Word.STILL_UP)
+    instance = instance.shown(Since.SHOWN if shown else Since.HIDDEN)
     if seen.fact is Fact.ARRIVES and known.phase is not Phase.ARRIVING:
         instance = replace(instance, defined=False if new else known.defined or None)
     if seen.fact in HERE and known.phase is Phase.ARRIVING:
         instance = replace(instance, defined=known.defined or None)
     if shown:
-        instance = replace(instance, leaving=seen.leaves, before_reboot=False)
+        instance = replace(instance, leaving=seen.leaves)
         instance = instance.told(Sign.OUTLIVED if outlived else Sign.SEEN)
     if seen.fact is Fact.UNDEFINED and then is Phase.UNSURE:
         instance = replace(instance, held=0.0).told(Sign.UNDEFINED)
@@ -151,4 +152,4 @@ def answered(state: State, seen: object) -> State:
     instance = (
         state.instances.get((seen.instance.uri, seen.instance.uuid)) if isinstance(seen, Asked) else None
     )
-    return state.put(replace(instance, asked=False)) if instance is not None and instance.asked else state
+    return state if instance is None else state.put(instance.asked(Step.ANSWERED))

@@ -1,7 +1,8 @@
-"""What tells of the end of an instance that its libvirt does not tell of, or does not know any more? One table. Pure.
+"""What tells of the end of an instance that its libvirt does not tell of, or does not know any more? Two tables. Pure.
 
 Two things may: that its process was seen to end while nobody could be heard to stop it, and what the disk tells
 (`Trace`). What libvirtd has written down there says who ended it, and so outranks that its process is gone.
+As long as it is open what the disk tells, one that was defined is not taken for one that has left.
 """
 
 from collections.abc import Mapping
@@ -91,3 +92,42 @@ TABLE: Mapping[tuple[Ending, Sign], Ending] = {
 def move(before: Ending, sign: Sign) -> Ending:
     """The next; the table is whole."""
     return TABLE[before, sign]
+
+
+class Question(Enum):
+    """What the disk tells of it."""
+
+    NONE = auto()
+    """Nobody waits for that."""
+    OPEN = auto()
+    """It was asked for, and is not known yet."""
+
+
+class Step(Enum):
+    """What moves it."""
+
+    ASKED = auto()
+    """It is not listed for the first time, and asked for."""
+    ANSWERED = auto()
+    """The answer has come, whatever it says."""
+    LISTED = auto()
+    """Its libvirt lists it: what the disk would tell of its end does not matter any more."""
+
+
+_N, _Q = Question
+
+QUESTIONS: Mapping[tuple[Question, Step], Question] = {
+    (before, step): after
+    for step, row in {
+        Step.ASKED: (_Q, _Q),
+        Step.ANSWERED: (_N, _N),
+        Step.LISTED: (_N, _N),
+    }.items()
+    for before, after in zip(Question, row, strict=True)
+}
+"""(question, step) -> the next; whole."""
+
+
+def move_question(before: Question, step: Step) -> Question:
+    """The next; the table is whole."""
+    return QUESTIONS[before, step]

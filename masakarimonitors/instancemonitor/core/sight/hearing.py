@@ -1,7 +1,8 @@
-"""Can anything have happened to an instance since it was last seen, unheard? One table. Pure.
+"""Can anything have happened to an instance since it was last seen, unheard? Two tables. Pure.
 
 libvirt repeats no event. Where some may have been missed, what is known of an instance is what was, not what is: it may
-have been stopped, moved away, or started anew since.
+have been stopped, moved away, or started anew since. What is known only from before its host was started may be over
+altogether: with the host's death its instances die, and may run elsewhere since.
 """
 
 from collections.abc import Mapping
@@ -68,3 +69,42 @@ TABLE: Mapping[tuple[Hearing, Heard], Hearing] = {
 def move(before: Hearing, heard: Heard) -> Hearing:
     """The next; the table is whole."""
     return TABLE[before, heard]
+
+
+class Boot(Enum):
+    """Of which boot of its host what is known of an instance is."""
+
+    THIS = auto()
+    """Of this one."""
+    EARLIER = auto()
+    """Of an earlier one: it was not seen to be here since this host was started."""
+
+
+class Since(Enum):
+    """What moves it."""
+
+    SHOWN = auto()
+    """It is seen to be here, or to arrive."""
+    REPORTED = auto()
+    """Its death is reported, of a life that began since."""
+    HIDDEN = auto()
+    """Whatever else is seen of it: that it is off, or not listed."""
+
+
+_T, _E = Boot
+
+BOOTS: Mapping[tuple[Boot, Since], Boot] = {
+    (before, since): after
+    for since, row in {
+        Since.SHOWN: (_T, _T),
+        Since.REPORTED: (_T, _T),
+        Since.HIDDEN: (_T, _E),
+    }.items()
+    for before, after in zip(Boot, row, strict=True)
+}
+"""(of which boot, what has come) -> the next; whole."""
+
+
+def move_boot(before: Boot, since: Since) -> Boot:
+    """The next; the table is whole."""
+    return BOOTS[before, since]

@@ -6,6 +6,7 @@ import pytest
 
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.shown import describe
+from masakarimonitors.instancemonitor.core.sight.halt import Halt
 from masakarimonitors.instancemonitor.core.sight.legible import Legible
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from tests.fixtures.instance_play import INSTANCE, OTHER, URI
@@ -39,5 +40,5 @@ def test_nothing_is_called_well_of_which_libvirt_does_not_tell(phase: Phase) -> 
 
 
 def test_one_that_stands_still_is_shown_so_with_the_reason() -> None:
-    ((_, shown, detail, alarm),) = describe(having(replace(UP, halted="it has I/O errors")))
-    assert (shown, detail, alarm) == ("stands still", f"{INSTANCE.name}: it has I/O errors", True)
+    ((_, shown, detail, alarm),) = describe(having(replace(UP, halt=Halt.DISK)))
+    assert (shown, detail, alarm) == ("stands still", f"{INSTANCE.name}: one of its disks has failed", True)

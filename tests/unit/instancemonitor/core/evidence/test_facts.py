@@ -20,7 +20,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Rebooted,
 )
 from masakarimonitors.instancemonitor.core.sight.ending import Ending
-from masakarimonitors.instancemonitor.core.sight.hearing import Hearing
+from masakarimonitors.instancemonitor.core.sight.hearing import Boot, Hearing
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason
 from tests.fixtures.instance_play import INSTANCE, off
@@ -226,7 +226,7 @@ def test_a_guest_of_a_later_life_that_panicked_unseen() -> None:
     for known, fact in (
         (instance(Phase.PANICKED, identity=replace(INSTANCE, run=7)), [Fact.LIVES, Fact.PANICKED]),
         (instance(Phase.PANICKED, identity=replace(INSTANCE, run=8)), [Fact.PANICKED]),
-        (instance(Phase.PANICKED, before_reboot=True), [Fact.LIVES, Fact.PANICKED]),
+        (instance(Phase.PANICKED, boot=Boot.EARLIER), [Fact.LIVES, Fact.PANICKED]),
     ):
         assert read(again, replace(known, reported=800.0)) == fact
 
@@ -324,7 +324,7 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
         (instance(Phase.UP, defined=False, hearing=MISSED), Fact.UNSURE),
         (instance(Phase.UP, defined=False, hearing=MISSED, ending=Ending.ENDED), Fact.DIED),
         (
-            instance(Phase.UP, defined=False, hearing=MISSED, ending=Ending.ENDED, before_reboot=True),
+            instance(Phase.UP, defined=False, hearing=MISSED, ending=Ending.ENDED, boot=Boot.EARLIER),
             Fact.UNSURE,
         ),
         (instance(Phase.FAILED, reported=NOW), Fact.LEFT),
@@ -337,11 +337,11 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
         (instance(Phase.VANISHED, reported=NOW, held=NOW, defined=False), None),
         (instance(Phase.VANISHED, reported=NOW - 86400.0, held=NOW - 86400.0, defined=False), Fact.LEFT),
         (instance(Phase.VANISHED, reported=NOW, defined=False, ending=Ending.STOPPED), Fact.LEFT),
-        (instance(Phase.VANISHED, reported=NOW, defined=False, before_reboot=True), Fact.HOST_RESTARTED),
+        (instance(Phase.VANISHED, reported=NOW, defined=False, boot=Boot.EARLIER), Fact.HOST_RESTARTED),
         # of a guest that had not crashed, who ended it and which of its lives is not so sure
         (instance(Phase.UP, defined=False, hearing=MISSED, ending=Ending.STOPPED), Fact.UNSURE),
         (instance(Phase.UNSURE, defined=False, held=NOW, ending=Ending.STOPPED), None),
-        (instance(Phase.PANICKED, reported=NOW, defined=False, before_reboot=True), Fact.HOST_RESTARTED),
+        (instance(Phase.PANICKED, reported=NOW, defined=False, boot=Boot.EARLIER), Fact.HOST_RESTARTED),
         (instance(Phase.UNSURE, defined=False, hearing=MISSED), Fact.LEFT),
         (instance(Phase.UNSURE, defined=False, leaving=Leaving.YES), Fact.UNSURE),
         (instance(Phase.UNSURE, defined=False, leaving=Leaving.MAYBE), Fact.UNSURE),
@@ -353,7 +353,7 @@ def test_one_that_was_arriving_and_whose_last_start_failed(
         (instance(Phase.UNSURE, ending=Ending.ENDED, held=NOW), None),
         (instance(Phase.UNSURE, defined=False, ending=Ending.ENDED, leaving=Leaving.YES, held=NOW), None),
         (instance(Phase.UNSURE, defined=False, ending=Ending.ENDED, leaving=Leaving.MAYBE, held=NOW), None),
-        (instance(Phase.UNSURE, defined=False, ending=Ending.ENDED, before_reboot=True, held=NOW), None),
+        (instance(Phase.UNSURE, defined=False, ending=Ending.ENDED, boot=Boot.EARLIER, held=NOW), None),
         (instance(Phase.REMOVED, reported=NOW, defined=False), Fact.LEFT),
         (instance(Phase.UNSURE, defined=False, held=NOW), None),
         (instance(Phase.UNSURE, defined=False, held=NOW - 86400.0), Fact.LEFT),

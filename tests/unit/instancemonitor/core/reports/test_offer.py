@@ -9,6 +9,7 @@ from masakarimonitors.core.notification import HostEvent, Leave, ProcessNotifica
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Phase
 from masakarimonitors.instancemonitor.core.observation import LibvirtAway, LibvirtBack, Power, Reading
 from masakarimonitors.instancemonitor.core.reports.offer import may_offer
+from masakarimonitors.instancemonitor.core.sight.hearing import Boot
 from masakarimonitors.instancemonitor.core.state import Instance, State
 from masakarimonitors.libvirt.domain_state import Lifecycle, ShutoffReason, Stopped
 from tests.fixtures.instance_play import INSTANCE, URI, Play, off, running
@@ -30,7 +31,7 @@ def test_only_what_was_removed_waits(phase: Phase) -> None:
 
 @pytest.mark.parametrize("phase", Phase)
 def test_what_is_dead_since_before_a_restart_of_the_host_waits_to_be_looked_at(phase: Phase) -> None:
-    instance = Instance(identity=INSTANCE, key="key", phase=phase, before_reboot=True)
+    instance = Instance(identity=INSTANCE, key="key", phase=phase, boot=Boot.EARLIER)
     assert (may_offer(State(instances={instance.place: instance}), DIED, NOW) is Leave.NOW) is (
         phase not in DEAD
     )
