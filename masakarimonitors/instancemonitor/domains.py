@@ -24,6 +24,7 @@ from masakarimonitors.libvirt.domain_state import (
     Suspended,
 )
 from masakarimonitors.libvirt.faults import is_about_the_connection
+from masakarimonitors.libvirt.storage import storages_of
 from masakarimonitors.system.files.xml_text import read_xml
 
 _POWER: dict[int, Power] = {
@@ -103,6 +104,11 @@ def host_of(connection: Any, libvirt: Any) -> str:
     except ValueError:
         return ""
     return (root.findtext("./host/uuid") or "").strip().lower()
+
+
+def storages(domain: Any) -> tuple[str, ...]:
+    """On what storages the disks of a virDomain are; raises libvirtError, or ValueError where its XML is none."""
+    return storages_of(read_xml(domain.XMLDesc()))
 
 
 def read(domain: Any, uri: str, files: QemuFiles | None) -> Reading:

@@ -5,17 +5,27 @@ takes to see the process gone itself (usually under 0.3 s). An answer stands in 
 what happened before it.
 """
 
+import contextlib
 import datetime
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from masakarimonitors.core.decision import Command
 from masakarimonitors.core.offers.again import HostSeen, LookUpHost
-from masakarimonitors.instancemonitor.core.observation import Ask, Asked, Identity, Power, Reading
-from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, read, read_traces
+from masakarimonitors.instancemonitor.core.observation import (
+    Ask,
+    Asked,
+    AskStorages,
+    Identity,
+    Power,
+    Reading,
+    StoragesSeen,
+)
+from masakarimonitors.instancemonitor.domains import EventNumbers, files_of, read, read_traces, storages
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
+from masakarimonitors.libvirt.domain_state import LIST_ACTIVE
 from masakarimonitors.libvirt.event_line import EventLine
-from masakarimonitors.libvirt.faults import Unanswered, Unavailable
+from masakarimonitors.libvirt.faults import Unanswered, Unavailable, is_about_the_connection
 from masakarimonitors.libvirt.kept import KeptSessions
 from masakarimonitors.libvirt.session import OpenSession, Session, session
 from masakarimonitors.system.clock import Clock
@@ -33,7 +43,7 @@ AskMasakari = Callable[[datetime.datetime], Awaitable[HostSeen]]
 
 
 class Effects:
-    """Performs `Ask`, what libvirt knows of one instance, and `LookUpHost`."""
+    """Performs `Ask`, what libvirt knows of one instance, `AskStorages`, and `LookUpHost`."""
 
     def __init__(
         self,
@@ -55,13 +65,15 @@ class Effects:
             for uri in lines
         }
 
-    async def perform(self, command: Command) -> Asked | HostSeen | None:
+    async def perform(self, command: Command) -> Asked | StoragesSeen | HostSeen | None:
         """The answer, or what the disk tells when libvirt is away, which may be nothing: the next censuses tell.
 
         Every question is answered, for it is waited for; None only for a libvirt that is not configured.
         """
         if isinstance(command, LookUpHost):
             return await self._ask_masakari(command.since) if self._ask_masakari is not None else None
+        if isinstance(command, AskStorages):
+            return await self._ask_storages(command.uri)
         assert isinstance(command, Ask)
         if command.instance.uri not in self._sessions:
             return None  # remembered from a time in which another URI was configured
@@ -82,6 +94,16 @@ class Effects:
             if attempt < _TRIES - 1:
                 await self._clock.sleep(_AGAIN)
         return answer
+
+    async def _ask_storages(self, uri: str) -> StoragesSeen:
+        """As far as libvirt tells in time; of whom it does not, nothing is known."""
+        found: dict[str, tuple[str, ...]] = {}
+        if uri in self._sessions:
+            with contextlib.suppress(Unavailable):
+                async with self._sessions[uri].one() as libvirt:
+                    module = libvirt.api.main
+                    await libvirt.call(lambda connection: _read_storages(connection, module, found), _TIMEOUT)
+        return StoragesSeen(uri, dict(found))
 
     async def close(self) -> None:
         """Let go of the sessions."""
@@ -116,3 +138,15 @@ class Effects:
                 return None
 
         return await libvirt.call(look, _TIMEOUT)
+
+
+def _read_storages(connection: Any, libvirt: Any, found: dict[str, tuple[str, ...]]) -> None:
+    """On a session's thread: into `found`, one domain after the other, so that one that hangs hides those after it."""
+    for domain in connection.listAllDomains(LIST_ACTIVE):
+        try:
+            found[domain.UUIDString()] = storages(domain)
+        except libvirt.libvirtError as error:
+            if is_about_the_connection(error, libvirt):
+                raise
+        except ValueError:
+            continue

@@ -6,12 +6,15 @@ from masakarimonitors.core.changed_rules import RulesChanged
 from masakarimonitors.core.decision import Notify
 from masakarimonitors.core.notification import VmNotification
 from masakarimonitors.core.storm import TOGETHER, GuardPolicy
+from masakarimonitors.instancemonitor.core.explained import explain
 from masakarimonitors.instancemonitor.core.observation import (
+    AskStorages,
     Identity,
     InstanceRules,
     IoFailed,
     LibvirtAway,
     LibvirtBack,
+    StoragesSeen,
 )
 from masakarimonitors.instancemonitor.core.reports.io_storm import LATE, MOST_PUT_OFF, WAIT
 from masakarimonitors.instancemonitor.core.shown import describe
@@ -323,3 +326,67 @@ def test_whom_a_storm_holds_is_not_let_go_because_a_file_was_edited() -> None:
     play.wait(QUIET + HOLD)
     assert play.storms() == ["held", "recovered"]
     assert play.errors(6) == [REPORT] * 6, "from now on nothing waits"
+
+
+NFS, CEPH = ("nfs vault",), ("rbd vms",)
+
+
+def stored(on_nfs: int) -> Fleet:
+    """So many of the ten have their disks on one NFS server, the others in a Ceph pool."""
+    play = Fleet()
+    play.errors(1)
+    assert AskStorages(URI) in play.commands
+    play.see(StoragesSeen(URI, {one.uuid: NFS if n < on_nfs else CEPH for n, one in enumerate(FLEET)}))
+    return play
+
+
+def test_all_of_one_storage_are_a_storm_though_few_of_their_libvirt() -> None:
+    play = stored(4)
+    play.errors(4)
+    play.wait(WAIT)
+    assert [verdict.ruling.value for verdict in play.told if verdict.subject == "storm:nfs vault"] == ["held"]
+    assert play.storms() == [], "six of ten are well"
+    play.keeps_failing(4, HOLD - 60)
+    assert play.sent == []
+    shown = {subject: words for subject, _, words, _ in describe(play.state)}
+    assert "4 instances have I/O errors together" in shown["storm:nfs vault"]
+    explained = explain(play.state, f"vm:{FLEET[0].uuid}", play.now)
+    assert explained is not None and "storm" in explained.why
+
+
+def test_one_on_another_storage_is_reported_meanwhile() -> None:
+    play = stored(4)
+    play.errors(4)
+    play.wait(WAIT)
+    play.number += 1
+    play.see(IoFailed(FLEET[7], play.number, 2, "vda"))
+    play.wait(WAIT)
+    assert play.sent == ["instance-7"]
+
+
+def test_where_it_is_not_told_on_what_the_disks_are_the_storm_of_the_libvirt_is_left() -> None:
+    play = Fleet()
+    play.errors(4)
+    play.see(StoragesSeen(URI, {}))
+    play.wait(WAIT)
+    assert play.sent == [f"instance-{n}" for n in range(4)]
+
+
+def test_all_of_one_libvirt_on_one_storage_are_one_alarm() -> None:
+    play = stored(10)
+    play.errors(8)
+    play.wait(WAIT)
+    held = [verdict.subject for verdict in play.told if verdict.subject.startswith("storm:")]
+    assert held == [SCOPE] and play.sent == []
+
+
+def test_a_storm_of_one_storage_goes_on_after_a_restart_of_the_monitor() -> None:
+    play = stored(4)
+    play.errors(4)
+    play.wait(WAIT)
+    play.restart()
+    play.census(*(running(one) for one in FLEET))
+    play.see(StoragesSeen(URI, {one.uuid: NFS if n < 4 else CEPH for n, one in enumerate(FLEET)}))
+    play.errors(1)
+    play.wait(WAIT)
+    assert play.sent == [] and "storm:nfs vault" in {line[0] for line in describe(play.state)}

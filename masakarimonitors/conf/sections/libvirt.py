@@ -49,7 +49,8 @@ OPTIONS: list[cfg.Opt] = [
         default=50.0,
         min=0.0,
         max=100.0,
-        help="Per cent of the running instances of one libvirt, and at least three, that may have I/O errors together. "
+        help="Per cent of the running instances of one libvirt, or of one storage there, and at least three, that may "
+        "have I/O errors together. "
         "When more have, the reports on which masakari would restart them (IO_ERROR_REPORT) are held, because storage "
         "that has failed is then likelier than so many broken disks. Deaths are never held. 0 turns the guard off, "
         "and with it the 10 s for which such a report waits.",

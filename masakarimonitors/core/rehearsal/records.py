@@ -45,7 +45,7 @@ class Records:
         """How masakari has this host; no answer where that is not known, or a report would be offered again on it."""
         known = nearest(self.of(HostSeen), now, LOOK_EVERY)
         if known is None or _tells_less(known, command):
-            self._note("how masakari has this host")
+            self.note("how masakari has this host")
             return
         seen = known.seen
         yield when(known, now), lambda at: replace(seen, at=at)
@@ -57,12 +57,13 @@ class Records:
         ends = [one for given in self.given.values() for one in given if same(one.seen)]
         known = nearest(ends, now, WITHIN)
         if known is None:
-            self._note("what became of a report")  # it waits
+            self.note("what became of a report")  # it waits
             return
         ended, made = known.seen, told.notification.generated_time
         yield when(known, now), lambda at: replace(ended, made_at=made)
 
-    def _note(self, what: str) -> None:
+    def note(self, what: str) -> None:
+        """It is not known, and supposed."""
         self.unknown[what] = self.unknown.get(what, 0) + 1
 
 

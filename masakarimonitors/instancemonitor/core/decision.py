@@ -38,6 +38,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     ProcessEnded,
     Reading,
     ReportSettled,
+    StoragesSeen,
     Trace,
 )
 from masakarimonitors.instancemonitor.core.reports import again, by_hand, io_storm
@@ -106,6 +107,8 @@ class Decider:
                 return self._take_reading(state, reading, after, now)
             case Asked(traces=Reading()) | Asked(mute=True):
                 return self._take_traces(state, seen, now)
+            case StoragesSeen():
+                return io_storm.learn(state, seen, self.policy, now)
             case ProcessEnded():
                 return self._ask_about(state, seen, now)
             case LibvirtAway():

@@ -9,8 +9,9 @@ from enum import StrEnum
 
 from masakarimonitors.core.decision import Instant
 from masakarimonitors.core.explained import Explained, GateSeen, Standing, Standings, gate, in_order, wall_at
+from masakarimonitors.core.storm import Storm
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
-from masakarimonitors.instancemonitor.core.state import Instance, State, moment, scope_of, subject_of
+from masakarimonitors.instancemonitor.core.state import Instance, State, moment, scopes_of, subject_of
 from masakarimonitors.instancemonitor.core.told import Fate
 
 
@@ -107,7 +108,7 @@ def _standing(state: State, instance: Instance) -> tuple[Standing, str]:
             return Standing.UNSEEN, instance.hidden
     if instance.halted:
         return Standing.SUSPECTED, f"it stands still: {instance.halted}"
-    if instance.stories.due and _storm_began(state, uri) is not None:
+    if instance.stories.due and _storm(state, instance) is not None:
         return Standing.HELD, "it has I/O errors, together with many others: a storm holds its report"
     if instance.phase in DEAD and instance.fate is Fate.NOT_TAKEN and instance.vanished:
         return Standing.HELD, (
@@ -127,14 +128,13 @@ def _standing(state: State, instance: Instance) -> tuple[Standing, str]:
     return _PHASES[instance.phase]
 
 
-def _storm_began(state: State, uri: str) -> float | None:
-    storm = state.storms.get(scope_of(uri))
-    return storm.began if storm is not None else None
+def _storm(state: State, instance: Instance) -> Storm | None:
+    return next((state.storms[scope] for scope in scopes_of(instance) if scope in state.storms), None)
 
 
 def _gates(state: State, instance: Instance, now: Instant) -> tuple[GateSeen, ...]:
     uri, dead = instance.identity.uri, instance.phase in DEAD
-    began = _storm_began(state, uri)
+    storm = _storm(state, instance)
     elsewhere = instance.phase in (Phase.REMOVED, Phase.VANISHED) or (dead and instance.before_reboot)
     return in_order(
         [
@@ -161,10 +161,10 @@ def _gates(state: State, instance: Instance, now: Instant) -> tuple[GateSeen, ..
             ),
             gate(
                 GateName.STORM,
-                holds=began is not None and instance.stories.due,
-                why="many instances of this libvirt have I/O errors together: look at their storage",
+                holds=storm is not None and instance.stories.due,
+                why=f"many have I/O errors together ({storm.scope}): look at their storage" if storm else "",
                 release="Calm: [libvirt] storm_hold seconds in which nothing changes.",
-                since=wall_at(now, began),
+                since=wall_at(now, storm.began if storm else None),
                 asked=dead or instance.stories.failing,
             ),
             gate(

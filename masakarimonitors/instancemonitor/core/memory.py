@@ -85,6 +85,7 @@ def _restored(key: str, value: Mapping[str, JSON], *, rebooted: bool) -> Instanc
         hearing=Hearing.MISSED,
         boot=Boot.EARLIER if rebooted or value.get("before_reboot") is True else Boot.THIS,
         stories=_stories(value),
+        storages=_storages(value),
     )
 
 
@@ -111,6 +112,11 @@ def _stories(value: Mapping[str, JSON]) -> Stories:
             word for word in IO_ERRORS if str(word) in (told if isinstance(told, list) else ())
         ),
     )
+
+
+def _storages(value: Mapping[str, JSON]) -> tuple[str, ...] | None:
+    told = value.get("storages")
+    return tuple(word for word in told if isinstance(word, str)) if isinstance(told, list) else None
 
 
 def _number(value: JSON) -> float:

@@ -6,6 +6,7 @@ began (`after`) before an instance's last event knows less than that event and m
 """
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum, auto
 
@@ -208,6 +209,21 @@ class Ask(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class AskStorages(Command):
+    """Ask on what storages the disks of the instances at `uri` are; the answer is `StoragesSeen`."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoragesSeen:
+    """On what storages the disks of each running instance at `uri` are, by its uuid, as far as libvirt told in time."""
+
+    uri: str
+    storages: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessEnded:
     """A watched QEMU process has ended; why is libvirt's to say.
 
@@ -271,6 +287,7 @@ Observation = (
     | ControlFailed
     | Census
     | Asked
+    | StoragesSeen
     | ProcessEnded
     | LibvirtAway
     | LibvirtBack

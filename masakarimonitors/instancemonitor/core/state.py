@@ -100,7 +100,7 @@ class Instance:
     event the last look began that told of it, or did not list it. `legible`: whether its libvirt tells how it stands,
     `read_before`: of one that is not, when its libvirt had been looked at before that. `alarm`: what was last said of
     it that asks for a human; `halt`: why it stands still, if nobody paused it; `bidding`: whether a signal has bidden
-    its QEMU end.
+    its QEMU end. `storages`: on what its disks are, as it was last told (None: it was not).
     """
 
     identity: Identity
@@ -131,6 +131,7 @@ class Instance:
     halt: Halt = Halt.NONE
     bidding: Bidding = Bidding.NOBODY
     stories: Stories = field(default_factory=Stories)
+    storages: tuple[str, ...] | None = None
 
     @property
     def place(self) -> Place:
@@ -230,8 +231,8 @@ class State:
     configured, and not yet forgotten. `awaited`: of several URIs those whose first look is waited for; `aside`: the
     readings that wait for it; `waits_until`: the monotonic second at which that ends. `hosts`: what the libvirt at each
     URI calls its host. `storms`: of I/O errors, by scope; `old_storms`: those of the last life; `weigh_at`: the
-    monotonic second at which these are weighed again. `looks`: how masakari has this host. `in_force`: the rules that
-    have changed since the start.
+    monotonic second at which these are weighed again; `storages`: at which each URI was asked on what disks are.
+    `looks`: how masakari has this host. `in_force`: the rules that have changed since the start.
     """
 
     instances: Mapping[Place, Instance] = field(default_factory=dict)
@@ -254,6 +255,7 @@ class State:
     storms: Mapping[str, Storm] = field(default_factory=dict)
     old_storms: OldStorms = field(default_factory=OldStorms)
     weigh_at: float | None = None
+    storages: Mapping[str, float] = field(default_factory=dict)
     looks: Looks = field(default_factory=Looks)
     in_force: InForce[InstanceRules] = field(default_factory=InForce)
 
@@ -279,9 +281,9 @@ class State:
         return replace(self, instances={p: one for p, one in self.instances.items() if p != instance.place})
 
 
-def scope_of(uri: str) -> str:
-    """What the instances of one libvirt share, as a storm is named."""
-    return f"instances of {uri}"
+def scopes_of(instance: Instance) -> tuple[str, ...]:
+    """What an instance shares with others, as storms are named: its libvirt, and its storages if they are told."""
+    return (f"instances of {instance.identity.uri}", *(instance.storages or ()))
 
 
 def moment(seconds: float) -> datetime.datetime | None:
@@ -426,6 +428,8 @@ def _value(instance: Instance) -> dict[str, JSON] | None:
         value["io_error_told"] = [*sorted(str(word) for word in instance.stories.failures)]
     if instance.stories.due:
         value["io_error_due"] = True
+        if instance.storages:
+            value["storages"] = list(instance.storages)
     if instance.stories.fate is not Fate.NONE:
         value["io_error_fate"] = instance.stories.fate.value
         value["io_error_made"] = instance.stories.made

@@ -5,13 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from masakarimonitors.instancemonitor.core.observation import Ask, Asked, Identity, Power
+from masakarimonitors.instancemonitor.core.observation import (
+    Ask,
+    Asked,
+    AskStorages,
+    Identity,
+    Power,
+    StoragesSeen,
+)
 from masakarimonitors.instancemonitor.domains import EventNumbers
 from masakarimonitors.instancemonitor.effects import Effects
 from masakarimonitors.instancemonitor.qemu_files import QemuFiles
 from masakarimonitors.libvirt.event_line import EventLine
 from tests.fixtures.fake_clock import SteppedClock
-from tests.fixtures.fake_libvirt import FakeDomain, FakeModule, impatient, played
+from tests.fixtures.fake_libvirt import FakeDomain, FakeModule, denied, impatient, played, socket_closed
 from tests.fixtures.pidfile import locked
 
 URI = "qemu:///system"
@@ -66,3 +73,36 @@ def test_of_one_that_libvirt_knows_or_where_no_logs_can_be_read_it_is_not(tmp_pa
         (tmp_path / "other.log").write_text(START)
         answer = ask(module, files)
     assert answer.reading is not None and answer.reading.power is Power.OFF and not answer.mute
+
+
+def ask_storages(module: FakeModule, *uris: str) -> object:
+    async def asked() -> object:
+        lines = {uri: NoEvents(uri) for uri in uris}
+        opening = impatient(module, 10.0)
+        effects = Effects(
+            SteppedClock(), EventNumbers(), QemuFiles(Path(), Path()), lines, open_session=opening
+        )
+        try:
+            return await effects.perform(AskStorages(URI))
+        finally:
+            await effects.close()
+
+    return asyncio.run(asked())
+
+
+@pytest.mark.parametrize("fault", ["", "refuses", "no XML"])
+def test_on_what_storages_disks_are_is_told_of_each_that_libvirt_describes(fault: str) -> None:
+    with played() as module:
+        odd, domain = module.add("odd", "vm")
+        domain.disks = "<disk type='network' device='disk'><source protocol='rbd' name='vms/1'/></disk>"
+        odd.error = denied() if fault == "refuses" else None
+        odd.disks = "<disk" if fault == "no XML" else ""
+        told = {"uuid-of-vm": ("rbd vms",)} | ({} if fault else {"uuid-of-odd": ()})
+        assert ask_storages(module, URI) == StoragesSeen(URI, told)
+
+
+def test_a_libvirt_that_is_away_or_is_not_configured_tells_of_no_storage() -> None:
+    with played() as module:
+        assert ask_storages(module) == StoragesSeen(URI, {})
+        module.error = socket_closed()
+        assert ask_storages(module, URI) == StoragesSeen(URI, {})

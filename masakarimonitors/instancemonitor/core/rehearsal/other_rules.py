@@ -5,6 +5,7 @@ question at the nearest time, if nothing was heard of the instance between the t
 taken to have said nothing. What became of a report is what became of the one that was made at the nearest time.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,11 +31,13 @@ from masakarimonitors.instancemonitor.core.decision import Decider
 from masakarimonitors.instancemonitor.core.observation import (
     Ask,
     Asked,
+    AskStorages,
     DomainEvent,
     LibvirtAway,
     LibvirtBack,
     ProcessEnded,
     ReportSettled,
+    StoragesSeen,
 )
 from masakarimonitors.instancemonitor.core.state import Policy, State, subject_of
 
@@ -68,6 +71,8 @@ def _question(command: Command) -> object:
     match command:
         case Ask(instance):
             return Asked, instance.uri, instance.uuid
+        case AskStorages(uri):
+            return StoragesSeen, uri
         case LookUpHost():
             return HostSeen
         case Notify(notification=VmNotification(is_acted_on=True) as told):
@@ -81,6 +86,8 @@ def _answers_to(seen: Any) -> object:
     match seen:
         case Asked(instance):
             return Asked, instance.uri, instance.uuid
+        case StoragesSeen(uri):
+            return StoragesSeen, uri
         case HostSeen():
             return HostSeen
         case ReportSettled(uuid, made_at, death=death):
@@ -110,6 +117,8 @@ class _World:
         match command:
             case Ask():
                 yield self._asked(command, now)
+            case AskStorages(uri):
+                yield self._storages(command, uri, now)
             case LookUpHost():
                 yield from self.records.look_up(command, now)
             case Notify(notification=VmNotification(is_acted_on=True) as told):
@@ -124,6 +133,15 @@ class _World:
             return when(known, now), lambda at: seen
         self.records.doubt(now, subject_of(instance), "how libvirt has it was not asked then")
         return ANSWER, lambda at: Asked(instance, None, 0)
+
+    def _storages(self, command: AskStorages, uri: str, now: Instant) -> tuple[float, Happens]:
+        # Disks change seldom: what was told next to this moment holds.
+        known = nearest(self.records.of(_question(command)), now, math.inf)
+        if known is not None:
+            seen = known.seen
+            return ANSWER, lambda at: seen
+        self.records.note("on what storages the disks are")
+        return ANSWER, lambda at: StoragesSeen(uri, {})
 
     def _is_between(self, place: tuple[str, str], known: Given, now: Instant) -> bool:
         first, last = sorted((known.asked, now.monotonic))

@@ -1,8 +1,9 @@
-"""Many instances of one libvirt have I/O errors together: their storage has failed, and they are not restarted for it.
+"""Many instances have I/O errors together: their storage has failed, and they are not restarted for it.
 
-Part of the decision, pure; it looks at all instances at once. A report of I/O errors on which masakari restarts the
-instance waits `WAIT` seconds, so that a storm is seen before its first ones leave; then it goes, or a storm holds it
-by the rules of `core/storm.py`. A storm is said once for all that it holds. Deaths do not come here.
+Part of the decision, pure; it looks at all instances at once, of each libvirt and of each storage. On what storages
+their disks are is asked for at the first error. A report of I/O errors on which masakari restarts the instance waits
+`WAIT` seconds, so that a storm is seen before its first ones leave; then it goes, or a storm holds it by the rules of
+`core/storm.py`. A storm is said once for all that it holds. Deaths do not come here.
 """
 
 import math
@@ -14,9 +15,10 @@ from masakarimonitors.core.decision import NOTHING, Decision, Instant, Ruling, V
 from masakarimonitors.core.storm import Failing, StormRound, weigh
 from masakarimonitors.core.storm_memory import note, stand_again
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
+from masakarimonitors.instancemonitor.core.observation import AskStorages, StoragesSeen
 from masakarimonitors.instancemonitor.core.reports.telling import notify
 from masakarimonitors.instancemonitor.core.rules import Rule
-from masakarimonitors.instancemonitor.core.state import Instance, Policy, State, keep, scope_of, subject_of
+from masakarimonitors.instancemonitor.core.state import Instance, Policy, State, keep, scopes_of, subject_of
 from masakarimonitors.instancemonitor.core.wire_events import IO_ERROR
 
 WAIT = 10.0
@@ -29,6 +31,12 @@ errors of others that came meanwhile still lie in front of it, so whoever waits 
 
 MOST_PUT_OFF = 6
 """So often, at most: where everything is late for ever, a report is due all the same."""
+
+FRESH = 300.0
+"""Seconds for which it counts on what storages disks are; some are plugged in or out of a running instance."""
+
+SOON = 60.0
+"""Seconds after which that is asked again for an instance of which the last answer has not told."""
 
 IO_STORM = "I/O errors"
 """The WakeAt key that weighs again."""
@@ -50,14 +58,18 @@ def pursue(
         state, decision = _sleep(state, None)
         state, noted = _remember(state, now)
         return state, decision + noted
+    state, asked = _ask(state, failing, now)
     found = weigh(
         state.storms,
         {key: _failing(state, one, now) for key, one in failing.items()},
-        Counter(scope_of(one.identity.uri) for one in state.instances.values() if one.phase is Phase.UP),
+        Counter(
+            scope for one in state.instances.values() if one.phase is Phase.UP for scope in scopes_of(one)
+        ),
         policy=policy.guard,
         now=now.monotonic,
     )
-    state, decision = replace(state, storms=found.storms), Decision((), tuple(_told(found, failing, policy)))
+    state, decision = replace(state, storms=found.storms), asked
+    decision += Decision((), tuple(_told(found, failing, policy)))
     state, noted = _remember(state, now)
     decision += noted
     for key in found.free:
@@ -86,7 +98,7 @@ def _go_on(state: State, failing: Mapping[str, Instance], now: Instant) -> State
     if not state.old_storms.storms:
         return state
     due = (one for one in failing.values() if one.stories.due and _due_at(one) <= now.monotonic)
-    scopes = [scope_of(one.identity.uri) for one in due]
+    scopes = [scope for one in due for scope in scopes_of(one)]
     old, storms = stand_again(state.old_storms, scopes, state.storms, now.monotonic)
     if old.storms and not any(one.stories.due for one in state.instances.values()):
         # The errors of all that they held are over.
@@ -97,6 +109,32 @@ def _go_on(state: State, failing: Mapping[str, Instance], now: Instant) -> State
 def _remember(state: State, now: Instant) -> tuple[State, Decision]:
     old, commands = note(state.old_storms, state.storms, now)
     return (replace(state, old_storms=old), Decision(commands)) if commands else (state, NOTHING)
+
+
+def learn(state: State, seen: StoragesSeen, policy: Policy, now: Instant) -> tuple[State, Decision]:
+    """The answer to the question on what storages the disks are; of whom it does not tell, what was known stays."""
+    decision = NOTHING
+    for (uri, uuid), one in list(state.instances.items()):
+        if uri == seen.uri and uuid in seen.storages:
+            state, kept = keep(state, replace(one, storages=seen.storages[uuid]), policy.boot_id, now)
+            decision += kept
+    return state, decision
+
+
+def _ask(state: State, failing: Mapping[str, Instance], now: Instant) -> tuple[State, Decision]:
+    """On what storages are the disks of the instances of a libvirt at which a report waits?"""
+    untold: dict[str, bool] = {}
+    for one in failing.values():
+        if one.stories.due and one.identity.uri not in state.away:
+            untold[one.identity.uri] = untold.get(one.identity.uri, False) or one.storages is None
+    due = {
+        uri: now.monotonic
+        for uri, is_untold in sorted(untold.items())
+        if now.monotonic - state.storages.get(uri, -math.inf) >= (SOON if is_untold else FRESH)
+    }
+    if not due:
+        return state, NOTHING
+    return replace(state, storages={**state.storages, **due}), Decision(tuple(map(AskStorages, due)))
 
 
 def _sleep(state: State, at: float | None) -> tuple[State, Decision]:
@@ -121,7 +159,7 @@ def _failing(state: State, instance: Instance, now: Instant) -> Failing:
         since += now.monotonic - max(since, state.away_since[uri])
     return Failing(
         since=since - instance.stories.failed_before,
-        scopes=(scope_of(uri),),
+        scopes=scopes_of(instance),
         waits=instance.stories.due and _due_at(instance) <= now.monotonic,
         seen=uri not in state.away,
     )

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from masakarimonitors.core.decision import Notify, Remember, WakeAt
+from masakarimonitors.core.decision import NOTHING, Instant, Notify, Remember, WakeAt
 from masakarimonitors.core.storm import GuardPolicy
 from masakarimonitors.core.storm_memory import KEY
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
-from masakarimonitors.instancemonitor.core.reports.io_storm import IO_STORM, WAIT, pursue
+from masakarimonitors.instancemonitor.core.observation import AskStorages, StoragesSeen
+from masakarimonitors.instancemonitor.core.reports.io_storm import FRESH, IO_STORM, SOON, WAIT, learn, pursue
 from masakarimonitors.instancemonitor.core.state import Instance, Policy, State
 from masakarimonitors.instancemonitor.core.stories import Stories
 from tests.fixtures.instance_play import INSTANCE, Play
@@ -27,7 +28,7 @@ def of(*instances: Instance) -> State:
 def test_it_is_weighed_again_when_the_first_that_waits_is_due_and_this_is_asked_once() -> None:
     now = Play().now
     state, decision = pursue(of(failing(1, now.monotonic), failing(2, now.monotonic - 4)), POLICY, now)
-    assert decision.commands == (WakeAt(IO_STORM, now.monotonic + WAIT - 4),)
+    assert decision.commands == (AskStorages(INSTANCE.uri), WakeAt(IO_STORM, now.monotonic + WAIT - 4))
     assert pursue(state, POLICY, now) == (state, type(decision)())
 
 
@@ -57,3 +58,36 @@ def test_a_storm_that_nothing_is_left_of_wakes_nobody() -> None:
         Remember(KEY, None),
         WakeAt(IO_STORM, None),
     )
+
+
+def asks(state: State, now: Instant) -> tuple[State, bool]:
+    state, decision = pursue(state, POLICY, now)
+    return state, AskStorages(INSTANCE.uri) in decision.commands
+
+
+def test_on_what_storages_the_disks_are_is_asked_no_more_often_than_they_change() -> None:
+    now = Play().now
+    state, asked = asks(of(failing(1, now.monotonic)), now)
+    soon, late = (replace(now, monotonic=now.monotonic + seconds) for seconds in (SOON, FRESH))
+    assert asked and not asks(state, replace(now, monotonic=now.monotonic + WAIT / 2))[1]
+    waits = replace(of(failing(1, late.monotonic)), storages=state.storages)
+    assert asks(waits, soon)[1], "it was not told of"
+    seen = StoragesSeen(INSTANCE.uri, {"00000001-1111-4111-8111-111111111111": ()})
+    told = learn(waits, seen, POLICY, now)[0]
+    assert not asks(told, soon)[1] and asks(told, late)[1]
+
+
+def test_a_libvirt_that_is_away_is_not_asked() -> None:
+    now = Play().now
+    state = of(failing(1, now.monotonic))
+    assert not asks(replace(state, away={INSTANCE.uri: "no socket"}, away_since={INSTANCE.uri: 0.0}), now)[1]
+
+
+def test_what_is_told_of_another_libvirt_or_of_nobody_changes_nothing() -> None:
+    state, now = of(failing(1, 0.0)), Play().now
+    uuid = next(iter(state.instances.values())).identity.uuid
+    for seen in (
+        StoragesSeen("qemu:///else", {uuid: ("rbd vms",)}),
+        StoragesSeen(INSTANCE.uri, {"nobody": ()}),
+    ):
+        assert learn(state, seen, POLICY, now) == (state, NOTHING)
