@@ -141,6 +141,11 @@ class Inventory:
                 except Unavailable as fault:
                     self._targets.suspend()
                     emit(LibvirtAway(str(fault), self._uri))
+                except Exception as fault:
+                    # This source begins anew after that, and no event is heard until then.
+                    self._targets.suspend()
+                    emit(LibvirtAway(f"this monitor could not go on listening: {fault!r}", self._uri))
+                    raise
                 await retry.pause()
         finally:
             await self._questions.close()

@@ -148,3 +148,22 @@ async def test_a_connection_that_lives_and_is_of_no_use_is_thrown_away(libvirt: 
         await listing.clock.go_on(10)
         await eventually(lambda: len(listing.censuses()) > before, "a list over another connection")
         await eventually(lambda: libvirt.sockets == 2, "those of no use to be closed")
+
+
+async def test_whoever_ends_by_a_fault_of_this_program_says_that_nothing_is_heard_and_nobody_is_asked(
+    libvirt: FakeModule,
+) -> None:
+    """It is begun anew a moment later, and a guest that stops until then would be taken for a silent one."""
+    libvirt.add("one")
+    listing = Listing(libvirt, "played:///fault", LONG)
+
+    def emit(told: Observation) -> None:
+        listing.said.append(told)
+        if isinstance(told, Census):
+            raise ZeroDivisionError("no good")
+
+    with pytest.raises(ZeroDivisionError):
+        await listing.source.run(emit)
+    last = listing.said[-1]
+    assert isinstance(last, LibvirtAway) and "no good" in last.why
+    assert [target.askable for target in listing.targets.by_uuid.values()] == [False]
