@@ -16,9 +16,12 @@ from oslo_config import cfg
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader, log
 from masakarimonitors.monitor import InputFile
+from masakarimonitors.status.model import Record
 from masakarimonitors.system.files.operators_file import Unreadable, read_aside
 
 LOG = logging.getLogger(__name__)
+
+_CONFIGURATION = "configuration"
 
 _DEADLINE = 60.0
 """Seconds for reading the whole configuration."""
@@ -61,25 +64,25 @@ class Reloading:
             await self._options()
             for one in self._running:
                 for at, file in enumerate(one.monitor.files):
-                    await self._file((one.name, at), file)
+                    await self._file((one.name, at), file, one.status.record)
             self._reads = False
 
-    async def _file(self, place: tuple[str, int], file: InputFile) -> None:
+    async def _file(self, place: tuple[str, int], file: InputFile, record: Record) -> None:
         try:
-            await self._take_over(place, file)
-        except Exception:
+            await self._take_over(place, file, record)
+        except Exception as fault:
             LOG.exception("SIGHUP: %s cannot be read again", file.path)
+            record.outdated[file.path] = f"it cannot be read again: {fault!r}"
 
-    async def _take_over(self, place: tuple[str, int], file: InputFile) -> None:
+    async def _take_over(self, place: tuple[str, int], file: InputFile, record: Record) -> None:
         try:
             says = await read_aside(file.path, file.read)
         except (ConfigFault, Unreadable) as fault:
-            LOG.error(
-                "SIGHUP: %s has a fault, so what it said before stays in force: %s",
-                file.path,
-                _in_one_line(fault),
-            )
+            why = _in_one_line(fault)
+            LOG.error("SIGHUP: %s has a fault, so what it said before stays in force: %s", file.path, why)
+            record.outdated[file.path] = why
             return
+        record.outdated.pop(file.path, None)
         if says == self._said.get(place, file.in_force):
             return
         self._said[place] = says
@@ -107,14 +110,23 @@ class Reloading:
             taken = {name for one in self._running for name in one.monitor.take_options(fresh)}
             waiting = [name for name in differing if name not in taken]
         except (ConfigFault, Unreadable) as fault:
-            LOG.error(
-                "SIGHUP: the configuration has a fault, so nothing of it has changed: %s", _in_one_line(fault)
-            )
-        except (Exception, SystemExit):  # of a library that reads it
+            why = _in_one_line(fault)
+            LOG.error("SIGHUP: the configuration has a fault, so nothing of it has changed: %s", why)
+            self._outdated(why)
+        except (Exception, SystemExit) as fault:  # of a library that reads it
             LOG.exception("SIGHUP: the configuration cannot be read, so nothing of it has changed")
+            self._outdated(f"cannot be read: {fault!r}")
         else:
+            self._outdated("")
             if waiting:
                 LOG.warning("SIGHUP: these options have changed and need a restart: %s", ", ".join(waiting))
+
+    def _outdated(self, why: str) -> None:
+        """All of them have been started with it: the first one tells."""
+        for one in self._running[:1]:
+            one.status.record.outdated.pop(_CONFIGURATION, None)
+            if why:
+                one.status.record.outdated[_CONFIGURATION] = why
 
 
 def _in_one_line(fault: Exception) -> str:

@@ -184,8 +184,9 @@ MEANINGS: Mapping[Kind, Meaning] = {
     ),
     Kind.OUTDATED: Meaning(
         level=Level.DEGRADED,
-        means="What stood in the file before it was broken is watched; what was added since is not.",
-        to_do="Mend the file: it is read again by itself.",
+        means="What stood in the file before it was broken is in force, and what was changed since is not; a restart "
+        "would find no good one.",
+        to_do="Mend the file. A list of processes is read again by itself, any other on SIGHUP.",
     ),
     Kind.UNTOLD: Meaning(
         level=Level.DEGRADED,
@@ -225,7 +226,8 @@ class Shown:
     """All that one monitor shows `at` one moment.
 
     `views`: None where its sources tell nothing of what they see. `defects`: faults of this program, oldest first.
-    `left_out`: monitors that do not run beside it though they were wanted, and why. `shadow`: it only looks.
+    `left_out`: monitors that do not run beside it though they were wanted, and why. `outdated`: files that were broken
+    when they were read again, and how. `shadow`: it only looks.
     """
 
     at: Instant
@@ -236,6 +238,7 @@ class Shown:
     unreported: Sequence[Unreported] = ()
     defects: Sequence[tuple[Instant, str]] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    outdated: Mapping[str, str] = field(default_factory=dict)
     shadow: bool = False
 
 
@@ -418,6 +421,8 @@ def _of_subjects(shown: Shown, views: Sequence[StandingView]) -> Iterator[_Found
 def _of_program(shown: Shown, views: Sequence[StandingView]) -> Iterator[_Found]:
     for name, why in shown.left_out.items():
         yield Kind.LEFT_OUT, name, why, None
+    for path, why in shown.outdated.items():
+        yield Kind.OUTDATED, path, why, None
     if shown.defects:
         since, text = shown.defects[0]
         more = f" (and {len(shown.defects) - 1} more)" if len(shown.defects) > 1 else ""

@@ -147,6 +147,8 @@ class Record:
         """Of all since the start; `faults` are the last of them."""
         self.left_out: dict[str, str] = {}
         """Monitors that were wanted in this process beside it and do not run, and why."""
+        self.outdated: dict[str, str] = {}
+        """Files of the operator of which what they said before is in force, as they were found broken, and why."""
         self.health: Health | None = None
         """As it was last judged."""
         self._on_verdict = on_verdict
@@ -232,6 +234,7 @@ class MonitorStatus:
             unreported=self.unreported(),
             defects=list(self.record.defects),
             left_out=self.record.left_out,
+            outdated=self.record.outdated,
             shadow=self.shadow is not None,
         )
 

@@ -17,6 +17,8 @@ from masakarimonitors.cmd.reloading import Reloading
 from masakarimonitors.cmd.wiring import WiredMonitor
 from masakarimonitors.conf import ConfigFault, loader
 from masakarimonitors.monitor import InputFile
+from masakarimonitors.status.model import Record
+from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.waiting import PATIENCE, eventually
 
 CONF = "[DEFAULT]\nhostname = compute-1\nlog_file = {folder}/log\n"
@@ -110,7 +112,10 @@ async def test_a_broken_configuration_changes_nothing_and_is_one_line(
 ) -> None:
     before = logging.getLogger().level
     reloaded.write(broken)
-    (line,) = [line for line in await reloaded.hang_up(caplog) if "SIGHUP" in line]
+    running: Any = [Files(), Files()]
+    (line,) = [line for line in await reloaded.hang_up(caplog, running) if "SIGHUP" in line]
+    first, second = (one.record.outdated for one in running)
+    assert says in first["configuration"] and not second, "a restart would not find what is in force now"
     assert says in line and (says == "LOUD" or str(reloaded.file) in line) and "\n" not in line
     assert logging.getLogger().level == before
 
@@ -124,6 +129,8 @@ class Files:
         self.monitor = self
         self.files = files
         self.takes: set[str] = set()
+        self.status = self
+        self.record = Record(self.name, FakeClock().now())
 
     def reload(self) -> None:
         pass
@@ -178,7 +185,13 @@ async def test_a_file_is_put_in_force_or_waits_for_a_restart_and_a_fault_is_one_
     (fault,) = [line for line in lines if "broken" in line]
     assert fault.endswith("stays in force: line 1: no; line 2: neither")
     said.update(broken=RuntimeError("a slip"))
+    outdated = running[0].record.outdated
+    assert outdated == {"broken": "line 1: no; line 2: neither"}, "what is in force is not what the file says"
     assert any("broken cannot be read again" in line for line in await reloaded.hang_up(caplog, running))
+    assert outdated == {"broken": "it cannot be read again: RuntimeError('a slip')"}
+    said.update(broken=1)
+    await reloaded.hang_up(caplog, running)
+    assert not outdated
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])

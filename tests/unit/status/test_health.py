@@ -76,6 +76,7 @@ DEGRADED = {
     "hindered": (alarm("driver", harms=Kind.HINDERED), Kind.HINDERED),
     "unwatched": (alarm("hosts unseen", harms=Kind.UNWATCHED), Kind.UNWATCHED),
     "an old list": (alarm("process list", harms=Kind.OUTDATED), Kind.OUTDATED),
+    "an old matrix": (replace(WELL, outdated={"/etc/matrix.yaml": "line 1: no"}), Kind.OUTDATED),
     "views are not told": (replace(WELL, views=None), Kind.UNTOLD),
     "left out": (replace(WELL, left_out={"hostmonitor": "no such driver"}), Kind.LEFT_OUT),
     "only looks": (replace(WELL, shadow=True), Kind.SHADOW),
