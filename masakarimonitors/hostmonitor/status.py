@@ -40,7 +40,11 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
     plain = len(state.hosts) - len(shown)
     # Who is out of sight is not called up.
     when = " when last seen" if plain and not all(view.live for view in cluster.views.values()) else ""
-    rows.append(SubjectRow("hosts", f"{plain} up{when}", f"{len(state.hosts)} known"))
+    if state.hosts or when or not all(view.live for view in cluster.views.values()):
+        rows.append(SubjectRow("hosts", f"{plain} up{when}", f"{len(state.hosts)} known"))
+    else:
+        detail = "each link is seen, and none lists another host than this one: nothing is watched"
+        rows.append(SubjectRow("hosts", "none known", detail, alarm=True, harms=Kind.UNWATCHED))
     rows += [_host(name, state, policy) for name in shown]
     absent = _absent(state, policy)
     if absent and all(view.live for view in cluster.views.values()):

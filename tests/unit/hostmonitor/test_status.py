@@ -38,6 +38,20 @@ def test_the_status_shows_what_is_not_plainly_up() -> None:
     assert rows["hosts unseen"].state == "node99"
 
 
+def test_links_that_list_no_other_host_are_seen_and_watch_nothing() -> None:
+    """As where the agents are those of another cluster, or each host is in one of its own."""
+    rules = policy()
+    play = Play(rules)
+    (told,) = [row for row in describe(play.state, rules) if row.subject == "hosts"]
+    assert not told.alarm, "not seen yet is said by the links"
+    play.all_up()
+    (told,) = [row for row in describe(play.state, rules) if row.subject == "hosts"]
+    assert (told.state, told.alarm, told.harms) == ("none known", True, Kind.UNWATCHED)
+    play.all_up("node05")
+    (told,) = [row for row in describe(play.state, rules) if row.subject == "hosts"]
+    assert (told.state, told.alarm) == ("1 up", False)
+
+
 def test_the_grid_has_every_host_with_a_word_for_each_link() -> None:
     rules = policy()
     play = Play(rules).all_up("node05", "node06").cut("node06", "tenant")
