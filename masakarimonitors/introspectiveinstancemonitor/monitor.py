@@ -5,7 +5,7 @@ The only file of this room that reads the configuration.
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from oslo_config import cfg
@@ -287,6 +287,7 @@ def describe(state: State) -> Sequence[SubjectRow]:
     for storm in leading(state.storms):
         detail = f"{len(storm.failed)} guests fell silent together; their reports are held"
         rows.append(SubjectRow(f"storm:{storm.scope}", "storm", detail, alarm=True, harms=Kind.HELD))
+    rows += _none_watched(state)
     unread = {uuid for uuids in state.unread.values() for uuid in uuids}
     rows += [
         _row(guest, unseen=state.unseen(guest.where), unread=guest.uuid in unread)
@@ -302,6 +303,19 @@ def describe(state: State) -> Sequence[SubjectRow]:
         for guest in guests
     ]
     return rows
+
+
+def _none_watched(state: State) -> Iterator[SubjectRow]:
+    """Each libvirt whose guests all have their channel where nobody looks: seen so, and watched by nobody."""
+    watched = {guest.where for guest in state.guests.values()}
+    for uri, guests in state.unwatched.items():
+        elsewhere = [guest for guest in guests if guest.elsewhere]
+        if elsewhere and uri not in watched:
+            detail = (
+                f"nova has made {len(elsewhere)} that have a guest-agent channel, and none is watched; "
+                f"{elsewhere[0].name}: {elsewhere[0].why}"
+            )
+            yield SubjectRow(f"guests of {uri}", "none watched", detail, alarm=True, harms=Kind.UNWATCHED)
 
 
 def views(uris: Sequence[str], state: State) -> Sequence[View]:

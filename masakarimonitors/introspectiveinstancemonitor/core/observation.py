@@ -80,11 +80,13 @@ class GuestRestarted:
 
 @dataclass(frozen=True, slots=True)
 class Unwatched:
-    """A running guest that cannot be watched, and why not."""
+    """A running guest that cannot be watched, and why not; `elsewhere`: nova has made it, and it has a channel, whose
+    path is not one of those that are watched."""
 
     uuid: str
     name: str
     why: str
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

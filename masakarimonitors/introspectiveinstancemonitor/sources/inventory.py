@@ -27,7 +27,7 @@ from masakarimonitors.introspectiveinstancemonitor.core.observation import (
     Unwatched,
     availability_of,
 )
-from masakarimonitors.introspectiveinstancemonitor.sources.domain_xml import Description, describe
+from masakarimonitors.introspectiveinstancemonitor.sources.domain_xml import Description, Nova, describe
 from masakarimonitors.introspectiveinstancemonitor.sources.output import Undecided
 from masakarimonitors.introspectiveinstancemonitor.sources.targets import Target, Targets
 from masakarimonitors.libvirt.domain_state import LIST_ACTIVE, AgentState, EventId, Lifecycle, Started
@@ -252,7 +252,8 @@ class Inventory:
             why = "it has no guest-agent channel"
             if channel is not None:
                 why = f"the socket of its guest agent, {channel.path}, does not match qemu_guest_agent_sock_path"
-            self._unwatched[uuid] = Unwatched(uuid, facts.name, why)
+            elsewhere = channel is not None and description.nova != Nova()
+            self._unwatched[uuid] = Unwatched(uuid, facts.name, why, elsewhere)
             self._leave(uuid, why, emit)
             return
         self._unwatched.pop(uuid, None)

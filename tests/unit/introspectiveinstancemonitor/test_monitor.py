@@ -29,6 +29,8 @@ from tests.fixtures.fake_api import FakeApi
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.guest_play import RUN, A, Play
 
+URI = "qemu:///system"
+
 
 def row(play: Play) -> SubjectRow:
     return next(row for row in describe(play.state) if row.subject == f"vm:{A}")
@@ -93,6 +95,22 @@ def test_a_guest_that_cannot_be_asked_for_long_is_one_whose_failure_would_not_be
 def test_a_guest_that_cannot_be_watched_is_shown_with_the_reason() -> None:
     play = Play().feed(Census(frozenset(), (Unwatched(A, "bare", "it has no guest-agent channel"),)))
     assert row(play) == SubjectRow(f"vm:{A}", "not watched", "bare: it has no guest-agent channel")
+
+
+def test_channels_that_all_are_where_nobody_looks_are_an_alarm_of_the_monitor() -> None:
+    """It sees the guests, and would not see one of them hang."""
+    guests = (
+        Unwatched(A, "bare", "it has no guest-agent channel"),
+        Unwatched("b", "instance-2", "the socket of its guest agent, /run/x, does not match", elsewhere=True),
+    )
+    play = Play().feed(Census(frozenset(), guests, URI))
+    (told,) = [one for one in describe(play.state) if one.alarm]
+    assert (told.subject, told.state, told.harms) == (f"guests of {URI}", "none watched", Kind.UNWATCHED)
+    assert "instance-2: the socket of its guest agent, /run/x," in told.detail
+    play.feed(Census(frozenset(), guests[:1], URI))
+    assert not any(one.alarm for one in describe(play.state)), "who has no channel is not meant to be watched"
+    play.seen().feed(Census(frozenset({A}), guests[1:], play.state.guests[A].where))
+    assert not any(one.harms for one in describe(play.state)), "the pattern chooses, where it chooses any"
 
 
 def test_a_check_that_fails_comes_before_the_heartbeat_one_that_never_passed_after_it() -> None:

@@ -63,6 +63,23 @@ def uuids(*names: str) -> set[str]:
     return {f"uuid-of-{name}" for name in names}
 
 
+async def test_of_those_with_a_channel_elsewhere_it_is_told_which_nova_has_made(
+    libvirt: FakeModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _other = libvirt.add("one", "other")
+    moved = one.XMLDesc().replace("/sock", "/run/moved")
+    nova = "<metadata><n:instance xmlns:n='nova'><n:name>web</n:name></n:instance></metadata>"
+    monkeypatch.setattr(one, "XMLDesc", lambda: moved.replace("<devices>", f"{nova}<devices>"))
+    monkeypatch.setattr(_other, "XMLDesc", lambda: moved)
+    async with at_work(libvirt, "played:///moved") as listing:
+        await eventually(lambda: listing.censuses() == [(set(), set())], "the list")
+    (census,) = [one for one in listing.said if isinstance(one, Census)]
+    assert [(told.uuid, told.elsewhere) for told in census.unwatched] == [
+        ("uuid-of-one", True),
+        ("uuid-of-other", False),
+    ]
+
+
 async def test_it_lists_follows_and_lets_go(libvirt: FakeModule) -> None:
     one, _other = libvirt.add("one", "other")
     async with at_work(libvirt, "played:///list") as listing:
