@@ -333,7 +333,10 @@ def exchange(path: Path, words: bytes, patience: float = 0.0) -> dict[str, JSON]
             size += len(part)
             if size > _LARGEST:
                 raise ValueError(f"what is answered has no end: more than {_LARGEST} bytes")
-    document: dict[str, JSON] = json.loads(b"".join(parts))
+    try:
+        document: dict[str, JSON] = json.loads(b"".join(parts))
+    except RecursionError as fault:
+        raise ValueError("what is answered is nested too deeply") from fault
     return document
 
 

@@ -116,7 +116,7 @@ def heard(before: Seen, found: Found, expected: Expected, now: datetime.datetime
         snapshot, at = found.snapshot, now
         if "grid" in snapshot:
             grid_at = now
-        elif before.runs is not None and grid_at is not None and now - grid_at < KEPT:
+        elif before.runs is not None and grid_at is not None and -KEPT < now - grid_at < KEPT:
             # It has not heard the question in time; whoever never does so tells of its hosts no more.
             snapshot = {"grid": before.runs.get("grid"), **snapshot}
     return Seen(

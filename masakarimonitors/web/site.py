@@ -226,7 +226,7 @@ class Site:
             await self._watch.look()
             self._renew()
             self._watch.wake.set()
-            yield self._said("beat", {"at": self._now()})
+            fresh = True
             while True:
                 told = self._changes.since(since)
                 if told is None:
@@ -236,6 +236,9 @@ class Site:
                     since = told.number
                     yield self._said("change", {"at": self._now(), "entries": told.entries}, since)  # type: ignore[dict-item]
                     continue
+                if fresh:  # not before what has changed: or a page that slept would call old things present
+                    yield self._said("beat", {"at": self._now()})
+                    fresh = False
                 if not await pause(self._clock, BEAT, changed):
                     yield self._said("beat", {"at": self._now()})
         finally:

@@ -7,8 +7,9 @@
   const AGAIN = 5000; // milliseconds until a stream that was refused is asked for again
   let since = root.dataset.since;
   let heard = root.dataset.at; // the host's own time, as it was last told
-  let last = Date.now();
-  let asked = last;
+  // Two clocks: the one is set now and then, the other may stand still while the computer sleeps.
+  let last = Date.now(), ticked = performance.now();
+  let asked = ticked;
   let broken = false;
   let stream = null;
 
@@ -52,13 +53,14 @@
   function alive(at) {
     heard = at;
     last = Date.now();
+    ticked = performance.now();
     broken = false;
     byId("at").textContent = at;
     judge();
   }
 
   function judge() {
-    const stale = broken || Date.now() - last > SILENT;
+    const stale = broken || Math.max(Date.now() - last, performance.now() - ticked) > SILENT;
     const note = byId("stale");
     if (stale) {
       const words = `Stale since ${heard}: nothing was heard of this host's page since. What you see is how it was then. It is tried again.`;
@@ -100,7 +102,7 @@
 
   function open() {
     if (stream) stream.close();
-    asked = Date.now();
+    asked = performance.now();
     stream = new EventSource(`events?since=${encodeURIComponent(since)}`);
     stream.addEventListener("change", (event) => {
       const told = JSON.parse(event.data);
@@ -118,7 +120,7 @@
   function look() {
     const stale = judge();
     const closed = stream.readyState === EventSource.CLOSED;
-    if ((closed || stale) && Date.now() - asked > AGAIN + (closed ? 0 : SILENT)) open();
+    if ((closed || stale) && performance.now() - asked > AGAIN + (closed ? 0 : SILENT)) open();
   }
 
   const asked_for = new URLSearchParams(location.search);

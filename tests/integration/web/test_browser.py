@@ -74,6 +74,14 @@ async def test_the_page_follows_the_monitors_and_says_when_it_is_stale(tmp_path:
             )
             assert title.startswith("stale, ")
             await page.until("!document.title.startsWith('stale, ')", "it has heard something new")
+            # Nor does it take for new what it has shown for a minute because the clock was set back meanwhile.
+            title = await page.eval(
+                "(() => { const now = Date.now, passed = performance.now.bind(performance);"
+                " Date.now = () => now() - 48 * 3600 * 1000; performance.now = () => passed() + 60000;"
+                " document.dispatchEvent(new Event('visibilitychange')); return document.title; })()"
+            )
+            assert title.startswith("stale, ")
+            await page.until("!document.title.startsWith('stale, ')", "it has heard something new again")
 
 
 class Busy:
