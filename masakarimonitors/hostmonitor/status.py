@@ -43,8 +43,10 @@ def describe(state: State, policy: Policy, troubles: Sequence[str] = ()) -> Sequ
     if state.hosts or when or not all(view.live for view in cluster.views.values()):
         rows.append(SubjectRow("hosts", f"{plain} up{when}", f"{len(state.hosts)} known"))
     else:
-        detail = "each link is seen, and none lists another host than this one: nothing is watched"
-        rows.append(SubjectRow("hosts", "none known", detail, alarm=True, harms=Kind.UNWATCHED))
+        detail = (
+            "none known: each link is seen, and none lists another host than this one, so nothing is watched"
+        )
+        rows.append(SubjectRow("hosts", "0 up", detail, alarm=True, harms=Kind.UNWATCHED))
     rows += [_host(name, state, policy) for name in shown]
     absent = _absent(state, policy)
     if absent and all(view.live for view in cluster.views.values()):

@@ -46,7 +46,7 @@ def test_links_that_list_no_other_host_are_seen_and_watch_nothing() -> None:
     assert not told.alarm, "not seen yet is said by the links"
     play.all_up()
     (told,) = [row for row in describe(play.state, rules) if row.subject == "hosts"]
-    assert (told.state, told.alarm, told.harms) == ("none known", True, Kind.UNWATCHED)
+    assert (told.state, told.alarm, told.harms) == ("0 up", True, Kind.UNWATCHED)
     play.all_up("node05")
     (told,) = [row for row in describe(play.state, rules) if row.subject == "hosts"]
     assert (told.state, told.alarm) == ("1 up", False)
