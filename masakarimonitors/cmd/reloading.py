@@ -78,9 +78,9 @@ class Reloading:
         try:
             says = await read_aside(file.path, file.read)
         except (ConfigFault, Unreadable) as fault:
-            why = _in_one_line(fault)
-            LOG.error("SIGHUP: %s has a fault, so what it said before stays in force: %s", file.path, why)
-            record.outdated[file.path] = why
+            words = _in_one_line(fault)
+            LOG.error("SIGHUP: %s has a fault, so what it said before stays in force: %s", file.path, words)
+            record.outdated[file.path] = words
             return
         record.outdated.pop(file.path, None)
         if says == self._said.get(place, file.in_force):
