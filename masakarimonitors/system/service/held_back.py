@@ -27,6 +27,7 @@ MODULES = {
     "configparser": "oslo.log reads the file of log_config_append with it",
     "csv": "importlib reads the lists of files of installed packages with it",
     "ctypes": "dateutil asks Windows for its time zone with it",
+    "dateutil.tz": "oslo.log asks it for the time zone of this computer, for each line",
     "debtcollector": "oslo.log says with it what is deprecated",
     "decimal": "oslo.serialization tells its numbers by it, and iso8601 reads fractions of seconds",
     "difflib": "it finds the name that an operator may have meant, once one is wrong",
@@ -52,6 +53,7 @@ MODULES = {
 _ELSEWHERE = {
     ("chardet", "__version__"): "chardet.version",
     ("charset_normalizer", "__version__"): "charset_normalizer.version",
+    ("dateutil.tz", "tzlocal"): "masakarimonitors.system.service.local_time",
     ("typing_extensions", "Self"): "typing",
 }
 """What is asked of them as soon as they are imported, with the small module that has it under the same name."""
