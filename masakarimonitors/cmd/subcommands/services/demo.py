@@ -200,14 +200,15 @@ async def _play(conf: cfg.ConfigOpts, folder: Path) -> Exit:
             try:
                 async with asyncio.timeout(_PATIENCE):
                     await _until(lambda: (folder / "pid").exists() and path.is_watched, stop)
-                    pid = int((folder / "pid").read_text())
-                    console.print(f"  The demonstration's own process is {pid}. Killing it (SIGKILL).\n")
-                    # Drawn between the steps only, so that drawing does not slow the path that it shows.
-                    with Live(path.table(), console=console, auto_refresh=False) as live:
-                        path.kill(pid)
-                        while "delivered" not in path.steps and not stop.is_set():
-                            await _next_step(path, stop)
-                            live.update(path.table(), refresh=True)
+                    if not stop.is_set():
+                        pid = int((folder / "pid").read_text())
+                        console.print(f"  The demonstration's own process is {pid}. Killing it (SIGKILL).\n")
+                        # Drawn between the steps only, so that drawing does not slow the path that it shows.
+                        with Live(path.table(), console=console, auto_refresh=False) as live:
+                            path.kill(pid)
+                            while "delivered" not in path.steps and not stop.is_set():
+                                await _next_step(path, stop)
+                                live.update(path.table(), refresh=True)
             except TimeoutError:
                 console.print(
                     f"[red]The report did not arrive within {_PATIENCE:.0f} s; see {folder}/demo.log[/red]"

@@ -399,13 +399,13 @@ def demonstration(world: World, *, arrives: bool) -> None:
             "",
         )
         try:
-            folder = Path(conf.process.process_list_path).parent
-            (folder / "pid").write_text(str(process.pid))
-            on_verdict(Verdict("process:x", Ruling.RECOVERED, "it runs"), clock.now())
-            if not arrives:
+            if not arrives:  # stopped before its process is there
                 signal.raise_signal(signal.SIGTERM)
                 await stop.wait()
                 return
+            folder = Path(conf.process.process_list_path).parent
+            (folder / "pid").write_text(str(process.pid))
+            on_verdict(Verdict("process:x", Ruling.RECOVERED, "it runs"), clock.now())
             await asyncio.to_thread(process.wait)
             told = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "x")
             api = wiring.api_client(conf, endpoint)
