@@ -33,8 +33,8 @@ async def test_sight_is_lost_and_found_and_nobody_was_down(consul: FakeConsul, f
         await heard.until(lambda: heard.proven is False)
         before = len(heard.all)
         # What happens meanwhile must be told by a whole listing, because changes were missed.
-        consul.critical.add("node05")
-        consul.index += 5
+        with consul.edit():
+            consul.critical.add("node05")
         consul.fail()
         await heard.until(lambda: heard.values["node05"] is Membership.DOWN)
         assert heard.proven
