@@ -41,7 +41,11 @@ def main(seed: str = "", operations: str = "10000", instances: str = "20") -> in
 def _say(tally: Tally) -> None:
     """A run takes hours: what is wrong is told before it ends."""
     done, deaths = sum(tally.done.values()), sum(tally.deaths.values())
-    print(f"{done} operations, {deaths} deaths, wrong so far: {tally.wrong or 'nothing'}", flush=True)
+    failed = tally.done["start that failed"]
+    print(
+        f"{done} operations, {deaths} deaths, {failed} starts that failed, wrong so far: {tally.wrong or 'nothing'}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
