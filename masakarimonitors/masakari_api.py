@@ -87,6 +87,15 @@ class Unreachable:
 
 
 @dataclass(frozen=True, slots=True)
+class Wordless(Unreachable):
+    """A number with which masakari-api answers where it has the report, or its like, but none of its words.
+
+    It may be masakari-api behind a gateway that keeps them, or a gateway that takes everything: what masakari lists
+    tells.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class NotSent:
     """It was not to be sent any more when it could have been: nothing has left this host."""
 
@@ -341,14 +350,14 @@ class MasakariApi:
 def judge(status: int, text: str) -> Outcome:
     """What an HTTP answer means for the notification that was offered (masakari-api v1)."""
     answer = f"{status} {_text(text)}".strip()
-    if status in (200, 201, 202) and _envelope(text) == "notification":
-        said = _inside(text)
+    said = _parsed(text).get("notification")
+    if status in (200, 201, 202) and isinstance(said, dict):
         return Delivered(
             answer, str(said.get("notification_uuid") or ""), str(said.get("source_host_uuid") or "")
         )
     if status == 202:
-        # A gateway that takes everything, or masakari-api's own without its words: offered again, it is taken or known.
-        return Unreachable(f"{answer} ({_STRANGE})", maybe_accepted=True)
+        # A gateway that takes everything, or masakari-api's own without its words: its notifications tell which.
+        return Wordless(f"{answer} ({_STRANGE})", maybe_accepted=True)
     if status == 409:
         # Only the words tell the two apart, and a host's own name may hold either word: no name has a space.
         if "under maintenance" in text:
@@ -360,7 +369,7 @@ def judge(status: int, text: str) -> Outcome:
             )
         if "duplicate" in text.lower():
             return Duplicate(answer)
-        return Unreachable(f"{answer} ({_STRANGE})", maybe_accepted=False, row_only=True)
+        return Wordless(f"{answer} ({_STRANGE})", maybe_accepted=False, row_only=True)
     if status == 400 and _envelope(text) == "badRequest":
         return Refused(
             answer,

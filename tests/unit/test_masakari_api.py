@@ -364,6 +364,9 @@ def test_an_accepted_report_is_known_by_what_masakari_calls_it_and_its_host() ->
     assert judge(202, text) == Delivered("202 n-1", "n-1", "h-1")
     text = '{"notification": {}}'
     assert judge(202, text) == Delivered(f"202 {text}")
+    text = '{"links": [], "notification": {"notification_uuid": "n-1", "source_host_uuid": 7, "new": {}}}'
+    outcome = judge(202, text)
+    assert isinstance(outcome, Delivered) and outcome.uuid == "n-1"
 
 
 async def test_whether_masakari_is_in_reach_is_known_by_the_last_call_of_either_kind() -> None:

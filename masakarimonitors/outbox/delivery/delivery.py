@@ -21,6 +21,7 @@ from masakarimonitors.masakari_api import (
     Outcome,
     Refused,
     Unreachable,
+    Wordless,
     WouldBeSent,
 )
 from masakarimonitors.outbox.delivery import fates
@@ -329,6 +330,8 @@ class Delivery:
             if not await self._outbox.mark(offered, durable=not doubted):
                 return
             outcome = await self._send(offered)
+            if isinstance(outcome, Wordless):
+                outcome = await self._look_up(offered, outcome)
             if isinstance(outcome, NotSent):
                 self._not_now(row, durable=not doubted)
             elif isinstance(outcome, Unreachable):
@@ -398,6 +401,14 @@ class Delivery:
             answer = outcome.answer if isinstance(outcome, Unreachable) else ""
             self._owed.end(row.id, self._clock.now().monotonic, answer=answer, answered=answered)
         return outcome
+
+    async def _look_up(self, row: Row, outcome: Wordless) -> Outcome:
+        """What such an answer means: offered again, it would have the same answer for as long as it is offered."""
+        arrival = await self._arrivals.look(row, self._clock.now())
+        words = f"{outcome.answer} ({arrival.evidence})"
+        if arrival.presence is Presence.THERE:
+            return Delivered(words, arrival.uuid)
+        return replace(outcome, answer=words)
 
     async def _settle(self, row: Row, doubted: bool, outcome: Delivered | Duplicate | Refused) -> str:
         """The row's fate; masakari's uuid of it if it has it, as far as that is known."""

@@ -16,7 +16,7 @@ from masakarimonitors.core.notification import (
     HostStatus,
     ReportStatus,
 )
-from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Refused, Unreachable
+from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Refused, Unreachable, judge
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
 from masakarimonitors.outbox.rows import Row
@@ -52,6 +52,7 @@ def host(
 
 
 LOST = Unreachable("timed out", maybe_accepted=True)
+TAKEN, STRANGE = judge(202, ""), judge(409, "<html>Conflict</html>")
 RESTING = Refused("409 under maintenance", "HA is off", maintenance=True)
 OURS, OTHERS, OLDER, UNPROVEN = (
     ("STOPPED", 0.0, "NORMAL"),
@@ -78,6 +79,12 @@ AHEAD = ("STOPPED", 3600.0, "NORMAL")
         ([Duplicate("409")], [OLDER], "pending"),
         ([RESTING], [], "refused"),
         ([LOST, Refused("400", "unregistered")], [OURS], "refused"),
+        # A gateway keeps masakari-api's words.
+        ([TAKEN, STRANGE, STRANGE], [OURS], "delivered"),
+        ([LOST, STRANGE, STRANGE], [OURS], "delivered"),
+        # It takes everything, or refuses it.
+        ([TAKEN, TAKEN, TAKEN], [OLDER], "pending"),
+        ([STRANGE, STRANGE, STRANGE], [], "pending"),
     ],
 )
 async def test_what_masakari_has_decides_where_its_answer_proves_nothing(
@@ -102,6 +109,18 @@ async def test_masakari_that_cannot_be_asked_leaves_the_answer_as_it_was(last: O
         await on.clock.advance(POLICY.retry_interval)
         assert on.statuses() == [status]
         assert "cannot be read" in on.rows()[0].answer
+
+
+async def test_a_report_that_came_behind_a_gateway_without_words_is_offered_once_and_followed() -> None:
+    lists, arrivals = arriving(filed=[OURS])
+    async with stage(lambda notification: TAKEN, arrivals=arrivals) as on:
+        await on.submit(Notify(host("STOPPED"), "it is down"), on.report("a"))
+        await on.clock.advance(POLICY.retry_interval * 3)
+        assert on.statuses() == ["delivered", "pending"] and on.rows()[0].followed == "notification-1"
+        assert [offer["type"] for offer in on.api.offers].count("COMPUTE_HOST") == 1
+        lists.fails = "down"
+        await on.clock.advance(POLICY.retry_interval * 3)
+        assert on.statuses()[1] == "pending" and "cannot be read" in on.rows()[1].answer and on.delivery.shut
 
 
 async def test_a_duplicate_of_what_was_never_offered_and_no_other_monitor_sends_needs_no_question() -> None:
