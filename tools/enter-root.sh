@@ -25,6 +25,9 @@ for device in null zero full random urandom tty loop-control loop{0..7} fuse kvm
     mount --bind "/dev/$device" "$root/dev/$device"
 done
 ln -s /proc/self/fd "$root/dev/fd"
+ln -s fd/0 "$root/dev/stdin"
+ln -s fd/1 "$root/dev/stdout"
+ln -s fd/2 "$root/dev/stderr"
 mount -t sysfs -o ro sysfs "$root/sys"
 for groups in /sys/fs/cgroup/unified /sys/fs/cgroup; do
     [ -e "$groups/cgroup.procs" ] || continue
