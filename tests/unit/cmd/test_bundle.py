@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -53,24 +54,20 @@ def test_one_that_ends_meanwhile_is_not_had_and_nobody_else_is_sent_its_signal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its number may be another's by then."""
-    child = os.fork()
-    if not child:
-        signal.signal(signal.SIGUSR2, signal.SIG_DFL)
-        signal.pause()
-        os._exit(0)
+    child = subprocess.Popen(["sleep", "infinity"])
     read = Path.read_text
 
     def and_ends(path: Path) -> str:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        child.kill()
+        child.wait()
         return "SigCgt:\tffffffffffffffff\n"
 
     monkeypatch.setattr(Path, "read_text", and_ends)
     with pytest.raises(NotHad, match="has just ended"):
-        bundle._ask_for_report(child)
+        bundle._ask_for_report(child.pid)
     monkeypatch.setattr(Path, "read_text", read)
     with pytest.raises(NotHad, match="has just ended"):
-        bundle._ask_for_report(child)
+        bundle._ask_for_report(child.pid)
 
 
 def _behind(held: int) -> str:
