@@ -387,7 +387,8 @@ def judge(status: int, text: str) -> Outcome:
     if status == 404:
         return Unreachable(f"{answer} (is the endpoint of service instance-ha right?)", maybe_accepted=False)
     if status in (408, 425, 429, 502, 503, 504):
-        return Unreachable(answer, maybe_accepted=status in (408, 502, 504))
+        # 503 is no proof: some proxies say so, too, of a connection that ended after the request had gone.
+        return Unreachable(answer, maybe_accepted=status in (408, 502, 503, 504))
     if status >= 500:
         return Unreachable(answer, maybe_accepted=True, row_only=True)
     if status in (413, 415):

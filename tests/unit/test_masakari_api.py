@@ -101,6 +101,15 @@ def test_whatever_may_pass_is_kept(status: int) -> None:
     assert isinstance(judge(status, "<html>nginx</html>"), Unreachable)
 
 
+@pytest.mark.parametrize(
+    ("status", "doubt"), [(408, True), (429, False), (502, True), (503, True), (504, True)]
+)
+def test_a_proxy_s_word_is_no_proof_that_nothing_has_arrived(status: int, doubt: bool) -> None:
+    """Some say 503 of a connection, too, that ended after the request had gone; only who counts requests sends none."""
+    outcome = judge(status, "upstream connect error or disconnect/reset before headers")
+    assert isinstance(outcome, Unreachable) and outcome.maybe_accepted is doubt and not outcome.row_only
+
+
 def test_a_missing_role_is_asked_for_slowly_and_a_server_error_is_the_row_s_own() -> None:
     forbidden, broken = judge(403, ""), judge(500, "")
     assert isinstance(forbidden, Unreachable) and forbidden.slow and not forbidden.maybe_accepted

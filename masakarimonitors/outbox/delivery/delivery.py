@@ -350,9 +350,13 @@ class Delivery:
             self._push(0.0, row.subject)
             self._wake.set()
 
+    def _is_earlier(self, row: Row) -> bool:
+        """Whether it is of an earlier run, whose last words of it a disk may not have taken: it may have told it."""
+        return row.monotonic <= self._started
+
     def _is_of_old(self, row: Row) -> bool:
         """Whether it is of an earlier run, and old: silenced in that, perhaps, which nobody remembers."""
-        return row.monotonic <= self._started and self._clock.now().monotonic - row.monotonic >= _OF_OLD
+        return self._is_earlier(row) and self._clock.now().monotonic - row.monotonic >= _OF_OLD
 
     def _not_now(self, row: Row, *, durable: bool = False) -> None:
         """It has not left: as it was before it was tried, or ended where no decision would take it back any more.
@@ -415,7 +419,7 @@ class Delivery:
         self._answered()
         answer = answer_of(outcome, row)
         arrival = Arrival(Presence.NEVER_OFFERED, "")
-        if must_ask(answer, row, doubted=doubted):
+        if must_ask(answer, row, doubted=doubted or self._is_earlier(row)):
             arrival = await self._arrivals.look(row, self._clock.now())
             if arrival.presence is Presence.UNKNOWN and not doubted:
                 arrival = replace(arrival, presence=Presence.NEVER_OFFERED)

@@ -73,8 +73,8 @@ def answer_of(outcome: Delivered | Duplicate | Refused, row: Row) -> Answer:
 def must_ask(answer: Answer, row: Row, *, doubted: bool) -> bool:
     """Whether the fate depends on what masakari has.
 
-    `doubted`: this very report may have arrived before. A host's failure may also be there by another
-    monitor's report.
+    `doubted`: this very report may have arrived before, as far as this run knows. A host's failure may also be there
+    by another monitor's report.
     """
     if answer not in (Answer.DUPLICATE, Answer.MAINTENANCE):
         return False

@@ -14,13 +14,15 @@ from masakarimonitors.core.notification import (
     HostEvent,
     HostNotification,
     HostStatus,
+    ProcessNotification,
     ReportStatus,
 )
 from masakarimonitors.masakari_api import Delivered, Duplicate, Outcome, Refused, Unreachable, judge
 from masakarimonitors.masakari_lists import ReportFinder
 from masakarimonitors.outbox.delivery.arrivals import Arrivals
-from masakarimonitors.outbox.rows import Row
-from tests.fixtures.fake_clock import EPOCH
+from masakarimonitors.outbox.rows import Put, Row
+from masakarimonitors.outbox.storage.store import MemoryStore
+from tests.fixtures.fake_clock import EPOCH, FakeClock
 from tests.fixtures.fake_lists import FakeLists
 from tests.unit.outbox.delivery.test_delivery import POLICY, script, stage
 
@@ -126,8 +128,27 @@ async def test_a_report_that_came_behind_a_gateway_without_words_is_offered_once
 async def test_a_duplicate_of_what_was_never_offered_and_no_other_monitor_sends_needs_no_question() -> None:
     lists, arrivals = arriving(filed=[OTHERS])
     async with stage(script([Duplicate("409")]), arrivals=arrivals) as on:
+        await on.clock.advance(1)
         await on.submit(on.report("a"))
         assert (on.statuses(), lists.asked) == (["pending"], [])
+
+
+@pytest.mark.parametrize("last", [Duplicate("409"), RESTING], ids=["duplicate", "resting"])
+async def test_what_an_earlier_run_may_have_told_when_its_disk_took_nothing_is_looked_up(
+    last: Outcome,
+) -> None:
+    """On disk it waits, and was never offered; told with a new time it would be acted on a second time."""
+    clock, lists = FakeClock(), FakeLists({"all": ["compute-1"]})
+    died = ProcessNotification("compute-1", clock.now().wall, HostEvent.STOPPED, "a")
+    lists.file("compute-1", "PROCESS", died.payload, died.generated_time.replace(tzinfo=None).isoformat())
+    store = MemoryStore()
+    store.write([Put(Row.new(1, died, "it died", clock.now()), durable=True)])
+    await clock.advance(1.0)
+    async with stage(
+        lambda notification: last, store=store, clock=clock, arrivals=Arrivals(ReportFinder(lists))
+    ) as on:
+        await clock.advance(500.0)
+        assert on.statuses() == ["delivered"] and len(on.api.offers) == 1
 
 
 async def test_a_duplicate_of_what_was_never_offered_is_no_delivery_when_masakari_cannot_be_asked() -> None:
