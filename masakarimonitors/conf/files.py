@@ -119,12 +119,26 @@ def found(
     return [path for path in elsewhere if os.path.isfile(path)][:1]
 
 
-def closed(
-    folders: Sequence[str] = (f"/etc/{PROJECT}", *map(os.path.dirname, ELSEWHERE)),
-    may_search: Callable[[str], bool] = lambda folder: os.access(folder, os.X_OK, effective_ids=True),
+def unseen(
+    argv: Sequence[str],
+    prog: str,
+    default_dirs: Sequence[str] | None,
+    elsewhere: Sequence[str] = ELSEWHERE,
+    usual: Sequence[str] = (f"/etc/{PROJECT}",),
+    may: Callable[[str, int], bool] = lambda folder, how: os.access(folder, how, effective_ids=True),
 ) -> list[str]:
-    """Those of the folders into which this user may not look: whether a file is there is unknown."""
-    return [folder for folder in folders if os.path.isdir(folder) and not may_search(folder)]
+    """The folders that are searched with these arguments, and into which this user may not look.
+
+    What stands there is unknown, and must not be taken for nothing. `usual`: where oslo.config searches, first of all.
+    `may`: whether a folder may be used in a way of os.access.
+    """
+    named = _named(argv)
+    searched = [] if any(kind == "file" for kind, _ in named) else list(usual)
+    if not named and not found(argv, prog, default_dirs, elsewhere):
+        searched += map(os.path.dirname, elsewhere)
+    listed = [path for kind, path in named if kind == "dir"] or list(_dirs(prog, default_dirs))
+    asked = [(folder, os.X_OK) for folder in searched] + [(folder, os.R_OK | os.X_OK) for folder in listed]
+    return [folder for folder, how in asked if os.path.isdir(folder) and not may(folder, how)]
 
 
 def _named(argv: Sequence[str]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from oslo_config import cfg
 
@@ -46,13 +46,14 @@ def load(
     default_config_dirs: Sequence[str] | None = None,
     cli_options: Sequence[cfg.Opt] = (),
     elsewhere: Sequence[str] = files.ELSEWHERE,
+    unseen: Callable[..., Sequence[str]] = files.unseen,
 ) -> cfg.ConfigOpts:
     """Read and validate the configuration.
 
     `argv` are the arguments without the program's name; `prog` also chooses the default files, as
     oslo.config does (`masakarimonitors.conf` and `<prog>.conf`, in ~/.masakarimonitors, ~,
     /etc/masakarimonitors, /etc); where those hold nothing, the first file of `elsewhere` is read. `cli_options` are
-    further options of the command line.
+    further options of the command line. `unseen` tells as `files.unseen` into which folders this user may not look.
 
     Raises `ConfigFault` for anything that an operator must mend, and `SystemExit` for --help,
     --version and malformed arguments.
@@ -64,6 +65,7 @@ def load(
     log.register(conf)
     conf.register_cli_opts(cli_options)
     if default_config_files is None:
+        _look_everywhere(unseen(argv, prog, default_config_dirs, elsewhere))
         default_config_files = files.found(argv, prog, default_config_dirs, elsewhere)
     read = files.read(files.chosen(argv, prog, default_config_files, default_config_dirs))
     with _quiet_libraries():
@@ -110,6 +112,17 @@ def differing(conf: cfg.ConfigOpts, fresh: cfg.ConfigOpts, without: Collection[s
             if option.dest in one and option.dest in other and one[option.dest] != other[option.dest]:
                 found.append(f"[{section}] {option.dest}")
     return sorted(set(found))
+
+
+def _look_everywhere(unseen: Sequence[str]) -> None:
+    """A file that this user cannot see may say otherwise than the defaults: other links, another matrix."""
+    if unseen:
+        raise ConfigFault(
+            f"uid {os.geteuid()} may not look into {' and '.join(unseen)}, where the monitors find their "
+            "configuration: what it says is not known, and the defaults are not taken for it. Ask as root, or as the "
+            "user that the monitors run as (sudo -u masakari). If a monitor says this, give its user the folder to "
+            "read, or name the file with --config-file."
+        )
 
 
 def _parse(

@@ -1,27 +1,16 @@
 """Which configuration was read, and what of it nobody reads."""
 
-import os
-from collections.abc import Callable, Sequence
-
 from oslo_config import cfg
 
 from masakarimonitors.conf import files, unknown, variables
-from masakarimonitors.core.finding import Finding, fault, ok, warning
+from masakarimonitors.core.finding import Finding, ok, warning
 
 
-def read(conf: cfg.ConfigOpts, closed: Callable[[], Sequence[str]] = files.closed) -> list[Finding]:
-    """The files; none at all is seldom meant. `closed`: where one may be that this user cannot see."""
+def read(conf: cfg.ConfigOpts) -> list[Finding]:
+    """The files; none at all is seldom meant."""
     found = [str(path) for path in files.loaded(conf)]
     if found:
         return [ok(f"the configuration is that of {', '.join(found)}")]
-    if unseen := closed():
-        return [
-            fault(
-                f"uid {os.geteuid()} may not look into {' and '.join(unseen)}, where the monitors find their "
-                "configuration: what is said here is of the defaults, and not of them. Ask as root, or as the user "
-                "that the monitors run as (sudo -u masakari)"
-            )
-        ]
     return [
         warning(
             "no configuration file was found, so every option has its default. Searched were masakarimonitors.conf in "

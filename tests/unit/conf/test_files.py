@@ -1,5 +1,6 @@
 """Which file and line sets what, by oslo.config's own rules; and which files the arguments choose."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -132,8 +133,63 @@ def test_the_file_of_a_deployment_is_not_read_beside_another(
     assert files.found([], "masakari-monitors", [], [str(other)]) == [str(tmp_path / "masakarimonitors.conf")]
 
 
-def test_a_folder_is_closed_if_it_is_there_and_may_not_be_searched(tmp_path: Path) -> None:
-    for name in ("open", "shut"):
-        (tmp_path / name).mkdir()
-    folders = [str(tmp_path / name) for name in ("open", "shut", "absent")]
-    assert files.closed(folders, lambda folder: not folder.endswith("shut")) == [str(tmp_path / "shut")]
+SHUT = "shut"
+
+
+@pytest.mark.parametrize(
+    ("argv", "unseen"),
+    [
+        ([], ["etc/shut", "else/shut", "dirs/shut"]),
+        (["--debug"], ["etc/shut", "else/shut", "dirs/shut"]),
+        (["--config-file", "/x.conf"], ["dirs/shut"]),
+        (["--config-dir", "named/shut"], ["etc/shut", "named/shut"]),
+        (["--config-dir", "named/open", "--config-file", "/x.conf"], []),
+    ],
+)
+def test_a_folder_that_is_searched_and_closed_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list[str], unseen: list[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for place in ("etc", "else", "dirs", "named"):
+        for name in ("open", SHUT):
+            (tmp_path / place / name).mkdir(parents=True)
+
+    def of(place: str) -> list[str]:
+        return [str(tmp_path / place / name) for name in ("open", SHUT, "absent")]
+
+    argv = [str(tmp_path / word) if word.startswith("named") else word for word in argv]
+    elsewhere = [f"{folder}/x.conf" for folder in of("else")]
+    found = files.unseen(
+        argv,
+        "masakari-monitors",
+        of("dirs"),
+        elsewhere,
+        of("etc"),
+        lambda folder, how: not folder.endswith(SHUT),
+    )
+    assert found == [str(tmp_path / place) for place in unseen]
+
+
+def test_where_a_deployment_keeps_its_file_does_not_matter_beside_one_of_the_usual_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """masakari-api's own folder is closed to others, beside an /etc/masakarimonitors that is in order."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / SHUT).mkdir()
+    (tmp_path / "masakarimonitors.conf").write_text("")
+    elsewhere = [str(tmp_path / SHUT / "x.conf")]
+    assert files.unseen([], "masakari-monitors", [], elsewhere, [], lambda folder, how: False) == []
+
+
+def test_a_folder_of_files_is_closed_unless_it_can_be_listed(tmp_path: Path) -> None:
+    asked: dict[str, int] = {}
+
+    def may(folder: str, how: int) -> bool:
+        asked[folder] = how
+        return True
+
+    listed, searched = tmp_path / "conf.d", tmp_path / "etc"
+    listed.mkdir()
+    searched.mkdir()
+    assert files.unseen([], "masakari-monitors", [str(listed)], [], [str(searched)], may) == []
+    assert asked == {str(searched): os.X_OK, str(listed): os.R_OK | os.X_OK}

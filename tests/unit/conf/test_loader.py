@@ -1,5 +1,6 @@
 """Loading and validating: what an operator reads when a file is wrong."""
 
+import os
 import re
 import socket
 from pathlib import Path
@@ -252,3 +253,16 @@ def test_a_password_behind_the_wrong_name_is_not_shown(tmp_path: Path, line: str
 def test_what_is_expected_is_said_all_the_same(tmp_path: Path) -> None:
     said = fault(tmp_path, "[api]\napi_interface = private\n")
     assert "api_interface = <7 characters" in said and "one of: public, internal, admin" in said
+
+
+def test_a_configuration_that_cannot_be_seen_is_a_fault_and_not_the_defaults() -> None:
+    """So nothing starts on them, and a SIGHUP changes nothing."""
+    with pytest.raises(
+        ConfigFault, match="may not look into /etc/masakarimonitors, where the monitors find"
+    ) as raised:
+        conf.load([], default_config_dirs=[], unseen=lambda *asked: ["/etc/masakarimonitors"])
+    assert f"uid {os.geteuid()} " in str(raised.value) and "sudo -u masakari" in str(raised.value)
+    named = conf.load(
+        [], default_config_files=[], default_config_dirs=[], unseen=lambda *asked: ["/never/asked"]
+    )
+    assert named.process.check_interval == 5

@@ -17,14 +17,5 @@ def test_the_files_that_were_read_are_named(configure: Configure) -> None:
 
 def test_no_file_at_all_is_a_warning_that_names_where_was_searched() -> None:
     conf = loader.load([], default_config_files=[], default_config_dirs=[])
-    (found,) = files.read(conf, closed=lambda: ())
+    (found,) = files.read(conf)
     assert found.weight is Weight.WARNING and "/etc/masakari-monitors/masakari-monitors.conf" in found.text
-
-
-def test_a_folder_that_this_user_may_not_look_into_is_not_taken_for_an_empty_one() -> None:
-    conf = loader.load([], default_config_files=[], default_config_dirs=[])
-    (found,) = files.read(conf, closed=lambda: ["/etc/masakarimonitors"])
-    assert found.weight is Weight.FAULT
-    assert (
-        "may not look into /etc/masakarimonitors" in found.text and "no configuration file" not in found.text
-    )
