@@ -13,7 +13,10 @@ import functools
 import logging
 import os
 import pwd
+import shlex
+import shutil
 import signal
+import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,6 +80,10 @@ class HelperRefused(OSError):
     """There is no helper, nor will be one until that is mended: sudo refuses it, say. Nobody starts what is down."""
 
 
+class HelperForbidden(HelperRefused):
+    """No helper can be had for as long as this process lives: the kernel gives it no rights that it has not got."""
+
+
 class RunAsRoot:
     """Runs as root what a `Start` asks for: `await run_as_root(program, start, timeout, started)`."""
 
@@ -102,7 +109,7 @@ class RunAsRoot:
 
         NotBegun when the kernel has not executed it by then. EAGAIN (BlockingIOError) when it is refused for now, and
         where the helper does not answer, is away, or tells no end (HelperFault): that says nothing about it.
-        HelperRefused where no helper can be had at all.
+        HelperRefused where no helper can be had at all, HelperForbidden where that holds for as long as this process.
 
         `program`: what is named when it cannot be started.
         `keep`: bytes kept of each of stdout and stderr, for the few commands that print more. `spare`, `leave`: as
@@ -237,8 +244,36 @@ class RunAsRoot:
         from masakarimonitors import privsep
 
         privsep.configure(self._files, self._dirs)
+        conf = privsep.monitors_priv.conf
+        if why := forbidden(conf.helper_command or "sudo", _of_this_process(), os.geteuid()):
+            raise HelperForbidden(why)
         LOG.info("Starting the privileged helper: the first command with run_as_root needs it")
         return frozenset({0, os.geteuid(), _user_id(privsep.monitors_priv.conf.user)})
+
+
+def forbidden(command: str, status: str, user: int) -> str:
+    """Why a helper that `command` starts can never be root; or nothing.
+
+    `status`: what /proc/self/status says; `user`: as whom this process runs. Without new privileges a set-user-id
+    program, as sudo is one, runs with none. A helper that is started in another way is left to try.
+    """
+    if user == 0 or "NoNewPrivs:\t1" not in status.splitlines():
+        return ""
+    words = shlex.split(command)
+    program = shutil.which(words[0]) if words else None
+    if program is None or not os.stat(program).st_mode & stat.S_ISUID:
+        return ""
+    return (
+        "this process may gain no rights (NoNewPrivs in /proc/self/status, of NoNewPrivileges= in its unit or of "
+        f"allowPrivilegeEscalation in its container), so {program} makes nothing root here, whatever sudoers says. "
+        f"Give uid {user} itself the rights that are lacking, such as the group haclient, or take that setting away"
+    )
+
+
+def _of_this_process() -> str:
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="utf-8") as file:
+        return file.read()
+    return ""
 
 
 def _user_id(user: str | None) -> int:

@@ -18,7 +18,14 @@ from masakarimonitors.privsep import monitors_priv
 from masakarimonitors.processmonitor.sources.stat import read_stat
 from masakarimonitors.system.privileged import helper, runner
 from masakarimonitors.system.privileged.configuration import RefusedForNow
-from masakarimonitors.system.privileged.runner import HelperFault, HelperRefused, RunAsRoot, Start
+from masakarimonitors.system.privileged.runner import (
+    HelperFault,
+    HelperForbidden,
+    HelperRefused,
+    RunAsRoot,
+    Start,
+    forbidden,
+)
 from masakarimonitors.system.processes.command import NotBegun, tree
 from tests.fixtures.lifeline import alive, kill
 from tests.fixtures.open_files import Files, open_files, opened_since
@@ -408,6 +415,42 @@ async def test_where_no_helper_can_be_had_no_command_starts_and_no_time_alone_me
     with pytest.raises(HelperRefused, match=said) as fault:
         await RunAsRoot([], [])("program", fails, PATIENCE, lambda pid: None)
     assert fault.value.errno is None
+
+
+CONFINED = "Name:\tmasakari\nNoNewPrivs:\t1\nSeccomp:\t2\n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "user", "said"),
+    [
+        (0o4755, CONFINED, 995, True),
+        (0o4755, CONFINED.replace("\t1", "\t0"), 995, False),
+        (0o4755, "", 995, False),
+        (0o4755, CONFINED, 0, False),
+        # A helper that is no set-user-id program's may have its rights from elsewhere.
+        (0o755, CONFINED, 995, False),
+    ],
+)
+def test_where_the_kernel_gives_no_rights_sudo_is_not_asked_for_any(
+    tmp_path: Path, mode: int, status: str, user: int, said: bool
+) -> None:
+    sudo = tmp_path / "sudo"
+    sudo.write_text("")
+    sudo.chmod(mode)
+    found = forbidden(f"{sudo} privsep-helper --config-file x", status, user)
+    assert bool(found) is said
+    assert not said or ("NoNewPriv" in found and "uid 995" in found and "group haclient" in found)
+    assert not forbidden(str(tmp_path / "absent"), CONFINED, 995) and not forbidden(" ", CONFINED, 995)
+
+
+async def test_a_helper_that_can_never_be_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(runner, "forbidden", lambda command, status, user: f"not by {command.split()[0]}")
+    start: Start = lambda place, word: asked.append(place) or (0, "", 0)  # type: ignore[func-returns-value]  # noqa: E731
+    for _ in range(2):
+        with pytest.raises(HelperForbidden, match="not by sudo"):
+            await RunAsRoot([], [])("program", start, PATIENCE, lambda pid: None)
+    assert not asked
 
 
 @pytest.mark.parametrize("silent", ["kill", "finish"])

@@ -6,9 +6,11 @@ haclient) says nothing of Corosync (uidgid.d) or of the network (tcpdump).
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.tools.operations import Asked
+from masakarimonitors.system.privileged.runner import HelperForbidden
 from masakarimonitors.system.processes.command import Finished
 
 LOG = logging.getLogger(__name__)
@@ -56,7 +58,8 @@ class RunByOutcome:
         return privileged
 
     def _helper_failed(self, name: str, fault: OSError) -> None:
-        self._no_helper_until = self._now() + _AGAIN
+        # What can never be is said once, and not tried again.
+        self._no_helper_until = math.inf if isinstance(fault, HelperForbidden) else self._now() + _AGAIN
         LOG.warning("%s fails for this user, and cannot be run as root either: %s", name, fault)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from masakarimonitors.hostmonitor.drivers.pacemaker.tools.operations import Asked, Operation
 from masakarimonitors.hostmonitor.drivers.pacemaker.tools.rights import RunByOutcome
+from masakarimonitors.system.privileged.runner import HelperForbidden
 from masakarimonitors.system.processes.command import Finished
 
 CIBADMIN = Asked(Operation.CIB)
@@ -80,6 +81,14 @@ async def test_a_helper_that_cannot_be_started_is_not_tried_at_each_look(
     both.now = 61
     await both.run(QUORUMTOOL, 5)
     assert len(both.roots.ran) == 2
+
+
+async def test_what_can_never_be_run_as_root_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Under NoNewPrivileges= sudo logged an alarm at each minute in which Pacemaker was away."""
+    both = Both(Rights(REFUSED), Rights(HelperForbidden("this process may gain no rights")))
+    for both.now in range(0, 86_400, 3_600):
+        assert (await both.run(QUORUMTOOL, 5)).errors == REFUSED.errors
+    assert len(both.roots.ran) == 1 and caplog.text.count("may gain no rights") == 1
 
 
 async def test_a_helper_that_goes_away_leaves_our_own_rights() -> None:
