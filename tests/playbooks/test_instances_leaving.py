@@ -353,3 +353,45 @@ def test_whose_migration_has_not_come_that_far_is_reported() -> None:
     play = Play()
     play.census(running(persistent=True))
     assert REPORT in play.event(Lifecycle.STOPPED, Stopped.FAILED)
+
+
+def paused_by_hand() -> Play:
+    play = Play()
+    play.census(running(persistent=True))
+    play.event(Lifecycle.SUSPENDED, Suspended.PAUSED)
+    return play
+
+
+@pytest.mark.parametrize("departure", Departure)
+def test_one_that_a_person_has_paused_and_that_ends_may_have_been_migrated(departure: Departure) -> None:
+    """libvirt tells of no migration of it until that is over: its log is asked."""
+    play = paused_by_hand()
+    assert play.event(Lifecycle.STOPPED, Stopped.FAILED) == ["ask"]
+    said = play.asked(replace(off(ShutoffReason.CRASHED), departure=departure))
+    begun = departure is Departure.BEGUN
+    assert (said == [] and play.alarm) if begun else said == [REPORT]
+    if begun:
+        assert "goes on at the destination" in play.verdicts[-1].why
+
+
+def test_nor_is_it_accused_where_a_census_alone_has_read_that_it_is_paused() -> None:
+    play = Play()
+    play.census(replace(running(persistent=True), power=Power.PAUSED))
+    assert play.event(Lifecycle.STOPPED, Stopped.FAILED) == ["ask"]
+
+
+@pytest.mark.parametrize("told", [Lifecycle.STARTED, Lifecycle.UNDEFINED])
+def test_one_that_libvirt_may_have_no_definition_of_is_reported_at_once_when_it_ends(told: Lifecycle) -> None:
+    """It vanishes when it ends, so that nobody could be asked any more: an answer that says nothing is no end of it."""
+    play = Play()
+    if told is Lifecycle.UNDEFINED:
+        play.census(running(persistent=True))
+    play.event(told)
+    play.event(Lifecycle.SUSPENDED, Suspended.PAUSED)
+    assert play.event(Lifecycle.STOPPED, Stopped.FAILED) == [REPORT]
+
+
+def test_one_that_runs_on_is_reported_at_once_when_it_ends() -> None:
+    play = paused_by_hand()
+    play.event(Lifecycle.RESUMED)
+    assert play.event(Lifecycle.STOPPED, Stopped.FAILED) == [REPORT]

@@ -71,13 +71,17 @@ def test_what_was_quiet_before_nobody_could_hear_does_not_count() -> None:
     assert not any("no I/O error" in verdict.why for verdict in play.told)
 
 
-def test_nor_of_a_guest_that_stands_still_since_it_makes_no_request_that_could_fail() -> None:
+@pytest.mark.parametrize("pause", [Suspended.IOERROR, Suspended.PAUSED])
+def test_nor_of_a_guest_that_stands_still_since_it_makes_no_request_that_could_fail(pause: Suspended) -> None:
     play = with_an_io_error()
-    play.event(Lifecycle.SUSPENDED, Suspended.IOERROR)
+    play.event(Lifecycle.SUSPENDED, pause)
     asked = len(play.told)
     play.wait(QUIET * 3)
     assert len(play.told) == asked and play.state.instances[URI, INSTANCE.uuid].stories.failing
-    assert play.event(Lifecycle.RESUMED) == ["withdraw words"] and play.ruling == "recovered"
+    assert play.event(Lifecycle.RESUMED) == ["withdraw words"]
+    assert (play.ruling == "recovered") is (pause is Suspended.IOERROR), (
+        "of a pause that somebody wanted nothing is said"
+    )
 
 
 def test_nor_is_a_report_of_the_last_life_taken_back_meanwhile() -> None:

@@ -233,7 +233,7 @@ class Decider:
         if seen and seen[-1].fact in _STILL_DEAD:
             state, more = again.tell_again(state, state.known(reading.instance), self.policy, now)
             decision += more
-        state, halted = by_hand.stand_still(state, state.known(reading.instance), reading.halt)
+        state, halted = by_hand.stand_still(state, state.known(reading.instance), reading)
         state, more = rest(state, state.known(reading.instance), reading.halt, now)
         return state, decision + halted + more
 

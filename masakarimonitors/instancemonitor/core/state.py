@@ -99,7 +99,7 @@ class Instance:
     in a row that did not list it; `question`: whether it is open what the disk tells of that. `as_of`: after which
     event the last look began that told of it, or did not list it. `legible`: whether its libvirt tells how it stands,
     `read_before`: of one that is not, when its libvirt had been looked at before that. `alarm`: what was last said of
-    it that asks for a human; `halt`: why it stands still, if nobody paused it; `bidding`: whether a signal has bidden
+    it that asks for a human; `halt`: why it stands still; `bidding`: whether a signal has bidden
     its QEMU end. `storages`: on what its disks are, as it was last told (None: it was not).
     """
 
@@ -152,6 +152,11 @@ class Instance:
     def halted(self) -> str:
         """Why it stands still, though nobody paused it, or nothing."""
         return halt.WORDS[self.halt]
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether its guest does not run, so that it makes no request that could fail."""
+        return self.halt is not Halt.NONE
 
     @property
     def unwatched(self) -> bool:

@@ -86,7 +86,7 @@ def _of_io_error(known: Sequence[Instance], now: Instant) -> Word:
 def _is_quiet(instance: Instance, now: Instant) -> bool:
     """Whether it has been seen to have no I/O error for a while; one that stands still makes no request."""
     looked_at = instance.stories.failed_at > -math.inf
-    return looked_at and not instance.halted and instance.stories.quiet_at <= now.monotonic
+    return looked_at and not instance.stands_still and instance.stories.quiet_at <= now.monotonic
 
 
 def well(state: State, subject: str) -> str:

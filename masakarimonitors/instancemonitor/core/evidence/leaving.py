@@ -12,6 +12,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     LifecycleChanged,
     Reading,
 )
+from masakarimonitors.instancemonitor.core.sight.halt import Halt
 from masakarimonitors.instancemonitor.core.state import Instance
 from masakarimonitors.libvirt.domain_state import Lifecycle, Suspended
 
@@ -61,7 +62,11 @@ def hides_its_end(known: Instance) -> bool:
     """Whether "its QEMU ended" is not enough to tell what became of its guest: its log, or how it stands, may be.
 
     Where events may have been missed of it, what has ended may be a start, or a migration back to here, that failed.
+    And libvirt says nothing of the migration of one that somebody has paused until that is over; of one without a
+    definition it could not be asked any more.
     """
+    if known.phase is Phase.UP and known.halt is Halt.PAUSED and known.defined is True:
+        return True
     return known.phase in (Phase.UP, Phase.ARRIVING) and (known.unwatched or known.leaving is Leaving.MAYBE)
 
 
@@ -85,6 +90,9 @@ def still(traces: Reading, known: Instance, *, looked: float) -> Leaving:
     if known.leaving is Leaving.MAYBE:
         stayed = traces.departure is Departure.NONE and 0 < traces.started <= known.since
         return Leaving.NO if stayed else Leaving.MAYBE
+    if known.leaving is Leaving.NO and known.phase is Phase.UP and known.halt is Halt.PAUSED:
+        # libvirt shows no migration of it: one that its log tells of may have been aborted long ago, or be over.
+        return Leaving.MAYBE if traces.departure is Departure.BEGUN else Leaving.NO
     if known.leaving is Leaving.NO and known.phase is Phase.UP and known.unwatched:
         last = max(known.since, looked, known.unheard - _DEAF)
         unheard = traces.departure is Departure.BEGUN and not 0 < traces.departed <= last

@@ -9,13 +9,15 @@ from dataclasses import replace
 
 from masakarimonitors.core.decision import NOTHING, Decision, Ruling, Verdict
 from masakarimonitors.instancemonitor.core.lifecycle import Phase
-from masakarimonitors.instancemonitor.core.observation import DomainEvent, LifecycleChanged
+from masakarimonitors.instancemonitor.core.observation import DomainEvent, LifecycleChanged, Power, Reading
 from masakarimonitors.instancemonitor.core.rules import Rule
-from masakarimonitors.instancemonitor.core.sight.halt import Bidding, Halt, Pause, Word
+from masakarimonitors.instancemonitor.core.sight.halt import Bidding, Pause, Word
 from masakarimonitors.instancemonitor.core.state import Instance, State, subject_of
 from masakarimonitors.libvirt.domain_state import Lifecycle, Shutdown, Stopped, Suspended
 
 _PAUSES: Mapping[int, Pause] = {
+    Suspended.MIGRATED: Pause.OTHER,
+    Suspended.POSTCOPY: Pause.OTHER,
     Suspended.IOERROR: Pause.DISK,
     Suspended.WATCHDOG: Pause.WATCHDOG,
     Suspended.API_ERROR: Pause.API,
@@ -33,7 +35,7 @@ def hear(state: State, known: Instance, seen: DomainEvent) -> tuple[State, Decis
         return state, NOTHING
     match (seen.event, seen.detail):
         case (Lifecycle.SUSPENDED, detail):
-            return stand_still(state, instance, detail)
+            return _stand_still(state, instance, _PAUSES.get(detail, Pause.BY_HAND))
         case (Lifecycle.SHUTDOWN, detail):
             word = Word.SIGNALLED if detail == Shutdown.HOST else Word.SHUTDOWN
             return state.put(instance.bidden(word)), NOTHING
@@ -44,11 +46,20 @@ def hear(state: State, known: Instance, seen: DomainEvent) -> tuple[State, Decis
     return state, NOTHING
 
 
-def stand_still(state: State, instance: Instance, halt: int | None) -> tuple[State, Decision]:
-    """It was paused, or is, by `halt` (Suspended): an alarm, once, if nobody can have wanted that."""
-    after = instance.paused(Pause.OTHER if halt is None else _PAUSES.get(halt, Pause.OTHER))
+def stand_still(state: State, instance: Instance, reading: Reading) -> tuple[State, Decision]:
+    """How it was read to stand: an alarm, once, if it stands still and nobody can have wanted that."""
+    paused = Pause.BY_HAND if reading.power is Power.PAUSED else Pause.OTHER
+    return _stand_still(
+        state, instance, paused if reading.halt is None else _PAUSES.get(reading.halt, paused)
+    )
+
+
+def _stand_still(state: State, instance: Instance, pause: Pause) -> tuple[State, Decision]:
+    after = instance.paused(pause)
     if instance.phase not in _HERE or after.halt is instance.halt:
         return state, NOTHING
+    if not after.halted:
+        return state.put(after), NOTHING
     told = (
         f"{instance.identity.name} stands still: {after.halted}. masakari does nothing about that: look at it, and let "
         "it run on (virsh resume), start it again or give it up"
@@ -58,7 +69,7 @@ def stand_still(state: State, instance: Instance, halt: int | None) -> tuple[Sta
 
 def runs_on(known: Instance, instance: Instance) -> Decision:
     """The end of its standstill, if it runs again."""
-    if known.halt is Halt.NONE or instance.halt is not Halt.NONE or instance.phase is not Phase.UP:
+    if not known.halted or instance.halted or instance.phase is not Phase.UP:
         return NOTHING
     subject, told = subject_of(instance.identity), f"{instance.identity.name} runs on"
     verdict = Verdict(subject, Ruling.RECOVERED, told, rule=Rule.STANDS_STILL)

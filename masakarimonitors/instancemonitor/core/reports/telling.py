@@ -115,7 +115,7 @@ def take_quiet(state: State, key: str, policy: Policy, now: Instant) -> Outcome:
     if uri in state.away:
         # As long again as it takes at least; when it is heard again, it is counted from then on.
         return state, Decision((WakeAt(key, now.monotonic + QUIET),))
-    if instance.halted:
+    if instance.stands_still:
         # A guest that stands still makes no requests that could fail: its quiet begins when it runs on.
         instance = replace(instance, stories=replace(instance.stories, failed_at=now.monotonic))
         return state.put(instance), Decision((WakeAt(key, instance.stories.quiet_at),))

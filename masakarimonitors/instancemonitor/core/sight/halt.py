@@ -1,4 +1,4 @@
-"""Why does an instance stand still, though nobody paused it, and who bids its QEMU end, past libvirt? Two tables. Pure.
+"""Why does an instance stand still, and who bids its QEMU end, past libvirt? Two tables. Pure.
 
 libvirt tells why it was paused, as it happens and when it is read. Until it runs on or ends, that is the reason. Of a
 shutdown that a signal has begun it tells, too, and then of the end as of any other.
@@ -12,7 +12,9 @@ class Halt(Enum):
     """Why it stands still."""
 
     NONE = auto()
-    """It does not, or somebody wanted that."""
+    """It does not, as far as is known."""
+    PAUSED = auto()
+    """Somebody has paused it."""
     DISK = auto()
     """One of its disks has failed."""
     WATCHDOG = auto()
@@ -27,7 +29,9 @@ class Pause(Enum):
     """What moves it."""
 
     OTHER = auto()
-    """It is paused for any other reason, or how it stands tells of no reason."""
+    """It is paused for a while by libvirt itself, or how it stands tells of no pause."""
+    BY_HAND = auto()
+    """It is paused, and libvirt gives no reason that nobody can have wanted."""
     DISK = auto()
     WATCHDOG = auto()
     API = auto()
@@ -38,18 +42,20 @@ class Pause(Enum):
     """It runs on, has ended, or lives anew."""
 
 
-_N, _D, _W, _A, _P = Halt
+_N, _H, _D, _W, _A, _P = Halt
 
 TABLE: Mapping[tuple[Halt, Pause], Halt] = {
     (before, pause): after
     for pause, row in {
-        Pause.OTHER: (_N, _D, _W, _A, _P),
-        Pause.DISK: (_D, _D, _D, _D, _D),
-        Pause.WATCHDOG: (_W, _W, _W, _W, _W),
-        Pause.API: (_A, _A, _A, _A, _A),
-        Pause.POSTCOPY: (_P, _P, _P, _P, _P),
-        Pause.STILL_UP: (_N, _D, _W, _A, _P),
-        Pause.OVER: (_N, _N, _N, _N, _N),
+        Pause.OTHER: (_N, _H, _D, _W, _A, _P),
+        # What somebody pauses that has failed does not run on with that.
+        Pause.BY_HAND: (_H, _H, _D, _W, _A, _P),
+        Pause.DISK: (_D, _D, _D, _D, _D, _D),
+        Pause.WATCHDOG: (_W, _W, _W, _W, _W, _W),
+        Pause.API: (_A, _A, _A, _A, _A, _A),
+        Pause.POSTCOPY: (_P, _P, _P, _P, _P, _P),
+        Pause.STILL_UP: (_N, _H, _D, _W, _A, _P),
+        Pause.OVER: (_N, _N, _N, _N, _N, _N),
     }.items()
     for before, after in zip(Halt, row, strict=True)
 }
@@ -57,12 +63,13 @@ TABLE: Mapping[tuple[Halt, Pause], Halt] = {
 
 WORDS: Mapping[Halt, str] = {
     Halt.NONE: "",
+    Halt.PAUSED: "",
     Halt.DISK: "one of its disks has failed",
     Halt.WATCHDOG: "its watchdog has fired",
     Halt.API: "libvirt could not let it run on after an operation that had failed",
     Halt.POSTCOPY: "its live migration by post-copy has failed, with a part of its memory on each host",
 }
-"""Why, for people."""
+"""Why, for people, if nobody wanted that."""
 
 
 def move(before: Halt, pause: Pause) -> Halt:
