@@ -67,6 +67,7 @@ class SqliteStore:
 
     def load(self) -> Loaded:
         """Open the file (made when missing) and read what a start needs."""
+        db = None
         try:
             db = self._open_to_read()
             broken = db.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -76,11 +77,12 @@ class SqliteStore:
             if found.unreadable and db is self._db:
                 table.move_aside(db, found.unreadable)
             (highest,) = db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()
-            if db is not self._db:
-                db.close()
         except (sqlite3.Error, ValueError, OSError, InUse) as error:
             raise self._fault(error, loading=True) from error
         finally:
+            # One that only reads has the file to itself, too: left open, it would keep every later one out.
+            if db is not None and db is not self._db:
+                db.close()
             self._leave()
         unreadable = tuple(f"{self._path}: {one}" for one in found.unreadable)
         return Loaded(

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from masakarimonitors.core.decision import JSON, Instant
 from masakarimonitors.core.notification import HostEvent, ProcessNotification, ReportStatus
 from masakarimonitors.outbox.rows import Keep, Put, Row
+from masakarimonitors.outbox.storage import table
 from masakarimonitors.outbox.storage.lock import InUse
 from masakarimonitors.outbox.storage.reading import connect_to_look
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
@@ -125,6 +127,7 @@ def test_a_transaction_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 _ON_A_FULL_DISK = """
 import resource, sys
 from pathlib import Path
+from typing import NoReturn
 from masakarimonitors.outbox.storage.sqlite import SqliteStore
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # from here on no file takes a byte
 loaded = SqliteStore(Path(sys.argv[1])).load()
@@ -148,6 +151,27 @@ def test_what_waits_in_the_file_is_known_at_a_start_on_a_full_disk(tmp_path: Pat
         [sys.executable, "-c", _ON_A_FULL_DISK, str(path)], capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.stdout.strip() == "[1] {'a': {'x': 1}} 2", done.stderr
+
+
+def test_a_disk_that_fails_while_its_file_is_only_read_does_not_keep_the_file_from_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "outbox.sqlite"
+    first = SqliteStore(path)
+    first.write([Put(row(1), durable=True)])
+    first.close()
+
+    def fails(*args: object) -> NoReturn:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    store = SqliteStore(path, patience=0.0)
+    with monkeypatch.context() as patched, pytest.raises(StoreFault) as kept:
+        patched.setattr(store, "_open", fails)
+        patched.setattr(table, "read_all", fails)
+        store.load()
+    assert kept.value.unread
+    assert [one.id for one in store.load().pending] == [1]
+    store.close()
 
 
 def test_with_which_time_a_row_was_made_is_kept_as_long_as_the_row(tmp_path: Path) -> None:
