@@ -5,13 +5,14 @@ have threads of their own here, so that the loop's few threads stay free; a look
 """
 
 import contextlib
+import encodings.idna  # noqa: F401 - names are asked for in this encoding, which Python imports for the first one only
 import functools
 import ipaddress
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from masakarimonitors.system.threads import Pool
+from masakarimonitors.system.threads import NoThread, Pool
 
 _THREADS = 16
 """Look-ups at once. When all of them hang, names wait for one, within their own time-out; addresses never do."""
@@ -41,6 +42,8 @@ class Names:
             found = await self._pool.call(work, self._timeout)
         except TimeoutError:
             raise NameFault(f"its name could not be looked up within {self._timeout:.0f} s") from None
+        except NoThread as shortage:
+            raise NameFault(f"its name could not be looked up: {shortage}") from None
         except (OSError, UnicodeError, ValueError) as fault:
             why = getattr(fault, "strerror", None) or "it is no host name"
             raise NameFault(f"its name cannot be looked up ({why})") from None

@@ -8,7 +8,7 @@ import asyncio
 import functools
 import logging
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -19,9 +19,7 @@ from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, Pow
 from masakarimonitors.hostmonitor.power import config_file, ownership
 from masakarimonitors.hostmonitor.power.bmc import (
     Address,
-    Bmc,
     Lack,
-    Reading,
     SecretFault,
     Speaks,
     fault_of,
@@ -37,6 +35,7 @@ from masakarimonitors.hostmonitor.power.check import (
 from masakarimonitors.hostmonitor.power.ipmi import Ipmi
 from masakarimonitors.hostmonitor.power.names import Names
 from masakarimonitors.hostmonitor.power.ownership import beside, contradicts, merged, shared
+from masakarimonitors.hostmonitor.power.redfish import Redfish
 from masakarimonitors.monitor import InputFile
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_aside
@@ -117,24 +116,6 @@ class _Ahead:
     until: float
 
 
-class _WhenNeeded:
-    """What asks BMCs of one kind, made when the first of them is met."""
-
-    def __init__(self, make: Callable[[], Bmc]) -> None:
-        self._make = make
-        self._made: Bmc | None = None
-
-    async def read(self, address: Address) -> Reading:
-        self._made = self._made or self._make()
-        return await self._made.read(address)
-
-
-def _redfish(timeout: float, names: Names) -> Bmc:
-    from masakarimonitors.hostmonitor.power.redfish import Redfish
-
-    return Redfish(timeout, names=names)
-
-
 class Prover:
     """Knows the BMCs of all hosts and asks them.
 
@@ -153,7 +134,7 @@ class Prover:
         self._check = PowerCheck(
             {
                 Speaks.IPMI: Ipmi(policy.timeout, policy.cipher_suite, names=self._names),
-                Speaks.REDFISH: _WhenNeeded(lambda: _redfish(policy.timeout, self._names)),
+                Speaks.REDFISH: Redfish(policy.timeout, names=self._names),
             },
             clock,
             unreachable_means_off=policy.unreachable_means_off,

@@ -3,8 +3,7 @@
 In: an `Address`. Out: one `Reading`, always: every fault is a NO_PROOF with its evidence. The password goes by HTTP
 header and never into the evidence. At most four documents are read (the service's root, its list of systems, the
 system and, where that is off, its manager), each within a whole time-out: a BMC that sends one byte a second holds up
-nobody. Paths and properties are those of DMTF's DSP0266 and of the schemas ComputerSystem and Manager. This module is
-imported when the first BMC speaks Redfish: its client takes some MiB.
+nobody. Paths and properties are those of DMTF's DSP0266 and of the schemas ComputerSystem and Manager.
 """
 
 import asyncio
@@ -12,24 +11,19 @@ import base64
 import contextlib
 import datetime
 import json
-import socket
 import ssl
 from collections.abc import Mapping
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractResolver
-
 from masakarimonitors.hostmonitor.core.observation import Power
 from masakarimonitors.hostmonitor.power.bmc import REDFISH_ROOT, Address, Lack, Reading, SecretFault, Uptime
+from masakarimonitors.hostmonitor.power.https import CaFault, Conversation, NoConnection, Trust
 from masakarimonitors.hostmonitor.power.names import NameFault, Names
 from masakarimonitors.hostmonitor.power.redact import place, shown
 from masakarimonitors.system.network import tcp
+from masakarimonitors.system.network.http_client import HttpFault
 from masakarimonitors.system.network.tcp import Knock
-
-_LARGEST = 1 << 20
-"""Bytes of one document; the largest that BMCs send, a system with all of its links, has some ten thousand."""
 
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
 _KNOCK = 3.0
@@ -50,31 +44,6 @@ class _NoProof(Exception):
         self.lack = lack
 
 
-class _Resolver(AbstractResolver):
-    """Names, as aiohttp asks for them; it never asks for what is an address already."""
-
-    def __init__(self, names: Names) -> None:
-        self._names = names
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[Any]:
-        return [
-            {
-                "hostname": host,
-                "host": one,
-                "port": port,
-                "family": socket.AF_INET6 if ":" in one else socket.AF_INET,
-                "proto": 0,
-                "flags": socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            }
-            for one in await self._names.addresses(host, port, family)
-        ]
-
-    async def close(self) -> None:
-        """Nothing: the names outlive each connector."""
-
-
 class Redfish:
     """Asks for the system's PowerState."""
 
@@ -82,6 +51,7 @@ class Redfish:
         """`timeout` in seconds for each HTTP request, its whole answer included."""
         self._timeout = timeout
         self._names = names or Names(timeout)
+        self._trust = Trust(timeout)
 
     async def read(self, address: Address) -> Reading:
         """Ask once; every fault is a NO_PROOF with its evidence."""
@@ -108,11 +78,10 @@ class Redfish:
             )
         # Basic, so that no session is opened whose token would have to be looked after.
         login = base64.b64encode(f"{address.user}:{password}".encode()).decode()
-        connector = aiohttp.TCPConnector(resolver=_Resolver(self._names), ssl=_tls(address))
-        async with aiohttp.ClientSession(connector=connector) as session:
+        async with Conversation(self._names, self._trust, address.verify) as conversation:
 
             async def get(path: str) -> Mapping[str, Any]:
-                return await self._get(session, address, path, f"Basic {login}")
+                return await self._get(conversation, address, path, f"Basic {login}")
 
             path = address.system
             if not path:
@@ -127,33 +96,37 @@ class Redfish:
         return state if isinstance(state, str) else json.dumps(state), uptime
 
     async def _get(
-        self, session: aiohttp.ClientSession, address: Address, path: str, login: str
+        self, conversation: Conversation, address: Address, path: str, login: str
     ) -> Mapping[str, Any]:
         """One JSON object; raises _NoProof."""
-        url, headers = base_url(address) + path, {aiohttp.hdrs.AUTHORIZATION: login}
+        url = base_url(address) + path
         try:
             async with asyncio.timeout(self._timeout):
                 for _ in range(2):
-                    async with session.get(url, headers=headers, allow_redirects=False) as answer:
-                        if answer.status not in _REDIRECTED:
-                            return _document(answer.status, await _body(answer), path)
-                        url = _same_place(url, answer.headers.get(aiohttp.hdrs.LOCATION, ""))
+                    answer = await conversation.get(url, {"Authorization": login})
+                    if answer.status not in _REDIRECTED:
+                        return _document(answer.status, answer.body, path)
+                    url = _same_place(url, answer.headers.get("location", ""))
             raise _NoProof(Lack.ODD, f"{path} refers to itself")
         except TimeoutError:
             if await self._is_silent(address):
                 raise _NoProof(Lack.SILENT, f"no answer within {self._timeout:.0f} s") from None
             words = f"no whole answer within {self._timeout:.0f} s, though it accepts connections"
             raise _NoProof(Lack.ODD, words) from None
-        except (aiohttp.ClientSSLError, ssl.SSLError) as fault:
+        except CaFault as fault:
+            raise _NoProof(Lack.FAULT, str(fault)) from None
+        except ssl.SSLError as fault:
             words = f"its certificate or its TLS is not accepted ({fault}); see `verify` or ssl_insecure"
             raise _NoProof(Lack.FAULT, words) from None
-        except aiohttp.ClientConnectorError as fault:
+        except NoConnection as fault:
             lack = Lack.SILENT if await self._is_silent(address) else Lack.FAULT
-            raise _NoProof(lack, f"no connection ({fault.strerror or fault.os_error})") from None
-        except aiohttp.InvalidURL:
-            raise _NoProof(Lack.FAULT, "its address makes no URL") from None
-        except (aiohttp.ClientError, OSError, ValueError) as fault:
+            raise _NoProof(lack, f"no connection ({fault})") from None
+        except HttpFault as fault:
+            raise _NoProof(Lack.ODD, str(fault)) from None
+        except OSError as fault:
             raise _NoProof(Lack.ODD, f"{type(fault).__name__}: {fault}") from None
+        except ValueError:
+            raise _NoProof(Lack.FAULT, "its address makes no URL") from None
 
     async def _is_silent(self, address: Address) -> bool:
         """Whether no address of it accepts or refuses a connection, though all could be tried."""
@@ -165,16 +138,6 @@ class Redfish:
             return False
         tries = (tcp.knock(one, port, min(self._timeout, _KNOCK)) for one in places)
         return {how for how, _ in await asyncio.gather(*tries)} == {Knock.SILENT}
-
-
-def _tls(address: Address) -> ssl.SSLContext | bool:
-    if not isinstance(address.verify, str):
-        return address.verify
-    try:
-        return ssl.create_default_context(cafile=address.verify)
-    except (OSError, ValueError) as fault:
-        why = getattr(fault, "strerror", None) or fault
-        raise _NoProof(Lack.FAULT, f"its CA file {address.verify} cannot be used ({why})") from None
 
 
 def _same_place(url: str, location: str) -> str:
@@ -203,15 +166,6 @@ def _parts(url: str) -> tuple[str, str, int, str]:
         raise ValueError("an URL with a login")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return parts.scheme, parts.hostname or "", port, f"{parts.path.rstrip('/')}?{parts.query}"
-
-
-async def _body(answer: aiohttp.ClientResponse) -> bytes:
-    body = b""
-    async for chunk in answer.content.iter_chunked(1 << 16):
-        body += chunk
-        if len(body) > _LARGEST:
-            raise _NoProof(Lack.ODD, f"it sends more than {_LARGEST >> 20} MiB")
-    return body
 
 
 def _document(status: int, body: bytes, path: str) -> Mapping[str, Any]:

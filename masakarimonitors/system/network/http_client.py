@@ -89,9 +89,15 @@ async def _places(host: str, port: int) -> list[str]:
 class HttpClient:
     """At most `limit` requests at a time, each on a connection of its own; more wait in line."""
 
-    def __init__(self, connect: Connect, authority: str, limit: int, largest: int = LARGEST) -> None:
-        """Nothing is opened yet. `authority`: what requests name as their Host; `largest`: bytes of one answer."""
+    def __init__(
+        self, connect: Connect, authority: str, limit: int, largest: int = LARGEST, *, packed: bool = False
+    ) -> None:
+        """Nothing is opened yet. `authority`: what requests name as their Host; `largest`: bytes of one answer.
+
+        `packed`: one that is encoded is handed on as it is, for its reader to unpack, and not refused.
+        """
         self._largest = largest
+        self._packed = packed
         self._connect = connect
         self._authority = authority
         self._free = asyncio.Semaphore(limit)
@@ -156,7 +162,7 @@ class HttpClient:
         try:
             writer.write(b"".join(exchange.send(part) for part in asked))
             await writer.drain()
-            response = await _read(reader, exchange, self._largest)
+            response = await _read(reader, exchange, self._largest, packed=self._packed)
             if response is None and is_new:
                 raise HttpFault("the connection ended before the answer did")
             whole = response is not None and _is_reusable(exchange)
@@ -226,7 +232,9 @@ def _is_reusable(exchange: h11.Connection) -> bool:
     return done and exchange.trailing_data == (b"", False)
 
 
-async def _read(reader: asyncio.StreamReader, exchange: h11.Connection, largest: int) -> Response | None:
+async def _read(
+    reader: asyncio.StreamReader, exchange: h11.Connection, largest: int, *, packed: bool
+) -> Response | None:
     """One answer of so many bytes at most; None: the connection ended before a byte of it."""
     first = await reader.read(_BUFFER)
     if not first:
@@ -237,7 +245,7 @@ async def _read(reader: asyncio.StreamReader, exchange: h11.Connection, largest:
         head = await _next(reader, exchange)
     assert isinstance(head, h11.Response)
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    _check_head(head, headers, largest)
+    _check_head(head, headers, largest, packed=packed)
     # Joined once, at the end: a list that grows in one buffer is copied again and again.
     parts, length = list[bytes](), 0
     while isinstance(event := await _next(reader, exchange), h11.Data):
@@ -261,13 +269,13 @@ async def _next(reader: asyncio.StreamReader, exchange: h11.Connection) -> objec
     return event
 
 
-def _check_head(head: h11.Response, headers: Mapping[str, str], largest: int) -> None:
+def _check_head(head: h11.Response, headers: Mapping[str, str], largest: int, *, packed: bool) -> None:
     """Refuse at once what will not be read to its end; h11 has made sure that a length is one."""
     if head.http_version not in _VERSIONS:
         raise HttpFault(f"it does not speak HTTP/1.1 but {head.http_version.decode()}")
     if head.status_code in _BODILESS:
         return
-    if headers.get("content-encoding", "identity") != "identity":
+    if not packed and headers.get("content-encoding", "identity") != "identity":
         raise HttpFault("it answers in an encoding that was not asked for")
     if int(headers.get("content-length", 0)) > largest:
         raise _too_large(largest)

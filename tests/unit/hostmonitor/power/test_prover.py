@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from masakarimonitors.hostmonitor.power.bmc import Address, InFile, Lack, Litera
 from masakarimonitors.hostmonitor.power.prover import PowerConfigFault, PowerPolicy, Prover
 from masakarimonitors.system.processes.command import Finished
 from tests.fixtures.fake_clock import FakeClock
-from tests.fixtures.waiting import PATIENCE, eventually
+from tests.fixtures.waiting import eventually
 from tests.unit.hostmonitor.power.test_redfish import Service, serving
 
 
@@ -517,18 +515,3 @@ async def test_a_host_without_bmc_is_answered_with_no_proof() -> None:
     seen = await Prover(PowerPolicy(), FakeClock()).prove(request)
     assert (seen.host, seen.power, seen.in_reply_to) == ("n1", Power.NO_PROOF, request)
     assert seen.evidence == "no BMC is known for n1"
-
-
-def test_a_client_of_http_is_loaded_when_the_first_bmc_speaks_redfish() -> None:
-    """It takes some MiB, which monitors without such BMCs do not have to pay."""
-    driver = "masakarimonitors.hostmonitor.drivers.pacemaker.driver"
-    program = f"import sys; import {driver}; print('aiohttp' in sys.modules)"
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=Path(__file__).parents[4],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    assert ran.stdout == "False\n"
