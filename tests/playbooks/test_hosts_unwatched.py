@@ -191,6 +191,28 @@ def test_of_what_was_written_while_nobody_was_followed_its_own_time_decides() ->
     assert play.reports == [stopped("node05")]
 
 
+def test_a_ledger_of_a_restored_snapshot_has_told_nothing_of_this_outage() -> None:
+    """The store shows what stood there days ago, when the host had failed, too; each comes first once."""
+    for down_first in (True, False):
+        play = following()
+        past = {"node05": entry(play, ago=2 * 86400)}
+        if down_first:
+            play.cut("node05").wait(2).follows("node02", past).wait(3)
+        else:
+            play.follows("node02", past).wait(3).cut("node05").wait(5)
+        play.leads(past).wait(60)
+        assert play.reports == [stopped("node05")]
+
+
+def test_an_entry_that_was_closed_and_stands_there_again_is_of_the_outage_of_then() -> None:
+    play = following().cut("node05").wait(5)
+    theirs = {"node05": entry(play, ago=0)}
+    play.follows("node02", theirs).wait(120).heal("node05").wait(15).follows("node02", {}).wait(600)
+    play.cut("node05").wait(3).follows("node02", theirs).wait(2)
+    play.leads(theirs).wait(60)
+    assert play.reports == [stopped("node05")]
+
+
 def test_the_whole_ledger_is_written_at_each_gain_also_when_it_is_the_same() -> None:
     play = Play(ELECTED).all_up("node05").leads({})
     assert play.ledgers == [{}]

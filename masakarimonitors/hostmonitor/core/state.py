@@ -4,6 +4,7 @@ Frozen: a decision builds the next one and shares everything that did not change
 host's change among 10,000 copies one dictionary and no more.
 """
 
+import datetime
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -142,7 +143,8 @@ class Cluster:
     `views`: this monitor's own sight of each link; `reporter`: who reports; `ledger`: the open outages as they stand
     where the next leader reads them, as far as known; `heard`: of those that were written while this monitor followed
     their reporter, the monotonic second at which it heard of them (minus infinity: before it followed), and `followed`:
-    whether it does so now, ledger and all; `storms`: by scope; `segments` and `maintenance`: of masakari;
+    whether it does so now, ledger and all; `latest`: by host, the newest report that any ledger of this life has named,
+    be it closed by now; `storms`: by scope; `segments` and `maintenance`: of masakari;
     `unseen`: registered hosts that no link lists, as they were told. `work_readings`: which links' planned
     work was read. `silences`: whose failures somebody wants not to be told. `began`: the monotonic second of the first
     observation.
@@ -153,6 +155,7 @@ class Cluster:
     ledger: Mapping[str, LedgerEntry] = field(default_factory=dict)
     heard: Mapping[str, float] = field(default_factory=dict)
     followed: bool = False
+    latest: Mapping[str, datetime.datetime] = field(default_factory=dict)
     storms: Mapping[str, Storm] = field(default_factory=dict)
     segments: Segments = field(default_factory=Segments)
     maintenance: Mapping[str, Maintenance] = field(default_factory=dict)

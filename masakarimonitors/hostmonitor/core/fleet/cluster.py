@@ -4,6 +4,7 @@ Pure. In: a word of the election, or time. Out: the news: who may send from now 
 what is given up; which views have begun or ceased to count.
 """
 
+import datetime
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -40,6 +41,9 @@ from masakarimonitors.hostmonitor.core.outages.judgement import Judgement
 from masakarimonitors.hostmonitor.core.state import Cluster, Policy, State
 
 Word = Leader | Follower | NoElection
+
+CLOCKS_APART = datetime.timedelta(days=1)
+"""No two clocks of one cloud stand further apart than this."""
 
 
 # -- who reports --------------------------------------------------------------------------------------
@@ -85,7 +89,7 @@ def _changed(
     if change is Change.GAINED and before.standing is not Standing.ALL:
         for name in sorted(state.troubled):
             hosts.change(name, lambda judgement: judgement.but(proofs=after_another(judgement.host.proofs)))
-    cluster = state.cluster
+    cluster = replace(state.cluster, latest=_latest(state.cluster))
     followed = ledger is not None and after.standing is Standing.FOLLOWER
     read = ledger is not None and not (after.standing is Standing.LEADER and after.term_read)
     if ledger is not None and read:
@@ -153,13 +157,34 @@ def _heard(
     cluster: Cluster, before: Reporter, ledger: Mapping[str, LedgerEntry], now: Instant
 ) -> Mapping[str, float]:
     """When each outage in the ledger was heard of: of what has come since the last reading, which was of the reporter
-    that this monitor followed, at this moment; of what stood in the first one nobody knows."""
-    new = now.monotonic if cluster.followed and before.standing is Standing.FOLLOWER else -math.inf
+    that this monitor followed, at this moment; of what stood in the first one nobody knows.
+
+    Nor is it known of what stood there before, or is older than clocks stand apart: a store that was restored from a
+    snapshot shows what was written then.
+    """
+    follows = cluster.followed and before.standing is Standing.FOLLOWER
     known = {name: entry.reported_at for name, entry in cluster.ledger.items()}
-    return {
-        name: cluster.heard.get(name, -math.inf) if known.get(name) == entry.reported_at else new
-        for name, entry in outages(ledger).items()
+    heard = {}
+    for name, entry in outages(ledger).items():
+        latest = cluster.latest.get(name)
+        past = latest is not None and entry.reported_at <= latest
+        if known.get(name) == entry.reported_at:
+            heard[name] = cluster.heard.get(name, -math.inf)
+        elif follows and not past and now.wall - entry.reported_at <= CLOCKS_APART:
+            heard[name] = now.monotonic
+        else:
+            heard[name] = -math.inf
+    return heard
+
+
+def _latest(cluster: Cluster) -> Mapping[str, datetime.datetime]:
+    """With what stands in the ledger, as far as that is newer."""
+    newer = {
+        name: entry.reported_at
+        for name, entry in outages(cluster.ledger).items()
+        if name not in cluster.latest or entry.reported_at > cluster.latest[name]
     }
+    return {**cluster.latest, **newer} if newer else cluster.latest
 
 
 def _adopt(
