@@ -292,21 +292,27 @@ class ReportFinder:
     ) -> Stored | None:
         """The newest report of that host's failure on which masakari acts, generated `since` then; raises LookupFailed.
 
+        One that it ignored, since it acts on another monitor's of the same failure, say, only where there is no other.
         `since` and `now` are of our clock, and aware. One request where a listing has shown the host, however many
         there are.
         """
 
-        def acted_on(one: Stored) -> bool:
+        def acted_on(one: Stored, recent: bool = True) -> bool:
             said = one.payload.get("event"), one.payload.get("host_status")
             return said == (HostEvent.STOPPED.value, HostStatus.NORMAL.value)
 
+        def taken(one: Stored, recent: bool = True) -> bool:
+            return acted_on(one) and one.status != "ignored"
+
         place = self._places.get(hostname.casefold())
         if place is None:
-            return await self.find(
-                hostname, "COMPUTE_HOST", lambda one, recent: acted_on(one), since=since, now=now
-            )
+            for wanted in (taken, acted_on):
+                found = await self.find(hostname, "COMPUTE_HOST", wanted, since=since, now=now)
+                if found is not None:
+                    return found
+            return None
         told = await newest_of(self._api, place[1], "COMPUTE_HOST", **generated(since))
-        return next((one for one in told if acted_on(one)), None)
+        return next(filter(taken, told), next(filter(acted_on, told), None))
 
     def theirs(self, moment: datetime.datetime, now: datetime.datetime) -> datetime.datetime:
         """`moment` of our clock by masakari's own, as its last answer tells it; a little earlier, never later."""

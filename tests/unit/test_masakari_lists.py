@@ -292,3 +292,20 @@ async def test_the_newest_failure_of_a_host_on_which_masakari_acts_is_found(list
     found = await finder.failure("N1", since=now - datetime.timedelta(hours=2), now=now)
     assert found is not None and found.uuid == "notification-2" and (len(api.asked) == 1) is listed
     assert await finder.failure("n1", since=now, now=now) is None
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["a host that was listed", "one that was not"])
+async def test_a_failure_that_masakari_ignored_counts_only_where_it_has_no_other(listed: bool) -> None:
+    """Two monitors have told the same: it recovers the host by one report, and ignores the other."""
+    api = FakeLists({"all": ["n1"]})
+    payload = {"event": "STOPPED", "cluster_status": "OFFLINE", "host_status": "NORMAL"}
+    api.file("n1", "COMPUTE_HOST", payload, "2026-01-02T00:00:00", status="finished")
+    finder, now = ReportFinder(api), datetime.datetime(2026, 1, 2, 1, tzinfo=datetime.UTC)
+    if listed:
+        finder.learn(await hosts_of(api, (await segments(api))[0]))
+    for stamp in ("2026-01-02T00:00:01", "2026-01-02T00:30:00"):
+        api.file("n1", "COMPUTE_HOST", payload, stamp, status="ignored")
+    found = await finder.failure("n1", since=now - datetime.timedelta(hours=2), now=now)
+    assert found is not None and found.status == "finished"
+    found = await finder.failure("n1", since=now - datetime.timedelta(hours=0.75), now=now)
+    assert found is not None and found.status == "ignored"
