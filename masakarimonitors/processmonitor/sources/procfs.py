@@ -8,7 +8,7 @@ that cannot be read touches itself alone.
 import errno
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from masakarimonitors.processmonitor.core.recognition.identity import (
@@ -20,6 +20,7 @@ from masakarimonitors.processmonitor.core.recognition.identity import (
 from masakarimonitors.processmonitor.core.recognition.matching import Index, Match, beside, brief, mentions
 from masakarimonitors.processmonitor.core.recognition.pattern import NOBODY_KNOWN, Pattern
 from masakarimonitors.processmonitor.core.recognition.place import Place
+from masakarimonitors.processmonitor.sources.kept_open import KeptOpen
 from masakarimonitors.processmonitor.sources.people import Person, person, place, users
 from masakarimonitors.processmonitor.sources.scan import Depth, Doubtful, Found, Known, Other, Scan
 from masakarimonitors.processmonitor.sources.stat import (
@@ -27,10 +28,10 @@ from masakarimonitors.processmonitor.sources.stat import (
     Stat,
     is_rewritten,
     read,
-    read_as_before,
     read_stat,
     what_runs,
 )
+from masakarimonitors.system.processes.limits import allowed_descriptors
 
 VANISHED = frozenset({errno.ENOENT, errno.ESRCH})
 SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
@@ -98,11 +99,12 @@ class Scanner:
         *,
         proc: str = "/proc",
         settled_after: float = 30.0,
+        descriptors: Callable[[], int] = allowed_descriptors,
     ) -> None:
         """`settled_after`: a process that has been something else for so many seconds is settled.
 
         Such a one is not about to become a listed one, for start scripts that end in an exec take seconds:
-        a scan at a death passes it over.
+        a scan at a death passes it over. `descriptors`: how many this process may have open; a few are kept so.
         """
         self.index = index
         self.avoid = avoid
@@ -110,6 +112,9 @@ class Scanner:
         self._proc = proc
         self._settled_after = settled_after
         self._known: dict[int, Known] = {}
+        self._command_lines = KeptOpen("cmdline", descriptors)
+        # Of those alone that are sure: their command lines may be titles, which change all the time.
+        self._stats = KeptOpen("stat", descriptors)
         self._lines: tuple[object, Sequence[tuple[int, str, str]]] = (None, ())
         self._settled: frozenset[str] = frozenset()
         # Of each process that was found at the last scan, what told it from any that executes something else.
@@ -178,7 +183,7 @@ class Scanner:
         def runs_as_told(pid: int, now: Known, told: _Told | None) -> bool:
             """It has executed nothing since it was told what it runs: each exec has the kernel put it elsewhere in
             memory."""
-            if told is None or what_runs(pid, self._proc) != told.shown:
+            if told is None or what_runs(self._stats.read(pid, here)) != told.shown:
                 return False
             as_told(pid, now, told)
             return True
@@ -207,7 +212,9 @@ class Scanner:
                     if pid in sure and runs_as_told(pid, now, before.get(pid)):
                         continue
                 was = now
-                raw = read_as_before(f"{name}/cmdline", None if was is None else was.raw, here)
+                raw = self._command_lines.read(
+                    pid, here, before=None if was is None else was.raw, keep=was is not None
+                )
                 if now is None or now.raw != raw or not partial:
                     now = self._look_closer(name, raw, was)
                 seen[pid] = now
@@ -224,6 +231,8 @@ class Scanner:
         self.reading = 0
         self._pass_over_containers(found, doubtful)
         self._known = seen
+        self._command_lines.keep_only(seen)
+        self._stats.keep_only(self._told)
         self._blank = {pid: since for pid, since in self._blank.items() if pid in unseen}
         if not partial:
             long_ago = time.monotonic() - self._settled_after

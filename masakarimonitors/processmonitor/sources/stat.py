@@ -50,12 +50,12 @@ def read_stat(pid: int, proc: str = "/proc") -> Stat:
     )
 
 
-def what_runs(pid: int, proc: str = "/proc") -> tuple[bytes, ...] | None:
-    """What is another after each exec, and for each process: parent, start time and marks as they stand there.
+def what_runs(stat: bytes) -> tuple[bytes, ...] | None:
+    """What is another after each exec, and for each process: parent, start time and marks as its `stat` has them.
 
-    None of one that is dead; OSError when there is none. Not a `Stat`, for it is asked of very many.
+    None of one that is dead. Not a `Stat`, for it is asked of very many.
     """
-    fields = read(f"{proc}/{pid}/stat").rpartition(b")")[2].split(None, 26)
+    fields = stat.rpartition(b")")[2].split(None, 26)
     return None if fields[0] in DEAD else (fields[1], fields[19], *fields[23:26])
 
 
@@ -75,18 +75,6 @@ def read(path: str) -> bytes:
     fd = os.open(path, os.O_RDONLY)
     try:
         return os.read(fd, _LONGEST)
-    finally:
-        os.close(fd)
-
-
-def read_as_before(path: str, before: bytes | None, folder: int) -> bytes:
-    """The beginning of a file below this folder; of one that says what it said `before` only that much is read."""
-    fd = os.open(path, os.O_RDONLY, dir_fd=folder)
-    try:
-        if before is None or len(before) >= _LONGEST:
-            return os.read(fd, _LONGEST)
-        said = os.read(fd, len(before) + 1)
-        return said if said == before else os.pread(fd, _LONGEST, 0)
     finally:
         os.close(fd)
 
