@@ -54,10 +54,10 @@ def is_local(uri: str) -> bool:
 def absent(addresses: Sequence[str], folder: Path = _SOCKETS) -> str:
     """Why none of these can answer on a host where no libvirt runs, or nothing.
 
-    Only the absence of every local socket is an answer: a remote libvirt, or one that is started by
-    its socket, can only be tried.
+    Only the absence of every local socket is an answer: a remote libvirt, one that is started by its socket, a user's
+    own (`/session`) and a driver that needs none (`test:///default`) can only be tried.
     """
-    local = [uri for uri in addresses if is_local(uri) and "?" not in uri]
+    local = [uri for uri in addresses if is_local(uri) and "?" not in uri and uri.endswith(":///system")]
     if len(local) < len(addresses) or any(folder.glob("*-sock*")):
         return ""
     return f"no libvirt runs on this host (there is no socket in {folder})"

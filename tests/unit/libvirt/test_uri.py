@@ -44,5 +44,7 @@ def test_only_the_absence_of_every_local_socket_is_an_answer(tmp_path: Path) -> 
     assert absent(["qemu+tcp://host/system"], tmp_path) == ""
     assert absent(["qemu:///system", "qemu+tcp://host/system"], tmp_path) == ""
     assert absent(["qemu:///system?socket=/elsewhere"], tmp_path) == ""
+    assert absent(["test:///default"], tmp_path) == "", "inside of this process"
+    assert absent(["qemu:///session"], tmp_path) == "", "in a folder of its user"
     (tmp_path / "virtqemud-sock-ro").touch()
     assert absent(["qemu:///system"], tmp_path) == ""
