@@ -30,8 +30,9 @@ class RowSeen:
 
     `written`: it is on disk, or has waited for a disk that takes nothing; `unconfirmed`: it is of the last life, and
     its monitor has not said that it holds. `trouble`: why masakari-api is out of reach, and `shut_until`: the monotonic
-    second of the next try then. `paced`: why it waits for masakari's engine. `due`: the monotonic second of its next
-    try; `window`: an older report hides it until then. `expires`: the one at which it is given up.
+    second of the next try then; `asked`: that try is under way. `paced`: why it waits for masakari's engine. `due`: the
+    monotonic second of its next try; `window`: an older report hides it until then. `expires`: the one at which it is
+    given up.
     """
 
     row: Row
@@ -39,6 +40,7 @@ class RowSeen:
     unconfirmed: bool = False
     trouble: str = ""
     shut_until: float | None = None
+    asked: bool = False
     paced: str = ""
     leave: Leave = Leave.NOW
     due: float = 0.0
@@ -67,9 +69,9 @@ def gates(seen: RowSeen, now: Instant) -> Sequence[GateSeen]:
             gate(
                 ReportGate.REACHED,
                 holds=bool(seen.trouble),
-                why=seen.trouble,
+                why=f"{seen.trouble}; it is asked again at this moment" if seen.asked else seen.trouble,
                 release="masakari-api, keystone and [api]: `masakari-monitors check`.",
-                until=wall_at(now, seen.shut_until),
+                until=None if seen.asked else wall_at(now, seen.shut_until),
             ),
             gate(
                 ReportGate.ITS_TURN,

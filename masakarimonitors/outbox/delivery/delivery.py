@@ -155,6 +155,7 @@ class Delivery:
                 unconfirmed=row.id in unconfirmed,
                 trouble=self.shut,
                 shut_until=self._breaker.until if self._breaker.open else None,
+                asked=self._breaker.probing,
                 paced=paced.get(row.id, ""),
                 leave=self._held.may_offer(row),
                 due=self.timing.due(row.id),
@@ -489,6 +490,9 @@ class Delivery:
         jitter = self._rng.random()
         if outcome.row_only:
             self.timing.wait(row.id, now.monotonic + self._policy.delay(row.attempts, jitter))
+            if self._breaker.open:
+                # Whether it takes others is not known yet; but it is not what was seen before that keeps this one.
+                self._breaker = replace(self._breaker, reason=outcome.answer)
             LOG.warning("masakari-api failed on the report about %s (%s); kept", row.subject, outcome.answer)
         elif fresh:
             failures = self._breaker.failures + 1

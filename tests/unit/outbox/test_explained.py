@@ -29,6 +29,7 @@ def test_what_nothing_holds_passes_every_gate_in_their_order() -> None:
         (RowSeen(row=ROW, written=False), ReportGate.ON_DISK, "being written"),
         (RowSeen(row=ROW, unconfirmed=True), ReportGate.CONFIRMED, "before this start"),
         (RowSeen(row=ROW, trouble="503", shut_until=160.0), ReportGate.REACHED, "503"),
+        (RowSeen(row=ROW, trouble="503", asked=True), ReportGate.REACHED, "asked again at this moment"),
         (RowSeen(row=ROW, paced="2 of this host"), ReportGate.ITS_TURN, "2 of this host"),
         (RowSeen(row=ROW, leave=Leave.LATER), ReportGate.ALLOWED, "not now"),
         (RowSeen(row=replace(ROW, answer="500 oops"), due=160.0), ReportGate.DUE, "500 oops"),
@@ -41,3 +42,10 @@ def test_each_holds_in_its_words(seen: RowSeen, gate: ReportGate, words: str) ->
     assert shut.name == gate.value and words in shut.why and shut.release
     if seen.due or seen.shut_until:
         assert shut.until == NOW.wall + datetime.timedelta(minutes=1)
+
+
+def test_no_moment_that_has_passed_is_named_while_masakari_is_asked() -> None:
+    (shut,) = [
+        one for one in gates(RowSeen(row=ROW, trouble="503", shut_until=99.0, asked=True), NOW) if one.shut
+    ]
+    assert shut.until is None

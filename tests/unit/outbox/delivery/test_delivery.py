@@ -519,6 +519,26 @@ async def test_what_waits_says_what_is_in_its_way_and_what_has_left_waits_no_mor
         assert on.delivery.seen("process:a", on.clock.now()) == []
 
 
+async def test_what_is_said_to_be_in_its_way_is_what_was_seen_last_and_no_moment_that_has_passed() -> None:
+    gone, oops = (
+        Unreachable("no answer", maybe_accepted=True),
+        Unreachable("500", maybe_accepted=True, row_only=True),
+    )
+    asked: list[tuple[str, bool]] = []
+
+    def answer(notification: dict[str, Any]) -> Outcome:
+        (seen,) = on.delivery.seen("process:a", on.clock.now())
+        asked.append((seen.trouble, seen.asked))
+        return gone if len(asked) == 1 else oops
+
+    async with stage(answer) as on:
+        await on.submit(on.report("a"))
+        await on.clock.advance(15.0)
+        (seen,) = on.delivery.seen("process:a", on.clock.now())
+        assert asked == [("", False), ("no answer", True)], "while it is asked nobody waits for its next try"
+        assert (seen.trouble, seen.asked, on.delivery.trouble) == ("500", False, "500")
+
+
 async def test_where_nothing_is_sent_a_report_ends_as_what_would_have_been() -> None:
     ended: list[Row] = []
     async with stage(lambda notification: WouldBeSent("a shadow"), on_settled=ended.append) as played:
