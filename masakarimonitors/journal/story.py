@@ -337,7 +337,7 @@ def _without_monitor(story: Story) -> str:
         return UNKNOWN.format(_name(story))
     last = story.past[-1]
     when = f"{last.at.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
-    who = "No monitor that watches it runs here" if not story.told else "No monitor watches it any more"
+    who = "No monitor that watches it answers here" if not story.told else "No monitor watches it any more"
     now = f"{who}, so how {_name(story)} is now is not known"
     return f"{now}. Last of it, by {last.monitor} at {when}: {sentence(last)}."
 

@@ -46,7 +46,7 @@ def live(conf: cfg.ConfigOpts, monitor: str, kinds: Callable[[], Kinds], otherwi
             f"No {monitor} runs here from whose view this could be played. {otherwise}", Exit.NONE_THERE
         )
     if found.answer is not Answer.SAID:
-        raise CannotAsk(f"{monitor} {found.answer.value}. {found.why}", Exit.UNKNOWN)
+        raise CannotAsk(f"{monitor} {found.answer.value} ({found.why}).", Exit.UNKNOWN)
     if "whole" not in found.snapshot:
         raise CannotAsk(
             f"{monitor} does not know this question: it is of an earlier release; restart it", Exit.UNKNOWN

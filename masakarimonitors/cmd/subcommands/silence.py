@@ -30,6 +30,7 @@ from masakarimonitors.core.silences.wish import Add, End, Wish
 from masakarimonitors.outbox import control
 from masakarimonitors.outbox.by_hand import Done
 from masakarimonitors.status import unix_socket
+from masakarimonitors.status.asked import Answer
 from masakarimonitors.system.clock import SystemClock
 
 _OF_HOSTS = ("hostmonitor",)
@@ -215,10 +216,13 @@ def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
     conf = loader.load(rest, prog="masakari-monitors")
     there = state_path.search(conf, ".sock", MONITORS)
     found: list[dict[str, Any]] = []
-    asked, unknown = 0, bool(there.unknown)
+    asked, dead, unknown = 0, False, bool(there.unknown)
     for name in MONITORS:
         told = _status(name, sockets.places(there, name))
-        if isinstance(told, str):
+        if isinstance(told, _Dead):
+            say(str(told), to=sys.stderr)
+            dead = True
+        elif isinstance(told, str):
             say(told, to=sys.stderr)
             unknown = True
         elif told is not None:
@@ -233,19 +237,29 @@ def _list(arguments: argparse.Namespace, rest: Sequence[str]) -> Exit:
         writer = Writer()
         if found or writer.is_terminal:
             writer.rows("silences", _LIST, found)
-    if unknown:
+    if not (asked or dead or unknown):
+        say("No monitor runs here that could tell what is silenced.", to=sys.stderr)
+    if unknown or (dead and asked):
         return Exit.UNKNOWN
     return Exit.FINE if asked else Exit.NONE_THERE
 
 
+class _Dead(str):
+    """What is said of one that was killed."""
+
+
 def _status(name: str, places: Sequence[Path]) -> dict[str, Any] | str | None:
     """What that monitor shows; in words why it does not; None where none runs."""
-    why = None
+    why: str | None = None
     for place in places:
         path = place / f"{name}.sock"
         try:
             return unix_socket.read(path)
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        except ConnectionRefusedError:
+            why = why or _Dead(
+                f"{name} {Answer.DEAD.value}. What it has silenced is on disk, and holds again when it runs."
+            )
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except PermissionError:
             why = f"uid {os.geteuid()} may not ask {path}. {_AS_WHOM}"

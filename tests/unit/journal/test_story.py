@@ -171,7 +171,7 @@ def test_without_a_monitor_the_last_that_was_known_is_told_and_that_it_is_old() 
     held = record(ruling="held", why="a storm")
     line = tell(past=[held])
     assert line == (
-        "No monitor that watches it runs here, so how node05 is now is not known. Last of it, by hostmonitor at "
+        "No monitor that watches it answers here, so how node05 is now is not known. Last of it, by hostmonitor at "
         "2026-11-22 02:10:00 UTC: held: a storm."
     )
     assert tell() == story.UNKNOWN.format("node05")

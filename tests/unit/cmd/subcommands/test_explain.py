@@ -199,7 +199,8 @@ def test_one_that_died_has_left_its_journal(run: Run, tmp_path: Path, capsys: Sa
     assert run("explain", "process", "nova-compute") == 0
     told = capsys.readouterr()
     assert (
-        told.out.startswith("No monitor that watches it runs here") and "processmonitor is dead" in told.err
+        told.out.startswith("No monitor that watches it answers here")
+        and "processmonitor is dead" in told.err
     )
     assert "\x1b" not in told.out
     assert "2026-11-22 02:10:00\tprocessmonitor\tthe monitor was started (1.0)" in told.out.splitlines()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,22 @@ def test_where_no_monitor_runs_nothing_is_silenced(run: Run, capsys: pytest.Capt
     assert "hostmonitor does not run here" in capsys.readouterr().err
     assert run("silence", "end", "s1") == 3
     assert run("silence", "list") == 3
+    assert "No monitor runs here that could tell" in capsys.readouterr().err
+
+
+async def test_one_that_was_killed_is_not_passed_over_in_a_list(
+    run: Run, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as left:
+        left.bind(str(state / "hostmonitor.sock"))
+    assert run("silence", "list") == 3
+    told = capsys.readouterr().err
+    assert (
+        "hostmonitor is dead" in told and "holds again when it runs" in told and "No monitor runs" not in told
+    )
+    show = contextlib.asynccontextmanager(shown)
+    async with show(state, "processmonitor", {}):
+        assert await asyncio.to_thread(run, "silence", "list") == 4, "that is not all"
 
 
 async def test_one_that_knows_it_ends_it(run: Run, state: Path, capsys: pytest.CaptureFixture[str]) -> None:
