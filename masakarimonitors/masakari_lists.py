@@ -276,6 +276,8 @@ class ReportFinder:
         since then by its own clock: an older one from a sender whose clock was ahead says a later time, too.
         `failed` (as `since`): when a host's failure that is looked for was first seen; one that was over before it
         (`over`) is not told to be so recent.
+        A host's failure that masakari has got since then counts although its sender, whose clock was behind, says an
+        earlier time, where a listing has shown the host: for one request more.
         """
         known = await notifications(self._api, kind, since)
         received = self.theirs(since, now)
@@ -285,7 +287,13 @@ class ReportFinder:
             recent = one.created_at >= received and one.uuid not in ended
             if wanted(one, recent) and (await self._name(one)).casefold() == hostname.casefold():
                 return one
-        return None
+        place = self._places.get(hostname.casefold())
+        if place is None or kind != "COMPUTE_HOST":
+            return None
+        every = await newest_of(self._api, place[1], kind)
+        ended = over(every, failed) if failed is not None else frozenset()
+        behind = (one for one in every if one.created_at >= received and one.uuid not in ended)
+        return next((one for one in behind if wanted(one, True)), None)
 
     async def failure(
         self, hostname: str, *, since: datetime.datetime, now: datetime.datetime

@@ -173,3 +173,18 @@ async def test_a_hosts_flag_is_read_with_one_request_where_it_is_asked(flagged: 
 async def test_the_flag_of_a_host_that_no_listing_has_shown_is_not_known() -> None:
     answer = await ask(FakeLists({"all": ["node05"]}), replace(NORMAL, flag=True))
     assert answer.on_maintenance is None and answer.found is False
+
+
+@pytest.mark.parametrize(("created", "found"), [(1, True), (-60, False)], ids=["since then", "before"])
+async def test_a_report_of_a_monitor_whose_clock_is_behind_counts_by_masakaris_own(
+    created: int, found: bool
+) -> None:
+    """masakari's list of what was generated since then goes by the sender's clock, and lacks it."""
+    api = FakeLists({"all": ["node05", "node06"]})
+    api.file("node05", "COMPUTE_HOST", stopped(), at(created - 3600), created=at(created))
+    api.file("node06", "COMPUTE_HOST", stopped(), at(1 - 3600), created=at(1))
+    finder = ReportFinder(api)
+    for segment in await segments(api):
+        finder.learn(await hosts_of(api, segment))
+    answer = await ReportLookups(finder, FakeClock()).perform(NORMAL)
+    assert isinstance(answer, ReportsFound) and answer.found is found
