@@ -110,8 +110,15 @@ class Nodes:
         self._loss = asyncio.Event()
 
     def endpoints(self, host: str) -> Sequence[Endpoint]:
-        """Where the host's kernel would answer: each InternalIP of its Node with the kubelet's port, and ssh."""
-        return self._endpoints.get(host, ())
+        """Where the host's kernel would answer: each InternalIP of its Node with the kubelet's port, and ssh.
+
+        Of one whose Node was deleted, without what is another's by now: whoever answers there is that one.
+        """
+        known = self._endpoints.get(host, ())
+        if not known or host in self._nodes:
+            return known
+        given_away = {address for node in self._nodes.values() for address in node.addresses}
+        return tuple(one for one in known if one.address not in given_away)
 
     async def run(self, emit: Emit) -> None:
         """Until cancelled: list, watch, and begin anew after each fault."""

@@ -223,6 +223,10 @@ async def test_where_a_living_host_would_answer(tmp_path: Path) -> None:
             server.push(gone)
             await eventually(lambda: server.watches == 3, "and once more")
             assert looking.endpoints("n1") == (kubelet, ssh)
+            # Another host is given its address: who answers there is that one.
+            server.push({"type": "ADDED", "object": node("n3", "True", address="192.0.2.1")})
+            await heard.until(Sample, says("n3", Membership.UP))
+            assert looking.endpoints("n1") == () and looking.endpoints("n3") == (kubelet, ssh)
 
 
 async def test_an_expired_version_is_listed_anew_without_a_doubt_about_the_view(tmp_path: Path) -> None:
