@@ -1,6 +1,7 @@
 """The lock beside an outbox: two daemons must not deliver the same rows."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -50,10 +51,22 @@ class Lock:
                 raise
             self.release()
             self._descriptor = fresh
-            # The pid is for people; a disk that has no room for it must not keep the monitor from watching.
+            # A disk that has no room for it must not keep the monitor from watching.
             with contextlib.suppress(OSError):
                 os.ftruncate(fresh, 0)
-                os.pwrite(fresh, str(os.getpid()).encode(), 0)
+                self.sign()
+
+    def sign(self) -> None:
+        """Write, for people, who holds it; raises OSError where the disk takes nothing.
+
+        A file system that has met a fault of its disk takes nothing from then on, and nobody but a writer hears of it.
+        """
+        try:
+            os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+        except OSError as fault:
+            # It may be held by a file that only can be read.
+            if fault.errno in private_files.NO_ROOM or fault.errno == errno.EIO:
+                raise
 
     def release(self) -> None:
         """Let go of it."""

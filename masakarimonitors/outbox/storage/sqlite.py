@@ -140,10 +140,11 @@ class SqliteStore:
             self._leave()
 
     def check(self) -> None:
-        """Whether the file and its lock are still where everybody else would look for them."""
+        """Whether file and lock are still where everybody else would look for them, and the disk takes a word."""
         try:
             self._open()
             self._check_in_place()
+            self._lock.sign()
         except (sqlite3.Error, OSError, InUse) as error:
             raise self._fault(error) from error
         finally:

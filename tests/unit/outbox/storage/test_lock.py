@@ -1,11 +1,15 @@
 """The lock beside an outbox: who holds it, and that it is the one that everybody else would find."""
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from masakarimonitors.outbox.storage.lock import InUse, Lock
+from masakarimonitors.outbox.storage.sqlite import SqliteStore
+from masakarimonitors.outbox.storage.store import StoreFault
 
 
 def test_one_holds_it_and_the_next_is_told_who(tmp_path: Path) -> None:
@@ -20,6 +24,32 @@ def test_one_holds_it_and_the_next_is_told_who(tmp_path: Path) -> None:
     second.take()
     assert (first.is_held(), second.is_held()) == (False, True)
     second.release()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(errno.EROFS, True), (errno.EIO, True), (errno.ENOSPC, True), (errno.EBADF, False)]
+)
+def test_a_disk_that_takes_nothing_any_more_is_noticed_while_there_is_nothing_to_write(
+    number: int, said: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a fault of its disk a file system refuses each write, and shows nothing of it."""
+
+    def refused(*what: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    store = SqliteStore(tmp_path / "outbox.sqlite")
+    store.write([])
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", refused)
+        with (
+            pytest.raises(StoreFault, match=os.strerror(number))
+            if said
+            else contextlib.nullcontext() as raised
+        ):
+            store.check()
+    assert raised is None or not raised.value.lasting
+    store.check()
+    store.close()
 
 
 @pytest.mark.parametrize("replaced", [True, False])
