@@ -11,6 +11,7 @@ import pytest
 from masakarimonitors.system.service.local_time import tzlocal
 
 tz: Any = importlib.import_module("dateutil.tz")
+UTC = datetime.UTC
 SUMMER_ENDS = datetime.datetime(2026, 10, 25, 2, 30)
 
 
@@ -37,3 +38,15 @@ def test_a_moment_is_written_as_dateutil_writes_it(zone: str, moment: datetime.d
 def test_what_is_no_moment_has_no_offset() -> None:
     zone = tzlocal()
     assert (zone.utcoffset(None), zone.tzname(None), zone.dst(None)) == (None, None, None)
+
+
+@pytest.mark.parametrize("hours", range(-2, 3))
+def test_a_moment_is_made_of_another_zones_as_dateutil_makes_it(zone: str, hours: int) -> None:
+    """Whoever else in the process asks dateutil for the zone gets ours: a host driver of somebody else's, say."""
+    for utc in (SUMMER_ENDS.replace(hour=1, tzinfo=UTC), datetime.datetime(2026, 7, 1, 12, tzinfo=UTC)):
+        moment = utc + datetime.timedelta(hours=hours)
+        ours, theirs = moment.astimezone(tzlocal()), moment.astimezone(tz.tzlocal())
+        assert (ours.isoformat(), ours.fold, ours.dst()) == (theirs.isoformat(), theirs.fold, theirs.dst())
+        assert ours.astimezone(UTC) == moment
+    assert datetime.datetime.now(tzlocal()).tzinfo == tzlocal()  # noqa: TID251 - what others do
+    assert isinstance(tzlocal(), tzlocal) and hash(tzlocal()) == hash(tzlocal())
