@@ -19,6 +19,7 @@ from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, Pow
 from masakarimonitors.hostmonitor.power import config_file, ownership
 from masakarimonitors.hostmonitor.power.bmc import (
     Address,
+    FromScript,
     Lack,
     SecretFault,
     Speaks,
@@ -40,6 +41,7 @@ from masakarimonitors.monitor import InputFile
 from masakarimonitors.system.clock import Clock
 from masakarimonitors.system.files.operators_file import Unreadable, in_time, read_aside
 from masakarimonitors.system.files.yaml_file import YamlFileFault
+from masakarimonitors.system.processes import spawning
 
 LOG = logging.getLogger(__name__)
 
@@ -142,6 +144,7 @@ class Prover:
         )
         self._known = merged(self._listed, {})
         self._doubtful = shared(self._known)
+        _get_ready(self._known)
         self._said: frozenset[str] = frozenset()
         self._said_of_secrets: frozenset[str] = frozenset()
         self._looking: asyncio.Task[None] | None = None
@@ -178,6 +181,7 @@ class Prover:
         known = merged(self._listed, self._learned)
         if known != self._known:
             self._known, self._doubtful = known, shared(known)
+            _get_ready(known)
             self._warn()
 
     def addresses(self, host: str) -> tuple[Address, ...]:
@@ -487,6 +491,13 @@ def _unreadable(addresses: Sequence[Address]) -> Sequence[str]:
     """What is wrong with the passwords of these BMCs, as far as it can be known before they are needed."""
     found = ((address, fault_of(address.secret)) for address in addresses)
     return [f"{address.device}: {fault}" for address, fault in found if fault]
+
+
+def _get_ready(known: Mapping[str, Sequence[Address]]) -> None:
+    """Load what starts programs, where BMCs need any: they may first be asked when a host, and a disk, has failed."""
+    every = (address for addresses in known.values() for address in addresses)
+    if any(one.speaks is Speaks.IPMI or isinstance(one.secret, FromScript) for one in every):
+        spawning.get_ready()
 
 
 def _listed_in_time(path: Path | None) -> Mapping[str, Address]:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from masakarimonitors.hostmonitor.core.observation import CheckPower, Power, PowerSeen, ProofKind
-from masakarimonitors.hostmonitor.power.bmc import Address, InFile, Lack, Literal, Speaks
+from masakarimonitors.hostmonitor.power.bmc import Address, FromScript, InFile, Lack, Literal, Speaks
 from masakarimonitors.hostmonitor.power.prover import PowerConfigFault, PowerPolicy, Prover
+from masakarimonitors.system.processes import spawning
 from masakarimonitors.system.processes.command import Finished
 from tests.fixtures.fake_clock import FakeClock
 from tests.fixtures.waiting import eventually
@@ -515,3 +516,31 @@ async def test_a_host_without_bmc_is_answered_with_no_proof() -> None:
     seen = await Prover(PowerPolicy(), FakeClock()).prove(request)
     assert (seen.host, seen.power, seen.in_reply_to) == ("n1", Power.NO_PROOF, request)
     assert seen.evidence == "no BMC is known for n1"
+
+
+@pytest.mark.parametrize(
+    ("bmc", "needed"),
+    [
+        (device("d"), True),
+        (device("d", speaks=Speaks.REDFISH), False),
+        (device("d", speaks=Speaks.REDFISH, secret=FromScript(Path("/bin/secret"))), True),
+    ],
+)
+def test_what_starts_programs_is_loaded_when_a_bmc_is_learned_that_needs_one(
+    monkeypatch: pytest.MonkeyPatch, bmc: Address, needed: bool
+) -> None:
+    """Not at the death of its host, which may be that of the disk with our modules."""
+    loaded = list[bool]()
+    monkeypatch.setattr(spawning, "get_ready", lambda: loaded.append(True))
+    prover = Prover(PowerPolicy(), FakeClock())
+    prover.learn({"n1": (bmc,)})
+    assert loaded == [True] * needed
+
+
+def test_what_starts_programs_is_loaded_with_the_file_that_names_such_a_bmc(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    loaded = list[bool]()
+    monkeypatch.setattr(spawning, "get_ready", lambda: loaded.append(True))
+    Prover(PowerPolicy(config_file=listed(tmp_path)), FakeClock())
+    assert loaded == [True]
