@@ -42,6 +42,7 @@ from masakarimonitors.instancemonitor.core.observation import (
     Trace,
 )
 from masakarimonitors.instancemonitor.core.reports import again, by_hand, io_storm
+from masakarimonitors.instancemonitor.core.reports.strangers import dismiss_strangers
 from masakarimonitors.instancemonitor.core.reports.telling import end_story, notify, rest, take_quiet, tell
 from masakarimonitors.instancemonitor.core.rules import ruled
 from masakarimonitors.instancemonitor.core.sight.ending import Question, Sign, Step
@@ -53,7 +54,6 @@ from masakarimonitors.instancemonitor.core.state import (
     Policy,
     State,
     begin_look,
-    dismiss_strangers,
     keep,
     look_at,
     looked_at,

@@ -10,23 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 
 from masakarimonitors.core.changed_rules import InForce
-from masakarimonitors.core.decision import (
-    JSON,
-    NOTHING,
-    Command,
-    Decision,
-    Instant,
-    Remember,
-    Ruling,
-    Verdict,
-    Withdraw,
-)
+from masakarimonitors.core.decision import JSON, NOTHING, Decision, Instant, Remember
 from masakarimonitors.core.offers.again import Ended, Looks
 from masakarimonitors.core.storm import GuardPolicy, Storm
 from masakarimonitors.core.storm_memory import OldStorms
 from masakarimonitors.instancemonitor.core.lifecycle import DEAD, Leaving, Phase
 from masakarimonitors.instancemonitor.core.observation import Identity, InstanceRules, Reading
-from masakarimonitors.instancemonitor.core.rules import Rule
 from masakarimonitors.instancemonitor.core.sight import (
     ending,
     halt,
@@ -372,30 +361,6 @@ def note_looks(state: State, boot_id: str) -> tuple[State, Decision]:
 
 def _host(state: State, boot_id: str) -> Remember:
     return memo_host(boot_id, state.looked, state.older - state.noted)
-
-
-def dismiss_strangers(state: State) -> tuple[State, Decision]:
-    """Forget what is remembered of URIs that are no longer configured, with a word."""
-    decision, strangers = NOTHING, state.strangers
-    if not strangers:
-        return state, decision
-    state = replace(state, strangers=())
-    for instance in strangers:
-        subject, dead = subject_of(instance.identity), instance.phase in DEAD
-        told = (
-            f"{instance.identity.name} was last seen {instance.phase.value} at {instance.identity.uri}, which is "
-            "no longer configured ([libvirt] connection_uri), so it is forgotten"
-        )
-        if dead:
-            told += "; a report of it that was not delivered is taken back, so look whether it was recovered"
-        ruling = Ruling.WITHDRAWN if dead else Ruling.PLANNED
-        commands: tuple[Command, ...] = (Remember(instance.key, None),)
-        if dead:
-            commands = (Withdraw(subject, told), *commands)
-        decision += Decision(
-            commands, (Verdict(subject, ruling, told, alarm=dead, rule=Rule.NOT_CONFIGURED),)
-        )
-    return state, decision
 
 
 def _value(instance: Instance) -> dict[str, JSON] | None:
